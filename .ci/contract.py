@@ -1,0 +1,118 @@
+"""Generate code from the contract, and check the contract.
+
+    contract.py protos            lay the third-party protos where buf looks for them
+    contract.py generate          write gen/
+    contract.py stale             fail when gen/ is not what `generate` would write
+    contract.py breaking          fail when the contract breaks that of the last commit of main
+"""
+
+import filecmp
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+import google.rpc
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+ROOT = Path(__file__).resolve().parent.parent
+GEN = ROOT / "gen"
+THIRD_PARTY = ROOT / ".build" / "third_party"
+TRANSCODER = Path("thequantcloud") / "transcoder.binpb"
+INSTALLED = Path(next(iter(google.rpc.__path__))).parent
+IMPORTS = ("api/annotations.proto", "api/http.proto", "rpc/error_details.proto", "rpc/status.proto")
+BUF = str(Path(sys.executable).parent / "buf")
+
+
+def lay_protos(target: Path = THIRD_PARTY) -> None:
+    """Copy the imported protos from the installed googleapis-common-protos."""
+    for name in IMPORTS:
+        copy = target / "google" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(INSTALLED / name, copy)
+
+
+def generate(target: Path) -> None:
+    """Write the Python modules, their stubs, and Envoy's descriptor below `target`."""
+    sys.path[:0] = [str(ROOT / "server")]
+    from quantcloud.transport.nulls import transcoder_descriptor  # noqa: PLC0415  # found above
+
+    contract = sorted(str(p.relative_to(ROOT / "proto")) for p in (ROOT / "proto").rglob("*.proto"))
+    outs = [f"--{plugin}_out={target}" for plugin in ("python", "pyi", "grpc_python")]
+    descriptor = target / "contract.binpb"
+    target.mkdir(parents=True, exist_ok=True)
+    subprocess.run(  # noqa: S603  # our own arguments
+        [sys.executable, "-m", "grpc_tools.protoc", "-Iproto", f"-I{THIRD_PARTY}", *outs,
+         f"--plugin=protoc-gen-mypy_grpc={Path(sys.executable).parent / 'protoc-gen-mypy_grpc'}",
+         f"--descriptor_set_out={descriptor}", "--include_imports", f"--mypy_grpc_out=quiet:{target}", *contract,
+         # No RPC names these, yet errors carry them and the transcoder must know them.
+         "google/rpc/error_details.proto", "google/rpc/status.proto"],
+        check=True, cwd=ROOT,
+    )  # fmt: skip
+    shutil.rmtree(target / "google", ignore_errors=True)  # the installed package has these
+    derived = transcoder_descriptor(FileDescriptorSet.FromString(descriptor.read_bytes()))
+    descriptor.unlink()
+    (target / TRANSCODER).write_bytes(derived.SerializeToString(deterministic=True))
+
+
+def stale() -> int:
+    """Compare gen/ with a fresh generation."""
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder)
+        generate(fresh)
+        want = {p.relative_to(fresh) for p in fresh.rglob("*") if p.is_file()}
+        have = {
+            p.relative_to(GEN)
+            for p in GEN.rglob("*")
+            if p.is_file() and "__pycache__" not in p.parts
+        }
+        same = {p for p in want & have if filecmp.cmp(fresh / p, GEN / p, shallow=False)}
+    for path in sorted((want | have) - same):
+        print(f"gen/{path} is stale: run `make gen` and commit what it writes", file=sys.stderr)
+    return len((want | have) - same)
+
+
+def breaking() -> int:
+    """Compare the contract with that of the last commit of main."""
+    git = shutil.which("git") or "git"
+    for ref in ("main", "HEAD"):
+        archive = subprocess.run(  # noqa: S603  # our own arguments
+            [git, "archive", ref, "proto", "buf.yaml"], cwd=ROOT, capture_output=True, check=False
+        )
+        if archive.returncode == 0:
+            break
+    else:
+        print("no commit has a contract yet: nothing to compare with")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+            tar.extractall(folder, filter="data")
+        lay_protos(Path(folder) / ".build" / "third_party")
+        image = str(Path(folder) / "main.binpb")
+        subprocess.run([BUF, "build", folder, "-o", image], check=True)  # noqa: S603  # our own
+        return subprocess.run(  # noqa: S603  # our own arguments
+            [BUF, "breaking", "--against", image], cwd=ROOT, check=False
+        ).returncode
+
+
+def main() -> int:
+    """Run the command that the first argument names."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    lay_protos()
+    if command == "generate":
+        shutil.rmtree(GEN / "thequantcloud", ignore_errors=True)
+        generate(GEN)
+        return 0
+    if command == "protos":
+        return 0
+    if command in {"stale", "breaking"}:
+        return min({"stale": stale, "breaking": breaking}[command](), 1)
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+import datetime
+
+from google.api import annotations_pb2 as _annotations_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from thequantcloud.v1 import access_pb2 as _access_pb2
+from thequantcloud.v1 import job_pb2 as _job_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Circuit(_message.Message):
+    __slots__ = ("id", "user_id", "name", "code", "qasm", "num_qubits", "metadata", "created_at", "updated_at")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    QASM_FIELD_NUMBER: _ClassVar[int]
+    NUM_QUBITS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    user_id: str
+    name: str
+    code: str
+    qasm: str
+    num_qubits: int
+    metadata: _struct_pb2.Struct
+    created_at: _timestamp_pb2.Timestamp
+    updated_at: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., name: _Optional[str] = ..., code: _Optional[str] = ..., qasm: _Optional[str] = ..., num_qubits: _Optional[int] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RunCircuitRequest(_message.Message):
+    __slots__ = ("qasm", "circuit_qasm", "shots", "backend", "optimize_for", "num_qubits", "max_cost_usd", "min_fidelity", "options", "code")
+    QASM_FIELD_NUMBER: _ClassVar[int]
+    CIRCUIT_QASM_FIELD_NUMBER: _ClassVar[int]
+    SHOTS_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZE_FOR_FIELD_NUMBER: _ClassVar[int]
+    NUM_QUBITS_FIELD_NUMBER: _ClassVar[int]
+    MAX_COST_USD_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIDELITY_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    qasm: str
+    circuit_qasm: str
+    shots: int
+    backend: str
+    optimize_for: _job_pb2.Optimization.Target
+    num_qubits: int
+    max_cost_usd: float
+    min_fidelity: float
+    options: _struct_pb2.Struct
+    code: str
+    def __init__(self, qasm: _Optional[str] = ..., circuit_qasm: _Optional[str] = ..., shots: _Optional[int] = ..., backend: _Optional[str] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., num_qubits: _Optional[int] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., code: _Optional[str] = ...) -> None: ...
+
+class RunCircuitResponse(_message.Message):
+    __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    SHOTS_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZE_FOR_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    status: _job_pb2.Job.Status
+    backend: str
+    shots: int
+    optimize_for: _job_pb2.Optimization.Target
+    submitted_at: _timestamp_pb2.Timestamp
+    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class PlanCircuitResponse(_message.Message):
+    __slots__ = ("backend", "method", "reason", "candidates", "analysis", "shots", "optimize_for", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "queue_position")
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    ANALYSIS_FIELD_NUMBER: _ClassVar[int]
+    SHOTS_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZE_FOR_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_POSITION_FIELD_NUMBER: _ClassVar[int]
+    backend: str
+    method: str
+    reason: str
+    candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
+    analysis: CircuitAnalysis
+    shots: int
+    optimize_for: _job_pb2.Optimization.Target
+    predicted_seconds: float
+    predicted_memory_bytes: float
+    cost_usd: float
+    queue_position: int
+    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., reason: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., analysis: _Optional[_Union[CircuitAnalysis, _Mapping]] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ..., queue_position: _Optional[int] = ...) -> None: ...
+
+class Candidate(_message.Message):
+    __slots__ = ("backend", "method", "score", "rejection", "predicted_seconds", "predicted_memory_bytes", "cost_usd")
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    REJECTION_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
+    backend: str
+    method: str
+    score: float
+    rejection: str
+    predicted_seconds: float
+    predicted_memory_bytes: float
+    cost_usd: float
+    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., score: _Optional[float] = ..., rejection: _Optional[str] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ...) -> None: ...
+
+class CircuitAnalysis(_message.Message):
+    __slots__ = ("num_qubits", "num_clbits", "circuit_depth", "gate_count", "two_qubit_gate_count", "is_clifford", "has_mid_circuit", "gate_counts")
+    class GateCountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    NUM_QUBITS_FIELD_NUMBER: _ClassVar[int]
+    NUM_CLBITS_FIELD_NUMBER: _ClassVar[int]
+    CIRCUIT_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    GATE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    TWO_QUBIT_GATE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    IS_CLIFFORD_FIELD_NUMBER: _ClassVar[int]
+    HAS_MID_CIRCUIT_FIELD_NUMBER: _ClassVar[int]
+    GATE_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    num_qubits: int
+    num_clbits: int
+    circuit_depth: int
+    gate_count: int
+    two_qubit_gate_count: int
+    is_clifford: bool
+    has_mid_circuit: bool
+    gate_counts: _containers.ScalarMap[str, int]
+    def __init__(self, num_qubits: _Optional[int] = ..., num_clbits: _Optional[int] = ..., circuit_depth: _Optional[int] = ..., gate_count: _Optional[int] = ..., two_qubit_gate_count: _Optional[int] = ..., is_clifford: _Optional[bool] = ..., has_mid_circuit: _Optional[bool] = ..., gate_counts: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class CreateCircuitRequest(_message.Message):
+    __slots__ = ("name", "code", "qasm", "num_qubits", "metadata")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    QASM_FIELD_NUMBER: _ClassVar[int]
+    NUM_QUBITS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    code: str
+    qasm: str
+    num_qubits: int
+    metadata: _struct_pb2.Struct
+    def __init__(self, name: _Optional[str] = ..., code: _Optional[str] = ..., qasm: _Optional[str] = ..., num_qubits: _Optional[int] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class ListCircuitsRequest(_message.Message):
+    __slots__ = ("limit", "offset")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    offset: int
+    def __init__(self, limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class ListCircuitsResponse(_message.Message):
+    __slots__ = ("circuits", "count", "total", "limit", "offset")
+    CIRCUITS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    circuits: _containers.RepeatedCompositeFieldContainer[Circuit]
+    count: int
+    total: int
+    limit: int
+    offset: int
+    def __init__(self, circuits: _Optional[_Iterable[_Union[Circuit, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class GetCircuitRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class UpdateCircuitRequest(_message.Message):
+    __slots__ = ("id", "name", "code", "qasm", "num_qubits", "metadata")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    QASM_FIELD_NUMBER: _ClassVar[int]
+    NUM_QUBITS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    code: str
+    qasm: str
+    num_qubits: int
+    metadata: _struct_pb2.Struct
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., code: _Optional[str] = ..., qasm: _Optional[str] = ..., num_qubits: _Optional[int] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class DeleteCircuitRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class DeleteCircuitResponse(_message.Message):
+    __slots__ = ("detail",)
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    detail: str
+    def __init__(self, detail: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,210 @@
+import datetime
+
+from google.api import annotations_pb2 as _annotations_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from thequantcloud.v1 import access_pb2 as _access_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Optimization(_message.Message):
+    __slots__ = ()
+    class Target(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        unspecified: _ClassVar[Optimization.Target]
+        balanced: _ClassVar[Optimization.Target]
+        speed: _ClassVar[Optimization.Target]
+        accuracy: _ClassVar[Optimization.Target]
+        quality: _ClassVar[Optimization.Target]
+        cost: _ClassVar[Optimization.Target]
+    unspecified: Optimization.Target
+    balanced: Optimization.Target
+    speed: Optimization.Target
+    accuracy: Optimization.Target
+    quality: Optimization.Target
+    cost: Optimization.Target
+    def __init__(self) -> None: ...
+
+class Job(_message.Message):
+    __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at", "completed_at", "error_message", "metadata")
+    class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        unspecified: _ClassVar[Job.Status]
+        submitted: _ClassVar[Job.Status]
+        analyzing: _ClassVar[Job.Status]
+        routing: _ClassVar[Job.Status]
+        queued: _ClassVar[Job.Status]
+        dispatched: _ClassVar[Job.Status]
+        running: _ClassVar[Job.Status]
+        completed: _ClassVar[Job.Status]
+        failed: _ClassVar[Job.Status]
+        timeout: _ClassVar[Job.Status]
+        cancelled: _ClassVar[Job.Status]
+    unspecified: Job.Status
+    submitted: Job.Status
+    analyzing: Job.Status
+    routing: Job.Status
+    queued: Job.Status
+    dispatched: Job.Status
+    running: Job.Status
+    completed: Job.Status
+    failed: Job.Status
+    timeout: Job.Status
+    cancelled: Job.Status
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    SHOTS_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZE_FOR_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    status: Job.Status
+    backend: str
+    shots: int
+    optimize_for: Optimization.Target
+    submitted_at: _timestamp_pb2.Timestamp
+    started_at: _timestamp_pb2.Timestamp
+    completed_at: _timestamp_pb2.Timestamp
+    error_message: str
+    metadata: _struct_pb2.Struct
+    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error_message: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class Statevector(_message.Message):
+    __slots__ = ("real", "imag")
+    REAL_FIELD_NUMBER: _ClassVar[int]
+    IMAG_FIELD_NUMBER: _ClassVar[int]
+    real: _containers.RepeatedScalarFieldContainer[float]
+    imag: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, real: _Optional[_Iterable[float]] = ..., imag: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class JobResult(_message.Message):
+    __slots__ = ("job_id", "counts", "probabilities", "statevector", "execution_time_ms", "backend", "metadata")
+    class CountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class ProbabilitiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    STATEVECTOR_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    counts: _containers.ScalarMap[str, int]
+    probabilities: _containers.ScalarMap[str, float]
+    statevector: Statevector
+    execution_time_ms: float
+    backend: str
+    metadata: _struct_pb2.Struct
+    def __init__(self, job_id: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., probabilities: _Optional[_Mapping[str, float]] = ..., statevector: _Optional[_Union[Statevector, _Mapping]] = ..., execution_time_ms: _Optional[float] = ..., backend: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class JobEvent(_message.Message):
+    __slots__ = ("sequence", "occurred_at", "job", "queue_position", "result", "checkpoint", "cursor")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_POSITION_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    occurred_at: _timestamp_pb2.Timestamp
+    job: Job
+    queue_position: int
+    result: JobResult
+    checkpoint: bool
+    cursor: str
+    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., queue_position: _Optional[int] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., checkpoint: _Optional[bool] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class ListJobsRequest(_message.Message):
+    __slots__ = ("limit", "offset", "status", "status_filter")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FILTER_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    offset: int
+    status: Job.Status
+    status_filter: Job.Status
+    def __init__(self, limit: _Optional[int] = ..., offset: _Optional[int] = ..., status: _Optional[_Union[Job.Status, str]] = ..., status_filter: _Optional[_Union[Job.Status, str]] = ...) -> None: ...
+
+class ListJobsResponse(_message.Message):
+    __slots__ = ("jobs", "count", "total", "limit", "offset")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[Job]
+    count: int
+    total: int
+    limit: int
+    offset: int
+    def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class GetJobRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetJobResultRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class CancelJobRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class CancelJobResponse(_message.Message):
+    __slots__ = ("job_id", "status")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    status: Job.Status
+    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[Job.Status, str]] = ...) -> None: ...
+
+class WatchJobRequest(_message.Message):
+    __slots__ = ("id", "after_sequence", "with_result")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    WITH_RESULT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    after_sequence: int
+    with_result: bool
+    def __init__(self, id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., with_result: _Optional[bool] = ...) -> None: ...
+
+class WatchJobsRequest(_message.Message):
+    __slots__ = ("after_cursor", "status", "with_result")
+    AFTER_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    WITH_RESULT_FIELD_NUMBER: _ClassVar[int]
+    after_cursor: str
+    status: _containers.RepeatedScalarFieldContainer[Job.Status]
+    with_result: bool
+    def __init__(self, after_cursor: _Optional[str] = ..., status: _Optional[_Iterable[_Union[Job.Status, str]]] = ..., with_result: _Optional[bool] = ...) -> None: ...

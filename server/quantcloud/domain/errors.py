@@ -1,0 +1,133 @@
+"""Every way in which a request can be refused, in the project's own terms.
+
+`transport` maps each class to a gRPC status in one table; nothing else knows statuses. Each error
+carries a stable upper-snake `reason` for programs, a message for people, and `metadata` with the
+values that the message speaks of.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+
+class DomainError(Exception):
+    """A refusal that the caller is told of.
+
+    `reason` is stable across releases, `metadata` holds strings only (it becomes
+    `google.rpc.ErrorInfo.metadata`).
+    """
+
+    reason = "UNSPECIFIED"
+
+    def __init__(
+        self, message: str, *, reason: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or type(self).reason
+        self.metadata = dict(metadata or {})
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process boundaries; the default would call __init__ with the message alone.
+        return (_rebuild, (type(self), self.args, self.__dict__.copy()))
+
+
+def _rebuild(
+    cls: type[DomainError], args: tuple[object, ...], state: dict[str, object]
+) -> DomainError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidArgument(DomainError):
+    """A field holds what it may not hold. The message names the field and what would be right."""
+
+    reason = "INVALID_ARGUMENT"
+
+    def __init__(
+        self,
+        field: str,
+        message: str,
+        *,
+        reason: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{field}: {message}", reason=reason, metadata=metadata)
+        self.field = field
+        self.description = message
+
+
+class CircuitError(InvalidArgument):
+    """A circuit that cannot be read, at a 1-based line and column of its source."""
+
+    reason = "INVALID_CIRCUIT"
+
+    def __init__(self, message: str, line: int, column: int, *, field: str = "qasm") -> None:
+        super().__init__(
+            field,
+            f"line {line}, column {column}: {message}",
+            metadata={"line": str(line), "column": str(column)},
+        )
+        self.line = line
+        self.column = column
+
+
+class Unauthenticated(DomainError):
+    """No credentials, or credentials that do not hold."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(DomainError):
+    """Valid credentials that do not reach this far."""
+
+    reason = "PERMISSION_DENIED"
+
+
+class QuotaExceeded(PermissionDenied):
+    """A tier's limit is reached. `subject` says whose, `limit` which."""
+
+    reason = "QUOTA_EXCEEDED"
+
+    def __init__(
+        self, limit: str, message: str, *, subject: str, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, metadata={"limit": limit, **(metadata or {})})
+        self.subject = subject
+
+
+class NotFound(DomainError):
+    """The resource is not there, or belongs to another account: the two look the same."""
+
+    reason = "NOT_FOUND"
+
+    def __init__(self, resource: str, identifier: str) -> None:
+        super().__init__(
+            f"{resource} {identifier!r} not found",
+            reason=f"{resource.upper().replace(' ', '_')}_NOT_FOUND",
+            metadata={"id": identifier},
+        )
+
+
+class FailedPrecondition(DomainError):
+    """The request is sound, but the resource's present state does not allow it."""
+
+    reason = "FAILED_PRECONDITION"
+
+
+class Unavailable(DomainError):
+    """The service cannot answer now; trying again after `retry_after` may succeed."""
+
+    reason = "UNAVAILABLE"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: timedelta = timedelta(seconds=1),
+        reason: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, metadata=metadata)
+        self.retry_after = retry_after

@@ -1,0 +1,60 @@
+"""The protocol between the scheduler and whatever runs circuits."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.execution import Execution, Outcome
+
+
+class EngineError(Exception):
+    """A run that gave no outcome. The text is fit for the job's `error_message`."""
+
+
+class ExecutionFailed(EngineError):
+    """The backend refused or broke on the circuit; another try would end the same."""
+
+
+class ExecutionTimedOut(EngineError):
+    """The run reached its time limit and was stopped."""
+
+
+class OutOfMemory(EngineError):
+    """The run wanted more memory than a worker may have."""
+
+
+class WorkerLost(EngineError):
+    """The worker died under the run, which may well succeed on another."""
+
+
+class Engine(Protocol):
+    """Runs circuits somewhere else than in the serving process."""
+
+    @property
+    def slots(self) -> int:
+        """How many runs can be under way at once."""
+        ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None:
+        """Kill what runs and release everything; safe to call twice."""
+        ...
+
+    async def examine(self, source: str) -> Analysis:
+        """Parse and analyse a circuit, off the event loop unless it is small.
+
+        Never waits behind a running circuit. Raises `CircuitError` for a bad circuit and
+        `InvalidArgument` for one that takes longer to look at than the limit.
+        """
+        ...
+
+    async def execute(
+        self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
+    ) -> Outcome:
+        """Run a circuit within `time_limit` seconds of its start.
+
+        `on_start` is called on the event loop when a worker has begun. Cancelling the calling
+        task kills the run. Raises an `EngineError`.
+        """
+        ...
