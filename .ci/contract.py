@@ -1,9 +1,9 @@
 """Generate code from the contract, and check the contract.
 
-    contract.py protos            lay the third-party protos where buf looks for them
-    contract.py generate          write gen/
-    contract.py stale             fail when gen/ is not what `generate` would write
-    contract.py breaking          fail when the contract breaks that of the last commit of main
+contract.py protos            lay the third-party protos where buf looks for them
+contract.py generate          write gen/
+contract.py stale             fail when gen/ is not what `generate` would write
+contract.py breaking          fail when the contract breaks that of the last commit of main
 """
 
 import filecmp
@@ -47,7 +47,8 @@ def generate(target: Path) -> None:
     subprocess.run(  # noqa: S603  # our own arguments
         [sys.executable, "-m", "grpc_tools.protoc", "-Iproto", f"-I{THIRD_PARTY}", *outs,
          f"--plugin=protoc-gen-mypy_grpc={Path(sys.executable).parent / 'protoc-gen-mypy_grpc'}",
-         f"--descriptor_set_out={descriptor}", "--include_imports", f"--mypy_grpc_out=quiet:{target}", *contract,
+         f"--descriptor_set_out={descriptor}", "--include_imports",
+         f"--mypy_grpc_out=quiet:{target}", *contract,
          # No RPC names these, yet errors carry them and the transcoder must know them.
          "google/rpc/error_details.proto", "google/rpc/status.proto"],
         check=True, cwd=ROOT,

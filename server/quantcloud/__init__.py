@@ -1,0 +1,1 @@
+"""A quantum cloud that anyone can host: OpenQASM circuits over gRPC and REST."""

@@ -1,6 +1,13 @@
 """What a circuit is like: the figures that users are shown and that the router goes by."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from quantcloud.circuits.expand import standard_calls, with_measurements
+from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
+from quantcloud.circuits.ir import Circuit, GateDefinition, Operation
+from quantcloud.circuits.limits import MAX_REMEMBERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +19,12 @@ class Analysis:
     circuit that measures nothing is counted with the measurement of every qubit that it gets.
     `operation_count` counts standard operations after user-defined gates are expanded, and
     `two_qubit_gate_count` those gates among them that act on two or more qubits.
-    `num_clbits` is the length of the bitstrings of its counts.
+    `num_clbits` is the length of the bitstrings of its counts. `gate_counts` has Qiskit's names
+    for them, as `count_ops()` has, without barriers; a conditional operation is counted under its
+    own name. `is_clifford` says that after expansion every gate is a Clifford gate, whether it
+    has a condition or not. `has_mid_circuit` says that the circuit cannot be run as gates followed
+    by one measurement: something acts on a qubit or a bit after its measurement, a qubit is reset
+    after something acted on it, or there is a condition.
     """
 
     num_qubits: int
@@ -25,3 +37,139 @@ class Analysis:
     is_clifford: bool
     has_mid_circuit: bool
     measures_all: bool
+
+
+_NOT_GATES = frozenset({"measure", "reset", "barrier"})
+
+# Qiskit's names for gates that qelib1.inc calls otherwise.
+_COUNTED_AS = {
+    "U": "u",
+    "CX": "cx",
+    "c3x": "mcx",
+    "c4x": "mcx",
+    "c3sqrtx": "c3sx",
+    "rc3x": "rcccx",
+}
+
+
+def analyse(circuit: Circuit) -> Analysis:
+    """Compute the figures of a circuit, in time linear in its size."""
+    measures_all = not any(operation.name == "measure" for operation in circuit.operations)
+    if measures_all:
+        circuit = with_measurements(circuit)
+    counts = Counter([operation.name for operation in circuit.operations])
+    barriers = counts.pop("barrier", 0)
+    gate_counts: dict[str, int] = {}
+    for name, count in counts.items():
+        shown = name if name in circuit.definitions else _COUNTED_AS.get(name, name)
+        gate_counts[shown] = gate_counts.get(shown, 0) + count
+    operation_count, two_qubit_gate_count = _expanded_counts(counts, circuit.definitions)
+    return Analysis(
+        num_qubits=circuit.num_qubits,
+        num_clbits=circuit.num_clbits,
+        circuit_depth=_depth(circuit),
+        gate_count=len(circuit.operations) - barriers,
+        operation_count=operation_count,
+        two_qubit_gate_count=two_qubit_gate_count,
+        gate_counts=gate_counts,
+        is_clifford=_is_clifford(circuit),
+        has_mid_circuit=_has_mid_circuit(circuit),
+        measures_all=measures_all,
+    )
+
+
+def _expanded_counts(
+    counts: Mapping[str, int], definitions: Mapping[str, GateDefinition]
+) -> tuple[int, int]:
+    """Return how many operations, and gates on two or more qubits, calls expand to."""
+    operations = two_qubit = 0
+    for name, count in counts.items():
+        definition = definitions.get(name)
+        if definition is not None:
+            operations += count * definition.operation_count
+            two_qubit += count * definition.two_qubit_gate_count
+        else:
+            operations += count
+            gate = STANDARD_GATES.get(name)
+            two_qubit += count if gate is not None and gate.num_qubits > 1 else 0
+    return operations, two_qubit
+
+
+def _depth(circuit: Circuit) -> int:
+    """Return the length of the longest chain of operations that share a qubit or a bit.
+
+    A barrier has no length of its own, but what comes after it on its qubits comes after all that
+    is before it. A condition reads its bits.
+    """
+    qubits = [0] * circuit.num_qubits
+    clbits = [0] * circuit.num_clbits
+    for name, operands, _, targets, condition in circuit.operations:
+        if condition is None and not targets and name != "barrier":
+            if len(operands) == 1:
+                qubits[operands[0]] += 1
+                continue
+            if len(operands) == 2:  # noqa: PLR2004 - the two cases that nearly all gates are
+                first, second = operands
+                level = max(qubits[first], qubits[second]) + 1
+                qubits[first] = qubits[second] = level
+                continue
+        level = max([qubits[bit] for bit in operands], default=0)
+        for bit in targets:
+            level = max(level, clbits[bit])
+        if condition is not None:
+            begin, end = condition.offset, condition.offset + condition.size
+            level = max(level, max(clbits[begin:end], default=0)) + 1
+            clbits[begin:end] = [level] * condition.size
+        elif name != "barrier":
+            level += 1
+        for bit in operands:
+            qubits[bit] = level
+        for bit in targets:
+            clbits[bit] = level
+    return max(max(qubits, default=0), max(clbits, default=0))
+
+
+def _has_mid_circuit(circuit: Circuit) -> bool:
+    """Say whether the circuit is more than gates with measurements after them.
+
+    A reset of a qubit that nothing has acted on does nothing, so it is not counted.
+    """
+    used = bytearray(circuit.num_qubits)
+    measured = bytearray(circuit.num_qubits)
+    written = bytearray(circuit.num_clbits)
+    for name, qubits, _, clbits, condition in circuit.operations:
+        if name == "barrier":
+            continue
+        if condition is not None or (clbits and written[clbits[0]]):
+            return True
+        for qubit in qubits:
+            if measured[qubit] or (name == "reset" and used[qubit]):
+                return True
+            used[qubit] = name != "reset"
+        if clbits:
+            measured[qubits[0]] = written[clbits[0]] = 1
+    return False
+
+
+def _is_clifford(circuit: Circuit) -> bool:
+    known: set[tuple[str, tuple[float, ...]]] = set()
+    inside: set[tuple[str, tuple[float, ...]]] = set()
+    definitions = circuit.definitions
+    previous: Operation | None = None
+    for operation in circuit.operations:
+        if operation is previous:
+            continue
+        previous = operation
+        name, _, params, _, _ = operation
+        key = (name, params)
+        if key in known or name in _NOT_GATES:
+            continue
+        if name in definitions:
+            calls = standard_calls(definitions, name, params, inside)
+            if not all(is_clifford(gate, angles) for gate, angles in calls):
+                return False
+        elif not is_clifford(name, params):
+            return False
+        if len(known) < MAX_REMEMBERED:
+            known.add(key)
+    return True

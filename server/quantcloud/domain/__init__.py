@@ -1,0 +1,1 @@
+"""What the service is about, with no I/O: jobs, circuits, backends, accounts, errors."""

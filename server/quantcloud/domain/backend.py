@@ -5,6 +5,8 @@ from enum import StrEnum
 
 
 class BackendStatus(StrEnum):
+    """Whether a backend takes jobs."""
+
     ONLINE = "online"
     OFFLINE = "offline"
 

@@ -24,7 +24,10 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """A request's `options`, checked. `timeout_seconds` shortens the tier's limit, never lengthens it."""
+    """A request's `options`, checked.
+
+    `timeout_seconds` shortens the tier's limit and never lengthens it.
+    """
 
     seed: int | None = None
     statevector: bool = False

@@ -1,0 +1,1 @@
+"""Where executors run: worker processes beside the server."""

@@ -1,0 +1,1 @@
+"""QuantRouter: candidates, scores and reasons. Pure."""

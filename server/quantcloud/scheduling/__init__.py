@@ -1,0 +1,1 @@
+"""A job's way from submitted to its end."""

@@ -1,0 +1,17 @@
+"""Tables, migrations and the store."""
+
+from quantcloud.storage.circuits import CircuitPatch
+from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_data_dir
+from quantcloud.storage.errors import StoreError
+from quantcloud.storage.job_claims import Claim
+from quantcloud.storage.store import Store
+
+__all__ = [
+    "CircuitPatch",
+    "Claim",
+    "DataDirLock",
+    "DataDirLockedError",
+    "Store",
+    "StoreError",
+    "lock_data_dir",
+]

@@ -1,0 +1,1 @@
+"""gRPC: servicers, interceptors, conversion and the error table. Envoy in front of it."""

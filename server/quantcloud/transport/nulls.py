@@ -10,8 +10,14 @@ the twin is an unknown field.
 from collections.abc import Iterator
 from functools import cache
 
+from google.protobuf import struct_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+)
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 
@@ -59,31 +65,51 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
     for file in contract.file:
         pool.Add(file)
     responses = _response_messages(pool, contract)
-    derived = FileDescriptorSet()
-    derived.CopyFrom(contract)
+    # Envoy reads the files in order and knows a file's imports only from those before it.
+    struct = FileDescriptorProto()
+    struct_pb2.DESCRIPTOR.CopyToProto(struct)
+    derived = FileDescriptorSet(file=[struct])
+    derived.file.extend(file for file in contract.file if file.name != struct.name)
     for file in derived.file:
         if file.package != PACKAGE:
             continue
-        for message in file.message_type:
-            for field in message.field:
-                field.json_name = field.name
-            descriptor = responses.get(f"{PACKAGE}.{message.name}")
-            twins = [f for f in descriptor.fields if has_twin(f)] if descriptor else []
-            for field in twins:
-                message.field.add(
-                    name=f"{field.name}_is_null",
-                    json_name=field.name,
-                    number=field.number + TWIN_OFFSET,
-                    label=FieldDescriptorProto.LABEL_OPTIONAL,
-                    type=FieldDescriptorProto.TYPE_ENUM,
-                    type_name=".google.protobuf.NullValue",
-                )
-            if twins:
-                # Without it a pool refuses two fields of one JSON name.
-                message.options.deprecated_legacy_json_field_conflicts = True
-                if "google/protobuf/struct.proto" not in file.dependency:
-                    file.dependency.append("google/protobuf/struct.proto")
+        twins = [_add_twins(message, file.package, responses) for message in file.message_type]
+        if any(twins) and struct.name not in file.dependency:
+            file.dependency.append(struct.name)
     return derived
+
+
+def _add_twins(message: DescriptorProto, scope: str, responses: dict[str, Descriptor]) -> bool:
+    """Rename a message's JSON fields and add its twins, nested messages too; whether it has any."""
+    name = f"{scope}.{message.name}"
+    nested = [
+        _add_twins(inner, name, responses)
+        for inner in message.nested_type
+        if not inner.options.map_entry
+    ]
+    for field in message.field:
+        field.json_name = field.name
+    twins = (
+        [field for field in responses[name].fields if has_twin(field)] if name in responses else []
+    )
+    for field in twins:
+        # A oneof of its own, as `optional` makes: without presence the transcoder would print the
+        # twin's default, null, beside a field that is set.
+        message.oneof_decl.add(name=f"_{field.name}_is_null")
+        message.field.add(
+            name=f"{field.name}_is_null",
+            json_name=field.name,
+            number=field.number + TWIN_OFFSET,
+            label=FieldDescriptorProto.LABEL_OPTIONAL,
+            type=FieldDescriptorProto.TYPE_ENUM,
+            type_name=".google.protobuf.NullValue",
+            oneof_index=len(message.oneof_decl) - 1,
+            proto3_optional=True,
+        )
+    if twins:
+        # Without it a pool refuses two fields of one JSON name.
+        message.options.deprecated_legacy_json_field_conflicts = True
+    return bool(twins) or any(nested)
 
 
 def _varint(value: int) -> bytes:

@@ -1,0 +1,1 @@
+"""The event feed that watchers hang on."""

@@ -1,0 +1,264 @@
+-- What the REST side of the API needs beyond Envoy's gRPC-JSON transcoder, which stands behind this
+-- filter: statuses of success other than 200, errors as {"detail": ...}, readable sentences for
+-- requests that do not fit the contract, and the headers of HTTP instead of those of gRPC.
+-- gRPC and gRPC-Web pass untouched.
+
+-- The words of each enum that a request may hold. A test compares them with the contract.
+local ENUMS = {
+  ["thequantcloud.v1.Job.Status"] =
+    "submitted, analyzing, routing, queued, dispatched, running, completed, failed, timeout, cancelled",
+  ["thequantcloud.v1.Optimization.Target"] = "balanced, speed, accuracy, cost",
+}
+
+-- The query parameters of each request that has any, and the fields that come from the path and so
+-- may not come from the query. A test compares both with the contract.
+local QUERY_PARAMETERS = {
+  ["thequantcloud.v1.ListCircuitsRequest"] = "limit, offset",
+  ["thequantcloud.v1.ListJobsRequest"] = "limit, offset, status, status_filter",
+  ["thequantcloud.v1.WatchJobRequest"] = "after_sequence, with_result",
+  ["thequantcloud.v1.WatchJobsRequest"] = "after_cursor, status, with_result",
+}
+local PATH_FIELDS = {id = true, name = true}
+
+-- What a value of each type looks like.
+local TYPES = {
+  BOOL = "true or false",
+  DOUBLE = "a number",
+  INT32 = "an integer from -2147483648 to 2147483647",
+  STRING = "a string",
+}
+
+local SECURITY_HEADERS = {
+  ["cache-control"] = "no-store",
+  ["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'",
+  ["referrer-policy"] = "no-referrer",
+  ["x-content-type-options"] = "nosniff",
+}
+
+local GRPC_HEADERS = {"grpc-status", "grpc-message", "grpc-encoding", "grpc-accept-encoding"}
+
+-- The longest piece of a request that an error shows, in bytes.
+local SHOWN = 60
+
+-- Text ---------------------------------------------------------------------------------------
+
+local function utf8(code)
+  if code < 0x80 then
+    return string.char(code)
+  elseif code < 0x800 then
+    return string.char(0xC0 + math.floor(code / 0x40), 0x80 + code % 0x40)
+  end
+  return string.char(
+    0xE0 + math.floor(code / 0x1000),
+    0x80 + math.floor(code / 0x40) % 0x40,
+    0x80 + code % 0x40
+  )
+end
+
+local ESCAPES = {b = "\b", f = "\f", n = "\n", r = "\r", t = "\t"}
+
+-- The text that a JSON string (without its quotes) stands for.
+local function from_json(escaped)
+  local parts, from = {}, 1
+  while true do
+    local at = escaped:find("\\", from, true)
+    if not at then
+      break
+    end
+    parts[#parts + 1] = escaped:sub(from, at - 1)
+    local letter = escaped:sub(at + 1, at + 1)
+    if letter == "u" then
+      local code = tonumber(escaped:sub(at + 2, at + 5), 16) or 0xFFFD
+      -- Half of a surrogate pair stands for no character of its own.
+      parts[#parts + 1] = utf8((code >= 0xD800 and code <= 0xDFFF) and 0xFFFD or code)
+      from = at + 6
+    else
+      parts[#parts + 1] = ESCAPES[letter] or letter
+      from = at + 2
+    end
+  end
+  parts[#parts + 1] = escaped:sub(from)
+  return table.concat(parts)
+end
+
+local function to_json(text)
+  return (text:gsub('[%c"\\]', function(c)
+    return string.format("\\u%04x", c:byte())
+  end))
+end
+
+-- The text, cut between two characters where it is long.
+local function shorten(text)
+  if #text <= SHOWN then
+    return text
+  end
+  return text:sub(1, SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "..."
+end
+
+local function uncapitalised(text)
+  return (text:gsub("^%u", string.lower):gsub("%.$", ""))
+end
+
+-- Errors -------------------------------------------------------------------------------------
+
+-- What is wrong with a value, after the transcoder's "FIELD: invalid value VALUE for type TYPE".
+local function wrong_value(field, value, kind)
+  local message = kind:match("^type%.googleapis%.com/(.+)$")
+  if field == "" then
+    local twice = value:match("^oneof field '_.-' is already set%. Cannot set '(.-)'$")
+    if twice then
+      return twice .. ": is given more than once"
+    elseif value == "Starting an object on a scalar field" then
+      return kind .. ": must be a single value, got an object"
+    end
+    return nil
+  end
+  local right = TYPES[kind:match("^TYPE_(%w+)$") or ""]
+  if not right and ENUMS[message] then
+    right = "one of " .. ENUMS[message]
+  elseif not right and message == "google.protobuf.Struct" then
+    right = "an object"
+  end
+  return right and string.format("%s: must be %s, got %s", field, right, shorten(value))
+end
+
+-- What is wrong with JSON that cannot be read, after the transcoder's three lines: the error, the
+-- text around it, and a mark below the place.
+local function wrong_json(text)
+  local problem, around, mark = text:match("^([^\n]+)\n(.*)\n( *)%^$")
+  if not problem then
+    return nil
+  end
+  local near = around:sub(#mark + 1):match("^%s*(.-)%s*$")
+  return string.format(
+    "body: is not valid JSON: %s%s",
+    uncapitalised(problem),
+    near == "" and ", at its end" or ", near " .. shorten(near)
+  )
+end
+
+-- A sentence for a request that the transcoder refused, with the field and what would be right.
+local function explain(text)
+  local field, value, kind = text:match("^(.-): invalid value (.*) for type (%S+)$")
+  if field then
+    return wrong_value(field, value, kind) or text
+  end
+  local parameter, message = text:match('^Could not find field "(.-)" in the type "(.-)"')
+  if parameter then
+    local known = QUERY_PARAMETERS[message]
+    return string.format(
+      "query: unknown parameter '%s'; %s",
+      shorten(parameter),
+      known and "there are " .. known or "there are none here"
+    )
+  end
+  parameter = text:match('^Encountered a non%-leaf field "(.-)"')
+  if parameter then
+    return string.format("query: parameter '%s' has no parts", shorten(parameter))
+  elseif text == ": Root element must be a message." then
+    return "body: must be a JSON object"
+  elseif text == ": Proto field is not repeating, cannot start list." then
+    return "body: has a list where a single value belongs; only 'options' and 'metadata' hold lists"
+  elseif text == ": Proto fields must have a name." then
+    return "body: has a field with an empty name"
+  elseif text:find("^Message too deep") then
+    return "body: is nested too deeply"
+  end
+  return wrong_json(text) or text
+end
+
+-- The body of an error in the API's shape: {"detail": TEXT, "details": [...]}.
+local function error_body(body, status)
+  -- The gRPC server's, as the transcoder prints it.
+  local converted, count = body:gsub('^{"code":%d+,"message":', '{"detail":', 1)
+  if count > 0 then
+    return converted
+  end
+  local detail = body:match('^{"detail":"(.*)"}%s*$')
+  if detail and status == "400" then
+    return '{"detail":"' .. to_json(explain(from_json(detail))) .. '"}'
+  end
+  return body
+end
+
+local function set_body(handle, body, text)
+  local length = body:setBytes(text)
+  handle:headers():replace("content-length", tostring(length))
+  handle:headers():replace("content-type", "application/json")
+end
+
+local function on_error(handle, status, grpc_message)
+  -- Waits for the body; what was taken from the handle before is void afterwards.
+  local body = handle:body(grpc_message ~= nil)
+  if not body then
+    return -- the answer to a HEAD
+  end
+  local old = body:length() > 0 and body:getBytes(0, body:length()) or ""
+  if old == "" and grpc_message then
+    -- Details that the descriptor does not know cost the transcoder the whole body.
+    local message = grpc_message:gsub("%%(%x%x)", function(hex)
+      return string.char(tonumber(hex, 16))
+    end)
+    set_body(handle, body, '{"detail":"' .. to_json(message) .. '"}')
+  elseif status == "429" and old:find('"message":"SERVER: Received message larger', 1, true) then
+    handle:headers():replace(":status", "413")
+    set_body(handle, body, '{"detail":"body: is too large once it is decoded"}')
+  else
+    local new = error_body(old, status)
+    if new ~= old then
+      set_body(handle, body, new)
+    end
+  end
+end
+
+-- Filter -------------------------------------------------------------------------------------
+
+function envoy_on_request(handle)
+  local query = handle:headers():get(":path"):match("%?(.*)$")
+  if not query then
+    return
+  end
+  for name in ("&" .. query):gmatch("&([^=&]*)") do
+    if PATH_FIELDS[name] then
+      handle:respond(
+        {[":status"] = "400"},
+        string.format("query: '%s' is no query parameter", name)
+      )
+      return
+    end
+  end
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local content_type = headers:get("content-type") or ""
+  if content_type:find("application/grpc", 1, true) == 1 then
+    return
+  end
+  for name, value in pairs(SECURITY_HEADERS) do
+    if not headers:get(name) then
+      headers:add(name, value)
+    end
+  end
+  local grpc_message = headers:get("grpc-message")
+  for _, name in ipairs(GRPC_HEADERS) do
+    headers:remove(name)
+  end
+  local status = headers:get(":status")
+  if status >= "400" then
+    if status == "401" and not headers:get("www-authenticate") then
+      headers:add("www-authenticate", 'Bearer realm="thequantcloud"')
+    elseif status == "503" and not headers:get("retry-after") then
+      headers:add("retry-after", "1")
+    end
+    on_error(handle, status, grpc_message)
+  elseif status == "200" then
+    local success = handle:metadata():get("success_status")
+    if success then
+      headers:replace(":status", success)
+    end
+    if content_type == "text/event-stream" then
+      headers:add("x-accel-buffering", "no") -- for an nginx in front
+    end
+  end
+end

@@ -1,0 +1,182 @@
+"""The composition root: the only module that knows all the others."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import structlog
+
+from quantcloud.auth.authenticator import Authenticator
+from quantcloud.auth.jwt import JwtVerifier
+from quantcloud.backends.base import installed_backends
+from quantcloud.backends.fleet import Fleet
+from quantcloud.cli.main import build
+from quantcloud.cli.ready import Endpoints
+from quantcloud.cli.token import issuer
+from quantcloud.engine.local import LocalEngine
+from quantcloud.scheduling.scheduler import Scheduler
+from quantcloud.services.accounts import AccountUseCases
+from quantcloud.services.admission import Admission
+from quantcloud.services.circuits import CircuitUseCases
+from quantcloud.services.jobs import JobUseCases
+from quantcloud.services.platform import PlatformUseCases
+from quantcloud.settings import Settings, forget_environment
+from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
+from quantcloud.telemetry import logs
+from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings
+from quantcloud.transport.server import GrpcServer, UseCases
+from quantcloud.watching.feed import EventFeed
+
+log = structlog.stdlib.get_logger(__name__)
+
+_CALL_GRACE_SECONDS = 1.0
+
+
+def utc_now() -> datetime:
+    """The clock of a server in service."""
+    return datetime.now(UTC)
+
+
+class Application:
+    """A whole server. `start` makes and starts its parts in order; `stop` ends them in reverse."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._parts = AsyncExitStack()
+        self._grace = 0.0
+
+    async def start(self) -> Endpoints:
+        """Serve; returns where, once health answers.
+
+        Raises `OSError`, `StoreError`, `DataDirLockedError` or `EnvoyError` where something that it
+        needs is not to be had; what had been started is stopped.
+        """
+        try:
+            return await self._start()
+        except BaseException:
+            await self._parts.aclose()
+            raise
+
+    async def stop(self, grace: float) -> None:
+        """Drain: end watches, let runs finish for `grace` seconds, then end everything."""
+        self._grace = grace
+        await self._parts.aclose()
+
+    async def _start(self) -> Endpoints:
+        settings, parts = self._settings, self._parts
+        self._parts.enter_context(lock_data_dir(settings.data_dir))
+        store = await Store.open(settings.database)
+        parts.push_async_callback(store.close)
+        engine = LocalEngine(
+            workers=settings.workers or os.cpu_count() or 1,
+            memory_limit=settings.worker_memory,
+            hidden=[settings.data_dir],
+        )
+        await engine.start()
+        parts.push_async_callback(engine.stop)
+        fleet = Fleet(installed_backends(), memory_limit=engine.memory_limit)
+        feed = EventFeed(store.events, settings.watch_checkpoint_seconds)
+        store.subscribe(feed.publish)
+        server = GrpcServer(
+            self._use_cases(store, engine, fleet, feed),
+            Authenticator(
+                JwtVerifier(issuer(settings)), store.accounts, store.api_keys, self._clock
+            ),
+        )
+        grpc_port = await server.start(settings.grpc_host, settings.grpc_port)
+        parts.push_async_callback(server.stop, _CALL_GRACE_SECONDS)
+        scheduler = Scheduler(
+            store,
+            engine,
+            fleet,
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+            clock=self._clock,
+            limits=settings.limits,
+        )
+        await scheduler.start()
+        http = await self._start_envoy(grpc_port) if settings.envoy else ""
+
+        async def drain() -> None:
+            await server.drain()
+            feed.close()
+            await scheduler.stop(self._grace)
+
+        parts.push_async_callback(drain)
+        return Endpoints(http, f"{settings.grpc_host}:{grpc_port}")
+
+    async def _start_envoy(self, grpc_port: int) -> str:
+        settings = self._settings
+        envoy = EnvoyProcess(
+            EnvoySettings(
+                data_dir=settings.data_dir,
+                http_host=settings.http_host,
+                http_port=settings.http_port,
+                grpc_host=settings.grpc_host,
+                grpc_port=grpc_port,
+                cors_origins=settings.cors_origins,
+            )
+        )
+        await envoy.start()
+        self._parts.push_async_callback(envoy.stop)
+        return f"http://{settings.http_host}:{envoy.http_port}"
+
+    def _use_cases(
+        self, store: Store, engine: LocalEngine, fleet: Fleet, feed: EventFeed
+    ) -> UseCases:
+        limits, clock = self._settings.limits, self._clock
+        admission = Admission(store, engine, fleet, clock, limits)
+        return UseCases(
+            platform=PlatformUseCases(store, fleet, clock),
+            accounts=AccountUseCases(store, clock, limits),
+            circuits=CircuitUseCases(store, engine, admission, clock, limits),
+            jobs=JobUseCases(store, feed, clock),
+        )
+
+
+async def _serve(settings: Settings) -> None:
+    """Serve until SIGINT (stop at once) or SIGTERM (drain); a second signal ends the process."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def tell(number: signal.Signals) -> None:
+        if told.done():
+            os._exit(128 + number)
+        told.set_result(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, tell, number)
+    application = Application(settings)
+    starting = asyncio.ensure_future(application.start())
+    await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
+    if told.done():
+        starting.cancel()
+        await asyncio.wait([starting])
+        return
+    print(starting.result().announcement(), flush=True)  # noqa: T201  # for whoever started us
+    number = await told
+    await application.stop(settings.drain_seconds if number is signal.SIGTERM else 0.0)
+
+
+def serve(settings: Settings) -> int:
+    """Run a server in the foreground; the exit code."""
+    try:
+        logs.configure(settings.log_level)
+        forget_environment()
+        asyncio.run(_serve(settings))
+    except (OSError, ValueError, StoreError, DataDirLockedError, EnvoyError) as error:
+        print(f"quantcloud: {error}", file=sys.stderr)  # noqa: T201  # a line for a person
+        return 1
+    return 0
+
+
+def main() -> int:
+    """The `quantcloud` command."""
+    build(serve)()
+    return 0

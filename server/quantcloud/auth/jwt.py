@@ -1,0 +1,178 @@
+"""JSON Web Tokens, as Supabase issues them and as `quantcloud token` does."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+import jwt
+
+from quantcloud.auth.secret import MINIMUM_BYTES
+from quantcloud.domain.errors import Unauthenticated, Unavailable
+
+SYMMETRIC: Final = ("HS256",)
+ASYMMETRIC: Final = ("ES256", "RS256")
+_LEEWAY = timedelta(seconds=10)
+_JWKS_TIMEOUT_SECONDS = 5
+_MAXIMUM_SUBJECT_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token that holds says of its owner."""
+
+    subject: str
+    email: str | None
+    name: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Whose tokens are accepted: those signed with `secret` (HS256), those signed with a key of
+    `jwks_url` (ES256, RS256), or both. At least one of the two is set.
+    """
+
+    secret: str | None
+    audience: str
+    issuer: str | None = None
+    jwks_url: str | None = None
+
+
+class JwtVerifier:
+    """Checks signature, algorithm, expiry, audience and issuer of tokens."""
+
+    def __init__(self, issuer: Issuer) -> None:
+        if issuer.secret is not None and len(issuer.secret.encode()) < MINIMUM_BYTES:
+            raise ValueError(
+                f"QUANTCLOUD_JWT_SECRET is shorter than {MINIMUM_BYTES} bytes: too weak for HS256"
+            )
+        self._issuer = issuer
+        self._jwks = (
+            jwt.PyJWKClient(issuer.jwks_url, timeout=_JWKS_TIMEOUT_SECONDS)
+            if issuer.jwks_url
+            else None
+        )
+
+    async def verify(self, token: str) -> Claims:
+        """The claims of a token that holds.
+
+        Raises `Unauthenticated` saying what is wrong with it, or `Unavailable` where the JWKS
+        endpoint cannot be reached.
+        """
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.InvalidTokenError as error:
+            raise _refusal("the bearer token is neither a JWT nor an API key") from error
+        algorithm = header.get("alg")
+        key: Any
+        if algorithm in SYMMETRIC and self._issuer.secret is not None:
+            key, algorithms = self._issuer.secret, SYMMETRIC
+        elif algorithm in ASYMMETRIC and self._jwks is not None:
+            key, algorithms = await self._public_key(self._jwks, token), ASYMMETRIC
+        else:
+            raise _refusal(f"the token's algorithm {algorithm!r} is not accepted")
+        return self._claims(token, key, algorithms)
+
+    async def _public_key(self, jwks: jwt.PyJWKClient, token: str) -> Any:
+        try:
+            # The client fetches with blocking I/O when its cache lacks the key.
+            found = await asyncio.to_thread(jwks.get_signing_key_from_jwt, token)
+        except jwt.PyJWKClientConnectionError as error:
+            raise Unavailable(
+                "the issuer's keys cannot be fetched; try again later", reason="JWKS_UNAVAILABLE"
+            ) from error
+        except (jwt.PyJWKClientError, jwt.InvalidTokenError) as error:
+            raise _refusal(
+                "the token is signed with a key that its issuer does not list"
+            ) from error
+        return found.key
+
+    def _claims(self, token: str, key: Any, algorithms: tuple[str, ...]) -> Claims:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=list(algorithms),
+                audience=self._issuer.audience,
+                issuer=self._issuer.issuer,
+                leeway=_LEEWAY,
+                options={"require": ["exp", "sub", "aud"]},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise _refusal("the token has expired; sign in again", "TOKEN_EXPIRED") from error
+        except jwt.InvalidAudienceError as error:
+            raise _refusal(
+                f"the token's audience is not {self._issuer.audience!r}", "WRONG_AUDIENCE"
+            ) from error
+        except jwt.InvalidIssuerError as error:
+            raise _refusal(f"the token's issuer is not {self._issuer.issuer!r}") from error
+        except jwt.MissingRequiredClaimError as error:
+            raise _refusal(f"the token has no {error.claim!r} claim") from error
+        except jwt.InvalidSignatureError as error:
+            raise _refusal("the token's signature does not match") from error
+        except jwt.InvalidTokenError as error:
+            raise _refusal("the token does not hold") from error
+        subject: object = claims["sub"]
+        if not isinstance(subject, str) or not 0 < len(subject) <= _MAXIMUM_SUBJECT_LENGTH:
+            raise _refusal(
+                f"the token's 'sub' is not a string of 1 to {_MAXIMUM_SUBJECT_LENGTH} characters"
+            )
+        return Claims(
+            subject=subject,
+            email=_text(claims.get("email")),
+            name=_name(claims),
+            expires_at=datetime.fromtimestamp(int(claims["exp"])).astimezone(),
+        )
+
+
+def issue(
+    issuer: Issuer,
+    subject: str,
+    *,
+    now: datetime,
+    lifetime: timedelta,
+    email: str | None = None,
+    name: str | None = None,
+) -> str:
+    """A token for `subject`, signed with the issuer's secret.
+
+    Raises `ValueError` where the issuer has no secret: its tokens come from elsewhere.
+    """
+    if issuer.secret is None:
+        raise ValueError("tokens are issued by the service behind QUANTCLOUD_JWKS_URL, not here")
+    claims: dict[str, Any] = {
+        "sub": subject,
+        "aud": issuer.audience,
+        "iat": now,
+        "exp": now + lifetime,
+        "role": "authenticated",
+    }
+    if issuer.issuer is not None:
+        claims["iss"] = issuer.issuer
+    if email is not None:
+        claims["email"] = email
+    if name is not None:
+        claims["user_metadata"] = {"name": name}
+    return jwt.encode(claims, issuer.secret, algorithm=SYMMETRIC[0])
+
+
+def _refusal(message: str, reason: str = "INVALID_TOKEN") -> Unauthenticated:
+    return Unauthenticated(message, reason=reason)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _name(claims: Mapping[str, object]) -> str | None:
+    """The owner's name: Supabase puts it into `user_metadata`, others into `name`."""
+    metadata = claims.get("user_metadata")
+    inner: Mapping[str, object] = (
+        cast("Mapping[str, object]", metadata) if isinstance(metadata, dict) else {}
+    )
+    for candidate in (inner.get("full_name"), inner.get("name"), claims.get("name")):
+        if (name := _text(candidate)) is not None:
+            return name
+    return None

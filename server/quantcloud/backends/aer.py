@@ -1,0 +1,171 @@
+"""`aer_simulator` and `aer_gpu_simulator`: Qiskit Aer on a processor and on an NVIDIA GPU."""
+
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from quantcloud.backends.base import Executor
+from quantcloud.backends.costs import (
+    Cost,
+    density_matrix_bytes,
+    histories,
+    readable_bytes,
+    statevector_bytes,
+    tableau_bytes,
+)
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.domain.backend import BackendInfo
+from quantcloud.domain.execution import RunOptions
+from quantcloud.routing.method import Method, Refusal
+
+MAX_STABILIZER_QUBITS = 1_000
+MAX_MPS_QUBITS = 200
+MAX_DENSITY_MATRIX_QUBITS = 12
+
+# The distributions in which Aer's CUDA build is published.
+_CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
+
+# Gates per position along the qubits up to which a matrix product state is sure to stay small
+# when they are spread evenly: each doubles the rank of the cuts that it crosses, or at the worst
+# (swap-like) makes it four times as large.
+_MPS_GATES_PER_CUT = 3
+_MPS_RANK = 4**_MPS_GATES_PER_CUT
+
+_STATEVECTOR = Cost(start=6e-4, operation=6e-6, amplitude=2.5e-9, shot=5e-7)
+_DENSITY_MATRIX = Cost(start=1e-3, operation=4e-5, amplitude=1.5e-8, shot=5e-7)
+_TRAJECTORY = Cost(start=1e-3, operation=2e-6, amplitude=4e-9, shot=2e-5)
+_GPU = Cost(start=5e-2, operation=2e-5, amplitude=3e-11, shot=5e-7)
+_GPU_HOST_BYTES = 1 << 30
+
+
+class AerBackend:
+    """See `base.Backend`. `device` is Aer's name for what it runs on."""
+
+    def __init__(self, info: BackendInfo, device: str) -> None:
+        self.info = info
+        self._device = device
+
+    def offline_reason(self) -> str | None:
+        if self._device != "GPU":
+            return None
+        if not any(map(_is_installed, _CUDA_DISTRIBUTIONS)):
+            return f"no CUDA build of Qiskit Aer is installed ({_CUDA_DISTRIBUTIONS[0]})"
+        if not any(Path("/dev").glob("nvidia[0-9]*")):
+            return "this machine shows no NVIDIA GPU (/dev/nvidia0)"
+        return None
+
+    def methods(
+        self, analysis: Analysis, shots: int, options: RunOptions
+    ) -> Sequence[Method] | Refusal:
+        if options.noise is not None and options.statevector:
+            return Refusal("the statevector option does not go with noise: a noisy state is mixed")
+        noisy = options.noise is not None
+        methods: list[Method] = []
+        if analysis.num_qubits <= self.info.num_qubits:
+            methods.append(self._statevector(analysis, shots, noisy=noisy))
+        if noisy:
+            if analysis.num_qubits <= MAX_DENSITY_MATRIX_QUBITS:
+                methods.append(self._density_matrix(analysis, shots))
+        elif self._device == "CPU" and not options.statevector:
+            if analysis.is_clifford and analysis.num_qubits <= MAX_STABILIZER_QUBITS:
+                methods.append(_stabilizer(analysis, shots))
+            if self.info.num_qubits < analysis.num_qubits <= MAX_MPS_QUBITS and _is_sparse(analysis):
+                methods.append(_matrix_product_state(analysis, shots))
+        if methods:
+            return sorted(methods, key=lambda method: method.seconds)
+        return self._refusal(analysis, noisy=noisy)
+
+    def _statevector(self, analysis: Analysis, shots: int, *, noisy: bool) -> Method:
+        cost = _GPU if self._device == "GPU" else _STATEVECTOR
+        amplitudes = 1 << analysis.num_qubits
+        size = 2 * statevector_bytes(analysis.num_qubits)
+        if noisy:
+            repeats = shots
+            cost = cost if self._device == "GPU" else _TRAJECTORY
+        else:
+            repeats = histories(analysis, shots)
+        seconds = cost.seconds(amplitudes, analysis.operation_count, shots, repeats)
+        return Method("statevector", size if self._device == "CPU" else _GPU_HOST_BYTES, seconds)
+
+    def _density_matrix(self, analysis: Analysis, shots: int) -> Method:
+        repeats = shots if analysis.has_mid_circuit else 1
+        elements = 1 << 2 * analysis.num_qubits
+        return Method(
+            "density_matrix",
+            2 * density_matrix_bytes(analysis.num_qubits)
+            if self._device == "CPU"
+            else _GPU_HOST_BYTES,
+            _DENSITY_MATRIX.seconds(elements, analysis.operation_count, shots, repeats),
+        )
+
+    def _refusal(self, analysis: Analysis, *, noisy: bool) -> Refusal:
+        name, limit, width = self.info.name, self.info.num_qubits, analysis.num_qubits
+        need = (
+            f"{name} runs up to {limit} qubits of any circuit (this one has {width:,}, a "
+            f"statevector of {readable_bytes(statevector_bytes(width))})"
+        )
+        if noisy or self._device == "GPU":
+            return Refusal(need)
+        return Refusal(
+            f"{need}; beyond that, Clifford circuits up to {MAX_STABILIZER_QUBITS:,} qubits, and "
+            f"circuits up to {MAX_MPS_QUBITS} qubits with at most {_MPS_GATES_PER_CUT} two-qubit "
+            f"gates per qubit (this one has {analysis.two_qubit_gate_count:,})"
+        )
+
+    def executor(self) -> Executor:
+        from quantcloud.backends.aer_executor import (  # noqa: PLC0415 - the light half imports no simulator
+            AerExecutor,
+        )
+
+        return AerExecutor(self._device)
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _is_sparse(analysis: Analysis) -> bool:
+    return analysis.two_qubit_gate_count <= _MPS_GATES_PER_CUT * (analysis.num_qubits - 1)
+
+
+def _stabilizer(analysis: Analysis, shots: int) -> Method:
+    # Every shot measures every qubit, each in time linear in the width.
+    width, operations = analysis.num_qubits, analysis.operation_count
+    repeats = shots if analysis.has_mid_circuit else 1
+    seconds = 1e-3 + repeats * operations * 2e-6 + shots * width**2 * 1e-7
+    return Method("stabilizer", 2 * tableau_bytes(width), seconds)
+
+
+def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
+    width, operations = analysis.num_qubits, analysis.operation_count
+    rank = _MPS_RANK
+    repeats = shots if analysis.has_mid_circuit else 1
+    seconds = 1e-2 + repeats * operations * rank**3 * 2e-9 + shots * width * rank**2 * 1e-9
+    return Method("matrix_product_state", 4 * 16 * 2 * width * rank**2, seconds)
+
+
+CPU = AerBackend(
+    BackendInfo(
+        name="aer_simulator",
+        provider="ibm",
+        num_qubits=25,
+        native_gates=tuple(sorted(STANDARD_GATES)),
+        description="IBM Qiskit Aer high-performance simulator",
+    ),
+    device="CPU",
+)
+GPU = AerBackend(
+    BackendInfo(
+        name="aer_gpu_simulator",
+        provider="ibm",
+        num_qubits=30,
+        native_gates=tuple(sorted(STANDARD_GATES)),
+        description="IBM Qiskit Aer on an NVIDIA GPU",
+    ),
+    device="GPU",
+)

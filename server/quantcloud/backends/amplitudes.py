@@ -1,0 +1,56 @@
+"""What pure states have in common, whichever engine evolves them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantcloud.backends.sampling import Counts, Indices, draw_bits, probabilities
+from quantcloud.circuits.ir import Operation
+
+Amplitudes = NDArray[np.complexfloating[Any]]
+
+
+class PureState(ABC):
+    """A `branching.State` as amplitudes: bit q of an index is qubit q.
+
+    Precision is that of the array. Where single precision has lost norm, `sample` makes up for it.
+    """
+
+    __slots__ = ("amplitudes", "num_qubits")
+
+    def __init__(self, num_qubits: int, amplitudes: Amplitudes) -> None:
+        self.num_qubits = num_qubits
+        self.amplitudes = amplitudes
+
+    @abstractmethod
+    def evolve(self, gates: Sequence[Operation]) -> None: ...
+
+    @abstractmethod
+    def copy(self) -> Self: ...
+
+    def probability_of_one(self, qubit: int) -> float:
+        weights = probabilities(self.amplitudes).reshape(-1, 2, 1 << qubit)
+        zero, one = weights.sum(axis=(0, 2)).tolist()
+        return one / (zero + one)
+
+    def project(self, qubit: int, *, outcome: bool, probability: float) -> None:
+        view = self.amplitudes.reshape(-1, 2, 1 << qubit)
+        view[:, int(not outcome), :] = 0
+        view[:, int(outcome), :] *= probability**-0.5
+
+    def sample(
+        self, qubits: Sequence[int], shots: int, rng: np.random.Generator
+    ) -> tuple[Indices, Counts]:
+        if not qubits:
+            return np.zeros(1, dtype=np.int64), np.array([shots])
+        return draw_bits(probabilities(self.amplitudes), qubits, shots, rng)
+
+
+def ground_state(num_qubits: int, dtype: type[np.complexfloating[Any]]) -> Amplitudes:
+    """All qubits 0."""
+    amplitudes = np.zeros(1 << num_qubits, dtype=dtype)
+    amplitudes[0] = 1
+    return amplitudes

@@ -1,0 +1,67 @@
+"""What a run is predicted to need.
+
+Memory follows from the sizes of the states. Time is a sum of three terms, a fixed start, so much
+for each operation, and so much for each amplitude that an operation touches; its constants were
+measured on one core of a 2-core server and only have to rank methods and find the hopeless.
+"""
+
+import math
+from dataclasses import dataclass
+
+from quantcloud.circuits.analysis import Analysis
+
+DOUBLE = 16
+"""Bytes of a complex number in double precision."""
+SINGLE = 8
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds of a simulator that goes over all amplitudes once for each gate."""
+
+    start: float
+    operation: float
+    amplitude: float
+    shot: float = 1e-7
+
+    def seconds(self, amplitudes: float, operations: int, shots: int, repeats: float = 1) -> float:
+        """Predict the time of `repeats` evolutions through `operations`, and the sampling."""
+        evolution = operations * (self.operation + self.amplitude * amplitudes)
+        return self.start + repeats * evolution + self.amplitude * amplitudes + self.shot * shots
+
+
+def statevector_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
+    return amplitude_bytes << num_qubits
+
+
+def density_matrix_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
+    return amplitude_bytes << (2 * num_qubits)
+
+
+def histories(analysis: Analysis, shots: int) -> int:
+    """Bound how many different histories `shots` shots of a circuit can have."""
+    if not analysis.has_mid_circuit:
+        return 1
+    events = analysis.gate_counts.get("measure", 0) + analysis.gate_counts.get("reset", 0)
+    return shots if events >= shots.bit_length() else min(shots, 1 << events)
+
+
+def waiting_states(branches: int) -> int:
+    """How many states `branching.run` holds at most for so many branches, the running one too."""
+    return 1 + (math.ceil(math.log2(branches)) if branches > 1 else 0)
+
+
+def readable_bytes(amount: int) -> str:
+    """Write a size in binary units: `statevector_bytes(34)` is `256 GiB`."""
+    size, rank = float(amount), 0
+    while size >= 1024 and rank < len(_UNITS) - 1:  # noqa: PLR2004 - the step between units
+        size /= 1024
+        rank += 1
+    return f"{size:.3g} {_UNITS[rank]}" if size < 1000 else f"{size:.0f} {_UNITS[rank]}"  # noqa: PLR2004 - as it reads
+
+
+def tableau_bytes(num_qubits: int) -> int:
+    """Size of two tableaus of 4 n**2 bits and signs, which a stabilizer simulation holds."""
+    return num_qubits * (num_qubits + 64)

@@ -1,0 +1,80 @@
+"""All backends of this server together, and the way from a demand to a decision."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from quantcloud.backends.base import Backend
+from quantcloud.domain.backend import BackendInfo, BackendStatus
+from quantcloud.routing.method import Refusal
+from quantcloud.routing.router import Decision, Demand, Offer, Weights, choose
+
+
+class Queues(Protocol):
+    """Where the figures of the queues are kept."""
+
+    async def queue_depths(self) -> Mapping[str, int]: ...
+
+    async def mean_queue_seconds(self) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """Live figures of the queues: jobs that wait for each backend, and how long others did."""
+
+    depth: Mapping[str, int] = field(default_factory=dict[str, int])
+    mean_wait_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    @classmethod
+    async def read(cls, queues: Queues) -> "QueueFigures":
+        """The figures as they are now."""
+        return cls(await queues.queue_depths(), await queues.mean_queue_seconds())
+
+    def wait_seconds(self, backend: str) -> float:
+        """What a job that comes now would wait: nothing where the queue is empty."""
+        return self.mean_wait_seconds.get(backend, 0.0) if self.depth.get(backend, 0) else 0.0
+
+
+class Fleet:
+    """The backends by name. Whether each is online is asked once, when the fleet is made."""
+
+    def __init__(
+        self,
+        backends: Mapping[str, Backend],
+        *,
+        memory_limit: int,
+        weights: Weights | None = None,
+    ) -> None:
+        self._backends = backends
+        self._memory_limit = memory_limit
+        self._weights = weights or Weights()
+        self._offline = {name: backend.offline_reason() for name, backend in backends.items()}
+
+    @property
+    def infos(self) -> Sequence[BackendInfo]:
+        return [backend.info for backend in self._backends.values()]
+
+    def info(self, name: str) -> BackendInfo | None:
+        backend = self._backends.get(name)
+        return backend.info if backend else None
+
+    def status(self, name: str) -> BackendStatus:
+        return BackendStatus.OFFLINE if self._offline[name] else BackendStatus.ONLINE
+
+    def offline_reason(self, name: str) -> str | None:
+        return self._offline[name]
+
+    def decide(self, demand: Demand, figures: QueueFigures) -> Decision:
+        """Ask every backend that the demand allows, and choose."""
+        offers = [self._offer(demand, backend, figures) for backend in self._backends.values()]
+        return choose(demand, offers, self._memory_limit, self._weights)
+
+    def _offer(self, demand: Demand, backend: Backend, figures: QueueFigures) -> Offer:
+        name = backend.info.name
+        offline = self._offline[name]
+        methods = (
+            Refusal(f"offline: {offline}")
+            if offline
+            else backend.methods(demand.analysis, demand.shots, demand.options)
+        )
+        return Offer(backend.info, methods, wait_seconds=figures.wait_seconds(name))

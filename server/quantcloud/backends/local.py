@@ -1,0 +1,100 @@
+"""`local_simulator`: the project's own simulator."""
+
+from collections.abc import Sequence
+
+from quantcloud.backends.base import Executor
+from quantcloud.backends.costs import (
+    Cost,
+    histories,
+    readable_bytes,
+    statevector_bytes,
+    tableau_bytes,
+    waiting_states,
+)
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.domain.backend import BackendInfo
+from quantcloud.domain.execution import RunOptions
+from quantcloud.routing.method import Method, Refusal
+
+MAX_STABILIZER_QUBITS = 5_000
+
+_STATEVECTOR = Cost(start=3e-5, operation=6e-6, amplitude=2.5e-9)
+_STABILIZER = Cost(start=1.5e-4, operation=1.5e-6, amplitude=0)
+
+
+class LocalBackend:
+    """See `base.Backend`."""
+
+    info = BackendInfo(
+        name="local_simulator",
+        provider="quantsdk",
+        num_qubits=20,
+        native_gates=tuple(sorted(STANDARD_GATES)),
+        description="NumPy statevector simulator; Clifford circuits of any width by Stim",
+    )
+
+    def offline_reason(self) -> None:
+        return None
+
+    def methods(
+        self, analysis: Analysis, shots: int, options: RunOptions
+    ) -> Sequence[Method] | Refusal:
+        if options.noise is not None:
+            return Refusal(
+                "local_simulator simulates no noise; aer_simulator and cirq_simulator do"
+            )
+        methods: list[Method] = []
+        if analysis.num_qubits <= self.info.num_qubits:
+            methods.append(_statevector(analysis, shots))
+        if (
+            analysis.is_clifford
+            and analysis.num_qubits <= MAX_STABILIZER_QUBITS
+            and not options.statevector
+        ):
+            methods.append(_stabilizer(analysis, shots))
+        return sorted(methods, key=lambda method: method.seconds) or self._refusal(analysis)
+
+    def _refusal(self, analysis: Analysis) -> Refusal:
+        width = analysis.num_qubits
+        return Refusal(
+            f"local_simulator runs up to {self.info.num_qubits} qubits of any circuit, and Clifford "
+            f"circuits up to {MAX_STABILIZER_QUBITS:,}; this circuit has {width:,}, "
+            + (
+                "which is more than that"
+                if analysis.is_clifford
+                else f"is not Clifford, and would need {readable_bytes(statevector_bytes(width))} "
+                "for its statevector"
+            )
+        )
+
+    def executor(self) -> Executor:
+        from quantcloud.backends.local_executor import (  # noqa: PLC0415 - the light half imports no simulator
+            LocalExecutor,
+        )
+
+        return LocalExecutor()
+
+
+def _statevector(analysis: Analysis, shots: int) -> Method:
+    amplitudes = 1 << analysis.num_qubits
+    branches = histories(analysis, shots)
+    # Each waiting state is a copy with its spare; the weights of a sample are two halves more.
+    states = 2 * waiting_states(branches) + 1
+    return Method(
+        "statevector",
+        states * statevector_bytes(analysis.num_qubits),
+        _STATEVECTOR.seconds(amplitudes, analysis.operation_count, shots, branches),
+    )
+
+
+def _stabilizer(analysis: Analysis, shots: int) -> Method:
+    seconds = _STABILIZER.seconds(0, analysis.operation_count, shots)
+    return Method(
+        "stabilizer",
+        tableau_bytes(analysis.num_qubits) + 2 * shots * analysis.num_clbits,
+        seconds + shots * analysis.num_clbits * 2e-9 + analysis.num_qubits**2 * 2e-9,
+    )
+
+
+BACKEND = LocalBackend()

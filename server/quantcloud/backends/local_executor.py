@@ -1,0 +1,28 @@
+"""Runs circuits for `local_simulator`: NumPy for any circuit, Stim for Clifford circuits."""
+
+from quantcloud.backends import stabilizer
+from quantcloud.backends.branching import run as run_branches
+from quantcloud.backends.programs import program
+from quantcloud.backends.results import Run, check_statevector
+from quantcloud.backends.statevector import Statevector
+from quantcloud.circuits.ir import Circuit
+from quantcloud.domain.execution import Execution, Outcome
+
+
+class LocalExecutor:
+    """See `base.Executor`."""
+
+    def run(self, circuit: Circuit, execution: Execution) -> Outcome:
+        run = Run(execution)
+        if execution.options.noise is not None:
+            raise ValueError("local_simulator simulates no noise")
+        divided = program(circuit)
+        check_statevector(execution, divided.num_qubits, branches=divided.branches)
+        if execution.method == "stabilizer":
+            tally = stabilizer.sample(divided, execution.shots, execution.seed, run.rng)
+            return run.outcome(tally.counts)
+        if execution.method != "statevector":
+            raise ValueError(f"local_simulator has no method {execution.method!r}")
+        state = Statevector(divided.num_qubits)
+        tally = run_branches(divided, state, execution.shots, run.rng)
+        return run.outcome(tally.counts, amplitudes=state.amplitudes)

@@ -1,0 +1,73 @@
+"""The noise that a request may ask for, as rates and channels; the same on every backend.
+
+- Depolarizing: with its probability, what a gate leaves on its qubits is replaced by the
+  maximally mixed state (as Qiskit's `depolarizing_error` has it).
+- Thermal: for as long as the gate takes, each of its qubits relaxes to |0> with time T1 and loses
+  coherence with time T2. An absent T1 is infinite; an absent T2 is 2 T1, its greatest value.
+- Readout: a measured bit is recorded flipped with its probability, before any condition reads it.
+
+Noise follows each gate that the circuit has, `id` too, but no measurement, reset or barrier. A
+gate on three or more qubits counts as the gates of its standard definition on one or two.
+"""
+
+import math
+from typing import NamedTuple
+
+from quantcloud.circuits import Circuit, lowered
+from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.domain.execution import Noise
+
+NARROW_GATES = frozenset(
+    name
+    for name, gate in STANDARD_GATES.items()
+    if gate.num_qubits <= 2  # noqa: PLR2004 - what there are rates for
+)
+
+
+class Relaxation(NamedTuple):
+    """Thermal relaxation for some time: probabilities of decay, and of a phase flip besides."""
+
+    decay: float
+    dephasing: float
+
+
+def narrowed(circuit: Circuit) -> Circuit:
+    """Replace gates on three or more qubits by their definitions."""
+    if all(operation.name in _UNCHANGED for operation in circuit.operations):
+        return circuit
+    return lowered(circuit, NARROW_GATES)
+
+
+_UNCHANGED = NARROW_GATES | {"measure", "reset", "barrier"}
+
+
+def relaxation_times(noise: Noise) -> tuple[float, float] | None:
+    """T1 and T2 in microseconds, or None without thermal noise.
+
+    Raises `ValueError` where T2 exceeds 2 T1, which no channel can do.
+    """
+    if noise.t1_us is None and noise.t2_us is None:
+        return None
+    t1 = math.inf if noise.t1_us is None else noise.t1_us
+    t2 = 2 * t1 if noise.t2_us is None else noise.t2_us
+    if t2 > 2 * t1:
+        raise ValueError(
+            f"noise: t2_us may be at most twice t1_us, which is {2 * t1:g}; got {t2:g}"
+        )
+    return t1, t2
+
+
+def relaxation(noise: Noise, time_us: float) -> Relaxation | None:
+    """What thermal noise does to a qubit in `time_us`; None where it does nothing.
+
+    As amplitude damping with probability `decay`, then a phase flip with probability
+    `dephasing`, which together leave coherences at exp(-time/T2).
+    """
+    times = relaxation_times(noise)
+    if times is None or not time_us:
+        return None
+    t1, t2 = times
+    return Relaxation(
+        decay=-math.expm1(-time_us / t1),
+        dephasing=-math.expm1(-time_us * (1 / t2 - 0.5 / t1)) / 2,
+    )

@@ -1,0 +1,188 @@
+"""A statevector in NumPy, with gates applied in place.
+
+A gate on k qubits divides the amplitudes into 2**k parts, one for each setting of its qubits, and
+its matrix says which parts it mixes. Each part is a strided view, so nothing is moved to bring the
+qubits together. Rows of the identity are left alone: a controlled gate touches only the part where
+its controls are 1, a diagonal gate multiplies, a permutation exchanges.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from quantcloud.backends.amplitudes import Amplitudes, PureState, ground_state
+from quantcloud.backends.unitaries import Matrix, matrix
+from quantcloud.circuits.ir import Operation
+
+# Parts whose runs of neighbouring amplitudes are shorter than this cost NumPy more in loops than in
+# arithmetic; gates that lie wholly within so many lowest qubits go through one matrix product.
+_LOW_QUBITS = 4
+_LOW_SIZE = 1 << _LOW_QUBITS
+_WIDE = 10
+
+
+class _Block(NamedTuple):
+    """Parts that a gate mixes among each other, and the matrix by which it does."""
+
+    parts: tuple[int, ...]
+    mix: Matrix
+
+
+class _Kernel(NamedTuple):
+    """A gate as what it does to the parts of a state; other parts stay as they are.
+
+    `scalings` are (part, factor); `cycles` are lists of (part, factor): the old value of each
+    part times its factor goes to the next part of the list, that of the last to the first.
+    """
+
+    scalings: tuple[tuple[int, complex], ...]
+    cycles: tuple[tuple[tuple[int, complex], ...], ...]
+    blocks: tuple[_Block, ...]
+
+
+@lru_cache(maxsize=4096)
+def _kernel(name: str, params: tuple[float, ...]) -> _Kernel:
+    unitary = matrix(name, params)
+    scalings: list[tuple[int, complex]] = []
+    cycles: list[tuple[tuple[int, complex], ...]] = []
+    blocks: list[_Block] = []
+    for parts in _components(unitary):
+        mix = unitary[np.ix_(parts, parts)]
+        if len(parts) == 1:
+            if mix[0, 0] != 1:
+                scalings.append((parts[0], complex(mix[0, 0])))
+        elif np.count_nonzero(mix) == len(parts):
+            cycles.append(_cycle(unitary, parts[0]))
+        else:
+            blocks.append(_Block(parts, mix))
+    return _Kernel(tuple(scalings), tuple(cycles), tuple(blocks))
+
+
+def _components(unitary: Matrix) -> list[tuple[int, ...]]:
+    """Group the rows of `unitary` that its nonzero elements connect."""
+    linked = (unitary != 0) | (unitary.T != 0)
+    remaining = set(range(len(unitary)))
+    components: list[tuple[int, ...]] = []
+    while remaining:
+        group = {remaining.pop()}
+        edge = set(group)
+        while edge:
+            edge = {int(part) for row in edge for part in np.flatnonzero(linked[row])} - group
+            group |= edge
+        remaining -= group
+        components.append(tuple(sorted(group)))
+    return components
+
+
+def _cycle(unitary: Matrix, start: int) -> tuple[tuple[int, complex], ...]:
+    cycle: list[tuple[int, complex]] = []
+    part = start
+    while not cycle or part != start:
+        target = int(np.flatnonzero(unitary[:, part])[0])
+        cycle.append((part, complex(unitary[target, part])))
+        part = target
+    return tuple(cycle)
+
+
+class _Geometry(NamedTuple):
+    """How to see a state as the parts that a gate on certain qubits divides it into."""
+
+    shape: tuple[int, ...]
+    indices: tuple[tuple[int | slice, ...], ...]
+
+
+@lru_cache(maxsize=8192)
+def _geometry(qubits: tuple[int, ...]) -> _Geometry:
+    shape: list[int] = []
+    below = 0
+    for qubit in sorted(qubits):
+        shape += [1 << (qubit - below), 2]
+        below = qubit + 1
+    shape.append(-1)
+    axes = {qubit: 2 * rank + 1 for rank, qubit in enumerate(sorted(qubits))}
+    indices: list[tuple[int | slice, ...]] = []
+    for part in range(1 << len(qubits)):
+        index: list[int | slice] = [slice(None)] * len(shape)
+        for position, qubit in enumerate(qubits):
+            index[axes[qubit]] = (part >> position) & 1
+        indices.append(tuple(reversed(index)))
+    return _Geometry(tuple(reversed(shape)), tuple(indices))
+
+
+class Statevector(PureState):
+    """A pure state in double precision; at first all qubits are 0."""
+
+    __slots__ = ("_spare",)
+
+    def __init__(self, num_qubits: int, amplitudes: Amplitudes | None = None) -> None:
+        if amplitudes is None:
+            amplitudes = ground_state(num_qubits, np.complex128)
+        super().__init__(num_qubits, amplitudes)
+        self._spare = np.empty_like(amplitudes)
+
+    def copy(self) -> Self:
+        return type(self)(self.num_qubits, self.amplitudes.copy())
+
+    def evolve(self, gates: Sequence[Operation]) -> None:
+        """Apply standard gates, in order."""
+        wide = self.num_qubits >= _WIDE
+        for name, qubits, params, _, _ in gates:
+            kernel = _kernel(name, params)
+            if not kernel.blocks:
+                self._relabel(kernel, qubits)
+            elif wide and max(qubits) < _LOW_QUBITS:
+                self._multiply_rows(_low_matrix(name, params, qubits))
+            elif len(qubits) == 1:
+                self._multiply(kernel.blocks[0].mix, qubits[0])
+            else:
+                self._relabel(kernel, qubits)
+                self._mix(kernel.blocks, qubits)
+
+    def _multiply(self, mix: Matrix, qubit: int) -> None:
+        shape = (-1, 2, 1 << qubit)
+        np.matmul(mix, self.amplitudes.reshape(shape), out=self._spare.reshape(shape))
+        self.amplitudes, self._spare = self._spare, self.amplitudes
+
+    def _multiply_rows(self, transposed: Matrix) -> None:
+        shape = (-1, len(transposed))
+        np.matmul(self.amplitudes.reshape(shape), transposed, out=self._spare.reshape(shape))
+        self.amplitudes, self._spare = self._spare, self.amplitudes
+
+    def _relabel(self, kernel: _Kernel, qubits: tuple[int, ...]) -> None:
+        shape, indices = _geometry(qubits)
+        view = self.amplitudes.reshape(shape)
+        for part, factor in kernel.scalings:
+            view[indices[part]] *= factor
+        for cycle in kernel.cycles:
+            end, factor = cycle[-1]
+            kept = self._spare.reshape(shape)[indices[end]]
+            np.multiply(view[indices[end]], factor, out=kept)
+            for (source, scale), (target, _) in zip(cycle[-2::-1], cycle[:0:-1], strict=True):
+                np.multiply(view[indices[source]], scale, out=view[indices[target]])
+            view[indices[cycle[0][0]]] = kept
+
+    def _mix(self, blocks: tuple[_Block, ...], qubits: tuple[int, ...]) -> None:
+        shape, indices = _geometry(qubits)
+        view, spare = self.amplitudes.reshape(shape), self._spare.reshape(shape)
+        term = np.empty_like(view[indices[0]])
+        for parts, mix in blocks:
+            for part in parts:
+                spare[indices[part]] = view[indices[part]]
+            for part, row in zip(parts, mix.tolist(), strict=True):
+                target = view[indices[part]]
+                np.multiply(spare[indices[parts[0]]], row[0], out=target)
+                for source, factor in zip(parts[1:], row[1:], strict=True):
+                    if factor:
+                        np.multiply(spare[indices[source]], factor, out=term)
+                        np.add(target, term, out=target)
+
+
+@lru_cache(maxsize=1024)
+def _low_matrix(name: str, params: tuple[float, ...], qubits: tuple[int, ...]) -> Matrix:
+    """The transpose of a gate on the `_LOW_QUBITS` lowest qubits: rows of amplitudes times it."""
+    columns = [Statevector(_LOW_QUBITS, column) for column in np.eye(_LOW_SIZE, dtype=complex)]
+    for column in columns:
+        column.evolve([Operation(name, qubits, params)])
+    return np.array([column.amplitudes for column in columns])

@@ -1,0 +1,216 @@
+"""The unitary of every standard gate, by Qiskit's definitions.
+
+A matrix of a gate on k qubits has shape (2**k, 2**k) and is little-endian as in Qiskit: bit i of a
+row's or column's index belongs to the i-th qubit of the operation. Controls come first, so a
+control is in the lowest bits.
+"""
+
+import cmath
+import math
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.complex128]
+
+_SQRT_HALF = math.sqrt(0.5)
+
+
+def _array(*rows: tuple[complex, ...]) -> Matrix:
+    return np.array(rows, dtype=np.complex128)
+
+
+def _diagonal(*entries: complex) -> Matrix:
+    return np.diag(np.array(entries, dtype=np.complex128))
+
+
+def _u3(theta: float, phi: float, lam: float) -> Matrix:
+    cosine, sine = math.cos(theta / 2), math.sin(theta / 2)
+    return _array(
+        (cosine, -cmath.exp(1j * lam) * sine),
+        (cmath.exp(1j * phi) * sine, cmath.exp(1j * (phi + lam)) * cosine),
+    )
+
+
+def _r(theta: float, phi: float) -> Matrix:
+    """Rotate by `theta` about the axis cos(phi) X + sin(phi) Y."""
+    cosine, sine = math.cos(theta / 2), math.sin(theta / 2)
+    return _array(
+        (cosine, -1j * cmath.exp(-1j * phi) * sine),
+        (-1j * cmath.exp(1j * phi) * sine, cosine),
+    )
+
+
+def _rx(theta: float) -> Matrix:
+    return _r(theta, 0.0)
+
+
+def _ry(theta: float) -> Matrix:
+    cosine, sine = math.cos(theta / 2), math.sin(theta / 2)
+    return _array((cosine, -sine), (sine, cosine))
+
+
+def _rz(theta: float) -> Matrix:
+    return _diagonal(cmath.exp(-0.5j * theta), cmath.exp(0.5j * theta))
+
+
+def _phase(lam: float) -> Matrix:
+    return _diagonal(1, cmath.exp(1j * lam))
+
+
+def _cu(theta: float, phi: float, lam: float, gamma: float) -> Matrix:
+    return _controlled(cmath.exp(1j * gamma) * _u3(theta, phi, lam))
+
+
+_I = _diagonal(1, 1)
+_X = _array((0, 1), (1, 0))
+_Y = _array((0, -1j), (1j, 0))
+_Z = _diagonal(1, -1)
+_H = _array((_SQRT_HALF, _SQRT_HALF), (_SQRT_HALF, -_SQRT_HALF))
+_S = _diagonal(1, 1j)
+_T = _phase(math.pi / 4)
+_SX = 0.5 * _array((1 + 1j, 1 - 1j), (1 - 1j, 1 + 1j))
+_SWAP = _array((1, 0, 0, 0), (0, 0, 1, 0), (0, 1, 0, 0), (0, 0, 0, 1))
+
+
+def _controlled(target: Matrix, controls: int = 1) -> Matrix:
+    """`target` on the highest qubits, applied where all `controls` lowest bits are 1."""
+    stride = 1 << controls
+    size = len(target) * stride
+    result = np.eye(size, dtype=np.complex128)
+    result[stride - 1 :: stride, stride - 1 :: stride] = target
+    return result
+
+
+def _rotation(pauli: Matrix, theta: float) -> Matrix:
+    """exp(-i theta/2 P) for a tensor product P of Pauli matrices, which squares to 1."""
+    identity = np.eye(len(pauli), dtype=np.complex128)
+    return math.cos(theta / 2) * identity - 1j * math.sin(theta / 2) * pauli
+
+
+def _pair_rotation(low: Matrix, high: Matrix) -> Callable[..., Matrix]:
+    pauli = np.kron(high, low)
+
+    def rotation(theta: float) -> Matrix:
+        return _rotation(pauli, theta)
+
+    return rotation
+
+
+def _relabelled(size: int, entries: dict[tuple[int, int], complex]) -> Matrix:
+    """The identity but for the rows named in `entries`, which hold those values alone."""
+    result = np.eye(size, dtype=np.complex128)
+    for row, _ in entries:
+        result[row, row] = 0
+    for place, value in entries.items():
+        result[place] = value
+    return result
+
+
+def _fixed(value: Matrix) -> Callable[..., Matrix]:
+    def constant() -> Matrix:
+        return value
+
+    return constant
+
+
+def _controlled_by(gate: Callable[..., Matrix], controls: int = 1) -> Callable[..., Matrix]:
+    def controlled(*params: float) -> Matrix:
+        return _controlled(gate(*params), controls)
+
+    return controlled
+
+
+def _u0(_gamma: float) -> Matrix:
+    return _I
+
+
+def _u2(phi: float, lam: float) -> Matrix:
+    return _u3(math.pi / 2, phi, lam)
+
+
+_CX = _controlled(_X)
+_DCX = _CX[np.ix_((0, 2, 1, 3), (0, 2, 1, 3))] @ _CX
+_ISWAP = _array((1, 0, 0, 0), (0, 0, 1j, 0), (0, 1j, 0, 0), (0, 0, 0, 1))
+_ECR = _SQRT_HALF * _array((0, 1, 0, 1j), (1, 0, -1j, 0), (0, 1j, 0, 1), (-1j, 0, 1, 0))
+# Margolus's gate, and its relative of three controls: Maslov, Phys. Rev. A 93, 022311 (2016).
+_RCCX = _relabelled(8, {(3, 7): -1j, (7, 3): 1j, (5, 5): -1})
+_RC3X = _relabelled(
+    16, {(3, 3): 1j, (7, 15): 1, (15, 7): -1, (11, 11): -1j}
+)
+
+_GATES: dict[str, Callable[..., Matrix]] = {
+    "id": _fixed(_I),
+    "u0": _u0,
+    "x": _fixed(_X),
+    "y": _fixed(_Y),
+    "z": _fixed(_Z),
+    "h": _fixed(_H),
+    "s": _fixed(_S),
+    "sdg": _fixed(_S.conj()),
+    "t": _fixed(_T),
+    "tdg": _fixed(_T.conj()),
+    "sx": _fixed(_SX),
+    "sxdg": _fixed(_SX.conj()),
+    "rx": _rx,
+    "ry": _ry,
+    "rz": _rz,
+    "r": _r,
+    "p": _phase,
+    "u1": _phase,
+    "u2": _u2,
+    "u3": _u3,
+    "u": _u3,
+    "U": _u3,
+    "cx": _fixed(_CX),
+    "CX": _fixed(_CX),
+    "cy": _fixed(_controlled(_Y)),
+    "cz": _fixed(_controlled(_Z)),
+    "ch": _fixed(_controlled(_H)),
+    "cs": _fixed(_controlled(_S)),
+    "csdg": _fixed(_controlled(_S.conj())),
+    "csx": _fixed(_controlled(_SX)),
+    "crx": _controlled_by(_rx),
+    "cry": _controlled_by(_ry),
+    "crz": _controlled_by(_rz),
+    "cp": _controlled_by(_phase),
+    "cu1": _controlled_by(_phase),
+    "cu3": _controlled_by(_u3),
+    "cu": _cu,
+    "swap": _fixed(_SWAP),
+    "iswap": _fixed(_ISWAP),
+    "dcx": _fixed(_DCX),
+    "ecr": _fixed(_ECR),
+    "rxx": _pair_rotation(_X, _X),
+    "ryy": _pair_rotation(_Y, _Y),
+    "rzz": _pair_rotation(_Z, _Z),
+    "rzx": _pair_rotation(_Z, _X),
+    "ccx": _fixed(_controlled(_X, 2)),
+    "ccz": _fixed(_controlled(_Z, 2)),
+    "cswap": _fixed(_controlled(_SWAP)),
+    "rccx": _fixed(_RCCX),
+    "c3x": _fixed(_controlled(_X, 3)),
+    "c3sqrtx": _fixed(_controlled(_SX, 3)),
+    "rc3x": _fixed(_RC3X),
+    "c4x": _fixed(_controlled(_X, 4)),
+}
+
+GATE_NAMES = frozenset(_GATES)
+
+
+@lru_cache(maxsize=4096)
+def matrix(name: str, params: tuple[float, ...] = ()) -> Matrix:
+    """Return the unitary of the standard gate `name`: shape (2**k, 2**k), read-only.
+
+    `params` are angles in radians. Raises `ValueError` for an unknown gate and `TypeError` for a
+    wrong number of parameters.
+    """
+    try:
+        gate = _GATES[name]
+    except KeyError:
+        raise ValueError(f"{name!r} is no standard gate") from None
+    result = np.ascontiguousarray(gate(*params), dtype=np.complex128)
+    result.flags.writeable = False
+    return result

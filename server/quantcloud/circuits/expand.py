@@ -1,0 +1,145 @@
+"""Calls of user-defined gates replaced by what they stand for.
+
+Everything here walks with a stack of its own: definitions may be nested thousands deep.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from quantcloud.circuits.expressions import evaluate
+from quantcloud.circuits.ir import (
+    Circuit,
+    Condition,
+    GateCall,
+    GateDefinition,
+    Operation,
+    Register,
+)
+from quantcloud.circuits.limits import MAX_REMEMBERED
+
+_BUILTIN_NAMES = {"U": "u", "CX": "cx"}
+
+
+def standard_calls(
+    definitions: Mapping[str, GateDefinition],
+    name: str,
+    params: tuple[float, ...],
+    seen: set[tuple[str, tuple[float, ...]]],
+) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """Yield the standard gates, with their angles, that a call of a defined gate leads to.
+
+    Each pair of a definition and its angles is visited once as long as `seen`, which the caller
+    keeps between calls, has room. Raises `ExpressionError` where an angle does not exist.
+    """
+    pending = [(name, params)]
+    while pending:
+        key = pending.pop()
+        if key in seen:
+            continue
+        if len(seen) < MAX_REMEMBERED:
+            seen.add(key)
+        name, params = key
+        for call in definitions[name].body:
+            if call.name == "barrier":
+                continue
+            angles = tuple([evaluate(angle, params) for angle in call.params])
+            if call.name not in definitions:
+                yield call.name, angles
+            elif (call.name, angles) not in seen:
+                pending.append((call.name, angles))
+
+
+def expanded(circuit: Circuit) -> Circuit:
+    """Return the circuit with no definitions: every operation is a standard one.
+
+    A condition on a call is carried on to each operation that it leads to, but for barriers. `U`
+    and `CX` become `u` and `cx`.
+    """
+    operations = circuit.operations
+    if circuit.definitions:
+        operations = replaced(operations, circuit.definitions)
+    elif not any(operation.name in _BUILTIN_NAMES for operation in operations):
+        return circuit
+    return replace(
+        circuit,
+        operations=tuple(
+            [
+                operation._replace(name=_BUILTIN_NAMES[operation.name])
+                if operation.name in _BUILTIN_NAMES
+                else operation
+                for operation in operations
+            ]
+        ),
+        definitions={},
+    )
+
+
+def replaced(
+    operations: Iterable[Operation], definitions: Mapping[str, GateDefinition]
+) -> list[Operation]:
+    """Return the operations with each call of a gate in `definitions` replaced, all the way."""
+    out: list[Operation] = []
+    # Where in `out` an operation was expanded before, to be copied from there.
+    places: dict[Operation, slice] = {}
+    for operation in operations:
+        if operation.name not in definitions:
+            out.append(operation)
+            continue
+        place = places.get(operation)
+        if place is None:
+            start = len(out)
+            out.extend(_emitted(definitions, operation))
+            if len(places) < MAX_REMEMBERED:
+                places[operation] = slice(start, len(out))
+        else:
+            out.extend(out[place])
+    return out
+
+
+def _emitted(
+    definitions: Mapping[str, GateDefinition], operation: Operation
+) -> Iterator[Operation]:
+    """Yield the standard operations that a call of a defined gate stands for, in order."""
+    condition: Condition | None = operation.condition
+    body = iter(definitions[operation.name].body)
+    frames: list[tuple[Iterator[GateCall], tuple[int, ...], tuple[float, ...]]] = [
+        (body, operation.qubits, operation.params)
+    ]
+    while frames:
+        calls, qubits, params = frames[-1]
+        for call in calls:
+            mapped = tuple([qubits[position] for position in call.qubits])
+            if call.name == "barrier":
+                yield Operation("barrier", mapped)
+                continue
+            angles = tuple([evaluate(angle, params) for angle in call.params])
+            definition = definitions.get(call.name)
+            if definition is not None:
+                frames.append((iter(definition.body), mapped, angles))
+                break
+            yield Operation(call.name, mapped, angles, (), condition)
+        else:
+            frames.pop()
+
+
+def with_measurements(circuit: Circuit) -> Circuit:
+    """Return the circuit as it is run.
+
+    A circuit that measures nothing gets, in place of its own classical bits, one register `meas`
+    as wide as its qubits, and a measurement of every qubit at its end, in order. Conditions in it
+    compare bits that are all zero, so they are decided here. Any other circuit is returned as is.
+    """
+    if any(operation.name == "measure" for operation in circuit.operations):
+        return circuit
+    width = circuit.num_qubits
+    operations = [
+        operation if operation.condition is None else operation._replace(condition=None)
+        for operation in circuit.operations
+        if operation.condition is None or operation.condition.value == 0
+    ]
+    operations += [Operation("measure", (bit,), (), (bit,)) for bit in range(width)]
+    return replace(
+        circuit,
+        clbit_registers=(Register("meas", 0, width),),
+        operations=tuple(operations),
+    )

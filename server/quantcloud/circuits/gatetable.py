@@ -1,0 +1,155 @@
+"""The gates that a source may call: the standard ones, and those that it defines."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, NoReturn
+
+from quantcloud.circuits.expand import standard_calls
+from quantcloud.circuits.expressions import ExpressionError, is_constant
+from quantcloud.circuits.gates import BUILTIN_GATES, STANDARD_GATES
+from quantcloud.circuits.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, counted, nearest_name
+from quantcloud.circuits.ir import GateCall, GateDefinition
+from quantcloud.circuits.lexer import Lexer, shown
+from quantcloud.circuits.limits import MAX_OPERATIONS
+
+
+class Signature(NamedTuple):
+    """What a gate takes, its definition if the source has one, and what a call counts."""
+
+    num_params: int
+    num_qubits: int
+    definition: GateDefinition | None
+    weight: int
+
+
+class GateTable:
+    """Gates by name. Methods that take `start` raise `CircuitError` there.
+
+    The standard gates are known without an include, since no name of theirs could mean anything
+    else. A source's own definition takes precedence over a standard gate, as exporters expect that
+    write definitions beside the include, but only if it comes before the first use of the name.
+    """
+
+    def __init__(self, lexer: Lexer, synonyms: Mapping[str, str]) -> None:
+        """`synonyms` are further names of standard gates."""
+        self._lexer = lexer
+        self._synonyms = synonyms
+        self._opaque: set[str] = set()
+        self._used: dict[str, Signature] = {}
+        self._used_synonyms: set[str] = set()
+        self._instantiated: set[tuple[str, tuple[float, ...]]] = set()
+        self.definitions: dict[str, GateDefinition] = {}
+
+    # Declarations
+
+    def is_declared(self, name: str) -> bool:
+        """Say whether the source itself has declared a gate of that name."""
+        return name in self.definitions or name in self._opaque
+
+    def check_new(self, name: str, start: int) -> None:
+        """Check that the source may still define a gate of that name."""
+        if self.is_declared(name):
+            raise self._lexer.error(f"{shown(name)} is already declared as a gate", start)
+        if name in BUILTIN_GATES:
+            raise self._lexer.error(f"'{name}' is built into the language", start)
+        if name in self._used or name in self._used_synonyms:
+            raise self._lexer.error(
+                f"{shown(name)} was used above as the standard gate of that name; a definition "
+                "has to come before the first use",
+                start,
+            )
+
+    def declare_opaque(self, name: str) -> None:
+        """Note a gate without definition, unless it is the declaration of a standard gate."""
+        if name not in STANDARD_GATES:
+            self._opaque.add(name)
+
+    def define(self, name: str, num_params: int, num_qubits: int, body: Sequence[GateCall]) -> None:
+        """Define a gate whose name `check_new` has let pass."""
+        operations = two_qubit = weight = 0
+        for call in body:
+            # An angle that has to be computed at each call costs more than one that is known.
+            symbols = sum([len(angle) for angle in call.params if not is_constant(angle)])
+            weight += 1 + (1 + symbols // 4 if symbols else 0)
+            definition = self.definitions.get(call.name)
+            if call.name == "barrier":
+                weight += len(call.qubits)
+            elif definition is None:
+                operations += 1
+                two_qubit += len(call.qubits) > 1
+            else:
+                operations += definition.operation_count
+                two_qubit += definition.two_qubit_gate_count
+                weight += definition.weight + len(call.qubits)
+        most = MAX_OPERATIONS + 1
+        self.definitions[name] = GateDefinition(
+            name,
+            num_params,
+            num_qubits,
+            tuple(body),
+            min(operations, most),
+            min(two_qubit, most),
+            min(max(weight, 1), most),
+        )
+
+    # Uses
+
+    def is_known(self, name: str) -> bool:
+        """Say whether a gate of that name can be called."""
+        return name in self.definitions or name in STANDARD_GATES
+
+    def resolved(self, name: str, start: int) -> str:
+        """Look up a gate that is used; return the name that it has in a circuit."""
+        if name in self._used:
+            return name
+        definition = self.definitions.get(name)
+        if definition is not None:
+            signature = Signature(
+                definition.num_params, definition.num_qubits, definition, definition.weight
+            )
+        elif name in self._synonyms:
+            self._used_synonyms.add(name)
+            return self.resolved(self._synonyms[name], start)
+        elif name in STANDARD_GATES:
+            gate = STANDARD_GATES[name]
+            signature = Signature(gate.num_params, gate.num_qubits, None, 1)
+        else:
+            self._unknown(name, start)
+        self._used[name] = signature
+        return name
+
+    def _unknown(self, name: str, start: int) -> NoReturn:
+        if name in self._opaque:
+            raise self._lexer.error(
+                f"gate {shown(name)} is declared opaque: it has no definition, so it cannot be run",
+                start,
+            )
+        nearest = FOREIGN_GATE_NAMES.get(name.lower()) or nearest_name(
+            name, [*STANDARD_GATES, *self.definitions]
+        )
+        hint = f"; did you mean '{nearest}'?" if nearest else ""
+        if name in OPENQASM_3_WORDS:
+            hint = "; it is a word of OpenQASM 3, whose sources begin with 'OPENQASM 3.0;'"
+        raise self._lexer.error(f"gate {shown(name)} is not defined{hint}", start)
+
+    def used(self, name: str) -> Signature | None:
+        """Return what a gate that was looked up before takes, or None."""
+        return self._used.get(name)
+
+    def check_call(self, name: str, num_params: int, num_qubits: int, start: int) -> Signature:
+        """Check the numbers of a call's arguments; `name` has been looked up."""
+        signature = self._used[name]
+        if num_params != signature.num_params:
+            takes = counted(signature.num_params, "parameter")
+            raise self._lexer.error(f"gate {shown(name)} takes {takes}, got {num_params}", start)
+        if num_qubits != signature.num_qubits:
+            takes = counted(signature.num_qubits, "qubit")
+            raise self._lexer.error(f"gate {shown(name)} takes {takes}, got {num_qubits}", start)
+        return signature
+
+    def instantiate(self, name: str, params: tuple[float, ...], start: int) -> None:
+        """Compute every angle that a call of a defined gate leads to."""
+        try:
+            for _ in standard_calls(self.definitions, name, params, self._instantiated):
+                pass
+        except ExpressionError as error:
+            raise self._lexer.error(f"in a call of gate {shown(name)}: {error}", start) from None

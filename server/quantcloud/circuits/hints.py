@@ -1,0 +1,53 @@
+"""What somebody probably meant, for the errors that say so."""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
+# What other languages and libraries call a gate.
+FOREIGN_GATE_NAMES: Final = {
+    "cnot": "cx",
+    "not": "x",
+    "toffoli": "ccx",
+    "ccnot": "ccx",
+    "fredkin": "cswap",
+    "hadamard": "h",
+    "i": "id",
+    "identity": "id",
+    "phase": "p",
+    "cphase": "cp",
+    "xx": "rxx",
+    "yy": "ryy",
+    "zz": "rzz",
+    "v": "sx",
+    "vdg": "sxdg",
+}
+
+OPENQASM_3_WORDS: Final = words(
+    "qubit bit const let input output for while switch def defcal cal box extern delay gphase "
+    "int uint float angle bool complex array duration stretch ctrl negctrl inv pow else"
+)
+
+_LONGEST_NAME: Final = 40
+_MOST_NAMES: Final = 2_000
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like a misspelt one, if any is like it."""
+    # Only somebody's mistake needs it, and it is slow to import.
+    import difflib  # noqa: PLC0415
+
+    candidates = [name for name in islice(known, _MOST_NAMES) if len(name) <= _LONGEST_NAME]
+    matches = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), candidates, n=1)
+    return matches[0] if matches else None
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 qubit`, `2 qubits`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,286 @@
+"""OpenQASM 2.0, token by token, and what it has in common with version 3."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from quantcloud.circuits.expressions import ExpressionParser
+from quantcloud.circuits.hints import words
+from quantcloud.circuits.ir import Circuit, Condition, Expression, GateCall
+from quantcloud.circuits.lexer import Lexer, shown
+from quantcloud.circuits.operands import OperandReader
+from quantcloud.circuits.program import Operand, Program
+from quantcloud.circuits.shortcuts import Shortcuts
+
+_RESERVED: Final = words(
+    "OPENQASM include qreg creg gate opaque measure reset barrier if U CX pi "
+    "sin cos tan exp ln sqrt asin acos atan"
+)
+# Statements whose text means the same each time that it is read.
+_REPEATABLE: Final = words("measure reset barrier if")
+_MAX_PRINTED_NAMES: Final = 8
+
+
+class Parser:
+    """Reads a whole source of version 2.0; `qasm3.Parser3` builds on it.
+
+    Every method raises `CircuitError` at what is wrong.
+    """
+
+    version = 2
+    libraries: tuple[str, ...] = ("qelib1.inc",)
+    reserved: frozenset[str] = _RESERVED
+    synonyms: Mapping[str, str] = {}
+
+    def __init__(self, source: str, *, shortcuts: bool = True) -> None:
+        """Prepare to read `source`; `shortcuts=False` makes every statement go by its tokens."""
+        self.lexer = Lexer(source)
+        self.program = Program(self.lexer, self.synonyms)
+        self.expressions = ExpressionParser(self.lexer, self.version)
+        self.operands = OperandReader(self.lexer, self.program)
+        self._shortcuts = (
+            Shortcuts(self.lexer, self.program, self.expressions) if shortcuts else None
+        )
+        self.statements: dict[str, Callable[[], None]] = {
+            "OPENQASM": self._late_header,
+            "include": self._include,
+            "qreg": self._qreg,
+            "creg": self._creg,
+            "gate": self._gate,
+            "opaque": self._opaque,
+            "if": self._if,
+            "measure": lambda: self.instruction(None),
+            "reset": lambda: self.instruction(None),
+            "barrier": self._barrier,
+        }
+
+    def parse(self) -> Circuit:
+        """Read the source to its end."""
+        lexer, program, shortcuts = self.lexer, self.program, self._shortcuts
+        if lexer.accept("OPENQASM"):
+            lexer.advance()
+            lexer.end_statement()
+        while True:
+            if shortcuts is not None:
+                offset = shortcuts.take(lexer.start)
+                if offset != lexer.start:
+                    lexer.seek(offset)
+            if lexer.kind == "end":
+                break
+            start, word = lexer.start, lexer.text
+            first, weight = len(program.operations), program.weight
+            self.statement()
+            if shortcuts is not None and (word in _REPEATABLE or word not in self.statements):
+                shortcuts.remember(start, first, program.weight - weight)
+        if not program.num_qubits:
+            raise lexer.error(
+                "the circuit has no qubits; it needs at least one, as in 'qreg q[2];'", 0
+            )
+        return program.circuit()
+
+    def statement(self) -> None:
+        """Read one statement."""
+        if self.lexer.accept(";"):  # a statement of nothing
+            return
+        handler = self.statements.get(self.lexer.text) if self.lexer.kind == "id" else None
+        if handler is not None:
+            handler()
+        else:
+            self.instruction(None)
+
+    # Declarations
+
+    def _late_header(self) -> None:
+        raise self.lexer.error("the version has to be the first statement of the source")
+
+    def _include(self) -> None:
+        lexer = self.lexer
+        lexer.advance()
+        if lexer.kind != "string":
+            raise lexer.error(f"expected a file name in quotes, got {lexer.described()}")
+        if lexer.text[1:-1] not in self.libraries:
+            known = " or ".join(f'"{name}"' for name in self.libraries)
+            raise lexer.error(
+                f"cannot include {shown(lexer.text[1:-1])}: only {known} is known here, and no "
+                "file is ever read; put the definitions into the source"
+            )
+        lexer.advance()
+        lexer.end_statement()
+
+    def declared_name(self, what: str) -> tuple[str, int]:
+        """Go past a name that is being declared."""
+        name, start = self.lexer.name(what)
+        if name in self.reserved:
+            raise self.lexer.error(f"'{name}' is a reserved word, it cannot name {what}", start)
+        return name, start
+
+    def _sized_name(self, what: str) -> tuple[str, int, int]:
+        lexer = self.lexer
+        lexer.advance()
+        name, start = self.declared_name(f"a {what} register")
+        lexer.expect("[", f"and the size of register {shown(name)}")
+        size = lexer.integer(f"the size of register {shown(name)}")
+        lexer.expect("]", "after the size")
+        lexer.end_statement()
+        return name, size, start
+
+    def _qreg(self) -> None:
+        self.program.declare_qubits(*self._sized_name("quantum"))
+
+    def _creg(self) -> None:
+        self.program.declare_clbits(*self._sized_name("classical"))
+
+    def _opaque(self) -> None:
+        self.lexer.advance()
+        name, *_ = self._gate_head()
+        self.lexer.end_statement()
+        self.program.gates.declare_opaque(name)
+
+    def _gate_head(self) -> tuple[str, dict[str, int], dict[str, int]]:
+        """Read the name, the parameters and the qubits of a gate being declared."""
+        lexer = self.lexer
+        name, start = lexer.name("the name of a gate")
+        if name in self.reserved:
+            raise lexer.error(f"'{name}' is a reserved word, it cannot name a gate", start)
+        self.program.check_new(name, start)
+        self.program.gates.check_new(name, start)
+        parameters: dict[str, int] = {}
+        if lexer.accept("(") and not lexer.accept(")"):
+            parameters = self._distinct_names("a parameter")
+            lexer.expect(")", "after the parameters")
+        return name, parameters, self._distinct_names("a qubit", parameters)
+
+    def _distinct_names(self, what: str, others: Mapping[str, int] | None = None) -> dict[str, int]:
+        names: dict[str, int] = {}
+        while True:
+            name, start = self.declared_name(what)
+            if name in names or (others and name in others):
+                raise self.lexer.error(f"{shown(name)} stands twice in this declaration", start)
+            names[name] = len(names)
+            if not self.lexer.accept(","):
+                return names
+
+    def _gate(self) -> None:
+        lexer = self.lexer
+        lexer.advance()
+        name, parameters, qubits = self._gate_head()
+        lexer.expect("{", f"to begin the definition of gate {shown(name)}")
+        body: list[GateCall] = []
+        while not lexer.accept("}"):
+            if lexer.kind == "end":
+                raise lexer.error(f"expected '}}' at the end of the definition of {shown(name)}")
+            call = self.body_statement(name, parameters, qubits)
+            if call is not None:
+                body.append(call)
+        self.program.gates.define(name, len(parameters), len(qubits), body)
+
+    def body_statement(
+        self, gate: str, parameters: Mapping[str, int], qubits: Mapping[str, int]
+    ) -> GateCall | None:
+        """Read one statement of the body of `gate`; None stands for nothing to do."""
+        lexer = self.lexer
+        start = lexer.start
+        if lexer.accept("barrier"):
+            arguments = self._body_qubits(qubits) if not lexer.at(";") else list(qubits.values())
+            lexer.end_statement()
+            return GateCall("barrier", tuple(dict.fromkeys(arguments)))
+        if lexer.kind != "id" or lexer.text in self.statements:
+            raise lexer.error(
+                f"expected a gate or 'barrier' in the definition of {shown(gate)}, "
+                f"got {lexer.described()}"
+            )
+        if lexer.text == gate and not self.program.gates.is_known(gate):
+            raise lexer.error(f"gate {shown(gate)} calls itself; only gates above it may be called")
+        name, params = self.call_head(parameters)
+        arguments = self._body_qubits(qubits)
+        self.program.gates.check_call(name, len(params), len(arguments), start)
+        if len(set(arguments)) < len(arguments):
+            raise lexer.error(f"gate '{name}' would act on the same qubit twice", start)
+        lexer.end_statement()
+        return GateCall(name, tuple(arguments), params)
+
+    def _body_qubits(self, qubits: Mapping[str, int]) -> list[int]:
+        lexer = self.lexer
+        found: list[int] = []
+        while True:
+            name, start = lexer.name("a qubit")
+            if name not in qubits:
+                known = ", ".join([shown(qubit) for qubit in qubits][:_MAX_PRINTED_NAMES])
+                raise lexer.error(
+                    f"{shown(name)} is not a qubit of this gate; it has {known}", start
+                )
+            if lexer.at("["):
+                raise lexer.error(f"{shown(name)} is one qubit here, it has no index")
+            found.append(qubits[name])
+            if not lexer.accept(","):
+                return found
+
+    def call_head(self, parameters: Mapping[str, int]) -> tuple[str, tuple[Expression, ...]]:
+        """Read a gate's name and angles; return the name it goes by in a circuit."""
+        lexer = self.lexer
+        name, start = lexer.name("a statement")
+        if name in self.program.qubits or name in self.program.clbits:
+            hint = "a statement begins with a gate, 'measure', 'reset', 'barrier' or 'if'"
+            if lexer.at("=") or lexer.at("["):
+                hint = "to measure into bits, write 'measure q -> c;'"
+            raise lexer.error(f"{shown(name)} is a register; {hint}", start)
+        name = self.program.gates.resolved(name, start)
+        angles: list[Expression] = []
+        if lexer.accept("(") and not lexer.accept(")"):
+            angles.append(self.expressions.parse(parameters))
+            while lexer.accept(","):
+                angles.append(self.expressions.parse(parameters))
+            lexer.expect(")", "or ',' after the angle")
+        return name, tuple(angles)
+
+    # Instructions
+
+    def _barrier(self) -> None:
+        self.lexer.advance()
+        operands = [] if self.lexer.at(";") else self.operands.qubits()
+        start = operands[0].start if operands else self.lexer.start
+        self.lexer.end_statement()
+        self.program.barrier(operands, start)
+
+    def instruction(self, condition: Condition | None) -> None:
+        """Read a gate, a measurement or a reset."""
+        lexer, program = self.lexer, self.program
+        start = lexer.start
+        if lexer.accept("measure"):
+            source = self.operands.qubit()
+            lexer.expect("->", "and a classical bit after 'measure ...'")
+            target = self.operands.clbit()
+            lexer.end_statement()
+            program.measure(source, target, start, condition)
+        elif lexer.accept("reset"):
+            target = self.operands.qubit()
+            lexer.end_statement()
+            program.reset(target, start, condition)
+        else:
+            name, angles = self.call_head({})
+            operands = self.operands.qubits()
+            params = tuple([float(angle[0]) for angle in angles])
+            program.gates.check_call(name, len(params), len(operands), start)
+            lexer.end_statement()
+            program.gate(name, params, operands, start, condition)
+
+    def _if(self) -> None:
+        lexer = self.lexer
+        lexer.advance()
+        lexer.expect("(", "after 'if'")
+        operand = self.operands.clbit()
+        lexer.expect("==", "in the condition")
+        condition = self.condition(operand)
+        lexer.expect(")", "after the condition")
+        if lexer.text in self.statements and lexer.text not in ("measure", "reset"):
+            raise lexer.error(
+                f"expected a gate, 'measure' or 'reset' after the condition, got '{lexer.text}'"
+            )
+        self.instruction(condition)
+
+    def condition(self, operand: Operand) -> Condition:
+        """Read the number that an operand is compared with."""
+        # 2**size has size * log10(2) digits, rounded up; a longer number is never reached.
+        value = self.lexer.whole_number("a value to compare with", operand.size * 31 // 100 + 2)
+        never = 1 << operand.size
+        value = never if value is None else min(value, never)
+        return Condition(operand.offset, operand.size, value)

@@ -1,0 +1,195 @@
+"""A circuit under construction: its registers, its operations, and what they cost."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, NoReturn
+
+from quantcloud.circuits.gatetable import GateTable
+from quantcloud.circuits.hints import counted
+from quantcloud.circuits.ir import Circuit, Condition, Operation, Register
+from quantcloud.circuits.lexer import Lexer, shown
+from quantcloud.circuits.limits import MAX_CLBITS, MAX_OPERATIONS, MAX_QUBITS
+
+
+class Operand(NamedTuple):
+    """Bits named in a statement: a whole register, or one bit of it (`size` 1).
+
+    `start` is where it stands in the source.
+    """
+
+    offset: int
+    size: int
+    whole: bool
+    start: int
+
+    def bit(self, index: int) -> int:
+        """Return the flat index of the bit that takes part in operation `index`."""
+        return self.offset + index if self.whole else self.offset
+
+
+class Program:
+    """Everything that the statements so far have declared and done.
+
+    Methods that take `start` raise `CircuitError` there, or at the operand that is wrong.
+    """
+
+    def __init__(self, lexer: Lexer, synonyms: Mapping[str, str]) -> None:
+        """`synonyms` are further names of standard gates."""
+        self._lexer = lexer
+        self.gates = GateTable(lexer, synonyms)
+        self.qubits: dict[str, Register] = {}
+        self.clbits: dict[str, Register] = {}
+        self.num_qubits = 0
+        self.num_clbits = 0
+        self.operations: list[Operation] = []
+        self.weight = 0
+
+    def circuit(self) -> Circuit:
+        """Return the circuit as it is now."""
+        return Circuit(
+            tuple(self.qubits.values()),
+            tuple(self.clbits.values()),
+            tuple(self.operations),
+            self.gates.definitions,
+        )
+
+    # Declarations
+
+    def check_new(self, name: str, start: int) -> None:
+        """Check that neither a register nor a gate of that name has been declared."""
+        if name in self.qubits or name in self.clbits:
+            raise self._lexer.error(f"{shown(name)} is already declared as a register", start)
+        if self.gates.is_declared(name):
+            raise self._lexer.error(f"{shown(name)} is already declared as a gate", start)
+
+    def declare_qubits(self, name: str, size: int, start: int) -> Operand:
+        """Declare a quantum register."""
+        self.check_new(name, start)
+        self._check_size("qubit", self.num_qubits + size, MAX_QUBITS, start)
+        self.qubits[name] = Register(name, self.num_qubits, size)
+        self.num_qubits += size
+        return Operand(self.num_qubits - size, size, whole=True, start=start)
+
+    def declare_clbits(self, name: str, size: int, start: int) -> Operand:
+        """Declare a classical register."""
+        self.check_new(name, start)
+        self._check_size("classical bit", self.num_clbits + size, MAX_CLBITS, start)
+        self.clbits[name] = Register(name, self.num_clbits, size)
+        self.num_clbits += size
+        return Operand(self.num_clbits - size, size, whole=True, start=start)
+
+    def _check_size(self, noun: str, size: int, limit: int, start: int) -> None:
+        if size > limit:
+            raise self._lexer.error(
+                f"the circuit would have more than {counted(limit, noun)}, which is the limit",
+                start,
+            )
+
+    # Operations
+
+    def charge(self, weight: int, start: int) -> None:
+        """Count `weight` toward the limit before anything of that size is made."""
+        self.weight += weight
+        if self.weight > MAX_OPERATIONS:
+            raise self._lexer.error(
+                f"this makes the circuit larger than {MAX_OPERATIONS:,} operations, counted with "
+                "registers and gate definitions expanded; that is the limit",
+                start,
+            )
+
+    def _charge_each(self, size: int, weight: int, condition: Condition | None, start: int) -> None:
+        self.charge(size * (weight + (condition.size if condition else 0)), start)
+
+    def gate(
+        self,
+        name: str,
+        params: tuple[float, ...],
+        operands: Sequence[Operand],
+        start: int,
+        condition: Condition | None,
+    ) -> None:
+        """Apply a gate, looked up before, to a qubit each, or to each of the registers' qubits."""
+        signature = self.gates.check_call(name, len(params), len(operands), start)
+        size = self._broadcast_size(operands)
+        self._charge_each(size, signature.weight, condition, start)
+        if signature.definition is not None and size:
+            self.gates.instantiate(name, params, start)
+        for index in range(size):
+            qubits = tuple([operand.bit(index) for operand in operands])
+            if len(qubits) > 1 and len(set(qubits)) < len(qubits):
+                self._repeated(name, operands, qubits)
+            self.operations.append(Operation(name, qubits, params, (), condition))
+
+    def _broadcast_size(self, operands: Sequence[Operand]) -> int:
+        """Return how many operations a statement on these operands stands for."""
+        size: int | None = None
+        for operand in operands:
+            if operand.whole:
+                if size is not None and operand.size != size:
+                    raise self._lexer.error(
+                        f"registers of {size} and {operand.size} qubits cannot be combined; "
+                        "whole registers in one statement must have the same size",
+                        operand.start,
+                    )
+                size = operand.size
+        return 1 if size is None else size
+
+    def _repeated(self, name: str, operands: Sequence[Operand], qubits: Sequence[int]) -> NoReturn:
+        position = next(index for index, qubit in enumerate(qubits) if qubit in qubits[:index])
+        raise self._lexer.error(
+            f"gate {shown(name)} would act on {self._qubit_name(qubits[position])} twice; its "
+            "qubits must differ",
+            operands[position].start,
+        )
+
+    def _qubit_name(self, qubit: int) -> str:
+        register = next(
+            register
+            for register in self.qubits.values()
+            if register.offset <= qubit < register.offset + register.size
+        )
+        return f"{shown(register.name)[1:-1]}[{qubit - register.offset}]"
+
+    def measure(
+        self, source: Operand, target: Operand, start: int, condition: Condition | None
+    ) -> None:
+        """Measure a qubit into a bit, or each qubit of a register into the bit of its number."""
+        if source.size != target.size:
+            raise self._lexer.error(
+                f"cannot measure {counted(source.size, 'qubit')} into "
+                f"{counted(target.size, 'classical bit')}; the numbers must be equal",
+                start,
+            )
+        if (
+            condition is not None
+            and source.size > 1
+            and target.offset < condition.offset + condition.size
+            and condition.offset < target.offset + target.size
+        ):
+            raise self._lexer.error(
+                "this measurement of a register changes the bits of its own condition on the way; "
+                "measure bit by bit",
+                start,
+            )
+        self._charge_each(source.size, 1, condition, start)
+        for index in range(source.size):
+            bits = (source.bit(index),), (), (target.bit(index),)
+            self.operations.append(Operation("measure", *bits, condition))
+
+    def reset(self, target: Operand, start: int, condition: Condition | None) -> None:
+        """Reset a qubit, or each qubit of a register."""
+        self._charge_each(target.size, 1, condition, start)
+        for index in range(target.size):
+            self.operations.append(Operation("reset", (target.bit(index),), (), (), condition))
+
+    def barrier(self, operands: Sequence[Operand], start: int) -> None:
+        """Put a barrier on the operands, or on all qubits if there are none."""
+        if not operands:
+            operands = [Operand(0, self.num_qubits, whole=True, start=start)]
+        self.charge(sum([operand.size for operand in operands]), start)
+        qubits = tuple(
+            dict.fromkeys(
+                [operand.bit(index) for operand in operands for index in range(operand.size)]
+            )
+        )
+        if qubits:
+            self.operations.append(Operation("barrier", qubits))

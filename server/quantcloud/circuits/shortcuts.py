@@ -1,0 +1,167 @@
+"""Plain statements taken by one regular expression each, without their tokens.
+
+Long circuits consist of few kinds of statement. One whose text was read before means what it
+meant then, since no declaration can change it; and a gate on single bits needs no grammar. What
+is taken here has passed the checks that the tokens' way makes; what is in any way unusual, or
+wrong, is left to it.
+"""
+
+import re
+from typing import Final, NamedTuple, TypeVar
+
+from quantcloud.circuits.expressions import ExpressionParser
+from quantcloud.circuits.ir import Operation
+from quantcloud.circuits.lexer import Lexer
+from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
+from quantcloud.circuits.program import Program
+from quantcloud.domain.errors import CircuitError
+
+# A statement up to its semicolon. It may still turn out to end elsewhere: in a comment, say.
+_STATEMENT: Final = re.compile(r"[ \t\r\n]*+([A-Za-z_][\w \t()\[\].,+\-*/^=>$]*+);", re.ASCII)
+# A gate on single bits; angles with parentheses in them are left to the tokens.
+_GATE: Final = re.compile(
+    r"([A-Za-z_]\w*+)[ \t]*+(?:\(([^()\n\r;]*+)\)[ \t]*+)?+(?<=[ \t)])"
+    r"([A-Za-z_]\w*+\[\d{1,6}\](?:[ \t]*+,[ \t]*+[A-Za-z_]\w*+\[\d{1,6}\])*+)[ \t]*+;",
+    re.ASCII,
+)
+_BIT: Final = re.compile(r"(\w+)\[(\d+)\]", re.ASCII)
+_NUMBER: Final = re.compile(r"-?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_LONGEST_NUMBER: Final = 64
+
+_Value = TypeVar("_Value")
+
+
+class _Repeatable(NamedTuple):
+    """A statement's operations and what they count toward the limit."""
+
+    operations: tuple[Operation, ...]
+    weight: int
+
+
+class Shortcuts:
+    """Takes the plain statements of one source into its program."""
+
+    def __init__(self, lexer: Lexer, program: Program, expressions: ExpressionParser) -> None:
+        self._lexer = lexer
+        self._program = program
+        self._expressions = expressions
+        self._read_before: dict[str, Operation | _Repeatable] = {}
+        self._remembered = 0
+        self._angles: dict[str, tuple[float, ...]] = {}
+        self._qubits: dict[str, tuple[int, ...]] = {}
+
+    def take(self, offset: int) -> int:
+        """Take statements from `offset` on; return the offset of the first that is left.
+
+        Raises `CircuitError` where a statement makes the circuit too large.
+        """
+        program = self._program
+        source, operations = self._lexer.source, program.operations
+        statement, read_before = _STATEMENT.match, self._read_before
+        while (match := statement(source, offset)) is not None:
+            known = read_before.get(match[1])
+            if type(known) is Operation:  # an instance check would take longer
+                operations.append(known)
+                program.weight += 1
+                if program.weight > MAX_OPERATIONS:
+                    program.charge(0, match.start(1))
+            elif isinstance(known, _Repeatable):
+                program.charge(known.weight, match.start(1))
+                operations.extend(known.operations)
+            elif not self._gate(match.start(1)):
+                break
+            offset = match.end()
+        return offset
+
+    def remember(self, start: int, first: int, weight: int) -> None:
+        """Remember the statement that the lexer has just gone past.
+
+        It began at `start` and made the operations from number `first` on, which count `weight`.
+        """
+        match = _STATEMENT.match(self._lexer.source, start)
+        if match is None or match.end() != self._lexer.previous_end:
+            return
+        made = self._program.operations[first:]
+        self._remembered += len(made)
+        if made and self._remembered <= MAX_REMEMBERED:
+            alone = len(made) == weight == 1
+            self._read_before[match[1]] = made[0] if alone else _Repeatable(tuple(made), weight)
+
+    def _gate(self, start: int) -> bool:
+        """Take the gate at `start` if that is possible."""
+        program = self._program
+        match = _GATE.match(self._lexer.source, start)
+        if match is None:
+            return False
+        name, angles, bits = match.groups("")
+        signature = program.gates.used(name)
+        if signature is None:
+            return False
+        qubits = self._qubits.get(bits)
+        if qubits is None:
+            qubits = self._bits(bits)
+        params = self._angles.get(angles) if angles else ()
+        if params is None:
+            params = self._values(angles, match.start(2))
+        if (
+            params is None
+            or qubits is None
+            or len(params) != signature.num_params
+            or len(qubits) != signature.num_qubits
+        ):
+            return False
+        weight = signature.weight
+        program.charge(weight, start)
+        if signature.definition is not None:
+            program.gates.instantiate(name, params, start)
+        operation = Operation(name, qubits, params)
+        program.operations.append(operation)
+        if self._remembered < MAX_REMEMBERED:
+            self._remembered += 1
+            self._read_before[match[0][:-1]] = (
+                operation if weight == 1 else _Repeatable((operation,), weight)
+            )
+        return True
+
+    def _values(self, text: str, start: int) -> tuple[float, ...] | None:
+        """Compute the angles of `text`, which stands at `start`, or None where it is unusual."""
+        values: list[float] = []
+        for part in text.split(","):
+            end = start + len(part)
+            if len(part) < _LONGEST_NUMBER and _NUMBER.fullmatch(part):
+                values.append(float(part))
+            elif (known := self._angles.get(part)) is not None:
+                values += known
+            else:
+                try:
+                    self._lexer.seek(start)
+                    value = self._expressions.value()
+                except CircuitError:
+                    # Found again by tokens: it may not be the first thing that is wrong.
+                    return None
+                # A comment may hide the comma or parenthesis that the regular expression saw.
+                if self._lexer.start != end:
+                    return None
+                values += self._kept(self._angles, part, (value,))
+            start = end + 1
+        return self._kept(self._angles, text, tuple(values))
+
+    def _bits(self, text: str) -> tuple[int, ...] | None:
+        """Return the qubits of `text`, or None where something is wrong with them."""
+        registers = self._program.qubits
+        qubits: list[int] = []
+        for name, digits in _BIT.findall(text):
+            register = registers.get(name)
+            index = int(digits)
+            if register is None or index >= register.size:
+                return None
+            qubits.append(register.offset + index)
+        if len(set(qubits)) < len(qubits):
+            return None
+        return self._kept(self._qubits, text, tuple(qubits))
+
+    @staticmethod
+    def _kept(cache: dict[str, _Value], key: str, value: _Value) -> _Value:
+        if len(cache) < MAX_REMEMBERED:
+            cache[key] = value
+        return value

@@ -1,0 +1,64 @@
+"""From a source to a circuit, whichever version of OpenQASM it is in."""
+
+import re
+from typing import Final
+
+from quantcloud.circuits.analysis import Analysis, analyse
+from quantcloud.circuits.ir import Circuit
+from quantcloud.circuits.lexer import Lexer, shown
+from quantcloud.circuits.parser import Parser
+from quantcloud.circuits.qasm3 import Parser3
+
+_VERSIONS: Final[dict[str, type[Parser]]] = {
+    "2": Parser,
+    "2.0": Parser,
+    "3": Parser3,
+    "3.0": Parser3,
+    "3.1": Parser3,
+}
+_NUMBERS: Final = re.compile(r"\d+", re.ASCII)
+_MOST_DIGITS: Final = 6
+
+
+def parse(source: str) -> Circuit:
+    """Read a circuit in OpenQASM 2.0, or in what of version 3 says no more than that.
+
+    A source without a version is taken as 2.0. Reads no file, whatever the source includes.
+    Raises `CircuitError` with the line and column of the first thing that is wrong.
+    """
+    source = source.removeprefix("\ufeff")
+    return _parser(source)(source).parse()
+
+
+def _parser(source: str) -> type[Parser]:
+    lexer = Lexer(source)
+    if lexer.kind == "end":
+        raise lexer.error(
+            "the source is empty; a circuit needs at least one qubit, as in 'qreg q[2];'", 0
+        )
+    if not lexer.accept("OPENQASM"):
+        return Parser
+    if lexer.kind not in ("int", "real"):
+        raise lexer.error(f"expected a version such as 2.0, got {lexer.described()}")
+    if lexer.text not in _VERSIONS:
+        raise lexer.error(f"OpenQASM {shown(lexer.text)[1:-1]} is not known; 2.0 and 3.0 are")
+    return _VERSIONS[lexer.text]
+
+
+def examine(source: str) -> Analysis:
+    """Read a circuit and analyse it; raises `CircuitError` as `parse` does."""
+    return analyse(parse(source))
+
+
+def work_bound(source: str) -> int:
+    """Return an upper bound on the operations that `parse` makes of a source, at a glance.
+
+    It tells, in microseconds per kilobyte, a source that is read at once from one that may take
+    long: a few characters can stand for millions of operations.
+    """
+    largest = 1
+    for digits in _NUMBERS.findall(source):
+        if len(digits) > _MOST_DIGITS:
+            return 1 << 62
+        largest = max(largest, int(digits))
+    return (source.count(";") + 1) * largest

@@ -1,0 +1,134 @@
+"""`quantcloud demo`: a server of its own, a Bell circuit over REST, a GHZ circuit over gRPC."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+from rich.console import Console
+
+from quantcloud.cli.client import follow
+from quantcloud.cli.failure import Failure
+from quantcloud.cli.histogram import histogram
+from quantcloud.cli.ready import READY, Endpoints, read_endpoints
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
+
+BELL = """OPENQASM 2.0;
+include "qelib1.inc";
+qreg q[2];
+creg c[2];
+h q[0];
+cx q[0],q[1];
+measure q -> c;
+"""
+
+GHZ = """OPENQASM 2.0;
+include "qelib1.inc";
+qreg q[5];
+creg c[5];
+h q[0];
+cx q[0],q[1];
+cx q[1],q[2];
+cx q[2],q[3];
+cx q[3],q[4];
+measure q -> c;
+"""
+
+_STOP_SECONDS = 20
+_REQUEST_SECONDS = 30
+
+
+def demo() -> None:
+    """Show the service at work and leave nothing behind. Raises `Failure`."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="quantcloud-demo-") as folder:
+        console.print("[bold]Starting[/bold] server, workers and Envoy on free ports ...")
+        with _server(Path(folder)) as endpoints:
+            console.print(f"  REST and gRPC-Web  {endpoints.http}")
+            console.print(f"  gRPC               {endpoints.grpc}")
+            token = _quantcloud("token", "--user", "demo", "--data-dir", folder)
+            console.print("\n[bold]A Bell circuit over REST[/bold], on aer_simulator")
+            _bell_over_rest(console, endpoints, token)
+            console.print("\n[bold]A GHZ circuit over gRPC[/bold], the backend left to QuantRouter")
+            _ghz_over_grpc(console, endpoints, token)
+            console.print("\n[bold]Stopping[/bold]")
+
+
+def _bell_over_rest(console: Console, endpoints: Endpoints, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    body = {"qasm": BELL, "backend": "aer_simulator", "shots": 1024}
+    with httpx.Client(base_url=endpoints.http, headers=headers, timeout=_REQUEST_SECONDS) as rest:
+        job = _checked(rest.post("/v1/circuits/run", json=body))
+        console.print(f"[dim]POST /v1/circuits/run: 202, job {job['job_id']}[/dim]")
+        with rest.stream("GET", f"/v1/jobs/{job['job_id']}/events?after_sequence=0") as events:
+            for line in events.iter_lines():
+                if line.startswith("data:"):
+                    console.print(f"  {_status_of(line)}")
+        result = _checked(rest.get(f"/v1/jobs/{job['job_id']}/result"))
+        console.print()
+        console.print(histogram(result["counts"]))
+    if set(result["counts"]) - {"00", "11"}:
+        raise Failure(f"a Bell circuit gave {result['counts']}")
+
+
+def _ghz_over_grpc(console: Console, endpoints: Endpoints, token: str) -> None:
+    metadata = (("authorization", f"Bearer {token}"),)
+    with grpc.insecure_channel(endpoints.grpc) as channel:
+        request = circuit_pb2.RunCircuitRequest(qasm=GHZ)
+        job = circuit_pb2_grpc.CircuitServiceStub(channel).RunCircuit(request, metadata=metadata)
+        follow(channel, job.job_id, metadata, console)
+
+
+def _status_of(line: str) -> str:
+    event: Mapping[str, Any] = httpx.Response(200, content=line.removeprefix("data:")).json()
+    return event["job"]["status"]
+
+
+def _checked(response: httpx.Response) -> Mapping[str, Any]:
+    if response.is_error:
+        raise Failure(f"{response.request.url.path}: {response.status_code} {response.text}")
+    return response.json()
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "quantcloud", *arguments]
+
+
+def _quantcloud(*arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603  # our own program
+        _command(*arguments), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise Failure(done.stderr.strip())
+    return done.stdout.strip()
+
+
+@contextmanager
+def _server(folder: Path) -> Generator[Endpoints]:
+    """A server with its state in `folder`, on free ports, stopped at the end."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("QUANTCLOUD_")}
+    process = subprocess.Popen(  # noqa: S603  # our own program
+        _command("serve", "--data-dir", str(folder), "--http-port", "0", "--grpc-port", "0"),
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**environment, "QUANTCLOUD_LOG_LEVEL": "warning"},
+    )
+    try:
+        endpoints = read_endpoints(process.stdout or ())
+        if endpoints is None:
+            raise Failure(f"the server did not come to say {READY!r}")
+        yield endpoints
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Failure("the server did not stop") from None

@@ -1,0 +1,117 @@
+"""The commands and their options."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from quantcloud.cli.client import run_file
+from quantcloud.cli.demo import demo as run_demo
+from quantcloud.cli.failure import Failure
+from quantcloud.cli.token import DEFAULT_LIFETIME_HOURS, make_token
+from quantcloud.domain.account import Tier
+from quantcloud.settings import Settings
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where the server keeps its state. [default: .quantcloud]")
+]
+
+
+def build(serve: Callable[[Settings], int]) -> typer.Typer:
+    """The command line; `serve` runs a server until it is told to stop."""
+    app = typer.Typer(
+        help="TheQuantCloud: a quantum cloud that anyone can host.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    @app.command("serve")
+    def serve_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        data_dir: DataDir = None,
+        http_port: Annotated[
+            int | None, typer.Option(help="Port of Envoy; 0 is any free one. [default: 8080]")
+        ] = None,
+        grpc_port: Annotated[
+            int | None,
+            typer.Option(help="Port of the gRPC server; 0 is any free one. [default: 50051]"),
+        ] = None,
+        workers: Annotated[
+            int | None, typer.Option(help="Worker processes. [default: one for each core]")
+        ] = None,
+        no_envoy: Annotated[  # noqa: FBT002  # a flag, given by name
+            bool, typer.Option("--no-envoy", help="Serve gRPC only.")
+        ] = False,
+    ) -> None:
+        """Run the server, its workers and Envoy in the foreground."""
+        given: dict[str, Any] = {
+            "data_dir": data_dir,
+            "http_port": http_port,
+            "grpc_port": grpc_port,
+            "workers": workers,
+            "envoy": False if no_envoy else None,
+        }
+        raise typer.Exit(serve(_settings(given)))
+
+    @app.command("token")
+    def token_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        user: Annotated[str, typer.Option(help="The account's identifier.")],
+        tier: Annotated[Tier | None, typer.Option(help="Put the account on this tier.")] = None,
+        data_dir: DataDir = None,
+        hours: Annotated[
+            float, typer.Option(help="How long the token holds.", min=0.01)
+        ] = DEFAULT_LIFETIME_HOURS,
+    ) -> None:
+        """Print a JWT for an account, which is made if need be."""
+        settings = _settings({"data_dir": data_dir})
+        _guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
+
+    @app.command("run")
+    def run_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        file: Annotated[Path, typer.Argument(help="An OpenQASM circuit; - is standard input.")],
+        backend: Annotated[
+            str | None, typer.Option(help="Backend to run on; QuantRouter chooses unless given.")
+        ] = None,
+        shots: Annotated[
+            int | None, typer.Option(help="Measurement shots. [default: 1024]")
+        ] = None,
+        server: Annotated[
+            str, typer.Option(help="HOST:PORT of the server.", envvar="QUANTCLOUD_SERVER")
+        ] = "localhost:50051",
+        token: Annotated[
+            str | None, typer.Option(help="JWT or API key.", envvar="QUANTCLOUD_TOKEN")
+        ] = None,
+    ) -> None:
+        """Submit a circuit, show its progress live, and print the histogram."""
+        _guarded(lambda: run_file(file, backend, shots, server, token))
+
+    @app.command("demo")
+    def demo_command() -> None:  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        """Start a server in a temporary folder, run two circuits, and stop it."""
+        _guarded(run_demo)
+
+    return app
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    """Settings from the environment, with what the command line gave put over them."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        for fault in error.errors():
+            place = ".".join(str(part) for part in fault["loc"])
+            typer.echo(f"quantcloud: {place}: {fault['msg']}", err=True)
+        raise typer.Exit(2) from error
+
+
+def _guarded(work: Callable[[], None]) -> None:
+    """Run a command; a failure that a person can mend is one line and exit code 1."""
+    try:
+        work()
+    except Failure as failure:
+        typer.echo(f"quantcloud: {failure}", err=True)
+        raise typer.Exit(1) from failure
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

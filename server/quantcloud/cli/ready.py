@@ -1,0 +1,36 @@
+"""What `quantcloud serve` says once it serves, and how to read it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+READY = "TheQuantCloud is ready"
+_HTTP = "REST, gRPC, gRPC-Web"
+_GRPC = "gRPC"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where a server is reached: `http` is a URL ("" without Envoy), `grpc` is HOST:PORT."""
+
+    http: str
+    grpc: str
+
+    def announcement(self) -> str:
+        """The lines that tell a person, or a program, where the server is."""
+        lines = [READY]
+        if self.http:
+            lines.append(f"  {_HTTP}: {self.http}")
+        lines.append(f"  {_GRPC}: {self.grpc}")
+        return "\n".join(lines)
+
+
+def read_endpoints(lines: Iterable[str]) -> Endpoints | None:
+    """Read an announcement line by line up to its last; None where the lines end before."""
+    http = ""
+    for line in lines:
+        name, _, value = line.strip().partition(": ")
+        if name == _HTTP:
+            http = value
+        elif name == _GRPC:
+            return Endpoints(http, value)
+    return None

@@ -1,0 +1,46 @@
+"""`quantcloud token`: a JWT for an account of this machine's server."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from quantcloud.auth.jwt import Issuer, issue
+from quantcloud.auth.secret import load_or_create
+from quantcloud.cli.failure import Failure
+from quantcloud.domain.account import Tier
+from quantcloud.settings import Settings
+from quantcloud.storage import Store
+
+DEFAULT_LIFETIME_HOURS = 12.0
+
+
+def issuer(settings: Settings) -> Issuer:
+    """Whose tokens this server accepts; its own secret only where no other issuer is named."""
+    if settings.jwt_secret is not None:
+        secret = settings.jwt_secret.get_secret_value()
+    elif settings.jwks_url is None:
+        secret = load_or_create(settings.data_dir)
+    else:
+        secret = None
+    return Issuer(secret, settings.jwt_audience, settings.jwt_issuer, settings.jwks_url)
+
+
+def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -> str:
+    """A JWT for `user`, whose account is made and put on `tier` if need be."""
+    now = datetime.now(UTC)
+    email = user if "@" in user else None
+    try:
+        token = issue(issuer(settings), user, now=now, lifetime=timedelta(hours=hours), email=email)
+    except ValueError as error:
+        raise Failure(str(error)) from error
+    asyncio.run(_ensure(settings, user, email, tier, now))
+    return token
+
+
+async def _ensure(
+    settings: Settings, user: str, email: str | None, tier: Tier | None, now: datetime
+) -> None:
+    store = await Store.open(settings.database)
+    try:
+        await store.accounts.ensure(user, email=email, name=None, at=now, tier=tier)
+    finally:
+        await store.close()

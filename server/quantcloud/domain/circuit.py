@@ -1,0 +1,20 @@
+"""A circuit that its user saved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCircuit:
+    """A saved circuit; `code` is in the language of the user's editor and never run here."""
+
+    id: str
+    account_id: str
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    code: str | None = None
+    qasm: str | None = None
+    num_qubits: int | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])

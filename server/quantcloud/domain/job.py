@@ -1,0 +1,163 @@
+"""A job's life: its statuses, the transitions between them, and the events that tell of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from quantcloud.domain.execution import RunOptions, Statevector
+
+
+class JobStatus(StrEnum):
+    """Where a job stands, in the documented words and order."""
+
+    SUBMITTED = "submitted"
+    ANALYZING = "analyzing"
+    ROUTING = "routing"
+    QUEUED = "queued"
+    DISPATCHED = "dispatched"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in TERMINAL
+
+
+class OptimizationTarget(StrEnum):
+    """What the router looks for when the request names no backend."""
+
+    BALANCED = "balanced"
+    SPEED = "speed"
+    ACCURACY = "accuracy"
+    COST = "cost"
+
+
+_S = JobStatus
+TERMINAL = frozenset({_S.COMPLETED, _S.FAILED, _S.TIMEOUT, _S.CANCELLED})
+UNROUTED = frozenset({_S.SUBMITTED, _S.ANALYZING, _S.ROUTING})
+LEASED = frozenset({_S.DISPATCHED, _S.RUNNING})
+
+# Forward along the documented order; `failed` and `cancelled` from anywhere; back to `queued` when
+# a lease ends. A terminal status absorbs.
+TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
+    _S.SUBMITTED: frozenset({_S.ANALYZING, _S.FAILED, _S.CANCELLED}),
+    _S.ANALYZING: frozenset({_S.ROUTING, _S.FAILED, _S.CANCELLED}),
+    _S.ROUTING: frozenset({_S.QUEUED, _S.FAILED, _S.CANCELLED}),
+    _S.QUEUED: frozenset({_S.DISPATCHED, _S.FAILED, _S.CANCELLED}),
+    _S.DISPATCHED: frozenset({_S.RUNNING, _S.QUEUED, _S.FAILED, _S.CANCELLED}),
+    _S.RUNNING: frozenset({_S.COMPLETED, _S.QUEUED, _S.FAILED, _S.TIMEOUT, _S.CANCELLED}),
+    **{status: frozenset[JobStatus]() for status in TERMINAL},
+}
+
+
+class InvalidTransitionError(Exception):
+    """A change that a job's present status does not allow; the job stays as it is."""
+
+    def __init__(self, job_id: str, present: JobStatus, wanted: JobStatus) -> None:
+        super().__init__(f"job {job_id} cannot go from {present} to {wanted}")
+        self.present = present
+        self.wanted = wanted
+
+
+class StaleLeaseError(Exception):
+    """A write that names a lease which the job no longer has; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write a run. `token` is unique to the attempt, `attempt` counts from 1."""
+
+    owner: str
+    attempt: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of a job. A field that is None leaves the job's own as it is."""
+
+    status: JobStatus
+    at: datetime
+    backend: str | None = None
+    method: str | None = None
+    error_message: str | None = None
+    metadata: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One submitted circuit and where it stands, without the circuit's text.
+
+    `requested_backend` is what the user named, `backend` what the router assigned. `sequence` is
+    that of its latest event.
+    """
+
+    id: str
+    account_id: str
+    status: JobStatus
+    shots: int
+    optimize_for: OptimizationTarget
+    submitted_at: datetime
+    seed: int
+    requested_backend: str | None = None
+    max_cost_usd: float | None = None
+    min_fidelity: float | None = None
+    options: RunOptions = field(default_factory=RunOptions)
+    backend: str | None = None
+    method: str | None = None
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error_message: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    attempt: int = 0
+    sequence: int = 1
+
+    def advance(self, change: Change) -> "Job":
+        """The job after `change`. Raises `InvalidTransitionError`."""
+        if change.status not in TRANSITIONS[self.status]:
+            raise InvalidTransitionError(self.id, self.status, change.status)
+        requeued = change.status is JobStatus.QUEUED and self.status in LEASED
+        return replace(
+            self,
+            status=change.status,
+            sequence=self.sequence + 1,
+            backend=change.backend or self.backend,
+            method=change.method or self.method,
+            error_message=change.error_message or self.error_message,
+            metadata=self.metadata if change.metadata is None else change.metadata,
+            # A job that returns to its queue keeps its place in it.
+            queued_at=change.at
+            if change.status is JobStatus.QUEUED and not requeued
+            else self.queued_at,
+            started_at=change.at
+            if change.status is JobStatus.RUNNING
+            else (None if requeued else self.started_at),
+            completed_at=change.at if change.status.is_terminal else self.completed_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a completed job gave; `counts` add up to the job's shots."""
+
+    job_id: str
+    backend: str
+    counts: Mapping[str, int]
+    execution_time_ms: float
+    statevector: Statevector | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One change of a job: the whole job as of it. `cursor` orders the events of all jobs."""
+
+    sequence: int
+    cursor: int
+    occurred_at: datetime
+    job: Job

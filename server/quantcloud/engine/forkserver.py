@@ -1,0 +1,150 @@
+"""The fork server: a process that has imported the simulators and starts workers by forking.
+
+It has one thread and runs no circuit, so that a fork copies a whole and idle process. It is
+started as `python -c "from quantcloud.engine.forkserver import main; main(FD)"`, with a clean
+environment, and obeys the records of `control` on the socket FD until the server hangs up.
+"""
+
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from quantcloud.backends.base import Backend, installed_backends
+from quantcloud.engine import confinement, worker
+from quantcloud.engine.confinement import Confinement
+from quantcloud.engine.control import LENGTH, SIZE, Order, Record, Role, receive_exactly, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the fork server is told at its start.
+
+    `parent` is the server's process id. `preload` pairs backends with their modules, in order.
+    `memory_limits` are in bytes, one per `Role`. `hidden` are paths that no worker may read.
+    """
+
+    parent: int
+    preload: tuple[tuple[str, tuple[str, ...]], ...]
+    memory_limits: tuple[int, int]
+    hidden: tuple[str, ...]
+
+    def encode(self) -> bytes:
+        fields = [self.parent, self.preload, self.memory_limits, self.hidden]
+        data = json.dumps(fields).encode()
+        return LENGTH.pack(len(data)) + data
+
+    @classmethod
+    def receive(cls, connection: socket.socket) -> "Configuration | None":
+        header = receive_exactly(connection, LENGTH.size)
+        data = receive_exactly(connection, *LENGTH.unpack(header)) if header else None
+        if data is None:
+            return None
+        parent, preload, (execution, examination), hidden = json.loads(data)
+        steps = tuple((name, tuple(modules)) for name, modules in preload)
+        return cls(parent, steps, (execution, examination), tuple(hidden))
+
+
+class ForkServer:
+    """Obeys orders on `control`, one at a time."""
+
+    def __init__(self, control: socket.socket, configuration: Configuration) -> None:
+        self._control = control
+        self._configuration = configuration
+        self._backends: dict[str, Backend] = installed_backends()
+        self._steps: Iterator[tuple[str, Sequence[str]]] = iter(configuration.preload)
+        self._warm: list[str] = []
+        self._children: set[int] = set()
+        self._readable = confinement.readable_paths(configuration.hidden)
+        self._pid = os.getpid()
+
+    def serve(self) -> None:
+        """Obey until the server hangs up, then end every worker."""
+        try:
+            while (data := receive_exactly(self._control, SIZE)) is not None:
+                record = unpack(data)
+                if record.order is Order.PRELOAD:
+                    self._preload()
+                elif record.order is Order.FORK:
+                    self._fork(Role(record.extra))
+                elif record.order is Order.REAP:
+                    self._reap(record.value)
+        except ConnectionError:
+            pass  # the server is gone
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._children:
+            os.waitpid(pid, 0)
+
+    def _preload(self) -> None:
+        name, modules = next(self._steps)
+        failed = 0
+        try:
+            for module in modules:
+                importlib.import_module(module)
+        except Exception:  # noqa: BLE001 (any import error is that backend's own)
+            traceback.print_exc()
+            failed = 1
+        self._warm.append("" if failed else name)
+        self._readable = confinement.readable_paths(self._configuration.hidden)
+        # What is imported stays: collecting it again and again in every worker would copy it.
+        gc.collect()
+        gc.freeze()
+        self._send(Record(Order.PRELOADED, len(self._warm), failed))
+
+    def _fork(self, role: Role) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            try:
+                pid = os.fork()
+            except OSError:
+                traceback.print_exc()
+                pid = -1
+            if pid == 0:
+                self._become_worker(theirs, role)
+            if pid > 0:
+                self._children.add(pid)
+            record = Record(Order.FORKED, pid, len(self._warm))
+            socket.send_fds(self._control, [record.pack()], [ours.fileno()])
+
+    def _become_worker(self, connection: socket.socket, role: Role) -> None:
+        code = 1
+        try:
+            confinement.die_with_parent(self._pid)
+            memory_limit = self._configuration.memory_limits[role]
+            warm = self._warm if role is Role.EXECUTION else ()
+            worker.run(connection, self._backends, warm, Confinement(memory_limit, self._readable))
+            code = 0
+        except BaseException:  # noqa: BLE001 (the process ends here, whatever it was)
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            # Nothing that the parent has registered to happen at its exit happens here.
+            os._exit(code)
+
+    def _reap(self, pid: int) -> None:
+        if pid not in self._children:
+            return
+        self._children.remove(pid)
+        _, status = os.waitpid(pid, 0)
+        self._send(Record(Order.REAPED, pid, os.waitstatus_to_exitcode(status)))
+
+    def _send(self, record: Record) -> None:
+        self._control.sendall(record.pack())
+
+
+def main(descriptor: int) -> None:
+    """Run the fork server on the inherited socket `descriptor`."""
+    confinement.ignore_signals()
+    with socket.socket(fileno=descriptor) as control:
+        configuration = Configuration.receive(control)
+        if configuration is None:
+            return
+        confinement.die_with_parent(configuration.parent)
+        ForkServer(control, configuration).serve()

@@ -1,0 +1,274 @@
+"""The engine of one machine: circuits run in worker processes beside the server."""
+
+import asyncio
+import logging
+import os
+import re
+import signal
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from quantcloud.backends.base import installed_backends
+from quantcloud.circuits import examine, work_bound
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.errors import InvalidArgument, Unavailable
+from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.engine import messages, preload
+from quantcloud.engine.base import (
+    EngineError,
+    ExecutionFailed,
+    ExecutionTimedOut,
+    OutOfMemory,
+    WorkerLost,
+)
+from quantcloud.engine.confinement import missing_protections
+from quantcloud.engine.control import Role
+from quantcloud.engine.forkserver import Configuration
+from quantcloud.engine.memory import default_memory_limit
+from quantcloud.engine.messages import Frame, MalformedAnswer
+from quantcloud.engine.processes import TimeLimitReached, WorkerEnded, WorkerProcess
+from quantcloud.engine.slots import Slots
+from quantcloud.engine.supervisor import ForkFailed, Supervisor
+
+_log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+# Two, so that one hostile circuit does not hold up everyone's submissions.
+_EXAMINERS = 2
+
+# Bytes for looking at a circuit: 8 MB of text make a few hundred MB of operations.
+_EXAMINATION_MEMORY = 2 << 30
+
+# A circuit is examined on the event loop if its text is no longer than this, in characters, has
+# no gate definitions, and cannot say more than so many operations.
+_MAX_INLINE_LENGTH = 4096
+_MAX_INLINE_OPERATIONS = 1000
+_DEFINITION = re.compile(r"\b(?:gate|opaque|def)\b")
+_REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
+
+# A worker may have ended before it began, while it was idle: then another takes the request.
+_TRIES = 3
+
+# How long to wait for the exit status of a worker that is gone, in seconds: the fork server may
+# be importing.
+_EXIT_STATUS_PATIENCE = 5.0
+
+
+class LocalEngine:
+    """Runs circuits in `workers` processes of this machine, two more look at large circuits.
+
+    `memory_limit` is what a run may take, in bytes; unless given, an equal part of 80 % of the
+    machine's memory. `examination_limit` is how long looking at a circuit may take, in seconds.
+    `hidden` are files and folders that workers are not to read even where they lie inside a
+    folder that Python imports from. `preload` maps backends to modules that are imported before
+    workers are forked; unless given, those of the installed backends that are known.
+
+    Make, start and stop it on one event loop, in the thread that lives as long as it.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int,
+        memory_limit: int | None = None,
+        examination_limit: float = 20.0,
+        hidden: Iterable[str | os.PathLike[str]] = (),
+        preload_modules: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
+        modules = _known_modules() if preload_modules is None else preload_modules
+        limit = memory_limit or default_memory_limit(workers)
+        configuration = Configuration(
+            parent=os.getpid(),
+            preload=tuple((name, tuple(names)) for name, names in modules.items()),
+            memory_limits=(limit, min(limit, _EXAMINATION_MEMORY)),
+            hidden=tuple(os.path.abspath(path) for path in hidden),  # noqa: PTH100 (no Path needed)
+        )
+        self._workers = workers
+        self._memory_limit = limit
+        self._examination_limit = examination_limit
+        self._supervisor = Supervisor(configuration, self._renew)
+        self._executions = Slots(self._supervisor, Role.EXECUTION, workers)
+        self._examinations = Slots(self._supervisor, Role.EXAMINATION, _EXAMINERS)
+        self._running: set[asyncio.Task[Any]] = set()
+        self._stopped = False
+
+    @property
+    def slots(self) -> int:
+        return self._workers
+
+    @property
+    def memory_limit(self) -> int:
+        """The bytes that a run may take."""
+        return self._memory_limit
+
+    async def start(self) -> None:
+        """Start the processes. Returns before their imports are done; what is asked for waits."""
+        if missing := missing_protections():
+            _log.warning("workers run without %s: not on this machine", " and ".join(missing))
+        # These are forked before anything is imported: submissions wait for no simulator.
+        self._examinations.renew_free()
+        self._executions.renew_free()
+        self._supervisor.start()
+
+    async def stop(self) -> None:
+        self._stopped = True
+        running = tuple(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._supervisor.stop()
+
+    async def examine(self, source: str) -> Analysis:
+        if is_small(source):
+            return examine(source)
+        try:
+            return await self._until_stopped(self._examine(source))
+        except EngineError as error:
+            raise Unavailable(f"the circuit cannot be examined now: {error}") from error
+
+    async def execute(
+        self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
+    ) -> Outcome:
+        return await self._until_stopped(self._execute(execution, time_limit, on_start))
+
+    async def _until_stopped(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do `work` in a task that `stop` can end, whatever it is waiting for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        if self._stopped:
+            task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._stopped and not _is_being_cancelled():
+                raise WorkerLost("the server stopped") from None
+            raise
+
+    async def _execute(
+        self, execution: Execution, time_limit: float, on_start: Callable[[], None]
+    ) -> Outcome:
+        def decode(answer: Frame) -> Outcome:
+            if answer.kind == messages.OUTCOME:
+                return messages.decode_outcome(answer.payload)
+            message, details = messages.decode_failure(answer.payload)
+            _log.info("job %s failed: %s", execution.job_id, details)
+            if answer.kind == messages.OUT_OF_MEMORY:
+                raise OutOfMemory(message)
+            raise ExecutionFailed(message)
+
+        request = Frame(messages.EXECUTE, messages.encode_execution(execution))
+        preloaded = await self._supervisor.until_preloaded(execution.backend)
+        try:
+            return await self._ask(
+                self._executions, request, decode, preloaded, time_limit, on_start
+            )
+        except TimeLimitReached:
+            raise ExecutionTimedOut(f"reached its time limit of {time_limit:g} s") from None
+
+    async def _examine(self, source: str) -> Analysis:
+        def decode(answer: Frame) -> Analysis:
+            if answer.kind == messages.ANALYSIS:
+                return messages.decode_analysis(answer.payload)
+            if answer.kind == messages.INVALID:
+                raise messages.decode_invalid(answer.payload)
+            _, details = messages.decode_failure(answer.payload)
+            if answer.kind == messages.OUT_OF_MEMORY:
+                raise InvalidArgument(
+                    "qasm", "takes too much memory to look at; send a smaller one"
+                )
+            raise RuntimeError(f"a circuit could not be examined: {details}")
+
+        request = Frame(messages.EXAMINE, source.encode("utf-8", "surrogatepass"))
+        limit = self._examination_limit
+        try:
+            return await self._ask(self._examinations, request, decode, 0, limit)
+        except TimeLimitReached:
+            raise InvalidArgument(
+                "qasm", f"takes longer than {limit:g} seconds to look at; send a smaller one"
+            ) from None
+
+    async def _ask(
+        self,
+        slots: Slots,
+        request: Frame,
+        decode: Callable[[Frame], Result],
+        preloaded: int,
+        time_limit: float,
+        on_start: Callable[[], None] | None = None,
+    ) -> Result:
+        """Have a worker do something, and give what `decode` makes of its answer.
+
+        Raises `WorkerLost`, `TimeLimitReached`, and what `decode` does.
+        """
+        async with slots.slot() as slot:
+            for _ in range(_TRIES):
+                try:
+                    worker = await slot.worker(preloaded)
+                except ForkFailed as error:
+                    raise WorkerLost(f"no worker could be started: {error}") from error
+                try:
+                    answer = await worker.ask(request, time_limit=time_limit, on_start=on_start)
+                except WorkerEnded as error:
+                    if error.started:
+                        break
+                except MalformedAnswer as error:
+                    raise WorkerLost("the worker's answer made no sense") from error
+                else:
+                    return _decoded(worker, answer, decode)
+        raise WorkerLost(f"the worker ended during the run{await _cause(worker)}")
+
+    def _renew(self) -> None:
+        self._executions.renew_free()
+
+
+def is_small(source: str) -> bool:
+    """Tell whether a circuit is examined in a few milliseconds, by a look at its text."""
+    if len(source) > _MAX_INLINE_LENGTH or _DEFINITION.search(source):
+        return False
+    # Angles say nothing about the number of operations, which the bound cannot know.
+    return work_bound(_REAL.sub("", source)) <= _MAX_INLINE_OPERATIONS
+
+
+def _decoded(worker: WorkerProcess, answer: Frame, decode: Callable[[Frame], Result]) -> Result:
+    if answer.kind == messages.OUT_OF_MEMORY:
+        worker.kill()  # it may hold on to what it got
+    try:
+        return decode(answer)
+    except MalformedAnswer as error:
+        worker.kill()
+        raise WorkerLost("the worker's answer made no sense") from error
+
+
+async def _cause(worker: WorkerProcess) -> str:
+    """Say how a worker ended, as far as can be told."""
+    try:
+        async with asyncio.timeout(_EXIT_STATUS_PATIENCE):
+            status = await asyncio.shield(worker.exit_status)
+    except TimeoutError:
+        return ""
+    if status is None:
+        return ""
+    if status >= 0:
+        return f" with exit status {status}"
+    try:
+        return f" by {signal.Signals(-status).name}"
+    except ValueError:
+        return f" by signal {-status}"
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _known_modules() -> dict[str, tuple[str, ...]]:
+    backends = installed_backends()
+    return {
+        name: modules
+        for name, modules in preload.MODULES.items()
+        if name in backends and backends[name].offline_reason() is None
+    }

@@ -1,0 +1,193 @@
+"""What the server and a worker say to each other over their socket.
+
+A frame is its kind, its length and a payload. The server trusts nothing that comes from a worker:
+what comes back is JSON and flat arrays, which can be wrong but cannot run, unlike a pickle.
+"""
+
+import json
+import pickle
+import struct
+from array import array
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, NamedTuple, cast
+
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.errors import CircuitError, InvalidArgument
+from quantcloud.domain.execution import Execution, Outcome, Statevector
+from quantcloud.engine.failure import bounded
+
+HEADER = struct.Struct("!cQ")
+
+# To a worker.
+EXECUTE = b"x"
+EXAMINE = b"e"
+
+# From a worker: STARTED, then one of the others.
+STARTED = b"s"
+OUTCOME = b"o"
+ANALYSIS = b"a"
+INVALID = b"i"
+FAILED = b"f"
+OUT_OF_MEMORY = b"m"
+
+# A worker's answer may not be larger, in bytes: it is held in the server's memory.
+MAX_ANSWER = 256 << 20
+
+# Of a traceback, for the operator's log: the end, which says most, in characters.
+MAX_DETAILS = 8192
+
+_SECTIONS = struct.Struct("!6Q")
+
+
+class Frame(NamedTuple):
+    """One message."""
+
+    kind: bytes
+    payload: bytes
+
+
+class MalformedAnswer(Exception):
+    """A worker sent what no worker of ours would."""
+
+
+def frame(kind: bytes, payload: bytes = b"") -> bytes:
+    """Give the bytes of a message."""
+    return HEADER.pack(kind, len(payload)) + payload
+
+
+def encode_execution(execution: Execution) -> bytes:
+    """Encode a run for a worker."""
+    return pickle.dumps(execution)
+
+
+def decode_execution(payload: bytes) -> Execution:
+    """Decode a run in the worker, which may trust the server."""
+    return cast("Execution", pickle.loads(payload))  # noqa: S301 (from the server)
+
+
+def encode_failure(message: str, details: str) -> bytes:
+    """Encode why a run failed: `message` is for the user, `details` for the operator's log."""
+    return json.dumps([message, details]).encode()
+
+
+def decode_failure(payload: bytes) -> tuple[str, str]:
+    """Decode a failure. Raises `MalformedAnswer`."""
+    with _checked():
+        message, details = json.loads(payload)
+        return bounded(str(message)), bounded(str(details), MAX_DETAILS)
+
+
+def encode_analysis(analysis: Analysis) -> bytes:
+    """Encode what examining a circuit gave."""
+    return json.dumps(asdict(analysis)).encode()
+
+
+def decode_analysis(payload: bytes) -> Analysis:
+    """Decode an analysis. Raises `MalformedAnswer`."""
+    with _checked():
+        return Analysis(**json.loads(payload))
+
+
+def encode_invalid(error: InvalidArgument) -> bytes:
+    """Encode what is wrong with a circuit."""
+    where = (error.line, error.column) if isinstance(error, CircuitError) else None
+    fields = [error.field, error.description, error.reason, error.metadata, where]
+    return json.dumps(fields).encode()
+
+
+def decode_invalid(payload: bytes) -> InvalidArgument:
+    """Decode what is wrong with a circuit, as it was raised. Raises `MalformedAnswer`."""
+    with _checked():
+        field, description, reason, metadata, where = json.loads(payload)
+        if where is None:
+            return InvalidArgument(field, description, reason=reason, metadata=metadata)
+        line, column = where
+        # The constructor puts the place before the message, where it already is.
+        text = str(description).removeprefix(f"line {line}, column {column}: ")
+        error = CircuitError(text, line, column, field=field)
+        error.reason = reason
+        error.metadata = dict(metadata)
+        return error
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """Encode an outcome; the bitstrings hold no line feed and there are less than 2**63 shots.
+
+    Raises `TypeError` for metadata that JSON has no word for.
+    """
+    state = outcome.statevector
+    about = {
+        "execution_time_ms": float(outcome.execution_time_ms),
+        "metadata": dict(outcome.metadata),
+        "statevector": state is not None,
+        "memory": outcome.memory is not None,
+        # One empty bitstring and none at all join to the same text.
+        "outcomes": len(outcome.counts),
+        "shots": len(outcome.memory or ()),
+    }
+    sections = (
+        json.dumps(about).encode(),
+        "\n".join(outcome.counts).encode("ascii"),
+        array("q", map(int, outcome.counts.values())).tobytes(),
+        array("d", state.real if state else ()).tobytes(),
+        array("d", state.imag if state else ()).tobytes(),
+        "\n".join(outcome.memory or ()).encode("ascii"),
+    )
+    return _SECTIONS.pack(*map(len, sections)) + b"".join(sections)
+
+
+def decode_outcome(payload: bytes) -> Outcome:
+    """Decode an outcome. Raises `MalformedAnswer`."""
+    with _checked():
+        lengths = _SECTIONS.unpack_from(payload)
+        sections: list[bytes] = []
+        offset = _SECTIONS.size
+        for length in lengths:
+            sections.append(payload[offset : offset + length])
+            offset += length
+        about, keys, values, real, imag, memory = sections
+        fields: Mapping[str, Any] = json.loads(about)
+        state = Statevector(_floats(real), _floats(imag)) if fields["statevector"] else None
+        return Outcome(
+            counts=dict(zip(_lines(keys, fields["outcomes"]), _integers(values), strict=True)),
+            execution_time_ms=float(fields["execution_time_ms"]),
+            statevector=state,
+            memory=tuple(_lines(memory, fields["shots"])) if fields["memory"] else None,
+            metadata=_mapping(fields["metadata"]),
+        )
+
+
+@contextmanager
+def _checked() -> Generator[None]:
+    """Raise whatever goes wrong in decoding as `MalformedAnswer`."""
+    try:
+        yield
+    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MalformedAnswer(str(error)) from error
+
+
+def _lines(text: bytes, count: int) -> list[str]:
+    lines = text.decode("ascii").split("\n") if count else []
+    if len(lines) != count:
+        raise ValueError("bitstrings missing")
+    return lines
+
+
+def _integers(data: bytes) -> Sequence[int]:
+    values = array("q")
+    values.frombytes(data)
+    return values
+
+
+def _floats(data: bytes) -> tuple[float, ...]:
+    values = array("d")
+    values.frombytes(data)
+    return tuple(values)
+
+
+def _mapping(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError("metadata is no mapping")
+    return cast("dict[str, object]", value)

@@ -1,0 +1,297 @@
+"""Starts the fork server, keeps it running, and gets workers from it."""
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import IO, Any
+
+from quantcloud.engine import confinement, control
+from quantcloud.engine.control import Order, Record, Role
+from quantcloud.engine.forkserver import Configuration
+from quantcloud.engine.processes import WorkerProcess
+
+_log = logging.getLogger(__name__)
+
+_PROGRAM = "from quantcloud.engine.forkserver import main; main({})"
+
+# Seconds before the fork server is started again, doubled each time it ends without having been
+# of use.
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 10.0
+
+# How long the fork server may take to end its workers and itself when it is told to, in seconds,
+# and how much of what it wrote to standard error goes to the log, in bytes.
+_PATIENCE = 2.0
+_MAX_ERROR_TEXT = 4096
+
+
+class ForkFailed(Exception):
+    """The system had no process to give."""
+
+
+class Supervisor:
+    """One fork server and all of its workers. Lives on one event loop.
+
+    `on_preloaded` is called after each backend whose modules are imported, before the fork
+    server goes on to the next: what is forked from there gets its worker at once.
+    """
+
+    def __init__(self, configuration: Configuration, on_preloaded: Callable[[], None]) -> None:
+        self._configuration = configuration
+        self._on_preloaded = on_preloaded
+        self._preloaded = 0
+        self._reached = [asyncio.Event() for _ in configuration.preload]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._errors: IO[bytes] | None = None
+        self._input = bytearray()
+        self._output = bytearray()
+        self._descriptors: deque[int] = deque()
+        self._wanted: deque[tuple[Role, asyncio.Future[WorkerProcess]]] = deque()
+        self._workers: dict[int, WorkerProcess] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._delay = _FIRST_DELAY
+        self._stopping = False
+
+    @property
+    def preloaded(self) -> int:
+        """For how many backends, in the order of the configuration, the modules are imported."""
+        return self._preloaded
+
+    @property
+    def is_warm(self) -> bool:
+        return self._preloaded == len(self._reached)
+
+    async def until_preloaded(self, backend: str) -> int:
+        """Wait until the modules of `backend` are imported; give its position, from 1.
+
+        A backend that is not preloaded has position 0.
+        """
+        names = [name for name, _ in self._configuration.preload]
+        if backend not in names:
+            return 0
+        position = names.index(backend)
+        await self._reached[position].wait()
+        return position + 1
+
+    def start(self) -> None:
+        """Start the fork server. Call it on the thread that the event loop runs on.
+
+        The kernel ends the fork server when that thread ends.
+        """
+        if self._errors is not None:
+            self._errors.close()
+        ours, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process)
+        path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 (no Path needed)
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 (this interpreter, this program)
+                [sys.executable, "-P", "-c", _PROGRAM.format(theirs.fileno())],
+                env=confinement.environment(path, os.environ),
+                cwd="/",
+                umask=0o077,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=[theirs.fileno()],
+                # Its own session: what a terminal sends to the server's group does not reach it.
+                start_new_session=True,
+            )
+        ours.sendall(self._configuration.encode())
+        ours.setblocking(False)  # noqa: FBT003 (the standard library's signature)
+        self._control = ours
+        asyncio.get_running_loop().add_reader(ours, self._readable)
+        for role, _ in self._wanted:
+            self._send(Record(Order.FORK, extra=role))
+        self._preload_next()
+
+    def fork(self, role: Role) -> asyncio.Future[WorkerProcess]:
+        """Order a worker. The future may end in `ForkFailed`."""
+        future: asyncio.Future[WorkerProcess] = asyncio.get_running_loop().create_future()
+        self._wanted.append((role, future))
+        if self._control is not None:
+            self._send(Record(Order.FORK, extra=role))
+        return future
+
+    async def stop(self) -> None:
+        """End the fork server and its workers."""
+        self._stopping = True
+        for task in tuple(self._tasks):
+            task.cancel()
+        for worker in tuple(self._workers.values()):
+            worker.kill()
+        for _, future in self._wanted:
+            future.cancel()
+        self._wanted.clear()
+        process = self._process
+        self._hang_up()
+        if process is not None:
+            # While it imports it does not listen.
+            if not self.is_warm:
+                process.kill()
+            await asyncio.to_thread(_wait, process)
+        self._abandon_workers()
+        self._process = None
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+
+    def _readable(self) -> None:
+        assert self._control is not None  # noqa: S101 (the reader goes with the socket)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(
+                self._control, control.SIZE - len(self._input), 1
+            )
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data, descriptors = b"", []
+        self._descriptors.extend(descriptors)
+        if not data:
+            self._lost()
+            return
+        self._input += data
+        if len(self._input) == control.SIZE:
+            record = control.unpack(bytes(self._input))
+            self._input.clear()
+            self._obey(record)
+
+    def _obey(self, record: Record) -> None:
+        if self.is_warm:
+            self._delay = _FIRST_DELAY
+        if record.order is Order.PRELOADED:
+            self._note_preloaded(record.value, failed=bool(record.extra))
+        elif record.order is Order.REAPED:
+            worker = self._workers.pop(record.value)
+            worker.exit_status.set_result(record.extra)
+        elif record.order is Order.FORKED:
+            _, future = self._wanted.popleft()
+            connection = socket.socket(fileno=self._descriptors.popleft())
+            if record.value > 0:
+                self._run(self._adopt(future, connection, record.value, record.extra))
+            else:
+                connection.close()
+                if not future.done():
+                    future.set_exception(ForkFailed("no process for a worker"))
+
+    async def _adopt(
+        self,
+        future: asyncio.Future[WorkerProcess],
+        connection: socket.socket,
+        pid: int,
+        preloaded: int,
+    ) -> None:
+        worker = WorkerProcess(pid, preloaded, self._ended)
+        self._workers[pid] = worker
+        connection.setblocking(False)  # noqa: FBT003 (the standard library's signature)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: worker, connection)
+        if future.done():
+            worker.kill()
+        else:
+            future.set_result(worker)
+
+    def _ended(self, worker: WorkerProcess) -> None:
+        if self._control is not None and worker.pid in self._workers:
+            self._send(Record(Order.REAP, worker.pid))
+
+    def _note_preloaded(self, count: int, *, failed: bool) -> None:
+        self._preloaded = count
+        if failed:
+            name = self._configuration.preload[count - 1][0]
+            _log.warning("imports for backend %s failed: %s", name, self._error_text())
+        self._on_preloaded()
+        self._reached[count - 1].set()
+        self._preload_next()
+
+    def _preload_next(self) -> None:
+        if not self.is_warm:
+            self._send(Record(Order.PRELOAD))
+
+    def _send(self, record: Record) -> None:
+        self._output += record.pack()
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what the socket takes now; while the fork server imports it takes little."""
+        if self._control is None:
+            return
+        loop = asyncio.get_running_loop()
+        with suppress(BlockingIOError):
+            try:
+                del self._output[: self._control.send(self._output)]
+            except ConnectionError:
+                self._output.clear()  # the end of the fork server is about to be heard of
+        if self._output:
+            loop.add_writer(self._control, self._flush)
+        else:
+            loop.remove_writer(self._control)
+
+    def _lost(self) -> None:
+        """Start the fork server again after it ended by itself; its workers ended with it."""
+        process = self._process
+        self._hang_up()
+        self._abandon_workers()
+        self._preloaded = 0
+        for event in self._reached:
+            event.clear()
+        if not self._stopping and process is not None:
+            self._run(self._restart(process))
+
+    async def _restart(self, process: subprocess.Popen[bytes]) -> None:
+        await asyncio.to_thread(_wait, process)
+        text = self._error_text()
+        _log.error("the fork server ended with status %s: %s", process.returncode, text)
+        while True:
+            await asyncio.sleep(self._delay)
+            self._delay = min(2 * self._delay, _LONGEST_DELAY)
+            try:
+                self.start()
+            except OSError as error:
+                _log.error("the fork server cannot be started: %s", error)
+            else:
+                return
+
+    def _abandon_workers(self) -> None:
+        for worker in self._workers.values():
+            worker.abandon()
+            if not worker.exit_status.done():
+                worker.exit_status.set_result(None)
+        self._workers.clear()
+
+    def _hang_up(self) -> None:
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control)
+            asyncio.get_running_loop().remove_writer(self._control)
+            self._control.close()
+            self._control = None
+        self._input.clear()
+        self._output.clear()
+        while self._descriptors:
+            os.close(self._descriptors.popleft())
+
+    def _error_text(self) -> str:
+        if self._errors is None:
+            return ""
+        size = os.fstat(self._errors.fileno()).st_size
+        data = os.pread(self._errors.fileno(), _MAX_ERROR_TEXT, max(0, size - _MAX_ERROR_TEXT))
+        return data.decode("utf-8", "replace").strip()
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,121 @@
+"""What runs in a worker process: one request after the other, until the server hangs up."""
+
+import os
+import resource
+import select
+import socket
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from quantcloud.backends.base import Backend, Executor
+from quantcloud.circuits import examine, expanded, parse, with_measurements
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.engine import messages
+from quantcloud.engine.confinement import Confinement, confine
+from quantcloud.engine.control import receive_exactly
+from quantcloud.engine.failure import describe, is_about_memory
+from quantcloud.engine.memory import readable_size
+
+
+class Worker:
+    """Serves requests on `connection`.
+
+    `warm` names the backends whose modules are imported already: their executors are made while
+    there is nothing else to do. Any other backend's is made, and its simulator imported, by the
+    first run that asks for it.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        backends: Mapping[str, Backend],
+        warm: Sequence[str],
+        memory_limit: int,
+    ) -> None:
+        self._connection = connection
+        self._backends = backends
+        self._cold = [name for name in warm if name in backends]
+        self._memory_limit = memory_limit
+        self._executors: dict[str, Executor] = {}
+
+    def serve(self) -> None:
+        """Answer requests until the server hangs up."""
+        while (request := self._next_request()) is not None:
+            self._send(messages.frame(messages.STARTED))
+            if request.kind == messages.EXECUTE:
+                self._send(self._execute(request.payload))
+            else:
+                self._send(self._examine(request.payload))
+
+    def _next_request(self) -> messages.Frame | None:
+        while self._cold and not select.select([self._connection], [], [], 0)[0]:
+            # A backend that cannot start here says so to whoever asks for it.
+            with suppress(Exception):
+                self._executor(self._cold.pop(0))
+        header = receive_exactly(self._connection, messages.HEADER.size)
+        if header is None:
+            return None
+        kind, length = messages.HEADER.unpack(header)
+        payload = receive_exactly(self._connection, length)
+        return None if payload is None else messages.Frame(kind, payload)
+
+    def _execute(self, payload: bytes) -> bytes:
+        try:
+            answer = messages.encode_outcome(self._run(messages.decode_execution(payload)))
+            if len(answer) > messages.MAX_ANSWER:
+                largest = readable_size(messages.MAX_ANSWER)
+                return self._failure(ValueError(f"the result is larger than {largest}"))
+        except BaseException as error:  # noqa: BLE001 (a simulator raises what it likes)
+            return self._failure(error)
+        return messages.frame(messages.OUTCOME, answer)
+
+    def _run(self, execution: Execution) -> Outcome:
+        circuit = expanded(with_measurements(parse(execution.qasm)))
+        return self._executor(execution.backend).run(circuit, execution)
+
+    def _examine(self, payload: bytes) -> bytes:
+        try:
+            analysis = examine(payload.decode("utf-8", "surrogatepass"))
+        except InvalidArgument as error:
+            return messages.frame(messages.INVALID, messages.encode_invalid(error))
+        except BaseException as error:  # noqa: BLE001 (answered, whatever it is)
+            return self._failure(error)
+        return messages.frame(messages.ANALYSIS, messages.encode_analysis(analysis))
+
+    def _failure(self, error: BaseException) -> bytes:
+        details = "".join(traceback.format_exception(error))[-messages.MAX_DETAILS :]
+        if is_about_memory(error):
+            limit = readable_size(self._memory_limit)
+            message = f"needs more memory than the {limit} that a worker may use"
+            return messages.frame(messages.OUT_OF_MEMORY, messages.encode_failure(message, details))
+        return messages.frame(messages.FAILED, messages.encode_failure(describe(error), details))
+
+    def _executor(self, name: str) -> Executor:
+        if name not in self._executors:
+            if name not in self._backends:
+                raise LookupError(f"there is no backend {name!r}")
+            self._executors[name] = self._backends[name].executor()
+        return self._executors[name]
+
+    def _send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+
+
+def run(
+    connection: socket.socket,
+    backends: Mapping[str, Backend],
+    warm: Sequence[str],
+    confinement: Confinement,
+) -> None:
+    """Be a worker: confine this process and serve. Returns when the server hung up."""
+    os.closerange(3, connection.fileno())
+    os.closerange(connection.fileno() + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    confine(confinement)
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    os.close(null)
+    with suppress(ConnectionError):
+        Worker(connection, backends, warm, confinement.memory_limit).serve()

@@ -1,0 +1,175 @@
+"""One claimed job's run on the engine, and what is written of it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import structlog
+
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.domain.job import (
+    Change,
+    InvalidTransitionError,
+    Job,
+    JobEvent,
+    JobResult,
+    JobStatus,
+    StaleLeaseError,
+)
+from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, WorkerLost
+from quantcloud.storage import Claim, Store
+
+_LOST_WORKERS = 2
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Runner:
+    """Runs claimed jobs; every write names the claim's lease."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        clock: Callable[[], datetime],
+        limits: Callable[[Tier], TierLimits],
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._limits = limits
+
+    async def run(self, claim: Claim) -> None:
+        """Run a claimed job to its end, or back to its queue where its worker was lost.
+
+        Where the job was cancelled or its lease is gone, what the run gives is dropped. Cancelling
+        the calling task kills the run and writes nothing.
+        """
+        job = claim.job
+        begun: asyncio.Task[list[JobEvent]] | None = None
+        began = time.monotonic()
+
+        def on_start() -> None:
+            nonlocal begun, began
+            began = time.monotonic()
+            change = Change(JobStatus.RUNNING, self._clock())
+            begun = asyncio.ensure_future(
+                self._store.jobs.advance(job.id, [change], lease=claim.lease)
+            )
+            begun.add_done_callback(lambda _: _stop_unless_begun(begun, execution))
+
+        execution = asyncio.ensure_future(
+            self._engine.execute(
+                self._execution(claim), time_limit=self._time_limit(claim), on_start=on_start
+            )
+        )
+        try:
+            try:
+                outcome = await execution
+            except EngineError as error:
+                if begun is not None:
+                    await begun
+                await self._fail(claim, error, time.monotonic() - began)
+            else:
+                if begun is not None:
+                    await begun
+                await self._complete(claim, outcome)
+        except (StaleLeaseError, InvalidTransitionError):
+            log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
+        except asyncio.CancelledError:
+            if begun is None or not _failed(begun):
+                raise
+            log.info("run was cancelled before it began", job_id=job.id)
+        finally:
+            if begun is not None and not begun.done():
+                await asyncio.wait([begun])
+
+    def _execution(self, claim: Claim) -> Execution:
+        job = claim.job
+        if job.backend is None or job.method is None:
+            raise AssertionError(f"job {job.id} was queued without a backend")
+        return Execution(
+            job_id=job.id,
+            backend=job.backend,
+            method=job.method,
+            qasm=claim.qasm,
+            shots=job.shots,
+            seed=job.seed,
+            options=job.options,
+        )
+
+    def _time_limit(self, claim: Claim) -> float:
+        tier = self._limits(claim.tier).job_seconds
+        own = claim.job.options.timeout_seconds
+        return tier if own is None else min(tier, own)
+
+    async def _complete(self, claim: Claim, outcome: Outcome) -> None:
+        job = claim.job
+        seconds = outcome.execution_time_ms / 1000
+        result = JobResult(
+            job_id=job.id,
+            backend=job.backend or "",
+            counts=outcome.counts,
+            execution_time_ms=outcome.execution_time_ms,
+            statevector=outcome.statevector,
+            metadata=_result_metadata(job, claim.analysis, outcome),
+        )
+        await self._store.jobs.complete(
+            job.id,
+            claim.lease,
+            result,
+            Change(JobStatus.COMPLETED, self._clock()),
+            simulator_seconds=seconds,
+            qpu_tasks=0,
+            cost_usd=0.0,
+        )
+
+    async def _fail(self, claim: Claim, error: EngineError, seconds: float) -> None:
+        job, lease = claim.job, claim.lease
+        if isinstance(error, WorkerLost) and lease.attempt < _LOST_WORKERS:
+            log.warning("worker lost, trying once more", job_id=job.id, error=str(error))
+            await self._store.jobs.requeue(job.id, lease, self._clock())
+            return
+        timed_out = isinstance(error, ExecutionTimedOut)
+        await self._store.jobs.end(
+            job.id,
+            lease,
+            Change(
+                JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
+                self._clock(),
+                error_message=str(error),
+            ),
+            simulator_seconds=seconds,
+            qpu_tasks=0,
+            cost_usd=0.0,
+        )
+
+
+def _failed(begun: asyncio.Task[list[JobEvent]]) -> bool:
+    return begun.done() and not begun.cancelled() and begun.exception() is not None
+
+
+def _stop_unless_begun(
+    begun: asyncio.Task[list[JobEvent]] | None, execution: asyncio.Task[Outcome]
+) -> None:
+    """Kill a run whose beginning could not be written: its result could not be either."""
+    if begun is not None and _failed(begun):
+        execution.cancel()
+
+
+def _result_metadata(job: Job, analysis: Analysis, outcome: Outcome) -> Mapping[str, object]:
+    metadata: dict[str, object] = {
+        "num_qubits": analysis.num_qubits,
+        "circuit_depth": analysis.circuit_depth,
+        "gate_count": analysis.gate_count,
+        "method": job.method,
+        "seed": job.seed,
+        "measured_all": analysis.measures_all,
+        **outcome.metadata,
+    }
+    if outcome.memory is not None:
+        metadata["memory"] = list(outcome.memory)
+    return metadata

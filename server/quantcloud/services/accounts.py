@@ -1,0 +1,72 @@
+"""Accounts: their keys, their use and their limits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quantcloud.auth import api_keys
+from quantcloud.auth.principal import Principal
+from quantcloud.domain.account import ApiKey, MonthlyUsage, Tier, TierLimits
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.storage import Store
+
+MAXIMUM_NAME_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """An account's tier, what it allows, and what was used of it this month."""
+
+    tier: Tier
+    limits: TierLimits
+    month: MonthlyUsage
+
+    @property
+    def credits_remaining_usd(self) -> float:
+        return max(0.0, self.limits.credits_usd - self.month.total_cost_usd)
+
+
+class AccountUseCases:
+    """What users do with their account."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        limits: Callable[[Tier], TierLimits],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._limits = limits
+
+    async def create_key(self, principal: Principal, name: str) -> tuple[ApiKey, str]:
+        """Make a key; its text is returned here and nowhere else.
+
+        Raises `InvalidArgument` for a bad name, `QuotaExceeded` at the tier's limit.
+        """
+        if not name.strip() or len(name) > MAXIMUM_NAME_LENGTH:
+            raise InvalidArgument("name", f"must have 1 to {MAXIMUM_NAME_LENGTH} characters")
+        text = api_keys.generate()
+        key = await self._store.api_keys.create(
+            principal.account_id,
+            name,
+            api_keys.shown_prefix(text),
+            api_keys.digest(text),
+            self._clock(),
+            limit=self._limits(principal.account.tier).api_keys,
+        )
+        return key, text
+
+    async def list_keys(self, principal: Principal) -> Sequence[ApiKey]:
+        """The account's keys that are not revoked, newest first."""
+        return await self._store.api_keys.list(principal.account_id)
+
+    async def revoke_key(self, principal: Principal, key_id: str) -> None:
+        """Revoke a key. Raises `NotFound`."""
+        await self._store.api_keys.revoke(principal.account_id, key_id, self._clock())
+
+    async def usage(self, principal: Principal) -> Usage:
+        """What the account used in this calendar month in UTC."""
+        tier = principal.account.tier
+        month = await self._store.usage.month(principal.account_id, self._clock().date())
+        return Usage(tier, self._limits(tier), month)

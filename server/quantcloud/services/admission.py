@@ -1,0 +1,208 @@
+"""What a submission must pass before it becomes a job; the same for a plan and for a run."""
+
+import math
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from quantcloud.auth.principal import Principal
+from quantcloud.backends.fleet import Fleet, QueueFigures
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, QuotaExceeded
+from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.job import Job, JobStatus, OptimizationTarget
+from quantcloud.engine.base import Engine
+from quantcloud.routing.router import Decision, Demand
+from quantcloud.services.options import MAXIMUM_SEED
+from quantcloud.storage import Store
+
+DEFAULT_SHOTS = 1024
+MAXIMUM_QASM_BYTES = 8 * 1024 * 1024
+STATEVECTOR_QUBITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A circuit and what its sender wants of it, as it was sent."""
+
+    qasm: str
+    circuit_qasm: str
+    code: str
+    shots: int | None
+    backend: str | None
+    optimize_for: OptimizationTarget
+    num_qubits: int | None
+    max_cost_usd: float | None
+    min_fidelity: float | None
+    options: RunOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A submission that may run: the job that it becomes and how it would be routed now."""
+
+    job: Job
+    qasm: str
+    analysis: Analysis
+    decision: Decision
+
+
+class Admission:
+    """Checks submissions against the contract, the tier and the backends."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        fleet: Fleet,
+        clock: Callable[[], datetime],
+        limits: Callable[[Tier], TierLimits],
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._fleet = fleet
+        self._clock = clock
+        self._limits = limits
+
+    async def admit(self, principal: Principal, submission: Submission) -> Admitted:
+        """Let a submission in, or say exactly why not.
+
+        Raises `InvalidArgument`, `CircuitError`, `QuotaExceeded` or `FailedPrecondition`.
+        """
+        qasm = circuit_text(submission)
+        shots = self._check_fields(submission)
+        limits = self._limits(principal.account.tier)
+        if shots > limits.max_shots:
+            raise _beyond(principal, "max_shots", limits.max_shots, shots, "shots")
+        analysis = await self._engine.examine(qasm)
+        if analysis.num_qubits > limits.max_qubits:
+            raise _beyond(principal, "max_qubits", limits.max_qubits, analysis.num_qubits, "qubits")
+        _check_options(submission.options, analysis)
+        await self._check_month(principal, limits)
+        demand = Demand(
+            analysis,
+            shots,
+            submission.options,
+            submission.optimize_for,
+            submission.backend,
+            submission.max_cost_usd,
+            submission.min_fidelity,
+        )
+        decision = self._fleet.decide(demand, await QueueFigures.read(self._store.jobs))
+        if decision.chosen is None:
+            raise self._refusal(submission.backend, decision)
+        seed = submission.options.seed
+        job = Job(
+            id=str(uuid.uuid4()),
+            account_id=principal.account_id,
+            status=JobStatus.SUBMITTED,
+            shots=shots,
+            optimize_for=submission.optimize_for,
+            submitted_at=self._clock(),
+            seed=secrets.randbelow(MAXIMUM_SEED + 1) if seed is None else seed,
+            requested_backend=submission.backend,
+            max_cost_usd=submission.max_cost_usd,
+            min_fidelity=submission.min_fidelity,
+            options=replace(submission.options, seed=None),
+        )
+        return Admitted(job, qasm, analysis, decision)
+
+    def _check_fields(self, submission: Submission) -> int:
+        shots = DEFAULT_SHOTS if submission.shots is None else submission.shots
+        if shots < 1:
+            raise InvalidArgument("shots", f"must be 1 or more, is {shots}")
+        if submission.num_qubits is not None and submission.num_qubits < 0:
+            raise InvalidArgument("num_qubits", f"must be 1 or more, is {submission.num_qubits}")
+        cost, fidelity = submission.max_cost_usd, submission.min_fidelity
+        if cost is not None and not (math.isfinite(cost) and cost >= 0):
+            raise InvalidArgument("max_cost_usd", "must be 0 or more")
+        if fidelity is not None and not 0 <= fidelity <= 1:
+            raise InvalidArgument("min_fidelity", "must be from 0 to 1")
+        backend = submission.backend
+        if backend is not None and self._fleet.info(backend) is None:
+            names = ", ".join(info.name for info in self._fleet.infos)
+            raise InvalidArgument(
+                "backend", f"{backend!r} is unknown; there are {names}", reason="UNKNOWN_BACKEND"
+            )
+        return shots
+
+    async def _check_month(self, principal: Principal, limits: TierLimits) -> None:
+        if limits.simulator_minutes is None:
+            return
+        used = await self._store.usage.month(principal.account_id, self._clock().date())
+        if used.simulator_seconds >= limits.simulator_minutes * 60:
+            raise QuotaExceeded(
+                "simulator_minutes",
+                f"this month's {limits.simulator_minutes:g} simulator minutes are used up; "
+                "the next month (UTC) brings new ones",
+                subject=principal.account_id,
+            )
+
+    def _refusal(
+        self, backend: str | None, decision: Decision
+    ) -> InvalidArgument | FailedPrecondition:
+        rejections = {c.backend: c.rejection or "" for c in decision.candidates}
+        if backend is None:
+            listed = "; ".join(f"{name}: {why}" for name, why in rejections.items())
+            return InvalidArgument(
+                "qasm", f"no backend can run this circuit ({listed})", reason="NO_BACKEND_FITS"
+            )
+        if (offline := self._fleet.offline_reason(backend)) is not None:
+            return FailedPrecondition(
+                f"backend: {backend} is offline: {offline}", reason="BACKEND_OFFLINE"
+            )
+        return InvalidArgument("backend", rejections[backend], reason="BACKEND_CANNOT_RUN")
+
+
+def circuit_text(submission: Submission) -> str:
+    """The circuit under whichever name it was sent. Raises `InvalidArgument`."""
+    qasm, other = submission.qasm, submission.circuit_qasm
+    if qasm and other and qasm != other:
+        raise InvalidArgument(
+            "circuit_qasm", "is another name for 'qasm'; the two differ, send one of them"
+        )
+    text = qasm or other
+    if not text.strip():
+        if submission.code:
+            raise InvalidArgument(
+                "qasm",
+                "is missing; the server runs no 'code', export the circuit as OpenQASM and send it",
+                reason="CODE_NOT_RUN",
+            )
+        raise InvalidArgument("qasm", "is empty; send an OpenQASM 2.0 circuit")
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAXIMUM_QASM_BYTES:
+        raise InvalidArgument(
+            "qasm", f"is {size} bytes long; at most {MAXIMUM_QASM_BYTES} are accepted"
+        )
+    return text
+
+
+def _check_options(options: RunOptions, analysis: Analysis) -> None:
+    if not options.statevector:
+        return
+    if analysis.has_mid_circuit:
+        raise InvalidArgument(
+            "options.statevector",
+            "is not to be had of a circuit with mid-circuit measurement, reset or conditions",
+        )
+    if analysis.num_qubits > STATEVECTOR_QUBITS:
+        raise InvalidArgument(
+            "options.statevector",
+            f"is returned for up to {STATEVECTOR_QUBITS} qubits, "
+            f"the circuit has {analysis.num_qubits}",
+        )
+
+
+def _beyond(
+    principal: Principal, limit: str, allowed: int, wanted: int, what: str
+) -> QuotaExceeded:
+    return QuotaExceeded(
+        limit,
+        f"{what}: {wanted} asked for, the {principal.account.tier} tier allows {allowed}",
+        subject=principal.account_id,
+        metadata={"allowed": str(allowed), "requested": str(wanted)},
+    )

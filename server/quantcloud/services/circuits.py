@@ -1,0 +1,136 @@
+"""Running, planning and saving circuits."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from quantcloud.auth.principal import Principal
+from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.circuit import SavedCircuit
+from quantcloud.domain.errors import CircuitError, InvalidArgument
+from quantcloud.domain.job import Job
+from quantcloud.domain.page import Page
+from quantcloud.engine.base import Engine
+from quantcloud.services.admission import Admission, Admitted, Submission
+from quantcloud.services.paging import window
+from quantcloud.storage import CircuitPatch, Store
+
+MAXIMUM_NAME_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run of an admitted submission would be; `queue_position` 1 is next."""
+
+    admitted: Admitted
+    queue_position: int
+
+
+class CircuitUseCases:
+    """What users do with circuits."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        admission: Admission,
+        clock: Callable[[], datetime],
+        limits: Callable[[Tier], TierLimits],
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._admission = admission
+        self._clock = clock
+        self._limits = limits
+
+    async def run(self, principal: Principal, submission: Submission) -> Job:
+        """Store a job for the submission and return once it is durable."""
+        admitted = await self._admission.admit(principal, submission)
+        event = await self._store.jobs.create(
+            admitted.job,
+            admitted.qasm,
+            admitted.analysis,
+            max_waiting=self._limits(principal.account.tier).max_waiting_jobs,
+        )
+        return event.job
+
+    async def plan(self, principal: Principal, submission: Submission) -> Plan:
+        """Say what `run` would do with the submission."""
+        admitted = await self._admission.admit(principal, submission)
+        depths = await self._store.jobs.queue_depths()
+        chosen = admitted.decision.chosen
+        return Plan(admitted, depths.get(chosen.backend if chosen else "", 0) + 1)
+
+    async def create(
+        self,
+        principal: Principal,
+        *,
+        name: str,
+        code: str | None,
+        qasm: str | None,
+        num_qubits: int | None,
+        metadata: Mapping[str, object],
+    ) -> SavedCircuit:
+        """Save a circuit. Raises `InvalidArgument`."""
+        if not code and not qasm:
+            raise InvalidArgument("qasm", "is missing; send 'qasm', 'code' or both")
+        now = self._clock()
+        circuit = SavedCircuit(
+            id=str(uuid.uuid4()),
+            account_id=principal.account_id,
+            name=_checked_name(name),
+            created_at=now,
+            updated_at=now,
+            code=code,
+            qasm=qasm,
+            num_qubits=await self._width(num_qubits, qasm),
+            metadata=metadata,
+        )
+        await self._store.circuits.create(circuit)
+        return circuit
+
+    async def list(
+        self, principal: Principal, *, limit: int | None, offset: int | None
+    ) -> Page[SavedCircuit]:
+        """The account's saved circuits, newest first."""
+        part = window(limit, offset)
+        return await self._store.circuits.list(
+            principal.account_id, limit=part.limit, offset=part.offset
+        )
+
+    async def get(self, principal: Principal, circuit_id: str) -> SavedCircuit:
+        return await self._store.circuits.get(principal.account_id, circuit_id)
+
+    async def update(
+        self, principal: Principal, circuit_id: str, patch: CircuitPatch
+    ) -> SavedCircuit:
+        """Change the fields that the patch carries. Raises `InvalidArgument` or `NotFound`."""
+        if patch.name is not None:
+            _checked_name(patch.name)
+        await self._width(patch.num_qubits, None)
+        return await self._store.circuits.update(
+            principal.account_id, circuit_id, patch, at=self._clock()
+        )
+
+    async def delete(self, principal: Principal, circuit_id: str) -> None:
+        await self._store.circuits.delete(principal.account_id, circuit_id)
+
+    async def _width(self, given: int | None, qasm: str | None) -> int | None:
+        """The width that the user gave, or that of the OpenQASM where it can be read."""
+        if given is not None:
+            if given < 1:
+                raise InvalidArgument("num_qubits", f"must be 1 or more, is {given}")
+            return given
+        if not qasm:
+            return None
+        try:
+            return (await self._engine.examine(qasm)).num_qubits
+        except CircuitError:
+            return None  # saved circuits may be unfinished
+
+
+def _checked_name(name: str) -> str:
+    if not name.strip() or len(name) > MAXIMUM_NAME_LENGTH:
+        raise InvalidArgument("name", f"must have 1 to {MAXIMUM_NAME_LENGTH} characters")
+    return name

@@ -1,0 +1,136 @@
+"""API keys; of a key's text the store knows only a digest."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from quantcloud.domain.account import Account, ApiKey
+from quantcloud.domain.errors import NotFound, QuotaExceeded
+from quantcloud.storage.accounts import COLUMNS as ACCOUNT_COLUMNS
+from quantcloud.storage.accounts import account_of
+from quantcloud.storage.database import AnyRow, Database
+from quantcloud.storage.queries import identifier
+from quantcloud.storage.tables import accounts, api_keys
+from quantcloud.storage.writer import Transaction, Writer
+
+_KEY_COLUMNS = [
+    api_keys.c[name].label(f"key_{name}")
+    for name in ("id", "account_id", "name", "prefix", "created_at", "last_used_at")
+]
+_VALID = api_keys.c.revoked_at.is_(None)
+_OF_ACCOUNT = (api_keys.c.account_id == bindparam("account_id"), _VALID)
+
+_LIST = (
+    select(*_KEY_COLUMNS)
+    .where(*_OF_ACCOUNT)
+    .order_by(api_keys.c.created_at.desc(), api_keys.c.id.desc())
+)
+_COUNT = select(func.count()).select_from(api_keys).where(*_OF_ACCOUNT)
+_FIND = (
+    select(*_KEY_COLUMNS, *ACCOUNT_COLUMNS)
+    .join_from(api_keys, accounts, accounts.c.id == api_keys.c.account_id)
+    .where(api_keys.c.digest == bindparam("digest"), _VALID)
+)
+_INSERT = insert(api_keys)
+_REVOKE = (
+    update(api_keys)
+    .where(*_OF_ACCOUNT, api_keys.c.id == bindparam("key_id"))
+    .values(revoked_at=bindparam("at"))
+)
+_TOUCH = (
+    update(api_keys)
+    .where(
+        api_keys.c.id == bindparam("key_id"),
+        func.coalesce(api_keys.c.last_used_at, api_keys.c.created_at)
+        <= bindparam("at", type_=api_keys.c.last_used_at.type),
+    )
+    .values(last_used_at=bindparam("at"))
+)
+
+
+class ApiKeys:
+    """API keys of accounts; a revoked one is as if it had never been."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def create(
+        self, account_id: str, name: str, prefix: str, digest: bytes, at: datetime, *, limit: int
+    ) -> ApiKey:
+        """A new key. Raises `QuotaExceeded` ("api_keys_limit") when the account has `limit`."""
+        key = ApiKey(str(uuid.uuid4()), account_id, name, prefix, at)
+        return await self._writer.run(lambda tx: _create(tx, key, digest, limit))
+
+    async def list(self, account_id: str) -> list[ApiKey]:
+        """The account's keys, newest first."""
+        return await self._database.read(
+            lambda c: [_key_of(row) for row in c.execute(_LIST, {"account_id": account_id})]
+        )
+
+    async def revoke(self, account_id: str, key_id: str, at: datetime) -> None:
+        """End a key. Raises `NotFound`, also for one that is revoked or another account's."""
+        identifier("api key", key_id)
+
+        def unit(tx: Transaction) -> None:
+            values = {"account_id": account_id, "key_id": key_id, "at": at}
+            if tx.write(_REVOKE, values).rowcount == 0:
+                raise NotFound("api key", key_id)
+
+        await self._writer.run(unit)
+
+    async def find(self, digest: bytes) -> tuple[ApiKey, Account] | None:
+        """The key with this digest and its account, None when there is none or it is revoked."""
+
+        def read(connection: Connection) -> tuple[ApiKey, Account] | None:
+            row = connection.execute(_FIND, {"digest": digest}).one_or_none()
+            return None if row is None else (_key_of(row), account_of(row))
+
+        return await self._database.read(read)
+
+    async def touch(self, used: Mapping[str, datetime]) -> None:
+        """Note when keys, by their ids, were last used; an earlier time changes nothing."""
+        rows = [{"key_id": key_id, "at": at} for key_id, at in used.items()]
+
+        def unit(tx: Transaction) -> None:
+            tx.write(_TOUCH, rows)
+
+        if rows:
+            await self._writer.run(unit)
+
+
+def _create(tx: Transaction, key: ApiKey, digest: bytes, limit: int) -> ApiKey:
+    if tx.read(_COUNT, {"account_id": key.account_id}).scalar_one() >= limit:
+        raise QuotaExceeded(
+            "api_keys_limit",
+            f"the account has {limit} API keys, as many as its tier allows; revoke one first",
+            subject=key.account_id,
+            metadata={"maximum": str(limit)},
+        )
+    tx.write(
+        _INSERT,
+        {
+            "id": key.id,
+            "account_id": key.account_id,
+            "name": key.name,
+            "prefix": key.prefix,
+            "digest": digest,
+            "created_at": key.created_at,
+            "last_used_at": None,
+            "revoked_at": None,
+        },
+    )
+    return key
+
+
+def _key_of(row: AnyRow) -> ApiKey:
+    return ApiKey(
+        id=row.key_id,
+        account_id=row.key_account_id,
+        name=row.key_name,
+        prefix=row.key_prefix,
+        created_at=row.key_created_at,
+        last_used_at=row.key_last_used_at,
+    )

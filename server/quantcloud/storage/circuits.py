@@ -1,0 +1,148 @@
+"""Saved circuits."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from quantcloud.domain.circuit import SavedCircuit
+from quantcloud.domain.errors import NotFound
+from quantcloud.domain.page import Page
+from quantcloud.storage import codec
+from quantcloud.storage.database import AnyRow, Database
+from quantcloud.storage.queries import identifier
+from quantcloud.storage.tables import saved_circuits
+from quantcloud.storage.writer import Transaction, Writer
+
+_OWN = (
+    saved_circuits.c.id == bindparam("circuit_id"),
+    saved_circuits.c.account_id == bindparam("of_account"),
+)
+_OF_ACCOUNT = saved_circuits.c.account_id == bindparam("of_account")
+
+_GET = select(saved_circuits).where(*_OWN)
+_LIST = (
+    select(saved_circuits)
+    .where(_OF_ACCOUNT)
+    .order_by(saved_circuits.c.created_at.desc(), saved_circuits.c.id.desc())
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
+)
+_COUNT = select(func.count()).select_from(saved_circuits).where(_OF_ACCOUNT)
+_INSERT = insert(saved_circuits)
+_UPDATE = update(saved_circuits).where(*_OWN)
+_DELETE = delete(saved_circuits).where(*_OWN)
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitPatch:
+    """New values for the fields of a saved circuit; None leaves one as it is."""
+
+    name: str | None = None
+    code: str | None = None
+    qasm: str | None = None
+    num_qubits: int | None = None
+    metadata: Mapping[str, object] | None = None
+
+
+class Circuits:
+    """Saved circuits. One of another account raises `NotFound`."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def create(self, circuit: SavedCircuit) -> SavedCircuit:
+        row = await _pack({f.name: getattr(circuit, f.name) for f in fields(circuit)})
+
+        def unit(tx: Transaction) -> None:
+            tx.write(_INSERT, row)
+
+        await self._writer.run(unit)
+        return circuit
+
+    async def get(self, account_id: str, circuit_id: str) -> SavedCircuit:
+        identifier("circuit", circuit_id)
+        values = {"of_account": account_id, "circuit_id": circuit_id}
+        row = await self._database.read(lambda c: c.execute(_GET, values).one_or_none())
+        if row is None:
+            raise NotFound("circuit", circuit_id)
+        (circuit,) = await _unpack([row])
+        return circuit
+
+    async def list(self, account_id: str, *, limit: int, offset: int) -> Page[SavedCircuit]:
+        """A page of the account's circuits, newest first."""
+        values = {"of_account": account_id}
+
+        def read(connection: Connection) -> tuple[list[AnyRow], int]:
+            rows = connection.execute(_LIST, {**values, "limit": limit, "offset": offset}).all()
+            return list(rows), connection.execute(_COUNT, values).scalar_one()
+
+        rows, total = await self._database.read(read)
+        return Page(await _unpack(rows), total, limit, offset)
+
+    async def update(
+        self, account_id: str, circuit_id: str, patch: CircuitPatch, at: datetime
+    ) -> SavedCircuit:
+        """The circuit after `patch`."""
+        identifier("circuit", circuit_id)
+        given = {f.name: getattr(patch, f.name) for f in fields(patch)}
+        given = {name: value for name, value in given.items() if value is not None}
+        row = {**await _pack(given), "updated_at": at}
+        values = {"of_account": account_id, "circuit_id": circuit_id}
+
+        def unit(tx: Transaction) -> AnyRow:
+            if tx.write(_UPDATE.values(row), values).rowcount == 0:
+                raise NotFound("circuit", circuit_id)
+            return tx.read(_GET, values).one()
+
+        (circuit,) = await _unpack([await self._writer.run(unit)])
+        return circuit
+
+    async def delete(self, account_id: str, circuit_id: str) -> None:
+        identifier("circuit", circuit_id)
+
+        def unit(tx: Transaction) -> None:
+            values = {"of_account": account_id, "circuit_id": circuit_id}
+            if tx.write(_DELETE, values).rowcount == 0:
+                raise NotFound("circuit", circuit_id)
+
+        await self._writer.run(unit)
+
+
+async def _pack(values: dict[str, Any]) -> dict[str, Any]:
+    texts = {name: text for name in ("code", "qasm") if (text := values.get(name)) is not None}
+
+    def pack() -> dict[str, Any]:
+        return values | {name: codec.pack_text(text) for name, text in texts.items()}
+
+    large = sum(map(len, texts.values())) >= codec.LARGE
+    return await asyncio.to_thread(pack) if large else pack()
+
+
+async def _unpack(rows: list[AnyRow]) -> list[SavedCircuit]:
+    def unpack() -> list[SavedCircuit]:
+        return [_circuit_of(row) for row in rows]
+
+    size = sum(len(row.code or b"") + len(row.qasm or b"") for row in rows)
+    return await asyncio.to_thread(unpack) if size >= codec.LARGE else unpack()
+
+
+def _circuit_of(row: AnyRow) -> SavedCircuit:
+    circuit = SavedCircuit(
+        id=row.id,
+        account_id=row.account_id,
+        name=row.name,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        num_qubits=row.num_qubits,
+        metadata=row.metadata,
+    )
+    return replace(
+        circuit,
+        code=None if row.code is None else codec.unpack_text(row.code),
+        qasm=None if row.qasm is None else codec.unpack_text(row.qasm),
+    )

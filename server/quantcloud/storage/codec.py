@@ -1,0 +1,154 @@
+"""How long texts and results are kept: packed, and quickly told apart from short ones.
+
+Everything here is a plain function. What it is given may be large, so no single step holds the
+interpreter for more than a few milliseconds: another thread, with an event loop in it, goes on
+meanwhile.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, cast
+
+from quantcloud.domain.execution import Statevector
+
+# Bytes from which compressing pays, and from which packing is work for another thread.
+COMPRESS_FROM = 1024
+LARGE = 64 * 1024
+
+_PLAIN, _ZLIB = b"\0", b"\1"
+_LEVEL = 1
+_BLOCK_BITS = 1 << 16
+_LIST_PART = 4096
+
+
+def pack(data: bytes) -> bytes:
+    """`data` behind one byte that says whether it is compressed."""
+    if len(data) >= COMPRESS_FROM:
+        compressed = zlib.compress(data, _LEVEL)
+        if len(compressed) < len(data):
+            return _ZLIB + compressed
+    return _PLAIN + data
+
+
+def unpack(packed: bytes) -> bytes:
+    """What `pack` was given."""
+    return zlib.decompress(packed[1:]) if packed[:1] == _ZLIB else packed[1:]
+
+
+def pack_text(text: str) -> bytes:
+    """A text in UTF-8, packed."""
+    return pack(text.encode())
+
+
+def unpack_text(packed: bytes) -> str:
+    """What `pack_text` was given."""
+    return unpack(packed).decode()
+
+
+def pack_counts(counts: Mapping[str, int]) -> bytes:
+    """Bitstrings of one length with their counts (below 2**32), in their order.
+
+    A head with the length and the number of bitstrings, then the counts, then the bits of all
+    bitstrings in blocks of whole bytes. Raises `ValueError` where a key is not a bitstring as long
+    as the others.
+    """
+    width = len(next(iter(counts), ""))
+    body = bytearray(struct.pack("<II", width, len(counts)))
+    for part in _parts(counts.values(), _LIST_PART):
+        body += struct.pack(f"<{len(part)}I", *part)
+    for part in _parts(counts, _per_block(width)):
+        bits = "".join(part)
+        if {*map(len, part)} != {width} or bits.count("0") + bits.count("1") != len(bits):
+            raise ValueError("counts: each key must be a bitstring of one and the same length")
+        if bits:
+            body += int(bits, 2).to_bytes((len(bits) + 7) // 8, "big")
+    return pack(bytes(body))
+
+
+def unpack_counts(packed: bytes) -> dict[str, int]:
+    """What `pack_counts` was given."""
+    body = memoryview(unpack(packed))
+    width, number = struct.unpack_from("<II", body)
+    values = struct.iter_unpack("<I", body[8 : 8 + 4 * number])
+    at = 8 + 4 * number
+    counts: dict[str, int] = {}
+    per_block = _per_block(width)
+    for first in range(0, number, per_block):
+        size = width * min(per_block, number - first)
+        end = at + (size + 7) // 8
+        bits = format(int.from_bytes(body[at:end], "big"), f"0{size}b") if size else ""
+        at = end
+        keys = (bits[i : i + width] for i in range(0, size, width)) if width else [""]
+        counts.update((key, value) for key, (value,) in zip(keys, values, strict=False))
+    return counts
+
+
+def pack_statevector(statevector: Statevector) -> bytes:
+    """The real parts, then the imaginary ones, as little-endian 64-bit floats."""
+    number = len(statevector.real)
+    return b"".join(
+        struct.pack(f"<{number}d", *half) for half in (statevector.real, statevector.imag)
+    )
+
+
+def unpack_statevector(packed: bytes) -> Statevector:
+    """What `pack_statevector` was given."""
+    half = len(packed) // 2
+    form = f"<{half // 8}d"
+    return Statevector(struct.unpack(form, packed[:half]), struct.unpack(form, packed[half:]))
+
+
+def pack_document(document: Mapping[str, object]) -> bytes:
+    """A JSON object as lines: first the object, with its long lists empty, then their parts."""
+    head: dict[str, object] = {}
+    lines: list[str] = []
+    for key, value in document.items():
+        if isinstance(value, list | tuple) and len(cast("Sequence[Any]", value)) > _LIST_PART:
+            head[key] = []
+            parts = _parts(cast("Sequence[Any]", value), _LIST_PART)
+            lines += [_json([key, part]) for part in parts]
+        else:
+            head[key] = value
+    return pack("\n".join([_json(head), *lines]).encode())
+
+
+def unpack_document(packed: bytes) -> dict[str, Any]:
+    """What `pack_document` was given."""
+    data = unpack(packed)
+    end = _line_end(data, 0)
+    document: dict[str, Any] = json.loads(data[:end])
+    while end < len(data):
+        start, end = end + 1, _line_end(data, end + 1)
+        key, part = json.loads(data[start:end])
+        document[key] += part
+    return document
+
+
+def weight(document: Mapping[str, object]) -> int:
+    """About how many values a JSON object holds."""
+    return sum(
+        len(cast("Sequence[Any]", value)) if isinstance(value, list | tuple | dict) else 1
+        for value in document.values()
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _line_end(data: bytes, start: int) -> int:
+    end = data.find(b"\n", start)
+    return len(data) if end < 0 else end
+
+
+def _per_block(width: int) -> int:
+    return max(1, _BLOCK_BITS // max(1, width))
+
+
+def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    remaining = iter(items)
+    while part := list(islice(remaining, size)):
+        yield part

@@ -1,0 +1,66 @@
+"""The lock on a data folder: one server at a time."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+LOCK_FILE = "server.lock"
+
+
+class DataDirLockedError(Exception):
+    """Another server has the data folder; `pid` is its process, None if it did not say."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        holder = f"process {pid}" if pid is not None else "another process"
+        super().__init__(
+            f"the data folder {path} is in use by {holder}; "
+            "stop that server or give this one another folder"
+        )
+        self.path = path
+        self.pid = pid
+
+
+class DataDirLock:
+    """A held lock. It ends with `release`, with the `with` block, or with the process."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            # The file stays: removing it would let two servers lock two files of one name.
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def lock_data_dir(path: Path) -> DataDirLock:
+    """Lock the folder `path`, made for its owner only if it is not there.
+
+    Raises `DataDirLockedError` when another server has it, and `OSError` when it cannot be made.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        written = os.pread(descriptor, 32, 0)
+        os.close(descriptor)
+        pid = int(written) if written.strip().isdigit() else None
+        raise DataDirLockedError(path, pid) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return DataDirLock(descriptor)

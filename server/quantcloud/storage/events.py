@@ -1,0 +1,84 @@
+"""The events of jobs, as they are replayed to watchers."""
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from quantcloud.domain.errors import NotFound
+from quantcloud.domain.job import JobEvent
+from quantcloud.storage.database import Database
+from quantcloud.storage.job_rows import EVENT_COLUMNS, event_of
+from quantcloud.storage.queries import identifier
+from quantcloud.storage.tables import job_events, jobs
+
+_EVENTS = select(*EVENT_COLUMNS).join_from(job_events, jobs, jobs.c.id == job_events.c.job_id)
+_OF_JOB = _EVENTS.where(
+    job_events.c.job_id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
+)
+_LATEST = _OF_JOB.order_by(job_events.c.sequence.desc()).limit(1)
+_AFTER = (
+    _OF_JOB.where(job_events.c.sequence > bindparam("sequence"))
+    .order_by(job_events.c.sequence)
+    .limit(bindparam("limit"))
+)
+_ACCOUNT_AFTER = (
+    _EVENTS.where(
+        job_events.c.account_id == bindparam("account_id"),
+        job_events.c.cursor > bindparam("cursor"),
+    )
+    .order_by(job_events.c.cursor)
+    .limit(bindparam("limit"))
+)
+_OWNED = select(jobs.c.id).where(
+    jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
+)
+_LATEST_CURSOR = select(func.max(job_events.c.cursor)).where(
+    job_events.c.account_id == bindparam("account_id")
+)
+
+
+class Events:
+    """Reads of the event log. A job of another account raises `NotFound`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def latest(self, account_id: str, job_id: str) -> JobEvent:
+        """The job's last event: where it stands."""
+        identifier("job", job_id)
+        values = {"account_id": account_id, "job_id": job_id}
+
+        def read(connection: Connection) -> JobEvent:
+            row = connection.execute(_LATEST, values).one_or_none()
+            if row is None:
+                raise NotFound("job", job_id)
+            return event_of(row)
+
+        return await self._database.read(read)
+
+    async def after(
+        self, account_id: str, job_id: str, sequence: int, limit: int
+    ) -> list[JobEvent]:
+        """Up to `limit` of the job's events that follow `sequence`, in order."""
+        identifier("job", job_id)
+        values = {"account_id": account_id, "job_id": job_id}
+
+        def read(connection: Connection) -> list[JobEvent]:
+            rows = connection.execute(_AFTER, {**values, "sequence": sequence, "limit": limit})
+            found = [event_of(row) for row in rows]
+            if not found and connection.execute(_OWNED, values).one_or_none() is None:
+                raise NotFound("job", job_id)
+            return found
+
+        return await self._database.read(read)
+
+    async def account_after(self, account_id: str, cursor: int, limit: int) -> list[JobEvent]:
+        """Up to `limit` events of all the account's jobs that follow `cursor`, in order."""
+        values = {"account_id": account_id, "cursor": cursor, "limit": limit}
+        return await self._database.read(
+            lambda c: [event_of(row) for row in c.execute(_ACCOUNT_AFTER, values)]
+        )
+
+    async def latest_cursor(self, account_id: str) -> int:
+        """The cursor of the account's last event, 0 when it has none."""
+        return await self._database.read(
+            lambda c: c.execute(_LATEST_CURSOR, {"account_id": account_id}).scalar_one() or 0
+        )

@@ -1,0 +1,146 @@
+"""What is asked about jobs; each query goes by an index and ends early."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
+
+from quantcloud.domain.errors import NotFound
+from quantcloud.domain.job import UNROUTED, Job, JobStatus
+from quantcloud.domain.page import Page
+from quantcloud.storage.database import AnyRow
+from quantcloud.storage.job_rows import JOB_COLUMNS, job_of
+from quantcloud.storage.queries import ACTIVE, queued, status_in
+from quantcloud.storage.tables import job_circuits, job_results, jobs
+
+# How many jobs of a backend its mean time in the queue is taken from.
+RECENT = 50
+
+_OWN = (jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id"))
+_GET = select(*JOB_COLUMNS).where(*_OWN)
+_CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
+    job_circuits.c.job_id == bindparam("job_id")
+)
+_RESULT = (
+    select(
+        jobs.c.id,
+        job_results.c.job_id,
+        job_results.c.backend,
+        job_results.c.execution_time_ms,
+        job_results.c.counts,
+        job_results.c.statevector,
+        job_results.c.metadata,
+    )
+    .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id, isouter=True)
+    .where(*_OWN)
+)
+_UNROUTED = (
+    select(*JOB_COLUMNS).where(ACTIVE, status_in(UNROUTED)).order_by(jobs.c.submitted_at, jobs.c.id)
+)
+_COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
+_DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
+_AHEAD = (
+    select(func.count())
+    .select_from(jobs)
+    .where(
+        queued(),
+        jobs.c.backend == bindparam("backend"),
+        tuple_(jobs.c.queued_at, jobs.c.id)
+        < tuple_(
+            bindparam("queued_at", type_=jobs.c.queued_at.type),
+            bindparam("job_id", type_=jobs.c.id.type),
+        ),
+    )
+)
+_NEXT_BEGUN_BACKEND = select(func.min(jobs.c.backend)).where(
+    jobs.c.started_at.is_not(None), jobs.c.backend > bindparam("after")
+)
+_RECENTLY_BEGUN = (
+    select(jobs.c.queued_at, jobs.c.started_at)
+    .where(jobs.c.started_at.is_not(None), jobs.c.backend == bindparam("backend"))
+    .order_by(jobs.c.started_at.desc())
+    .limit(RECENT)
+)
+
+
+def _listing(*, with_status: bool) -> tuple[Select[Any], Select[Any]]:
+    conditions = [jobs.c.account_id == bindparam("account_id")]
+    if with_status:
+        conditions.append(jobs.c.status == bindparam("status"))
+    page = (
+        select(*JOB_COLUMNS)
+        .where(*conditions)
+        .order_by(jobs.c.submitted_at.desc(), jobs.c.id.desc())
+        .limit(bindparam("limit"))
+        .offset(bindparam("offset"))
+    )
+    return page, select(func.count()).select_from(jobs).where(*conditions)
+
+
+_LISTINGS = {with_status: _listing(with_status=with_status) for with_status in (False, True)}
+
+
+def get(connection: Connection, account_id: str, job_id: str) -> Job:
+    """The account's job. Raises `NotFound`."""
+    row = connection.execute(_GET, {"account_id": account_id, "job_id": job_id}).one_or_none()
+    if row is None:
+        raise NotFound("job", job_id)
+    return job_of(row)
+
+
+def page(
+    connection: Connection, account_id: str, limit: int, offset: int, status: JobStatus | None
+) -> Page[Job]:
+    """A page of the account's jobs, newest first, of those with `status` if one is given."""
+    rows, count = _LISTINGS[status is not None]
+    values = {"account_id": account_id} | ({} if status is None else {"status": status.value})
+    total = connection.execute(count, values).scalar_one()
+    found = connection.execute(rows, {**values, "limit": limit, "offset": offset})
+    return Page([job_of(row) for row in found], total, limit, offset)
+
+
+def circuit(connection: Connection, job_id: str) -> AnyRow:
+    """The job's packed `qasm` and its `analysis`. Raises `NotFound`."""
+    row = connection.execute(_CIRCUIT, {"job_id": job_id}).one_or_none()
+    if row is None:
+        raise NotFound("job", job_id)
+    return row
+
+
+def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | None:
+    """The row of the result of the account's job, None before there is one."""
+    row = connection.execute(_RESULT, {"account_id": account_id, "job_id": job_id}).one_or_none()
+    if row is None:
+        raise NotFound("job", job_id)
+    return None if row.job_id is None else row
+
+
+def unrouted(connection: Connection) -> list[Job]:
+    """The jobs on their way to a queue, oldest first."""
+    return [job_of(row) for row in connection.execute(_UNROUTED)]
+
+
+def active_count(connection: Connection) -> int:
+    """How many jobs have not ended."""
+    return connection.execute(_COUNT_ACTIVE).scalar_one()
+
+
+def queue_depths(connection: Connection) -> dict[str, int]:
+    """How many jobs are queued for each backend that has any."""
+    return {backend: number for backend, number in connection.execute(_DEPTHS) if backend}
+
+
+def queue_position(connection: Connection, job: Job) -> int:
+    """1 for the job next in the queue of its backend."""
+    values = {"backend": job.backend, "queued_at": job.queued_at, "job_id": job.id}
+    return 1 + connection.execute(_AHEAD, values).scalar_one()
+
+
+def mean_queue_seconds(connection: Connection) -> dict[str, float]:
+    """The mean wait of the `RECENT` jobs last begun on each backend."""
+    means: dict[str, float] = {}
+    backend = ""
+    while backend := connection.execute(_NEXT_BEGUN_BACKEND, {"after": backend}).scalar_one():
+        rows = connection.execute(_RECENTLY_BEGUN, {"backend": backend}).all()
+        waits = [(row.started_at - row.queued_at).total_seconds() for row in rows]
+        means[backend] = sum(waits) / len(waits)
+    return means

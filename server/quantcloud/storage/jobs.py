@@ -1,0 +1,245 @@
+"""Jobs: submission, runs under leases, and what is known of them."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TypeVar
+
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.account import Tier
+from quantcloud.domain.job import (
+    Change,
+    Job,
+    JobEvent,
+    JobResult,
+    JobStatus,
+    Lease,
+)
+from quantcloud.domain.page import Page
+from quantcloud.storage import codec, job_claims, job_reads, job_writes
+from quantcloud.storage.database import AnyRow, Database
+from quantcloud.storage.job_claims import Claim
+from quantcloud.storage.job_writes import RunUsage
+from quantcloud.storage.queries import identifier
+from quantcloud.storage.writer import Writer
+
+T = TypeVar("T")
+
+# Outcomes, amplitudes or shots from which a result is packed in another thread.
+LARGE_RESULT = 1000
+
+
+class Jobs:
+    """Every method that names an account raises `NotFound` for a job of another.
+
+    One that changes something returns when that is committed. Those that take a lease raise
+    `StaleLeaseError` when the job has another or none, and those that take a change
+    `InvalidTransitionError` when the job's status does not allow it; neither writes anything then.
+    """
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def create(
+        self, job: Job, qasm: str, analysis: Analysis, *, max_waiting: int | None
+    ) -> JobEvent:
+        """Write a new job with its circuit and first event, and count it in its month.
+
+        Raises `QuotaExceeded` ("max_waiting_jobs") when the account already has `max_waiting` jobs
+        that have not begun.
+        """
+        if job.status is not JobStatus.SUBMITTED or job.sequence != 1:
+            raise ValueError("a new job is submitted and at sequence 1")
+        circuit = {
+            "job_id": job.id,
+            "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
+            "analysis": asdict(analysis),
+        }
+        return await self._writer.run(lambda tx: job_writes.create(tx, job, circuit, max_waiting))
+
+    async def get(self, account_id: str, job_id: str) -> Job:
+        identifier("job", job_id)
+        return await self._database.read(lambda c: job_reads.get(c, account_id, job_id))
+
+    async def qasm(self, job_id: str) -> str:
+        row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
+        return await _unpack_qasm(row.qasm)
+
+    async def analysis(self, job_id: str) -> Analysis:
+        row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
+        return Analysis(**row.analysis)
+
+    async def result(self, account_id: str, job_id: str) -> JobResult | None:
+        """The job's result, None as long as it has none."""
+        identifier("job", job_id)
+        row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
+        if row is None:
+            return None
+        size = len(row.counts) + len(row.statevector or b"") + len(row.metadata)
+        return await _run(_unpack_result, row, elsewhere=size >= codec.COMPRESS_FROM)
+
+    async def advance(
+        self, job_id: str, changes: Sequence[Change], *, lease: Lease | None = None
+    ) -> list[JobEvent]:
+        """Take a job through `changes`, all or none.
+
+        A job that has a lease is changed only with it, one that has none only without. Dispatching
+        is `claim`'s, and what ends a run `complete`'s and `end`'s: `ValueError`.
+        """
+        steps = tuple(changes)
+        return await self._writer.run(lambda tx: job_writes.advance(tx, job_id, steps, lease))
+
+    async def claim(
+        self, owner: str, slots: int, at: datetime, *, concurrency: Mapping[Tier, int]
+    ) -> list[Claim]:
+        """Dispatch up to `slots` queued jobs to `owner`, each with a lease of its own.
+
+        Accounts take turns; one has at most `concurrency` of its tier dispatched or running.
+        """
+        taken = await self._writer.run(
+            lambda tx: job_claims.claim(tx, owner, slots, at, concurrency)
+        )
+        return [
+            Claim(
+                job=it.event.job,
+                lease=it.lease,
+                qasm=await _unpack_qasm(it.circuit.qasm),
+                analysis=Analysis(**it.circuit.analysis),
+                tier=it.tier,
+                event=it.event,
+            )
+            for it in taken
+        ]
+
+    async def complete(
+        self,
+        job_id: str,
+        lease: Lease,
+        result: JobResult,
+        change: Change,
+        *,
+        simulator_seconds: float = 0.0,
+        qpu_tasks: int = 0,
+        cost_usd: float = 0.0,
+    ) -> JobEvent:
+        """End a run with its result, and count its usage in the month of `change.at`.
+
+        Raises `ValueError` when `change` is not to completed, or the counts are not by bitstrings.
+        """
+        if change.status is not JobStatus.COMPLETED or result.job_id != job_id:
+            raise ValueError("complete() takes a change to completed, and the job's own result")
+        row = await _run(_pack_result, result, elsewhere=_is_large(result))
+        usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
+        return await self._writer.run(
+            lambda tx: job_writes.finish(tx, job_id, lease, change, usage=usage, result=row)
+        )
+
+    async def end(
+        self,
+        job_id: str,
+        lease: Lease,
+        change: Change,
+        *,
+        simulator_seconds: float = 0.0,
+        qpu_tasks: int = 0,
+        cost_usd: float = 0.0,
+    ) -> JobEvent:
+        """End a run as failed or timed out, and count its usage in the month of `change.at`."""
+        if change.status not in {JobStatus.FAILED, JobStatus.TIMEOUT}:
+            raise ValueError("end() takes a change to failed or timeout")
+        usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
+        return await self._writer.run(
+            lambda tx: job_writes.finish(tx, job_id, lease, change, usage=usage)
+        )
+
+    async def cancel(self, account_id: str, job_id: str, at: datetime) -> JobEvent | None:
+        """Cancel a job, whoever has its lease; None when it was cancelled before.
+
+        Raises `FailedPrecondition` (JOB_ALREADY_FINISHED) when it has ended otherwise.
+        """
+        identifier("job", job_id)
+        return await self._writer.run(lambda tx: job_writes.cancel(tx, account_id, job_id, at))
+
+    async def requeue(
+        self, job_id: str, lease: Lease, at: datetime, *, lost: bool = False
+    ) -> JobEvent:
+        """Give a job back to its place in the queue.
+
+        With `lost` its worker died: the third time the job is failed instead.
+        """
+        return await self._writer.run(
+            lambda tx: job_writes.requeue(tx, job_id, lease, at, lost=lost)
+        )
+
+    async def recover(self, at: datetime) -> list[JobEvent]:
+        """At the start of the only server: every lease there is was lost with the one before."""
+        return await self._writer.run(lambda tx: job_writes.recover(tx, at))
+
+    async def unrouted(self) -> list[Job]:
+        """The jobs that have not reached a queue yet, oldest first."""
+        return await self._database.read(job_reads.unrouted)
+
+    async def active_count(self) -> int:
+        """How many jobs have not ended."""
+        return await self._database.read(job_reads.active_count)
+
+    async def queue_depths(self) -> dict[str, int]:
+        """How many jobs are queued, by backend; one with none is left out."""
+        return await self._database.read(job_reads.queue_depths)
+
+    async def mean_queue_seconds(self) -> dict[str, float]:
+        """The mean time in the queue of the last 50 jobs begun, by backend."""
+        return await self._database.read(job_reads.mean_queue_seconds)
+
+    async def queue_position(self, job: Job) -> int | None:
+        """1 for the job that has waited longest for its backend; None for one not queued."""
+        if job.status is not JobStatus.QUEUED:
+            return None
+        return await self._database.read(lambda c: job_reads.queue_position(c, job))
+
+    # Last in the class, since it hides the built-in of its name from what follows.
+    async def list(
+        self, account_id: str, *, limit: int, offset: int, status: JobStatus | None = None
+    ) -> Page[Job]:
+        """A page of the account's jobs, newest first."""
+        return await self._database.read(
+            lambda c: job_reads.page(c, account_id, limit, offset, status)
+        )
+
+
+async def _run(work: Callable[[Any], T], value: Any, *, elsewhere: bool) -> T:
+    return await asyncio.to_thread(work, value) if elsewhere else work(value)
+
+
+async def _unpack_qasm(packed: bytes) -> str:
+    return await _run(codec.unpack_text, packed, elsewhere=len(packed) >= codec.COMPRESS_FROM)
+
+
+def _is_large(result: JobResult) -> bool:
+    amplitudes = len(result.statevector.real) if result.statevector else 0
+    return len(result.counts) + amplitudes + codec.weight(result.metadata) > LARGE_RESULT
+
+
+def _pack_result(result: JobResult) -> dict[str, Any]:
+    vector = result.statevector
+    return {
+        "job_id": result.job_id,
+        "backend": result.backend,
+        "execution_time_ms": result.execution_time_ms,
+        "counts": codec.pack_counts(result.counts),
+        "statevector": codec.pack_statevector(vector) if vector else None,
+        "metadata": codec.pack_document(result.metadata),
+    }
+
+
+def _unpack_result(row: AnyRow) -> JobResult:
+    return JobResult(
+        job_id=row.job_id,
+        backend=row.backend,
+        counts=codec.unpack_counts(row.counts),
+        execution_time_ms=row.execution_time_ms,
+        statevector=codec.unpack_statevector(row.statevector) if row.statevector else None,
+        metadata=codec.unpack_document(row.metadata),
+    )

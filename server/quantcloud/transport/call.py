@@ -1,0 +1,21 @@
+"""What is known of the call that is being answered: its request id and its principal."""
+
+from contextvars import ContextVar
+
+from quantcloud.auth.principal import Principal
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+_principal: ContextVar[Principal | None] = ContextVar("principal", default=None)
+
+
+def set_principal(principal: Principal) -> None:
+    """Remember who is calling, for as long as this call is answered."""
+    _principal.set(principal)
+
+
+def principal() -> Principal:
+    """The caller. Only an RPC whose access rule asks for credentials has one."""
+    found = _principal.get()
+    if found is None:
+        raise LookupError("this RPC's access rule asks for no credentials")
+    return found

@@ -1,0 +1,120 @@
+"""Circuits: submissions, plans, saved ones."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from quantcloud.domain.circuit import SavedCircuit
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.job import Job, OptimizationTarget
+from quantcloud.routing.router import Candidate
+from quantcloud.services.admission import Submission
+from quantcloud.services.circuits import Plan
+from quantcloud.services.options import parse_options
+from quantcloud.storage import CircuitPatch
+from quantcloud.transport.convert.values import given, struct, timestamp, unstruct
+from thequantcloud.v1 import circuit_pb2, job_pb2
+
+_TARGETS: Final[Mapping[int, OptimizationTarget]] = {
+    job_pb2.Optimization.unspecified: OptimizationTarget.BALANCED,
+    **{job_pb2.Optimization.Target.Value(target): target for target in OptimizationTarget},
+}
+
+
+def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
+    """What a run or plan request asks for. Raises `InvalidArgument`."""
+    target = _TARGETS.get(request.optimize_for)
+    if target is None:
+        known = ", ".join(OptimizationTarget)
+        raise InvalidArgument("optimize_for", f"must be one of {known}")
+    return Submission(
+        qasm=request.qasm,
+        circuit_qasm=request.circuit_qasm,
+        code=request.code,
+        shots=given(request, "shots"),
+        backend=request.backend or None,
+        optimize_for=target,
+        num_qubits=given(request, "num_qubits"),
+        max_cost_usd=given(request, "max_cost_usd"),
+        min_fidelity=given(request, "min_fidelity"),
+        options=parse_options(unstruct(request.options)),
+    )
+
+
+def submitted(job: Job) -> circuit_pb2.RunCircuitResponse:
+    return circuit_pb2.RunCircuitResponse(
+        job_id=job.id,
+        status=job.status,
+        backend=job.backend,
+        shots=job.shots,
+        optimize_for=job.optimize_for,
+        submitted_at=timestamp(job.submitted_at),
+    )
+
+
+def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
+    decision, analysis = plan.admitted.decision, plan.admitted.analysis
+    chosen = decision.chosen
+    method = chosen.method if chosen else None
+    if chosen is None or method is None:
+        raise AssertionError("an admitted submission has a backend")
+    return circuit_pb2.PlanCircuitResponse(
+        backend=chosen.backend,
+        method=method.name,
+        reason=decision.reason,
+        candidates=[_candidate(candidate) for candidate in decision.candidates],
+        analysis=circuit_pb2.CircuitAnalysis(
+            num_qubits=analysis.num_qubits,
+            num_clbits=analysis.num_clbits,
+            circuit_depth=analysis.circuit_depth,
+            gate_count=analysis.gate_count,
+            two_qubit_gate_count=analysis.two_qubit_gate_count,
+            is_clifford=analysis.is_clifford,
+            has_mid_circuit=analysis.has_mid_circuit,
+            gate_counts=analysis.gate_counts,
+        ),
+        shots=plan.admitted.job.shots,
+        optimize_for=plan.admitted.job.optimize_for,
+        predicted_seconds=method.seconds,
+        predicted_memory_bytes=method.memory_bytes,
+        cost_usd=chosen.cost_usd,
+        queue_position=plan.queue_position,
+    )
+
+
+def _candidate(candidate: Candidate) -> circuit_pb2.Candidate:
+    method = candidate.method
+    if method is None:
+        return circuit_pb2.Candidate(backend=candidate.backend, rejection=candidate.rejection)
+    return circuit_pb2.Candidate(
+        backend=candidate.backend,
+        method=method.name,
+        score=candidate.score,
+        predicted_seconds=method.seconds,
+        predicted_memory_bytes=method.memory_bytes,
+        cost_usd=candidate.cost_usd,
+    )
+
+
+def circuit(circuit: SavedCircuit) -> circuit_pb2.Circuit:
+    return circuit_pb2.Circuit(
+        id=circuit.id,
+        user_id=circuit.account_id,
+        name=circuit.name,
+        code=circuit.code,
+        qasm=circuit.qasm,
+        num_qubits=circuit.num_qubits,
+        metadata=struct(circuit.metadata),
+        created_at=timestamp(circuit.created_at),
+        updated_at=timestamp(circuit.updated_at),
+    )
+
+
+def patch(request: circuit_pb2.UpdateCircuitRequest) -> CircuitPatch:
+    """The fields that an update carries."""
+    return CircuitPatch(
+        name=given(request, "name"),
+        code=given(request, "code"),
+        qasm=given(request, "qasm"),
+        num_qubits=given(request, "num_qubits"),
+        metadata=unstruct(request.metadata) if request.HasField("metadata") else None,
+    )

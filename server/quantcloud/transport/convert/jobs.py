@@ -1,0 +1,83 @@
+"""Jobs, their results and events."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.execution import Statevector
+from quantcloud.domain.job import Job, JobResult, JobStatus
+from quantcloud.services.jobs import Sighting
+from quantcloud.transport.convert.values import struct, timestamp
+from thequantcloud.v1 import job_pb2
+
+_STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
+
+
+def job_status(number: int, field: str) -> JobStatus | None:
+    """None where the enum is unset. Raises `InvalidArgument` for a number of no status."""
+    if number == job_pb2.Job.unspecified:
+        return None
+    if number not in _STATUSES:
+        known = ", ".join(JobStatus)
+        raise InvalidArgument(field, f"{number} is no status; statuses are {known}")
+    return _STATUSES[number]
+
+
+def status_filter(request: job_pb2.ListJobsRequest) -> JobStatus | None:
+    """The filter under either of its names."""
+    status = job_status(request.status, "status")
+    other = job_status(request.status_filter, "status_filter")
+    if status and other and status is not other:
+        raise InvalidArgument(
+            "status_filter", "is another name for 'status'; the two differ, send one of them"
+        )
+    return status or other
+
+
+def statuses(numbers: Iterable[int]) -> frozenset[JobStatus]:
+    """The filter of WatchJobs. Raises `InvalidArgument`."""
+    return frozenset(s for n in numbers if (s := job_status(n, "status")) is not None)
+
+
+def job(job: Job) -> job_pb2.Job:
+    return job_pb2.Job(
+        job_id=job.id,
+        status=job.status,
+        backend=job.backend,
+        shots=job.shots,
+        optimize_for=job.optimize_for,
+        submitted_at=timestamp(job.submitted_at),
+        started_at=timestamp(job.started_at) if job.started_at else None,
+        completed_at=timestamp(job.completed_at) if job.completed_at else None,
+        error_message=job.error_message,
+        metadata=struct(job.metadata),
+    )
+
+
+def statevector(state: Statevector | None) -> job_pb2.Statevector | None:
+    return None if state is None else job_pb2.Statevector(real=state.real, imag=state.imag)
+
+
+def result(result: JobResult) -> job_pb2.JobResult:
+    shots = sum(result.counts.values())
+    return job_pb2.JobResult(
+        job_id=result.job_id,
+        counts=result.counts,
+        probabilities={outcome: count / shots for outcome, count in result.counts.items()},
+        statevector=statevector(result.statevector),
+        execution_time_ms=result.execution_time_ms,
+        backend=result.backend,
+        metadata=struct(result.metadata),
+    )
+
+
+def event(seen: Sighting) -> job_pb2.JobEvent:
+    return job_pb2.JobEvent(
+        sequence=seen.sequence,
+        occurred_at=timestamp(seen.occurred_at),
+        job=job(seen.job) if seen.job else None,
+        queue_position=seen.queue_position,
+        result=result(seen.result) if seen.result else None,
+        checkpoint=seen.checkpoint,
+        cursor=str(seen.cursor),
+    )

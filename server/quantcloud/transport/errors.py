@@ -1,0 +1,105 @@
+"""The one table from domain errors to gRPC statuses, and how a status is told."""
+
+from collections.abc import Sequence
+
+import grpc
+from google.protobuf.any_pb2 import Any as ProtoAny
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+    error_details_pb2,
+    status_pb2,
+)
+
+from quantcloud.domain import errors
+
+ERROR_DOMAIN = "thequantcloud.com"
+DETAILS_KEY = "grpc-status-details-bin"
+
+# The first class that fits decides.
+_STATUSES: Sequence[tuple[type[errors.DomainError], grpc.StatusCode]] = (
+    (errors.InvalidArgument, grpc.StatusCode.INVALID_ARGUMENT),
+    (errors.FailedPrecondition, grpc.StatusCode.FAILED_PRECONDITION),
+    (errors.Unauthenticated, grpc.StatusCode.UNAUTHENTICATED),
+    (errors.PermissionDenied, grpc.StatusCode.PERMISSION_DENIED),
+    (errors.NotFound, grpc.StatusCode.NOT_FOUND),
+    (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
+)
+
+
+class Refusal(Exception):  # a status, not a fault
+    """A call's end other than OK: code, message, and trailing metadata."""
+
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        message: str,
+        details: Sequence[Message],
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.metadata: tuple[tuple[str, str | bytes], ...] = (
+            *headers,
+            (DETAILS_KEY, _status(code, message, details).SerializeToString()),
+        )
+
+
+def refuse(error: errors.DomainError) -> Refusal:
+    """What the caller is told of a domain error."""
+    code = next(
+        (status for kind, status in _STATUSES if isinstance(error, kind)),
+        grpc.StatusCode.INTERNAL,
+    )
+    details: list[Message] = [
+        error_details_pb2.ErrorInfo(
+            reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata
+        )
+    ]
+    headers: list[tuple[str, str]] = []
+    if isinstance(error, errors.InvalidArgument):
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=error.field, description=error.description, reason=error.reason
+        )
+        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    elif isinstance(error, errors.QuotaExceeded):
+        violation = error_details_pb2.QuotaFailure.Violation(
+            subject=error.subject, description=error.message
+        )
+        details.append(error_details_pb2.QuotaFailure(violations=[violation]))
+    elif isinstance(error, errors.Unavailable):
+        delay = Duration()
+        delay.FromTimedelta(error.retry_after)
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+        headers.append(("retry-after", str(max(1, round(error.retry_after.total_seconds())))))
+    elif isinstance(error, errors.Unauthenticated):
+        # RFC 6750, section 3: a request with no credentials is told no error code.
+        missing = error.reason == "CREDENTIALS_MISSING"
+        headers.append(
+            ("www-authenticate", "Bearer" if missing else 'Bearer error="invalid_token"')
+        )
+    return Refusal(code, error.message, details, headers)
+
+
+def internal(request_id: str) -> Refusal:
+    """What the caller is told of an exception that nobody foresaw: nothing but the request id."""
+    return Refusal(
+        grpc.StatusCode.INTERNAL,
+        f"internal error; request id {request_id}",
+        [
+            error_details_pb2.ErrorInfo(
+                reason="INTERNAL", domain=ERROR_DOMAIN, metadata={"request_id": request_id}
+            )
+        ],
+    )
+
+
+def _status(code: grpc.StatusCode, message: str, details: Sequence[Message]) -> status_pb2.Status:
+    number: int = code.value[0]
+    packed: list[ProtoAny] = []
+    for detail in details:
+        holder = ProtoAny()
+        holder.Pack(detail)
+        packed.append(holder)
+    return status_pb2.Status(code=number, message=message, details=packed)

@@ -1,0 +1,75 @@
+"""CircuitService: run a circuit, plan a run, keep circuits."""
+
+from typing import Any
+
+import grpc.aio
+
+from quantcloud.services.circuits import CircuitUseCases
+from quantcloud.transport.call import principal
+from quantcloud.transport.convert import circuits as convert
+from quantcloud.transport.convert.values import envelope, given, unstruct
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
+    """Circuits of the caller."""
+
+    def __init__(self, circuits: CircuitUseCases) -> None:
+        self._circuits = circuits
+
+    async def RunCircuit(
+        self, request: circuit_pb2.RunCircuitRequest, context: Context
+    ) -> circuit_pb2.RunCircuitResponse:
+        job = await self._circuits.run(principal(), convert.submission(request))
+        return convert.submitted(job)
+
+    async def PlanCircuit(
+        self, request: circuit_pb2.RunCircuitRequest, context: Context
+    ) -> circuit_pb2.PlanCircuitResponse:
+        plan = await self._circuits.plan(principal(), convert.submission(request))
+        return convert.plan(plan)
+
+    async def CreateCircuit(
+        self, request: circuit_pb2.CreateCircuitRequest, context: Context
+    ) -> circuit_pb2.Circuit:
+        circuit = await self._circuits.create(
+            principal(),
+            name=request.name,
+            code=given(request, "code"),
+            qasm=given(request, "qasm"),
+            num_qubits=given(request, "num_qubits"),
+            metadata=unstruct(request.metadata),
+        )
+        return convert.circuit(circuit)
+
+    async def ListCircuits(
+        self, request: circuit_pb2.ListCircuitsRequest, context: Context
+    ) -> circuit_pb2.ListCircuitsResponse:
+        page = await self._circuits.list(
+            principal(),
+            limit=given(request, "limit"),
+            offset=given(request, "offset"),
+        )
+        return circuit_pb2.ListCircuitsResponse(
+            circuits=[convert.circuit(circuit) for circuit in page.items],
+            **envelope(page),
+        )
+
+    async def GetCircuit(
+        self, request: circuit_pb2.GetCircuitRequest, context: Context
+    ) -> circuit_pb2.Circuit:
+        return convert.circuit(await self._circuits.get(principal(), request.id))
+
+    async def UpdateCircuit(
+        self, request: circuit_pb2.UpdateCircuitRequest, context: Context
+    ) -> circuit_pb2.Circuit:
+        circuit = await self._circuits.update(principal(), request.id, convert.patch(request))
+        return convert.circuit(circuit)
+
+    async def DeleteCircuit(
+        self, request: circuit_pb2.DeleteCircuitRequest, context: Context
+    ) -> circuit_pb2.DeleteCircuitResponse:
+        await self._circuits.delete(principal(), request.id)
+        return circuit_pb2.DeleteCircuitResponse(detail="Circuit deleted")

@@ -1,0 +1,75 @@
+"""JobService: look at jobs, watch them, cancel them."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc.aio
+
+from quantcloud.services.jobs import JobUseCases
+from quantcloud.transport.call import principal
+from quantcloud.transport.convert import jobs as convert
+from quantcloud.transport.convert.values import envelope, given
+from thequantcloud.v1 import job_pb2, job_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class JobServicer(job_pb2_grpc.JobServiceServicer):
+    """Jobs of the caller."""
+
+    def __init__(self, jobs: JobUseCases) -> None:
+        self._jobs = jobs
+
+    async def ListJobs(
+        self, request: job_pb2.ListJobsRequest, context: Context
+    ) -> job_pb2.ListJobsResponse:
+        page = await self._jobs.list(
+            principal(),
+            limit=given(request, "limit"),
+            offset=given(request, "offset"),
+            status=convert.status_filter(request),
+        )
+        return job_pb2.ListJobsResponse(
+            jobs=[convert.job(job) for job in page.items], **envelope(page)
+        )
+
+    async def GetJob(self, request: job_pb2.GetJobRequest, context: Context) -> job_pb2.Job:
+        return convert.job(await self._jobs.get(principal(), request.id))
+
+    async def GetJobResult(
+        self, request: job_pb2.GetJobResultRequest, context: Context
+    ) -> job_pb2.JobResult:
+        return convert.result(await self._jobs.result(principal(), request.id))
+
+    async def CancelJob(
+        self, request: job_pb2.CancelJobRequest, context: Context
+    ) -> job_pb2.CancelJobResponse:
+        await self._jobs.cancel(principal(), request.id)
+        return job_pb2.CancelJobResponse(job_id=request.id, status=job_pb2.Job.cancelled)
+
+    async def WatchJob(
+        self, request: job_pb2.WatchJobRequest, context: Context
+    ) -> AsyncIterator[job_pb2.JobEvent]:
+        sightings = self._jobs.watch(
+            principal(),
+            request.id,
+            after_sequence=given(request, "after_sequence"),
+            with_result=request.with_result,
+        )
+        async with aclosing(sightings):
+            async for seen in sightings:
+                yield convert.event(seen)
+
+    async def WatchJobs(
+        self, request: job_pb2.WatchJobsRequest, context: Context
+    ) -> AsyncIterator[job_pb2.JobEvent]:
+        sightings = self._jobs.watch_all(
+            principal(),
+            after_cursor=given(request, "after_cursor"),
+            statuses=convert.statuses(request.status),
+            with_result=request.with_result,
+        )
+        async with aclosing(sightings):
+            async for seen in sightings:
+                yield convert.event(seen)

@@ -1,0 +1,204 @@
+"""The event feed: every change of a job, once and in order, to whoever watches.
+
+A watcher first subscribes and then reads the log, so that nothing falls between the two. Events
+reach it from memory as they are committed; where it fell behind, or a sequence is missing, it
+reads on from the log. So its memory is bounded, and a slow reader holds nobody up.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from quantcloud.domain.errors import InvalidArgument, Unavailable
+from quantcloud.domain.job import JobEvent
+
+_PENDING = 64
+_PAGE = 256
+
+
+class EventLog(Protocol):
+    """Where events are kept."""
+
+    async def latest(self, account_id: str, job_id: str) -> JobEvent: ...
+
+    async def after(
+        self, account_id: str, job_id: str, sequence: int, limit: int
+    ) -> Sequence[JobEvent]: ...
+
+    async def account_after(
+        self, account_id: str, cursor: int, limit: int
+    ) -> Sequence[JobEvent]: ...
+
+    async def latest_cursor(self, account_id: str) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Nothing happened for a while. `event` is the last that the watcher was sent, if any."""
+
+    event: JobEvent | None
+    cursor: int
+
+
+class _Subscription:
+    """What was committed since the watcher last looked; `missed` once that was too much."""
+
+    __slots__ = ("missed", "pending", "wake")
+
+    def __init__(self) -> None:
+        self.pending: deque[JobEvent] = deque()
+        self.missed = False
+        self.wake = asyncio.Event()
+
+    def put(self, event: JobEvent) -> None:
+        if len(self.pending) < _PENDING:
+            self.pending.append(event)
+        else:
+            self.missed = True
+        self.wake.set()
+
+    def take(self) -> tuple[list[JobEvent], bool]:
+        events, missed = list(self.pending), self.missed
+        self.pending.clear()
+        self.missed = False
+        self.wake.clear()
+        return events, missed
+
+
+class EventFeed:
+    """Hands committed events to watchers. Belongs to one event loop."""
+
+    def __init__(self, log: EventLog, checkpoint_seconds: float) -> None:
+        self._log = log
+        self._checkpoint_seconds = checkpoint_seconds
+        self._by_job: defaultdict[str, set[_Subscription]] = defaultdict(set)
+        self._by_account: defaultdict[str, set[_Subscription]] = defaultdict(set)
+        self._closed = False
+
+    @property
+    def watchers(self) -> int:
+        """How many watches are open."""
+        return sum(
+            len(subscriptions)
+            for index in (self._by_job, self._by_account)
+            for subscriptions in index.values()
+        )
+
+    def publish(self, events: Sequence[JobEvent]) -> None:
+        """Take events that were just committed, in the order of their commits."""
+        for event in events:
+            for subscription in self._by_job.get(event.job.id, ()):
+                subscription.put(event)
+            for subscription in self._by_account.get(event.job.account_id, ()):
+                subscription.put(event)
+
+    def close(self) -> None:
+        """End every watch with `Unavailable`; later ones end at once."""
+        self._closed = True
+        for index in (self._by_job, self._by_account):
+            for subscriptions in index.values():
+                for subscription in subscriptions:
+                    subscription.wake.set()
+
+    async def watch_job(
+        self, account_id: str, job_id: str, after_sequence: int | None
+    ) -> AsyncGenerator[JobEvent | Checkpoint]:
+        """The latest event, or every event after `after_sequence`; then each as it happens.
+
+        Ends after the event of a terminal status. Raises `NotFound`, `InvalidArgument` for a
+        sequence that the job has not reached, and `Unavailable` when the feed closes.
+        """
+        subscription = _Subscription()
+        self._by_job[job_id].add(subscription)
+        try:
+            latest = await self._log.latest(account_id, job_id)
+            if after_sequence is None:
+                position = latest.sequence
+                yield latest
+            elif after_sequence <= latest.sequence:
+                position = after_sequence
+            else:
+                raise InvalidArgument(
+                    "after_sequence", f"must be at most {latest.sequence}, the job's latest"
+                )
+            behind = position < latest.sequence
+            while behind or not latest.job.status.is_terminal:
+                if behind:
+                    fresh = await self._log.after(account_id, job_id, position, _PAGE)
+                    behind = len(fresh) == _PAGE
+                else:
+                    fresh, behind = await self._wait(subscription)
+                    if not fresh and not behind:
+                        yield Checkpoint(latest, latest.cursor)
+                    if behind or (fresh and fresh[0].sequence > position + 1):
+                        behind = True
+                        continue
+                for event in fresh:
+                    if event.sequence > position:
+                        latest, position = event, event.sequence
+                        yield event
+        finally:
+            _forget(self._by_job, job_id, subscription)
+
+    async def watch_account(
+        self, account_id: str, after_cursor: int | None
+    ) -> AsyncGenerator[JobEvent | Checkpoint]:
+        """Every event of the account's jobs after `after_cursor`, or from now on. Never ends.
+
+        Raises `Unavailable` when the feed closes.
+        """
+        subscription = _Subscription()
+        self._by_account[account_id].add(subscription)
+        last: JobEvent | None = None
+        try:
+            cursor = await self._log.latest_cursor(account_id)
+            if after_cursor is not None:
+                if after_cursor > cursor:
+                    raise InvalidArgument("after_cursor", "is no cursor that an event carried")
+                cursor = after_cursor
+            behind = after_cursor is not None
+            while True:
+                if behind:
+                    fresh = await self._log.account_after(account_id, cursor, _PAGE)
+                    behind = len(fresh) == _PAGE
+                else:
+                    fresh, behind = await self._wait(subscription)
+                    if not fresh and not behind:
+                        yield Checkpoint(last, cursor)
+                    if behind:
+                        continue
+                for event in fresh:
+                    if event.cursor > cursor:
+                        last, cursor = event, event.cursor
+                        yield event
+        finally:
+            _forget(self._by_account, account_id, subscription)
+
+    async def _wait(self, subscription: _Subscription) -> tuple[Sequence[JobEvent], bool]:
+        """What came since, and whether some of it was dropped; nothing after a quiet time."""
+        try:
+            async with asyncio.timeout(self._checkpoint_seconds):
+                await self._woken(subscription)
+        except TimeoutError:
+            return (), False
+        return subscription.take()
+
+    async def _woken(self, subscription: _Subscription) -> None:
+        while not (subscription.pending or subscription.missed):
+            if self._closed:
+                raise Unavailable(
+                    "the server is shutting down; resume where this watch ended",
+                    reason="SERVER_DRAINING",
+                )
+            await subscription.wake.wait()
+            subscription.wake.clear()
+
+
+def _forget(
+    index: defaultdict[str, set[_Subscription]], key: str, subscription: _Subscription
+) -> None:
+    index[key].discard(subscription)
+    if not index[key]:
+        del index[key]

@@ -1,0 +1,13 @@
+"""A whole server as users run it: `quantcloud serve` with its workers and Envoy, on free ports."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.server import Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests that leave it as they found it; each takes accounts of its own."""
+    with Server(tmp_path_factory.mktemp("server")) as running:
+        yield running

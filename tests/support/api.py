@@ -1,0 +1,74 @@
+"""One account's view of a server, over REST and over gRPC."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import grpc
+import httpx
+from google.protobuf.json_format import Parse
+from thequantcloud.v1 import (
+    account_pb2_grpc,
+    api_key_pb2_grpc,
+    backend_pb2_grpc,
+    circuit_pb2,
+    circuit_pb2_grpc,
+    job_pb2,
+    job_pb2_grpc,
+    status_pb2_grpc,
+)
+
+PATIENCE_SECONDS = 60
+
+
+class Api:
+    """Calls with `credential`, a JWT or an API key, as a bearer token."""
+
+    def __init__(self, channel: grpc.Channel, rest: httpx.Client, credential: str) -> None:
+        self.channel = channel
+        self.credential = credential
+        self.headers = {"Authorization": f"Bearer {credential}"}
+        self.metadata = (("authorization", f"Bearer {credential}"),)
+        self._rest = rest
+        self.status = status_pb2_grpc.StatusServiceStub(channel)
+        self.backends = backend_pb2_grpc.BackendServiceStub(channel)
+        self.keys = api_key_pb2_grpc.ApiKeyServiceStub(channel)
+        self.circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
+        self.jobs = job_pb2_grpc.JobServiceStub(channel)
+        self.account = account_pb2_grpc.AccountServiceStub(channel)
+
+    def rest(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        """A REST call through Envoy, as this account."""
+        headers = {**self.headers, **options.pop("headers", {})}
+        if body is not None:
+            options["json"] = body
+        return self._rest.request(method, path, headers=headers, **options)
+
+    def run(self, qasm: str, **fields: Any) -> str:
+        """Submit over gRPC; the job's id."""
+        request = circuit_pb2.RunCircuitRequest(qasm=qasm, **fields)
+        return self.circuits.RunCircuit(request, metadata=self.metadata).job_id
+
+    def watch(self, job_id: str, **fields: Any) -> Iterator[job_pb2.JobEvent]:
+        """Follow a job over gRPC, its whole story unless told otherwise."""
+        fields.setdefault("after_sequence", 0)
+        request = job_pb2.WatchJobRequest(id=job_id, **fields)
+        return self.jobs.WatchJob(request, metadata=self.metadata, timeout=PATIENCE_SECONDS)
+
+    def finish(self, job_id: str) -> job_pb2.JobEvent:
+        """Wait for a job's end; its last event, with the result."""
+        *_, last = self.watch(job_id, with_result=True)
+        return last
+
+    def events(self, path: str) -> Iterator[job_pb2.JobEvent]:
+        """Server-sent events through Envoy, each as it comes."""
+        with self._rest.stream("GET", path, headers=self.headers) as response:
+            assert response.status_code == httpx.codes.OK, response.read()
+            assert response.headers["content-type"].startswith("text/event-stream")
+            for line in response.iter_lines():
+                if line.startswith("data:"):
+                    yield Parse(line.removeprefix("data:"), job_pb2.JobEvent())
+
+
+def subset(actual: Any, expected: Mapping[str, Any]) -> bool:
+    """Whether `actual` has everything in `expected`."""
+    return all(key in actual and actual[key] == value for key, value in expected.items())

@@ -1,0 +1,106 @@
+"""Start, use and stop a real server process."""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import httpx
+from quantcloud.cli.ready import read_endpoints
+
+from support.api import Api
+
+SECRET = "a-secret-for-tests-that-is-long-enough-for-hs256"
+STOP_SECONDS = 30
+
+
+def quantcloud(*arguments: str) -> list[str]:
+    """The `quantcloud` command as an argument vector."""
+    return [sys.executable, "-m", "quantcloud", *arguments]
+
+
+class Server:
+    """`quantcloud serve` on `data_dir`; `environment` adds settings."""
+
+    def __init__(self, data_dir: Path, *options: str, **environment: str) -> None:
+        self.data_dir = data_dir
+        self._options = options
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("QUANTCLOUD_")},
+            "QUANTCLOUD_JWT_SECRET": SECRET,
+            **environment,
+        }
+        self.log_path = data_dir.parent / f"{data_dir.name}.log"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and wait until it says that it serves."""
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                quantcloud("serve", "--data-dir", str(self.data_dir), "--http-port", "0",
+                           "--grpc-port", "0", *self._options),
+                stdout=subprocess.PIPE, stderr=log, text=True, env=self._environment,
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        endpoints = read_endpoints(self.process.stdout)
+        assert endpoints is not None, self.log_path.read_text()
+        self.endpoints = endpoints
+        options = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+        self.channel = grpc.insecure_channel(endpoints.grpc, options=options)
+        self.rest = httpx.Client(base_url=endpoints.http, timeout=60)
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Tell the server to stop, and wait until it has; its exit code."""
+        self.channel.close()
+        self.rest.close()
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        self.stop(signal.SIGKILL)
+
+    def token(self, user: str | None = None, tier: str | None = None) -> str:
+        """A JWT from `quantcloud token`, for an account of its own unless `user` says whose."""
+        options = ["--tier", tier] if tier else []
+        done = subprocess.run(
+            quantcloud("token", "--user", user or f"user-{uuid.uuid4()}",
+                       "--data-dir", str(self.data_dir), *options),
+            capture_output=True, text=True, check=True, env=self._environment,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    def api(self, tier: str = "enterprise") -> Api:
+        """A new account, ready to be used."""
+        return Api(self.channel, self.rest, self.token(tier=tier))
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.rest.get(path, **options)
+
+    def post(self, path: str, body: Mapping[str, Any], **options: Any) -> httpx.Response:
+        return self.rest.post(path, json=body, **options)

@@ -1,0 +1,39 @@
+"""The random signing secret, and the text of API keys."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from quantcloud.auth import api_keys
+from quantcloud.auth.secret import FILE_NAME, MINIMUM_BYTES, load_or_create
+
+
+def test_the_secret_is_made_once_and_readable_to_its_owner_only(tmp_path: Path):
+    folder = tmp_path / "data"
+    first = load_or_create(folder)
+    assert len(first.encode()) >= MINIMUM_BYTES
+    assert load_or_create(folder) == first
+    assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
+    assert [path.name for path in folder.iterdir()] == [FILE_NAME]
+
+
+def test_many_at_once_get_the_same_secret(tmp_path: Path):
+    with ThreadPoolExecutor(16) as pool:
+        found = set(pool.map(lambda _: load_or_create(tmp_path), range(64)))
+    assert len(found) == 1
+
+
+def test_keys_differ_and_only_their_beginning_is_shown():
+    keys = {api_keys.generate() for _ in range(100)}
+    assert len(keys) == 100
+    for key in keys:
+        assert key.startswith("qc_live_")
+        assert len(key) >= len("qc_live_") + 32
+        assert api_keys.shown_prefix(key) == key[:10]
+
+
+def test_the_digest_is_of_the_whole_key():
+    key = api_keys.generate()
+    assert api_keys.digest(key) != api_keys.digest(key[:-1])
+    assert len(api_keys.digest(key)) == 32
+    api_keys.digest("\udc80")  # whatever comes in a header is only unknown

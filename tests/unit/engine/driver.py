@@ -1,0 +1,38 @@
+"""A server of one engine, in a process of its own, for tests that end it.
+
+Prints the process ids of the fork server and its workers when a run that never ends has begun.
+Arguments: the workers' number, then folders for sys.path.
+"""
+
+import asyncio
+import sys
+
+sys.path[:0] = sys.argv[2:]
+
+from quantcloud.domain.execution import Execution  # noqa: E402 (after the path)
+from quantcloud.engine.local import LocalEngine  # noqa: E402
+
+BELL = "OPENQASM 2.0; qreg q[2]; creg c[2]; measure q -> c;"
+
+
+async def main():
+    engine = LocalEngine(workers=int(sys.argv[1]), preload_modules={})
+
+    def report():
+        supervisor = engine._supervisor
+        print(supervisor._process.pid, *supervisor._workers, flush=True)
+
+    await engine.start()
+    try:
+        execution = Execution("job", "probe", "loop_in_c", BELL, 1, 1)
+        await engine.execute(execution, time_limit=600, on_start=report)
+    finally:
+        await engine.stop()
+        print("stopped", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

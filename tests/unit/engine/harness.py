@@ -1,0 +1,80 @@
+import asyncio
+import os
+import select
+from contextlib import asynccontextmanager
+
+from quantcloud.domain.execution import Execution
+from quantcloud.engine.local import LocalEngine
+
+BELL = "OPENQASM 2.0; qreg q[2]; creg c[2]; U(pi/2,0,pi) q[0]; CX q[0],q[1]; measure q -> c;"
+
+# What a test may take when all goes wrong; nothing waits for it when all goes right.
+DEADLINE = 30
+
+
+@asynccontextmanager
+async def running(**arguments):
+    engine = LocalEngine(**{"workers": 1, "preload_modules": {}, **arguments})
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+class Runner:
+    """Runs the probe's methods on an engine."""
+
+    def __init__(self, engine):
+        self.engine = engine
+
+    @staticmethod
+    def execution(method, *, qasm=BELL, backend="probe", shots=8):
+        return Execution("job-1", backend, method, qasm, shots, seed=1)
+
+    async def __call__(self, method, *, qasm=BELL, backend="probe", shots=8, limit=DEADLINE):
+        execution = self.execution(method, qasm=qasm, backend=backend, shots=shots)
+        async with asyncio.timeout(DEADLINE):
+            return await self.engine.execute(execution, time_limit=limit, on_start=lambda: None)
+
+    async def begin(self, method, **arguments):
+        """Give the task of a run that has begun."""
+        begun = asyncio.Event()
+        task = asyncio.ensure_future(
+            self.engine.execute(
+                self.execution(method),
+                **{"time_limit": DEADLINE, "on_start": begun.set, **arguments},
+            )
+        )
+        waiting = asyncio.ensure_future(begun.wait())
+        await asyncio.wait((task, waiting), timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        assert begun.is_set(), task
+        return task
+
+    async def pid(self):
+        return (await self("succeed")).metadata["pid"]
+
+
+class Ends:
+    """Tells whether processes that are there now come to their end."""
+
+    def __init__(self, pids):
+        self._descriptors = [os.pidfd_open(pid) for pid in pids]
+
+    def wait(self):
+        """Wait until all have ended; zombies have."""
+        poll = select.poll()
+        left = set(self._descriptors)
+        for descriptor in left:
+            poll.register(descriptor, select.POLLIN)
+        while left:
+            ready = poll.poll(DEADLINE * 1000)
+            if not ready:
+                break
+            for descriptor, _ in ready:
+                poll.unregister(descriptor)
+                left.discard(descriptor)
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        return not left

@@ -1,0 +1,144 @@
+"""A backend that does to its worker whatever the execution's method says.
+
+It is installed by entry point into the path of a test's engine, and imports no simulator.
+"""
+
+import ctypes
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from quantcloud.domain.backend import BackendInfo
+from quantcloud.domain.execution import Outcome, Statevector
+from quantcloud.routing.method import Refusal
+
+SECRET = Path(__file__).parent / "hidden" / "secret.db"
+VISIBLE = Path(__file__).parent / "visible.txt"
+
+
+class Executor:
+    def __init__(self):
+        self.kept = []
+
+    def run(self, circuit, execution):
+        metadata = {"pid": os.getpid(), "qubits": circuit.num_qubits}
+        extra = getattr(self, execution.method)(execution) or {}
+        counts = extra.pop("counts", {"00": execution.shots})
+        return Outcome(
+            counts=counts,
+            execution_time_ms=1.5,
+            statevector=extra.pop("statevector", None),
+            memory=extra.pop("memory", None),
+            metadata={**metadata, **extra},
+        )
+
+    def succeed(self, execution):
+        pass
+
+    def last_a_while(self, execution):
+        time.sleep(0.3)
+
+    def loop_in_c(self, execution):
+        # One bytecode instruction that takes hours and answers to no signal handler.
+        3 ** (10**11)
+
+    def raise_error(self, execution):
+        raise ValueError("cannot\n\topen /var/lib/quantcloud/secret.db\x1b[31m " + "x" * 1000)
+
+    def raise_exit(self, execution):
+        sys.exit("enough")
+
+    def recurse(self, execution):
+        self.recurse(execution)
+
+    def crash(self, execution):
+        ctypes.string_at(0)
+
+    def leave(self, execution):
+        os._exit(3)
+
+    def eat_memory(self, execution):
+        while True:
+            self.kept.append(bytearray(32 << 20))
+
+    def say_out_of_memory(self, execution):
+        raise RuntimeError("Insufficient memory to run circuit circuit-7 using the simulator.")
+
+    def give_unencodable(self, execution):
+        return {"where": object()}
+
+    def give_many(self, execution):
+        return {
+            "counts": {f"{number:020b}": 1 + number % 7 for number in range(100_000)},
+            "statevector": Statevector((0.1,) * 65_536, (float("-inf"),) * 65_536),
+            "memory": tuple(f"{number:020b}" for number in range(100_000)),
+        }
+
+    def give_nothing(self, execution):
+        return {"counts": {"": execution.shots}, "memory": ("",) * execution.shots}
+
+    def tell_modules(self, execution):
+        return {"modules": sorted(sys.modules)}
+
+    def look_around(self, execution):
+        return {
+            "environment": dict(os.environ),
+            "descriptors": os.listdir("/proc/self/fd"),
+            "streams": [os.readlink(f"/proc/self/fd/{number}") for number in range(3)],
+            "folder": os.getcwd(),
+            "limits": {
+                name: resource.getrlimit(getattr(resource, name))[0]
+                for name in ("RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_DATA")
+            },
+            "status": Path("/proc/self/status").read_text(),
+        }
+
+    def break_out(self, execution):
+        parent = os.getppid()
+        attempts = {
+            "read visible": VISIBLE.read_text,
+            "read hidden": SECRET.read_text,
+            "list hidden": lambda: os.listdir(SECRET.parent),
+            "read passwd": Path("/etc/passwd").read_text,
+            "read parent's environment": Path(f"/proc/{parent}/environ").read_bytes,
+            "list root": lambda: os.listdir("/"),
+            "write": lambda: VISIBLE.write_text("changed"),
+            "make file": lambda: Path("/tmp/quantcloud-probe").touch(),
+            "remove": VISIBLE.unlink,
+            "tcp": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+            "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+            "unix": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM),
+            "run": lambda: subprocess.run([sys.executable, "-c", ""], check=True),
+            "signal the parent": lambda: os.kill(parent, 0),
+            "raise the limit": lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)),
+            "import": lambda: __import__("wave"),
+        }
+        outcome = {}
+        for name, attempt in attempts.items():
+            try:
+                attempt()
+            except Exception as error:
+                outcome[name] = type(error).__name__
+            else:
+                outcome[name] = "done"
+        return {"attempts": outcome}
+
+
+class Backend:
+    info = BackendInfo("probe", "tests", 2, (), "Does what a test wants.")
+
+    def offline_reason(self):
+        return None
+
+    def methods(self, analysis, shots, options):
+        return Refusal("chosen by tests only")
+
+    def executor(self):
+        return Executor()
+
+
+BACKEND = Backend()

@@ -1,0 +1,205 @@
+"""Start, imports, confinement and end of the engine's processes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from quantcloud.engine import landlock, seccomp
+from quantcloud.engine.base import ExecutionFailed, WorkerLost
+from quantcloud.engine.local import LocalEngine
+from unit.engine.harness import BELL, DEADLINE, Ends, Runner, running
+
+DRIVER = os.path.join(os.path.dirname(__file__), "driver.py")
+
+
+def processes(engine):
+    supervisor = engine._supervisor
+    return [supervisor._process.pid, *supervisor._workers]
+
+
+async def test_what_a_worker_sees(site, monkeypatch):
+    monkeypatch.setenv("QUANTCLOUD_JWT_SECRET", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("LC_TIME", "C.UTF-8")
+    limit = 300 << 20
+    with (site / "visible.txt").open() as held, open(os.dup(held.fileno())):
+        os.set_inheritable(held.fileno(), True)
+        async with running(memory_limit=limit) as engine:
+            seen = (await Runner(engine)("look_around")).metadata
+    names = set(seen["environment"])
+    assert not [name for name in names if name.startswith(("QUANTCLOUD_", "AWS_"))]
+    assert "secret" not in seen["environment"].values()
+    assert {"PATH", "LC_TIME"} <= names
+    assert seen["environment"]["OMP_NUM_THREADS"] == "1"
+    # The standard streams, the socket, and the folder that is being listed.
+    assert len(seen["descriptors"]) == 5
+    assert seen["streams"] == ["/dev/null"] * 3
+    assert seen["folder"] == "/"
+    limits = seen["limits"]
+    assert (limits["RLIMIT_CORE"], limits["RLIMIT_FSIZE"], limits["RLIMIT_NOFILE"]) == (0, 0, 64)
+    assert limit < limits["RLIMIT_DATA"] < limit + (200 << 20)
+    status = dict(line.split(":\t", 1) for line in seen["status"].splitlines())
+    assert status["NoNewPrivs"] == "1"
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+    assert status["Threads"] == "1"
+
+
+@pytest.mark.skipif(
+    landlock.abi_version() == 0 or not seccomp.is_supported(),
+    reason="this kernel has no Landlock or this machine no seccomp filter",
+)
+async def test_what_a_worker_cannot_do(site):
+    async with running(hidden=[site / "hidden"]) as engine:
+        attempts = (await Runner(engine)("break_out")).metadata["attempts"]
+    assert {name: result for name, result in attempts.items() if result == "done"} == {
+        "read visible": "done",
+        "import": "done",
+    }
+    assert attempts.pop("raise the limit") == "ValueError"
+    assert {result for result in attempts.values() if result != "done"} == {"PermissionError"}
+    assert (site / "visible.txt").read_text() == "visible"
+
+
+async def test_jobs_wait_for_their_own_imports_only(site):
+    gate = site / "gate"
+    os.mkfifo(gate)
+    # Opening a FIFO waits for its other end.
+    (site / "slow_import.py").write_text(f"open({str(gate)!r}).close()\n")
+    steps = {"probe": ["colorsys"], "slow": ["slow_import"]}
+    async with running(workers=2, preload_modules=steps) as engine:
+        run = Runner(engine)
+        slow = asyncio.ensure_future(run("tell_modules", backend="slow"))
+        # The first import is done when this has run; the second cannot be.
+        modules = (await run("tell_modules")).metadata["modules"]
+        assert "colorsys" in modules
+        assert "slow_import" not in modules
+        # Nor does cancelling wait for an import.
+        task = await run.begin("loop_in_c")
+        worker = engine._executions
+        assert worker is not None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        assert (await engine.examine(BELL + " " * 10_000)).num_qubits == 2
+        assert not slow.done()
+        await asyncio.to_thread(lambda: gate.open("w").close())
+        assert "slow_import" in (await slow).metadata["modules"]
+        # Every place has a worker with all imports then.
+        both = await asyncio.gather(run("tell_modules"), run("tell_modules"))
+        assert all("slow_import" in outcome.metadata["modules"] for outcome in both)
+    gate.unlink()
+
+
+async def test_import_that_fails_is_told_and_harms_no_other(site, caplog):
+    steps = {"slow": ["no_such_module"], "probe": ["colorsys"]}
+    async with running(preload_modules=steps) as engine:
+        run = Runner(engine)
+        assert "colorsys" in (await run("tell_modules")).metadata["modules"]
+        assert (await run("succeed", backend="slow")).counts
+    assert "imports for backend slow failed" in caplog.text
+    assert "No module named 'no_such_module'" in caplog.text
+
+
+async def test_fork_server_that_dies_is_started_again(site, caplog):
+    async with running() as engine:
+        run = Runner(engine)
+        task = await run.begin("loop_in_c")
+        ends = Ends(processes(engine))
+        os.kill(engine._supervisor._process.pid, signal.SIGKILL)
+        with pytest.raises(WorkerLost, match="ended during the run"):
+            await task
+        assert await asyncio.to_thread(ends.wait)
+        assert (await run("succeed")).counts
+        assert (await engine.examine(BELL + " " * 10_000)).num_qubits == 2
+    assert "the fork server ended with status -9" in caplog.text
+
+
+async def test_stop_ends_runs_and_all_processes(site, capfd):
+    engine = LocalEngine(workers=2, preload_modules={})
+    await engine.start()
+    run = Runner(engine)
+    tasks = [await run.begin("loop_in_c"), await run.begin("loop_in_c")]
+    waiting = asyncio.ensure_future(run("succeed"))
+    await asyncio.sleep(0)
+    ends = Ends(processes(engine))
+    await engine.stop()
+    assert await asyncio.to_thread(ends.wait)
+    for task in (*tasks, waiting):
+        with pytest.raises(WorkerLost, match="the server stopped"):
+            await task
+    with pytest.raises(WorkerLost, match="the server stopped"):
+        await run("succeed")
+    await engine.stop()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_stop_while_importing(site):
+    gate = site / "closed_gate"
+    os.mkfifo(gate)
+    (site / "endless_import.py").write_text(f"open({str(gate)!r}).close()\n")
+    async with running(preload_modules={"slow": ["endless_import"]}) as engine:
+        await Runner(engine)("succeed")
+        ends = Ends(processes(engine))
+    assert await asyncio.to_thread(ends.wait)
+
+
+async def test_stop_without_start(site):
+    await LocalEngine(workers=1, preload_modules={}).stop()
+
+
+async def test_number_of_workers_is_checked():
+    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+        LocalEngine(workers=0)
+
+
+async def test_unknown_backend_fails_only_its_run(site):
+    async with running() as engine:
+        with pytest.raises(ExecutionFailed, match="there is no backend 'missing'"):
+            await Runner(engine)("succeed", backend="missing")
+
+
+@pytest.fixture
+def server(site):
+    """A server process with a run that never ends, and the ends of its processes."""
+    process = subprocess.Popen(
+        [sys.executable, "-X", "dev", DRIVER, "2", str(site), *sys.path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        pids = [int(word) for word in process.stdout.readline().split()]
+        assert len(pids) == 5, process.stderr.read()  # fork server, two workers, two examiners
+        yield process, Ends(pids)
+        process.kill()
+
+
+def test_server_that_is_killed_leaves_nothing(server):
+    process, ends = server
+    process.kill()
+    assert ends.wait()
+    assert process.stderr.read() == ""
+
+
+def test_interrupt_from_the_terminal_ends_all_quietly(server):
+    process, ends = server
+    os.killpg(process.pid, signal.SIGINT)
+    assert ends.wait()
+    out, err = process.communicate(timeout=DEADLINE)
+    assert (out, err) == ("stopped\n", "")
+
+
+def test_serving_process_imports_no_simulator():
+    program = "import sys, quantcloud.engine.local; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    heavy = {"numpy", "qiskit", "qiskit_aer", "cirq", "qsimcirq", "stim", "pennylane"}
+    assert not heavy & set(done.stdout.split())

@@ -1,0 +1,219 @@
+"""The event feed on a real store: no gap, no double, no reorder, whatever the reader's pace."""
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from quantcloud.circuits import examine
+from quantcloud.domain.errors import InvalidArgument, NotFound, Unavailable
+from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
+from quantcloud.storage import Store
+from quantcloud.watching.feed import Checkpoint, EventFeed
+from support.circuits import BELL
+
+ADA, BOB = "ada", "bob"
+ANALYSIS = examine(BELL)
+STORY = [
+    JobStatus.SUBMITTED, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED,
+    JobStatus.CANCELLED,
+]  # fmt: skip
+NEVER = 3600.0
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class World:
+    """A store with accounts, and a feed on its commits."""
+
+    def __init__(self, store: Store, checkpoint_seconds: float) -> None:
+        self.store = store
+        self.feed = EventFeed(store.events, checkpoint_seconds)
+        store.subscribe(self.feed.publish)
+
+    async def submit(self, account: str = ADA) -> str:
+        job = Job(
+            id=str(uuid.uuid4()), account_id=account, status=JobStatus.SUBMITTED, shots=1,
+            optimize_for=OptimizationTarget.BALANCED, submitted_at=now(), seed=1,
+        )  # fmt: skip
+        await self.store.jobs.create(job, BELL, ANALYSIS, max_waiting=None)
+        return job.id
+
+    async def advance(self, job_id: str, status: JobStatus) -> None:
+        queued = status is JobStatus.QUEUED
+        change = Change(status, now(), backend="b" if queued else None,
+                        method="m" if queued else None)  # fmt: skip
+        await self.store.jobs.advance(job_id, [change])
+
+    async def tell_story(self, job_id: str, account: str = ADA) -> None:
+        for status in STORY[1:-1]:
+            await self.advance(job_id, status)
+        await self.store.jobs.cancel(account, job_id, now())
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    store = await Store.open(tmp_path / "quantcloud.db")
+    for account in (ADA, BOB):
+        await store.accounts.ensure(account, email=None, name=None, at=now())
+    yield World(store, NEVER)
+    await store.close()
+
+
+async def collect(events: AsyncIterator[JobEvent | Checkpoint]) -> list[JobEvent]:
+    return [event async for event in events if isinstance(event, JobEvent)]
+
+
+async def test_the_whole_story_is_told_live(world: World):
+    job = await world.submit()
+    watch = asyncio.create_task(collect(world.feed.watch_job(ADA, job, 0)))
+    await world.tell_story(job)
+    events = await watch
+    assert [event.job.status for event in events] == STORY
+    assert [event.sequence for event in events] == [1, 2, 3, 4, 5]
+    assert world.feed.watchers == 0
+
+
+async def test_the_whole_story_is_told_afterwards(world: World):
+    job = await world.submit()
+    await world.tell_story(job)
+    events = await collect(world.feed.watch_job(ADA, job, 0))
+    assert [event.job.status for event in events] == STORY
+    latest = await collect(world.feed.watch_job(ADA, job, None))
+    assert [event.sequence for event in latest] == [5]
+    assert await collect(world.feed.watch_job(ADA, job, 5)) == []
+
+
+async def test_each_event_comes_as_it_happens(world: World):
+    job = await world.submit()
+    events = world.feed.watch_job(ADA, job, None)
+    for status in STORY[:-1]:
+        if status is not JobStatus.SUBMITTED:
+            await world.advance(job, status)
+        event = await anext(events)
+        assert isinstance(event, JobEvent)
+        assert event.job.status is status
+    await events.aclose()
+    assert world.feed.watchers == 0
+
+
+async def test_a_slow_reader_is_fed_from_the_log(world: World):
+    """More events than memory holds for it come while the reader looks away."""
+    events = world.feed.watch_account(ADA, None)
+    first = asyncio.ensure_future(anext(events))
+    jobs = [await world.submit()]
+    await first
+    for _ in range(60):
+        jobs.append(await world.submit())
+        await world.tell_story(jobs[-1])
+    seen = [await first, *[await anext(events) for _ in range(60 * len(STORY))]]
+    await events.aclose()
+    told = [event for event in seen if isinstance(event, JobEvent)]
+    assert len(told) == len(seen)
+    assert all(a.cursor < b.cursor for a, b in pairwise(told))
+    for job in jobs[1:]:
+        assert [e.job.status for e in told if e.job.id == job] == STORY
+
+
+async def test_disconnects_and_resumes_lose_nothing(world: World):
+    """30 watchers on 10 jobs hang up at random and resume; each sees every event once."""
+    rng = random.Random(7)
+    jobs = [await world.submit() for _ in range(10)]
+
+    async def watcher(job: str) -> list[int]:
+        seen: list[int] = []
+        while not seen or seen[-1] < len(STORY):
+            events = world.feed.watch_job(ADA, job, seen[-1] if seen else 0)
+            patience = rng.randrange(1, 4)
+            async for event in events:
+                assert isinstance(event, JobEvent)
+                seen.append(event.sequence)
+                patience -= 1
+                if not patience:
+                    break
+            await events.aclose()
+        return seen
+
+    async with asyncio.TaskGroup() as tasks:
+        watchers = [tasks.create_task(watcher(job)) for job in jobs for _ in range(3)]
+        for job in jobs:
+            tasks.create_task(world.tell_story(job))
+    for task in watchers:
+        assert task.result() == [1, 2, 3, 4, 5]
+
+
+async def test_an_account_sees_its_own_jobs_only(world: World):
+    events = world.feed.watch_account(ADA, 0)
+    mine = await world.submit(ADA)
+    await world.submit(BOB)
+    also_mine = await world.submit(ADA)
+    seen = [await anext(events), await anext(events)]
+    await events.aclose()
+    assert [event.job.id for event in seen if isinstance(event, JobEvent)] == [mine, also_mine]
+
+
+async def test_a_cursor_resumes_the_account(world: World):
+    job = await world.submit()
+    await world.tell_story(job)
+    events = world.feed.watch_account(ADA, 0)
+    third = [await anext(events) for _ in range(3)][-1]
+    await events.aclose()
+    assert isinstance(third, JobEvent)
+    resumed = world.feed.watch_account(ADA, third.cursor)
+    fourth = await anext(resumed)
+    await resumed.aclose()
+    assert isinstance(fourth, JobEvent)
+    assert fourth.sequence == 4
+
+
+async def test_quiet_times_have_checkpoints(tmp_path: Path):
+    store = await Store.open(tmp_path / "quantcloud.db")
+    await store.accounts.ensure(ADA, email=None, name=None, at=now())
+    world = World(store, checkpoint_seconds=0.01)
+    job = await world.submit()
+    events = world.feed.watch_job(ADA, job, None)
+    assert isinstance(await anext(events), JobEvent)
+    checkpoint = await anext(events)
+    assert isinstance(checkpoint, Checkpoint)
+    assert checkpoint.event is not None
+    assert checkpoint.event.job.id == job
+    await events.aclose()
+    everything = world.feed.watch_account(ADA, None)
+    assert isinstance(await anext(everything), Checkpoint)
+    await everything.aclose()
+    await store.close()
+
+
+async def test_another_accounts_job_is_not_found(world: World):
+    job = await world.submit(ADA)
+    with pytest.raises(NotFound):
+        await anext(world.feed.watch_job(BOB, job, None))
+    assert world.feed.watchers == 0
+
+
+async def test_what_was_never_reached_is_refused(world: World):
+    job = await world.submit()
+    with pytest.raises(InvalidArgument, match="at most 1"):
+        await anext(world.feed.watch_job(ADA, job, 2))
+    with pytest.raises(InvalidArgument, match="after_cursor"):
+        await anext(world.feed.watch_account(ADA, 10**9))
+
+
+async def test_closing_ends_every_watch(world: World):
+    job = await world.submit()
+    watches = [
+        asyncio.ensure_future(collect(world.feed.watch_job(ADA, job, None))),
+        asyncio.ensure_future(collect(world.feed.watch_account(ADA, None))),
+    ]
+    while world.feed.watchers < 2:
+        await asyncio.sleep(0)
+    world.feed.close()
+    for ended in await asyncio.gather(*watches, return_exceptions=True):
+        assert isinstance(ended, Unavailable)
+    assert world.feed.watchers == 0
