@@ -70,7 +70,9 @@ class AerBackend:
         elif self._device == "CPU" and not options.statevector:
             if analysis.is_clifford and analysis.num_qubits <= MAX_STABILIZER_QUBITS:
                 methods.append(_stabilizer(analysis, shots))
-            if self.info.num_qubits < analysis.num_qubits <= MAX_MPS_QUBITS and _is_sparse(analysis):
+            if self.info.num_qubits < analysis.num_qubits <= MAX_MPS_QUBITS and _is_sparse(
+                analysis
+            ):
                 methods.append(_matrix_product_state(analysis, shots))
         if methods:
             return sorted(methods, key=lambda method: method.seconds)

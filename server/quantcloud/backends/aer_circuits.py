@@ -26,8 +26,10 @@ _TWO_QUBIT_METHODS = (
     *("cx", "cy", "cz", "csx", "crx", "cry", "crz", "cp", "cu"),
     *("swap", "ecr", "rxx", "ryy", "rzz", "rzx"),
 )
-TWO_QUBIT_NAMES = (*_TWO_QUBIT_METHODS, "iswap", "dcx")
-"""Those of gates on two; `iswap` and `dcx` are labels of unitaries."""
+# What only the statevector method knows.
+_STATEVECTOR_ONLY = ("ch", "csx", "crx", "cry", "crz", "cu", "cu3")
+TWO_QUBIT_NAMES = tuple({*_TWO_QUBIT_METHODS, *_STATEVECTOR_ONLY, "iswap", "dcx"})
+"""Those of gates on two, and labels of unitaries on two."""
 
 # Aer's tables for an expression hold a machine word.
 _CONDITION_BITS = 32
@@ -44,7 +46,8 @@ def _method(name: str) -> _Append:
 
 def _unitary(name: str) -> _Append:
     def append(circuit: QuantumCircuit, params: tuple[float, ...], qubits: tuple[int, ...]) -> None:
-        circuit.unitary(matrix(name, params), list(qubits), label=name)
+        # A copy, since Aer 0.18 reads an array that is not writeable as its transpose.
+        circuit.unitary(matrix(name, params).copy(), list(qubits), label=name)
 
     return append
 
@@ -75,8 +78,15 @@ _GATES: dict[str, _Append] = {
 }
 
 
+_COMMON_GATES = {**_GATES, **{name: _unitary(name) for name in _STATEVECTOR_ONLY}}
+
+
 def _append_gate(circuit: QuantumCircuit, gate: Operation) -> None:
     _GATES[gate.name](circuit, gate.params, gate.qubits)
+
+
+def _append_common(circuit: QuantumCircuit, gate: Operation) -> None:
+    _COMMON_GATES[gate.name](circuit, gate.params, gate.qubits)
 
 
 def _append_clifford(circuit: QuantumCircuit, gate: Operation) -> None:
@@ -84,17 +94,19 @@ def _append_clifford(circuit: QuantumCircuit, gate: Operation) -> None:
         _METHODS[name.lower()](circuit, (), tuple([gate.qubits[place] for place in positions]))
 
 
-def translated(
-    program: Program, *, clifford: bool = False, statevector: bool = False
-) -> QuantumCircuit:
-    """Make the circuit that Aer runs for `program`.
+_APPENDERS = {"statevector": _append_gate, "stabilizer": _append_clifford}
 
-    `clifford` writes it in H, S and CX for Aer's stabilizer method, which takes no angles, and
-    raises `ValueError` for a gate that is not Clifford. `statevector` saves the state before the
-    final measurements.
+
+def translated(program: Program, method: str, *, statevector: bool = False) -> QuantumCircuit:
+    """Make the circuit that Aer runs for `program` by `method`.
+
+    Each method has gates of its own. The stabilizer method takes no angles, so for it everything
+    is written in H, S and CX; raises `ValueError` for a gate that is not Clifford. Methods other
+    than these and `statevector` want gates on one or two qubits only. `statevector` saves the
+    state before the final measurements.
     """
     circuit = QuantumCircuit(program.num_qubits, program.num_clbits)
-    append = _append_clifford if clifford else _append_gate
+    append = _APPENDERS.get(method, _append_common)
     registers: dict[tuple[int, int], ClassicalRegister] = {}
     for condition, operations in _runs(program.body):
         if condition is None:

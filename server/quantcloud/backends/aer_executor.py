@@ -4,12 +4,12 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Aer has no types, Qiskit's are partial.
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
+from qiskit.circuit import ControlFlowOp, QuantumCircuit
+from qiskit.quantum_info import Kraus, SuperOp
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import (
     NoiseModel,
@@ -20,13 +20,18 @@ from qiskit_aer.noise import (
 )
 
 from quantcloud.backends.aer_circuits import ONE_QUBIT_NAMES, TWO_QUBIT_NAMES, translated
-from quantcloud.backends.noise import NARROW_GATES, narrowed, relaxation_times
+from quantcloud.backends.noise import narrowed, relaxation_times
 from quantcloud.backends.programs import program
 from quantcloud.backends.results import Run, check_statevector
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Noise, Outcome
 
+# These take gates on one or two qubits only, or few others.
+_NARROW_METHODS = frozenset({"density_matrix", "matrix_product_state"})
 _METHODS = frozenset({"statevector", "density_matrix", "stabilizer", "matrix_product_state"})
+# Up to so many qubits Aer is faster with an error as its few Kraus operators than as the many
+# terms that it is a mixture of.
+_KRAUS_QUBITS = 8
 # Aer takes a 32-bit seed.
 _SEED_MASK = 0xFFFF_FFFF
 
@@ -42,27 +47,32 @@ class AerExecutor:
         run = Run(execution)
         method, noise = execution.method, execution.options.noise
         simulator = self._simulator(method)
-        if noise is not None or method == "matrix_product_state":
+        if noise is not None or method in _NARROW_METHODS:
             circuit = narrowed(circuit)
         divided = program(circuit)
         wants_state = execution.options.statevector
         check_statevector(execution, divided.num_qubits, branches=divided.branches)
+        translation = translated(divided, method, statevector=wants_state)
         options: dict[str, object] = {}
         if noise is not None:
-            options["noise_model"] = _noise_model(noise)
+            few_kraus = method == "density_matrix" and divided.num_qubits <= _KRAUS_QUBITS
+            options["noise_model"] = _noise_model(
+                noise, frozenset(_gate_names(translation)), as_kraus=few_kraus
+            )
         elif method == "statevector" and divided.branches:
             options["shot_branching_enable"] = True
             options["shot_branching_sampling_enable"] = True
         result = simulator.run(
-            translated(divided, clifford=method == "stabilizer", statevector=wants_state),
+            translation,
             shots=execution.shots,
             seed_simulator=execution.seed & _SEED_MASK,
             **options,
         ).result()
         if not result.success:
-            raise RuntimeError(f"Qiskit Aer: {result.results[0].status if result.results else result.status}")
+            reason = result.results[0].status if result.results else result.status
+            raise RuntimeError(f"Qiskit Aer: {reason}")
         data = result.data(0)
-        counts = _counts(data.get("counts", {}), divided.num_clbits, execution.shots)
+        counts = _counts(data["counts"], divided.num_clbits)
         amplitudes = np.asarray(data["statevector"]) if wants_state else None
         return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
 
@@ -76,36 +86,50 @@ class AerExecutor:
         return self._simulators[method]
 
 
-def _counts(counts: Mapping[str, int], num_clbits: int, shots: int) -> dict[str, int]:
+def _counts(counts: Mapping[str, int], num_clbits: int) -> dict[str, int]:
     """Rewrite Aer's keys, hexadecimal numbers, as bitstrings."""
     width = f"0{num_clbits}b"
     return {format(int(key, 16), width): count for key, count in counts.items()}
 
 
+def _gate_names(circuit: QuantumCircuit) -> Iterator[str]:
+    """Yield the names by which a noise model knows the circuit's gates."""
+    for instruction in circuit.data:
+        operation = instruction.operation
+        if isinstance(operation, ControlFlowOp):
+            for block in operation.blocks:
+                yield from _gate_names(block)
+        else:
+            yield operation.label or operation.name
+
+
 @lru_cache(maxsize=64)
-def _noise_model(noise: Noise) -> NoiseModel:
+def _noise_model(noise: Noise, names: frozenset[str], *, as_kraus: bool) -> NoiseModel:
+    """Make a model for the gates `names` alone, since Aer unfolds every error that it is given."""
     model = NoiseModel()
-    one = _gate_error(noise, noise.depolarizing_1q, noise.gate_time_1q_us, 1)
-    two = _gate_error(noise, noise.depolarizing_2q, noise.gate_time_2q_us, 2)
-    if one is not None:
-        model.add_all_qubit_quantum_error(one, list(ONE_QUBIT_NAMES))
-    if two is not None:
-        model.add_all_qubit_quantum_error(two, list(TWO_QUBIT_NAMES))
+    for num_qubits, known in ((1, ONE_QUBIT_NAMES), (2, TWO_QUBIT_NAMES)):
+        error = _gate_error(noise, num_qubits, as_kraus=as_kraus)
+        if error is not None and (used := sorted(names.intersection(known))):
+            model.add_all_qubit_quantum_error(error, used)
     if noise.readout:
         right, wrong = 1 - noise.readout, noise.readout
         model.add_all_qubit_readout_error(ReadoutError([[right, wrong], [wrong, right]]))
     return model
 
 
-def _gate_error(
-    noise: Noise, depolarizing: float, time_us: float, num_qubits: int
-) -> QuantumError | None:
-    error: QuantumError | None = None
-    if depolarizing:
-        error = depolarizing_error(depolarizing, num_qubits)
+@lru_cache(maxsize=64)
+def _gate_error(noise: Noise, num_qubits: int, *, as_kraus: bool) -> QuantumError | None:
+    rate, time_us = (
+        (noise.depolarizing_1q, noise.gate_time_1q_us)
+        if num_qubits == 1
+        else (noise.depolarizing_2q, noise.gate_time_2q_us)
+    )
+    error: QuantumError | None = depolarizing_error(rate, num_qubits) if rate else None
     times = relaxation_times(noise)
     if times is not None and time_us:
         each = thermal_relaxation_error(*times, time_us)
         thermal = each if num_qubits == 1 else each.tensor(each)
         error = thermal if error is None else error.compose(thermal)
+    if error is not None and as_kraus:
+        return QuantumError(Kraus(SuperOp(error)))
     return error

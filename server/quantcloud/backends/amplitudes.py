@@ -31,6 +31,10 @@ class PureState(ABC):
     @abstractmethod
     def copy(self) -> Self: ...
 
+    def flip(self, qubit: int) -> None:
+        view = self.amplitudes.reshape(-1, 2, 1 << qubit)
+        view[...] = view[:, ::-1, :].copy()
+
     def probability_of_one(self, qubit: int) -> float:
         weights = probabilities(self.amplitudes).reshape(-1, 2, 1 << qubit)
         zero, one = weights.sum(axis=(0, 2)).tolist()

@@ -24,6 +24,10 @@ class State(Protocol):
         """Apply standard gates, in place."""
         ...
 
+    def flip(self, qubit: int) -> None:
+        """Apply a perfect X gate."""
+        ...
+
     def probability_of_one(self, qubit: int) -> float: ...
 
     def project(self, qubit: int, *, outcome: bool, probability: float) -> None:
@@ -64,13 +68,17 @@ def run(
     state: State,
     shots: int,
     rng: np.random.Generator,
+    *,
     readout_error: float = 0.0,
+    tally: Tally | None = None,
 ) -> Tally:
     """Run `program` from `state`, which it uses up, and count the outcomes of `shots` shots.
 
-    `readout_error` is the probability that a measured bit is recorded flipped.
+    `readout_error` is the probability that a measured bit is recorded flipped. The counts are
+    added to `tally`, or a new one.
     """
-    tally = Tally(program.num_clbits)
+    if tally is None:
+        tally = Tally(program.num_clbits)
     clbits = tuple(program.final)
     qubits = tuple(program.final.values())
     waiting = [_Branch(state, 0, 0, shots)]
@@ -141,7 +149,7 @@ def _settle(state: State, operation: Operation, part: _Part, probability_of_one:
     probability = probability_of_one if part.outcome else 1 - probability_of_one
     state.project(qubit, outcome=part.outcome, probability=probability)
     if operation.name == "reset" and part.outcome:
-        state.evolve([Operation("x", (qubit,))])
+        state.flip(qubit)
     return state
 
 

@@ -24,6 +24,9 @@ from quantcloud.domain.execution import Noise
 _QSIM_OPTIONS = QSimOptions(cpu_threads=1, max_fused_gate_size=2).as_dict()
 _MAX_QSIM_SEED = 1 << 31
 
+TrajectoryCircuits = dict[tuple[Operation, ...], Any]
+"""qsim's forms of sequences of gates, to be used by every shot."""
+
 
 @lru_cache(maxsize=256)
 def channels(noise: Noise, num_qubits: int) -> tuple[tuple[cirq.Gate, tuple[int, ...]], ...]:
@@ -124,7 +127,7 @@ class Trajectory(PureState):
         num_qubits: int,
         noise: Noise,
         rng: np.random.Generator,
-        circuits: dict[tuple[Operation, ...], Any],
+        circuits: TrajectoryCircuits,
     ) -> None:
         """Start with all qubits 0; `circuits` keeps translations from one shot to the next."""
         super().__init__(num_qubits, ground_state(num_qubits, np.complex64))

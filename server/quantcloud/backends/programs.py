@@ -38,7 +38,7 @@ def program(circuit: Circuit) -> Program:
 
 
 def _without_idle(operations: Iterable[Operation]) -> list[Operation]:
-    """Leave out barriers, resets of fresh qubits, and conditions on bits that are still 0."""
+    """Leave out barriers, resets of fresh qubits, and conditions that are sure to hold or not."""
     touched: set[int] = set()
     written: set[int] = set()
     kept: list[Operation] = []
@@ -46,10 +46,13 @@ def _without_idle(operations: Iterable[Operation]) -> list[Operation]:
         name, qubits, _, clbits, condition = operation
         if name == "barrier":
             continue
-        if condition is not None and written.isdisjoint(_bits(condition)):
-            if condition.value:
+        if condition is not None:
+            if condition.value >> condition.size:
                 continue
-            operation = operation._replace(condition=None)  # noqa: PLW2901 - the same, simpler
+            if written.isdisjoint(_bits(condition)):
+                if condition.value:
+                    continue
+                operation = operation._replace(condition=None)  # noqa: PLW2901 - the same, simpler
         if name == "reset" and touched.isdisjoint(qubits):
             continue
         touched.update(qubits)

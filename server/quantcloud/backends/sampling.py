@@ -117,9 +117,7 @@ class Tally:
     num_clbits: int
     counts: dict[str, int] = field(default_factory=dict[str, int])
 
-    def add(
-        self, patterns: Patterns, drawn: Counts, clbits: Sequence[int], fixed: int = 0
-    ) -> None:
+    def add(self, patterns: Patterns, drawn: Counts, clbits: Sequence[int], fixed: int = 0) -> None:
         """Count `drawn[i]` shots of `patterns[i]` (distinct), written as by `bitstrings`."""
         keys = bitstrings(patterns, clbits, self.num_clbits, fixed)
         if not self.counts:

@@ -94,6 +94,9 @@ class StabilizerState:
     def evolve(self, gates: Sequence[Operation]) -> None:
         self._simulator.do(_translated(gates))
 
+    def flip(self, qubit: int) -> None:
+        self._simulator.x(qubit)
+
     def probability_of_one(self, qubit: int) -> float:
         return (1 - self._simulator.peek_z(qubit)) / 2
 

@@ -137,9 +137,7 @@ _ISWAP = _array((1, 0, 0, 0), (0, 0, 1j, 0), (0, 1j, 0, 0), (0, 0, 0, 1))
 _ECR = _SQRT_HALF * _array((0, 1, 0, 1j), (1, 0, -1j, 0), (0, 1j, 0, 1), (-1j, 0, 1, 0))
 # Margolus's gate, and its relative of three controls: Maslov, Phys. Rev. A 93, 022311 (2016).
 _RCCX = _relabelled(8, {(3, 7): -1j, (7, 3): 1j, (5, 5): -1})
-_RC3X = _relabelled(
-    16, {(3, 3): 1j, (7, 15): 1, (15, 7): -1, (11, 11): -1j}
-)
+_RC3X = _relabelled(16, {(3, 3): 1j, (7, 15): 1, (15, 7): -1, (11, 11): -1j})
 
 _GATES: dict[str, Callable[..., Matrix]] = {
     "id": _fixed(_I),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from quantcloud.circuits.ir import Expression
-from quantcloud.circuits.lexer import Lexer, shown
+from quantcloud.circuits.lexer import Lexer, position, shown
 
 CONSTANTS: Final[Mapping[str, float]] = {"pi": math.pi}
 CONSTANTS_3: Final[Mapping[str, float]] = {
@@ -204,13 +204,7 @@ class ExpressionParser:
         try:
             while True:
                 self._operand(parameters, output, waiting, openings)
-                while openings and lexer.at(")"):
-                    lexer.advance()
-                    openings.pop()
-                    while (symbol := waiting.pop()) != "(":
-                        output.apply(symbol)
-                    if waiting and waiting[-1] in FUNCTIONS:
-                        output.apply(waiting.pop())
+                self._closings(output, waiting, openings)
                 symbol = self._infix()
                 if symbol is None:
                     break
@@ -223,7 +217,11 @@ class ExpressionParser:
                     f"an operator is missing before {lexer.described()}; for a product write '*'"
                 )
             if openings:
-                raise lexer.error(f"expected ')' in the expression, got {lexer.described()}")
+                line, column = position(lexer.source, openings[-1])
+                raise lexer.error(
+                    f"expected ')' for the '(' at line {line}, column {column}, "
+                    f"got {lexer.described()}"
+                )
             while waiting:
                 output.apply(waiting.pop())
         except ExpressionError as error:
@@ -271,6 +269,16 @@ class ExpressionParser:
                 raise self._unexpected(parameters)
             lexer.advance()
             return
+
+    def _closings(self, output: _Output, waiting: list[str], openings: list[int]) -> None:
+        """Read the closing parentheses after an operand."""
+        while openings and self._lexer.at(")"):
+            self._lexer.advance()
+            openings.pop()
+            while (symbol := waiting.pop()) != "(":
+                output.apply(symbol)
+            if waiting and waiting[-1] in FUNCTIONS:
+                output.apply(waiting.pop())
 
     def _function(self, name: str) -> str | None:
         if self._is_version_3:

@@ -1,13 +1,13 @@
 """Tokens of OpenQASM 2 and 3, and errors that point at them."""
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, cast
 
 from quantcloud.domain.errors import CircuitError
 
 # Every quantifier is possessive: no input makes the engine go back. re.ASCII keeps other scripts'
-# letters, digits and spaces out of \w and \d. The last alternative takes anything, so a match
-# never fails.
+# letters, digits and spaces out of \w and \d.
 _TOKEN: Final = re.compile(
     r"""[ \t\r\n\f\v]*+(?:
         (?P<id>[A-Za-z_]\w*+)
@@ -15,7 +15,8 @@ _TOKEN: Final = re.compile(
       | (?P<based>0[xX][\dA-Fa-f_]++|0[oO][0-7_]++|0[bB][01_]++)
       | (?P<int>\d++)
       | (?P<comment>//[^\n\r]*+|/\*(?s:.*?)\*/)
-      | (?P<op>->|==|!=|<=|>=|&&|\|\||\*\*|\+\+|/\*|[-+*/^()\[\]{},;<>=!@:&|~%])
+      | (?P<unclosed>/\*)
+      | (?P<op>->|==|!=|<=|>=|&&|\|\||\*\*|\+\+|[-+*/^()\[\]{},;<>=!@:&|~%])
       | (?P<physical>\$\d++)
       | (?P<string>"[^"\n\r]*+"|'[^'\n\r]*+')
       | (?P<pi>[\u03c0\u03c4\u2107])
@@ -24,6 +25,12 @@ _TOKEN: Final = re.compile(
     )""",
     re.ASCII | re.VERBOSE,
 )
+
+_KINDS: Final = ("", *sorted(_TOKEN.groupindex, key=_TOKEN.groupindex.__getitem__))
+_UNCLOSED: Final = _TOKEN.groupindex["unclosed"]
+_SPECIAL: Final = frozenset({_UNCLOSED, _TOKEN.groupindex["comment"]})
+# Its last alternative takes anything.
+_next_token = cast("Callable[[str, int], re.Match[str]]", _TOKEN.match)
 
 _PRINTED_LENGTH: Final = 40
 _LARGEST_PRINTABLE: Final = 0x7E
@@ -52,10 +59,10 @@ class Lexer:
 
     `kind` is `id`, `real`, `based` (an integer in hexadecimal, octal or binary), `int`, `op`,
     `physical` (`$0`), `string`, `pi` (a constant's Greek letter), `end` or `bad`; `text` is the
-    token's own text, `start` its offset. `previous_end` is where the token before it ended.
+    token's own text, from offset `start` to `end`. `previous_end` is where the one before it ended.
     """
 
-    __slots__ = ("kind", "previous_end", "source", "start", "text")
+    __slots__ = ("end", "kind", "previous_end", "source", "start", "text")
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -63,8 +70,7 @@ class Lexer:
 
     def seek(self, offset: int) -> None:
         """Go to the first token at or after `offset`."""
-        self.start = offset
-        self.text = ""
+        self.end = offset
         self.advance()
 
     def advance(self) -> None:
@@ -72,20 +78,19 @@ class Lexer:
 
         Raises `CircuitError` for a comment without an end.
         """
-        end = self.previous_end = self.start + len(self.text)
+        end = self.previous_end = self.end
         while True:
-            match = _TOKEN.match(self.source, end)
-            if match is None or match.lastgroup is None:  # pragma: no cover
-                raise AssertionError("the last alternative matches anything")
-            kind = match.lastgroup
-            start, end = match.span(kind)
-            if kind != "comment":
+            match = _next_token(self.source, end)
+            group = match.lastindex or 0
+            start, end = match.span(group)
+            if group not in _SPECIAL:
                 break
-        self.kind = kind
+            if group == _UNCLOSED:
+                raise self.error("this comment has no end: '*/' is missing", start)
+        self.kind = _KINDS[group]
         self.start = start
-        self.text = self.source[start:end]
-        if self.text == "/*":
-            raise self.error("this comment has no end: '*/' is missing")
+        self.end = end
+        self.text = match[group]
 
     def error(self, message: str, offset: int | None = None) -> CircuitError:
         """Make an error at `offset`, by default that of the token under the cursor."""

@@ -1,5 +1,6 @@
 """OpenQASM 2.0, token by token, and what it has in common with version 3."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -17,6 +18,8 @@ _RESERVED: Final = words(
 )
 # Statements whose text means the same each time that it is read.
 _REPEATABLE: Final = words("measure reset barrier if")
+# Semicolons with no statements before them.
+_NOTHING: Final = re.compile(r"[; \t\r\n]++")
 _MAX_PRINTED_NAMES: Final = 8
 
 
@@ -79,7 +82,9 @@ class Parser:
 
     def statement(self) -> None:
         """Read one statement."""
-        if self.lexer.accept(";"):  # a statement of nothing
+        if self.lexer.at(";"):
+            match = _NOTHING.match(self.lexer.source, self.lexer.start)
+            self.lexer.seek(match.end() if match else self.lexer.end)
             return
         handler = self.statements.get(self.lexer.text) if self.lexer.kind == "id" else None
         if handler is not None:

@@ -1,6 +1,7 @@
 """A circuit under construction: its registers, its operations, and what they cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import NamedTuple, NoReturn
 
 from quantcloud.circuits.gatetable import GateTable
@@ -21,9 +22,11 @@ class Operand(NamedTuple):
     whole: bool
     start: int
 
-    def bit(self, index: int) -> int:
-        """Return the flat index of the bit that takes part in operation `index`."""
-        return self.offset + index if self.whole else self.offset
+    def bits(self, times: int) -> Iterable[int]:
+        """Return the flat indices of the bits that take part in `times` operations."""
+        if self.whole:
+            return range(self.offset, self.offset + self.size)
+        return (self.offset,) if times == 1 else (self.offset,) * times
 
 
 class Program:
@@ -113,11 +116,23 @@ class Program:
         self._charge_each(size, signature.weight, condition, start)
         if signature.definition is not None and size:
             self.gates.instantiate(name, params, start)
-        for index in range(size):
-            qubits = tuple([operand.bit(index) for operand in operands])
-            if len(qubits) > 1 and len(set(qubits)) < len(qubits):
-                self._repeated(name, operands, qubits)
-            self.operations.append(Operation(name, qubits, params, (), condition))
+        rows = list(zip(*[operand.bits(size) for operand in operands], strict=True))
+        if len(operands) > 1:
+            for qubits in rows:
+                if len(set(qubits)) < len(qubits):
+                    self._repeated(name, operands, qubits)
+        self._add(name, rows, params, repeat(()), condition)
+
+    def _add(
+        self,
+        name: str,
+        qubits: Iterable[tuple[int, ...]],
+        params: tuple[float, ...],
+        clbits: Iterable[tuple[int, ...]],
+        condition: Condition | None,
+    ) -> None:
+        parts = zip(repeat(name), qubits, repeat(params), clbits, repeat(condition), strict=False)
+        self.operations.extend(map(Operation._make, parts))
 
     def _broadcast_size(self, operands: Sequence[Operand]) -> int:
         """Return how many operations a statement on these operands stands for."""
@@ -171,15 +186,13 @@ class Program:
                 start,
             )
         self._charge_each(source.size, 1, condition, start)
-        for index in range(source.size):
-            bits = (source.bit(index),), (), (target.bit(index),)
-            self.operations.append(Operation("measure", *bits, condition))
+        qubits, clbits = zip(source.bits(source.size)), zip(target.bits(target.size))
+        self._add("measure", qubits, (), clbits, condition)
 
     def reset(self, target: Operand, start: int, condition: Condition | None) -> None:
         """Reset a qubit, or each qubit of a register."""
         self._charge_each(target.size, 1, condition, start)
-        for index in range(target.size):
-            self.operations.append(Operation("reset", (target.bit(index),), (), (), condition))
+        self._add("reset", zip(target.bits(target.size)), (), repeat(()), condition)
 
     def barrier(self, operands: Sequence[Operand], start: int) -> None:
         """Put a barrier on the operands, or on all qubits if there are none."""
@@ -187,9 +200,7 @@ class Program:
             operands = [Operand(0, self.num_qubits, whole=True, start=start)]
         self.charge(sum([operand.size for operand in operands]), start)
         qubits = tuple(
-            dict.fromkeys(
-                [operand.bit(index) for operand in operands for index in range(operand.size)]
-            )
+            dict.fromkeys([bit for operand in operands for bit in operand.bits(operand.size)])
         )
         if qubits:
             self.operations.append(Operation("barrier", qubits))

@@ -42,13 +42,18 @@ _EXAMINATION_MEMORY = 2 << 30
 
 # A circuit is examined on the event loop if its text is no longer than this, in characters, has
 # no gate definitions, and cannot say more than so many operations.
-_MAX_INLINE_LENGTH = 4096
+_MAX_INLINE_LENGTH = 2048
 _MAX_INLINE_OPERATIONS = 1000
 _DEFINITION = re.compile(r"\b(?:gate|opaque|def)\b")
 _REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
 
 # A worker may have ended before it began, while it was idle: then another takes the request.
 _TRIES = 3
+
+# Answers up to so many bytes are decoded on the event loop, in about a millisecond.
+_MAX_INLINE_ANSWER = 64 << 10
+
+_NONSENSE = "the worker's answer made no sense"
 
 # How long to wait for the exit status of a worker that is gone, in seconds: the fork server may
 # be importing.
@@ -164,7 +169,12 @@ class LocalEngine:
         preloaded = await self._supervisor.until_preloaded(execution.backend)
         try:
             return await self._ask(
-                self._executions, request, decode, preloaded, time_limit, on_start
+                self._executions,
+                request,
+                decode,
+                time_limit=time_limit,
+                preloaded=preloaded,
+                on_start=on_start,
             )
         except TimeLimitReached:
             raise ExecutionTimedOut(f"reached its time limit of {time_limit:g} s") from None
@@ -185,7 +195,7 @@ class LocalEngine:
         request = Frame(messages.EXAMINE, source.encode("utf-8", "surrogatepass"))
         limit = self._examination_limit
         try:
-            return await self._ask(self._examinations, request, decode, 0, limit)
+            return await self._ask(self._examinations, request, decode, time_limit=limit)
         except TimeLimitReached:
             raise InvalidArgument(
                 "qasm", f"takes longer than {limit:g} seconds to look at; send a smaller one"
@@ -196,8 +206,9 @@ class LocalEngine:
         slots: Slots,
         request: Frame,
         decode: Callable[[Frame], Result],
-        preloaded: int,
+        *,
         time_limit: float,
+        preloaded: int = 0,
         on_start: Callable[[], None] | None = None,
     ) -> Result:
         """Have a worker do something, and give what `decode` makes of its answer.
@@ -205,21 +216,29 @@ class LocalEngine:
         Raises `WorkerLost`, `TimeLimitReached`, and what `decode` does.
         """
         async with slots.slot() as slot:
-            for _ in range(_TRIES):
+            tries = 0
+            while True:
+                tries += 1
                 try:
                     worker = await slot.worker(preloaded)
+                    answer = await worker.ask(request, time_limit=time_limit, on_start=on_start)
                 except ForkFailed as error:
                     raise WorkerLost(f"no worker could be started: {error}") from error
-                try:
-                    answer = await worker.ask(request, time_limit=time_limit, on_start=on_start)
-                except WorkerEnded as error:
-                    if error.started:
-                        break
                 except MalformedAnswer as error:
-                    raise WorkerLost("the worker's answer made no sense") from error
-                else:
-                    return _decoded(worker, answer, decode)
-        raise WorkerLost(f"the worker ended during the run{await _cause(worker)}")
+                    raise WorkerLost(_NONSENSE) from error
+                except WorkerEnded as error:
+                    if not error.started and tries < _TRIES:
+                        continue
+                    ended = error.worker
+                    break
+                if answer.kind == messages.OUT_OF_MEMORY:
+                    worker.kill()  # it may hold on to what it got
+                try:
+                    return await _decoded(answer, decode)
+                except MalformedAnswer as error:
+                    worker.kill()
+                    raise WorkerLost(_NONSENSE) from error
+        raise WorkerLost(f"the worker ended during the run{await _cause(ended)}")
 
     def _renew(self) -> None:
         self._executions.renew_free()
@@ -233,14 +252,10 @@ def is_small(source: str) -> bool:
     return work_bound(_REAL.sub("", source)) <= _MAX_INLINE_OPERATIONS
 
 
-def _decoded(worker: WorkerProcess, answer: Frame, decode: Callable[[Frame], Result]) -> Result:
-    if answer.kind == messages.OUT_OF_MEMORY:
-        worker.kill()  # it may hold on to what it got
-    try:
+async def _decoded(answer: Frame, decode: Callable[[Frame], Result]) -> Result:
+    if len(answer.payload) <= _MAX_INLINE_ANSWER:
         return decode(answer)
-    except MalformedAnswer as error:
-        worker.kill()
-        raise WorkerLost("the worker's answer made no sense") from error
+    return await asyncio.to_thread(decode, answer)
 
 
 async def _cause(worker: WorkerProcess) -> str:

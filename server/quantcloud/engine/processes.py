@@ -23,8 +23,9 @@ _START_LIMIT = 60.0
 class WorkerEnded(Exception):
     """The worker ended before it answered; `started` tells whether it had begun."""
 
-    def __init__(self, *, started: bool) -> None:
-        super().__init__(started)
+    def __init__(self, worker: "WorkerProcess", *, started: bool) -> None:
+        super().__init__(worker, started)
+        self.worker = worker
         self.started = started
 
 
@@ -73,7 +74,7 @@ class WorkerProcess(asyncio.Protocol):
         worker's end too.
         """
         if self._transport is None or not self._alive:
-            raise WorkerEnded(started=False)
+            raise WorkerEnded(self, started=False)
         self._answer = self._loop.create_future()
         self._started = False
         self._on_start = on_start or _nothing
@@ -146,7 +147,7 @@ class WorkerProcess(asyncio.Protocol):
                 self._fail(error)
 
     def _end(self) -> None:
-        self._fail(WorkerEnded(started=self._started))
+        self._fail(WorkerEnded(self, started=self._started))
 
     def _fail(self, error: Exception) -> None:
         """Answer the request, if there is one, with `error`, and end the process."""

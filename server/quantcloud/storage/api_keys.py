@@ -20,7 +20,7 @@ _KEY_COLUMNS = [
     for name in ("id", "account_id", "name", "prefix", "created_at", "last_used_at")
 ]
 _VALID = api_keys.c.revoked_at.is_(None)
-_OF_ACCOUNT = (api_keys.c.account_id == bindparam("account_id"), _VALID)
+_OF_ACCOUNT = (api_keys.c.account_id == bindparam("of_account"), _VALID)
 
 _LIST = (
     select(*_KEY_COLUMNS)
@@ -67,7 +67,7 @@ class ApiKeys:
     async def list(self, account_id: str) -> list[ApiKey]:
         """The account's keys, newest first."""
         return await self._database.read(
-            lambda c: [_key_of(row) for row in c.execute(_LIST, {"account_id": account_id})]
+            lambda c: [_key_of(row) for row in c.execute(_LIST, {"of_account": account_id})]
         )
 
     async def revoke(self, account_id: str, key_id: str, at: datetime) -> None:
@@ -75,7 +75,7 @@ class ApiKeys:
         identifier("api key", key_id)
 
         def unit(tx: Transaction) -> None:
-            values = {"account_id": account_id, "key_id": key_id, "at": at}
+            values = {"of_account": account_id, "key_id": key_id, "at": at}
             if tx.write(_REVOKE, values).rowcount == 0:
                 raise NotFound("api key", key_id)
 
@@ -102,7 +102,7 @@ class ApiKeys:
 
 
 def _create(tx: Transaction, key: ApiKey, digest: bytes, limit: int) -> ApiKey:
-    if tx.read(_COUNT, {"account_id": key.account_id}).scalar_one() >= limit:
+    if tx.read(_COUNT, {"of_account": key.account_id}).scalar_one() >= limit:
         raise QuotaExceeded(
             "api_keys_limit",
             f"the account has {limit} API keys, as many as its tier allows; revoke one first",

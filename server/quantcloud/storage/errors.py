@@ -25,15 +25,19 @@ def is_fatal(error: BaseException) -> bool:
 
 
 def translate(error: BaseException) -> BaseException:
-    """The error to give a caller: `Unavailable` where trying again later may succeed."""
-    outage = isinstance(error, OperationalError | PoolTimeoutError) or (
+    """The error to give a caller: `Unavailable` where trying again later may succeed, and
+    `StoreError` where the database is damaged.
+    """
+    if isinstance(error, OperationalError | PoolTimeoutError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
-    )
-    if not outage:
+    ):
+        translated: Exception = Unavailable(
+            "the database does not answer at the moment; nothing was changed",
+            reason="STORE_UNAVAILABLE",
+        )
+    elif isinstance(error, DBAPIError) and is_fatal(error):
+        translated = StoreError(f"the database is damaged: {error.orig}")
+    else:
         return error
-    unavailable = Unavailable(
-        "the database does not answer at the moment; nothing was changed",
-        reason="STORE_UNAVAILABLE",
-    )
-    unavailable.__cause__ = error
-    return unavailable
+    translated.__cause__ = error
+    return translated

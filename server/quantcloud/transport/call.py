@@ -1,8 +1,14 @@
 """What is known of the call that is being answered: its request id and its principal."""
 
 from contextvars import ContextVar
+from typing import Any, TypeAlias
+
+import grpc.aio
 
 from quantcloud.auth.principal import Principal
+
+# The stubs have these generic, the classes are not.
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 _principal: ContextVar[Principal | None] = ContextVar("principal", default=None)

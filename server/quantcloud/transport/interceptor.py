@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
@@ -15,6 +15,7 @@ from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.principal import Credential
 from quantcloud.domain.errors import DomainError, PermissionDenied
 from quantcloud.transport import call
+from quantcloud.transport.call import Context
 from quantcloud.transport.errors import Refusal, internal, refuse
 from quantcloud.transport.nulls import add_nulls
 from thequantcloud.v1 import (
@@ -34,8 +35,7 @@ _MAXIMUM_REQUEST_ID_LENGTH = 128
 
 log = structlog.stdlib.get_logger(__name__)
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Context = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 def methods() -> Mapping[str, MethodDescriptor]:
@@ -66,7 +66,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         handler = await continuation(handler_call_details)

@@ -3,12 +3,13 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from quantcloud.backends.base import installed_backends
 
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def site(tmp_path_factory):
     """A folder on sys.path with an installed distribution, which brings the backend `probe`."""
     folder = tmp_path_factory.mktemp("site")

@@ -15,20 +15,28 @@ from quantcloud.engine.local import LocalEngine  # noqa: E402
 BELL = "OPENQASM 2.0; qreg q[2]; creg c[2]; measure q -> c;"
 
 
+def say(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 async def main():
     engine = LocalEngine(workers=int(sys.argv[1]), preload_modules={})
 
     def report():
         supervisor = engine._supervisor
-        print(supervisor._process.pid, *supervisor._workers, flush=True)
+        say(supervisor._process.pid, *supervisor._workers)
 
     await engine.start()
     try:
+        for slots in (engine._executions, engine._examinations):
+            for slot in slots._free:
+                await slot.worker(0)
         execution = Execution("job", "probe", "loop_in_c", BELL, 1, 1)
         await engine.execute(execution, time_limit=600, on_start=report)
     finally:
         await engine.stop()
-        print("stopped", flush=True)
+        say("stopped")
 
 
 if __name__ == "__main__":

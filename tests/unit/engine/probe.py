@@ -36,42 +36,42 @@ class Executor:
             metadata={**metadata, **extra},
         )
 
-    def succeed(self, execution):
+    def succeed(self, _execution):
         pass
 
-    def last_a_while(self, execution):
+    def last_a_while(self, _execution):
         time.sleep(0.3)
 
-    def loop_in_c(self, execution):
+    def loop_in_c(self, _execution):
         # One bytecode instruction that takes hours and answers to no signal handler.
         3 ** (10**11)
 
-    def raise_error(self, execution):
+    def raise_error(self, _execution):
         raise ValueError("cannot\n\topen /var/lib/quantcloud/secret.db\x1b[31m " + "x" * 1000)
 
-    def raise_exit(self, execution):
+    def raise_exit(self, _execution):
         sys.exit("enough")
 
     def recurse(self, execution):
         self.recurse(execution)
 
-    def crash(self, execution):
+    def crash(self, _execution):
         ctypes.string_at(0)
 
-    def leave(self, execution):
+    def leave(self, _execution):
         os._exit(3)
 
-    def eat_memory(self, execution):
+    def eat_memory(self, _execution):
         while True:
             self.kept.append(bytearray(32 << 20))
 
-    def say_out_of_memory(self, execution):
+    def say_out_of_memory(self, _execution):
         raise RuntimeError("Insufficient memory to run circuit circuit-7 using the simulator.")
 
-    def give_unencodable(self, execution):
+    def give_unencodable(self, _execution):
         return {"where": object()}
 
-    def give_many(self, execution):
+    def give_many(self, _execution):
         return {
             "counts": {f"{number:020b}": 1 + number % 7 for number in range(100_000)},
             "statevector": Statevector((0.1,) * 65_536, (float("-inf"),) * 65_536),
@@ -81,15 +81,15 @@ class Executor:
     def give_nothing(self, execution):
         return {"counts": {"": execution.shots}, "memory": ("",) * execution.shots}
 
-    def tell_modules(self, execution):
+    def tell_modules(self, _execution):
         return {"modules": sorted(sys.modules)}
 
-    def look_around(self, execution):
+    def look_around(self, _execution):
         return {
             "environment": dict(os.environ),
-            "descriptors": os.listdir("/proc/self/fd"),
-            "streams": [os.readlink(f"/proc/self/fd/{number}") for number in range(3)],
-            "folder": os.getcwd(),
+            "descriptors": [path.name for path in Path("/proc/self/fd").iterdir()],
+            "streams": [str(Path(f"/proc/self/fd/{number}").readlink()) for number in range(3)],
+            "folder": str(Path.cwd()),
             "limits": {
                 name: resource.getrlimit(getattr(resource, name))[0]
                 for name in ("RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_DATA")
@@ -97,17 +97,17 @@ class Executor:
             "status": Path("/proc/self/status").read_text(),
         }
 
-    def break_out(self, execution):
+    def break_out(self, _execution):
         parent = os.getppid()
         attempts = {
             "read visible": VISIBLE.read_text,
             "read hidden": SECRET.read_text,
-            "list hidden": lambda: os.listdir(SECRET.parent),
+            "list hidden": lambda: list(SECRET.parent.iterdir()),
             "read passwd": Path("/etc/passwd").read_text,
             "read parent's environment": Path(f"/proc/{parent}/environ").read_bytes,
-            "list root": lambda: os.listdir("/"),
+            "list root": lambda: list(Path("/").iterdir()),
             "write": lambda: VISIBLE.write_text("changed"),
-            "make file": lambda: Path("/tmp/quantcloud-probe").touch(),
+            "make file": (VISIBLE.parent / "new.txt").touch,
             "remove": VISIBLE.unlink,
             "tcp": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
             "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
@@ -121,7 +121,7 @@ class Executor:
         for name, attempt in attempts.items():
             try:
                 attempt()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (what is refused, and how, is the question)
                 outcome[name] = type(error).__name__
             else:
                 outcome[name] = "done"
@@ -134,7 +134,7 @@ class Backend:
     def offline_reason(self):
         return None
 
-    def methods(self, analysis, shots, options):
+    def methods(self, _analysis, _shots, _options):
         return Refusal("chosen by tests only")
 
     def executor(self):

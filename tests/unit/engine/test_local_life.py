@@ -4,16 +4,22 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from quantcloud.engine import landlock, seccomp
+
+from quantcloud.backends.base import installed_backends
+from quantcloud.circuits import examine
+from quantcloud.domain.execution import RunOptions
+from quantcloud.engine import landlock, preload, seccomp
 from quantcloud.engine.base import ExecutionFailed, WorkerLost
 from quantcloud.engine.local import LocalEngine
 from unit.engine.harness import BELL, DEADLINE, Ends, Runner, running
 
-DRIVER = os.path.join(os.path.dirname(__file__), "driver.py")
+DRIVER = Path(__file__).parent / "driver.py"
 
 
 def processes(engine):
@@ -21,13 +27,18 @@ def processes(engine):
     return [supervisor._process.pid, *supervisor._workers]
 
 
-async def test_what_a_worker_sees(site, monkeypatch):
+def threads(pid):
+    return list(Path(f"/proc/{pid}/task").iterdir())
+
+
+async def test_what_a_worker_sees(monkeypatch):
     monkeypatch.setenv("QUANTCLOUD_JWT_SECRET", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("LC_TIME", "C.UTF-8")
     limit = 300 << 20
-    with (site / "visible.txt").open() as held, open(os.dup(held.fileno())):
-        os.set_inheritable(held.fileno(), True)
+    inherited, other = socket.socketpair()
+    with inherited, other:
+        inherited.set_inheritable(True)
         async with running(memory_limit=limit) as engine:
             seen = (await Runner(engine)("look_around")).metadata
     names = set(seen["environment"])
@@ -79,8 +90,6 @@ async def test_jobs_wait_for_their_own_imports_only(site):
         assert "slow_import" not in modules
         # Nor does cancelling wait for an import.
         task = await run.begin("loop_in_c")
-        worker = engine._executions
-        assert worker is not None
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -94,7 +103,27 @@ async def test_jobs_wait_for_their_own_imports_only(site):
     gate.unlink()
 
 
-async def test_import_that_fails_is_told_and_harms_no_other(site, caplog):
+async def test_first_circuit_on_a_warm_worker_imports_nothing():
+    bell = 'include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;'
+    backends = installed_backends()
+    async with running(preload_modules=None, memory_limit=1 << 30) as engine:
+        run = Runner(engine)
+        for name in reversed(preload.MODULES):
+            # Waits for the imports of this backend, and so of all before it.
+            await engine._supervisor.until_preloaded(name)
+            before = (await run("tell_modules")).metadata
+            (method, *_) = backends[name].methods(examine(bell), 1024, RunOptions())
+            outcome = await run(method.name, qasm=bell, backend=name, shots=1024)
+            after = (await run("tell_modules")).metadata
+            assert sum(outcome.counts.values()) == 1024
+            assert set(outcome.counts) == {"00", "11"}
+            assert after["pid"] == before["pid"]
+            assert set(after["modules"]) - set(before["modules"]) == set()
+        # A fork copies one thread: there must be no other.
+        assert len(threads(engine._supervisor._process.pid)) == 1
+
+
+async def test_import_that_fails_is_told_and_harms_no_other(caplog):
     steps = {"slow": ["no_such_module"], "probe": ["colorsys"]}
     async with running(preload_modules=steps) as engine:
         run = Runner(engine)
@@ -104,7 +133,7 @@ async def test_import_that_fails_is_told_and_harms_no_other(site, caplog):
     assert "No module named 'no_such_module'" in caplog.text
 
 
-async def test_fork_server_that_dies_is_started_again(site, caplog):
+async def test_fork_server_that_dies_is_started_again(caplog):
     async with running() as engine:
         run = Runner(engine)
         task = await run.begin("loop_in_c")
@@ -118,7 +147,7 @@ async def test_fork_server_that_dies_is_started_again(site, caplog):
     assert "the fork server ended with status -9" in caplog.text
 
 
-async def test_stop_ends_runs_and_all_processes(site, capfd):
+async def test_stop_ends_runs_and_all_processes(capfd):
     engine = LocalEngine(workers=2, preload_modules={})
     await engine.start()
     run = Runner(engine)
@@ -135,7 +164,7 @@ async def test_stop_ends_runs_and_all_processes(site, capfd):
         await run("succeed")
     await engine.stop()
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(-1, os.WNOHANG)  # noqa: ASYNC222 (does not wait)
     assert capfd.readouterr() == ("", "")
 
 
@@ -149,7 +178,7 @@ async def test_stop_while_importing(site):
     assert await asyncio.to_thread(ends.wait)
 
 
-async def test_stop_without_start(site):
+async def test_stop_without_start():
     await LocalEngine(workers=1, preload_modules={}).stop()
 
 
@@ -158,7 +187,7 @@ async def test_number_of_workers_is_checked():
         LocalEngine(workers=0)
 
 
-async def test_unknown_backend_fails_only_its_run(site):
+async def test_unknown_backend_fails_only_its_run():
     async with running() as engine:
         with pytest.raises(ExecutionFailed, match="there is no backend 'missing'"):
             await Runner(engine)("succeed", backend="missing")
@@ -168,17 +197,19 @@ async def test_unknown_backend_fails_only_its_run(site):
 def server(site):
     """A server process with a run that never ends, and the ends of its processes."""
     process = subprocess.Popen(
-        [sys.executable, "-X", "dev", DRIVER, "2", str(site), *sys.path],
+        [sys.executable, "-X", "dev", str(DRIVER), "2", str(site), *sys.path],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     with process:
-        pids = [int(word) for word in process.stdout.readline().split()]
-        assert len(pids) == 5, process.stderr.read()  # fork server, two workers, two examiners
-        yield process, Ends(pids)
-        process.kill()
+        try:
+            pids = [int(word) for word in process.stdout.readline().split()]
+            assert len(pids) == 5  # fork server, two workers, two examiners
+            yield process, Ends(pids)
+        finally:
+            process.kill()
 
 
 def test_server_that_is_killed_leaves_nothing(server):

@@ -1,15 +1,9 @@
 """ApiKeyService and AccountService: the caller's own account."""
 
-from typing import Any
-
-import grpc.aio
-
 from quantcloud.services.accounts import AccountUseCases
-from quantcloud.transport.call import principal
+from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import accounts as convert
 from thequantcloud.v1 import account_pb2, account_pb2_grpc, api_key_pb2, api_key_pb2_grpc
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ApiKeyServicer(api_key_pb2_grpc.ApiKeyServiceServicer):

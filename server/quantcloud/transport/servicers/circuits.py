@@ -1,16 +1,10 @@
 """CircuitService: run a circuit, plan a run, keep circuits."""
 
-from typing import Any
-
-import grpc.aio
-
 from quantcloud.services.circuits import CircuitUseCases
-from quantcloud.transport.call import principal
+from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import circuits as convert
 from quantcloud.transport.convert.values import envelope, given, unstruct
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):

@@ -2,17 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
-
-import grpc.aio
 
 from quantcloud.services.jobs import JobUseCases
-from quantcloud.transport.call import principal
+from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import envelope, given
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class JobServicer(job_pb2_grpc.JobServiceServicer):

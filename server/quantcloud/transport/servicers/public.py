@@ -1,18 +1,14 @@
 """StatusService and BackendService: what anyone may ask."""
 
 from importlib.metadata import version
-from typing import Any
-
-import grpc.aio
 
 from quantcloud.services.platform import PlatformUseCases
+from quantcloud.transport.call import Context
 from quantcloud.transport.convert import platform as convert
 from quantcloud.transport.convert.values import timestamp
 from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, status_pb2, status_pb2_grpc
 
 DISTRIBUTION = "thequantcloud-server"
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class StatusServicer(status_pb2_grpc.StatusServiceServicer):

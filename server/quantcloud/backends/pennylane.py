@@ -1,0 +1,68 @@
+"""`pennylane_simulator`: Xanadu's lightning.qubit."""
+
+from collections.abc import Sequence
+
+from quantcloud.backends.base import Executor
+from quantcloud.backends.costs import (
+    Cost,
+    histories,
+    readable_bytes,
+    statevector_bytes,
+    waiting_states,
+)
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.domain.backend import BackendInfo
+from quantcloud.domain.execution import RunOptions
+from quantcloud.routing.method import Method, Refusal
+
+_LIGHTNING = Cost(start=1.5e-4, operation=2.5e-5, amplitude=1.5e-9)
+
+
+class PennyLaneBackend:
+    """See `base.Backend`."""
+
+    info = BackendInfo(
+        name="pennylane_simulator",
+        provider="xanadu",
+        num_qubits=20,
+        native_gates=tuple(sorted(STANDARD_GATES)),
+        description="PennyLane's lightning.qubit statevector simulator",
+    )
+
+    def offline_reason(self) -> None:
+        return None
+
+    def methods(
+        self, analysis: Analysis, shots: int, options: RunOptions
+    ) -> Sequence[Method] | Refusal:
+        width = analysis.num_qubits
+        if options.noise is not None:
+            return Refusal(
+                "pennylane_simulator simulates no noise; aer_simulator and cirq_simulator do"
+            )
+        if width > self.info.num_qubits:
+            return Refusal(
+                f"pennylane_simulator runs up to {self.info.num_qubits} qubits (this circuit has "
+                f"{width:,}, a statevector of {readable_bytes(statevector_bytes(width))})"
+            )
+        branches = histories(analysis, shots)
+        # Lightning has a copy of its own and hands out another; sampling needs one more.
+        states = waiting_states(branches) + 3
+        return [
+            Method(
+                "statevector",
+                states * statevector_bytes(width),
+                _LIGHTNING.seconds(1 << width, analysis.operation_count, shots, branches),
+            )
+        ]
+
+    def executor(self) -> Executor:
+        from quantcloud.backends.pennylane_executor import (  # noqa: PLC0415 - the light half imports no simulator
+            PennyLaneExecutor,
+        )
+
+        return PennyLaneExecutor()
+
+
+BACKEND = PennyLaneBackend()

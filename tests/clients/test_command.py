@@ -1,0 +1,101 @@
+"""The `quantcloud` command as people use it."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jwt
+from support.circuits import ASYMMETRIC, BELL
+from support.server import SECRET, Server, quantcloud
+
+
+def run(*arguments: str, text: str | None = None, **environment: str):
+    return subprocess.run(
+        quantcloud(*arguments), capture_output=True, text=True, input=text, check=False,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", **environment}, timeout=60,
+    )  # fmt: skip
+
+
+def test_run_shows_progress_and_the_histogram(server: Server, tmp_path: Path):
+    circuit = tmp_path / "x.qasm"
+    circuit.write_text(ASYMMETRIC)
+    done = run("run", str(circuit), "--backend", "local_simulator", "--shots", "50",
+               "--server", server.endpoints.grpc, "--token", server.token())  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for status in ("submitted", "queued", "running", "completed"):
+        assert status in done.stdout
+    assert "local_simulator" in done.stdout
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("001")]
+    assert row.split()[-2:] == ["50", "100.0%"]
+
+
+def test_run_reads_standard_input_and_the_environment(server: Server):
+    done = run("run", "-", text=BELL, QUANTCLOUD_TOKEN=server.token(),
+               QUANTCLOUD_SERVER=server.endpoints.grpc)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "completed" in done.stdout
+
+
+def test_run_says_in_one_line_what_to_mend(server: Server, tmp_path: Path):
+    bad = tmp_path / "bad.qasm"
+    bad.write_text("OPENQASM 2.0;\nqreg q[1]\n")
+    here = ("--server", server.endpoints.grpc)
+    token = ("--token", server.token())
+    cases = [
+        (("run", str(bad), *here, *token), "line 2, column"),
+        (("run", str(bad), *here), "QUANTCLOUD_TOKEN"),
+        (("run", str(bad), *here, "--token", "x"), "neither a JWT nor an API key"),
+        (("run", str(tmp_path / "none.qasm"), *here, *token), "No such file"),
+        (("run", str(bad), "--server", "127.0.0.1:1", *token), "no server answers"),
+        (("run", sys.executable, *here, *token), "UTF-8"),
+    ]
+    for arguments, says in cases:
+        done = run(*arguments)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert says in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_token_puts_its_account_on_a_tier(server: Server):
+    token = server.token("tiers@example.org", tier="developer")
+    claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="authenticated")
+    assert claims["sub"] == "tiers@example.org"
+    headers = {"Authorization": f"Bearer {token}"}
+    assert server.get("/v1/account/profile", headers=headers).json()["tier"] == "developer"
+    server.token("tiers@example.org", tier="explorer")
+    assert server.get("/v1/account/profile", headers=headers).json()["tier"] == "explorer"
+
+
+def test_the_demo_ends_well_and_shows_both_circuits():
+    done = run("demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    for part in ("submitted", "running", "completed", "00", "11", "00000", "11111"):
+        assert part in done.stdout
+
+
+def test_a_taken_port_is_said(server: Server, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for option in ("--grpc-port", "--http-port"):
+            other = "--http-port" if option == "--grpc-port" else "--grpc-port"
+            done = run("serve", "--data-dir", str(tmp_path / option), option, port, other, "0")
+            assert done.returncode == 1
+            assert port in done.stderr.splitlines()[-1]
+
+
+def test_a_second_server_on_the_same_data_is_refused(server: Server):
+    done = run("serve", "--data-dir", str(server.data_dir), "--http-port", "0", "--grpc-port", "0")
+    assert done.returncode == 1
+    assert str(server.process.pid) in done.stderr
+
+
+def test_bad_settings_are_named(tmp_path: Path):
+    done = run("serve", "--data-dir", str(tmp_path), QUANTCLOUD_WORKERS="none")
+    assert done.returncode == 2
+    assert "workers" in done.stderr
+    done = run("serve", "--data-dir", str(tmp_path), QUANTCLOUD_JWT_SECRET="short")
+    assert done.returncode == 1
+    assert "32 bytes" in done.stderr

@@ -1,0 +1,219 @@
+"""Every RPC over plain gRPC, on a whole server."""
+
+import grpc
+import pytest
+from google.protobuf.json_format import MessageToDict
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from support.api import Api
+from support.circuits import ASYMMETRIC, BELL, slow
+from support.server import Server
+from thequantcloud.v1 import (
+    account_pb2,
+    api_key_pb2,
+    backend_pb2,
+    circuit_pb2,
+    job_pb2,
+    status_pb2,
+)
+
+RUN = ("aer_simulator", "cirq_simulator", "local_simulator", "pennylane_simulator")
+STORY = ["submitted", "analyzing", "routing", "queued", "dispatched", "running", "completed"]
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server) -> Api:
+    return server.api()
+
+
+def status_of(event: job_pb2.JobEvent) -> str:
+    return job_pb2.Job.Status.Name(event.job.status)
+
+
+def test_health_and_status_ask_for_no_credentials(server: Server, ada: Api):
+    health = ada.status.GetHealth(status_pb2.GetHealthRequest())
+    assert health.status == "healthy"
+    assert health.version
+    status = ada.status.GetStatus(status_pb2.GetStatusRequest())
+    assert status.status == status_pb2.GetStatusResponse.operational
+    assert set(RUN) < set(status.backends)
+
+
+def test_the_standard_health_service_serves(server: Server):
+    health = health_pb2_grpc.HealthStub(server.channel)
+    for service in ("", "thequantcloud.v1.JobService"):
+        answer = health.Check(health_pb2.HealthCheckRequest(service=service))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_reflection_lists_every_service(server: Server):
+    stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    (answer,) = stub.ServerReflectionInfo(iter([request]))
+    names = {service.name for service in answer.list_services_response.service}
+    kinds = ("Account", "ApiKey", "Backend", "Circuit", "Job", "Status")
+    assert {f"thequantcloud.v1.{kind}Service" for kind in kinds} < names
+
+
+def test_backends(ada: Api):
+    listed = ada.backends.ListBackends(backend_pb2.ListBackendsRequest())
+    assert listed.count == len(listed.backends) == 5
+    names = [backend.name for backend in listed.backends]
+    assert names == sorted(names)
+    one = ada.backends.GetBackend(backend_pb2.GetBackendRequest(name="aer_simulator"))
+    assert (one.provider, one.num_qubits, one.is_simulator) == ("ibm", 25, True)
+
+
+def test_api_keys(server: Server, ada: Api):
+    made = ada.keys.CreateApiKey(
+        api_key_pb2.CreateApiKeyRequest(name="my-laptop"), metadata=ada.metadata
+    )
+    assert made.key.startswith(made.key_prefix)
+    by_key = Api(server.channel, server.rest, made.key)
+    assert by_key.run(BELL)
+    metadata = (("x-api-key", made.key),)
+    assert ada.jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=metadata).total >= 1
+    listed = ada.keys.ListApiKeys(api_key_pb2.ListApiKeysRequest(), metadata=ada.metadata)
+    (key,) = [key for key in listed.api_keys if key.id == made.id]
+    assert key.HasField("last_used_at")
+    assert made.key not in str(listed)
+    ada.keys.RevokeApiKey(api_key_pb2.RevokeApiKeyRequest(id=made.id), metadata=ada.metadata)
+    with pytest.raises(grpc.RpcError) as refused:
+        by_key.run(BELL)
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("backend", RUN)
+def test_a_circuit_runs_and_its_story_is_told(ada: Api, backend: str):
+    job_id = ada.run(ASYMMETRIC, backend=backend, shots=100)
+    events = list(ada.watch(job_id, with_result=True))
+    assert [status_of(event) for event in events] == STORY
+    assert [event.sequence for event in events] == list(range(1, 8))
+    times = [event.occurred_at.ToNanoseconds() for event in events]
+    assert times == sorted(times)
+    last = events[-1]
+    assert last.job.backend == last.result.backend == backend
+    assert dict(last.result.counts) == {"001": 100}
+    assert dict(last.result.probabilities) == {"001": 1.0}
+    job = ada.jobs.GetJob(job_pb2.GetJobRequest(id=job_id), metadata=ada.metadata)
+    assert job == last.job
+    result = ada.jobs.GetJobResult(job_pb2.GetJobResultRequest(id=job_id), metadata=ada.metadata)
+    assert result == last.result
+    assert result.metadata["num_qubits"] == 3
+    assert result.metadata["circuit_depth"] == 2
+    assert result.metadata["gate_count"] == 4
+
+
+def test_the_router_chooses_and_explains(ada: Api):
+    last = ada.finish(ada.run(BELL))
+    routing = MessageToDict(last.job.metadata)["routing"]
+    assert routing["backend"] == last.job.backend
+    assert routing["reason"]
+    assert len(routing["candidates"]) == 5
+    assert sum(last.result.counts.values()) == 1024
+    assert set(last.result.counts) <= {"00", "11"}
+
+
+def test_a_plan_says_what_a_run_would_do(ada: Api):
+    request = circuit_pb2.RunCircuitRequest(qasm=BELL, backend="aer_simulator", shots=7)
+    plan = ada.circuits.PlanCircuit(request, metadata=ada.metadata)
+    assert (plan.backend, plan.shots) == ("aer_simulator", 7)
+    assert plan.analysis.num_qubits == 2
+    assert plan.analysis.circuit_depth == 3
+    assert plan.analysis.gate_count == 4
+    assert plan.analysis.is_clifford
+    assert plan.queue_position == 1
+    assert len(plan.candidates) == 5
+    assert plan.candidates[0].backend == "aer_simulator"
+    assert all(c.HasField("rejection") != c.HasField("method") for c in plan.candidates)
+
+
+def test_jobs_are_listed_newest_first_by_status(server: Server):
+    ada = server.api()
+    ids = [ada.run(BELL) for _ in range(5)]
+    for job_id in ids:
+        ada.finish(job_id)
+    page = ada.jobs.ListJobs(job_pb2.ListJobsRequest(limit=2, offset=1), metadata=ada.metadata)
+    assert [job.job_id for job in page.jobs] == [ids[3], ids[2]]
+    assert (page.count, page.total, page.limit, page.offset) == (2, 5, 2, 1)
+    request = job_pb2.ListJobsRequest(status=job_pb2.Job.failed)
+    assert ada.jobs.ListJobs(request, metadata=ada.metadata).total == 0
+    request = job_pb2.ListJobsRequest(status_filter=job_pb2.Job.completed, limit=1000)
+    found = ada.jobs.ListJobs(request, metadata=ada.metadata)
+    assert (found.total, found.limit) == (5, 100)
+
+
+def test_cancel_stops_queued_and_running_jobs(ada: Api):
+    jobs = [ada.run(slow(), backend="aer_simulator", shots=1) for _ in range(4)]
+    watches = {job: ada.watch(job) for job in jobs}
+    for job in jobs[:2]:  # as many as the server has workers
+        while status_of(next(watches[job])) != "running":
+            pass
+    for job in reversed(jobs):
+        answer = ada.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=ada.metadata)
+        assert (answer.job_id, answer.status) == (job, job_pb2.Job.cancelled)
+    for job in jobs:
+        *_, last = watches[job]
+        assert status_of(last) == "cancelled"
+        ada.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=ada.metadata)
+    assert ada.finish(ada.run(BELL)).result.counts  # the workers are there again
+
+
+def test_watch_jobs_follows_the_whole_account(server: Server):
+    ada = server.api()
+    watch = ada.jobs.WatchJobs(
+        job_pb2.WatchJobsRequest(after_cursor="0", with_result=True),
+        metadata=ada.metadata, timeout=60,
+    )  # fmt: skip
+    jobs = [ada.run(BELL, backend="local_simulator") for _ in range(3)]
+    events = [next(watch) for _ in range(3 * len(STORY))]
+    for job in jobs:
+        mine = [event for event in events if event.job.job_id == job]
+        assert [status_of(event) for event in mine] == STORY
+        assert mine[-1].HasField("result")
+    watch.cancel()
+    resumed = ada.jobs.WatchJobs(
+        job_pb2.WatchJobsRequest(after_cursor=events[10].cursor, status=[job_pb2.Job.completed]),
+        metadata=ada.metadata, timeout=60,
+    )  # fmt: skip
+    left = [event.job.job_id for event in events[11:] if status_of(event) == "completed"]
+    assert [next(resumed).job.job_id for _ in left] == left
+    resumed.cancel()
+
+
+def test_saved_circuits(ada: Api):
+    made = ada.circuits.CreateCircuit(
+        circuit_pb2.CreateCircuitRequest(name="My Bell State", qasm=BELL), metadata=ada.metadata
+    )
+    assert made.num_qubits == 2
+    assert not made.HasField("code")
+    got = ada.circuits.GetCircuit(
+        circuit_pb2.GetCircuitRequest(id=made.id), metadata=ada.metadata
+    )
+    assert got == made
+    changed = ada.circuits.UpdateCircuit(
+        circuit_pb2.UpdateCircuitRequest(id=made.id, code="import quantsdk"),
+        metadata=ada.metadata,
+    )
+    assert (changed.name, changed.code, changed.qasm) == ("My Bell State", "import quantsdk", BELL)
+    listed = ada.circuits.ListCircuits(circuit_pb2.ListCircuitsRequest(), metadata=ada.metadata)
+    assert [circuit.id for circuit in listed.circuits] == [made.id]
+    ada.circuits.DeleteCircuit(
+        circuit_pb2.DeleteCircuitRequest(id=made.id), metadata=ada.metadata
+    )
+    with pytest.raises(grpc.RpcError) as gone:
+        ada.circuits.GetCircuit(circuit_pb2.GetCircuitRequest(id=made.id), metadata=ada.metadata)
+    assert gone.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_usage_and_profile(server: Server):
+    ada = Api(server.channel, server.rest, server.token("ada@example.org"))
+    profile = ada.account.GetProfile(account_pb2.GetProfileRequest(), metadata=ada.metadata)
+    assert (profile.id, profile.email) == ("ada@example.org", "ada@example.org")
+    assert profile.tier == account_pb2.Tier.explorer
+    ada.finish(ada.run(BELL))
+    usage = ada.account.GetUsage(account_pb2.GetUsageRequest(), metadata=ada.metadata)
+    assert usage.current_month.total_jobs == 1
+    assert usage.current_month.simulator_minutes == usage.simulator_minutes_used > 0
+    assert usage.limits.max_shots == 10_000
+    assert usage.credits_remaining_usd == 50

@@ -1,0 +1,95 @@
+"""What happens to jobs, watches and processes when the server ends, well or badly."""
+
+import os
+import signal
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from support.api import Api
+from support.circuits import ASYMMETRIC, slow
+from support.processes import descendants, gone
+from support.server import Server
+from thequantcloud.v1 import account_pb2, job_pb2
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_no_job_is_lost(tmp_path: Path, number: signal.Signals):
+    """Jobs that run and jobs that wait when the server ends all reach their end afterwards."""
+    server = Server(tmp_path / "data", "--workers", "2")
+    server.start()
+    api = server.api()
+    long = [api.run(slow(), backend="aer_simulator", shots=1) for _ in range(2)]
+    for job in long:
+        for event in api.watch(job):
+            if event.job.status == job_pb2.Job.running:
+                break
+    waiting = [api.run(ASYMMETRIC, backend="local_simulator", shots=10) for _ in range(5)]
+    processes = descendants(server.process.pid)
+    assert len(processes) >= 4
+    code = server.stop(number)
+    assert code == (-signal.SIGKILL if number is signal.SIGKILL else 0)
+    assert gone(processes, 10) == set()
+    with server:
+        api = Api(server.channel, server.rest, api.credential)
+        for job in long:
+            statuses = [event.job.status for event in take_until_running_again(api, job)]
+            assert statuses.count(job_pb2.Job.queued) == 2
+            api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
+        for job in waiting:
+            last = api.finish(job)
+            assert last.job.status == job_pb2.Job.completed
+            assert dict(last.result.counts) == {"001": 10}
+        usage = api.account.GetUsage(account_pb2.GetUsageRequest(), metadata=api.metadata)
+        assert usage.current_month.total_jobs == 7
+
+
+def take_until_running_again(api: Api, job: str) -> list[job_pb2.JobEvent]:
+    events: list[job_pb2.JobEvent] = []
+    for event in api.watch(job):
+        events.append(event)
+        if [seen.job.status for seen in events].count(job_pb2.Job.running) == 2:
+            break
+    return events
+
+
+def test_ctrl_c_is_quiet(tmp_path: Path):
+    server = Server(tmp_path / "data", QUANTCLOUD_LOG_LEVEL="warning")
+    server.start()
+    assert server.stop(signal.SIGINT) == 0
+    assert server.log_path.read_text() == ""
+
+
+def test_a_drain_ends_watches_so_that_they_can_resume(tmp_path: Path):
+    with Server(tmp_path / "data", QUANTCLOUD_DRAIN_SECONDS="0") as server:
+        api = server.api()
+        job = api.run(slow(), backend="aer_simulator", shots=1)
+        watch = api.watch(job)
+        events = [next(watch)]
+        while events[-1].job.status != job_pb2.Job.running:
+            events.append(next(watch))
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(grpc.RpcError) as ended:
+            events.extend(watch)
+        assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert server.process.wait(30) == 0
+        last = events[-1].sequence
+        credential = api.credential
+        server.start()
+        again = Api(server.channel, server.rest, credential)
+        resumed = next(again.watch(job, after_sequence=last))
+        assert resumed.sequence == last + 1
+        assert resumed.job.status == job_pb2.Job.queued
+        again.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=again.metadata)
+
+
+def test_envoy_is_started_again(tmp_path: Path):
+    with Server(tmp_path / "data") as server:
+        (envoy,) = [pid for pid in descendants(server.process.pid)
+                    if Path(f"/proc/{pid}/exe").resolve().name == "envoy"]  # fmt: skip
+        assert server.get("/health").status_code == 200
+        os.kill(envoy, signal.SIGKILL)
+        transport = httpx.HTTPTransport(retries=8)
+        with httpx.Client(base_url=server.endpoints.http, transport=transport) as fresh:
+            assert fresh.get("/health").status_code == 200

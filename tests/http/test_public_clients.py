@@ -1,0 +1,74 @@
+"""What the public clients send and read (the Python SDK and QuantStudio) is taken as they send it."""
+
+from typing import Any
+
+import pytest
+from support.api import Api
+from support.circuits import BELL, HEADER
+from support.server import Server
+
+SDK_GATES = (
+    "sx q[0]; sxdg q[0]; p(0.1) q[0]; r(1e-07,.5) q[0]; cs q[0],q[1]; csdg q[0],q[1]; "
+    "csx q[0],q[1]; cp(0.1) q[0],q[1]; crx(1.) q[0],q[1]; cry(-3.14) q[0],q[1]; "
+    "rxx(0.1) q[0],q[1]; ryy(0.1) q[0],q[1]; rzz(0.1) q[0],q[1]; rzx(0.1) q[0],q[1]; "
+    "iswap q[0],q[1]; dcx q[0],q[1]; ecr q[0],q[1]; ccz q[0],q[1],q[2]; swap q[0],q[1]; "
+    "cswap q[0],q[1],q[2]; "
+)
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server) -> Api:
+    return server.api()
+
+
+def submitted(ada: Api, body: dict[str, Any]) -> dict[str, Any]:
+    response = ada.rest("POST", "/v1/circuits/run", body)
+    assert response.status_code == 202, response.text
+    return response.json()
+
+
+def test_what_the_sdk_submits(ada: Api):
+    body = {
+        "circuit_qasm": BELL, "shots": 100, "num_qubits": 2, "backend": "aer_simulator",
+        "optimize_for": "quality", "max_cost_usd": 1.0, "min_fidelity": 0.9,
+        "options": {"seed": 7},
+    }  # fmt: skip
+    job = submitted(ada, body)
+    assert job["optimize_for"] == "accuracy"
+    assert ada.finish(job["job_id"]).result.metadata["seed"] == 7
+
+
+def test_every_gate_that_the_sdk_writes(ada: Api):
+    qasm = HEADER + "qreg q[3];\ncreg c[3];\n" + SDK_GATES + "measure q -> c;\n"
+    for backend in ("aer_simulator", "cirq_simulator", "local_simulator", "pennylane_simulator"):
+        job = submitted(ada, {"circuit_qasm": qasm, "backend": backend})
+        assert sum(ada.finish(job["job_id"]).result.counts.values()) == 1024
+
+
+def test_the_two_names_of_the_circuit_may_agree_but_not_differ(ada: Api):
+    submitted(ada, {"qasm": BELL, "circuit_qasm": BELL})
+    differ = ada.rest("POST", "/v1/circuits/run", {"qasm": BELL, "circuit_qasm": BELL + "\n"})
+    assert differ.status_code == 400
+    assert "circuit_qasm" in differ.json()["detail"]
+
+
+def test_code_alone_is_refused_with_a_hint(ada: Api):
+    refused = ada.rest("POST", "/v1/circuits/run", {"code": "import quantsdk as qs"})
+    assert refused.status_code == 400
+    assert "OpenQASM" in refused.json()["detail"]
+    submitted(ada, {"code": "import quantsdk as qs", "qasm": BELL})
+
+
+def test_unknown_json_fields_are_passed_over(ada: Api):
+    submitted(ada, {"qasm": BELL, "colour": "red"})
+
+
+def test_both_header_forms_of_a_key(server: Server, ada: Api):
+    key = ada.rest("POST", "/v1/auth/api-keys", {"name": "two forms"}).json()["key"]
+    for headers in ({"Authorization": f"Bearer {key}"}, {"X-API-Key": key}):
+        assert server.get("/v1/jobs", headers=headers).status_code == 200
+
+
+def test_a_plain_run_needs_a_circuit_only(ada: Api):
+    job = submitted(ada, {"qasm": BELL})
+    assert (job["shots"], job["optimize_for"]) == (1024, "balanced")

@@ -1,0 +1,39 @@
+"""What runs under a process, and whether it has gone."""
+
+import os
+import select
+from pathlib import Path
+
+
+def descendants(pid: int) -> set[int]:
+    """Every process below `pid`, at this moment."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found: set[int] = set()
+    waiting = [pid]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found.update(below)
+        waiting.extend(below)
+    return found
+
+
+def gone(pids: set[int], seconds: float) -> set[int]:
+    """Wait until the processes have ended; those that have not after `seconds`."""
+    left: set[int] = set()
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            if not select.select([descriptor], [], [], seconds)[0]:
+                left.add(pid)
+        finally:
+            os.close(descriptor)
+    return left

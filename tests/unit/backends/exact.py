@@ -1,0 +1,200 @@
+"""Exact probabilities of a circuit's outcomes, by dense matrices and nothing of the backends.
+
+Gates are Qiskit's own matrices; every branch of every measurement is followed with its density
+matrix, so it serves for a few qubits only.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from qiskit.circuit import library
+from qiskit.circuit.library import get_standard_gate_name_mapping
+from qiskit.quantum_info import Operator
+
+from quantcloud.backends.base import Executor
+from quantcloud.circuits import Circuit, expanded, parse, with_measurements
+from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.ir import Operation
+from quantcloud.domain.execution import Execution, Noise, Outcome, RunOptions
+
+FALSE_ALARM = 1e-10
+
+_GATES = get_standard_gate_name_mapping() | {
+    "c3x": library.C3XGate(),
+    "c3sqrtx": library.C3SXGate(),
+    "c4x": library.C4XGate(),
+    "rc3x": library.RC3XGate(),
+    "CX": library.CXGate(),
+    "U": library.UGate(0, 0, 0),
+    "cu1": library.CU1Gate(0),
+    "cu3": library.CU3Gate(0, 0, 0),
+    "u0": library.U1Gate(0),
+}
+
+
+def gate_matrix(name, params):
+    """Return Qiskit's matrix of a standard gate."""
+    if name == "u0":
+        return np.eye(2)
+    gate = _GATES[name]
+    return Operator(type(gate)(*params) if params else gate).data
+
+
+def embedded(matrix, qubits, num_qubits):
+    """Return a gate's matrix as one on all qubits, element by element."""
+    indices = np.arange(1 << num_qubits)
+    within = sum(((indices >> qubit) & 1) << place for place, qubit in enumerate(qubits))
+    rest = indices & ~sum(1 << qubit for qubit in qubits)
+    return np.where(rest[:, None] == rest[None, :], matrix[within[:, None], within[None, :]], 0)
+
+
+def statevector(circuit):
+    """Return the amplitudes after all gates; the measurements are left out."""
+    state = np.eye(1, 1 << circuit.num_qubits, dtype=complex)[0]
+    for name, qubits, params, _, condition in circuit.operations:
+        assert condition is None
+        if name not in ("measure", "barrier"):
+            state = embedded(gate_matrix(name, params), qubits, circuit.num_qubits) @ state
+    return state
+
+
+def distribution(circuit, noise: Noise | None = None) -> dict[str, float]:
+    """Return the probability of each bitstring."""
+    width = circuit.num_qubits
+    ground = np.zeros((1 << width, 1 << width), dtype=complex)
+    ground[0, 0] = 1
+    branches = {0: ground}
+    for operation in circuit.operations:
+        following: dict[int, np.ndarray] = {}
+        for bits, rho in branches.items():
+            for next_bits, part in _step(operation, bits, rho, width, noise):
+                if next_bits in following:
+                    following[next_bits] = following[next_bits] + part
+                else:
+                    following[next_bits] = part
+        branches = {b: rho for b, rho in following.items() if np.trace(rho).real > 1e-14}
+    return {
+        format(bits, f"0{circuit.num_clbits}b"): float(np.trace(rho).real)
+        for bits, rho in branches.items()
+    }
+
+
+def _step(operation: Operation, bits, rho, width, noise) -> Iterator[tuple[int, np.ndarray]]:
+    name, qubits, params, clbits, condition = operation
+    if name == "barrier":
+        yield bits, rho
+        return
+    if condition is not None:
+        read = (bits >> condition.offset) & ((1 << condition.size) - 1)
+        if read != condition.value:
+            yield bits, rho
+            return
+    if name in ("measure", "reset"):
+        ones = (np.arange(1 << width) >> qubits[0]) & 1
+        for value in (0, 1):
+            keep = (ones == value).astype(float)
+            part = rho * np.outer(keep, keep)
+            if name == "reset":
+                if value:
+                    flip = embedded(gate_matrix("x", ()), qubits, width)
+                    part = flip @ part @ flip
+                yield bits, part
+                continue
+            wrong = noise.readout if noise else 0.0
+            for read, weight in ((value, 1 - wrong), (1 - value, wrong)):
+                yield bits & ~(1 << clbits[0]) | (read << clbits[0]), part * weight
+        return
+    unitary = embedded(gate_matrix(name, params), qubits, width)
+    rho = unitary @ rho @ unitary.conj().T
+    yield bits, rho if noise is None else _disturbed(rho, qubits, width, noise)
+
+
+def _disturbed(rho, qubits, width, noise):
+    one = len(qubits) == 1
+    rate = noise.depolarizing_1q if one else noise.depolarizing_2q
+    time = noise.gate_time_1q_us if one else noise.gate_time_2q_us
+    mixed = rho
+    for qubit in qubits:
+        view = mixed.reshape(_axes(qubit, width))
+        traced = np.einsum("abcdbf->acdf", view) / 2
+        mixed = np.einsum("acdf,be->abcdef", traced, np.eye(2)).reshape(rho.shape)
+    rho = (1 - rate) * rho + rate * mixed
+    if noise.t1_us is not None or noise.t2_us is not None:
+        t1 = noise.t1_us or math.inf
+        t2 = noise.t2_us or 2 * t1
+        for qubit in qubits:
+            view = rho.reshape(_axes(qubit, width)).copy()
+            stays = math.exp(-time / t1)
+            view[:, 0, :, :, 0, :] += (1 - stays) * view[:, 1, :, :, 1, :]
+            view[:, 1, :, :, 1, :] *= stays
+            view[:, 0, :, :, 1, :] *= math.exp(-time / t2)
+            view[:, 1, :, :, 0, :] *= math.exp(-time / t2)
+            rho = view.reshape(rho.shape)
+    return rho
+
+
+def _axes(qubit, width):
+    high, low = 1 << (width - qubit - 1), 1 << qubit
+    return high, 2, low, high, 2, low
+
+
+def read(source: str) -> Circuit:
+    """Parse a circuit into what an executor is given."""
+    header = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
+    return expanded(with_measurements(parse(header + source)))
+
+
+def run(executor: Executor, method: str, circuit, shots=1024, seed=11, **options) -> Outcome:
+    execution = Execution("job", "backend", method, "", shots, seed, RunOptions(**options))
+    return executor.run(circuit, execution)
+
+
+def distance(counts: Mapping[str, int], exact: Mapping[str, float]) -> float:
+    """Return the total variation distance."""
+    shots = sum(counts.values())
+    keys = counts.keys() | exact.keys()
+    return sum(abs(counts.get(key, 0) / shots - exact.get(key, 0.0)) for key in keys) / 2
+
+
+def tolerance(exact: Mapping[str, float], shots: int) -> float:
+    """Return a distance that a right distribution exceeds with probability FALSE_ALARM.
+
+    The mean distance is at most sum(sqrt(p (1 - p) / shots)) / 2, and one shot moves the distance
+    by at most 1 / shots: McDiarmid's inequality bounds the rest.
+    """
+    mean = sum(math.sqrt(max(p * (1 - p), 0.0) / shots) for p in exact.values()) / 2
+    return mean + math.sqrt(math.log(1 / FALSE_ALARM) / (2 * shots))
+
+
+def assert_agrees(outcome: Outcome, exact: Mapping[str, float], shots: int) -> None:
+    assert sum(outcome.counts.values()) == shots
+    assert {len(key) for key in outcome.counts} == {len(next(iter(exact)))}
+    # Whatever cannot happen did not happen, but for single precision and tolerances of angles.
+    assert distance(outcome.counts, exact) <= tolerance(exact, shots)
+
+
+def every_gate(num_qubits: int, rng: np.random.Generator, names=None) -> str:
+    """Write a circuit of all standard gates with random angles on random qubits.
+
+    Rotations in between keep any symmetry from hiding a mistake.
+    """
+    lines = [f"qreg q[{num_qubits}]; creg c[{num_qubits}];"]
+    for qubit in range(num_qubits):
+        lines.append(_call("u", rng.uniform(0.4, 2.6, 3), [qubit]))
+    order = sorted(STANDARD_GATES if names is None else names)
+    rng.shuffle(order)
+    for name in order:
+        gate = STANDARD_GATES[name]
+        if gate.num_qubits > num_qubits:
+            continue
+        qubits = rng.permutation(num_qubits)[: gate.num_qubits]
+        lines.append(_call(name, rng.uniform(-6, 6, gate.num_params), qubits))
+        lines.append(_call("u3", rng.uniform(0.4, 2.6, 3), [rng.choice(qubits)]))
+    lines.append("measure q -> c;")
+    return "\n".join(lines)
+
+
+def _call(name, params, qubits) -> str:
+    angles = f"({','.join(repr(float(angle)) for angle in params)})" if len(params) else ""
+    return f"{name}{angles} {','.join(f'q[{qubit}]' for qubit in qubits)};"

@@ -1,0 +1,65 @@
+"""What workers are given is chosen name by name, and what is hidden stays closed."""
+
+import os
+import sys
+
+import pytest
+
+from quantcloud.engine import confinement, landlock, memory
+
+
+def test_environment_is_an_allow_list():
+    server = {
+        "PATH": "/bin",
+        "LANG": "C",
+        "LC_ALL": "C",
+        "QUANTCLOUD_JWT_SECRET": "s",
+        "PGPASSWORD": "s",
+        "LD_PRELOAD": "x",
+        "PYTHONSTARTUP": "x",
+        "OMP_NUM_THREADS": "8",
+    }
+    given = confinement.environment(["/a", "/b"], server)
+    assert given["PYTHONPATH"] == f"/a{os.pathsep}/b"
+    assert given["OMP_NUM_THREADS"] == "1"
+    assert {"PATH", "LANG", "LC_ALL"} <= set(given)
+    assert not {"QUANTCLOUD_JWT_SECRET", "PGPASSWORD", "LD_PRELOAD", "PYTHONSTARTUP"} & set(given)
+
+
+def test_hidden_paths_are_left_out_with_all_below(tmp_path, monkeypatch):
+    (tmp_path / "package" / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "package" / "module.py").touch()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "package" / "data")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), ""])
+    hidden = tmp_path / "package" / "data"
+    paths = confinement.readable_paths([str(hidden)])
+    inside = {path for path in paths if path.startswith(str(tmp_path))}
+    assert inside == {str(tmp_path / "other"), str(tmp_path / "package" / "module.py")}
+    assert "" not in paths
+    assert not {"/", "/etc", "/home", "/root", "/tmp"} & set(paths)  # noqa: S108 (names only)
+
+
+def test_nothing_hidden_opens_the_folder_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert str(tmp_path) in confinement.readable_paths([])
+
+
+def test_kernel_without_landlock_restricts_nothing(tmp_path):
+    assert landlock.restrict([str(tmp_path)], abi=0) is False
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(8 << 30, "8 GiB"), (3 << 29, "1.5 GiB"), (512 << 20, "512 MiB"), (1 << 30, "1 GiB")],
+)
+def test_readable_size(size, text):
+    assert memory.readable_size(size) == text
+
+
+def test_default_memory_limit_shares_less_than_the_machine():
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < memory.default_memory_limit(1) < total
+    assert memory.default_memory_limit(4) == pytest.approx(
+        memory.default_memory_limit(1) / 4, rel=0.01
+    )

@@ -1,0 +1,74 @@
+"""The `options` of a request: what is taken, and what is said of the rest."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.execution import Noise, RunOptions
+from quantcloud.services.options import MAXIMUM_SEED, parse_options
+
+
+def test_every_option_is_taken():
+    options = parse_options(
+        {
+            "seed": 7.0,
+            "statevector": True,
+            "memory": False,
+            "timeout_seconds": 1.5,
+            "noise": {"depolarizing_1q": 0.01, "readout": 0, "t1_us": 50, "t2_us": 70},
+        }
+    )
+    assert options == RunOptions(
+        seed=7,
+        statevector=True,
+        timeout_seconds=1.5,
+        noise=Noise(depolarizing_1q=0.01, t1_us=50.0, t2_us=70.0),
+    )
+
+
+def test_nothing_and_nulls_are_the_defaults():
+    assert parse_options({}) == parse_options({"seed": None, "noise": None}) == RunOptions()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"sed": 1}, "options.sed: is unknown; known are seed, statevector"),
+        ({"seed": -1}, "options.seed: must be an integer from 0"),
+        ({"seed": 1.5}, "options.seed"),
+        ({"seed": True}, "options.seed"),
+        ({"seed": "1"}, "options.seed"),
+        ({"seed": math.inf}, "options.seed"),
+        ({"seed": MAXIMUM_SEED + 1}, "options.seed"),
+        ({"statevector": 1}, "options.statevector: must be true or false"),
+        ({"memory": "yes"}, "options.memory"),
+        ({"timeout_seconds": 0}, "options.timeout_seconds: must be greater than 0"),
+        ({"timeout_seconds": math.nan}, "options.timeout_seconds"),
+        ({"noise": 0.1}, "options.noise: must be an object with any of depolarizing_1q"),
+        ({"noise": {"readout": 1.1}}, "options.noise.readout: must be a probability"),
+        ({"noise": {"t1": 5}}, "options.noise.t1: is unknown"),
+        ({"noise": {"t1_us": 10, "t2_us": 30}}, "options.noise.t2_us: must be at most twice"),
+    ],
+)
+def test_what_is_wrong_is_named(options: dict[str, object], says: str):
+    with pytest.raises(InvalidArgument) as caught:
+        parse_options(options)
+    assert caught.value.message.startswith(says)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(["seed", "statevector", "memory", "noise", "timeout_seconds"]) | st.text()
+
+
+@given(st.dictionaries(KEYS, JSON))
+def test_anything_else_is_taken_or_refused(options: dict[str, object]):
+    try:
+        assert isinstance(parse_options(options), RunOptions)
+    except InvalidArgument as error:
+        assert error.field.startswith("options.")

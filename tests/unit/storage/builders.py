@@ -1,0 +1,115 @@
+"""Jobs and the like, as the store is given them."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.account import Tier
+from quantcloud.domain.job import (
+    Change,
+    Job,
+    JobResult,
+    JobStatus,
+    Lease,
+    OptimizationTarget,
+)
+from quantcloud.storage import Claim, Store
+
+T0 = datetime(2025, 3, 31, 23, 59, 58, 123457, tzinfo=UTC)
+QASM = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[1];\n'
+UNLIMITED: Mapping[Tier, int] = dict.fromkeys(Tier, 1000)
+ANALYSIS = Analysis(
+    num_qubits=2,
+    num_clbits=2,
+    circuit_depth=3,
+    gate_count=4,
+    operation_count=4,
+    two_qubit_gate_count=1,
+    gate_counts={"h": 1, "cx": 1, "measure": 2},
+    is_clifford=True,
+    has_mid_circuit=False,
+    measures_all=True,
+)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def new_job(account: str = "alice", *, seconds: float = 0, **fields) -> Job:
+    return Job(
+        **{
+            "id": str(uuid.uuid4()),
+            "account_id": account,
+            "status": JobStatus.SUBMITTED,
+            "shots": 1024,
+            "optimize_for": OptimizationTarget.BALANCED,
+            "submitted_at": at(seconds),
+            "seed": 7,
+            "metadata": {"num_qubits": 2},
+            **fields,
+        }
+    )
+
+
+def to(status: JobStatus, seconds: float = 0, **fields) -> Change:
+    return Change(status, at(seconds), **fields)
+
+
+def routed(seconds: float = 0, backend: str = "local_simulator") -> list[Change]:
+    return [
+        to(JobStatus.ANALYZING, seconds),
+        to(JobStatus.ROUTING, seconds),
+        to(JobStatus.QUEUED, seconds, backend=backend, method="statevector"),
+    ]
+
+
+def result_of(job: Job, **fields) -> JobResult:
+    values = {"counts": {"00": 500, "11": 524}, "execution_time_ms": 1.5, **fields}
+    return JobResult(job_id=job.id, backend=job.backend or "local_simulator", **values)
+
+
+async def submit(store: Store, account: str = "alice", *, seconds: float = 0, **fields) -> Job:
+    await store.accounts.ensure(account, at=T0)
+    job = new_job(account, seconds=seconds, **fields)
+    await store.jobs.create(job, QASM, ANALYSIS, max_waiting=None)
+    return job
+
+
+async def queue(
+    store: Store,
+    account: str = "alice",
+    *,
+    seconds: float = 0,
+    backend: str = "local_simulator",
+    **fields,
+) -> Job:
+    job = await submit(store, account, seconds=seconds, **fields)
+    events = await store.jobs.advance(job.id, routed(seconds, backend))
+    return events[-1].job
+
+
+async def claim_one(store: Store, *, seconds: float = 0) -> Claim:
+    (claim,) = await store.jobs.claim("server-1", 1, at(seconds), concurrency=UNLIMITED)
+    return claim
+
+
+async def start(store: Store, *, seconds: float = 0) -> Claim:
+    """Claim the next job and begin its run."""
+    claim = await claim_one(store, seconds=seconds)
+    await store.jobs.advance(claim.job.id, [to(JobStatus.RUNNING, seconds)], lease=claim.lease)
+    return claim
+
+
+async def finish(store: Store, claim: Claim, *, seconds: float = 0, **usage: float) -> None:
+    await store.jobs.complete(
+        claim.job.id,
+        claim.lease,
+        result_of(claim.job),
+        to(JobStatus.COMPLETED, seconds),
+        **usage,
+    )
+
+
+STALE = Lease("server-0", 1, "stale")

@@ -1,0 +1,130 @@
+"""The event log, and who hears of commits."""
+
+import asyncio
+
+import pytest
+
+from quantcloud.domain.job import JobStatus
+from unit.storage.builders import (
+    ANALYSIS,
+    QASM,
+    T0,
+    claim_one,
+    finish,
+    new_job,
+    queue,
+    routed,
+    start,
+    submit,
+    to,
+)
+
+
+async def test_events_of_a_job_replay_its_life(store):
+    job = await queue(store, seconds=1)
+    claim = await start(store, seconds=2)
+    await finish(store, claim, seconds=3)
+    events = await store.events.after("alice", job.id, 0, 100)
+    assert [event.sequence for event in events] == [1, 2, 3, 4, 5, 6, 7]
+    assert [event.job.status.value for event in events] == [
+        "submitted",
+        "analyzing",
+        "routing",
+        "queued",
+        "dispatched",
+        "running",
+        "completed",
+    ]
+    assert [event.job.sequence for event in events] == [1, 2, 3, 4, 5, 6, 7]
+    assert [event.job.attempt for event in events] == [0, 0, 0, 0, 1, 1, 1]
+    assert events[4] == claim.event
+    assert events[-1].job == await store.jobs.get("alice", job.id)
+    assert await store.events.after("alice", job.id, 5, 1) == [events[5]]
+    assert await store.events.after("alice", job.id, 7, 10) == []
+    assert await store.events.after("alice", job.id, 99, 10) == []
+    assert await store.events.latest("alice", job.id) == events[-1]
+
+
+async def test_events_of_an_account_are_those_of_all_its_jobs(store):
+    assert await store.events.latest_cursor("alice") == 0
+    first = await submit(store)
+    await submit(store, "bob")
+    second = await submit(store)
+    await store.jobs.advance(first.id, [to(JobStatus.ANALYZING)])
+    events = await store.events.account_after("alice", 0, 100)
+    assert [event.job.id for event in events] == [first.id, second.id, first.id]
+    cursors = [event.cursor for event in events]
+    assert cursors == sorted(set(cursors))
+    assert await store.events.account_after("alice", cursors[0], 1) == [events[1]]
+    assert await store.events.account_after("alice", cursors[-1], 1) == []
+    assert await store.events.latest_cursor("alice") == cursors[-1]
+
+
+async def test_listeners_hear_of_a_commit_before_its_caller_resumes(store):
+    heard = []
+    store.subscribe(heard.extend)
+    job = await submit(store)
+    assert [event.job for event in heard] == [job]
+    events = await store.jobs.advance(job.id, routed())
+    assert heard[1:] == events
+    claim = await claim_one(store)
+    assert heard[-1] == claim.event
+    (event,) = await store.jobs.recover(T0)
+    assert heard[-1] == event
+    assert await store.events.account_after("alice", 0, 100) == heard
+
+
+async def test_listeners_hear_of_no_refused_change(store):
+    job = await submit(store)
+    heard = []
+    store.subscribe(heard.extend)
+    with pytest.raises(Exception, match="cannot go from"):
+        await store.jobs.advance(job.id, [to(JobStatus.ANALYZING), to(JobStatus.RUNNING)])
+    await store.accounts.ensure("bob", at=T0)
+    assert heard == []
+
+
+async def test_a_failing_listener_stops_neither_the_others_nor_the_store(store, caplog):
+    heard = []
+
+    def broken(_events) -> None:
+        raise RuntimeError("this listener is broken")
+
+    end_broken = store.subscribe(broken)
+    end = store.subscribe(heard.extend)
+    job = await submit(store)
+    assert len(heard) == 1
+    assert "this listener is broken" in caplog.text
+    end_broken()
+    end()
+    await store.jobs.cancel("alice", job.id, T0)
+    assert len(heard) == 1
+
+
+async def test_cursors_go_in_the_order_of_commits_and_sequences_have_no_holes(store):
+    heard = []
+    store.subscribe(heard.extend)
+    accounts = ["alice", "bob", "carol"]
+    for account in accounts:
+        await store.accounts.ensure(account, at=T0)
+
+    async def live(number: int) -> None:
+        job = new_job(accounts[number % 3])
+        await store.jobs.create(job, QASM, ANALYSIS, max_waiting=None)
+        for change in routed():
+            await store.jobs.advance(job.id, [change])
+        if number % 4 == 0:
+            await store.jobs.cancel(job.account_id, job.id, T0)
+
+    await asyncio.gather(*(live(number) for number in range(100)))
+    cursors = [event.cursor for event in heard]
+    assert cursors == sorted(set(cursors))
+    logged = {account: await store.events.account_after(account, 0, 999) for account in accounts}
+    assert sum(map(len, logged.values())) == len(heard) == 425
+    for account in accounts:
+        assert logged[account] == [e for e in heard if e.job.account_id == account]
+        by_job: dict[str, list[int]] = {}
+        for event in logged[account]:
+            by_job.setdefault(event.job.id, []).append(event.sequence)
+        for sequences in by_job.values():
+            assert sequences == list(range(1, len(sequences) + 1))

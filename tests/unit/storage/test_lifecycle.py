@@ -1,0 +1,279 @@
+"""Any order of calls, against a model that fits on a page."""
+
+import asyncio
+import shutil
+import sqlite3
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from quantcloud.domain.account import Tier
+from quantcloud.domain.errors import FailedPrecondition
+from quantcloud.domain.job import (
+    LEASED,
+    TERMINAL,
+    InvalidTransitionError,
+    JobStatus,
+    StaleLeaseError,
+)
+from quantcloud.storage import Claim, Store
+from unit.storage.builders import at, queue, result_of, to
+
+CONCURRENCY = dict.fromkeys(Tier, 2)
+ACCOUNTS = ("alice", "bob", "carol")
+
+
+@dataclass
+class Model:
+    account: str
+    queued_at: float
+    status: JobStatus = JobStatus.QUEUED
+    events: list[str] = field(
+        default_factory=lambda: ["submitted", "analyzing", "routing", "queued"]
+    )
+    attempt: int = 0
+    losses: int = 0
+    token: str | None = None
+    metered: bool = False
+
+    def move(self, status: JobStatus) -> None:
+        self.status = status
+        self.events.append(status.value)
+        if status not in LEASED:
+            self.token = None
+
+    def lose(self) -> None:
+        self.losses += 1
+        self.move(JobStatus.FAILED if self.losses == 3 else JobStatus.QUEUED)
+
+
+class Lifecycle(RuleBasedStateMachine):
+    claims = Bundle("claims")
+    template: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "store.db"
+        shutil.copy(self.template, self.path)
+        self.runner = asyncio.Runner()
+        self.jobs: dict[str, Model] = {}
+        self.clock = 0.0
+        self.heard = []
+
+    @initialize()
+    def open(self) -> None:
+        self.store = self.runner.run(Store.open(self.path))
+        self.store.subscribe(self.heard.extend)
+
+    def now(self) -> float:
+        self.clock += 1
+        return self.clock
+
+    def call(self, coroutine):
+        return self.runner.run(coroutine)
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def submit(self, account):
+        now = self.now()
+        job = self.call(queue(self.store, account, seconds=now))
+        self.jobs[job.id] = Model(account, now)
+
+    @rule(target=claims, slots=st.integers(1, 4))
+    def claim(self, slots):
+        now = self.now()
+        taken = self.call(
+            self.store.jobs.claim("server-1", slots, at(now), concurrency=CONCURRENCY)
+        )
+        room = {
+            account: 2 - sum(m.account == account and m.status in LEASED for m in self.of(account))
+            for account in ACCOUNTS
+        }
+        waiting = {
+            account: sorted(
+                (m.queued_at, job_id)
+                for job_id, m in self.jobs.items()
+                if m.account == account and m.status is JobStatus.QUEUED
+            )
+            for account in ACCOUNTS
+        }
+        most = sum(min(room[account], len(waiting[account])) for account in ACCOUNTS)
+        assert len(taken) == min(slots, most)
+        for claim in taken:
+            model = self.jobs[claim.job.id]
+            assert waiting[model.account].pop(0)[1] == claim.job.id
+            model.attempt += 1
+            model.move(JobStatus.DISPATCHED)
+            model.token = claim.lease.token
+            assert claim.lease.attempt == claim.job.attempt == model.attempt
+        served = {claim.job.account_id for claim in taken}
+        for account in ACCOUNTS:
+            # Nobody is served twice while another who could be is not served at all.
+            if waiting[account] and room[account] and account not in served:
+                assert len(served) == len(taken)
+        return multiple(*taken)
+
+    def of(self, account: str) -> list[Model]:
+        return [model for model in self.jobs.values() if model.account == account]
+
+    def fenced(self, claim: Claim, status: JobStatus, coroutine) -> bool:
+        """Whether a write of `claim`'s run went through, as the model says that it must."""
+        model = self.jobs[claim.job.id]
+        held = model.token == claim.lease.token
+        forward = {
+            JobStatus.DISPATCHED: {JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.FAILED},
+            JobStatus.RUNNING: {
+                JobStatus.COMPLETED,
+                JobStatus.QUEUED,
+                JobStatus.FAILED,
+                JobStatus.TIMEOUT,
+            },
+        }
+        if not held:
+            with pytest.raises(StaleLeaseError):
+                self.call(coroutine)
+        elif status not in forward[model.status]:
+            with pytest.raises(InvalidTransitionError):
+                self.call(coroutine)
+        else:
+            self.call(coroutine)
+            return True
+        return False
+
+    @rule(claim=claims)
+    def start(self, claim):
+        change = to(JobStatus.RUNNING, self.now())
+        write = self.store.jobs.advance(claim.job.id, [change], lease=claim.lease)
+        if self.fenced(claim, JobStatus.RUNNING, write):
+            self.jobs[claim.job.id].move(JobStatus.RUNNING)
+
+    @rule(claim=claims)
+    def complete(self, claim):
+        """Of a lease that ended too: the bundle keeps every claim there was."""
+        write = self.store.jobs.complete(
+            claim.job.id,
+            claim.lease,
+            result_of(claim.job),
+            to(JobStatus.COMPLETED, self.now()),
+            simulator_seconds=1.0,
+        )
+        if self.fenced(claim, JobStatus.COMPLETED, write):
+            self.jobs[claim.job.id].move(JobStatus.COMPLETED)
+            self.jobs[claim.job.id].metered = True
+
+    @rule(claim=claims, status=st.sampled_from([JobStatus.FAILED, JobStatus.TIMEOUT]))
+    def end(self, claim, status):
+        write = self.store.jobs.end(
+            claim.job.id, claim.lease, to(status, self.now()), simulator_seconds=1.0
+        )
+        if self.fenced(claim, status, write):
+            self.jobs[claim.job.id].move(status)
+            self.jobs[claim.job.id].metered = True
+
+    @rule(claim=claims, lost=st.booleans())
+    def requeue(self, claim, lost):
+        write = self.store.jobs.requeue(claim.job.id, claim.lease, at(self.now()), lost=lost)
+        if self.fenced(claim, JobStatus.QUEUED, write):
+            model = self.jobs[claim.job.id]
+            model.lose() if lost else model.move(JobStatus.QUEUED)
+
+    @rule(claim=consumes(claims))
+    def forget(self, claim):
+        """Turn to other claims."""
+
+    @rule(data=st.data())
+    def cancel(self, data):
+        if not self.jobs:
+            return
+        job_id = data.draw(st.sampled_from(sorted(self.jobs)))
+        model = self.jobs[job_id]
+        write = self.store.jobs.cancel(model.account, job_id, at(self.now()))
+        if model.status is JobStatus.CANCELLED:
+            assert self.call(write) is None
+        elif model.status in TERMINAL:
+            with pytest.raises(FailedPrecondition):
+                self.call(write)
+        else:
+            assert self.call(write).job.status is JobStatus.CANCELLED
+            model.move(JobStatus.CANCELLED)
+
+    @rule(reopen=st.booleans())
+    def recover(self, reopen):
+        if reopen:
+            self.call(self.store.close())
+            self.open()
+        events = self.call(self.store.jobs.recover(at(self.now())))
+        leased = {job_id for job_id, model in self.jobs.items() if model.status in LEASED}
+        assert {event.job.id for event in events} == leased
+        for job_id in leased:
+            self.jobs[job_id].lose()
+
+    @invariant()
+    def listeners_heard_every_event_once(self):
+        assert len(self.heard) == sum(len(model.events) for model in self.jobs.values())
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.call(self.store.close())
+            self.check()
+        self.runner.close()
+        self.folder.cleanup()
+
+    def check(self) -> None:
+        """Compare what the file holds with the model."""
+        connection = sqlite3.connect(self.path)
+        events: dict[str, list[str]] = {}
+        cursors = []
+        for cursor, job_id, sequence, status in connection.execute(
+            "SELECT cursor, job_id, sequence, status FROM job_events ORDER BY cursor"
+        ):
+            events.setdefault(job_id, []).append(status)
+            assert sequence == len(events[job_id])
+            cursors.append(cursor)
+        assert cursors == [event.cursor for event in self.heard]
+        assert events == {job_id: model.events for job_id, model in self.jobs.items()}
+        for statuses in events.values():
+            assert sum(status in set(TERMINAL) for status in statuses) <= 1
+        jobs = connection.execute(
+            "SELECT id, status, sequence, attempt, losses, metered, lease_token FROM jobs"
+        )
+        assert {row[0]: row[1:] for row in jobs} == {
+            job_id: (m.status, len(m.events), m.attempt, m.losses, m.metered, m.token)
+            for job_id, m in self.jobs.items()
+        }
+        results = [job_id for (job_id,) in connection.execute("SELECT job_id FROM job_results")]
+        assert sorted(results) == sorted(
+            job_id for job_id, m in self.jobs.items() if m.status is JobStatus.COMPLETED
+        )
+        used = connection.execute(
+            "SELECT SUM(simulator_seconds), SUM(total_jobs) FROM monthly_usage"
+        )
+        seconds, total = used.fetchone()
+        assert (seconds or 0) == sum(m.metered for m in self.jobs.values())
+        assert (total or 0) == len(self.jobs)
+        connection.close()
+
+
+def test_lifecycle(template):
+    Lifecycle.template = template
+    case = Lifecycle.TestCase
+    case.settings = settings(
+        max_examples=40,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+    case().runTest()

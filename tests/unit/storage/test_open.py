@@ -1,0 +1,199 @@
+"""Opening a database: made and migrated, or refused with the reason."""
+
+import asyncio
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import create_engine
+
+from quantcloud.domain.errors import Unavailable
+from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
+from quantcloud.storage.migrations import HEAD
+from quantcloud.storage.tables import metadata
+from unit.storage.builders import T0, submit
+
+
+async def _reopen(location) -> None:
+    await (await Store.open(location)).close()
+
+
+def _schema(connection: sqlite3.Connection) -> dict[str, str]:
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
+    )
+    return {name: "\n".join(sorted(sql.replace(", \n", "\n").split("\n"))) for name, sql in rows}
+
+
+async def test_new_file_and_folder_are_their_owners_alone(tmp_path):
+    path = tmp_path / "new" / "store.db"
+    previous = os.umask(0)
+    try:
+        store = await Store.open(path)
+    finally:
+        os.umask(previous)
+    await submit(store)
+    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
+    await store.close()
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert set(modes) == {"store.db", "store.db-wal", "store.db-shm"}
+    assert set(modes.values()) == {0o600}
+
+
+async def test_what_was_written_is_there_after_reopening(path):
+    store = await Store.open(path)
+    job = await submit(store)
+    await store.close()
+    assert [p.name for p in path.parent.iterdir()] == ["store.db"]
+    store = await Store.open(f"sqlite:///{path}")
+    assert await store.jobs.get("alice", job.id) == job
+    await store.close()
+
+
+def test_migrations_make_the_declared_tables(path):
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        declared = _schema(connection.connection.driver_connection)
+    engine.dispose()
+    migrated = sqlite3.connect(path)
+    assert _schema(migrated) == declared
+    (revision,) = migrated.execute("SELECT version_num FROM alembic_version").fetchone()
+    migrated.close()
+    assert revision == HEAD
+
+
+async def test_settings_of_every_connection(store):
+    def pragmas(connection) -> dict[str, object]:
+        names = ("journal_mode", "synchronous", "foreign_keys")
+        return {n: connection.exec_driver_sql(f"PRAGMA {n}").scalar_one() for n in names}
+
+    full = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert await store._database.read(pragmas) == full
+    assert await store._database.write(pragmas) == full
+
+
+async def test_readers_cannot_write(store):
+    with pytest.raises(Unavailable):
+        await store._database.read(lambda c: c.exec_driver_sql("DELETE FROM jobs"))
+
+
+async def test_file_that_is_no_database(tmp_path):
+    path = tmp_path / "store.db"
+    path.write_bytes(b"not a database, but long enough to have a header" * 100)
+    with pytest.raises(StoreError, match=r"store\.db: file is not a database"):
+        await Store.open(path)
+
+
+async def test_database_of_another_program(tmp_path):
+    path = tmp_path / "store.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE songs (title TEXT)")
+    connection.close()
+    with pytest.raises(StoreError, match="belongs to another program"):
+        await Store.open(path)
+
+
+async def test_database_of_a_newer_release(path):
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match="revision '9999', which this release does not know"):
+        await Store.open(path)
+
+
+def _damage(path, table: str) -> None:
+    """Overwrite the first page of `table`, behind every connection's back."""
+    connection = sqlite3.connect(path)
+    (page,) = connection.execute(
+        "SELECT rootpage FROM sqlite_master WHERE name = ?", [table]
+    ).fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+
+
+async def test_damaged_page_gives_an_error_and_no_wrong_answer(path):
+    store = await Store.open(path)
+    job = await submit(store)
+    await store.close()
+    _damage(path, "jobs")
+    store = await Store.open(path)
+    with pytest.raises(StoreError, match="damaged: database disk image is malformed"):
+        await store.jobs.get("alice", job.id)
+    with pytest.raises(StoreError, match="damaged"):
+        await submit(store)
+    assert await store.accounts.get("alice") is not None
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("postgresql://localhost/quantcloud", "postgresql"),
+        ("sqlite:///:memory:", "must be a file"),
+        ("sqlite://", "must be a file"),
+        ("", "must be a file"),
+        (":memory:", "must be a file"),
+        ("sqlite:///a.db?mode=ro", "give sqlite:///PATH"),
+        ("://", "cannot be read"),
+    ],
+)
+async def test_unusable_location(location, reason):
+    with pytest.raises(StoreError, match=reason):
+        await Store.open(location)
+
+
+async def test_folder_in_the_files_place(tmp_path):
+    with pytest.raises(StoreError, match="Is a directory"):
+        await Store.open(tmp_path)
+
+
+async def test_file_in_the_folders_place(tmp_path):
+    (tmp_path / "data").write_text("")
+    with pytest.raises(StoreError, match=r"cannot open the database"):
+        await Store.open(tmp_path / "data" / "store.db")
+
+
+async def test_many_open_a_new_file_at_once(tmp_path):
+    await asyncio.gather(*(_reopen(tmp_path / "store.db") for _ in range(6)))
+
+
+async def test_closed_store_says_so(path):
+    store = await Store.open(path)
+    await store.close()
+    with pytest.raises(Unavailable, match="closed"):
+        await store.accounts.get("alice")
+    with pytest.raises(Unavailable, match="closed"):
+        await store.accounts.ensure("alice", at=T0)
+    with pytest.raises(Unavailable, match="closed"):
+        await store.jobs.recover(T0)
+
+
+def test_second_lock_names_the_first_process(tmp_path):
+    folder = tmp_path / "data"
+    script = (
+        "import sys; from pathlib import Path; from quantcloud.storage import lock_data_dir\n"
+        "lock = lock_data_dir(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout.readline() == b"locked\n"
+        with pytest.raises(DataDirLockedError, match=f"in use by process {holder.pid}") as caught:
+            lock_data_dir(folder)
+        holder.kill()
+        holder.wait()
+    assert caught.value.pid == holder.pid
+    with lock_data_dir(folder) as lock:
+        with pytest.raises(DataDirLockedError, match=f"process {os.getpid()}"):
+            lock_data_dir(folder)
+        lock.release()
+        lock_data_dir(folder).release()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -1,0 +1,239 @@
+"""Group commit: gathered, in order, each caller for itself."""
+
+import asyncio
+import sqlite3
+import threading
+
+import pytest
+from sqlalchemy import event, insert
+from sqlalchemy.exc import IntegrityError
+
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.job import InvalidTransitionError, JobStatus
+from quantcloud.storage import Store, sqlite
+from quantcloud.storage.tables import accounts
+from unit.storage.builders import ANALYSIS, QASM, T0, new_job, queue, routed, submit, to
+
+
+def _account(name: str) -> dict[str, object]:
+    return {"id": name, "tier": "explorer", "created_at": T0, "turn": 0}
+
+
+class _Commits:
+    """What the writing connection was told, in order."""
+
+    def __init__(self, store: Store) -> None:
+        self.statements: list[str] = []
+        engine = store._database._writer
+
+        def executed(_connection, _cursor, statement, *_rest) -> None:
+            self.statements.append(statement)
+
+        event.listen(engine, "before_cursor_execute", executed)
+
+    def count(self, beginning: str) -> int:
+        return sum(statement.startswith(beginning) for statement in self.statements)
+
+
+class _Gate:
+    """Holds the writing thread, so that what follows gathers behind it."""
+
+    def __init__(self, store: Store) -> None:
+        self._open = threading.Event()
+        self._entered = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def unit(_tx) -> None:
+            loop.call_soon_threadsafe(self._entered.set)
+            self._open.wait(10)
+
+        self._task = asyncio.create_task(store._writer.run(unit))
+
+    async def __aenter__(self):
+        await self._entered.wait()
+
+    async def __aexit__(self, *_):
+        self._open.set()
+        await self._task
+
+
+async def _at_once(store, *calls) -> list[object]:
+    """The outcomes of `calls`, all of which waited when the batch was taken."""
+    async with _Gate(store):
+        tasks = [asyncio.ensure_future(call) for call in calls]
+        await asyncio.sleep(0)
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_what_waits_shares_one_commit_in_order(store):
+    seen = _Commits(store)
+    order = []
+
+    async def note(number: int) -> None:
+        await store._writer.run(lambda _tx: order.append(number))
+
+    await _at_once(store, *(note(number) for number in range(300)))
+    assert order == list(range(300))
+    # One for the gate, then 256 units, then the rest.
+    assert seen.count("BEGIN IMMEDIATE") == 3
+    assert seen.count("SAVEPOINT") == 0
+
+
+async def test_refusals_cost_the_others_nothing(store):
+    good = [await submit(store) for _ in range(3)]
+    ended = await queue(store)
+    await store.jobs.cancel("alice", ended.id, T0)
+    seen = _Commits(store)
+    outcomes = await _at_once(
+        store,
+        store.jobs.advance(good[0].id, routed()),
+        store.jobs.advance(ended.id, [to(JobStatus.FAILED)]),
+        store.jobs.advance(good[1].id, routed()),
+        store.jobs.advance(good[2].id, [to(JobStatus.RUNNING)]),
+    )
+    assert [type(outcome) for outcome in outcomes] == [
+        list,
+        InvalidTransitionError,
+        list,
+        InvalidTransitionError,
+    ]
+    assert seen.count("BEGIN") == 2
+    assert seen.count("SAVEPOINT") == 0
+
+
+async def test_a_unit_that_fails_half_way_is_undone_alone(store):
+    jobs = [await submit(store) for _ in range(2)]
+
+    def half(tx) -> None:
+        tx.write(insert(accounts), _account("half"))
+        raise RuntimeError("half way")
+
+    def whole(tx) -> str:
+        tx.write(insert(accounts), _account("whole"))
+        return "written"
+
+    heard = []
+    store.subscribe(heard.extend)
+    outcomes = await _at_once(
+        store,
+        store.jobs.advance(jobs[0].id, routed()),
+        store._writer.run(half),
+        store.jobs.create(jobs[1], QASM, ANALYSIS, max_waiting=None),
+        store._writer.run(whole),
+        store.jobs.advance(jobs[1].id, routed()),
+    )
+    assert [type(o) for o in outcomes] == [list, RuntimeError, IntegrityError, str, list]
+    assert await store.accounts.get("half") is None
+    assert await store.accounts.get("whole") is not None
+    assert heard == [*outcomes[0], *outcomes[4]]
+    assert [event.cursor for event in heard] == sorted({event.cursor for event in heard})
+    assert (await store.usage.month("alice", T0)).total_jobs == 2
+    assert await store.events.after("alice", jobs[0].id, 1, 10) == outcomes[0]
+
+
+async def test_caller_cancelled_while_waiting_withdraws_its_unit(store):
+    ran = []
+    async with _Gate(store):
+        first = asyncio.create_task(store._writer.run(lambda _tx: ran.append(1)))
+        second = asyncio.create_task(store._writer.run(lambda _tx: ran.append(2)))
+        third = asyncio.create_task(store._writer.run(lambda _tx: ran.append(3)))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+    await asyncio.gather(first, third)
+    assert second.cancelled()
+    assert ran == [1, 3]
+
+
+async def test_unit_whose_caller_is_cancelled_under_way_is_carried_out_whole(store):
+    job = await submit(store)
+    heard = []
+    store.subscribe(heard.extend)
+    entered = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    go_on = threading.Event()
+
+    def unit(tx) -> None:
+        loop.call_soon_threadsafe(entered.set)
+        go_on.wait(10)
+        tx.write(insert(accounts), _account("late"))
+
+    task = asyncio.create_task(store._writer.run(unit))
+    await entered.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    go_on.set()
+    await store.jobs.advance(job.id, routed())
+    assert task.cancelled()
+    assert await store.accounts.get("late") is not None
+    assert len(heard) == 3
+
+
+async def test_reads_do_not_wait_for_the_writer(store):
+    job = await submit(store)
+    async with _Gate(store):
+        assert await store.jobs.get("alice", job.id) == job
+        pages = await asyncio.gather(
+            *(store.jobs.list("alice", limit=20, offset=0) for _ in range(20))
+        )
+        assert {page.total for page in pages} == {1}
+
+
+async def test_close_carries_out_what_waits(path):
+    store = await Store.open(path)
+    await store.accounts.ensure("alice", at=T0)
+    jobs = [new_job() for _ in range(50)]
+    tasks = [
+        asyncio.create_task(store.jobs.create(job, QASM, ANALYSIS, max_waiting=None))
+        for job in jobs
+    ]
+    await asyncio.sleep(0)
+    await store.close()
+    assert len(await asyncio.gather(*tasks)) == 50
+    reopened = await Store.open(path)
+    assert (await reopened.jobs.list("alice", limit=1, offset=0)).total == 50
+    await reopened.close()
+
+
+async def test_full_disk_refuses_writes_undoes_them_whole_and_passes(store):
+    await store.accounts.ensure("alice", at=T0)
+    kept = await submit(store)
+
+    def limit(connection, pages: int) -> None:
+        with connection.begin():
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    (pages,) = await store._database.read(lambda c: c.exec_driver_sql("PRAGMA page_count").one())
+    await store._database.write(lambda c: limit(c, pages + 2))
+    # Hardly compressible, and short enough to be packed at once.
+    text = "".join(new_job().id for _ in range(1600))
+    big, small = new_job(), new_job()
+    outcomes = await _at_once(
+        store,
+        store.jobs.advance(kept.id, [to(JobStatus.ANALYZING)]),
+        store.jobs.create(big, text, ANALYSIS, max_waiting=None),
+        store.jobs.create(small, QASM, ANALYSIS, max_waiting=None),
+    )
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+    assert await store.jobs.get("alice", kept.id) == kept
+    assert (await store.jobs.list("alice", limit=9, offset=0)).total == 1
+    assert len(await store.events.account_after("alice", 0, 9)) == 1
+    await store._database.write(lambda c: limit(c, 100_000))
+    await store.jobs.create(big, text, ANALYSIS, max_waiting=None)
+    assert (await store.usage.month("alice", T0)).total_jobs == 2
+
+
+async def test_database_locked_for_too_long_is_unavailable_for_that_time(path, monkeypatch):
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    store = await Store.open(path)
+    job = await submit(store)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable) as caught:
+        await store.jobs.advance(job.id, routed())
+    assert caught.value.reason == "STORE_UNAVAILABLE"
+    assert await store.jobs.get("alice", job.id) == job
+    other.execute("ROLLBACK")
+    other.close()
+    assert len(await store.jobs.advance(job.id, routed())) == 3
+    await store.close()
