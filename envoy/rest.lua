@@ -24,7 +24,7 @@ local PATH_FIELDS = {id = true, name = true}
 local TYPES = {
   BOOL = "true or false",
   DOUBLE = "a number",
-  INT32 = "an integer from -2147483648 to 2147483647",
+  INT32 = "an integer",
   STRING = "a string",
 }
 
@@ -83,7 +83,7 @@ end
 
 local function to_json(text)
   return (text:gsub('[%c"\\]', function(c)
-    return string.format("\\u%04x", c:byte())
+    return (c == '"' or c == "\\") and "\\" .. c or string.format("\\u%04x", c:byte())
   end))
 end
 
@@ -118,6 +118,8 @@ local function wrong_value(field, value, kind)
     right = "one of " .. ENUMS[message]
   elseif not right and message == "google.protobuf.Struct" then
     right = "an object"
+  elseif kind == "TYPE_INT32" and (value:find('^"?-?%d+"?$') or value:find("^-?[%d.]+e%+%d+$")) then
+    right = "an integer from -2147483648 to 2147483647"
   end
   return right and string.format("%s: must be %s, got %s", field, right, shorten(value))
 end
@@ -131,14 +133,17 @@ local function wrong_json(text)
   end
   local near = around:sub(#mark + 1):match("^%s*(.-)%s*$")
   return string.format(
-    "body: is not valid JSON: %s%s",
-    uncapitalised(problem),
-    near == "" and ", at its end" or ", near " .. shorten(near)
+    "body: is not valid JSON %s: %s",
+    near == "" and "at its end" or "near " .. shorten(near),
+    uncapitalised(problem)
   )
 end
 
 -- A sentence for a request that the transcoder refused, with the field and what would be right.
 local function explain(text)
+  if text == "" or text == "Bad Request" then
+    return "This is not a valid HTTP request."
+  end
   local field, value, kind = text:match("^(.-): invalid value (.*) for type (%S+)$")
   if field then
     return wrong_value(field, value, kind) or text

@@ -32,7 +32,7 @@ _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
 _MPS_GATES_PER_CUT = 3
 _MPS_RANK = 4**_MPS_GATES_PER_CUT
 
-_STATEVECTOR = Cost(start=6e-4, operation=6e-6, amplitude=2.5e-9, shot=5e-7)
+_STATEVECTOR = Cost(start=6e-4, operation=2e-5, amplitude=2.5e-9, shot=1e-6)
 _DENSITY_MATRIX = Cost(start=1e-3, operation=4e-5, amplitude=1.5e-8, shot=5e-7)
 _TRAJECTORY = Cost(start=1e-3, operation=2e-6, amplitude=4e-9, shot=2e-5)
 _GPU = Cost(start=5e-2, operation=2e-5, amplitude=3e-11, shot=5e-7)

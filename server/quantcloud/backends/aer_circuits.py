@@ -1,7 +1,9 @@
 """Qiskit circuits for Aer, made without its transpiler."""
 
-# pyright: reportUnknownMemberType=false
-# Qiskit's methods are only partly annotated.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownParameterType=false
+# pyright: reportUnknownArgumentType=false
+# Qiskit is annotated only in part.
 
 import math
 from collections.abc import Callable, Iterable
@@ -30,6 +32,9 @@ _TWO_QUBIT_METHODS = (
 _STATEVECTOR_ONLY = ("ch", "csx", "crx", "cry", "crz", "cu", "cu3")
 TWO_QUBIT_NAMES = tuple({*_TWO_QUBIT_METHODS, *_STATEVECTOR_ONLY, "iswap", "dcx"})
 """Those of gates on two, and labels of unitaries on two."""
+
+_QUARTER = math.pi / 2
+_HADAMARD = (_QUARTER, 0.0, math.pi, 0.0)
 
 # Aer's tables for an expression hold a machine word.
 _CONDITION_BITS = 32
@@ -64,20 +69,18 @@ _GATES: dict[str, _Append] = {
     **{name: _unitary(name) for name in ("iswap", "dcx", "rccx", "rc3x", "c3sqrtx")},
     "c3x": _mcx,
     "c4x": _mcx,
-    "u0": lambda circuit, _, qubits: circuit.id(*qubits),
+    "u0": lambda circuit, _, qubits: _METHODS["id"](circuit, (), qubits),
     "u1": _METHODS["p"],
-    "u2": lambda circuit, params, qubits: circuit.u(math.pi / 2, *params, *qubits),
+    "u2": lambda circuit, params, qubits: _METHODS["u"](circuit, (_QUARTER, *params), qubits),
     "u3": _METHODS["u"],
     "U": _METHODS["u"],
     "CX": _METHODS["cx"],
     "cu1": _METHODS["cp"],
-    "cu3": lambda circuit, params, qubits: circuit.cu(*params, 0, *qubits),
-    "ch": lambda circuit, _, qubits: circuit.cu(math.pi / 2, 0, math.pi, 0, *qubits),
-    "cs": lambda circuit, _, qubits: circuit.cp(math.pi / 2, *qubits),
-    "csdg": lambda circuit, _, qubits: circuit.cp(-math.pi / 2, *qubits),
+    "cu3": lambda circuit, params, qubits: _METHODS["cu"](circuit, (*params, 0.0), qubits),
+    "ch": lambda circuit, _, qubits: _METHODS["cu"](circuit, _HADAMARD, qubits),
+    "cs": lambda circuit, _, qubits: _METHODS["cp"](circuit, (_QUARTER,), qubits),
+    "csdg": lambda circuit, _, qubits: _METHODS["cp"](circuit, (-_QUARTER,), qubits),
 }
-
-
 _COMMON_GATES = {**_GATES, **{name: _unitary(name) for name in _STATEVECTOR_ONLY}}
 
 

@@ -32,8 +32,6 @@ _METHODS = frozenset({"statevector", "density_matrix", "stabilizer", "matrix_pro
 # Up to so many qubits Aer is faster with an error as its few Kraus operators than as the many
 # terms that it is a mixture of.
 _KRAUS_QUBITS = 8
-# Aer takes a 32-bit seed.
-_SEED_MASK = 0xFFFF_FFFF
 
 
 class AerExecutor:
@@ -41,12 +39,16 @@ class AerExecutor:
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self._simulators: dict[str, AerSimulator] = {}
+        self._simulators = {
+            method: AerSimulator(method=method, device=device, max_parallel_threads=1)
+            for method in _METHODS
+        }
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:
         run = Run(execution)
         method, noise = execution.method, execution.options.noise
-        simulator = self._simulator(method)
+        if method not in self._simulators:
+            raise ValueError(f"Qiskit Aer has no method {method!r} here")
         if noise is not None or method in _NARROW_METHODS:
             circuit = narrowed(circuit)
         divided = program(circuit)
@@ -62,12 +64,16 @@ class AerExecutor:
         elif method == "statevector" and divided.branches:
             options["shot_branching_enable"] = True
             options["shot_branching_sampling_enable"] = True
-        result = simulator.run(
-            translation,
-            shots=execution.shots,
-            seed_simulator=execution.seed & _SEED_MASK,
-            **options,
-        ).result()
+        result = (
+            self._simulators[method]
+            .run(
+                translation,
+                shots=execution.shots,
+                seed_simulator=execution.seed,
+                **options,
+            )
+            .result()
+        )
         if not result.success:
             reason = result.results[0].status if result.results else result.status
             raise RuntimeError(f"Qiskit Aer: {reason}")
@@ -75,15 +81,6 @@ class AerExecutor:
         counts = _counts(data["counts"], divided.num_clbits)
         amplitudes = np.asarray(data["statevector"]) if wants_state else None
         return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
-
-    def _simulator(self, method: str) -> AerSimulator:
-        if method not in _METHODS:
-            raise ValueError(f"Qiskit Aer has no method {method!r} here")
-        if method not in self._simulators:
-            self._simulators[method] = AerSimulator(
-                method=method, device=self._device, max_parallel_threads=1
-            )
-        return self._simulators[method]
 
 
 def _counts(counts: Mapping[str, int], num_clbits: int) -> dict[str, int]:

@@ -8,7 +8,8 @@ A backend from another package joins by an entry point in the group `quantcloud.
 name is the backend's and whose object is a `Backend`.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Protocol
@@ -18,6 +19,8 @@ from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import Execution, Outcome, RunOptions
 from quantcloud.routing.method import Method, Refusal
+
+_log = logging.getLogger(__name__)
 
 ENTRY_POINT_GROUP = "quantcloud.backends"
 
@@ -55,9 +58,16 @@ class Backend(Protocol):
 
 
 @cache
-def installed_backends() -> dict[str, Backend]:
-    """Every backend that is installed, by name, in the order of their names."""
-    found: dict[str, Backend] = {
-        point.name: point.load() for point in entry_points(group=ENTRY_POINT_GROUP)
-    }
-    return dict(sorted(found.items()))
+def installed_backends() -> Mapping[str, Backend]:
+    """Every backend that is installed, by name, in the order of their names.
+
+    One that cannot be loaded is logged and left out: a broken package of somebody else's must not
+    keep the server from starting.
+    """
+    found: dict[str, Backend] = {}
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
+        try:
+            found[point.name] = point.load()
+        except Exception:  # noqa: BLE001  # whatever a package does when it is imported
+            _log.exception("backend %s (%s) cannot be loaded", point.name, point.value)
+    return found

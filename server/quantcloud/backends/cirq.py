@@ -67,8 +67,8 @@ class CirqBackend:
 
 def _statevector(analysis: Analysis, shots: int) -> Method:
     width, branches = analysis.num_qubits, histories(analysis, shots)
-    # An evolution has a copy of its own; the weights of a sample are as large as two states.
-    states = waiting_states(branches) + 3
+    # An evolution has a copy of its own; the weights of a sample take as much as two.
+    states = waiting_states(analysis, shots) + 4
     return Method(
         "statevector",
         states * statevector_bytes(width, SINGLE),
@@ -80,7 +80,7 @@ def _statevector(analysis: Analysis, shots: int) -> Method:
 def _density_matrix(analysis: Analysis, shots: int) -> Method:
     width, branches = analysis.num_qubits, histories(analysis, shots)
     # Cirq applies a channel into buffers as large as the matrix.
-    matrices = waiting_states(branches) + 4
+    matrices = waiting_states(analysis, shots) + 5
     return Method(
         "density_matrix",
         matrices * density_matrix_bytes(width),

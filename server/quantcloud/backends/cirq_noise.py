@@ -2,7 +2,8 @@
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportAttributeAccessIssue=false
-# qsim is a compiled module without stubs.
+# pyright: reportUnknownArgumentType=false
+# qsim is a compiled module without stubs, Cirq is annotated only in part.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -11,7 +12,8 @@ from typing import Any, Self
 import cirq
 import numpy as np
 from numpy.typing import NDArray
-from qsimcirq import QSimOptions, qsim
+from qsimcirq import qsim
+from qsimcirq.qsim_simulator import QSimOptions
 
 from quantcloud.backends.amplitudes import PureState, ground_state
 from quantcloud.backends.noise import relaxation

@@ -33,24 +33,36 @@ class Cost:
 
 
 def statevector_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
+    """Size of 2**n amplitudes."""
     return amplitude_bytes << num_qubits
 
 
 def density_matrix_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
+    """Size of 4**n elements."""
     return amplitude_bytes << (2 * num_qubits)
 
 
+def tableau_bytes(num_qubits: int) -> int:
+    """Size of two tableaus of 4 n**2 bits and signs, which a stabilizer simulation holds."""
+    return num_qubits * (num_qubits + 64)
+
+
 def histories(analysis: Analysis, shots: int) -> int:
-    """Bound how many different histories `shots` shots of a circuit can have."""
+    """Guess how many different histories `shots` shots of a circuit have.
+
+    Counts on one final measurement of every qubit; each other measurement or reset doubles them.
+    """
     if not analysis.has_mid_circuit:
         return 1
-    events = analysis.gate_counts.get("measure", 0) + analysis.gate_counts.get("reset", 0)
-    return shots if events >= shots.bit_length() else min(shots, 1 << events)
+    measurements = analysis.gate_counts.get("measure", 0)
+    resets = analysis.gate_counts.get("reset", 0)
+    events = max(1, measurements - analysis.num_qubits) + resets
+    return min(shots, 1 << min(events, shots.bit_length()))
 
 
-def waiting_states(branches: int) -> int:
-    """How many states `branching.run` holds at most for so many branches, the running one too."""
-    return 1 + (math.ceil(math.log2(branches)) if branches > 1 else 0)
+def waiting_states(analysis: Analysis, shots: int) -> int:
+    """Bound how many states `branching.run` keeps waiting."""
+    return math.ceil(math.log2(shots)) if analysis.has_mid_circuit and shots > 1 else 0
 
 
 def readable_bytes(amount: int) -> str:
@@ -60,8 +72,3 @@ def readable_bytes(amount: int) -> str:
         size /= 1024
         rank += 1
     return f"{size:.3g} {_UNITS[rank]}" if size < 1000 else f"{size:.0f} {_UNITS[rank]}"  # noqa: PLR2004 - as it reads
-
-
-def tableau_bytes(num_qubits: int) -> int:
-    """Size of two tableaus of 4 n**2 bits and signs, which a stabilizer simulation holds."""
-    return num_qubits * (num_qubits + 64)

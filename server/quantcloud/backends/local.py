@@ -57,15 +57,11 @@ class LocalBackend:
 
     def _refusal(self, analysis: Analysis) -> Refusal:
         width = analysis.num_qubits
+        need = readable_bytes(statevector_bytes(width))
         return Refusal(
-            f"local_simulator runs up to {self.info.num_qubits} qubits of any circuit, and Clifford "
-            f"circuits up to {MAX_STABILIZER_QUBITS:,}; this circuit has {width:,}, "
-            + (
-                "which is more than that"
-                if analysis.is_clifford
-                else f"is not Clifford, and would need {readable_bytes(statevector_bytes(width))} "
-                "for its statevector"
-            )
+            f"local_simulator runs up to {self.info.num_qubits} qubits of any circuit (this one "
+            f"has {width:,}, a statevector of {need}); beyond that, Clifford circuits up to "
+            f"{MAX_STABILIZER_QUBITS:,} qubits, without the statevector option"
         )
 
     def executor(self) -> Executor:
@@ -79,8 +75,8 @@ class LocalBackend:
 def _statevector(analysis: Analysis, shots: int) -> Method:
     amplitudes = 1 << analysis.num_qubits
     branches = histories(analysis, shots)
-    # Each waiting state is a copy with its spare; the weights of a sample are two halves more.
-    states = 2 * waiting_states(branches) + 1
+    # The running state has a spare; the weights of a sample are two halves, a measurement's too.
+    states = waiting_states(analysis, shots) + 3
     return Method(
         "statevector",
         states * statevector_bytes(analysis.num_qubits),

@@ -16,7 +16,7 @@ from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.method import Method, Refusal
 
-_LIGHTNING = Cost(start=1.5e-4, operation=2.5e-5, amplitude=1.5e-9)
+_LIGHTNING = Cost(start=1.5e-4, operation=2.5e-5, amplitude=5e-10)
 
 
 class PennyLaneBackend:
@@ -48,7 +48,7 @@ class PennyLaneBackend:
             )
         branches = histories(analysis, shots)
         # Lightning has a copy of its own and hands out another; sampling needs one more.
-        states = waiting_states(branches) + 3
+        states = waiting_states(analysis, shots) + 4
         return [
             Method(
                 "statevector",

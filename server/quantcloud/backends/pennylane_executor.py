@@ -10,10 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 import pennylane as qml
-from numpy.typing import NDArray
 from pennylane.tape import QuantumScript
 
-from quantcloud.backends.amplitudes import PureState, ground_state
+from quantcloud.backends.amplitudes import Amplitudes, PureState, ground_state
 from quantcloud.backends.branching import run as run_branches
 from quantcloud.backends.programs import program
 from quantcloud.backends.results import Run, check_statevector
@@ -63,7 +62,7 @@ class LightningState(PureState):
 
     __slots__ = ()
 
-    def __init__(self, num_qubits: int, amplitudes: NDArray[np.complex128] | None = None) -> None:
+    def __init__(self, num_qubits: int, amplitudes: Amplitudes | None = None) -> None:
         if amplitudes is None:
             amplitudes = ground_state(num_qubits, np.complex128)
         super().__init__(num_qubits, amplitudes)

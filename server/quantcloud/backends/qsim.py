@@ -14,9 +14,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from qsimcirq import QSimOptions, qsim
+from qsimcirq import qsim
+from qsimcirq.qsim_simulator import QSimOptions
 
-from quantcloud.backends.amplitudes import PureState, ground_state
+from quantcloud.backends.amplitudes import Amplitudes, PureState, ground_state
 from quantcloud.backends.unitaries import matrix
 from quantcloud.circuits.ir import Operation
 
@@ -61,7 +62,7 @@ class QsimState(PureState):
 
     __slots__ = ()
 
-    def __init__(self, num_qubits: int, amplitudes: NDArray[np.complex64] | None = None) -> None:
+    def __init__(self, num_qubits: int, amplitudes: Amplitudes | None = None) -> None:
         if amplitudes is None:
             amplitudes = ground_state(num_qubits, np.complex64)
         super().__init__(num_qubits, amplitudes)

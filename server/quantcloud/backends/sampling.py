@@ -39,14 +39,18 @@ def draw(
     width = 1 << (size.bit_length() // 2)
     blocks = weights.reshape(-1, width) if size % width == 0 else weights.reshape(1, -1)
     width = blocks.shape[1]
-    ends = np.cumsum(blocks.sum(axis=1))
+    ends: NDArray[np.float64] = np.cumsum(blocks.sum(axis=1))
     points = np.sort(rng.random(shots)) * ends[-1]
-    hit = np.unique(np.searchsorted(ends[:-1], points, side="right"))
+    hit = np.unique(_places(points, ends[:-1]))
     starts = np.concatenate((np.zeros(1), ends))[hit]
     running = (np.cumsum(blocks[hit], axis=1) + starts[:, None]).ravel()
-    places = np.minimum(np.searchsorted(running, points, side="right"), len(running) - 1)
-    places, drawn = np.unique(places, return_counts=True)
+    places, drawn = np.unique(_places(points, running[:-1]), return_counts=True)
     return hit[places // width] * width + places % width, drawn
+
+
+def _places(points: NDArray[np.float64], ends: NDArray[np.float64]) -> Indices:
+    """Return for each point how many of the rising `ends` are not above it."""
+    return np.searchsorted(ends, points, side="right")  # pyright: ignore[reportUnknownVariableType] - NumPy's stub has no type for it
 
 
 def gather_bits(indices: Indices, bits: Sequence[int]) -> Indices:
@@ -79,10 +83,13 @@ def merged(patterns: Indices, drawn: Counts) -> tuple[Indices, Counts]:
 
 
 def flip_bits(
-    patterns: Indices, drawn: Counts, width: int, rate: float, rng: np.random.Generator
+    patterns: Patterns, drawn: Counts, width: int, rate: float, rng: np.random.Generator
 ) -> tuple[Indices, Counts]:
-    """Flip each of the `width` lowest bits of every single shot with probability `rate`."""
-    shots = np.repeat(patterns, drawn)
+    """Flip each of the `width` lowest bits of every single shot with probability `rate`.
+
+    Takes patterns that are numbers.
+    """
+    shots = np.repeat(patterns.astype(np.int64), drawn)
     for bit in range(width):
         shots ^= (rng.random(len(shots)) < rate).astype(np.int64) << bit
     return np.unique(shots, return_counts=True)

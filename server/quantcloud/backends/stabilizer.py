@@ -1,5 +1,9 @@
 """Clifford circuits on any number of qubits, by Stim."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# Stim's stubs leave some types out.
+
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Self
@@ -30,6 +34,7 @@ def clifford_steps(name: str, params: tuple[float, ...]) -> Steps:
         ) from None
     steps: list[tuple[str, tuple[int, ...]]] = []
     for instruction in tableau.to_circuit():
+        assert isinstance(instruction, stim.CircuitInstruction)  # noqa: S101 - no loops in it
         arity = 2 if stim.gate_data(instruction.name).is_two_qubit_gate else 1
         targets = [target.value for target in instruction.targets_copy()]
         steps += [

@@ -16,11 +16,16 @@ from quantcloud.backends.amplitudes import Amplitudes, PureState, ground_state
 from quantcloud.backends.unitaries import Matrix, matrix
 from quantcloud.circuits.ir import Operation
 
-# Parts whose runs of neighbouring amplitudes are shorter than this cost NumPy more in loops than in
-# arithmetic; gates that lie wholly within so many lowest qubits go through one matrix product.
-_LOW_QUBITS = 4
-_LOW_SIZE = 1 << _LOW_QUBITS
-_WIDE = 10
+# NumPy's product over parts is slow where they are runs of fewer amplitudes than 2**3. There a gate
+# on one qubit takes part in a product over that qubit and all below it.
+_LOW_QUBITS = 3
+# For each low qubit, what each element of a gate's matrix adds to the matrix of that product.
+_LOW_TERMS: list[Matrix] = [
+    np.kron(
+        np.eye(4, dtype=np.complex128).reshape(4, 2, 2).transpose(0, 2, 1), np.eye(1 << qubit)
+    ).astype(np.complex128)
+    for qubit in range(_LOW_QUBITS)
+]
 
 
 class _Block(NamedTuple):
@@ -45,6 +50,8 @@ class _Kernel(NamedTuple):
 @lru_cache(maxsize=4096)
 def _kernel(name: str, params: tuple[float, ...]) -> _Kernel:
     unitary = matrix(name, params)
+    if len(unitary) == 2 and unitary.all():  # noqa: PLR2004 - one qubit, and nothing to find out
+        return _Kernel((), (), (_Block((0, 1), unitary),))
     scalings: list[tuple[int, complex]] = []
     cycles: list[tuple[tuple[int, complex], ...]] = []
     blocks: list[_Block] = []
@@ -120,35 +127,39 @@ class Statevector(PureState):
         if amplitudes is None:
             amplitudes = ground_state(num_qubits, np.complex128)
         super().__init__(num_qubits, amplitudes)
-        self._spare = np.empty_like(amplitudes)
+        self._spare: Amplitudes | None = None
 
     def copy(self) -> Self:
         return type(self)(self.num_qubits, self.amplitudes.copy())
 
     def evolve(self, gates: Sequence[Operation]) -> None:
         """Apply standard gates, in order."""
-        wide = self.num_qubits >= _WIDE
         for name, qubits, params, _, _ in gates:
             kernel = _kernel(name, params)
-            if not kernel.blocks:
-                self._relabel(kernel, qubits)
-            elif wide and max(qubits) < _LOW_QUBITS:
-                self._multiply_rows(_low_matrix(name, params, qubits))
-            elif len(qubits) == 1:
+            if kernel.blocks and len(qubits) == 1:
                 self._multiply(kernel.blocks[0].mix, qubits[0])
             else:
                 self._relabel(kernel, qubits)
-                self._mix(kernel.blocks, qubits)
+                if kernel.blocks:
+                    self._mix(kernel.blocks, qubits)
 
     def _multiply(self, mix: Matrix, qubit: int) -> None:
-        shape = (-1, 2, 1 << qubit)
-        np.matmul(mix, self.amplitudes.reshape(shape), out=self._spare.reshape(shape))
-        self.amplitudes, self._spare = self._spare, self.amplitudes
+        spare = self._taken_spare()
+        if qubit < _LOW_QUBITS:
+            terms = _LOW_TERMS[qubit]
+            shape = (-1, 2 << qubit)
+            transposed = (mix.ravel() @ terms.reshape(4, -1)).reshape(terms.shape[1:])
+            np.matmul(self.amplitudes.reshape(shape), transposed, out=spare.reshape(shape))
+        else:
+            shape = (-1, 2, 1 << qubit)
+            np.matmul(mix, self.amplitudes.reshape(shape), out=spare.reshape(shape))
+        self.amplitudes, self._spare = spare, self.amplitudes
 
-    def _multiply_rows(self, transposed: Matrix) -> None:
-        shape = (-1, len(transposed))
-        np.matmul(self.amplitudes.reshape(shape), transposed, out=self._spare.reshape(shape))
-        self.amplitudes, self._spare = self._spare, self.amplitudes
+    def _taken_spare(self) -> Amplitudes:
+        """Return an array as large as the state, which a state that waits does without."""
+        if self._spare is None:
+            self._spare = np.empty_like(self.amplitudes)
+        return self._spare
 
     def _relabel(self, kernel: _Kernel, qubits: tuple[int, ...]) -> None:
         shape, indices = _geometry(qubits)
@@ -157,15 +168,15 @@ class Statevector(PureState):
             view[indices[part]] *= factor
         for cycle in kernel.cycles:
             end, factor = cycle[-1]
-            kept = self._spare.reshape(shape)[indices[end]]
-            np.multiply(view[indices[end]], factor, out=kept)
+            kept = self._taken_spare().reshape(shape)[indices[end]]
+            _scale(view[indices[end]], factor, kept)
             for (source, scale), (target, _) in zip(cycle[-2::-1], cycle[:0:-1], strict=True):
-                np.multiply(view[indices[source]], scale, out=view[indices[target]])
+                _scale(view[indices[source]], scale, view[indices[target]])
             view[indices[cycle[0][0]]] = kept
 
     def _mix(self, blocks: tuple[_Block, ...], qubits: tuple[int, ...]) -> None:
         shape, indices = _geometry(qubits)
-        view, spare = self.amplitudes.reshape(shape), self._spare.reshape(shape)
+        view, spare = self.amplitudes.reshape(shape), self._taken_spare().reshape(shape)
         term = np.empty_like(view[indices[0]])
         for parts, mix in blocks:
             for part in parts:
@@ -179,10 +190,8 @@ class Statevector(PureState):
                         np.add(target, term, out=target)
 
 
-@lru_cache(maxsize=1024)
-def _low_matrix(name: str, params: tuple[float, ...], qubits: tuple[int, ...]) -> Matrix:
-    """The transpose of a gate on the `_LOW_QUBITS` lowest qubits: rows of amplitudes times it."""
-    columns = [Statevector(_LOW_QUBITS, column) for column in np.eye(_LOW_SIZE, dtype=complex)]
-    for column in columns:
-        column.evolve([Operation(name, qubits, params)])
-    return np.array([column.amplitudes for column in columns])
+def _scale(source: Amplitudes, factor: complex, target: Amplitudes) -> None:
+    if factor == 1:
+        target[...] = source
+    else:
+        np.multiply(source, factor, out=target)

@@ -91,7 +91,7 @@ def _rotation(pauli: Matrix, theta: float) -> Matrix:
 
 
 def _pair_rotation(low: Matrix, high: Matrix) -> Callable[..., Matrix]:
-    pauli = np.kron(high, low)
+    pauli: Matrix = np.kron(high, low).astype(np.complex128)
 
     def rotation(theta: float) -> Matrix:
         return _rotation(pauli, theta)

@@ -3,7 +3,7 @@
 MAX_QUBITS = 10_000
 MAX_CLBITS = 100_000
 
-MAX_OPERATIONS = 4_000_000
+MAX_OPERATIONS = 2_000_000
 """Operations after broadcast and expansion of gate definitions.
 
 A barrier counts once per qubit, a condition adds one per classical bit that it compares, and an

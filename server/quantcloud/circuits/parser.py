@@ -54,6 +54,8 @@ class Parser:
             "measure": lambda: self.instruction(None),
             "reset": lambda: self.instruction(None),
             "barrier": self._barrier,
+            # A word of OpenQASM 3 that PennyLane writes into 2.0 as well.
+            "gphase": self._gphase,
         }
 
     def parse(self) -> Circuit:
@@ -188,7 +190,10 @@ class Parser:
             arguments = self._body_qubits(qubits) if not lexer.at(";") else list(qubits.values())
             lexer.end_statement()
             return GateCall("barrier", tuple(dict.fromkeys(arguments)))
-        if lexer.kind != "id" or lexer.text in self.statements:
+        if lexer.at("gphase") and not self.program.gates.is_declared("gphase"):
+            self._global_phase(parameters, lambda: self._body_qubits(qubits))
+            return None
+        if lexer.kind != "id" or (lexer.text in self.statements and not lexer.at("gphase")):
             raise lexer.error(
                 f"expected a gate or 'barrier' in the definition of {shown(gate)}, "
                 f"got {lexer.described()}"
@@ -267,6 +272,25 @@ class Parser:
             program.gates.check_call(name, len(params), len(operands), start)
             lexer.end_statement()
             program.gate(name, params, operands, start, condition)
+
+    def _gphase(self) -> None:
+        if self.program.gates.is_declared("gphase"):
+            self.instruction(None)
+        else:
+            self._global_phase({}, self.operands.qubits)
+
+    def _global_phase(
+        self, parameters: Mapping[str, int], read_qubits: Callable[[], object]
+    ) -> None:
+        """Read a global phase, which no measurement shows; it may name qubits."""
+        lexer = self.lexer
+        lexer.advance()
+        lexer.expect("(", "after 'gphase'")
+        self.expressions.parse(parameters)
+        lexer.expect(")", "after the angle")
+        if not lexer.at(";"):
+            read_qubits()
+        lexer.end_statement()
 
     def _if(self) -> None:
         lexer = self.lexer

@@ -58,7 +58,6 @@ class Parser3(Parser):
         self.statements |= {
             "qubit": self._qubit,
             "bit": self._bit,
-            "gphase": self._gphase,
         }
 
     def parse(self) -> Circuit:
@@ -131,26 +130,11 @@ class Parser3(Parser):
         target = self.program.declare_clbits(name, size, start)
         self._measured_into(target, start, None)
 
-    def _gphase(self) -> None:
-        """Read a global phase, which no measurement shows."""
-        self._read_gphase({})
-
-    def _read_gphase(self, parameters: Mapping[str, int]) -> None:
-        lexer = self.lexer
-        lexer.advance()
-        lexer.expect("(", "after 'gphase'")
-        self.expressions.parse(parameters)
-        lexer.expect(")", "after the angle")
-        lexer.end_statement()
-
     # Gates
 
     def body_statement(
         self, gate: str, parameters: Mapping[str, int], qubits: Mapping[str, int]
     ) -> GateCall | None:
-        if self.lexer.at("gphase"):
-            self._read_gphase(parameters)
-            return None
         if self.lexer.text in _REFUSED:
             self._refused()
         return super().body_statement(gate, parameters, qubits)

@@ -6,6 +6,7 @@ from typing import Final
 from quantcloud.circuits.analysis import Analysis, analyse
 from quantcloud.circuits.ir import Circuit
 from quantcloud.circuits.lexer import Lexer, shown
+from quantcloud.circuits.limits import MAX_QUBITS
 from quantcloud.circuits.parser import Parser
 from quantcloud.circuits.qasm3 import Parser3
 
@@ -17,7 +18,11 @@ _VERSIONS: Final[dict[str, type[Parser]]] = {
     "3.1": Parser3,
 }
 _NUMBERS: Final = re.compile(r"\d+", re.ASCII)
+_BASED: Final = re.compile(r"0[xXoObB]")
 _MOST_DIGITS: Final = 6
+
+UNBOUNDED: Final = 1 << 62
+"""What `work_bound` says of a source that it cannot tell anything of."""
 
 
 def parse(source: str) -> Circuit:
@@ -53,12 +58,17 @@ def examine(source: str) -> Analysis:
 def work_bound(source: str) -> int:
     """Return an upper bound on the operations that `parse` makes of a source, at a glance.
 
-    It tells, in microseconds per kilobyte, a source that is read at once from one that may take
-    long: a few characters can stand for millions of operations.
+    A barrier counts once per qubit. The answer takes microseconds per kilobyte and tells a source
+    that is read at once from one that may take long, since a few characters can stand for millions
+    of operations. A source with gate definitions has no bound that shows at a glance, and gets
+    `UNBOUNDED`.
     """
+    if "gate" in source or _BASED.search(source):
+        return UNBOUNDED
     largest = 1
     for digits in _NUMBERS.findall(source):
         if len(digits) > _MOST_DIGITS:
-            return 1 << 62
-        largest = max(largest, int(digits))
-    return (source.count(";") + 1) * largest
+            return UNBOUNDED
+        largest = max(largest, int(digits) + 1)
+    operations = (source.count(";") + 1) * largest
+    return operations + source.count("barrier") * min(operations, MAX_QUBITS)

@@ -44,8 +44,9 @@ class Engine(Protocol):
     async def examine(self, source: str) -> Analysis:
         """Parse and analyse a circuit, off the event loop unless it is small.
 
-        Never waits behind a running circuit. Raises `CircuitError` for a bad circuit and
-        `InvalidArgument` for one that takes longer to look at than the limit.
+        Never waits behind a running circuit. Raises `CircuitError` for a bad circuit,
+        `InvalidArgument` for one that takes longer or more memory to look at than the limit, and
+        `Unavailable` when nothing is there to look at it.
         """
         ...
 
@@ -55,6 +56,6 @@ class Engine(Protocol):
         """Run a circuit within `time_limit` seconds of its start.
 
         `on_start` is called on the event loop when a worker has begun. Cancelling the calling
-        task kills the run. Raises an `EngineError`.
+        task kills the run. Raises an `EngineError`: `WorkerLost` also when the engine is stopped.
         """
         ...

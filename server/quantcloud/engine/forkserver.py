@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from quantcloud.backends.base import Backend, installed_backends
@@ -57,7 +57,7 @@ class ForkServer:
     def __init__(self, control: socket.socket, configuration: Configuration) -> None:
         self._control = control
         self._configuration = configuration
-        self._backends: dict[str, Backend] = installed_backends()
+        self._backends: Mapping[str, Backend] = installed_backends()
         self._steps: Iterator[tuple[str, Sequence[str]]] = iter(configuration.preload)
         self._warm: list[str] = []
         self._children: set[int] = set()

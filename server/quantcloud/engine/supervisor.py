@@ -191,7 +191,11 @@ class Supervisor:
         worker = WorkerProcess(pid, preloaded, self._ended)
         self._workers[pid] = worker
         connection.setblocking(False)  # noqa: FBT003 (the standard library's signature)
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: worker, connection)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: worker, connection)
+        except BaseException:
+            connection.close()
+            raise
         if future.done():
             worker.kill()
         else:

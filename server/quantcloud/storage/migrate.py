@@ -25,12 +25,13 @@ def migrate(connection: Connection) -> None:
     if present == HEAD:
         return
 
+    # It speaks from its import on.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # Imported here since most starts find nothing to migrate, and it takes longer than the rest.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection

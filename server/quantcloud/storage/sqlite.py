@@ -22,6 +22,8 @@ T = TypeVar("T")
 # How long to wait for another process to finish its write.
 BUSY_SECONDS = 10.0
 READERS = 4
+# What the write-ahead log is cut back to after it had to hold more.
+LOG_BYTES = 64 * 1024 * 1024
 
 
 class SqliteDatabase:
@@ -90,6 +92,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         cached_statements=256,
     )
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
     return connection
 
 

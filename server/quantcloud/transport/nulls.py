@@ -10,12 +10,10 @@ the twin is an unknown field.
 from collections.abc import Iterator
 from functools import cache
 
-from google.protobuf import struct_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     FieldDescriptorProto,
-    FileDescriptorProto,
     FileDescriptorSet,
 )
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -23,6 +21,9 @@ from google.protobuf.message import Message
 
 PACKAGE = "thequantcloud.v1"
 TWIN_OFFSET = 1000
+# Where NullValue is, and the package of what errors carry.
+_STRUCT = "google/protobuf/struct.proto"
+_ERROR_DETAILS = "google.rpc"
 _VARINT = 0
 
 
@@ -59,23 +60,21 @@ def _response_messages(pool: DescriptorPool, files: FileDescriptorSet) -> dict[s
 def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
     """The descriptor set that Envoy reads, derived from the contract's.
 
-    Every field's JSON name is its own name, and each nullable response field has its twin.
+    Every field's JSON name is its own name, in error details too, and each nullable response field
+    has its twin.
     """
     pool = DescriptorPool()
     for file in contract.file:
         pool.Add(file)
     responses = _response_messages(pool, contract)
     # Envoy reads the files in order and knows a file's imports only from those before it.
-    struct = FileDescriptorProto()
-    struct_pb2.DESCRIPTOR.CopyToProto(struct)
-    derived = FileDescriptorSet(file=[struct])
-    derived.file.extend(file for file in contract.file if file.name != struct.name)
+    derived = FileDescriptorSet(file=sorted(contract.file, key=lambda file: file.name != _STRUCT))
     for file in derived.file:
-        if file.package != PACKAGE:
+        if file.package not in (PACKAGE, _ERROR_DETAILS):
             continue
         twins = [_add_twins(message, file.package, responses) for message in file.message_type]
-        if any(twins) and struct.name not in file.dependency:
-            file.dependency.append(struct.name)
+        if any(twins) and _STRUCT not in file.dependency:
+            file.dependency.append(_STRUCT)
     return derived
 
 

@@ -14,7 +14,7 @@ from unit.backends.exact import (
     statevector,
 )
 
-SHOTS = 20_000
+SHOTS = 6_000
 
 PURE = [
     ("local", "statevector"),

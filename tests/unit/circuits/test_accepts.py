@@ -47,6 +47,9 @@ VERSION_2 = [
     ("r(0.1,0.2) q[0];", [op("r", 0, params=(0.1, 0.2))]),
     ("rzx(pi) q[2],q[0];", [op("rzx", 2, 0, params=(math.pi,))]),
     ("ecr q[0],q[1];", [op("ecr", 0, 1)]),
+    # PennyLane's global phases
+    ("gphase(-0.785) q[0]; h q[0];", [op("h", 0)]),
+    ("gate gphase(x) a { rz(x) a; } gphase(1) q[0];", [op("gphase", 0, params=(1.0,))]),
     # numbers
     ("rx(1e-07) q[0];", [op("rx", 0, params=(1e-07,))]),
     ("rx(-3.14) q[0];", [op("rx", 0, params=(-3.14,))]),

@@ -154,7 +154,8 @@ async def test_stop_ends_runs_and_all_processes(capfd):
     tasks = [await run.begin("loop_in_c"), await run.begin("loop_in_c")]
     waiting = asyncio.ensure_future(run("succeed"))
     await asyncio.sleep(0)
-    ends = Ends(processes(engine))
+    fork_server, *_ = pids = processes(engine)
+    ends = Ends(pids)
     await engine.stop()
     assert await asyncio.to_thread(ends.wait)
     for task in (*tasks, waiting):
@@ -164,7 +165,7 @@ async def test_stop_ends_runs_and_all_processes(capfd):
         await run("succeed")
     await engine.stop()
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)  # noqa: ASYNC222 (does not wait)
+        os.waitpid(fork_server, os.WNOHANG)  # noqa: ASYNC222 (does not wait)
     assert capfd.readouterr() == ("", "")
 
 

@@ -30,7 +30,7 @@ async def test_account_is_made_at_first_sight_and_kept_up_to_date(store):
 
 async def test_account_first_seen_by_many_at_once_is_one(store):
     accounts = await asyncio.gather(*(store.accounts.ensure("alice", at=at(n)) for n in range(50)))
-    assert set(accounts) == {Account("alice", Tier.EXPLORER, T0)}
+    assert set(accounts) == {await store.accounts.get("alice")}
 
 
 async def test_set_tier(store):

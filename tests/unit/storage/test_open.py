@@ -66,6 +66,18 @@ def test_migrations_make_the_declared_tables(path):
     assert revision == HEAD
 
 
+def test_making_a_database_says_nothing(tmp_path):
+    script = (
+        "import asyncio, logging, sys; from quantcloud.storage import Store\n"
+        "logging.basicConfig(level=logging.INFO)\n"
+        "async def main(): await (await Store.open(sys.argv[1])).close()\n"
+        "asyncio.run(main())"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "store.db"]
+    done = subprocess.run(command, check=True, capture_output=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
 async def test_settings_of_every_connection(store):
     def pragmas(connection) -> dict[str, object]:
         names = ("journal_mode", "synchronous", "foreign_keys")

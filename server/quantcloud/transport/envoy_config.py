@@ -1,0 +1,143 @@
+"""Envoy's configuration: the template in `envoy/`, and what is filled in on its marked lines."""
+
+import importlib.util
+import ipaddress
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
+_PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./-]*")
+
+
+class EnvoyError(Exception):
+    """Envoy cannot be run; the message says why, with what it said last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoySettings:
+    """What `envoy/envoy.yaml` leaves open, and how to run it.
+
+    `http_port` 0 means any that is free. `access_log` is a file, `access.log` in the data folder
+    unless given, or `STANDARD_OUTPUT`. `trusted_proxies` counts the proxies in front whose
+    X-Forwarded-For is believed. A body of `max_body_bytes` passes, a longer one is 413. Raises
+    `ValueError` where a host is not an IP address.
+    """
+
+    data_dir: Path
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 50051
+    cors_origins: tuple[str, ...] = ("*",)
+    trusted_proxies: int = 0
+    access_log: Path | None = None
+    max_body_bytes: int = 8 * 1024 * 1024
+    max_response_bytes: int = 128 * 1024 * 1024
+    max_requests: int = 20_000
+    max_connections: int = 10_000
+    max_heap_bytes: int = 2 * 1024 * 1024 * 1024
+    concurrency: int = 2
+
+    def __post_init__(self) -> None:
+        for name, host in (("http_host", self.http_host), ("grpc_host", self.grpc_host)):
+            try:
+                ipaddress.ip_address(host)
+            except ValueError as error:
+                raise ValueError(
+                    f"{name}: must be an IP address, such as 127.0.0.1, got {host!r}"
+                ) from error
+
+    @property
+    def access_log_path(self) -> Path:
+        return self.access_log or self.data_dir / "access.log"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyFiles:
+    """Where the template, the Lua filter and the transcoder's descriptor are."""
+
+    template: Path
+    lua: Path
+    descriptor: Path
+
+    @classmethod
+    def find(cls) -> "EnvoyFiles":
+        """Those of the installed package, or of the checkout that the package is imported from."""
+        package = Path(__file__).resolve().parent.parent
+        installed, checkout = package / "envoy", package.parent.parent / "envoy"
+        folder = installed if installed.is_dir() else checkout
+        generated = importlib.util.find_spec("thequantcloud")
+        if generated is None or not generated.submodule_search_locations:
+            raise EnvoyError("the package thequantcloud is not installed: run `make setup`")
+        descriptor = Path(next(iter(generated.submodule_search_locations))) / "transcoder.binpb"
+        files = cls(folder / "envoy.yaml", folder / "rest.lua", descriptor.resolve())
+        for file in (files.template, files.lua, files.descriptor):
+            if not file.is_file():
+                raise EnvoyError(f"{file} is missing: the installation is incomplete")
+        return files
+
+
+# What stands in the template on each line that is marked with the name, as it stands there.
+TEMPLATE_VALUES: Mapping[str, str] = {
+    "http_host": "127.0.0.1",
+    "http_port": "8080",
+    "grpc_host": "127.0.0.1",
+    "grpc_port": "50051",
+    "cors_origins": '[{exact: "*"}]',
+    "trusted_proxies": "0",
+    "access_log": "/dev/stdout",
+    "max_body_bytes": "8388608",
+    "max_response_bytes": "134217728",
+    "max_requests": "20000",
+    "max_connections": "10000",
+    "max_heap_bytes": "2147483648",
+    "descriptor": "gen/thequantcloud/transcoder.binpb",
+    "lua": "envoy/rest.lua",
+}
+
+
+def _scalar(text: str) -> str:
+    """The text as a YAML scalar, quoted where it has to be."""
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str]:
+    """What to put on the template's marked lines, as YAML."""
+    names = TEMPLATE_VALUES.keys() - {"cors_origins", "access_log", "descriptor", "lua"}
+    origins = ", ".join(f"{{exact: {json.dumps(origin)}}}" for origin in settings.cors_origins)
+    return {
+        **{name: _scalar(str(getattr(settings, name))) for name in names},
+        "cors_origins": f"[{origins}]",
+        "access_log": _scalar(str(settings.access_log_path.absolute())),
+        "descriptor": _scalar(str(files.descriptor.absolute())),
+        "lua": _scalar(str(files.lua.absolute())),
+    }
+
+
+def render(template: str, values: Mapping[str, str]) -> str:
+    """The template with the value on every line that is marked `# set by serve: NAME`.
+
+    Raises `ValueError` where template, `TEMPLATE_VALUES` and `values` do not name the same, and
+    where a marked line does not hold the template's value once.
+    """
+    lines: list[str] = []
+    marked: set[str] = set()
+    for number, line in enumerate(template.splitlines(), 1):
+        match = _MARKER.match(line)
+        if match is None:
+            lines.append(line)
+            continue
+        code, gap, name = match["code"], match["gap"], match["name"]
+        if name not in values or name not in TEMPLATE_VALUES:
+            raise ValueError(f"line {number}: no setting is called {name!r}")
+        if code.count(TEMPLATE_VALUES[name]) != 1:
+            raise ValueError(f"line {number}: does not hold {TEMPLATE_VALUES[name]} of {name} once")
+        marked.add(name)
+        code = code.replace(TEMPLATE_VALUES[name], values[name])
+        lines.append(f"{code}{gap}# set by serve: {name}")
+    if missing := (values.keys() | TEMPLATE_VALUES.keys()) - marked:
+        raise ValueError(f"no line is marked for {', '.join(sorted(missing))}")
+    return "\n".join(lines) + "\n"

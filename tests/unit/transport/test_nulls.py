@@ -1,0 +1,148 @@
+"""The descriptor that Envoy reads, and the bytes that make it print null."""
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.unknown_fields import UnknownFieldSet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantcloud.transport.envoy_config import EnvoyFiles
+from quantcloud.transport.nulls import TWIN_OFFSET, add_nulls, has_twin
+from thequantcloud.v1.account_pb2 import GetUsageResponse
+from thequantcloud.v1.job_pb2 import Job, JobEvent, JobResult, ListJobsResponse
+from unit.transport.upstream import METHODS
+
+
+@pytest.fixture(scope="module")
+def files():
+    return FileDescriptorSet.FromString(EnvoyFiles.find().descriptor.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def derived(files):
+    pool = DescriptorPool()
+    for file in files.file:
+        pool.Add(file)
+    return pool
+
+
+def ours(files):
+    return [file for file in files.file if file.package == "thequantcloud.v1"]
+
+
+def reachable(descriptor, seen):
+    if descriptor.full_name not in seen and descriptor.file.package == "thequantcloud.v1":
+        seen[descriptor.full_name] = descriptor
+        for field in descriptor.fields:
+            if field.message_type is not None:
+                reachable(field.message_type, seen)
+    return seen
+
+
+def test_each_file_stands_after_those_that_it_imports(files):
+    known = set()
+    for file in files.file:
+        assert set(file.dependency) <= known, file.name
+        known.add(file.name)
+
+
+def test_every_field_is_printed_under_its_own_name(files):
+    fields = [field for file in ours(files) for m in file.message_type for field in m.field]
+    assert fields
+    for field in fields:
+        assert field.json_name == field.name.removesuffix("_is_null")
+
+
+def test_details_of_errors_are_printed_under_their_own_names_too(derived):
+    descriptor = derived.FindMessageTypeByName("google.rpc.BadRequest")
+    assert descriptor.fields_by_name["field_violations"].json_name == "field_violations"
+
+
+def test_each_nullable_field_of_a_response_has_one_twin(derived):
+    responses = {}
+    for method in METHODS:
+        reachable(method.output_type, responses)
+    assert len(responses) > 10
+    for name, descriptor in responses.items():
+        twins = {
+            field.number: field
+            for field in derived.FindMessageTypeByName(name).fields
+            if field.number > TWIN_OFFSET
+        }
+        nullable = [field for field in descriptor.fields if has_twin(field)]
+        assert set(twins) == {field.number + TWIN_OFFSET for field in nullable}
+        for field in nullable:
+            twin = twins[field.number + TWIN_OFFSET]
+            assert twin.json_name == field.name
+            assert twin.enum_type.full_name == "google.protobuf.NullValue"
+            assert twin.has_presence  # one without is printed beside the field that is set
+
+
+def test_a_message_that_is_only_sent_by_clients_has_no_twin(derived):
+    responses = {}
+    for method in METHODS:
+        reachable(method.output_type, responses)
+    requests = {}
+    for method in METHODS:
+        reachable(method.input_type, requests)
+    for name in requests.keys() - responses.keys():
+        fields = derived.FindMessageTypeByName(name).fields
+        assert all(field.number < TWIN_OFFSET for field in fields)
+    # A request that is also a response would have two fields of one JSON name to parse.
+    assert not requests.keys() & responses.keys()
+
+
+def nulls(message):
+    """Names of the fields whose twin is on the message, as who does not know twins reads it."""
+    read = type(message).FromString(message.SerializeToString())
+    names = {field.number: field.name for field in message.DESCRIPTOR.fields}
+    marks = UnknownFieldSet(read)
+    assert all(mark.data == 0 for mark in marks)
+    return {names[mark.field_number - TWIN_OFFSET] for mark in marks}
+
+
+@given(st.sets(st.sampled_from(["backend", "error_message"])), st.booleans())
+def test_exactly_the_unset_fields_are_marked(given_fields, has_metadata):
+    job = Job(job_id="j", **dict.fromkeys(given_fields, "x"))
+    if has_metadata:
+        job.metadata.SetInParent()
+    everything = {
+        "backend", "error_message", "submitted_at", "started_at", "completed_at", "metadata",
+    }  # fmt: skip
+    add_nulls(job)
+    expected = everything - given_fields - ({"metadata"} if has_metadata else set())
+    assert nulls(job) == expected
+
+
+def test_nested_and_repeated_messages_are_marked():
+    event = JobEvent(job=Job(job_id="j"), result=JobResult(job_id="j"))
+    listed = ListJobsResponse(jobs=[Job(job_id="a", backend="x"), Job(job_id="b")])
+    usage = GetUsageResponse()
+    usage.current_month.SetInParent()
+    for message in (event, listed, usage):
+        add_nulls(message)
+    assert "backend" in nulls(event.job)
+    assert nulls(event.result) == {"statevector", "metadata"}
+    assert nulls(event) == {"occurred_at", "queue_position"}
+    assert "backend" not in nulls(listed.jobs[0])
+    assert "backend" in nulls(listed.jobs[1])
+    assert nulls(usage.current_month) == {"simulator_limit", "qpu_limit"}
+
+
+def test_to_everyone_else_the_message_is_unchanged():
+    job = Job(job_id="j", shots=3)
+    marked = Job.FromString(job.SerializeToString())
+    add_nulls(marked)
+    read = Job.FromString(marked.SerializeToString())
+    assert MessageToDict(read) == MessageToDict(job)
+    assert not read.HasField("backend")
+
+
+def test_marking_twice_says_the_same():
+    job = Job(job_id="j")
+    add_nulls(job)
+    once = nulls(job)
+    add_nulls(job)
+    assert nulls(job) == once

@@ -1,0 +1,175 @@
+"""A real gRPC server with canned answers, and a real Envoy in front of it."""
+
+import asyncio
+import inspect
+import threading
+from contextlib import contextmanager
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import status_pb2
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import aio as aio_health
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+
+from quantcloud.transport.envoy import EnvoyProcess, EnvoySettings
+from quantcloud.transport.nulls import add_nulls
+from thequantcloud.v1 import (
+    account_pb2,
+    account_pb2_grpc,
+    api_key_pb2,
+    api_key_pb2_grpc,
+    backend_pb2,
+    backend_pb2_grpc,
+    circuit_pb2,
+    circuit_pb2_grpc,
+    job_pb2,
+    job_pb2_grpc,
+    status_pb2_grpc,
+)
+from thequantcloud.v1 import status_pb2 as platform_pb2
+
+MODULES = (
+    (account_pb2, account_pb2_grpc),
+    (api_key_pb2, api_key_pb2_grpc),
+    (backend_pb2, backend_pb2_grpc),
+    (circuit_pb2, circuit_pb2_grpc),
+    (job_pb2, job_pb2_grpc),
+    (platform_pb2, status_pb2_grpc),
+)
+SERVICES = tuple(
+    service for messages, _ in MODULES for service in messages.DESCRIPTOR.services_by_name.values()
+)
+METHODS = tuple(method for service in SERVICES for method in service.methods)
+# As the server's own: the body that Envoy lets pass, and what its request carries beside it.
+RECEIVED_BYTES = 10 * 1024 * 1024
+
+
+class Upstream:
+    """Answers each RPC as `answers` says by its name, and with an empty message otherwise."""
+
+    def __init__(self):
+        self.answers = {}
+        self.requests = []
+        self.port = 0
+        self._server = None
+
+    async def start(self):
+        server = self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", RECEIVED_BYTES),
+                ("grpc.max_metadata_size", 16 * 1024),
+            ]
+        )
+        for messages, stubs in MODULES:
+            for service in messages.DESCRIPTOR.services_by_name.values():
+                base = getattr(stubs, f"{service.name}Servicer")
+                methods = {method.name: self._method(method) for method in service.methods}
+                add = getattr(stubs, f"add_{service.name}Servicer_to_server")
+                add(type(service.name, (base,), methods)(), server)
+        health_pb2_grpc.add_HealthServicer_to_server(aio_health.HealthServicer(), server)
+        names = [service.full_name for service in SERVICES]
+        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+        self.port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+
+    async def stop(self):
+        await self._server.stop(None)
+
+    def _method(self, method):
+        empty = GetMessageClass(method.output_type)
+
+        def record(request, context):
+            metadata = dict(context.invocation_metadata())
+            self.requests.append((method.name, request, metadata))
+            return self.answers.get(method.name)
+
+        async def unary(_self, request, context):
+            answer = record(request, context)
+            response = empty() if answer is None else answer(request, context)
+            if inspect.isawaitable(response):
+                response = await response
+            add_nulls(response)
+            return response
+
+        async def stream(_self, request, context):
+            answer = record(request, context)
+            if answer is None:
+                response = empty()
+                add_nulls(response)
+                yield response
+                return
+            async for response in answer(request, context):
+                add_nulls(response)
+                yield response
+
+        return stream if method.server_streaming else unary
+
+
+async def refuse(context, code, message, *details, metadata=()):
+    """End the call with an error that carries `details`."""
+    status = status_pb2.Status(code=code.value[0], message=message)
+    for detail in details:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    whole = rpc_status.to_status(status)
+    await context.abort(whole.code, whole.details, (*whole.trailing_metadata, *metadata))
+
+
+class Background:
+    """An event loop in a thread of its own, which lives as long as what was started in it."""
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+
+    def close(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+class Gate:
+    """Where Envoy listens, and what stands behind it."""
+
+    def __init__(self, background, upstream, envoy):
+        self.background = background
+        self.upstream = upstream
+        self.envoy = envoy
+        self.target = f"127.0.0.1:{envoy.http_port}"
+        self.url = f"http://{self.target}"
+
+    def answer(self, name, answer):
+        self.upstream.answers[name] = answer
+
+    def last(self, name):
+        """The last request of that RPC and its metadata."""
+        return next(
+            (request, metadata)
+            for method, request, metadata in reversed(self.upstream.requests)
+            if method == name
+        )
+
+
+@contextmanager
+def gate(data_dir, **settings):
+    """An upstream and an Envoy in front of it; settings are those of Envoy."""
+    background = Background()
+    upstream = Upstream()
+    background.run(upstream.start())
+    settings = {"grpc_port": upstream.port, **settings}
+    envoy = EnvoyProcess(EnvoySettings(data_dir=data_dir, http_port=0, **settings))
+    try:
+        background.run(envoy.start())
+        yield Gate(background, upstream, envoy)
+    finally:
+        background.run(envoy.stop())
+        background.run(upstream.stop())
+        background.close()
