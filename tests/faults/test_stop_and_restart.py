@@ -9,7 +9,7 @@ import httpx
 import pytest
 from support.api import Api
 from support.circuits import ASYMMETRIC, slow
-from support.processes import descendants, gone
+from support.processes import command, descendants, gone
 from support.server import Server
 from thequantcloud.v1 import account_pb2, job_pb2
 
@@ -30,7 +30,7 @@ def test_no_job_is_lost(tmp_path: Path, number: signal.Signals):
     assert len(processes) >= 4
     code = server.stop(number)
     assert code == (-signal.SIGKILL if number is signal.SIGKILL else 0)
-    assert gone(processes, 10) == set()
+    assert {pid: command(pid) for pid in gone(processes, 10)} == {}
     with server:
         api = Api(server.channel, server.rest, api.credential)
         for job in long:
@@ -74,6 +74,7 @@ def test_a_drain_ends_watches_so_that_they_can_resume(tmp_path: Path):
             events.extend(watch)
         assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
         assert server.process.wait(30) == 0
+        server.stop()
         last = events[-1].sequence
         credential = api.credential
         server.start()

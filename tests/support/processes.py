@@ -23,6 +23,14 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def command(pid: int) -> str:
+    """How a process was started; empty once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
 def gone(pids: set[int], seconds: float) -> set[int]:
     """Wait until the processes have ended; those that have not after `seconds`."""
     left: set[int] = set()

@@ -26,11 +26,13 @@ MAX_DENSITY_MATRIX_QUBITS = 12
 # The distributions in which Aer's CUDA build is published.
 _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
 
-# Gates per position along the qubits up to which a matrix product state is sure to stay small
-# when they are spread evenly: each doubles the rank of the cuts that it crosses, or at the worst
-# (swap-like) makes it four times as large.
-_MPS_GATES_PER_CUT = 3
-_MPS_RANK = 4**_MPS_GATES_PER_CUT
+MAX_MPS_RANK_BITS = 6
+"""log2 of the bond dimension up to which a matrix product state is kept, never truncated."""
+
+# Where gates are spread evenly, each of n - 1 cuts is crossed by their number over n - 1, or by
+# more where they reach far; half the bits that are allowed leave room for that. What the circuit
+# really crosses is looked at when it runs.
+_MPS_GATES_PER_CUT = MAX_MPS_RANK_BITS // 2
 
 _STATEVECTOR = Cost(start=6e-4, operation=2e-5, amplitude=2.5e-9, shot=1e-6)
 _DENSITY_MATRIX = Cost(start=1e-3, operation=4e-5, amplitude=1.5e-8, shot=5e-7)
@@ -112,7 +114,7 @@ class AerBackend:
         return Refusal(
             f"{need}; beyond that, Clifford circuits up to {MAX_STABILIZER_QUBITS:,} qubits, and "
             f"circuits up to {MAX_MPS_QUBITS} qubits with at most {_MPS_GATES_PER_CUT} two-qubit "
-            f"gates per qubit (this one has {analysis.two_qubit_gate_count:,})"
+            f"gates per qubit (it has {analysis.two_qubit_gate_count:,}) that reach not too far"
         )
 
     def executor(self) -> Executor:
@@ -145,10 +147,10 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
 
 def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
     width, operations = analysis.num_qubits, analysis.operation_count
-    rank = _MPS_RANK
     repeats = shots if analysis.has_mid_circuit else 1
-    seconds = 1e-2 + repeats * operations * rank**3 * 2e-9 + shots * width * rank**2 * 1e-9
-    return Method("matrix_product_state", 4 * 16 * 2 * width * rank**2, seconds)
+    seconds = 1e-2 + repeats * operations * 5e-4 + shots * width * 3e-6
+    # For each qubit two matrices, and as much again for a copy and for what is being worked on.
+    return Method("matrix_product_state", 3 * 2 * 16 * width * 4**MAX_MPS_RANK_BITS, seconds)
 
 
 CPU = AerBackend(

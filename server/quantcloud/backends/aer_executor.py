@@ -19,9 +19,11 @@ from qiskit_aer.noise import (
     thermal_relaxation_error,
 )
 
+from quantcloud.backends.aer import MAX_MPS_RANK_BITS
 from quantcloud.backends.aer_circuits import ONE_QUBIT_NAMES, TWO_QUBIT_NAMES, translated
+from quantcloud.backends.entanglement import schmidt_bits
 from quantcloud.backends.noise import narrowed, relaxation_times
-from quantcloud.backends.programs import program
+from quantcloud.backends.programs import Program, program
 from quantcloud.backends.results import Run, check_statevector
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Noise, Outcome
@@ -54,6 +56,8 @@ class AerExecutor:
         divided = program(circuit)
         wants_state = execution.options.statevector
         check_statevector(execution, divided.num_qubits, branches=divided.branches)
+        if method == "matrix_product_state":
+            _check_rank(divided)
         translation = translated(divided, method, statevector=wants_state)
         options: dict[str, object] = {}
         if noise is not None:
@@ -81,6 +85,16 @@ class AerExecutor:
         counts = _counts(data["counts"], divided.num_clbits)
         amplitudes = np.asarray(data["statevector"]) if wants_state else None
         return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
+
+
+def _check_rank(divided: Program) -> None:
+    bits = schmidt_bits(divided.num_qubits, divided.body)
+    if bits > MAX_MPS_RANK_BITS:
+        raise ValueError(
+            f"the matrix_product_state method holds circuits whose gates across any cut between "
+            f"neighbouring qubits allow a Schmidt rank of {2**MAX_MPS_RANK_BITS}; those of this "
+            f"circuit allow 2**{bits}"
+        )
 
 
 def _counts(counts: Mapping[str, int], num_clbits: int) -> dict[str, int]:

@@ -67,8 +67,8 @@ def waiting_states(analysis: Analysis, shots: int) -> int:
 
 def readable_bytes(amount: int) -> str:
     """Write a size in binary units: `statevector_bytes(34)` is `256 GiB`."""
-    size, rank = float(amount), 0
-    while size >= 1024 and rank < len(_UNITS) - 1:  # noqa: PLR2004 - the step between units
-        size /= 1024
-        rank += 1
-    return f"{size:.3g} {_UNITS[rank]}" if size < 1000 else f"{size:.0f} {_UNITS[rank]}"  # noqa: PLR2004 - as it reads
+    if amount >> 10 * len(_UNITS):
+        return f"2**{amount.bit_length() - 1} bytes"
+    rank = max(0, (amount.bit_length() - 1) // 10)
+    size = amount / (1 << 10 * rank)
+    return f"{size:.0f} {_UNITS[rank]}" if size >= 100 else f"{size:.3g} {_UNITS[rank]}"  # noqa: PLR2004 - three digits

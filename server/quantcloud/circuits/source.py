@@ -17,7 +17,8 @@ _VERSIONS: Final[dict[str, type[Parser]]] = {
     "3.0": Parser3,
     "3.1": Parser3,
 }
-_NUMBERS: Final = re.compile(r"\d+", re.ASCII)
+# Whole numbers, in a group of their own; fractions, which size nothing, are gone past.
+_NUMBERS: Final = re.compile(r"\d+\.\d*|\.\d+|\d+[eE][-+]|(\d+)", re.ASCII)
 _BASED: Final = re.compile(r"0[xXoObB]")
 _MOST_DIGITS: Final = 6
 
@@ -69,6 +70,6 @@ def work_bound(source: str) -> int:
     for digits in _NUMBERS.findall(source):
         if len(digits) > _MOST_DIGITS:
             return UNBOUNDED
-        largest = max(largest, int(digits) + 1)
+        largest = max(largest, int(digits or "0") + 1)
     operations = (source.count(";") + 1) * largest
     return operations + source.count("barrier") * min(operations, MAX_QUBITS)

@@ -73,13 +73,14 @@ class CircuitUseCases:
         metadata: Mapping[str, object],
     ) -> SavedCircuit:
         """Save a circuit. Raises `InvalidArgument`."""
+        _check_name(name)
         if not code and not qasm:
             raise InvalidArgument("qasm", "is missing; send 'qasm', 'code' or both")
         now = self._clock()
         circuit = SavedCircuit(
             id=str(uuid.uuid4()),
             account_id=principal.account_id,
-            name=_checked_name(name),
+            name=name,
             created_at=now,
             updated_at=now,
             code=code,
@@ -107,7 +108,7 @@ class CircuitUseCases:
     ) -> SavedCircuit:
         """Change the fields that the patch carries. Raises `InvalidArgument` or `NotFound`."""
         if patch.name is not None:
-            _checked_name(patch.name)
+            _check_name(patch.name)
         await self._width(patch.num_qubits, None)
         return await self._store.circuits.update(
             principal.account_id, circuit_id, patch, at=self._clock()
@@ -130,7 +131,6 @@ class CircuitUseCases:
             return None  # saved circuits may be unfinished
 
 
-def _checked_name(name: str) -> str:
+def _check_name(name: str) -> None:
     if not name.strip() or len(name) > MAXIMUM_NAME_LENGTH:
         raise InvalidArgument("name", f"must have 1 to {MAXIMUM_NAME_LENGTH} characters")
-    return name

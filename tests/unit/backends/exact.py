@@ -180,8 +180,7 @@ def every_gate(num_qubits: int, rng: np.random.Generator, names=None) -> str:
     Rotations in between keep any symmetry from hiding a mistake.
     """
     lines = [f"qreg q[{num_qubits}]; creg c[{num_qubits}];"]
-    for qubit in range(num_qubits):
-        lines.append(_call("u", rng.uniform(0.4, 2.6, 3), [qubit]))
+    lines += [_call("u", rng.uniform(0.4, 2.6, 3), [qubit]) for qubit in range(num_qubits)]
     order = sorted(STANDARD_GATES if names is None else names)
     rng.shuffle(order)
     for name in order:

@@ -46,11 +46,13 @@ CIRCUITS = {
     """,
     "two bits of one qubit": """
         qreg q[2]; creg c[4];
-        ry(0.7) q[0]; ry(2.2) q[1]; measure q[0] -> c[3]; measure q[0] -> c[1]; measure q[1] -> c[0];
+        ry(0.7) q[0]; ry(2.2) q[1];
+        measure q[0] -> c[3]; measure q[0] -> c[1]; measure q[1] -> c[0];
     """,
     "the last write wins": """
         qreg q[2]; creg c[2];
-        ry(0.7) q[0]; ry(2.2) q[1]; measure q[0] -> c[0]; measure q[1] -> c[0]; measure q[0] -> c[1];
+        ry(0.7) q[0]; ry(2.2) q[1];
+        measure q[0] -> c[0]; measure q[1] -> c[0]; measure q[0] -> c[1];
     """,
     "the last write wins, midway": """
         qreg q[2]; creg c[2];
@@ -197,11 +199,13 @@ def test_noise(executors, backend, method, noise):
 @pytest.mark.parametrize(("backend", "method"), NOISY)
 def test_noise_of_wide_gates_is_that_of_their_parts(executors, backend, method):
     noise = Noise(depolarizing_1q=0.01, depolarizing_2q=0.03)
-    whole = read("qreg q[3]; creg c[3]; ry(1.2) q[0]; ry(2.0) q[2]; rccx q[2],q[0],q[1]; measure q->c;")
+    whole = read(
+        "qreg q[3]; creg c[3]; ry(1.2) q[0]; ry(2.0) q[2]; rccx q[2],q[0],q[1]; measure q->c;"
+    )
     parts = read("""
         qreg q[3]; creg c[3]; ry(1.2) q[0]; ry(2.0) q[2];
-        h q[1]; t q[1]; cx q[0],q[1]; tdg q[1]; cx q[2],q[1]; t q[1]; cx q[0],q[1]; tdg q[1]; h q[1];
-        measure q -> c;
+        h q[1]; t q[1]; cx q[0],q[1]; tdg q[1]; cx q[2],q[1]; t q[1]; cx q[0],q[1];
+        tdg q[1]; h q[1]; measure q -> c;
     """)
     shots = 3_000 if method in ("trajectories", "statevector") else SHOTS
     outcome = run(executors[backend], method, whole, shots, noise=noise)

@@ -70,6 +70,16 @@ VERSION_2 = [
     ("h q[0] // ; x q[0];\n;h q[1];", [op("h", 0), op("h", 1)]),
     ("rx(2 // 3) q[0];\n) q[1];", [op("rx", 1, params=(2.0,))]),
     ("rx(2 /* 3) q[0]; */ +1) q[1];", [op("rx", 1, params=(3.0,))]),
+    # ... where the gate has been read before, and shortcuts apply
+    ("id q; id q;", [op("id", 0), op("id", 1), op("id", 2)] * 2),
+    (
+        "p(1) q[0]; p(2 // 3) q[0];\n) q[1];",
+        [op("p", 0, params=(1.0,)), op("p", 1, params=(2.0,))],
+    ),
+    (
+        "p(1) q[0]; p(2 /* 3) q[0]; */ +1) q[1];",
+        [op("p", 0, params=(1.0,)), op("p", 1, params=(3.0,))],
+    ),
     ("h /* x; */ q[0]; h /* x; */ q[0];", [op("h", 0), op("h", 0)]),
     ("h/**/q[0];", [op("h", 0)]),
     ("/* a */ /* b */ h q[0]; /* c */", [op("h", 0)]),

@@ -159,6 +159,7 @@ VERSION_3 = [
     ("if (c == 1) { qubit r; }", 15, "'qubit' cannot stand under a condition"),
     ("else x q;", 1, "an 'else' without its 'if'"),
     ("measure q;", 10, "expected '->'"),
+    ("bit d = measure q[0];bit d = measure q[0];", 26, "'d' is already declared"),
     ("rx(1/2) q;", 4, "OpenQASM 3 divides whole numbers without a remainder"),
     ("rx(2^3) q;", 5, "write '**'"),
     ('include "/etc/passwd";', 9, "cannot include"),
@@ -221,7 +222,8 @@ def test_both_ways_of_reading_refuse_alike():
     for parser, header, table in ((Parser, HEADER_2, VERSION_2), (Parser3, HEADER_3, VERSION_3)):
         for statement, _, _ in table:
             # The statements before are read by the shortcuts, where there are any.
-            source = f"{header}h q[0]; h q[0]; rz(pi/2) q[1]; {statement}"
+            before = "h q[0]; h q[0]; rz(pi/2) q[1]; cx q[0],q[1]; rx(1) q[0];"
+            source = f"{header}{before} {statement}"
             with pytest.raises(CircuitError) as quick:
                 parser(source).parse()
             with pytest.raises(CircuitError) as slow:

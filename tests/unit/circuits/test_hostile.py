@@ -148,6 +148,11 @@ def test_the_error_stands_at_the_statement_that_exceeds_the_limit():
     assert 2 <= caught.value.line <= calls + 2
 
 
+def test_figures_of_a_definition_stop_above_the_limit():
+    definition = parse(HEADER + DOUBLING).definitions["g40"]
+    assert definition.weight == definition.operation_count == MAX_OPERATIONS + 1
+
+
 def test_eight_megabytes_of_gates():
     source = HEADER + repeated("h q[0];", MEGABYTES_8)
     analysis = examine(source)
@@ -193,6 +198,7 @@ def test_work_bound_is_a_bound(source: str):
 
 def test_work_bound_tells_small_from_large():
     assert work_bound("qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;") < 100
+    assert work_bound("qreg q[2]; rx(0.1234567890123) q[0]; ry(-1e-07) q; rz(3.14159265) q;") < 50
     assert work_bound("qreg q[10000];" + "h q;" * 100) >= 1_000_000
     assert work_bound("qreg q[" + "9" * 10_000 + "];") == UNBOUNDED
     assert work_bound(DOUBLING_ANGLES + "qreg q[1]; g10(1) q[0];") == UNBOUNDED

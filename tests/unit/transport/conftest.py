@@ -18,7 +18,7 @@ def clean_gate(shared_gate):
     return shared_gate
 
 
-@pytest.fixture
-def http(gate):
-    with httpx.Client(base_url=gate.url, timeout=20) as client:
+@pytest.fixture(scope="session")
+def http(shared_gate):
+    with httpx.Client(base_url=shared_gate.url, timeout=20) as client:
         yield client

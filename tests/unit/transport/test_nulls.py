@@ -1,5 +1,7 @@
 """The descriptor that Envoy reads, and the bytes that make it print null."""
 
+import re
+
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -32,6 +34,12 @@ def ours(files):
     return [file for file in files.file if file.package == "thequantcloud.v1"]
 
 
+def path_of(method):
+    options = method.GetOptions().ListFields()
+    rule = next(value for option, value in options if option.name == "http")
+    return getattr(rule, rule.WhichOneof("pattern"))
+
+
 def reachable(descriptor, seen):
     if descriptor.full_name not in seen and descriptor.file.package == "thequantcloud.v1":
         seen[descriptor.full_name] = descriptor
@@ -53,6 +61,20 @@ def test_every_field_is_printed_under_its_own_name(files):
     assert fields
     for field in fields:
         assert field.json_name == field.name.removesuffix("_is_null")
+
+
+def test_a_field_that_a_path_binds_is_called_otherwise(derived):
+    bound = 0
+    for method in METHODS:
+        here = derived.FindMethodByName(method.full_name)
+        for variable in re.findall(r"{(\w+)}", path_of(here)):
+            bound += 1
+            name = variable.removesuffix("_from_path")
+            assert path_of(method) == path_of(here).replace(variable, name)
+            assert name not in here.input_type.fields_by_name
+            number = here.input_type.fields_by_name[variable].number
+            assert number == method.input_type.fields_by_name[name].number
+    assert bound > 5
 
 
 def test_details_of_errors_are_printed_under_their_own_names_too(derived):

@@ -1,0 +1,117 @@
+"""The descriptor that Envoy's gRPC-JSON transcoder reads, derived from the contract's.
+
+It says the same as the contract on the wire, and differs in what concerns JSON only: see
+`transcoder_descriptor`.
+"""
+
+import re
+from typing import Any
+
+from google.api import annotations_pb2  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+)
+from google.protobuf.descriptor_pool import DescriptorPool
+
+from quantcloud.transport.nulls import PACKAGE, TWIN_OFFSET, has_twin
+
+PATH_SUFFIX = "_from_path"
+# Where NullValue is, and the package of what errors carry.
+_STRUCT = "google/protobuf/struct.proto"
+_ERROR_DETAILS = "google.rpc"
+_HTTP: Any = annotations_pb2.http
+_VARIABLE = re.compile(r"{(\w+)}")
+
+
+def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
+    """The descriptor set that Envoy reads.
+
+    - Every field's JSON name is its own name, in error details too.
+    - Each nullable field of a response has its twin (see `nulls`).
+    - A field that a path binds is called otherwise, so that body and query cannot reach it: the
+      transcoder would let them have the last word on which resource a path names.
+    """
+    # Parsed here, where the option `google.api.http` is known.
+    contract = FileDescriptorSet.FromString(contract.SerializeToString())
+    pool = DescriptorPool()
+    for file in contract.file:
+        pool.Add(file)
+    responses = _responses(pool, contract)
+    # Envoy reads the files in order and knows a file's imports only from those before it.
+    derived = FileDescriptorSet(file=sorted(contract.file, key=lambda file: file.name != _STRUCT))
+    for file in derived.file:
+        if file.package not in (PACKAGE, _ERROR_DETAILS):
+            continue
+        _rename_path_fields(file)
+        twins = [_add_twins(message, file.package, responses) for message in file.message_type]
+        if any(twins) and _STRUCT not in file.dependency:
+            file.dependency.append(_STRUCT)
+    return derived
+
+
+def _responses(pool: DescriptorPool, contract: FileDescriptorSet) -> dict[str, Descriptor]:
+    """Every message of the contract that an answer may hold, by its full name."""
+    seen: dict[str, Descriptor] = {}
+
+    def walk(descriptor: Descriptor) -> None:
+        if descriptor.file.package == PACKAGE and descriptor.full_name not in seen:
+            seen[descriptor.full_name] = descriptor
+            for field in descriptor.fields:
+                if field.message_type is not None:
+                    walk(field.message_type)
+
+    for file in contract.file:
+        if file.package == PACKAGE:
+            for service in pool.FindFileByName(file.name).services_by_name.values():
+                for method in service.methods:
+                    walk(method.output_type)
+    return seen
+
+
+def _rename_path_fields(file: FileDescriptorProto) -> None:
+    messages = {f".{file.package}.{message.name}": message for message in file.message_type}
+    for service in file.service:
+        for method in service.method:
+            rule: Any = method.options.Extensions[_HTTP]
+            verb: str = rule.WhichOneof("pattern")
+            path: str = getattr(rule, verb)
+            names = set(_VARIABLE.findall(path))
+            setattr(rule, verb, _VARIABLE.sub(rf"{{\1{PATH_SUFFIX}}}", path))
+            for field in messages[method.input_type].field:
+                if field.name in names:
+                    field.name += PATH_SUFFIX
+
+
+def _add_twins(message: DescriptorProto, scope: str, responses: dict[str, Descriptor]) -> bool:
+    """Set a message's JSON names and add its twins, nested messages too; whether it has any."""
+    name = f"{scope}.{message.name}"
+    nested = [
+        _add_twins(inner, name, responses)
+        for inner in message.nested_type
+        if not inner.options.map_entry
+    ]
+    for field in message.field:
+        field.json_name = field.name
+    nullable = [f for f in responses[name].fields if has_twin(f)] if name in responses else []
+    for field in nullable:
+        # A oneof of its own, as `optional` makes: without presence the transcoder would print the
+        # twin's default, null, beside a field that is set.
+        message.oneof_decl.add(name=f"_{field.name}_is_null")
+        message.field.add(
+            name=f"{field.name}_is_null",
+            json_name=field.name,
+            number=field.number + TWIN_OFFSET,
+            label=FieldDescriptorProto.LABEL_OPTIONAL,
+            type=FieldDescriptorProto.TYPE_ENUM,
+            type_name=".google.protobuf.NullValue",
+            oneof_index=len(message.oneof_decl) - 1,
+            proto3_optional=True,
+        )
+    if nullable:
+        # Without it a pool refuses two fields of one JSON name.
+        message.options.deprecated_legacy_json_field_conflicts = True
+    return bool(nullable) or any(nested)

@@ -1,0 +1,236 @@
+"""What each backend offers for a circuit before it runs, and that it keeps the promise."""
+
+import subprocess
+import sys
+import time
+from importlib import metadata
+
+import numpy as np
+import pytest
+
+from quantcloud.backends import aer, cirq, local, pennylane
+from quantcloud.backends.base import installed_backends
+from quantcloud.backends.costs import histories, readable_bytes
+from quantcloud.circuits import analyse, parse
+from quantcloud.domain.execution import Noise, RunOptions
+from quantcloud.routing.method import Refusal
+from unit.backends.exact import read, run
+
+SHOTS = 1024
+PLAIN = RunOptions()
+NOISY = RunOptions(noise=Noise(0.01, 0.02, 0.03))
+
+
+def wide(num_qubits, gate="cp(0.3)", rounds=10):
+    """Write a circuit that is neither Clifford nor sparse, unless the gate says otherwise."""
+    pairs = "".join(
+        f"{gate} q[{i}],q[{i + 1}];" for _ in range(rounds) for i in range(num_qubits - 1)
+    )
+    return f"qreg q[{num_qubits}]; creg c[{num_qubits}]; h q[0]; {pairs} measure q -> c;"
+
+
+def ghz(num_qubits):
+    return wide(num_qubits, "cx", 1)
+
+
+def methods(backend, source, options=PLAIN, shots=SHOTS):
+    return backend.methods(
+        analyse(parse(f'OPENQASM 2.0; include "qelib1.inc"; {source}')), shots, options
+    )
+
+
+def names(offer):
+    assert not isinstance(offer, Refusal), offer
+    assert [method.seconds for method in offer] == sorted(method.seconds for method in offer)
+    assert all(method.memory_bytes > 0 for method in offer)
+    return {method.name for method in offer}
+
+
+def test_the_entry_points_lead_here():
+    installed = installed_backends()
+    assert installed["aer_gpu_simulator"] is aer.GPU
+    for backend in (aer.CPU, cirq.BACKEND, local.BACKEND, pennylane.BACKEND):
+        assert installed[backend.info.name] is backend
+        assert backend.offline_reason() is None
+        assert backend.info.is_simulator
+        assert backend.info.cost_per_shot == 0
+
+
+@pytest.mark.parametrize(
+    ("backend", "provider", "num_qubits"),
+    [
+        (local.BACKEND, "quantsdk", 20),
+        (aer.CPU, "ibm", 25),
+        (aer.GPU, "ibm", 30),
+        (cirq.BACKEND, "google", 20),
+        (pennylane.BACKEND, "xanadu", 20),
+    ],
+)
+def test_every_backend_runs_its_width_and_no_more(backend, provider, num_qubits):
+    assert backend.info.provider == provider
+    assert backend.info.num_qubits == num_qubits
+    (method,) = methods(backend, wide(num_qubits))
+    assert method.name == "statevector"
+    refusal = methods(backend, wide(num_qubits + 1))
+    assert isinstance(refusal, Refusal)
+    assert f"{backend.info.name} runs up to {num_qubits} qubits" in refusal.reason
+    assert f"{num_qubits + 1}, a statevector of " in refusal.reason
+
+
+def test_a_refusal_says_the_memory_it_would_take():
+    assert "this one has 34, a statevector of 256 GiB" in methods(aer.CPU, wide(34)).reason
+    assert "this circuit has 34, a statevector of 128 GiB" in methods(cirq.BACKEND, wide(34)).reason
+
+
+@pytest.mark.parametrize("num_qubits", [100, 1000])
+def test_wide_clifford_circuits_have_methods(num_qubits):
+    assert names(methods(local.BACKEND, ghz(num_qubits))) == {"stabilizer"}
+    assert "stabilizer" in names(methods(aer.CPU, ghz(num_qubits)))
+    assert isinstance(methods(cirq.BACKEND, ghz(num_qubits)), Refusal)
+
+
+def test_too_wide_for_every_method():
+    for backend in (local.BACKEND, aer.CPU):
+        refusal = methods(backend, ghz(5001))
+        assert isinstance(refusal, Refusal)
+        assert "Clifford circuits up to" in refusal.reason
+
+
+def test_noise_is_offered_where_it_is_simulated():
+    assert names(methods(aer.CPU, wide(4), NOISY)) == {"statevector", "density_matrix"}
+    assert names(methods(aer.CPU, wide(16), NOISY)) == {"statevector"}
+    assert names(methods(cirq.BACKEND, wide(4), NOISY)) == {"trajectories", "density_matrix"}
+    assert names(methods(cirq.BACKEND, wide(16), NOISY)) == {"trajectories"}
+    for backend in (local.BACKEND, pennylane.BACKEND):
+        assert "simulates no noise" in methods(backend, wide(4), NOISY).reason
+
+
+def test_a_statevector_takes_a_method_that_has_one():
+    asked = RunOptions(statevector=True)
+    for backend in (local.BACKEND, aer.CPU, cirq.BACKEND, pennylane.BACKEND):
+        assert names(methods(backend, ghz(5), asked)) == {"statevector"}
+    assert isinstance(methods(local.BACKEND, ghz(50), asked), Refusal)
+    noisy = RunOptions(statevector=True, noise=NOISY.noise)
+    for backend in (aer.CPU, cirq.BACKEND):
+        assert "noisy state is mixed" in methods(backend, ghz(5), noisy).reason
+
+
+def test_single_precision_is_owned_up_to():
+    assert all(not method.double_precision for method in methods(cirq.BACKEND, wide(5)))
+    assert all(method.double_precision for method in methods(pennylane.BACKEND, wide(5)))
+
+
+def test_predictions_grow_with_the_circuit():
+    for backend in (local.BACKEND, aer.CPU, cirq.BACKEND, pennylane.BACKEND):
+        (small,) = methods(backend, wide(14))
+        (large,) = methods(backend, wide(20))
+        assert large.memory_bytes == 64 * small.memory_bytes
+        assert large.seconds > 5 * small.seconds
+
+
+def test_histories_count_what_happens_midway():
+    def of(source):
+        return histories(analyse(parse(f'OPENQASM 2.0; include "qelib1.inc"; {source}')), 1000)
+
+    assert of(ghz(3)) == 1
+    assert of("qreg q[1]; creg c[2]; h q[0]; measure q[0]->c[0]; h q[0]; measure q[0]->c[1];") == 2
+    rounds = "h q[0]; measure q[0] -> c[0]; reset q[0];" * 30
+    assert of(f"qreg q[1]; creg c[1]; {rounds}") == 1000
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (16, "16 bytes"),
+        (1536, "1.5 KiB"),
+        (16 << 25, "512 MiB"),
+        (1023 << 20, "1023 MiB"),
+        (16 << 34, "256 GiB"),
+        (0, "0 bytes"),
+        (16 << 60, "16 EiB"),
+        (16 << 5001, "2**5005 bytes"),
+    ],
+)
+def test_sizes_are_readable(amount, text):
+    assert readable_bytes(amount) == text
+
+
+@pytest.mark.parametrize(
+    ("backend", "num_qubits", "shots"),
+    [("local", 100, 1024), ("local", 1000, 1024), ("aer", 100, 100)],
+)
+def test_wide_ghz_states(executors, backend, num_qubits, shots):
+    outcome = run(executors[backend], "stabilizer", read(ghz(num_qubits)), shots)
+    assert outcome.counts.keys() == {"0" * num_qubits, "1" * num_qubits}
+    assert sum(outcome.counts.values()) == shots
+    assert min(outcome.counts.values()) > shots / 4
+
+
+def test_a_sparse_wide_circuit_is_exact_as_a_matrix_product_state(executors):
+    """Pairs of neighbours do not know of each other, so each has its own distribution."""
+    width = 40
+    pairs = "".join(
+        f"ry({0.3 + 0.1 * i}) q[{i}]; cx q[{i}],q[{i + 1}]; ry(0.5) q[{i + 1}];"
+        for i in range(0, width, 2)
+    )
+    source = f"qreg q[{width}]; creg c[{width}]; {pairs} measure q -> c;"
+    assert names(methods(aer.CPU, source)) == {"matrix_product_state"}
+    shots = 20_000
+    outcome = run(executors["aer"], "matrix_product_state", read(source), shots)
+    ones = np.zeros(width)
+    for key, count in outcome.counts.items():
+        ones += count * np.array([bit == "1" for bit in reversed(key)])
+    first = np.sin((0.3 + 0.1 * np.arange(0, width, 2)) / 2) ** 2
+    second = first * np.cos(0.25) ** 2 + (1 - first) * np.sin(0.25) ** 2
+    exact = np.stack((first, second), axis=1).ravel()
+    # Hoeffding's bound of 1e-10 for each of the qubits.
+    assert np.abs(ones / shots - exact).max() < np.sqrt(np.log(2e10) / (2 * shots))
+
+
+def test_a_matrix_product_state_is_never_truncated(executors):
+    reach = "".join(f"cp(0.3) q[{i}],q[{i + 20}];" for i in range(20))
+    source = f"qreg q[40]; creg c[40]; h q; {reach} measure q -> c;"
+    assert names(methods(aer.CPU, source)) == {"matrix_product_state"}
+    with pytest.raises(ValueError, match=r"allow a Schmidt rank of 64; .* allow 2\*\*20"):
+        run(executors["aer"], "matrix_product_state", read(source), 10)
+
+
+@pytest.mark.parametrize("backend", ["local", "cirq", "pennylane"])
+def test_many_outcomes_take_no_loop_over_shots(executors, backend):
+    circuit = read("qreg q[18]; creg c[18]; h q; measure q -> c;")
+    started = time.process_time()
+    outcome = run(executors[backend], "statevector", circuit, 100_000, memory=True)
+    assert time.process_time() - started < 2
+    assert len(outcome.counts) > 80_000
+    assert len(outcome.memory) == 100_000
+
+
+def test_the_gpu_wants_a_cuda_build(tmp_path, monkeypatch):
+    assert aer.GPU.offline_reason() == "no CUDA build of Qiskit Aer is installed (qiskit-aer-gpu)"
+    folder = tmp_path / "qiskit_aer_gpu-0.18.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: qiskit-aer-gpu\nVersion: 0.18\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert metadata.version("qiskit-aer-gpu") == "0.18"
+    assert aer.GPU.offline_reason() in (None, "this machine shows no NVIDIA GPU (/dev/nvidia0)")
+
+
+LIGHT = """
+import sys
+from quantcloud.backends.base import installed_backends
+from quantcloud.circuits import analyse, parse
+from quantcloud.domain.execution import RunOptions
+circuit = parse('OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; creg c[3]; h q; measure q -> c;')
+for backend in installed_backends().values():
+    if backend.offline_reason() is None:
+        assert backend.methods(analyse(circuit), 1024, RunOptions())
+heavy = {"numpy", "qiskit", "qiskit_aer", "cirq", "qsimcirq", "pennylane", "stim", "scipy"}
+print(sorted(heavy & sys.modules.keys()))
+"""
+
+
+def test_the_light_half_imports_no_simulator():
+    result = subprocess.run(
+        [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout.strip() == "[]"

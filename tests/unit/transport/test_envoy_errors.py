@@ -1,0 +1,278 @@
+"""Errors over REST: the server's and Envoy's own, all in one shape."""
+
+import re
+import socket
+
+import grpc
+import httpx
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+
+from unit.transport.upstream import refuse
+
+INT32 = "an integer from -2147483648 to 2147483647"
+STATUSES = (
+    "submitted, analyzing, routing, queued, dispatched, running, completed, failed, timeout, "
+    "cancelled"
+)
+
+
+def check(answer, status):
+    """The detail of an error, after what holds for each."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-request-id"])
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert not [name for name in answer.headers if name.startswith("grpc")]
+    return answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, 400),
+        (grpc.StatusCode.FAILED_PRECONDITION, 400),
+        (grpc.StatusCode.UNAUTHENTICATED, 401),
+        (grpc.StatusCode.PERMISSION_DENIED, 403),
+        (grpc.StatusCode.NOT_FOUND, 404),
+        (grpc.StatusCode.ALREADY_EXISTS, 409),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, 429),
+        (grpc.StatusCode.INTERNAL, 500),
+        (grpc.StatusCode.UNAVAILABLE, 503),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, 504),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/jobs/j", "/v1/jobs/j/events"])
+def test_an_error_of_the_server(gate, http, code, status, path):
+    message = f'{code}: "quoted" \\ back\nline ü \U0001f600 </script>'
+    details = (
+        error_details_pb2.ErrorInfo(reason="R", domain="d", metadata={"id": '"x"'}),
+        error_details_pb2.BadRequest(
+            field_violations=[{"field": "qasm", "description": "no"}]
+        ),
+        error_details_pb2.RetryInfo(retry_delay={"seconds": 2}),
+    )  # fmt: skip
+
+    async def answer(_request, context):
+        await refuse(context, code, message, *details)
+
+    async def stream(_request, context):
+        await refuse(context, code, message, *details)
+        yield
+
+    gate.answer("GetJob", answer)
+    gate.answer("WatchJob", stream)
+    got = http.get(path)
+    assert check(got, status) == message
+    assert got.json().keys() == {"detail", "details"}
+    info, bad_request, retry = got.json()["details"]
+    prefix = "type.googleapis.com/google.rpc."
+    assert info == {
+        "@type": f"{prefix}ErrorInfo", "reason": "R", "domain": "d", "metadata": {"id": '"x"'},
+    }  # fmt: skip
+    assert bad_request["@type"] == f"{prefix}BadRequest"
+    [violation] = bad_request["field_violations"]
+    assert {"field": "qasm", "description": "no"}.items() <= violation.items()
+    assert retry == {"@type": f"{prefix}RetryInfo", "retry_delay": "2s"}
+    assert got.headers.get("retry-after") == ("1" if status == 503 else None)
+
+
+def test_an_error_without_details(gate, http):
+    async def answer(_request, context):
+        await context.abort(grpc.StatusCode.NOT_FOUND, 'no "job"')
+
+    gate.answer("GetJob", answer)
+    got = http.get("/v1/jobs/j")
+    assert check(got, 404) == 'no "job"'
+    assert got.json()["details"] == []
+
+
+def test_details_that_envoy_does_not_know_cost_only_themselves(gate, http):
+    async def unknown(_request, context):
+        status = status_pb2.Status(code=5, message='a "b" %41 ü\n')
+        status.details.add(type_url="type.googleapis.com/nobody.Knows", value=b"\x08\x01")
+        metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+        await context.abort(grpc.StatusCode.NOT_FOUND, status.message, metadata)
+
+    gate.answer("GetJob", unknown)
+    assert check(http.get("/v1/jobs/j"), 404) == 'a "b" %41 ü\n'
+
+
+@pytest.mark.parametrize("given", [None, 'Bearer realm="q", error="invalid_token"'])
+def test_401_says_how_to_authenticate(gate, http, given):
+    metadata = (("www-authenticate", given),) if given else ()
+
+    async def answer(_request, context):
+        await refuse(context, grpc.StatusCode.UNAUTHENTICATED, "no", metadata=metadata)
+
+    gate.answer("GetJob", answer)
+    got = http.get("/v1/jobs/j")
+    check(got, 401)
+    assert got.headers["www-authenticate"] == given or 'Bearer realm="thequantcloud"'
+
+
+LIST = "body: has a list where a single value belongs; only 'options' and 'metadata' hold lists"
+BODIES = {
+    '{"shots": "abc"}': 'shots: must be an integer, got "abc"',
+    '{"shots": ""}': 'shots: must be an integer, got ""',
+    '{"shots": 1.5}': "shots: must be an integer, got 1.5",
+    '{"shots": true}': "shots: must be an integer, got true",
+    '{"shots": 99999999999}': f"shots: must be {INT32}, got 99999999999",
+    '{"shots": "-99999999999"}': f'shots: must be {INT32}, got "-99999999999"',
+    '{"shots": 1e22}': f"shots: must be {INT32}, got 1e+22",
+    '{"shots": {"a": 1}}': "shots: must be a single value, got an object",
+    '{"shots": [1]}': LIST,
+    '{"shots": 1, "shots": 2}': "shots: is given more than once",
+    '{"qasm": 5}': "qasm: must be a string, got 5",
+    '{"qasm": ["h q;"]}': LIST,
+    '{"qasm": {"a": 1}}': "qasm: must be a single value, got an object",
+    '{"max_cost_usd": "much"}': 'max_cost_usd: must be a number, got "much"',
+    '{"optimize_for": "fastest"}': (
+        'optimize_for: must be one of balanced, speed, accuracy, cost, got "fastest"'
+    ),
+    '{"optimize_for": ["speed"]}': LIST,
+    '{"options": 5}': "options: must be an object, got 5",
+    '{"options": "x"}': 'options: must be an object, got "x"',
+    '{"options": [1]}': LIST,
+    '{"shots": "a\\"b\\\\c\\u0007\\u00fc\\ud83d\\ude00"}': (
+        'shots: must be an integer, got "a"b\\c\x07ü\U0001f600"'
+    ),
+    '{"shots": "' + "ä" * 1000 + '"}': 'shots: must be an integer, got "' + "ä" * 29 + "...",
+    "[1]": "body: must be a JSON object",
+    "5": "body: must be a JSON object",
+    '"qasm"': "body: must be a JSON object",
+    "null": "body: must be a JSON object",
+    "{": (
+        "body: is not valid JSON at its end: unexpected end of string. Expected an object key or }"
+    ),
+    '{"qasm": "a': "body: is not valid JSON at its end: closing quote expected in string",
+    '{"qasm" "a"}': (
+        'body: is not valid JSON near "a"}: expected : between key:value pair'
+    ),
+    '{"shots": tru}': "body: is not valid JSON near tru}: unexpected token",
+    '{"qasm": "a"} x': "body: is not valid JSON near x: parsing terminated before end of input",
+    '{"qasm": "\\ud800"}': (
+        'body: is not valid JSON near \\ud800"}: missing low surrogate'
+    ),
+    '{"": 1}': "body: has a field with an empty name",
+    '{"options": ' + '{"a": ' * 200 + "1" + "}" * 200 + "}": "body: is nested too deeply",
+    '{"zzz": ' + "[" * 100_000 + "}": "body: is nested too deeply",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "detail"), BODIES.items(), ids=[body[:30] for body in BODIES])
+def test_a_body_that_does_not_fit(gate, http, body, detail):
+    got = http.post("/v1/circuits/run", content=body.encode())
+    assert check(got, 400) == detail
+    assert got.json().keys() == {"detail"}
+    assert gate.upstream.requests == []
+
+
+def test_a_body_that_is_no_text(http):
+    got = http.post("/v1/circuits/run", content=b'{"qasm": "\xff\xfe"}')
+    assert check(got, 400).startswith("body: is not valid JSON near ")
+    assert "non UTF-8" in check(got, 400)
+
+
+def test_an_empty_body_is_an_empty_object(gate, http):
+    assert http.post("/v1/circuits/run").status_code == 202
+    assert gate.last("RunCircuit")[0].ByteSize() == 0
+
+
+QUERIES = {
+    "/v1/jobs?limit=abc": 'limit: must be an integer, got "abc"',
+    "/v1/jobs?limit=": 'limit: must be an integer, got ""',
+    "/v1/jobs?limit=1.5": 'limit: must be an integer, got "1.5"',
+    "/v1/jobs?limit=99999999999": f'limit: must be {INT32}, got "99999999999"',
+    "/v1/jobs?limit=1&limit=2": "limit: is given more than once",
+    "/v1/jobs?limit=%22%0A%5C": 'limit: must be an integer, got ""\n\\"',
+    "/v1/jobs?limit.x=1": "query: parameter 'limit' has no parts",
+    "/v1/jobs?status=done": f'status: must be one of {STATUSES}, got "done"',
+    "/v1/jobs?status_filter=done": f'status_filter: must be one of {STATUSES}, got "done"',
+    "/v1/jobs?foo=1": (
+        "query: unknown parameter 'foo'; there are limit, offset, status, status_filter"
+    ),
+    "/v1/jobs?fo%22o=1": (
+        "query: unknown parameter 'fo%22o'; there are limit, offset, status, status_filter"
+    ),
+    "/v1/backends?foo=1": "query: unknown parameter 'foo'; there are none here",
+    "/v1/jobs/j?foo=1": "query: unknown parameter 'foo'; there are none here",
+    "/v1/jobs/j?id=k": "query: unknown parameter 'id'; there are none here",
+    "/v1/backends/b?name=k": "query: unknown parameter 'name'; there are none here",
+    "/v1/jobs/j/events?with_result=perhaps": 'with_result: must be true or false, got "perhaps"',
+    "/v1/jobs/events?status=done": f'status: must be one of {STATUSES}, got "done"',
+}
+
+
+@pytest.mark.parametrize(("path", "detail"), QUERIES.items())
+def test_a_query_that_does_not_fit(gate, http, path, detail):
+    assert check(http.get(path), 400) == detail
+    assert gate.upstream.requests == []
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/", "/"),
+        ("/nope?secret=1", "/nope"),
+        ("/v2/jobs", "/v2/jobs"),
+        ("/v1/jobs/", "/v1/jobs/"),
+        ("/v1/jobs/j/", "/v1/jobs/j/"),
+        ("/v1/jobs/j/more", "/v1/jobs/j/more"),
+        ("/v1/backends/a/../../../etc/passwd", "/etc/passwd"),
+        ("/thequantcloud.v1.JobService/GetJob", "/thequantcloud.v1.JobService/GetJob"),
+        ("/" + "x" * 500, "/" + "x" * 199),
+    ],
+)
+def test_a_path_that_is_not_there(gate, http, path, shown):
+    assert check(http.get(path), 404) == (
+        f"There is nothing at {shown}. The API is at /health and below /v1, as in GET /v1/backends."
+    )
+    assert gate.upstream.requests == []
+
+
+def exchange(gate, raw):
+    """Send bytes and read the answer."""
+    with socket.create_connection(("127.0.0.1", gate.envoy.http_port), timeout=5) as connection:
+        connection.sendall(raw)
+        answer = connection.makefile("rb")
+        head = b"".join(iter(answer.readline, b"\r\n")).decode().lower()
+        body = answer.read(int(re.search(r"content-length: (\d+)", head)[1]))
+    return head, body.decode()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"nonsense\r\n\r\n",
+        b"FROB / HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET /\x01 HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nhost: x\r\nx-a: \x00\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n",
+        b"POST /v1/circuits/run HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_what_is_not_http(gate, raw):
+    head, body = exchange(gate, raw)
+    assert head.startswith("http/1.1 400 bad request")
+    assert "content-type: application/json" in head
+    assert body == '{"detail":"This is not a valid HTTP request."}'
+
+
+def test_a_path_with_quotes_is_shown_as_valid_json(gate):
+    raw = b'GET /a"b\\c HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'
+    head, body = exchange(gate, raw)
+    assert head.startswith("http/1.1 404")
+    assert httpx.Response(404, text=body).json()["detail"].startswith("There is nothing at /a")
+
+
+def test_headers_that_are_too_large(http):
+    got = http.get("/health", headers={"x-large": "x" * 13_000})
+    assert got.status_code == 431
+    assert got.headers["content-type"] == "application/json"
+    assert got.json() == {"detail": "The headers are too large: they may have 12 KiB in all."}
+    assert http.get("/health", headers={"x-large": "x" * 11_000}).status_code == 200
+    many = {f"x-{number}": "x" * 50 for number in range(90)}
+    assert http.get("/health", headers=many).status_code == 200

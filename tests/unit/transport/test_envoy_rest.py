@@ -1,0 +1,319 @@
+"""REST through the real Envoy: routes, statuses, JSON, headers."""
+
+import json
+import re
+
+import grpc
+import httpx
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from thequantcloud.v1.account_pb2 import GetUsageResponse, MonthlyUsage, Tier, TierLimits
+from thequantcloud.v1.backend_pb2 import Backend
+from thequantcloud.v1.circuit_pb2 import RunCircuitResponse
+from thequantcloud.v1.job_pb2 import Job, JobResult, ListJobsResponse, Optimization, Statevector
+from thequantcloud.v1.status_pb2 import GetStatusResponse
+from unit.transport.upstream import METHODS, refuse
+
+CREATED = {"CreateApiKey": 201, "CreateCircuit": 201, "RunCircuit": 202}
+NOON = Timestamp(seconds=1773655200)  # 2026-03-16T10:00:00Z
+
+
+def rule(method):
+    options = method.GetOptions().ListFields()
+    http = next(value for option, value in options if option.name == "http")
+    verb = http.WhichOneof("pattern")
+    return verb.upper(), getattr(http, verb)
+
+
+ROUTES = [(*rule(method), method.name) for method in METHODS]
+PATHS = sorted({path for _, path, _ in ROUTES})
+
+
+@pytest.mark.parametrize(("verb", "path", "name"), ROUTES, ids=[name for *_, name in ROUTES])
+def test_every_rpc_of_the_contract_has_its_route_and_status(gate, http, verb, path, name):
+    body = {"json": {}} if verb in {"POST", "PUT"} else {}
+    answer = http.request(verb, re.sub(r"{\w+}", "x%2Fy", path), **body)
+    assert answer.status_code == CREATED.get(name, 200), answer.text
+    called, request, _ = gate.upstream.requests[-1]
+    assert called == name
+    for field in re.findall(r"{(\w+)}", path):
+        assert getattr(request, field) == "x/y"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_other_methods_of_a_path_are_405_and_allow_says_which_are_right(gate, http, path):
+    right = {verb for verb, other, _ in ROUTES if other == path}
+    for verb in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} - right:
+        real = re.sub(r"{\w+}", "x", path)
+        answer = http.request(verb, real)
+        if path == "/v1/jobs/events":
+            assert answer.status_code == 405  # also a path of /v1/jobs/{id}
+            continue
+        assert answer.status_code == 405, (verb, answer.text)
+        assert set(answer.headers["allow"].split(", ")) == right
+        assert answer.headers["content-type"] == "application/json"
+        if verb != "HEAD":
+            assert answer.json() == {
+                "detail": f"{real} does not take {verb}. The Allow header says what it takes."
+            }
+    assert gate.upstream.requests == []
+
+
+def test_a_success_has_the_headers_of_http_and_none_of_grpc(gate, http):
+    answer = http.get("/health")
+    assert answer.headers["content-type"] == "application/json"
+    assert not [name for name in answer.headers if name.startswith(("grpc", "x-envoy"))]
+    assert answer.headers["server"] == "quantcloud"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["content-security-policy"] == (
+        "default-src 'none'; frame-ancestors 'none'"
+    )
+    _, metadata = gate.last("GetHealth")
+    assert answer.headers["x-request-id"] == metadata["x-request-id"]
+
+
+def test_unset_fields_are_null_and_zeros_are_there(gate, http):
+    gate.answer("GetJob", lambda *_: Job(job_id="j"))
+    assert http.get("/v1/jobs/j").json() == {
+        "job_id": "j",
+        "status": "unspecified",
+        "backend": None,
+        "shots": 0,
+        "optimize_for": "unspecified",
+        "submitted_at": None,
+        "started_at": None,
+        "completed_at": None,
+        "error_message": None,
+        "metadata": None,
+    }
+
+
+def test_set_fields_are_there_once_and_not_null(gate, http):
+    def answer(*_):
+        job = Job(
+            job_id="j", status=Job.completed, backend="aer_simulator", shots=1024,
+            optimize_for=Optimization.accuracy, submitted_at=NOON, started_at=NOON,
+            completed_at=NOON, error_message="",
+        )  # fmt: skip
+        job.metadata.SetInParent()
+        return job
+
+    gate.answer("GetJob", answer)
+    text = http.get("/v1/jobs/j").text
+    pairs = json.loads(text, object_pairs_hook=list)
+    assert len(pairs) == len(dict(pairs)) == 10
+    assert json.loads(text) == {
+        "job_id": "j",
+        "status": "completed",
+        "backend": "aer_simulator",
+        "shots": 1024,
+        "optimize_for": "accuracy",
+        "submitted_at": "2026-03-16T10:00:00Z",
+        "started_at": "2026-03-16T10:00:00Z",
+        "completed_at": "2026-03-16T10:00:00Z",
+        "error_message": "",
+        "metadata": {},
+    }
+
+
+def test_counts_are_numbers_and_empty_maps_and_lists_are_there(gate, http):
+    def answer(*_):
+        result = JobResult(job_id="j", counts={"00": 4294967295}, execution_time_ms=145.2)
+        result.metadata.update({"num_qubits": 2, "memory": ["00"], "method": None})
+        return result
+
+    gate.answer("GetJobResult", answer)
+    assert http.get("/v1/jobs/j/result").json() == {
+        "job_id": "j",
+        "counts": {"00": 4294967295},
+        "probabilities": {},
+        "statevector": None,
+        "execution_time_ms": 145.2,
+        "backend": "",
+        "metadata": {"num_qubits": 2, "memory": ["00"], "method": None},
+    }
+    gate.answer("GetJobResult", lambda *_: JobResult(statevector=Statevector(real=[0, 1])))
+    answer = http.get("/v1/jobs/j/result").json()
+    assert answer["statevector"] == {"real": [0, 1], "imag": []}
+    assert answer["counts"] == {}
+
+
+def test_nulls_in_lists_and_in_nested_messages(gate, http):
+    gate.answer(
+        "ListJobs",
+        lambda *_: ListJobsResponse(jobs=[Job(job_id="a", backend="x"), Job(job_id="b")], total=2),
+    )
+    answer = http.get("/v1/jobs").json()
+    assert [job["backend"] for job in answer["jobs"]] == ["x", None]
+    assert {k: v for k, v in answer.items() if k != "jobs"} == {
+        "count": 0, "total": 2, "limit": 0, "offset": 0,
+    }  # fmt: skip
+    gate.answer("ListJobs", lambda *_: ListJobsResponse())
+    assert http.get("/v1/jobs").json()["jobs"] == []
+
+    gate.answer(
+        "GetUsage",
+        lambda *_: GetUsageResponse(
+            tier=Tier.enterprise,
+            current_month=MonthlyUsage(qpu_limit=0),
+            limits=TierLimits(max_shots=1),
+            qpu_tasks_limit=0,
+        ),
+    )
+    assert http.get("/v1/account/usage").json() == {
+        "tier": "enterprise",
+        "credits_remaining_usd": 0,
+        "current_month": {
+            "simulator_minutes": 0,
+            "simulator_limit": None,
+            "qpu_tasks": 0,
+            "qpu_limit": 0,
+            "total_jobs": 0,
+            "total_cost_usd": 0,
+        },
+        "limits": {
+            "max_shots": 1, "max_qubits": 0, "max_concurrent_jobs": 0, "api_keys_limit": 0,
+        },
+        "simulator_minutes_used": 0,
+        "simulator_minutes_limit": None,
+        "qpu_tasks_used": 0,
+        "qpu_tasks_limit": 0,
+    }  # fmt: skip
+
+
+def test_enums_in_maps_are_words(gate, http):
+    gate.answer("GetStatus", lambda *_: GetStatusResponse(backends={"a": Backend.online}))
+    assert http.get("/v1/status").json()["backends"] == {"a": "online"}
+
+
+def test_a_request_arrives_as_it_was_sent(gate, http):
+    gate.answer("RunCircuit", lambda *_: RunCircuitResponse(job_id="j", status=Job.submitted))
+    answer = http.post(
+        "/v1/circuits/run",
+        json={
+            "qasm": 'OPENQASM 2.0;\ninclude "qelib1.inc";',
+            "circuit_qasm": "é\u0000\U0001f600",
+            "shots": -5,
+            "backend": None,
+            "optimize_for": "quality",
+            "max_cost_usd": 1,
+            "min_fidelity": 0.5,
+            "options": {"seed": 1, "noise": {"readout": [0.1, None]}},
+            "an_unknown_field": {"deep": [1, 2]},
+        },
+    )
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "job_id": "j",
+        "status": "submitted",
+        "backend": None,
+        "shots": 0,
+        "optimize_for": "unspecified",
+        "submitted_at": None,
+    }
+    request, _ = gate.last("RunCircuit")
+    assert request.qasm == 'OPENQASM 2.0;\ninclude "qelib1.inc";'
+    assert request.circuit_qasm == "é\u0000\U0001f600"
+    assert request.shots == -5
+    assert not request.HasField("backend")
+    assert request.optimize_for == Optimization.accuracy
+    assert (request.max_cost_usd, request.min_fidelity) == (1, 0.5)
+    assert request.options["noise"]["readout"][0] == 0.1
+
+
+def test_query_parameters_arrive(gate, http):
+    http.get("/v1/jobs?limit=-1&offset=5&status=completed&status_filter=failed")
+    request, _ = gate.last("ListJobs")
+    assert (request.limit, request.offset) == (-1, 5)
+    assert (request.status, request.status_filter) == (Job.completed, Job.failed)
+    http.get("/v1/jobs")
+    request, _ = gate.last("ListJobs")
+    assert not request.HasField("limit")
+
+
+def test_the_path_names_the_resource_whatever_the_body_says(gate, http):
+    http.post("/v1/jobs/one/cancel", json={"id": "two"})
+    http.put("/v1/circuits/one", json={"id": "two", "name": "n"})
+    assert gate.last("CancelJob")[0].id == "one"
+    assert gate.last("UpdateCircuit")[0].id == "one"
+
+
+def test_headers_that_the_server_reads_reach_it(gate, http):
+    headers = {
+        "Authorization": "Bearer t", "X-API-Key": "qc_live_k", "Idempotency-Key": "i",
+    }  # fmt: skip
+    http.get("/v1/jobs/j", headers=headers)
+    _, metadata = gate.last("GetJob")
+    assert {name.lower(): value for name, value in headers.items()}.items() <= metadata.items()
+
+
+def test_what_only_envoy_may_say_cannot_be_said_by_a_client(gate, http):
+    forged = {
+        "X-Forwarded-For": "203.0.113.9",
+        "X-Request-Id": "forged",
+        "X-Envoy-Original-Path": "/forged",
+        "X-Envoy-External-Address": "203.0.113.9",
+        "X-Envoy-Internal": "true",
+        "X-Envoy-Upstream-Rq-Timeout-Ms": "1",
+        "X-Envoy-Retry-On": "5xx",
+    }
+    answer = http.get("/v1/jobs/j", headers=forged)
+    assert answer.status_code == 200
+    _, metadata = gate.last("GetJob")
+    assert metadata["x-forwarded-for"] == "127.0.0.1"
+    assert len(metadata["x-request-id"]) == 36
+    assert {name for name in metadata if name.startswith("x-envoy")} == {
+        "x-envoy-original-path", "x-envoy-original-method",
+    }  # fmt: skip
+    assert metadata["x-envoy-original-path"] == "/v1/jobs/j"
+
+
+def test_metadata_becomes_headers(gate, http):
+    async def answer(_request, context):
+        await context.send_initial_metadata((("x-ratelimit-limit", "30"),))
+        return Job(job_id="j")
+
+    gate.answer("GetJob", answer)
+    assert http.get("/v1/jobs/j").headers["x-ratelimit-limit"] == "30"
+
+    async def slow_down(_request, context):
+        metadata = (("retry-after", "7"), ("x-ratelimit-remaining", "0"))
+        await refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "slow", metadata=metadata)
+
+    gate.answer("GetJob", slow_down)
+    refused = http.get("/v1/jobs/j")
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "7"
+    assert refused.headers["x-ratelimit-remaining"] == "0"
+
+
+def test_preflight_and_cross_origin_answers(gate, http):
+    asked = {
+        "Origin": "https://studio.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "x-api-key",
+    }
+    for path in ("/v1/circuits/run", "/thequantcloud.v1.JobService/WatchJob"):
+        preflight = http.options(path, headers=asked)
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == asked["Origin"]
+        assert "PUT" in preflight.headers["access-control-allow-methods"]
+        allowed = set(preflight.headers["access-control-allow-headers"].split(", "))
+        assert {
+            "authorization", "x-api-key", "content-type", "idempotency-key", "x-grpc-web",
+            "grpc-timeout", "x-user-agent",
+        } <= allowed  # fmt: skip
+    answer = http.get("/v1/jobs?limit=x", headers={"Origin": "https://studio.example"})
+    assert answer.headers["access-control-allow-origin"] == "https://studio.example"
+    exposed = set(answer.headers["access-control-expose-headers"].split(", "))
+    assert {"x-request-id", "x-ratelimit-remaining", "retry-after", "grpc-status"} <= exposed
+    assert "access-control-allow-origin" not in http.get("/health").headers
+    assert [name for name, *_ in gate.upstream.requests] == ["GetHealth"]
+
+
+def test_http_1_0_is_answered(gate):
+    with httpx.Client() as client:
+        assert client.get(gate.url + "/health", headers={"Connection": "close"}).is_success

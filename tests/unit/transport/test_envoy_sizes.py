@@ -1,0 +1,108 @@
+"""Bodies, answers and messages of the greatest size, and a little more."""
+
+import json
+
+import grpc
+import httpx
+import pytest
+
+from thequantcloud.v1.circuit_pb2 import RunCircuitRequest, RunCircuitResponse
+from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
+from thequantcloud.v1.job_pb2 import GetJobResultRequest, JobResult
+from thequantcloud.v1.job_pb2_grpc import JobServiceStub
+from unit.transport.upstream import gate as make_gate
+
+LIMIT = 8 * 1024 * 1024
+CHUNK = 64 * 1024
+OUTCOMES = 100_000
+QUBITS = 30
+
+
+def body_of(size):
+    """A request of exactly that many bytes."""
+    frame = b'{"qasm":""}'
+    return frame[:9] + b"h" * (size - len(frame)) + frame[9:]
+
+
+def chunks(body):
+    for start in range(0, len(body), CHUNK):
+        yield body[start : start + CHUNK]
+
+
+@pytest.fixture
+def measured(gate):
+    gate.answer("RunCircuit", lambda request, _: RunCircuitResponse(shots=len(request.qasm)))
+
+
+@pytest.mark.usefixtures("measured")
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_the_limit_arrives_whole(http, chunked):
+    body = body_of(LIMIT)
+    answer = http.post("/v1/circuits/run", content=chunks(body) if chunked else body)
+    assert answer.status_code == 202
+    assert answer.json()["shots"] == LIMIT - 11
+
+
+@pytest.mark.parametrize("excess", [1, 5_000_000])
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("path", ["/v1/circuits/run", "/v1/circuits"])
+def test_a_body_beyond_the_limit_is_413(gate, http, excess, chunked, path):
+    body = body_of(LIMIT + excess)
+    answer = http.post(path, content=chunks(body) if chunked else body)
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/json"
+    assert "x-request-id" in answer.headers
+    assert answer.json() == {"detail": "The body is too large: it may have 8388608 bytes."}
+    assert gate.upstream.requests == []
+
+
+def test_a_body_that_grows_beyond_the_server_when_it_is_decoded_is_413(http):
+    body = json.dumps({"options": {"a": [1] * 2_000_000}}, separators=(",", ":")).encode()
+    assert len(body) < LIMIT
+    answer = http.post("/v1/circuits/run", content=body)
+    assert answer.status_code == 413
+    assert answer.json() == {"detail": "body: is too large once it is decoded"}
+
+
+def result(*_):
+    names = [format(number, f"0{QUBITS}b") for number in range(OUTCOMES)]
+    return JobResult(
+        counts=dict.fromkeys(names, 1), probabilities=dict.fromkeys(names, 1 / OUTCOMES)
+    )
+
+
+def test_a_result_with_many_outcomes_comes_whole(gate, http):
+    gate.answer("GetJobResult", result)
+    answer = http.get("/v1/jobs/j/result")
+    assert len(answer.content) > 7_000_000
+    counts = answer.json()["counts"]
+    assert len(counts) == OUTCOMES
+    assert set(counts.values()) == {1}
+
+
+async def test_grpc_messages_of_that_size_pass_too(gate, measured):
+    gate.answer("GetJobResult", result)
+    options = [("grpc.max_receive_message_length", -1)]
+    async with grpc.aio.insecure_channel(gate.target, options=options) as channel:
+        circuits, jobs = CircuitServiceStub(channel), JobServiceStub(channel)
+        answer = await circuits.RunCircuit(RunCircuitRequest(qasm="h" * LIMIT))
+        assert answer.shots == LIMIT
+        assert len((await jobs.GetJobResult(GetJobResultRequest(id="j"))).counts) == OUTCOMES
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await circuits.RunCircuit(RunCircuitRequest(qasm="h" * (2 * LIMIT)))
+        assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_limits_are_settings(tmp_path):
+    limits = {"max_body_bytes": 1000, "max_response_bytes": 100_000}
+    with make_gate(tmp_path, **limits) as gate, httpx.Client(base_url=gate.url) as http:
+        assert http.post("/v1/circuits/run", content=body_of(1000)).status_code == 202
+        refused = http.post("/v1/circuits/run", content=body_of(1001))
+        assert refused.status_code == 413
+        assert refused.json() == {"detail": "The body is too large: it may have 1000 bytes."}
+        gate.answer("GetJobResult", result)
+        too_large = http.get("/v1/jobs/j/result")
+        assert too_large.status_code == 500
+        assert too_large.headers["content-type"] == "application/json"
+        request_id = too_large.headers["x-request-id"]
+        assert too_large.json() == {"detail": f"Internal error. Request id: {request_id}"}

@@ -1,0 +1,297 @@
+"""Streams, gRPC and gRPC-Web through the real Envoy."""
+
+import asyncio
+import base64
+import json
+import struct
+import threading
+
+import grpc
+import httpx
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+from grpc_status import rpc_status
+
+from thequantcloud.v1.job_pb2 import (
+    GetJobRequest,
+    Job,
+    JobEvent,
+    JobResult,
+    WatchJobRequest,
+    WatchJobsRequest,
+)
+from thequantcloud.v1.job_pb2_grpc import JobServiceStub
+from unit.transport.upstream import SERVICES, refuse
+
+DEADLINE = 10
+
+
+class Steps:
+    """A stream that sends its next event when the test lets it."""
+
+    def __init__(self, gate):
+        self._gate = gate
+        self._next = asyncio.Queue()
+        self.ended = threading.Event()
+
+    async def __call__(self, _request, context):
+        try:
+            while (event := await self._next.get()) is not None:
+                if isinstance(event, grpc.StatusCode):
+                    await refuse(context, event, "the server shuts down")
+                yield event
+        finally:
+            self.ended.set()
+
+    def send(self, event):
+        self._gate.background.loop.call_soon_threadsafe(self._next.put_nowait, event)
+
+
+@pytest.fixture
+def steps(gate):
+    steps = Steps(gate)
+    gate.answer("WatchJob", steps)
+    return steps
+
+
+def data(lines):
+    """The next event of a stream of server-sent events, after which stands an empty line."""
+    line = next(lines)
+    assert next(lines) == ""
+    name, _, text = line.partition(": ")
+    assert name == "data"
+    return json.loads(text)
+
+
+def test_events_come_one_by_one_as_they_happen(http, gate, steps):
+    steps.send(JobEvent(sequence=1, job=Job(job_id="j", status=Job.queued), queue_position=1))
+    with http.stream("GET", "/v1/jobs/j/events?after_sequence=0&with_result=true") as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-accel-buffering"] == "no"
+        assert "content-length" not in answer.headers
+        assert not [name for name in answer.headers if name.startswith("grpc")]
+        lines = answer.iter_lines()
+        assert data(lines) == {
+            "sequence": 1,
+            "occurred_at": None,
+            "job": {
+                "job_id": "j",
+                "status": "queued",
+                "backend": None,
+                "shots": 0,
+                "optimize_for": "unspecified",
+                "submitted_at": None,
+                "started_at": None,
+                "completed_at": None,
+                "error_message": None,
+                "metadata": None,
+            },
+            "queue_position": 1,
+            "result": None,
+            "checkpoint": False,
+            "cursor": "",
+        }
+        steps.send(JobEvent(sequence=2, result=JobResult(job_id="j", counts={"0": 1})))
+        event = data(lines)
+        assert event["job"] is None
+        assert event["queue_position"] is None
+        assert event["result"]["counts"] == {"0": 1}
+        assert event["result"]["statevector"] is None
+        steps.send(None)
+        assert list(lines) == []
+    request, _ = gate.last("WatchJob")
+    assert request == WatchJobRequest(id="j", after_sequence=0, with_result=True)
+
+
+def test_the_stream_of_all_jobs_is_not_a_job_called_events(http, gate):
+    with http.stream("GET", "/v1/jobs/events?status=completed&status=failed") as answer:
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert len(list(answer.iter_lines())) == 2
+    request, _ = gate.last("WatchJobs")
+    assert request == WatchJobsRequest(status=[Job.completed, Job.failed])
+
+
+def test_an_error_before_the_first_event_is_an_answer_like_any_other(http, steps):
+    steps.send(grpc.StatusCode.NOT_FOUND)
+    answer = http.get("/v1/jobs/j/events")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"detail": "the server shuts down", "details": []}
+
+
+def test_an_error_in_mid_stream_ends_it_after_the_last_whole_event(http, steps):
+    steps.send(JobEvent(sequence=1))
+    with http.stream("GET", "/v1/jobs/j/events") as answer:
+        lines = answer.iter_lines()
+        assert data(lines)["sequence"] == 1
+        steps.send(grpc.StatusCode.UNAVAILABLE)
+        assert list(lines) == []
+
+
+def test_the_server_learns_that_a_watcher_is_gone(http, steps):
+    steps.send(JobEvent(sequence=1))
+    with http.stream("GET", "/v1/jobs/j/events") as answer:
+        data(answer.iter_lines())
+        assert not steps.ended.is_set()
+    assert steps.ended.wait(DEADLINE)
+
+
+# gRPC ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def channel(gate):
+    async with grpc.aio.insecure_channel(gate.target) as channel:
+        yield channel
+
+
+async def test_grpc_passes_whole(gate, channel):
+    gate.answer("GetJob", lambda request, _: Job(job_id=request.id, backend="b"))
+    metadata = (("authorization", "Bearer t"), ("x-forwarded-for", "203.0.113.9"))
+    call = JobServiceStub(channel).GetJob(GetJobRequest(id="j"), metadata=metadata)
+    answer = await call
+    assert (answer.job_id, answer.backend) == ("j", "b")
+    headers = dict(await call.initial_metadata())
+    _, received = gate.last("GetJob")
+    assert received["authorization"] == "Bearer t"
+    assert received["x-forwarded-for"] == "127.0.0.1"
+    assert headers["x-request-id"] == received["x-request-id"]
+    assert "content-security-policy" not in headers
+
+
+async def test_a_grpc_stream_passes_event_by_event(channel, steps):
+    call = JobServiceStub(channel).WatchJob(WatchJobRequest(id="j"))
+    for sequence in (1, 2, 3):
+        steps.send(JobEvent(sequence=sequence))
+        assert (await call.read()).sequence == sequence
+    steps.send(grpc.StatusCode.UNAVAILABLE)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await call.read()
+    assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert error.value.details() == "the server shuts down"
+
+
+async def test_a_grpc_error_passes_with_its_details_and_metadata(gate, channel):
+    async def answer(_request, context):
+        info = error_details_pb2.ErrorInfo(reason="R")
+        metadata = (("retry-after", "7"),)
+        await refuse(context, grpc.StatusCode.NOT_FOUND, 'no "j"\n', info, metadata=metadata)
+
+    gate.answer("GetJob", answer)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await JobServiceStub(channel).GetJob(GetJobRequest(id="j"))
+    assert error.value.code() is grpc.StatusCode.NOT_FOUND
+    assert error.value.details() == 'no "j"\n'
+    assert dict(error.value.trailing_metadata())["retry-after"] == "7"
+    assert len(rpc_status.from_call(error.value).details) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "details"),
+    [
+        ("/nobody.Knows/It", "There is no method /nobody.Knows/It."),
+        ("/thequantcloud.v1.JobService/Knows", "Method not found!"),
+    ],
+)
+async def test_an_unknown_method_is_unimplemented(channel, path, details):
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await channel.unary_unary(path)(b"")
+    assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert error.value.details() == details
+
+
+async def test_a_deadline_of_the_client_ends_the_call_at_the_server(gate, channel):
+    ended = threading.Event()
+
+    async def answer(*_):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    gate.answer("GetJob", answer)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await JobServiceStub(channel).GetJob(GetJobRequest(id="j"), timeout=0.1)
+    assert error.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert ended.wait(DEADLINE)
+
+
+async def test_health_and_reflection_are_there(gate, channel):
+    health = health_pb2_grpc.HealthStub(channel)
+    answer = await health.Check(health_pb2.HealthCheckRequest())
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    watch = health.Watch(health_pb2.HealthCheckRequest())
+    assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+    watch.cancel()
+
+    def reflected():
+        with grpc.insecure_channel(gate.target) as plain:
+            return set(ProtoReflectionDescriptorDatabase(plain).get_services())
+
+    services = await asyncio.to_thread(reflected)
+    assert services == {service.full_name for service in SERVICES} | {
+        "grpc.reflection.v1alpha.ServerReflection"
+    }
+
+
+# gRPC-Web -----------------------------------------------------------------------------------
+
+
+def frames(body):
+    while body:
+        kind, length = struct.unpack(">BI", body[:5])
+        yield kind, body[5 : 5 + length]
+        body = body[5 + length :]
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_grpc_web(gate, http, text):
+    gate.answer("GetJob", lambda request, _: Job(job_id=request.id))
+    message = GetJobRequest(id="j").SerializeToString()
+    body = struct.pack(">BI", 0, len(message)) + message
+    kind = "application/grpc-web-text" if text else "application/grpc-web+proto"
+    answer = http.post(
+        "/thequantcloud.v1.JobService/GetJob",
+        content=base64.b64encode(body) if text else body,
+        headers={
+            "Content-Type": kind, "Accept": kind, "X-Grpc-Web": "1",
+            "Origin": "https://studio.example",
+        },
+    )  # fmt: skip
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/grpc-web")
+    assert answer.headers["access-control-allow-origin"] == "https://studio.example"
+    content = base64.b64decode(answer.content) if text else answer.content
+    (first, payload), (last, trailers) = frames(content)
+    assert (first, last) == (0, 0x80)
+    assert Job.FromString(payload).job_id == "j"
+    assert b"grpc-status:0" in trailers
+
+
+def test_grpc_web_errors_have_a_status(gate, http):
+    async def answer(_request, context):
+        await refuse(context, grpc.StatusCode.NOT_FOUND, "no")
+
+    gate.answer("GetJob", answer)
+    kind = "application/grpc-web+proto"
+    refused = http.post(
+        "/thequantcloud.v1.JobService/GetJob",
+        content=struct.pack(">BI", 0, 0),
+        headers={"Content-Type": kind},
+    )
+    assert refused.headers["grpc-status"] == "5"
+    assert refused.headers["grpc-message"] == "no"
+    unknown = http.post("/nobody.Knows/It", content=b"", headers={"Content-Type": kind})
+    assert unknown.headers["grpc-status"] == "12"
+
+
+def test_json_to_a_grpc_path_is_not_there(gate):
+    with httpx.Client() as client:
+        answer = client.post(f"{gate.url}/grpc.health.v1.Health/Check", json={})
+    assert answer.status_code == 404
