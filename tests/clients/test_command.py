@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import jwt
+
 from support.circuits import ASYMMETRIC, BELL
 from support.server import SECRET, Server, quantcloud
 

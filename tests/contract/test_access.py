@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message_factory import GetMessageClass
+
 from quantcloud.transport.interceptor import access_rule, methods
 from support.api import Api
 from support.server import Server

@@ -5,6 +5,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
 from support.api import Api
 from support.circuits import ASYMMETRIC, BELL, slow
 from support.server import Server
@@ -187,9 +188,7 @@ def test_saved_circuits(ada: Api):
     )
     assert made.num_qubits == 2
     assert not made.HasField("code")
-    got = ada.circuits.GetCircuit(
-        circuit_pb2.GetCircuitRequest(id=made.id), metadata=ada.metadata
-    )
+    got = ada.circuits.GetCircuit(circuit_pb2.GetCircuitRequest(id=made.id), metadata=ada.metadata)
     assert got == made
     changed = ada.circuits.UpdateCircuit(
         circuit_pb2.UpdateCircuitRequest(id=made.id, code="import quantsdk"),
@@ -198,9 +197,7 @@ def test_saved_circuits(ada: Api):
     assert (changed.name, changed.code, changed.qasm) == ("My Bell State", "import quantsdk", BELL)
     listed = ada.circuits.ListCircuits(circuit_pb2.ListCircuitsRequest(), metadata=ada.metadata)
     assert [circuit.id for circuit in listed.circuits] == [made.id]
-    ada.circuits.DeleteCircuit(
-        circuit_pb2.DeleteCircuitRequest(id=made.id), metadata=ada.metadata
-    )
+    ada.circuits.DeleteCircuit(circuit_pb2.DeleteCircuitRequest(id=made.id), metadata=ada.metadata)
     with pytest.raises(grpc.RpcError) as gone:
         ada.circuits.GetCircuit(circuit_pb2.GetCircuitRequest(id=made.id), metadata=ada.metadata)
     assert gone.value.code() is grpc.StatusCode.NOT_FOUND

@@ -7,6 +7,7 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+
 from support.api import Api
 from support.circuits import ASYMMETRIC, slow
 from support.processes import command, descendants, gone

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+
 from support.api import Api
 from support.circuits import BELL, HEADER, slow, wide
 from support.server import SECRET, Server
@@ -184,9 +185,7 @@ def test_bad_query_parameters_are_400(ada: Api, path: str, says: str):
     assert says in detail(ada.rest("GET", path), 400)
 
 
-@pytest.mark.parametrize(
-    "body", [b"{", b"[]", b'"x"', b"\xff\xfe", b'{"qasm": "x"', b"nul"]
-)
+@pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"\xff\xfe", b'{"qasm": "x"', b"nul"])
 def test_malformed_json_is_400(ada: Api, server: Server, body: bytes):
     headers = {**ada.headers, "Content-Type": "application/json"}
     response = server.rest.post("/v1/circuits/run", content=body, headers=headers)

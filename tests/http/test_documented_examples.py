@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from support.api import Api
 from support.circuits import BELL
 from support.server import Server

@@ -1,8 +1,9 @@
-"""What the public clients send and read (the Python SDK and QuantStudio) is taken as they send it."""
+"""What the Python SDK and QuantStudio send and read is taken as they send it."""
 
 from typing import Any
 
 import pytest
+
 from support.api import Api
 from support.circuits import BELL, HEADER
 from support.server import Server

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import httpx
 from google.protobuf.json_format import Parse
+
 from thequantcloud.v1 import (
     account_pb2_grpc,
     api_key_pb2_grpc,

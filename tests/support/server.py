@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import grpc
 import httpx
-from quantcloud.cli.ready import read_endpoints
 
+from quantcloud.cli.ready import read_endpoints
 from support.api import Api
 
 SECRET = "a-secret-for-tests-that-is-long-enough-for-hs256"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.costs import (
+    DOUBLE,
     Cost,
     density_matrix_bytes,
     histories,
@@ -22,6 +23,9 @@ from quantcloud.routing.method import Method, Refusal
 MAX_STABILIZER_QUBITS = 1_000
 MAX_MPS_QUBITS = 200
 MAX_DENSITY_MATRIX_QUBITS = 12
+
+MAX_BRANCHES_BYTES = 1 << 29
+"""Memory for the states that Aer keeps, one for each history, when a circuit measures midway."""
 
 # The distributions in which Aer's CUDA build is published.
 _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
@@ -81,16 +85,18 @@ class AerBackend:
         return self._refusal(analysis, noisy=noisy)
 
     def _statevector(self, analysis: Analysis, shots: int, *, noisy: bool) -> Method:
-        cost = _GPU if self._device == "GPU" else _STATEVECTOR
-        amplitudes = 1 << analysis.num_qubits
-        size = 2 * statevector_bytes(analysis.num_qubits)
+        size = statevector_bytes(analysis.num_qubits)
+        branches, cost = histories(analysis, shots), _STATEVECTOR
         if noisy:
-            repeats = shots
-            cost = cost if self._device == "GPU" else _TRAJECTORY
-        else:
-            repeats = histories(analysis, shots)
-        seconds = cost.seconds(amplitudes, analysis.operation_count, shots, repeats)
-        return Method("statevector", size if self._device == "CPU" else _GPU_HOST_BYTES, seconds)
+            branches, cost = shots, _TRAJECTORY
+        elif branches * size > MAX_BRANCHES_BYTES:
+            branches = shots
+        if self._device == "GPU":
+            cost = _GPU
+        seconds = cost.seconds(size // DOUBLE, analysis.operation_count, shots, branches)
+        kept = min(shots * size, MAX_BRANCHES_BYTES) if analysis.has_mid_circuit else 0
+        memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
+        return Method("statevector", memory, seconds)
 
     def _density_matrix(self, analysis: Analysis, shots: int) -> Method:
         repeats = shots if analysis.has_mid_circuit else 1

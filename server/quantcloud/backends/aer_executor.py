@@ -19,8 +19,9 @@ from qiskit_aer.noise import (
     thermal_relaxation_error,
 )
 
-from quantcloud.backends.aer import MAX_MPS_RANK_BITS
+from quantcloud.backends.aer import MAX_BRANCHES_BYTES, MAX_MPS_RANK_BITS
 from quantcloud.backends.aer_circuits import ONE_QUBIT_NAMES, TWO_QUBIT_NAMES, translated
+from quantcloud.backends.costs import statevector_bytes
 from quantcloud.backends.entanglement import schmidt_bits
 from quantcloud.backends.noise import narrowed, relaxation_times
 from quantcloud.backends.programs import Program, program
@@ -65,7 +66,7 @@ class AerExecutor:
             options["noise_model"] = _noise_model(
                 noise, frozenset(_gate_names(translation)), as_kraus=few_kraus
             )
-        elif method == "statevector" and divided.branches:
+        elif method == "statevector" and _fits_branches(divided, execution.shots):
             options["shot_branching_enable"] = True
             options["shot_branching_sampling_enable"] = True
         result = (
@@ -85,6 +86,15 @@ class AerExecutor:
         counts = _counts(data["counts"], divided.num_clbits)
         amplitudes = np.asarray(data["statevector"]) if wants_state else None
         return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
+
+
+def _fits_branches(divided: Program, shots: int) -> bool:
+    """Whether Aer may keep a state for each history instead of running each shot."""
+    events = sum(operation.name in ("measure", "reset") for operation in divided.body)
+    histories = min(shots, 1 << min(events, shots.bit_length()))
+    return divided.branches and (
+        histories * statevector_bytes(divided.num_qubits) <= MAX_BRANCHES_BYTES
+    )
 
 
 def _check_rank(divided: Program) -> None:

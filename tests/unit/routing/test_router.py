@@ -6,6 +6,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from quantcloud.circuits import examine
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions

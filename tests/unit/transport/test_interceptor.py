@@ -1,0 +1,91 @@
+"""The interceptor on a real gRPC server: errors that were not foreseen, and request ids."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status.rpc_status import GRPC_DETAILS_METADATA_KEY
+
+from quantcloud.auth.authenticator import Authenticator
+from quantcloud.auth.jwt import Issuer, JwtVerifier
+from quantcloud.storage import Store
+from quantcloud.transport.interceptor import CallInterceptor
+from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, job_pb2, job_pb2_grpc
+
+SECRET_TEXT = "the password is hunter2"
+
+
+class Broken(backend_pb2_grpc.BackendServiceServicer):
+    """Breaks in a way that nobody foresaw."""
+
+    async def ListBackends(self, request, context):  # noqa: N802  # the contract's name
+        raise RuntimeError(SECRET_TEXT)
+
+    async def GetBackend(self, request, context):  # noqa: N802  # the contract's name
+        return backend_pb2.Backend(name=request.name)
+
+
+@pytest.fixture
+async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
+    store = await Store.open(tmp_path / "quantcloud.db")
+    verifier = JwtVerifier(Issuer("s" * 32, "authenticated"))
+    authenticator = Authenticator(
+        verifier, store.accounts, store.api_keys, lambda: datetime.now(UTC)
+    )
+    server = grpc.aio.server(interceptors=[CallInterceptor(authenticator)])
+    backend_pb2_grpc.add_BackendServiceServicer_to_server(Broken(), server)
+    job_pb2_grpc.add_JobServiceServicer_to_server(job_pb2_grpc.JobServiceServicer(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as opened:
+        yield opened
+    await server.stop(None)
+    await store.close()
+
+
+async def failure(channel: grpc.aio.Channel, request_id: str) -> grpc.aio.AioRpcError:
+    stub = backend_pb2_grpc.BackendServiceStub(channel)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ListBackends(
+            backend_pb2.ListBackendsRequest(), metadata=(("x-request-id", request_id),)
+        )
+    return caught.value
+
+
+async def test_what_nobody_foresaw_is_internal_with_the_request_id_and_nothing_else(
+    channel: grpc.aio.Channel,
+):
+    error = await failure(channel, "request-7")
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert error.details() == "internal error; request id request-7"
+    packed = dict(error.trailing_metadata())[GRPC_DETAILS_METADATA_KEY]
+    (detail,) = status_pb2.Status.FromString(packed).details
+    info = error_details_pb2.ErrorInfo()
+    assert detail.Unpack(info)
+    assert (info.reason, dict(info.metadata)) == ("INTERNAL", {"request_id": "request-7"})
+    assert SECRET_TEXT not in str(error)
+    assert SECRET_TEXT.encode() not in packed
+
+
+@pytest.mark.parametrize("request_id", ["", "x" * 129])
+async def test_an_unusable_request_id_is_replaced(channel: grpc.aio.Channel, request_id: str):
+    error = await failure(channel, request_id)
+    told = (error.details() or "").rpartition(" ")[2]
+    assert len(told) == 36
+
+
+async def test_an_rpc_without_a_servicer_needs_credentials_all_the_same(
+    channel: grpc.aio.Channel,
+):
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await job_pb2_grpc.JobServiceStub(channel).GetJob(job_pb2.GetJobRequest(id="x"))
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_a_sound_call_passes(channel: grpc.aio.Channel):
+    stub = backend_pb2_grpc.BackendServiceStub(channel)
+    assert (await stub.GetBackend(backend_pb2.GetBackendRequest(name="b"))).name == "b"
