@@ -115,9 +115,13 @@ class JwtVerifier:
         except jwt.InvalidTokenError as error:
             raise _refusal("the token does not hold") from error
         subject: object = claims["sub"]
-        if not isinstance(subject, str) or not 0 < len(subject) <= _MAXIMUM_SUBJECT_LENGTH:
+        if (
+            not isinstance(subject, str)
+            or not 0 < len(subject) <= _MAXIMUM_SUBJECT_LENGTH
+            or not subject.isprintable()
+        ):
             raise _refusal(
-                f"the token's 'sub' is not a string of 1 to {_MAXIMUM_SUBJECT_LENGTH} characters"
+                f"the token's 'sub' is not 1 to {_MAXIMUM_SUBJECT_LENGTH} printable characters"
             )
         return Claims(
             subject=subject,
@@ -163,7 +167,7 @@ def _refusal(message: str, reason: str = "INVALID_TOKEN") -> Unauthenticated:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value and value.isprintable() else None
 
 
 def _name(claims: Mapping[str, object]) -> str | None:

@@ -49,6 +49,7 @@ class Scheduler:
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._dispatcher: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._stopping = False
 
@@ -61,13 +62,17 @@ class Scheduler:
         for job in unrouted:
             self._spawn(self._route(job))
         self._wake.set()
-        self._spawn(self._dispatch())
+        self._dispatcher = asyncio.ensure_future(self._dispatch())
 
     async def stop(self, grace: float) -> None:
         """Claim nothing more, let runs finish for `grace` seconds, and put the others back."""
         self._stopping = True
         if self._unsubscribe is not None:
             self._unsubscribe()
+        self._wake.set()
+        if self._dispatcher is not None:
+            # Cancelled in the middle of a claim, it would leave leases that nobody holds.
+            await self._dispatcher
         await _cancelled(self._tasks)
         runs = dict(self._runs)
         if runs and grace > 0:
@@ -118,6 +123,8 @@ class Scheduler:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self._stopping:
+                return
             free = self._engine.slots - len(self._runs)
             if free < 1:
                 continue

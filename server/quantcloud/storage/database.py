@@ -1,8 +1,7 @@
 """What the store needs of a database: functions over a connection, run off the event loop.
 
 The functions are plain SQLAlchemy Core over a synchronous `Connection`. A driver runs a whole one
-at a time, which costs the event loop one hop however many statements it holds: through aiosqlite,
-with several hops for each statement, the same work takes 15 times as long. PostgreSQL's
+at a time, which costs the event loop one hop however many statements it holds. PostgreSQL's
 asynchronous drivers take the same functions by `AsyncConnection.run_sync`.
 """
 

@@ -9,11 +9,11 @@ import grpc
 import grpc.aio
 import structlog
 from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.principal import Credential
-from quantcloud.domain.errors import DomainError, PermissionDenied
+from quantcloud.domain.errors import DomainError, InvalidArgument, PermissionDenied
 from quantcloud.transport import call
 from quantcloud.transport.call import Context
 from quantcloud.transport.errors import Refusal, internal, refuse
@@ -36,6 +36,7 @@ _MAXIMUM_REQUEST_ID_LENGTH = 128
 log = structlog.stdlib.get_logger(__name__)
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+Parser: TypeAlias = Callable[[bytes], Any]
 
 
 def methods() -> Mapping[str, MethodDescriptor]:
@@ -76,22 +77,24 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         behaviour: Any = handler.unary_unary or handler.unary_stream
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                self._unary(path, behaviour),
-                request_deserializer=handler.request_deserializer,
+                self._unary(path, _parser(handler), behaviour),
+                request_deserializer=bytes,
                 response_serializer=_serialize,
             )
         return grpc.unary_stream_rpc_method_handler(
-            self._stream(path, behaviour),
-            request_deserializer=handler.request_deserializer,
+            self._stream(path, _parser(handler), behaviour),
+            request_deserializer=bytes,
             response_serializer=_serialize,
         )
 
-    def _unary(self, path: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Any:
-        async def answer(request: Message, context: Context) -> Message:
+    def _unary(
+        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Any]]
+    ) -> Any:
+        async def answer(request: bytes, context: Context) -> Message:
             entry = _Entry(path, context)
             try:
                 await self._admit(path, context)
-                response = await behaviour(request, context)
+                response = await behaviour(parse(request), context)
             except Exception as error:  # all of them end here
                 await entry.abort(error)
                 raise AssertionError from error  # abort has raised
@@ -100,12 +103,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _stream(self, path: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]) -> Any:
-        async def answer(request: Message, context: Context) -> AsyncIterator[Message]:
+    def _stream(
+        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
+    ) -> Any:
+        async def answer(request: bytes, context: Context) -> AsyncIterator[Message]:
             entry = _Entry(path, context)
             try:
                 await self._admit(path, context)
-                async for response in behaviour(request, context):
+                async for response in behaviour(parse(request), context):
                     yield response
             except Exception as error:  # noqa: BLE001  # all of them end here
                 await entry.abort(error)
@@ -172,6 +177,25 @@ def _headers(context: Context) -> dict[str, str]:
     return {
         key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
     }
+
+
+def _parser(handler: "grpc.RpcMethodHandler[Any, Any]") -> Parser:
+    """The handler's own parser, which refuses what it cannot read.
+
+    It is not left to gRPC, which would tell the caller of the exception.
+    """
+    own: Any = handler.request_deserializer
+
+    def parse(data: bytes) -> Any:
+        try:
+            return own(data)
+        except DecodeError as error:
+            raise InvalidArgument(
+                "request",
+                "cannot be read: text must be UTF-8, and messages may be nested 100 deep",
+            ) from error
+
+    return parse
 
 
 def _serialize(message: Message) -> bytes:

@@ -35,6 +35,8 @@ _KEEPALIVE_MILLISECONDS = 20_000
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAXIMUM_REQUEST_BYTES),
     ("grpc.max_send_message_length", _UNLIMITED),
+    # Envoy lets headers of 12 KiB pass; HTTP/2 counts 32 bytes more for each.
+    ("grpc.max_metadata_size", 16 * 1024),
     # Two servers on one port would share its calls in silence.
     ("grpc.so_reuseport", 0),
     # Watches whose client vanished without a word end within two of these.

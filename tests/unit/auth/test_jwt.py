@@ -65,6 +65,8 @@ async def test_supabase_claims_are_read():
         (claims(sub=None), "'sub'"),
         (claims(sub=""), "'sub'"),
         (claims(sub="a" * 256), "'sub'"),
+        (claims(sub="a\x00"), "'sub'"),
+        (claims(sub="\ud800"), "'sub'"),
         (claims(nbf=now() + HOUR), "does not hold"),
     ],
 )

@@ -35,7 +35,7 @@ class _Statements:
 
     def __init__(self, store: Store) -> None:
         self.seen: dict[str, object] = {}
-        for engine in (store._database._reader, store._database._writer):
+        for engine in store._database.engines:
             event.listen(engine, "before_cursor_execute", self._executed)
 
     def _executed(self, _connection, _cursor, statement, parameters, _context, many) -> None:

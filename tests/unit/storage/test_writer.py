@@ -24,7 +24,7 @@ class _Commits:
 
     def __init__(self, store: Store) -> None:
         self.statements: list[str] = []
-        engine = store._database._writer
+        engine = store._database.engines[0]
 
         def executed(_connection, _cursor, statement, *_rest) -> None:
             self.statements.append(statement)

@@ -1,6 +1,7 @@
 """Envoy's life: start, watch, start again, stop; and settings that only another Envoy shows."""
 
 import asyncio
+import contextlib
 import json
 import os
 import select
@@ -179,8 +180,12 @@ def test_it_ends_with_a_server_that_is_killed(tmp_path):
     server.kill()
     server.wait()
     server.stdout.close()
-    assert gone(descriptor)
-    os.close(descriptor)
+    try:
+        assert gone(descriptor)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        os.close(descriptor)
 
 
 # Settings -----------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 import json
 import re
+import socket
 
 import grpc
-import httpx
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -315,5 +315,6 @@ def test_preflight_and_cross_origin_answers(gate, http):
 
 
 def test_http_1_0_is_answered(gate):
-    with httpx.Client() as client:
-        assert client.get(gate.url + "/health", headers={"Connection": "close"}).is_success
+    with socket.create_connection(("127.0.0.1", gate.envoy.http_port), timeout=5) as connection:
+        connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        assert connection.makefile("rb").readline() == b"HTTP/1.0 200 OK\r\n"

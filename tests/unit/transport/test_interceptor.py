@@ -89,3 +89,15 @@ async def test_an_rpc_without_a_servicer_needs_credentials_all_the_same(
 async def test_a_sound_call_passes(channel: grpc.aio.Channel):
     stub = backend_pb2_grpc.BackendServiceStub(channel)
     assert (await stub.GetBackend(backend_pb2.GetBackendRequest(name="b"))).name == "b"
+
+
+async def test_a_request_that_cannot_be_read_is_invalid_and_says_why(
+    channel: grpc.aio.Channel,
+):
+    call = channel.unary_unary("/thequantcloud.v1.BackendService/GetBackend")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call(b"\x0a\x02\xff\xfe")
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.details() == (
+        "request: cannot be read: text must be UTF-8, and messages may be nested 100 deep"
+    )

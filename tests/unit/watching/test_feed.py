@@ -212,8 +212,10 @@ async def test_closing_ends_every_watch(world: World):
         asyncio.ensure_future(collect(world.feed.watch_job(ADA, job, None))),
         asyncio.ensure_future(collect(world.feed.watch_account(ADA, None))),
     ]
-    await anext(world.feed.watch_job(ADA, job, None))  # by now the others have subscribed too
-    assert world.feed.watchers >= 2
+    third = world.feed.watch_job(ADA, job, None)
+    await anext(third)  # by now the others have subscribed too
+    await third.aclose()
+    assert world.feed.watchers == 2
     world.feed.close()
     for ended in await asyncio.gather(*watches, return_exceptions=True):
         assert isinstance(ended, Unavailable)
