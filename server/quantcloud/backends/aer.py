@@ -39,8 +39,8 @@ MAX_MPS_RANK_BITS = 6
 _MPS_GATES_PER_CUT = MAX_MPS_RANK_BITS // 2
 
 _STATEVECTOR = Cost(start=6e-4, operation=2e-5, amplitude=2.5e-9, shot=1e-6)
-_DENSITY_MATRIX = Cost(start=1e-3, operation=4e-5, amplitude=1.5e-8, shot=5e-7)
-_TRAJECTORY = Cost(start=1e-3, operation=2e-6, amplitude=4e-9, shot=2e-5)
+_DENSITY_MATRIX = Cost(start=3e-3, operation=4e-5, amplitude=1e-8, shot=1e-6)
+_TRAJECTORY = Cost(start=5e-2, operation=2e-6, amplitude=4e-9, shot=2e-5)
 _GPU = Cost(start=5e-2, operation=2e-5, amplitude=3e-11, shot=5e-7)
 _GPU_HOST_BYTES = 1 << 30
 
@@ -89,8 +89,10 @@ class AerBackend:
         branches, cost = histories(analysis, shots), _STATEVECTOR
         if noisy:
             branches, cost = shots, _TRAJECTORY
-        elif branches * size > MAX_BRANCHES_BYTES:
-            branches = shots
+        elif analysis.has_mid_circuit:
+            # Histories that do not fit in memory together are run in parts.
+            parts = max(1, branches * size // MAX_BRANCHES_BYTES)
+            branches = min(shots, parts * branches)
         if self._device == "GPU":
             cost = _GPU
         seconds = cost.seconds(size // DOUBLE, analysis.operation_count, shots, branches)

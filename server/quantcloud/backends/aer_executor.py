@@ -4,8 +4,10 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Aer has no types, Qiskit's are partial.
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 from qiskit.circuit import ControlFlowOp, QuantumCircuit
@@ -35,6 +37,7 @@ _METHODS = frozenset({"statevector", "density_matrix", "stabilizer", "matrix_pro
 # Up to so many qubits Aer is faster with an error as its few Kraus operators than as the many
 # terms that it is a mixture of.
 _KRAUS_QUBITS = 8
+_MAX_SEED = 1 << 53
 
 
 class AerExecutor:
@@ -66,35 +69,52 @@ class AerExecutor:
             options["noise_model"] = _noise_model(
                 noise, frozenset(_gate_names(translation)), as_kraus=few_kraus
             )
-        elif method == "statevector" and _fits_branches(divided, execution.shots):
+        elif method == "statevector" and divided.branches:
             options["shot_branching_enable"] = True
             options["shot_branching_sampling_enable"] = True
-        result = (
-            self._simulators[method]
-            .run(
-                translation,
-                shots=execution.shots,
-                seed_simulator=execution.seed,
-                **options,
-            )
-            .result()
+        counts: Counter[str] = Counter()
+        data: Mapping[str, Any] = {}
+        for number, shots in enumerate(_batches(divided, execution)):
+            seed = int(run.rng.integers(_MAX_SEED)) if number else execution.seed
+            data = self._run_once(method, translation, shots, seed, options)
+            counts.update(data["counts"])
+        amplitudes = np.asarray(data["statevector"]) if wants_state else None
+        return run.outcome(
+            _bitstrings(counts, divided.num_clbits),
+            amplitudes=amplitudes,
+            details={"device": self._device},
         )
+
+    def _run_once(
+        self,
+        method: str,
+        circuit: QuantumCircuit,
+        shots: int,
+        seed: int,
+        options: Mapping[str, object],
+    ) -> Mapping[str, Any]:
+        simulator = self._simulators[method]
+        result = simulator.run(circuit, shots=shots, seed_simulator=seed, **options).result()
         if not result.success:
             reason = result.results[0].status if result.results else result.status
             raise RuntimeError(f"Qiskit Aer: {reason}")
-        data = result.data(0)
-        counts = _counts(data["counts"], divided.num_clbits)
-        amplitudes = np.asarray(data["statevector"]) if wants_state else None
-        return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
+        return cast(Mapping[str, Any], result.data(0))
 
 
-def _fits_branches(divided: Program, shots: int) -> bool:
-    """Whether Aer may keep a state for each history instead of running each shot."""
+def _batches(divided: Program, execution: Execution) -> list[int]:
+    """Divide the shots so that the histories of each part have states that fit in memory.
+
+    Aer's shot branching follows all histories at once, each with a state of its own.
+    """
+    shots = execution.shots
+    if not divided.branches or execution.method != "statevector" or execution.options.noise:
+        return [shots]
     events = sum(operation.name in ("measure", "reset") for operation in divided.body)
-    histories = min(shots, 1 << min(events, shots.bit_length()))
-    return divided.branches and (
-        histories * statevector_bytes(divided.num_qubits) <= MAX_BRANCHES_BYTES
-    )
+    fit = max(1, MAX_BRANCHES_BYTES // statevector_bytes(divided.num_qubits))
+    if 1 << min(events, shots.bit_length()) <= fit:
+        return [shots]
+    full, rest = divmod(shots, fit)
+    return [fit] * full + [rest] * (rest > 0)
 
 
 def _check_rank(divided: Program) -> None:
@@ -107,7 +127,7 @@ def _check_rank(divided: Program) -> None:
         )
 
 
-def _counts(counts: Mapping[str, int], num_clbits: int) -> dict[str, int]:
+def _bitstrings(counts: Mapping[str, int], num_clbits: int) -> dict[str, int]:
     """Rewrite Aer's keys, hexadecimal numbers, as bitstrings."""
     width = f"0{num_clbits}b"
     return {format(int(key, 16), width): count for key, count in counts.items()}

@@ -21,8 +21,8 @@ from quantcloud.routing.method import Method, Refusal
 MAX_DENSITY_MATRIX_QUBITS = 10
 
 _QSIM = Cost(start=6e-5, operation=4e-6, amplitude=1.5e-10)
-_DENSITY_MATRIX = Cost(start=1e-3, operation=1e-3, amplitude=1e-6)
-_TRAJECTORY = Cost(start=1e-3, operation=2e-6, amplitude=1e-9, shot=2e-4)
+_DENSITY_MATRIX = Cost(start=1e-3, operation=1.2e-3, amplitude=4e-7)
+_TRAJECTORY = Cost(start=1e-3, operation=7e-6, amplitude=5e-9, shot=5e-5)
 
 
 class CirqBackend:

@@ -65,20 +65,22 @@ class Scheduler:
         self._dispatcher = asyncio.ensure_future(self._dispatch())
 
     async def stop(self, grace: float) -> None:
-        """Claim nothing more, let runs finish for `grace` seconds, and put the others back."""
+        """Claim nothing more, let runs finish for `grace` seconds, and put the others back.
+
+        Until then submissions are still routed, and runs still cancelled.
+        """
         self._stopping = True
-        if self._unsubscribe is not None:
-            self._unsubscribe()
         self._wake.set()
         if self._dispatcher is not None:
             # Cancelled in the middle of a claim, it would leave leases that nobody holds.
             await self._dispatcher
-        await _cancelled(self._tasks)
         runs = dict(self._runs)
         if runs and grace > 0:
             await asyncio.wait([task for _, task in runs.values()], timeout=grace)
+        if self._unsubscribe is not None:
+            self._unsubscribe()
         broken_off = [claim for claim, task in runs.values() if not task.done()]
-        await _cancelled([task for _, task in runs.values()])
+        await _cancelled([*self._tasks, *(task for _, task in runs.values())])
         for claim in broken_off:
             await self._give_back(claim)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from quantcloud.backends import aer_executor
 from quantcloud.domain.execution import Noise
 from unit.backends.exact import (
     assert_agrees,
@@ -210,6 +211,17 @@ def test_noise_of_wide_gates_is_that_of_their_parts(executors, backend, method):
     shots = 3_000 if method in ("trajectories", "statevector") else SHOTS
     outcome = run(executors[backend], method, whole, shots, noise=noise)
     assert_agrees(outcome, distribution(parts, noise), shots)
+
+
+@pytest.mark.parametrize("shots", [1, 99, 100, 101, SHOTS])
+def test_aer_runs_many_histories_in_parts(executors, monkeypatch, shots):
+    """As where their states do not fit in memory together."""
+    monkeypatch.setattr(aer_executor, "MAX_BRANCHES_BYTES", 100 * 16 * 2**3)
+    rounds = "".join(f"ry(0.6) q[0]; cx q[0],q[1]; measure q[1] -> c[{k}];" for k in range(7))
+    circuit = read(f"qreg q[3]; creg c[9]; {rounds} h q[1]; cx q[1],q[2]; measure q[2] -> c[8];")
+    outcome = run(executors["aer"], "statevector", circuit, shots)
+    assert_agrees(outcome, distribution(circuit), shots)
+    assert outcome.counts == run(executors["aer"], "statevector", circuit, shots).counts
 
 
 def test_the_reference_itself():

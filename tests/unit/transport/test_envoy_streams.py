@@ -138,7 +138,8 @@ def test_an_error_in_mid_stream_ends_it_after_the_last_whole_event(http, steps):
 def test_the_server_learns_that_a_watcher_is_gone(http, steps):
     steps.send(JobEvent(sequence=1))
     with http.stream("GET", "/v1/jobs/j/events") as answer:
-        data(answer.iter_lines())
+        lines = answer.iter_lines()
+        data(lines)
         assert not steps.ended.is_set()
     assert steps.ended.wait(DEADLINE)
 
