@@ -69,5 +69,5 @@ def relaxation(noise: Noise, time_us: float) -> Relaxation | None:
     t1, t2 = times
     return Relaxation(
         decay=-math.expm1(-time_us / t1),
-        dephasing=-math.expm1(-time_us * (1 / t2)) / 2,
+        dephasing=-math.expm1(-time_us * (1 / t2 - 0.5 / t1)) / 2,
     )

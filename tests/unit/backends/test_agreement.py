@@ -15,7 +15,9 @@ from unit.backends.exact import (
     statevector,
 )
 
-SHOTS = 6_000
+# Aer runs most circuits that measure midway shot by shot, and qsim every trajectory; for all
+# others the time hardly depends on the shots, so they are looked at more closely.
+FEW, SHOTS, MANY = 3_000, 6_000, 400_000
 
 PURE = [
     ("local", "statevector"),
@@ -32,6 +34,13 @@ NOISY = [
     ("cirq", "density_matrix"),
     ("cirq", "trajectories"),
 ]
+
+
+def shots_of(backend, method):
+    if method == "trajectories":
+        return FEW
+    return SHOTS if backend == "aer" else MANY
+
 
 CIRCUITS = {
     "asymmetric": """
@@ -59,6 +68,11 @@ CIRCUITS = {
         qreg q[2]; creg c[2];
         ry(0.7) q[0]; ry(2.2) q[1]; measure q[0] -> c[0]; h q[0]; measure q[1] -> c[0];
         if (c==1) x q[0]; measure q[0] -> c[1];
+    """,
+    "the last write wins, and its qubit goes on": """
+        qreg q[2]; creg c[2];
+        ry(1.2) q[0]; ry(2.2) q[1]; measure q[0] -> c[0]; measure q[1] -> c[0];
+        h q[1]; measure q[1] -> c[1];
     """,
     "an early final measurement is overwritten by a later one that is read": """
         qreg q[3]; creg c[2];
@@ -136,17 +150,17 @@ CLIFFORD_CIRCUITS = {
 @pytest.mark.parametrize(("backend", "method"), PURE)
 @pytest.mark.parametrize("source", CIRCUITS.values(), ids=CIRCUITS)
 def test_outcomes_are_distributed_exactly(executors, backend, method, source):
-    circuit = read(source)
-    outcome = run(executors[backend], method, circuit, SHOTS)
-    assert_agrees(outcome, distribution(circuit), SHOTS)
+    circuit, shots = read(source), shots_of(backend, method)
+    outcome = run(executors[backend], method, circuit, shots)
+    assert_agrees(outcome, distribution(circuit), shots)
     assert outcome.metadata["method"] == method
 
 
 @pytest.mark.parametrize(("backend", "method"), CLIFFORD)
 @pytest.mark.parametrize("source", CLIFFORD_CIRCUITS.values(), ids=CLIFFORD_CIRCUITS)
 def test_clifford_circuits_too(executors, backend, method, source):
-    circuit = read(source)
-    assert_agrees(run(executors[backend], method, circuit, SHOTS), distribution(circuit), SHOTS)
+    circuit, shots = read(source), shots_of(backend, method)
+    assert_agrees(run(executors[backend], method, circuit, shots), distribution(circuit), shots)
 
 
 @pytest.mark.parametrize(("backend", "method"), PURE)
@@ -155,8 +169,9 @@ def test_every_gate(executors, backend, method, num_qubits):
     circuit = read(every_gate(num_qubits, np.random.default_rng(num_qubits)))
     amplitudes = statevector(circuit)
     exact = {format(i, f"0{num_qubits}b"): p for i, p in enumerate(abs(amplitudes) ** 2)}
-    outcome = run(executors[backend], method, circuit, SHOTS)
-    assert_agrees(outcome, exact, SHOTS)
+    shots = shots_of(backend, method)
+    outcome = run(executors[backend], method, circuit, shots)
+    assert_agrees(outcome, exact, shots)
 
 
 @pytest.mark.parametrize("backend", ["local", "aer", "cirq", "pennylane"])
@@ -191,7 +206,7 @@ def test_noise(executors, backend, method, noise):
         if (c==1) ry(0.8) q[2]; reset q[0]; h q[0]; dcx q[0],q[1]; rzx(0.9) q[2],q[0];
         measure q[0] -> c[1]; measure q[1] -> c[2]; measure q[2] -> c[3];
     """)
-    shots = 3_000 if method in ("trajectories", "statevector") else SHOTS
+    shots = shots_of(backend, method)
     outcome = run(executors[backend], method, circuit, shots, noise=noise)
     assert_agrees(outcome, distribution(circuit, noise), shots)
     assert outcome.metadata["noise"] is True
@@ -208,7 +223,7 @@ def test_noise_of_wide_gates_is_that_of_their_parts(executors, backend, method):
         h q[1]; t q[1]; cx q[0],q[1]; tdg q[1]; cx q[2],q[1]; t q[1]; cx q[0],q[1];
         tdg q[1]; h q[1]; measure q -> c;
     """)
-    shots = 3_000 if method in ("trajectories", "statevector") else SHOTS
+    shots = shots_of(backend, method)
     outcome = run(executors[backend], method, whole, shots, noise=noise)
     assert_agrees(outcome, distribution(parts, noise), shots)
 
