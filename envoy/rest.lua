@@ -12,6 +12,7 @@ local ENUMS = {
 
 -- The query parameters of each request that has any. A test compares them with the contract.
 local QUERY_PARAMETERS = {
+  ["thequantcloud.v1.GetJobRequest"] = "wait_seconds",
   ["thequantcloud.v1.ListCircuitsRequest"] = "limit, offset",
   ["thequantcloud.v1.ListJobsRequest"] = "limit, offset, status, status_filter",
   ["thequantcloud.v1.WatchJobRequest"] = "after_sequence, with_result",

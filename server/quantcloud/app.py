@@ -32,6 +32,7 @@ from quantcloud.telemetry import logs
 from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
+from quantcloud.watching.queues import QueueMonitor
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -82,7 +83,8 @@ class Application:
         await engine.start()
         parts.push_async_callback(engine.stop)
         fleet = Fleet(installed_backends(), memory_limit=engine.memory_limit)
-        feed = EventFeed(store.events, settings.watch_checkpoint_seconds)
+        queues = QueueMonitor(store.jobs.queue_positions, settings.watch_position_seconds)
+        feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
         store.subscribe(feed.publish)
         server = GrpcServer(
             self._use_cases(store, engine, fleet, feed),

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = None
 
     watch_checkpoint_seconds: Annotated[float, Field(gt=0)] = 15.0
+    watch_position_seconds: Annotated[float, Field(gt=0)] = 0.5
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
     tiers: Mapping[Tier, TierLimits] = DEFAULT_TIERS
 

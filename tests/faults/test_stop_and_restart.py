@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import grpc
@@ -11,7 +12,7 @@ import pytest
 from support.api import Api
 from support.circuits import ASYMMETRIC, slow
 from support.processes import command, descendants, gone
-from support.server import Server
+from support.server import Server, quantcloud
 from thequantcloud.v1 import account_pb2, job_pb2
 
 
@@ -95,3 +96,32 @@ def test_envoy_is_started_again(tmp_path: Path):
         transport = httpx.HTTPTransport(retries=8)
         with httpx.Client(base_url=server.endpoints.http, transport=transport) as fresh:
             assert fresh.get("/health").status_code == 200
+
+
+def test_a_command_line_watch_survives_a_restart(tmp_path: Path):
+    """`quantcloud watch` resumes by itself, misses nothing and says nothing twice."""
+    server = Server(tmp_path / "data")
+    server.start()
+    api = server.api()
+    job = api.run(slow(), backend="aer_simulator", shots=1)
+    grpc_port = server.endpoints.grpc.rpartition(":")[2]
+    command_line = quantcloud("watch", job, "--server", server.endpoints.grpc)
+    with subprocess.Popen(
+        command_line, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "QUANTCLOUD_TOKEN": api.credential},
+    ) as watch:  # fmt: skip
+        assert watch.stdout is not None
+        told = []
+        for line in watch.stdout:
+            told.append(line.split()[1])
+            if told[-1] == "running":
+                break
+        server.kill()
+        with Server(tmp_path / "data", "--grpc-port", grpc_port) as again:
+            api = Api(again.channel, again.rest, api.credential)
+            take_until_running_again(api, job)
+            api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
+            told += [line.split()[1] for line in watch.stdout]
+            assert watch.wait(30) == 0
+    once = ["queued", "dispatched", "running"]
+    assert told == ["submitted", "analyzing", "routing", *once, *once, "cancelled"]

@@ -54,6 +54,7 @@ class Server:
         """Start the server and wait until it says that it serves."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
+                # A later option goes before an earlier one of the same name.
                 quantcloud("serve", "--data-dir", str(self.data_dir), "--http-port", "0",
                            "--grpc-port", "0", *self._options),
                 stdout=subprocess.PIPE, stderr=log, text=True, env=self._environment,

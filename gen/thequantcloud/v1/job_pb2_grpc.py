@@ -88,7 +88,9 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetJob(self, request, context):
-        """One job.
+        """One job, at once or when its status changes.
+
+        Errors: INVALID_ARGUMENT (400) for `wait_seconds` below 0 or above 60.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

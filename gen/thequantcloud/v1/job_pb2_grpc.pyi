@@ -44,7 +44,10 @@ class JobServiceStub:
     `status` and `status_filter` that differ.
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.Job]
-    """One job."""
+    """One job, at once or when its status changes.
+
+    Errors: INVALID_ARGUMENT (400) for `wait_seconds` below 0 or above 60.
+    """
     GetJobResult: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobResultRequest, _job_pb2.JobResult]
     """A completed job's result.
 
@@ -90,7 +93,10 @@ class JobServiceAsyncStub(JobServiceStub):
     `status` and `status_filter` that differ.
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.Job]  # type: ignore[assignment]
-    """One job."""
+    """One job, at once or when its status changes.
+
+    Errors: INVALID_ARGUMENT (400) for `wait_seconds` below 0 or above 60.
+    """
     GetJobResult: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobResultRequest, _job_pb2.JobResult]  # type: ignore[assignment]
     """A completed job's result.
 
@@ -145,7 +151,10 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_pb2.GetJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
-        """One job."""
+        """One job, at once or when its status changes.
+
+        Errors: INVALID_ARGUMENT (400) for `wait_seconds` below 0 or above 60.
+        """
 
     @_abc_1.abstractmethod
     def GetJobResult(

@@ -1,6 +1,8 @@
 """`quantcloud run`: a gRPC client that submits a circuit and follows it to its counts."""
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -8,12 +10,23 @@ from rich.console import Console
 
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.histogram import histogram
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
+from quantcloud.cli.stream import TERMINAL, Metadata, explain, job_events
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
-_ENDED_WELL = job_pb2.Job.completed
-_MAXIMUM_ANSWER_BYTES = -1  # no limit: results can be large
+_UNLIMITED = -1  # results can be large
 
-Metadata = tuple[tuple[str, str], ...]
+
+@contextmanager
+def connect(server: str, token: str | None) -> Generator[tuple[grpc.Channel, Metadata]]:
+    """A channel to `server`, and the metadata that names the caller. Raises `Failure`."""
+    if not token:
+        raise Failure(
+            "no token: pass --token or set QUANTCLOUD_TOKEN; on the server's machine "
+            "`quantcloud token --user NAME` prints one"
+        )
+    options = (("grpc.max_receive_message_length", _UNLIMITED),)
+    with grpc.insecure_channel(server, options=options) as channel:
+        yield channel, (("authorization", f"Bearer {token}"),)
 
 
 def run_file(
@@ -23,53 +36,46 @@ def run_file(
 
     Raises `Failure`.
     """
-    if not token:
-        raise Failure(
-            "no token: pass --token or set QUANTCLOUD_TOKEN; on the server's machine "
-            "`quantcloud token --user NAME` prints one"
-        )
+    with connect(server, token) as (channel, metadata):
+        request = circuit_pb2.RunCircuitRequest(qasm=_read(file), backend=backend, shots=shots)
+        circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
+        try:
+            job_id = circuits.RunCircuit(request, metadata=metadata).job_id
+        except grpc.RpcError as error:
+            raise Failure(explain(error)) from error
+        follow(channel, job_id, metadata, Console())
+
+
+def _read(file: Path) -> str:
     try:
         source = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        qasm = source.decode()
+        return source.decode()
     except OSError as error:
         raise Failure(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise Failure(f"{file} is not a text in UTF-8") from error
-    metadata: Metadata = (("authorization", f"Bearer {token}"),)
-    options = (("grpc.max_receive_message_length", _MAXIMUM_ANSWER_BYTES),)
-    with grpc.insecure_channel(server, options=options) as channel:
-        try:
-            request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=shots)
-            circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
-            job_id = circuits.RunCircuit(request, metadata=metadata).job_id
-            follow(channel, job_id, metadata, Console())
-        except grpc.RpcError as error:
-            raise Failure(_explain(error, server)) from error
 
 
 def follow(channel: grpc.Channel, job_id: str, metadata: Metadata, console: Console) -> None:
     """Print a job's statuses as they come, then its histogram. Raises `Failure`."""
     console.print(f"[dim]job {job_id}[/dim]")
-    request = job_pb2.WatchJobRequest(id=job_id, after_sequence=0, with_result=True)
     began = 0.0
-    for event in job_pb2_grpc.JobServiceStub(channel).WatchJob(request, metadata=metadata):
+    for event in job_events(channel, job_id, metadata):
         if event.checkpoint:
             continue
         at = event.occurred_at.ToNanoseconds() / 1e6
         began = began or at
-        console.print(f"{at - began:10.1f} ms  {_describe(event)}")
+        console.print(f"{at - began:10.1f} ms  {describe(event)}")
         if event.HasField("result"):
             console.print()
             console.print(histogram(event.result.counts))
-        elif event.job.HasField("completed_at") and event.job.status != _ENDED_WELL:
-            raise Failure(
-                f"the job ended as {job_pb2.Job.Status.Name(event.job.status)}"
-                + (f": {event.job.error_message}" if event.job.error_message else "")
-            )
+        elif event.job.status in TERMINAL:
+            raise Failure(f"the job ended as {_status(event)}")
 
 
-def _describe(event: job_pb2.JobEvent) -> str:
-    text = f"[bold]{job_pb2.Job.Status.Name(event.job.status)}[/bold]"
+def describe(event: job_pb2.JobEvent) -> str:
+    """An event in a few words, with Rich's markup."""
+    text = f"[bold]{_status(event)}[/bold]"
     if event.HasField("queue_position"):
         text += f" on {event.job.backend}, position {event.queue_position}"
     elif event.HasField("result"):
@@ -78,9 +84,6 @@ def _describe(event: job_pb2.JobEvent) -> str:
     return text
 
 
-def _explain(error: grpc.RpcError, server: str) -> str:
-    if not isinstance(error, grpc.Call):
-        return str(error)
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
-        return f"no server answers at {server}: {error.details()}"
-    return f"{error.details()}"
+def _status(event: job_pb2.JobEvent) -> str:
+    name = job_pb2.Job.Status.Name(event.job.status)
+    return f"{name}: {event.job.error_message}" if event.job.error_message else name

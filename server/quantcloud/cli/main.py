@@ -11,12 +11,16 @@ from quantcloud.cli.client import run_file
 from quantcloud.cli.demo import demo as run_demo
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.token import DEFAULT_LIFETIME_HOURS, make_token
+from quantcloud.cli.watch import watch
 from quantcloud.domain.account import Tier
 from quantcloud.settings import Settings
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Where the server keeps its state. [default: .quantcloud]")
 ]
+Server = Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="QUANTCLOUD_SERVER")]
+Token = Annotated[str | None, typer.Option(help="JWT or API key.", envvar="QUANTCLOUD_TOKEN")]
+DEFAULT_SERVER = "localhost:50051"
 
 
 def build(serve: Callable[[Settings], int]) -> typer.Typer:
@@ -77,15 +81,25 @@ def build(serve: Callable[[Settings], int]) -> typer.Typer:
         shots: Annotated[
             int | None, typer.Option(help="Measurement shots. [default: 1024]")
         ] = None,
-        server: Annotated[
-            str, typer.Option(help="HOST:PORT of the server.", envvar="QUANTCLOUD_SERVER")
-        ] = "localhost:50051",
-        token: Annotated[
-            str | None, typer.Option(help="JWT or API key.", envvar="QUANTCLOUD_TOKEN")
-        ] = None,
+        server: Server = DEFAULT_SERVER,
+        token: Token = None,
     ) -> None:
         """Submit a circuit, show its progress live, and print the histogram."""
         _guarded(lambda: run_file(file, backend, shots, server, token))
+
+    @app.command("watch")
+    def watch_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        job: Annotated[str | None, typer.Argument(help="The job's id.")] = None,
+        everything: Annotated[  # noqa: FBT002  # a flag, given by name
+            bool, typer.Option("--all", help="All jobs of the account.")
+        ] = False,
+        server: Server = DEFAULT_SERVER,
+        token: Token = None,
+    ) -> None:
+        """Show a job's changes live, or those of all jobs; reconnects by itself."""
+        if (job is None) != everything:
+            raise typer.BadParameter("name a job, or give --all")
+        _guarded(lambda: watch(job, server, token))
 
     @app.command("demo")
     def demo_command() -> None:  # pyright: ignore[reportUnusedFunction]  # typer keeps it

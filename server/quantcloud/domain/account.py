@@ -1,6 +1,6 @@
 """Accounts, their tiers and keys, and what they used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,8 +14,20 @@ class Tier(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MonthlyLimits:
+    """What a tier allows in one calendar month in UTC; None is no limit."""
+
+    simulator_minutes: float | None
+    qpu_tasks: int | None
+    credits_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class TierLimits:
-    """What a tier allows; None is no limit. Per-month figures count calendar months in UTC."""
+    """What a tier allows; None is no limit. Per-month figures count calendar months in UTC.
+
+    Raises `ValueError` for a limit below 0.
+    """
 
     max_shots: int
     max_qubits: int
@@ -27,6 +39,17 @@ class TierLimits:
     credits_usd: float
     job_seconds: float
     requests_per_minute: int | None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            # Also refuses what is not a number: no comparison with it holds.
+            if value is not None and not value >= 0:
+                raise ValueError(f"{field.name} must be 0 or more, is {value}")
+
+    @property
+    def monthly(self) -> MonthlyLimits:
+        return MonthlyLimits(self.simulator_minutes, self.qpu_tasks, self.credits_usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +77,11 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyUsage:
-    """What an account used in one calendar month in UTC."""
+    """What an account used in one calendar month in UTC.
+
+    Tasks and costs on quantum hardware count from the submission, in its month; a job that ends
+    without having run gives them back.
+    """
 
     simulator_seconds: float = 0.0
     qpu_tasks: int = 0

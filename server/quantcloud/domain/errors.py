@@ -6,7 +6,7 @@ values that the message speaks of.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 
 class DomainError(Exception):
@@ -86,15 +86,51 @@ class PermissionDenied(DomainError):
 
 
 class QuotaExceeded(PermissionDenied):
-    """A tier's limit is reached. `subject` says whose, `limit` which."""
+    """A limit of the account's tier is reached.
+
+    `subject` says whose, `limit` which one, `maximum` its value. `used` is what counts against it
+    already, `requested` what was asked for on top, and `resets_at` when it starts anew, each where
+    the limit has such a thing; all of them stand in `metadata`.
+    """
 
     reason = "QUOTA_EXCEEDED"
 
     def __init__(
-        self, limit: str, message: str, *, subject: str, metadata: Mapping[str, str] | None = None
+        self,
+        limit: str,
+        message: str,
+        *,
+        subject: str,
+        maximum: float,
+        requested: float,
+        used: float | None = None,
+        resets_at: datetime | None = None,
     ) -> None:
-        super().__init__(message, metadata={"limit": limit, **(metadata or {})})
+        metadata = {"limit": limit, "maximum": f"{maximum:.12g}", "requested": f"{requested:.12g}"}
+        if used is not None:
+            metadata["used"] = f"{used:.12g}"
+        if resets_at is not None:
+            metadata["resets_at"] = f"{resets_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            message = f"{message}; it resets at {metadata['resets_at']}"
+        super().__init__(message, metadata=metadata)
         self.subject = subject
+
+
+class RateLimited(DomainError):
+    """Too many requests within a minute: `limit` of them are let through.
+
+    One more is after `retry_after`, which is at `reset_at`.
+    """
+
+    reason = "RATE_LIMITED"
+
+    def __init__(
+        self, message: str, *, limit: int, retry_after: timedelta, reset_at: datetime
+    ) -> None:
+        super().__init__(message, metadata={"limit": "requests_per_minute", "maximum": str(limit)})
+        self.limit = limit
+        self.retry_after = retry_after
+        self.reset_at = reset_at
 
 
 class NotFound(DomainError):

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 class Noise:
     """Noise to simulate; a rate of 0 or an absent time switches that kind off.
 
-    `depolarizing_1q` and `depolarizing_2q` are error probabilities per gate, `readout` is the
-    probability that a measured bit is read flipped, `t1_us` and `t2_us` are relaxation times in
-    microseconds, and `gate_time_1q_us` and `gate_time_2q_us` how long a gate takes.
+    `depolarizing_1q` and `depolarizing_2q` are the probabilities that a gate's qubits are replaced
+    by the maximally mixed state (Qiskit's convention); a gate on three or more qubits has the noise
+    of the gates that define it. `readout` is the probability that a measured bit is read flipped,
+    also midway, `t1_us` and `t2_us` are relaxation times in microseconds, and `gate_time_1q_us`
+    and `gate_time_2q_us` how long a gate takes.
     """
 
     depolarizing_1q: float = 0.0

@@ -93,7 +93,8 @@ class Job:
     """One submitted circuit and where it stands, without the circuit's text.
 
     `requested_backend` is what the user named, `backend` what the router assigned. `sequence` is
-    that of its latest event.
+    that of its latest event. `reserved_qpu_tasks` (1 for a job on quantum hardware) and
+    `reserved_cost_usd` count in the month of its submission from then on.
     """
 
     id: str
@@ -107,6 +108,8 @@ class Job:
     max_cost_usd: float | None = None
     min_fidelity: float | None = None
     options: RunOptions = field(default_factory=RunOptions)
+    reserved_qpu_tasks: int = 0
+    reserved_cost_usd: float = 0.0
     backend: str | None = None
     method: str | None = None
     queued_at: datetime | None = None

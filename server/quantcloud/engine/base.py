@@ -41,12 +41,13 @@ class Engine(Protocol):
         """Kill what runs and release everything; safe to call twice."""
         ...
 
-    async def examine(self, source: str) -> Analysis:
+    async def examine(self, source: str, owner: str = "") -> Analysis:
         """Parse and analyse a circuit, off the event loop unless it is small.
 
-        Never waits behind a running circuit. Raises `CircuitError` for a bad circuit,
+        Never waits behind a running circuit, and behind one of each other `owner` at most: an
+        owner's own are looked at one after the other. Raises `CircuitError` for a bad circuit,
         `InvalidArgument` for one that takes longer or more memory to look at than the limit, and
-        `Unavailable` when nothing is there to look at it.
+        `Unavailable` when nothing is there to look at it, or too much is waiting already.
         """
         ...
 

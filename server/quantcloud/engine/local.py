@@ -29,13 +29,18 @@ from quantcloud.engine.messages import Frame, MalformedAnswer
 from quantcloud.engine.processes import TimeLimitReached, WorkerEnded, WorkerProcess
 from quantcloud.engine.slots import Slots
 from quantcloud.engine.supervisor import ForkFailed, Supervisor
+from quantcloud.engine.turns import Turns
 
 _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# Two, so that one hostile circuit does not hold up everyone's submissions.
-_EXAMINERS = 2
+# Circuits that are looked at at once.
+_EXAMINERS = 3
+
+# How long a circuit waits to be looked at, in seconds. With the time limit of looking at it this
+# stays below the 60 seconds after which Envoy gives a call up.
+_EXAMINATION_PATIENCE = 30.0
 
 # Bytes for looking at a circuit: 8 MB of text make a few hundred MB of operations.
 _EXAMINATION_MEMORY = 2 << 30
@@ -61,7 +66,7 @@ _EXIT_STATUS_PATIENCE = 5.0
 
 
 class LocalEngine:
-    """Runs circuits in `workers` processes of this machine, two more look at large circuits.
+    """Runs circuits in `workers` processes of this machine; three more look at large circuits.
 
     `memory_limit` is what a run may take, in bytes; unless given, an equal part of 80 % of the
     machine's memory. `examination_limit` is how long looking at a circuit may take, in seconds.
@@ -97,6 +102,7 @@ class LocalEngine:
         self._supervisor = Supervisor(configuration, self._renew)
         self._executions = Slots(self._supervisor, Role.EXECUTION, workers)
         self._examinations = Slots(self._supervisor, Role.EXAMINATION, _EXAMINERS)
+        self._turns = Turns(_EXAMINERS, _EXAMINATION_PATIENCE)
         self._running: set[asyncio.Task[Any]] = set()
         self._stopped = False
 
@@ -126,11 +132,11 @@ class LocalEngine:
         await asyncio.gather(*running, return_exceptions=True)
         await self._supervisor.stop()
 
-    async def examine(self, source: str) -> Analysis:
+    async def examine(self, source: str, owner: str = "") -> Analysis:
         if is_small(source):
             return examine(source)
         try:
-            return await self._until_stopped(self._examine(source))
+            return await self._until_stopped(self._examine_in_turn(source, owner))
         except EngineError as error:
             raise Unavailable(f"the circuit cannot be examined now: {error}") from error
 
@@ -178,6 +184,10 @@ class LocalEngine:
             )
         except TimeLimitReached:
             raise ExecutionTimedOut(f"reached its time limit of {time_limit:g} s") from None
+
+    async def _examine_in_turn(self, source: str, owner: str) -> Analysis:
+        async with self._turns.turn(owner, len(source)):
+            return await self._examine(source)
 
     async def _examine(self, source: str) -> Analysis:
         def decode(answer: Frame) -> Analysis:

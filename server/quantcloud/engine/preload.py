@@ -12,7 +12,7 @@ from types import MappingProxyType
 # first runs a circuit on it.
 MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "local_simulator": ("quantcloud.backends.local_executor",),
+        "local_simulator": ("quantcloud.backends.local_executor", "stim"),
         "aer_simulator": ("quantcloud.backends.aer_executor",),
         "cirq_simulator": ("quantcloud.backends.cirq_executor",),
         "pennylane_simulator": (

@@ -1,7 +1,8 @@
 """Looking at jobs, watching them, cancelling them."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +13,8 @@ from quantcloud.domain.page import Page
 from quantcloud.services.paging import window
 from quantcloud.storage import Store
 from quantcloud.watching.feed import Checkpoint, EventFeed
+
+MAXIMUM_WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,29 @@ class JobUseCases:
         self._feed = feed
         self._clock = clock
 
-    async def get(self, principal: Principal, job_id: str) -> Job:
-        return await self._store.jobs.get(principal.account_id, job_id)
+    async def get(
+        self, principal: Principal, job_id: str, *, wait_seconds: int | None = None
+    ) -> Job:
+        """A job, once its status changes or after `wait_seconds`, whichever comes first.
+
+        Raises `NotFound`, or `InvalidArgument` for a wait of more than `MAXIMUM_WAIT_SECONDS`.
+        """
+        if not wait_seconds:
+            return await self._store.jobs.get(principal.account_id, job_id)
+        if not 0 < wait_seconds <= MAXIMUM_WAIT_SECONDS:
+            raise InvalidArgument(
+                "wait_seconds", f"must be 0 to {MAXIMUM_WAIT_SECONDS}, is {wait_seconds}"
+            )
+        job: Job | None = None
+        async with aclosing(self._feed.watch_job(principal.account_id, job_id, None)) as events:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_seconds):
+                    async for event in events:
+                        if isinstance(event, JobEvent):
+                            changed, job = job is not None, event.job
+                            if changed:
+                                break
+        return job or await self._store.jobs.get(principal.account_id, job_id)
 
     async def list(
         self,
@@ -81,9 +105,15 @@ class JobUseCases:
         if after_sequence is not None and after_sequence < 0:
             raise InvalidArgument("after_sequence", f"must be 0 or more, is {after_sequence}")
         events = self._feed.watch_job(principal.account_id, job_id, after_sequence)
+        told: int | None = None
         async with aclosing(events):
-            async for event in events:
-                yield await self._sighting(event, with_result=with_result)
+            async for seen in events:
+                moved = seen.queue_position if isinstance(seen, Checkpoint) else None
+                if moved is not None and moved == told:
+                    continue
+                sighting = await self._sighting(seen, with_result=with_result)
+                told = sighting.queue_position
+                yield sighting
 
     async def watch_all(
         self,
@@ -106,13 +136,15 @@ class JobUseCases:
                     yield await self._sighting(event, with_result=with_result)
 
     async def _sighting(self, seen: JobEvent | Checkpoint, *, with_result: bool) -> Sighting:
-        checkpoint = isinstance(seen, Checkpoint)
-        event = seen.event if isinstance(seen, Checkpoint) else seen
+        position: int | None = None
+        if isinstance(seen, Checkpoint):
+            event, position, checkpoint = seen.event, seen.queue_position, True
+        else:
+            event, checkpoint = seen, False
         if event is None:
             raise AssertionError("a watch of one job has always sent an event")
         job = event.job
-        position = None
-        if job.status is JobStatus.QUEUED:
+        if position is None and job.status is JobStatus.QUEUED:
             position = await self._store.jobs.queue_position(job)
         result = None
         if with_result and job.status is JobStatus.COMPLETED:

@@ -33,6 +33,10 @@ _FIND = (
     .join_from(api_keys, accounts, accounts.c.id == api_keys.c.account_id)
     .where(api_keys.c.digest == bindparam("digest"), _VALID)
 )
+# Creations of one account go one after the other, so that none misses what another counted.
+_LOCK_ACCOUNT = (
+    select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update()
+)
 _INSERT = insert(api_keys)
 _REVOKE = (
     update(api_keys)
@@ -102,12 +106,17 @@ class ApiKeys:
 
 
 def _create(tx: Transaction, key: ApiKey, digest: bytes, limit: int) -> ApiKey:
-    if tx.read(_COUNT, {"of_account": key.account_id}).scalar_one() >= limit:
+    tx.read(_LOCK_ACCOUNT, {"account_id": key.account_id})
+    present = tx.read(_COUNT, {"of_account": key.account_id}).scalar_one()
+    if present >= limit:
         raise QuotaExceeded(
             "api_keys_limit",
-            f"the account has {limit} API keys, as many as its tier allows; revoke one first",
+            f"api_keys_limit: the account has {present} API keys and its tier allows {limit}; "
+            "revoke one first",
             subject=key.account_id,
-            metadata={"maximum": str(limit)},
+            maximum=limit,
+            requested=1,
+            used=present,
         )
     tx.write(
         _INSERT,

@@ -51,6 +51,11 @@ _AHEAD = (
         ),
     )
 )
+_QUEUE = (
+    select(jobs.c.id)
+    .where(queued(), jobs.c.backend == bindparam("backend"))
+    .order_by(jobs.c.queued_at, jobs.c.id)
+)
 _NEXT_BEGUN_BACKEND = select(func.min(jobs.c.backend)).where(
     jobs.c.started_at.is_not(None), jobs.c.backend > bindparam("after")
 )
@@ -133,6 +138,12 @@ def queue_position(connection: Connection, job: Job) -> int:
     """1 for the job next in the queue of its backend."""
     values = {"backend": job.backend, "queued_at": job.queued_at, "job_id": job.id}
     return 1 + connection.execute(_AHEAD, values).scalar_one()
+
+
+def queue_positions(connection: Connection, backend: str) -> dict[str, int]:
+    """The place, from 1, of every job in a backend's queue."""
+    ids = connection.execute(_QUEUE, {"backend": backend}).scalars()
+    return {job_id: place for place, job_id in enumerate(ids, start=1)}
 
 
 def mean_queue_seconds(connection: Connection) -> dict[str, float]:

@@ -34,6 +34,8 @@ _FIXED = (
     "max_cost_usd",
     "min_fidelity",
     "options",
+    "reserved_qpu_tasks",
+    "reserved_cost_usd",
 )
 _CHANGING = (
     "status",
@@ -170,6 +172,8 @@ def job_of(row: AnyRow) -> Job:
         max_cost_usd=row.max_cost_usd,
         min_fidelity=row.min_fidelity,
         options=_options_from_json(row.options),
+        reserved_qpu_tasks=row.reserved_qpu_tasks,
+        reserved_cost_usd=row.reserved_cost_usd,
         backend=row.backend,
         method=row.method,
         queued_at=row.queued_at,

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select
 
+from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
 from quantcloud.domain.job import (
     LEASED,
@@ -18,16 +19,22 @@ from quantcloud.domain.job import (
     JobStatus,
     Lease,
 )
+from quantcloud.domain.quota import check_month
 from quantcloud.storage import job_rows, usage_rows
 from quantcloud.storage.job_rows import JobRecord
 from quantcloud.storage.queries import ACTIVE, status_in
-from quantcloud.storage.tables import job_circuits, job_results, jobs
+from quantcloud.storage.tables import accounts, job_circuits, job_results, jobs
 from quantcloud.storage.writer import Transaction
 
 # A job whose lease was lost this often is failed: it is likely what its workers die of.
 MAX_LOSSES = 3
 WORKER_LOST = "WORKER_LOST"
 
+# An account's submissions go one after the other, so that none misses what another counted. SQLite
+# has one writer anyway.
+_LOCK_ACCOUNT = (
+    select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update()
+)
 _COUNT_WAITING = (
     select(func.count())
     .select_from(jobs)
@@ -55,21 +62,50 @@ class RunUsage:
     cost_usd: float
 
 
-def create(tx: Transaction, job: Job, circuit: dict[str, Any], max_waiting: int | None) -> JobEvent:
-    """Add a job, its circuit's row and its first event; count it in its month."""
+_NOTHING = RunUsage(0.0, 0, 0.0)
+
+
+def create(
+    tx: Transaction,
+    job: Job,
+    circuit: dict[str, Any],
+    max_waiting: int | None,
+    monthly: MonthlyLimits | None,
+) -> JobEvent:
+    """Add a job, its circuit's row and its first event; count it and what it reserves."""
+    if max_waiting is not None or monthly is not None:
+        tx.read(_LOCK_ACCOUNT, {"account_id": job.account_id})
     if max_waiting is not None:
         waiting = tx.read(_COUNT_WAITING, {"account_id": job.account_id}).scalar_one()
         if waiting >= max_waiting:
             raise QuotaExceeded(
                 "max_waiting_jobs",
-                f"{waiting} jobs are waiting and the limit is {max_waiting}; "
+                f"max_waiting_jobs: {waiting} jobs are waiting and the limit is {max_waiting}; "
                 "submit again when some have begun",
                 subject=job.account_id,
-                metadata={"maximum": str(max_waiting)},
+                maximum=max_waiting,
+                requested=1,
+                used=waiting,
             )
+    if monthly is not None:
+        check_month(
+            job.account_id,
+            monthly,
+            usage_rows.read(tx, job.account_id, job.submitted_at),
+            job.submitted_at,
+            qpu_tasks=job.reserved_qpu_tasks,
+            cost_usd=job.reserved_cost_usd,
+        )
     event = job_rows.add(tx, job)
     tx.write(_INSERT_CIRCUIT, circuit)
-    usage_rows.add(tx, job.account_id, job.submitted_at, total_jobs=1)
+    usage_rows.add(
+        tx,
+        job.account_id,
+        job.submitted_at,
+        total_jobs=1,
+        qpu_tasks=job.reserved_qpu_tasks,
+        total_cost_usd=job.reserved_cost_usd,
+    )
     return event
 
 
@@ -84,7 +120,11 @@ def advance(
             raise ValueError(f"advance() cannot make a run {change.status}; end it")
     record = job_rows.load(tx, job_id)
     record.fence(lease)
-    return job_rows.advance(tx, record, changes)
+    ends = any(change.status in TERMINAL for change in changes)
+    events = job_rows.advance(tx, replace(record, metered=record.metered or ends), changes)
+    if ends:
+        _meter(tx, record, changes[-1].at, _NOTHING)
+    return events
 
 
 def finish(
@@ -102,15 +142,7 @@ def finish(
     (event,) = job_rows.advance(tx, replace(record, metered=True), [change])
     if result is not None:
         tx.write(_INSERT_RESULT, result)
-    if not record.metered:
-        usage_rows.add(
-            tx,
-            record.job.account_id,
-            change.at,
-            simulator_seconds=usage.simulator_seconds,
-            qpu_tasks=usage.qpu_tasks,
-            total_cost_usd=usage.cost_usd,
-        )
+    _meter(tx, record, change.at, usage)
     return event
 
 
@@ -128,7 +160,9 @@ def cancel(tx: Transaction, account_id: str, job_id: str, at: datetime) -> JobEv
             reason="JOB_ALREADY_FINISHED",
             metadata={"id": job_id, "status": job.status.value},
         )
-    (event,) = job_rows.advance(tx, record, [Change(JobStatus.CANCELLED, at)])
+    change = Change(JobStatus.CANCELLED, at)
+    (event,) = job_rows.advance(tx, replace(record, metered=True), [change])
+    _meter(tx, record, at, _so_far(job, at))
     return event
 
 
@@ -157,5 +191,47 @@ def _return_to_queue(tx: Transaction, record: JobRecord, at: datetime, *, lost: 
             error_message=f"the worker that ran this job was lost {record.losses} times",
             metadata={**record.job.metadata, "reason": WORKER_LOST},
         )
-    (event,) = job_rows.advance(tx, record, [change])
+    ends = change.status in TERMINAL
+    (event,) = job_rows.advance(tx, replace(record, metered=record.metered or ends), [change])
+    if ends:
+        _meter(tx, record, at, _NOTHING)
     return event
+
+
+def _so_far(job: Job, at: datetime) -> RunUsage:
+    """What a job has used that is broken off: nothing, unless it runs."""
+    if job.status is not JobStatus.RUNNING or job.started_at is None:
+        return _NOTHING
+    if job.reserved_qpu_tasks:
+        return RunUsage(0.0, job.reserved_qpu_tasks, job.reserved_cost_usd)
+    # Two servers' clocks may differ.
+    return RunUsage(max(0.0, (at - job.started_at).total_seconds()), 0, job.reserved_cost_usd)
+
+
+def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: RunUsage) -> None:
+    """Count what a job that ends has used, once.
+
+    What it reserved and did not take goes back into the month that it was taken from.
+    """
+    if record.metered:
+        return
+    job = record.job
+    tasks = usage.qpu_tasks - job.reserved_qpu_tasks
+    cost = usage.cost_usd - job.reserved_cost_usd
+    if tasks < 0 or cost < 0:
+        usage_rows.add(
+            tx,
+            job.account_id,
+            job.submitted_at,
+            qpu_tasks=min(0, tasks),
+            total_cost_usd=min(0.0, cost),
+        )
+    if usage.simulator_seconds or tasks > 0 or cost > 0:
+        usage_rows.add(
+            tx,
+            job.account_id,
+            at,
+            simulator_seconds=usage.simulator_seconds,
+            qpu_tasks=max(0, tasks),
+            total_cost_usd=max(0.0, cost),
+        )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.domain.account import Tier
+from quantcloud.domain.account import MonthlyLimits, Tier
 from quantcloud.domain.job import (
     Change,
     Job,
@@ -43,12 +43,19 @@ class Jobs:
         self._writer = writer
 
     async def create(
-        self, job: Job, qasm: str, analysis: Analysis, *, max_waiting: int | None
+        self,
+        job: Job,
+        qasm: str,
+        analysis: Analysis,
+        *,
+        max_waiting: int | None,
+        monthly: MonthlyLimits | None = None,
     ) -> JobEvent:
         """Write a new job with its circuit and first event, and count it in its month.
 
-        Raises `QuotaExceeded` ("max_waiting_jobs") when the account already has `max_waiting` jobs
-        that have not begun.
+        What it reserves counts from now on. Raises `QuotaExceeded` ("max_waiting_jobs") when the
+        account already has `max_waiting` jobs that have not begun, and as `check_month` does when
+        the job does not fit into `monthly`: however many come at once, no limit is passed.
         """
         if job.status is not JobStatus.SUBMITTED or job.sequence != 1:
             raise ValueError("a new job is submitted and at sequence 1")
@@ -57,7 +64,9 @@ class Jobs:
             "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
             "analysis": asdict(analysis),
         }
-        return await self._writer.run(lambda tx: job_writes.create(tx, job, circuit, max_waiting))
+        return await self._writer.run(
+            lambda tx: job_writes.create(tx, job, circuit, max_waiting, monthly)
+        )
 
     async def get(self, account_id: str, job_id: str) -> Job:
         identifier("job", job_id)
@@ -126,7 +135,8 @@ class Jobs:
     ) -> JobEvent:
         """End a run with its result, and count its usage in the month of `change.at`.
 
-        Raises `ValueError` when `change` is not to completed, or the counts are not by bitstrings.
+        What was reserved of tasks and cost stays in the month of the submission; the rest of it
+        that the run did not take is given back. Raises `ValueError` when `change` is not to completed, or the counts are not by bitstrings.
         """
         if change.status is not JobStatus.COMPLETED or result.job_id != job_id:
             raise ValueError("complete() takes a change to completed, and the job's own result")
@@ -146,7 +156,7 @@ class Jobs:
         qpu_tasks: int = 0,
         cost_usd: float = 0.0,
     ) -> JobEvent:
-        """End a run as failed or timed out, and count its usage in the month of `change.at`."""
+        """End a run as failed or timed out, and count its usage as `complete` does."""
         if change.status not in {JobStatus.FAILED, JobStatus.TIMEOUT}:
             raise ValueError("end() takes a change to failed or timeout")
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
@@ -157,7 +167,7 @@ class Jobs:
     async def cancel(self, account_id: str, job_id: str, at: datetime) -> JobEvent | None:
         """Cancel a job, whoever has its lease; None when it was cancelled before.
 
-        Raises `FailedPrecondition` (JOB_ALREADY_FINISHED) when it has ended otherwise.
+        One that runs is charged: the time since its start, and what it reserved. Raises `FailedPrecondition` (JOB_ALREADY_FINISHED) when it has ended otherwise.
         """
         identifier("job", job_id)
         return await self._writer.run(lambda tx: job_writes.cancel(tx, account_id, job_id, at))
@@ -198,6 +208,10 @@ class Jobs:
         if job.status is not JobStatus.QUEUED:
             return None
         return await self._database.read(lambda c: job_reads.queue_position(c, job))
+
+    async def queue_positions(self, backend: str) -> dict[str, int]:
+        """The place, from 1, of every job in a backend's queue, by job."""
+        return await self._database.read(lambda c: job_reads.queue_positions(c, backend))
 
     # Last in the class, since it hides the built-in of its name from what follows.
     async def list(

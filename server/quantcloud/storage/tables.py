@@ -112,6 +112,8 @@ jobs = Table(
     Column("max_cost_usd", Double),
     Column("min_fidelity", Double),
     Column("options", JsonText, nullable=False),
+    Column("reserved_qpu_tasks", Integer, nullable=False),
+    Column("reserved_cost_usd", Double, nullable=False),
     # What follows changes in a job's life.
     Column("status", Text, nullable=False),
     Column("sequence", Integer, nullable=False),

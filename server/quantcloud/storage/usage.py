@@ -2,22 +2,11 @@
 
 from datetime import date
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from quantcloud.domain.account import MonthlyUsage
 from quantcloud.storage.database import Database
-from quantcloud.storage.tables import monthly_usage
-from quantcloud.storage.usage_rows import month_of
-
-_MONTH = select(
-    monthly_usage.c.simulator_seconds,
-    monthly_usage.c.qpu_tasks,
-    monthly_usage.c.total_jobs,
-    monthly_usage.c.total_cost_usd,
-).where(
-    monthly_usage.c.account_id == bindparam("account_id"),
-    monthly_usage.c.month == bindparam("month"),
-)
+from quantcloud.storage.usage_rows import MONTH, month_of
 
 
 class Usage:
@@ -31,7 +20,7 @@ class Usage:
         values = {"account_id": account_id, "month": month_of(month)}
 
         def read(connection: Connection) -> MonthlyUsage:
-            row = connection.execute(_MONTH, values).one_or_none()
+            row = connection.execute(MONTH, values).one_or_none()
             return MonthlyUsage() if row is None else MonthlyUsage(*row)
 
         return await self._database.read(read)

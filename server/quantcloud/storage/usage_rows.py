@@ -2,13 +2,18 @@
 
 from datetime import UTC, date, datetime
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, select, update
 
+from quantcloud.domain.account import MonthlyUsage
 from quantcloud.storage.tables import monthly_usage
 from quantcloud.storage.writer import Transaction
 
 _FIGURES = ("simulator_seconds", "qpu_tasks", "total_jobs", "total_cost_usd")
 
+MONTH = select(*(monthly_usage.c[name] for name in _FIGURES)).where(
+    monthly_usage.c.account_id == bindparam("account_id"),
+    monthly_usage.c.month == bindparam("month"),
+)
 _ADD = (
     update(monthly_usage)
     .where(
@@ -24,6 +29,12 @@ def month_of(at: date) -> str:
     """The calendar month of a date, or of an aware time in UTC."""
     day = at.astimezone(UTC) if isinstance(at, datetime) else at
     return f"{day:%Y-%m}"
+
+
+def read(tx: Transaction, account_id: str, at: date) -> MonthlyUsage:
+    """What the account used in the month that `at` is in."""
+    row = tx.read(MONTH, {"account_id": account_id, "month": month_of(at)}).one_or_none()
+    return MonthlyUsage() if row is None else MonthlyUsage(*row)
 
 
 def add(

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from quantcloud.domain.errors import InvalidArgument, Unavailable
 from quantcloud.domain.job import JobEvent
+from quantcloud.watching.queues import QueueMonitor
 
 _PENDING = 64
 _PAGE = 256
@@ -36,20 +37,29 @@ class EventLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Nothing happened for a while. `event` is the last that the watcher was sent, if any."""
+    """No change: a sign of life, or a queue that moved.
+
+    `event` is the last that the watcher was sent, if any. `queue_position` is set where the queue
+    of the job's backend moved.
+    """
 
     event: JobEvent | None
     cursor: int
+    queue_position: int | None = None
 
 
 class _Subscription:
-    """What was committed since the watcher last looked; `missed` once that was too much."""
+    """What was committed since the watcher last looked; `missed` once that was too much.
 
-    __slots__ = ("missed", "pending", "wake")
+    `position` is the job's place in its queue where that changed since.
+    """
+
+    __slots__ = ("missed", "pending", "position", "wake")
 
     def __init__(self) -> None:
         self.pending: deque[JobEvent] = deque()
         self.missed = False
+        self.position: int | None = None
         self.wake = asyncio.Event()
 
     def put(self, event: JobEvent) -> None:
@@ -59,19 +69,27 @@ class _Subscription:
             self.missed = True
         self.wake.set()
 
+    def stands_at(self, position: int) -> None:
+        self.position = position
+        self.wake.set()
+
     def take(self) -> tuple[list[JobEvent], bool]:
         events, missed = list(self.pending), self.missed
         self.pending.clear()
         self.missed = False
-        self.wake.clear()
         return events, missed
+
+    def take_position(self) -> int | None:
+        position, self.position = self.position, None
+        return position
 
 
 class EventFeed:
     """Hands committed events to watchers. Belongs to one event loop."""
 
-    def __init__(self, log: EventLog, checkpoint_seconds: float) -> None:
+    def __init__(self, log: EventLog, queues: QueueMonitor, checkpoint_seconds: float) -> None:
         self._log = log
+        self._queues = queues
         self._checkpoint_seconds = checkpoint_seconds
         self._by_job: defaultdict[str, set[_Subscription]] = defaultdict(set)
         self._by_account: defaultdict[str, set[_Subscription]] = defaultdict(set)
@@ -93,6 +111,7 @@ class EventFeed:
                 subscription.put(event)
             for subscription in self._by_account.get(event.job.account_id, ()):
                 subscription.put(event)
+            self._queues.notice(event)
 
     def close(self) -> None:
         """End every watch with `Unavailable`; later ones end at once."""
@@ -112,34 +131,38 @@ class EventFeed:
         """
         subscription = _Subscription()
         self._by_job[job_id].add(subscription)
+        latest: JobEvent | None = None
         try:
             latest = await self._log.latest(account_id, job_id)
             if after_sequence is None:
-                position = latest.sequence
+                sent = latest.sequence
                 yield latest
             elif after_sequence <= latest.sequence:
-                position = after_sequence
+                sent = after_sequence
             else:
                 raise InvalidArgument(
                     "after_sequence", f"must be at most {latest.sequence}, the job's latest"
                 )
-            behind = position < latest.sequence
+            behind = sent < latest.sequence
             while behind or not latest.job.status.is_terminal:
                 if behind:
-                    fresh = await self._log.after(account_id, job_id, position, _PAGE)
+                    fresh = await self._log.after(account_id, job_id, sent, _PAGE)
                     behind = len(fresh) == _PAGE
                 else:
+                    self._queues.follow(subscription, latest.job)
                     fresh, behind = await self._wait(subscription)
                     if not fresh and not behind:
-                        yield Checkpoint(latest, latest.cursor)
-                    if behind or (fresh and fresh[0].sequence > position + 1):
+                        yield Checkpoint(latest, latest.cursor, subscription.take_position())
+                    if behind or (fresh and fresh[0].sequence > sent + 1):
                         behind = True
                         continue
                 for event in fresh:
-                    if event.sequence > position:
-                        latest, position = event, event.sequence
+                    if event.sequence > sent:
+                        latest, sent = event, event.sequence
                         yield event
         finally:
+            if latest is not None:
+                self._queues.leave(subscription, latest.job)
             _forget(self._by_job, job_id, subscription)
 
     async def watch_account(
@@ -186,7 +209,9 @@ class EventFeed:
         return subscription.take()
 
     async def _woken(self, subscription: _Subscription) -> None:
-        while not (subscription.pending or subscription.missed):
+        while not (
+            subscription.pending or subscription.missed or subscription.position is not None
+        ):
             if self._closed:
                 raise Unavailable(
                     "the server is shutting down; resume where this watch ended",

@@ -15,6 +15,7 @@ from quantcloud.domain.errors import InvalidArgument, NotFound, Unavailable
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
 from quantcloud.storage import Store
 from quantcloud.watching.feed import Checkpoint, EventFeed
+from quantcloud.watching.queues import QueueMonitor
 from support.circuits import BELL
 
 ADA, BOB = "ada", "bob"
@@ -33,9 +34,12 @@ def now() -> datetime:
 class World:
     """A store with accounts, and a feed on its commits."""
 
-    def __init__(self, store: Store, checkpoint_seconds: float) -> None:
+    def __init__(
+        self, store: Store, checkpoint_seconds: float = NEVER, position_seconds: float = 0.0
+    ) -> None:
         self.store = store
-        self.feed = EventFeed(store.events, checkpoint_seconds)
+        self.queues = QueueMonitor(store.jobs.queue_positions, position_seconds)
+        self.feed = EventFeed(store.events, self.queues, checkpoint_seconds)
         store.subscribe(self.feed.publish)
 
     async def submit(self, account: str = ADA) -> str:
@@ -63,7 +67,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     store = await Store.open(tmp_path / "quantcloud.db")
     for account in (ADA, BOB):
         await store.accounts.ensure(account, email=None, name=None, at=now())
-    yield World(store, NEVER)
+    yield World(store)
     await store.close()
 
 
@@ -189,6 +193,25 @@ async def test_quiet_times_have_checkpoints(tmp_path: Path):
     assert isinstance(await anext(everything), Checkpoint)
     await everything.aclose()
     await store.close()
+
+
+async def test_a_queue_that_moves_is_told_to_those_who_wait(world: World):
+    jobs = [await world.submit() for _ in range(3)]
+    for job in jobs:
+        for status in STORY[1:-1]:
+            await world.advance(job, status)
+    events = world.feed.watch_job(ADA, jobs[-1], None)
+    await anext(events)
+    for left, job in ((2, jobs[0]), (1, jobs[1])):
+        moved = asyncio.ensure_future(anext(events))
+        await world.store.jobs.cancel(ADA, job, now())
+        told = await moved
+        assert isinstance(told, Checkpoint)
+        assert told.queue_position == left
+        assert told.event is not None
+        assert told.event.job.id == jobs[-1]
+    await events.aclose()
+    assert not world.queues._followers
 
 
 async def test_another_accounts_job_is_not_found(world: World):

@@ -30,7 +30,10 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         )
 
     async def GetJob(self, request: job_pb2.GetJobRequest, context: Context) -> job_pb2.Job:
-        return convert.job(await self._jobs.get(principal(), request.id))
+        job = await self._jobs.get(
+            principal(), request.id, wait_seconds=given(request, "wait_seconds")
+        )
+        return convert.job(job)
 
     async def GetJobResult(
         self, request: job_pb2.GetJobResultRequest, context: Context

@@ -99,6 +99,8 @@ def _create_jobs() -> None:
         Column("max_cost_usd", Double),
         Column("min_fidelity", Double),
         Column("options", Text, nullable=False),
+        Column("reserved_qpu_tasks", Integer, nullable=False),
+        Column("reserved_cost_usd", Double, nullable=False),
         Column("status", Text, nullable=False),
         Column("sequence", Integer, nullable=False),
         Column("backend", Text),

@@ -1,0 +1,99 @@
+"""Watches that resume by themselves where the connection broke."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import grpc
+from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+    error_details_pb2,
+    status_pb2,
+)
+from grpc_status import rpc_status
+
+from quantcloud.cli.failure import Failure
+from thequantcloud.v1 import job_pb2, job_pb2_grpc
+
+Metadata = tuple[tuple[str, str], ...]
+
+TERMINAL = frozenset(
+    {job_pb2.Job.completed, job_pb2.Job.failed, job_pb2.Job.timeout, job_pb2.Job.cancelled}
+)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_PATIENCE_SECONDS = 120.0
+
+
+def job_events(
+    channel: grpc.Channel, job_id: str, metadata: Metadata, *, after_sequence: int = 0
+) -> Iterator[job_pb2.JobEvent]:
+    """Every event of a job after `after_sequence`, to its last, with the result on that.
+
+    Raises `Failure`.
+    """
+    stub = job_pb2_grpc.JobServiceStub(channel)
+    sequence = after_sequence
+
+    def connect() -> Iterator[job_pb2.JobEvent]:
+        request = job_pb2.WatchJobRequest(id=job_id, after_sequence=sequence, with_result=True)
+        return stub.WatchJob(request, metadata=metadata)
+
+    for event in _resumed(connect):
+        sequence = event.sequence
+        yield event
+        if event.job.status in TERMINAL:
+            return
+
+
+def account_events(channel: grpc.Channel, metadata: Metadata) -> Iterator[job_pb2.JobEvent]:
+    """Every event of every job of the account from now on. Raises `Failure`."""
+    stub = job_pb2_grpc.JobServiceStub(channel)
+    cursor: str | None = None
+
+    def connect() -> Iterator[job_pb2.JobEvent]:
+        return stub.WatchJobs(job_pb2.WatchJobsRequest(after_cursor=cursor), metadata=metadata)
+
+    for event in _resumed(connect):
+        cursor = event.cursor
+        yield event
+
+
+def _resumed(connect: Callable[[], Iterator[job_pb2.JobEvent]]) -> Iterator[job_pb2.JobEvent]:
+    """Events of one stream after another; `connect` opens each where the last broke off."""
+    pause, since = _FIRST_PAUSE, time.monotonic()
+    while True:
+        try:
+            for event in connect():
+                pause, since = _FIRST_PAUSE, time.monotonic()
+                yield event
+        except grpc.RpcError as error:
+            lost = isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNAVAILABLE
+            if not lost or time.monotonic() - since > _PATIENCE_SECONDS:
+                raise Failure(explain(error)) from error
+            time.sleep(max(pause, _asked_pause(error)))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        else:
+            return
+
+
+def _asked_pause(error: grpc.RpcError) -> float:
+    """How many seconds the server asks to wait before another try."""
+    if not isinstance(error, grpc.Call):
+        return 0.0
+    status = cast(
+        "status_pb2.Status | None",
+        rpc_status.from_call(error),  # pyright: ignore[reportUnknownMemberType]  # no google.rpc
+    )
+    for detail in status.details if status else ():
+        retry = error_details_pb2.RetryInfo()
+        if detail.Unpack(retry):
+            return min(retry.retry_delay.ToTimedelta().total_seconds(), _LONGEST_PAUSE)
+    return 0.0
+
+
+def explain(error: grpc.RpcError) -> str:
+    """An RPC's failure in one line for a person."""
+    if not isinstance(error, grpc.Call):
+        return str(error)
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return f"no server answers: {error.details()}"
+    return f"{error.details()}"

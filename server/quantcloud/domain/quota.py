@@ -1,0 +1,77 @@
+"""What is left of a calendar month, and whether a job fits into it."""
+
+from datetime import UTC, datetime
+
+from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
+from quantcloud.domain.errors import QuotaExceeded
+
+_SECONDS = 60
+# Costs are sums of products in binary; a millionth of a dollar is no difference.
+_CENTS_ROUNDING = 1e-6
+_DECEMBER = 12
+
+
+def next_month(at: datetime) -> datetime:
+    """The first instant of the calendar month in UTC after that of `at`."""
+    day = at.astimezone(UTC)
+    year, month = (day.year + 1, 1) if day.month == _DECEMBER else (day.year, day.month + 1)
+    return datetime(year, month, 1, tzinfo=UTC)
+
+
+def simulator_seconds_left(limits: MonthlyLimits, used: MonthlyUsage) -> float | None:
+    """Seconds of execution on simulators that are left of the month; None where no limit is."""
+    if limits.simulator_minutes is None:
+        return None
+    return max(0.0, limits.simulator_minutes * _SECONDS - used.simulator_seconds)
+
+
+def check_month(
+    account_id: str,
+    limits: MonthlyLimits,
+    used: MonthlyUsage,
+    at: datetime,
+    *,
+    qpu_tasks: int,
+    cost_usd: float,
+) -> None:
+    """Refuse a job that the month has no room for.
+
+    `qpu_tasks` is 1 for a job on quantum hardware and 0 for one on a simulator, `cost_usd` what it
+    will cost. How long a simulator will take is not known before: a job is let in while any of
+    the month's time is left. Raises `QuotaExceeded`.
+    """
+    resets_at = next_month(at)
+    if not qpu_tasks and simulator_seconds_left(limits, used) == 0:
+        allowed = limits.simulator_minutes or 0
+        raise QuotaExceeded(
+            "simulator_minutes",
+            f"simulator_minutes: the month's {allowed:g} minutes are used up, "
+            "and a job needs more than 0",
+            subject=account_id,
+            maximum=allowed,
+            requested=0,
+            used=used.simulator_seconds / _SECONDS,
+            resets_at=resets_at,
+        )
+    if qpu_tasks and limits.qpu_tasks is not None and used.qpu_tasks + qpu_tasks > limits.qpu_tasks:
+        raise QuotaExceeded(
+            "qpu_tasks",
+            f"qpu_tasks: {used.qpu_tasks} of the month's {limits.qpu_tasks} tasks on quantum "
+            f"hardware are used, {qpu_tasks} more is asked for",
+            subject=account_id,
+            maximum=limits.qpu_tasks,
+            requested=qpu_tasks,
+            used=used.qpu_tasks,
+            resets_at=resets_at,
+        )
+    if cost_usd > 0 and used.total_cost_usd + cost_usd > limits.credits_usd + _CENTS_ROUNDING:
+        raise QuotaExceeded(
+            "credits_usd",
+            f"credits_usd: ${used.total_cost_usd:.2f} of the month's ${limits.credits_usd:.2f} of "
+            f"credits are used, this job costs ${cost_usd:.2f}",
+            subject=account_id,
+            maximum=limits.credits_usd,
+            requested=cost_usd,
+            used=used.total_cost_usd,
+            resets_at=resets_at,
+        )

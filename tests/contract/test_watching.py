@@ -1,0 +1,124 @@
+"""Watching on a whole server: every change, once, in order, from anywhere."""
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+from support.api import Api
+from support.circuits import BELL, slow
+from support.server import Server
+from thequantcloud.v1 import job_pb2
+
+TERMINAL = {
+    job_pb2.Job.completed, job_pb2.Job.failed, job_pb2.Job.timeout, job_pb2.Job.cancelled,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server) -> Api:
+    return server.api()
+
+
+def follow(api: Api, job: str, rng: random.Random) -> list[job_pb2.JobEvent]:
+    """Watch a job to its end, hanging up at random and resuming after the last event seen."""
+    seen: list[job_pb2.JobEvent] = []
+    while not seen or seen[-1].job.status not in TERMINAL:
+        stream = api.watch(job, after_sequence=seen[-1].sequence if seen else 0)
+        patience = rng.randrange(1, 6)
+        for event in stream:
+            if not event.checkpoint:
+                seen.append(event)
+                patience -= 1
+                if not patience:
+                    break
+        stream.cancel()
+    return seen
+
+
+def test_a_hundred_watchers_with_disconnects_see_the_log(ada: Api):
+    """100 watchers on 50 jobs; each sees exactly what the log says afterwards."""
+    jobs: list[str] = []
+    go = threading.Event()
+
+    def watcher(number: int) -> tuple[str, list[job_pb2.JobEvent]]:
+        go.wait()
+        job = jobs[number % 50]
+        return job, follow(ada, job, random.Random(number))
+
+    with ThreadPoolExecutor(100) as pool:
+        watchers = [pool.submit(watcher, number) for number in range(100)]
+        jobs += [ada.run(BELL, backend="local_simulator") for _ in range(50)]
+        go.set()
+        histories = [watcher.result() for watcher in watchers]
+    logs = {job: [e for e in ada.watch(job, after_sequence=0) if not e.checkpoint] for job in jobs}
+    for job, history in histories:
+        assert [event.sequence for event in history] == list(range(1, len(history) + 1))
+        assert [_plain(event) for event in history] == [_plain(event) for event in logs[job]]
+
+
+def _plain(event: job_pb2.JobEvent) -> job_pb2.JobEvent:
+    """An event without what depends on when it is read."""
+    copy = job_pb2.JobEvent()
+    copy.CopyFrom(event)
+    copy.ClearField("queue_position")
+    return copy
+
+
+def test_a_queue_that_moves_is_told(server: Server):
+    ada = server.api()
+    running = [ada.run(slow(), backend="aer_simulator", shots=1) for _ in range(2)]
+    for job in running:
+        for event in ada.watch(job):
+            if event.job.status == job_pb2.Job.running:
+                break
+    waiting = [ada.run(slow(), backend="aer_simulator", shots=1) for _ in range(3)]
+    watch = ada.watch(waiting[-1])
+    for event in watch:
+        if event.job.status == job_pb2.Job.queued:
+            assert event.queue_position == 3
+            break
+    cancel(ada, waiting[0])
+    moved = next(watch)
+    assert (moved.checkpoint, moved.queue_position) == (True, 2)
+    assert moved.job.status == job_pb2.Job.queued
+    for job in (*waiting, *running):
+        cancel(ada, job)
+
+
+def cancel(api: Api, job: str) -> None:
+    api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
+
+
+def test_a_get_may_wait_for_a_change(ada: Api):
+    job = ada.run(slow(), backend="aer_simulator", shots=1)
+    for event in ada.watch(job):
+        if event.job.status == job_pb2.Job.running:
+            break
+    began = time.monotonic()
+    same = ada.rest("GET", f"/v1/jobs/{job}?wait_seconds=1").json()
+    assert same["status"] == "running"
+    assert time.monotonic() - began >= 1
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ada.rest, "GET", f"/v1/jobs/{job}?wait_seconds=60")
+        cancel(ada, job)
+        assert waiting.result().json()["status"] == "cancelled"
+    assert ada.rest("GET", f"/v1/jobs/{job}?wait_seconds=60").json()["status"] == "cancelled"
+    for bad in (-1, 61):
+        refused = ada.rest("GET", f"/v1/jobs/{job}?wait_seconds={bad}")
+        assert refused.status_code == 400
+        assert f"wait_seconds: must be 0 to 60, is {bad}" in refused.json()["detail"]
+
+
+def test_errors_before_the_first_event_have_their_status(ada: Api):
+    job = ada.run(BELL)
+    ada.finish(job)
+    with pytest.raises(grpc.RpcError) as refused:
+        next(ada.watch(job, after_sequence=99))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    over_rest = ada.rest("GET", f"/v1/jobs/{job}/events?after_sequence=99")
+    assert over_rest.status_code == 400
+    assert "at most 7" in over_rest.json()["detail"]
