@@ -3,7 +3,7 @@
 contract.py protos            lay the third-party protos where buf looks for them
 contract.py generate          write gen/
 contract.py stale             fail when gen/ is not what `generate` would write
-contract.py breaking          fail when the contract breaks that of the last commit of main
+contract.py breaking          fail when the contract breaks that of main
 """
 
 import filecmp
@@ -24,6 +24,8 @@ THIRD_PARTY = ROOT / ".build" / "third_party"
 TRANSCODER = Path("thequantcloud") / "transcoder.binpb"
 INSTALLED = Path(next(iter(google.rpc.__path__))).parent
 IMPORTS = ("api/annotations.proto", "api/http.proto", "rpc/error_details.proto", "rpc/status.proto")
+# An image has no buf.yaml of its own.
+BREAKING = '{"version": "v2", "breaking": {"use": ["FILE"]}}'
 BUF = str(Path(sys.executable).parent / "buf")
 
 
@@ -77,25 +79,30 @@ def stale() -> int:
 
 
 def breaking() -> int:
-    """Compare the contract with that of the last commit of main."""
+    """Compare the contract with that of the last commit of main, and of the one before."""
+    compared = [_breaks(ref) for ref in ("main", "main~1")]
+    if all(code is None for code in compared):
+        print("main has no contract yet: nothing to compare with")
+    return max(code or 0 for code in compared)
+
+
+def _breaks(ref: str) -> int | None:
+    """What buf says of the contract against that of a commit; None where that has none."""
     git = shutil.which("git") or "git"
-    for ref in ("main", "HEAD"):
-        archive = subprocess.run(  # noqa: S603  # our own arguments
-            [git, "archive", ref, "proto", "buf.yaml"], cwd=ROOT, capture_output=True, check=False
-        )
-        if archive.returncode == 0:
-            break
-    else:
-        print("no commit has a contract yet: nothing to compare with")
-        return 0
+    archive = subprocess.run(  # noqa: S603  # our own arguments
+        [git, "archive", ref, "proto", "buf.yaml"], cwd=ROOT, capture_output=True, check=False
+    )
+    if archive.returncode != 0:
+        return None
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
             tar.extractall(folder, filter="data")
         lay_protos(Path(folder) / ".build" / "third_party")
-        image = str(Path(folder) / "main.binpb")
-        subprocess.run([BUF, "build", folder, "-o", image], check=True)  # noqa: S603  # our own
+        before, now = Path(folder) / "before.binpb", Path(folder) / "now.binpb"
+        for source, image in ((folder, before), (ROOT, now)):
+            subprocess.run([BUF, "build", source, "-o", image], check=True)  # noqa: S603  # our own
         return subprocess.run(  # noqa: S603  # our own arguments
-            [BUF, "breaking", "--against", image], cwd=ROOT, check=False
+            [BUF, "breaking", now, "--against", before, "--config", BREAKING], check=False
         ).returncode
 
 

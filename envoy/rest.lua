@@ -38,6 +38,9 @@ local GRPC_HEADERS = {
   "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-encoding", "grpc-accept-encoding",
 }
 
+-- An API key that was put where none belongs: not to be passed on, logged, or told anybody.
+local KEY, KEY_SHOWN = "qc_live_[%w_%-]+", "qc_live_..."
+
 -- The longest piece of a request that an error shows, in bytes.
 local SHOWN = 60
 
@@ -210,7 +213,7 @@ local function on_error(handle, status, grpc_message)
     handle:headers():replace(":status", "413")
     set_body(handle, body, '{"detail":"body: is too large once it is decoded"}')
   else
-    local new = error_body(old, status)
+    local new = error_body(old, status):gsub(KEY, KEY_SHOWN)
     if new ~= old then
       set_body(handle, body, new)
     end
@@ -218,6 +221,13 @@ local function on_error(handle, status, grpc_message)
 end
 
 -- Filter -------------------------------------------------------------------------------------
+
+function envoy_on_request(handle)
+  local path = handle:headers():get(":path") or ""
+  if path:find(KEY) then
+    handle:headers():replace(":path", (path:gsub(KEY, KEY_SHOWN)))
+  end
+end
 
 function envoy_on_response(handle)
   local headers = handle:headers()

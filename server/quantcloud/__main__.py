@@ -1,8 +1,17 @@
-"""`python -m quantcloud` is the `quantcloud` command."""
+"""The `quantcloud` command, also as `python -m quantcloud`."""
 
+import signal
 import sys
 
-from quantcloud.app import main
+
+def main() -> int:
+    """Run the command. Ctrl-C while the program is still being loaded ends it without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from quantcloud import app  # noqa: PLC0415  # a second of imports, in which Ctrl-C may come
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return app.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

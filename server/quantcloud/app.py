@@ -14,10 +14,11 @@ import structlog
 
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import JwtVerifier
+from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.cli.main import build
-from quantcloud.cli.ready import Endpoints
+from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
 from quantcloud.engine.local import LocalEngine
 from quantcloud.scheduling.scheduler import Scheduler
@@ -30,6 +31,7 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.telemetry import logs
 from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings
+from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
@@ -50,6 +52,9 @@ class Application:
     def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._settings = settings
         self._clock = clock
+        given = settings.proxy_secret
+        # Of the Envoy that we start, which alone may say whom a call comes from.
+        self._proxy_secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
         self._parts = AsyncExitStack()
         self._grace = 0.0
 
@@ -76,7 +81,7 @@ class Application:
         store = await Store.open(settings.database)
         parts.push_async_callback(store.close)
         engine = LocalEngine(
-            workers=settings.workers or os.cpu_count() or 1,
+            workers=settings.workers or len(os.sched_getaffinity(0)),
             memory_limit=settings.worker_memory,
             hidden=[settings.data_dir],
         )
@@ -86,14 +91,13 @@ class Application:
         queues = QueueMonitor(store.jobs.queue_positions, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
         store.subscribe(feed.publish)
+        platform = PlatformUseCases(store, fleet, self._clock)
         server = GrpcServer(
-            self._use_cases(store, engine, fleet, feed),
-            Authenticator(
-                JwtVerifier(issuer(settings)), store.accounts, store.api_keys, self._clock
-            ),
+            self._use_cases(platform, store, engine, fleet, feed),
+            self._gate(store),
+            max_body_bytes=settings.max_body_bytes,
+            max_header_kib=settings.max_header_kib,
         )
-        grpc_port = await server.start(settings.grpc_host, settings.grpc_port)
-        parts.push_async_callback(server.stop, _CALL_GRACE_SECONDS)
         scheduler = Scheduler(
             store,
             engine,
@@ -102,16 +106,21 @@ class Application:
             clock=self._clock,
             limits=settings.limits,
         )
+        # Before the engine, whose end would look like the loss of every worker.
+        parts.push_async_callback(scheduler.stop, 0.0)
         await scheduler.start()
+        grpc_port = await server.start(settings.grpc_host, settings.grpc_port)
+        parts.push_async_callback(server.stop, _CALL_GRACE_SECONDS)
         http = await self._start_envoy(grpc_port) if settings.envoy else ""
 
         async def drain() -> None:
+            platform.draining = True
             await server.drain()
             feed.close()
             await scheduler.stop(self._grace)
 
         parts.push_async_callback(drain)
-        return Endpoints(http, f"{settings.grpc_host}:{grpc_port}")
+        return Endpoints(http, f"{bracketed(settings.grpc_host)}:{grpc_port}")
 
     async def _start_envoy(self, grpc_port: int) -> str:
         settings = self._settings
@@ -123,19 +132,47 @@ class Application:
                 grpc_host=settings.grpc_host,
                 grpc_port=grpc_port,
                 cors_origins=settings.cors_origins,
+                trusted_proxies=settings.trusted_proxies,
+                access_log=settings.access_log,
+                max_body_bytes=settings.max_body_bytes,
+                max_header_kib=settings.max_header_kib,
+                max_requests=settings.max_requests,
+                max_connections=settings.max_connections,
+                proxy_secret=self._proxy_secret,
             )
         )
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
-        return f"http://{settings.http_host}:{envoy.http_port}"
+        return f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
+
+    def _gate(self, store: Store) -> Gate:
+        settings, clock = self._settings, self._clock
+        url = settings.rate_limit_url
+        counter = Counter(clock, url.get_secret_value() if url else None)
+        self._parts.push_async_callback(counter.close)
+        return Gate(
+            Authenticator(JwtVerifier(issuer(settings)), store.accounts, store.api_keys, clock),
+            RequestLimits(
+                counter,
+                settings.limits,
+                anonymous=settings.anonymous_requests_per_minute,
+                failed_logins=settings.failed_logins_per_minute,
+            ),
+            self._proxy_secret,
+        )
 
     def _use_cases(
-        self, store: Store, engine: LocalEngine, fleet: Fleet, feed: EventFeed
+        self,
+        platform: PlatformUseCases,
+        store: Store,
+        engine: LocalEngine,
+        fleet: Fleet,
+        feed: EventFeed,
     ) -> UseCases:
         limits, clock = self._settings.limits, self._clock
         admission = Admission(store, engine, fleet, clock, limits)
         return UseCases(
-            platform=PlatformUseCases(store, fleet, clock),
+            platform=platform,
             accounts=AccountUseCases(store, clock, limits),
             circuits=CircuitUseCases(store, engine, admission, clock, limits),
             jobs=JobUseCases(store, feed, clock),
@@ -160,6 +197,7 @@ async def _serve(settings: Settings) -> None:
     if told.done():
         starting.cancel()
         await asyncio.wait([starting])
+        await application.stop(0.0)
         return
     print(starting.result().announcement(), flush=True)  # noqa: T201  # for whoever started us
     number = await told

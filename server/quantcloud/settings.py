@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quantcloud.domain.account import Tier, TierLimits
@@ -65,7 +66,20 @@ class Settings(BaseSettings):
     grpc_host: str = "127.0.0.1"
     grpc_port: Port = 50051
     envoy: bool = True
+    # What Envoy lets in; None: what envoy/envoy.yaml says.
     cors_origins: tuple[str, ...] = ("*",)
+    max_body_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 8 * 1024 * 1024
+    max_header_kib: Annotated[int, Field(ge=1, le=96)] = 12
+    max_connections: Annotated[int, Field(ge=1)] = 10_000
+    # Requests that are not answered yet; each open watch is one.
+    max_requests: Annotated[int, Field(ge=1)] = 20_000
+    # Proxies in front of Envoy whose X-Forwarded-For is believed.
+    trusted_proxies: Annotated[int, Field(ge=0)] = 0
+    # None: access.log in the data folder.
+    access_log: Path | None = None
+    # What an Envoy that somebody else starts sends along, so that the client's address that it
+    # states is believed; None: a random one for the Envoy that `serve` starts.
+    proxy_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
     # None: one for each core.
     workers: Annotated[int, Field(ge=1)] | None = None
     # Bytes that a worker may take for a run; None: an equal share of the machine's memory.
@@ -80,11 +94,42 @@ class Settings(BaseSettings):
     jwks_url: str | None = None
     jwt_audience: str = "authenticated"
     jwt_issuer: str | None = None
+    # Whether an account's tier is what its token's `app_metadata.tier` says.
+    jwt_tier_claim: bool = False
+
+    # A Redis that counts requests for several servers; None: each counts its own.
+    rate_limit_url: SecretStr | None = None
+    # Of one client address; 0 is no limit.
+    anonymous_requests_per_minute: Annotated[int, Field(ge=0)] = 600
+    failed_logins_per_minute: Annotated[int, Field(ge=0)] = 60
 
     watch_checkpoint_seconds: Annotated[float, Field(gt=0)] = 15.0
     watch_position_seconds: Annotated[float, Field(gt=0)] = 0.5
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
+    # What a tier's limits leave out is as in `DEFAULT_TIERS`.
     tiers: Mapping[Tier, TierLimits] = DEFAULT_TIERS
+
+    @field_validator("tiers", mode="before")
+    @classmethod
+    def _fill_in(cls, given: object) -> object:
+        """Put what was given of a tier over its defaults, and refuse what no limit is called."""
+        if not isinstance(given, Mapping):
+            return given
+        filled: dict[Any, object] = {}
+        known = [field.name for field in fields(TierLimits)]
+        for name, limits in cast("Mapping[Any, object]", given).items():
+            tier = next((tier for tier in Tier if tier.value == name), None)
+            if tier is None or not isinstance(limits, Mapping):
+                filled[name] = limits
+                continue
+            changes = cast("Mapping[str, object]", limits)
+            if unknown := changes.keys() - known:
+                raise ValueError(
+                    f"{name} has no limit called {', '.join(sorted(unknown))}; "
+                    f"there are {', '.join(known)}"
+                )
+            filled[name] = {**asdict(DEFAULT_TIERS[tier]), **changes}
+        return filled
 
     @property
     def database(self) -> str | Path:

@@ -1,35 +1,93 @@
 """Every RPC states who may call it, and the server holds to it; generated from the contract."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
+import jwt
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from quantcloud.transport.interceptor import access_rule, methods
 from support.api import Api
-from support.server import Server
-from thequantcloud.v1 import access_pb2
+from support.circuits import BELL
+from support.server import SECRET, Server
+from thequantcloud.v1 import access_pb2, api_key_pb2, circuit_pb2
 
 METHODS = methods()
 RULES = access_pb2.Access
+OF_RESOURCES = [path for path, m in METHODS.items() if "id" in m.input_type.fields_by_name]
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
+DENIED = grpc.StatusCode.PERMISSION_DENIED
+BEARER = "authorization"
 
 
-def call(server: Server, path: str, metadata: Any) -> grpc.StatusCode:
-    """The status of an RPC with an empty request; a stream's is that before its first event."""
+@dataclass(frozen=True)
+class Answer:
+    code: grpc.StatusCode
+    message: str
+
+
+def call(server: Server, path: str, metadata: Any, **fields: Any) -> Answer:
+    """How an RPC ends, with a request that is empty but for `fields`; a stream is read up to its
+    first event.
+    """
     method = METHODS[path]
-    request = GetMessageClass(method.input_type)()
+    request = GetMessageClass(method.input_type)(**fields)
     answer = GetMessageClass(method.output_type).FromString
     kind = server.channel.unary_stream if method.server_streaming else server.channel.unary_unary
     rpc: Any = kind(path, request_serializer=lambda message: message.SerializeToString(),
                     response_deserializer=answer)  # fmt: skip
     try:
-        called = rpc(request, metadata=metadata, timeout=2)
+        called = rpc(request, metadata=metadata, timeout=1)
         if method.server_streaming:
             next(called, None)
+            called.cancel()
     except grpc.RpcError as error:
-        return error.code()
-    return grpc.StatusCode.OK
+        return Answer(error.code(), error.details())
+    return Answer(grpc.StatusCode.OK, "")
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server) -> Api:
+    return server.api()
+
+
+@pytest.fixture(scope="module")
+def eve(server: Server) -> Api:
+    return server.api()
+
+
+def new_key(api: Api, name: str) -> api_key_pb2.CreateApiKeyResponse:
+    request = api_key_pb2.CreateApiKeyRequest(name=name)
+    return api.keys.CreateApiKey(request, metadata=api.metadata)
+
+
+@pytest.fixture(scope="module")
+def credentials(ada: Api) -> dict[str, Any]:
+    """Metadata of every kind of caller."""
+    revoked = new_key(ada, "revoked")
+    ada.keys.RevokeApiKey(api_key_pb2.RevokeApiKeyRequest(id=revoked.id), metadata=ada.metadata)
+    key = new_key(ada, "good").key
+    past = datetime.now(UTC) - timedelta(minutes=1)
+    expired = jwt.encode({"sub": "ada", "aud": "authenticated", "exp": past}, SECRET)
+    return {
+        "nobody": (),
+        "garbage": ((BEARER, "Bearer garbage"),),
+        "expired": ((BEARER, f"Bearer {expired}"),),
+        "revoked": ((BEARER, f"Bearer {revoked.key}"),),
+        "revoked in its own header": (("x-api-key", revoked.key),),
+        "key": ((BEARER, f"Bearer {key}"),),
+        "key in its own header": (("x-api-key", key),),
+        "JWT": ada.metadata,
+    }
+
+
+REFUSED = ("nobody", "garbage", "expired", "revoked", "revoked in its own header")
+KEYS = ("key", "key in its own header")
 
 
 @pytest.mark.parametrize("path", METHODS)
@@ -37,25 +95,50 @@ def test_every_rpc_states_its_rule(path: str):
     assert access_rule(METHODS[path]) in {RULES.anyone, RULES.account, RULES.jwt}
 
 
+@pytest.mark.parametrize("who", [*REFUSED, *KEYS, "JWT"])
 @pytest.mark.parametrize("path", METHODS)
-def test_the_rule_is_held(server: Server, path: str):
-    ada = server.api()
-    key = Api(server.channel, server.rest, _key(ada))
+def test_the_rule_is_held(server: Server, credentials: dict[str, Any], path: str, who: str):
     rule = access_rule(METHODS[path])
-    refused = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
-    nobody = call(server, path, ())
-    forged = call(server, path, (("authorization", "Bearer forged"),))
-    if rule == RULES.anyone:
-        assert nobody not in refused
-        assert forged not in refused
+    code = call(server, path, credentials[who]).code
+    if rule != RULES.anyone and who in REFUSED:
+        assert code is UNAUTHENTICATED
+    elif rule == RULES.jwt and who in KEYS:
+        assert code is DENIED
     else:
-        assert nobody is forged is grpc.StatusCode.UNAUTHENTICATED
-    by_key = call(server, path, key.metadata)
-    assert (by_key is grpc.StatusCode.PERMISSION_DENIED) == (rule == RULES.jwt)
-    as_herself = call(server, path, ada.metadata)
-    assert as_herself not in refused
-    assert grpc.StatusCode.INTERNAL not in {nobody, forged, by_key, as_herself}
+        assert code not in {UNAUTHENTICATED, DENIED, grpc.StatusCode.INTERNAL}
 
 
-def _key(api: Api) -> str:
-    return api.rest("POST", "/v1/auth/api-keys", {"name": "k"}).json()["key"]
+@pytest.fixture(scope="module")
+def resources(ada: Api) -> dict[str, str]:
+    """What ada has, by the service whose RPCs take the ids of such things."""
+    circuit = ada.circuits.CreateCircuit(
+        circuit_pb2.CreateCircuitRequest(name="mine", qasm=BELL), metadata=ada.metadata
+    )
+    job = ada.run(BELL)
+    ada.finish(job)
+    return {"JobService": job, "CircuitService": circuit.id, "ApiKeyService": new_key(ada, "x").id}
+
+
+@pytest.mark.parametrize("path", OF_RESOURCES)
+def test_what_is_anothers_is_answered_as_what_is_not_there(
+    server: Server, eve: Api, resources: dict[str, str], path: str
+):
+    """A new service with ids has to say here what they are of."""
+    its = resources[METHODS[path].containing_service.name]
+    callers = [eve.metadata]
+    if access_rule(METHODS[path]) != RULES.jwt:
+        callers.append((("x-api-key", new_key(eve, path[-50:]).key),))
+    for metadata in callers:
+        anothers = call(server, path, metadata, id=its)
+        nobodys = call(server, path, metadata, id=NOBODY)
+        assert anothers.code is nobodys.code is grpc.StatusCode.NOT_FOUND
+        assert anothers.message.replace(its, "") == nobodys.message.replace(NOBODY, "")
+
+
+def test_what_is_ones_own_was_there_all_the_time(
+    server: Server, ada: Api, resources: dict[str, str]
+):
+    for path in OF_RESOURCES:
+        if "Revoke" not in path and "Delete" not in path:
+            its = resources[METHODS[path].containing_service.name]
+            assert call(server, path, ada.metadata, id=its).code is not grpc.StatusCode.NOT_FOUND

@@ -147,7 +147,7 @@ def test_jobs_are_listed_newest_first_by_status(server: Server):
 def test_cancel_stops_queued_and_running_jobs(ada: Api):
     jobs = [ada.run(slow(), backend="aer_simulator", shots=1) for _ in range(4)]
     watches = {job: ada.watch(job) for job in jobs}
-    for job in jobs[:2]:  # as many as the server has workers
+    for job in jobs[:2]:  # as many as the server of the tests has workers
         while status_of(next(watches[job])) != "running":
             pass
     for job in reversed(jobs):

@@ -196,8 +196,8 @@ def test_malformed_json_is_400(ada: Api, server: Server, body: bytes):
     ("body", "says"),
     [
         ({}, "name"),
-        ({"name": ""}, "name: must have 1 to 200"),
-        ({"name": "x" * 201, "qasm": BELL}, "name: must have 1 to 200"),
+        ({"name": ""}, "name: must have 1 to 200 printable"),
+        ({"name": "x" * 201, "qasm": BELL}, "name: must have 1 to 200 printable"),
         ({"name": "x"}, "qasm: is missing"),
         ({"name": "x", "qasm": BELL, "num_qubits": 0}, "num_qubits: must be 1 or more, is 0"),
     ],
@@ -209,7 +209,7 @@ def test_a_bad_saved_circuit_is_400(ada: Api, body: dict[str, Any], says: str):
 @pytest.mark.parametrize("name", ["", " ", "x" * 101])
 def test_a_bad_key_name_is_400(ada: Api, name: str):
     response = ada.rest("POST", "/v1/auth/api-keys", {"name": name})
-    assert "name: must have 1 to 100" in detail(response, 400)
+    assert "name: must have 1 to 100 printable" in detail(response, 400)
 
 
 def padded(size: int) -> bytes:

@@ -1,6 +1,6 @@
 """One account's view of a server, over REST and over gRPC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -68,8 +68,3 @@ class Api:
             for line in response.iter_lines():
                 if line.startswith("data:"):
                     yield Parse(line.removeprefix("data:"), job_pb2.JobEvent())
-
-
-def subset(actual: Any, expected: Mapping[str, Any]) -> bool:
-    """Whether `actual` has everything in `expected`."""
-    return all(key in actual and actual[key] == value for key, value in expected.items())

@@ -1,9 +1,11 @@
 """Start, use and stop a real server process."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, Self
 
 import grpc
 import httpx
+import jwt
 
 from quantcloud.cli.ready import read_endpoints
 from support.api import Api
@@ -34,6 +37,12 @@ class Server:
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("QUANTCLOUD_")},
             "QUANTCLOUD_JWT_SECRET": SECRET,
+            # Many tests share an address, and some an account.
+            "QUANTCLOUD_ANONYMOUS_REQUESTS_PER_MINUTE": "0",
+            "QUANTCLOUD_FAILED_LOGINS_PER_MINUTE": "0",
+            "QUANTCLOUD_TIERS": json.dumps(
+                {tier: {"requests_per_minute": None} for tier in ("explorer", "developer")}
+            ),
             **environment,
         }
         self.log_path = data_dir.parent / f"{data_dir.name}.log"
@@ -95,6 +104,13 @@ class Server:
             capture_output=True, text=True, check=True, env=self._environment,
         )  # fmt: skip
         return done.stdout.strip()
+
+    def newcomer(self) -> Api:
+        """An account that comes into being at its first request, on the explorer tier."""
+        claims = {
+            "sub": f"user-{uuid.uuid4()}", "aud": "authenticated", "exp": int(time.time()) + 3600,
+        }  # fmt: skip
+        return Api(self.channel, self.rest, jwt.encode(claims, SECRET, algorithm="HS256"))
 
     def api(self, tier: str = "enterprise") -> Api:
         """A new account, ready to be used."""

@@ -88,7 +88,7 @@ class CircuitServiceServicer:
         Errors: INVALID_ARGUMENT (400) for a circuit that cannot be read (with line and column), an
         unknown backend, one that cannot run the circuit, or another field that holds what it may
         not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
-        offline.
+        offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,7 +110,8 @@ class CircuitServiceServicer:
     def CreateCircuit(self, request, context):
         """Saves a circuit without running it.
 
-        Errors: INVALID_ARGUMENT (400) without a name, or with neither `code` nor `qasm`.
+        Errors: INVALID_ARGUMENT (400) without a name, with neither `code` nor `qasm`, with more than
+        512 KiB of the two together, or with more than 64 KiB of metadata.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,7 @@ class CircuitServiceStub:
     Errors: INVALID_ARGUMENT (400) for a circuit that cannot be read (with line and column), an
     unknown backend, one that cannot run the circuit, or another field that holds what it may
     not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
-    offline.
+    offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
     """
     PlanCircuit: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
@@ -57,7 +57,8 @@ class CircuitServiceStub:
     CreateCircuit: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.CreateCircuitRequest, _circuit_pb2.Circuit]
     """Saves a circuit without running it.
 
-    Errors: INVALID_ARGUMENT (400) without a name, or with neither `code` nor `qasm`.
+    Errors: INVALID_ARGUMENT (400) without a name, with neither `code` nor `qasm`, with more than
+    512 KiB of the two together, or with more than 64 KiB of metadata.
     """
     ListCircuits: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.ListCircuitsRequest, _circuit_pb2.ListCircuitsResponse]
     """The account's saved circuits, newest first.
@@ -89,7 +90,7 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
     Errors: INVALID_ARGUMENT (400) for a circuit that cannot be read (with line and column), an
     unknown backend, one that cannot run the circuit, or another field that holds what it may
     not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
-    offline.
+    offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
     """
     PlanCircuit: _aio.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]  # type: ignore[assignment]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
@@ -103,7 +104,8 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
     CreateCircuit: _aio.UnaryUnaryMultiCallable[_circuit_pb2.CreateCircuitRequest, _circuit_pb2.Circuit]  # type: ignore[assignment]
     """Saves a circuit without running it.
 
-    Errors: INVALID_ARGUMENT (400) without a name, or with neither `code` nor `qasm`.
+    Errors: INVALID_ARGUMENT (400) without a name, with neither `code` nor `qasm`, with more than
+    512 KiB of the two together, or with more than 64 KiB of metadata.
     """
     ListCircuits: _aio.UnaryUnaryMultiCallable[_circuit_pb2.ListCircuitsRequest, _circuit_pb2.ListCircuitsResponse]  # type: ignore[assignment]
     """The account's saved circuits, newest first.
@@ -138,7 +140,7 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_ARGUMENT (400) for a circuit that cannot be read (with line and column), an
         unknown backend, one that cannot run the circuit, or another field that holds what it may
         not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
-        offline.
+        offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
         """
 
     @_abc_1.abstractmethod
@@ -164,7 +166,8 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_circuit_pb2.Circuit, _abc.Awaitable[_circuit_pb2.Circuit]]:
         """Saves a circuit without running it.
 
-        Errors: INVALID_ARGUMENT (400) without a name, or with neither `code` nor `qasm`.
+        Errors: INVALID_ARGUMENT (400) without a name, with neither `code` nor `qasm`, with more than
+        512 KiB of the two together, or with more than 64 KiB of metadata.
         """
 
     @_abc_1.abstractmethod

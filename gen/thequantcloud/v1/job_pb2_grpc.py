@@ -123,7 +123,8 @@ class JobServiceServicer:
         where that has been. In quiet times a checkpoint shows that the stream lives. Over HTTP the
         events come as server-sent events.
 
-        Errors: UNAVAILABLE (503) when the server shuts down; resume with `after_sequence`.
+        Errors: INVALID_ARGUMENT (400) for an `after_sequence` that is negative or that the job has not
+        reached; UNAVAILABLE (503) when the server shuts down: resume with `after_sequence`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,7 +132,8 @@ class JobServiceServicer:
 
     def WatchJobs(self, request, context):
         """Every change of every job of the account, from now on or from a cursor on. Never ends by
-        itself. Each job's events come once and in order.
+        itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
+        that there is one to resume from.
 
         Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; UNAVAILABLE (503) when the
         server shuts down; resume with `after_cursor`.

@@ -67,11 +67,13 @@ class JobServiceStub:
     where that has been. In quiet times a checkpoint shows that the stream lives. Over HTTP the
     events come as server-sent events.
 
-    Errors: UNAVAILABLE (503) when the server shuts down; resume with `after_sequence`.
+    Errors: INVALID_ARGUMENT (400) for an `after_sequence` that is negative or that the job has not
+    reached; UNAVAILABLE (503) when the server shuts down: resume with `after_sequence`.
     """
     WatchJobs: _grpc.UnaryStreamMultiCallable[_job_pb2.WatchJobsRequest, _job_pb2.JobEvent]
     """Every change of every job of the account, from now on or from a cursor on. Never ends by
-    itself. Each job's events come once and in order.
+    itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
+    that there is one to resume from.
 
     Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; UNAVAILABLE (503) when the
     server shuts down; resume with `after_cursor`.
@@ -116,11 +118,13 @@ class JobServiceAsyncStub(JobServiceStub):
     where that has been. In quiet times a checkpoint shows that the stream lives. Over HTTP the
     events come as server-sent events.
 
-    Errors: UNAVAILABLE (503) when the server shuts down; resume with `after_sequence`.
+    Errors: INVALID_ARGUMENT (400) for an `after_sequence` that is negative or that the job has not
+    reached; UNAVAILABLE (503) when the server shuts down: resume with `after_sequence`.
     """
     WatchJobs: _aio.UnaryStreamMultiCallable[_job_pb2.WatchJobsRequest, _job_pb2.JobEvent]  # type: ignore[assignment]
     """Every change of every job of the account, from now on or from a cursor on. Never ends by
-    itself. Each job's events come once and in order.
+    itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
+    that there is one to resume from.
 
     Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; UNAVAILABLE (503) when the
     server shuts down; resume with `after_cursor`.
@@ -192,7 +196,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         where that has been. In quiet times a checkpoint shows that the stream lives. Over HTTP the
         events come as server-sent events.
 
-        Errors: UNAVAILABLE (503) when the server shuts down; resume with `after_sequence`.
+        Errors: INVALID_ARGUMENT (400) for an `after_sequence` that is negative or that the job has not
+        reached; UNAVAILABLE (503) when the server shuts down: resume with `after_sequence`.
         """
 
     @_abc_1.abstractmethod
@@ -202,7 +207,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_pb2.JobEvent], _abc.AsyncIterator[_job_pb2.JobEvent]]:
         """Every change of every job of the account, from now on or from a cursor on. Never ends by
-        itself. Each job's events come once and in order.
+        itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
+        that there is one to resume from.
 
         Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; UNAVAILABLE (503) when the
         server shuts down; resume with `after_cursor`.

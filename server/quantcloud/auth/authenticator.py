@@ -11,6 +11,7 @@ from quantcloud.domain.account import Account, ApiKey, Tier
 from quantcloud.domain.errors import Unauthenticated
 
 _TOUCH_EVERY = timedelta(minutes=1)
+_MAXIMUM_REMEMBERED = 10_000
 _BEARER = "bearer "
 
 
@@ -56,6 +57,8 @@ class Authenticator:
         self._accounts = accounts
         self._keys = keys
         self._clock = clock
+        # When this server last noted the use of a key, by its id.
+        self._touched: dict[str, datetime] = {}
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """The principal of a request with these (lower-case) headers.
@@ -88,18 +91,35 @@ class Authenticator:
             account is None
             or (claims.email is not None and claims.email != account.email)
             or (claims.name is not None and claims.name != account.name)
+            or (claims.tier is not None and claims.tier != account.tier)
         ):
             account = await self._accounts.ensure(
-                claims.subject, email=claims.email, name=claims.name, at=self._clock()
+                claims.subject,
+                email=claims.email,
+                name=claims.name,
+                at=self._clock(),
+                tier=claims.tier,
             )
         return Principal(account, Credential.JWT)
 
     async def _by_key(self, key: str) -> Principal:
+        # Looked up every time, so that a key that was revoked on any server is refused from then
+        # on; by its hash, so that how long it takes says nothing of how much of a key is right.
         found = await self._keys.find(api_keys.digest(key))
         if found is None:
             raise Unauthenticated("the API key is unknown or revoked", reason="INVALID_API_KEY")
         record, account = found
-        now = self._clock()
-        if record.last_used_at is None or now - record.last_used_at >= _TOUCH_EVERY:
-            await self._keys.touch({record.id: now})
+        await self._touch(record)
         return Principal(account, Credential.API_KEY, record.id)
+
+    async def _touch(self, key: ApiKey) -> None:
+        """Note that a key is used, unless that was noted a moment ago."""
+        now = self._clock()
+        last = self._touched.get(key.id, key.last_used_at)
+        if last is not None and now - last < _TOUCH_EVERY:
+            return
+        if len(self._touched) >= _MAXIMUM_REMEMBERED:
+            self._touched.clear()
+        # Before the write, so that of many requests at once one writes.
+        self._touched[key.id] = now
+        await self._keys.touch({key.id: now})

@@ -1,20 +1,20 @@
 """JSON Web Tokens, as Supabase issues them and as `quantcloud token` does."""
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import jwt
 
+from quantcloud.auth.jwks import KeySet
 from quantcloud.auth.secret import MINIMUM_BYTES
-from quantcloud.domain.errors import Unauthenticated, Unavailable
+from quantcloud.domain.account import Tier
+from quantcloud.domain.errors import Unauthenticated
 
 SYMMETRIC: Final = ("HS256",)
 ASYMMETRIC: Final = ("ES256", "RS256")
 _LEEWAY = timedelta(seconds=10)
-_JWKS_TIMEOUT_SECONDS = 5
 _MAXIMUM_SUBJECT_LENGTH = 255
 
 
@@ -26,22 +26,25 @@ class Claims:
     email: str | None
     name: str | None
     expires_at: datetime
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """Whose tokens are accepted: those signed with `secret` (HS256), those signed with a key of
-    `jwks_url` (ES256, RS256), or both. At least one of the two is set.
+    `jwks_url` (ES256, RS256), or both. At least one of the two is set. With `tier_claim` the
+    account's tier is what `app_metadata.tier` says, which the issuer lets no user write.
     """
 
-    secret: str | None
+    secret: str | None = field(repr=False)
     audience: str
     issuer: str | None = None
     jwks_url: str | None = None
+    tier_claim: bool = False
 
 
 class JwtVerifier:
-    """Checks signature, algorithm, expiry, audience and issuer of tokens."""
+    """Checks signature, algorithm, expiry, beginning, audience and issuer of tokens."""
 
     def __init__(self, issuer: Issuer) -> None:
         if issuer.secret is not None and len(issuer.secret.encode()) < MINIMUM_BYTES:
@@ -49,17 +52,13 @@ class JwtVerifier:
                 f"QUANTCLOUD_JWT_SECRET is shorter than {MINIMUM_BYTES} bytes: too weak for HS256"
             )
         self._issuer = issuer
-        self._jwks = (
-            jwt.PyJWKClient(issuer.jwks_url, timeout=_JWKS_TIMEOUT_SECONDS)
-            if issuer.jwks_url
-            else None
-        )
+        self._keys = KeySet(issuer.jwks_url) if issuer.jwks_url else None
 
     async def verify(self, token: str) -> Claims:
         """The claims of a token that holds.
 
         Raises `Unauthenticated` saying what is wrong with it, or `Unavailable` where the JWKS
-        endpoint cannot be reached.
+        endpoint could never be reached.
         """
         try:
             header = jwt.get_unverified_header(token)
@@ -69,25 +68,16 @@ class JwtVerifier:
         key: Any
         if algorithm in SYMMETRIC and self._issuer.secret is not None:
             key, algorithms = self._issuer.secret, SYMMETRIC
-        elif algorithm in ASYMMETRIC and self._jwks is not None:
-            key, algorithms = await self._public_key(self._jwks, token), ASYMMETRIC
+        elif algorithm in ASYMMETRIC and self._keys is not None:
+            key_id: object = header.get("kid")
+            public = await self._keys.find(key_id) if isinstance(key_id, str) else None
+            if public is None:
+                raise _refusal("the token is signed with a key that its issuer does not list")
+            # The key says by which algorithm it is used, and not the token.
+            key, algorithms = public.key, (public.algorithm,)
         else:
             raise _refusal(f"the token's algorithm {algorithm!r} is not accepted")
         return self._claims(token, key, algorithms)
-
-    async def _public_key(self, jwks: jwt.PyJWKClient, token: str) -> Any:
-        try:
-            # The client fetches with blocking I/O when its cache lacks the key.
-            found = await asyncio.to_thread(jwks.get_signing_key_from_jwt, token)
-        except jwt.PyJWKClientConnectionError as error:
-            raise Unavailable(
-                "the issuer's keys cannot be fetched; try again later", reason="JWKS_UNAVAILABLE"
-            ) from error
-        except (jwt.PyJWKClientError, jwt.InvalidTokenError) as error:
-            raise _refusal(
-                "the token is signed with a key that its issuer does not list"
-            ) from error
-        return found.key
 
     def _claims(self, token: str, key: Any, algorithms: tuple[str, ...]) -> Claims:
         try:
@@ -108,6 +98,8 @@ class JwtVerifier:
             ) from error
         except jwt.InvalidIssuerError as error:
             raise _refusal(f"the token's issuer is not {self._issuer.issuer!r}") from error
+        except jwt.ImmatureSignatureError as error:
+            raise _refusal("the token is not valid yet") from error
         except jwt.MissingRequiredClaimError as error:
             raise _refusal(f"the token has no {error.claim!r} claim") from error
         except jwt.InvalidSignatureError as error:
@@ -115,11 +107,7 @@ class JwtVerifier:
         except jwt.InvalidTokenError as error:
             raise _refusal("the token does not hold") from error
         subject: object = claims["sub"]
-        if (
-            not isinstance(subject, str)
-            or not 0 < len(subject) <= _MAXIMUM_SUBJECT_LENGTH
-            or not subject.isprintable()
-        ):
+        if not isinstance(subject, str) or not _is_subject(subject):
             raise _refusal(
                 f"the token's 'sub' is not 1 to {_MAXIMUM_SUBJECT_LENGTH} printable characters"
             )
@@ -127,7 +115,8 @@ class JwtVerifier:
             subject=subject,
             email=_text(claims.get("email")),
             name=_name(claims),
-            expires_at=datetime.fromtimestamp(int(claims["exp"])).astimezone(),
+            expires_at=_instant(claims["exp"]),
+            tier=_tier(claims) if self._issuer.tier_claim else None,
         )
 
 
@@ -142,8 +131,11 @@ def issue(
 ) -> str:
     """A token for `subject`, signed with the issuer's secret.
 
-    Raises `ValueError` where the issuer has no secret: its tokens come from elsewhere.
+    Raises `ValueError` for a subject that no token may have, and where the issuer has no secret:
+    its tokens come from elsewhere.
     """
+    if not _is_subject(subject):
+        raise ValueError(f"a user has 1 to {_MAXIMUM_SUBJECT_LENGTH} printable characters")
     if issuer.secret is None:
         raise ValueError("tokens are issued by the service behind QUANTCLOUD_JWKS_URL, not here")
     claims: dict[str, Any] = {
@@ -162,6 +154,17 @@ def issue(
     return jwt.encode(claims, issuer.secret, algorithm=SYMMETRIC[0])
 
 
+def _instant(seconds: Any) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise _refusal("the token's 'exp' is no time in seconds since 1970") from error
+
+
+def _is_subject(text: str) -> bool:
+    return 0 < len(text) <= _MAXIMUM_SUBJECT_LENGTH and text.isprintable()
+
+
 def _refusal(message: str, reason: str = "INVALID_TOKEN") -> Unauthenticated:
     return Unauthenticated(message, reason=reason)
 
@@ -170,12 +173,21 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value and value.isprintable() else None
 
 
+def _inside(claims: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """A claim that is an object; empty where it is not."""
+    found = claims.get(name)
+    return cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
+
+
+def _tier(claims: Mapping[str, object]) -> Tier | None:
+    """The tier that the issuer states; None, which leaves the account's own, where it is none."""
+    found = _inside(claims, "app_metadata").get("tier")
+    return next((tier for tier in Tier if tier.value == found), None)
+
+
 def _name(claims: Mapping[str, object]) -> str | None:
     """The owner's name: Supabase puts it into `user_metadata`, others into `name`."""
-    metadata = claims.get("user_metadata")
-    inner: Mapping[str, object] = (
-        cast("Mapping[str, object]", metadata) if isinstance(metadata, dict) else {}
-    )
+    inner = _inside(claims, "user_metadata")
     for candidate in (inner.get("full_name"), inner.get("name"), claims.get("name")):
         if (name := _text(candidate)) is not None:
             return name

@@ -1,13 +1,16 @@
 """All backends of this server together, and the way from a demand to a decision."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
 from quantcloud.domain.backend import BackendInfo, BackendStatus
-from quantcloud.routing.method import Refusal
+from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.router import Decision, Demand, Offer, Weights, choose
+
+_log = logging.getLogger(__name__)
 
 
 class Queues(Protocol):
@@ -36,7 +39,11 @@ class QueueFigures:
 
 
 class Fleet:
-    """The backends by name. Whether each is online is asked once, when the fleet is made."""
+    """The backends by name. Whether each is online is asked once, when the fleet is made.
+
+    What a backend raises is logged and taken as a refusal: a broken one must not cost the others
+    their jobs.
+    """
 
     def __init__(
         self,
@@ -48,7 +55,7 @@ class Fleet:
         self._backends = backends
         self._memory_limit = memory_limit
         self._weights = weights or Weights()
-        self._offline = {name: backend.offline_reason() for name, backend in backends.items()}
+        self._offline = {name: _offline_reason(name, each) for name, each in backends.items()}
 
     @property
     def infos(self) -> Sequence[BackendInfo]:
@@ -72,9 +79,25 @@ class Fleet:
     def _offer(self, demand: Demand, backend: Backend, figures: QueueFigures) -> Offer:
         name = backend.info.name
         offline = self._offline[name]
-        methods = (
-            Refusal(f"offline: {offline}")
-            if offline
-            else backend.methods(demand.analysis, demand.shots, demand.options)
-        )
+        methods = Refusal(f"offline: {offline}") if offline else _methods(demand, backend)
         return Offer(backend.info, methods, wait_seconds=figures.wait_seconds(name))
+
+
+def _offline_reason(name: str, backend: Backend) -> str | None:
+    try:
+        return backend.offline_reason()
+    except Exception:  # noqa: BLE001  # whatever a package does when it is asked
+        _log.exception("backend %s cannot say whether it is online", name)
+        return "it failed when it was asked"
+
+
+def _methods(demand: Demand, backend: Backend) -> Sequence[Method] | Refusal:
+    name = backend.info.name
+    try:
+        methods = backend.methods(demand.analysis, demand.shots, demand.options)
+    except Exception:  # noqa: BLE001  # whatever a package does when it is asked
+        _log.exception("backend %s cannot say how it would run a circuit", name)
+        return Refusal(f"{name} failed when it was asked for its methods")
+    if isinstance(methods, Refusal):
+        return methods
+    return methods or Refusal(f"{name} has no method for this circuit")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 from rich.console import Console
+from rich.markup import escape
 
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.histogram import histogram
@@ -24,6 +25,8 @@ def connect(server: str, token: str | None) -> Generator[tuple[grpc.Channel, Met
             "no token: pass --token or set QUANTCLOUD_TOKEN; on the server's machine "
             "`quantcloud token --user NAME` prints one"
         )
+    if not (token.isascii() and token.isprintable()):
+        raise Failure("the token is neither a JWT nor an API key")
     options = (("grpc.max_receive_message_length", _UNLIMITED),)
     with grpc.insecure_channel(server, options=options) as channel:
         yield channel, (("authorization", f"Bearer {token}"),)
@@ -75,7 +78,7 @@ def follow(channel: grpc.Channel, job_id: str, metadata: Metadata, console: Cons
 
 def describe(event: job_pb2.JobEvent) -> str:
     """An event in a few words, with Rich's markup."""
-    text = f"[bold]{_status(event)}[/bold]"
+    text = f"[bold]{escape(_status(event))}[/bold]"
     if event.HasField("queue_position"):
         text += f" on {event.job.backend}, position {event.queue_position}"
     elif event.HasField("result"):

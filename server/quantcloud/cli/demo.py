@@ -1,5 +1,6 @@
 """`quantcloud demo`: a server of its own, a Bell circuit over REST, a GHZ circuit over gRPC."""
 
+import json
 import os
 import signal
 import subprocess
@@ -87,7 +88,7 @@ def _ghz_over_grpc(console: Console, endpoints: Endpoints, token: str) -> None:
 
 
 def _status_of(line: str) -> str:
-    event: Mapping[str, Any] = httpx.Response(200, content=line.removeprefix("data:")).json()
+    event: Mapping[str, Any] = json.loads(line.removeprefix("data:"))
     return event["job"]["status"]
 
 

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
+from quantcloud.cli import account
 from quantcloud.cli.client import run_file
 from quantcloud.cli.demo import demo as run_demo
 from quantcloud.cli.failure import Failure
-from quantcloud.cli.token import DEFAULT_LIFETIME_HOURS, make_token
+from quantcloud.cli.token import DEFAULT_LIFETIME_HOURS, MAXIMUM_LIFETIME_HOURS, make_token
 from quantcloud.cli.watch import watch
 from quantcloud.domain.account import Tier
 from quantcloud.settings import Settings
@@ -20,6 +22,7 @@ DataDir = Annotated[
 ]
 Server = Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="QUANTCLOUD_SERVER")]
 Token = Annotated[str | None, typer.Option(help="JWT or API key.", envvar="QUANTCLOUD_TOKEN")]
+User = Annotated[str, typer.Argument(help="The account's identifier.")]
 DEFAULT_SERVER = "localhost:50051"
 
 
@@ -65,7 +68,8 @@ def build(serve: Callable[[Settings], int]) -> typer.Typer:
         tier: Annotated[Tier | None, typer.Option(help="Put the account on this tier.")] = None,
         data_dir: DataDir = None,
         hours: Annotated[
-            float, typer.Option(help="How long the token holds.", min=0.01)
+            float,
+            typer.Option(help="How long the token holds.", min=0.01, max=MAXIMUM_LIFETIME_HOURS),
         ] = DEFAULT_LIFETIME_HOURS,
     ) -> None:
         """Print a JWT for an account, which is made if need be."""
@@ -79,7 +83,7 @@ def build(serve: Callable[[Settings], int]) -> typer.Typer:
             str | None, typer.Option(help="Backend to run on; QuantRouter chooses unless given.")
         ] = None,
         shots: Annotated[
-            int | None, typer.Option(help="Measurement shots. [default: 1024]")
+            int | None, typer.Option(help="Measurement shots. [default: 1024]", max=2**31 - 1)
         ] = None,
         server: Server = DEFAULT_SERVER,
         token: Token = None,
@@ -101,6 +105,25 @@ def build(serve: Callable[[Settings], int]) -> typer.Typer:
             raise typer.BadParameter("name a job, or give --all")
         _guarded(lambda: watch(job, server, token))
 
+    accounts = typer.Typer(help="Look at accounts and change them.", no_args_is_help=True)
+    app.add_typer(accounts, name="account")
+
+    @accounts.command("set-tier")
+    def set_tier_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        user: User, tier: Annotated[Tier, typer.Argument()], data_dir: DataDir = None
+    ) -> None:
+        """Put an account on a tier; it holds from its next request on."""
+        settings = _settings({"data_dir": data_dir})
+        _guarded(lambda: typer.echo(account.set_tier(settings, user, tier)))
+
+    @accounts.command("show")
+    def show_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        user: User, data_dir: DataDir = None
+    ) -> None:
+        """Show an account, and what it used of this month."""
+        settings = _settings({"data_dir": data_dir})
+        _guarded(lambda: typer.echo(account.show(settings, user)))
+
     @app.command("demo")
     def demo_command() -> None:  # pyright: ignore[reportUnusedFunction]  # typer keeps it
         """Start a server in a temporary folder, run two circuits, and stop it."""
@@ -117,6 +140,9 @@ def _settings(given: dict[str, Any]) -> Settings:
         for fault in error.errors():
             place = ".".join(str(part) for part in fault["loc"])
             typer.echo(f"quantcloud: {place}: {fault['msg']}", err=True)
+        raise typer.Exit(2) from error
+    except SettingsError as error:
+        typer.echo(f"quantcloud: {error}; is its variable's value JSON?", err=True)
         raise typer.Exit(2) from error
 
 

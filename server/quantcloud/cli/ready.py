@@ -24,6 +24,11 @@ class Endpoints:
         return "\n".join(lines)
 
 
+def bracketed(host: str) -> str:
+    """A host as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def read_endpoints(lines: Iterable[str]) -> Endpoints | None:
     """Read an announcement line by line up to its last; None where the lines end before."""
     http = ""

@@ -59,15 +59,15 @@ def account_events(channel: grpc.Channel, metadata: Metadata) -> Iterator[job_pb
 
 def _resumed(connect: Callable[[], Iterator[job_pb2.JobEvent]]) -> Iterator[job_pb2.JobEvent]:
     """Events of one stream after another; `connect` opens each where the last broke off."""
-    pause, since = _FIRST_PAUSE, time.monotonic()
+    pause, heard = _FIRST_PAUSE, -_PATIENCE_SECONDS
     while True:
         try:
             for event in connect():
-                pause, since = _FIRST_PAUSE, time.monotonic()
+                pause, heard = _FIRST_PAUSE, time.monotonic()
                 yield event
         except grpc.RpcError as error:
             lost = isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNAVAILABLE
-            if not lost or time.monotonic() - since > _PATIENCE_SECONDS:
+            if not lost or time.monotonic() - heard > _PATIENCE_SECONDS:
                 raise Failure(explain(error)) from error
             time.sleep(max(pause, _asked_pause(error)))
             pause = min(2 * pause, _LONGEST_PAUSE)

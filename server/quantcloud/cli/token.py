@@ -8,9 +8,10 @@ from quantcloud.auth.secret import load_or_create
 from quantcloud.cli.failure import Failure
 from quantcloud.domain.account import Tier
 from quantcloud.settings import Settings
-from quantcloud.storage import Store
+from quantcloud.storage import Store, StoreError
 
 DEFAULT_LIFETIME_HOURS = 12.0
+MAXIMUM_LIFETIME_HOURS = 10 * 366 * 24.0
 
 
 def issuer(settings: Settings) -> Issuer:
@@ -21,7 +22,13 @@ def issuer(settings: Settings) -> Issuer:
         secret = load_or_create(settings.data_dir)
     else:
         secret = None
-    return Issuer(secret, settings.jwt_audience, settings.jwt_issuer, settings.jwks_url)
+    return Issuer(
+        secret,
+        settings.jwt_audience,
+        settings.jwt_issuer,
+        settings.jwks_url,
+        settings.jwt_tier_claim,
+    )
 
 
 def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -> str:
@@ -30,9 +37,9 @@ def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -
     email = user if "@" in user else None
     try:
         token = issue(issuer(settings), user, now=now, lifetime=timedelta(hours=hours), email=email)
-    except ValueError as error:
+        asyncio.run(_ensure(settings, user, email, tier, now))
+    except (OSError, StoreError, ValueError) as error:
         raise Failure(str(error)) from error
-    asyncio.run(_ensure(settings, user, email, tier, now))
     return token
 
 

@@ -1,7 +1,10 @@
 """What a user is told when a run fails."""
 
 import re
+import signal
 from typing import Final
+
+from quantcloud.engine.memory import readable_size
 
 # Longer texts are cut: a simulator may put a whole circuit into its message.
 MAX_LENGTH: Final = 500
@@ -15,6 +18,9 @@ _MEMORY = re.compile(
     r"|unable to allocate|bad_alloc|bad allocation",
     re.IGNORECASE,
 )
+
+# How a library ends that does not look whether it got the memory that it asked for.
+_MEMORY_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT})
 
 # Errors whose text stands for itself; of others the name is half of what there is to know.
 _SELF_EXPLAINING = (ValueError, RuntimeError, NotImplementedError)
@@ -49,3 +55,20 @@ def bounded(text: str, length: int = MAX_LENGTH) -> str:
 def is_about_memory(error: BaseException) -> bool:
     """Tell whether the run failed because it could not have the memory that it wanted."""
     return isinstance(error, MemoryError) or _MEMORY.search(str(error)) is not None
+
+
+def describe_end(status: int, memory_limit: int) -> str:
+    """Say how a worker ended, to follow "the worker ended during the run".
+
+    `status` is its exit status, negative for a signal, and `memory_limit` the bytes it might use.
+    """
+    if status >= 0:
+        return f" with exit status {status}"
+    try:
+        number = signal.Signals(-status)
+    except ValueError:
+        return f" by signal {-status}"
+    if number not in _MEMORY_SIGNALS:
+        return f" by {number.name}"
+    limit = readable_size(memory_limit)
+    return f" by {number.name}; it may have needed more memory than the {limit} that it may use"

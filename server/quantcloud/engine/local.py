@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import re
-import signal
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -23,6 +22,7 @@ from quantcloud.engine.base import (
 )
 from quantcloud.engine.confinement import missing_protections
 from quantcloud.engine.control import Role
+from quantcloud.engine.failure import describe_end
 from quantcloud.engine.forkserver import Configuration
 from quantcloud.engine.memory import default_memory_limit
 from quantcloud.engine.messages import Frame, MalformedAnswer
@@ -225,13 +225,21 @@ class LocalEngine:
 
         Raises `WorkerLost`, `TimeLimitReached`, and what `decode` does.
         """
+
+        def begin() -> None:
+            # Once, though a worker that ended with the request unread is followed by another.
+            nonlocal on_start
+            if on_start is not None:
+                told, on_start = on_start, None
+                told()
+
         async with slots.slot() as slot:
             tries = 0
             while True:
                 tries += 1
                 try:
                     worker = await slot.worker(preloaded)
-                    answer = await worker.ask(request, time_limit=time_limit, on_start=on_start)
+                    answer = await worker.ask(request, time_limit=time_limit, on_start=begin)
                 except ForkFailed as error:
                     raise WorkerLost(f"no worker could be started: {error}") from error
                 except MalformedAnswer as error:
@@ -248,7 +256,9 @@ class LocalEngine:
                 except MalformedAnswer as error:
                     worker.kill()
                     raise WorkerLost(_NONSENSE) from error
-        raise WorkerLost(f"the worker ended during the run{await _cause(ended)}")
+        raise WorkerLost(
+            f"the worker ended during the run{await _cause(ended, self._memory_limit)}"
+        )
 
     def _renew(self) -> None:
         self._executions.renew_free()
@@ -268,21 +278,14 @@ async def _decoded(answer: Frame, decode: Callable[[Frame], Result]) -> Result:
     return await asyncio.to_thread(decode, answer)
 
 
-async def _cause(worker: WorkerProcess) -> str:
+async def _cause(worker: WorkerProcess, memory_limit: int) -> str:
     """Say how a worker ended, as far as can be told."""
     try:
         async with asyncio.timeout(_EXIT_STATUS_PATIENCE):
             status = await asyncio.shield(worker.exit_status)
     except TimeoutError:
         return ""
-    if status is None:
-        return ""
-    if status >= 0:
-        return f" with exit status {status}"
-    try:
-        return f" by {signal.Signals(-status).name}"
-    except ValueError:
-        return f" by signal {-status}"
+    return "" if status is None else describe_end(status, memory_limit)
 
 
 def _is_being_cancelled() -> bool:

@@ -24,16 +24,18 @@ HEADER = struct.Struct("!cQ")
 EXECUTE = b"x"
 EXAMINE = b"e"
 
-# From a worker: STARTED, then one of the others.
-STARTED = b"s"
+# From a worker: READY once, when from then on it begins on requests as they come; then one of the
+# others for each request.
+READY = b"r"
 OUTCOME = b"o"
 ANALYSIS = b"a"
 INVALID = b"i"
 FAILED = b"f"
 OUT_OF_MEMORY = b"m"
 
-# A worker's answer may not be larger, in bytes: it is held in the server's memory.
-MAX_ANSWER = 256 << 20
+# A worker's answer may not be larger, in bytes: it is held in the server's memory, and in JSON,
+# where it is up to two and a half times as long, Envoy lets 128 MiB of it pass.
+MAX_ANSWER = 32 << 20
 
 # Of a traceback, for the operator's log: the end, which says most, in characters.
 MAX_DETAILS = 8192

@@ -15,13 +15,13 @@ from contextlib import suppress
 from quantcloud.engine import messages
 from quantcloud.engine.messages import Frame, MalformedAnswer
 
-# A worker begins on a request at once, or after it has made the executor that it is at, which
-# takes a fraction of a second. One that has not begun after so many seconds never will.
+# A new worker is ready after it has made its executors, which takes a fraction of a second. One
+# that is not after so many seconds never will be.
 _START_LIMIT = 60.0
 
 
 class WorkerEnded(Exception):
-    """The worker ended before it answered; `started` tells whether it had begun."""
+    """The worker ended before it answered; `started` tells whether it may have begun."""
 
     def __init__(self, worker: "WorkerProcess", *, started: bool) -> None:
         super().__init__(worker, started)
@@ -35,6 +35,9 @@ class TimeLimitReached(Exception):
 
 class WorkerProcess(asyncio.Protocol):
     """A worker, as the server sees it: a socket to ask on, a process to kill.
+
+    It says once that it is ready, and then begins on a request when it comes: to say so each time
+    would wake the server twice for each run.
 
     `preloaded` is for how many backends the modules were imported when it was forked.
     `on_end` is called once, when the process has hung up, from which on its id may be reaped.
@@ -55,7 +58,7 @@ class WorkerProcess(asyncio.Protocol):
         self._on_start: Callable[[], None] = _nothing
         self._time_limit = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._started = False
+        self._ready = False
         self._alive = True
         self._hung_up = False
 
@@ -65,29 +68,33 @@ class WorkerProcess(asyncio.Protocol):
         return self._alive
 
     async def ask(
-        self, request: Frame, *, time_limit: float, on_start: Callable[[], None] | None = None
+        self, request: Frame, *, time_limit: float, on_start: Callable[[], None]
     ) -> Frame:
         """Send a request and give the answer; cancelling kills the worker.
 
-        `on_start` is called when the worker begins, and `time_limit` seconds count from there.
+        `on_start` is called as the worker begins, and `time_limit` seconds count from there.
         Raises `TimeLimitReached`, `WorkerEnded` or `MalformedAnswer`, all of which are the
         worker's end too.
         """
         if self._transport is None or not self._alive:
             raise WorkerEnded(self, started=False)
         self._answer = self._loop.create_future()
-        self._started = False
-        self._on_start = on_start or _nothing
+        self._on_start = on_start
         self._time_limit = time_limit
-        self._timer = self._loop.call_later(_START_LIMIT, self._end)
         self._transport.write(messages.frame(request.kind, request.payload))
+        if self._ready:
+            self._begin()
+        else:
+            unready = WorkerEnded(self, started=False)
+            self._timer = self._loop.call_later(_START_LIMIT, self._fail, unready)
         try:
             answer = await self._answer
         except BaseException:
             self.kill()
             raise
         finally:
-            self._timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             self._answer = None
         self.answered += 1
         return answer
@@ -126,28 +133,34 @@ class WorkerProcess(asyncio.Protocol):
             del self._buffer[: size + length]
             self._received(Frame(kind, payload))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the protocol's)
-        self._end()
+    def connection_lost(self, exc: Exception | None) -> None:
+        # A socket that is closed with something unread in it is reset: then the process ended
+        # before it took the request. (Linux. Elsewhere such a request counts as begun.)
+        started = self._ready and not isinstance(exc, ConnectionError)
+        self._fail(WorkerEnded(self, started=started))
         self._hung_up = True
         self._on_end(self)
 
     def _received(self, frame: Frame) -> None:
-        if self._answer is None or self._answer.done():
-            self._fail(MalformedAnswer("not asked for"))
-        elif frame.kind != messages.STARTED:
+        asked = self._answer is not None and not self._answer.done()
+        if frame.kind == messages.READY and not self._ready:
+            self._ready = True
+            if asked:
+                self._begin()
+        elif self._answer is not None and asked and self._ready:
             self._answer.set_result(frame)
         else:
-            self._started = True
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_later(self._time_limit, self._fail, TimeLimitReached())
-            try:
-                self._on_start()
-            except Exception as error:  # noqa: BLE001 (handed to the caller, whose it is)
-                self._fail(error)
+            self._fail(MalformedAnswer("not asked for"))
 
-    def _end(self) -> None:
-        self._fail(WorkerEnded(self, started=self._started))
+    def _begin(self) -> None:
+        """Count the time from now on; the worker has the request before it, or will in a moment."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self._time_limit, self._fail, TimeLimitReached())
+        try:
+            self._on_start()
+        except Exception as error:  # noqa: BLE001 (handed to the caller, whose it is)
+            self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         """Answer the request, if there is one, with `error`, and end the process."""

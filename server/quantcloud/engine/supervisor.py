@@ -175,7 +175,9 @@ class Supervisor:
             _, future = self._wanted.popleft()
             connection = socket.socket(fileno=self._descriptors.popleft())
             if record.value > 0:
-                self._run(self._adopt(future, connection, record.value, record.extra))
+                adoption = self._run(self._adopt(future, connection, record.value, record.extra))
+                # One that `stop` cancels before its first step cannot close it by itself.
+                adoption.add_done_callback(lambda _: adoption.cancelled() and connection.close())
             else:
                 connection.close()
                 if not future.done():
@@ -287,10 +289,11 @@ class Supervisor:
         data = os.pread(self._errors.fileno(), _MAX_ERROR_TEXT, max(0, size - _MAX_ERROR_TEXT))
         return data.decode("utf-8", "replace").strip()
 
-    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:

@@ -14,7 +14,6 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine import messages
 from quantcloud.engine.confinement import Confinement, confine
-from quantcloud.engine.control import receive_exactly
 from quantcloud.engine.failure import describe, is_about_memory
 from quantcloud.engine.memory import readable_size
 
@@ -22,9 +21,9 @@ from quantcloud.engine.memory import readable_size
 class Worker:
     """Serves requests on `connection`.
 
-    `warm` names the backends whose modules are imported already: their executors are made while
-    there is nothing else to do. Any other backend's is made, and its simulator imported, by the
-    first run that asks for it.
+    `warm` names the backends whose modules are imported already: their executors are made before
+    the first request, unless that is waiting. Any other backend's is made, and its simulator
+    imported, by the first run that asks for it.
     """
 
     def __init__(
@@ -35,38 +34,48 @@ class Worker:
         memory_limit: int,
     ) -> None:
         self._connection = connection
+        # Buffered: the whole of a small request in one system call.
+        self._requests = connection.makefile("rb")
         self._backends = backends
-        self._cold = [name for name in warm if name in backends]
+        self._warm = [name for name in warm if name in backends]
         self._memory_limit = memory_limit
         self._executors: dict[str, Executor] = {}
 
     def serve(self) -> None:
         """Answer requests until the server hangs up."""
+        self._warm_up()
+        self._send(messages.frame(messages.READY))
         while (request := self._next_request()) is not None:
-            self._send(messages.frame(messages.STARTED))
             if request.kind == messages.EXECUTE:
                 self._send(self._execute(request.payload))
             else:
                 self._send(self._examine(request.payload))
 
-    def _next_request(self) -> messages.Frame | None:
-        while self._cold and not select.select([self._connection], [], [], 0)[0]:
+    def _warm_up(self) -> None:
+        """Make executors until there is something else to do."""
+        for name in self._warm:
+            if select.select([self._connection], [], [], 0)[0]:
+                return
             # A backend that cannot start here says so to whoever asks for it.
             with suppress(Exception):
-                self._executor(self._cold.pop(0))
-        header = receive_exactly(self._connection, messages.HEADER.size)
-        if header is None:
+                self._executor(name)
+
+    def _next_request(self) -> messages.Frame | None:
+        header = self._requests.read(messages.HEADER.size)
+        if len(header) < messages.HEADER.size:
             return None
         kind, length = messages.HEADER.unpack(header)
-        payload = receive_exactly(self._connection, length)
-        return None if payload is None else messages.Frame(kind, payload)
+        payload = self._requests.read(length)
+        return None if len(payload) < length else messages.Frame(kind, payload)
 
     def _execute(self, payload: bytes) -> bytes:
         try:
             answer = messages.encode_outcome(self._run(messages.decode_execution(payload)))
             if len(answer) > messages.MAX_ANSWER:
                 largest = readable_size(messages.MAX_ANSWER)
-                return self._failure(ValueError(f"the result is larger than {largest}"))
+                return self._failure(
+                    ValueError(f"the result is larger than {largest}; send fewer shots")
+                )
         except BaseException as error:  # noqa: BLE001 (a simulator raises what it likes)
             return self._failure(error)
         return messages.frame(messages.OUTCOME, answer)

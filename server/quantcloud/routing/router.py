@@ -35,7 +35,10 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What is asked of the router: a circuit's figures and its sender's wishes."""
+    """What is asked of the router: a circuit's figures and its sender's wishes.
+
+    With `simulators_only` no quantum hardware is chosen: the sender has no task on it left.
+    """
 
     analysis: Analysis
     shots: int
@@ -44,6 +47,7 @@ class Demand:
     backend: str | None = None
     max_cost_usd: float | None = None
     min_fidelity: float | None = None
+    simulators_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,8 @@ def _admit(
         return Refusal(f"the request names {demand.backend}")
     if isinstance(offer.methods, Refusal):
         return offer.methods
-    if demand.max_cost_usd is not None and cost > demand.max_cost_usd:
-        return Refusal(f"would cost ${cost:.2f}, more than max_cost_usd ${demand.max_cost_usd:.2f}")
+    if (unaffordable := _unaffordable(demand, offer, cost)) is not None:
+        return unaffordable
     if demand.min_fidelity is not None and offer.fidelity < demand.min_fidelity:
         return Refusal(
             f"predicted fidelity {offer.fidelity:.3f} is below min_fidelity {demand.min_fidelity}"
@@ -129,6 +133,14 @@ def _admit(
             f"would need {binary_size(least)} of memory, a run may take {binary_size(memory_limit)}"
         )
     return fitting
+
+
+def _unaffordable(demand: Demand, offer: Offer, cost: float) -> Refusal | None:
+    if demand.simulators_only and not offer.info.is_simulator:
+        return Refusal("is quantum hardware, on which the account has no task left")
+    if demand.max_cost_usd is not None and cost > demand.max_cost_usd:
+        return Refusal(f"would cost ${cost:.2f}, more than max_cost_usd ${demand.max_cost_usd:.2f}")
+    return None
 
 
 def _completion(offer: Offer, method: Method) -> float:

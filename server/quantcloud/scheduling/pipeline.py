@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from quantcloud.backends.fleet import Fleet, QueueFigures
-from quantcloud.domain.job import Change, InvalidTransitionError, Job, JobStatus
+from quantcloud.domain.job import UNROUTED, Change, InvalidTransitionError, Job, JobStatus
 from quantcloud.routing.router import Candidate, Decision, Demand
 from quantcloud.storage import Store
 
@@ -21,7 +21,7 @@ class Pipeline:
         """Take a job through the statuses that are left before `queued`.
 
         The steps and the times at which they began are written in one transaction. A job that was
-        cancelled meanwhile stays so.
+        cancelled or routed meanwhile stays so.
         """
         steps: list[Change] = []
         present = job.status
@@ -30,21 +30,24 @@ class Pipeline:
         analysis = await self._store.jobs.analysis(job.id)
         if present is not JobStatus.ROUTING:
             steps.append(Change(JobStatus.ROUTING, self._clock()))
+        reserved = job.reserved_cost_usd
         demand = Demand(
             analysis,
             job.shots,
             job.options,
             job.optimize_for,
             job.requested_backend,
-            job.max_cost_usd,
+            # The job takes no more than what its account was charged for it.
+            reserved if job.max_cost_usd is None else min(reserved, job.max_cost_usd),
             job.min_fidelity,
+            simulators_only=job.reserved_qpu_tasks == 0,
         )
         decision = self._fleet.decide(demand, await QueueFigures.read(self._store.jobs))
         steps.append(self._verdict(decision, job))
         try:
             await self._store.jobs.advance(job.id, steps)
         except InvalidTransitionError as error:
-            if not error.present.is_terminal:
+            if error.present in UNROUTED:
                 raise
 
     def _verdict(self, decision: Decision, job: Job) -> Change:

@@ -19,6 +19,7 @@ from quantcloud.domain.job import (
     JobStatus,
     StaleLeaseError,
 )
+from quantcloud.domain.quota import next_month, simulator_seconds_left
 from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, WorkerLost
 from quantcloud.storage import Claim, Store
 
@@ -48,6 +49,10 @@ class Runner:
         Where the job was cancelled or its lease is gone, what the run gives is dropped. Cancelling
         the calling task kills the run and writes nothing.
         """
+        if not await self._used_up(claim):
+            await self._run(claim)
+
+    async def _run(self, claim: Claim) -> None:
         job = claim.job
         begun: asyncio.Task[list[JobEvent]] | None = None
         began = time.monotonic()
@@ -87,6 +92,26 @@ class Runner:
             if begun is not None and not begun.done():
                 await asyncio.wait([begun])
 
+    async def _used_up(self, claim: Claim) -> bool:
+        """Fail a job whose account has used up its month's simulator time while it waited."""
+        job, limits = claim.job, self._limits(claim.tier).monthly
+        if limits.simulator_minutes is None or job.reserved_qpu_tasks:
+            return False
+        now = self._clock()
+        used = await self._store.usage.month(job.account_id, now.date())
+        if simulator_seconds_left(limits, used) != 0:
+            return False
+        message = (
+            f"the month's {limits.simulator_minutes:g} simulator minutes were used up while the "
+            f"job waited; there are new ones at {next_month(now):%Y-%m-%dT%H:%M:%SZ}"
+        )
+        change = Change(JobStatus.FAILED, now, error_message=message)
+        try:
+            await self._store.jobs.end(job.id, claim.lease, change)
+        except StaleLeaseError:
+            log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
+        return True
+
     def _execution(self, claim: Claim) -> Execution:
         job = claim.job
         if job.backend is None or job.method is None:
@@ -122,9 +147,9 @@ class Runner:
             claim.lease,
             result,
             Change(JobStatus.COMPLETED, self._clock()),
-            simulator_seconds=seconds,
-            qpu_tasks=0,
-            cost_usd=0.0,
+            simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
+            qpu_tasks=job.reserved_qpu_tasks,
+            cost_usd=job.reserved_cost_usd,
         )
 
     async def _fail(self, claim: Claim, error: EngineError, seconds: float) -> None:
@@ -133,18 +158,22 @@ class Runner:
             log.warning("worker lost, trying once more", job_id=job.id, error=str(error))
             await self._store.jobs.requeue(job.id, lease, self._clock())
             return
+        message = str(error)
+        if isinstance(error, WorkerLost):
+            message = f"{message}; this was attempt {lease.attempt}, the last one"
         timed_out = isinstance(error, ExecutionTimedOut)
+        # What a run costs is for one that went well, or on to its limit.
         await self._store.jobs.end(
             job.id,
             lease,
             Change(
                 JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
                 self._clock(),
-                error_message=str(error),
+                error_message=message,
             ),
-            simulator_seconds=seconds,
-            qpu_tasks=0,
-            cost_usd=0.0,
+            simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
+            qpu_tasks=job.reserved_qpu_tasks if timed_out else 0,
+            cost_usd=job.reserved_cost_usd if timed_out else 0.0,
         )
 
 

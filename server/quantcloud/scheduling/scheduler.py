@@ -4,7 +4,7 @@ It hangs on the store's commits, so whoever changes a job need not know of it.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import structlog
 
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, StaleLeaseError
 from quantcloud.engine.base import Engine
 from quantcloud.scheduling.pipeline import Pipeline
@@ -54,7 +55,10 @@ class Scheduler:
         self._stopping = False
 
     async def start(self) -> None:
-        """Take up what an earlier server left, and go on from there."""
+        """Take up what an earlier server left, and go on from there.
+
+        Call it before submissions come in: what is submitted meanwhile might be routed twice.
+        """
         for event in await self._store.jobs.recover(self._clock()):
             log.info("job recovered", job_id=event.job.id, status=str(event.job.status))
         unrouted = await self._store.jobs.unrouted()
@@ -74,26 +78,25 @@ class Scheduler:
         if self._dispatcher is not None:
             # Cancelled in the middle of a claim, it would leave leases that nobody holds.
             await self._dispatcher
-        runs = dict(self._runs)
-        if runs and grace > 0:
-            await asyncio.wait([task for _, task in runs.values()], timeout=grace)
+        tasks = [task for _, task in self._runs.values()]
+        if tasks and grace > 0:
+            await asyncio.wait(tasks, timeout=grace)
         if self._unsubscribe is not None:
             self._unsubscribe()
-        broken_off = [claim for claim, task in runs.values() if not task.done()]
-        await _cancelled([*self._tasks, *(task for _, task in runs.values())])
-        for claim in broken_off:
+        await _cancelled([*self._tasks, *tasks])
+        for claim, _ in list(self._runs.values()):
             await self._give_back(claim)
+        self._runs.clear()
 
     async def _give_back(self, claim: Claim) -> None:
         """Put a job whose run broke off back into its queue; the third time it is failed."""
         job = claim.job
-        latest = await self._store.events.latest(job.account_id, job.id)
-        if latest.job.status not in LEASED:
-            return
         try:
-            await self._store.jobs.requeue(
-                job.id, claim.lease, self._clock(), lost=not self._stopping
-            )
+            latest = await self._store.events.latest(job.account_id, job.id)
+            if latest.job.status in LEASED:
+                await self._store.jobs.requeue(
+                    job.id, claim.lease, self._clock(), lost=not self._stopping
+                )
         except StaleLeaseError:
             log.info("lease was gone", job_id=job.id)
 
@@ -110,16 +113,32 @@ class Scheduler:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._worked)
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("work on a job broke off", exc_info=error)
 
     async def _route(self, job: Job) -> None:
         async with self._routing:
             try:
-                await self._pipeline.route(job)
+                await self._patiently(lambda: self._pipeline.route(job))
             except Exception:
                 log.exception("routing failed", job_id=job.id)
                 change = Change(JobStatus.FAILED, self._clock(), error_message=_BROKEN)
-                await self._store.jobs.advance(job.id, [change])
+                await self._patiently(lambda: self._store.jobs.advance(job.id, [change]))
+
+    async def _patiently(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do `work`, again and again for as long as the store is not to be had."""
+        while True:
+            try:
+                await work()
+            except Unavailable as error:
+                log.warning("the store is not to be had, trying again", error=error.message)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     async def _dispatch(self) -> None:
         while True:
@@ -147,13 +166,15 @@ class Scheduler:
         task.add_done_callback(lambda done: self._ended(claim, done))
 
     def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
-        if self._stopping:
-            return
-        del self._runs[claim.job.id]
-        self._wake.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
             log.error("a run broke off", job_id=claim.job.id, exc_info=error)
-            self._spawn(self._give_back(claim))
+        if self._stopping and (error is not None or task.cancelled()):
+            return  # `stop` gives it back
+        self._runs.pop(claim.job.id, None)
+        self._wake.set()
+        if error is not None:
+            self._spawn(self._patiently(lambda: self._give_back(claim)))
 
 
 async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:

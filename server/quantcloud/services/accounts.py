@@ -44,8 +44,10 @@ class AccountUseCases:
 
         Raises `InvalidArgument` for a bad name, `QuotaExceeded` at the tier's limit.
         """
-        if not name.strip() or len(name) > MAXIMUM_NAME_LENGTH:
-            raise InvalidArgument("name", f"must have 1 to {MAXIMUM_NAME_LENGTH} characters")
+        if not name.strip() or not name.isprintable() or len(name) > MAXIMUM_NAME_LENGTH:
+            raise InvalidArgument(
+                "name", f"must have 1 to {MAXIMUM_NAME_LENGTH} printable characters"
+            )
         text = api_keys.generate()
         key = await self._store.api_keys.create(
             principal.account_id,

@@ -10,10 +10,11 @@ from datetime import datetime
 from quantcloud.auth.principal import Principal
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, QuotaExceeded
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import Job, JobStatus, OptimizationTarget
+from quantcloud.domain.quota import check_month
 from quantcloud.engine.base import Engine
 from quantcloud.routing.router import Decision, Demand
 from quantcloud.services.options import MAXIMUM_SEED
@@ -77,23 +78,32 @@ class Admission:
         limits = self._limits(principal.account.tier)
         if shots > limits.max_shots:
             raise _beyond(principal, "max_shots", limits.max_shots, shots, "shots")
-        analysis = await self._engine.examine(qasm)
+        analysis = await self._engine.examine(qasm, principal.account_id)
         if analysis.num_qubits > limits.max_qubits:
             raise _beyond(principal, "max_qubits", limits.max_qubits, analysis.num_qubits, "qubits")
         _check_options(submission.options, analysis)
-        await self._check_month(principal, limits)
-        demand = Demand(
-            analysis,
-            shots,
-            submission.options,
-            submission.optimize_for,
-            submission.backend,
-            submission.max_cost_usd,
-            submission.min_fidelity,
+        now = self._clock()
+        used = await self._store.usage.month(principal.account_id, now.date())
+        demand = _affordable(
+            Demand(
+                analysis,
+                shots,
+                submission.options,
+                submission.optimize_for,
+                submission.backend,
+                submission.max_cost_usd,
+                submission.min_fidelity,
+            ),
+            limits,
+            used,
         )
         decision = self._fleet.decide(demand, await QueueFigures.read(self._store.jobs))
         if decision.chosen is None:
             raise self._refusal(submission.backend, decision)
+        chosen = self._fleet.info(decision.chosen.backend)
+        tasks = 0 if chosen is None or chosen.is_simulator else 1
+        cost = decision.chosen.cost_usd
+        check_month(principal.account_id, limits.monthly, used, now, qpu_tasks=tasks, cost_usd=cost)
         seed = submission.options.seed
         job = Job(
             id=str(uuid.uuid4()),
@@ -101,12 +111,14 @@ class Admission:
             status=JobStatus.SUBMITTED,
             shots=shots,
             optimize_for=submission.optimize_for,
-            submitted_at=self._clock(),
+            submitted_at=now,
             seed=secrets.randbelow(MAXIMUM_SEED + 1) if seed is None else seed,
             requested_backend=submission.backend,
             max_cost_usd=submission.max_cost_usd,
             min_fidelity=submission.min_fidelity,
             options=replace(submission.options, seed=None),
+            reserved_qpu_tasks=tasks,
+            reserved_cost_usd=cost,
         )
         return Admitted(job, qasm, analysis, decision)
 
@@ -114,7 +126,7 @@ class Admission:
         shots = DEFAULT_SHOTS if submission.shots is None else submission.shots
         if shots < 1:
             raise InvalidArgument("shots", f"must be 1 or more, is {shots}")
-        if submission.num_qubits is not None and submission.num_qubits < 0:
+        if submission.num_qubits is not None and submission.num_qubits < 1:
             raise InvalidArgument("num_qubits", f"must be 1 or more, is {submission.num_qubits}")
         cost, fidelity = submission.max_cost_usd, submission.min_fidelity
         if cost is not None and not (math.isfinite(cost) and cost >= 0):
@@ -128,18 +140,6 @@ class Admission:
                 "backend", f"{backend!r} is unknown; there are {names}", reason="UNKNOWN_BACKEND"
             )
         return shots
-
-    async def _check_month(self, principal: Principal, limits: TierLimits) -> None:
-        if limits.simulator_minutes is None:
-            return
-        used = await self._store.usage.month(principal.account_id, self._clock().date())
-        if used.simulator_seconds >= limits.simulator_minutes * 60:
-            raise QuotaExceeded(
-                "simulator_minutes",
-                f"this month's {limits.simulator_minutes:g} simulator minutes are used up; "
-                "the next month (UTC) brings new ones",
-                subject=principal.account_id,
-            )
 
     def _refusal(
         self, backend: str | None, decision: Decision
@@ -197,6 +197,22 @@ def _check_options(options: RunOptions, analysis: Analysis) -> None:
         )
 
 
+def _affordable(demand: Demand, limits: TierLimits, used: MonthlyUsage) -> Demand:
+    """Let the router choose among what the account has tasks and credits for.
+
+    Where a backend is named there is no choice, and the refusal says which limit it is.
+    """
+    if demand.backend is not None:
+        return demand
+    left = max(0.0, limits.credits_usd - used.total_cost_usd)
+    own = demand.max_cost_usd
+    return replace(
+        demand,
+        max_cost_usd=left if own is None else min(own, left),
+        simulators_only=limits.qpu_tasks is not None and used.qpu_tasks >= limits.qpu_tasks,
+    )
+
+
 def _beyond(
     principal: Principal, limit: str, allowed: int, wanted: int, what: str
 ) -> QuotaExceeded:
@@ -204,5 +220,6 @@ def _beyond(
         limit,
         f"{what}: {wanted} asked for, the {principal.account.tier} tier allows {allowed}",
         subject=principal.account_id,
-        metadata={"allowed": str(allowed), "requested": str(wanted)},
+        maximum=allowed,
+        requested=wanted,
     )

@@ -2,13 +2,13 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
-from quantcloud.domain.errors import CircuitError, InvalidArgument
+from quantcloud.domain.errors import InvalidArgument, Unavailable
 from quantcloud.domain.job import Job
 from quantcloud.domain.page import Page
 from quantcloud.engine.base import Engine
@@ -17,6 +17,8 @@ from quantcloud.services.paging import window
 from quantcloud.storage import CircuitPatch, Store
 
 MAXIMUM_NAME_LENGTH = 200
+# A page of a hundred must be fit to send; larger circuits can be run, not saved.
+MAXIMUM_SAVED_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,13 @@ class CircuitUseCases:
     async def run(self, principal: Principal, submission: Submission) -> Job:
         """Store a job for the submission and return once it is durable."""
         admitted = await self._admission.admit(principal, submission)
+        limits = self._limits(principal.account.tier)
         event = await self._store.jobs.create(
             admitted.job,
             admitted.qasm,
             admitted.analysis,
-            max_waiting=self._limits(principal.account.tier).max_waiting_jobs,
+            max_waiting=limits.max_waiting_jobs,
+            monthly=limits.monthly,
         )
         return event.job
 
@@ -73,9 +77,7 @@ class CircuitUseCases:
         metadata: Mapping[str, object],
     ) -> SavedCircuit:
         """Save a circuit. Raises `InvalidArgument`."""
-        _check_name(name)
-        if not code and not qasm:
-            raise InvalidArgument("qasm", "is missing; send 'qasm', 'code' or both")
+        _check(name, code, qasm)
         now = self._clock()
         circuit = SavedCircuit(
             id=str(uuid.uuid4()),
@@ -85,7 +87,7 @@ class CircuitUseCases:
             updated_at=now,
             code=code,
             qasm=qasm,
-            num_qubits=await self._width(num_qubits, qasm),
+            num_qubits=await self._width(principal, num_qubits, qasm),
             metadata=metadata,
         )
         await self._store.circuits.create(circuit)
@@ -107,17 +109,19 @@ class CircuitUseCases:
         self, principal: Principal, circuit_id: str, patch: CircuitPatch
     ) -> SavedCircuit:
         """Change the fields that the patch carries. Raises `InvalidArgument` or `NotFound`."""
-        if patch.name is not None:
-            _check_name(patch.name)
-        await self._width(patch.num_qubits, None)
+        present = await self._store.circuits.get(principal.account_id, circuit_id)
+        code = present.code if patch.code is None else patch.code
+        qasm = present.qasm if patch.qasm is None else patch.qasm
+        _check(present.name if patch.name is None else patch.name, code, qasm)
+        width = await self._width(principal, patch.num_qubits, patch.qasm)
         return await self._store.circuits.update(
-            principal.account_id, circuit_id, patch, at=self._clock()
+            principal.account_id, circuit_id, replace(patch, num_qubits=width), at=self._clock()
         )
 
     async def delete(self, principal: Principal, circuit_id: str) -> None:
         await self._store.circuits.delete(principal.account_id, circuit_id)
 
-    async def _width(self, given: int | None, qasm: str | None) -> int | None:
+    async def _width(self, principal: Principal, given: int | None, qasm: str | None) -> int | None:
         """The width that the user gave, or that of the OpenQASM where it can be read."""
         if given is not None:
             if given < 1:
@@ -126,11 +130,19 @@ class CircuitUseCases:
         if not qasm:
             return None
         try:
-            return (await self._engine.examine(qasm)).num_qubits
-        except CircuitError:
+            return (await self._engine.examine(qasm, principal.account_id)).num_qubits
+        except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
 
 
-def _check_name(name: str) -> None:
-    if not name.strip() or len(name) > MAXIMUM_NAME_LENGTH:
-        raise InvalidArgument("name", f"must have 1 to {MAXIMUM_NAME_LENGTH} characters")
+def _check(name: str, code: str | None, qasm: str | None) -> None:
+    if not name.strip() or not name.isprintable() or len(name) > MAXIMUM_NAME_LENGTH:
+        raise InvalidArgument("name", f"must have 1 to {MAXIMUM_NAME_LENGTH} printable characters")
+    if not code and not qasm:
+        raise InvalidArgument("qasm", "is missing; send 'qasm', 'code' or both")
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in (code, qasm) if text)
+    if size > MAXIMUM_SAVED_BYTES:
+        field = "qasm" if qasm else "code"
+        raise InvalidArgument(
+            field, f"takes a saved circuit to {size} bytes; at most {MAXIMUM_SAVED_BYTES} may be"
+        )

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from quantcloud.auth.principal import Principal
-from quantcloud.domain.errors import FailedPrecondition, InvalidArgument
+from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
 from quantcloud.domain.page import Page
 from quantcloud.services.paging import window
@@ -53,7 +53,8 @@ class JobUseCases:
             )
         job: Job | None = None
         async with aclosing(self._feed.watch_job(principal.account_id, job_id, None)) as events:
-            with suppress(TimeoutError):
+            # Where the server is about to stop, what is known of the job is as good an answer.
+            with suppress(TimeoutError, Unavailable):
                 async with asyncio.timeout(wait_seconds):
                     async for event in events:
                         if isinstance(event, JobEvent):
@@ -125,15 +126,20 @@ class JobUseCases:
     ) -> AsyncGenerator[Sighting]:
         """Every change of every job of the account that brings it to one of `statuses`."""
         cursor = _parse_cursor(after_cursor) if after_cursor else None
-        events = self._feed.watch_account(principal.account_id, cursor)
+        events = self._feed.watch_account(principal.account_id, cursor, statuses)
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Checkpoint):
-                    yield Sighting(
-                        0, event.cursor, self._clock().astimezone(UTC), None, checkpoint=True
-                    )
-                elif not statuses or event.job.status in statuses:
+                    yield Sighting(0, event.cursor, self._clock(), None, checkpoint=True)
+                else:
                     yield await self._sighting(event, with_result=with_result)
+
+    async def _position(self, job: Job) -> int | None:
+        """Where a job stands in its queue, None where this event is not its latest any more."""
+        latest = await self._store.jobs.get(job.account_id, job.id)
+        if latest.sequence != job.sequence:
+            return None
+        return await self._store.jobs.queue_position(job)
 
     async def _sighting(self, seen: JobEvent | Checkpoint, *, with_result: bool) -> Sighting:
         position: int | None = None
@@ -145,7 +151,7 @@ class JobUseCases:
             raise AssertionError("a watch of one job has always sent an event")
         job = event.job
         if position is None and job.status is JobStatus.QUEUED:
-            position = await self._store.jobs.queue_position(job)
+            position = await self._position(job)
         result = None
         if with_result and job.status is JobStatus.COMPLETED:
             result = await self._store.jobs.result(job.account_id, job.id)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.domain.backend import BackendInfo, BackendStatus
-from quantcloud.domain.errors import NotFound
+from quantcloud.domain.errors import NotFound, Unavailable
 from quantcloud.storage import Store
 
 
@@ -40,8 +40,12 @@ class PlatformUseCases:
         self._store = store
         self._fleet = fleet
         self._clock = clock
+        self.draining = False
 
-    def now(self) -> datetime:
+    def healthy_at(self) -> datetime:
+        """The time. Raises `Unavailable` while the server drains."""
+        if self.draining:
+            raise Unavailable("the server is shutting down", reason="SERVER_DRAINING")
         return self._clock()
 
     async def report(self) -> PlatformReport:

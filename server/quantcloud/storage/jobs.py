@@ -135,8 +135,9 @@ class Jobs:
     ) -> JobEvent:
         """End a run with its result, and count its usage in the month of `change.at`.
 
-        What was reserved of tasks and cost stays in the month of the submission; the rest of it
-        that the run did not take is given back. Raises `ValueError` when `change` is not to completed, or the counts are not by bitstrings.
+        What was reserved of tasks and cost stays in the month of the submission; what the run did
+        not take of it is given back. Raises `ValueError` when `change` is not to completed, or the
+        counts are not by bitstrings.
         """
         if change.status is not JobStatus.COMPLETED or result.job_id != job_id:
             raise ValueError("complete() takes a change to completed, and the job's own result")
@@ -167,7 +168,8 @@ class Jobs:
     async def cancel(self, account_id: str, job_id: str, at: datetime) -> JobEvent | None:
         """Cancel a job, whoever has its lease; None when it was cancelled before.
 
-        One that runs is charged: the time since its start, and what it reserved. Raises `FailedPrecondition` (JOB_ALREADY_FINISHED) when it has ended otherwise.
+        One that runs is charged: the time since its start, and what it reserved. Raises
+        `FailedPrecondition` (JOB_ALREADY_FINISHED) when it has ended otherwise.
         """
         identifier("job", job_id)
         return await self._writer.run(lambda tx: job_writes.cancel(tx, account_id, job_id, at))

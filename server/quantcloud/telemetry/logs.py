@@ -1,13 +1,27 @@
 """Logs: one JSON object a line on standard error, or readable lines on a terminal."""
 
 import logging
+import re
 import sys
+from typing import Any
 
 import structlog
 
 _LEVELS = ("debug", "info", "warning", "error")
+# What API keys look like, wherever somebody put one.
+_KEY = re.compile(r"(qc_live_)[\w-]+")
 # Libraries that speak of every step of theirs.
 _QUIET = ("aiosqlite", "alembic", "asyncio", "httpcore", "httpx", "sqlalchemy")
+
+# Without the frames' local variables, which may hold credentials.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
+
+def _without_keys(_logger: Any, _method: str, line: Any) -> str:
+    """A finished line with what could be an API key cut short."""
+    return _KEY.sub(r"\1...", str(line))
 
 
 def configure(level: str) -> None:
@@ -24,9 +38,9 @@ def configure(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.types.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if sys.stderr.isatty()
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[
@@ -43,7 +57,11 @@ def configure(level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *last,
+                _without_keys,
+            ],
         )
     )
     root = logging.getLogger()

@@ -1,4 +1,4 @@
-"""What is known of the call that is being answered: its request id and its principal."""
+"""What is known of the call that is being answered: its request id, principal and allowance."""
 
 from contextvars import ContextVar
 from typing import Any, TypeAlias
@@ -6,11 +6,14 @@ from typing import Any, TypeAlias
 import grpc.aio
 
 from quantcloud.auth.principal import Principal
+from quantcloud.auth.rate_limits import Allowance
 
 # The stubs have these generic, the classes are not.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+# Where the caller stands with requests a minute; None without an account or without a limit.
+allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
 _principal: ContextVar[Principal | None] = ContextVar("principal", default=None)
 
 

@@ -126,7 +126,12 @@ class EnvoyProcess:
         self._settings.data_dir.mkdir(parents=True, exist_ok=True)
         values = template_values(self._settings, files) | {"http_port": str(self._port)}
         template = files.template.read_text(encoding="utf-8")
-        self.config_path.write_text(render(template, values), encoding="utf-8")
+        # Its owner's alone: it holds the secret that the server knows this Envoy by.
+        self.config_path.unlink(missing_ok=True)
+        with open(  # the method of a Path takes no opener
+            self.config_path, "w", encoding="utf-8", opener=_open_private
+        ) as config:
+            config.write(render(template, values))
 
     async def _spawn(self) -> None:
         """Start the binary and wait until it accepts connections."""
@@ -248,6 +253,10 @@ class EnvoyProcess:
             process.kill()
             await process.wait()
         await reader
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_EXCL, 0o600)
 
 
 def _is_socket(path: Path) -> bool:

@@ -5,7 +5,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
@@ -22,8 +22,9 @@ class EnvoySettings:
 
     `http_port` 0 means any that is free. `access_log` is a file, `access.log` in the data folder
     unless given, or `STANDARD_OUTPUT`. `trusted_proxies` counts the proxies in front whose
-    X-Forwarded-For is believed. A body of `max_body_bytes` passes, a longer one is 413. Raises
-    `ValueError` where a host is not an IP address.
+    X-Forwarded-For is believed. A body of `max_body_bytes` passes, a longer one is 413, and so do
+    headers of `max_header_kib` KiB in all. By `proxy_secret` the server knows that it is this Envoy
+    which says where a request comes from. Raises `ValueError` where a host is not an IP address.
     """
 
     data_dir: Path
@@ -34,7 +35,9 @@ class EnvoySettings:
     cors_origins: tuple[str, ...] = ("*",)
     trusted_proxies: int = 0
     access_log: Path | None = None
+    proxy_secret: str = field(default="unset", repr=False)
     max_body_bytes: int = 8 * 1024 * 1024
+    max_header_kib: int = 12
     max_response_bytes: int = 128 * 1024 * 1024
     max_requests: int = 20_000
     max_connections: int = 10_000
@@ -89,7 +92,9 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "cors_origins": '[{exact: "*"}]',
     "trusted_proxies": "0",
     "access_log": "/dev/stdout",
+    "proxy_secret": "unset",
     "max_body_bytes": "8388608",
+    "max_header_kib": "12",
     "max_response_bytes": "134217728",
     "max_requests": "20000",
     "max_connections": "10000",

@@ -1,5 +1,7 @@
 """The one table from domain errors to gRPC statuses, and how a status is told."""
 
+import math
+import re
 from collections.abc import Sequence
 
 import grpc
@@ -11,10 +13,15 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inl
     status_pb2,
 )
 
+from quantcloud.auth import api_keys
+from quantcloud.auth.rate_limits import Allowance
 from quantcloud.domain import errors
 
 ERROR_DOMAIN = "thequantcloud.com"
 DETAILS_KEY = "grpc-status-details-bin"
+# A status travels in headers. gRPC clients take 8 KiB of them, and Envoy answers more than it takes
+# by closing the connection, which other callers share.
+_TOLD_BYTES = 1000
 
 # The first class that fits decides.
 _STATUSES: Sequence[tuple[type[errors.DomainError], grpc.StatusCode]] = (
@@ -23,8 +30,12 @@ _STATUSES: Sequence[tuple[type[errors.DomainError], grpc.StatusCode]] = (
     (errors.Unauthenticated, grpc.StatusCode.UNAUTHENTICATED),
     (errors.PermissionDenied, grpc.StatusCode.PERMISSION_DENIED),
     (errors.NotFound, grpc.StatusCode.NOT_FOUND),
+    (errors.RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
 )
+
+# A key that was put where none belongs must not come back in an answer, which others may keep.
+_KEY = re.compile(rf"({api_keys.PREFIX})[\w-]+")
 
 
 class Refusal(Exception):  # a status, not a fault
@@ -52,34 +63,56 @@ def refuse(error: errors.DomainError) -> Refusal:
         (status for kind, status in _STATUSES if isinstance(error, kind)),
         grpc.StatusCode.INTERNAL,
     )
+    metadata = {name: _told(value) for name, value in error.metadata.items()}
     details: list[Message] = [
-        error_details_pb2.ErrorInfo(
-            reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata
-        )
+        error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN, metadata=metadata)
     ]
+    message = _told(error.message)
     headers: list[tuple[str, str]] = []
     if isinstance(error, errors.InvalidArgument):
         violation = error_details_pb2.BadRequest.FieldViolation(
-            field=error.field, description=error.description, reason=error.reason
+            field=_told(error.field),
+            description=_told(error.description),
+            reason=error.reason,
         )
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     elif isinstance(error, errors.QuotaExceeded):
         violation = error_details_pb2.QuotaFailure.Violation(
-            subject=error.subject, description=error.message
+            subject=_told(error.subject), description=message
         )
         details.append(error_details_pb2.QuotaFailure(violations=[violation]))
-    elif isinstance(error, errors.Unavailable):
+    elif isinstance(error, errors.Unavailable | errors.RateLimited):
         delay = Duration()
         delay.FromTimedelta(error.retry_after)
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-        headers.append(("retry-after", str(max(1, round(error.retry_after.total_seconds())))))
+        headers.append(("retry-after", str(max(1, math.ceil(error.retry_after.total_seconds())))))
     elif isinstance(error, errors.Unauthenticated):
         # RFC 6750, section 3: a request with no credentials is told no error code.
         missing = error.reason == "CREDENTIALS_MISSING"
         headers.append(
             ("www-authenticate", "Bearer" if missing else 'Bearer error="invalid_token"')
         )
-    return Refusal(code, error.message, details, headers)
+    return Refusal(code, message, details, headers)
+
+
+def rate_limit_headers(allowance: Allowance) -> tuple[tuple[str, str], ...]:
+    """Where a caller stands: the limit a minute, what is left of it, and when there will be more,
+    in seconds since 1970, rounded up.
+    """
+    return (
+        ("x-ratelimit-limit", str(allowance.limit)),
+        ("x-ratelimit-remaining", str(allowance.remaining)),
+        ("x-ratelimit-reset", str(math.ceil(allowance.reset_at.timestamp()))),
+    )
+
+
+def _told(text: str) -> str:
+    """What is told of a text that may hold anything a caller sent: no key, and not too much."""
+    masked = _KEY.sub(r"\1...", text)
+    encoded = masked.encode("utf-8", "replace")
+    if len(encoded) <= _TOLD_BYTES:
+        return masked
+    return encoded[:_TOLD_BYTES].decode("utf-8", "ignore") + "..."
 
 
 def internal(request_id: str) -> Refusal:

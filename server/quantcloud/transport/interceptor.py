@@ -1,36 +1,28 @@
-"""The one interceptor: access rules, request ids, errors, nulls and the access log of every RPC."""
+"""The one interceptor: admission, request ids, errors, nulls and the access log of every RPC."""
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
 import structlog
-from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.principal import Credential
-from quantcloud.domain.errors import DomainError, InvalidArgument, PermissionDenied
+from quantcloud.domain.errors import DomainError, InvalidArgument
 from quantcloud.transport import call
 from quantcloud.transport.call import Context
-from quantcloud.transport.errors import Refusal, internal, refuse
+from quantcloud.transport.errors import Refusal, internal, rate_limit_headers, refuse
+from quantcloud.transport.gate import CONTRACT, Gate, access_rule, headers_of, methods
 from quantcloud.transport.nulls import add_nulls
-from thequantcloud.v1 import (
-    access_pb2,
-    account_pb2,
-    api_key_pb2,
-    backend_pb2,
-    circuit_pb2,
-    job_pb2,
-    status_pb2,
-)
 
-CONTRACT = (account_pb2, api_key_pb2, backend_pb2, circuit_pb2, job_pb2, status_pb2)
-# Infrastructure that anyone may ask, as its own specifications have it.
-OPEN_SERVICES = ("grpc.health.v1.", "grpc.reflection.")
+__all__ = ["CONTRACT", "CallInterceptor", "access_rule", "methods"]
+
+# Infrastructure that anyone may ask, as its own specifications have it. What watches over a server
+# asks for its health, and is not limited.
+HEALTH_SERVICE = "/grpc.health.v1."
+REFLECTION_SERVICES = "/grpc.reflection."
 _MAXIMUM_REQUEST_ID_LENGTH = 128
 
 log = structlog.stdlib.get_logger(__name__)
@@ -39,31 +31,14 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 Parser: TypeAlias = Callable[[bytes], Any]
 
 
-def methods() -> Mapping[str, MethodDescriptor]:
-    """Every RPC of the contract by its full path."""
-    return {
-        f"/{service.full_name}/{method.name}": method
-        for module in CONTRACT
-        for service in module.DESCRIPTOR.services_by_name.values()
-        for method in service.methods
-    }
-
-
-def access_rule(method: MethodDescriptor) -> int:
-    """The RPC's access rule as the contract states it."""
-    extension: Any = access_pb2.access  # its stub does not say that it is an extension
-    return int(method.GetOptions().Extensions[extension])
-
-
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every RPC of the contract.
 
     An exception that is no domain error is logged with its request id and told as INTERNAL.
     """
 
-    def __init__(self, authenticator: Authenticator) -> None:
-        self._authenticator = authenticator
-        self._rules = {path: access_rule(method) for path, method in methods().items()}
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
 
     async def intercept_service(
         self,
@@ -72,8 +47,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         handler = await continuation(handler_call_details)
         path = handler_call_details.method
-        if handler is None or path.removeprefix("/").startswith(OPEN_SERVICES):
+        if handler is None or path.startswith(HEALTH_SERVICE):
             return handler
+        if path.startswith(REFLECTION_SERVICES):
+            return self._reflection(path, handler)
         behaviour: Any = handler.unary_unary or handler.unary_stream
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
@@ -93,8 +70,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def answer(request: bytes, context: Context) -> Message:
             entry = _Entry(path, context)
             try:
-                await self._admit(path, context)
+                await self._gate.admit(path, context)
                 response = await behaviour(parse(request), context)
+                await entry.send_headers()
             except Exception as error:  # all of them end here
                 await entry.abort(error)
                 raise AssertionError from error  # abort has raised
@@ -109,8 +87,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def answer(request: bytes, context: Context) -> AsyncIterator[Message]:
             entry = _Entry(path, context)
             try:
-                await self._admit(path, context)
+                await self._gate.admit(path, context)
                 async for response in behaviour(parse(request), context):
+                    # Only now: an error that comes before every answer has no headers of its own,
+                    # which Envoy could not turn into a status any more.
+                    await entry.send_headers()
                     yield response
             except Exception as error:  # noqa: BLE001  # all of them end here
                 await entry.abort(error)
@@ -118,33 +99,45 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         return answer
 
-    async def _admit(self, path: str, context: Context) -> None:
-        """Authenticate the caller as the RPC's rule asks. An RPC without a rule is refused."""
-        rule = self._rules.get(path, access_pb2.Access.unspecified)
-        if rule == access_pb2.Access.anyone:
-            return
-        if rule == access_pb2.Access.unspecified:
-            raise PermissionDenied("this RPC is open to nobody")
-        principal = await self._authenticator.authenticate(_headers(context))
-        if rule == access_pb2.Access.jwt and principal.credential is not Credential.JWT:
-            raise PermissionDenied(
-                "this needs a JWT: sign in; an API key does not reach this far",
-                reason="JWT_REQUIRED",
-            )
-        call.set_principal(principal)
+    def _reflection(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Any:
+        behaviour: Any = handler.stream_stream
+
+        async def answer(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            entry = _Entry(path, context)
+            try:
+                await self._gate.admit_anyone(context)
+                async for response in behaviour(requests, context):
+                    yield response
+            except Exception as error:  # noqa: BLE001  # all of them end here
+                await entry.abort(error)
+            entry.close(grpc.StatusCode.OK)
+
+        return grpc.stream_stream_rpc_method_handler(
+            answer,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
 
 
 class _Entry:
-    """One call's line in the log, and its request id."""
+    """One call's line in the log, its request id, and what its answer says of the caller's rate."""
 
     def __init__(self, path: str, context: Context) -> None:
         self._path = path
         self._context = context
         self._began = time.monotonic()
-        given = _headers(context).get("x-request-id", "")
+        self._sent = False
+        given = headers_of(context).get("x-request-id", "")
         usable = 0 < len(given) <= _MAXIMUM_REQUEST_ID_LENGTH and given.isprintable()
         self._request_id = given if usable else str(uuid.uuid4())
         call.request_id.set(self._request_id)
+
+    async def send_headers(self) -> None:
+        """Send the headers of an answer that is no error, once."""
+        allowance = call.allowance.get()
+        if not self._sent and allowance is not None:
+            await self._context.send_initial_metadata(rate_limit_headers(allowance))
+        self._sent = True
 
     async def abort(self, error: Exception) -> None:
         """End the call with the status that the error stands for."""
@@ -161,7 +154,10 @@ class _Entry:
             )  # fmt: skip
             refusal = internal(self._request_id)
         self.close(refusal.code)
-        await self._context.abort(refusal.code, refusal.message, refusal.metadata)
+        metadata = refusal.metadata
+        if not self._sent and (allowance := call.allowance.get()) is not None:
+            metadata = (*metadata, *rate_limit_headers(allowance))
+        await self._context.abort(refusal.code, refusal.message, metadata)
 
     def close(self, code: grpc.StatusCode) -> None:
         log.debug(
@@ -171,12 +167,6 @@ class _Entry:
             request_id=self._request_id,
             milliseconds=round((time.monotonic() - self._began) * 1000, 3),
         )
-
-
-def _headers(context: Context) -> dict[str, str]:
-    return {
-        key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
-    }
 
 
 def _parser(handler: "grpc.RpcMethodHandler[Any, Any]") -> Parser:

@@ -8,12 +8,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as aio_health
 from grpc_reflection.v1alpha import reflection
 
-from quantcloud.auth.authenticator import Authenticator
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.platform import PlatformUseCases
-from quantcloud.transport.interceptor import CONTRACT, CallInterceptor
+from quantcloud.transport.gate import CONTRACT, Gate
+from quantcloud.transport.interceptor import CallInterceptor
 from quantcloud.transport.servicers.accounts import AccountServicer, ApiKeyServicer
 from quantcloud.transport.servicers.circuits import CircuitServicer
 from quantcloud.transport.servicers.jobs import JobServicer
@@ -27,16 +27,15 @@ from thequantcloud.v1 import (
     status_pb2_grpc,
 )
 
-# A circuit may be 8 MiB, and its request carries a little more than it.
-MAXIMUM_REQUEST_BYTES = 10 * 1024 * 1024
+# A body in JSON is hardly longer as protobuf.
+_ROOM_BYTES = 2 * 1024 * 1024
 _UNLIMITED = -1
+# HTTP/2 counts 32 bytes more for each header, and Envoy adds some.
+_HEADER_ROOM_BYTES = 4 * 1024
 _KEEPALIVE_MILLISECONDS = 20_000
 
 _OPTIONS = (
-    ("grpc.max_receive_message_length", MAXIMUM_REQUEST_BYTES),
     ("grpc.max_send_message_length", _UNLIMITED),
-    # Envoy lets headers of 12 KiB pass; HTTP/2 counts 32 bytes more for each.
-    ("grpc.max_metadata_size", 16 * 1024),
     # Two servers on one port would share its calls in silence.
     ("grpc.so_reuseport", 0),
     # Watches whose client vanished without a word end within two of these.
@@ -63,12 +62,27 @@ class UseCases:
 
 
 class GrpcServer:
-    """The server on its port. Raises `OSError` where the port is taken."""
+    """The server on its port. What Envoy lets through of bodies and headers, it takes.
 
-    def __init__(self, use_cases: UseCases, authenticator: Authenticator) -> None:
+    Raises `OSError` where the port is taken.
+    """
+
+    def __init__(
+        self,
+        use_cases: UseCases,
+        gate: Gate,
+        *,
+        max_body_bytes: int = 8 * 1024 * 1024,
+        max_header_kib: int = 12,
+    ) -> None:
         self._health = aio_health.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(authenticator)], options=_OPTIONS
+            interceptors=[CallInterceptor(gate)],
+            options=(
+                *_OPTIONS,
+                ("grpc.max_receive_message_length", max_body_bytes + _ROOM_BYTES),
+                ("grpc.max_metadata_size", max_header_kib * 1024 + _HEADER_ROOM_BYTES),
+            ),
         )
         server = self._server
         status_pb2_grpc.add_StatusServiceServicer_to_server(
@@ -96,10 +110,13 @@ class GrpcServer:
 
     async def start(self, host: str, port: int) -> int:
         """Serve on `host`; the port, which is any free one where `port` is 0."""
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = self._server.add_insecure_port(f"{host}:{port}")
+            bound = self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise OSError(f"cannot serve gRPC on {host}:{port}: is the port taken?") from error
+            raise OSError(
+                f"cannot serve gRPC on {address}: the port is taken, or the address is not ours"
+            ) from error
         await self._server.start()
         for name in ("", *SERVICE_NAMES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

@@ -7,12 +7,12 @@ reads on from the log. So its memory is bounded, and a slow reader holds nobody 
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from quantcloud.domain.errors import InvalidArgument, Unavailable
-from quantcloud.domain.job import JobEvent
+from quantcloud.domain.job import JobEvent, JobStatus
 from quantcloud.watching.queues import QueueMonitor
 
 _PENDING = 64
@@ -39,8 +39,8 @@ class EventLog(Protocol):
 class Checkpoint:
     """No change: a sign of life, or a queue that moved.
 
-    `event` is the last that the watcher was sent, if any. `queue_position` is set where the queue
-    of the job's backend moved.
+    `event` is the last that the watcher of one job was sent, `cursor` where a watch resumes.
+    `queue_position` is set where the queue of the job's backend moved.
     """
 
     event: JobEvent | None
@@ -144,65 +144,87 @@ class EventFeed:
                     "after_sequence", f"must be at most {latest.sequence}, the job's latest"
                 )
             behind = sent < latest.sequence
+            deadline = self._next_checkpoint()
             while behind or not latest.job.status.is_terminal:
                 if behind:
                     fresh = await self._log.after(account_id, job_id, sent, _PAGE)
                     behind = len(fresh) == _PAGE
                 else:
                     self._queues.follow(subscription, latest.job)
-                    fresh, behind = await self._wait(subscription)
+                    fresh, behind = await self._wait(subscription, deadline)
                     if not fresh and not behind:
-                        yield Checkpoint(latest, latest.cursor, subscription.take_position())
+                        position = subscription.take_position()
+                        yield Checkpoint(latest, latest.cursor, position)
+                        deadline = self._next_checkpoint()
                     if behind or (fresh and fresh[0].sequence > sent + 1):
                         behind = True
                         continue
                 for event in fresh:
                     if event.sequence > sent:
                         latest, sent = event, event.sequence
+                        # A place in the queue that was read before this event is of the past.
+                        subscription.take_position()
                         yield event
+                        deadline = self._next_checkpoint()
         finally:
             if latest is not None:
                 self._queues.leave(subscription, latest.job)
             _forget(self._by_job, job_id, subscription)
 
     async def watch_account(
-        self, account_id: str, after_cursor: int | None
+        self,
+        account_id: str,
+        after_cursor: int | None,
+        statuses: Collection[JobStatus] = (),
     ) -> AsyncGenerator[JobEvent | Checkpoint]:
         """Every event of the account's jobs after `after_cursor`, or from now on. Never ends.
 
-        Raises `Unavailable` when the feed closes.
+        With `statuses` only events that bring a job to one of these. Without a cursor a checkpoint
+        comes first: where to resume, should nothing happen for a while. Raises `InvalidArgument`
+        for a cursor that no event had, and `Unavailable` when the feed closes.
         """
         subscription = _Subscription()
         self._by_account[account_id].add(subscription)
-        last: JobEvent | None = None
         try:
             cursor = await self._log.latest_cursor(account_id)
-            if after_cursor is not None:
-                if after_cursor > cursor:
-                    raise InvalidArgument("after_cursor", "is no cursor that an event carried")
-                cursor = after_cursor
             behind = after_cursor is not None
+            if after_cursor is None:
+                yield Checkpoint(None, cursor)
+            elif after_cursor <= cursor:
+                cursor = after_cursor
+            else:
+                raise InvalidArgument("after_cursor", "is no cursor that an event carried")
+            deadline = self._next_checkpoint()
             while True:
                 if behind:
                     fresh = await self._log.account_after(account_id, cursor, _PAGE)
                     behind = len(fresh) == _PAGE
                 else:
-                    fresh, behind = await self._wait(subscription)
-                    if not fresh and not behind:
-                        yield Checkpoint(last, cursor)
+                    fresh, behind = await self._wait(subscription, deadline)
                     if behind:
                         continue
                 for event in fresh:
                     if event.cursor > cursor:
-                        last, cursor = event, event.cursor
-                        yield event
+                        cursor = event.cursor
+                        if not statuses or event.job.status in statuses:
+                            yield event
+                            deadline = self._next_checkpoint()
+                if asyncio.get_running_loop().time() >= deadline:
+                    yield Checkpoint(None, cursor)
+                    deadline = self._next_checkpoint()
         finally:
             _forget(self._by_account, account_id, subscription)
 
-    async def _wait(self, subscription: _Subscription) -> tuple[Sequence[JobEvent], bool]:
-        """What came since, and whether some of it was dropped; nothing after a quiet time."""
+    def _next_checkpoint(self) -> float:
+        """When a watch that is sent something now wants a checkpoint, on the loop's clock."""
+        return asyncio.get_running_loop().time() + self._checkpoint_seconds
+
+    async def _wait(
+        self, subscription: _Subscription, deadline: float
+    ) -> tuple[Sequence[JobEvent], bool]:
+        """What came since, and whether some of it was dropped; nothing once `deadline` has come."""
         try:
-            async with asyncio.timeout(self._checkpoint_seconds):
+            async with asyncio.timeout_at(deadline):
                 await self._woken(subscription)
         except TimeoutError:
             return (), False

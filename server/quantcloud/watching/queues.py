@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -24,13 +25,19 @@ class Follower(Protocol):
     def stands_at(self, position: int) -> None: ...
 
 
+@dataclass(slots=True)
+class _Place:
+    job_id: str
+    told: int | None = None
+
+
 class QueueMonitor:
     """Reads a queue that moved once for all who follow it, at most once in `seconds`."""
 
     def __init__(self, positions: Positions, seconds: float) -> None:
         self._positions = positions
         self._seconds = seconds
-        self._followers: defaultdict[str, dict[Follower, str]] = defaultdict(dict)
+        self._followers: defaultdict[str, dict[Follower, _Place]] = defaultdict(dict)
         self._due: set[str] = set()
         self._readings: set[asyncio.Task[None]] = set()
 
@@ -39,7 +46,7 @@ class QueueMonitor:
         if job.backend is None:
             return
         if job.status is JobStatus.QUEUED:
-            self._followers[job.backend][follower] = job.id
+            self._followers[job.backend].setdefault(follower, _Place(job.id))
         else:
             self.leave(follower, job)
 
@@ -75,6 +82,8 @@ class QueueMonitor:
         except Exception:  # the watch goes on without
             log.exception("a queue could not be read", backend=backend)
             return
-        for follower, job_id in self._followers.get(backend, {}).items():
-            if (position := positions.get(job_id)) is not None:
+        for follower, place in self._followers.get(backend, {}).items():
+            position = positions.get(place.job_id)
+            if position is not None and position != place.told:
+                place.told = position
                 follower.stands_at(position)

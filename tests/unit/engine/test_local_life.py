@@ -207,7 +207,7 @@ def server(site):
     with process:
         try:
             pids = [int(word) for word in process.stdout.readline().split()]
-            assert len(pids) == 5  # fork server, two workers, two examiners
+            assert len(pids) == 6  # fork server, two workers, three examiners
             yield process, Ends(pids)
         finally:
             process.kill()

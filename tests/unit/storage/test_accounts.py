@@ -78,7 +78,9 @@ async def test_limit_on_keys_holds_for_creations_at_once(store):
     )
     refused = [outcome for outcome in outcomes if isinstance(outcome, QuotaExceeded)]
     assert len(refused) == 7
-    assert refused[0].metadata == {"limit": "api_keys_limit", "maximum": "3"}
+    assert refused[0].metadata == {
+        "limit": "api_keys_limit", "maximum": "3", "used": "3", "requested": "1",
+    }  # fmt: skip
     (key, *_) = await store.api_keys.list("alice")
     await store.api_keys.revoke("alice", key.id, T0)
     await _key(store, digest=b"x" * 32, limit=3)

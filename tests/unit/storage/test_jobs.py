@@ -103,7 +103,9 @@ async def test_waiting_jobs_are_limited_and_running_ones_do_not_count(store):
     await submit(store, "bob")
     with pytest.raises(QuotaExceeded) as caught:
         await store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=2)
-    assert caught.value.metadata == {"limit": "max_waiting_jobs", "maximum": "2"}
+    assert caught.value.metadata == {
+        "limit": "max_waiting_jobs", "maximum": "2", "used": "2", "requested": "1",
+    }  # fmt: skip
     assert caught.value.subject == "alice"
     assert (await store.usage.month("alice", T0)).total_jobs == 2
     await claim_one(store)

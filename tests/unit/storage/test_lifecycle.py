@@ -47,10 +47,18 @@ class Model:
     attempt: int = 0
     losses: int = 0
     token: str | None = None
+    quantum: bool = False
     metered: bool = False
+    seconds: float = 0.0
+    # Whether what it reserved, a task of $2, stands or was given back.
+    charged: bool = False
+    began: float = 0.0
 
     def move(self, status: JobStatus) -> None:
         self.status = status
+        if status in TERMINAL:
+            self.metered = True
+            self.charged = False
         self.events.append(status.value)
         if status not in LEASED:
             self.token = None
@@ -86,11 +94,20 @@ class Lifecycle(RuleBasedStateMachine):
     def call(self, coroutine):
         return self.runner.run(coroutine)
 
-    @rule(account=st.sampled_from(ACCOUNTS))
-    def submit(self, account):
+    @rule(account=st.sampled_from(ACCOUNTS), quantum=st.booleans())
+    def submit(self, account, quantum):
         now = self.now()
-        job = self.call(queue(self.store, account, seconds=now))
-        self.jobs[job.id] = Model(account, now)
+        reserved = {"reserved_qpu_tasks": 1, "reserved_cost_usd": 2.0} if quantum else {}
+        job = self.call(queue(self.store, account, seconds=now, **reserved))
+        self.jobs[job.id] = Model(account, now, quantum=quantum, charged=quantum)
+
+    def used(self, claim: Claim) -> dict[str, float]:
+        quantum = self.jobs[claim.job.id].quantum
+        return {"qpu_tasks": 1, "cost_usd": 2.0} if quantum else {"simulator_seconds": 1.0}
+
+    def charge(self, claim: Claim) -> None:
+        model = self.jobs[claim.job.id]
+        model.charged, model.seconds = model.quantum, 0.0 if model.quantum else 1.0
 
     @rule(target=claims, slots=st.integers(1, 4))
     def claim(self, slots):
@@ -155,10 +172,13 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(claim=claims)
     def start(self, claim):
-        change = to(JobStatus.RUNNING, self.now())
-        write = self.store.jobs.advance(claim.job.id, [change], lease=claim.lease)
+        now = self.now()
+        write = self.store.jobs.advance(
+            claim.job.id, [to(JobStatus.RUNNING, now)], lease=claim.lease
+        )
         if self.fenced(claim, JobStatus.RUNNING, write):
             self.jobs[claim.job.id].move(JobStatus.RUNNING)
+            self.jobs[claim.job.id].began = now
 
     @rule(claim=claims)
     def complete(self, claim):
@@ -168,20 +188,20 @@ class Lifecycle(RuleBasedStateMachine):
             claim.lease,
             result_of(claim.job),
             to(JobStatus.COMPLETED, self.now()),
-            simulator_seconds=1.0,
+            **self.used(claim),
         )
         if self.fenced(claim, JobStatus.COMPLETED, write):
             self.jobs[claim.job.id].move(JobStatus.COMPLETED)
-            self.jobs[claim.job.id].metered = True
+            self.charge(claim)
 
     @rule(claim=claims, status=st.sampled_from([JobStatus.FAILED, JobStatus.TIMEOUT]))
     def end(self, claim, status):
         write = self.store.jobs.end(
-            claim.job.id, claim.lease, to(status, self.now()), simulator_seconds=1.0
+            claim.job.id, claim.lease, to(status, self.now()), **self.used(claim)
         )
         if self.fenced(claim, status, write):
             self.jobs[claim.job.id].move(status)
-            self.jobs[claim.job.id].metered = True
+            self.charge(claim)
 
     @rule(claim=claims, lost=st.booleans())
     def requeue(self, claim, lost):
@@ -201,7 +221,8 @@ class Lifecycle(RuleBasedStateMachine):
         # By age, not by id: ids are random, and a replayed example has others.
         job_id = list(self.jobs)[data.draw(st.integers(0, len(self.jobs) - 1))]
         model = self.jobs[job_id]
-        write = self.store.jobs.cancel(model.account, job_id, at(self.now()))
+        now = self.now()
+        write = self.store.jobs.cancel(model.account, job_id, at(now))
         if model.status is JobStatus.CANCELLED:
             assert self.call(write) is None
         elif model.status in TERMINAL:
@@ -209,7 +230,11 @@ class Lifecycle(RuleBasedStateMachine):
                 self.call(write)
         else:
             assert self.call(write).job.status is JobStatus.CANCELLED
+            ran = model.status is JobStatus.RUNNING
             model.move(JobStatus.CANCELLED)
+            if ran:
+                model.charged = model.quantum
+                model.seconds = 0.0 if model.quantum else now - model.began
 
     @rule(reopen=st.booleans())
     def recover(self, reopen):
@@ -260,11 +285,12 @@ class Lifecycle(RuleBasedStateMachine):
             job_id for job_id, m in self.jobs.items() if m.status is JobStatus.COMPLETED
         )
         used = connection.execute(
-            "SELECT SUM(simulator_seconds), SUM(total_jobs) FROM monthly_usage"
+            "SELECT TOTAL(simulator_seconds), TOTAL(qpu_tasks), TOTAL(total_cost_usd),"
+            " TOTAL(total_jobs) FROM monthly_usage"
         )
-        seconds, total = used.fetchone()
-        assert (seconds or 0) == sum(m.metered for m in self.jobs.values())
-        assert (total or 0) == len(self.jobs)
+        charged = sum(m.charged for m in self.jobs.values())
+        seconds = sum(m.seconds for m in self.jobs.values())
+        assert used.fetchone() == (seconds, charged, 2 * charged, len(self.jobs))
         connection.close()
 
 

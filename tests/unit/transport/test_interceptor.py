@@ -12,7 +12,10 @@ from grpc_status.rpc_status import GRPC_DETAILS_METADATA_KEY
 
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
+from quantcloud.auth.rate_limits import Counter, RequestLimits
+from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import Store
+from quantcloud.transport.gate import Gate
 from quantcloud.transport.interceptor import CallInterceptor
 from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, job_pb2, job_pb2_grpc
 
@@ -33,10 +36,14 @@ class Broken(backend_pb2_grpc.BackendServiceServicer):
 async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
     store = await Store.open(tmp_path / "quantcloud.db")
     verifier = JwtVerifier(Issuer("s" * 32, "authenticated"))
-    authenticator = Authenticator(
-        verifier, store.accounts, store.api_keys, lambda: datetime.now(UTC)
-    )
-    server = grpc.aio.server(interceptors=[CallInterceptor(authenticator)])
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    authenticator = Authenticator(verifier, store.accounts, store.api_keys, now)
+    limits = RequestLimits(Counter(now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0)
+    gate = Gate(authenticator, limits, "p" * 32)
+    server = grpc.aio.server(interceptors=[CallInterceptor(gate)])
     backend_pb2_grpc.add_BackendServiceServicer_to_server(Broken(), server)
     job_pb2_grpc.add_JobServiceServicer_to_server(job_pb2_grpc.JobServiceServicer(), server)
     port = server.add_insecure_port("127.0.0.1:0")

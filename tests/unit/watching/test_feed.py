@@ -111,18 +111,17 @@ async def test_each_event_comes_as_it_happens(world: World):
 async def test_a_slow_reader_is_fed_from_the_log(world: World):
     """More events than memory holds for it come while the reader looks away."""
     events = world.feed.watch_account(ADA, None)
-    first = asyncio.ensure_future(anext(events))
-    jobs = [await world.submit()]
-    await first
+    assert isinstance(await anext(events), Checkpoint)
+    jobs = []
     for _ in range(60):
         jobs.append(await world.submit())
         await world.tell_story(jobs[-1])
-    seen = [await first, *[await anext(events) for _ in range(60 * len(STORY))]]
+    seen = [await anext(events) for _ in range(60 * len(STORY))]
     await events.aclose()
     told = [event for event in seen if isinstance(event, JobEvent)]
     assert len(told) == len(seen)
     assert all(a.cursor < b.cursor for a, b in pairwise(told))
-    for job in jobs[1:]:
+    for job in jobs:
         assert [e.job.status for e in told if e.job.id == job] == STORY
 
 
@@ -175,6 +174,43 @@ async def test_a_cursor_resumes_the_account(world: World):
     await resumed.aclose()
     assert isinstance(fourth, JobEvent)
     assert fourth.sequence == 4
+
+
+async def test_a_watch_that_starts_now_tells_where_to_resume(world: World):
+    await world.submit()
+    events = world.feed.watch_account(ADA, None)
+    first = await anext(events)
+    await events.aclose()
+    assert isinstance(first, Checkpoint)
+    missed = await world.submit()
+    resumed = world.feed.watch_account(ADA, first.cursor)
+    event = await anext(resumed)
+    await resumed.aclose()
+    assert isinstance(event, JobEvent)
+    assert event.job.id == missed
+
+
+async def test_what_a_filter_hides_keeps_no_checkpoint_away(tmp_path: Path):
+    store = await Store.open(tmp_path / "quantcloud.db")
+    await store.accounts.ensure(ADA, email=None, name=None, at=now())
+    world = World(store, checkpoint_seconds=0.05)
+    events = world.feed.watch_account(ADA, None, [JobStatus.COMPLETED])
+    start = await anext(events)
+    stop = asyncio.Event()
+
+    async def keep_submitting() -> None:
+        while not stop.is_set():
+            await world.submit()
+
+    busy = asyncio.create_task(keep_submitting())
+    checkpoint = await anext(events)
+    stop.set()
+    await busy
+    await events.aclose()
+    await store.close()
+    assert isinstance(start, Checkpoint)
+    assert isinstance(checkpoint, Checkpoint)
+    assert checkpoint.cursor > start.cursor
 
 
 async def test_quiet_times_have_checkpoints(tmp_path: Path):

@@ -36,7 +36,7 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         num_qubits=given(request, "num_qubits"),
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),
-        options=parse_options(unstruct(request.options)),
+        options=parse_options(unstruct(request.options, "options")),
     )
 
 
@@ -116,5 +116,5 @@ def patch(request: circuit_pb2.UpdateCircuitRequest) -> CircuitPatch:
         code=given(request, "code"),
         qasm=given(request, "qasm"),
         num_qubits=given(request, "num_qubits"),
-        metadata=unstruct(request.metadata) if request.HasField("metadata") else None,
+        metadata=unstruct(request.metadata, "metadata") if request.HasField("metadata") else None,
     )

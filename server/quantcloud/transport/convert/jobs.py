@@ -1,7 +1,7 @@
 """Jobs, their results and events."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, cast
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Statevector
@@ -11,6 +11,10 @@ from quantcloud.transport.convert.values import struct, timestamp
 from thequantcloud.v1 import job_pb2
 
 _STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
+
+
+# Entries that take about a millisecond to convert.
+_LARGE: Final = 2000
 
 
 def job_status(number: int, field: str) -> JobStatus | None:
@@ -58,17 +62,31 @@ def statevector(state: Statevector | None) -> job_pb2.Statevector | None:
     return None if state is None else job_pb2.Statevector(real=state.real, imag=state.imag)
 
 
+def is_large(result: JobResult | None) -> bool:
+    """Whether converting a result takes so long that it should not happen on the event loop."""
+    if result is None:
+        return False
+    memory = result.metadata.get("memory")
+    shots = len(cast("Sequence[str]", memory)) if isinstance(memory, list | tuple) else 0
+    amplitudes = len(result.statevector.real) if result.statevector else 0
+    return len(result.counts) + shots + amplitudes > _LARGE
+
+
 def result(result: JobResult) -> job_pb2.JobResult:
     shots = sum(result.counts.values())
-    return job_pb2.JobResult(
+    message = job_pb2.JobResult(
         job_id=result.job_id,
-        counts=result.counts,
-        probabilities={outcome: count / shots for outcome, count in result.counts.items()},
         statevector=statevector(result.statevector),
         execution_time_ms=result.execution_time_ms,
         backend=result.backend,
         metadata=struct(result.metadata),
     )
+    # One by one: given whole, a large map would be copied without letting other threads run.
+    counts, probabilities = message.counts, message.probabilities
+    for outcome, count in result.counts.items():
+        counts[outcome] = count
+        probabilities[outcome] = count / shots
+    return message
 
 
 def event(seen: Sighting) -> job_pb2.JobEvent:

@@ -34,7 +34,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
             code=given(request, "code"),
             qasm=given(request, "qasm"),
             num_qubits=given(request, "num_qubits"),
-            metadata=unstruct(request.metadata),
+            metadata=unstruct(request.metadata, "metadata"),
         )
         return convert.circuit(circuit)
 

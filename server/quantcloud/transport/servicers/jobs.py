@@ -1,9 +1,10 @@
 """JobService: look at jobs, watch them, cancel them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-from quantcloud.services.jobs import JobUseCases
+from quantcloud.services.jobs import JobUseCases, Sighting
 from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import envelope, given
@@ -38,7 +39,10 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def GetJobResult(
         self, request: job_pb2.GetJobResultRequest, context: Context
     ) -> job_pb2.JobResult:
-        return convert.result(await self._jobs.result(principal(), request.id))
+        result = await self._jobs.result(principal(), request.id)
+        if convert.is_large(result):
+            return await asyncio.to_thread(convert.result, result)
+        return convert.result(result)
 
     async def CancelJob(
         self, request: job_pb2.CancelJobRequest, context: Context
@@ -57,7 +61,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         )
         async with aclosing(sightings):
             async for seen in sightings:
-                yield convert.event(seen)
+                yield await _event(seen)
 
     async def WatchJobs(
         self, request: job_pb2.WatchJobsRequest, context: Context
@@ -70,4 +74,10 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         )
         async with aclosing(sightings):
             async for seen in sightings:
-                yield convert.event(seen)
+                yield await _event(seen)
+
+
+async def _event(seen: Sighting) -> job_pb2.JobEvent:
+    if convert.is_large(seen.result):
+        return await asyncio.to_thread(convert.event, seen)
+    return convert.event(seen)

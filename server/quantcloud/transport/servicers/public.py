@@ -24,7 +24,7 @@ class StatusServicer(status_pb2_grpc.StatusServiceServicer):
         return status_pb2.GetHealthResponse(
             status="healthy",
             version=self._version,
-            timestamp=timestamp(self._platform.now()),
+            timestamp=timestamp(self._platform.healthy_at()),
         )
 
     async def GetStatus(

@@ -1,0 +1,138 @@
+"""An issuer's public keys: fetched from its JWKS endpoint (RFC 7517), kept, and rotated."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import httpx
+import jwt
+import structlog
+
+from quantcloud.domain.errors import Unavailable
+
+LIFESPAN_SECONDS = 600.0
+"""How long keys are used before their endpoint is asked again."""
+REFETCH_SECONDS = 60.0
+"""The least time between two fetches once keys are known."""
+RETRY_SECONDS = 5.0
+"""The same while none are: a server may start before its issuer does."""
+_TIMEOUT_SECONDS = 5.0
+_MAXIMUM_BYTES = 1 << 20
+
+# The one algorithm that each type of key is for. Symmetric keys have no place in a public list.
+_ALGORITHMS: Final = (("RSA", None, "RS256"), ("EC", "P-256", "ES256"))
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that signatures are verified with, and the only algorithm that it is for."""
+
+    algorithm: str
+    key: Any
+
+
+class KeySet:
+    """The keys of the endpoint at `url`.
+
+    They are fetched again when they are older than `LIFESPAN_SECONDS`, and when a key is asked for
+    that is not among them, at most once in `REFETCH_SECONDS`. As long as the endpoint is down, the
+    keys that were fetched last go on to hold. `clock` counts seconds and never goes back.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url = url
+        self._clock = clock
+        self._keys: Mapping[str, PublicKey] = {}
+        self._fetched: float | None = None
+        self._asked: float | None = None
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def find(self, key_id: str) -> PublicKey | None:
+        """The key with that `kid`; None where the issuer does not list one.
+
+        Raises `Unavailable` where no keys could be fetched yet.
+        """
+        fresh = self._fetched is not None and self._clock() - self._fetched < LIFESPAN_SECONDS
+        if not (fresh and key_id in self._keys) and self._may_ask():
+            self._asked = self._clock()
+            self._fetching = asyncio.ensure_future(self._fetch())
+        if self._fetching is not None and not (fresh and key_id in self._keys):
+            # Shared by all who wait, and not ended by one who no longer does.
+            await asyncio.shield(self._fetching)
+        if self._fetched is None:
+            raise Unavailable(
+                "the issuer's keys cannot be fetched; try again later", reason="JWKS_UNAVAILABLE"
+            )
+        return self._keys.get(key_id)
+
+    def _may_ask(self) -> bool:
+        if self._fetching is not None and not self._fetching.done():
+            return False
+        pause = RETRY_SECONDS if self._fetched is None else REFETCH_SECONDS
+        return self._asked is None or self._clock() - self._asked >= pause
+
+    async def _fetch(self) -> None:
+        try:
+            self._keys = await _download(self._url)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError) as error:
+            log.warning("JWKS endpoint gives no keys", error=str(error) or type(error).__name__)
+        else:
+            self._fetched = self._clock()
+
+
+async def _download(url: str) -> Mapping[str, PublicKey]:
+    """The usable keys at `url` by their `kid`. Raises what `_fetch` catches."""
+    async with (
+        asyncio.timeout(_TIMEOUT_SECONDS),
+        httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client,
+        client.stream("GET", url, headers={"accept": "application/json"}) as response,
+    ):
+        if not response.is_success:
+            raise ValueError(f"status {response.status_code}")
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > _MAXIMUM_BYTES:
+                raise ValueError(f"more than {_MAXIMUM_BYTES} bytes")
+    return parse(bytes(body))
+
+
+def parse(document: bytes) -> Mapping[str, PublicKey]:
+    """The keys of a JWK Set that verify signatures. Raises `ValueError` where it has none.
+
+    Keys of other types, for other uses, without a `kid` or broken are left out.
+    """
+    content: object = json.loads(document)
+    listed: object = None
+    if isinstance(content, dict):
+        listed = cast("Mapping[str, object]", content).get("keys")
+    found: dict[str, PublicKey] = {}
+    for entry in cast("list[object]", listed) if isinstance(listed, list) else ():
+        if isinstance(entry, dict):
+            found.update(_key(cast("dict[str, Any]", entry)))
+    if not found:
+        raise ValueError("no key for RS256 or ES256 among the answer's 'keys'")
+    return found
+
+
+def _key(entry: dict[str, Any]) -> Mapping[str, PublicKey]:
+    """One entry of a JWK Set by its `kid`; nothing where it is not for us."""
+    key_id, use = entry.get("kid"), entry.get("use")
+    kind = (entry.get("kty"), entry.get("crv"))
+    algorithm = next((name for *known, name in _ALGORITHMS if tuple(known) == kind), None)
+    if (
+        not isinstance(key_id, str)
+        or algorithm is None
+        or use not in (None, "sig")
+        or entry.get("alg") not in (None, algorithm)
+    ):
+        return {}
+    try:
+        return {key_id: PublicKey(algorithm, jwt.PyJWK(entry, algorithm).key)}
+    except jwt.PyJWTError:
+        return {}

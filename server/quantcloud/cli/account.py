@@ -1,0 +1,75 @@
+"""`quantcloud account`: look at accounts and change them, beside a running server too."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from quantcloud.cli.failure import Failure
+from quantcloud.domain.account import Account, MonthlyUsage, Tier
+from quantcloud.domain.errors import DomainError
+from quantcloud.settings import Settings
+from quantcloud.storage import Store, StoreError
+
+T = TypeVar("T")
+
+
+def set_tier(settings: Settings, user: str, tier: Tier) -> str:
+    """Put an account on `tier`; what to say of it. Raises `Failure`."""
+
+    async def change(store: Store) -> Account:
+        await _known(store, user)
+        return await store.accounts.set_tier(user, tier)
+
+    account = _with_store(settings, change)
+    return f"{account.id} is on the {account.tier} tier"
+
+
+def show(settings: Settings, user: str) -> str:
+    """An account, and what it used of this month, in lines for a person. Raises `Failure`."""
+
+    async def read(store: Store) -> tuple[Account, MonthlyUsage]:
+        account = await _known(store, user)
+        return account, await store.usage.month(user, datetime.now(UTC).date())
+
+    account, used = _with_store(settings, read)
+    limits = settings.limits(account.tier)
+    rows = (
+        ("tier", account.tier),
+        ("email", account.email or "-"),
+        ("name", account.name or "-"),
+        ("since", f"{account.created_at:%Y-%m-%d}"),
+        ("jobs this month", f"{used.total_jobs}"),
+        ("simulator minutes", _of(used.simulator_seconds / 60, limits.simulator_minutes)),
+        ("QPU tasks", _of(used.qpu_tasks, limits.qpu_tasks)),
+        ("credits in US dollars", _of(used.total_cost_usd, limits.credits_usd)),
+    )
+    return "\n".join(f"{name:<22}{value}" for name, value in rows)
+
+
+def _of(used: float, limit: float | None) -> str:
+    return f"{used:.6g} of {'any number' if limit is None else f'{limit:g}'}"
+
+
+async def _known(store: Store, user: str) -> Account:
+    account = await store.accounts.get(user)
+    if account is None:
+        raise Failure(
+            f"there is no account {user!r}: one comes into being at its owner's first request, "
+            f"or with `quantcloud token --user {user}`"
+        )
+    return account
+
+
+def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    async def run() -> T:
+        store = await Store.open(settings.database)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(run())
+    except (StoreError, DomainError, OSError) as error:
+        raise Failure(str(error)) from error

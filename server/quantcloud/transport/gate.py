@@ -1,0 +1,124 @@
+"""Who may come in: access rules, credentials, and how often."""
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from google.protobuf.descriptor import MethodDescriptor
+
+from quantcloud.auth.authenticator import Authenticator
+from quantcloud.auth.principal import Credential
+from quantcloud.auth.rate_limits import RequestLimits, refuse
+from quantcloud.domain.errors import PermissionDenied, Unauthenticated
+from quantcloud.transport import call
+from quantcloud.transport.call import Context
+from thequantcloud.v1 import (
+    access_pb2,
+    account_pb2,
+    api_key_pb2,
+    backend_pb2,
+    circuit_pb2,
+    job_pb2,
+    status_pb2,
+)
+
+CONTRACT = (account_pb2, api_key_pb2, backend_pb2, circuit_pb2, job_pb2, status_pb2)
+PROXY_SECRET_HEADER = "x-quantcloud-proxy-secret"  # noqa: S105  # a name
+_CLIENT_HEADER = "x-forwarded-for"
+_HEALTH = "/thequantcloud.v1.StatusService/GetHealth"
+_PEER = re.compile(r"ipv[46]:\[?([^\]]+?)\]?:\d+")
+# What one household or one server is given of IPv6.
+_IPV6_PREFIX = 64
+
+
+def methods() -> Mapping[str, MethodDescriptor]:
+    """Every RPC of the contract by its full path."""
+    return {
+        f"/{service.full_name}/{method.name}": method
+        for module in CONTRACT
+        for service in module.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    }
+
+
+def access_rule(method: MethodDescriptor) -> int:
+    """The RPC's access rule as the contract states it."""
+    extension: Any = access_pb2.access  # its stub does not say that it is an extension
+    return int(method.GetOptions().Extensions[extension])
+
+
+class Gate:
+    """Lets calls in. `proxy_secret` is what our Envoy, and nobody else, sends along."""
+
+    def __init__(
+        self, authenticator: Authenticator, limits: RequestLimits, proxy_secret: str
+    ) -> None:
+        self._authenticator = authenticator
+        self._limits = limits
+        self._proxy_secret = proxy_secret.encode()
+        self._rules = {path: access_rule(method) for path, method in methods().items()}
+
+    async def admit(self, path: str, context: Context) -> None:
+        """Authenticate and count a call as its RPC's rule asks. One without a rule is refused.
+
+        Leaves the principal and its allowance in `call`. Raises `Unauthenticated`,
+        `PermissionDenied` or `RateLimited`.
+        """
+        rule = self._rules.get(path, access_pb2.Access.unspecified)
+        headers = headers_of(context)
+        if rule == access_pb2.Access.anyone:
+            await self.admit_anyone(context, health=path == _HEALTH)
+            return
+        if rule == access_pb2.Access.unspecified:
+            raise PermissionDenied("this RPC is open to nobody")
+        try:
+            principal = await self._authenticator.authenticate(headers)
+        except Unauthenticated:
+            await self._limits.failed_login(self._address(context, headers))
+            raise
+        allowance = await self._limits.account(principal.account)
+        call.allowance.set(allowance)
+        if allowance is not None and not allowance.granted:
+            raise refuse(allowance, f"requests for the {principal.account.tier} tier")
+        if rule == access_pb2.Access.jwt and principal.credential is not Credential.JWT:
+            raise PermissionDenied(
+                "this needs a JWT: sign in; an API key does not reach this far",
+                reason="JWT_REQUIRED",
+            )
+        call.set_principal(principal)
+
+    async def admit_anyone(self, context: Context, *, health: bool = False) -> None:
+        """Count a call without credentials. Raises `RateLimited`."""
+        address = self._address(context, headers_of(context))
+        await self._limits.anonymous(address, health=health)
+
+    def _address(self, context: Context, headers: Mapping[str, str]) -> str:
+        """Where a call comes from: what Envoy says of it, or else the peer of the connection."""
+        secret = headers.get(PROXY_SECRET_HEADER, "").encode("utf-8", "replace")
+        if hmac.compare_digest(secret, self._proxy_secret):
+            return network(headers.get(_CLIENT_HEADER, ""))
+        peer = _PEER.fullmatch(unquote(context.peer()))
+        return network(peer[1] if peer else context.peer())
+
+
+def network(address: str) -> str:
+    """The address, of IPv6 the network that its owner has; any other text as it is."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _IPV6_PREFIX), strict=False))
+
+
+def headers_of(context: Context) -> dict[str, str]:
+    """A call's headers that are text, by their lower-case names."""
+    return {
+        key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
+    }

@@ -1,0 +1,1 @@
+"""Benchmarks: what the service costs over the bare simulator, as ratios taken in one run."""

@@ -1,0 +1,68 @@
+"""Contestants: what the service is compared with, each in a process of its own."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from quantcloud.engine.confinement import environment
+
+_TESTS = Path(__file__).parents[1]
+_LINE_LIMIT = 1 << 24
+
+
+class BrokenContestantError(Exception):
+    """The process ended; what it wrote to standard error tells why."""
+
+
+class Contestant:
+    """One of `contestant.KINDS` in a process of its own.
+
+    `confined` gives it the environment of the service's workers, which lets libraries have one
+    thread each; otherwise they choose by themselves, as they do for anyone who uses them.
+    """
+
+    def __init__(self, kind: str, *, confined: bool = False, **arguments: Any) -> None:
+        self._making = json.dumps([kind, arguments])
+        path = [str(_TESTS), *sys.path]
+        own = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+        self._environment = environment(path, os.environ) if confined else own
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "benchmarks.contestant",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            env=self._environment, limit=_LINE_LIMIT,
+        )  # fmt: skip
+        self._write(self._making)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+    async def durations(self, times: int) -> list[float]:
+        """Run it `times` times; seconds of each."""
+        assert self._process.stdout is not None
+        self._write(str(times))
+        line = await self._process.stdout.readline()
+        if not line:
+            raise BrokenContestantError(self._making[:200])
+        return json.loads(line)
+
+    async def seconds(self, times: int) -> float:
+        """Run it `times` times; seconds of all."""
+        return sum(await self.durations(times))
+
+    def _write(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode() + b"\n")

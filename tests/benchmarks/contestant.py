@@ -1,0 +1,114 @@
+"""The process of a contestant: runs one thing over and over, and tells how long each time took.
+
+It reads a JSON array from standard input, the name of what to make and its arguments, and then
+numbers, each of which it answers with as many durations in seconds.
+"""
+
+# ruff: noqa: PLC0415 - a contestant imports what it runs and nothing else
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from benchmarks.workloads import Gate
+
+Once = Callable[[int], object]
+
+
+def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
+    """Parse, run and count as a worker of the service does. Takes a seed; gives an `Outcome`."""
+    from quantcloud.backends.base import installed_backends
+    from quantcloud.circuits import expanded, parse, with_measurements
+    from quantcloud.domain.execution import Execution
+
+    runs = installed_backends()[backend].executor()
+
+    def once(seed: int) -> object:
+        circuit = expanded(with_measurements(parse(qasm)))
+        return runs.run(circuit, Execution("job", backend, method, qasm, shots, seed))
+
+    return once
+
+
+def aer(qasm: str, shots: int) -> Once:
+    """Run a circuit on Aer that was parsed and transpiled before; counts."""
+    from qiskit import qasm2, transpile
+    from qiskit_aer import AerSimulator
+
+    simulator = AerSimulator()
+    legacy = qasm2.LEGACY_CUSTOM_INSTRUCTIONS
+    circuit = qasm2.loads(qasm, custom_instructions=legacy, include_path=())
+    ready = transpile(circuit, simulator)
+
+    def once(seed: int) -> object:
+        return simulator.run(ready, shots=shots, seed_simulator=seed).result().get_counts()
+
+    return once
+
+
+def qsim(num_qubits: int, gates: Sequence[Sequence], shots: int) -> Once:
+    """Simulate a Cirq circuit that was made before on qsim and sample it; no counts."""
+    import cirq
+    from qsimcirq import QSimSimulator
+
+    fixed = {"h": cirq.H, "x": cirq.X, "s": cirq.S, "t": cirq.T, "sx": cirq.X**0.5,
+             "cx": cirq.CNOT, "cz": cirq.CZ, "swap": cirq.SWAP}  # fmt: skip
+    rotations = {"rx": cirq.rx, "ry": cirq.ry, "rz": cirq.rz}
+    line = cirq.LineQubit.range(num_qubits)
+    circuit = cirq.Circuit()
+    for name, qubits, angles in (Gate(*gate) for gate in gates):
+        gate = rotations[name](*angles) if angles else fixed[name]
+        circuit.append(gate(*[line[qubit] for qubit in qubits]))
+    circuit.append(cirq.measure(*line, key="c"))
+    simulator = QSimSimulator(seed=1)
+
+    def once(_: int) -> object:
+        return simulator.run(circuit, repetitions=shots)
+
+    return once
+
+
+def stim(num_qubits: int, shots: int) -> Once:
+    """Sample a GHZ state, made before, on Stim; no counts."""
+    import stim as simulator
+
+    circuit = simulator.Circuit()
+    circuit.append("H", [0])
+    for qubit in range(num_qubits - 1):
+        circuit.append("CX", [qubit, qubit + 1])
+    circuit.append("M", range(num_qubits))
+
+    def once(seed: int) -> object:
+        return circuit.compile_sampler(seed=seed).sample(shots)
+
+    return once
+
+
+KINDS: Mapping[str, Callable[..., Once]] = {
+    maker.__name__: maker for maker in (executor, aer, qsim, stim)
+}
+
+
+def main() -> None:
+    """Serve on standard input and output until the input ends."""
+    # What a library prints goes to standard error, not between the answers.
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        kind, arguments = json.loads(sys.stdin.readline())
+        once = KINDS[kind](**arguments)
+        seed = 0
+        for line in sys.stdin:
+            durations = []
+            for _ in range(int(line)):
+                seed += 1
+                began = time.perf_counter()
+                once(seed)
+                durations.append(time.perf_counter() - began)
+            answers.write(json.dumps(durations) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()

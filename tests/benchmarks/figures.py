@@ -1,0 +1,91 @@
+"""What a benchmark finds: figures with their spread, and the target that they are held against."""
+
+import operator
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_RELATIONS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median and quartiles of `count` values, in `unit` (empty for a ratio)."""
+
+    median: float
+    lower: float
+    upper: float
+    count: int
+    unit: str = ""
+
+    def __str__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.median:.3g}{unit} [{self.lower:.3g}, {self.upper:.3g}]"
+
+
+def spread(values: Sequence[float], unit: str = "") -> Spread:
+    """Median and quartiles (inclusive method) of `values`, of which there is at least one."""
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0], 1, unit)
+    lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
+    return Spread(median, lower, upper, len(values), unit)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value below which `percent` of the values lie, by linear interpolation."""
+    ordered = sorted(values)
+    place = (len(ordered) - 1) * percent / 100
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a figure should be: `relation` is one of >=, <=, <."""
+
+    relation: str
+    bound: float
+
+    def holds(self, value: float) -> bool:
+        return _RELATIONS[self.relation](value, self.bound)
+
+    def __str__(self) -> str:
+        return f"{self.relation} {self.bound:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One figure of a benchmark.
+
+    `name` is unique in a run of all. `figure` is what the target is about: a ratio, or a quantity
+    with a unit. `ours` and `bare` are the two things that a ratio compares; each of its rounds
+    gave one value of each, taken one right after the other. `target` is None where a figure is
+    told for information.
+    """
+
+    name: str
+    what: str
+    figure: Spread
+    target: Target | None = None
+    ours: Spread | None = None
+    bare: Spread | None = None
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the median meets the target; None without one."""
+        return None if self.target is None else self.target.holds(self.figure.median)
+
+
+def ratio(
+    name: str,
+    what: str,
+    *,
+    ours: Sequence[float],
+    bare: Sequence[float],
+    unit: str,
+    target: Target | None = None,
+) -> Finding:
+    """`ours` over `bare`, round by round."""
+    quotients = [our / their for our, their in zip(ours, bare, strict=True)]
+    return Finding(name, what, spread(quotients), target, spread(ours, unit), spread(bare, unit))

@@ -1,0 +1,18 @@
+"""The backend and method that the router chooses, as the service would with an empty queue."""
+
+from quantcloud.backends.base import installed_backends
+from quantcloud.backends.fleet import Fleet, QueueFigures
+from quantcloud.circuits import examine
+from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.job import OptimizationTarget
+from quantcloud.engine.memory import default_memory_limit
+from quantcloud.routing.router import Demand
+
+
+def chosen(qasm: str, shots: int, target: OptimizationTarget) -> tuple[str, str]:
+    """Names of backend and method. Raises `LookupError` where nothing can run the circuit."""
+    fleet = Fleet(installed_backends(), memory_limit=default_memory_limit(2))
+    decision = fleet.decide(Demand(examine(qasm), shots, RunOptions(), target), QueueFigures())
+    if decision.chosen is None or decision.chosen.method is None:
+        raise LookupError(decision.reason)
+    return decision.chosen.backend, decision.chosen.method.name

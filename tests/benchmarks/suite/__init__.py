@@ -1,0 +1,1 @@
+"""One module a benchmark; its `run` measures and returns what it found."""

@@ -1,0 +1,35 @@
+"""`quantcloud account`, beside a running server."""
+
+import subprocess
+import uuid
+from pathlib import Path
+
+from support.server import Server, quantcloud
+
+
+def account(server_data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        quantcloud("account", *arguments, "--data-dir", str(server_data)),
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_tier_that_is_set_holds_from_the_next_request_on(server: Server):
+    user = f"{uuid.uuid4()}@example.org"
+    missing = account(server.data_dir, "set-tier", user, "developer")
+    assert missing.returncode == 1
+    assert f"there is no account '{user}'" in missing.stderr
+    token = server.token(user)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert server.get("/v1/account/usage", headers=headers).json()["tier"] == "explorer"
+    done = account(server.data_dir, "set-tier", user, "developer")
+    assert (done.returncode, done.stdout) == (0, f"{user} is on the developer tier\n")
+    usage = server.get("/v1/account/usage", headers=headers).json()
+    assert usage["tier"] == "developer"
+    assert usage["limits"]["max_shots"] == 100_000
+    shown = account(server.data_dir, "show", user)
+    assert "developer" in shown.stdout
+    assert "0 of 600" in shown.stdout
+    bad = account(server.data_dir, "set-tier", user, "emperor")
+    assert bad.returncode == 2
+    assert "enterprise" in bad.stderr

@@ -1,0 +1,291 @@
+"""The `options` of a request on every backend, over gRPC and over REST."""
+
+import math
+from collections import Counter
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+
+from support.api import Api
+from support.circuits import BELL, HEADER
+from support.server import Server
+from thequantcloud.v1 import circuit_pb2, job_pb2
+
+BACKENDS = ("aer_simulator", "cirq_simulator", "local_simulator", "pennylane_simulator")
+NOISY = ("aer_simulator", "cirq_simulator")
+QUIET = tuple(name for name in BACKENDS if name not in NOISY)
+LARGEST_SEED = 2**53 - 1
+
+# Every outcome is likely, so that two runs hardly ever agree by chance.
+SPREAD = HEADER + "qreg q[4];\ncreg c[4];\n" + "".join(
+    f"ry({0.7 + 0.4 * q}) q[{q}];\n" for q in range(4)
+) + "cx q[0],q[2];\nmeasure q -> c;\n"  # fmt: skip
+MIDWAY = (
+    HEADER + "qreg q[1];\ncreg c[2];\nh q[0];\nmeasure q[0]->c[0];\nh q[0];\nmeasure q[0]->c[1];"
+)
+WIDE = HEADER + "qreg q[17];\ncreg c[17];\nh q;\nmeasure q -> c;"
+SHOTS = 20_000
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server) -> Api:
+    return server.api()
+
+
+def struct(options: dict[str, Any]) -> Struct:
+    message = Struct()
+    message.update(options)
+    return message
+
+
+def result(api: Api, qasm: str, backend: str, shots: int = 500, **options: Any) -> dict[str, Any]:
+    """Run over gRPC; the result as JSON has it."""
+    job = api.run(qasm, backend=backend, shots=shots, options=struct(options))
+    last = api.finish(job)
+    assert last.job.status == job_pb2.Job.completed, last.job.error_message
+    return MessageToDict(last.result, preserving_proto_field_name=True)
+
+
+def rest_result(api: Api, qasm: str, backend: str, shots: int, **options: Any) -> dict[str, Any]:
+    body = {"qasm": qasm, "backend": backend, "shots": shots, "options": options}
+    submitted = api.rest("POST", "/v1/circuits/run", body)
+    assert submitted.status_code == 202, submitted.text
+    job = submitted.json()["job_id"]
+    api.finish(job)
+    return api.rest("GET", f"/v1/jobs/{job}/result").json()
+
+
+def assert_refused(api: Api, says: str, qasm: str, backend: str | None, **options: Any) -> None:
+    """A run and a plan are refused alike over gRPC and over REST, for the stated reason."""
+    request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, options=struct(options))
+    for call in (api.circuits.RunCircuit, api.circuits.PlanCircuit):
+        with pytest.raises(grpc.RpcError) as refused:
+            call(request, metadata=api.metadata)
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert says in refused.value.details()
+    body = {"qasm": qasm, "options": options} | ({"backend": backend} if backend else {})
+    for path in ("/v1/circuits/run", "/v1/circuits/plan"):
+        response = api.rest("POST", path, body)
+        assert response.status_code == 400, response.text
+        assert says in response.json()["detail"]
+
+
+def assert_share(counts: dict[str, int], outcome: str, expected: float) -> None:
+    """An outcome's share is what is predicted, within five standard deviations."""
+    shots = sum(counts.values())
+    allowed = 5 * math.sqrt(max(expected * (1 - expected), 1 / shots) / shots)
+    assert abs(counts.get(outcome, 0) / shots - expected) < allowed, (counts, outcome, expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_seed_repeats_the_counts(ada: Api, backend: str):
+    first = result(ada, SPREAD, backend, seed=LARGEST_SEED)
+    again = rest_result(ada, SPREAD, backend, 500, seed=LARGEST_SEED)
+    other = result(ada, SPREAD, backend, seed=LARGEST_SEED - 1)
+    assert first["counts"] == again["counts"] != other["counts"]
+    assert first["metadata"]["seed"] == again["metadata"]["seed"] == LARGEST_SEED
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("qasm", [SPREAD, BELL, MIDWAY], ids=["spread", "Clifford", "midway"])
+def test_a_seed_is_always_given_and_repeats_the_counts(ada: Api, backend: str, qasm: str):
+    first = result(ada, qasm, backend, shots=5000)
+    seed = first["metadata"]["seed"]
+    assert seed == int(seed)
+    again = result(ada, qasm, backend, shots=5000, seed=seed)
+    assert first["counts"] == again["counts"]
+    assert first["metadata"]["method"] == again["metadata"]["method"]
+
+
+def test_seeds_that_are_given_differ(ada: Api):
+    seeds = {result(ada, BELL, "local_simulator")["metadata"]["seed"] for _ in range(4)}
+    assert len(seeds) == 4
+
+
+def test_the_routers_choice_can_be_repeated_by_its_name(ada: Api):
+    first = ada.finish(ada.run(SPREAD)).result
+    again = result(ada, SPREAD, first.backend, shots=1024, seed=first.metadata["seed"])
+    assert dict(first.counts) == again["counts"]
+
+
+def expected_state() -> list[complex]:
+    """Amplitudes of `STATE`; the index has bit q for qubit q, as Qiskit's has."""
+    a, b = 0.4, 1.1
+    ry = (math.cos(a / 2), math.sin(a / 2))
+    rx = (math.cos(b / 2), -1j * math.sin(b / 2))
+    state = [0j] * 8
+    for first in (0, 1):
+        for second in (0, 1):
+            # Qubit 2 is the copy of qubit 0 that the cx makes.
+            state[first | second << 1 | first << 2] = ry[first] * rx[second]
+    return state
+
+
+STATE = HEADER + "qreg q[3];\ncreg c[3];\nry(0.4) q[0];\nrx(1.1) q[1];\ncx q[0],q[2];\n"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("measured", ["", "measure q -> c;"], ids=["bare", "measured"])
+@pytest.mark.parametrize("protocol", ["gRPC", "REST"])
+def test_the_statevector_is_qiskits(ada: Api, backend: str, measured: str, protocol: str):
+    if protocol == "gRPC":
+        found = result(ada, STATE + measured, backend, statevector=True)
+    else:
+        found = rest_result(ada, STATE + measured, backend, 100, statevector=True)
+    vector = found["statevector"]
+    state = [complex(*parts) for parts in zip(vector["real"], vector["imag"], strict=True)]
+    expected = expected_state()
+    assert len(state) == 8
+    overlap = sum(x.conjugate() * y for x, y in zip(expected, state, strict=True))
+    assert abs(overlap) == pytest.approx(1, abs=1e-5)
+    for mine, theirs in zip(expected, state, strict=True):
+        assert theirs / (overlap / abs(overlap)) == pytest.approx(mine, abs=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_statevector_of_sixteen_qubits(ada: Api, backend: str):
+    qasm = HEADER + "qreg q[16];\nx q[15];\n"
+    vector = result(ada, qasm, backend, shots=10, statevector=True)["statevector"]
+    assert len(vector["real"]) == len(vector["imag"]) == 1 << 16
+    norms = [math.hypot(*parts) for parts in zip(vector["real"], vector["imag"], strict=True)]
+    assert norms[1 << 15] == pytest.approx(1, abs=1e-6)
+    assert sum(norms) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, None])
+def test_a_statevector_that_there_is_not_is_refused(ada: Api, backend: str | None):
+    says = "options.statevector: is not to be had of a circuit with mid-circuit measurement"
+    assert_refused(ada, says, MIDWAY, backend, statevector=True)
+    says = "options.statevector: is returned for up to 16 qubits, the circuit has 17"
+    assert_refused(ada, says, WIDE, backend, statevector=True)
+
+
+def test_no_statevector_unless_asked_for(ada: Api):
+    job = ada.run(BELL)
+    assert not ada.finish(job).result.HasField("statevector")
+    assert ada.rest("GET", f"/v1/jobs/{job}/result").json()["statevector"] is None
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("qasm", [SPREAD, BELL, MIDWAY], ids=["spread", "Clifford", "midway"])
+def test_memory_is_the_counts_shot_by_shot(ada: Api, backend: str, qasm: str):
+    with_memory = result(ada, qasm, backend, shots=700, seed=11, memory=True)
+    memory = with_memory["metadata"]["memory"]
+    assert len(memory) == 700
+    assert Counter(memory) == with_memory["counts"]
+    # In order of the shots, not sorted.
+    assert memory != sorted(memory)
+    without = result(ada, qasm, backend, shots=700, seed=11)
+    assert "memory" not in without["metadata"]
+    assert without["counts"] == with_memory["counts"]
+
+
+def test_memory_over_rest(ada: Api):
+    found = rest_result(ada, SPREAD, "local_simulator", 50, memory=True)
+    assert Counter(found["metadata"]["memory"]) == found["counts"]
+
+
+X = HEADER + "qreg q[1];\ncreg c[1];\nx q[0];\nmeasure q -> c;"
+CX = HEADER + "qreg q[2];\ncreg c[2];\nx q[0];\ncx q[0],q[1];\nmeasure q -> c;"
+IDLE = HEADER + "qreg q[1];\ncreg c[1];\nmeasure q -> c;"
+HH = HEADER + "qreg q[1];\ncreg c[1];\nh q[0];\nh q[0];\nmeasure q -> c;"
+# What is asked for, of which circuit, and the share of each outcome that follows from it.
+NOISE = {
+    "readout": (IDLE, {"readout": 0.2}, {"0": 0.8, "1": 0.2}),
+    "readout of each bit": (
+        CX,
+        {"readout": 0.1},
+        {"11": 0.81, "01": 0.09, "10": 0.09, "00": 0.01},
+    ),
+    # With probability p the qubit is left maximally mixed.
+    "depolarizing on one": (X, {"depolarizing_1q": 0.3}, {"1": 0.85, "0": 0.15}),
+    "depolarizing on two": (
+        CX,
+        {"depolarizing_2q": 0.4},
+        {"11": 0.7, "00": 0.1, "01": 0.1, "10": 0.1},
+    ),
+    # For a gate that takes T1 ln 2, half of the excited state decays.
+    "relaxation": (
+        X,
+        {"t1_us": 10, "gate_time_1q_us": 10 * math.log(2)},
+        {"1": 0.5, "0": 0.5},
+    ),
+    # The coherence between the two gates of H H shrinks by exp(-t/T2).
+    "dephasing": (
+        HH,
+        {"t2_us": 10, "gate_time_1q_us": 10 * math.log(2)},
+        {"0": 0.75, "1": 0.25},
+    ),
+}
+
+
+@pytest.mark.parametrize("backend", NOISY)
+@pytest.mark.parametrize("kind", NOISE)
+def test_noise_changes_the_distribution_as_predicted(ada: Api, backend: str, kind: str):
+    qasm, noise, shares = NOISE[kind]
+    found = result(ada, qasm, backend, shots=SHOTS, seed=3, noise=noise)
+    assert set(found["counts"]) <= set(shares)
+    for outcome, share in shares.items():
+        assert_share(found["counts"], outcome, share)
+    assert found["metadata"]["noise"] is True
+    clean = result(ada, qasm, backend, shots=100, seed=3)
+    assert clean["metadata"]["noise"] is False
+
+
+@pytest.mark.parametrize("backend", NOISY)
+def test_noise_over_rest(ada: Api, backend: str):
+    found = rest_result(ada, X, backend, SHOTS, seed=3, noise={"readout": 0.25})
+    assert_share(found["counts"], "0", 0.25)
+
+
+@pytest.mark.parametrize("backend", QUIET)
+def test_backends_without_noise_refuse_it(ada: Api, backend: str):
+    assert_refused(ada, f"{backend} simulates no noise", BELL, backend, noise={"readout": 0.1})
+
+
+def test_the_router_takes_noise_to_a_backend_that_has_it(ada: Api):
+    last = ada.finish(ada.run(X, options=struct({"noise": {"readout": 0.5}})))
+    assert last.result.backend in NOISY
+    assert len(last.result.counts) == 2
+
+
+@pytest.mark.parametrize("backend", NOISY)
+def test_noise_and_a_statevector_do_not_go_together(ada: Api, backend: str):
+    says = "a noisy state is mixed"
+    assert_refused(ada, says, BELL, backend, noise={"readout": 0.1}, statevector=True)
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, None])
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"sed": 1}, "options.sed: is unknown; known are seed, statevector, memory, noise"),
+        ({"seed": 1, "": 2}, "options.: is unknown"),
+        ({"noise": {"t3_us": 1}}, "options.noise.t3_us: is unknown; known are depolarizing_1q"),
+        ({"timeout_seconds": 0}, "options.timeout_seconds: must be greater than 0"),
+        ({"seed": 2.0**53}, "options.seed: must be an integer from 0 to 9007199254740991"),
+        ({"memory": "yes"}, "options.memory: must be true or false"),
+    ],
+)
+def test_a_wrong_option_is_named(ada: Api, backend: str | None, options: dict[str, Any], says: str):
+    assert_refused(ada, says, BELL, backend, **options)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_metadata_is_qiskits(ada: Api, backend: str):
+    """As `QuantumCircuit.num_qubits`, `depth()` and `size()` of the circuit that is run."""
+    qasm = HEADER + (
+        "qreg q[2]; qreg r[1]; creg c[3]; gate g a,b { h a; cx a,b; }\n"
+        "h q; barrier q; g q[0],r[0]; if(c==0) x q[1]; ccx q[0],q[1],r[0];\n"
+        "measure q[0]->c[0]; measure q[1]->c[1]; measure r[0]->c[2];"
+    )
+    metadata = result(ada, qasm, backend)["metadata"]
+    # The longest chain is h, g or x, ccx and a measurement; g counts as one gate.
+    assert (metadata["num_qubits"], metadata["circuit_depth"], metadata["gate_count"]) == (3, 4, 8)
+    assert metadata["measured_all"] is False
+    bare = result(ada, HEADER + "qreg q[2]; h q[0]; cx q[0],q[1];", backend)["metadata"]
+    assert (bare["num_qubits"], bare["circuit_depth"], bare["gate_count"]) == (2, 3, 4)
+    assert bare["measured_all"] is True

@@ -1,0 +1,66 @@
+"""Backends of a package that means no good: what is a worker still free to do?
+
+Their circuits mean nothing. The files to try are named by `files.txt` beside this module.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from quantcloud.domain.backend import BackendInfo
+from quantcloud.domain.execution import Outcome
+from quantcloud.routing.method import Method
+
+
+class Hog:
+    """Takes memory as long as it gets any, and had said that it would need little."""
+
+    def run(self, circuit, execution):
+        kept = []
+        while True:
+            kept.append(bytearray(16 << 20))
+
+
+class Spy:
+    """Tries whatever might be worth trying, and reports what worked."""
+
+    def run(self, circuit, execution):
+        parent = os.getppid()
+        attempts = {
+            "network": lambda: socket.create_connection(("127.0.0.1", 1), 1),
+            "process": lambda: subprocess.run([sys.executable, "-c", ""], check=True),
+            "signal": lambda: os.kill(parent, 0),
+            "environment": Path(f"/proc/{parent}/environ").read_bytes,
+            "passwd": Path("/etc/passwd").read_bytes,
+        }
+        for name in (Path(__file__).parent / "files.txt").read_text().splitlines():
+            attempts[f"read {name}"] = Path(name).read_bytes
+            attempts[f"write {name}"] = lambda name=name: Path(name).open("ab").close()
+        found = {}
+        for name, attempt in attempts.items():
+            try:
+                attempt()
+            except OSError as error:
+                found[name] = type(error).__name__
+            else:
+                found[name] = "done"
+        metadata = {"attempts": found, "environment": dict(os.environ)}
+        return Outcome({"0" * circuit.num_clbits: execution.shots}, 0.0, metadata=metadata)
+
+
+class Backend:
+    def __init__(self, name, executor):
+        self.info = BackendInfo(name, "tests", 30, (), "Means no good.")
+        self.executor = executor
+
+    def offline_reason(self):
+        return None
+
+    def methods(self, analysis, shots, options):
+        return [Method("unknown", memory_bytes=1, seconds=1e6)]
+
+
+HOG = Backend("hog", Hog)
+SPY = Backend("spy", Spy)

@@ -1,0 +1,147 @@
+"""Public keys of an issuer: kept, rotated, and asked for no more often than is polite."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+
+from quantcloud.auth.jwks import LIFESPAN_SECONDS, REFETCH_SECONDS, RETRY_SECONDS, KeySet
+from quantcloud.auth.jwt import Issuer, JwtVerifier
+from quantcloud.domain.errors import Unauthenticated, Unavailable
+from support.jwks import EC_KEY, RSA_KEY, Endpoint, entry
+
+
+class Clock:
+    seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint(entry(RSA_KEY, "first")) as running:
+        yield running
+
+
+async def test_keys_are_fetched_once_and_kept(endpoint: Endpoint):
+    keys = KeySet(endpoint.url, Clock())
+    found = await asyncio.gather(*(keys.find("first") for _ in range(50)))
+    assert {key.algorithm for key in found if key} == {"RS256"}
+    assert endpoint.asked == 1
+
+
+async def test_a_new_key_is_found_and_an_unknown_one_asks_once_a_minute(endpoint: Endpoint):
+    clock = Clock()
+    keys = KeySet(endpoint.url, clock)
+    assert await keys.find("first")
+    endpoint.keys.append(entry(EC_KEY, "second"))
+    clock.seconds += REFETCH_SECONDS
+    found = await keys.find("second")
+    assert found
+    assert found.algorithm == "ES256"
+    assert endpoint.asked == 2
+    for _ in range(10):
+        assert await asyncio.gather(*(keys.find(f"forged-{n}") for n in range(20))) == [None] * 20
+    assert endpoint.asked == 2
+    clock.seconds += REFETCH_SECONDS
+    assert await asyncio.gather(*(keys.find(f"forged-{n}") for n in range(20))) == [None] * 20
+    assert endpoint.asked == 3
+    assert await keys.find("first")
+
+
+async def test_a_key_that_is_withdrawn_holds_for_its_lifespan_only(endpoint: Endpoint):
+    clock = Clock()
+    keys = KeySet(endpoint.url, clock)
+    assert await keys.find("first")
+    endpoint.keys[:] = [entry(EC_KEY, "second")]
+    clock.seconds += LIFESPAN_SECONDS - 1
+    assert await keys.find("first")
+    clock.seconds += 1
+    assert await keys.find("first") is None
+    assert await keys.find("second")
+
+
+@pytest.mark.parametrize("how", ["down", "broken", "empty"])
+async def test_while_the_endpoint_is_down_the_keys_go_on_to_hold(endpoint: Endpoint, how: str):
+    clock = Clock()
+    keys = KeySet(endpoint.url, clock)
+    assert await keys.find("first")
+    endpoint.down = how == "down"
+    endpoint.body = {"down": None, "broken": b"<html>", "empty": b'{"keys": []}'}[how]
+    for minute in range(1, 6):
+        clock.seconds += LIFESPAN_SECONDS
+        for _ in range(5):
+            assert await keys.find("first")
+            assert await keys.find("unknown") is None
+        assert endpoint.asked == 1 + minute
+    endpoint.down, endpoint.body = False, None
+    endpoint.keys.append(entry(EC_KEY, "second"))
+    clock.seconds += REFETCH_SECONDS
+    assert await keys.find("second")
+
+
+async def test_until_there_are_keys_the_service_is_unavailable(endpoint: Endpoint):
+    clock = Clock()
+    endpoint.down = True
+    keys = KeySet(endpoint.url, clock)
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await keys.find("first")
+    assert endpoint.asked == 1
+    endpoint.down = False
+    clock.seconds += RETRY_SECONDS
+    assert await keys.find("first")
+
+
+SECRET = base64.urlsafe_b64encode(b"s" * 32).decode()
+UNUSABLE: dict[str, dict[str, Any]] = {
+    "symmetric": {"kty": "oct", "k": SECRET, "kid": "x", "alg": "HS256"},
+    "for encryption": entry(RSA_KEY, "x", use="enc"),
+    "for another algorithm": entry(RSA_KEY, "x", alg="RS512"),
+    "of another curve": entry(EC_KEY, "x", crv="P-384"),
+    "without a name": {**entry(RSA_KEY, "x"), "kid": None},
+    "broken": entry(RSA_KEY, "x", n="!"),
+    "of a strange type": {"kty": ["RSA"], "kid": "x", "use": {}, "alg": []},
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+async def test_other_keys_are_left_out(endpoint: Endpoint, kind: str):
+    endpoint.keys.insert(0, UNUSABLE[kind])
+    keys = KeySet(endpoint.url, Clock())
+    assert await keys.find("first")
+    assert await keys.find("x") is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b'{"keys": {}}', b"[" * 100_000, b" " * (1 << 20) + b"{}"]
+)
+async def test_an_answer_that_is_no_list_of_keys_is_none(endpoint: Endpoint, body: bytes):
+    endpoint.body = body
+    with pytest.raises(Unavailable):
+        await KeySet(endpoint.url, Clock()).find("first")
+
+
+async def test_a_key_is_used_by_its_own_algorithm_whatever_the_token_says(endpoint: Endpoint):
+    verifier = JwtVerifier(Issuer("s" * 32, "authenticated", jwks_url=endpoint.url))
+    claims = {"sub": "eve", "aud": "authenticated", "exp": datetime.now(UTC) + timedelta(hours=1)}
+    token = jwt.encode(claims, EC_KEY, algorithm="ES256", headers={"kid": "first"})
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(token)
+    nameless = jwt.encode(claims, RSA_KEY, algorithm="RS256")
+    with pytest.raises(Unauthenticated, match="does not list"):
+        await verifier.verify(nameless)
+    good = jwt.encode(claims, RSA_KEY, algorithm="RS256", headers={"kid": "first"})
+    assert (await verifier.verify(good)).subject == "eve"
+    assert (await verifier.verify(jwt.encode(claims, "s" * 32, algorithm="HS256"))).subject == "eve"
+
+
+def test_the_secret_is_in_no_text_of_the_issuer():
+    assert "hunter2" not in repr(Issuer("hunter2" * 5, "authenticated"))
+    assert json.dumps(UNUSABLE)  # as an endpoint would send them

@@ -1,0 +1,49 @@
+"""A backend that misbehaves in the serving process costs nobody else anything."""
+
+import pytest
+
+from quantcloud.backends.base import installed_backends
+from quantcloud.backends.fleet import Fleet, QueueFigures
+from quantcloud.circuits import examine
+from quantcloud.domain.backend import BackendInfo, BackendStatus
+from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.job import OptimizationTarget
+from quantcloud.routing.router import Demand
+
+BELL = 'include "qelib1.inc"; qreg q[2]; h q[0]; cx q[0],q[1];'
+
+
+class Broken:
+    info = BackendInfo("broken", "tests", 2, (), "Raises.")
+
+    def __init__(self, *, online: bool, methods: object = None) -> None:
+        self._online = online
+        self._methods = methods
+
+    def offline_reason(self):
+        if not self._online:
+            raise OSError("no licence at /opt/licence")
+
+    def methods(self, analysis, shots, options):
+        if self._methods is None:
+            raise KeyError("qubits")
+        return self._methods
+
+
+@pytest.mark.parametrize(
+    ("broken", "rejection"),
+    [
+        (Broken(online=False), "offline: it failed when it was asked"),
+        (Broken(online=True), "broken failed when it was asked for its methods"),
+        (Broken(online=True, methods=[]), "broken has no method for this circuit"),
+    ],
+)
+def test_a_broken_backend_is_rejected_and_the_others_are_not(broken, rejection):
+    fleet = Fleet({**installed_backends(), "broken": broken}, memory_limit=1 << 30)
+    demand = Demand(examine(BELL), 10, RunOptions(), OptimizationTarget.BALANCED)
+    decision = fleet.decide(demand, QueueFigures())
+    assert decision.chosen is not None
+    rejections = {each.backend: each.rejection for each in decision.candidates}
+    assert rejections["broken"] == rejection
+    offline = fleet.status("broken") is BackendStatus.OFFLINE
+    assert offline is rejection.startswith("offline")

@@ -1,0 +1,41 @@
+"""Coverage-guided fuzzing of the parser: `python tests/unit/circuits/fuzz_parser.py -help=1`.
+
+Every text is a circuit, which can be analysed and expanded, or a `CircuitError` that points into
+it. Anything else is a finding, and so is what takes longer than libFuzzer's `-timeout` in seconds.
+libFuzzer saves a finding to a file; the driver runs it again when it is given that file.
+"""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["quantcloud.circuits"]):
+    from quantcloud.circuits import analyse, expanded, parse, with_measurements, work_bound
+
+from quantcloud.domain.errors import CircuitError
+
+
+def check(data: bytes) -> None:
+    """Read what libFuzzer made; bytes that are no UTF-8 become lone surrogates."""
+    source = data.decode("utf-8", "surrogateescape")
+    try:
+        circuit = parse(source)
+    except CircuitError as error:
+        lines = source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        assert 1 <= error.line <= len(lines), error
+        assert 1 <= error.column <= len(lines[error.line - 1]) + 2, error
+        assert error.message.isascii(), error
+        assert len(error.message) < 1000, error
+        return
+    analysis = analyse(circuit)
+    assert analysis.num_qubits == circuit.num_qubits > 0
+    measured = with_measurements(circuit)
+    operations = expanded(measured).operations
+    assert analysis.operation_count == sum(each.name != "barrier" for each in operations)
+    assert len(circuit.operations) <= work_bound(source)
+    assert analysis.circuit_depth <= analysis.gate_count
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, check)
+    atheris.Fuzz()

@@ -1,0 +1,54 @@
+"""The parser under a coverage-guided fuzzer, for a few seconds; `FUZZ_SECONDS` makes it longer."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unit.circuits.test_hostile import DOUBLING, DOUBLING_ANGLES, HEADER
+from unit.circuits.test_properties import VALID, WORDS
+
+DRIVER = Path(__file__).parent / "fuzz_parser.py"
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "4"))
+LONGEST = 2048
+# Quick to read: what is slow, the fuzzer finds soon enough.
+SEEDS = [
+    *VALID,
+    HEADER + DOUBLING + "g40 q[0];",
+    HEADER + DOUBLING_ANGLES + "g40(1) q[0];",
+    HEADER + "rx(" + "(" * 500 + "1" + ")" * 500 + ") q[0];",
+    HEADER + "rx(" + "pi^" * 500 + "sin(-1/3)) q[0];",
+]
+
+
+def fuzz(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the driver; what it finds is kept beneath `tmp_path`."""
+    return subprocess.run(
+        [sys.executable, str(DRIVER), *arguments, f"-artifact_prefix={tmp_path}/found-"],
+        capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS + 120,
+    )  # fmt: skip
+
+
+def test_no_text_breaks_the_parser_or_holds_it_up(tmp_path: Path):
+    pytest.importorskip("atheris", reason="there is no atheris for this platform")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for number, source in enumerate(SEEDS):
+        (corpus / f"{number}").write_text(source)
+    words = tmp_path / "words"
+    escaped = [word.replace("\\", r"\\").replace('"', r"\"") for word in WORDS.split()]
+    words.write_text("\n".join(f'"{word}"' for word in escaped))
+    done = fuzz(
+        tmp_path, str(corpus), f"-dict={words}", f"-max_len={LONGEST}", "-timeout=30",
+        f"-max_total_time={SECONDS}", "-rss_limit_mb=4096", "-seed=1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    (runs,) = re.findall(r"Done (\d+) runs", done.stderr)
+    covered = max(map(int, re.findall(r"cov: (\d+)", done.stderr)))
+    print(f"{runs} texts, {covered} edges covered")  # noqa: T201 (what was done)
+    # It did get into the parser, and beyond the first error.
+    assert int(runs) > 100
+    assert covered > 300

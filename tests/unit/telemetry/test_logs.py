@@ -1,0 +1,38 @@
+"""What is written to the log, by a process of its own."""
+
+import json
+import subprocess
+import sys
+
+SCRIPT = """
+import logging
+import structlog
+from quantcloud.telemetry import logs
+
+logs.configure("debug")
+log = structlog.stdlib.get_logger("test")
+key = "qc_live_" + "a1-_" * 10
+log.info("structured", given=key, nested={"deep": [key]})
+logging.getLogger("library").warning("plain %s", key)
+
+def broken(password):
+    raise ValueError(f"bad {key}")
+
+try:
+    broken("hunter2")
+except ValueError:
+    log.exception("unforeseen")
+"""
+
+
+def test_no_key_and_no_local_variable_is_ever_written():
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["structured", "plain qc_live_...", "unforeseen"]
+    assert lines[0]["given"] == "qc_live_..."
+    assert lines[0]["nested"] == {"deep": ["qc_live_..."]}
+    assert lines[2]["exception"][0]["exc_value"] == "bad qc_live_..."
+    assert "a1-_" not in done.stderr
+    assert "hunter2" not in done.stderr
