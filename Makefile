@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ONLY ?=
+COMPARE ?=
 
-.PHONY: setup demo serve test check gen clean
+.PHONY: setup demo serve test bench check gen clean
 
 setup: $(STAMP)
 
@@ -27,6 +28,10 @@ serve: setup
 
 test: setup
 	@$(BIN)/python -m pytest $(ONLY)
+
+bench: setup
+	@$(BIN)/python tests/benchmarks/run.py $(if $(ONLY),--only $(ONLY)) \
+		$(if $(COMPARE),--compare "$(COMPARE)")
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -87,10 +88,58 @@ def test_a_drain_ends_watches_so_that_they_can_resume(tmp_path: Path):
         again.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=again.metadata)
 
 
+def test_a_start_that_fails_costs_no_job_its_run(tmp_path: Path):
+    server = Server(tmp_path / "data")
+    server.start()
+    api = server.api()
+    job = api.run(slow(), backend="aer_simulator", shots=1)
+    take_until(api, job, job_pb2.Job.running)
+    server.stop()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for _ in range(3):
+            failed = subprocess.run(
+                quantcloud("serve", "--data-dir", str(server.data_dir), "--grpc-port", "0",
+                           "--http-port", str(taken.getsockname()[1])),
+                capture_output=True, check=False, timeout=60,
+            )  # fmt: skip
+            assert failed.returncode == 1
+    with server:
+        api = Api(server.channel, server.rest, api.credential)
+        statuses = take_until(api, job, job_pb2.Job.running, after_sequence=6)
+        assert job_pb2.Job.failed not in statuses
+        api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
+
+
+def take_until(
+    api: Api, job: str, status: job_pb2.Job.Status, after_sequence: int = 0
+) -> list[job_pb2.Job.Status]:
+    """The statuses of a job's events up to the first of `status`."""
+    seen: list[job_pb2.Job.Status] = []
+    for event in api.watch(job, after_sequence=after_sequence):
+        seen.append(event.job.status)
+        if event.job.status == status:
+            break
+    return seen
+
+
+def test_health_tells_of_a_drain(tmp_path: Path):
+    with Server(tmp_path / "data") as server:
+        api = server.api()
+        job = api.run(slow(), backend="aer_simulator", shots=1)
+        take_until(api, job, job_pb2.Job.running)
+        watch = api.watch(job)
+        next(watch)
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(grpc.RpcError):
+            list(watch)  # ends as the drain begins; the run has its grace
+        assert server.get("/health").status_code == 503
+        api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
+        assert server.process.wait(30) == 0
+
+
 def test_envoy_is_started_again(tmp_path: Path):
     with Server(tmp_path / "data") as server:
-        (envoy,) = [pid for pid in descendants(server.process.pid)
-                    if Path(f"/proc/{pid}/exe").resolve().name == "envoy"]  # fmt: skip
+        (envoy,) = [pid for pid in descendants(server.process.pid) if "envoy.yaml" in command(pid)]
         assert server.get("/health").status_code == 200
         os.kill(envoy, signal.SIGKILL)
         transport = httpx.HTTPTransport(retries=8)

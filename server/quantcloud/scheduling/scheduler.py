@@ -71,7 +71,7 @@ class Scheduler:
     async def stop(self, grace: float) -> None:
         """Claim nothing more, let runs finish for `grace` seconds, and put the others back.
 
-        Until then submissions are still routed, and runs still cancelled.
+        Until then submissions are still routed, and runs still cancelled. Safe to call twice.
         """
         self._stopping = True
         self._wake.set()
@@ -83,6 +83,7 @@ class Scheduler:
             await asyncio.wait(tasks, timeout=grace)
         if self._unsubscribe is not None:
             self._unsubscribe()
+            self._unsubscribe = None
         await _cancelled([*self._tasks, *tasks])
         for claim, _ in list(self._runs.values()):
             await self._give_back(claim)

@@ -100,8 +100,13 @@ class Gate:
         secret = headers.get(PROXY_SECRET_HEADER, "").encode("utf-8", "replace")
         if hmac.compare_digest(secret, self._proxy_secret):
             return network(headers.get(_CLIENT_HEADER, ""))
-        peer = _PEER.fullmatch(unquote(context.peer()))
-        return network(peer[1] if peer else context.peer())
+        return network(peer_address(context.peer()))
+
+
+def peer_address(peer: str) -> str:
+    """The address in gRPC's name of a peer, such as `ipv6:%5B::1%5D:5000`; else all of it."""
+    match = _PEER.fullmatch(unquote(peer))
+    return match[1] if match else peer
 
 
 def network(address: str) -> str:

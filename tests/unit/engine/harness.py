@@ -1,6 +1,9 @@
 import asyncio
+import fcntl
 import os
 import select
+import struct
+import termios
 from contextlib import asynccontextmanager
 
 from quantcloud.domain.execution import Execution
@@ -38,7 +41,7 @@ class Runner:
             return await self.engine.execute(execution, time_limit=limit, on_start=lambda: None)
 
     async def begin(self, method, **arguments):
-        """Give the task of a run that has begun."""
+        """Give the task of a run that has begun, on a worker that has read it."""
         begun = asyncio.Event()
         task = asyncio.ensure_future(
             self.engine.execute(
@@ -50,10 +53,24 @@ class Runner:
         await asyncio.wait((task, waiting), timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         assert begun.is_set(), task
+        while any(map(unread, self.engine._supervisor._workers.values())):  # noqa: ASYNC110 (a socket that is read tells nobody)
+            await asyncio.sleep(0)
         return task
 
     async def pid(self):
         return (await self("succeed")).metadata["pid"]
+
+
+def unread(worker):
+    """Tell whether something that was sent to a worker lies in its socket yet."""
+    transport = worker._transport
+    if transport is None or transport.is_closing():
+        return False
+    empty = struct.pack("i", 0)
+    (size,) = struct.unpack(
+        "i", fcntl.ioctl(transport.get_extra_info("socket"), termios.TIOCOUTQ, empty)
+    )
+    return size > 0
 
 
 class Ends:

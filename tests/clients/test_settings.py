@@ -1,0 +1,76 @@
+"""Settings from the environment: tiers are changed limit by limit, and what is wrong is named."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from quantcloud.domain.account import Tier
+from quantcloud.settings import DEFAULT_TIERS, Settings
+from support.server import quantcloud
+
+
+def test_a_limit_that_is_given_changes_nothing_else(monkeypatch: pytest.MonkeyPatch):
+    given = {"explorer": {"requests_per_minute": 60}, "developer": {"simulator_minutes": None}}
+    monkeypatch.setenv("QUANTCLOUD_TIERS", json.dumps(given))
+    settings = Settings()
+    explorer, developer = settings.limits(Tier.EXPLORER), settings.limits(Tier.DEVELOPER)
+    assert (explorer.requests_per_minute, explorer.max_shots) == (60, 10_000)
+    assert (developer.simulator_minutes, developer.qpu_tasks) == (None, 100)
+    assert settings.limits(Tier.ENTERPRISE) == DEFAULT_TIERS[Tier.ENTERPRISE]
+
+
+def test_the_defaults_are_the_published_ones():
+    limits = Settings().limits
+    shown = [
+        (t.requests_per_minute, t.max_shots, t.max_qubits, t.max_concurrent_jobs,
+         t.max_waiting_jobs, t.api_keys, t.simulator_minutes, t.job_seconds)
+        for t in map(limits, Tier)
+    ]  # fmt: skip
+    assert shown == [
+        (30, 10_000, 25, 3, 100, 5, 60, 60),
+        (120, 100_000, 30, 10, 1_000, 20, 600, 600),
+        (None, 1_000_000, 1_000, 100, 10_000, 100, None, 3_600),
+    ]
+    monthly = [(t.qpu_tasks, t.credits_usd) for t in map(limits, Tier)]
+    assert monthly[:2] == [(10, 50), (100, 500)]
+
+
+@pytest.mark.parametrize(
+    ("tiers", "says"),
+    [
+        ({"explorer": {"max_shot": 1}}, "no limit called max_shot; there are max_shots"),
+        ({"explorer": {"max_shots": -1}}, "max_shots must be 0 or more"),
+        ({"explorer": {"max_shots": None}}, "valid integer"),
+        ({"explorer": {"credits_usd": "NaN"}}, "credits_usd must be 0 or more"),
+        ({"emperor": {}}, "'explorer', 'developer' or 'enterprise'"),
+        ([], "valid dictionary"),
+    ],
+)
+def test_what_is_wrong_with_a_tier_is_said(tiers: object, says: str):
+    with pytest.raises(ValidationError, match=says):
+        Settings(tiers=tiers)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("QUANTCLOUD_TIERS", "{", "tiers"),
+        ("QUANTCLOUD_RATE_LIMIT_URL", "http://:hunter2@localhost", "redis://"),
+        ("QUANTCLOUD_PROXY_SECRET", "hunter2", "proxy_secret"),
+    ],
+)
+def test_a_server_with_bad_settings_does_not_start(
+    tmp_path: Path, name: str, value: str, says: str
+):
+    done = subprocess.run(
+        quantcloud("serve", "--data-dir", str(tmp_path), "--grpc-port", "0", "--no-envoy"),
+        capture_output=True, text=True, check=False, timeout=60,
+        env={"PATH": "/usr/bin:/bin", name: value},
+    )  # fmt: skip
+    assert done.returncode in {1, 2}
+    (line,) = done.stderr.splitlines()
+    assert says in line
+    assert "hunter2" not in line

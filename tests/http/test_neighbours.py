@@ -1,0 +1,68 @@
+"""Nothing that one caller sends is felt by another."""
+
+import grpc
+import pytest
+
+from support.api import Api
+from support.circuits import BELL, slow
+from support.server import Server
+from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, circuit_pb2, job_pb2
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server) -> Api:
+    return server.api()
+
+
+def test_a_refusal_of_something_huge_closes_nobodys_stream(server: Server, ada: Api):
+    """What an error repeats travels in headers, and too many close the connection to Envoy."""
+    job = ada.run(slow(), backend="aer_simulator", shots=1)
+    events = ada.events(f"/v1/jobs/{job}/events?after_sequence=0")
+    for event in events:
+        if event.job.status == job_pb2.Job.running:
+            break
+    with grpc.insecure_channel(server.endpoints.http.removeprefix("http://")) as through_envoy:
+        backends = backend_pb2_grpc.BackendServiceStub(through_envoy)
+        for character in ("x", "\u00e9", "\U0001f600"):
+            with pytest.raises(grpc.RpcError) as refused:
+                backends.GetBackend(backend_pb2.GetBackendRequest(name=character * 200_000))
+            assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+            assert len(refused.value.details() or "") < 1100
+    for field in ({"backend": "x" * 100_000}, {"options": {"x" * 60_000: 1}}):
+        assert ada.rest("POST", "/v1/circuits/run", {"qasm": BELL, **field}).status_code == 400
+    ada.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=ada.metadata)
+    *_, last = events
+    assert last.job.status == job_pb2.Job.cancelled
+
+
+def test_what_would_hold_the_server_up_is_refused(ada: Api):
+    many = [{}] * 100_000
+    for path, body in [
+        ("/v1/circuits", {"name": "n", "qasm": BELL, "metadata": {"a": many}}),
+        ("/v1/circuits/run", {"qasm": BELL, "options": {"a": many}}),
+    ]:
+        refused = ada.rest("POST", path, body)
+        assert refused.status_code == 400
+        assert "at most 65536" in refused.json()["detail"]
+    large = ada.rest("POST", "/v1/circuits", {"name": "n", "qasm": BELL + "//" + "x" * 600_000})
+    assert large.status_code == 400
+    assert "at most 524288" in large.json()["detail"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_json_has_no_word_for_are_refused(ada: Api, number: float):
+    request = circuit_pb2.RunCircuitRequest(qasm=BELL)
+    request.options["seed"] = number
+    with pytest.raises(grpc.RpcError) as refused:
+        ada.circuits.RunCircuit(request, metadata=ada.metadata)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details() == "options.seed: must be a finite number"
+
+
+def test_a_changed_circuit_is_checked_like_a_new_one(ada: Api):
+    made = ada.rest("POST", "/v1/circuits", {"name": "n", "qasm": BELL}).json()
+    path = f"/v1/circuits/{made['id']}"
+    assert ada.rest("PUT", path, {"qasm": ""}).status_code == 400
+    wider = BELL.replace("[2]", "[3]")
+    assert ada.rest("PUT", path, {"qasm": wider}).json()["num_qubits"] == 3
+    assert ada.rest("PUT", path, {"name": "a\u0000b"}).status_code == 400
