@@ -97,6 +97,7 @@ class Application:
             self._gate(store),
             max_body_bytes=settings.max_body_bytes,
             max_header_kib=settings.max_header_kib,
+            recheck_seconds=settings.watch_recheck_seconds,
         )
         scheduler = Scheduler(
             store,

@@ -104,6 +104,7 @@ class Settings(BaseSettings):
     failed_logins_per_minute: Annotated[int, Field(ge=0)] = 60
 
     watch_checkpoint_seconds: Annotated[float, Field(gt=0)] = 15.0
+    watch_recheck_seconds: Annotated[float, Field(gt=0)] = 10.0
     watch_position_seconds: Annotated[float, Field(gt=0)] = 0.5
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
     # What a tier's limits leave out is as in `DEFAULT_TIERS`.

@@ -4,13 +4,16 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import grpc
+import jwt
 import pytest
 
 from support.api import Api
 from support.circuits import BELL, slow
-from support.server import Server
+from support.server import SECRET, Server
 from thequantcloud.v1 import job_pb2
 
 TERMINAL = {
@@ -122,3 +125,31 @@ def test_errors_before_the_first_event_have_their_status(ada: Api):
     over_rest = ada.rest("GET", f"/v1/jobs/{job}/events?after_sequence=99")
     assert over_rest.status_code == 400
     assert "at most 7" in over_rest.json()["detail"]
+
+
+@pytest.mark.parametrize("kind", ["revoked key", "expired token"])
+def test_a_watch_ends_when_its_credentials_do(tmp_path: Path, kind: str):
+    settings = {
+        "QUANTCLOUD_WATCH_CHECKPOINT_SECONDS": "0.1",
+        "QUANTCLOUD_WATCH_RECHECK_SECONDS": "0.1",
+    }
+    with Server(tmp_path / "data", **settings) as own:
+        ada = own.api()
+        job = ada.run(slow(), backend="aer_simulator", shots=1)
+        if kind == "revoked key":
+            key = ada.rest("POST", "/v1/auth/api-keys", {"name": "k"}).json()
+            watcher = Api(own.channel, own.rest, key["key"])
+        else:
+            claims = jwt.decode(ada.credential, options={"verify_signature": False})
+            soon = datetime.now(UTC) + timedelta(seconds=2)
+            watcher = Api(
+                own.channel, own.rest, jwt.encode({**claims, "exp": soon}, SECRET, "HS256")
+            )
+        watch = watcher.watch(job)
+        next(watch)
+        if kind == "revoked key":
+            ada.rest("DELETE", f"/v1/auth/api-keys/{key['id']}")
+        with pytest.raises(grpc.RpcError) as ended:
+            list(watch)
+        assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        cancel(ada, job)

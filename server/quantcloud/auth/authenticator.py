@@ -100,7 +100,17 @@ class Authenticator:
                 at=self._clock(),
                 tier=claims.tier,
             )
-        return Principal(account, Credential.JWT)
+        return Principal(account, Credential.JWT, expires_at=claims.expires_at)
+
+    async def recheck(self, principal: Principal, headers: Mapping[str, str]) -> None:
+        """Make sure that the credentials in `headers` still hold, as a long call goes on.
+
+        Raises `Unauthenticated` for a token that has expired or a key that was revoked since.
+        """
+        if principal.expires_at is None:
+            await self.authenticate(headers)
+        elif principal.expires_at <= self._clock():
+            raise Unauthenticated("the token has expired; sign in again", reason="TOKEN_EXPIRED")
 
     async def _by_key(self, key: str) -> Principal:
         # Looked up every time, so that a key that was revoked on any server is refused from then

@@ -1,6 +1,7 @@
 """Who is calling."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from quantcloud.domain.account import Account
@@ -15,11 +16,15 @@ class Credential(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated caller; `api_key_id` where the credential is a key."""
+    """An authenticated caller.
+
+    `api_key_id` is set where the credential is a key, `expires_at` where it is a JWT.
+    """
 
     account: Account
     credential: Credential
     api_key_id: str | None = None
+    expires_at: datetime | None = None
 
     @property
     def account_id(self) -> str:

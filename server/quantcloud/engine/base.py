@@ -35,6 +35,10 @@ class Engine(Protocol):
         """How many runs can be under way at once."""
         ...
 
+    def is_ready(self, backend: str) -> bool:
+        """Whether a run on `backend` can begin; if not, it waits without taking a slot."""
+        ...
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None:

@@ -110,6 +110,9 @@ class LocalEngine:
     def slots(self) -> int:
         return self._workers
 
+    def is_ready(self, backend: str) -> bool:
+        return self._supervisor.is_preloaded(backend)
+
     @property
     def memory_limit(self) -> int:
         """The bytes that a run may take."""

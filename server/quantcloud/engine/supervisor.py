@@ -74,12 +74,20 @@ class Supervisor:
 
         A backend that is not preloaded has position 0.
         """
-        names = [name for name, _ in self._configuration.preload]
-        if backend not in names:
+        position = self._position(backend)
+        if position is None:
             return 0
-        position = names.index(backend)
         await self._reached[position].wait()
         return position + 1
+
+    def is_preloaded(self, backend: str) -> bool:
+        """Whether `until_preloaded` would return at once."""
+        position = self._position(backend)
+        return position is None or self._reached[position].is_set()
+
+    def _position(self, backend: str) -> int | None:
+        names = [name for name, _ in self._configuration.preload]
+        return names.index(backend) if backend in names else None
 
     def start(self) -> None:
         """Start the fork server. Call it on the thread that the event loop runs on.

@@ -147,7 +147,7 @@ class Scheduler:
             self._wake.clear()
             if self._stopping:
                 return
-            free = self._engine.slots - len(self._runs)
+            free = self._free()
             if free < 1:
                 continue
             try:
@@ -160,6 +160,18 @@ class Scheduler:
                 continue
             for claim in claims:
                 self._begin(claim)
+            if claims and self._free() > 0:
+                self._wake.set()  # some of them wait for an import and take no slot
+
+    def _free(self) -> int:
+        """How many more runs the engine can take up.
+
+        One whose backend is still being imported takes no slot, so that it delays nobody on another
+        backend; as many as there are slots may wait so.
+        """
+        runs = [claim.job.backend or "" for claim, _ in self._runs.values()]
+        waiting = sum(not self._engine.is_ready(backend) for backend in runs)
+        return self._engine.slots - len(runs) + min(waiting, self._engine.slots)
 
     def _begin(self, claim: Claim) -> None:
         task = asyncio.ensure_future(self._runner.run(claim))

@@ -1,4 +1,4 @@
-"""What is known of the call that is being answered: its request id, principal and allowance."""
+"""What is known of the call that is being answered: its principal and allowance."""
 
 from contextvars import ContextVar
 from typing import Any, TypeAlias
@@ -11,7 +11,6 @@ from quantcloud.auth.rate_limits import Allowance
 # The stubs have these generic, the classes are not.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-request_id: ContextVar[str] = ContextVar("request_id", default="")
 # Where the caller stands with requests a minute; None without an account or without a limit.
 allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
 _principal: ContextVar[Principal | None] = ContextVar("principal", default=None)

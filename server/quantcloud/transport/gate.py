@@ -90,6 +90,10 @@ class Gate:
             )
         call.set_principal(principal)
 
+    async def recheck(self, context: Context) -> None:
+        """Make sure that the caller may still be here. Raises `Unauthenticated`."""
+        await self._authenticator.recheck(call.principal(), headers_of(context))
+
     async def admit_anyone(self, context: Context, *, health: bool = False) -> None:
         """Count a call without credentials. Raises `RateLimited`."""
         address = self._address(context, headers_of(context))

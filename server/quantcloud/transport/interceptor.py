@@ -1,8 +1,10 @@
 """The one interceptor: admission, request ids, errors, nulls and the access log of every RPC."""
 
+import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import grpc
@@ -34,11 +36,14 @@ Parser: TypeAlias = Callable[[bytes], Any]
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every RPC of the contract.
 
-    An exception that is no domain error is logged with its request id and told as INTERNAL.
+    An exception that is no domain error is logged with its request id and told as INTERNAL. While
+    a stream lasts its caller's credentials are looked at again, before the first answer that comes
+    `recheck_seconds` after they were looked at last.
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, recheck_seconds: float = 10.0) -> None:
         self._gate = gate
+        self._recheck_seconds = recheck_seconds
 
     async def intercept_service(
         self,
@@ -82,17 +87,25 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return answer
 
     def _stream(
-        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
+        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], AsyncGenerator[Any]]
     ) -> Any:
         async def answer(request: bytes, context: Context) -> AsyncIterator[Message]:
             entry = _Entry(path, context)
             try:
                 await self._gate.admit(path, context)
-                async for response in behaviour(parse(request), context):
-                    # Only now: an error that comes before every answer has no headers of its own,
-                    # which Envoy could not turn into a status any more.
-                    await entry.send_headers()
-                    yield response
+                checked = time.monotonic()
+                async with aclosing(behaviour(parse(request), context)) as responses:
+                    async for response in responses:
+                        if time.monotonic() - checked >= self._recheck_seconds:
+                            await self._gate.recheck(context)
+                            checked = time.monotonic()
+                        # Only now: an error that comes before every answer has no headers of its
+                        # own, which Envoy could not turn into a status any more.
+                        await entry.send_headers()
+                        yield response
+            except asyncio.CancelledError:
+                entry.close(grpc.StatusCode.CANCELLED)
+                raise
             except Exception as error:  # noqa: BLE001  # all of them end here
                 await entry.abort(error)
             entry.close(grpc.StatusCode.OK)
@@ -130,7 +143,6 @@ class _Entry:
         given = headers_of(context).get("x-request-id", "")
         usable = 0 < len(given) <= _MAXIMUM_REQUEST_ID_LENGTH and given.isprintable()
         self._request_id = given if usable else str(uuid.uuid4())
-        call.request_id.set(self._request_id)
 
     async def send_headers(self) -> None:
         """Send the headers of an answer that is no error, once."""

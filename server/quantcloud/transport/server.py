@@ -74,10 +74,11 @@ class GrpcServer:
         *,
         max_body_bytes: int = 8 * 1024 * 1024,
         max_header_kib: int = 12,
+        recheck_seconds: float = 10.0,
     ) -> None:
         self._health = aio_health.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(gate)],
+            interceptors=[CallInterceptor(gate, recheck_seconds)],
             options=(
                 *_OPTIONS,
                 ("grpc.max_receive_message_length", max_body_bytes + _ROOM_BYTES),

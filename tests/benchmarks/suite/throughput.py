@@ -10,7 +10,7 @@ from benchmarks.service import Client, bare_arguments, serving
 from benchmarks.workloads import BELL
 
 IN_FLIGHT = 64
-JOBS = 200
+JOBS = 128
 # How many circuits the bare loop runs in a round.
 BARE = {"aer_simulator": 1000, "local_simulator": 5000}
 TARGETS = {"aer_simulator": Target(">=", 0.8)}

@@ -197,8 +197,9 @@ QUERIES = {
         "query: unknown parameter 'fo%22o'; there are limit, offset, status, status_filter"
     ),
     "/v1/backends?foo=1": "query: unknown parameter 'foo'; there are none here",
-    "/v1/jobs/j?foo=1": "query: unknown parameter 'foo'; there are none here",
-    "/v1/jobs/j?id=k": "query: unknown parameter 'id'; there are none here",
+    "/v1/jobs/j?foo=1": "query: unknown parameter 'foo'; there are wait_seconds",
+    "/v1/jobs/j?id=k": "query: unknown parameter 'id'; there are wait_seconds",
+    "/v1/jobs/j/result?id=k": "query: unknown parameter 'id'; there are none here",
     "/v1/backends/b?name=k": "query: unknown parameter 'name'; there are none here",
     "/v1/jobs/j/events?with_result=perhaps": 'with_result: must be true or false, got "perhaps"',
     "/v1/jobs/events?status=done": f'status: must be one of {STATUSES}, got "done"',

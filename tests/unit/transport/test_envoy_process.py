@@ -203,8 +203,8 @@ def test_a_server_that_is_too_slow_is_504(tmp_path, monkeypatch):
         await asyncio.Event().wait()
 
     with make_gate(tmp_path / "data") as gate:
-        gate.answer("GetJob", answer)
-        got = httpx.get(f"{gate.url}/v1/jobs/j")
+        gate.answer("GetJobResult", answer)
+        got = httpx.get(f"{gate.url}/v1/jobs/j/result")
     assert got.status_code == 504
     assert got.headers["content-type"] == "application/json"
     assert got.json() == {"detail": "The service took too long to answer."}
