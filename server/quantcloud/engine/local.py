@@ -59,6 +59,7 @@ _TRIES = 3
 _MAX_INLINE_ANSWER = 64 << 10
 
 _NONSENSE = "the worker's answer made no sense"
+_STOPPED = "the server stopped"
 
 # How long to wait for the exit status of a worker that is gone, in seconds: the fork server may
 # be importing.
@@ -104,6 +105,8 @@ class LocalEngine:
         self._examinations = Slots(self._supervisor, Role.EXAMINATION, _EXAMINERS)
         self._turns = Turns(_EXAMINERS, _EXAMINATION_PATIENCE)
         self._running: set[asyncio.Task[Any]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._stopped = False
 
     @property
@@ -128,11 +131,11 @@ class LocalEngine:
         self._supervisor.start()
 
     async def stop(self) -> None:
-        self._stopped = True
-        running = tuple(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if not self._stopped:
+            self._stopped = True
+            for task in self._running:
+                task.cancel()
+        await self._idle.wait()
         await self._supervisor.stop()
 
     async def examine(self, source: str, owner: str = "") -> Analysis:
@@ -149,18 +152,25 @@ class LocalEngine:
         return await self._until_stopped(self._execute(execution, time_limit, on_start))
 
     async def _until_stopped(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do `work` in a task that `stop` can end, whatever it is waiting for."""
-        task = asyncio.get_running_loop().create_task(work)
+        """Do `work`, which `stop` can end, whatever it is waiting for."""
+        task = asyncio.current_task()
+        if task is None or self._stopped:
+            work.close()
+            raise WorkerLost(_STOPPED)
+        before = task.cancelling()
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        if self._stopped:
-            task.cancel()
+        self._idle.clear()
         try:
-            return await task
+            return await work
         except asyncio.CancelledError:
-            if self._stopped and not _is_being_cancelled():
-                raise WorkerLost("the server stopped") from None
+            # Someone else may have cancelled the task as well.
+            if self._stopped and task.uncancel() <= before:
+                raise WorkerLost(_STOPPED) from None
             raise
+        finally:
+            self._running.discard(task)
+            if not self._running:
+                self._idle.set()
 
     async def _execute(
         self, execution: Execution, time_limit: float, on_start: Callable[[], None]
@@ -289,11 +299,6 @@ async def _cause(worker: WorkerProcess, memory_limit: int) -> str:
     except TimeoutError:
         return ""
     return "" if status is None else describe_end(status, memory_limit)
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _known_modules() -> dict[str, tuple[str, ...]]:

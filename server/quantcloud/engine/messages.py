@@ -10,12 +10,13 @@ import struct
 from array import array
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
-from quantcloud.domain.execution import Execution, Outcome, Statevector
+from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
 from quantcloud.engine.failure import bounded
 
 HEADER = struct.Struct("!cQ")
@@ -40,6 +41,12 @@ MAX_ANSWER = 32 << 20
 # Of a traceback, for the operator's log: the end, which says most, in characters.
 MAX_DETAILS = 8192
 
+# Pickling their values takes half as long as pickling dataclasses with slots.
+_PLAIN_FIELDS = tuple(field.name for field in fields(Execution) if field.name != "options")
+_OPTION_FIELDS = tuple(field.name for field in fields(RunOptions))
+_plain_values = attrgetter(*_PLAIN_FIELDS)
+_option_values = attrgetter(*_OPTION_FIELDS)
+
 _SECTIONS = struct.Struct("!6Q")
 
 
@@ -61,12 +68,14 @@ def frame(kind: bytes, payload: bytes = b"") -> bytes:
 
 def encode_execution(execution: Execution) -> bytes:
     """Encode a run for a worker."""
-    return pickle.dumps(execution)
+    return pickle.dumps((_plain_values(execution), _option_values(execution.options)))
 
 
 def decode_execution(payload: bytes) -> Execution:
     """Decode a run in the worker, which may trust the server."""
-    return cast("Execution", pickle.loads(payload))  # noqa: S301 (from the server)
+    plain, options = pickle.loads(payload)  # noqa: S301 (from the server)
+    named = dict(zip(_PLAIN_FIELDS, plain, strict=True))
+    return Execution(**named, options=RunOptions(**dict(zip(_OPTION_FIELDS, options, strict=True))))
 
 
 def encode_failure(message: str, details: str) -> bytes:
