@@ -188,9 +188,7 @@ def test_of_fifty_keys_at_the_last_place_one_is_made(limited: Server):
 def test_as_many_jobs_wait_as_may_and_delay_nobody_elses_first(limited: Server):
     ada, bob = limited.api("developer"), limited.newcomer()
     first = ada.run(slow(), backend="aer_simulator", shots=1)
-    for event in ada.watch(first):
-        if event.job.status == job_pb2.Job.running:
-            break
+    ada.until(first, job_pb2.Job.running)
     request = circuit_pb2.RunCircuitRequest(qasm=BELL, backend="local_simulator")
 
     def submit(number: int) -> list[Any]:

@@ -193,9 +193,7 @@ def test_credits_are_taken_with_the_submission_and_given_back_without_a_run(hard
 def test_a_cancelled_run_is_charged_for_the_time_that_it_ran(hardware: Server):
     ada = hardware.newcomer()
     job = ada.run(slow(), backend="aer_simulator", shots=1)
-    for event in ada.watch(job):
-        if event.job.status == job_pb2.Job.running:
-            break
+    ada.until(job, job_pb2.Job.running)
     ada.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=ada.metadata)
     (*_, last) = ada.watch(job)
     ran = last.job.completed_at.ToDatetime() - last.job.started_at.ToDatetime()

@@ -75,9 +75,7 @@ def test_a_queue_that_moves_is_told(server: Server):
     ada = server.api()
     running = [ada.run(slow(), backend="aer_simulator", shots=1) for _ in range(2)]
     for job in running:
-        for event in ada.watch(job):
-            if event.job.status == job_pb2.Job.running:
-                break
+        ada.until(job, job_pb2.Job.running)
     waiting = [ada.run(slow(), backend="aer_simulator", shots=1) for _ in range(3)]
     watch = ada.watch(waiting[-1])
     for event in watch:
@@ -98,9 +96,7 @@ def cancel(api: Api, job: str) -> None:
 
 def test_a_get_may_wait_for_a_change(ada: Api):
     job = ada.run(slow(), backend="aer_simulator", shots=1)
-    for event in ada.watch(job):
-        if event.job.status == job_pb2.Job.running:
-            break
+    ada.until(job, job_pb2.Job.running)
     began = time.monotonic()
     same = ada.rest("GET", f"/v1/jobs/{job}?wait_seconds=1").json()
     assert same["status"] == "running"

@@ -25,9 +25,7 @@ def test_no_job_is_lost(tmp_path: Path, number: signal.Signals):
     api = server.api()
     long = [api.run(slow(), backend="aer_simulator", shots=1) for _ in range(2)]
     for job in long:
-        for event in api.watch(job):
-            if event.job.status == job_pb2.Job.running:
-                break
+        api.until(job, job_pb2.Job.running)
     waiting = [api.run(ASYMMETRIC, backend="local_simulator", shots=10) for _ in range(5)]
     processes = descendants(server.process.pid)
     assert len(processes) >= 4
@@ -93,7 +91,7 @@ def test_a_start_that_fails_costs_no_job_its_run(tmp_path: Path):
     server.start()
     api = server.api()
     job = api.run(slow(), backend="aer_simulator", shots=1)
-    take_until(api, job, job_pb2.Job.running)
+    api.until(job, job_pb2.Job.running)
     server.stop()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for _ in range(3):
@@ -105,28 +103,16 @@ def test_a_start_that_fails_costs_no_job_its_run(tmp_path: Path):
             assert failed.returncode == 1
     with server:
         api = Api(server.channel, server.rest, api.credential)
-        statuses = take_until(api, job, job_pb2.Job.running, after_sequence=6)
+        statuses = api.until(job, job_pb2.Job.running, after_sequence=6)
         assert job_pb2.Job.failed not in statuses
         api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
-
-
-def take_until(
-    api: Api, job: str, status: job_pb2.Job.Status, after_sequence: int = 0
-) -> list[job_pb2.Job.Status]:
-    """The statuses of a job's events up to the first of `status`."""
-    seen: list[job_pb2.Job.Status] = []
-    for event in api.watch(job, after_sequence=after_sequence):
-        seen.append(event.job.status)
-        if event.job.status == status:
-            break
-    return seen
 
 
 def test_health_tells_of_a_drain(tmp_path: Path):
     with Server(tmp_path / "data") as server:
         api = server.api()
         job = api.run(slow(), backend="aer_simulator", shots=1)
-        take_until(api, job, job_pb2.Job.running)
+        api.until(job, job_pb2.Job.running)
         watch = api.watch(job)
         next(watch)
         server.process.send_signal(signal.SIGTERM)

@@ -55,6 +55,17 @@ class Api:
         request = job_pb2.WatchJobRequest(id=job_id, **fields)
         return self.jobs.WatchJob(request, metadata=self.metadata, timeout=PATIENCE_SECONDS)
 
+    def until(
+        self, job_id: str, status: job_pb2.Job.Status, after_sequence: int = 0
+    ) -> list[job_pb2.Job.Status]:
+        """Wait for a job to reach `status`; the statuses of its events up to that one."""
+        seen: list[job_pb2.Job.Status] = []
+        for event in self.watch(job_id, after_sequence=after_sequence):
+            seen.append(event.job.status)
+            if seen[-1] == status:
+                break
+        return seen
+
     def finish(self, job_id: str) -> job_pb2.JobEvent:
         """Wait for a job's end; its last event, with the result."""
         *_, last = self.watch(job_id, with_result=True)

@@ -1,17 +1,12 @@
 """`quantcloud account`: look at accounts and change them, beside a running server too."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from quantcloud.cli.failure import Failure
+from quantcloud.cli.store import with_store
 from quantcloud.domain.account import Account, MonthlyUsage, Tier
-from quantcloud.domain.errors import DomainError
 from quantcloud.settings import Settings
-from quantcloud.storage import Store, StoreError
-
-T = TypeVar("T")
+from quantcloud.storage import Store
 
 
 def set_tier(settings: Settings, user: str, tier: Tier) -> str:
@@ -21,7 +16,7 @@ def set_tier(settings: Settings, user: str, tier: Tier) -> str:
         await _known(store, user)
         return await store.accounts.set_tier(user, tier)
 
-    account = _with_store(settings, change)
+    account = with_store(settings, change)
     return f"{account.id} is on the {account.tier} tier"
 
 
@@ -32,7 +27,7 @@ def show(settings: Settings, user: str) -> str:
         account = await _known(store, user)
         return account, await store.usage.month(user, datetime.now(UTC).date())
 
-    account, used = _with_store(settings, read)
+    account, used = with_store(settings, read)
     limits = settings.limits(account.tier)
     rows = (
         ("tier", account.tier),
@@ -59,17 +54,3 @@ async def _known(store: Store, user: str) -> Account:
             f"or with `quantcloud token --user {user}`"
         )
     return account
-
-
-def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
-    async def run() -> T:
-        store = await Store.open(settings.database)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    try:
-        return asyncio.run(run())
-    except (StoreError, DomainError, OSError) as error:
-        raise Failure(str(error)) from error

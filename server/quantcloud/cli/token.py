@@ -1,14 +1,14 @@
 """`quantcloud token`: a JWT for an account of this machine's server."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 from quantcloud.auth.jwt import Issuer, issue
 from quantcloud.auth.secret import load_or_create
 from quantcloud.cli.failure import Failure
-from quantcloud.domain.account import Tier
+from quantcloud.cli.store import with_store
+from quantcloud.domain.account import Account, Tier
 from quantcloud.settings import Settings
-from quantcloud.storage import Store, StoreError
+from quantcloud.storage import Store
 
 DEFAULT_LIFETIME_HOURS = 12.0
 MAXIMUM_LIFETIME_HOURS = 10 * 366 * 24.0
@@ -37,17 +37,11 @@ def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -
     email = user if "@" in user else None
     try:
         token = issue(issuer(settings), user, now=now, lifetime=timedelta(hours=hours), email=email)
-        asyncio.run(_ensure(settings, user, email, tier, now))
-    except (OSError, StoreError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise Failure(str(error)) from error
+
+    async def ensure(store: Store) -> Account:
+        return await store.accounts.ensure(user, email=email, name=None, at=now, tier=tier)
+
+    with_store(settings, ensure)
     return token
-
-
-async def _ensure(
-    settings: Settings, user: str, email: str | None, tier: Tier | None, now: datetime
-) -> None:
-    store = await Store.open(settings.database)
-    try:
-        await store.accounts.ensure(user, email=email, name=None, at=now, tier=tier)
-    finally:
-        await store.close()

@@ -16,10 +16,8 @@ from quantcloud.domain.errors import DomainError, InvalidArgument
 from quantcloud.transport import call
 from quantcloud.transport.call import Context
 from quantcloud.transport.errors import Refusal, internal, rate_limit_headers, refuse
-from quantcloud.transport.gate import CONTRACT, Gate, access_rule, headers_of, methods
+from quantcloud.transport.gate import Gate, headers_of
 from quantcloud.transport.nulls import add_nulls
-
-__all__ = ["CONTRACT", "CallInterceptor", "access_rule", "methods"]
 
 # Infrastructure that anyone may ask, as its own specifications have it. What watches over a server
 # asks for its health, and is not limited.
