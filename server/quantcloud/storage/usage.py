@@ -2,10 +2,8 @@
 
 from datetime import date
 
-from sqlalchemy import Connection
-
 from quantcloud.domain.account import MonthlyUsage
-from quantcloud.storage.database import Database
+from quantcloud.storage.database import Connection, Database
 from quantcloud.storage.usage_rows import MONTH, month_of
 
 
