@@ -91,7 +91,7 @@ class Jobs:
 
     async def get(self, account_id: str, job_id: str) -> Job:
         identifier("job", job_id)
-        return await self._database.read(lambda c: job_reads.get(c, account_id, job_id))
+        return await self._database.read(lambda c: job_reads.get(c, account_id, job_id), brief=True)
 
     async def qasm(self, job_id: str) -> str:
         row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
