@@ -1,22 +1,24 @@
 """Running, planning and saving circuits."""
 
+import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
-from quantcloud.domain.errors import InvalidArgument, Unavailable
+from quantcloud.domain.errors import DomainError, InvalidArgument, Unavailable
 from quantcloud.domain.job import Job
 from quantcloud.domain.page import Page
 from quantcloud.engine.base import Engine
 from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.paging import window
-from quantcloud.storage import CircuitPatch, Store
+from quantcloud.storage import CircuitPatch, NewJob, Store
 
 MAXIMUM_NAME_LENGTH = 200
+MAXIMUM_BATCH = 1_000
 # A page of a hundred must be fit to send; larger circuits can be run, not saved.
 MAXIMUM_SAVED_BYTES = 512 * 1024
 
@@ -27,6 +29,14 @@ class Plan:
 
     admitted: Admitted
     queue_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs that were submitted together, in the order of their circuits."""
+
+    id: str
+    jobs: Sequence[Job]
 
 
 class CircuitUseCases:
@@ -49,16 +59,40 @@ class CircuitUseCases:
     async def run(self, principal: Principal, submission: Submission) -> Job:
         """Store a job for the submission and return once it is durable."""
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
+        (job,) = await self._store_jobs(principal, [admitted])
+        return job
+
+    async def run_batch(self, principal: Principal, submissions: Sequence[Submission]) -> Batch:
+        """Store a job for each of the submissions, or for none of them.
+
+        Raises what `run` does, with the place of the submission that cannot be run.
+        """
+        if not 0 < len(submissions) <= MAXIMUM_BATCH:
+            raise InvalidArgument(
+                "circuits", f"must be 1 to {MAXIMUM_BATCH} circuits, are {len(submissions)}"
+            )
+        batch_id = str(uuid.uuid4())
+        admitted: list[Admitted] = []
+        for place, submission in enumerate(submissions):
+            try:
+                each = await self._admission.admit(principal, submission, check_month_later=True)
+            except DomainError as error:
+                error.locate(f"circuits[{place}]")
+                raise
+            admitted.append(replace(each, job=replace(each.job, batch_id=batch_id)))
+            # Small circuits are looked at without a pause, and other calls want their turn.
+            await asyncio.sleep(0)
+        return Batch(batch_id, await self._store_jobs(principal, admitted))
+
+    async def _store_jobs(self, principal: Principal, admitted: Sequence[Admitted]) -> list[Job]:
+        """Store jobs all or none; how they were at their submission."""
         limits = self._limits(principal.account.tier)
-        events = await self._store.jobs.create(
-            admitted.job,
-            admitted.qasm,
-            admitted.analysis,
-            admitted.changes,
+        created = await self._store.jobs.create_all(
+            [NewJob(each.job, each.qasm, each.analysis, each.changes) for each in admitted],
             max_waiting=limits.max_waiting_jobs,
             monthly=limits.monthly,
         )
-        return events[0].job
+        return [events[0].job for events in created]
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
         """Say what `run` would do with the submission."""

@@ -55,6 +55,7 @@ def job(job: Job) -> job_pb2.Job:
         completed_at=timestamp(job.completed_at) if job.completed_at else None,
         error_message=job.error_message,
         metadata=struct(job.metadata),
+        batch_id=job.batch_id,
     )
 
 
