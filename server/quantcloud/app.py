@@ -102,7 +102,6 @@ class Application:
         scheduler = Scheduler(
             store,
             engine,
-            fleet,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
             clock=self._clock,
             limits=settings.limits,

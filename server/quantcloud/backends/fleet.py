@@ -58,6 +58,11 @@ class Fleet:
         self._offline = {name: _offline_reason(name, each) for name, each in backends.items()}
 
     @property
+    def has_metered(self) -> bool:
+        """Whether a run on any backend costs money, or a task on quantum hardware."""
+        return any(info.cost_per_shot or not info.is_simulator for info in self.infos)
+
+    @property
     def infos(self) -> Sequence[BackendInfo]:
         return [backend.info for backend in self._backends.values()]
 

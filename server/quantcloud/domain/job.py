@@ -169,8 +169,8 @@ class JobResult:
 class JobEvent:
     """One change of a job: the whole job as of it. `cursor` orders the events of all jobs.
 
-    `result` may come along on the event of `completed` from whoever committed it; where it does
-    not, the store has it.
+    `result` is what the run gave where this is its end and the event was committed just now; an
+    event that is read from the log has none.
     """
 
     sequence: int

@@ -48,16 +48,17 @@ class CircuitUseCases:
 
     async def run(self, principal: Principal, submission: Submission) -> Job:
         """Store a job for the submission and return once it is durable."""
-        admitted = await self._admission.admit(principal, submission)
+        admitted = await self._admission.admit(principal, submission, check_month_later=True)
         limits = self._limits(principal.account.tier)
-        event = await self._store.jobs.create(
+        events = await self._store.jobs.create(
             admitted.job,
             admitted.qasm,
             admitted.analysis,
+            admitted.changes,
             max_waiting=limits.max_waiting_jobs,
             monthly=limits.monthly,
         )
-        return event.job
+        return events[0].job
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
         """Say what `run` would do with the submission."""

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
+from sqlalchemy import Select, bindparam, func, select, tuple_
 
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.job import UNROUTED, Job, JobStatus
+from quantcloud.domain.job import Job, JobStatus
 from quantcloud.domain.page import Page
-from quantcloud.storage.database import AnyRow
+from quantcloud.storage.database import AnyRow, Connection
 from quantcloud.storage.job_rows import JOB_COLUMNS, job_of
-from quantcloud.storage.queries import ACTIVE, queued, status_in
+from quantcloud.storage.queries import ACTIVE, queued
 from quantcloud.storage.tables import job_circuits, job_results, jobs
 
 # How many jobs of a backend its mean time in the queue is taken from.
@@ -32,9 +32,6 @@ _RESULT = (
     )
     .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id, isouter=True)
     .where(*_OWN)
-)
-_UNROUTED = (
-    select(*JOB_COLUMNS).where(ACTIVE, status_in(UNROUTED)).order_by(jobs.c.submitted_at, jobs.c.id)
 )
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
 _DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
@@ -117,11 +114,6 @@ def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | Non
     if row is None:
         raise NotFound("job", job_id)
     return None if row.job_id is None else row
-
-
-def unrouted(connection: Connection) -> list[Job]:
-    """The jobs on their way to a queue, oldest first."""
-    return [job_of(row) for row in connection.execute(_UNROUTED)]
 
 
 def active_count(connection: Connection) -> int:

@@ -16,6 +16,7 @@ from quantcloud.domain.job import (
     Change,
     Job,
     JobEvent,
+    JobResult,
     JobStatus,
     Lease,
 )
@@ -54,6 +55,14 @@ _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """A result, and the row that it is kept as."""
+
+    result: JobResult
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class RunUsage:
     """What one finished run adds to its account's month."""
 
@@ -68,11 +77,15 @@ _NOTHING = RunUsage(0.0, 0, 0.0)
 def create(
     tx: Transaction,
     job: Job,
+    changes: Sequence[Change],
     circuit: dict[str, Any],
+    *,
     max_waiting: int | None,
     monthly: MonthlyLimits | None,
-) -> JobEvent:
-    """Add a job, its circuit's row and its first event; count it and what it reserves."""
+) -> list[JobEvent]:
+    """Add a job as it is after `changes`, its circuit's row and its events; count it and what it
+    reserves.
+    """
     if max_waiting is not None or monthly is not None:
         tx.read(_LOCK_ACCOUNT, {"account_id": job.account_id})
     if max_waiting is not None:
@@ -96,7 +109,7 @@ def create(
             qpu_tasks=job.reserved_qpu_tasks,
             cost_usd=job.reserved_cost_usd,
         )
-    event = job_rows.add(tx, job)
+    events = job_rows.add(tx, job, changes)
     tx.write(_INSERT_CIRCUIT, circuit)
     usage_rows.add(
         tx,
@@ -106,7 +119,7 @@ def create(
         qpu_tasks=job.reserved_qpu_tasks,
         total_cost_usd=job.reserved_cost_usd,
     )
-    return event
+    return events
 
 
 def advance(
@@ -131,18 +144,19 @@ def finish(
     tx: Transaction,
     job_id: str,
     lease: Lease,
-    change: Change,
+    changes: Sequence[Change],
     *,
     usage: RunUsage,
-    result: dict[str, Any] | None = None,
+    result: Packed | None = None,
 ) -> JobEvent:
-    """End a run under its lease: the change, the result's row if it has one, the usage once."""
+    """End a run under its lease: the changes, the result's row if it has one, the usage once."""
     record = job_rows.load(tx, job_id)
     record.fence(lease)
-    (event,) = job_rows.advance(tx, replace(record, metered=True), [change])
+    kept = result.result if result else None
+    event = job_rows.advance(tx, replace(record, metered=True), changes, result=kept)[-1]
     if result is not None:
-        tx.write(_INSERT_RESULT, result)
-    _meter(tx, record, change.at, usage)
+        tx.write(_INSERT_RESULT, result.row)
+    _meter(tx, record, changes[-1].at, usage)
     return event
 
 
@@ -177,7 +191,7 @@ def recover(tx: Transaction, at: datetime) -> list[JobEvent]:
     """End every lease there is, as lost."""
     return [
         _return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
-        for job_id in tx.read(_LEASED_IDS).scalars().all()
+        for job_id in tx.read(_LEASED_IDS).scalars()
     ]
 
 
