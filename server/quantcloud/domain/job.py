@@ -95,7 +95,9 @@ class Job:
 
     `requested_backend` is what the user named, `backend` what the router assigned. `sequence` is
     that of its latest event. `reserved_qpu_tasks` (1 for a job on quantum hardware) and
-    `reserved_cost_usd` count in the month of its submission from then on.
+    `reserved_cost_usd` count in the month of its submission from then on. `predicted_seconds` is
+    how long the router expects its run to take, None where nobody knows; `batch_id` is shared
+    by the jobs of one submission of several circuits.
     """
 
     id: str
@@ -111,6 +113,8 @@ class Job:
     options: RunOptions = field(default_factory=RunOptions)
     reserved_qpu_tasks: int = 0
     reserved_cost_usd: float = 0.0
+    predicted_seconds: float | None = None
+    batch_id: str | None = None
     backend: str | None = None
     method: str | None = None
     queued_at: datetime | None = None
