@@ -42,7 +42,8 @@ class RunOptions:
 class Execution:
     """One run of one circuit on one backend, as it is handed to a worker.
 
-    `seed` is always set. `method` is the backend's own name for the way to run it.
+    `seed` is always set. `method` is the backend's own name for the way to run it, which is
+    predicted to take `predicted_seconds`; None where nobody knows.
     """
 
     job_id: str
@@ -52,6 +53,7 @@ class Execution:
     shots: int
     seed: int
     options: RunOptions = field(default_factory=RunOptions)
+    predicted_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,16 @@ class Engine(Protocol):
         """How many runs can be under way at once."""
         ...
 
+    @property
+    def backlog(self) -> int:
+        """How many short runs may be handed over beyond the slots.
+
+        They wait where the runs before them end, so that no worker is ever without work. Short is
+        what `predicted_seconds` says so of, some milliseconds; others wait for a free slot, and
+        all that is handed over after them waits behind.
+        """
+        ...
+
     def is_ready(self, backend: str) -> bool:
         """Whether a run on `backend` can begin; if not, it waits without taking a slot."""
         ...

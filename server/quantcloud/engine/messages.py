@@ -26,13 +26,15 @@ EXECUTE = b"x"
 EXAMINE = b"e"
 
 # From a worker: READY once, when from then on it begins on requests as they come; then one of the
-# others for each request.
+# others for each request, in their order. NOT_BEGUN is for one that the server took back, and
+# OUT_OF_MEMORY is the last that a worker says.
 READY = b"r"
 OUTCOME = b"o"
 ANALYSIS = b"a"
 INVALID = b"i"
 FAILED = b"f"
 OUT_OF_MEMORY = b"m"
+NOT_BEGUN = b"n"
 
 # A worker's answer may not be larger, in bytes: it is held in the server's memory, and in JSON,
 # where it is up to two and a half times as long, Envoy lets 128 MiB of it pass.

@@ -63,13 +63,10 @@ class Runner:
 
 def unread(worker):
     """Tell whether something that was sent to a worker lies in its socket yet."""
-    transport = worker._transport
-    if transport is None or transport.is_closing():
+    if worker._hung_up:
         return False
     empty = struct.pack("i", 0)
-    (size,) = struct.unpack(
-        "i", fcntl.ioctl(transport.get_extra_info("socket"), termios.TIOCOUTQ, empty)
-    )
+    (size,) = struct.unpack("i", fcntl.ioctl(worker._connection, termios.TIOCOUTQ, empty))
     return size > 0
 
 
