@@ -163,7 +163,6 @@ class WorkerProcess:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self._tell(calls)
-        self._loop.call_soon(self._notify)
 
     def abandon(self) -> None:
         """Let go of a process that is someone else's to end: its fork server is gone."""
@@ -341,7 +340,6 @@ class WorkerProcess:
         self.fail(WorkerEnded(self.exit_status))
         self._calls.clear()
         self._tell(calls)
-        self._loop.call_soon(self._notify)
 
     def _notify(self) -> None:
         if self.owner is not None:
@@ -350,3 +348,4 @@ class WorkerProcess:
     def _tell(self, calls: list[Call]) -> None:
         if calls and self.owner is not None:
             self.owner.returned(calls)
+        self._loop.call_soon(self._notify)
