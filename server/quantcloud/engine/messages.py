@@ -14,6 +14,7 @@ from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
+from quantcloud.backends.sizes import MAX_RESULT_BYTES
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
@@ -36,9 +37,8 @@ FAILED = b"f"
 OUT_OF_MEMORY = b"m"
 NOT_BEGUN = b"n"
 
-# A worker's answer may not be larger, in bytes: it is held in the server's memory, and in JSON,
-# where it is up to two and a half times as long, Envoy lets 128 MiB of it pass.
-MAX_ANSWER = 32 << 20
+# A worker's answer may not be larger, in bytes.
+MAX_ANSWER = MAX_RESULT_BYTES
 
 # Of a traceback, for the operator's log: the end, which says most, in characters.
 MAX_DETAILS = 8192
