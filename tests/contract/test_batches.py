@@ -75,6 +75,32 @@ def test_quotas_are_held_against_all_of_them(server: Server):
     assert run_all(ada, *[Run(qasm=BELL)] * 100).count == 100
 
 
+def test_one_watch_follows_a_batch_and_nothing_else(server: Server):
+    ada = server.api()
+    ada.finish(ada.run(BELL))
+    batch = run_all(ada, *[Run(qasm=BELL, shots=n) for n in range(1, 31)])
+    ada.run(BELL)
+    request = job_pb2.WatchJobsRequest(
+        after_cursor=batch.cursor,
+        batch_id=batch.batch_id,
+        status=[job_pb2.Job.submitted, job_pb2.Job.completed],
+        with_result=True,
+    )
+    submitted: list[str] = []
+    shots: dict[str, int] = {}
+    watch = ada.jobs.WatchJobs(request, metadata=ada.metadata, timeout=60)
+    for event in watch:
+        if event.job.status == job_pb2.Job.submitted:
+            submitted.append(event.job.job_id)
+        elif event.job.status == job_pb2.Job.completed:
+            shots[event.job.job_id] = sum(event.result.counts.values())
+        if len(shots) == 30:
+            break
+    watch.cancel()
+    assert submitted == [job.job_id for job in batch.jobs]
+    assert [shots[job.job_id] for job in batch.jobs] == [*range(1, 31)]
+
+
 def test_over_rest(server: Server):
     ada = server.api(tier="explorer")
     answer = ada.rest("POST", "/v1/circuits/run-batch", {"circuits": [{"qasm": BELL}] * 3})

@@ -82,14 +82,16 @@ class RunCircuitsRequest(_message.Message):
     def __init__(self, circuits: _Optional[_Iterable[_Union[RunCircuitRequest, _Mapping]]] = ...) -> None: ...
 
 class RunCircuitsResponse(_message.Message):
-    __slots__ = ("batch_id", "jobs", "count")
+    __slots__ = ("batch_id", "jobs", "count", "cursor")
     BATCH_ID_FIELD_NUMBER: _ClassVar[int]
     JOBS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
     batch_id: str
     jobs: _containers.RepeatedCompositeFieldContainer[RunCircuitResponse]
     count: int
-    def __init__(self, batch_id: _Optional[str] = ..., jobs: _Optional[_Iterable[_Union[RunCircuitResponse, _Mapping]]] = ..., count: _Optional[int] = ...) -> None: ...
+    cursor: str
+    def __init__(self, batch_id: _Optional[str] = ..., jobs: _Optional[_Iterable[_Union[RunCircuitResponse, _Mapping]]] = ..., count: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
 
 class PlanCircuitResponse(_message.Message):
     __slots__ = ("backend", "method", "reason", "candidates", "analysis", "shots", "optimize_for", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "queue_position")

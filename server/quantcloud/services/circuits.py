@@ -10,7 +10,7 @@ from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import DomainError, InvalidArgument, Unavailable
-from quantcloud.domain.job import Job
+from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
 from quantcloud.engine.base import Engine
 from quantcloud.services.admission import Admission, Admitted, Submission
@@ -33,10 +33,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Jobs that were submitted together, in the order of their circuits."""
+    """Jobs that were submitted together, in the order of their circuits.
+
+    Their events are those of the account after `cursor`.
+    """
 
     id: str
     jobs: Sequence[Job]
+    cursor: int
 
 
 class CircuitUseCases:
@@ -59,8 +63,8 @@ class CircuitUseCases:
     async def run(self, principal: Principal, submission: Submission) -> Job:
         """Store a job for the submission and return once it is durable."""
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
-        (job,) = await self._store_jobs(principal, [admitted])
-        return job
+        ((submitted, *_),) = await self._store_jobs(principal, [admitted])
+        return submitted.job
 
     async def run_batch(self, principal: Principal, submissions: Sequence[Submission]) -> Batch:
         """Store a job for each of the submissions, or for none of them.
@@ -82,17 +86,20 @@ class CircuitUseCases:
             admitted.append(replace(each, job=replace(each.job, batch_id=batch_id)))
             # Small circuits are looked at without a pause, and other calls want their turn.
             await asyncio.sleep(0)
-        return Batch(batch_id, await self._store_jobs(principal, admitted))
+        created = await self._store_jobs(principal, admitted)
+        jobs = [submitted.job for submitted, *_ in created]
+        return Batch(batch_id, jobs, cursor=created[0][0].cursor - 1)
 
-    async def _store_jobs(self, principal: Principal, admitted: Sequence[Admitted]) -> list[Job]:
-        """Store jobs all or none; how they were at their submission."""
+    async def _store_jobs(
+        self, principal: Principal, admitted: Sequence[Admitted]
+    ) -> list[list[JobEvent]]:
+        """Store jobs all or none; each one's events, that of its submission first."""
         limits = self._limits(principal.account.tier)
-        created = await self._store.jobs.create_all(
+        return await self._store.jobs.create_all(
             [NewJob(each.job, each.qasm, each.analysis, each.changes) for each in admitted],
             max_waiting=limits.max_waiting_jobs,
             monthly=limits.monthly,
         )
-        return [events[0].job for events in created]
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
         """Say what `run` would do with the submission."""

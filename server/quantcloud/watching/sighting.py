@@ -27,6 +27,10 @@ class Filter:
     """Which changes of an account are sent: those that meet each condition that is given."""
 
     statuses: Collection[JobStatus] = ()
+    batch_id: str | None = None
 
     def wants(self, event: JobEvent) -> bool:
-        return not self.statuses or event.job.status in self.statuses
+        job = event.job
+        if self.batch_id is not None and job.batch_id != self.batch_id:
+            return False
+        return not self.statuses or job.status in self.statuses

@@ -54,7 +54,10 @@ def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
 
 def batch(batch: Batch) -> circuit_pb2.RunCircuitsResponse:
     return circuit_pb2.RunCircuitsResponse(
-        batch_id=batch.id, jobs=[submitted(job) for job in batch.jobs], count=len(batch.jobs)
+        batch_id=batch.id,
+        jobs=[submitted(job) for job in batch.jobs],
+        count=len(batch.jobs),
+        cursor=str(batch.cursor),
     )
 
 

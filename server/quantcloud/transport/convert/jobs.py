@@ -40,7 +40,10 @@ def status_filter(request: job_pb2.ListJobsRequest) -> JobStatus | None:
 def event_filter(request: job_pb2.WatchJobsRequest) -> Filter:
     """Which events WatchJobs sends. Raises `InvalidArgument`."""
     statuses = (job_status(number, "status") for number in request.status)
-    return Filter(statuses=frozenset(status for status in statuses if status is not None))
+    return Filter(
+        statuses=frozenset(status for status in statuses if status is not None),
+        batch_id=request.batch_id or None,
+    )
 
 
 def job(job: Job) -> job_pb2.Job:
