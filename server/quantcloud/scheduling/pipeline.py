@@ -1,11 +1,12 @@
 """From submitted to queued: analysis and routing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.domain.job import UNROUTED, Change, InvalidTransitionError, Job, JobStatus
-from quantcloud.routing.router import Candidate, Decision, Demand
+from quantcloud.routing.explanation import explain
+from quantcloud.routing.router import Decision, Demand
 from quantcloud.storage import Store
 
 
@@ -70,29 +71,3 @@ class Pipeline:
             method=chosen.method.name,
             metadata=metadata,
         )
-
-
-def explain(decision: Decision) -> Mapping[str, object]:
-    """A decision as it stands in a job's `metadata.routing`."""
-    chosen = decision.chosen
-    method = chosen.method if chosen else None
-    return {
-        "backend": chosen.backend if chosen else None,
-        "method": method.name if method else None,
-        "reason": decision.reason,
-        "predicted_seconds": method.seconds if method else None,
-        "candidates": [_explain_candidate(candidate) for candidate in decision.candidates],
-    }
-
-
-def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
-    if candidate.method is None:
-        return {"backend": candidate.backend, "rejection": candidate.rejection}
-    return {
-        "backend": candidate.backend,
-        "method": candidate.method.name,
-        "score": round(candidate.score, 6),
-        "predicted_seconds": candidate.method.seconds,
-        "predicted_memory_bytes": candidate.method.memory_bytes,
-        "cost_usd": candidate.cost_usd,
-    }
