@@ -18,14 +18,26 @@ def explain(decision: Decision) -> Mapping[str, object]:
     }
 
 
+def with_actual(metadata: Mapping[str, object], seconds: float) -> Mapping[str, object]:
+    """A job's metadata once its run has taken `seconds`: `routing.actual_seconds` says so."""
+    routing = metadata.get("routing")
+    if not isinstance(routing, Mapping):
+        return metadata
+    return {**metadata, "routing": {**routing, "actual_seconds": seconds}}
+
+
 def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
-    if candidate.method is None:
+    method, scores = candidate.method, candidate.scores
+    if method is None or scores is None:
         return {"backend": candidate.backend, "rejection": candidate.rejection}
     return {
         "backend": candidate.backend,
-        "method": candidate.method.name,
+        "method": method.name,
         "score": round(candidate.score, 6),
-        "predicted_seconds": candidate.method.seconds,
-        "predicted_memory_bytes": candidate.method.memory_bytes,
+        "scores": {name: round(value, 6) for name, value in scores._asdict().items()},
+        "predicted_seconds": method.seconds,
+        "predicted_wait_seconds": candidate.wait_seconds,
+        "predicted_memory_bytes": method.memory_bytes,
+        "predicted_fidelity": method.fidelity,
         "cost_usd": candidate.cost_usd,
     }
