@@ -5,18 +5,10 @@ from importlib import metadata
 from pathlib import Path
 
 from quantcloud.backends.base import Executor
-from quantcloud.backends.costs import (
-    alike,
-    density_matrix_bytes,
-    evolution,
-    histories,
-    predicted,
-    readable_bytes,
-    statevector_bytes,
-    tableau_bytes,
-)
+from quantcloud.backends.costs import alike, evolution, histories, predicted, readable_bytes
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.states import density_matrix_bytes, statevector_bytes, tableau_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.cost_model import Coefficients

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.costs import (
-    SINGLE,
     alike,
-    density_matrix_bytes,
     evolution,
     histories,
     predicted,
     readable_bytes,
-    statevector_bytes,
     waiting_states,
 )
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.states import SINGLE, density_matrix_bytes, statevector_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.cost_model import Coefficients

@@ -12,10 +12,6 @@ from quantcloud.circuits.kinds import DENSE, DIAGONAL, PERMUTATION, WIDE
 from quantcloud.routing.cost_model import Coefficients
 from quantcloud.routing.method import Method, Work
 
-DOUBLE = 16
-"""Bytes of a complex number in double precision."""
-SINGLE = 8
-
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -49,21 +45,6 @@ def predicted(
     """A method whose time follows from `work`; `double` says in which precision it computes."""
     seconds = coefficients.seconds(work)
     return Method(name, memory_bytes, seconds, double_precision=double, work=work)
-
-
-def statevector_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
-    """Size of 2**n amplitudes."""
-    return amplitude_bytes << num_qubits
-
-
-def density_matrix_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
-    """Size of 4**n elements."""
-    return amplitude_bytes << (2 * num_qubits)
-
-
-def tableau_bytes(num_qubits: int) -> int:
-    """Size of two tableaus of 4 n**2 bits and signs, which a stabilizer simulation holds."""
-    return num_qubits * (num_qubits + 64)
 
 
 def histories(analysis: Analysis, shots: int) -> int:

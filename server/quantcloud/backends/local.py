@@ -8,12 +8,11 @@ from quantcloud.backends.costs import (
     histories,
     predicted,
     readable_bytes,
-    statevector_bytes,
-    tableau_bytes,
     waiting_states,
 )
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.states import statevector_bytes, tableau_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.cost_model import Coefficients

@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SHORT_SECONDS = 0.005
+"""A run that is predicted to take no longer may wait in a worker behind others of its kind."""
+
+
+def is_short(predicted_seconds: float | None) -> bool:
+    """Whether a run is known to be short."""
+    return predicted_seconds is not None and predicted_seconds <= SHORT_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:
@@ -42,7 +50,8 @@ class RunOptions:
 class Execution:
     """One run of one circuit on one backend, as it is handed to a worker.
 
-    `seed` is always set. `method` is the backend's own name for the way to run it.
+    `seed` is always set. `method` is the backend's own name for the way to run it, and
+    `predicted_seconds` how long that is expected to take, None where nobody knows.
     """
 
     job_id: str
@@ -52,6 +61,7 @@ class Execution:
     shots: int
     seed: int
     options: RunOptions = field(default_factory=RunOptions)
+    predicted_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class Engine(Protocol):
         """How many runs can be under way at once."""
         ...
 
+    @property
+    def backlog(self) -> int:
+        """How many further runs may be handed over beyond the slots, if they are short."""
+        ...
+
     def is_ready(self, backend: str) -> bool:
         """Whether a run on `backend` can begin; if not, it waits without taking a slot."""
         ...

@@ -52,6 +52,9 @@ _MAX_INLINE_OPERATIONS = 1000
 _DEFINITION = re.compile(r"\b(?:gate|opaque|def)\b")
 _REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
 
+# How many short runs may wait for each worker.
+_BACKLOG = 16
+
 # A worker may have ended before it began, while it was idle: then another takes the request.
 _TRIES = 3
 
@@ -112,6 +115,10 @@ class LocalEngine:
     @property
     def slots(self) -> int:
         return self._workers
+
+    @property
+    def backlog(self) -> int:
+        return _BACKLOG * self._workers
 
     def is_ready(self, backend: str) -> bool:
         return self._supervisor.is_preloaded(backend)

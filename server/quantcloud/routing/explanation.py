@@ -1,6 +1,7 @@
-"""A decision in words and figures, as users see it in a job's metadata."""
+"""A decision of the router in words and figures, as a job's metadata tells it."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from quantcloud.routing.router import Candidate, Decision
 
@@ -23,7 +24,8 @@ def with_actual(metadata: Mapping[str, object], seconds: float) -> Mapping[str, 
     routing = metadata.get("routing")
     if not isinstance(routing, Mapping):
         return metadata
-    return {**metadata, "routing": {**routing, "actual_seconds": seconds}}
+    told = cast("Mapping[str, object]", routing)
+    return {**metadata, "routing": {**told, "actual_seconds": seconds}}
 
 
 def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
@@ -33,7 +35,6 @@ def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
     return {
         "backend": candidate.backend,
         "method": method.name,
-        "score": round(candidate.score, 6),
         "scores": {name: round(value, 6) for name, value in scores._asdict().items()},
         "predicted_seconds": method.seconds,
         "predicted_wait_seconds": candidate.wait_seconds,

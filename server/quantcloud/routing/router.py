@@ -105,10 +105,8 @@ def _admit(
         return Refusal(f"the request names {demand.backend}")
     if isinstance(methods, Refusal):
         return methods
-    if demand.simulators_only and not offer.info.is_simulator:
-        return Refusal("is quantum hardware, on which the account has no task left")
-    if demand.max_cost_usd is not None and cost > demand.max_cost_usd:
-        return Refusal(f"would cost ${cost:.2f}, more than max_cost_usd ${demand.max_cost_usd:.2f}")
+    if (dear := _unaffordable(demand, offer, cost)) is not None:
+        return dear
     least = demand.min_fidelity
     if least is not None:
         true = [method for method in methods if method.fidelity >= least]
@@ -119,10 +117,16 @@ def _admit(
     fitting = [method for method in methods if method.memory_bytes <= memory_limit]
     if not fitting:
         need = binary_size(min(method.memory_bytes for method in methods))
-        return Refusal(
-            f"would need {need} of memory, a run may take {binary_size(memory_limit)}"
-        )
+        return Refusal(f"would need {need} of memory, a run may take {binary_size(memory_limit)}")
     return fitting
+
+
+def _unaffordable(demand: Demand, offer: Offer, cost: float) -> Refusal | None:
+    if demand.simulators_only and not offer.info.is_simulator:
+        return Refusal("is quantum hardware, on which the account has no task left")
+    if demand.max_cost_usd is not None and cost > demand.max_cost_usd:
+        return Refusal(f"would cost ${cost:.2f}, more than max_cost_usd ${demand.max_cost_usd:.2f}")
+    return None
 
 
 def _in_time(
