@@ -21,7 +21,8 @@ from quantcloud.domain.job import (
     Lease,
 )
 from quantcloud.domain.quota import check_month
-from quantcloud.storage import job_rows, usage_rows
+from quantcloud.storage import idempotency, job_rows, usage_rows
+from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_rows import JobRecord
 from quantcloud.storage.queries import ACTIVE, status_in
 from quantcloud.storage.tables import accounts, job_circuits, job_results, jobs
@@ -82,10 +83,15 @@ def create(
     *,
     max_waiting: int | None,
     monthly: MonthlyLimits | None,
+    key: IdempotencyKey | None = None,
 ) -> list[JobEvent]:
     """Add a job as it is after `changes`, its circuit's row and its events; count it and what it
-    reserves.
+    reserves. Where `key` stands for a job already, the event of its submission and nothing else.
     """
+    if key is not None:
+        first = idempotency.find(tx, job.account_id, key, job.submitted_at)
+        if first is not None:
+            return [first]
     if max_waiting is not None or monthly is not None:
         tx.read(_LOCK_ACCOUNT, {"account_id": job.account_id})
     if max_waiting is not None:
@@ -119,6 +125,8 @@ def create(
         qpu_tasks=job.reserved_qpu_tasks,
         total_cost_usd=job.reserved_cost_usd,
     )
+    if key is not None:
+        idempotency.keep(tx, job.account_id, key, job.id, job.submitted_at)
     return events
 
 
@@ -184,18 +192,18 @@ def requeue(tx: Transaction, job_id: str, lease: Lease, at: datetime, *, lost: b
     """Give a job back to its queue under its lease."""
     record = job_rows.load(tx, job_id)
     record.fence(lease)
-    return _return_to_queue(tx, record, at, lost=lost)
+    return return_to_queue(tx, record, at, lost=lost)
 
 
 def recover(tx: Transaction, at: datetime) -> list[JobEvent]:
     """End every lease there is, as lost."""
     return [
-        _return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
+        return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
         for job_id in tx.read(_LEASED_IDS).scalars()
     ]
 
 
-def _return_to_queue(tx: Transaction, record: JobRecord, at: datetime, *, lost: bool) -> JobEvent:
+def return_to_queue(tx: Transaction, record: JobRecord, at: datetime, *, lost: bool) -> JobEvent:
     record = replace(record, losses=record.losses + lost)
     change = Change(JobStatus.QUEUED, at)
     if record.losses >= MAX_LOSSES:

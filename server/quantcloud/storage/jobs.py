@@ -19,6 +19,7 @@ from quantcloud.domain.job import (
 from quantcloud.domain.page import Page
 from quantcloud.storage import codec, job_claims, job_reads, job_writes
 from quantcloud.storage.database import AnyRow, Database
+from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claim, Taken
 from quantcloud.storage.job_writes import Packed, RunUsage
 from quantcloud.storage.queries import identifier
@@ -52,13 +53,16 @@ class Jobs:
         *,
         max_waiting: int | None,
         monthly: MonthlyLimits | None = None,
+        key: IdempotencyKey | None = None,
     ) -> list[JobEvent]:
         """Write a new job with its circuit, as it is after `changes`, and count it in its month.
 
         Gives its events, that of its submission first. What it reserves counts from now on. Raises
         `QuotaExceeded` ("max_waiting_jobs") when the account already has `max_waiting` jobs that
         have not begun, and as `check_month` does when the job does not fit into `monthly`: however
-        many come at once, no limit is passed.
+        many come at once, no limit is passed. Where `key` stands for a job already, nothing is
+        written and only the event of that job's submission given; raises `AlreadyExists` where that
+        was of another request.
         """
         if job.status is not JobStatus.SUBMITTED or job.sequence != 1:
             raise ValueError("a new job is submitted and at sequence 1")
@@ -70,7 +74,7 @@ class Jobs:
         steps = tuple(changes)
         created = self._writer.submit(
             lambda tx: job_writes.create(
-                tx, job, steps, circuit, max_waiting=max_waiting, monthly=monthly
+                tx, job, steps, circuit, max_waiting=max_waiting, monthly=monthly, key=key
             )
         )
         self._about_to_write()
