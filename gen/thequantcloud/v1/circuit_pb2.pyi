@@ -75,6 +75,24 @@ class RunCircuitResponse(_message.Message):
     submitted_at: _timestamp_pb2.Timestamp
     def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class RunCircuitsRequest(_message.Message):
+    __slots__ = ("circuits",)
+    CIRCUITS_FIELD_NUMBER: _ClassVar[int]
+    circuits: _containers.RepeatedCompositeFieldContainer[RunCircuitRequest]
+    def __init__(self, circuits: _Optional[_Iterable[_Union[RunCircuitRequest, _Mapping]]] = ...) -> None: ...
+
+class RunCircuitsResponse(_message.Message):
+    __slots__ = ("batch_id", "jobs", "count", "cursor")
+    BATCH_ID_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    batch_id: str
+    jobs: _containers.RepeatedCompositeFieldContainer[RunCircuitResponse]
+    count: int
+    cursor: str
+    def __init__(self, batch_id: _Optional[str] = ..., jobs: _Optional[_Iterable[_Union[RunCircuitResponse, _Mapping]]] = ..., count: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
 class PlanCircuitResponse(_message.Message):
     __slots__ = ("backend", "method", "reason", "candidates", "analysis", "shots", "optimize_for", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "queue_position")
     BACKEND_FIELD_NUMBER: _ClassVar[int]

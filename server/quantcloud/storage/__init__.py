@@ -5,6 +5,7 @@ from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_da
 from quantcloud.storage.errors import StoreError
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claim
+from quantcloud.storage.jobs import NewJob
 from quantcloud.storage.store import Store
 
 __all__ = [
@@ -12,7 +13,11 @@ __all__ = [
     "Claim",
     "DataDirLock",
     "DataDirLockedError",
+<<<<<<< HEAD
     "IdempotencyKey",
+=======
+    "NewJob",
+>>>>>>> main
     "Store",
     "StoreError",
     "lock_data_dir",

@@ -92,7 +92,7 @@ class ApiKeys:
             row = connection.execute(_FIND, {"digest": digest}).one_or_none()
             return None if row is None else (_key_of(row), account_of(row))
 
-        return await self._database.read(read)
+        return await self._database.read(read, brief=True)
 
     async def touch(self, used: Mapping[str, datetime]) -> None:
         """Note when keys, by their ids, were last used; an earlier time changes nothing."""

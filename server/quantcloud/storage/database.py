@@ -52,10 +52,12 @@ class Connection(Protocol):
 class Database(Protocol):
     """An open database."""
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
         """What `work` returns; it sees one consistent state and never waits for a writer.
 
-        Raises `domain.errors.Unavailable` when the database does not answer.
+        A `brief` one is a single statement that looks up a few rows by a unique key: where that
+        takes less than going to another thread and back, it happens on the event loop. Raises
+        `domain.errors.Unavailable` when the database does not answer.
         """
         ...
 

@@ -55,7 +55,7 @@ class Events:
                 raise NotFound("job", job_id)
             return event_of(row)
 
-        return await self._database.read(read)
+        return await self._database.read(read, brief=True)
 
     async def after(
         self, account_id: str, job_id: str, sequence: int, limit: int

@@ -1,5 +1,6 @@
-"""Submissions that may be repeated: the same key stands for the same job."""
+"""Submissions that may be repeated: the same key stands for the same jobs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,15 +16,22 @@ from quantcloud.storage.writer import Transaction
 # How long a key is remembered.
 LIFETIME = timedelta(hours=24)
 
-_FIND = select(idempotency_keys.c.digest, idempotency_keys.c.job_id).where(
+_FIND = select(
+    *(idempotency_keys.c[name] for name in ("digest", "job_id", "first_cursor", "number"))
+).where(
     idempotency_keys.c.account_id == bindparam("account_id"),
     idempotency_keys.c.key == bindparam("key"),
     idempotency_keys.c.created_at > bindparam("since", type_=idempotency_keys.c.created_at.type),
 )
-_FIRST_EVENT = (
-    EVENTS.where(job_events.c.job_id == bindparam("job_id"))
-    .order_by(job_events.c.sequence)
-    .limit(1)
+# The events of one transaction stand together in the log.
+_SUBMISSIONS = (
+    EVENTS.where(
+        job_events.c.account_id == bindparam("account_id"),
+        job_events.c.cursor >= bindparam("first_cursor"),
+        job_events.c.sequence == 1,
+    )
+    .order_by(job_events.c.cursor)
+    .limit(bindparam("number"))
 )
 _FORGET = delete(idempotency_keys).where(
     idempotency_keys.c.account_id == bindparam("account_id"),
@@ -49,8 +57,10 @@ class Idempotency:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, account_id: str, key: IdempotencyKey, at: datetime) -> JobEvent | None:
-        """The submission of the job that `key` stands for, None where it is new.
+    async def find(
+        self, account_id: str, key: IdempotencyKey, at: datetime
+    ) -> Sequence[JobEvent] | None:
+        """The submissions of the jobs that `key` stands for, in order; None where it is new.
 
         Raises `AlreadyExists` where it stands for another request.
         """
@@ -59,7 +69,7 @@ class Idempotency:
 
 def find(
     tx: Transaction, account_id: str, key: IdempotencyKey, at: datetime
-) -> JobEvent | None:
+) -> Sequence[JobEvent] | None:
     """What `Idempotency.find` says, as of this transaction."""
     values = {"account_id": account_id, "key": key.key, "since": at - LIFETIME}
     row = tx.read(_FIND, values).one_or_none()
@@ -72,13 +82,16 @@ def find(
             reason="IDEMPOTENCY_KEY_REUSED",
             metadata={"job_id": row.job_id, "idempotency_key": key.key},
         )
-    return event_of(tx.read(_FIRST_EVENT, {"job_id": row.job_id}).one())
+    within = {
+        "account_id": account_id, "first_cursor": row.first_cursor, "number": row.number,
+    }  # fmt: skip
+    return [event_of(each) for each in tx.read(_SUBMISSIONS, within)]
 
 
-def keep(
-    tx: Transaction, account_id: str, key: IdempotencyKey, job_id: str, at: datetime
-) -> None:
-    """Remember what `key` stands for, in the transaction that creates the job."""
+def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) -> None:
+    """Remember what `key` stands for, in the transaction that creates the jobs."""
+    first = submitted[0]
+    account_id = first.job.account_id
     tx.write(_FORGET, {"account_id": account_id, "key": key.key})
     tx.write(
         _INSERT,
@@ -86,8 +99,10 @@ def keep(
             "account_id": account_id,
             "key": key.key,
             "digest": key.digest,
-            "job_id": job_id,
-            "created_at": at,
+            "job_id": first.job.id,
+            "first_cursor": first.cursor,
+            "number": len(submitted),
+            "created_at": first.occurred_at,
         },
     )
 

@@ -56,6 +56,15 @@ _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """A new job, the changes that it has been through already, and its circuit's row."""
+
+    job: Job
+    changes: Sequence[Change]
+    circuit: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Packed:
     """A result, and the row that it is kept as."""
 
@@ -77,57 +86,55 @@ _NOTHING = RunUsage(0.0, 0, 0.0)
 
 def create(
     tx: Transaction,
-    job: Job,
-    changes: Sequence[Change],
-    circuit: dict[str, Any],
+    arrivals: Sequence[Arrival],
     *,
     max_waiting: int | None,
     monthly: MonthlyLimits | None,
     key: IdempotencyKey | None = None,
-) -> list[JobEvent]:
-    """Add a job as it is after `changes`, its circuit's row and its events; count it and what it
-    reserves. Where `key` stands for a job already, the event of its submission and nothing else.
+) -> list[list[JobEvent]]:
+    """Add jobs of one account, their circuits' rows and their events; count them and what they
+    reserve. The limits are held against all of them together. Where `key` stands for jobs already,
+    the events of their submission and nothing else.
     """
+    first = arrivals[0].job
+    account_id, at = first.account_id, first.submitted_at
     if key is not None:
-        first = idempotency.find(tx, job.account_id, key, job.submitted_at)
-        if first is not None:
-            return [first]
+        known = idempotency.find(tx, account_id, key, at)
+        if known is not None:
+            return [[event] for event in known]
+    tasks = sum(each.job.reserved_qpu_tasks for each in arrivals)
+    cost = sum(each.job.reserved_cost_usd for each in arrivals)
     if max_waiting is not None or monthly is not None:
-        tx.read(_LOCK_ACCOUNT, {"account_id": job.account_id})
+        tx.read(_LOCK_ACCOUNT, {"account_id": account_id})
     if max_waiting is not None:
-        waiting = tx.read(_COUNT_WAITING, {"account_id": job.account_id}).scalar_one()
-        if waiting >= max_waiting:
-            raise QuotaExceeded(
-                "max_waiting_jobs",
-                f"max_waiting_jobs: {waiting} jobs are waiting and the limit is {max_waiting}; "
-                "submit again when some have begun",
-                subject=job.account_id,
-                maximum=max_waiting,
-                requested=1,
-                used=waiting,
-            )
+        _check_waiting(tx, account_id, len(arrivals), max_waiting)
     if monthly is not None:
-        check_month(
-            job.account_id,
-            monthly,
-            usage_rows.read(tx, job.account_id, job.submitted_at),
-            job.submitted_at,
-            qpu_tasks=job.reserved_qpu_tasks,
-            cost_usd=job.reserved_cost_usd,
-        )
-    events = job_rows.add(tx, job, changes)
-    tx.write(_INSERT_CIRCUIT, circuit)
+        used = usage_rows.read(tx, account_id, at)
+        check_month(account_id, monthly, used, at, qpu_tasks=tasks, cost_usd=cost)
+    events = [job_rows.add(tx, each.job, each.changes) for each in arrivals]
+    tx.write(_INSERT_CIRCUIT, [each.circuit for each in arrivals])
     usage_rows.add(
-        tx,
-        job.account_id,
-        job.submitted_at,
-        total_jobs=1,
-        qpu_tasks=job.reserved_qpu_tasks,
-        total_cost_usd=job.reserved_cost_usd,
+        tx, account_id, at, total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost
     )
     if key is not None:
-        idempotency.keep(tx, job.account_id, key, job.id, job.submitted_at)
+        idempotency.keep(tx, key, [submitted for submitted, *_ in events])
     return events
+
+
+def _check_waiting(tx: Transaction, account_id: str, number: int, maximum: int) -> None:
+    waiting = tx.read(_COUNT_WAITING, {"account_id": account_id}).scalar_one()
+    if waiting + number <= maximum:
+        return
+    wanted = "" if number == 1 else f", {number} more are asked for"
+    raise QuotaExceeded(
+        "max_waiting_jobs",
+        f"max_waiting_jobs: {waiting} jobs are waiting{wanted} and the limit is {maximum}; "
+        "submit again when some have begun",
+        subject=account_id,
+        maximum=maximum,
+        requested=number,
+        used=waiting,
+    )
 
 
 def advance(

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,6 +57,8 @@ class _Session(aiosqlite.Connection):
 class SqliteDatabase:
     """An open file, in write-ahead mode: readers see the last commit and never wait.
 
+    Looking a row up takes some 20 microseconds, and 10 times as long in another thread.
+
     `synchronous=FULL` makes a commit return when the disk has it. Other processes may read and
     write the same file; each write waits for its turn at the start of its transaction.
     """
@@ -66,6 +69,7 @@ class SqliteDatabase:
             _Session(lambda: _session(path, read_only=True), "BEGIN") for _ in range(READERS)
         ]
         self._idle: asyncio.LifoQueue[_Session] = asyncio.LifoQueue()
+        self._brief = _brief_session(path)
         self._closed = False
 
     @classmethod
@@ -82,9 +86,13 @@ class SqliteDatabase:
             database._idle.put_nowait(reader)
         return database
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
         if self._closed:
             raise Unavailable("the store is closed", reason="STORE_CLOSED")
+        if brief:
+            # Whatever is the matter, the other way finds out.
+            with suppress(SQLAlchemyError):
+                return work(self._brief)
 
         def run(connection: Connection) -> T:
             with connection.begin():
@@ -104,8 +112,16 @@ class SqliteDatabase:
     async def close(self) -> None:
         """Let what runs finish, and fold the write-ahead log into the file."""
         self._closed = True
+        self._brief.driver_connection.close()
         for session in (*self._readers, self._writer):
             await session.close()
+
+
+def _brief_session(path: Path) -> PreparedConnection:
+    """A connection for the event loop's thread, which waits for nobody."""
+    connection = _session(path, read_only=True)
+    connection.execute("PRAGMA busy_timeout=0")
+    return PreparedConnection(connection, "BEGIN")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

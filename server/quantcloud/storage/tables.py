@@ -214,7 +214,8 @@ lease_owners = Table(
     Column("expires_at", UtcDatetime, nullable=False),
 )
 
-# Which job a submission that may be repeated has become.
+# Which jobs a submission that may be repeated has become: the first of them, the cursor of its first
+# event, and how many there are.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -222,6 +223,8 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("digest", LargeBinary, nullable=False),
     Column("job_id", CHAR(36), ForeignKey("jobs.id"), nullable=False),
+    Column("first_cursor", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
     Column("created_at", UtcDatetime, nullable=False),
 )
 Index("ix_idempotency_keys_created_at", idempotency_keys.c.created_at)

@@ -21,4 +21,4 @@ class Usage:
             row = connection.execute(MONTH, values).one_or_none()
             return MonthlyUsage() if row is None else MonthlyUsage(*row)
 
-        return await self._database.read(read)
+        return await self._database.read(read, brief=True)

@@ -8,7 +8,7 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, OptimizationTarget
 from quantcloud.routing.router import Candidate
 from quantcloud.services.admission import Submission
-from quantcloud.services.circuits import Plan
+from quantcloud.services.circuits import Batch, Plan
 from quantcloud.services.options import parse_options
 from quantcloud.storage import CircuitPatch
 from quantcloud.transport.convert.values import given, struct, timestamp, unstruct
@@ -37,6 +37,27 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),
         options=parse_options(unstruct(request.options, "options")),
+    )
+
+
+def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
+    """What a request for several runs asks for. Raises `InvalidArgument` with the place."""
+    found: list[Submission] = []
+    for place, each in enumerate(request.circuits):
+        try:
+            found.append(submission(each))
+        except InvalidArgument as error:
+            error.locate(f"circuits[{place}]")
+            raise
+    return found
+
+
+def batch(batch: Batch) -> circuit_pb2.RunCircuitsResponse:
+    return circuit_pb2.RunCircuitsResponse(
+        batch_id=batch.id,
+        jobs=[submitted(job) for job in batch.jobs],
+        count=len(batch.jobs),
+        cursor=str(batch.cursor),
     )
 
 

@@ -45,6 +45,8 @@ def upgrade() -> None:
         Column("key", Text, nullable=False),
         Column("digest", LargeBinary, nullable=False),
         Column("job_id", CHAR(36), nullable=False),
+        Column("first_cursor", BigInteger, nullable=False),
+        Column("number", Integer, nullable=False),
         Column("created_at", BigInteger, nullable=False),
         PrimaryKeyConstraint("account_id", "key", name="pk_idempotency_keys"),
         ForeignKeyConstraint(
