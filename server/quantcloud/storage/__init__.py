@@ -13,11 +13,8 @@ __all__ = [
     "Claim",
     "DataDirLock",
     "DataDirLockedError",
-<<<<<<< HEAD
     "IdempotencyKey",
-=======
     "NewJob",
->>>>>>> main
     "Store",
     "StoreError",
     "lock_data_dir",
