@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from pathlib import Path
 from typing import Self
@@ -120,17 +121,17 @@ class Postgres:
         else:
             raise AssertionError("".join(said))
         # What it says from now on would fill the pipe.
-        self._drain = subprocess.Popen(
-            ["cat"], stdin=self.process.stderr, stdout=subprocess.DEVNULL
-        )
-        self.process.stderr.close()
+        self._reader = threading.Thread(target=self.process.stderr.read, daemon=True)
+        self._reader.start()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT ends every connection, SIGQUIT is a crash."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         self.process.wait(START_SECONDS)
-        self._drain.wait(START_SECONDS)
+        self._reader.join(START_SECONDS)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
 
     async def execute(self, statement: str, database: str = "postgres") -> None:
         """Carry out a statement on a connection of its own."""

@@ -195,11 +195,13 @@ def cancel(tx: Transaction, account_id: str, job_id: str, at: datetime) -> JobEv
     return event
 
 
-def requeue(tx: Transaction, job_id: str, lease: Lease, at: datetime, *, lost: bool) -> JobEvent:
+def requeue(
+    tx: Transaction, job_id: str, lease: Lease, at: datetime, *, lost: bool, because: str
+) -> JobEvent:
     """Give a job back to its queue under its lease."""
     record = job_rows.load(tx, job_id)
     record.fence(lease)
-    return return_to_queue(tx, record, at, lost=lost)
+    return return_to_queue(tx, record, at, lost=lost, because=because)
 
 
 def recover(tx: Transaction, at: datetime) -> list[JobEvent]:
@@ -210,14 +212,18 @@ def recover(tx: Transaction, at: datetime) -> list[JobEvent]:
     ]
 
 
-def return_to_queue(tx: Transaction, record: JobRecord, at: datetime, *, lost: bool) -> JobEvent:
+def return_to_queue(
+    tx: Transaction, record: JobRecord, at: datetime, *, lost: bool, because: str = ""
+) -> JobEvent:
+    """End a job's lease; `lost` for the third time ends the job, and says `because` of what."""
     record = replace(record, losses=record.losses + lost)
     change = Change(JobStatus.QUEUED, at)
     if record.losses >= MAX_LOSSES:
         change = Change(
             JobStatus.FAILED,
             at,
-            error_message=f"the worker that ran this job was lost {record.losses} times",
+            error_message=f"the worker that ran this job was lost {record.losses} times"
+            + (f": {because}" if because else ""),
             metadata={**record.job.metadata, "reason": WORKER_LOST},
         )
     ends = change.status in TERMINAL

@@ -67,9 +67,7 @@ class Jobs:
     ) -> list[JobEvent]:
         """Write one new job as `create_all` does; its events, that of its submission first."""
         new = NewJob(job, qasm, analysis, changes)
-        (events,) = await self.create_all(
-            [new], max_waiting=max_waiting, monthly=monthly, key=key
-        )
+        (events,) = await self.create_all([new], max_waiting=max_waiting, monthly=monthly, key=key)
         return events
 
     async def create_all(
@@ -228,14 +226,21 @@ class Jobs:
         return await self._writer.run(lambda tx: job_writes.cancel(tx, account_id, job_id, at))
 
     async def requeue(
-        self, job_id: str, lease: Lease, at: datetime, *, lost: bool = False
+        self,
+        job_id: str,
+        lease: Lease,
+        at: datetime,
+        *,
+        lost: bool = False,
+        because: str = "",
     ) -> JobEvent:
         """Give a job back to its place in the queue.
 
-        With `lost` its worker died: the third time the job is failed instead.
+        With `lost` its worker died, `because` of what: the third time the job is failed instead,
+        and says so.
         """
         return await self._writer.run(
-            lambda tx: job_writes.requeue(tx, job_id, lease, at, lost=lost)
+            lambda tx: job_writes.requeue(tx, job_id, lease, at, lost=lost, because=because)
         )
 
     async def recover(self, at: datetime) -> list[JobEvent]:

@@ -33,9 +33,7 @@ _ORPHANS = (
     )
     .order_by(jobs.c.queued_at, jobs.c.id)
 )
-_FORGET_EXPIRED = delete(lease_owners).where(
-    _EXPIRED, lease_owners.c.owner != bindparam("by")
-)
+_FORGET_EXPIRED = delete(lease_owners).where(_EXPIRED, lease_owners.c.owner != bindparam("by"))
 _FORGET = delete(lease_owners).where(lease_owners.c.owner == bindparam("of_owner"))
 
 

@@ -8,9 +8,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import asyncpg
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
 from sqlalchemy import bindparam, func, select
 
 from quantcloud.domain.errors import Unavailable
@@ -140,9 +139,13 @@ class Notices:
     async def _listen_once(self) -> None:
         """Listen until the connection ends."""
         ended = asyncio.Event()
+
+        def ended_with(_connection: object) -> None:
+            ended.set()
+
         connection = await self._database.connect()
         try:
-            connection.add_termination_listener(lambda _: ended.set())
+            connection.add_termination_listener(ended_with)
             await connection.add_listener(CHANNEL, self._notified)
             # What was written before it listened.
             self._wake.set()

@@ -9,9 +9,9 @@ meanwhile, waiting costs time and not throughput.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import asyncpg
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
 from sqlalchemy import Connection as AlchemyConnection
 from sqlalchemy import event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
@@ -77,9 +77,6 @@ class PostgresDatabase:
         database = cls(url, connections)
         try:
             async with database._write_engine.connect() as connection:
-                version = connection.sync_connection and connection.dialect.server_version_info
-                if version is None or version[0] < OLDEST_VERSION:
-                    raise StoreError(f"PostgreSQL {OLDEST_VERSION} or newer is needed")
                 await connection.run_sync(_migrate)
         except (*_ERRORS, StoreError, ValueError) as error:
             await database.close()
@@ -92,18 +89,19 @@ class PostgresDatabase:
 
         def run(connection: AlchemyConnection) -> T:
             with connection.begin():
-                return work(connection)
+                return work(cast("Connection", connection))
 
         return await self._run(self._read_engine, run, READ_SECONDS)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        return await self._run(self._write_engine, work, WRITE_SECONDS)
-
-    async def connect(self) -> "asyncpg.Connection[Any]":
-        """A connection of its own for who listens; raises what the driver does."""
-        return await asyncpg.connect(
-            self._url, timeout=CONNECT_SECONDS, server_settings={**_SESSION}
+        return await self._run(
+            self._write_engine, lambda c: work(cast("Connection", c)), WRITE_SECONDS
         )
+
+    async def connect(self) -> Any:
+        """A connection of asyncpg for one that needs its own; raises what asyncpg does."""
+        driver: Any = asyncpg
+        return await driver.connect(self._url, timeout=CONNECT_SECONDS, server_settings=_SESSION)
 
     async def close(self) -> None:
         self._closed = True
@@ -148,6 +146,9 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
 
 
 def _migrate(connection: AlchemyConnection) -> None:
+    version = connection.dialect.server_version_info or (0,)
+    if int(version[0]) < OLDEST_VERSION:
+        raise StoreError(f"it is of version {version[0]}; {OLDEST_VERSION} or newer is needed")
     with connection.begin():
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         migrate(connection)

@@ -28,6 +28,7 @@ from quantcloud.storage.writer import Listener, Writer
 
 CONNECTIONS = 10
 POLL_SECONDS = 1.0
+_RIGHT = "give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
 class Store:
@@ -123,12 +124,11 @@ def _path(location: str | Path) -> Path:
         try:
             url = make_url(location)
         except ArgumentError as error:
-            raise StoreError("the database URL cannot be read; give sqlite:///PATH or postgresql://...") from error
-        if url.get_backend_name() != "sqlite" or url.query:
             raise StoreError(
-                f"cannot use a database at {url.get_backend_name()}://; "
-                "give sqlite:///PATH or postgresql://..."
-            )
+                "the database URL cannot be read; give sqlite:///PATH or postgresql://..."
+            ) from error
+        if url.get_backend_name() != "sqlite" or url.query:
+            raise StoreError(f"cannot use a database at {url.get_backend_name()}://; {_RIGHT}")
         location = url.database or ""
     if str(location) in {"", ".", ":memory:"}:
         raise StoreError("the database must be a file; give a path or sqlite:///PATH")

@@ -214,8 +214,8 @@ lease_owners = Table(
     Column("expires_at", UtcDatetime, nullable=False),
 )
 
-# Which jobs a submission that may be repeated has become: the first of them, the cursor of its first
-# event, and how many there are.
+# Which jobs a submission that may be repeated has become: the first of them, the cursor of its
+# first event, and how many there are.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
