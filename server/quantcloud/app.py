@@ -119,6 +119,7 @@ class Application:
         scheduler = Scheduler(
             store,
             engine,
+            fleet,
             owner=owner,
             clock=self._clock,
             limits=settings.limits,

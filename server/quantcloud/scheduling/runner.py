@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 
+from quantcloud.backends.fleet import Fleet, Ran
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.execution import Execution, Outcome
@@ -20,9 +21,12 @@ from quantcloud.domain.job import (
 )
 from quantcloud.domain.quota import next_month, simulator_seconds_left
 from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, WorkerLost
+from quantcloud.routing.explanation import with_actual
 from quantcloud.scheduling.patience import patiently
 from quantcloud.storage import Claim, Store
 
+# A circuit that its worker dies of is likely to kill the next one too.
+_LOST_WORKERS = 2
 _SOON_SECONDS = 0.002
 
 log = structlog.stdlib.get_logger(__name__)
@@ -35,11 +39,13 @@ class Runner:
         self,
         store: Store,
         engine: Engine,
+        fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
     ) -> None:
         self._store = store
         self._engine = engine
+        self._fleet = fleet
         self._clock = clock
         self._limits = limits
 
@@ -117,13 +123,12 @@ class Runner:
         )
 
     def _time_limit(self, claim: Claim) -> float:
-        tier = self._limits(claim.tier).job_seconds
-        own = claim.job.options.timeout_seconds
-        return tier if own is None else min(tier, own)
+        return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
     async def _complete(self, claim: Claim, outcome: Outcome, beginning: Sequence[Change]) -> None:
         job = claim.job
         seconds = outcome.execution_time_ms / 1000
+        self._fleet.learn(_ran(claim), seconds)
         result = JobResult(
             job_id=job.id,
             backend=job.backend or "",
@@ -132,13 +137,15 @@ class Runner:
             statevector=outcome.statevector,
             metadata=_result_metadata(job, claim.analysis, outcome),
         )
-        changes = [*beginning, Change(JobStatus.COMPLETED, self._clock())]
+        end = Change(
+            JobStatus.COMPLETED, self._clock(), metadata=with_actual(job.metadata, seconds)
+        )
         await patiently(
             lambda: self._store.jobs.complete(
                 job.id,
                 claim.lease,
                 result,
-                changes,
+                [*beginning, end],
                 simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
                 qpu_tasks=job.reserved_qpu_tasks,
                 cost_usd=job.reserved_cost_usd,
@@ -153,14 +160,19 @@ class Runner:
             log.warning("worker lost", job_id=job.id, attempt=lease.attempt, error=str(error))
             now, because = self._clock(), str(error)
             await patiently(
-                lambda: self._store.jobs.requeue(job.id, lease, now, lost=True, because=because)
+                lambda: self._store.jobs.requeue(
+                    job.id, lease, now, lost=True, because=because, most=_LOST_WORKERS
+                )
             )
             return
         timed_out = isinstance(error, ExecutionTimedOut)
+        if timed_out:
+            self._fleet.learn(_ran(claim), seconds, at_least=True)
         end = Change(
             JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
             self._clock(),
             error_message=str(error),
+            metadata=with_actual(job.metadata, seconds),
         )
         # What a run costs is for one that went well, or on to its limit.
         await patiently(
@@ -245,6 +257,11 @@ class _Beginning:
             # An earlier try was carried out, and only its answer was lost.
             if error.present is not JobStatus.RUNNING:
                 raise
+
+
+def _ran(claim: Claim) -> Ran:
+    job = claim.job
+    return Ran(job.backend or "", job.method or "", claim.analysis, job.shots, job.options)
 
 
 def _result_metadata(job: Job, analysis: Analysis, outcome: Outcome) -> Mapping[str, object]:

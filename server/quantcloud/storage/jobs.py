@@ -21,7 +21,7 @@ from quantcloud.storage import codec, job_claims, job_reads, job_writes
 from quantcloud.storage.database import AnyRow, Database
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claim, Taken
-from quantcloud.storage.job_writes import Arrival, Packed, RunUsage
+from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, Packed, RunUsage
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.writer import Writer
 
@@ -233,14 +233,17 @@ class Jobs:
         *,
         lost: bool = False,
         because: str = "",
+        most: int = MAX_LOSSES,
     ) -> JobEvent:
         """Give a job back to its place in the queue.
 
-        With `lost` its worker died, `because` of what: the third time the job is failed instead,
-        and says so.
+        With `lost` its worker died, `because` of what: a job that was lost `most` times is failed
+        instead, and says so.
         """
         return await self._writer.run(
-            lambda tx: job_writes.requeue(tx, job_id, lease, at, lost=lost, because=because)
+            lambda tx: job_writes.requeue(
+                tx, job_id, lease, at, lost=lost, because=because, most=most
+            )
         )
 
     async def recover(self, at: datetime) -> list[JobEvent]:
@@ -250,6 +253,10 @@ class Jobs:
     async def active_count(self) -> int:
         """How many jobs have not ended."""
         return await self._database.read(job_reads.active_count)
+
+    async def waiting_count(self, account_id: str) -> int:
+        """How many of an account's jobs have not begun."""
+        return await self._database.read(lambda c: job_reads.waiting_count(c, account_id))
 
     async def queue_depths(self) -> dict[str, int]:
         """How many jobs are queued, by backend; one with none is left out."""
