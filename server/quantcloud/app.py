@@ -102,6 +102,7 @@ class Application:
         scheduler = Scheduler(
             store,
             engine,
+            fleet,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
             clock=self._clock,
             limits=settings.limits,

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
-from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import DomainError, InvalidArgument, Unavailable
 from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
+from quantcloud.domain.quota import check_waiting, simulator_seconds_left
 from quantcloud.engine.base import Engine
 from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.paging import window
@@ -24,11 +25,28 @@ MAXIMUM_SAVED_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an account may still take; None where its tier sets no limit.
+
+    `waiting_jobs` is how many more may wait, the others are of the month.
+    """
+
+    simulator_seconds: float | None
+    qpu_tasks: int | None
+    credits_usd: float
+    waiting_jobs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run of an admitted submission would be; `queue_position` 1 is next."""
+    """What a run of an admitted submission would be; `queue_position` 1 is next.
+
+    `left` is what its account has left, before this run.
+    """
 
     admitted: Admitted
     queue_position: int
+    left: Allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +120,18 @@ class CircuitUseCases:
         )
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
-        """Say what `run` would do with the submission."""
+        """Say what `run` would do with the submission. Raises what `run` does."""
         admitted = await self._admission.admit(principal, submission)
+        limits = self._limits(principal.account.tier)
+        waiting = await self._store.jobs.waiting_count(principal.account_id)
+        check_waiting(principal.account_id, waiting, limits.max_waiting_jobs)
         depths = await self._store.jobs.queue_depths()
         chosen = admitted.decision.chosen
-        return Plan(admitted, depths.get(chosen.backend if chosen else "", 0) + 1)
+        return Plan(
+            admitted,
+            depths.get(chosen.backend if chosen else "", 0) + 1,
+            _left(limits, admitted.used or MonthlyUsage(), waiting),
+        )
 
     async def create(
         self,
@@ -175,6 +200,16 @@ class CircuitUseCases:
             return (await self._engine.examine(qasm, principal.account_id)).num_qubits
         except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
+
+
+def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> Allowance:
+    tasks = limits.qpu_tasks
+    return Allowance(
+        simulator_seconds_left(limits.monthly, used),
+        None if tasks is None else max(0, tasks - used.qpu_tasks),
+        max(0.0, limits.credits_usd - used.total_cost_usd),
+        max(0, limits.max_waiting_jobs - waiting),
+    )
 
 
 def _check(name: str, code: str | None, qasm: str | None) -> None:

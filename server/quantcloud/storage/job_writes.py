@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from quantcloud.domain.account import MonthlyLimits
-from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
+from quantcloud.domain.errors import FailedPrecondition, NotFound
 from quantcloud.domain.job import (
     LEASED,
     TERMINAL,
-    UNROUTED,
     Change,
     Job,
     JobEvent,
@@ -20,8 +19,9 @@ from quantcloud.domain.job import (
     JobStatus,
     Lease,
 )
-from quantcloud.domain.quota import check_month
+from quantcloud.domain.quota import check_month, check_waiting
 from quantcloud.storage import job_rows, usage_rows
+from quantcloud.storage.job_reads import COUNT_WAITING
 from quantcloud.storage.job_rows import JobRecord
 from quantcloud.storage.queries import ACTIVE, status_in
 from quantcloud.storage.tables import accounts, job_circuits, job_results, jobs
@@ -35,15 +35,6 @@ WORKER_LOST = "WORKER_LOST"
 # has one writer anyway.
 _LOCK_ACCOUNT = (
     select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update()
-)
-_COUNT_WAITING = (
-    select(func.count())
-    .select_from(jobs)
-    .where(
-        ACTIVE,
-        status_in(UNROUTED | {JobStatus.QUEUED}),
-        jobs.c.account_id == bindparam("account_id"),
-    )
 )
 _LEASED_IDS = (
     select(jobs.c.id).where(ACTIVE, status_in(LEASED)).order_by(jobs.c.queued_at, jobs.c.id)
@@ -100,7 +91,8 @@ def create(
     if max_waiting is not None or monthly is not None:
         tx.read(_LOCK_ACCOUNT, {"account_id": account_id})
     if max_waiting is not None:
-        _check_waiting(tx, account_id, len(arrivals), max_waiting)
+        waiting = tx.read(COUNT_WAITING, {"account_id": account_id}).scalar_one()
+        check_waiting(account_id, waiting, max_waiting, len(arrivals))
     if monthly is not None:
         used = usage_rows.read(tx, account_id, at)
         check_month(account_id, monthly, used, at, qpu_tasks=tasks, cost_usd=cost)
@@ -110,22 +102,6 @@ def create(
         tx, account_id, at, total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost
     )
     return events
-
-
-def _check_waiting(tx: Transaction, account_id: str, number: int, maximum: int) -> None:
-    waiting = tx.read(_COUNT_WAITING, {"account_id": account_id}).scalar_one()
-    if waiting + number <= maximum:
-        return
-    wanted = "" if number == 1 else f", {number} more are asked for"
-    raise QuotaExceeded(
-        "max_waiting_jobs",
-        f"max_waiting_jobs: {waiting} jobs are waiting{wanted} and the limit is {maximum}; "
-        "submit again when some have begun",
-        subject=account_id,
-        maximum=maximum,
-        requested=number,
-        used=waiting,
-    )
 
 
 def advance(

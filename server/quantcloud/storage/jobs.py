@@ -238,6 +238,10 @@ class Jobs:
         """How many jobs have not ended."""
         return await self._database.read(job_reads.active_count)
 
+    async def waiting_count(self, account_id: str) -> int:
+        """How many of an account's jobs have not begun."""
+        return await self._database.read(lambda c: job_reads.waiting_count(c, account_id))
+
     async def queue_depths(self) -> dict[str, int]:
         """How many jobs are queued, by backend; one with none is left out."""
         return await self._database.read(job_reads.queue_depths)
