@@ -119,10 +119,11 @@ class WorkerProcess:
             return 0.0
         if (
             call.expected is None
+            or call.expected > _LONGEST_AHEAD
+            or self._expected > _LONGEST_AHEAD
+            or len(self._calls) >= MOST_AHEAD
             or not self.ready
             or self._taken_back
-            or len(self._calls) >= MOST_AHEAD
-            or self._expected + call.expected > _LONGEST_AHEAD
             or self._loop.time() - self._began > _OVERDUE
         ):
             return None
@@ -134,7 +135,7 @@ class WorkerProcess:
         self._calls.append(call)
         self._unsent += 1
         self._output += call.data
-        self._expected += _LONGEST_AHEAD if call.expected is None else call.expected
+        self._expected += _seconds(call)
         if len(self._calls) > 1:
             self._arm()
             if not self._flushing:
@@ -244,7 +245,7 @@ class WorkerProcess:
         call = self._calls.popleft()
         if call is not None:
             self.answered += 1
-            self._expected -= _LONGEST_AHEAD if call.expected is None else call.expected
+            self._expected -= _seconds(call)
             if not call.answer.done():
                 call.answer.set_result(frame)
         if frame.kind == messages.OUT_OF_MEMORY:
@@ -349,3 +350,8 @@ class WorkerProcess:
         if calls and self.owner is not None:
             self.owner.returned(calls)
         self._loop.call_soon(self._notify)
+
+
+def _seconds(call: Call) -> float:
+    """How long a call is taken to be, in a sum: one that nobody knows of is longer than all."""
+    return 1e9 if call.expected is None else call.expected
