@@ -88,7 +88,7 @@ class Application:
         await engine.start()
         parts.push_async_callback(engine.stop)
         fleet = Fleet(installed_backends(), memory_limit=engine.memory_limit)
-        queues = QueueMonitor(store.jobs.queue_positions, settings.watch_position_seconds)
+        queues = QueueMonitor(store.jobs, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
         store.subscribe(feed.publish)
         platform = PlatformUseCases(store, fleet, self._clock)

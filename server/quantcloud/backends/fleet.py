@@ -2,13 +2,17 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
+from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.backend import BackendInfo, BackendStatus
+from quantcloud.domain.execution import RunOptions
+from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
-from quantcloud.routing.router import Decision, Demand, Offer, Weights, choose
+from quantcloud.routing.router import Decision, Demand, Offer, choose
+from quantcloud.routing.scores import Weights
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +42,17 @@ class QueueFigures:
         return self.mean_wait_seconds.get(backend, 0.0) if self.depth.get(backend, 0) else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that is over: by which method of which backend, of what."""
+
+    backend: str
+    method: str
+    analysis: Analysis
+    shots: int
+    options: RunOptions
+
+
 class Fleet:
     """The backends by name. Whether each is online is asked once, when the fleet is made.
 
@@ -51,11 +66,19 @@ class Fleet:
         *,
         memory_limit: int,
         weights: Weights | None = None,
+        model: CostModel | None = None,
     ) -> None:
+        """`memory_limit` is what one run may take, in bytes; `model` predicts how long it takes."""
         self._backends = backends
         self._memory_limit = memory_limit
         self._weights = weights or Weights()
+        self._model = model or CostModel()
         self._offline = {name: _offline_reason(name, each) for name, each in backends.items()}
+
+    @property
+    def has_metered(self) -> bool:
+        """Whether a run on any backend costs money, or a task on quantum hardware."""
+        return any(info.cost_per_shot or not info.is_simulator for info in self.infos)
 
     @property
     def infos(self) -> Sequence[BackendInfo]:
@@ -76,11 +99,37 @@ class Fleet:
         offers = [self._offer(demand, backend, figures) for backend in self._backends.values()]
         return choose(demand, offers, self._memory_limit, self._weights)
 
+    def learn(
+        self,
+        ran: Ran,
+        seconds: float,
+        *,
+        at_least: bool = False,
+    ) -> None:
+        """Take in that a run took `seconds`, or `at_least` so many: it was stopped then."""
+        backend = self._backends.get(ran.backend)
+        if backend is None:
+            return
+        methods = _methods(backend, ran.analysis, ran.shots, ran.options)
+        for method in () if isinstance(methods, Refusal) else methods:
+            if method.name == ran.method:
+                self._model.learn(ran.backend, method, seconds, at_least=at_least)
+
     def _offer(self, demand: Demand, backend: Backend, figures: QueueFigures) -> Offer:
-        name = backend.info.name
-        offline = self._offline[name]
-        methods = Refusal(f"offline: {offline}") if offline else _methods(demand, backend)
-        return Offer(backend.info, methods, wait_seconds=figures.wait_seconds(name))
+        info = backend.info
+        name = info.name
+        if demand.backend is not None and demand.backend != name:
+            return Offer(info, ())
+        if offline := self._offline[name]:
+            return Offer(info, Refusal(f"offline: {offline}"))
+        methods = _methods(backend, demand.analysis, demand.shots, demand.options)
+        if not isinstance(methods, Refusal):
+            methods = [self._predicted(name, method) for method in methods]
+        return Offer(info, methods, figures.wait_seconds(name))
+
+    def _predicted(self, backend: str, method: Method) -> Method:
+        seconds = self._model.seconds(backend, method)
+        return method if seconds == method.seconds else replace(method, seconds=seconds)
 
 
 def _offline_reason(name: str, backend: Backend) -> str | None:
@@ -91,10 +140,12 @@ def _offline_reason(name: str, backend: Backend) -> str | None:
         return "it failed when it was asked"
 
 
-def _methods(demand: Demand, backend: Backend) -> Sequence[Method] | Refusal:
+def _methods(
+    backend: Backend, analysis: Analysis, shots: int, options: RunOptions
+) -> Sequence[Method] | Refusal:
     name = backend.info.name
     try:
-        methods = backend.methods(demand.analysis, demand.shots, demand.options)
+        methods = backend.methods(analysis, shots, options)
     except Exception:  # noqa: BLE001  # whatever a package does when it is asked
         _log.exception("backend %s cannot say how it would run a circuit", name)
         return Refusal(f"{name} failed when it was asked for its methods")

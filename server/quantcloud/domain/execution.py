@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SHORT_SECONDS = 0.005
+"""A run that is predicted to take no longer may wait in a worker behind others of its kind."""
+
+
+def is_short(predicted_seconds: float | None) -> bool:
+    """Whether a run is known to be short."""
+    return predicted_seconds is not None and predicted_seconds <= SHORT_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:

@@ -1,9 +1,10 @@
 """A job's life: its statuses, the transitions between them, and the events that tell of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import cast
 
 from quantcloud.domain.execution import RunOptions, Statevector
 
@@ -94,7 +95,9 @@ class Job:
 
     `requested_backend` is what the user named, `backend` what the router assigned. `sequence` is
     that of its latest event. `reserved_qpu_tasks` (1 for a job on quantum hardware) and
-    `reserved_cost_usd` count in the month of its submission from then on.
+    `reserved_cost_usd` count in the month of its submission from then on. `predicted_seconds` is
+    how long the router expects its run to take, None where nobody knows; `batch_id` is shared
+    by the jobs of one submission of several circuits.
     """
 
     id: str
@@ -110,6 +113,8 @@ class Job:
     options: RunOptions = field(default_factory=RunOptions)
     reserved_qpu_tasks: int = 0
     reserved_cost_usd: float = 0.0
+    predicted_seconds: float | None = None
+    batch_id: str | None = None
     backend: str | None = None
     method: str | None = None
     queued_at: datetime | None = None
@@ -155,12 +160,25 @@ class JobResult:
     statevector: Statevector | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
 
+    @property
+    def size(self) -> int:
+        """How many outcomes, amplitudes and single shots it holds: what handling it costs."""
+        memory = self.metadata.get("memory")
+        shots = len(cast("Sequence[str]", memory)) if isinstance(memory, list | tuple) else 0
+        amplitudes = len(self.statevector.real) if self.statevector else 0
+        return len(self.counts) + shots + amplitudes
+
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """One change of a job: the whole job as of it. `cursor` orders the events of all jobs."""
+    """One change of a job: the whole job as of it. `cursor` orders the events of all jobs.
+
+    `result` is what the run gave where this is its end and the event was committed just now; an
+    event that is read from the log has none.
+    """
 
     sequence: int
     cursor: int
     occurred_at: datetime
     job: Job
+    result: JobResult | None = field(default=None, compare=False, repr=False)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
+from quantcloud.domain.execution import SHORT_SECONDS, is_short
 from quantcloud.engine import messages
 from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
 from quantcloud.engine.messages import Frame, MalformedAnswer
@@ -25,9 +26,8 @@ from quantcloud.engine.permits import Permits
 _START_LIMIT = 60.0
 
 # What a worker may have before a call that is sent to it: so many others, which are expected to
-# take so many seconds in all.
+# take `SHORT_SECONDS` in all, or the last of them a little more.
 MOST_AHEAD: Final = 16
-_LONGEST_AHEAD = 0.005
 
 # When a run takes so many seconds, those that were sent behind it go to another worker.
 _OVERDUE = 0.05
@@ -118,9 +118,8 @@ class WorkerProcess:
         if not self._calls:
             return 0.0
         if (
-            call.expected is None
-            or call.expected > _LONGEST_AHEAD
-            or self._expected > _LONGEST_AHEAD
+            not is_short(call.expected)
+            or self._expected > SHORT_SECONDS
             or len(self._calls) >= MOST_AHEAD
             or not self.ready
             or self._taken_back

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
 
+from quantcloud.backends.fleet import Fleet, Ran
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.execution import Execution, Outcome
@@ -14,16 +15,17 @@ from quantcloud.domain.job import (
     Change,
     InvalidTransitionError,
     Job,
-    JobEvent,
     JobResult,
     JobStatus,
     StaleLeaseError,
 )
 from quantcloud.domain.quota import next_month, simulator_seconds_left
 from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, WorkerLost
+from quantcloud.routing.explanation import with_actual
 from quantcloud.storage import Claim, Store
 
 _LOST_WORKERS = 2
+_SOON_SECONDS = 0.002
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -35,62 +37,54 @@ class Runner:
         self,
         store: Store,
         engine: Engine,
+        fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
     ) -> None:
         self._store = store
         self._engine = engine
+        self._fleet = fleet
         self._clock = clock
         self._limits = limits
 
-    async def run(self, claim: Claim) -> None:
+    async def run(self, claim: Claim, on_idle: Callable[[], None]) -> None:
         """Run a claimed job to its end, or back to its queue where its worker was lost.
 
-        Where the job was cancelled or its lease is gone, what the run gives is dropped. Cancelling
-        the calling task kills the run and writes nothing.
+        `on_idle` is called once the engine has done with it, before the end is written. Where the
+        job was cancelled or its lease is gone, what the run gives is dropped. Cancelling the
+        calling task kills the run and writes nothing.
         """
         if not await self._used_up(claim):
-            await self._run(claim)
+            await self._run(claim, on_idle)
 
-    async def _run(self, claim: Claim) -> None:
+    async def _run(self, claim: Claim, on_idle: Callable[[], None]) -> None:
         job = claim.job
-        begun: asyncio.Task[list[JobEvent]] | None = None
-        began = time.monotonic()
-
-        def on_start() -> None:
-            nonlocal begun, began
-            began = time.monotonic()
-            change = Change(JobStatus.RUNNING, self._clock())
-            begun = asyncio.ensure_future(
-                self._store.jobs.advance(job.id, [change], lease=claim.lease)
-            )
-            begun.add_done_callback(lambda _: _stop_unless_begun(begun, execution))
-
+        beginning = _Beginning(self._store, claim, self._clock)
         execution = asyncio.ensure_future(
             self._engine.execute(
-                self._execution(claim), time_limit=self._time_limit(claim), on_start=on_start
+                self._execution(claim),
+                time_limit=self._time_limit(claim),
+                on_start=lambda: beginning.begin(execution.cancel),
             )
         )
         try:
             try:
-                outcome = await execution
+                try:
+                    outcome = await execution
+                finally:
+                    on_idle()
             except EngineError as error:
-                if begun is not None:
-                    await begun
-                await self._fail(claim, error, time.monotonic() - began)
+                await self._fail(claim, error, await beginning.changes(), beginning.seconds)
             else:
-                if begun is not None:
-                    await begun
-                await self._complete(claim, outcome)
+                await self._complete(claim, outcome, await beginning.changes())
         except (StaleLeaseError, InvalidTransitionError):
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         except asyncio.CancelledError:
-            if begun is None or not _failed(begun):
+            if not beginning.refused:
                 raise
             log.info("run was cancelled before it began", job_id=job.id)
         finally:
-            if begun is not None and not begun.done():
-                await asyncio.wait([begun])
+            await beginning.close()
 
     async def _used_up(self, claim: Claim) -> bool:
         """Fail a job whose account has used up its month's simulator time while it waited."""
@@ -98,8 +92,7 @@ class Runner:
         if limits.simulator_minutes is None or job.reserved_qpu_tasks:
             return False
         now = self._clock()
-        used = await self._store.usage.month(job.account_id, now.date())
-        if simulator_seconds_left(limits, used) != 0:
+        if simulator_seconds_left(limits, claim.used) != 0:
             return False
         message = (
             f"the month's {limits.simulator_minutes:g} simulator minutes were used up while the "
@@ -107,7 +100,7 @@ class Runner:
         )
         change = Change(JobStatus.FAILED, now, error_message=message)
         try:
-            await self._store.jobs.end(job.id, claim.lease, change)
+            await self._store.jobs.end(job.id, claim.lease, [change])
         except StaleLeaseError:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         return True
@@ -124,16 +117,16 @@ class Runner:
             shots=job.shots,
             seed=job.seed,
             options=job.options,
+            predicted_seconds=job.predicted_seconds,
         )
 
     def _time_limit(self, claim: Claim) -> float:
-        tier = self._limits(claim.tier).job_seconds
-        own = claim.job.options.timeout_seconds
-        return tier if own is None else min(tier, own)
+        return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
-    async def _complete(self, claim: Claim, outcome: Outcome) -> None:
+    async def _complete(self, claim: Claim, outcome: Outcome, beginning: Sequence[Change]) -> None:
         job = claim.job
         seconds = outcome.execution_time_ms / 1000
+        self._fleet.learn(_ran(claim), seconds)
         result = JobResult(
             job_id=job.id,
             backend=job.backend or "",
@@ -146,13 +139,22 @@ class Runner:
             job.id,
             claim.lease,
             result,
-            Change(JobStatus.COMPLETED, self._clock()),
+            [
+                *beginning,
+                Change(
+                    JobStatus.COMPLETED,
+                    self._clock(),
+                    metadata=with_actual(job.metadata, seconds),
+                ),
+            ],
             simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
             qpu_tasks=job.reserved_qpu_tasks,
             cost_usd=job.reserved_cost_usd,
         )
 
-    async def _fail(self, claim: Claim, error: EngineError, seconds: float) -> None:
+    async def _fail(
+        self, claim: Claim, error: EngineError, beginning: Sequence[Change], seconds: float
+    ) -> None:
         job, lease = claim.job, claim.lease
         if isinstance(error, WorkerLost) and lease.attempt < _LOST_WORKERS:
             log.warning("worker lost, trying once more", job_id=job.id, error=str(error))
@@ -162,31 +164,94 @@ class Runner:
         if isinstance(error, WorkerLost):
             message = f"{message}; this was attempt {lease.attempt}, the last one"
         timed_out = isinstance(error, ExecutionTimedOut)
+        if timed_out:
+            self._fleet.learn(_ran(claim), seconds, at_least=True)
         # What a run costs is for one that went well, or on to its limit.
         await self._store.jobs.end(
             job.id,
             lease,
-            Change(
-                JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
-                self._clock(),
-                error_message=message,
-            ),
+            [
+                *beginning,
+                Change(
+                    JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
+                    self._clock(),
+                    error_message=message,
+                    metadata=with_actual(job.metadata, seconds),
+                ),
+            ],
             simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
             qpu_tasks=job.reserved_qpu_tasks if timed_out else 0,
             cost_usd=job.reserved_cost_usd if timed_out else 0.0,
         )
 
 
-def _failed(begun: asyncio.Task[list[JobEvent]]) -> bool:
-    return begun.done() and not begun.cancelled() and begun.exception() is not None
+class _Beginning:
+    """The change of a run to running: written with the run's end where that comes soon.
+
+    Most circuits take less time than a commit. Whoever watches a longer one hears of its beginning
+    after `_SOON_SECONDS`.
+    """
+
+    def __init__(self, store: Store, claim: Claim, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._claim = claim
+        self._clock = clock
+        self._began = time.monotonic()
+        self._change: Change | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[object] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long ago the run began."""
+        return time.monotonic() - self._began
+
+    @property
+    def refused(self) -> bool:
+        """Whether the beginning could not be written: the job was cancelled, or its lease lost."""
+        writing = self._writing
+        return (
+            writing is not None
+            and writing.done()
+            and not writing.cancelled()
+            and writing.exception() is not None
+        )
+
+    def begin(self, stop: Callable[[], object]) -> None:
+        """Note that the run has begun; `stop` is called where that cannot be written."""
+        self._began = time.monotonic()
+        self._change = Change(JobStatus.RUNNING, self._clock())
+        self._timer = asyncio.get_running_loop().call_later(_SOON_SECONDS, self._write, stop)
+
+    async def changes(self) -> Sequence[Change]:
+        """What is still to be written with the end. Raises what writing the beginning did."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._writing is not None:
+            await self._writing
+            return ()
+        return () if self._change is None else (self._change,)
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._writing is not None and not self._writing.done():
+            await asyncio.wait([self._writing])
+
+    def _write(self, stop: Callable[[], object]) -> None:
+        if self._change is None:
+            return
+        job, lease = self._claim.job, self._claim.lease
+        self._writing = asyncio.ensure_future(
+            self._store.jobs.advance(job.id, [self._change], lease=lease)
+        )
+        # Its result could not be written either.
+        self._writing.add_done_callback(lambda _: self.refused and stop())
 
 
-def _stop_unless_begun(
-    begun: asyncio.Task[list[JobEvent]] | None, execution: asyncio.Task[Outcome]
-) -> None:
-    """Kill a run whose beginning could not be written: its result could not be either."""
-    if begun is not None and _failed(begun):
-        execution.cancel()
+def _ran(claim: Claim) -> Ran:
+    job = claim.job
+    return Ran(job.backend or "", job.method or "", claim.analysis, job.shots, job.options)
 
 
 def _result_metadata(job: Job, analysis: Analysis, outcome: Outcome) -> Mapping[str, object]:

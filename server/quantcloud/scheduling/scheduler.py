@@ -1,6 +1,6 @@
-"""Moves every job on: routes what was submitted, runs what is queued, kills what was cancelled.
+"""Moves every job on: runs what is queued, kills what was cancelled.
 
-It hangs on the store's commits, so whoever changes a job need not know of it.
+It hangs on the store's writes, so whoever changes a job need not know of it.
 """
 
 import asyncio
@@ -13,15 +13,13 @@ import structlog
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import Unavailable
-from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, StaleLeaseError
+from quantcloud.domain.execution import is_short
+from quantcloud.domain.job import LEASED, JobEvent, JobStatus, StaleLeaseError
 from quantcloud.engine.base import Engine
-from quantcloud.scheduling.pipeline import Pipeline
 from quantcloud.scheduling.runner import Runner
 from quantcloud.storage import Claim, Store
 
-_ROUTED_AT_ONCE = 64
 _RETRY_SECONDS = 1.0
-_BROKEN = "The service failed on this job, not the circuit. Nothing was charged."
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -43,47 +41,41 @@ class Scheduler:
         self._engine = engine
         self._owner = owner
         self._clock = clock
-        self._pipeline = Pipeline(store, fleet, clock)
-        self._runner = Runner(store, engine, clock, limits)
+        self._runner = Runner(store, engine, fleet, clock, limits)
         self._concurrency = {tier: limits(tier).max_concurrent_jobs for tier in Tier}
-        self._routing = asyncio.Semaphore(_ROUTED_AT_ONCE)
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
+        # Those of the runs that the engine has in hand.
+        self._executing: dict[str, Claim] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._wake = asyncio.Event()
-        self._dispatcher: asyncio.Task[None] | None = None
-        self._unsubscribe: Callable[[], None] | None = None
+        self._claiming: asyncio.Task[None] | None = None
+        self._look_again = False
+        self._unsubscribe: list[Callable[[], None]] = []
         self._stopping = False
 
     async def start(self) -> None:
-        """Take up what an earlier server left, and go on from there.
-
-        Call it before submissions come in: what is submitted meanwhile might be routed twice.
-        """
+        """Take up what an earlier server left, and go on from there."""
         for event in await self._store.jobs.recover(self._clock()):
             log.info("job recovered", job_id=event.job.id, status=str(event.job.status))
-        unrouted = await self._store.jobs.unrouted()
-        self._unsubscribe = self._store.subscribe(self._on_commit)
-        for job in unrouted:
-            self._spawn(self._route(job))
-        self._wake.set()
-        self._dispatcher = asyncio.ensure_future(self._dispatch())
+        self._unsubscribe = [
+            self._store.subscribe(self._on_commit),
+            self._store.jobs.subscribe_writes(self._dispatch),
+        ]
+        self._dispatch()
 
     async def stop(self, grace: float) -> None:
         """Claim nothing more, let runs finish for `grace` seconds, and put the others back.
 
-        Until then submissions are still routed, and runs still cancelled. Safe to call twice.
+        Until then runs are still cancelled. Safe to call twice.
         """
         self._stopping = True
-        self._wake.set()
-        if self._dispatcher is not None:
+        if self._claiming is not None:
             # Cancelled in the middle of a claim, it would leave leases that nobody holds.
-            await self._dispatcher
+            await self._claiming
         tasks = [task for _, task in self._runs.values()]
         if tasks and grace > 0:
             await asyncio.wait(tasks, timeout=grace)
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
+        while self._unsubscribe:
+            self._unsubscribe.pop()()
         await _cancelled([*self._tasks, *tasks])
         for claim, _ in list(self._runs.values()):
             await self._give_back(claim)
@@ -104,12 +96,12 @@ class Scheduler:
     def _on_commit(self, events: Sequence[JobEvent]) -> None:
         for event in events:
             status = event.job.status
-            if status is JobStatus.SUBMITTED:
-                self._spawn(self._route(event.job))
-            elif status is JobStatus.QUEUED:
-                self._wake.set()
+            if status is JobStatus.QUEUED:
+                self._look_again = True
             elif status is JobStatus.CANCELLED and (run := self._runs.get(event.job.id)):
                 run[1].cancel()
+        if self._look_again:
+            self._dispatch()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -120,15 +112,6 @@ class Scheduler:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("work on a job broke off", exc_info=error)
-
-    async def _route(self, job: Job) -> None:
-        async with self._routing:
-            try:
-                await self._patiently(lambda: self._pipeline.route(job))
-            except Exception:
-                log.exception("routing failed", job_id=job.id)
-                change = Change(JobStatus.FAILED, self._clock(), error_message=_BROKEN)
-                await self._patiently(lambda: self._store.jobs.advance(job.id, [change]))
 
     async def _patiently(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do `work`, again and again for as long as the store is not to be had."""
@@ -141,51 +124,70 @@ class Scheduler:
             else:
                 return
 
-    async def _dispatch(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if self._stopping:
-                return
-            free = self._free()
-            if free < 1:
-                continue
-            try:
-                claims = await self._store.jobs.claim(
-                    self._owner, free, self._clock(), concurrency=self._concurrency
-                )
-            except Exception:
-                log.exception("claiming failed; trying again")
-                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._wake.set)
-                continue
-            for claim in claims:
-                self._begin(claim)
-            if claims and self._free() > 0:
-                self._wake.set()  # some of them wait for an import and take no slot
+    def _dispatch(self) -> None:
+        """Claim what there is room for, in the transaction that is being gathered.
 
-    def _free(self) -> int:
-        """How many more runs the engine can take up.
+        While a claim is under way the next one waits for it.
+        """
+        if self._claiming is not None:
+            self._look_again = True
+            return
+        self._look_again = False
+        slots, short = self._room()
+        if self._stopping or slots + short < 1:
+            return
+        claims = self._store.jobs.claim(
+            self._owner, slots, self._clock(), concurrency=self._concurrency, short=short
+        )
+        self._claiming = asyncio.ensure_future(self._take_up(claims))
+
+    async def _take_up(self, claiming: Awaitable[Sequence[Claim]]) -> None:
+        claims: Sequence[Claim] = ()
+        try:
+            claims = await claiming
+        except Exception:
+            log.exception("claiming failed; trying again")
+            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._dispatch)
+        for claim in claims:
+            self._begin(claim)
+        self._claiming = None
+        if claims or self._look_again:
+            self._dispatch()
+
+    def _room(self) -> tuple[int, int]:
+        """How many more runs the engine can take up, and how many further ones if they are short.
 
         One whose backend is still being imported takes no slot, so that it delays nobody on another
-        backend; as many as there are slots may wait so.
+        backend; as many as there are slots may wait so. Short ones wait behind short ones only.
         """
-        runs = [claim.job.backend or "" for claim, _ in self._runs.values()]
-        waiting = sum(not self._engine.is_ready(backend) for backend in runs)
-        return self._engine.slots - len(runs) + min(waiting, self._engine.slots)
+        size = self._engine.slots
+        ready = [c for c in self._executing.values() if self._engine.is_ready(c.job.backend or "")]
+        waiting = len(self._executing) - len(ready)
+        room = size - len(self._executing) + min(waiting, size)
+        if sum(not is_short(claim.job.predicted_seconds) for claim in ready) >= size:
+            return max(0, room), 0
+        return max(0, room), max(0, self._engine.backlog + min(0, room))
 
     def _begin(self, claim: Claim) -> None:
-        task = asyncio.ensure_future(self._runner.run(claim))
-        self._runs[claim.job.id] = (claim, task)
+        job_id = claim.job.id
+
+        def idle() -> None:
+            self._executing.pop(job_id, None)
+
+        self._executing[job_id] = claim
+        task = asyncio.ensure_future(self._runner.run(claim, idle))
+        self._runs[job_id] = (claim, task)
         task.add_done_callback(lambda done: self._ended(claim, done))
 
     def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
+        self._executing.pop(claim.job.id, None)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("a run broke off", job_id=claim.job.id, exc_info=error)
         if self._stopping and (error is not None or task.cancelled()):
             return  # `stop` gives it back
         self._runs.pop(claim.job.id, None)
-        self._wake.set()
+        self._dispatch()
         if error is not None:
             self._spawn(self._patiently(lambda: self._give_back(claim)))
 

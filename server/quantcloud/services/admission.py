@@ -3,21 +3,23 @@
 import math
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
-from quantcloud.backends.fleet import Fleet, QueueFigures
+from quantcloud.backends.fleet import Fleet
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, QuotaExceeded
 from quantcloud.domain.execution import RunOptions
-from quantcloud.domain.job import Job, JobStatus, OptimizationTarget
+from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.domain.quota import check_month
 from quantcloud.engine.base import Engine
+from quantcloud.routing.explanation import explain
 from quantcloud.routing.router import Decision, Demand
 from quantcloud.services.options import MAXIMUM_SEED
+from quantcloud.services.queues import RecentFigures
 from quantcloud.storage import Store
 
 DEFAULT_SHOTS = 1024
@@ -43,12 +45,20 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A submission that may run: the job that it becomes and how it would be routed now."""
+    """A submission that may run: the job that it becomes, and the changes that have already brought
+    it to the queue of the backend that the router decided on.
+
+    `time_limit` is after how many seconds its run is stopped, `used` what its account has used of
+    the month, where that was looked at.
+    """
 
     job: Job
     qasm: str
     analysis: Analysis
     decision: Decision
+    changes: Sequence[Change]
+    time_limit: float
+    used: MonthlyUsage | None
 
 
 class Admission:
@@ -67,43 +77,59 @@ class Admission:
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
+        self._queues = RecentFigures(store.jobs)
 
-    async def admit(self, principal: Principal, submission: Submission) -> Admitted:
+    async def admit(
+        self, principal: Principal, submission: Submission, *, check_month_later: bool = False
+    ) -> Admitted:
         """Let a submission in, or say exactly why not.
 
-        Raises `InvalidArgument`, `CircuitError`, `QuotaExceeded` or `FailedPrecondition`.
+        With `check_month_later` whoever stores the job checks the month's limits, in the same
+        transaction. Raises `InvalidArgument`, `CircuitError`, `QuotaExceeded` or
+        `FailedPrecondition`.
         """
+        arrived = self._clock()
         qasm = circuit_text(submission)
         shots = self._check_fields(submission)
         limits = self._limits(principal.account.tier)
         if shots > limits.max_shots:
             raise _beyond(principal, "max_shots", limits.max_shots, shots, "shots")
+        analyzing = self._clock()
         analysis = await self._engine.examine(qasm, principal.account_id)
         if analysis.num_qubits > limits.max_qubits:
             raise _beyond(principal, "max_qubits", limits.max_qubits, analysis.num_qubits, "qubits")
         _check_options(submission.options, analysis)
-        now = self._clock()
-        used = await self._store.usage.month(principal.account_id, now.date())
-        demand = _affordable(
-            Demand(
-                analysis,
-                shots,
-                submission.options,
-                submission.optimize_for,
-                submission.backend,
-                submission.max_cost_usd,
-                submission.min_fidelity,
-            ),
-            limits,
-            used,
+        routing = self._clock()
+        time_limit = limits.run_seconds(submission.options.timeout_seconds)
+        demand = Demand(
+            analysis,
+            shots,
+            submission.options,
+            submission.optimize_for,
+            submission.backend,
+            submission.max_cost_usd,
+            submission.min_fidelity,
+            time_limit=time_limit,
         )
-        decision = self._fleet.decide(demand, await QueueFigures.read(self._store.jobs))
-        if decision.chosen is None:
+        used = None
+        if self._fleet.has_metered or not check_month_later:
+            used = await self._store.usage.month(principal.account_id, routing.date())
+            demand = _affordable(demand, limits, used)
+        decision = self._fleet.decide(demand, await self._queues.figures())
+        chosen, method = decision.chosen, decision.chosen and decision.chosen.method
+        if chosen is None or method is None:
             raise self._refusal(submission.backend, decision)
-        chosen = self._fleet.info(decision.chosen.backend)
-        tasks = 0 if chosen is None or chosen.is_simulator else 1
-        cost = decision.chosen.cost_usd
-        check_month(principal.account_id, limits.monthly, used, now, qpu_tasks=tasks, cost_usd=cost)
+        info = self._fleet.info(chosen.backend)
+        tasks = 0 if info is None or info.is_simulator else 1
+        if used is not None:
+            check_month(
+                principal.account_id,
+                limits.monthly,
+                used,
+                routing,
+                qpu_tasks=tasks,
+                cost_usd=chosen.cost_usd,
+            )
         seed = submission.options.seed
         job = Job(
             id=str(uuid.uuid4()),
@@ -111,16 +137,28 @@ class Admission:
             status=JobStatus.SUBMITTED,
             shots=shots,
             optimize_for=submission.optimize_for,
-            submitted_at=now,
+            submitted_at=arrived,
             seed=secrets.randbelow(MAXIMUM_SEED + 1) if seed is None else seed,
             requested_backend=submission.backend,
             max_cost_usd=submission.max_cost_usd,
             min_fidelity=submission.min_fidelity,
             options=replace(submission.options, seed=None),
             reserved_qpu_tasks=tasks,
-            reserved_cost_usd=cost,
+            reserved_cost_usd=chosen.cost_usd,
+            predicted_seconds=method.seconds,
         )
-        return Admitted(job, qasm, analysis, decision)
+        changes = (
+            Change(JobStatus.ANALYZING, analyzing),
+            Change(JobStatus.ROUTING, routing),
+            Change(
+                JobStatus.QUEUED,
+                self._clock(),
+                backend=chosen.backend,
+                method=method.name,
+                metadata={"routing": explain(decision)},
+            ),
+        )
+        return Admitted(job, qasm, analysis, decision, changes, time_limit, used)
 
     def _check_fields(self, submission: Submission) -> int:
         shots = DEFAULT_SHOTS if submission.shots is None else submission.shots

@@ -39,7 +39,7 @@ class Accounts:
             return None if row is None else account_of(row)
 
         return await self._database.read(
-            lambda c: first(c.execute(_GET, {"account_id": account_id}).one_or_none())
+            lambda c: first(c.execute(_GET, {"account_id": account_id}).one_or_none()), brief=True
         )
 
     async def ensure(

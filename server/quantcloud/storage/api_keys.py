@@ -4,13 +4,13 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from quantcloud.domain.account import Account, ApiKey
 from quantcloud.domain.errors import NotFound, QuotaExceeded
 from quantcloud.storage.accounts import COLUMNS as ACCOUNT_COLUMNS
 from quantcloud.storage.accounts import account_of
-from quantcloud.storage.database import AnyRow, Database
+from quantcloud.storage.database import AnyRow, Connection, Database
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import accounts, api_keys
 from quantcloud.storage.writer import Transaction, Writer
@@ -92,7 +92,7 @@ class ApiKeys:
             row = connection.execute(_FIND, {"digest": digest}).one_or_none()
             return None if row is None else (_key_of(row), account_of(row))
 
-        return await self._database.read(read)
+        return await self._database.read(read, brief=True)
 
     async def touch(self, used: Mapping[str, datetime]) -> None:
         """Note when keys, by their ids, were last used; an earlier time changes nothing."""

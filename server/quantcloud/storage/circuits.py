@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.sql.dml import Update
 
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.page import Page
 from quantcloud.storage import codec
-from quantcloud.storage.database import AnyRow, Database
+from quantcloud.storage.database import AnyRow, Connection, Database
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import saved_circuits
 from quantcloud.storage.writer import Transaction, Writer
@@ -33,7 +35,6 @@ _LIST = (
 )
 _COUNT = select(func.count()).select_from(saved_circuits).where(_OF_ACCOUNT)
 _INSERT = insert(saved_circuits)
-_UPDATE = update(saved_circuits).where(*_OWN)
 _DELETE = delete(saved_circuits).where(*_OWN)
 
 
@@ -95,7 +96,7 @@ class Circuits:
         values = {"of_account": account_id, "circuit_id": circuit_id}
 
         def unit(tx: Transaction) -> AnyRow:
-            if tx.write(_UPDATE.values(row), values).rowcount == 0:
+            if tx.write(_update(*row), {**row, **values}).rowcount == 0:
                 raise NotFound("circuit", circuit_id)
             return tx.read(_GET, values).one()
 
@@ -146,3 +147,9 @@ def _circuit_of(row: AnyRow) -> SavedCircuit:
         code=None if row.code is None else codec.unpack_text(row.code),
         qasm=None if row.qasm is None else codec.unpack_text(row.qasm),
     )
+
+
+@cache
+def _update(*names: str) -> Update:
+    """Set the columns called `names`."""
+    return update(saved_circuits).where(*_OWN).values({name: bindparam(name) for name in names})

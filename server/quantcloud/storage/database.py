@@ -1,28 +1,63 @@
 """What the store needs of a database: functions over a connection, run off the event loop.
 
-The functions are plain SQLAlchemy Core over a synchronous `Connection`. A driver runs a whole one
-at a time, which costs the event loop one hop however many statements it holds. PostgreSQL's
-asynchronous drivers take the same functions by `AsyncConnection.run_sync`.
+The functions say what they want in SQLAlchemy Core. A driver runs a whole function at a time, which
+costs the event loop one hop however many statements it holds. PostgreSQL's asynchronous drivers
+take the same functions by `AsyncConnection.run_sync`.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Executable
 
 T = TypeVar("T")
 
 # A row of columns that its reader knows by name.
-AnyRow = Row[*tuple[Any, ...]]
+AnyRow: TypeAlias = Any
+Parameters: TypeAlias = dict[str, Any] | list[dict[str, Any]]
+
+
+class Rows(Protocol):
+    """What a statement gave; the part of SQLAlchemy's `Result` that the store uses."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows an UPDATE or DELETE found."""
+        ...
+
+    def __iter__(self) -> Iterator[AnyRow]: ...
+
+    def all(self) -> Sequence[AnyRow]: ...
+
+    def one(self) -> AnyRow: ...
+
+    def one_or_none(self) -> AnyRow | None: ...
+
+    def scalars(self) -> Iterable[Any]: ...
+
+    def scalar_one(self) -> Any: ...
+
+
+class Connection(Protocol):
+    """The part of SQLAlchemy's `Connection` that the store uses."""
+
+    def begin(self) -> AbstractContextManager[object]: ...
+
+    def begin_nested(self) -> AbstractContextManager[object]: ...
+
+    def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> Rows: ...
 
 
 class Database(Protocol):
     """An open database."""
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
         """What `work` returns; it sees one consistent state and never waits for a writer.
 
-        Raises `domain.errors.Unavailable` when the database does not answer.
+        A `brief` one is a single statement that looks up a few rows by a unique key: where that
+        takes less than going to another thread and back, it happens on the event loop. Raises
+        `domain.errors.Unavailable` when the database does not answer.
         """
         ...
 

@@ -1,16 +1,15 @@
 """The events of jobs, as they are replayed to watchers."""
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage.database import Database
-from quantcloud.storage.job_rows import EVENT_COLUMNS, event_of
+from quantcloud.storage.database import Connection, Database
+from quantcloud.storage.job_rows import EVENTS, event_of
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import job_events, jobs
 
-_EVENTS = select(*EVENT_COLUMNS).join_from(job_events, jobs, jobs.c.id == job_events.c.job_id)
-_OF_JOB = _EVENTS.where(
+_OF_JOB = EVENTS.where(
     job_events.c.job_id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
 )
 _LATEST = _OF_JOB.order_by(job_events.c.sequence.desc()).limit(1)
@@ -20,7 +19,7 @@ _AFTER = (
     .limit(bindparam("limit"))
 )
 _ACCOUNT_AFTER = (
-    _EVENTS.where(
+    EVENTS.where(
         job_events.c.account_id == bindparam("account_id"),
         job_events.c.cursor > bindparam("cursor"),
     )
@@ -52,7 +51,7 @@ class Events:
                 raise NotFound("job", job_id)
             return event_of(row)
 
-        return await self._database.read(read)
+        return await self._database.read(read, brief=True)
 
     async def after(
         self, account_id: str, job_id: str, sequence: int, limit: int

@@ -15,9 +15,10 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.domain.account import Tier
+from quantcloud.domain.account import MonthlyUsage, Tier
+from quantcloud.domain.execution import is_short
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, Lease
-from quantcloud.storage import job_rows
+from quantcloud.storage import job_rows, usage_rows
 from quantcloud.storage.queries import ACTIVE, queued, status_in
 from quantcloud.storage.tables import accounts, job_circuits, jobs
 from quantcloud.storage.writer import Transaction
@@ -25,7 +26,10 @@ from quantcloud.storage.writer import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job just dispatched, the lease that its run writes with, and what the run needs."""
+    """A job just dispatched, the lease that its run writes with, and what the run needs.
+
+    `used` is what its account has used of the month.
+    """
 
     job: Job
     lease: Lease
@@ -33,6 +37,7 @@ class Claim:
     analysis: Analysis
     tier: Tier
     event: JobEvent
+    used: MonthlyUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class Taken:
     circuit: Any
     tier: Tier
     event: JobEvent
+    used: MonthlyUsage
 
 
 def _waiting_accounts() -> Any:
@@ -77,8 +83,8 @@ _COUNT_LEASED = (
     .where(ACTIVE, status_in(LEASED))
     .group_by(jobs.c.account_id)
 )
-_NEXT_IDS = (
-    select(jobs.c.id)
+_NEXT = (
+    select(jobs.c.id, jobs.c.predicted_seconds)
     .where(queued(), jobs.c.account_id == bindparam("account_id"))
     .order_by(jobs.c.queued_at, jobs.c.id)
     .limit(bindparam("number"))
@@ -94,10 +100,19 @@ _SET_TURN = (
 
 
 def claim(
-    tx: Transaction, owner: str, slots: int, at: datetime, concurrency: Mapping[Tier, int]
+    tx: Transaction,
+    owner: str,
+    slots: int,
+    at: datetime,
+    *,
+    concurrency: Mapping[Tier, int],
+    short: int,
 ) -> list[Taken]:
-    """Dispatch up to `slots` jobs to `owner`, none above its account's `concurrency`."""
-    taken = [_take(tx, job_id, tier, owner, at) for job_id, tier in _choose(tx, slots, concurrency)]
+    """Dispatch up to `slots` jobs to `owner`, none above its account's `concurrency`, and then up
+    to `short` more for as long as they are short.
+    """
+    chosen = _choose(tx, slots, concurrency, short)
+    taken = [_take(tx, job_id, tier, owner, at) for job_id, tier in chosen]
     if taken:
         turn = tx.read(_LAST_TURN).scalar_one()
         # In the order of their last claims, so that who came last here is last next time.
@@ -107,9 +122,12 @@ def claim(
     return taken
 
 
-def _choose(tx: Transaction, slots: int, concurrency: Mapping[Tier, int]) -> list[tuple[str, Tier]]:
-    """Ids and tiers of up to `slots` queued jobs: one of each account, then a second, and so on."""
-    if slots < 1:
+def _choose(
+    tx: Transaction, slots: int, concurrency: Mapping[Tier, int], short: int
+) -> list[tuple[str, Tier]]:
+    """Ids and tiers of queued jobs: one of each account, then a second, and so on."""
+    places = slots + short
+    if places < 1:
         return []
     leased = {row.account_id: row.number for row in tx.read(_COUNT_LEASED)}
     free: list[tuple[str, Tier, int]] = []
@@ -117,28 +135,32 @@ def _choose(tx: Transaction, slots: int, concurrency: Mapping[Tier, int]) -> lis
         tier = Tier(row.tier)
         if (room := concurrency[tier] - leased.get(row.id, 0)) > 0:
             free.append((row.id, tier, room))
-            if len(free) == slots:
+            if len(free) == places:
                 break
     # Each of the others has a job waiting, which leaves no account more than this.
-    most = slots - len(free) + 1
+    most = places - len(free) + 1
     queues = [
         [
-            (job_id, tier)
-            for job_id in tx.read(
-                _NEXT_IDS, {"account_id": account_id, "number": min(room, most)}
-            ).scalars()
+            (row.id, tier, row.predicted_seconds)
+            for row in tx.read(_NEXT, {"account_id": account_id, "number": min(room, most)})
         ]
         for account_id, tier, room in free
     ]
-    rounds = (job for turn in zip_longest(*queues) for job in turn if job is not None)
-    return [job for job, _ in zip(rounds, range(slots), strict=False)]
+    chosen: list[tuple[str, Tier]] = []
+    for job in (job for turn in zip_longest(*queues) for job in turn if job is not None):
+        job_id, tier, seconds = job
+        if len(chosen) == places or (len(chosen) >= slots and not is_short(seconds)):
+            break
+        chosen.append((job_id, tier))
+    return chosen
 
 
 def _take(tx: Transaction, job_id: str, tier: Tier, owner: str, at: datetime) -> Taken:
     record = job_rows.load(tx, job_id)
     lease = Lease(owner, record.job.attempt + 1, secrets.token_hex(16))
     circuit = tx.read(_CIRCUIT, {"job_id": job_id}).one()
+    used = usage_rows.read(tx, record.job.account_id, at)
     (event,) = job_rows.advance(
         tx, replace(record, lease=lease), [Change(JobStatus.DISPATCHED, at)]
     )
-    return Taken(lease, circuit, tier, event)
+    return Taken(lease, circuit, tier, event, used)

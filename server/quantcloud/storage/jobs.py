@@ -1,8 +1,8 @@
 """Jobs: submission, runs under leases, and what is known of them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -19,8 +19,8 @@ from quantcloud.domain.job import (
 from quantcloud.domain.page import Page
 from quantcloud.storage import codec, job_claims, job_reads, job_writes
 from quantcloud.storage.database import AnyRow, Database
-from quantcloud.storage.job_claims import Claim
-from quantcloud.storage.job_writes import RunUsage
+from quantcloud.storage.job_claims import Claim, Taken
+from quantcloud.storage.job_writes import Arrival, Packed, RunUsage
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.writer import Writer
 
@@ -28,6 +28,16 @@ T = TypeVar("T")
 
 # Outcomes, amplitudes or shots from which a result is packed in another thread.
 LARGE_RESULT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job at its submission, its circuit, and the changes that it has been through since."""
+
+    job: Job
+    qasm: str
+    analysis: Analysis
+    changes: Sequence[Change] = ()
 
 
 class Jobs:
@@ -41,36 +51,64 @@ class Jobs:
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
         self._writer = writer
+        self._on_write: list[Callable[[], None]] = []
 
     async def create(
         self,
         job: Job,
         qasm: str,
         analysis: Analysis,
+        changes: Sequence[Change] = (),
         *,
         max_waiting: int | None,
         monthly: MonthlyLimits | None = None,
-    ) -> JobEvent:
-        """Write a new job with its circuit and first event, and count it in its month.
+    ) -> list[JobEvent]:
+        """Write one new job as `create_all` does; its events, that of its submission first."""
+        new = NewJob(job, qasm, analysis, changes)
+        (events,) = await self.create_all([new], max_waiting=max_waiting, monthly=monthly)
+        return events
 
-        What it reserves counts from now on. Raises `QuotaExceeded` ("max_waiting_jobs") when the
-        account already has `max_waiting` jobs that have not begun, and as `check_month` does when
-        the job does not fit into `monthly`: however many come at once, no limit is passed.
+    async def create_all(
+        self,
+        new: Sequence[NewJob],
+        *,
+        max_waiting: int | None,
+        monthly: MonthlyLimits | None = None,
+    ) -> list[list[JobEvent]]:
+        """Write new jobs of one account with their circuits, all or none, and count them in their
+        month.
+
+        Gives the events of each. What they reserve counts from now on. Raises `QuotaExceeded`
+        ("max_waiting_jobs") when the account would have more than `max_waiting` jobs that have not
+        begun, and as `check_month` does when they do not fit into `monthly`: however many come at
+        once, no limit is passed.
         """
-        if job.status is not JobStatus.SUBMITTED or job.sequence != 1:
-            raise ValueError("a new job is submitted and at sequence 1")
-        circuit = {
-            "job_id": job.id,
-            "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
-            "analysis": asdict(analysis),
-        }
-        return await self._writer.run(
-            lambda tx: job_writes.create(tx, job, circuit, max_waiting, monthly)
+        for each in new:
+            if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
+                raise ValueError("a new job is submitted and at sequence 1")
+        arrivals = [Arrival(each.job, each.changes, await _circuit_row(each)) for each in new]
+        created = self._writer.submit(
+            lambda tx: job_writes.create(tx, arrivals, max_waiting=max_waiting, monthly=monthly)
         )
+        self._about_to_write()
+        return await created
+
+    def subscribe_writes(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` when a write is about to happen that may leave something to claim.
+
+        A claim that it makes at once goes into the same transaction, behind that write. The
+        function returned ends it.
+        """
+        self._on_write.append(listener)
+        return lambda: self._on_write.remove(listener)
+
+    def _about_to_write(self) -> None:
+        for listener in tuple(self._on_write):
+            listener()
 
     async def get(self, account_id: str, job_id: str) -> Job:
         identifier("job", job_id)
-        return await self._database.read(lambda c: job_reads.get(c, account_id, job_id))
+        return await self._database.read(lambda c: job_reads.get(c, account_id, job_id), brief=True)
 
     async def qasm(self, job_id: str) -> str:
         row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
@@ -100,70 +138,77 @@ class Jobs:
         steps = tuple(changes)
         return await self._writer.run(lambda tx: job_writes.advance(tx, job_id, steps, lease))
 
-    async def claim(
-        self, owner: str, slots: int, at: datetime, *, concurrency: Mapping[Tier, int]
-    ) -> list[Claim]:
+    def claim(
+        self,
+        owner: str,
+        slots: int,
+        at: datetime,
+        *,
+        concurrency: Mapping[Tier, int],
+        short: int = 0,
+    ) -> Awaitable[list[Claim]]:
         """Dispatch up to `slots` queued jobs to `owner`, each with a lease of its own.
 
-        Accounts take turns; one has at most `concurrency` of its tier dispatched or running.
+        Accounts take turns; one has at most `concurrency` of its tier dispatched or running. Once
+        the slots are filled `short` more may follow for as long as they are known to be short. The
+        claim goes into the next transaction, whenever it is awaited.
         """
-        taken = await self._writer.run(
-            lambda tx: job_claims.claim(tx, owner, slots, at, concurrency)
-        )
-        return [
-            Claim(
-                job=it.event.job,
-                lease=it.lease,
-                qasm=await _unpack_qasm(it.circuit.qasm),
-                analysis=Analysis(**it.circuit.analysis),
-                tier=it.tier,
-                event=it.event,
+        return _claims(
+            self._writer.submit(
+                lambda tx: job_claims.claim(
+                    tx, owner, slots, at, concurrency=concurrency, short=short
+                )
             )
-            for it in taken
-        ]
+        )
 
     async def complete(
         self,
         job_id: str,
         lease: Lease,
         result: JobResult,
-        change: Change,
+        changes: Sequence[Change],
         *,
         simulator_seconds: float = 0.0,
         qpu_tasks: int = 0,
         cost_usd: float = 0.0,
     ) -> JobEvent:
-        """End a run with its result, and count its usage in the month of `change.at`.
+        """End a run with its result, and count its usage in the month of its end.
 
-        What was reserved of tasks and cost stays in the month of the submission; what the run did
-        not take of it is given back. Raises `ValueError` when `change` is not to completed, or the
-        counts are not by bitstrings.
+        The last of `changes` is to completed; one to running may go before it. What was reserved
+        of tasks and cost stays in the month of the submission; what the run did not take of it is
+        given back. Raises `ValueError` when the job does not end completed, or the counts are not
+        by bitstrings.
         """
-        if change.status is not JobStatus.COMPLETED or result.job_id != job_id:
-            raise ValueError("complete() takes a change to completed, and the job's own result")
+        if changes[-1].status is not JobStatus.COMPLETED or result.job_id != job_id:
+            raise ValueError("complete() takes changes to completed, and the job's own result")
         row = await _run(_pack_result, result, elsewhere=_is_large(result))
+        packed = Packed(result, row)
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
-        return await self._writer.run(
-            lambda tx: job_writes.finish(tx, job_id, lease, change, usage=usage, result=row)
+        finished = self._writer.submit(
+            lambda tx: job_writes.finish(tx, job_id, lease, changes, usage=usage, result=packed)
         )
+        self._about_to_write()
+        return await finished
 
     async def end(
         self,
         job_id: str,
         lease: Lease,
-        change: Change,
+        changes: Sequence[Change],
         *,
         simulator_seconds: float = 0.0,
         qpu_tasks: int = 0,
         cost_usd: float = 0.0,
     ) -> JobEvent:
         """End a run as failed or timed out, and count its usage as `complete` does."""
-        if change.status not in {JobStatus.FAILED, JobStatus.TIMEOUT}:
-            raise ValueError("end() takes a change to failed or timeout")
+        if changes[-1].status not in {JobStatus.FAILED, JobStatus.TIMEOUT}:
+            raise ValueError("end() takes changes to failed or timeout")
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
-        return await self._writer.run(
-            lambda tx: job_writes.finish(tx, job_id, lease, change, usage=usage)
+        finished = self._writer.submit(
+            lambda tx: job_writes.finish(tx, job_id, lease, changes, usage=usage)
         )
+        self._about_to_write()
+        return await finished
 
     async def cancel(self, account_id: str, job_id: str, at: datetime) -> JobEvent | None:
         """Cancel a job, whoever has its lease; None when it was cancelled before.
@@ -189,13 +234,13 @@ class Jobs:
         """At the start of the only server: every lease there is was lost with the one before."""
         return await self._writer.run(lambda tx: job_writes.recover(tx, at))
 
-    async def unrouted(self) -> list[Job]:
-        """The jobs that have not reached a queue yet, oldest first."""
-        return await self._database.read(job_reads.unrouted)
-
     async def active_count(self) -> int:
         """How many jobs have not ended."""
         return await self._database.read(job_reads.active_count)
+
+    async def waiting_count(self, account_id: str) -> int:
+        """How many of an account's jobs have not begun."""
+        return await self._database.read(lambda c: job_reads.waiting_count(c, account_id))
 
     async def queue_depths(self) -> dict[str, int]:
         """How many jobs are queued, by backend; one with none is left out."""
@@ -227,6 +272,30 @@ class Jobs:
 
 async def _run(work: Callable[[Any], T], value: Any, *, elsewhere: bool) -> T:
     return await asyncio.to_thread(work, value) if elsewhere else work(value)
+
+
+async def _circuit_row(new: NewJob) -> dict[str, Any]:
+    qasm = new.qasm
+    return {
+        "job_id": new.job.id,
+        "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
+        "analysis": asdict(new.analysis),
+    }
+
+
+async def _claims(taken: Awaitable[list[Taken]]) -> list[Claim]:
+    return [
+        Claim(
+            job=it.event.job,
+            lease=it.lease,
+            qasm=await _unpack_qasm(it.circuit.qasm),
+            analysis=Analysis(**it.circuit.analysis),
+            tier=it.tier,
+            event=it.event,
+            used=it.used,
+        )
+        for it in await taken
+    ]
 
 
 async def _unpack_qasm(packed: bytes) -> str:

@@ -114,6 +114,10 @@ jobs = Table(
     Column("options", JsonText, nullable=False),
     Column("reserved_qpu_tasks", Integer, nullable=False),
     Column("reserved_cost_usd", Double, nullable=False),
+    # What the router expected the run to take.
+    Column("predicted_seconds", Double),
+    # That of the submission that it came with, where that was of several circuits.
+    Column("batch_id", CHAR(36)),
     # What follows changes in a job's life.
     Column("status", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
@@ -124,6 +128,7 @@ jobs = Table(
     Column("completed_at", UtcDatetime),
     Column("error_message", Text),
     Column("metadata", JsonText, nullable=False),
+    Column("metadata_sequence", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("losses", Integer, nullable=False),
     Column("metered", Boolean, nullable=False),
@@ -184,7 +189,9 @@ job_events = Table(
     Column("started_at", UtcDatetime),
     Column("completed_at", UtcDatetime),
     Column("error_message", Text),
-    Column("metadata", JsonText, nullable=False),
+    # NULL where it did not change: it is that of the event that `metadata_sequence` names.
+    Column("metadata", JsonText),
+    Column("metadata_sequence", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     UniqueConstraint("job_id", "sequence"),
     # No cursor is ever given out twice, even if the newest events are removed.

@@ -2,10 +2,8 @@
 
 from datetime import date
 
-from sqlalchemy import Connection
-
 from quantcloud.domain.account import MonthlyUsage
-from quantcloud.storage.database import Database
+from quantcloud.storage.database import Connection, Database
 from quantcloud.storage.usage_rows import MONTH, month_of
 
 
@@ -23,4 +21,4 @@ class Usage:
             row = connection.execute(MONTH, values).one_or_none()
             return MonthlyUsage() if row is None else MonthlyUsage(*row)
 
-        return await self._database.read(read)
+        return await self._database.read(read, brief=True)

@@ -9,18 +9,18 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, Result
+from sqlalchemy import Executable
 from sqlalchemy.exc import DBAPIError
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
+from quantcloud.storage.database import Connection, Parameters, Rows
 from quantcloud.storage.errors import is_fatal, translate
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-Parameters = dict[str, Any] | list[dict[str, Any]]
 Listener = Callable[[Sequence[JobEvent]], None]
 
 _log = logging.getLogger(__name__)
@@ -36,14 +36,12 @@ class Transaction:
         self.events: list[JobEvent] = []
         self.wrote = False
 
-    def read(
-        self, statement: Executable, parameters: Parameters | None = None
-    ) -> Result[*tuple[Any, ...]]:
+    def read(self, statement: Executable, parameters: Parameters | None = None) -> Rows:
         return self._connection.execute(statement, parameters)
 
-    def write(self, statement: Executable, parameters: Parameters) -> CursorResult[Any]:
+    def write(self, statement: Executable, parameters: Parameters) -> Rows:
         before, self.wrote = self.wrote, True
-        result = cast("CursorResult[Any]", self._connection.execute(statement, parameters))
+        result = self._connection.execute(statement, parameters)
         self.wrote = before or result.rowcount != 0
         return result
 
@@ -149,6 +147,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._closed = False
         self._listeners: list[Listener] = []
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._commit_forever(), name="store writer")
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -156,19 +155,25 @@ class Writer:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def run(self, unit: Unit[T]) -> T:
-        """What `unit` returned, once it is committed.
+    def submit(self, unit: Unit[T]) -> "asyncio.Future[T]":
+        """Have `unit` carried out with what else is waiting; the future has what it returned, once
+        it is committed.
 
-        A caller that is cancelled before its turn withdraws its unit; after that the unit is
-        carried out whole. Raises what the unit raised, and `Unavailable` when the database cannot
-        be written or the store is closed; then nothing of the unit was written.
+        Cancelled before its turn the unit is withdrawn; after that it is carried out whole. The
+        future fails with what the unit raised, and with `Unavailable` when the database cannot be
+        written or the store is closed; then nothing of the unit was written.
         """
+        done: asyncio.Future[T] = self._loop.create_future()
         if self._closed:
-            raise Unavailable("the store is closed", reason="STORE_CLOSED")
-        waiting = _Waiting(unit, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+            done.set_exception(Unavailable("the store is closed", reason="STORE_CLOSED"))
+            return done
+        self._waiting.append(_Waiting(unit, done))
         self._wake.set()
-        return await waiting.done
+        return done
+
+    async def run(self, unit: Unit[T]) -> T:
+        """What `unit` returned, once it is committed; fails as `submit` does."""
+        return await self.submit(unit)
 
     async def close(self) -> None:
         """Carry out what waits, and take nothing more."""

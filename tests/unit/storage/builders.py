@@ -107,7 +107,7 @@ async def finish(store: Store, claim: Claim, *, seconds: float = 0, **usage: flo
         claim.job.id,
         claim.lease,
         result_of(claim.job),
-        to(JobStatus.COMPLETED, seconds),
+        [to(JobStatus.COMPLETED, seconds)],
         **usage,
     )
 

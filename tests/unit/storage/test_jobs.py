@@ -1,5 +1,6 @@
 """Submitting jobs, and reading them back."""
 
+import asyncio
 import time
 import uuid
 from dataclasses import replace
@@ -16,12 +17,14 @@ from unit.storage.builders import (
     ANALYSIS,
     QASM,
     T0,
+    UNLIMITED,
     at,
     claim_one,
     finish,
     new_job,
     queue,
     result_of,
+    routed,
     start,
     submit,
     to,
@@ -48,7 +51,7 @@ FULL = {
 async def test_new_job_is_read_back_as_it_was(store, fields):
     await store.accounts.ensure("alice", at=T0)
     job = new_job(**fields)
-    event = await store.jobs.create(job, QASM, ANALYSIS, max_waiting=1)
+    (event,) = await store.jobs.create(job, QASM, ANALYSIS, max_waiting=1)
     assert (event.sequence, event.occurred_at, event.job) == (1, job.submitted_at, job)
     assert await store.jobs.get("alice", job.id) == job
     assert await store.events.latest("alice", job.id) == event
@@ -182,7 +185,7 @@ async def test_result(store):
         statevector=Statevector((0.6, 0.0), (0.0, -0.8)),
         metadata={"seed": 7, "memory": ["0110", "1111"]},
     )
-    await store.jobs.complete(job.id, claim.lease, result, to(JobStatus.COMPLETED))
+    await store.jobs.complete(job.id, claim.lease, result, [to(JobStatus.COMPLETED)])
     assert await store.jobs.result("alice", job.id) == result
 
 
@@ -197,23 +200,57 @@ async def test_large_result_keeps_off_the_event_loop(store):
         metadata={"memory": [format(index, "020b") for index in range(100_000)]},
     )
     before = time.thread_time()
-    await store.jobs.complete(job.id, claim.lease, result, to(JobStatus.COMPLETED))
+    await store.jobs.complete(job.id, claim.lease, result, [to(JobStatus.COMPLETED)])
     stored = await store.jobs.result("alice", job.id)
     spent = time.thread_time() - before
     assert stored == result
     assert spent < 0.02
 
 
-async def test_unrouted_oldest_first_and_active_count(store):
-    first = await submit(store, seconds=2)
-    second = await submit(store, "bob", seconds=1)
-    third = await submit(store, seconds=3)
+async def test_active_count(store):
+    await submit(store)
+    await submit(store, "bob")
     await queue(store)
     ended = await submit(store)
     await store.jobs.cancel("alice", ended.id, T0)
-    await store.jobs.advance(third.id, [to(JobStatus.ANALYZING)])
-    assert [job.id for job in await store.jobs.unrouted()] == [second.id, first.id, third.id]
-    assert await store.jobs.active_count() == 4
+    assert await store.jobs.active_count() == 3
+
+
+async def test_a_job_is_created_as_far_as_it_has_come(store):
+    await store.accounts.ensure("alice", at=T0)
+    job = new_job(predicted_seconds=0.25, batch_id=str(uuid.uuid4()))
+    changes = [*routed(1)[:-1], to(JobStatus.QUEUED, 2, backend="b", method="m", metadata={"a": 1})]
+    events = await store.jobs.create(job, QASM, ANALYSIS, changes, max_waiting=1)
+    assert [event.job.status for event in events] == ["submitted", "analyzing", "routing", "queued"]
+    assert await store.events.after("alice", job.id, 0, 9) == events
+    assert await store.jobs.get("alice", job.id) == events[-1].job
+    assert [event.job.metadata for event in events] == [{"num_qubits": 2}] * 3 + [{"a": 1}]
+
+
+async def test_a_claim_takes_a_job_in_the_transaction_that_brings_it(store):
+    claims = []
+
+    def claim() -> None:
+        waiting = store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED)
+        claims.append(asyncio.ensure_future(waiting))
+
+    unsubscribe = store.jobs.subscribe_writes(claim)
+    commits = []
+    store.subscribe(lambda events: commits.append([event.job.status for event in events]))
+    await store.accounts.ensure("alice", at=T0)
+    job = new_job()
+    await store.jobs.create(job, QASM, ANALYSIS, routed(), max_waiting=1)
+    unsubscribe()
+    ((taken,),) = await asyncio.gather(*claims)
+    assert taken.job.id == job.id
+    assert commits == [["submitted", "analyzing", "routing", "queued", "dispatched"]]
+
+
+async def test_short_jobs_are_claimed_beyond_the_slots_until_a_long_one_comes(store):
+    seconds = [1.0, 0.001, 0.002, 1.0, 0.001, None]
+    jobs = [await queue(store, seconds=n, predicted_seconds=s) for n, s in enumerate(seconds)]
+    claims = await store.jobs.claim("server-1", 1, at(9), concurrency=UNLIMITED, short=4)
+    assert [claim.job.id for claim in claims] == [job.id for job in jobs[:3]]
 
 
 async def test_queue_depths_and_positions(store):

@@ -187,7 +187,7 @@ class Lifecycle(RuleBasedStateMachine):
             claim.job.id,
             claim.lease,
             result_of(claim.job),
-            to(JobStatus.COMPLETED, self.now()),
+            [to(JobStatus.COMPLETED, self.now())],
             **self.used(claim),
         )
         if self.fenced(claim, JobStatus.COMPLETED, write):
@@ -197,7 +197,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(claim=claims, status=st.sampled_from([JobStatus.FAILED, JobStatus.TIMEOUT]))
     def end(self, claim, status):
         write = self.store.jobs.end(
-            claim.job.id, claim.lease, to(status, self.now()), **self.used(claim)
+            claim.job.id, claim.lease, [to(status, self.now())], **self.used(claim)
         )
         if self.fenced(claim, status, write):
             self.jobs[claim.job.id].move(status)

@@ -126,7 +126,7 @@ async def test_a_job_that_did_not_run_gives_its_reservation_back(store, end):
     elif end == "failed":
         await queue(store, **QUANTUM)
         claim = await claim_one(store)
-        await store.jobs.end(claim.job.id, claim.lease, to(JobStatus.FAILED, 5))
+        await store.jobs.end(claim.job.id, claim.lease, [to(JobStatus.FAILED, 5)])
     else:
         job = await queue(store, **QUANTUM)
         for _ in range(3):

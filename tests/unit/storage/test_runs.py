@@ -44,9 +44,9 @@ def _run_writes(store, job, lease):
     return [
         store.jobs.advance(job.id, [to(JobStatus.RUNNING)], lease=lease),
         store.jobs.complete(
-            job.id, lease, result_of(job), to(JobStatus.COMPLETED), simulator_seconds=1.0
+            job.id, lease, result_of(job), [to(JobStatus.COMPLETED)], simulator_seconds=1.0
         ),
-        store.jobs.end(job.id, lease, to(JobStatus.FAILED), simulator_seconds=1.0),
+        store.jobs.end(job.id, lease, [to(JobStatus.FAILED)], simulator_seconds=1.0),
         store.jobs.requeue(job.id, lease, T0),
     ]
 
@@ -81,9 +81,9 @@ async def test_advance_neither_dispatches_nor_ends_a_run(store):
         with pytest.raises(ValueError, match="advance"):
             await store.jobs.advance(job.id, [to(status)], lease=claim.lease)
     with pytest.raises(ValueError, match="completed"):
-        await store.jobs.complete(job.id, claim.lease, result_of(job), to(JobStatus.FAILED))
+        await store.jobs.complete(job.id, claim.lease, result_of(job), [to(JobStatus.FAILED)])
     with pytest.raises(ValueError, match="failed or timeout"):
-        await store.jobs.end(job.id, claim.lease, to(JobStatus.CANCELLED))
+        await store.jobs.end(job.id, claim.lease, [to(JobStatus.CANCELLED)])
     assert (await store.jobs.get("alice", job.id)).status is JobStatus.RUNNING
 
 
@@ -128,7 +128,7 @@ async def test_complete_writes_result_event_and_usage_together(store):
         job.id,
         claim.lease,
         result_of(job),
-        to(JobStatus.COMPLETED, 2, metadata={"note": 1}),
+        [to(JobStatus.COMPLETED, 2, metadata={"note": 1})],
         simulator_seconds=1.25,
         qpu_tasks=2,
         cost_usd=0.5,
@@ -160,7 +160,7 @@ async def test_end_counts_what_the_run_used(store, status):
     event = await store.jobs.end(
         job.id,
         claim.lease,
-        to(status, error_message="too slow"),
+        [to(status, error_message="too slow")],
         simulator_seconds=60.0,
         qpu_tasks=1,
         cost_usd=0.25,
@@ -176,7 +176,7 @@ async def test_the_database_itself_holds_a_job_to_one_end_and_one_result(store):
     event = (
         "INSERT INTO job_events SELECT cursor + 100, job_id, account_id, sequence + {}, "
         "occurred_at, status, backend, method, queued_at, started_at, completed_at, "
-        "error_message, metadata, attempt FROM job_events WHERE status = '{}'"
+        "error_message, metadata, metadata_sequence, attempt FROM job_events WHERE status = '{}'"
     )
     for statement in (
         "INSERT INTO job_results SELECT * FROM job_results",

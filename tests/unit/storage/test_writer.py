@@ -5,7 +5,7 @@ import sqlite3
 import threading
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from quantcloud.domain.errors import Unavailable
@@ -24,12 +24,7 @@ class _Commits:
 
     def __init__(self, store: Store) -> None:
         self.statements: list[str] = []
-        engine = store._database.engines[0]
-
-        def executed(_connection, _cursor, statement, *_rest) -> None:
-            self.statements.append(statement)
-
-        event.listen(engine, "before_cursor_execute", executed)
+        store._database._writer._conn.set_trace_callback(self.statements.append)
 
     def count(self, beginning: str) -> int:
         return sum(statement.startswith(beginning) for statement in self.statements)
