@@ -67,7 +67,9 @@ def has_something_before_it(worker):
     if worker._hung_up:
         return False
     empty = struct.pack("i", 0)
-    (size,) = struct.unpack("i", fcntl.ioctl(worker._permits._reading, termios.FIONREAD, empty))
+    (size,) = struct.unpack(
+        "i", fcntl.ioctl(worker._connection._permits._reading, termios.FIONREAD, empty)
+    )
     return size > 0
 
 
