@@ -12,7 +12,7 @@ from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.routing.method import Method, Refusal
-from quantcloud.routing.readable import binary_size, duration
+from quantcloud.routing.readable import binary_size
 from quantcloud.routing.router import Demand, Offer, choose
 from quantcloud.routing.scores import Weights
 from support.circuits import BELL
