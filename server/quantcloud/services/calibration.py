@@ -80,19 +80,23 @@ async def measure(
     seconds: float,
     progress: Callable[[int, int, str], None],
 ) -> Mapping[Key, Measured]:
-    """Run `LOADS` on every simulator that is online and free, for about `seconds` at most.
+    """Run `LOADS` on every simulator that is online and free.
 
-    `memory_limit` is what one run may take, in bytes. `progress` is told how many runs are done, of
-    how many, and what comes next. A run that fails is logged and left out.
+    It goes on for about `seconds` at most, once each simulator has started. `memory_limit` is what
+    one run may take, in bytes. `progress` is told how many runs are done, of how many, and what
+    comes next. A run that fails is logged and left out.
     """
     plan = list(_runs(backends, memory_limit))
+    for name, (method, load) in {name: (method, load) for name, method, load in plan[::-1]}.items():
+        progress(0, len(plan), f"{name} starts")
+        await _fastest(engine, name, method, load)
     until = time.monotonic() + seconds
     found: dict[Key, tuple[Coefficients, list[Sample]]] = {}
     for number, (name, method, load) in enumerate(plan):
         progress(number, len(plan), f"{name} {method.name}")
         if method.work is None or method.coefficients is None:
             continue
-        if time.monotonic() > until:
+        if time.monotonic() > until and found:
             break
         taken = await _fastest(engine, name, method, load)
         if taken is not None:

@@ -94,7 +94,7 @@ class ModelKeeper:
             await asyncio.sleep(self._settle)
             if self._is_idle():
                 break
-        process = await asyncio.create_subprocess_exec(
+        self._process = process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,

@@ -26,8 +26,8 @@ LIMIT = 2.0
 # One that is predicted to take so many times the shortest is not the best, and is not made either.
 HOPELESS = 3.0
 ALWAYS_WORTH = 0.05
-# The least of three runs, or of as many as end within this time. Seconds.
-REPEATS = 3
+# The least of so many runs, or of as many as end within this time. Seconds.
+REPEATS = 7
 REPEATED_UP_TO = 0.1
 CALIBRATION_SECONDS = 20.0
 COUNTED_FROM = 0.005
