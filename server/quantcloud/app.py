@@ -23,6 +23,7 @@ from quantcloud.cli.token import issuer
 from quantcloud.engine.local import LocalEngine
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.scores import Weights
+from quantcloud.scheduling.custody import Custody
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
@@ -82,7 +83,11 @@ class Application:
     async def _start(self) -> Endpoints:
         settings, parts = self._settings, self._parts
         self._parts.enter_context(lock_data_dir(settings.data_dir))
-        store = await Store.open(settings.database)
+        store = await Store.open(
+            settings.database,
+            connections=settings.database_connections,
+            poll_seconds=settings.database_poll_seconds,
+        )
         parts.push_async_callback(store.close)
         engine = LocalEngine(
             workers=settings.workers or len(os.sched_getaffinity(0)),
@@ -107,6 +112,7 @@ class Application:
         queues = QueueMonitor(store.jobs, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
         store.subscribe(feed.publish)
+        store.subscribe_loss(feed.interrupt)
         platform = PlatformUseCases(store, fleet, self._clock)
         server = GrpcServer(
             self._use_cases(platform, store, engine, fleet, feed),
@@ -115,11 +121,22 @@ class Application:
             max_header_kib=settings.max_header_kib,
             recheck_seconds=settings.watch_recheck_seconds,
         )
+        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        custody = Custody(
+            store,
+            owner=owner,
+            clock=self._clock,
+            lease_seconds=settings.lease_seconds,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            sweep_seconds=settings.sweep_seconds,
+        )
+        await custody.start()
+        parts.push_async_callback(custody.stop)
         scheduler = Scheduler(
             store,
             engine,
             fleet,
-            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+            owner=owner,
             clock=self._clock,
             limits=settings.limits,
         )

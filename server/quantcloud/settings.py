@@ -88,6 +88,17 @@ class Settings(BaseSettings):
 
     # None: a SQLite file in the data folder.
     database_url: str | None = None
+    # Connections that read from PostgreSQL at once; one more writes, and one listens.
+    database_connections: Annotated[int, Field(ge=1)] = 10
+    # How often PostgreSQL is asked what other servers wrote, should no notification come.
+    database_poll_seconds: Annotated[float, Field(gt=0)] = 1.0
+
+    # How long a run is another's no more after its server's last sign of life.
+    lease_seconds: Annotated[float, Field(gt=0)] = 30.0
+    heartbeat_seconds: Annotated[float, Field(gt=0)] = 10.0
+    sweep_seconds: Annotated[float, Field(gt=0)] = 5.0
+    # Results, circuits and events of jobs that ended earlier are removed; None: never.
+    retention_days: Annotated[float, Field(ge=1)] | None = None
 
     # None: a random secret, kept in the data folder.
     jwt_secret: SecretStr | None = None
@@ -146,6 +157,15 @@ class Settings(BaseSettings):
     def _check_weights(self) -> Self:
         if not self.router_speed_weight + self.router_accuracy_weight + self.router_cost_weight:
             raise ValueError("router weights: one of speed, accuracy and cost must be above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _several_signs_of_life(self) -> Self:
+        if 2 * self.heartbeat_seconds > self.lease_seconds:
+            raise ValueError(
+                "heartbeat_seconds: must be at most half of lease_seconds, or one sign of life "
+                "that is late ends every run"
+            )
         return self
 
     @property
