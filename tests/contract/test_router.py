@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.api import Api
-from support.circuits import BELL, HEADER
+from support.circuits import BELL, HEADER, slow
 from support.packages import install
 from support.server import Server
 from thequantcloud.v1 import job_pb2
@@ -192,6 +192,16 @@ def test_a_job_tells_its_choice_and_both_times(ada: Api):
     chosen = candidate(routing, routing["backend"])
     assert set(chosen["scores"]) == {"speed", "accuracy", "cost", "balanced"}
     assert candidate(routing, "aer_gpu_simulator")["rejection"].startswith("offline: ")
+
+
+def test_a_run_that_is_stopped_tells_how_long_it_took(ada: Api):
+    body = {"qasm": slow(), "backend": "aer_simulator", "options": {"timeout_seconds": 0.3}}
+    planned = plan(ada, **body)
+    assert planned["time_limit_seconds"] == 0.3
+    job_id = ada.rest("POST", "/v1/circuits/run", body).json()["job_id"]
+    last = ada.finish(job_id)
+    assert last.job.status == job_pb2.Job.timeout
+    assert last.job.metadata["routing"]["actual_seconds"] >= 0.3
 
 
 def test_the_plan_and_the_run_agree(ada: Api):
