@@ -1,6 +1,7 @@
 """The composition root: the only module that knows all the others."""
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -44,6 +45,8 @@ from quantcloud.watching.queues import QueueMonitor
 log = structlog.stdlib.get_logger(__name__)
 
 _CALL_GRACE_SECONDS = 1.0
+# Of each generation; a request makes about a hundred objects, nearly all freed without.
+_GARBAGE_THRESHOLDS = (25_000, 20, 20)
 
 
 def utc_now() -> datetime:
@@ -232,6 +235,17 @@ class Application:
         )
 
 
+def spare_garbage_collection() -> None:
+    """Look for cyclic garbage less often than Python does by itself.
+
+    Ten thousand open watches are more than half a million objects that are not garbage, and to
+    look through all of them takes a third of a second, in which nothing else happens.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+
+
 async def _serve(settings: Settings) -> None:
     """Serve until SIGINT (stop at once) or SIGTERM (drain); a second signal ends the process."""
     loop = asyncio.get_running_loop()
@@ -252,6 +266,7 @@ async def _serve(settings: Settings) -> None:
         await asyncio.wait([starting])
         await application.stop(0.0)
         return
+    spare_garbage_collection()
     print(starting.result().announcement(), flush=True)  # noqa: T201  # for whoever started us
     number = await told
     await application.stop(settings.drain_seconds if number is signal.SIGTERM else 0.0)
