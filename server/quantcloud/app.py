@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -22,6 +22,7 @@ from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
 from quantcloud.engine.local import LocalEngine
 from quantcloud.scheduling.custody import Custody
+from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
@@ -116,6 +117,10 @@ class Application:
         )
         await custody.start()
         parts.push_async_callback(custody.stop)
+        keep = settings.retention_days
+        housekeeping = Housekeeping(store, self._clock, None if keep is None else timedelta(keep))
+        housekeeping.start()
+        parts.push_async_callback(housekeeping.stop)
         scheduler = Scheduler(
             store,
             engine,

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from quantcloud.cli import account
+from quantcloud.cli.backup import backup
 from quantcloud.cli.client import run_file
 from quantcloud.cli.demo import demo as run_demo
 from quantcloud.cli.failure import Failure
@@ -123,6 +124,15 @@ def build(serve: Callable[[Settings], int]) -> typer.Typer:
         """Show an account, and what it used of this month."""
         settings = _settings({"data_dir": data_dir})
         _guarded(lambda: typer.echo(account.show(settings, user)))
+
+    @app.command("backup")
+    def backup_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        file: Annotated[Path, typer.Argument(help="The copy, which must not be there yet.")],
+        data_dir: DataDir = None,
+    ) -> None:
+        """Copy the SQLite database as it is at one moment, while the server runs too."""
+        settings = _settings({"data_dir": data_dir})
+        _guarded(lambda: typer.echo(backup(settings, file)))
 
     @app.command("demo")
     def demo_command() -> None:  # pyright: ignore[reportUnusedFunction]  # typer keeps it
