@@ -274,7 +274,7 @@ def _answer(error: grpc.aio.AioRpcError) -> Answer:
 
 def _event(message: job_pb2.JobEvent) -> Event:
     job = message.job
-    reason = job.metadata["reason"] if "reason" in job.metadata else ""
+    reason = dict(job.metadata.items()).get("reason", "")
     return Event(
         job=job.job_id,
         sequence=message.sequence,
