@@ -117,6 +117,16 @@ class Settings(BaseSettings):
     watch_checkpoint_seconds: Annotated[float, Field(gt=0)] = 15.0
     watch_recheck_seconds: Annotated[float, Field(gt=0)] = 10.0
     watch_position_seconds: Annotated[float, Field(gt=0)] = 0.5
+    # What each score counts for in `balanced`, and what a minute of simulator time is worth in
+    # `cost`.
+    router_speed_weight: Annotated[float, Field(ge=0)] = 0.6
+    router_accuracy_weight: Annotated[float, Field(ge=0)] = 0.3
+    router_cost_weight: Annotated[float, Field(ge=0)] = 0.1
+    router_minute_usd: Annotated[float, Field(ge=0)] = 0.1
+    # Measured run times of this machine; None: calibration.json in the data folder.
+    router_model: Path | None = None
+    # Whether they are measured in the background where that file is not there.
+    router_calibrate: bool = True
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
     # What a tier's limits leave out is as in `DEFAULT_TIERS`.
     tiers: Mapping[Tier, TierLimits] = DEFAULT_TIERS
@@ -142,6 +152,12 @@ class Settings(BaseSettings):
                 )
             filled[name] = {**asdict(DEFAULT_TIERS[tier]), **changes}
         return filled
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if not self.router_speed_weight + self.router_accuracy_weight + self.router_cost_weight:
+            raise ValueError("router weights: one of speed, accuracy and cost must be above 0")
+        return self
 
     @model_validator(mode="after")
     def _several_signs_of_life(self) -> Self:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
@@ -129,7 +129,7 @@ class Fleet:
 
     def _predicted(self, backend: str, method: Method) -> Method:
         seconds = self._model.seconds(backend, method)
-        return method if seconds == method.seconds else replace(method, seconds=seconds)
+        return method if seconds == method.seconds else method._replace(seconds=seconds)
 
 
 def _offline_reason(name: str, backend: Backend) -> str | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import re
 import shutil
 import sqlite3
@@ -85,13 +84,12 @@ CALLS = {
     "get": lambda s, job: s.jobs.get(ALICE, job.id),
     "list": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0),
     "list by status": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0, status=JobStatus.FAILED),
-    "create": lambda s, _: s.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=9),
+    "create": lambda s, _: s.jobs.create(new_job(ALICE), QASM, ANALYSIS, max_waiting=9),
     "qasm": lambda s, job: s.jobs.qasm(job.id),
     "analysis": lambda s, job: s.jobs.analysis(job.id),
     "result": lambda s, job: s.jobs.result(ALICE, job.id),
     "advance": lambda s, job: s.jobs.advance(job.id, [], lease=None),
     "claim": lambda s, _: s.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED),
-    "cancel": lambda s, job: s.jobs.cancel(ALICE, job.id, T0),
     "requeue": lambda s, job: s.jobs.requeue(job.id, STALE, T0),
     "active_count": lambda s, _: s.jobs.active_count(),
     "queue_depths": lambda s, _: s.jobs.queue_depths(),
@@ -121,6 +119,7 @@ CALLS = {
     "the same submission": lambda s, _: s.idempotency.find(ALICE, IdempotencyKey("key", b""), T0),
     "retention": lambda s, _: s.retention.remove(at(0)),
     "recover": lambda s, _: s.jobs.recover(T0),
+    "cancel": lambda s, job: s.jobs.cancel(ALICE, job.id, T0),
     "forget keys": lambda s, _: s.retention.forget_keys(T0),
 }
 
@@ -167,8 +166,8 @@ async def test_every_query_of_postgres_goes_by_an_index(crowded_postgres, name):
                 if statement.startswith("INSERT"):
                     continue
                 explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
-                (document,) = connection.exec_driver_sql(explained, parameters).scalars()
-                plans.append((statement, json.loads(document)[0]["Plan"]))
+                (plan,) = connection.exec_driver_sql(explained, parameters).scalars()
+                plans.append((statement, plan[0]["Plan"]))
             transaction.rollback()
 
     assert seen

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from sqlalchemy import event, insert
 from sqlalchemy.exc import IntegrityError
 
