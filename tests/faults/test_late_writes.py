@@ -36,7 +36,7 @@ class _Service:
     def __init__(self, deployment: Deployment, history: History, credential: str) -> None:
         self.history = history
         self.first, self.second = deployment.servers
-        self._workers = descendants(self.first.process.pid)
+        self._workers: set[int] = set()
         self._api = Api(self.second.channel, self.second.rest, credential)
         self._givers = Clients(deployment.targets[:1], credential, history, "givers")
         self.watchers = Clients(deployment.targets[1:], credential, history, "watchers")
@@ -48,22 +48,33 @@ class _Service:
     async def round(self, number: int, name: int) -> int:
         """Stop the first server while it runs `number` jobs; how many it lost."""
         random_ = random.Random(name)
-        self._workers |= descendants(self.first.process.pid)
         jobs = await asyncio.gather(
             *(self._givers.submit(_NAP, f"{name}.{place}", random_) for place in range(number))
         )
         for job in jobs:
             await asyncio.to_thread(self._api.until, job, job_pb2.Job.running)
         self.history.kills.append(Kill("stopped", time.time(), costs_runs=True))
+        self._workers |= descendants(self.first.process.pid)
         self.first.process.send_signal(signal.SIGSTOP)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await asyncio.gather(
-                    *(self.watchers.watch(job, f"watcher of {job}", random_) for job in jobs)
-                )
+            # What it ran has ended by then, and the second server is at it.
+            for job in jobs:
+                await asyncio.to_thread(self._runs_again, job)
         finally:
             self.first.process.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.gather(
+                *(self.watchers.watch(job, f"watcher of {job}", random_) for job in jobs)
+            )
         return sum([await asyncio.to_thread(self._was_lost, job) for job in jobs])
+
+    def _runs_again(self, job: str) -> None:
+        """Wait until a job runs for the second time, or ended in its first run."""
+        runs = 0
+        for event in self._api.watch(job):
+            runs += event.job.status == job_pb2.Job.running
+            if runs > 1:
+                break
 
     def _was_lost(self, job: str) -> bool:
         """Whether a job's run was taken from the first server, whose result it then has not."""

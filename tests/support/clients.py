@@ -40,7 +40,7 @@ from thequantcloud.v1 import (
 CALL_SECONDS = 15
 # How long all that was begun may take to end once nothing is killed any more.
 PATIENCE_SECONDS = 60
-_AGAIN_SECONDS = 0.1
+_AGAIN_SECONDS = 0.2
 # A connection that broke is tried again as soon as its server may be back.
 _CHANNEL = (
     ("grpc.initial_reconnect_backoff_ms", 100),
