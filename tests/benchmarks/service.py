@@ -46,13 +46,18 @@ class Client:
         self.circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
         self.jobs = job_pb2_grpc.JobServiceStub(channel)
 
-    async def submit(self, qasm: str, backend: str, shots: int = SHOTS) -> str:
-        """Submit a circuit; the job's id."""
+    async def submit(self, qasm: str, backend: str | None, shots: int = SHOTS) -> str:
+        """Submit a circuit, to the router without a backend; the job's id."""
         request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=shots)
         return (await self.circuits.RunCircuit(request, metadata=self.metadata)).job_id
 
     async def run(
-        self, qasm: str, backend: str, shots: int = SHOTS, *, story: bool = False
+        self,
+        qasm: str,
+        backend: str | None = None,
+        shots: int = SHOTS,
+        *,
+        story: bool = False,
     ) -> Watched:
         """Submit a circuit and watch its job to its result, which is checked.
 
@@ -89,11 +94,15 @@ async def serving(*options: str) -> AsyncGenerator[Client]:
         with server:
             async with grpc.aio.insecure_channel(server.endpoints.grpc) as channel:
                 client = Client(channel, server.token(tier="enterprise"), server.endpoints)
-                for name, backend in installed_backends().items():
-                    # The last answer shows that all simulators are imported.
-                    if backend.offline_reason() is None:
-                        await client.run(BELL, name)
+                await warm_up(client)
                 yield client
+
+
+async def warm_up(client: Client) -> None:
+    """Run a job on each backend; the last answer shows that all simulators are imported."""
+    for name, backend in installed_backends().items():
+        if backend.offline_reason() is None:
+            await client.run(BELL, name)
 
 
 def bare_arguments(backend: str) -> dict[str, object]:
