@@ -1,5 +1,6 @@
 """A real server for benchmarks, and a client of it over gRPC."""
 
+import asyncio
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -81,6 +82,18 @@ class Client:
         if last is None or sum(last.result.counts.values()) != shots:
             raise AssertionError(f"job {job} has no result: {last}")
         return Watched(submitting, answered, result, events)
+
+    async def run_many(self, qasm: str, backend: str, jobs: int, in_flight: int) -> None:
+        """Run as many jobs, so many of them at any time."""
+        left = iter(range(jobs))
+
+        async def user() -> None:
+            for _ in left:
+                await self.run(qasm, backend)
+
+        async with asyncio.TaskGroup() as users:
+            for _ in range(in_flight):
+                users.create_task(user())
 
 
 @asynccontextmanager
