@@ -7,9 +7,10 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -25,6 +26,7 @@ from quantcloud.engine.local import LocalEngine
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.scores import Weights
 from quantcloud.scheduling.custody import Custody
+from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
@@ -36,7 +38,7 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.model_files import ModelFiles
 from quantcloud.telemetry import logs
-from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings
+from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, envoy_settings
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
@@ -135,6 +137,10 @@ class Application:
         )
         await custody.start()
         parts.push_async_callback(custody.stop)
+        keep = settings.retention_days
+        housekeeping = Housekeeping(store, self._clock, None if keep is None else timedelta(keep))
+        housekeeping.start()
+        parts.push_async_callback(housekeeping.stop)
         scheduler = Scheduler(
             store,
             engine,
@@ -180,23 +186,7 @@ class Application:
 
     async def _start_envoy(self, grpc_port: int) -> str:
         settings = self._settings
-        envoy = EnvoyProcess(
-            EnvoySettings(
-                data_dir=settings.data_dir,
-                http_host=settings.http_host,
-                http_port=settings.http_port,
-                grpc_host=settings.grpc_host,
-                grpc_port=grpc_port,
-                cors_origins=settings.cors_origins,
-                trusted_proxies=settings.trusted_proxies,
-                access_log=settings.access_log,
-                max_body_bytes=settings.max_body_bytes,
-                max_header_kib=settings.max_header_kib,
-                max_requests=settings.max_requests,
-                max_connections=settings.max_connections,
-                proxy_secret=self._proxy_secret,
-            )
-        )
+        envoy = EnvoyProcess(envoy_settings(settings, self._proxy_secret, grpc_port=grpc_port))
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
         return f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
@@ -246,8 +236,8 @@ def spare_garbage_collection() -> None:
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
-async def _serve(settings: Settings) -> None:
-    """Serve until SIGINT (stop at once) or SIGTERM (drain); a second signal ends the process."""
+def _told() -> asyncio.Future[signal.Signals]:
+    """The first SIGINT or SIGTERM; a second one ends the process."""
     loop = asyncio.get_running_loop()
     told: asyncio.Future[signal.Signals] = loop.create_future()
 
@@ -258,6 +248,32 @@ async def _serve(settings: Settings) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, tell, number)
+    return told
+
+
+async def _front(settings: Settings, servers: Sequence[str]) -> None:
+    """Run Envoy in front of several servers until SIGINT or SIGTERM."""
+    told = _told()
+    given = settings.proxy_secret
+    if given is None:
+        log.warning(
+            "without QUANTCLOUD_PROXY_SECRET, the same for Envoy and its servers, these take all "
+            "that comes through Envoy for one client"
+        )
+    secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
+    envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers))
+    await envoy.start()
+    try:
+        http = f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
+        print(Endpoints(http, ", ".join(servers)).announcement(), flush=True)  # noqa: T201  # for whoever started us
+        await told
+    finally:
+        await envoy.stop()
+
+
+async def _serve(settings: Settings) -> None:
+    """Serve until SIGINT (stop at once) or SIGTERM (drain); a second signal ends the process."""
+    told = _told()
     application = Application(settings)
     starting = asyncio.ensure_future(application.start())
     await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
@@ -274,10 +290,19 @@ async def _serve(settings: Settings) -> None:
 
 def serve(settings: Settings) -> int:
     """Run a server in the foreground; the exit code."""
+    return _run(settings, lambda: _serve(settings))
+
+
+def front(settings: Settings, servers: Sequence[str]) -> int:
+    """Run Envoy in the foreground, in front of `servers`; the exit code."""
+    return _run(settings, lambda: _front(settings, servers))
+
+
+def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     try:
         logs.configure(settings.log_level)
         forget_environment()
-        asyncio.run(_serve(settings))
+        asyncio.run(work())
     except (OSError, ValueError, StoreError, DataDirLockedError, EnvoyError) as error:
         print(f"quantcloud: {error}", file=sys.stderr)  # noqa: T201  # a line for a person
         return 1
@@ -286,5 +311,5 @@ def serve(settings: Settings) -> int:
 
 def main() -> int:
     """The `quantcloud` command."""
-    build(serve)()
+    build(serve, front)()
     return 0
