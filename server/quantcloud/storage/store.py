@@ -5,6 +5,7 @@ Times are aware datetimes in UTC. A method that changes something returns after 
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -19,8 +20,6 @@ from quantcloud.storage.events import Events
 from quantcloud.storage.idempotency import Idempotency
 from quantcloud.storage.jobs import Jobs
 from quantcloud.storage.leases import Leases
-from quantcloud.storage.notices import Notices
-from quantcloud.storage.postgres import PostgresDatabase
 from quantcloud.storage.retention import Retention
 from quantcloud.storage.sqlite import SqliteDatabase
 from quantcloud.storage.usage import Usage
@@ -29,6 +28,14 @@ from quantcloud.storage.writer import Listener, Writer
 CONNECTIONS = 10
 POLL_SECONDS = 1.0
 _RIGHT = "give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
+
+
+class _Notices(Protocol):
+    async def start(self) -> None: ...
+
+    async def arrange(self, events: Sequence[JobEvent]) -> Sequence[JobEvent]: ...
+
+    async def close(self) -> None: ...
 
 
 class Store:
@@ -40,9 +47,7 @@ class Store:
     def __init__(self, database: Database, poll_seconds: float = POLL_SECONDS) -> None:
         self._database = database
         self._on_loss: list[Callable[[], None]] = []
-        self._notices: Notices | None = None
-        if isinstance(database, PostgresDatabase):
-            self._notices = Notices(database, self._publish, self._lost, poll_seconds)
+        self._notices = self._notices_of(database, poll_seconds)
         self._writer = Writer(
             database.write, arrange=self._notices.arrange if self._notices else None
         )
@@ -72,6 +77,8 @@ class Store:
         Raises `StoreError` when the database cannot be used.
         """
         if isinstance(location, str) and (url := _postgres_url(location)):
+            from quantcloud.storage.postgres import PostgresDatabase  # noqa: PLC0415  # see below
+
             store = cls(await PostgresDatabase.open(url, connections=connections), poll_seconds)
         else:
             store = cls(await SqliteDatabase.open(sqlite_path(location)))
@@ -102,6 +109,18 @@ class Store:
     def subscribe_loss(self, listener: Callable[[], None]) -> None:
         """Call `listener` when what other servers commit cannot be heard of for a while."""
         self._on_loss.append(listener)
+
+    def _notices_of(self, database: Database, poll_seconds: float) -> _Notices | None:
+        """What tells of other servers' commits, where the database is one that has others."""
+        if isinstance(database, SqliteDatabase):
+            return None
+        # Imported here since most servers need none of it, and it takes longer than the rest.
+        from quantcloud.storage.notices import Notices  # noqa: PLC0415
+        from quantcloud.storage.postgres import PostgresDatabase  # noqa: PLC0415
+
+        if not isinstance(database, PostgresDatabase):
+            return None
+        return Notices(database, self._publish, self._lost, poll_seconds)
 
     def _publish(self, events: Sequence[JobEvent]) -> None:
         self._writer.publish(events)
