@@ -39,7 +39,7 @@ class _Service:
         self._workers: set[int] = set()
         self._api = Api(self.second.channel, self.second.rest, credential)
         self._givers = Clients(deployment.targets[:1], credential, history, "givers")
-        self.watchers = Clients(deployment.targets[1:], credential, history, "watchers")
+        self.watchers = Clients(deployment.targets[1:2], credential, history, "watchers")
 
     async def close(self) -> None:
         await self._givers.close()
@@ -92,9 +92,7 @@ class _Service:
 async def test_no_late_write_is_accepted(tmp_path: Path):
     number = min(LATE, _AT_ONCE)
     postgres = Postgres(installations()[max(installations())])
-    deployment = Deployment(
-        tmp_path, postgres=postgres, servers=2, workers=(number, number), envoy=False
-    )
+    deployment = Deployment(tmp_path, postgres=postgres, servers=2, workers=number)
     history = History()
     with deployment:
         credential = await asyncio.to_thread(deployment.servers[0].token, tier="enterprise")
