@@ -38,7 +38,7 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.model_files import ModelFiles
 from quantcloud.telemetry import logs
-from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings
+from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, envoy_settings
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
@@ -186,7 +186,7 @@ class Application:
 
     async def _start_envoy(self, grpc_port: int) -> str:
         settings = self._settings
-        envoy = EnvoyProcess(_envoy_settings(settings, self._proxy_secret, grpc_port=grpc_port))
+        envoy = EnvoyProcess(envoy_settings(settings, self._proxy_secret, grpc_port=grpc_port))
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
         return f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
@@ -236,27 +236,6 @@ def spare_garbage_collection() -> None:
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
-def _envoy_settings(
-    settings: Settings, proxy_secret: str, *, grpc_port: int = 0, servers: Sequence[str] = ()
-) -> EnvoySettings:
-    return EnvoySettings(
-        data_dir=settings.data_dir,
-        http_host=settings.http_host,
-        http_port=settings.http_port,
-        grpc_host=settings.grpc_host,
-        grpc_port=grpc_port,
-        servers=tuple(servers),
-        cors_origins=settings.cors_origins,
-        trusted_proxies=settings.trusted_proxies,
-        access_log=settings.access_log,
-        max_body_bytes=settings.max_body_bytes,
-        max_header_kib=settings.max_header_kib,
-        max_requests=settings.max_requests,
-        max_connections=settings.max_connections,
-        proxy_secret=proxy_secret,
-    )
-
-
 def _told() -> asyncio.Future[signal.Signals]:
     """The first SIGINT or SIGTERM; a second one ends the process."""
     loop = asyncio.get_running_loop()
@@ -282,7 +261,7 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
             "that comes through Envoy for one client"
         )
     secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
-    envoy = EnvoyProcess(_envoy_settings(settings, secret, servers=servers))
+    envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers))
     await envoy.start()
     try:
         http = f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
@@ -311,19 +290,19 @@ async def _serve(settings: Settings) -> None:
 
 def serve(settings: Settings) -> int:
     """Run a server in the foreground; the exit code."""
-    return _run(settings, _serve(settings))
+    return _run(settings, lambda: _serve(settings))
 
 
 def front(settings: Settings, servers: Sequence[str]) -> int:
     """Run Envoy in the foreground, in front of `servers`; the exit code."""
-    return _run(settings, _front(settings, servers))
+    return _run(settings, lambda: _front(settings, servers))
 
 
-def _run(settings: Settings, work: Coroutine[Any, Any, None]) -> int:
+def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     try:
         logs.configure(settings.log_level)
         forget_environment()
-        asyncio.run(work)
+        asyncio.run(work())
     except (OSError, ValueError, StoreError, DataDirLockedError, EnvoyError) as error:
         print(f"quantcloud: {error}", file=sys.stderr)  # noqa: T201  # a line for a person
         return 1

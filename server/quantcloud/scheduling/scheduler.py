@@ -18,7 +18,7 @@ from quantcloud.domain.job import LEASED, Job, JobEvent, JobStatus, StaleLeaseEr
 from quantcloud.engine.base import Engine
 from quantcloud.scheduling.patience import RETRY_SECONDS, patiently
 from quantcloud.scheduling.runner import Runner
-from quantcloud.storage import Claim, Store
+from quantcloud.storage import Claim, Claims, Store
 
 _GIVE_BACK_SECONDS = 5.0
 
@@ -52,6 +52,8 @@ class Scheduler:
         self._look_again = False
         # Whether a claim failed that may have been carried out.
         self._unheard = False
+        # Whether there may be a job in the queue.
+        self._left = True
         self._unsubscribe: list[Callable[[], None]] = []
         self._stopping = False
 
@@ -63,7 +65,7 @@ class Scheduler:
             log.info("job recovered", job_id=event.job.id, status=str(event.job.status))
         self._unsubscribe = [
             self._store.subscribe(self._on_commit),
-            self._store.jobs.subscribe_writes(self._dispatch),
+            self._store.jobs.subscribe_writes(self._about_to_write),
         ]
         self._dispatch()
 
@@ -102,14 +104,25 @@ class Scheduler:
             log.info("lease was gone", job_id=job.id)
 
     def _on_commit(self, events: Sequence[JobEvent]) -> None:
+        queued: set[str] = set()
+        room_elsewhere = False
         for event in events:
-            status, run = event.job.status, self._runs.get(event.job.id)
+            job_id, status = event.job.id, event.job.status
+            run = self._runs.get(job_id)
+            if status is JobStatus.QUEUED:
+                queued.add(job_id)
+            else:
+                queued.discard(job_id)
             # Where a run ended elsewhere, its account may have another.
-            if status is JobStatus.QUEUED or (run is None and status.is_terminal):
-                self._look_again = True
+            room_elsewhere |= run is None and status.is_terminal
             if run is not None and _is_over(run[0], event.job):
                 run[1].cancel()
-        if self._look_again:
+        self._left |= bool(queued)
+        if queued or (room_elsewhere and self._left):
+            self._dispatch()
+
+    def _about_to_write(self, arrival: bool) -> None:  # noqa: FBT001  # a listener's signature
+        if arrival or self._left:
             self._dispatch()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -142,8 +155,8 @@ class Scheduler:
         )
         self._claiming = asyncio.ensure_future(self._take_up(claims))
 
-    async def _take_up(self, claiming: Awaitable[Sequence[Claim]]) -> None:
-        claims: Sequence[Claim] = ()
+    async def _take_up(self, claiming: Awaitable[Claims]) -> None:
+        claims = Claims((), left=True)
         try:
             claims = await claiming
         except Exception as error:  # noqa: BLE001  # a server that claims nothing is none
@@ -152,7 +165,8 @@ class Scheduler:
         for claim in claims:
             self._begin(claim)
         self._claiming = None
-        if claims or self._look_again:
+        self._left = claims.left or self._look_again
+        if self._look_again or (claims and claims.left):
             self._dispatch()
 
     async def _disown(self) -> None:
@@ -214,7 +228,8 @@ class Scheduler:
             return  # `stop` gives it back
         if (run := self._runs.get(claim.job.id)) is not None and run[0] is claim:
             del self._runs[claim.job.id]
-        self._dispatch()
+        if self._left:
+            self._dispatch()
         if error is not None:
             self._spawn(patiently(lambda: self._give_back(claim)))
 
