@@ -50,10 +50,10 @@ class Scheduler:
         self._tasks: set[asyncio.Task[None]] = set()
         self._claiming: asyncio.Task[None] | None = None
         self._look_again = False
-        # Whether a claim failed that may have been carried out.
-        self._unheard = False
         # Whether there may be a job in the queue.
         self._left = True
+        # Whether a claim failed that may have been carried out.
+        self._unheard = False
         self._unsubscribe: list[Callable[[], None]] = []
         self._stopping = False
 

@@ -1,4 +1,4 @@
-"""A server that was taken for dead comes back and writes what its runs gave: nothing of it counts."""
+"""A server that was taken for dead comes back and writes what its runs gave: none of it counts."""
 
 import asyncio
 
