@@ -52,7 +52,7 @@ def result_of(api: Api, job: str) -> job_pb2.JobResult:
 def test_a_full_disk_is_told_and_costs_no_job_anything(tmp_path: Path):
     with Deployment(tmp_path) as deployment:
         (server,) = deployment.servers
-        api = server.api()
+        api = deployment.api()
         earlier = api.run(ASYMMETRIC, backend="local_simulator", shots=10)
         assert dict(api.finish(earlier).result.counts) == {"001": 10}
         running = api.run(_QASM, backend="nap", shots=500)

@@ -24,7 +24,7 @@ def test_fifty_at_once_are_one_job(tmp_path: Path, kind: str):
     with Deployment(
         tmp_path, postgres=postgres, servers=1 if postgres is None else 2
     ) as deployment:
-        api = deployment.servers[0].api()
+        api = deployment.api()
         channels = [grpc.insecure_channel(target) for target in deployment.targets]
         stubs = [circuit_pb2_grpc.CircuitServiceStub(channel) for channel in channels]
         metadata = (*api.metadata, ("idempotency-key", "fifty"))

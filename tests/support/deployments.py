@@ -7,16 +7,20 @@ import secrets
 import signal
 import socket
 import time
+import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+import jwt
+
+from support.api import Api
 from support.history import History, Kill
 from support.packages import install
 from support.postgres import Postgres
 from support.processes import command, descendants, gone
-from support.server import Front, Server
+from support.server import SECRET, Front, Server
 
 _FAULTS = Path(__file__).parents[1] / "faults"
 _GONE_SECONDS = 30
@@ -56,6 +60,7 @@ class Deployment:
         environment = {
             **QUICK_LEASES,
             "PYTHONPATH": str(site),
+            "QUANTCLOUD_JWT_TIER_CLAIM": "true",
             # What Envoy and the servers behind it know each other by.
             "QUANTCLOUD_PROXY_SECRET": secrets.token_urlsafe(32),
             **(settings or {}),
@@ -97,6 +102,18 @@ class Deployment:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def api(self) -> Api:
+        """A new account, which calls the first server over gRPC and Envoy over REST."""
+        return Api(self.servers[0].channel, self.front.rest, self.token())
+
+    def token(self) -> str:
+        """A JWT of an account of its own, on the tier with the widest limits."""
+        claims = {
+            "sub": f"user-{uuid.uuid4()}", "aud": "authenticated", "exp": int(time.time()) + 3600,
+            "app_metadata": {"tier": "enterprise"},
+        }  # fmt: skip
+        return jwt.encode(claims, SECRET, algorithm="HS256")
 
 
 class Chaos:
