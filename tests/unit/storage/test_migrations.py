@@ -16,7 +16,7 @@ from quantcloud.storage import Store, StoreError, migrate
 from quantcloud.storage.migrations import HEAD
 from quantcloud.storage.postgres import PostgresDatabase
 from quantcloud.storage.tables import metadata
-from unit.storage.builders import submit
+from unit.storage.builders import T0, submit
 from unit.storage.conftest import VERSIONS, Servers
 
 REVISIONS = ["0001"]
