@@ -28,6 +28,14 @@ def quantcloud(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "quantcloud", *arguments]
 
 
+def newcomers_token() -> str:
+    """A JWT of an account that comes into being at its first request."""
+    claims = {
+        "sub": f"user-{uuid.uuid4()}", "aud": "authenticated", "exp": int(time.time()) + 3600,
+    }  # fmt: skip
+    return jwt.encode(claims, SECRET, algorithm="HS256")
+
+
 class Server:
     """`quantcloud serve` on `data_dir`; `environment` adds settings."""
 
@@ -112,10 +120,7 @@ class Server:
 
     def newcomer(self) -> Api:
         """An account that comes into being at its first request, on the explorer tier."""
-        claims = {
-            "sub": f"user-{uuid.uuid4()}", "aud": "authenticated", "exp": int(time.time()) + 3600,
-        }  # fmt: skip
-        return Api(self.channel, self.rest, jwt.encode(claims, SECRET, algorithm="HS256"))
+        return Api(self.channel, self.rest, newcomers_token())
 
     def api(self, tier: str = "enterprise") -> Api:
         """A new account, ready to be used."""
