@@ -16,7 +16,7 @@ from support.guarantees import violations
 from support.history import History
 from support.postgres import Postgres, installations
 
-KILLS = int(os.environ.get("SOAK_KILLS", "16"))
+KILLS = int(os.environ.get("SOAK_KILLS", "12"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 _A_ROUND = 20
 _USERS = 6
