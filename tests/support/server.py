@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -37,7 +37,12 @@ def newcomers_token() -> str:
 
 
 class Server:
-    """`quantcloud serve` on `data_dir`; `environment` adds settings."""
+    """`quantcloud serve` on `data_dir`; `environment` adds settings.
+
+    `program` is a module that is run as the command, with arguments of its own.
+    """
+
+    program: Sequence[str] = ("quantcloud",)
 
     def __init__(self, data_dir: Path, *options: str, **environment: str) -> None:
         self.data_dir = data_dir
@@ -74,8 +79,8 @@ class Server:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 # A later option goes before an earlier one of the same name.
-                quantcloud("serve", "--data-dir", str(self.data_dir), "--http-port", "0",
-                           "--grpc-port", "0", *self._options),
+                [sys.executable, "-m", *self.program, "serve", "--data-dir", str(self.data_dir),
+                 "--http-port", "0", "--grpc-port", "0", *self._options],
                 stdout=subprocess.PIPE, stderr=log, text=True, env=self._environment,
             )  # fmt: skip
         assert self.process.stdout is not None
