@@ -18,6 +18,7 @@ from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grp
 
 WORKERS = 2
 PATIENCE_SECONDS = 60
+TESTS = Path(__file__).parents[1]
 
 
 class Watched(NamedTuple):
@@ -97,13 +98,16 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(*options: str) -> AsyncGenerator[Client]:
+async def serving(*options: str, program: Sequence[str] = Server.program) -> AsyncGenerator[Client]:
     """A server with `WORKERS` workers and an empty database, warm; an account of its highest tier.
 
-    `options` are further ones of `quantcloud serve`.
+    `options` are further ones of `quantcloud serve`, `program` is one that is run in its place.
     """
     with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as folder:
-        server = Server(Path(folder) / "data", "--workers", str(WORKERS), *options)
+        server = Server(
+            Path(folder) / "data", "--workers", str(WORKERS), *options, PYTHONPATH=str(TESTS)
+        )
+        server.program = program
         with server:
             async with grpc.aio.insecure_channel(server.endpoints.grpc) as channel:
                 client = Client(channel, server.token(tier="enterprise"), server.endpoints)

@@ -37,7 +37,12 @@ def newcomers_token() -> str:
 
 
 class Server:
-    """`quantcloud serve` on `data_dir`; `environment` adds settings."""
+    """`quantcloud serve` on `data_dir`; `environment` adds settings.
+
+    `program` is a module that is run as the command, with arguments of its own.
+    """
+
+    program: Sequence[str] = ("quantcloud",)
 
     def __init__(self, data_dir: Path, *options: str, **environment: str) -> None:
         self.data_dir = data_dir
@@ -71,8 +76,8 @@ class Server:
 
     def _command(self) -> list[str]:
         # A later option goes before an earlier one of the same name.
-        return quantcloud("serve", "--data-dir", str(self.data_dir), "--http-port", "0",
-                          "--grpc-port", "0", *self._options)  # fmt: skip
+        return [sys.executable, "-m", *self.program, "serve", "--data-dir", str(self.data_dir),
+                "--http-port", "0", "--grpc-port", "0", *self._options]  # fmt: skip
 
     def start(self) -> None:
         """Start the server and wait until it says that it serves."""
