@@ -75,7 +75,8 @@ def _copy(connection: sqlite3.Connection, table: str) -> None:
         if name in values and table != "job_results":
             values[name] = "'{}'"
     last = "WHERE model.completed_at IS NOT NULL" if table == "job_events" else ""
+    # Names of tables and columns, ours.
     connection.execute(
-        f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} "
+        f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} "  # noqa: S608
         f"FROM ids CROSS JOIN (SELECT * FROM {table} AS model {last} LIMIT 1) AS model"
     )

@@ -74,14 +74,17 @@ class Server:
     ) -> None:
         self.stop()
 
+    def _command(self) -> list[str]:
+        # A later option goes before an earlier one of the same name.
+        return [sys.executable, "-m", *self.program, "serve", "--data-dir", str(self.data_dir),
+                "--http-port", "0", "--grpc-port", "0", *self._options]  # fmt: skip
+
     def start(self) -> None:
         """Start the server and wait until it says that it serves."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                # A later option goes before an earlier one of the same name.
-                [sys.executable, "-m", *self.program, "serve", "--data-dir", str(self.data_dir),
-                 "--http-port", "0", "--grpc-port", "0", *self._options],
-                stdout=subprocess.PIPE, stderr=log, text=True, env=self._environment,
+                self._command(), stdout=subprocess.PIPE, stderr=log, text=True,
+                env=self._environment,
             )  # fmt: skip
         assert self.process.stdout is not None
         endpoints = read_endpoints(self.process.stdout)
@@ -133,3 +136,16 @@ class Server:
 
     def post(self, path: str, body: Mapping[str, Any], **options: Any) -> httpx.Response:
         return self.rest.post(path, json=body, **options)
+
+
+class Front(Server):
+    """`quantcloud envoy` on a port, in front of the gRPC ports of several servers."""
+
+    def __init__(
+        self, data_dir: Path, http_port: int, servers: Sequence[str], **environment: str
+    ) -> None:
+        backs = [option for server in servers for option in ("--grpc", server)]
+        super().__init__(data_dir, "--http-port", str(http_port), *backs, **environment)
+
+    def _command(self) -> list[str]:
+        return quantcloud("envoy", "--data-dir", str(self.data_dir), *self._options)

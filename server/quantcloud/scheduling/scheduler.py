@@ -52,6 +52,8 @@ class Scheduler:
         self._look_again = False
         # Whether there may be a job in the queue.
         self._left = True
+        # Whether a claim failed that may have been carried out.
+        self._unheard = False
         self._unsubscribe: list[Callable[[], None]] = []
         self._stopping = False
 
@@ -145,6 +147,9 @@ class Scheduler:
         slots, short = self._room()
         if self._stopping or slots + short < 1:
             return
+        if self._unheard:
+            self._claiming = asyncio.ensure_future(self._disown())
+            return
         claims = self._store.jobs.claim(
             self._owner, slots, self._clock(), concurrency=self._concurrency, short=short
         )
@@ -154,15 +159,35 @@ class Scheduler:
         claims = Claims((), left=True)
         try:
             claims = await claiming
-        except Exception:
-            log.exception("claiming failed; trying again")
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._dispatch)
+        except Exception as error:  # noqa: BLE001  # a server that claims nothing is none
+            self._unheard = True
+            self._claim_later(error)
         for claim in claims:
             self._begin(claim)
         self._claiming = None
         self._left = claims.left or self._look_again
         if self._look_again or (claims and claims.left):
             self._dispatch()
+
+    async def _disown(self) -> None:
+        """Give back what was claimed where the answer to the claim was lost, and go on."""
+        known = {claim.lease.token for claim, _ in self._runs.values()}
+        try:
+            for event in await self._store.leases.disown(self._owner, known, self._clock()):
+                log.warning("a claim was not heard of", job_id=event.job.id)
+            self._unheard = False
+        except Exception as error:  # noqa: BLE001  # as above
+            self._claim_later(error)
+        self._claiming = None
+        if not self._unheard:
+            self._dispatch()
+
+    def _claim_later(self, error: Exception) -> None:
+        if isinstance(error, Unavailable):
+            log.warning("claiming failed, trying again", error=error.message)
+        else:
+            log.error("claiming failed, trying again", exc_info=error)
+        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._dispatch)
 
     def _room(self) -> tuple[int, int]:
         """How many more runs the engine can take up, and how many further ones if they are short.
