@@ -40,6 +40,9 @@ class _Session(aiosqlite.Connection):
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], begin_with: str) -> None:
         super().__init__(connect, _CHUNK_ROWS)
+        # Whoever forgets to close it must not keep the process from ending; what is committed is
+        # on the disk.
+        self._thread.daemon = True
         self._begin_with = begin_with
         self._prepared: PreparedConnection | None = None
 

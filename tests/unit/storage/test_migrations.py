@@ -69,16 +69,19 @@ async def fill(location: Path | str) -> None:
         " 0, 0, 'dispatched', 5, 'local_simulator', 'statevector', 1, '{}', 1, 1, 0, false,"
         " 'server-0', 'token')"
     )
+    usage = "INSERT INTO monthly_usage VALUES ('alice', '1970-01', 0, 0, 1, 0)"
     if isinstance(location, Path):
         connection = sqlite3.connect(location)
         connection.execute(account)
         connection.execute(job)
+        connection.execute(usage)
         connection.commit()
         connection.close()
         return
     server = await asyncpg.connect(location)
     await server.execute(account)
     await server.execute(job)
+    await server.execute(usage)
     await server.close()
 
 
