@@ -20,7 +20,9 @@ from quantcloud.backends.fleet import Fleet
 from quantcloud.cli.main import build
 from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
+from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.local import LocalEngine
+from quantcloud.engine.ray import RayEngine
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
@@ -39,6 +41,8 @@ from quantcloud.watching.queues import QueueMonitor
 log = structlog.stdlib.get_logger(__name__)
 
 _CALL_GRACE_SECONDS = 1.0
+
+_CANNOT_START = (OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError)
 
 
 def utc_now() -> datetime:
@@ -61,8 +65,8 @@ class Application:
     async def start(self) -> Endpoints:
         """Serve; returns where, once health answers.
 
-        Raises `OSError`, `StoreError`, `DataDirLockedError` or `EnvoyError` where something that it
-        needs is not to be had; what had been started is stopped.
+        Raises `OSError`, `StoreError`, `DataDirLockedError`, `EngineError` or `EnvoyError` where
+        something that it needs is not to be had; what had been started is stopped.
         """
         try:
             return await self._start()
@@ -80,14 +84,7 @@ class Application:
         self._parts.enter_context(lock_data_dir(settings.data_dir))
         store = await Store.open(settings.database)
         parts.push_async_callback(store.close)
-        engine = LocalEngine(
-            workers=settings.workers or len(os.sched_getaffinity(0)),
-            memory_limit=settings.worker_memory,
-            hidden=[settings.data_dir],
-        )
-        await engine.start()
-        parts.push_async_callback(engine.stop)
-        fleet = Fleet(installed_backends(), memory_limit=engine.memory_limit)
+        engine, fleet = await self._start_engine()
         queues = QueueMonitor(store.jobs.queue_positions, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
         store.subscribe(feed.publish)
@@ -121,6 +118,25 @@ class Application:
 
         parts.push_async_callback(drain)
         return Endpoints(http, f"{bracketed(settings.grpc_host)}:{grpc_port}")
+
+    async def _start_engine(self) -> tuple[Engine, Fleet]:
+        settings, backends = self._settings, installed_backends()
+        limit, hidden = settings.worker_memory, [settings.data_dir]
+        if settings.engine == "ray":
+            cluster = RayEngine(settings.ray_address, backends, memory_limit=limit, hidden=hidden)
+            await cluster.start()
+            self._parts.push_async_callback(cluster.stop)
+            return cluster, Fleet(
+                backends,
+                memory_limit=cluster.memory_limit,
+                memory_limits=cluster.memory_limits,
+                offline_reason=cluster.offline_reason,
+            )
+        workers = settings.workers or len(os.sched_getaffinity(0))
+        engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
+        await engine.start()
+        self._parts.push_async_callback(engine.stop)
+        return engine, Fleet(backends, memory_limit=engine.memory_limit)
 
     async def _start_envoy(self, grpc_port: int) -> str:
         settings = self._settings
@@ -165,7 +181,7 @@ class Application:
         self,
         platform: PlatformUseCases,
         store: Store,
-        engine: LocalEngine,
+        engine: Engine,
         fleet: Fleet,
         feed: EventFeed,
     ) -> UseCases:
@@ -210,7 +226,7 @@ def serve(settings: Settings) -> int:
         logs.configure(settings.log_level)
         forget_environment()
         asyncio.run(_serve(settings))
-    except (OSError, ValueError, StoreError, DataDirLockedError, EnvoyError) as error:
+    except _CANNOT_START as error:
         print(f"quantcloud: {error}", file=sys.stderr)  # noqa: T201  # a line for a person
         return 1
     return 0

@@ -14,6 +14,7 @@ from quantcloud.backends.costs import (
     statevector_bytes,
     tableau_bytes,
 )
+from quantcloud.backends.resources import Resources
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.backend import BackendInfo
@@ -50,6 +51,7 @@ class AerBackend:
 
     def __init__(self, info: BackendInfo, device: str) -> None:
         self.info = info
+        self.resources = Resources(gpus=float(device == "GPU"))
         self._device = device
 
     def offline_reason(self) -> str | None:

@@ -44,6 +44,10 @@ class Engine(Protocol):
         """Whether a run on `backend` can begin; if not, it waits without taking a slot."""
         ...
 
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called, on the event loop, whenever there are more slots than before."""
+        ...
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None:
