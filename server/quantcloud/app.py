@@ -85,7 +85,7 @@ class Application:
         store = await Store.open(settings.database)
         parts.push_async_callback(store.close)
         engine, fleet = await self._start_engine()
-        queues = QueueMonitor(store.jobs.queue_positions, settings.watch_position_seconds)
+        queues = QueueMonitor(store.jobs, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
         store.subscribe(feed.publish)
         platform = PlatformUseCases(store, fleet, self._clock)
@@ -99,6 +99,7 @@ class Application:
         scheduler = Scheduler(
             store,
             engine,
+            fleet,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
             clock=self._clock,
             limits=settings.limits,

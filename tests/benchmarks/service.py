@@ -43,13 +43,20 @@ class Client:
         self._circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
         self._jobs = job_pb2_grpc.JobServiceStub(channel)
 
-    async def run(self, qasm: str, backend: str, shots: int = SHOTS) -> Watched:
-        """Submit a circuit and watch its job to its result, which is checked."""
+    async def run(
+        self, qasm: str, backend: str, shots: int = SHOTS, *, story: bool = False
+    ) -> Watched:
+        """Submit a circuit and watch its job to its result, which is checked.
+
+        With `story` the watch tells of every change, else of those from where it finds the job.
+        """
         request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=shots)
         submitting = time.time()
         job = await self._circuits.RunCircuit(request, metadata=self._metadata)
         answered = time.time()
-        watch = job_pb2.WatchJobRequest(id=job.job_id, after_sequence=0, with_result=True)
+        watch = job_pb2.WatchJobRequest(
+            id=job.job_id, after_sequence=0 if story else None, with_result=True
+        )
         events: dict[str, float] = {}
         last = None
         async for event in self._jobs.WatchJob(

@@ -68,6 +68,7 @@ def _plain(event: job_pb2.JobEvent) -> job_pb2.JobEvent:
     copy = job_pb2.JobEvent()
     copy.CopyFrom(event)
     copy.ClearField("queue_position")
+    copy.DiscardUnknownFields()  # that it has no position is said in one
     return copy
 
 

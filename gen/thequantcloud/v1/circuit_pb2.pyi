@@ -75,8 +75,26 @@ class RunCircuitResponse(_message.Message):
     submitted_at: _timestamp_pb2.Timestamp
     def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class RunCircuitsRequest(_message.Message):
+    __slots__ = ("circuits",)
+    CIRCUITS_FIELD_NUMBER: _ClassVar[int]
+    circuits: _containers.RepeatedCompositeFieldContainer[RunCircuitRequest]
+    def __init__(self, circuits: _Optional[_Iterable[_Union[RunCircuitRequest, _Mapping]]] = ...) -> None: ...
+
+class RunCircuitsResponse(_message.Message):
+    __slots__ = ("batch_id", "jobs", "count", "cursor")
+    BATCH_ID_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    batch_id: str
+    jobs: _containers.RepeatedCompositeFieldContainer[RunCircuitResponse]
+    count: int
+    cursor: str
+    def __init__(self, batch_id: _Optional[str] = ..., jobs: _Optional[_Iterable[_Union[RunCircuitResponse, _Mapping]]] = ..., count: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
 class PlanCircuitResponse(_message.Message):
-    __slots__ = ("backend", "method", "reason", "candidates", "analysis", "shots", "optimize_for", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "queue_position")
+    __slots__ = ("backend", "method", "reason", "candidates", "analysis", "shots", "optimize_for", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "queue_position", "predicted_wait_seconds", "time_limit_seconds", "predicted_fidelity", "quota")
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +106,10 @@ class PlanCircuitResponse(_message.Message):
     PREDICTED_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     COST_USD_FIELD_NUMBER: _ClassVar[int]
     QUEUE_POSITION_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_WAIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TIME_LIMIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_FIDELITY_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_FIELD_NUMBER: _ClassVar[int]
     backend: str
     method: str
     reason: str
@@ -99,10 +121,32 @@ class PlanCircuitResponse(_message.Message):
     predicted_memory_bytes: float
     cost_usd: float
     queue_position: int
-    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., reason: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., analysis: _Optional[_Union[CircuitAnalysis, _Mapping]] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ..., queue_position: _Optional[int] = ...) -> None: ...
+    predicted_wait_seconds: float
+    time_limit_seconds: float
+    predicted_fidelity: float
+    quota: QuotaUse
+    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., reason: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., analysis: _Optional[_Union[CircuitAnalysis, _Mapping]] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ..., queue_position: _Optional[int] = ..., predicted_wait_seconds: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., predicted_fidelity: _Optional[float] = ..., quota: _Optional[_Union[QuotaUse, _Mapping]] = ...) -> None: ...
+
+class QuotaUse(_message.Message):
+    __slots__ = ("simulator_minutes", "simulator_minutes_left", "qpu_tasks", "qpu_tasks_left", "credits_usd", "credits_usd_left", "waiting_jobs_left")
+    SIMULATOR_MINUTES_FIELD_NUMBER: _ClassVar[int]
+    SIMULATOR_MINUTES_LEFT_FIELD_NUMBER: _ClassVar[int]
+    QPU_TASKS_FIELD_NUMBER: _ClassVar[int]
+    QPU_TASKS_LEFT_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_USD_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_USD_LEFT_FIELD_NUMBER: _ClassVar[int]
+    WAITING_JOBS_LEFT_FIELD_NUMBER: _ClassVar[int]
+    simulator_minutes: float
+    simulator_minutes_left: float
+    qpu_tasks: int
+    qpu_tasks_left: int
+    credits_usd: float
+    credits_usd_left: float
+    waiting_jobs_left: int
+    def __init__(self, simulator_minutes: _Optional[float] = ..., simulator_minutes_left: _Optional[float] = ..., qpu_tasks: _Optional[int] = ..., qpu_tasks_left: _Optional[int] = ..., credits_usd: _Optional[float] = ..., credits_usd_left: _Optional[float] = ..., waiting_jobs_left: _Optional[int] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("backend", "method", "score", "rejection", "predicted_seconds", "predicted_memory_bytes", "cost_usd")
+    __slots__ = ("backend", "method", "score", "rejection", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "scores", "predicted_wait_seconds", "predicted_fidelity")
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +154,9 @@ class Candidate(_message.Message):
     PREDICTED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     PREDICTED_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     COST_USD_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_WAIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_FIDELITY_FIELD_NUMBER: _ClassVar[int]
     backend: str
     method: str
     score: float
@@ -117,10 +164,25 @@ class Candidate(_message.Message):
     predicted_seconds: float
     predicted_memory_bytes: float
     cost_usd: float
-    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., score: _Optional[float] = ..., rejection: _Optional[str] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ...) -> None: ...
+    scores: CandidateScores
+    predicted_wait_seconds: float
+    predicted_fidelity: float
+    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., score: _Optional[float] = ..., rejection: _Optional[str] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ..., scores: _Optional[_Union[CandidateScores, _Mapping]] = ..., predicted_wait_seconds: _Optional[float] = ..., predicted_fidelity: _Optional[float] = ...) -> None: ...
+
+class CandidateScores(_message.Message):
+    __slots__ = ("speed", "accuracy", "cost", "balanced")
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    BALANCED_FIELD_NUMBER: _ClassVar[int]
+    speed: float
+    accuracy: float
+    cost: float
+    balanced: float
+    def __init__(self, speed: _Optional[float] = ..., accuracy: _Optional[float] = ..., cost: _Optional[float] = ..., balanced: _Optional[float] = ...) -> None: ...
 
 class CircuitAnalysis(_message.Message):
-    __slots__ = ("num_qubits", "num_clbits", "circuit_depth", "gate_count", "two_qubit_gate_count", "is_clifford", "has_mid_circuit", "gate_counts")
+    __slots__ = ("num_qubits", "num_clbits", "circuit_depth", "gate_count", "two_qubit_gate_count", "is_clifford", "has_mid_circuit", "gate_counts", "gates_by_kind", "parameter_count", "interaction", "algorithm", "state_bytes")
     class GateCountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +190,20 @@ class CircuitAnalysis(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class GatesByKindEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class StateBytesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     NUM_QUBITS_FIELD_NUMBER: _ClassVar[int]
     NUM_CLBITS_FIELD_NUMBER: _ClassVar[int]
     CIRCUIT_DEPTH_FIELD_NUMBER: _ClassVar[int]
@@ -136,6 +212,11 @@ class CircuitAnalysis(_message.Message):
     IS_CLIFFORD_FIELD_NUMBER: _ClassVar[int]
     HAS_MID_CIRCUIT_FIELD_NUMBER: _ClassVar[int]
     GATE_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    GATES_BY_KIND_FIELD_NUMBER: _ClassVar[int]
+    PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    INTERACTION_FIELD_NUMBER: _ClassVar[int]
+    ALGORITHM_FIELD_NUMBER: _ClassVar[int]
+    STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
     num_qubits: int
     num_clbits: int
     circuit_depth: int
@@ -144,7 +225,24 @@ class CircuitAnalysis(_message.Message):
     is_clifford: bool
     has_mid_circuit: bool
     gate_counts: _containers.ScalarMap[str, int]
-    def __init__(self, num_qubits: _Optional[int] = ..., num_clbits: _Optional[int] = ..., circuit_depth: _Optional[int] = ..., gate_count: _Optional[int] = ..., two_qubit_gate_count: _Optional[int] = ..., is_clifford: _Optional[bool] = ..., has_mid_circuit: _Optional[bool] = ..., gate_counts: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    gates_by_kind: _containers.ScalarMap[str, int]
+    parameter_count: int
+    interaction: InteractionGraph
+    algorithm: str
+    state_bytes: _containers.ScalarMap[str, float]
+    def __init__(self, num_qubits: _Optional[int] = ..., num_clbits: _Optional[int] = ..., circuit_depth: _Optional[int] = ..., gate_count: _Optional[int] = ..., two_qubit_gate_count: _Optional[int] = ..., is_clifford: _Optional[bool] = ..., has_mid_circuit: _Optional[bool] = ..., gate_counts: _Optional[_Mapping[str, int]] = ..., gates_by_kind: _Optional[_Mapping[str, int]] = ..., parameter_count: _Optional[int] = ..., interaction: _Optional[_Union[InteractionGraph, _Mapping]] = ..., algorithm: _Optional[str] = ..., state_bytes: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class InteractionGraph(_message.Message):
+    __slots__ = ("pairs", "degree", "reach", "entanglement_bits")
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    DEGREE_FIELD_NUMBER: _ClassVar[int]
+    REACH_FIELD_NUMBER: _ClassVar[int]
+    ENTANGLEMENT_BITS_FIELD_NUMBER: _ClassVar[int]
+    pairs: int
+    degree: int
+    reach: int
+    entanglement_bits: int
+    def __init__(self, pairs: _Optional[int] = ..., degree: _Optional[int] = ..., reach: _Optional[int] = ..., entanglement_bits: _Optional[int] = ...) -> None: ...
 
 class CreateCircuitRequest(_message.Message):
     __slots__ = ("name", "code", "qasm", "num_qubits", "metadata")

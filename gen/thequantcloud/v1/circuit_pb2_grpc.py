@@ -43,6 +43,11 @@ class CircuitServiceStub:
                 request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
                 response_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitResponse.FromString,
                 _registered_method=True)
+        self.RunCircuits = channel.unary_unary(
+                '/thequantcloud.v1.CircuitService/RunCircuits',
+                request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsRequest.SerializeToString,
+                response_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsResponse.FromString,
+                _registered_method=True)
         self.PlanCircuit = channel.unary_unary(
                 '/thequantcloud.v1.CircuitService/PlanCircuit',
                 request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
@@ -89,6 +94,17 @@ class CircuitServiceServicer:
         unknown backend, one that cannot run the circuit, or another field that holds what it may
         not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
         offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunCircuits(self, request, context):
+        """Submits up to 1,000 circuits at once, all or none of them, and returns once their jobs are
+        stored. Each becomes a job of its own; they share a `batch_id`, by which WatchJobs follows them.
+
+        Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
+        are held against all of them together.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -157,6 +173,11 @@ def add_CircuitServiceServicer_to_server(servicer, server):
                     request_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.FromString,
                     response_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitResponse.SerializeToString,
             ),
+            'RunCircuits': grpc.unary_unary_rpc_method_handler(
+                    servicer.RunCircuits,
+                    request_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsRequest.FromString,
+                    response_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsResponse.SerializeToString,
+            ),
             'PlanCircuit': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanCircuit,
                     request_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.FromString,
@@ -219,6 +240,33 @@ class CircuitService:
             '/thequantcloud.v1.CircuitService/RunCircuit',
             thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
             thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunCircuits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thequantcloud.v1.CircuitService/RunCircuits',
+            thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsRequest.SerializeToString,
+            thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

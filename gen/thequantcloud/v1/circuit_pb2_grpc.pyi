@@ -45,6 +45,13 @@ class CircuitServiceStub:
     not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
     offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
     """
+    RunCircuits: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitsRequest, _circuit_pb2.RunCircuitsResponse]
+    """Submits up to 1,000 circuits at once, all or none of them, and returns once their jobs are
+    stored. Each becomes a job of its own; they share a `batch_id`, by which WatchJobs follows them.
+
+    Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
+    are held against all of them together.
+    """
     PlanCircuit: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
     Nothing is stored and nothing runs.
@@ -91,6 +98,13 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
     unknown backend, one that cannot run the circuit, or another field that holds what it may
     not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
     offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
+    """
+    RunCircuits: _aio.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitsRequest, _circuit_pb2.RunCircuitsResponse]  # type: ignore[assignment]
+    """Submits up to 1,000 circuits at once, all or none of them, and returns once their jobs are
+    stored. Each becomes a job of its own; they share a `batch_id`, by which WatchJobs follows them.
+
+    Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
+    are held against all of them together.
     """
     PlanCircuit: _aio.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]  # type: ignore[assignment]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
@@ -141,6 +155,19 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
         unknown backend, one that cannot run the circuit, or another field that holds what it may
         not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
         offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
+        """
+
+    @_abc_1.abstractmethod
+    def RunCircuits(
+        self,
+        request: _circuit_pb2.RunCircuitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_circuit_pb2.RunCircuitsResponse, _abc.Awaitable[_circuit_pb2.RunCircuitsResponse]]:
+        """Submits up to 1,000 circuits at once, all or none of them, and returns once their jobs are
+        stored. Each becomes a job of its own; they share a `batch_id`, by which WatchJobs follows them.
+
+        Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
+        are held against all of them together.
         """
 
     @_abc_1.abstractmethod

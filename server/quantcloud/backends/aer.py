@@ -5,21 +5,15 @@ from importlib import metadata
 from pathlib import Path
 
 from quantcloud.backends.base import Executor
-from quantcloud.backends.costs import (
-    DOUBLE,
-    Cost,
-    density_matrix_bytes,
-    histories,
-    readable_bytes,
-    statevector_bytes,
-    tableau_bytes,
-)
+from quantcloud.backends.costs import alike, evolution, histories, predicted, readable_bytes
 from quantcloud.backends.resources import Resources
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.states import density_matrix_bytes, statevector_bytes, tableau_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
-from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.cost_model import Coefficients
+from quantcloud.routing.method import Method, Refusal, Work
 
 MAX_STABILIZER_QUBITS = 1_000
 MAX_MPS_QUBITS = 200
@@ -34,15 +28,14 @@ _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
 MAX_MPS_RANK_BITS = 6
 """log2 of the bond dimension up to which a matrix product state is kept, never truncated."""
 
-# Where gates are spread evenly, each of n - 1 cuts is crossed by their number over n - 1, or by
-# more where they reach far; half the bits that are allowed leave room for that. What the circuit
-# really crosses is looked at when it runs.
-_MPS_GATES_PER_CUT = MAX_MPS_RANK_BITS // 2
-
-_STATEVECTOR = Cost(start=6e-4, operation=2e-5, amplitude=2.5e-9, shot=1e-6)
-_DENSITY_MATRIX = Cost(start=3e-3, operation=4e-5, amplitude=1e-8, shot=1e-6)
-_TRAJECTORY = Cost(start=5e-2, operation=2e-6, amplitude=4e-9, shot=2e-5)
-_GPU = Cost(start=5e-2, operation=2e-5, amplitude=3e-11, shot=5e-7)
+_STATEVECTOR = Coefficients(
+    start=1.3e-3, operation=3e-5, light=1.7e-9, dense=1.6e-9, wide=3e-9, state=4e-8, sample=1e-7
+)
+_DENSITY_MATRIX = alike(1e-8, start=3e-3, operation=4e-5, sample=1e-7)
+_TRAJECTORY = alike(4e-9, start=5e-2, operation=2e-6, sample=5e-6)
+_STABILIZER = Coefficients(start=2e-3, operation=4e-5, sample=1e-7)
+_MPS = Coefficients(start=1e-2, operation=5e-4, sample=3e-6)
+_GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
 _GPU_HOST_BYTES = 1 << 30
 
 
@@ -97,20 +90,21 @@ class AerBackend:
             branches = min(shots, parts * branches)
         if self._device == "GPU":
             cost = _GPU
-        seconds = cost.seconds(size // DOUBLE, analysis.operation_count, shots, branches)
+        work = evolution(analysis, 1 << analysis.num_qubits, shots, branches)
         kept = min(shots * size, MAX_BRANCHES_BYTES) if analysis.has_mid_circuit else 0
         memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
-        return Method("statevector", memory, seconds)
+        return predicted("statevector", memory, cost, work)
 
     def _density_matrix(self, analysis: Analysis, shots: int) -> Method:
         repeats = shots if analysis.has_mid_circuit else 1
         elements = 1 << 2 * analysis.num_qubits
-        return Method(
+        return predicted(
             "density_matrix",
             2 * density_matrix_bytes(analysis.num_qubits)
             if self._device == "CPU"
             else _GPU_HOST_BYTES,
-            _DENSITY_MATRIX.seconds(elements, analysis.operation_count, shots, repeats),
+            _DENSITY_MATRIX,
+            evolution(analysis, elements, shots, repeats),
         )
 
     def _refusal(self, analysis: Analysis, *, noisy: bool) -> Refusal:
@@ -123,8 +117,9 @@ class AerBackend:
             return Refusal(need)
         return Refusal(
             f"{need}; beyond that, Clifford circuits up to {MAX_STABILIZER_QUBITS:,} qubits, and "
-            f"circuits up to {MAX_MPS_QUBITS} qubits with at most {_MPS_GATES_PER_CUT} two-qubit "
-            f"gates per qubit (it has {analysis.two_qubit_gate_count:,}) that reach not too far"
+            f"circuits up to {MAX_MPS_QUBITS} qubits whose gates across any cut between "
+            f"neighbouring qubits allow a Schmidt rank of {2**MAX_MPS_RANK_BITS} (its gates allow "
+            f"{_rank(analysis)})"
         )
 
     def executor(self) -> Executor:
@@ -144,23 +139,30 @@ def _is_installed(distribution: str) -> bool:
 
 
 def _is_sparse(analysis: Analysis) -> bool:
-    return analysis.two_qubit_gate_count <= _MPS_GATES_PER_CUT * (analysis.num_qubits - 1)
+    bits = analysis.entanglement_bits
+    return bits is not None and bits <= MAX_MPS_RANK_BITS
+
+
+def _rank(analysis: Analysis) -> str:
+    bits = analysis.entanglement_bits
+    return "any" if bits is None else f"2**{bits}"
 
 
 def _stabilizer(analysis: Analysis, shots: int) -> Method:
     # Every shot measures every qubit, each in time linear in the width.
-    width, operations = analysis.num_qubits, analysis.operation_count
+    width = analysis.num_qubits
     repeats = shots if analysis.has_mid_circuit else 1
-    seconds = 1e-3 + repeats * operations * 2e-6 + shots * width**2 * 1e-7
-    return Method("stabilizer", 2 * tableau_bytes(width), seconds)
+    work = Work(operations=repeats * analysis.operation_count, samples=shots * width**2)
+    return predicted("stabilizer", 2 * tableau_bytes(width), _STABILIZER, work)
 
 
 def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
-    width, operations = analysis.num_qubits, analysis.operation_count
+    width = analysis.num_qubits
     repeats = shots if analysis.has_mid_circuit else 1
-    seconds = 1e-2 + repeats * operations * 5e-4 + shots * width * 3e-6
+    work = Work(operations=repeats * analysis.operation_count, samples=shots * width)
     # For each qubit two matrices, and as much again for a copy and for what is being worked on.
-    return Method("matrix_product_state", 3 * 2 * 16 * width * 4**MAX_MPS_RANK_BITS, seconds)
+    memory = 3 * 2 * 16 * width * 4**MAX_MPS_RANK_BITS
+    return predicted("matrix_product_state", memory, _MPS, work)
 
 
 CPU = AerBackend(

@@ -23,12 +23,12 @@ from qiskit_aer.noise import (
 
 from quantcloud.backends.aer import MAX_BRANCHES_BYTES, MAX_MPS_RANK_BITS
 from quantcloud.backends.aer_circuits import ONE_QUBIT_NAMES, TWO_QUBIT_NAMES, translated
-from quantcloud.backends.costs import statevector_bytes
-from quantcloud.backends.entanglement import schmidt_bits
 from quantcloud.backends.noise import narrowed, relaxation_times
 from quantcloud.backends.programs import Program, program
 from quantcloud.backends.results import Run, check_statevector
+from quantcloud.circuits.interaction import schmidt_bits
 from quantcloud.circuits.ir import Circuit
+from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.execution import Execution, Noise, Outcome
 
 # These take gates on one or two qubits only, or few others.

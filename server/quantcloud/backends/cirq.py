@@ -4,25 +4,31 @@ from collections.abc import Sequence
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.costs import (
-    SINGLE,
-    Cost,
-    density_matrix_bytes,
+    alike,
+    evolution,
     histories,
+    predicted,
     readable_bytes,
-    statevector_bytes,
     waiting_states,
 )
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.states import SINGLE, density_matrix_bytes, statevector_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
+from quantcloud.routing.cost_model import Coefficients
 from quantcloud.routing.method import Method, Refusal
 
 MAX_DENSITY_MATRIX_QUBITS = 10
 
-_QSIM = Cost(start=6e-5, operation=4e-6, amplitude=1.5e-10)
-_DENSITY_MATRIX = Cost(start=1e-3, operation=1.2e-3, amplitude=4e-7)
-_TRAJECTORY = Cost(start=1e-3, operation=7e-6, amplitude=5e-9, shot=5e-5)
+MAX_PURE_QUBITS = 28
+"""How far circuits go that have no noise and measure at their end: to a state of 2 GiB."""
+
+_QSIM = Coefficients(
+    start=2e-4, operation=3e-6, light=1.7e-10, dense=1e-10, wide=2e-10, state=1.1e-8, sample=2e-8
+)
+_DENSITY_MATRIX = alike(4e-7, start=1e-3, operation=1.2e-3, sample=2e-8)
+_TRAJECTORY = alike(5e-9, start=1e-3, operation=7e-6, sample=1e-5)
 
 
 class CirqBackend:
@@ -43,10 +49,13 @@ class CirqBackend:
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
         width = analysis.num_qubits
-        if width > self.info.num_qubits:
+        pure = options.noise is None and not analysis.has_mid_circuit
+        if width > (MAX_PURE_QUBITS if pure else self.info.num_qubits):
             return Refusal(
-                f"cirq_simulator runs up to {self.info.num_qubits} qubits (this circuit has "
-                f"{width:,}, a statevector of {readable_bytes(statevector_bytes(width, SINGLE))})"
+                f"cirq_simulator runs up to {self.info.num_qubits} qubits of any circuit (this one "
+                f"has {width:,}, a statevector of "
+                f"{readable_bytes(statevector_bytes(width, SINGLE))}); beyond that, circuits up to "
+                f"{MAX_PURE_QUBITS} qubits without noise that are measured at their end"
             )
         if options.noise is None:
             return [_statevector(analysis, shots)]
@@ -69,11 +78,12 @@ def _statevector(analysis: Analysis, shots: int) -> Method:
     width, branches = analysis.num_qubits, histories(analysis, shots)
     # An evolution has a copy of its own; the weights of a sample take as much as two.
     states = waiting_states(analysis, shots) + 4
-    return Method(
+    return predicted(
         "statevector",
         states * statevector_bytes(width, SINGLE),
-        _QSIM.seconds(1 << width, analysis.operation_count, shots, branches),
-        double_precision=False,
+        _QSIM,
+        evolution(analysis, 1 << width, shots, branches),
+        double=False,
     )
 
 
@@ -81,20 +91,22 @@ def _density_matrix(analysis: Analysis, shots: int) -> Method:
     width, branches = analysis.num_qubits, histories(analysis, shots)
     # Cirq applies a channel into buffers as large as the matrix.
     matrices = waiting_states(analysis, shots) + 5
-    return Method(
+    return predicted(
         "density_matrix",
         matrices * density_matrix_bytes(width),
-        _DENSITY_MATRIX.seconds(1 << 2 * width, analysis.operation_count, shots, branches),
+        _DENSITY_MATRIX,
+        evolution(analysis, 1 << 2 * width, shots, branches),
     )
 
 
 def _trajectories(analysis: Analysis, shots: int) -> Method:
     width = analysis.num_qubits
-    return Method(
+    return predicted(
         "trajectories",
         6 * statevector_bytes(width, SINGLE),
-        _TRAJECTORY.seconds(1 << width, analysis.operation_count, shots, shots),
-        double_precision=False,
+        _TRAJECTORY,
+        evolution(analysis, 1 << width, shots, shots),
+        double=False,
     )
 
 

@@ -1,50 +1,50 @@
 """What a run is predicted to need.
 
-Memory follows from the sizes of the states. Time is a sum of three terms, a fixed start, so much
-for each operation, and so much for each amplitude that an operation touches; its constants were
-measured on one core of a 2-core server and only have to rank methods and find the hopeless.
+Memory follows from the sizes of the states, time from what there is to do (`Work`) and the
+coefficients of each method. Those that backends state were fitted to runs of MQT Bench's circuits
+on one core of a 2-core server; `quantcloud calibrate` fits them to another.
 """
 
 import math
-from dataclasses import dataclass
 
 from quantcloud.circuits.analysis import Analysis
-
-DOUBLE = 16
-"""Bytes of a complex number in double precision."""
-SINGLE = 8
+from quantcloud.circuits.kinds import DENSE, DIAGONAL, PERMUTATION, WIDE
+from quantcloud.routing.cost_model import Coefficients
+from quantcloud.routing.method import Method, Work
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Seconds of a simulator that goes over all amplitudes once for each gate."""
-
-    start: float
-    operation: float
-    amplitude: float
-    shot: float = 1e-7
-
-    def seconds(self, amplitudes: float, operations: int, shots: int, repeats: float = 1) -> float:
-        """Predict the time of `repeats` evolutions through `operations`, and the sampling."""
-        evolution = operations * (self.operation + self.amplitude * amplitudes)
-        return self.start + repeats * evolution + self.amplitude * amplitudes + self.shot * shots
-
-
-def statevector_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
-    """Size of 2**n amplitudes."""
-    return amplitude_bytes << num_qubits
-
-
-def density_matrix_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
-    """Size of 4**n elements."""
-    return amplitude_bytes << (2 * num_qubits)
+def evolution(analysis: Analysis, amplitudes: float, shots: int, repeats: float = 1) -> Work:
+    """What it takes to evolve a state of so many amplitudes `repeats` times, and to sample it."""
+    kinds = analysis.gates_by_kind
+    if kinds:
+        light = kinds.get(DIAGONAL, 0) + kinds.get(PERMUTATION, 0)
+        dense, wide = kinds.get(DENSE, 0), kinds.get(WIDE, 0)
+    else:
+        light, dense, wide = 0, analysis.operation_count, 0
+    steps = repeats * amplitudes
+    return Work(
+        operations=repeats * analysis.operation_count,
+        light=steps * light,
+        dense=steps * dense,
+        wide=steps * wide,
+        state=steps,
+        samples=shots + min(shots, amplitudes) * analysis.num_clbits,
+    )
 
 
-def tableau_bytes(num_qubits: int) -> int:
-    """Size of two tableaus of 4 n**2 bits and signs, which a stabilizer simulation holds."""
-    return num_qubits * (num_qubits + 64)
+def alike(amplitude: float, **others: float) -> Coefficients:
+    """Coefficients of a simulator to which all gates are the same."""
+    return Coefficients(light=amplitude, dense=amplitude, wide=amplitude, state=amplitude, **others)
+
+
+def predicted(
+    name: str, memory_bytes: int, coefficients: Coefficients, work: Work, *, double: bool = True
+) -> Method:
+    """A method whose time follows from `work`; `double` says in which precision it computes."""
+    seconds = coefficients.seconds(work)
+    return Method(name, memory_bytes, seconds, double_precision=double, work=work)
 
 
 def histories(analysis: Analysis, shots: int) -> int:

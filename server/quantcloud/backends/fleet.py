@@ -2,13 +2,17 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
+from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.backend import BackendInfo, BackendStatus
+from quantcloud.domain.execution import RunOptions
+from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
-from quantcloud.routing.router import Decision, Demand, Offer, Weights, choose
+from quantcloud.routing.router import Decision, Demand, Offer, choose
+from quantcloud.routing.scores import Weights
 
 _log = logging.getLogger(__name__)
 
@@ -38,12 +42,24 @@ class QueueFigures:
         return self.mean_wait_seconds.get(backend, 0.0) if self.depth.get(backend, 0) else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that is over: by which method of which backend, of what."""
+
+    backend: str
+    method: str
+    analysis: Analysis
+    shots: int
+    options: RunOptions
+
+
 class Fleet:
     """The backends by name.
 
     `memory_limit` is what a run may take, in bytes, unless `memory_limits` says otherwise of its
     backend. `offline_reason` says why one cannot run anything at present, if so; unless given,
-    each backend is asked once, for this machine, when the fleet is made.
+    each backend is asked once, for this machine, when the fleet is made. `model` predicts how long
+    a run takes.
 
     What a backend raises is logged and taken as a refusal: a broken one must not cost the others
     their jobs.
@@ -55,6 +71,7 @@ class Fleet:
         *,
         memory_limit: int,
         weights: Weights | None = None,
+        model: CostModel | None = None,
         memory_limits: Mapping[str, int] | None = None,
         offline_reason: Callable[[str], str | None] | None = None,
     ) -> None:
@@ -62,6 +79,7 @@ class Fleet:
         self._memory_limit = memory_limit
         self._memory_limits = memory_limits or {}
         self._weights = weights or Weights()
+        self._model = model or CostModel()
         self._offline_reason = offline_reason or offline_reasons(backends).get
 
     @property
@@ -88,16 +106,38 @@ class Fleet:
         offers = [self._offer(demand, backend, figures) for backend in self._backends.values()]
         return choose(demand, offers, self._memory_limit, self._weights)
 
+    def learn(
+        self,
+        ran: Ran,
+        seconds: float,
+        *,
+        at_least: bool = False,
+    ) -> None:
+        """Take in that a run took `seconds`, or `at_least` so many: it was stopped then."""
+        backend = self._backends.get(ran.backend)
+        if backend is None:
+            return
+        methods = _methods(backend, ran.analysis, ran.shots, ran.options)
+        for method in () if isinstance(methods, Refusal) else methods:
+            if method.name == ran.method:
+                self._model.learn(ran.backend, method, seconds, at_least=at_least)
+
     def _offer(self, demand: Demand, backend: Backend, figures: QueueFigures) -> Offer:
-        name = backend.info.name
-        offline = self._offline_reason(name)
-        methods = Refusal(f"offline: {offline}") if offline else _methods(demand, backend)
-        return Offer(
-            backend.info,
-            methods,
-            wait_seconds=figures.wait_seconds(name),
-            memory_limit=self._memory_limits.get(name),
-        )
+        info = backend.info
+        name = info.name
+        if demand.backend is not None and demand.backend != name:
+            return Offer(info, ())
+        if offline := self._offline_reason(name):
+            return Offer(info, Refusal(f"offline: {offline}"))
+        methods = _methods(backend, demand.analysis, demand.shots, demand.options)
+        if not isinstance(methods, Refusal):
+            methods = [self._predicted(name, method) for method in methods]
+        limit = self._memory_limits.get(name)
+        return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)
+
+    def _predicted(self, backend: str, method: Method) -> Method:
+        seconds = self._model.seconds(backend, method)
+        return method if seconds == method.seconds else replace(method, seconds=seconds)
 
 
 def offline_reasons(backends: Mapping[str, Backend]) -> dict[str, str | None]:
@@ -113,10 +153,12 @@ def _offline_reason(name: str, backend: Backend) -> str | None:
         return "it failed when it was asked"
 
 
-def _methods(demand: Demand, backend: Backend) -> Sequence[Method] | Refusal:
+def _methods(
+    backend: Backend, analysis: Analysis, shots: int, options: RunOptions
+) -> Sequence[Method] | Refusal:
     name = backend.info.name
     try:
-        methods = backend.methods(demand.analysis, demand.shots, demand.options)
+        methods = backend.methods(analysis, shots, options)
     except Exception:  # noqa: BLE001  # whatever a package does when it is asked
         _log.exception("backend %s cannot say how it would run a circuit", name)
         return Refusal(f"{name} failed when it was asked for its methods")

@@ -4,23 +4,26 @@ from collections.abc import Sequence
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.costs import (
-    Cost,
+    evolution,
     histories,
+    predicted,
     readable_bytes,
-    statevector_bytes,
-    tableau_bytes,
     waiting_states,
 )
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.states import statevector_bytes, tableau_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
-from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.cost_model import Coefficients
+from quantcloud.routing.method import Method, Refusal, Work
 
 MAX_STABILIZER_QUBITS = 5_000
 
-_STATEVECTOR = Cost(start=3e-5, operation=6e-6, amplitude=2.5e-9)
-_STABILIZER = Cost(start=1.5e-4, operation=1.5e-6, amplitude=0)
+_STATEVECTOR = Coefficients(
+    start=9e-5, operation=7e-6, light=4.5e-10, dense=3.8e-9, wide=2.3e-9, state=1.9e-8, sample=2e-8
+)
+_STABILIZER = Coefficients(start=1.5e-4, operation=1.5e-6, state=2e-9, sample=2e-9)
 
 
 class LocalBackend:
@@ -77,19 +80,24 @@ def _statevector(analysis: Analysis, shots: int) -> Method:
     branches = histories(analysis, shots)
     # The running state has a spare; the weights of a sample are two halves, a measurement's too.
     states = waiting_states(analysis, shots) + 3
-    return Method(
+    return predicted(
         "statevector",
         states * statevector_bytes(analysis.num_qubits),
-        _STATEVECTOR.seconds(amplitudes, analysis.operation_count, shots, branches),
+        _STATEVECTOR,
+        evolution(analysis, amplitudes, shots, branches),
     )
 
 
 def _stabilizer(analysis: Analysis, shots: int) -> Method:
-    seconds = _STABILIZER.seconds(0, analysis.operation_count, shots)
-    return Method(
+    return predicted(
         "stabilizer",
         tableau_bytes(analysis.num_qubits) + 2 * shots * analysis.num_clbits,
-        seconds + shots * analysis.num_clbits * 2e-9 + analysis.num_qubits**2 * 2e-9,
+        _STABILIZER,
+        Work(
+            operations=analysis.operation_count,
+            state=analysis.num_qubits**2,
+            samples=shots * analysis.num_clbits,
+        ),
     )
 
 

@@ -4,19 +4,23 @@ from collections.abc import Sequence
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.costs import (
-    Cost,
+    evolution,
     histories,
+    predicted,
     readable_bytes,
-    statevector_bytes,
     waiting_states,
 )
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
+from quantcloud.routing.cost_model import Coefficients
 from quantcloud.routing.method import Method, Refusal
 
-_LIGHTNING = Cost(start=1.5e-4, operation=2.5e-5, amplitude=5e-10)
+_LIGHTNING = Coefficients(
+    start=3e-4, operation=1.9e-5, light=5e-10, dense=4e-10, wide=1e-9, state=6e-9, sample=2e-8
+)
 
 
 class PennyLaneBackend:
@@ -50,10 +54,11 @@ class PennyLaneBackend:
         # Lightning has a copy of its own and hands out another; sampling needs one more.
         states = waiting_states(analysis, shots) + 4
         return [
-            Method(
+            predicted(
                 "statevector",
                 states * statevector_bytes(width),
-                _LIGHTNING.seconds(1 << width, analysis.operation_count, shots, branches),
+                _LIGHTNING,
+                evolution(analysis, 1 << width, shots, branches),
             )
         ]
 

@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from quantcloud.circuits.expand import standard_calls, with_measurements
+from quantcloud.circuits.algorithms import MAX_OPERATIONS, algorithm
+from quantcloud.circuits.content import TooMuchError, content
+from quantcloud.circuits.expand import expanded, standard_calls, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
+from quantcloud.circuits.interaction import interaction
 from quantcloud.circuits.ir import Circuit, GateDefinition, Operation
+from quantcloud.circuits.kinds import by_kind
 from quantcloud.circuits.limits import MAX_REMEMBERED
 
 
@@ -25,6 +29,16 @@ class Analysis:
     has a condition or not. `has_mid_circuit` says that the circuit cannot be run as gates followed
     by one measurement: something acts on a qubit or a bit after its measurement, a qubit is reset
     after something acted on it, or there is a condition.
+
+    `parameter_count` is how many angles its instructions are given. `gates_by_kind` has the
+    standard gates after expansion by their kinds (`kinds`). The interaction graph has the
+    qubits as nodes, and an edge between two on which a gate acts after expansion:
+    `interaction_pairs` counts the edges, `interaction_degree` is the most that one qubit has,
+    `interaction_reach` the greatest distance of two joined qubits along the line of all.
+    `entanglement_bits` bounds log2 of the Schmidt rank at every cut of that line, at any time.
+    Where definitions say so much that it is not looked at, these four are None and
+    `gates_by_kind` is empty. `algorithm` is what
+    the circuit plainly is (`algorithms`), if anything.
     """
 
     num_qubits: int
@@ -37,6 +51,13 @@ class Analysis:
     is_clifford: bool
     has_mid_circuit: bool
     measures_all: bool
+    parameter_count: int = 0
+    gates_by_kind: dict[str, int] = field(default_factory=dict[str, int])
+    interaction_pairs: int | None = None
+    interaction_degree: int | None = None
+    interaction_reach: int | None = None
+    entanglement_bits: int | None = None
+    algorithm: str | None = None
 
 
 _NOT_GATES = frozenset({"measure", "reset", "barrier"})
@@ -64,6 +85,20 @@ def analyse(circuit: Circuit) -> Analysis:
         shown = name if name in circuit.definitions else _COUNTED_AS.get(name, name)
         gate_counts[shown] = gate_counts.get(shown, 0) + count
     operation_count, two_qubit_gate_count = _expanded_counts(counts, circuit.definitions)
+    has_mid_circuit = _has_mid_circuit(circuit)
+    try:
+        inside = content(circuit)
+    except TooMuchError:
+        graph, known, kinds = (None,) * 4, None, dict[str, int]()
+    else:
+        graph = interaction(circuit.num_qubits, inside.links)
+        kinds = by_kind(inside.counts)
+        known = None
+        if not has_mid_circuit and operation_count <= MAX_OPERATIONS:
+            known = algorithm(
+                circuit.num_qubits, inside.counts, lambda: expanded(circuit).operations
+            )
+    pairs, degree, reach, entanglement_bits = graph
     return Analysis(
         num_qubits=circuit.num_qubits,
         num_clbits=circuit.num_clbits,
@@ -73,8 +108,15 @@ def analyse(circuit: Circuit) -> Analysis:
         two_qubit_gate_count=two_qubit_gate_count,
         gate_counts=gate_counts,
         is_clifford=_is_clifford(circuit),
-        has_mid_circuit=_has_mid_circuit(circuit),
+        has_mid_circuit=has_mid_circuit,
         measures_all=measures_all,
+        parameter_count=sum([len(operation.params) for operation in circuit.operations]),
+        gates_by_kind=kinds,
+        interaction_pairs=pairs,
+        interaction_degree=degree,
+        interaction_reach=reach,
+        entanglement_bits=entanglement_bits,
+        algorithm=known,
     )
 
 

@@ -51,6 +51,10 @@ class TierLimits:
     def monthly(self) -> MonthlyLimits:
         return MonthlyLimits(self.simulator_minutes, self.qpu_tasks, self.credits_usd)
 
+    def run_seconds(self, wanted: float | None) -> float:
+        """After how many seconds a run is stopped: the tier's limit, or what is wanted if less."""
+        return self.job_seconds if wanted is None else min(self.job_seconds, wanted)
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -26,6 +26,10 @@ class DomainError(Exception):
         self.reason = reason or type(self).reason
         self.metadata = dict(metadata or {})
 
+    def locate(self, place: str) -> None:
+        """Say where in a request of several parts the error is: `place` goes before its message."""
+        self.message = f"{place}: {self.message}"
+
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process boundaries; the default would call __init__ with the message alone.
         return (_rebuild, (type(self), self.args, self.__dict__.copy()))
@@ -56,6 +60,10 @@ class InvalidArgument(DomainError):
         super().__init__(f"{field}: {message}", reason=reason, metadata=metadata)
         self.field = field
         self.description = message
+
+    def locate(self, place: str) -> None:
+        self.field = f"{place}.{self.field}"
+        self.message = f"{place}.{self.message}"
 
 
 class CircuitError(InvalidArgument):

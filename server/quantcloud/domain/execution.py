@@ -50,8 +50,8 @@ class RunOptions:
 class Execution:
     """One run of one circuit on one backend, as it is handed to a worker.
 
-    `seed` is always set. `method` is the backend's own name for the way to run it, and
-    `predicted_seconds` how long that is expected to take, None where nobody knows.
+    `seed` is always set. `method` is the backend's own name for the way to run it, which is
+    predicted to take `predicted_seconds`; None where nobody knows.
     """
 
     job_id: str

@@ -1,9 +1,10 @@
 """A job's life: its statuses, the transitions between them, and the events that tell of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import cast
 
 from quantcloud.domain.execution import RunOptions, Statevector
 
@@ -158,6 +159,14 @@ class JobResult:
     execution_time_ms: float
     statevector: Statevector | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def size(self) -> int:
+        """How many outcomes, amplitudes and single shots it holds: what handling it costs."""
+        memory = self.metadata.get("memory")
+        shots = len(cast("Sequence[str]", memory)) if isinstance(memory, list | tuple) else 0
+        amplitudes = len(self.statevector.real) if self.statevector else 0
+        return len(self.counts) + shots + amplitudes
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,22 @@ def simulator_seconds_left(limits: MonthlyLimits, used: MonthlyUsage) -> float |
     return max(0.0, limits.simulator_minutes * _SECONDS - used.simulator_seconds)
 
 
+def check_waiting(account_id: str, waiting: int, maximum: int, number: int = 1) -> None:
+    """Refuse `number` jobs more where `waiting` wait already. Raises `QuotaExceeded`."""
+    if waiting + number <= maximum:
+        return
+    wanted = "" if number == 1 else f", {number} more are asked for"
+    raise QuotaExceeded(
+        "max_waiting_jobs",
+        f"max_waiting_jobs: {waiting} jobs are waiting{wanted} and the limit is {maximum}; "
+        "submit again when some have begun",
+        subject=account_id,
+        maximum=maximum,
+        requested=number,
+        used=waiting,
+    )
+
+
 def check_month(
     account_id: str,
     limits: MonthlyLimits,

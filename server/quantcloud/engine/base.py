@@ -37,7 +37,12 @@ class Engine(Protocol):
 
     @property
     def backlog(self) -> int:
-        """How many further runs may be handed over beyond the slots, if they are short."""
+        """How many short runs may be handed over beyond the slots.
+
+        They wait where the runs before them end, so that no worker is ever without work. Short is
+        what `predicted_seconds` says so of, some milliseconds; others wait for a free slot, and
+        all that is handed over after them waits behind.
+        """
         ...
 
     def is_ready(self, backend: str) -> bool:

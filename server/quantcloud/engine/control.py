@@ -8,6 +8,10 @@ from typing import NamedTuple
 _RECORD = struct.Struct("!Bqq")
 SIZE = _RECORD.size
 
+# What comes with FORKED: the server's socket, and the reading and the writing end of the pipe of
+# permits.
+DESCRIPTORS = 3
+
 # The configuration comes first, as JSON behind its length.
 LENGTH = struct.Struct("!Q")
 

@@ -17,8 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from quantcloud.backends.base import Backend, installed_backends
-from quantcloud.engine import confinement, worker
-from quantcloud.engine.confinement import Confinement
+from quantcloud.engine import worker
+from quantcloud.engine.confinement import (
+    Confinement,
+    die_with_parent,
+    ignore_signals,
+    readable_paths,
+)
 from quantcloud.engine.control import LENGTH, SIZE, Order, Record, Role, receive_exactly, unpack
 
 
@@ -61,7 +66,7 @@ class ForkServer:
         self._steps: Iterator[tuple[str, Sequence[str]]] = iter(configuration.preload)
         self._warm: list[str] = []
         self._children: set[int] = set()
-        self._readable = confinement.readable_paths(configuration.hidden)
+        self._readable = readable_paths(configuration.hidden)
         self._pid = os.getpid()
 
     def serve(self) -> None:
@@ -92,7 +97,7 @@ class ForkServer:
             traceback.print_exc()
             failed = 1
         self._warm.append("" if failed else name)
-        self._readable = confinement.readable_paths(self._configuration.hidden)
+        self._readable = readable_paths(self._configuration.hidden)
         # What is imported stays: collecting it again and again in every worker would copy it.
         gc.collect()
         gc.freeze()
@@ -100,6 +105,8 @@ class ForkServer:
 
     def _fork(self, role: Role) -> None:
         ours, theirs = socket.socketpair()
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
         with ours, theirs:
             try:
                 pid = os.fork()
@@ -107,19 +114,23 @@ class ForkServer:
                 traceback.print_exc()
                 pid = -1
             if pid == 0:
-                self._become_worker(theirs, role)
+                self._become_worker(theirs, reading, role)
             if pid > 0:
                 self._children.add(pid)
             record = Record(Order.FORKED, pid, len(self._warm))
-            socket.send_fds(self._control, [record.pack()], [ours.fileno()])
+            descriptors = [ours.fileno(), reading, writing]
+            socket.send_fds(self._control, [record.pack()], descriptors)
+        os.close(reading)
+        os.close(writing)
 
-    def _become_worker(self, connection: socket.socket, role: Role) -> None:
+    def _become_worker(self, connection: socket.socket, permits: int, role: Role) -> None:
         code = 1
         try:
-            confinement.die_with_parent(self._pid)
+            die_with_parent(self._pid)
             memory_limit = self._configuration.memory_limits[role]
             warm = self._warm if role is Role.EXECUTION else ()
-            worker.run(connection, self._backends, warm, Confinement(memory_limit, self._readable))
+            confinement = Confinement(memory_limit, self._readable)
+            worker.run(connection, permits, self._backends, warm, confinement)
             code = 0
         except BaseException:  # noqa: BLE001 (the process ends here, whatever it was)
             traceback.print_exc()
@@ -141,10 +152,10 @@ class ForkServer:
 
 def main(descriptor: int) -> None:
     """Run the fork server on the inherited socket `descriptor`."""
-    confinement.ignore_signals()
+    ignore_signals()
     with socket.socket(fileno=descriptor) as control:
         configuration = Configuration.receive(control)
         if configuration is None:
             return
-        confinement.die_with_parent(configuration.parent)
+        die_with_parent(configuration.parent)
         ForkServer(control, configuration).serve()

@@ -20,13 +20,14 @@ from quantcloud.engine.base import (
     OutOfMemory,
     WorkerLost,
 )
+from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
 from quantcloud.engine.confinement import missing_protections
 from quantcloud.engine.control import Role
 from quantcloud.engine.failure import describe_end
 from quantcloud.engine.forkserver import Configuration
 from quantcloud.engine.memory import default_memory_limit
 from quantcloud.engine.messages import Frame, MalformedAnswer
-from quantcloud.engine.processes import TimeLimitReached, WorkerEnded, WorkerProcess
+from quantcloud.engine.processes import MOST_AHEAD
 from quantcloud.engine.slots import Slots
 from quantcloud.engine.supervisor import ForkFailed, Supervisor
 from quantcloud.engine.turns import Turns
@@ -51,12 +52,6 @@ _MAX_INLINE_LENGTH = 2048
 _MAX_INLINE_OPERATIONS = 1000
 _DEFINITION = re.compile(r"\b(?:gate|opaque|def)\b")
 _REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
-
-# How many short runs may wait for each worker.
-_BACKLOG = 16
-
-# A worker may have ended before it began, while it was idle: then another takes the request.
-_TRIES = 3
 
 # Answers up to so many bytes are decoded on the event loop, in about a millisecond.
 _MAX_INLINE_ANSWER = 64 << 10
@@ -120,7 +115,7 @@ class LocalEngine:
 
     @property
     def backlog(self) -> int:
-        return _BACKLOG * self._workers
+        return self._workers * MOST_AHEAD
 
     def is_ready(self, backend: str) -> bool:
         return self._supervisor.is_preloaded(backend)
@@ -138,13 +133,15 @@ class LocalEngine:
         if missing := missing_protections():
             _log.warning("workers run without %s: not on this machine", " and ".join(missing))
         # These are forked before anything is imported: submissions wait for no simulator.
-        self._examinations.renew_free()
-        self._executions.renew_free()
+        self._examinations.renew_idle()
+        self._executions.renew_idle()
         self._supervisor.start()
 
     async def stop(self) -> None:
         if not self._stopped:
             self._stopped = True
+            for slots in (self._executions, self._examinations):
+                slots.close(WorkerLost(_STOPPED))
             for task in self._running:
                 task.cancel()
         await self._idle.wait()
@@ -161,7 +158,28 @@ class LocalEngine:
     async def execute(
         self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
     ) -> Outcome:
-        return await self._until_stopped(self._execute(execution, time_limit, on_start))
+        preloaded = self._supervisor.position(execution.backend)
+        if not self._supervisor.is_preloaded(execution.backend):
+            await self._until_stopped(self._supervisor.until_preloaded(execution.backend))
+        call = Call(
+            Frame(messages.EXECUTE, messages.encode_execution(execution)),
+            time_limit=time_limit,
+            on_start=on_start,
+            preloaded=preloaded,
+            # What a worker has to import first takes longer than anybody predicts.
+            expected=execution.predicted_seconds if preloaded else None,
+        )
+        try:
+            answer = await self._ask(self._executions, call)
+        except TimeLimitReached:
+            raise ExecutionTimedOut(f"reached its time limit of {time_limit:g} s") from None
+        if answer.kind == messages.OUTCOME:
+            return await _decoded(call, answer, messages.decode_outcome)
+        message, details = await _decoded(call, answer, messages.decode_failure)
+        _log.info("job %s failed: %s", execution.job_id, details)
+        if answer.kind == messages.OUT_OF_MEMORY:
+            raise OutOfMemory(message)
+        raise ExecutionFailed(message)
 
     async def _until_stopped(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Do `work`, which `stop` can end, whatever it is waiting for."""
@@ -184,109 +202,44 @@ class LocalEngine:
             if not self._running:
                 self._idle.set()
 
-    async def _execute(
-        self, execution: Execution, time_limit: float, on_start: Callable[[], None]
-    ) -> Outcome:
-        def decode(answer: Frame) -> Outcome:
-            if answer.kind == messages.OUTCOME:
-                return messages.decode_outcome(answer.payload)
-            message, details = messages.decode_failure(answer.payload)
-            _log.info("job %s failed: %s", execution.job_id, details)
-            if answer.kind == messages.OUT_OF_MEMORY:
-                raise OutOfMemory(message)
-            raise ExecutionFailed(message)
-
-        request = Frame(messages.EXECUTE, messages.encode_execution(execution))
-        preloaded = await self._supervisor.until_preloaded(execution.backend)
-        try:
-            return await self._ask(
-                self._executions,
-                request,
-                decode,
-                time_limit=time_limit,
-                preloaded=preloaded,
-                on_start=on_start,
-            )
-        except TimeLimitReached:
-            raise ExecutionTimedOut(f"reached its time limit of {time_limit:g} s") from None
-
     async def _examine_in_turn(self, source: str, owner: str) -> Analysis:
         async with self._turns.turn(owner, len(source)):
             return await self._examine(source)
 
     async def _examine(self, source: str) -> Analysis:
-        def decode(answer: Frame) -> Analysis:
-            if answer.kind == messages.ANALYSIS:
-                return messages.decode_analysis(answer.payload)
-            if answer.kind == messages.INVALID:
-                raise messages.decode_invalid(answer.payload)
-            _, details = messages.decode_failure(answer.payload)
-            if answer.kind == messages.OUT_OF_MEMORY:
-                raise InvalidArgument(
-                    "qasm", "takes too much memory to look at; send a smaller one"
-                )
-            raise RuntimeError(f"a circuit could not be examined: {details}")
-
-        request = Frame(messages.EXAMINE, source.encode("utf-8", "surrogatepass"))
         limit = self._examination_limit
+        request = Frame(messages.EXAMINE, source.encode("utf-8", "surrogatepass"))
+        call = Call(request, time_limit=limit)
         try:
-            return await self._ask(self._examinations, request, decode, time_limit=limit)
+            answer = await self._ask(self._examinations, call)
         except TimeLimitReached:
             raise InvalidArgument(
                 "qasm", f"takes longer than {limit:g} seconds to look at; send a smaller one"
             ) from None
+        if answer.kind == messages.ANALYSIS:
+            return await _decoded(call, answer, messages.decode_analysis)
+        if answer.kind == messages.INVALID:
+            raise await _decoded(call, answer, messages.decode_invalid)
+        _, details = await _decoded(call, answer, messages.decode_failure)
+        if answer.kind == messages.OUT_OF_MEMORY:
+            raise InvalidArgument("qasm", "takes too much memory to look at; send a smaller one")
+        raise RuntimeError(f"a circuit could not be examined: {details}")
 
-    async def _ask(
-        self,
-        slots: Slots,
-        request: Frame,
-        decode: Callable[[Frame], Result],
-        *,
-        time_limit: float,
-        preloaded: int = 0,
-        on_start: Callable[[], None] | None = None,
-    ) -> Result:
-        """Have a worker do something, and give what `decode` makes of its answer.
-
-        Raises `WorkerLost`, `TimeLimitReached`, and what `decode` does.
-        """
-
-        def begin() -> None:
-            # Once, though a worker that ended with the request unread is followed by another.
-            nonlocal on_start
-            if on_start is not None:
-                told, on_start = on_start, None
-                told()
-
-        async with slots.slot() as slot:
-            tries = 0
-            while True:
-                tries += 1
-                try:
-                    worker = await slot.worker(preloaded)
-                    answer = await worker.ask(request, time_limit=time_limit, on_start=begin)
-                except ForkFailed as error:
-                    raise WorkerLost(f"no worker could be started: {error}") from error
-                except MalformedAnswer as error:
-                    raise WorkerLost(_NONSENSE) from error
-                except WorkerEnded as error:
-                    if not error.started and tries < _TRIES:
-                        continue
-                    ended = error.worker
-                    break
-                if answer.kind == messages.OUT_OF_MEMORY:
-                    worker.kill()  # it may hold on to what it got
-                try:
-                    return await _decoded(answer, decode)
-                except MalformedAnswer as error:
-                    worker.kill()
-                    raise WorkerLost(_NONSENSE) from error
-        raise WorkerLost(
-            f"the worker ended during the run{await _cause(ended, self._memory_limit)}"
-        )
+    async def _ask(self, slots: Slots, call: Call) -> Frame:
+        """Have a worker answer a call. Raises `WorkerLost` and `TimeLimitReached`."""
+        slots.submit(call)
+        try:
+            return await call.result()
+        except ForkFailed as error:
+            raise WorkerLost(f"no worker could be started: {error}") from error
+        except MalformedAnswer as error:
+            raise WorkerLost(_NONSENSE) from error
+        except WorkerEnded as error:
+            cause = await _cause(error.exit_status, self._memory_limit)
+            raise WorkerLost(f"the worker ended during the run{cause}") from error
 
     def _renew(self) -> None:
-        self._executions.renew_free()
+        self._executions.renew_idle()
 
 
 def is_small(source: str) -> bool:
@@ -297,17 +250,23 @@ def is_small(source: str) -> bool:
     return work_bound(_REAL.sub("", source)) <= _MAX_INLINE_OPERATIONS
 
 
-async def _decoded(answer: Frame, decode: Callable[[Frame], Result]) -> Result:
-    if len(answer.payload) <= _MAX_INLINE_ANSWER:
-        return decode(answer)
-    return await asyncio.to_thread(decode, answer)
+async def _decoded(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:
+    """Decode an answer. One that makes no sense is its worker's end, and `WorkerLost`."""
+    try:
+        if len(answer.payload) <= _MAX_INLINE_ANSWER:
+            return decode(answer.payload)
+        return await asyncio.to_thread(decode, answer.payload)
+    except MalformedAnswer as error:
+        if call.holder is not None:
+            call.holder.kill()
+        raise WorkerLost(_NONSENSE) from error
 
 
-async def _cause(worker: WorkerProcess, memory_limit: int) -> str:
+async def _cause(exit_status: "asyncio.Future[int | None]", memory_limit: int) -> str:
     """Say how a worker ended, as far as can be told."""
     try:
         async with asyncio.timeout(_EXIT_STATUS_PATIENCE):
-            status = await asyncio.shield(worker.exit_status)
+            status = await asyncio.shield(exit_status)
     except TimeoutError:
         return ""
     return "" if status is None else describe_end(status, memory_limit)

@@ -14,6 +14,7 @@ from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
+from quantcloud.backends.sizes import MAX_RESULT_BYTES
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
@@ -26,17 +27,18 @@ EXECUTE = b"x"
 EXAMINE = b"e"
 
 # From a worker: READY once, when from then on it begins on requests as they come; then one of the
-# others for each request.
+# others for each request, in their order. NOT_BEGUN is for one that the server took back, and
+# OUT_OF_MEMORY is the last that a worker says.
 READY = b"r"
 OUTCOME = b"o"
 ANALYSIS = b"a"
 INVALID = b"i"
 FAILED = b"f"
 OUT_OF_MEMORY = b"m"
+NOT_BEGUN = b"n"
 
-# A worker's answer may not be larger, in bytes: it is held in the server's memory, and in JSON,
-# where it is up to two and a half times as long, Envoy lets 128 MiB of it pass.
-MAX_ANSWER = 32 << 20
+# A worker's answer may not be larger, in bytes.
+MAX_ANSWER = MAX_RESULT_BYTES
 
 # Of a traceback, for the operator's log: the end, which says most, in characters.
 MAX_DETAILS = 8192

@@ -1,4 +1,4 @@
-"""The server's side of its processes: one fork server, and the workers that it forks.
+"""The server's side of a worker process: a socket to ask on, a process to kill.
 
 Not a process pool of `multiprocessing`, `concurrent.futures` or Pebble: their workers share
 queues and locks, so that one killed at the wrong moment fails or stalls the others' tasks, and
@@ -9,165 +9,343 @@ Here each worker has a socket of its own, and what it sends is plain data.
 import asyncio
 import os
 import signal
+import socket
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final, Protocol
 
+from quantcloud.domain.execution import SHORT_SECONDS
 from quantcloud.engine import messages
+from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
 from quantcloud.engine.messages import Frame, MalformedAnswer
+from quantcloud.engine.permits import Permits
 
 # A new worker is ready after it has made its executors, which takes a fraction of a second. One
 # that is not after so many seconds never will be.
 _START_LIMIT = 60.0
 
+# What a worker may have before a call that is sent to it: so many others, which are expected to
+# take `SHORT_SECONDS` in all.
+MOST_AHEAD: Final = 16
 
-class WorkerEnded(Exception):
-    """The worker ended before it answered; `started` tells whether it may have begun."""
+# When a run takes so many seconds, those that were sent behind it go to another worker.
+_OVERDUE = 0.05
 
-    def __init__(self, worker: "WorkerProcess", *, started: bool) -> None:
-        super().__init__(worker, started)
-        self.worker = worker
-        self.started = started
+# A call that nobody waits for any more may have been begun before its turn to be taken back came.
+# It was expected to be short: after so many seconds its worker is ended.
+_GRACE = 0.1
 
-
-class TimeLimitReached(Exception):
-    """The worker had not answered when its time was over."""
+_CHUNK = 256 << 10
 
 
-class WorkerProcess(asyncio.Protocol):
-    """A worker, as the server sees it: a socket to ask on, a process to kill.
+class Owner(Protocol):
+    """Whoever gives a worker its calls."""
 
-    It says once that it is ready, and then begins on a request when it comes: to say so each time
-    would wake the server twice for each run.
+    def changed(self, worker: "WorkerProcess") -> None:
+        """`worker` has become ready, has answered, or has ended."""
+        ...
 
-    `preloaded` is for how many backends the modules were imported when it was forked.
-    `on_end` is called once, when the process has hung up, from which on its id may be reaped.
+    def returned(self, calls: list[Call]) -> None:
+        """A worker will not begin on these calls, oldest first; another may."""
+        ...
+
+
+class WorkerProcess:
+    """A worker. It answers calls in order; several may be on their way to it.
+
+    It says once that it is ready. From then on it begins on a call when it has answered the one
+    before: to say so each time would wake the server twice for each run. What has not begun can
+    be taken back (see `permits`), so that no call is lost with a worker that had not begun on it,
+    and none is begun twice.
+
+    `preloaded` is for how many backends the modules were imported when it was forked. `on_end` is
+    called once, when the process has hung up, from which on its id may be reaped.
     """
 
-    def __init__(self, pid: int, preloaded: int, on_end: Callable[["WorkerProcess"], None]) -> None:
+    def __init__(
+        self,
+        pid: int,
+        preloaded: int,
+        connection: socket.socket,
+        permits: Permits,
+        on_end: Callable[["WorkerProcess"], None],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self.pid = pid
         self.preloaded = preloaded
+        self.owner: Owner | None = None
         self.answered = 0
         self.born = self._loop.time()
         # The exit status: negative for a signal, None where nobody can tell.
         self.exit_status: asyncio.Future[int | None] = self._loop.create_future()
         self._on_end = on_end
-        self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
-        self._answer: asyncio.Future[Frame] | None = None
-        self._on_start: Callable[[], None] = _nothing
-        self._time_limit = 0.0
+        self._connection = connection
+        self._permits = permits
+        self._input = bytearray()
+        self._output = bytearray()
+        self._flushing = False
+        self._writing = False
+        # What it has not answered, oldest first; None for what was taken back.
+        self._calls: deque[Call | None] = deque()
+        self._unsent = 0
+        self._expected = 0.0
+        self._began = 0.0
+        self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._ready = False
-        self._alive = True
+        self._taken_back = False
         self._hung_up = False
+        self.ready = False
+        # Whether it can be asked: it has neither been killed nor hung up.
+        self.alive = True
+        connection.setblocking(False)  # noqa: FBT003 (the standard library's signature)
+        self._loop.add_reader(connection, self._readable)
 
     @property
-    def alive(self) -> bool:
-        """Whether it can be asked: it has neither been killed nor hung up."""
-        return self._alive
+    def idle(self) -> bool:
+        return not self._calls
 
-    async def ask(
-        self, request: Frame, *, time_limit: float, on_start: Callable[[], None]
-    ) -> Frame:
-        """Send a request and give the answer; cancelling kills the worker.
+    @property
+    def used(self) -> bool:
+        """Whether it has ever begun on a call."""
+        return self._began > 0
 
-        `on_start` is called as the worker begins, and `time_limit` seconds count from there.
-        Raises `TimeLimitReached`, `WorkerEnded` or `MalformedAnswer`, all of which are the
-        worker's end too.
+    def wait_for(self, call: Call) -> float | None:
+        """Seconds after which it would begin on `call`; None if it should not be sent yet.
+
+        Only what is expected to be short is sent behind anything, and only behind such.
         """
-        if self._transport is None or not self._alive:
-            raise WorkerEnded(self, started=False)
-        self._answer = self._loop.create_future()
-        self._on_start = on_start
-        self._time_limit = time_limit
-        self._transport.write(messages.frame(request.kind, request.payload))
-        if self._ready:
+        if not self._calls:
+            return 0.0
+        if (
+            call.expected is None
+            or not self.ready
+            or self._taken_back
+            or len(self._calls) >= MOST_AHEAD
+            or self._expected + call.expected > SHORT_SECONDS
+            or self._loop.time() - self._began > _OVERDUE
+        ):
+            return None
+        return self._expected
+
+    def take(self, call: Call) -> None:
+        """Send a call: at once to an idle worker, else with whatever else is sent in this turn."""
+        call.holder = self
+        self._calls.append(call)
+        self._unsent += 1
+        self._output += call.data
+        self._expected += SHORT_SECONDS if call.expected is None else call.expected
+        if len(self._calls) > 1:
+            self._arm()
+            if not self._flushing:
+                self._flushing = True
+                self._loop.call_soon(self._flush)
+            return
+        self._flush()
+        if self.ready:
             self._begin()
         else:
-            unready = WorkerEnded(self, started=False)
-            self._timer = self._loop.call_later(_START_LIMIT, self._fail, unready)
-        try:
-            answer = await self._answer
-        except BaseException:
+            self._due = self._loop.time() + _START_LIMIT
+            self._arm()
+
+    def give_up(self, call: Call) -> None:
+        """End the process if it is at work on `call`; if that waits, its answer is ignored."""
+        if self._calls and self._calls[0] is call:
             self.kill()
-            raise
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._answer = None
-        self.answered += 1
-        return answer
 
     def kill(self) -> None:
-        """End the process at once, whatever it is doing."""
-        self._alive = False
+        """End the process at once, whatever it is doing. What it has not begun is returned."""
+        if not self.alive:
+            return
+        self.alive = False
+        calls = self._take_back()
         # Until it has hung up nobody has reaped it: the id is still this process's.
-        if not self._hung_up:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self._tell(calls)
 
     def abandon(self) -> None:
         """Let go of a process that is someone else's to end: its fork server is gone."""
-        self._alive = False
-        self._hung_up = True
-        if self._transport is not None:
-            self._transport.abort()
+        if not self._hung_up:
+            self._hang_up()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (narrows the type)
-        self._transport = transport
+    def fail(self, error: Exception) -> None:
+        """Answer all that it has not answered with `error`."""
+        for call in self._calls:
+            if call is not None:
+                call.fail(error)
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        size = messages.HEADER.size
-        while len(self._buffer) >= size:
-            kind, length = messages.HEADER.unpack_from(self._buffer)
+    def _flush(self) -> None:
+        """Write what the socket takes now."""
+        self._flushing = False
+        if self._hung_up:
+            return
+        if self._unsent:
+            self._permits.give(self._unsent)
+            self._unsent = 0
+        try:
+            del self._output[: self._connection.send(self._output)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._output.clear()  # its end will be read, behind what it answered before
+        if self._output and not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._connection, self._flush)
+        elif self._writing and not self._output:
+            self._writing = False
+            self._loop.remove_writer(self._connection)
+
+    def _readable(self) -> None:
+        try:
+            data = self._connection.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._input += data
+            try:
+                self._parse()
+            except MalformedAnswer as error:
+                self.fail(error)
+                self._input.clear()
+                self.kill()
+            self._notify()
+        else:
+            self._hang_up()
+            self._on_end(self)
+
+    def _parse(self) -> None:
+        size, offset = messages.HEADER.size, 0
+        while len(self._input) - offset >= size:
+            kind, length = messages.HEADER.unpack_from(self._input, offset)
             if length > messages.MAX_ANSWER:
-                self._fail(MalformedAnswer("too large"))
-                return
-            if len(self._buffer) < size + length:
-                return
-            with memoryview(self._buffer) as view:
-                payload = bytes(view[size : size + length])
-            del self._buffer[: size + length]
+                raise MalformedAnswer("too large")
+            end = offset + size + length
+            if len(self._input) < end:
+                break
+            with memoryview(self._input) as view:
+                payload = bytes(view[offset + size : end])
+            offset = end
             self._received(Frame(kind, payload))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        # A socket that is closed with something unread in it is reset: then the process ended
-        # before it took the request. (Linux. Elsewhere such a request counts as begun.)
-        started = self._ready and not isinstance(exc, ConnectionError)
-        self._fail(WorkerEnded(self, started=started))
-        self._hung_up = True
-        self._on_end(self)
+        del self._input[:offset]
 
     def _received(self, frame: Frame) -> None:
-        asked = self._answer is not None and not self._answer.done()
-        if frame.kind == messages.READY and not self._ready:
-            self._ready = True
-            if asked:
+        if frame.kind == messages.READY and not self.ready:
+            self.ready = True
+            if self._calls:
                 self._begin()
-        elif self._answer is not None and asked and self._ready:
-            self._answer.set_result(frame)
+            return
+        if not self.ready or not self._calls:
+            raise MalformedAnswer("not asked for")
+        if (self._calls[0] is None) is not (frame.kind == messages.NOT_BEGUN):
+            raise MalformedAnswer("not in its turn")
+        call = self._calls.popleft()
+        if call is not None:
+            self.answered += 1
+            self._expected -= SHORT_SECONDS if call.expected is None else call.expected
+            if not call.answer.done():
+                call.answer.set_result(frame)
+        if frame.kind == messages.OUT_OF_MEMORY:
+            self.kill()  # it may hold on to what it got, and begins on nothing more
+        elif self._calls:
+            self._begin()
         else:
-            self._fail(MalformedAnswer("not asked for"))
+            self._expected = 0.0
+            self._taken_back = False
 
     def _begin(self) -> None:
-        """Count the time from now on; the worker has the request before it, or will in a moment."""
+        """Count the time from now on: the worker begins on the oldest call, or will in a moment."""
+        self._began = self._loop.time()
+        call = self._calls[0]
+        if call is None or call.answer.done():
+            self._due = self._began + _GRACE
+        else:
+            self._due = self._began + call.time_limit
+            try:
+                call.start()
+            except Exception as error:  # noqa: BLE001 (handed to the caller, whose it is)
+                call.fail(error)
+                self.kill()
+                return
+        self._arm()
+
+    def _arm(self) -> None:
+        """Have the one timer go off when it has to at the latest; it looks what is to be done."""
+        due = self._due
+        if len(self._calls) > 1 and self.ready and not self._taken_back:
+            due = min(due, self._began + _OVERDUE)
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if not self._calls or not self.alive:
+            return
+        now = self._loop.time()
+        if now >= self._due:
+            call = self._calls[0]
+            if not self.ready:
+                self._end_unready()
+            else:
+                if call is not None:
+                    call.fail(TimeLimitReached())
+                self.kill()
+            return
+        if len(self._calls) > 1 and self.ready and now >= self._began + _OVERDUE:
+            self._relieve()
+        self._arm()
+
+    def _end_unready(self) -> None:
+        call = self._calls[0]
+        if call is not None:
+            call.count_try(WorkerEnded(self.exit_status))
+        self.kill()
+
+    def _relieve(self) -> None:
+        """Take back what waits behind a run that takes longer than was expected of it."""
+        if self._taken_back:
+            return
+        calls = self._take_back()
+        # The worker says of each that it did not begin; nothing is sent to it before.
+        self._taken_back = True
+        self._calls.extend([None] * len(calls))
+        self._tell(calls)
+
+    def _take_back(self) -> list[Call]:
+        """Take what the worker has not begun, which it will not begin any more; oldest first."""
+        count = self._permits.take_back() + self._unsent
+        self._unsent = 0
+        calls = [self._calls.pop() for _ in range(min(count, len(self._calls)))]
+        return [call for call in reversed(calls) if call is not None]
+
+    def _hang_up(self) -> None:
+        """Note the process's end, after all that it has answered was read."""
+        nothing_begun = self.alive
+        self.alive = False
+        self._hung_up = True
+        self._loop.remove_reader(self._connection)
+        self._loop.remove_writer(self._connection)
+        self._connection.close()
+        calls = self._take_back()
+        self._permits.close()
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(self._time_limit, self._fail, TimeLimitReached())
-        try:
-            self._on_start()
-        except Exception as error:  # noqa: BLE001 (handed to the caller, whose it is)
-            self._fail(error)
+        if nothing_begun and not self._calls and calls:
+            calls[0].count_try(WorkerEnded(self.exit_status))
+        self.fail(WorkerEnded(self.exit_status))
+        self._calls.clear()
+        self._tell(calls)
 
-    def _fail(self, error: Exception) -> None:
-        """Answer the request, if there is one, with `error`, and end the process."""
-        self.kill()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+    def _notify(self) -> None:
+        if self.owner is not None:
+            self.owner.changed(self)
 
-
-def _nothing() -> None:
-    pass
+    def _tell(self, calls: list[Call]) -> None:
+        if calls and self.owner is not None:
+            self.owner.returned(calls)
+        self._loop.call_soon(self._notify)

@@ -1,9 +1,9 @@
 """A fixed number of places for workers, each filled again when its worker ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections import deque
 
+from quantcloud.engine.calls import Call
 from quantcloud.engine.control import Role
 from quantcloud.engine.processes import WorkerProcess
 from quantcloud.engine.supervisor import Supervisor
@@ -12,96 +12,202 @@ from quantcloud.engine.supervisor import Supervisor
 # the next one might end as fast, and the one after.
 _SHORT_LIFE = 1.0
 
-# After so many answers a worker is replaced. Forking one is cheap, and what a simulator leaks
-# would sooner or later count against the memory limit of an innocent run.
-_ANSWERS = 1000
+# After so many answers a worker is replaced. What a simulator leaks would sooner or later count
+# against the memory limit of an innocent run.
+_ANSWERS = 4000
+
+# Seconds before a worker that is not ready begins, for comparison: more than behind short runs.
+_NEW = 1.0
 
 
 class Slot:
-    """A place for one worker."""
+    """A place for one worker. See `processes.Owner`."""
 
-    def __init__(self, supervisor: Supervisor, role: Role) -> None:
+    def __init__(self, slots: "Slots", supervisor: Supervisor, role: Role) -> None:
+        self._slots = slots
         self._supervisor = supervisor
         self._role = role
-        self._worker: WorkerProcess | None = None
         self._coming: asyncio.Future[WorkerProcess] | None = None
+        # Takes the present worker's place as soon as it is ready.
+        self._next: WorkerProcess | None = None
+        # Those whose place was taken, until they have answered what they were sent.
+        self._former: set[WorkerProcess] = set()
+        self.worker: WorkerProcess | None = None
 
     @property
-    def is_ready(self) -> bool:
-        return self._worker is not None and self._worker.alive
+    def is_coming(self) -> bool:
+        return self._coming is not None
 
-    async def worker(self, preloaded: int) -> WorkerProcess:
-        """Give a live worker that was forked when at least `preloaded` backends were.
-
-        Raises `ForkFailed`.
-        """
-        while True:
-            worker = self._worker
-            if worker is not None and worker.alive and worker.preloaded >= preloaded:
-                return worker
-            if self._coming is None:
-                self.renew()
-            elif self._coming.done():
-                self._take(self._coming)
-            else:
-                await asyncio.shield(self._coming)
-
-    def renew(self) -> None:
-        """End the worker, if there is one, and order another."""
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker = None
+    def order(self) -> None:
+        """Order a worker, unless one is coming."""
         if self._coming is None:
             self._coming = self._supervisor.fork(self._role)
-            self._coming.add_done_callback(self._take)
+            self._coming.add_done_callback(self._arrived)
 
-    def renew_if_worn(self) -> None:
-        """Replace a worker that has ended, has served long, or lacks what is imported since."""
-        worker = self._worker
-        if worker is None:
-            return
+    def renew(self) -> None:
+        """End the worker, if there is one, and have another."""
+        worker, self.worker, self._next = self.worker, self._next, None
+        if self.worker is None:
+            self.order()
+        if worker is not None:
+            worker.kill()
+
+    def fail(self, error: Exception) -> None:
+        """Answer all that is under way here with `error`."""
+        for worker in (self.worker, *self._former):
+            if worker is not None:
+                worker.fail(error)
+
+    def changed(self, worker: WorkerProcess) -> None:
+        if worker is self._next:
+            self._succeed(worker)
+        elif worker is self.worker:
+            self._look_after(worker)
+        elif worker.idle:
+            self._former.discard(worker)
+            worker.kill()
+        self._slots.dispatch()
+
+    def returned(self, calls: list[Call]) -> None:
+        self._slots.put_back(calls)
+
+    def _look_after(self, worker: WorkerProcess) -> None:
         is_stale = self._supervisor.is_warm and worker.preloaded < self._supervisor.preloaded
-        if not worker.alive or worker.answered >= _ANSWERS or is_stale:
+        if not worker.alive:
+            self.worker, self._next = self._next, None
+            lived = asyncio.get_running_loop().time() - worker.born
+            if self.worker is None and (worker.used or lived > _SHORT_LIFE):
+                self._slots.refill(self)
+        elif worker.idle and is_stale:
             self.renew()
+        elif worker.answered >= _ANSWERS and self._next is None:
+            self.order()
 
-    def _take(self, coming: asyncio.Future[WorkerProcess]) -> None:
-        if self._coming is not coming:
-            return
+    def _succeed(self, worker: WorkerProcess) -> None:
+        if not worker.alive:
+            self._next = None
+        elif worker.ready:
+            former, self.worker, self._next = self.worker, worker, None
+            if former is not None:
+                self._former.add(former)
+                self.changed(former)
+
+    def _arrived(self, coming: asyncio.Future[WorkerProcess]) -> None:
         self._coming = None
-        if not coming.cancelled() and coming.exception() is None:
-            self._worker = coming.result()
-            self._worker.exit_status.add_done_callback(self._note_end)
-
-    def _note_end(self, exit_status: "asyncio.Future[int | None]") -> None:
-        worker = self._worker
-        if worker is None or worker.exit_status is not exit_status:
+        if coming.cancelled():
             return
-        self._worker = None
-        lived = asyncio.get_running_loop().time() - worker.born
-        if worker.answered or lived > _SHORT_LIFE:
-            self.renew()
+        if (error := coming.exception()) is not None:
+            if self.worker is None:
+                self._slots.note_failure(error)
+            return
+        worker = coming.result()
+        worker.owner = self
+        if self.worker is None:
+            self.worker = worker
+        else:
+            self._next = worker
+        self.changed(worker)
 
 
 class Slots:
-    """All slots of one role."""
+    """All slots of one role, and the calls that wait for them, first come first served."""
 
     def __init__(self, supervisor: Supervisor, role: Role, size: int) -> None:
-        self._free = [Slot(supervisor, role) for _ in range(size)]
-        self._room = asyncio.Semaphore(size)
+        self._slots = [Slot(self, supervisor, role) for _ in range(size)]
+        self._waiting: deque[Call] = deque()
+        self._closed: Exception | None = None
 
-    def renew_free(self) -> None:
-        """Replace the workers of all free slots."""
-        for slot in self._free:
-            slot.renew()
+    def renew_idle(self) -> None:
+        """Replace the workers that have nothing to do."""
+        for slot in self._slots:
+            if slot.worker is None or slot.worker.idle:
+                slot.renew()
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncGenerator[Slot]:
-        """Have a slot to oneself; whoever asks first gets one first."""
-        async with self._room:
-            ready = (index for index, slot in enumerate(self._free) if slot.is_ready)
-            slot = self._free.pop(next(ready, 0))
-            try:
-                yield slot
-            finally:
-                slot.renew_if_worn()
-                self._free.append(slot)
+    def submit(self, call: Call) -> None:
+        """Have a worker answer a call.
+
+        The answer may be `ForkFailed`, `WorkerEnded`, `TimeLimitReached` or `MalformedAnswer`.
+        """
+        if self._closed is not None:
+            call.fail(self._closed)
+            return
+        self._waiting.append(call)
+        self.dispatch()
+
+    def dispatch(self) -> None:
+        """Send what waits, oldest first, for as long as there is a worker to begin on it soon."""
+        position = 0
+        while position < len(self._waiting):
+            call = self._waiting[position]
+            if call.answer.done():
+                del self._waiting[position]
+            elif (worker := self._worker_for(call)) is not None:
+                del self._waiting[position]
+                worker.take(call)
+            elif self._some_lack(call):
+                position += 1  # another may do with a worker that this one cannot have
+            else:
+                break
+        if self._waiting:
+            self._order_for(len(self._waiting))
+
+    def put_back(self, calls: list[Call]) -> None:
+        """Have other workers take what one will not begin on."""
+        for call in reversed(calls):
+            call.holder = None
+            if self._closed is not None:
+                call.fail(self._closed)
+            else:
+                self._waiting.appendleft(call)
+
+    def refill(self, slot: Slot) -> None:
+        """Order a worker for a slot whose last one ended by itself."""
+        if self._closed is None:
+            slot.order()
+
+    def note_failure(self, error: BaseException) -> None:
+        """Tell one of those that wait that the system has no process for it."""
+        while self._waiting:
+            call = self._waiting.popleft()
+            if not call.answer.done():
+                call.answer.set_exception(error)
+                break
+        self.dispatch()
+
+    def close(self, error: Exception) -> None:
+        """Answer what waits and what runs with `error`, and whatever else is submitted."""
+        self._closed = error
+        waiting, self._waiting = self._waiting, deque()
+        for call in waiting:
+            call.fail(error)
+        for slot in self._slots:
+            slot.fail(error)
+
+    def _worker_for(self, call: Call) -> WorkerProcess | None:
+        """The worker that is the first to begin on `call`: one that is ready rather than new."""
+        best, best_wait = None, _NEW
+        for slot in self._slots:
+            worker = slot.worker
+            if worker is None or not worker.alive or worker.preloaded < call.preloaded:
+                continue
+            wait = worker.wait_for(call)
+            if wait is None:
+                continue
+            if not worker.ready:
+                wait = _NEW
+            elif not wait:
+                return worker
+            if best is None or wait < best_wait:
+                best, best_wait = worker, wait
+        return best
+
+    def _some_lack(self, call: Call) -> bool:
+        workers = (slot.worker for slot in self._slots)
+        return any(worker and worker.preloaded < call.preloaded for worker in workers)
+
+    def _order_for(self, count: int) -> None:
+        """Order workers for slots that are of no use to any of `count` calls that wait."""
+        for slot in self._slots:
+            if count and not slot.is_coming and (slot.worker is None or slot.worker.idle):
+                slot.renew()
+                count -= 1

@@ -15,6 +15,7 @@ from typing import IO, Any
 from quantcloud.engine import confinement, control
 from quantcloud.engine.control import Order, Record, Role
 from quantcloud.engine.forkserver import Configuration
+from quantcloud.engine.permits import Permits
 from quantcloud.engine.processes import WorkerProcess
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Supervisor:
         self._configuration = configuration
         self._environment = environment
         self._on_preloaded = on_preloaded
+        self._positions = {name: 1 + i for i, (name, _) in enumerate(configuration.preload)}
         self._preloaded = 0
         self._reached = [asyncio.Event() for _ in configuration.preload]
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,25 +78,19 @@ class Supervisor:
     def is_warm(self) -> bool:
         return self._preloaded == len(self._reached)
 
-    async def until_preloaded(self, backend: str) -> int:
-        """Wait until the modules of `backend` are imported; give its position, from 1.
+    def position(self, backend: str) -> int:
+        """Give the backend's place in the order of preloading, from 1; 0 where it is not in it."""
+        return self._positions.get(backend, 0)
 
-        A backend that is not preloaded has position 0.
-        """
-        position = self._position(backend)
-        if position is None:
-            return 0
-        await self._reached[position].wait()
-        return position + 1
+    async def until_preloaded(self, backend: str) -> None:
+        """Wait until the modules of `backend` are imported, if they are to be."""
+        if position := self.position(backend):
+            await self._reached[position - 1].wait()
 
     def is_preloaded(self, backend: str) -> bool:
         """Whether `until_preloaded` would return at once."""
-        position = self._position(backend)
-        return position is None or self._reached[position].is_set()
-
-    def _position(self, backend: str) -> int | None:
-        names = [name for name, _ in self._configuration.preload]
-        return names.index(backend) if backend in names else None
+        position = self.position(backend)
+        return not position or self._reached[position - 1].is_set()
 
     def start(self) -> None:
         """Start the fork server. Call it on the thread that the event loop runs on.
@@ -162,7 +158,7 @@ class Supervisor:
         assert self._control is not None  # noqa: S101 (the reader goes with the socket)
         try:
             data, descriptors, _, _ = socket.recv_fds(
-                self._control, control.SIZE - len(self._input), 1
+                self._control, control.SIZE - len(self._input), control.DESCRIPTORS
             )
         except BlockingIOError:
             return
@@ -189,34 +185,19 @@ class Supervisor:
         elif record.order is Order.FORKED:
             _, future = self._wanted.popleft()
             connection = socket.socket(fileno=self._descriptors.popleft())
+            permits = Permits(self._descriptors.popleft(), self._descriptors.popleft())
             if record.value > 0:
-                adoption = self._run(self._adopt(future, connection, record.value, record.extra))
-                # One that `stop` cancels before its first step cannot close it by itself.
-                adoption.add_done_callback(lambda _: adoption.cancelled() and connection.close())
+                worker = WorkerProcess(record.value, record.extra, connection, permits, self._ended)
+                self._workers[record.value] = worker
+                if future.done():
+                    worker.kill()
+                else:
+                    future.set_result(worker)
             else:
                 connection.close()
+                permits.close()
                 if not future.done():
                     future.set_exception(ForkFailed("no process for a worker"))
-
-    async def _adopt(
-        self,
-        future: asyncio.Future[WorkerProcess],
-        connection: socket.socket,
-        pid: int,
-        preloaded: int,
-    ) -> None:
-        worker = WorkerProcess(pid, preloaded, self._ended)
-        self._workers[pid] = worker
-        connection.setblocking(False)  # noqa: FBT003 (the standard library's signature)
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: worker, connection)
-        except BaseException:
-            connection.close()
-            raise
-        if future.done():
-            worker.kill()
-        else:
-            future.set_result(worker)
 
     def _ended(self, worker: WorkerProcess) -> None:
         if self._control is not None and worker.pid in self._workers:

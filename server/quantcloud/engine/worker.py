@@ -12,14 +12,14 @@ from quantcloud.backends.base import Backend, Executor
 from quantcloud.circuits import examine, expanded, parse, with_measurements
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome
-from quantcloud.engine import messages
+from quantcloud.engine import messages, permits
 from quantcloud.engine.confinement import Confinement, confine
 from quantcloud.engine.failure import describe, is_about_memory
 from quantcloud.engine.memory import readable_size
 
 
 class Worker:
-    """Serves requests on `connection`.
+    """Serves requests on `connection`, each with a permit from `permit_pipe`.
 
     `warm` names the backends whose modules are imported already: their executors are made before
     the first request, unless that is waiting. Any other backend's is made, and its simulator
@@ -29,6 +29,7 @@ class Worker:
     def __init__(
         self,
         connection: socket.socket,
+        permit_pipe: int,
         backends: Mapping[str, Backend],
         warm: Sequence[str],
         memory_limit: int,
@@ -36,6 +37,7 @@ class Worker:
         self._connection = connection
         # Buffered: the whole of a small request in one system call.
         self._requests = connection.makefile("rb")
+        self._permits = permit_pipe
         self._backends = backends
         self._warm = [name for name in warm if name in backends]
         self._memory_limit = memory_limit
@@ -46,10 +48,15 @@ class Worker:
         self._warm_up()
         self._send(messages.frame(messages.READY))
         while (request := self._next_request()) is not None:
-            if request.kind == messages.EXECUTE:
-                self._send(self._execute(request.payload))
+            if not permits.take(self._permits):
+                answer = messages.frame(messages.NOT_BEGUN)
+            elif request.kind == messages.EXECUTE:
+                answer = self._execute(request.payload)
             else:
-                self._send(self._examine(request.payload))
+                answer = self._examine(request.payload)
+            self._send(answer)
+            if answer.startswith(messages.OUT_OF_MEMORY):
+                return  # for the next run there might be too little
 
     def _warm_up(self) -> None:
         """Make executors until there is something else to do."""
@@ -114,17 +121,20 @@ class Worker:
 
 def run(
     connection: socket.socket,
+    permit_pipe: int,
     backends: Mapping[str, Backend],
     warm: Sequence[str],
     confinement: Confinement,
 ) -> None:
     """Be a worker: confine this process and serve. Returns when the server hung up."""
-    os.closerange(3, connection.fileno())
-    os.closerange(connection.fileno() + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    low, high = sorted((connection.fileno(), permit_pipe))
+    os.closerange(3, low)
+    os.closerange(low + 1, high)
+    os.closerange(high + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     confine(confinement)
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
     os.close(null)
     with suppress(ConnectionError):
-        Worker(connection, backends, warm, confinement.memory_limit).serve()
+        Worker(connection, permit_pipe, backends, warm, confinement.memory_limit).serve()

@@ -1,6 +1,7 @@
 """A decision of the router in words and figures, as a job's metadata tells it."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from quantcloud.routing.router import Candidate, Decision
 
@@ -18,14 +19,26 @@ def explain(decision: Decision) -> Mapping[str, object]:
     }
 
 
+def with_actual(metadata: Mapping[str, object], seconds: float) -> Mapping[str, object]:
+    """A job's metadata once its run has taken `seconds`: `routing.actual_seconds` says so."""
+    routing = metadata.get("routing")
+    if not isinstance(routing, Mapping):
+        return metadata
+    told = cast("Mapping[str, object]", routing)
+    return {**metadata, "routing": {**told, "actual_seconds": seconds}}
+
+
 def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
-    if candidate.method is None:
+    method, scores = candidate.method, candidate.scores
+    if method is None or scores is None:
         return {"backend": candidate.backend, "rejection": candidate.rejection}
     return {
         "backend": candidate.backend,
-        "method": candidate.method.name,
-        "score": round(candidate.score, 6),
-        "predicted_seconds": candidate.method.seconds,
-        "predicted_memory_bytes": candidate.method.memory_bytes,
+        "method": method.name,
+        "scores": {name: round(value, 6) for name, value in scores._asdict().items()},
+        "predicted_seconds": method.seconds,
+        "predicted_wait_seconds": candidate.wait_seconds,
+        "predicted_memory_bytes": method.memory_bytes,
+        "predicted_fidelity": method.fidelity,
         "cost_usd": candidate.cost_usd,
     }

@@ -1,15 +1,8 @@
 """QuantRouter: which backend runs a circuit, and why.
 
-Every backend either is rejected, with its reason, or offers methods; its best method is scored
-from 0 to 1 for each optimization target:
-
-- `speed`: the shortest predicted completion (queue and run) divided by this one's. Both carry
-  `OVERHEAD_SECONDS`, since a difference of microseconds helps nobody.
-- `accuracy`: 1 for an exact method in double precision, 0.9 in single, 0.5 for one that truncates.
-- `cost`: 1 / (1 + the run's price in US dollars).
-- `balanced`: the mean of the three, weighted by `Weights`.
-
-The same input gives the same choice: ties break by name.
+Every backend either is rejected, with its reason, or offers methods; each method is scored
+(`scores`), and a backend stands for its best one by the target that was asked for. What is equal by
+the target is told apart by balance, then by name: the same input gives the same choice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,17 +13,8 @@ from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.routing.method import Method, Refusal
-
-OVERHEAD_SECONDS = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The shares of the three scores in `balanced`; they add up to 1."""
-
-    speed: float = 0.6
-    accuracy: float = 0.3
-    cost: float = 0.1
+from quantcloud.routing.readable import binary_size, duration
+from quantcloud.routing.scores import Scores, Weights, completion, scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +22,7 @@ class Demand:
     """What is asked of the router: a circuit's figures and its sender's wishes.
 
     With `simulators_only` no quantum hardware is chosen: the sender has no task on it left.
+    `time_limit` is after how many seconds a run is stopped.
     """
 
     analysis: Analysis
@@ -48,32 +33,37 @@ class Demand:
     max_cost_usd: float | None = None
     min_fidelity: float | None = None
     simulators_only: bool = False
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One backend's answer to a demand: methods that could run it, or a refusal.
 
-    `wait_seconds` is how long a job would wait in its queue, `fidelity` the predicted one, and
-    `memory_limit` what a run may take there, in bytes, where that is not what any run may.
+    `wait_seconds` is how long a job would wait in its queue here, `memory_limit` what a run may
+    take here, in bytes, where that is not what any run may.
     """
 
     info: BackendInfo
     methods: Sequence[Method] | Refusal
     wait_seconds: float = 0.0
-    fidelity: float = 1.0
     memory_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A backend in the router's eyes: a method with its score, or a rejection."""
+    """A backend in the router's eyes: a method with its scores, or a rejection.
+
+    `score` is that of the target that was asked for, `wait_seconds` the time before the run begins.
+    """
 
     backend: str
     rejection: str | None = None
     method: Method | None = None
     score: float = 0.0
+    scores: Scores | None = None
     cost_usd: float = 0.0
+    wait_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +75,14 @@ class Decision:
     candidates: Sequence[Candidate]
 
 
+_Admitted = tuple[Offer, float, Sequence[Method]]
+
+
 def choose(
     demand: Demand, offers: Sequence[Offer], memory_limit: int, weights: Weights
 ) -> Decision:
     """Decide on a backend. `memory_limit` is what one run may take, in bytes."""
-    admitted: list[tuple[Offer, Method, float]] = []
+    admitted: list[_Admitted] = []
     rejected: list[Candidate] = []
     for offer in offers:
         cost = offer.info.cost_per_shot * demand.shots
@@ -97,43 +90,36 @@ def choose(
         if isinstance(found, Refusal):
             rejected.append(Candidate(offer.info.name, rejection=found.reason))
         else:
-            admitted.extend((offer, method, cost) for method in found)
-    fastest = min((_completion(o, m) for o, m, _ in admitted), default=0.0)
-    best: dict[str, Candidate] = {}
-    for offer, method, cost in admitted:
-        score = _score(demand.target, weights, offer, method, cost=cost, fastest=fastest)
-        name = offer.info.name
-        if name not in best or score > best[name].score:
-            best[name] = Candidate(name, method=method, score=score, cost_usd=cost)
-    ranked = sorted(best.values(), key=lambda c: (-c.score, c.backend))
+            admitted.append((offer, cost, found))
+    admitted = _in_time(demand, admitted, rejected)
+    ranked = _ranked(demand.target, admitted, weights)
     chosen = ranked[0] if ranked else None
-    return Decision(
-        chosen,
-        _reason(demand, chosen, len(ranked)),
-        (*ranked, *sorted(rejected, key=lambda c: c.backend)),
-    )
+    rejected.sort(key=lambda candidate: candidate.backend)
+    return Decision(chosen, _reason(demand, chosen, len(ranked)), (*ranked, *rejected))
 
 
 def _admit(
     demand: Demand, offer: Offer, cost: float, memory_limit: int
 ) -> Sequence[Method] | Refusal:
     """The methods of an offer that meet the demand."""
+    methods = offer.methods
     if demand.backend is not None and offer.info.name != demand.backend:
         return Refusal(f"the request names {demand.backend}")
-    if isinstance(offer.methods, Refusal):
-        return offer.methods
-    if (unaffordable := _unaffordable(demand, offer, cost)) is not None:
-        return unaffordable
-    if demand.min_fidelity is not None and offer.fidelity < demand.min_fidelity:
-        return Refusal(
-            f"predicted fidelity {offer.fidelity:.3f} is below min_fidelity {demand.min_fidelity}"
-        )
-    fitting = [method for method in offer.methods if method.memory_bytes <= memory_limit]
+    if isinstance(methods, Refusal):
+        return methods
+    if (dear := _unaffordable(demand, offer, cost)) is not None:
+        return dear
+    least = demand.min_fidelity
+    if least is not None:
+        true = [method for method in methods if method.fidelity >= least]
+        if not true:
+            best = max(method.fidelity for method in methods)
+            return Refusal(f"predicted fidelity {best:.3f} is below min_fidelity {least}")
+        methods = true
+    fitting = [method for method in methods if method.memory_bytes <= memory_limit]
     if not fitting:
-        least = min(method.memory_bytes for method in offer.methods)
-        return Refusal(
-            f"would need {binary_size(least)} of memory, a run may take {binary_size(memory_limit)}"
-        )
+        need = binary_size(min(method.memory_bytes for method in methods))
+        return Refusal(f"would need {need} of memory, a run may take {binary_size(memory_limit)}")
     return fitting
 
 
@@ -145,37 +131,69 @@ def _unaffordable(demand: Demand, offer: Offer, cost: float) -> Refusal | None:
     return None
 
 
-def _completion(offer: Offer, method: Method) -> float:
-    return OVERHEAD_SECONDS + offer.wait_seconds + method.seconds
+def _in_time(
+    demand: Demand, admitted: list[_Admitted], rejected: list[Candidate]
+) -> list[_Admitted]:
+    """Leave out what is predicted to be stopped before its end, if something else is not.
+
+    Predictions may be wrong: where nothing is predicted to end in time, all is left as it is.
+    """
+    limit = demand.time_limit
+    if limit is None or all(
+        method.seconds <= limit for _, _, methods in admitted for method in methods
+    ):
+        return admitted
+    kept: list[_Admitted] = []
+    late: list[Candidate] = []
+    for offer, cost, methods in admitted:
+        soon = [method for method in methods if method.seconds <= limit]
+        if soon:
+            kept.append((offer, cost, soon))
+            continue
+        least = duration(min(method.seconds for method in methods))
+        reason = f"is predicted to take {least}, a run may take {duration(limit)}"
+        late.append(Candidate(offer.info.name, rejection=reason))
+    if not kept:
+        return admitted
+    rejected += late
+    return kept
 
 
-def _score(
-    target: OptimizationTarget,
-    weights: Weights,
-    offer: Offer,
-    method: Method,
-    *,
-    cost: float,
-    fastest: float,
-) -> float:
-    speed = fastest / _completion(offer, method)
-    accuracy = _accuracy(method) * offer.fidelity
-    cheapness = 1.0 / (1.0 + cost)
-    match target:
-        case OptimizationTarget.SPEED:
-            return speed
-        case OptimizationTarget.ACCURACY:
-            return accuracy
-        case OptimizationTarget.COST:
-            return cheapness
-        case OptimizationTarget.BALANCED:
-            return weights.speed * speed + weights.accuracy * accuracy + weights.cost * cheapness
-
-
-def _accuracy(method: Method) -> float:
-    if not method.exact:
-        return 0.5
-    return 1.0 if method.double_precision else 0.9
+def _ranked(
+    target: OptimizationTarget, admitted: Sequence[_Admitted], weights: Weights
+) -> list[Candidate]:
+    """Each backend by its best method, the best backend first."""
+    fastest = min(
+        (
+            completion(method, offer.wait_seconds)
+            for offer, _, methods in admitted
+            for method in methods
+        ),
+        default=0.0,
+    )
+    ranked: list[tuple[tuple[float, float, str], Candidate]] = []
+    for offer, cost, methods in admitted:
+        info = offer.info
+        best: tuple[float, float, Scores, Method] | None = None
+        for method in methods:
+            found = scores(
+                method,
+                weights,
+                completion=completion(method, offer.wait_seconds),
+                fastest=fastest,
+                cost_usd=cost,
+                metered=info.is_simulator,
+            )
+            score = found.of(target)
+            if best is None or (score, found.balanced) > best[:2]:
+                best = score, found.balanced, found, method
+        if best is not None:
+            score, balanced, found, method = best
+            wait = offer.wait_seconds + method.wait_seconds
+            candidate = Candidate(info.name, None, method, score, found, cost, wait)
+            ranked.append(((-score, -balanced, info.name), candidate))
+    ranked.sort(key=lambda pair: pair[0])
+    return [candidate for _, candidate in ranked]
 
 
 _PRAISE: Mapping[OptimizationTarget, str] = {
@@ -189,20 +207,15 @@ _PRAISE: Mapping[OptimizationTarget, str] = {
 def _reason(demand: Demand, chosen: Candidate | None, eligible: int) -> str:
     if chosen is None or chosen.method is None:
         return "no backend can run this circuit"
+    method, limit = chosen.method, demand.time_limit
+    took = f"predicted to take {duration(method.seconds)}"
+    if limit is not None and method.seconds > limit:
+        took += f", more than the {duration(limit)} after which it is stopped"
     if demand.backend is not None:
-        return f"the request names {chosen.backend}; it runs the circuit by {chosen.method.name}"
+        return f"the request names {chosen.backend}; it runs the circuit by {method.name}, {took}"
     if eligible == 1:
-        return f"only {chosen.backend} can run this circuit, by {chosen.method.name}"
+        return f"only {chosen.backend} can run this circuit, by {method.name}, {took}"
     return (
-        f"{chosen.backend} ({chosen.method.name}) {_PRAISE[demand.target]} "
+        f"{chosen.backend} ({method.name}, {took}) {_PRAISE[demand.target]} "
         f"of the {eligible} backends that can run this circuit"
     )
-
-
-def binary_size(count: float) -> str:
-    """Bytes for people: 1536 is '1.5 KiB'."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
-        if count < 1024:  # noqa: PLR2004  # binary units
-            return f"{count:.4g} {unit}"
-        count /= 1024
-    return f"{count:.4g} ZiB"

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 
+from quantcloud.backends.fleet import Fleet, Ran
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.execution import Execution, Outcome
@@ -20,6 +21,7 @@ from quantcloud.domain.job import (
 )
 from quantcloud.domain.quota import next_month, simulator_seconds_left
 from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, WorkerLost
+from quantcloud.routing.explanation import with_actual
 from quantcloud.storage import Claim, Store
 
 _LOST_WORKERS = 2
@@ -35,11 +37,13 @@ class Runner:
         self,
         store: Store,
         engine: Engine,
+        fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
     ) -> None:
         self._store = store
         self._engine = engine
+        self._fleet = fleet
         self._clock = clock
         self._limits = limits
 
@@ -117,13 +121,12 @@ class Runner:
         )
 
     def _time_limit(self, claim: Claim) -> float:
-        tier = self._limits(claim.tier).job_seconds
-        own = claim.job.options.timeout_seconds
-        return tier if own is None else min(tier, own)
+        return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
     async def _complete(self, claim: Claim, outcome: Outcome, beginning: Sequence[Change]) -> None:
         job = claim.job
         seconds = outcome.execution_time_ms / 1000
+        self._fleet.learn(_ran(claim), seconds)
         result = JobResult(
             job_id=job.id,
             backend=job.backend or "",
@@ -136,7 +139,14 @@ class Runner:
             job.id,
             claim.lease,
             result,
-            [*beginning, Change(JobStatus.COMPLETED, self._clock())],
+            [
+                *beginning,
+                Change(
+                    JobStatus.COMPLETED,
+                    self._clock(),
+                    metadata=with_actual(job.metadata, seconds),
+                ),
+            ],
             simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
             qpu_tasks=job.reserved_qpu_tasks,
             cost_usd=job.reserved_cost_usd,
@@ -154,6 +164,8 @@ class Runner:
         if isinstance(error, WorkerLost):
             message = f"{message}; this was attempt {lease.attempt}, the last one"
         timed_out = isinstance(error, ExecutionTimedOut)
+        if timed_out:
+            self._fleet.learn(_ran(claim), seconds, at_least=True)
         # What a run costs is for one that went well, or on to its limit.
         await self._store.jobs.end(
             job.id,
@@ -164,6 +176,7 @@ class Runner:
                     JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
                     self._clock(),
                     error_message=message,
+                    metadata=with_actual(job.metadata, seconds),
                 ),
             ],
             simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
@@ -234,6 +247,11 @@ class _Beginning:
         )
         # Its result could not be written either.
         self._writing.add_done_callback(lambda _: self.refused and stop())
+
+
+def _ran(claim: Claim) -> Ran:
+    job = claim.job
+    return Ran(job.backend or "", job.method or "", claim.analysis, job.shots, job.options)
 
 
 def _result_metadata(job: Job, analysis: Analysis, outcome: Outcome) -> Mapping[str, object]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.execution import is_short
@@ -30,6 +31,7 @@ class Scheduler:
         self,
         store: Store,
         engine: Engine,
+        fleet: Fleet,
         *,
         owner: str,
         clock: Callable[[], datetime],
@@ -39,7 +41,7 @@ class Scheduler:
         self._engine = engine
         self._owner = owner
         self._clock = clock
-        self._runner = Runner(store, engine, clock, limits)
+        self._runner = Runner(store, engine, fleet, clock, limits)
         self._concurrency = {tier: limits(tier).max_concurrent_jobs for tier in Tier}
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
         # Those of the runs that the engine has in hand.

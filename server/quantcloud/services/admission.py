@@ -47,6 +47,9 @@ class Submission:
 class Admitted:
     """A submission that may run: the job that it becomes, and the changes that have already brought
     it to the queue of the backend that the router decided on.
+
+    `time_limit` is after how many seconds its run is stopped, `used` what its account has used of
+    the month, where that was looked at.
     """
 
     job: Job
@@ -54,6 +57,8 @@ class Admitted:
     analysis: Analysis
     decision: Decision
     changes: Sequence[Change]
+    time_limit: float
+    used: MonthlyUsage | None
 
 
 class Admission:
@@ -95,6 +100,7 @@ class Admission:
             raise _beyond(principal, "max_qubits", limits.max_qubits, analysis.num_qubits, "qubits")
         _check_options(submission.options, analysis)
         routing = self._clock()
+        time_limit = limits.run_seconds(submission.options.timeout_seconds)
         demand = Demand(
             analysis,
             shots,
@@ -103,6 +109,7 @@ class Admission:
             submission.backend,
             submission.max_cost_usd,
             submission.min_fidelity,
+            time_limit=time_limit,
         )
         used = None
         if self._fleet.has_metered or not check_month_later:
@@ -151,7 +158,7 @@ class Admission:
                 metadata={"routing": explain(decision)},
             ),
         )
-        return Admitted(job, qasm, analysis, decision, changes)
+        return Admitted(job, qasm, analysis, decision, changes, time_limit, used)
 
     def _check_fields(self, submission: Submission) -> int:
         shots = DEFAULT_SHOTS if submission.shots is None else submission.shots

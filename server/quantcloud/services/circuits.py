@@ -1,32 +1,64 @@
 """Running, planning and saving circuits."""
 
+import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
-from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
-from quantcloud.domain.errors import InvalidArgument, Unavailable
-from quantcloud.domain.job import Job
+from quantcloud.domain.errors import DomainError, InvalidArgument, Unavailable
+from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
+from quantcloud.domain.quota import check_waiting, simulator_seconds_left
 from quantcloud.engine.base import Engine
 from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.paging import window
-from quantcloud.storage import CircuitPatch, Store
+from quantcloud.storage import CircuitPatch, NewJob, Store
 
 MAXIMUM_NAME_LENGTH = 200
+MAXIMUM_BATCH = 1_000
 # A page of a hundred must be fit to send; larger circuits can be run, not saved.
 MAXIMUM_SAVED_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an account may still take; None where its tier sets no limit.
+
+    `waiting_jobs` is how many more may wait, the others are of the month.
+    """
+
+    simulator_seconds: float | None
+    qpu_tasks: int | None
+    credits_usd: float
+    waiting_jobs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run of an admitted submission would be; `queue_position` 1 is next."""
+    """What a run of an admitted submission would be; `queue_position` 1 is next.
+
+    `left` is what its account has left, before this run.
+    """
 
     admitted: Admitted
     queue_position: int
+    left: Allowance
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs that were submitted together, in the order of their circuits.
+
+    Their events are those of the account after `cursor`.
+    """
+
+    id: str
+    jobs: Sequence[Job]
+    cursor: int
 
 
 class CircuitUseCases:
@@ -49,23 +81,57 @@ class CircuitUseCases:
     async def run(self, principal: Principal, submission: Submission) -> Job:
         """Store a job for the submission and return once it is durable."""
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
+        ((submitted, *_),) = await self._store_jobs(principal, [admitted])
+        return submitted.job
+
+    async def run_batch(self, principal: Principal, submissions: Sequence[Submission]) -> Batch:
+        """Store a job for each of the submissions, or for none of them.
+
+        Raises what `run` does, with the place of the submission that cannot be run.
+        """
+        if not 0 < len(submissions) <= MAXIMUM_BATCH:
+            raise InvalidArgument(
+                "circuits", f"must be 1 to {MAXIMUM_BATCH} circuits, are {len(submissions)}"
+            )
+        batch_id = str(uuid.uuid4())
+        admitted: list[Admitted] = []
+        for place, submission in enumerate(submissions):
+            try:
+                each = await self._admission.admit(principal, submission, check_month_later=True)
+            except DomainError as error:
+                error.locate(f"circuits[{place}]")
+                raise
+            admitted.append(replace(each, job=replace(each.job, batch_id=batch_id)))
+            # Small circuits are looked at without a pause, and other calls want their turn.
+            await asyncio.sleep(0)
+        created = await self._store_jobs(principal, admitted)
+        jobs = [submitted.job for submitted, *_ in created]
+        return Batch(batch_id, jobs, cursor=created[0][0].cursor - 1)
+
+    async def _store_jobs(
+        self, principal: Principal, admitted: Sequence[Admitted]
+    ) -> list[list[JobEvent]]:
+        """Store jobs all or none; each one's events, that of its submission first."""
         limits = self._limits(principal.account.tier)
-        events = await self._store.jobs.create(
-            admitted.job,
-            admitted.qasm,
-            admitted.analysis,
-            admitted.changes,
+        return await self._store.jobs.create_all(
+            [NewJob(each.job, each.qasm, each.analysis, each.changes) for each in admitted],
             max_waiting=limits.max_waiting_jobs,
             monthly=limits.monthly,
         )
-        return events[0].job
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
-        """Say what `run` would do with the submission."""
+        """Say what `run` would do with the submission. Raises what `run` does."""
         admitted = await self._admission.admit(principal, submission)
+        limits = self._limits(principal.account.tier)
+        waiting = await self._store.jobs.waiting_count(principal.account_id)
+        check_waiting(principal.account_id, waiting, limits.max_waiting_jobs)
         depths = await self._store.jobs.queue_depths()
         chosen = admitted.decision.chosen
-        return Plan(admitted, depths.get(chosen.backend if chosen else "", 0) + 1)
+        return Plan(
+            admitted,
+            depths.get(chosen.backend if chosen else "", 0) + 1,
+            _left(limits, admitted.used or MonthlyUsage(), waiting),
+        )
 
     async def create(
         self,
@@ -134,6 +200,16 @@ class CircuitUseCases:
             return (await self._engine.examine(qasm, principal.account_id)).num_qubits
         except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
+
+
+def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> Allowance:
+    tasks = limits.qpu_tasks
+    return Allowance(
+        simulator_seconds_left(limits.monthly, used),
+        None if tasks is None else max(0, tasks - used.qpu_tasks),
+        max(0.0, limits.credits_usd - used.total_cost_usd),
+        max(0, limits.max_waiting_jobs - waiting),
+    )
 
 
 def _check(name: str, code: str | None, qasm: str | None) -> None:

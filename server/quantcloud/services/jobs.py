@@ -1,9 +1,8 @@
 """Looking at jobs, watching them, cancelling them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
@@ -12,22 +11,10 @@ from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
 from quantcloud.domain.page import Page
 from quantcloud.services.paging import window
 from quantcloud.storage import Store
-from quantcloud.watching.feed import Checkpoint, EventFeed
+from quantcloud.watching.feed import EventFeed
+from quantcloud.watching.sighting import Filter, Sighting
 
 MAXIMUM_WAIT_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What a watcher is sent: an event with what belongs to it, or a checkpoint."""
-
-    sequence: int
-    cursor: int
-    occurred_at: datetime
-    job: Job | None
-    queue_position: int | None = None
-    result: JobResult | None = None
-    checkpoint: bool = False
 
 
 class JobUseCases:
@@ -52,13 +39,13 @@ class JobUseCases:
                 "wait_seconds", f"must be 0 to {MAXIMUM_WAIT_SECONDS}, is {wait_seconds}"
             )
         job: Job | None = None
-        async with aclosing(self._feed.watch_job(principal.account_id, job_id, None)) as events:
+        async with aclosing(self._feed.watch_job(principal.account_id, job_id, None)) as watch:
             # Where the server is about to stop, what is known of the job is as good an answer.
             with suppress(TimeoutError, Unavailable):
                 async with asyncio.timeout(wait_seconds):
-                    async for event in events:
-                        if isinstance(event, JobEvent):
-                            changed, job = job is not None, event.job
+                    async for seen in watch:
+                        if seen.event is not None:
+                            changed, job = job is not None, seen.event.job
                             if changed:
                                 break
         return job or await self._store.jobs.get(principal.account_id, job_id)
@@ -94,76 +81,30 @@ class JobUseCases:
         """Cancel a job. Raises `NotFound`, or `FailedPrecondition` where it has ended otherwise."""
         await self._store.jobs.cancel(principal.account_id, job_id, self._clock())
 
-    async def watch(
-        self,
-        principal: Principal,
-        job_id: str,
-        *,
-        after_sequence: int | None,
-        with_result: bool,
+    def watch(
+        self, principal: Principal, job_id: str, *, after_sequence: int | None
     ) -> AsyncGenerator[Sighting]:
-        """Every change of one job, until its last."""
+        """Every change of one job, until its last. Raises as `EventFeed.watch_job`."""
         if after_sequence is not None and after_sequence < 0:
             raise InvalidArgument("after_sequence", f"must be 0 or more, is {after_sequence}")
-        events = self._feed.watch_job(principal.account_id, job_id, after_sequence)
-        told: int | None = None
-        async with aclosing(events):
-            async for seen in events:
-                moved = seen.queue_position if isinstance(seen, Checkpoint) else None
-                if moved is not None and moved == told:
-                    continue
-                sighting = await self._sighting(seen, with_result=with_result)
-                told = sighting.queue_position
-                yield sighting
+        return self._feed.watch_job(principal.account_id, job_id, after_sequence)
 
-    async def watch_all(
-        self,
-        principal: Principal,
-        *,
-        after_cursor: str | None,
-        statuses: Collection[JobStatus],
-        with_result: bool,
+    def watch_all(
+        self, principal: Principal, *, after_cursor: str | None, wanted: Filter
     ) -> AsyncGenerator[Sighting]:
-        """Every change of every job of the account that brings it to one of `statuses`."""
+        """The account's changes that are wanted. Raises as `EventFeed.watch_account`."""
         cursor = _parse_cursor(after_cursor) if after_cursor else None
-        events = self._feed.watch_account(principal.account_id, cursor, statuses)
-        async with aclosing(events):
-            async for event in events:
-                if isinstance(event, Checkpoint):
-                    yield Sighting(0, event.cursor, self._clock(), None, checkpoint=True)
-                else:
-                    yield await self._sighting(event, with_result=with_result)
+        return self._feed.watch_account(principal.account_id, cursor, wanted)
 
-    async def _position(self, job: Job) -> int | None:
-        """Where a job stands in its queue, None where this event is not its latest any more."""
-        latest = await self._store.jobs.get(job.account_id, job.id)
-        if latest.sequence != job.sequence:
+    def now(self) -> datetime:
+        """The time that what is sent now carries."""
+        return self._clock()
+
+    async def result_of(self, event: JobEvent) -> JobResult | None:
+        """What the job gave, where `event` is its completion."""
+        if event.job.status is not JobStatus.COMPLETED:
             return None
-        return await self._store.jobs.queue_position(job)
-
-    async def _sighting(self, seen: JobEvent | Checkpoint, *, with_result: bool) -> Sighting:
-        position: int | None = None
-        if isinstance(seen, Checkpoint):
-            event, position, checkpoint = seen.event, seen.queue_position, True
-        else:
-            event, checkpoint = seen, False
-        if event is None:
-            raise AssertionError("a watch of one job has always sent an event")
-        job = event.job
-        if position is None and job.status is JobStatus.QUEUED:
-            position = await self._position(job)
-        result = None
-        if with_result and job.status is JobStatus.COMPLETED:
-            result = await self._store.jobs.result(job.account_id, job.id)
-        return Sighting(
-            sequence=event.sequence,
-            cursor=event.cursor,
-            occurred_at=self._clock() if checkpoint else event.occurred_at,
-            job=job,
-            queue_position=position,
-            result=result,
-            checkpoint=checkpoint,
-        )
+        return event.result or await self._store.jobs.result(event.job.account_id, event.job.id)
 
 
 def _parse_cursor(text: str) -> int:

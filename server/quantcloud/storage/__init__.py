@@ -4,6 +4,7 @@ from quantcloud.storage.circuits import CircuitPatch
 from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_data_dir
 from quantcloud.storage.errors import StoreError
 from quantcloud.storage.job_claims import Claim
+from quantcloud.storage.jobs import NewJob
 from quantcloud.storage.store import Store
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Claim",
     "DataDirLock",
     "DataDirLockedError",
+    "NewJob",
     "Store",
     "StoreError",
     "lock_data_dir",

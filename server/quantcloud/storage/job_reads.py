@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select, tuple_
 
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.job import Job, JobStatus
+from quantcloud.domain.job import UNROUTED, Job, JobStatus
 from quantcloud.domain.page import Page
 from quantcloud.storage.database import AnyRow, Connection
 from quantcloud.storage.job_rows import JOB_COLUMNS, job_of
-from quantcloud.storage.queries import ACTIVE, queued
+from quantcloud.storage.queries import ACTIVE, queued, status_in
 from quantcloud.storage.tables import job_circuits, job_results, jobs
 
 # How many jobs of a backend its mean time in the queue is taken from.
@@ -33,6 +33,16 @@ _RESULT = (
     .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id, isouter=True)
     .where(*_OWN)
 )
+COUNT_WAITING = (
+    select(func.count())
+    .select_from(jobs)
+    .where(
+        ACTIVE,
+        status_in(UNROUTED | {JobStatus.QUEUED}),
+        jobs.c.account_id == bindparam("account_id"),
+    )
+)
+"""Jobs of an account that have not begun."""
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
 _DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
 _AHEAD = (
@@ -119,6 +129,11 @@ def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | Non
 def active_count(connection: Connection) -> int:
     """How many jobs have not ended."""
     return connection.execute(_COUNT_ACTIVE).scalar_one()
+
+
+def waiting_count(connection: Connection, account_id: str) -> int:
+    """How many of an account's jobs have not begun."""
+    return connection.execute(COUNT_WAITING, {"account_id": account_id}).scalar_one()
 
 
 def queue_depths(connection: Connection) -> dict[str, int]:

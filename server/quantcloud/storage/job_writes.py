@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from quantcloud.domain.account import MonthlyLimits
-from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
+from quantcloud.domain.errors import FailedPrecondition, NotFound
 from quantcloud.domain.job import (
     LEASED,
     TERMINAL,
-    UNROUTED,
     Change,
     Job,
     JobEvent,
@@ -20,8 +19,9 @@ from quantcloud.domain.job import (
     JobStatus,
     Lease,
 )
-from quantcloud.domain.quota import check_month
+from quantcloud.domain.quota import check_month, check_waiting
 from quantcloud.storage import job_rows, usage_rows
+from quantcloud.storage.job_reads import COUNT_WAITING
 from quantcloud.storage.job_rows import JobRecord
 from quantcloud.storage.queries import ACTIVE, status_in
 from quantcloud.storage.tables import accounts, job_circuits, job_results, jobs
@@ -36,15 +36,6 @@ WORKER_LOST = "WORKER_LOST"
 _LOCK_ACCOUNT = (
     select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update()
 )
-_COUNT_WAITING = (
-    select(func.count())
-    .select_from(jobs)
-    .where(
-        ACTIVE,
-        status_in(UNROUTED | {JobStatus.QUEUED}),
-        jobs.c.account_id == bindparam("account_id"),
-    )
-)
 _LEASED_IDS = (
     select(jobs.c.id).where(ACTIVE, status_in(LEASED)).order_by(jobs.c.queued_at, jobs.c.id)
 )
@@ -52,6 +43,15 @@ _INSERT_CIRCUIT = insert(job_circuits)
 _INSERT_RESULT = insert(job_results)
 
 _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A new job, the changes that it has been through already, and its circuit's row."""
+
+    job: Job
+    changes: Sequence[Change]
+    circuit: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,48 +76,30 @@ _NOTHING = RunUsage(0.0, 0, 0.0)
 
 def create(
     tx: Transaction,
-    job: Job,
-    changes: Sequence[Change],
-    circuit: dict[str, Any],
+    arrivals: Sequence[Arrival],
     *,
     max_waiting: int | None,
     monthly: MonthlyLimits | None,
-) -> list[JobEvent]:
-    """Add a job as it is after `changes`, its circuit's row and its events; count it and what it
-    reserves.
+) -> list[list[JobEvent]]:
+    """Add jobs of one account, their circuits' rows and their events; count them and what they
+    reserve. The limits are held against all of them together.
     """
+    first = arrivals[0].job
+    account_id, at = first.account_id, first.submitted_at
+    tasks = sum(each.job.reserved_qpu_tasks for each in arrivals)
+    cost = sum(each.job.reserved_cost_usd for each in arrivals)
     if max_waiting is not None or monthly is not None:
-        tx.read(_LOCK_ACCOUNT, {"account_id": job.account_id})
+        tx.read(_LOCK_ACCOUNT, {"account_id": account_id})
     if max_waiting is not None:
-        waiting = tx.read(_COUNT_WAITING, {"account_id": job.account_id}).scalar_one()
-        if waiting >= max_waiting:
-            raise QuotaExceeded(
-                "max_waiting_jobs",
-                f"max_waiting_jobs: {waiting} jobs are waiting and the limit is {max_waiting}; "
-                "submit again when some have begun",
-                subject=job.account_id,
-                maximum=max_waiting,
-                requested=1,
-                used=waiting,
-            )
+        waiting = tx.read(COUNT_WAITING, {"account_id": account_id}).scalar_one()
+        check_waiting(account_id, waiting, max_waiting, len(arrivals))
     if monthly is not None:
-        check_month(
-            job.account_id,
-            monthly,
-            usage_rows.read(tx, job.account_id, job.submitted_at),
-            job.submitted_at,
-            qpu_tasks=job.reserved_qpu_tasks,
-            cost_usd=job.reserved_cost_usd,
-        )
-    events = job_rows.add(tx, job, changes)
-    tx.write(_INSERT_CIRCUIT, circuit)
+        used = usage_rows.read(tx, account_id, at)
+        check_month(account_id, monthly, used, at, qpu_tasks=tasks, cost_usd=cost)
+    events = [job_rows.add(tx, each.job, each.changes) for each in arrivals]
+    tx.write(_INSERT_CIRCUIT, [each.circuit for each in arrivals])
     usage_rows.add(
-        tx,
-        job.account_id,
-        job.submitted_at,
-        total_jobs=1,
-        qpu_tasks=job.reserved_qpu_tasks,
-        total_cost_usd=job.reserved_cost_usd,
+        tx, account_id, at, total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost
     )
     return events
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from quantcloud.domain.page import Page
 from quantcloud.storage import codec, job_claims, job_reads, job_writes
 from quantcloud.storage.database import AnyRow, Database
 from quantcloud.storage.job_claims import Claim, Taken
-from quantcloud.storage.job_writes import Packed, RunUsage
+from quantcloud.storage.job_writes import Arrival, Packed, RunUsage
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.writer import Writer
 
@@ -28,6 +28,16 @@ T = TypeVar("T")
 
 # Outcomes, amplitudes or shots from which a result is packed in another thread.
 LARGE_RESULT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job at its submission, its circuit, and the changes that it has been through since."""
+
+    job: Job
+    qasm: str
+    analysis: Analysis
+    changes: Sequence[Change] = ()
 
 
 class Jobs:
@@ -53,25 +63,32 @@ class Jobs:
         max_waiting: int | None,
         monthly: MonthlyLimits | None = None,
     ) -> list[JobEvent]:
-        """Write a new job with its circuit, as it is after `changes`, and count it in its month.
+        """Write one new job as `create_all` does; its events, that of its submission first."""
+        new = NewJob(job, qasm, analysis, changes)
+        (events,) = await self.create_all([new], max_waiting=max_waiting, monthly=monthly)
+        return events
 
-        Gives its events, that of its submission first. What it reserves counts from now on. Raises
-        `QuotaExceeded` ("max_waiting_jobs") when the account already has `max_waiting` jobs that
-        have not begun, and as `check_month` does when the job does not fit into `monthly`: however
-        many come at once, no limit is passed.
+    async def create_all(
+        self,
+        new: Sequence[NewJob],
+        *,
+        max_waiting: int | None,
+        monthly: MonthlyLimits | None = None,
+    ) -> list[list[JobEvent]]:
+        """Write new jobs of one account with their circuits, all or none, and count them in their
+        month.
+
+        Gives the events of each. What they reserve counts from now on. Raises `QuotaExceeded`
+        ("max_waiting_jobs") when the account would have more than `max_waiting` jobs that have not
+        begun, and as `check_month` does when they do not fit into `monthly`: however many come at
+        once, no limit is passed.
         """
-        if job.status is not JobStatus.SUBMITTED or job.sequence != 1:
-            raise ValueError("a new job is submitted and at sequence 1")
-        circuit = {
-            "job_id": job.id,
-            "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
-            "analysis": asdict(analysis),
-        }
-        steps = tuple(changes)
+        for each in new:
+            if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
+                raise ValueError("a new job is submitted and at sequence 1")
+        arrivals = [Arrival(each.job, each.changes, await _circuit_row(each)) for each in new]
         created = self._writer.submit(
-            lambda tx: job_writes.create(
-                tx, job, steps, circuit, max_waiting=max_waiting, monthly=monthly
-            )
+            lambda tx: job_writes.create(tx, arrivals, max_waiting=max_waiting, monthly=monthly)
         )
         self._about_to_write()
         return await created
@@ -221,6 +238,10 @@ class Jobs:
         """How many jobs have not ended."""
         return await self._database.read(job_reads.active_count)
 
+    async def waiting_count(self, account_id: str) -> int:
+        """How many of an account's jobs have not begun."""
+        return await self._database.read(lambda c: job_reads.waiting_count(c, account_id))
+
     async def queue_depths(self) -> dict[str, int]:
         """How many jobs are queued, by backend; one with none is left out."""
         return await self._database.read(job_reads.queue_depths)
@@ -251,6 +272,15 @@ class Jobs:
 
 async def _run(work: Callable[[Any], T], value: Any, *, elsewhere: bool) -> T:
     return await asyncio.to_thread(work, value) if elsewhere else work(value)
+
+
+async def _circuit_row(new: NewJob) -> dict[str, Any]:
+    qasm = new.qasm
+    return {
+        "job_id": new.job.id,
+        "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
+        "analysis": asdict(new.analysis),
+    }
 
 
 async def _claims(taken: Awaitable[list[Taken]]) -> list[Claim]:

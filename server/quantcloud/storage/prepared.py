@@ -19,8 +19,6 @@ from quantcloud.storage.database import AnyRow, Parameters
 
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 
-_REQUIRED = object()
-
 
 class PreparedRows(list[AnyRow]):
     """All rows of a statement, as tuples with names."""
@@ -52,35 +50,32 @@ class PreparedRows(list[AnyRow]):
 class _Prepared:
     """One statement: its SQL, and how values go in and come out."""
 
-    __slots__ = ("_inward", "_outward", "_row", "sql")
+    __slots__ = ("_inward", "_names", "_outward", "_own", "_row", "sql")
 
     def __init__(self, statement: Executable, keys: Sequence[str]) -> None:
         # Not every `Executable` can be compiled; every statement of the store can.
         clause = cast("ClauseElement", statement)
         compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECT, column_keys=[*keys]))
         self.sql = str(compiled)
-        own = compiled.params
-        self._inward = [
-            # What the statement itself says, such as a LIMIT, stands unless it is given.
-            (
-                name,
-                compiled.binds[name].type.bind_processor(_DIALECT),
-                _REQUIRED if compiled.binds[name].required else own[name],
-            )
-            for name in compiled.positiontup or ()
-        ]
+        self._names = compiled.positiontup or ()
+        binds = [compiled.binds[name] for name in self._names]
+        # What the statement itself says, such as a LIMIT, stands unless it is given.
+        self._own = {
+            name: bind.value
+            for name, bind in zip(self._names, binds, strict=True)
+            if not bind.required
+        }
+        self._inward = _processors(bind.type.bind_processor(_DIALECT) for bind in binds)
         columns = _columns(statement)
-        processors = [(each.type.result_processor(_DIALECT, None)) for each in columns]
-        self._outward = [(place, each) for place, each in enumerate(processors) if each]
+        self._outward = _processors(each.type.result_processor(_DIALECT, None) for each in columns)
         self._row = _row_type([each.key for each in columns]) if columns else None
 
     def values(self, parameters: dict[str, Any]) -> list[Any]:
-        values: list[Any] = []
-        for name, process, default in self._inward:
-            value = parameters.get(name, default)
-            if value is _REQUIRED:
-                raise KeyError(name)
-            values.append(value if process is None else process(value))
+        if self._own:
+            parameters = {**self._own, **parameters}
+        values = [parameters[name] for name in self._names]
+        for place, process in self._inward:
+            values[place] = process(values[place])
         return values
 
     def rows(self, cursor: sqlite3.Cursor) -> list[AnyRow]:
@@ -97,6 +92,11 @@ class _Prepared:
                 values[place] = process(values[place])
             made.append(make(values))
         return made
+
+
+def _processors(each: Iterable[Any]) -> Sequence[tuple[int, Callable[[Any], Any]]]:
+    """Those that do something, with their places."""
+    return [(place, processor) for place, processor in enumerate(each) if processor is not None]
 
 
 def _columns(statement: Executable) -> Sequence[Any]:
@@ -134,21 +134,24 @@ class PreparedConnection:
         prepared = self._prepared.get(key)
         if prepared is None:
             prepared = self._prepared[key] = _Prepared(statement, [*first])
-        if many:
-            rows = [prepared.values(each) for each in parameters]
-            with _translated(prepared.sql):
+        try:
+            if many:
+                rows = [prepared.values(each) for each in parameters]
                 return PreparedRows((), self._cursor.executemany(prepared.sql, rows).rowcount)
-        with _translated(prepared.sql):
             cursor = self._cursor.execute(prepared.sql, prepared.values(first))
             return PreparedRows(prepared.rows(cursor), cursor.rowcount)
+        except sqlite3.Error as error:
+            raise _as_raised_by_sqlalchemy(error, prepared.sql) from error
 
     def exec_driver_sql(self, sql: str) -> PreparedRows:
         """Run SQL as it stands."""
-        with _translated(sql):
+        try:
             cursor = self._cursor.execute(sql)
             found = cursor.fetchall()
-            make = _row_type([name for name, *_ in cursor.description or ()])
-            return PreparedRows(map(make, found), cursor.rowcount)
+        except sqlite3.Error as error:
+            raise _as_raised_by_sqlalchemy(error, sql) from error
+        make = _row_type([name for name, *_ in cursor.description or ()])
+        return PreparedRows(map(make, found), cursor.rowcount)
 
     @contextmanager
     def begin(self) -> Generator[None]:
@@ -177,15 +180,13 @@ class PreparedConnection:
         self._command("RELEASE nested")
 
     def _command(self, sql: str) -> None:
-        with _translated(sql):
+        try:
             self._cursor.execute(sql)
+        except sqlite3.Error as error:
+            raise _as_raised_by_sqlalchemy(error, sql) from error
 
 
-@contextmanager
-def _translated(sql: str) -> Generator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise DBAPIError.instance(
-            sql, None, error, sqlite3.Error, dialect=_DIALECT, hide_parameters=True
-        ) from error
+def _as_raised_by_sqlalchemy(error: sqlite3.Error, sql: str) -> BaseException:
+    return DBAPIError.instance(
+        sql, None, error, sqlite3.Error, dialect=_DIALECT, hide_parameters=True
+    )

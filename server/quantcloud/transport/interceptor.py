@@ -4,7 +4,6 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import grpc
@@ -87,12 +86,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _stream(
         self, path: str, parse: Parser, behaviour: Callable[[Any, Context], AsyncGenerator[Any]]
     ) -> Any:
-        async def answer(request: bytes, context: Context) -> AsyncIterator[Message]:
+        async def answer(request: bytes, context: Context) -> None:
             entry = _Entry(path, context)
             try:
                 await self._gate.admit(path, context)
                 checked = time.monotonic()
-                async with aclosing(behaviour(parse(request), context)) as responses:
+                responses = behaviour(parse(request), context)
+                try:
                     async for response in responses:
                         if time.monotonic() - checked >= self._recheck_seconds:
                             await self._gate.recheck(context)
@@ -100,7 +100,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                         # Only now: an error that comes before every answer has no headers of its
                         # own, which Envoy could not turn into a status any more.
                         await entry.send_headers()
-                        yield response
+                        await context.write(response)
+                finally:
+                    await responses.aclose()
             except asyncio.CancelledError:
                 entry.close(grpc.StatusCode.CANCELLED)
                 raise
@@ -198,6 +200,8 @@ def _parser(handler: "grpc.RpcMethodHandler[Any, Any]") -> Parser:
     return parse
 
 
-def _serialize(message: Message) -> bytes:
+def _serialize(message: Message | bytes) -> bytes:
+    if isinstance(message, bytes):
+        return message
     add_nulls(message)
     return message.SerializeToString()

@@ -29,7 +29,8 @@ def _is_ours(descriptor: Descriptor) -> bool:
     return descriptor.file.package == PACKAGE
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A number as protobuf writes it."""
     out = bytearray()
     while value > 0x7F:  # noqa: PLR2004  # seven bits a byte
         out.append(value & 0x7F | 0x80)
@@ -38,14 +39,15 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
+def twin(field: FieldDescriptor) -> bytes:
+    """The bytes that mark a nullable field as null, to stand anywhere in its message."""
+    return varint((field.number + TWIN_OFFSET) << 3 | _VARINT) + b"\0"
+
+
 @cache
 def _plan(descriptor: Descriptor) -> tuple[list[tuple[str, bytes]], list[tuple[str, bool]]]:
     """Nullable fields with their twins' bytes, and the fields to go down into (repeated or not)."""
-    twins = [
-        (field.name, _varint((field.number + TWIN_OFFSET) << 3 | _VARINT) + b"\0")
-        for field in descriptor.fields
-        if has_twin(field)
-    ]
+    twins = [(field.name, twin(field)) for field in descriptor.fields if has_twin(field)]
     children = [
         (field.name, field.is_repeated)
         for field in descriptor.fields
@@ -69,7 +71,7 @@ def _children(message: Message, fields: list[tuple[str, bool]]) -> Iterator[Mess
 def add_nulls(message: Message) -> None:
     """Mark every unset nullable field of a response, nested messages included, in place."""
     twins, children = _plan(message.DESCRIPTOR)
-    missing = [twin for name, twin in twins if not message.HasField(name)]
+    missing = [mark for name, mark in twins if not message.HasField(name)]
     if missing:
         message.MergeFromString(b"".join(missing))
     for child in _children(message, children):

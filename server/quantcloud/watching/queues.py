@@ -1,61 +1,57 @@
-"""Tells the watchers of queued jobs when their queue moved."""
+"""Where queued jobs stand, and who is told when their queue moved."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Protocol
 
 import structlog
 
 from quantcloud.domain.job import Job, JobEvent, JobStatus
+from quantcloud.watching.subscription import Subscription, in_turns
 
 log = structlog.stdlib.get_logger(__name__)
 
 # Changes after which other jobs of the backend stand elsewhere in its queue.
 _MOVES = frozenset({JobStatus.QUEUED, JobStatus.DISPATCHED, JobStatus.CANCELLED, JobStatus.FAILED})
-
-Positions = Callable[[str], Awaitable[Mapping[str, int]]]
-"""The places, from 1, of the jobs that are queued for a backend, by job."""
-
-
-class Follower(Protocol):
-    """Who wants to know where a job stands."""
-
-    def stands_at(self, position: int) -> None: ...
+# A queue in which very many wait is told of less often, so that events are not held up.
+_TOLD_PER_SECOND = 2000
 
 
-@dataclass(slots=True)
-class _Place:
-    job_id: str
-    told: int | None = None
+class Queues(Protocol):
+    """Where it is known which jobs are queued."""
+
+    async def queue_position(self, job: Job) -> int | None: ...
+
+    async def queue_positions(self, backend: str) -> Mapping[str, int]: ...
 
 
 class QueueMonitor:
     """Reads a queue that moved once for all who follow it, at most once in `seconds`."""
 
-    def __init__(self, positions: Positions, seconds: float) -> None:
-        self._positions = positions
+    def __init__(self, queues: Queues, seconds: float) -> None:
+        self._queues = queues
         self._seconds = seconds
-        self._followers: defaultdict[str, dict[Follower, _Place]] = defaultdict(dict)
+        # By backend, each with its job's id.
+        self._followers: defaultdict[str, dict[Subscription, str]] = defaultdict(dict)
         self._due: set[str] = set()
         self._readings: set[asyncio.Task[None]] = set()
 
-    def follow(self, follower: Follower, job: Job) -> None:
-        """Tell `follower` of the job's place for as long as the job is queued."""
-        if job.backend is None:
-            return
-        if job.status is JobStatus.QUEUED:
-            self._followers[job.backend].setdefault(follower, _Place(job.id))
-        else:
-            self.leave(follower, job)
+    async def position(self, job: Job) -> int | None:
+        """Where a job stands, from 1; None for one that is not queued."""
+        return await self._queues.queue_position(job)
 
-    def leave(self, follower: Follower, job: Job) -> None:
-        """Tell `follower` nothing more."""
-        if job.backend is not None and job.backend in self._followers:
-            self._followers[job.backend].pop(follower, None)
-            if not self._followers[job.backend]:
-                del self._followers[job.backend]
+    def follow(self, subscription: Subscription, backend: str, job_id: str) -> None:
+        """Tell `subscription` where a queued job stands each time its queue was read."""
+        self._followers[backend][subscription] = job_id
+
+    def leave(self, subscription: Subscription, backend: str) -> None:
+        """Tell `subscription` nothing more."""
+        followers = self._followers.get(backend)
+        if followers is not None:
+            followers.pop(subscription, None)
+            if not followers:
+                del self._followers[backend]
 
     def notice(self, event: JobEvent) -> None:
         """Take a committed event."""
@@ -67,7 +63,8 @@ class QueueMonitor:
             and backend not in self._due
         ):
             self._due.add(backend)
-            asyncio.get_running_loop().call_later(self._seconds, self._begin, backend)
+            pause = max(self._seconds, len(self._followers[backend]) / _TOLD_PER_SECOND)
+            asyncio.get_running_loop().call_later(pause, self._begin, backend)
 
     def _begin(self, backend: str) -> None:
         self._due.discard(backend)
@@ -78,12 +75,15 @@ class QueueMonitor:
 
     async def _read(self, backend: str) -> None:
         try:
-            positions = await self._positions(backend)
+            positions = await self._queues.queue_positions(backend)
         except Exception:  # the watch goes on without
             log.exception("a queue could not be read", backend=backend)
             return
-        for follower, place in self._followers.get(backend, {}).items():
-            position = positions.get(place.job_id)
-            if position is not None and position != place.told:
-                place.told = position
-                follower.stands_at(position)
+        followers = self._followers.get(backend, {})
+
+        def tell(subscription: Subscription) -> None:
+            position = positions.get(followers.get(subscription, ""))
+            if position is not None:
+                subscription.stands_at(position)
+
+        in_turns(tell, tuple(followers))

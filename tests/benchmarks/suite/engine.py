@@ -9,12 +9,14 @@ from benchmarks.rounds import interleaved
 from benchmarks.service import bare_arguments
 from benchmarks.workloads import BELL, SHOTS
 from quantcloud.backends.base import installed_backends
-from quantcloud.domain.execution import Execution
+from quantcloud.circuits import examine
+from quantcloud.domain.execution import Execution, RunOptions
 from quantcloud.engine.local import LocalEngine
 
 WORKERS = 2
 IN_FLIGHT = 64
 TIME_LIMIT = 60.0
+METHOD = "statevector"
 
 # Enough for most of a second a side.
 CIRCUITS = {"aer_simulator": 600, "local_simulator": 3000}
@@ -64,10 +66,13 @@ async def _compared(engine: LocalEngine, backend: str, rounds: int) -> Finding:
 async def _execute(engine: LocalEngine, backend: str, count: int) -> None:
     """Run `count` circuits, `IN_FLIGHT` at any time, and check that all of them gave counts."""
     seeds = iter(range(count))
+    predicted = _predicted_seconds(backend)
 
     async def client() -> None:
         for seed in seeds:
-            execution = Execution(f"job-{seed}", backend, "statevector", BELL, SHOTS, seed)
+            execution = Execution(
+                *(f"job-{seed}", backend, METHOD, BELL, SHOTS, seed), predicted_seconds=predicted
+            )
             outcome = await engine.execute(execution, time_limit=TIME_LIMIT, on_start=lambda: None)
             if sum(outcome.counts.values()) != SHOTS:
                 raise AssertionError(outcome)
@@ -75,3 +80,10 @@ async def _execute(engine: LocalEngine, backend: str, count: int) -> None:
     async with asyncio.TaskGroup() as clients:
         for _ in range(IN_FLIGHT):
             clients.create_task(client())
+
+
+def _predicted_seconds(backend: str) -> float:
+    """What routing predicts, and hands over with each job."""
+    methods = installed_backends()[backend].methods(examine(BELL), SHOTS, RunOptions())
+    (seconds,) = (method.seconds for method in methods if method.name == METHOD)
+    return seconds

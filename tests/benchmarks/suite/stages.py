@@ -39,7 +39,7 @@ async def run(rounds: int) -> list[Finding]:
         for backend in ("local_simulator", "aer_simulator"):
             for _ in range(WARM_UP):
                 await client.run(BELL, backend)
-            jobs = [await client.run(BELL, backend) for _ in range(JOBS * rounds)]
+            jobs = [await client.run(BELL, backend, story=True) for _ in range(JOBS * rounds)]
             moments = list(_MOMENTS)
             for before, after in pairwise(moments):
                 times = [(_MOMENTS[after](job) - _MOMENTS[before](job)) * 1e3 for job in jobs]

@@ -71,15 +71,22 @@ def test_every_backend_runs_its_width_and_no_more(backend, provider, num_qubits)
     assert backend.info.num_qubits == num_qubits
     (method,) = methods(backend, wide(num_qubits))
     assert method.name == "statevector"
-    refusal = methods(backend, wide(num_qubits + 1))
+    refusal = methods(backend, wide(num_qubits + 1) + "reset q[0];")
     assert isinstance(refusal, Refusal)
     assert f"{backend.info.name} runs up to {num_qubits} qubits" in refusal.reason
     assert f"{num_qubits + 1}, a statevector of " in refusal.reason
 
 
+def test_qsim_reaches_further_where_one_evolution_serves_all_shots():
+    assert names(methods(cirq.BACKEND, wide(cirq.MAX_PURE_QUBITS))) == {"statevector"}
+    refusal = methods(cirq.BACKEND, wide(cirq.MAX_PURE_QUBITS + 1))
+    assert "circuits up to 28 qubits without noise" in refusal.reason
+    assert isinstance(methods(cirq.BACKEND, wide(21), NOISY), Refusal)
+
+
 def test_a_refusal_says_the_memory_it_would_take():
     assert "this one has 34, a statevector of 256 GiB" in methods(aer.CPU, wide(34)).reason
-    assert "this circuit has 34, a statevector of 128 GiB" in methods(cirq.BACKEND, wide(34)).reason
+    assert "this one has 34, a statevector of 128 GiB" in methods(cirq.BACKEND, wide(34)).reason
 
 
 @pytest.mark.parametrize("num_qubits", [100, 1000])
@@ -190,7 +197,8 @@ def test_a_sparse_wide_circuit_is_exact_as_a_matrix_product_state(executors):
 def test_a_matrix_product_state_is_never_truncated(executors):
     reach = "".join(f"cp(0.3) q[{i}],q[{i + 20}];" for i in range(20))
     source = f"qreg q[40]; creg c[40]; h q; {reach} measure q -> c;"
-    assert names(methods(aer.CPU, source)) == {"matrix_product_state"}
+    refusal = methods(aer.CPU, source)
+    assert "allow a Schmidt rank of 64 (its gates allow 2**20)" in refusal.reason
     with pytest.raises(ValueError, match=r"allow a Schmidt rank of 64; .* allow 2\*\*20"):
         run(executors["aer"], "matrix_product_state", read(source), 10)
 

@@ -30,8 +30,9 @@ async def main():
     await engine.start()
     try:
         for slots in (engine._executions, engine._examinations):
-            for slot in slots._free:
-                await slot.worker(0)
+            for slot in slots._slots:
+                if slot.is_coming:
+                    await slot._coming
         execution = Execution("job", "probe", "loop_in_c", BELL, 1, 1)
         await engine.execute(execution, time_limit=600, on_start=report)
     finally:

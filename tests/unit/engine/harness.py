@@ -32,20 +32,20 @@ class Runner:
         self.engine = engine
 
     @staticmethod
-    def execution(method, *, qasm=BELL, backend="probe", shots=8):
-        return Execution("job-1", backend, method, qasm, shots, seed=1)
+    def execution(method, *, qasm=BELL, backend="probe", shots=8, predicted=None):
+        return Execution("job-1", backend, method, qasm, shots, seed=1, predicted_seconds=predicted)
 
-    async def __call__(self, method, *, qasm=BELL, backend="probe", shots=8, limit=DEADLINE):
-        execution = self.execution(method, qasm=qasm, backend=backend, shots=shots)
+    async def __call__(self, method, *, limit=DEADLINE, **fields):
+        execution = self.execution(method, **fields)
         async with asyncio.timeout(DEADLINE):
             return await self.engine.execute(execution, time_limit=limit, on_start=lambda: None)
 
-    async def begin(self, method, **arguments):
+    async def begin(self, method, *, predicted=None, **arguments):
         """Give the task of a run that has begun, on a worker that has read it."""
         begun = asyncio.Event()
         task = asyncio.ensure_future(
             self.engine.execute(
-                self.execution(method),
+                self.execution(method, predicted=predicted),
                 **{"time_limit": DEADLINE, "on_start": begun.set, **arguments},
             )
         )
@@ -63,13 +63,10 @@ class Runner:
 
 def unread(worker):
     """Tell whether something that was sent to a worker lies in its socket yet."""
-    transport = worker._transport
-    if transport is None or transport.is_closing():
+    if worker._hung_up:
         return False
     empty = struct.pack("i", 0)
-    (size,) = struct.unpack(
-        "i", fcntl.ioctl(transport.get_extra_info("socket"), termios.TIOCOUTQ, empty)
-    )
+    (size,) = struct.unpack("i", fcntl.ioctl(worker._connection, termios.TIOCOUTQ, empty))
     return size > 0
 
 

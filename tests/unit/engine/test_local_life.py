@@ -46,8 +46,8 @@ async def test_what_a_worker_sees(monkeypatch):
     assert "secret" not in seen["environment"].values()
     assert {"PATH", "LC_TIME"} <= names
     assert seen["environment"]["OMP_NUM_THREADS"] == "1"
-    # The standard streams, the socket, and the folder that is being listed.
-    assert len(seen["descriptors"]) == 5
+    # The standard streams, the socket, the pipe, and the folder that is being listed.
+    assert len(seen["descriptors"]) == 6
     assert seen["streams"] == ["/dev/null"] * 3
     assert seen["folder"] == "/"
     limits = seen["limits"]

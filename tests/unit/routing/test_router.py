@@ -12,7 +12,9 @@ from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.routing.method import Method, Refusal
-from quantcloud.routing.router import Demand, Offer, Weights, binary_size, choose
+from quantcloud.routing.readable import binary_size, duration
+from quantcloud.routing.router import Demand, Offer, choose
+from quantcloud.routing.scores import Weights
 from support.circuits import BELL
 
 GIB = 1 << 30
@@ -25,8 +27,8 @@ def info(name: str, cost_per_shot: float = 0.0) -> BackendInfo:
 def offer(name: str, seconds: float = 1.0, *, memory: int = 1, wait: float = 0.0,
           cost: float = 0.0, exact: bool = True, double: bool = True,
           fidelity: float = 1.0) -> Offer:  # fmt: skip
-    method = Method("m", memory, seconds, exact=exact, double_precision=double)
-    return Offer(info(name, cost), [method], wait_seconds=wait, fidelity=fidelity)
+    method = Method("m", memory, seconds, exact=exact, double_precision=double, fidelity=fidelity)
+    return Offer(info(name, cost), [method], wait_seconds=wait)
 
 
 def demand(target: OptimizationTarget = OptimizationTarget.SPEED, **fields: object) -> Demand:

@@ -35,8 +35,9 @@ class _Statements:
     def __init__(self, store: Store) -> None:
         self.seen: list[str] = []
         database = store._database
-        for session in (database._writer, *database._readers):
-            session._conn.set_trace_callback(self._executed)
+        sessions = (database._writer, *database._readers)
+        for driver in (database._brief.driver_connection, *(each._conn for each in sessions)):
+            driver.set_trace_callback(self._executed)
 
     def _executed(self, statement: str) -> None:
         if re.match(r"SELECT|WITH|UPDATE|DELETE|INSERT", statement):

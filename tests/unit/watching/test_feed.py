@@ -14,8 +14,9 @@ from quantcloud.circuits import examine
 from quantcloud.domain.errors import InvalidArgument, NotFound, Unavailable
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
 from quantcloud.storage import Store
-from quantcloud.watching.feed import Checkpoint, EventFeed
+from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
+from quantcloud.watching.sighting import Filter, Sighting
 from support.circuits import BELL
 
 ADA, BOB = "ada", "bob"
@@ -38,7 +39,7 @@ class World:
         self, store: Store, checkpoint_seconds: float = NEVER, position_seconds: float = 0.0
     ) -> None:
         self.store = store
-        self.queues = QueueMonitor(store.jobs.queue_positions, position_seconds)
+        self.queues = QueueMonitor(store.jobs, position_seconds)
         self.feed = EventFeed(store.events, self.queues, checkpoint_seconds)
         store.subscribe(self.feed.publish)
 
@@ -71,8 +72,22 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await store.close()
 
 
-async def collect(events: AsyncIterator[JobEvent | Checkpoint]) -> list[JobEvent]:
-    return [event async for event in events if isinstance(event, JobEvent)]
+async def collect(sightings: AsyncIterator[Sighting]) -> list[JobEvent]:
+    return [seen.event async for seen in sightings if seen.event and not seen.checkpoint]
+
+
+async def change(sightings: AsyncIterator[Sighting]) -> JobEvent:
+    """The event of the next sighting, which is no checkpoint."""
+    seen = await anext(sightings)
+    assert seen.event is not None
+    assert not seen.checkpoint
+    return seen.event
+
+
+async def checkpoint(sightings: AsyncIterator[Sighting]) -> Sighting:
+    seen = await anext(sightings)
+    assert seen.checkpoint
+    return seen
 
 
 async def test_the_whole_story_is_told_live(world: World):
@@ -101,9 +116,7 @@ async def test_each_event_comes_as_it_happens(world: World):
     for status in STORY[:-1]:
         if status is not JobStatus.SUBMITTED:
             await world.advance(job, status)
-        event = await anext(events)
-        assert isinstance(event, JobEvent)
-        assert event.job.status is status
+        assert (await change(events)).job.status is status
     await events.aclose()
     assert world.feed.watchers == 0
 
@@ -111,15 +124,13 @@ async def test_each_event_comes_as_it_happens(world: World):
 async def test_a_slow_reader_is_fed_from_the_log(world: World):
     """More events than memory holds for it come while the reader looks away."""
     events = world.feed.watch_account(ADA, None)
-    assert isinstance(await anext(events), Checkpoint)
+    await checkpoint(events)
     jobs = []
     for _ in range(60):
         jobs.append(await world.submit())
         await world.tell_story(jobs[-1])
-    seen = [await anext(events) for _ in range(60 * len(STORY))]
+    told = [await change(events) for _ in range(60 * len(STORY))]
     await events.aclose()
-    told = [event for event in seen if isinstance(event, JobEvent)]
-    assert len(told) == len(seen)
     assert all(a.cursor < b.cursor for a, b in pairwise(told))
     for job in jobs:
         assert [e.job.status for e in told if e.job.id == job] == STORY
@@ -135,9 +146,8 @@ async def test_disconnects_and_resumes_lose_nothing(world: World):
         while not seen or seen[-1] < len(STORY):
             events = world.feed.watch_job(ADA, job, seen[-1] if seen else 0)
             patience = rng.randrange(1, 4)
-            async for event in events:
-                assert isinstance(event, JobEvent)
-                seen.append(event.sequence)
+            async for told in events:
+                seen.append(told.sequence)
                 patience -= 1
                 if not patience:
                     break
@@ -157,9 +167,9 @@ async def test_an_account_sees_its_own_jobs_only(world: World):
     mine = await world.submit(ADA)
     await world.submit(BOB)
     also_mine = await world.submit(ADA)
-    seen = [await anext(events), await anext(events)]
+    seen = [await change(events), await change(events)]
     await events.aclose()
-    assert [event.job.id for event in seen if isinstance(event, JobEvent)] == [mine, also_mine]
+    assert [event.job.id for event in seen] == [mine, also_mine]
 
 
 async def test_a_cursor_resumes_the_account(world: World):
@@ -168,25 +178,21 @@ async def test_a_cursor_resumes_the_account(world: World):
     events = world.feed.watch_account(ADA, 0)
     third = [await anext(events) for _ in range(3)][-1]
     await events.aclose()
-    assert isinstance(third, JobEvent)
     resumed = world.feed.watch_account(ADA, third.cursor)
     fourth = await anext(resumed)
     await resumed.aclose()
-    assert isinstance(fourth, JobEvent)
     assert fourth.sequence == 4
 
 
 async def test_a_watch_that_starts_now_tells_where_to_resume(world: World):
     await world.submit()
     events = world.feed.watch_account(ADA, None)
-    first = await anext(events)
+    first = await checkpoint(events)
     await events.aclose()
-    assert isinstance(first, Checkpoint)
     missed = await world.submit()
     resumed = world.feed.watch_account(ADA, first.cursor)
-    event = await anext(resumed)
+    event = await change(resumed)
     await resumed.aclose()
-    assert isinstance(event, JobEvent)
     assert event.job.id == missed
 
 
@@ -194,8 +200,8 @@ async def test_what_a_filter_hides_keeps_no_checkpoint_away(tmp_path: Path):
     store = await Store.open(tmp_path / "quantcloud.db")
     await store.accounts.ensure(ADA, email=None, name=None, at=now())
     world = World(store, checkpoint_seconds=0.05)
-    events = world.feed.watch_account(ADA, None, [JobStatus.COMPLETED])
-    start = await anext(events)
+    events = world.feed.watch_account(ADA, None, Filter(statuses={JobStatus.COMPLETED}))
+    start = await checkpoint(events)
     stop = asyncio.Event()
 
     async def keep_submitting() -> None:
@@ -203,14 +209,12 @@ async def test_what_a_filter_hides_keeps_no_checkpoint_away(tmp_path: Path):
             await world.submit()
 
     busy = asyncio.create_task(keep_submitting())
-    checkpoint = await anext(events)
+    later = await checkpoint(events)
     stop.set()
     await busy
     await events.aclose()
     await store.close()
-    assert isinstance(start, Checkpoint)
-    assert isinstance(checkpoint, Checkpoint)
-    assert checkpoint.cursor > start.cursor
+    assert later.cursor > start.cursor
 
 
 async def test_quiet_times_have_checkpoints(tmp_path: Path):
@@ -219,14 +223,20 @@ async def test_quiet_times_have_checkpoints(tmp_path: Path):
     world = World(store, checkpoint_seconds=0.01)
     job = await world.submit()
     events = world.feed.watch_job(ADA, job, None)
-    assert isinstance(await anext(events), JobEvent)
-    checkpoint = await anext(events)
-    assert isinstance(checkpoint, Checkpoint)
-    assert checkpoint.event is not None
-    assert checkpoint.event.job.id == job
+    first = await change(events)
+    for _ in range(2):
+        quiet = await checkpoint(events)
+        assert (quiet.sequence, quiet.cursor, quiet.event) == (1, first.cursor, None)
     await events.aclose()
+    resumed = world.feed.watch_job(ADA, job, 1)
+    for event in (first, None):
+        quiet = await checkpoint(resumed)
+        assert (quiet.sequence, quiet.cursor, quiet.event) == (1, first.cursor, event)
+    await resumed.aclose()
     everything = world.feed.watch_account(ADA, None)
-    assert isinstance(await anext(everything), Checkpoint)
+    for _ in range(2):
+        quiet = await checkpoint(everything)
+        assert (quiet.sequence, quiet.cursor, quiet.event) == (0, first.cursor, None)
     await everything.aclose()
     await store.close()
 
@@ -242,10 +252,7 @@ async def test_a_queue_that_moves_is_told_to_those_who_wait(world: World):
         moved = asyncio.ensure_future(anext(events))
         await world.store.jobs.cancel(ADA, job, now())
         told = await moved
-        assert isinstance(told, Checkpoint)
-        assert told.queue_position == left
-        assert told.event is not None
-        assert told.event.job.id == jobs[-1]
+        assert (told.checkpoint, told.queue_position, told.sequence) == (True, left, 4)
     await events.aclose()
     assert not world.queues._followers
 
@@ -267,15 +274,14 @@ async def test_what_was_never_reached_is_refused(world: World):
 
 async def test_closing_ends_every_watch(world: World):
     job = await world.submit()
-    watches = [
-        asyncio.ensure_future(collect(world.feed.watch_job(ADA, job, None))),
-        asyncio.ensure_future(collect(world.feed.watch_account(ADA, None))),
-    ]
-    third = world.feed.watch_job(ADA, job, None)
-    await anext(third)  # by now the others have subscribed too
-    await third.aclose()
+    watches = [world.feed.watch_job(ADA, job, None), world.feed.watch_account(ADA, None)]
+    for watch in watches:
+        await anext(watch)
     assert world.feed.watchers == 2
+    ends = [asyncio.ensure_future(collect(watch)) for watch in watches]
     world.feed.close()
-    for ended in await asyncio.gather(*watches, return_exceptions=True):
+    for ended in await asyncio.gather(*ends, return_exceptions=True):
         assert isinstance(ended, Unavailable)
     assert world.feed.watchers == 0
+    with pytest.raises(Unavailable):
+        await collect(world.feed.watch_job(ADA, job, None))

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, OptimizationTarget
 from quantcloud.routing.router import Candidate
 from quantcloud.services.admission import Submission
-from quantcloud.services.circuits import Plan
+from quantcloud.services.circuits import Batch, Plan
 from quantcloud.services.options import parse_options
 from quantcloud.storage import CircuitPatch
 from quantcloud.transport.convert.values import given, struct, timestamp, unstruct
@@ -18,6 +20,8 @@ _TARGETS: Final[Mapping[int, OptimizationTarget]] = {
     job_pb2.Optimization.unspecified: OptimizationTarget.BALANCED,
     **{job_pb2.Optimization.Target.Value(target): target for target in OptimizationTarget},
 }
+
+_SECONDS_PER_MINUTE = 60
 
 
 def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
@@ -40,6 +44,27 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
     )
 
 
+def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
+    """What a request for several runs asks for. Raises `InvalidArgument` with the place."""
+    found: list[Submission] = []
+    for place, each in enumerate(request.circuits):
+        try:
+            found.append(submission(each))
+        except InvalidArgument as error:
+            error.locate(f"circuits[{place}]")
+            raise
+    return found
+
+
+def batch(batch: Batch) -> circuit_pb2.RunCircuitsResponse:
+    return circuit_pb2.RunCircuitsResponse(
+        batch_id=batch.id,
+        jobs=[submitted(job) for job in batch.jobs],
+        count=len(batch.jobs),
+        cursor=str(batch.cursor),
+    )
+
+
 def submitted(job: Job) -> circuit_pb2.RunCircuitResponse:
     return circuit_pb2.RunCircuitResponse(
         job_id=job.id,
@@ -52,7 +77,7 @@ def submitted(job: Job) -> circuit_pb2.RunCircuitResponse:
 
 
 def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
-    decision, analysis = plan.admitted.decision, plan.admitted.analysis
+    decision = plan.admitted.decision
     chosen = decision.chosen
     method = chosen.method if chosen else None
     if chosen is None or method is None:
@@ -62,28 +87,65 @@ def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
         method=method.name,
         reason=decision.reason,
         candidates=[_candidate(candidate) for candidate in decision.candidates],
-        analysis=circuit_pb2.CircuitAnalysis(
-            num_qubits=analysis.num_qubits,
-            num_clbits=analysis.num_clbits,
-            circuit_depth=analysis.circuit_depth,
-            gate_count=analysis.gate_count,
-            two_qubit_gate_count=analysis.two_qubit_gate_count,
-            is_clifford=analysis.is_clifford,
-            has_mid_circuit=analysis.has_mid_circuit,
-            gate_counts=analysis.gate_counts,
-        ),
+        analysis=_analysis(plan.admitted.analysis),
         shots=plan.admitted.job.shots,
         optimize_for=plan.admitted.job.optimize_for,
         predicted_seconds=method.seconds,
         predicted_memory_bytes=method.memory_bytes,
         cost_usd=chosen.cost_usd,
         queue_position=plan.queue_position,
+        predicted_wait_seconds=chosen.wait_seconds,
+        time_limit_seconds=plan.admitted.time_limit,
+        predicted_fidelity=method.fidelity,
+        quota=_quota(plan),
+    )
+
+
+def _quota(plan: Plan) -> circuit_pb2.QuotaUse:
+    job, left = plan.admitted.job, plan.left
+    seconds = 0.0 if job.reserved_qpu_tasks else job.predicted_seconds or 0.0
+    free = left.simulator_seconds
+    return circuit_pb2.QuotaUse(
+        simulator_minutes=seconds / _SECONDS_PER_MINUTE,
+        simulator_minutes_left=None if free is None else free / _SECONDS_PER_MINUTE,
+        qpu_tasks=job.reserved_qpu_tasks,
+        qpu_tasks_left=left.qpu_tasks,
+        credits_usd=job.reserved_cost_usd,
+        credits_usd_left=left.credits_usd,
+        waiting_jobs_left=left.waiting_jobs,
+    )
+
+
+def _analysis(analysis: Analysis) -> circuit_pb2.CircuitAnalysis:
+    graph = None
+    if analysis.interaction_pairs is not None:
+        graph = circuit_pb2.InteractionGraph(
+            pairs=analysis.interaction_pairs,
+            degree=analysis.interaction_degree,
+            reach=analysis.interaction_reach,
+            entanglement_bits=analysis.entanglement_bits,
+        )
+    return circuit_pb2.CircuitAnalysis(
+        num_qubits=analysis.num_qubits,
+        num_clbits=analysis.num_clbits,
+        circuit_depth=analysis.circuit_depth,
+        gate_count=analysis.gate_count,
+        two_qubit_gate_count=analysis.two_qubit_gate_count,
+        is_clifford=analysis.is_clifford,
+        has_mid_circuit=analysis.has_mid_circuit,
+        gate_counts=analysis.gate_counts,
+        gates_by_kind=analysis.gates_by_kind,
+        parameter_count=analysis.parameter_count,
+        interaction=graph,
+        algorithm=analysis.algorithm,
+        state_bytes=state_bytes(analysis),
     )
 
 
 def _candidate(candidate: Candidate) -> circuit_pb2.Candidate:
     method = candidate.method
-    if method is None:
+    scores = candidate.scores
+    if method is None or scores is None:
         return circuit_pb2.Candidate(backend=candidate.backend, rejection=candidate.rejection)
     return circuit_pb2.Candidate(
         backend=candidate.backend,
@@ -92,6 +154,9 @@ def _candidate(candidate: Candidate) -> circuit_pb2.Candidate:
         predicted_seconds=method.seconds,
         predicted_memory_bytes=method.memory_bytes,
         cost_usd=candidate.cost_usd,
+        scores=circuit_pb2.CandidateScores(**scores._asdict()),
+        predicted_wait_seconds=candidate.wait_seconds,
+        predicted_fidelity=method.fidelity,
     )
 
 

@@ -1,13 +1,12 @@
 """Jobs, their results and events."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final, cast
+from typing import Final
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Statevector
 from quantcloud.domain.job import Job, JobResult, JobStatus
-from quantcloud.services.jobs import Sighting
 from quantcloud.transport.convert.values import struct, timestamp
+from quantcloud.watching.sighting import Filter
 from thequantcloud.v1 import job_pb2
 
 _STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
@@ -38,9 +37,13 @@ def status_filter(request: job_pb2.ListJobsRequest) -> JobStatus | None:
     return status or other
 
 
-def statuses(numbers: Iterable[int]) -> frozenset[JobStatus]:
-    """The filter of WatchJobs. Raises `InvalidArgument`."""
-    return frozenset(s for n in numbers if (s := job_status(n, "status")) is not None)
+def event_filter(request: job_pb2.WatchJobsRequest) -> Filter:
+    """Which events WatchJobs sends. Raises `InvalidArgument`."""
+    statuses = (job_status(number, "status") for number in request.status)
+    return Filter(
+        statuses=frozenset(status for status in statuses if status is not None),
+        batch_id=request.batch_id or None,
+    )
 
 
 def job(job: Job) -> job_pb2.Job:
@@ -55,6 +58,7 @@ def job(job: Job) -> job_pb2.Job:
         completed_at=timestamp(job.completed_at) if job.completed_at else None,
         error_message=job.error_message,
         metadata=struct(job.metadata),
+        batch_id=job.batch_id,
     )
 
 
@@ -62,14 +66,9 @@ def statevector(state: Statevector | None) -> job_pb2.Statevector | None:
     return None if state is None else job_pb2.Statevector(real=state.real, imag=state.imag)
 
 
-def is_large(result: JobResult | None) -> bool:
+def is_large(result: JobResult) -> bool:
     """Whether converting a result takes so long that it should not happen on the event loop."""
-    if result is None:
-        return False
-    memory = result.metadata.get("memory")
-    shots = len(cast("Sequence[str]", memory)) if isinstance(memory, list | tuple) else 0
-    amplitudes = len(result.statevector.real) if result.statevector else 0
-    return len(result.counts) + shots + amplitudes > _LARGE
+    return result.size > _LARGE
 
 
 def result(result: JobResult) -> job_pb2.JobResult:
@@ -87,15 +86,3 @@ def result(result: JobResult) -> job_pb2.JobResult:
         counts[outcome] = count
         probabilities[outcome] = count / shots
     return message
-
-
-def event(seen: Sighting) -> job_pb2.JobEvent:
-    return job_pb2.JobEvent(
-        sequence=seen.sequence,
-        occurred_at=timestamp(seen.occurred_at),
-        job=job(seen.job) if seen.job else None,
-        queue_position=seen.queue_position,
-        result=result(seen.result) if seen.result else None,
-        checkpoint=seen.checkpoint,
-        cursor=str(seen.cursor),
-    )

@@ -19,6 +19,12 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         job = await self._circuits.run(principal(), convert.submission(request))
         return convert.submitted(job)
 
+    async def RunCircuits(
+        self, request: circuit_pb2.RunCircuitsRequest, context: Context
+    ) -> circuit_pb2.RunCircuitsResponse:
+        batch = await self._circuits.run_batch(principal(), convert.submissions(request))
+        return convert.batch(batch)
+
     async def PlanCircuit(
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> circuit_pb2.PlanCircuitResponse:

@@ -1,13 +1,17 @@
 """JobService: look at jobs, watch them, cancel them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
-from quantcloud.services.jobs import JobUseCases, Sighting
+from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import Context, principal
+from quantcloud.transport.convert import events
 from quantcloud.transport.convert import jobs as convert
+from quantcloud.transport.convert.events import NO_RESULT, EventMessages
 from quantcloud.transport.convert.values import envelope, given
+from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
 
 
@@ -16,6 +20,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     def __init__(self, jobs: JobUseCases) -> None:
         self._jobs = jobs
+        self._make = EventMessages(jobs.result_of)
 
     async def ListJobs(
         self, request: job_pb2.ListJobsRequest, context: Context
@@ -50,34 +55,35 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         await self._jobs.cancel(principal(), request.id)
         return job_pb2.CancelJobResponse(job_id=request.id, status=job_pb2.Job.cancelled)
 
-    async def WatchJob(
-        self, request: job_pb2.WatchJobRequest, context: Context
-    ) -> AsyncIterator[job_pb2.JobEvent]:
+    def WatchJob(self, request: job_pb2.WatchJobRequest, context: Context) -> AsyncIterator[Any]:
         sightings = self._jobs.watch(
-            principal(),
-            request.id,
-            after_sequence=given(request, "after_sequence"),
-            with_result=request.with_result,
+            principal(), request.id, after_sequence=given(request, "after_sequence")
         )
-        async with aclosing(sightings):
-            async for seen in sightings:
-                yield await _event(seen)
+        return self._messages(sightings, with_result=request.with_result)
 
-    async def WatchJobs(
-        self, request: job_pb2.WatchJobsRequest, context: Context
-    ) -> AsyncIterator[job_pb2.JobEvent]:
+    def WatchJobs(self, request: job_pb2.WatchJobsRequest, context: Context) -> AsyncIterator[Any]:
         sightings = self._jobs.watch_all(
             principal(),
             after_cursor=given(request, "after_cursor"),
-            statuses=convert.statuses(request.status),
-            with_result=request.with_result,
+            wanted=convert.event_filter(request),
         )
+        return self._messages(sightings, with_result=request.with_result)
+
+    async def _messages(
+        self, sightings: AsyncGenerator[Sighting], *, with_result: bool
+    ) -> AsyncGenerator[bytes]:
+        """Each sighting as the bytes of its message."""
+        make, job = self._make, None
         async with aclosing(sightings):
             async for seen in sightings:
-                yield await _event(seen)
-
-
-async def _event(seen: Sighting) -> job_pb2.JobEvent:
-    if convert.is_large(seen.result):
-        return await asyncio.to_thread(convert.event, seen)
-    return convert.event(seen)
+                event, result = seen.event, NO_RESULT
+                if event is not None:
+                    job = make.parts(event).job
+                if seen.checkpoint or event is None:
+                    # One of all jobs, which has the sequence 0, repeats none.
+                    about = job if seen.sequence else None
+                    yield events.checkpoint(seen, self._jobs.now(), about)
+                    continue
+                if with_result:
+                    result = await make.result(event)
+                yield events.change(make.parts(event), seen.queue_position, result)

@@ -1,0 +1,52 @@
+"""How large the states are that simulators keep for a circuit."""
+
+from quantcloud.circuits.analysis import Analysis
+
+DOUBLE = 16
+"""Bytes of a complex number in double precision."""
+SINGLE = 8
+
+_LARGEST = 1 << 60
+_MOST_MPS_BITS = 30
+
+
+def statevector_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
+    """Size of 2**n amplitudes."""
+    return amplitude_bytes << num_qubits
+
+
+def density_matrix_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
+    """Size of 4**n elements."""
+    return amplitude_bytes << (2 * num_qubits)
+
+
+def tableau_bytes(num_qubits: int) -> int:
+    """Size of two tableaus of 4 n**2 bits and signs, which a stabilizer simulation holds."""
+    return num_qubits * (num_qubits + 64)
+
+
+def matrix_product_bytes(num_qubits: int, rank_bits: int) -> int:
+    """Size of two matrices a qubit whose bond dimension is `2**rank_bits`, as large as at its
+    widest cut everywhere.
+    """
+    return 2 * num_qubits * DOUBLE << 2 * rank_bits
+
+
+def state_bytes(analysis: Analysis) -> dict[str, int]:
+    """Bytes of the circuit's state as each kind of method has it, where below 2**60.
+
+    `stabilizer` is for Clifford circuits only, `matrix_product_state` for those whose entanglement
+    is bounded. What a backend needs for a run is more: it works on copies.
+    """
+    width = analysis.num_qubits
+    found: dict[str, int] = {
+        "statevector": statevector_bytes(width),
+        "statevector_single": statevector_bytes(width, SINGLE),
+        "density_matrix": density_matrix_bytes(width),
+    }
+    if analysis.is_clifford:
+        found["stabilizer"] = tableau_bytes(width)
+    bits = analysis.entanglement_bits
+    if bits is not None and bits <= _MOST_MPS_BITS:
+        found["matrix_product_state"] = matrix_product_bytes(width, bits)
+    return {name: size for name, size in found.items() if size < _LARGEST}

@@ -1,0 +1,149 @@
+"""Events as the bytes of `JobEvent` messages, made once for all watchers.
+
+The messages of one event differ in its place in the queue and in whether they have its result, its
+checkpoints in their time: so each watch puts its messages together of parts. Fields may stand in
+any order in a message: https://protobuf.dev/programming-guides/encoding/#order.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from quantcloud.domain.job import JobEvent, JobResult, JobStatus
+from quantcloud.transport.convert import jobs as convert
+from quantcloud.transport.convert.values import timestamp
+from quantcloud.transport.nulls import add_nulls, twin, varint
+from quantcloud.watching.sighting import Sighting
+from thequantcloud.v1 import job_pb2
+
+_FIELDS: Mapping[str, Any] = job_pb2.JobEvent.DESCRIPTOR.fields_by_name
+_NO_JOB, _NO_POSITION, NO_RESULT = (
+    twin(_FIELDS[name]) for name in ("job", "queue_position", "result")
+)
+# Number and wire type 2, a length and as many bytes.
+_RESULT_TAG = varint(_FIELDS["result"].number << 3 | 2)
+_KEPT_EVENTS = 1024
+_KEPT_RESULTS = 64
+_KEPT_RESULT_BYTES: Final = 64 << 10
+# Results that are read and converted at a time; each may be large.
+_AT_ONCE = 2
+
+
+Part = TypeVar("Part")
+
+
+class EventParts(NamedTuple):
+    """What all messages of an event share: what is its own, and its job."""
+
+    own: bytes
+    job: bytes
+
+
+class EventMessages:
+    """Makes the messages; keeps the parts of what was sent last, some megabytes of them.
+
+    `load` reads the result of a completed job's last event.
+    """
+
+    def __init__(self, load: Callable[[JobEvent], Awaitable[JobResult | None]]) -> None:
+        self._load = load
+        self._events: _Kept[EventParts] = _Kept(_KEPT_EVENTS)
+        self._results: _Kept[bytes] = _Kept(_KEPT_RESULTS)
+        # Results on their way, by the cursor of their event.
+        self._loading: dict[int, asyncio.Future[bytes]] = {}
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    def parts(self, event: JobEvent) -> EventParts:
+        found = self._events.find(event.cursor)
+        return found or self._events.keep(event.cursor, _parts(event))
+
+    async def result(self, event: JobEvent) -> bytes:
+        """The part of a message that is the result; of an event that has none, that it has none.
+
+        However many ask for a result that is not here, it is read and converted once.
+        """
+        if event.job.status is not JobStatus.COMPLETED:
+            return NO_RESULT
+        if (found := self._results.find(event.cursor)) is not None:
+            return found
+        if event.result is not None and not convert.is_large(event.result):
+            return self._results.keep(event.cursor, _result(event.result))
+        loading = self._loading.get(event.cursor)
+        if loading is None:
+            loading = asyncio.ensure_future(self._loaded(event))
+            self._loading[event.cursor] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(event.cursor))
+        # A watcher that goes away does not end it for the others.
+        return await asyncio.shield(loading)
+
+    async def _loaded(self, event: JobEvent) -> bytes:
+        async with self._turn:
+            result = await self._load(event)
+            if result is None:
+                return NO_RESULT
+            if convert.is_large(result):
+                part = await asyncio.to_thread(_result, result)
+            else:
+                part = _result(result)
+        if len(part) <= _KEPT_RESULT_BYTES:
+            self._results.keep(event.cursor, part)
+        return part
+
+
+class _Kept(Generic[Part]):
+    """The parts that were used last, by their event's cursor."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: OrderedDict[int, Part] = OrderedDict()
+
+    def find(self, cursor: int) -> Part | None:
+        found = self._parts.get(cursor)
+        if found is not None:
+            self._parts.move_to_end(cursor)
+        return found
+
+    def keep(self, cursor: int, part: Part) -> Part:
+        self._parts[cursor] = part
+        if len(self._parts) > self._limit:
+            self._parts.popitem(last=False)
+        return part
+
+
+def change(parts: EventParts, position: int | None, result: bytes = NO_RESULT) -> bytes:
+    """The message of an event."""
+    return parts.own + parts.job + _position(position) + result
+
+
+def checkpoint(seen: Sighting, at: datetime, job: bytes | None) -> bytes:
+    """The message of a checkpoint that is sent at `at`; `job` is a part of `EventParts`."""
+    own = job_pb2.JobEvent(
+        sequence=seen.sequence, occurred_at=timestamp(at), checkpoint=True, cursor=str(seen.cursor)
+    )
+    rest = (_NO_JOB if job is None else job) + _position(seen.queue_position) + NO_RESULT
+    return own.SerializeToString() + rest
+
+
+def _parts(event: JobEvent) -> EventParts:
+    own = job_pb2.JobEvent(
+        sequence=event.sequence, occurred_at=timestamp(event.occurred_at), cursor=str(event.cursor)
+    )
+    job = job_pb2.JobEvent(job=convert.job(event.job))
+    add_nulls(job.job)
+    return EventParts(own.SerializeToString(), job.SerializeToString())
+
+
+def _position(position: int | None) -> bytes:
+    if position is None:
+        return _NO_POSITION
+    return job_pb2.JobEvent(queue_position=position).SerializeToString()
+
+
+def _result(result: JobResult) -> bytes:
+    # Not as a field of an event: a large result would be copied into it.
+    message = convert.result(result)
+    add_nulls(message)
+    content = message.SerializeToString()
+    return _RESULT_TAG + varint(len(content)) + content

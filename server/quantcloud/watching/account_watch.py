@@ -1,0 +1,77 @@
+"""The watch of all jobs of an account."""
+
+from collections.abc import AsyncGenerator, Sequence
+
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.job import JobEvent, JobStatus
+from quantcloud.watching.sighting import Filter, Sighting
+from quantcloud.watching.sources import PAGE, Sources
+from quantcloud.watching.subscription import Subscription
+
+
+class AccountWatch:
+    """Reads what one watcher of an account is sent."""
+
+    def __init__(self, sources: Sources, account_id: str, wanted: Filter) -> None:
+        self._sources = sources
+        self._account_id, self._filter = account_id, wanted
+        self._subscription = Subscription()
+        self._cursor = 0
+        self._behind = False
+
+    async def sightings(self, after_cursor: int | None) -> AsyncGenerator[Sighting]:
+        """As `EventFeed.watch_account`."""
+        subscription, quiet = self._subscription, self._sources.quiet
+        self._sources.by_account.add(self._account_id, subscription)
+        try:
+            await self._begin(after_cursor)
+            if after_cursor is None:
+                yield Sighting(0, self._cursor, checkpoint=True)
+            quiet.heard(subscription)
+            while True:
+                while not (self._behind or subscription.has_news):
+                    await subscription.sleep()
+                fresh = await self._read_on() if self._behind else self._take()
+                last_of = {event.job.id: event for event in fresh}
+                for event in fresh:
+                    self._cursor = event.cursor
+                    if self._filter.wants(event):
+                        is_last = last_of[event.job.id] is event
+                        place = await self._position(event) if is_last else None
+                        yield Sighting(event.sequence, event.cursor, event, queue_position=place)
+                        quiet.heard(subscription)
+                if subscription.quiet:
+                    yield Sighting(0, self._cursor, checkpoint=True)
+                    quiet.heard(subscription)
+        finally:
+            self._sources.by_account.forget(self._account_id, subscription)
+            quiet.forget(subscription)
+
+    async def _begin(self, after_cursor: int | None) -> None:
+        latest = await self._sources.log.latest_cursor(self._account_id)
+        if after_cursor is not None and after_cursor > latest:
+            raise InvalidArgument("after_cursor", "is no cursor that an event carried")
+        self._cursor = latest if after_cursor is None else after_cursor
+        self._behind = self._cursor < latest
+
+    async def _read_on(self) -> Sequence[JobEvent]:
+        fresh = await self._sources.log.account_after(self._account_id, self._cursor, PAGE)
+        self._behind = len(fresh) == PAGE
+        return fresh
+
+    def _take(self) -> Sequence[JobEvent]:
+        """What came from memory; nothing where some of it is missing and the log must be read."""
+        events, self._behind = self._subscription.take()
+        return () if self._behind else [e for e in events if e.cursor > self._cursor]
+
+    async def _position(self, event: JobEvent) -> int | None:
+        """Where a job stands; None where it is not queued, or other events of it follow."""
+        job = event.job
+        if job.status is not JobStatus.QUEUED:
+            return None
+        complete = not (self._behind or self._subscription.has_events)
+        if not complete and await self._sources.log.after(
+            self._account_id, job.id, event.sequence, 1
+        ):
+            return None
+        return await self._sources.queues.position(job)

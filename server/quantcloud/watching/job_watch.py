@@ -1,0 +1,141 @@
+"""The watch of one job."""
+
+from collections.abc import AsyncGenerator, Sequence
+
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.job import JobEvent, JobStatus
+from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.sources import PAGE, Sources
+from quantcloud.watching.subscription import Subscription
+
+_NOTHING: Sequence[JobEvent] = ()
+
+
+class JobWatch:
+    """Reads what one watcher of a job is sent; there may be very many, so it keeps no event."""
+
+    __slots__ = (
+        "_account_id", "_behind", "_cursor", "_ended", "_had", "_job_id", "_place", "_queue",
+        "_sequence", "_sources", "_subscription",
+    )  # fmt: skip
+
+    def __init__(self, sources: Sources, account_id: str, job_id: str) -> None:
+        self._sources = sources
+        self._account_id, self._job_id = account_id, job_id
+        self._subscription = Subscription()
+        self._sequence = self._cursor = 0
+        self._behind = self._ended = False
+        # The job's latest event, where the watcher has it from an earlier watch.
+        self._had: JobEvent | None = None
+        # The backend for which the job is queued, and the place there that was told last.
+        self._queue: str | None = None
+        self._place: int | None = None
+
+    async def sightings(self, after_sequence: int | None) -> AsyncGenerator[Sighting]:
+        """As `EventFeed.watch_job`."""
+        subscription, quiet = self._subscription, self._sources.quiet
+        self._sources.by_job.add(self._job_id, subscription)
+        try:
+            fresh = await self._begin(after_sequence)
+            quiet.heard(subscription)
+            while True:
+                for event in fresh:
+                    self._note(event)
+                    if self._queue is not None and event is fresh[-1]:
+                        self._place = await self._position(event)
+                    yield Sighting(event.sequence, event.cursor, event, queue_position=self._place)
+                    quiet.heard(subscription)
+                if self._ended:
+                    return
+                while not (self._behind or subscription.has_news):
+                    await subscription.sleep()
+                if self._behind:
+                    fresh = await self._read_on()
+                elif subscription.has_events:
+                    fresh = self._take()
+                else:
+                    fresh = _NOTHING
+                    if await self._wants_checkpoint():
+                        yield Sighting(
+                            self._sequence, self._cursor, self._had,
+                            checkpoint=True, queue_position=self._place,
+                        )  # fmt: skip
+                        self._had = None
+                        quiet.heard(subscription)
+        finally:
+            self._sources.by_job.forget(self._job_id, subscription)
+            quiet.forget(subscription)
+            if self._queue is not None:
+                self._sources.queues.leave(subscription, self._queue)
+
+    async def _begin(self, after_sequence: int | None) -> Sequence[JobEvent]:
+        recent = self._sources.recent.after(self._account_id, self._job_id, after_sequence)
+        if recent is not None:
+            return recent
+        if after_sequence is None:
+            return (await self._sources.log.latest(self._account_id, self._job_id),)
+        self._sequence = after_sequence
+        if fresh := await self._read_on():
+            return fresh
+        latest = await self._sources.log.latest(self._account_id, self._job_id)
+        if latest.sequence < after_sequence:
+            raise InvalidArgument(
+                "after_sequence", f"must be at most {latest.sequence}, the job's latest"
+            )
+        if latest.sequence > after_sequence:  # it was committed in between
+            return await self._read_on()
+        self._note(latest)
+        self._had = latest
+        return _NOTHING
+
+    async def _read_on(self) -> Sequence[JobEvent]:
+        fresh = await self._sources.log.after(self._account_id, self._job_id, self._sequence, PAGE)
+        self._behind = len(fresh) == PAGE
+        return fresh
+
+    def _take(self) -> Sequence[JobEvent]:
+        """What came from memory; nothing where some of it is missing and the log must be read."""
+        events, missed = self._subscription.take()
+        fresh = [event for event in events if event.sequence > self._sequence]
+        first, last = self._sequence + 1, self._sequence + len(fresh)
+        if missed or (fresh and (fresh[0].sequence, fresh[-1].sequence) != (first, last)):
+            self._behind = True
+            return _NOTHING
+        return fresh
+
+    def _note(self, event: JobEvent) -> None:
+        """Go by `event` from now on."""
+        job = event.job
+        self._sequence, self._cursor = event.sequence, event.cursor
+        self._ended = job.status.is_terminal
+        # What was known of the job's place is of the past.
+        self._had = self._place = self._subscription.position = None
+        queue = job.backend if job.status is JobStatus.QUEUED else None
+        if queue == self._queue:
+            return
+        if self._queue is not None:
+            self._sources.queues.leave(self._subscription, self._queue)
+        if queue is not None:
+            self._sources.queues.follow(self._subscription, queue, job.id)
+        self._queue = queue
+
+    async def _wants_checkpoint(self) -> bool:
+        """Whether a checkpoint is due; notes the job's place if it moved."""
+        subscription = self._subscription
+        moved, subscription.position = subscription.position, None
+        if not subscription.quiet and moved == self._place:
+            return False
+        self._place = moved or self._place
+        if self._place is None and self._queue is not None and self._had is not None:
+            self._place = await self._position(self._had)
+        return True
+
+    async def _position(self, event: JobEvent) -> int | None:
+        """Where a queued job stands; None where other events follow this one."""
+        if self._subscription.has_events or (
+            self._behind
+            and await self._sources.log.after(self._account_id, self._job_id, event.sequence, 1)
+        ):
+            return None
+        place = await self._sources.queues.position(event.job)
+        return None if self._subscription.has_events else place

@@ -1,0 +1,42 @@
+"""What watches read from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from quantcloud.domain.job import JobEvent
+from quantcloud.watching.queues import QueueMonitor
+from quantcloud.watching.quiet import QuietWatches
+from quantcloud.watching.recent import RecentEvents
+from quantcloud.watching.subscription import Subscriptions
+
+# How many events are read from the log at a time.
+PAGE = 256
+
+
+class EventLog(Protocol):
+    """Where events are kept."""
+
+    async def latest(self, account_id: str, job_id: str) -> JobEvent: ...
+
+    async def after(
+        self, account_id: str, job_id: str, sequence: int, limit: int
+    ) -> Sequence[JobEvent]: ...
+
+    async def account_after(
+        self, account_id: str, cursor: int, limit: int
+    ) -> Sequence[JobEvent]: ...
+
+    async def latest_cursor(self, account_id: str) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The log, what is kept in memory, and who is told of what is new."""
+
+    log: EventLog
+    queues: QueueMonitor
+    quiet: QuietWatches
+    recent: RecentEvents = field(default_factory=RecentEvents)
+    by_job: Subscriptions = field(default_factory=Subscriptions)
+    by_account: Subscriptions = field(default_factory=Subscriptions)

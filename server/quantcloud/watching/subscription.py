@@ -1,0 +1,133 @@
+"""One watch's letter box."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
+
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.job import JobEvent
+
+_PENDING = 64
+# How many watches are woken in one turn of the event loop.
+_AT_ONCE = 128
+
+
+class Subscription:
+    """What came since the watch last looked. There may be very many, so each is small.
+
+    `missed` once that were too many events, which are dropped then: the log has them. `position` is
+    the job's place in its queue where that changed. `quiet` asks for a checkpoint.
+    """
+
+    __slots__ = ("_events", "_waiter", "closed", "missed", "position", "quiet")
+
+    def __init__(self) -> None:
+        self._events: list[JobEvent] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.closed = False
+        self.missed = False
+        self.position: int | None = None
+        self.quiet = False
+
+    def put(self, event: JobEvent) -> None:
+        """Take an event; `wake` tells the watch."""
+        if self.missed:
+            return
+        if self._events is None:
+            self._events = [event]
+        elif len(self._events) < _PENDING:
+            self._events.append(event)
+        else:
+            self._events, self.missed = None, True
+
+    def stands_at(self, position: int) -> None:
+        self.position = position
+        self.wake()
+
+    def fall_quiet(self) -> None:
+        self.quiet = True
+        self.wake()
+
+    def close(self) -> None:
+        self.closed = True
+        self.wake()
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether events wait, in memory or in the log."""
+        return self.missed or self._events is not None
+
+    @property
+    def has_news(self) -> bool:
+        return self.has_events or self.quiet or self.position is not None
+
+    def take(self) -> tuple[Sequence[JobEvent], bool]:
+        """The events that came, and whether there were too many to keep."""
+        events, missed = self._events or (), self.missed
+        self._events, self.missed = None, False
+        return events, missed
+
+    def sleep(self) -> asyncio.Future[None]:
+        """Done at the next call of `wake`. Raises `Unavailable` where the subscription is closed.
+
+        A caller that finds `has_news` false, and awaits this before anything else, misses nothing.
+        """
+        if self.closed:
+            raise Unavailable(
+                "the server is shutting down; resume where this watch ended",
+                reason="SERVER_DRAINING",
+            )
+        self._waiter = asyncio.get_running_loop().create_future()
+        return self._waiter
+
+
+class Subscriptions:
+    """The open subscriptions, by the id of what they are about."""
+
+    def __init__(self) -> None:
+        self._by_id: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._closed = False
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_id.values()))
+
+    def add(self, about: str, subscription: Subscription) -> None:
+        subscription.closed = self._closed
+        self._by_id[about].add(subscription)
+
+    def forget(self, about: str, subscription: Subscription) -> None:
+        self._by_id[about].discard(subscription)
+        if not self._by_id[about]:
+            del self._by_id[about]
+
+    def about(self, about: str) -> Collection[Subscription]:
+        return self._by_id.get(about, ())
+
+    def close(self) -> None:
+        """Close all there are, and those that are opened later."""
+        self._closed = True
+        for subscriptions in self._by_id.values():
+            for subscription in subscriptions:
+                subscription.close()
+
+
+def in_turns(tell: Callable[[Subscription], None], subscriptions: Iterable[Subscription]) -> None:
+    """Call `tell` on each; of very many, on some in each turn of the event loop.
+
+    So whatever else there is to do gets its share.
+    """
+    _next_turn(tell, iter(subscriptions))
+
+
+def _next_turn(tell: Callable[[Subscription], None], rest: Iterator[Subscription]) -> None:
+    told = 0
+    for subscription in islice(rest, _AT_ONCE):
+        tell(subscription)
+        told += 1
+    if told == _AT_ONCE:
+        asyncio.get_running_loop().call_soon(_next_turn, tell, rest)

@@ -1,0 +1,167 @@
+"""A server whose jobs change when a benchmark says so: all of it but scheduler and engine.
+
+Started as a process; tells on standard output where it serves and a token, and then answers each
+line of standard input, both JSON. Times are of `time.monotonic`, which all processes share.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import jwt
+
+from benchmarks.workloads import BELL, SHOTS
+from quantcloud.auth.authenticator import Authenticator
+from quantcloud.auth.jwt import Issuer, JwtVerifier
+from quantcloud.auth.rate_limits import Counter, RequestLimits
+from quantcloud.circuits import examine
+from quantcloud.domain.account import Tier
+from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
+from quantcloud.services.jobs import JobUseCases
+from quantcloud.settings import DEFAULT_TIERS
+from quantcloud.storage import NewJob, Store
+from quantcloud.storage.sqlite import SqliteDatabase
+from quantcloud.telemetry import logs
+from quantcloud.transport.envoy import EnvoyProcess, EnvoySettings
+from quantcloud.transport.gate import Gate
+from quantcloud.transport.server import GrpcServer, UseCases
+from quantcloud.watching.feed import EventFeed
+from quantcloud.watching.queues import QueueMonitor
+
+T = TypeVar("T")
+
+ACCOUNT = "watched"
+SECRET = "a-secret-for-benchmarks-that-is-long-enough"
+_AT_ONCE = 500
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Watched:
+    """The server, and what a benchmark may ask of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._committed_at = 0.0
+        # When the change of each job was committed.
+        self._commits: dict[str, float] = {}
+
+    async def start(self) -> dict[str, str]:
+        database = await SqliteDatabase.open(self._folder / "quantcloud.db")
+        self._note_commits(database)
+        self._store = store = Store(database)
+        store.subscribe(self._note)
+        queues = QueueMonitor(store.jobs, 0.5)
+        feed = EventFeed(store.events, queues, checkpoint_seconds=15.0)
+        store.subscribe(feed.publish)
+        await store.accounts.ensure(ACCOUNT, email=None, name=None, at=_now(), tier=Tier.ENTERPRISE)
+        nobody = cast("Any", None)
+        use_cases = UseCases(nobody, nobody, nobody, JobUseCases(store, feed, _now))
+        verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
+        gate = Gate(
+            Authenticator(verifier, store.accounts, store.api_keys, _now),
+            RequestLimits(Counter(_now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0),
+            "p" * 32,
+        )
+        self._server = GrpcServer(use_cases, gate)
+        port = await self._server.start("127.0.0.1", 0)
+        self._envoy = EnvoyProcess(
+            EnvoySettings(data_dir=self._folder, http_port=0, grpc_port=port)
+        )
+        await self._envoy.start()
+        claims = {"sub": ACCOUNT, "aud": "authenticated", "exp": int(time.time()) + 3600}
+        return {
+            "grpc": f"127.0.0.1:{port}",
+            "http": f"127.0.0.1:{self._envoy.http_port}",
+            "token": jwt.encode(claims, SECRET, "HS256"),
+        }
+
+    async def stop(self) -> None:
+        await self._envoy.stop()
+        await self._server.stop(0)
+        await self._store.close()
+
+    async def make(self, number: int) -> list[str]:
+        """Submit `number` jobs; their ids."""
+        analysis = examine(BELL)
+        made: list[str] = []
+        while len(made) < number:
+            new = [
+                NewJob(
+                    Job(
+                        id=str(uuid.uuid4()), account_id=ACCOUNT, status=JobStatus.SUBMITTED,
+                        shots=SHOTS, optimize_for=OptimizationTarget.BALANCED,
+                        submitted_at=_now(), seed=1, metadata={"num_qubits": 2},
+                    ),
+                    BELL,
+                    analysis,
+                )
+                for _ in range(min(_AT_ONCE, number - len(made)))
+            ]  # fmt: skip
+            await self._store.jobs.create_all(new, max_waiting=None)
+            made += [each.job.id for each in new]
+        return made
+
+    async def advance(self, jobs: Sequence[str], status: str, per_second: float) -> list[float]:
+        """Change each job, so many a second; when each change was committed."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as changes:
+            for number, job in enumerate(jobs):
+                await asyncio.sleep(began + number / per_second - loop.time())
+                change = Change(JobStatus(status), _now())
+                changes.create_task(self._store.jobs.advance(job, [change]))
+        return [self._commits.pop(job) for job in jobs]
+
+    def _note_commits(self, database: SqliteDatabase) -> None:
+        write = database.write
+
+        async def timed(work: Callable[[Any], T]) -> T:
+            def run(connection: Any) -> T:
+                done = work(connection)
+                self._committed_at = time.monotonic()
+                return done
+
+            return await write(run)
+
+        database.write = timed  # type: ignore[method-assign]
+
+    def _note(self, events: Sequence[JobEvent]) -> None:
+        for event in events:
+            self._commits[event.job.id] = self._committed_at
+
+
+async def _serve() -> None:
+    # What a library prints goes to standard error, not between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    logs.configure("info")
+    loop = asyncio.get_running_loop()
+    with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as folder, answers:
+        watched = Watched(Path(folder))
+
+        def answer(value: object) -> None:
+            answers.write(json.dumps(value) + "\n")
+            answers.flush()
+
+        answer(await watched.start())
+        try:
+            while line := await loop.run_in_executor(None, sys.stdin.readline):
+                what, *arguments = json.loads(line)
+                answer(await getattr(watched, what)(*arguments))
+        finally:
+            await watched.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

@@ -1,0 +1,116 @@
+"""Several circuits in one submission: all or none."""
+
+import grpc
+import pytest
+from google.protobuf.struct_pb2 import Struct
+
+from support.api import Api
+from support.circuits import ASYMMETRIC, BELL, HEADER
+from support.server import Server
+from thequantcloud.v1 import account_pb2, circuit_pb2, job_pb2
+
+Run = circuit_pb2.RunCircuitRequest
+INVALID, DENIED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED
+
+
+def run_all(api: Api, *circuits: Run) -> circuit_pb2.RunCircuitsResponse:
+    request = circuit_pb2.RunCircuitsRequest(circuits=circuits)
+    return api.circuits.RunCircuits(request, metadata=api.metadata)
+
+
+def jobs_of(api: Api) -> int:
+    return api.jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=api.metadata).total
+
+
+def test_each_circuit_is_a_job_of_its_own(server: Server):
+    ada = server.api()
+    batch = run_all(
+        ada, Run(qasm=ASYMMETRIC, shots=7), Run(circuit_qasm=BELL, backend="cirq_simulator")
+    )
+    assert batch.count == len(batch.jobs) == 2
+    assert len({batch.batch_id, *(job.job_id for job in batch.jobs)}) == 3
+    first, second = (ada.finish(job.job_id) for job in batch.jobs)
+    assert first.result.counts == {"001": 7}
+    assert (second.job.backend, sum(second.result.counts.values())) == ("cirq_simulator", 1024)
+    assert first.job.batch_id == second.job.batch_id == batch.batch_id
+    usage = ada.account.GetUsage(account_pb2.GetUsageRequest(), metadata=ada.metadata)
+    assert usage.current_month.total_jobs == 2
+
+
+def test_one_bad_circuit_keeps_all_out_and_is_named(server: Server):
+    ada = server.api(tier="explorer")
+    options = Struct()
+    options.update({"sots": 1})
+    for bad, where in (
+        (Run(qasm=HEADER + "qreg q[1];\nhh q[0];"), "circuits[1].qasm: line 4, column 1: "),
+        (Run(qasm=BELL, backend="nowhere"), "circuits[1].backend: 'nowhere' is unknown"),
+        (Run(qasm=BELL, options=options), "circuits[1].options.sots: "),
+        (Run(qasm=BELL, shots=10_001), "circuits[1]: shots: 10001 asked for"),
+        (Run(), "circuits[1].qasm: is empty"),
+    ):
+        with pytest.raises(grpc.RpcError) as refused:
+            run_all(ada, Run(qasm=BELL), bad, Run(qasm=BELL))
+        assert refused.value.code() is (DENIED if bad.shots else INVALID)
+        assert (refused.value.details() or "").startswith(where), refused.value.details()
+    assert jobs_of(ada) == 0
+
+
+@pytest.mark.parametrize("number", [0, 1001])
+def test_a_batch_has_1_to_1000_circuits(server: Server, number: int):
+    with pytest.raises(grpc.RpcError) as refused:
+        run_all(server.api(), *[Run(qasm=BELL)] * number)
+    assert refused.value.code() is INVALID
+    assert refused.value.details() == f"circuits: must be 1 to 1000 circuits, are {number}"
+
+
+def test_quotas_are_held_against_all_of_them(server: Server):
+    ada = server.api(tier="explorer")
+    with pytest.raises(grpc.RpcError) as refused:
+        run_all(ada, *[Run(qasm=BELL)] * 101)
+    assert refused.value.code() is DENIED
+    assert "0 jobs are waiting, 101 more are asked for and the limit is 100" in str(
+        refused.value.details()
+    )
+    assert jobs_of(ada) == 0
+    assert run_all(ada, *[Run(qasm=BELL)] * 100).count == 100
+
+
+def test_one_watch_follows_a_batch_and_nothing_else(server: Server):
+    ada = server.api()
+    ada.finish(ada.run(BELL))
+    batch = run_all(ada, *[Run(qasm=BELL, shots=n) for n in range(1, 31)])
+    ada.run(BELL)
+    request = job_pb2.WatchJobsRequest(
+        after_cursor=batch.cursor,
+        batch_id=batch.batch_id,
+        status=[job_pb2.Job.submitted, job_pb2.Job.completed],
+        with_result=True,
+    )
+    submitted: list[str] = []
+    shots: dict[str, int] = {}
+    watch = ada.jobs.WatchJobs(request, metadata=ada.metadata, timeout=60)
+    for event in watch:
+        if event.job.status == job_pb2.Job.submitted:
+            submitted.append(event.job.job_id)
+        elif event.job.status == job_pb2.Job.completed:
+            shots[event.job.job_id] = sum(event.result.counts.values())
+        if len(shots) == 30:
+            break
+    watch.cancel()
+    assert submitted == [job.job_id for job in batch.jobs]
+    assert [shots[job.job_id] for job in batch.jobs] == [*range(1, 31)]
+
+
+def test_over_rest(server: Server):
+    ada = server.api(tier="explorer")
+    answer = ada.rest("POST", "/v1/circuits/run-batch", {"circuits": [{"qasm": BELL}] * 3})
+    assert answer.status_code == 202
+    body = answer.json()
+    assert (body["count"], len(body["jobs"])) == (3, 3)
+    assert body["jobs"][0]["backend"] is None
+    job = ada.rest("GET", f"/v1/jobs/{body['jobs'][2]['job_id']}").json()
+    assert job["batch_id"] == body["batch_id"]
+    refused = ada.rest("POST", "/v1/circuits/run-batch", {"circuits": [{"qasm": BELL}, {}]})
+    assert refused.status_code == 400
+    assert refused.json()["detail"].startswith("circuits[1].qasm: is empty")
+    assert ada.rest("GET", "/v1/circuits/run-batch").status_code == 405

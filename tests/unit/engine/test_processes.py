@@ -1,0 +1,237 @@
+"""The server's side of a worker, against a worker that a test leads by the hand."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from quantcloud.engine import messages, permits
+from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
+from quantcloud.engine.messages import Frame, MalformedAnswer
+from quantcloud.engine.permits import Permits
+from quantcloud.engine.processes import WorkerProcess
+from unit.engine.harness import DEADLINE
+
+SHORT = 1e-4
+SIZE = messages.HEADER.size
+
+
+class Puppet:
+    """A worker's process, socket and permits, and the owner of the server's side of it."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+        ours, self.socket = socket.socketpair()
+        self.reading, writing = os.pipe()
+        os.set_blocking(self.reading, False)
+        self.worker = WorkerProcess(
+            self.process.pid, 0, ours, Permits(os.dup(self.reading), writing), lambda _: None
+        )
+        self.worker.owner = self
+        self.socket.setblocking(False)  # noqa: FBT003 (the standard library's signature)
+        self.back = []
+
+    def changed(self, worker):
+        pass
+
+    def returned(self, calls):
+        self.back += calls
+
+    async def read(self):
+        """Read the next request, without having begun on it."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(DEADLINE):
+            header = await loop.sock_recv(self.socket, SIZE)
+            _, length = messages.HEADER.unpack(header)
+            return await loop.sock_recv(self.socket, length)
+
+    async def begin(self):
+        name = await self.read()
+        assert permits.take(self.reading)
+        return name
+
+    def say(self, kind, payload=b""):
+        self.socket.send(messages.frame(kind, payload))
+
+    def die(self):
+        self.process.kill()
+        self.process.wait()
+        self.socket.close()
+
+    def end(self):
+        self.worker.abandon()
+        self.die()
+        os.close(self.reading)
+
+
+@pytest.fixture
+async def puppet():
+    puppet = Puppet()
+    puppet.say(messages.READY)
+    yield puppet
+    puppet.end()
+
+
+def call(name, **arguments):
+    request = Frame(messages.EXECUTE, name)
+    return Call(request, **{"time_limit": DEADLINE, "expected": SHORT, **arguments})
+
+
+async def given(puppet, *names, **arguments):
+    while not puppet.worker.ready:  # noqa: ASYNC110 (nobody else is told)
+        await asyncio.sleep(0)
+    calls = [call(name, **arguments) for name in names]
+    for each in calls:
+        puppet.worker.take(each)
+    await asyncio.sleep(0)
+    return calls
+
+
+async def ended(puppet):
+    async with asyncio.timeout(DEADLINE):
+        while not puppet.worker._hung_up:  # noqa: ASYNC110 (nobody else is told)
+            await asyncio.sleep(0)
+
+
+async def test_what_was_read_but_not_begun_is_returned_in_order(puppet):
+    first, second, third = await given(puppet, b"1", b"2", b"3")
+    assert await puppet.begin() == b"1"
+    assert [await puppet.read(), await puppet.read()] == [b"2", b"3"]
+    puppet.die()
+    with pytest.raises(WorkerEnded):
+        await first.answer
+    assert puppet.back == [second, third]
+    assert not second.answer.done()
+    assert not third.answer.done()
+
+
+async def test_what_an_idle_worker_never_read_is_returned_and_lost_the_third_time(puppet):
+    (only,) = await given(puppet, b"1")
+    puppet.die()
+    await ended(puppet)
+    assert puppet.back == [only]
+    for _ in range(2):
+        assert not only.answer.done()
+        another = Puppet()
+        another.say(messages.READY)
+        while not another.worker.ready:  # noqa: ASYNC110 (nobody else is told)
+            await asyncio.sleep(0)
+        another.worker.take(only)
+        another.die()
+        await ended(another)
+        another.end()
+    with pytest.raises(WorkerEnded):
+        await only.answer
+
+
+async def test_answers_that_a_dead_worker_gave_count_and_what_it_had_begun_is_lost(puppet):
+    first, second, third = await given(puppet, b"1", b"2", b"3")
+    await puppet.begin()
+    puppet.say(messages.OUTCOME, b"one")
+    await puppet.begin()
+    puppet.die()
+    # Nor is what it said lost in the attempt to write to it.
+    late = call(b"4")
+    puppet.worker.take(late)
+    puppet.worker._flush()
+    assert await first.answer == Frame(messages.OUTCOME, b"one")
+    with pytest.raises(WorkerEnded):
+        await second.answer
+    assert puppet.back == [third, late]
+
+
+async def test_start_is_told_when_the_answer_before_came(puppet):
+    starts = []
+    (first,) = await given(puppet, b"1", on_start=lambda: starts.append(1))
+    await given(puppet, b"2", on_start=lambda: starts.append(2))
+    assert starts == [1]
+    await puppet.begin()
+    puppet.say(messages.OUTCOME)
+    await first.answer
+    assert starts == [1, 2]
+
+
+async def test_what_waits_behind_an_overdue_run_is_taken_back(puppet):
+    first, second, third = await given(puppet, b"1", b"2", b"3")
+    await puppet.begin()
+    async with asyncio.timeout(DEADLINE):
+        while not puppet.back:  # noqa: ASYNC110 (nobody else is told)
+            await asyncio.sleep(0)
+    assert puppet.back == [second, third]
+    assert not permits.take(puppet.reading)
+    # Until the worker has dropped them it gets nothing more.
+    assert puppet.worker.wait_for(second) is None
+    puppet.say(messages.OUTCOME)
+    await first.answer
+    for _ in range(2):
+        assert puppet.worker.wait_for(second) is None
+        await puppet.read()
+        puppet.say(messages.NOT_BEGUN)
+    while not puppet.worker.idle:  # noqa: ASYNC110 (nobody else is told)
+        await asyncio.sleep(0)
+    assert puppet.worker.wait_for(second) == 0
+    puppet.worker.take(second)
+    assert await puppet.begin() == b"2"
+    puppet.say(messages.OUTCOME)
+    await second.answer
+
+
+async def test_time_limit_of_one_that_waited(puppet):
+    first, second = [*await given(puppet, b"1"), *await given(puppet, b"2", time_limit=0.01)]
+    await puppet.begin()
+    puppet.say(messages.OUTCOME)
+    await puppet.begin()
+    await first.answer
+    with pytest.raises(TimeLimitReached):
+        await second.answer
+    assert puppet.process.wait(DEADLINE) < 0
+
+
+async def test_one_that_was_begun_after_it_was_cancelled_has_little_time(puppet):
+    _, second, third = await given(puppet, b"1", b"2", b"3")
+    second.answer.cancel()
+    puppet.worker.give_up(second)
+    await puppet.begin()
+    puppet.say(messages.OUTCOME)
+    await puppet.begin()
+    async with asyncio.timeout(DEADLINE):
+        while puppet.worker.alive:  # noqa: ASYNC110 (nobody else is told)
+            await asyncio.sleep(0)
+    assert puppet.back == [third]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        messages.frame(messages.NOT_BEGUN),
+        messages.frame(messages.OUTCOME) * 3,
+        messages.HEADER.pack(messages.OUTCOME, messages.MAX_ANSWER + 1),
+        messages.frame(messages.OUTCOME) + messages.frame(messages.NOT_BEGUN),
+    ],
+    ids=["not taken back", "not asked for", "too large", "second not taken back"],
+)
+async def test_a_worker_that_says_what_none_would_is_ended(puppet, nonsense):
+    calls = await given(puppet, b"1", b"2")
+    await puppet.begin()
+    await puppet.begin()
+    puppet.socket.send(nonsense)
+    assert await asyncio.to_thread(puppet.process.wait, DEADLINE) < 0
+    for each in calls:
+        if isinstance(error := each.answer.exception(), MalformedAnswer):
+            break
+        assert error is None
+    assert not puppet.worker.alive
+
+
+async def test_a_worker_that_never_becomes_ready_costs_nobody_a_run():
+    puppet = Puppet()
+    only = call(b"1")
+    puppet.worker.take(only)
+    puppet.worker._due = 0
+    puppet.worker._look()
+    assert puppet.back == [only]
+    assert not puppet.worker.alive
+    puppet.end()
