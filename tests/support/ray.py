@@ -33,9 +33,9 @@ class RayNode:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
         self._log = (folder / f"node-{len(list(folder.glob('node-*')))}.log").open("w+b")
         self.process = subprocess.Popen(
-            [*command, *options, f"--memory={MEMORY}", f"--object-store-memory={STORE}",
-             "--num-gpus=0" if not any("num-gpus" in option for option in options) else "--block",
-             "--disable-usage-stats"],
+            # A later option goes before an earlier one of the same name.
+            [*command, f"--memory={MEMORY}", f"--object-store-memory={STORE}", "--num-gpus=0",
+             "--disable-usage-stats", *options],
             stdout=subprocess.PIPE, stderr=self._log, text=True, env=environment,
             start_new_session=True,
         )  # fmt: skip
@@ -59,10 +59,13 @@ class RayNode:
 class RayCluster:
     """A head, and nodes that join it. Addresses are of loopback, one for each node."""
 
-    def __init__(self, *options: str, port: int | None = None) -> None:
+    def __init__(
+        self, *options: str, port: int | None = None, packages: Path | None = None
+    ) -> None:
         # Not pytest's folder: Ray's sockets lie below, and their paths may have 107 characters.
         self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self._options = options
+        self._packages = packages
         self.port = port or free_port()
         self.nodes: list[RayNode] = []
 
@@ -76,13 +79,14 @@ class RayCluster:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        shutil.rmtree(self._folder)
 
     def start(self) -> None:
         self.nodes.append(
             self._start(
                 "--head", "--node-ip-address=127.0.0.2", f"--port={self.port}",
                 f"--ray-client-server-port={free_port()}", "--include-dashboard=false",
-                f"--temp-dir={self._folder}", *self._options,
+                f"--temp-dir={self._folder}", *self._options, packages=self._packages,
             )
         )  # fmt: skip
 
@@ -102,7 +106,8 @@ class RayCluster:
     def stop(self) -> None:
         while self.nodes:
             self.nodes.pop().kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for left in self._folder.iterdir():
+            shutil.rmtree(left, ignore_errors=True)
 
     def _start(self, *options: str, packages: Path | None = None) -> RayNode:
         environment = {

@@ -73,7 +73,9 @@ class Driver:
         # Ray ends the worker after each task with a GPU unless told otherwise; ours holds nothing.
         self._hold: Any = _ray.remote(max_calls=0)(hold)
         self._host: Any = _ray.remote(NodeHost)
+        self._runs: dict[int, asyncio.Task[None]] = {}
         self._streams: dict[int, Any] = {}
+        self._news = asyncio.Event()
         self._nodes: dict[str, Node] = {}
         self._told: Cluster | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,15 +91,19 @@ class Driver:
     async def _listen(self) -> None:
         while (message := await ray_messages.receive(self._reader)) is not None:
             if message.kind == ray_messages.RUN:
-                self._spawn(self._run(message.run, message.payload))
+                work = self._spawn(self._run(message.run, message.payload))
+                self._runs[message.run] = work
             elif message.run in self._streams:
                 self._cancel(message.run)
+            elif message.run in self._runs:
+                self._runs[message.run].cancel()
 
     async def _run(self, run: int, payload: bytes) -> None:
         request = Request.unpack(payload)
         limit: asyncio.TimerHandle | None = None
         try:
-            task = self._hold.options(**_options(request.resources, self._avoided(request.backend)))
+            avoided = await self._until_there_is_room(request.backend)
+            task = self._hold.options(**_options(request.resources, avoided))
             self._streams[run] = stream = task.remote(self._configuration.name, payload)
             async for reference in stream:
                 kind, answer = await reference
@@ -111,16 +117,18 @@ class Driver:
             self._send(Message(ray_messages.LOST, run, _reason(error).encode()))
         finally:
             self._streams.pop(run, None)
+            del self._runs[run]
             if limit is not None:
                 limit.cancel()
 
-    def _avoided(self, backend: str) -> list[str]:
-        """The nodes where a run on `backend` would fail. One that is starting is not among them."""
-        return [
-            node_id
-            for node_id, node in self._nodes.items()
-            if (node.notes if node.offline is None else not can_run(node, backend))
-        ]
+    async def _until_there_is_room(self, backend: str) -> list[str]:
+        """Wait for a node that can run something on `backend`; give those that cannot."""
+        while True:
+            able = [each for each, node in self._nodes.items() if can_run(node, backend)]
+            if able:
+                return list(self._nodes.keys() - able)
+            self._news.clear()
+            await self._news.wait()
 
     def _cancel(self, run: int) -> None:
         """Have a run killed by its task, and the task by Ray if that does not end."""
@@ -164,6 +172,7 @@ class Driver:
         cluster = Cluster(tuple(self._nodes.values()), self._memory_limit or 0, error)
         if cluster != self._told:
             self._told = cluster
+            self._news.set()
             self._send(Message(ray_messages.NODES, 0, cluster.encode()))
 
     async def _keep_host(self, node_id: str, node: Node) -> None:
@@ -197,10 +206,11 @@ class Driver:
     def _send(self, message: Message) -> None:
         self._writer.write(message.pack())
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _options(resources: Resources, avoided: list[str]) -> dict[str, Any]:

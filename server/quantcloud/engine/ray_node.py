@@ -252,8 +252,9 @@ def _receive_exactly(connection: socket.socket, awake: socket.socket, length: in
     buffer = bytearray()
     while len(buffer) < length:
         readable, _, _ = select.select([connection, awake], [], [])
-        if awake in readable:
-            awake.recv(4096)  # the interrupt itself is raised before the next line
+        if awake in readable and signal.SIGINT in awake.recv(4096):
+            # As a rule it has been raised by now. One that came amid Ray's own code may be lost.
+            raise KeyboardInterrupt
         if connection in readable:
             data = connection.recv(min(length - len(buffer), 1 << 20))
             if not data:
