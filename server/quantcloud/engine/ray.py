@@ -57,9 +57,11 @@ class _Run:
         self.request = request
         self.answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self.sent = False
+        self.begun = False
         self._on_start = on_start
 
     def begin(self) -> None:
+        self.begun = True
         try:
             self._on_start()
         except Exception as error:  # noqa: BLE001 (handed to the caller, whose it is)
@@ -242,11 +244,12 @@ class RayEngine:
         self._first.set()
 
     def _lose(self) -> None:
-        """End the runs of a driver that ended."""
+        """End the runs of a driver that ended; those that had not begun wait for the next one."""
         self._connected = False
         self._slots = 0
         for run in self._runs.values():
-            if run.sent:
+            run.sent = False
+            if run.begun:
                 run.end(WorkerLost("the connection to the Ray cluster broke"))
 
 
