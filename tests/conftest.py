@@ -1,10 +1,14 @@
 """A whole server as users run it: `quantcloud serve` with its workers and Envoy, on free ports."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from support.server import Server
+
+# Servers in this process: measuring simulators is for tests that ask for it.
+os.environ["QUANTCLOUD_ROUTER_CALIBRATE"] = "false"
 
 
 @pytest.fixture(scope="session")

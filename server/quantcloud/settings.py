@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quantcloud.domain.account import Tier, TierLimits
@@ -94,6 +94,17 @@ class Settings(BaseSettings):
 
     # None: a SQLite file in the data folder.
     database_url: str | None = None
+    # Connections that read from PostgreSQL at once; one more writes, and one listens.
+    database_connections: Annotated[int, Field(ge=1)] = 10
+    # How often PostgreSQL is asked what other servers wrote, should no notification come.
+    database_poll_seconds: Annotated[float, Field(gt=0)] = 1.0
+
+    # How long a run is another's no more after its server's last sign of life.
+    lease_seconds: Annotated[float, Field(gt=0)] = 30.0
+    heartbeat_seconds: Annotated[float, Field(gt=0)] = 10.0
+    sweep_seconds: Annotated[float, Field(gt=0)] = 5.0
+    # Results, circuits and events of jobs that ended earlier are removed; None: never.
+    retention_days: Annotated[float, Field(ge=1)] | None = None
 
     # None: a random secret, kept in the data folder.
     jwt_secret: SecretStr | None = None
@@ -112,6 +123,16 @@ class Settings(BaseSettings):
     watch_checkpoint_seconds: Annotated[float, Field(gt=0)] = 15.0
     watch_recheck_seconds: Annotated[float, Field(gt=0)] = 10.0
     watch_position_seconds: Annotated[float, Field(gt=0)] = 0.5
+    # What each score counts for in `balanced`, and what a minute of simulator time is worth in
+    # `cost`.
+    router_speed_weight: Annotated[float, Field(ge=0)] = 0.6
+    router_accuracy_weight: Annotated[float, Field(ge=0)] = 0.3
+    router_cost_weight: Annotated[float, Field(ge=0)] = 0.1
+    router_minute_usd: Annotated[float, Field(ge=0)] = 0.1
+    # Measured run times of this machine; None: calibration.json in the data folder.
+    router_model: Path | None = None
+    # Whether they are measured in the background where that file is not there.
+    router_calibrate: bool = True
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
     # What a tier's limits leave out is as in `DEFAULT_TIERS`.
     tiers: Mapping[Tier, TierLimits] = DEFAULT_TIERS
@@ -147,6 +168,21 @@ class Settings(BaseSettings):
                 )
             filled[name] = {**asdict(DEFAULT_TIERS[tier]), **changes}
         return filled
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if not self.router_speed_weight + self.router_accuracy_weight + self.router_cost_weight:
+            raise ValueError("router weights: one of speed, accuracy and cost must be above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _several_signs_of_life(self) -> Self:
+        if 2 * self.heartbeat_seconds > self.lease_seconds:
+            raise ValueError(
+                "heartbeat_seconds: must be at most half of lease_seconds, or one sign of life "
+                "that is late ends every run"
+            )
+        return self
 
     @property
     def database(self) -> str | Path:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 import jwt
 
 from benchmarks.workloads import BELL, SHOTS
+from quantcloud.app import spare_garbage_collection
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.rate_limits import Counter, RequestLimits
@@ -155,6 +156,7 @@ async def _serve() -> None:
             answers.flush()
 
         answer(await watched.start())
+        spare_garbage_collection()
         try:
             while line := await loop.run_in_executor(None, sys.stdin.readline):
                 what, *arguments = json.loads(line)

@@ -1,7 +1,5 @@
 """Watching on a whole server: every change, once, in order, from anywhere."""
 
-import random
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -14,11 +12,8 @@ import pytest
 from support.api import Api
 from support.circuits import BELL, slow
 from support.server import SECRET, Server
+from support.watchers import see_the_log
 from thequantcloud.v1 import job_pb2
-
-TERMINAL = {
-    job_pb2.Job.completed, job_pb2.Job.failed, job_pb2.Job.timeout, job_pb2.Job.cancelled,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -26,50 +21,9 @@ def ada(server: Server) -> Api:
     return server.api()
 
 
-def follow(api: Api, job: str, rng: random.Random) -> list[job_pb2.JobEvent]:
-    """Watch a job to its end, hanging up at random and resuming after the last event seen."""
-    seen: list[job_pb2.JobEvent] = []
-    while not seen or seen[-1].job.status not in TERMINAL:
-        stream = api.watch(job, after_sequence=seen[-1].sequence if seen else 0)
-        patience = rng.randrange(1, 6)
-        for event in stream:
-            if not event.checkpoint:
-                seen.append(event)
-                patience -= 1
-                if not patience:
-                    break
-        stream.cancel()
-    return seen
-
-
 def test_a_hundred_watchers_with_disconnects_see_the_log(ada: Api):
-    """100 watchers on 50 jobs; each sees exactly what the log says afterwards."""
-    jobs: list[str] = []
-    go = threading.Event()
-
-    def watcher(number: int) -> tuple[str, list[job_pb2.JobEvent]]:
-        go.wait()
-        job = jobs[number % 50]
-        return job, follow(ada, job, random.Random(number))
-
-    with ThreadPoolExecutor(100) as pool:
-        watchers = [pool.submit(watcher, number) for number in range(100)]
-        jobs += [ada.run(BELL, backend="local_simulator") for _ in range(50)]
-        go.set()
-        histories = [watcher.result() for watcher in watchers]
-    logs = {job: [e for e in ada.watch(job, after_sequence=0) if not e.checkpoint] for job in jobs}
-    for job, history in histories:
-        assert [event.sequence for event in history] == list(range(1, len(history) + 1))
-        assert [_plain(event) for event in history] == [_plain(event) for event in logs[job]]
-
-
-def _plain(event: job_pb2.JobEvent) -> job_pb2.JobEvent:
-    """An event without what depends on when it is read."""
-    copy = job_pb2.JobEvent()
-    copy.CopyFrom(event)
-    copy.ClearField("queue_position")
-    copy.DiscardUnknownFields()  # that it has no position is said in one
-    return copy
+    """100 watchers on 50 jobs; what several servers do is `see_the_log` with more of them."""
+    see_the_log([ada])
 
 
 def test_a_queue_that_moves_is_told(server: Server):

@@ -180,8 +180,9 @@ def test_a_killed_worker_costs_no_other_job_anything_and_its_own_is_tried_once_m
     assert last.job.job_id == victim != other
     assert name_of(last.job.status) == "failed"
     assert last.job.error_message == (
-        "the worker ended during the run by SIGKILL; this was attempt 2, the last one"
+        "the worker that ran this job was lost 2 times: the worker ended during the run by SIGKILL"
     )
+    assert last.job.metadata["reason"] == "WORKER_LOST"
     # Both places are taken again.
     one, _ = begin(ada, slow(20), backend="aer_simulator", shots=1)
     two, _ = begin(ada, slow(20), backend="aer_simulator", shots=1)

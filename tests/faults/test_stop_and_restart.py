@@ -9,6 +9,8 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from support.api import Api
 from support.circuits import ASYMMETRIC, slow
@@ -74,6 +76,8 @@ def test_a_drain_ends_watches_so_that_they_can_resume(tmp_path: Path):
         with pytest.raises(grpc.RpcError) as ended:
             events.extend(watch)
         assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        details = rpc_status.from_call(ended.value).details
+        assert any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in details)
         assert server.process.wait(30) == 0
         server.stop()
         last = events[-1].sequence

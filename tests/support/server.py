@@ -40,6 +40,8 @@ class Server:
             # Many tests share an address, and some an account.
             "QUANTCLOUD_ANONYMOUS_REQUESTS_PER_MINUTE": "0",
             "QUANTCLOUD_FAILED_LOGINS_PER_MINUTE": "0",
+            # Measuring simulators is for tests that ask for it.
+            "QUANTCLOUD_ROUTER_CALIBRATE": "false",
             "QUANTCLOUD_TIERS": json.dumps(
                 {tier: {"requests_per_minute": None} for tier in ("explorer", "developer")}
             ),

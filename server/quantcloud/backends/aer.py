@@ -12,8 +12,8 @@ from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import density_matrix_bytes, statevector_bytes, tableau_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
-from quantcloud.routing.cost_model import Coefficients
-from quantcloud.routing.method import Method, Refusal, Work
+from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.work import Coefficients, Work
 
 MAX_STABILIZER_QUBITS = 1_000
 MAX_MPS_QUBITS = 200
@@ -29,12 +29,15 @@ MAX_MPS_RANK_BITS = 6
 """log2 of the bond dimension up to which a matrix product state is kept, never truncated."""
 
 _STATEVECTOR = Coefficients(
-    start=1.3e-3, operation=3e-5, light=1.7e-9, dense=1.6e-9, wide=3e-9, state=4e-8, sample=1e-7
+    start=1.2e-3, operation=2.8e-5, light=1.2e-9, dense=1.1e-9, wide=2.4e-9, state=5e-8, sample=9e-8
 )
+# What a shot takes, in characters of an outcome: more where each may have a history of its own.
+_SHOT, _BRANCHING_SHOT = 10, 400
+
 _DENSITY_MATRIX = alike(1e-8, start=3e-3, operation=4e-5, sample=1e-7)
 _TRAJECTORY = alike(4e-9, start=5e-2, operation=2e-6, sample=5e-6)
-_STABILIZER = Coefficients(start=2e-3, operation=4e-5, sample=1e-7)
-_MPS = Coefficients(start=1e-2, operation=5e-4, sample=3e-6)
+_STABILIZER = Coefficients(start=1.4e-3, operation=4.3e-5, light=1.5e-7, sample=1e-8)
+_MPS = Coefficients(start=5e-3, operation=2.5e-4, light=2.5e-4, sample=1.5e-6)
 _GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
 _GPU_HOST_BYTES = 1 << 30
 
@@ -91,6 +94,8 @@ class AerBackend:
         if self._device == "GPU":
             cost = _GPU
         work = evolution(analysis, 1 << analysis.num_qubits, shots, branches)
+        each = _BRANCHING_SHOT if analysis.has_mid_circuit else _SHOT
+        work = work._replace(samples=work.samples + each * shots)
         kept = min(shots * size, MAX_BRANCHES_BYTES) if analysis.has_mid_circuit else 0
         memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
         return predicted("statevector", memory, cost, work)
@@ -149,17 +154,17 @@ def _rank(analysis: Analysis) -> str:
 
 
 def _stabilizer(analysis: Analysis, shots: int) -> Method:
-    # Every shot measures every qubit, each in time linear in the width.
-    width = analysis.num_qubits
-    repeats = shots if analysis.has_mid_circuit else 1
-    work = Work(operations=repeats * analysis.operation_count, samples=shots * width**2)
+    # Every shot measures every qubit, each in time linear in the width at most.
+    width, operations = analysis.num_qubits, analysis.operation_count
+    repeated = shots * operations if analysis.has_mid_circuit else 0
+    work = Work(operations=operations, light=repeated, samples=shots * width**2)
     return predicted("stabilizer", 2 * tableau_bytes(width), _STABILIZER, work)
 
 
 def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
-    width = analysis.num_qubits
-    repeats = shots if analysis.has_mid_circuit else 1
-    work = Work(operations=repeats * analysis.operation_count, samples=shots * width)
+    width, operations = analysis.num_qubits, analysis.operation_count
+    repeated = shots * operations if analysis.has_mid_circuit else 0
+    work = Work(operations=operations, light=repeated, samples=shots * width)
     # For each qubit two matrices, and as much again for a copy and for what is being worked on.
     memory = 3 * 2 * 16 * width * 4**MAX_MPS_RANK_BITS
     return predicted("matrix_product_state", memory, _MPS, work)

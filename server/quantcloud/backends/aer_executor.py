@@ -11,8 +11,16 @@ from typing import Any, cast
 
 import numpy as np
 from qiskit.circuit import ControlFlowOp, QuantumCircuit
+from qiskit.providers import Options
 from qiskit.quantum_info import Kraus, SuperOp
 from qiskit_aer import AerSimulator
+from qiskit_aer.backends.aer_compiler import (
+    assemble_circuits,
+    compile_circuit,
+    generate_aer_config,
+)
+from qiskit_aer.backends.backend_utils import cpp_execute_circuits
+from qiskit_aer.backends.controller_wrappers import aer_controller_execute
 from qiskit_aer.noise import (
     NoiseModel,
     QuantumError,
@@ -41,19 +49,27 @@ _MAX_SEED = 1 << 53
 
 
 class AerExecutor:
-    """See `base.Executor`. Keeps one simulator for each method."""
+    """See `base.Executor`. Keeps one set of options for each method.
+
+    It does what `AerSimulator.run` does, without its thread and its result objects for each run,
+    which take longer than a small circuit.
+    """
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self._simulators = {
-            method: AerSimulator(method=method, device=device, max_parallel_threads=1)
+        self._controller = aer_controller_execute()
+        self._options = {
+            # Refuses a device that is not there.
+            method: cast(
+                Options, AerSimulator(method=method, device=device, max_parallel_threads=1).options
+            )
             for method in _METHODS
         }
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:
         run = Run(execution)
         method, noise = execution.method, execution.options.noise
-        if method not in self._simulators:
+        if method not in self._options:
             raise ValueError(f"Qiskit Aer has no method {method!r} here")
         if noise is not None or method in _NARROW_METHODS:
             circuit = narrowed(circuit)
@@ -64,19 +80,23 @@ class AerExecutor:
             _check_rank(divided)
         translation = translated(divided, method, statevector=wants_state)
         options: dict[str, object] = {}
+        model: NoiseModel | None = None
         if noise is not None:
             few_kraus = method == "density_matrix" and divided.num_qubits <= _KRAUS_QUBITS
-            options["noise_model"] = _noise_model(
-                noise, frozenset(_gate_names(translation)), as_kraus=few_kraus
-            )
+            model = _noise_model(noise, frozenset(_gate_names(translation)), as_kraus=few_kraus)
         elif method == "statevector" and divided.branches:
             options["shot_branching_enable"] = True
             options["shot_branching_sampling_enable"] = True
+        if divided.branches:
+            # Conditions become jumps.
+            (translation,) = cast(list[QuantumCircuit], compile_circuit([translation]))
         counts: Counter[str] = Counter()
         data: Mapping[str, Any] = {}
         for number, shots in enumerate(_batches(divided, execution)):
             seed = int(run.rng.integers(_MAX_SEED)) if number else execution.seed
-            data = self._run_once(method, translation, shots, seed, options)
+            data = self._run_once(
+                translation, model, {**options, "shots": shots, "seed_simulator": seed}, method
+            )
             counts.update(data["counts"])
         amplitudes = np.asarray(data["statevector"]) if wants_state else None
         return run.outcome(
@@ -87,18 +107,18 @@ class AerExecutor:
 
     def _run_once(
         self,
-        method: str,
         circuit: QuantumCircuit,
-        shots: int,
-        seed: int,
+        noise: NoiseModel | None,
         options: Mapping[str, object],
+        method: str,
     ) -> Mapping[str, Any]:
-        simulator = self._simulators[method]
-        result = simulator.run(circuit, shots=shots, seed_simulator=seed, **options).result()
-        if not result.success:
-            reason = result.results[0].status if result.results else result.status
-            raise RuntimeError(f"Qiskit Aer: {reason}")
-        return cast(Mapping[str, Any], result.data(0))
+        circuits, _ = assemble_circuits([circuit])
+        config = generate_aer_config([circuit], self._options[method], **options)
+        output = cpp_execute_circuits(self._controller, circuits, noise, config)
+        if not output["success"]:
+            results = output["results"]
+            raise RuntimeError(f"Qiskit Aer: {(results[0] if results else output)['status']}")
+        return cast(Mapping[str, Any], output["results"][0]["data"])
 
 
 def _batches(divided: Program, execution: Execution) -> list[int]:

@@ -16,8 +16,8 @@ from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import SINGLE, density_matrix_bytes, statevector_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
-from quantcloud.routing.cost_model import Coefficients
 from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.work import Coefficients
 
 MAX_DENSITY_MATRIX_QUBITS = 10
 
@@ -25,7 +25,13 @@ MAX_PURE_QUBITS = 28
 """How far circuits go that have no noise and measure at their end: to a state of 2 GiB."""
 
 _QSIM = Coefficients(
-    start=2e-4, operation=3e-6, light=1.7e-10, dense=1e-10, wide=2e-10, state=1.1e-8, sample=2e-8
+    start=1.3e-4,
+    operation=3.2e-6,
+    light=1.9e-10,
+    dense=5e-11,
+    wide=1.4e-10,
+    state=1.2e-8,
+    sample=6e-9,
 )
 _DENSITY_MATRIX = alike(4e-7, start=1e-3, operation=1.2e-3, sample=2e-8)
 _TRAJECTORY = alike(5e-9, start=1e-3, operation=7e-6, sample=1e-5)

@@ -9,8 +9,8 @@ import math
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.kinds import DENSE, DIAGONAL, PERMUTATION, WIDE
-from quantcloud.routing.cost_model import Coefficients
-from quantcloud.routing.method import Method, Work
+from quantcloud.routing.method import Method
+from quantcloud.routing.work import Coefficients, Work
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -44,20 +44,25 @@ def predicted(
 ) -> Method:
     """A method whose time follows from `work`; `double` says in which precision it computes."""
     seconds = coefficients.seconds(work)
-    return Method(name, memory_bytes, seconds, double_precision=double, work=work)
+    return Method(
+        name,
+        memory_bytes,
+        seconds,
+        double_precision=double,
+        work=work,
+        coefficients=coefficients,
+    )
 
 
 def histories(analysis: Analysis, shots: int) -> int:
     """Guess how many different histories `shots` shots of a circuit have.
 
-    Counts on one final measurement of every qubit; each other measurement or reset doubles them.
+    Each measurement or reset midway may double them. Where few qubits are measured many times,
+    most outcomes follow from earlier ones, as in phase estimation or error correction: so no more
+    than two for each qubit count.
     """
-    if not analysis.has_mid_circuit:
-        return 1
-    measurements = analysis.gate_counts.get("measure", 0)
-    resets = analysis.gate_counts.get("reset", 0)
-    events = max(1, measurements - analysis.num_qubits) + resets
-    return min(shots, 1 << min(events, shots.bit_length()))
+    events = min(analysis.branching_count, 2 * analysis.num_qubits)
+    return max(1, min(shots, 1 << min(events, shots.bit_length())))
 
 
 def waiting_states(analysis: Analysis, shots: int) -> int:

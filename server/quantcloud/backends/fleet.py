@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
@@ -137,7 +137,7 @@ class Fleet:
 
     def _predicted(self, backend: str, method: Method) -> Method:
         seconds = self._model.seconds(backend, method)
-        return method if seconds == method.seconds else replace(method, seconds=seconds)
+        return method if seconds == method.seconds else method._replace(seconds=seconds)
 
 
 def offline_reasons(backends: Mapping[str, Backend]) -> dict[str, str | None]:

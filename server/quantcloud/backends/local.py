@@ -15,15 +15,18 @@ from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import statevector_bytes, tableau_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
-from quantcloud.routing.cost_model import Coefficients
-from quantcloud.routing.method import Method, Refusal, Work
+from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.work import Coefficients, Work
 
 MAX_STABILIZER_QUBITS = 5_000
 
 _STATEVECTOR = Coefficients(
-    start=9e-5, operation=7e-6, light=4.5e-10, dense=3.8e-9, wide=2.3e-9, state=1.9e-8, sample=2e-8
+    start=6e-5, operation=6.5e-6, light=6e-10, dense=3.4e-9, wide=2.5e-9, state=1.3e-8, sample=1e-8
 )
-_STABILIZER = Coefficients(start=1.5e-4, operation=1.5e-6, state=2e-9, sample=2e-9)
+_STABILIZER = Coefficients(start=1.2e-4, operation=1.7e-6, state=3e-8, sample=4e-9)
+
+# What a shot takes beyond its bits, in bits.
+_SHOT_BITS = 32
 
 
 class LocalBackend:
@@ -89,14 +92,17 @@ def _statevector(analysis: Analysis, shots: int) -> Method:
 
 
 def _stabilizer(analysis: Analysis, shots: int) -> Method:
+    counts = analysis.gate_counts
+    measurements = counts.get("measure", 0)
     return predicted(
         "stabilizer",
         tableau_bytes(analysis.num_qubits) + 2 * shots * analysis.num_clbits,
         _STABILIZER,
         Work(
             operations=analysis.operation_count,
-            state=analysis.num_qubits**2,
-            samples=shots * analysis.num_clbits,
+            # Each measurement and reset goes over a row of the tableau.
+            state=analysis.num_qubits * (measurements + counts.get("reset", 0)),
+            samples=shots * (_SHOT_BITS + measurements),
         ),
     )
 

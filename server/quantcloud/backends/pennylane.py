@@ -15,11 +15,11 @@ from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
-from quantcloud.routing.cost_model import Coefficients
 from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.work import Coefficients
 
 _LIGHTNING = Coefficients(
-    start=3e-4, operation=1.9e-5, light=5e-10, dense=4e-10, wide=1e-9, state=6e-9, sample=2e-8
+    start=2.4e-4, operation=1.9e-5, light=5.2e-10, dense=5.7e-10, wide=1e-9, state=5e-9, sample=5e-9
 )
 
 

@@ -30,6 +30,7 @@ class Analysis:
     by one measurement: something acts on a qubit or a bit after its measurement, a qubit is reset
     after something acted on it, or there is a condition.
 
+    `branching_count` is how many measurements and resets something after them depends on.
     `parameter_count` is how many angles its instructions are given. `gates_by_kind` has the
     standard gates after expansion by their kinds (`kinds`). The interaction graph has the
     qubits as nodes, and an edge between two on which a gate acts after expansion:
@@ -51,6 +52,7 @@ class Analysis:
     is_clifford: bool
     has_mid_circuit: bool
     measures_all: bool
+    branching_count: int = 0
     parameter_count: int = 0
     gates_by_kind: dict[str, int] = field(default_factory=dict[str, int])
     interaction_pairs: int | None = None
@@ -110,6 +112,7 @@ def analyse(circuit: Circuit) -> Analysis:
         is_clifford=_is_clifford(circuit),
         has_mid_circuit=has_mid_circuit,
         measures_all=measures_all,
+        branching_count=_branching_count(circuit) if has_mid_circuit else 0,
         parameter_count=sum([len(operation.params) for operation in circuit.operations]),
         gates_by_kind=kinds,
         interaction_pairs=pairs,
@@ -191,6 +194,28 @@ def _has_mid_circuit(circuit: Circuit) -> bool:
         if clbits:
             measured[qubits[0]] = written[clbits[0]] = 1
     return False
+
+
+def _branching_count(circuit: Circuit) -> int:
+    """Count the measurements and resets that cannot wait until the end, or be left out."""
+    later = bytearray(circuit.num_qubits)
+    read = bytearray(circuit.num_clbits)
+    events = 0
+    for name, qubits, _, clbits, condition in reversed(circuit.operations):
+        if name == "barrier":
+            continue
+        if (name == "reset" and later[qubits[0]]) or (
+            name == "measure" and (later[qubits[0]] or read[clbits[0]] or condition is not None)
+        ):
+            events += 1
+        for bit in clbits:
+            read[bit] = 1
+        for qubit in qubits:
+            later[qubit] = 1
+        if condition is not None:
+            begin, end = condition.offset, condition.offset + condition.size
+            read[begin:end] = b"\1" * condition.size
+    return events
 
 
 def _is_clifford(circuit: Circuit) -> bool:

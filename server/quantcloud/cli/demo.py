@@ -119,7 +119,11 @@ def _server(folder: Path) -> Generator[Endpoints]:
         _command("serve", "--data-dir", str(folder), "--http-port", "0", "--grpc-port", "0"),
         stdout=subprocess.PIPE,
         text=True,
-        env={**environment, "QUANTCLOUD_LOG_LEVEL": "warning"},
+        env={
+            **environment,
+            "QUANTCLOUD_LOG_LEVEL": "warning",
+            "QUANTCLOUD_ROUTER_CALIBRATE": "false",
+        },
     )
     try:
         endpoints = read_endpoints(process.stdout or ())

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from quantcloud.cli import account
+from quantcloud.cli import account, calibrate
 from quantcloud.cli.client import run_file
 from quantcloud.cli.demo import demo as run_demo
 from quantcloud.cli.failure import Failure
@@ -113,6 +113,22 @@ def build(serve: Callable[[Settings], int]) -> typer.Typer:
         if (job is None) != everything:
             raise typer.BadParameter("name a job, or give --all")
         _guarded(lambda: watch(job, server, token))
+
+    @app.command("calibrate")
+    def calibrate_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        data_dir: DataDir = None,
+        seconds: Annotated[
+            float, typer.Option(help="Measure for so long at most.", min=1, max=3600)
+        ] = 45.0,
+        show: Annotated[  # noqa: FBT002  # a flag, given by name
+            bool, typer.Option("--show", help="Measure nothing; show what is known.")
+        ] = False,
+    ) -> None:
+        """Measure how fast each simulator is on this machine, for QuantRouter to go by."""
+        settings = _settings({"data_dir": data_dir})
+        _guarded(
+            lambda: calibrate.show(settings) if show else calibrate.calibrate(settings, seconds)
+        )
 
     accounts = typer.Typer(help="Look at accounts and change them.", no_args_is_help=True)
     app.add_typer(accounts, name="account")

@@ -154,6 +154,18 @@ class NotFound(DomainError):
         )
 
 
+class AlreadyExists(DomainError):
+    """What was to be made is there already, and is something else."""
+
+    reason = "ALREADY_EXISTS"
+
+
+class OutOfRange(DomainError):
+    """What was asked for lies before what is kept."""
+
+    reason = "OUT_OF_RANGE"
+
+
 class FailedPrecondition(DomainError):
     """The request is sound, but the resource's present state does not allow it."""
 

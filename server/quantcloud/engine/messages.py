@@ -51,6 +51,9 @@ _option_values = attrgetter(*_OPTION_FIELDS)
 
 _SECTIONS = struct.Struct("!6Q")
 
+# What decoding raises.
+_NONSENSE = (struct.error, ValueError, KeyError, TypeError, RecursionError)
+
 
 class Frame(NamedTuple):
     """One message."""
@@ -153,23 +156,28 @@ def encode_outcome(outcome: Outcome) -> bytes:
 
 def decode_outcome(payload: bytes) -> Outcome:
     """Decode an outcome. Raises `MalformedAnswer`."""
-    with _checked():
-        lengths = _SECTIONS.unpack_from(payload)
-        sections: list[bytes] = []
-        offset = _SECTIONS.size
-        for length in lengths:
-            sections.append(payload[offset : offset + length])
-            offset += length
-        about, keys, values, real, imag, memory = sections
-        fields: Mapping[str, Any] = json.loads(about)
-        state = Statevector(_floats(real), _floats(imag)) if fields["statevector"] else None
-        return Outcome(
-            counts=dict(zip(_lines(keys, fields["outcomes"]), _integers(values), strict=True)),
-            execution_time_ms=float(fields["execution_time_ms"]),
-            statevector=state,
-            memory=tuple(_lines(memory, fields["shots"])) if fields["memory"] else None,
-            metadata=_mapping(fields["metadata"]),
-        )
+    try:
+        return _outcome(payload)
+    except _NONSENSE as error:
+        raise MalformedAnswer(str(error)) from error
+
+
+def _outcome(payload: bytes) -> Outcome:
+    sections: list[bytes] = []
+    offset = _SECTIONS.size
+    for length in _SECTIONS.unpack_from(payload):
+        sections.append(payload[offset : offset + length])
+        offset += length
+    about, keys, values, real, imag, memory = sections
+    fields: Mapping[str, Any] = json.loads(about)
+    state = Statevector(_floats(real), _floats(imag)) if fields["statevector"] else None
+    return Outcome(
+        counts=dict(zip(_lines(keys, fields["outcomes"]), _integers(values), strict=True)),
+        execution_time_ms=float(fields["execution_time_ms"]),
+        statevector=state,
+        memory=tuple(_lines(memory, fields["shots"])) if fields["memory"] else None,
+        metadata=_mapping(fields["metadata"]),
+    )
 
 
 @contextmanager
@@ -177,7 +185,7 @@ def _checked() -> Generator[None]:
     """Raise whatever goes wrong in decoding as `MalformedAnswer`."""
     try:
         yield
-    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
+    except _NONSENSE as error:
         raise MalformedAnswer(str(error)) from error
 
 

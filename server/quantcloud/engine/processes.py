@@ -15,9 +15,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
-from quantcloud.domain.execution import SHORT_SECONDS
+from quantcloud.domain.execution import SHORT_SECONDS, is_short
 from quantcloud.engine import messages
 from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
+from quantcloud.engine.connection import Connection
 from quantcloud.engine.messages import Frame, MalformedAnswer
 from quantcloud.engine.permits import Permits
 
@@ -26,7 +27,7 @@ from quantcloud.engine.permits import Permits
 _START_LIMIT = 60.0
 
 # What a worker may have before a call that is sent to it: so many others, which are expected to
-# take `SHORT_SECONDS` in all.
+# take `SHORT_SECONDS` in all, or the last of them a little more.
 MOST_AHEAD: Final = 16
 
 # When a run takes so many seconds, those that were sent behind it go to another worker.
@@ -35,8 +36,6 @@ _OVERDUE = 0.05
 # A call that nobody waits for any more may have been begun before its turn to be taken back came.
 # It was expected to be short: after so many seconds its worker is ended.
 _GRACE = 0.1
-
-_CHUNK = 256 << 10
 
 
 class Owner(Protocol):
@@ -80,15 +79,9 @@ class WorkerProcess:
         # The exit status: negative for a signal, None where nobody can tell.
         self.exit_status: asyncio.Future[int | None] = self._loop.create_future()
         self._on_end = on_end
-        self._connection = connection
-        self._permits = permits
-        self._input = bytearray()
-        self._output = bytearray()
-        self._flushing = False
-        self._writing = False
+        self._connection = Connection(connection, permits, self)
         # What it has not answered, oldest first; None for what was taken back.
         self._calls: deque[Call | None] = deque()
-        self._unsent = 0
         self._expected = 0.0
         self._began = 0.0
         self._due = 0.0
@@ -98,8 +91,6 @@ class WorkerProcess:
         self.ready = False
         # Whether it can be asked: it has neither been killed nor hung up.
         self.alive = True
-        connection.setblocking(False)  # noqa: FBT003 (the standard library's signature)
-        self._loop.add_reader(connection, self._readable)
 
     @property
     def idle(self) -> bool:
@@ -118,11 +109,11 @@ class WorkerProcess:
         if not self._calls:
             return 0.0
         if (
-            call.expected is None
+            not is_short(call.expected)
+            or self._expected > SHORT_SECONDS
+            or len(self._calls) >= MOST_AHEAD
             or not self.ready
             or self._taken_back
-            or len(self._calls) >= MOST_AHEAD
-            or self._expected + call.expected > SHORT_SECONDS
             or self._loop.time() - self._began > _OVERDUE
         ):
             return None
@@ -131,18 +122,13 @@ class WorkerProcess:
     def take(self, call: Call) -> None:
         """Send a call: at once to an idle worker, else with whatever else is sent in this turn."""
         call.holder = self
+        was_idle = not self._calls
         self._calls.append(call)
-        self._unsent += 1
-        self._output += call.data
-        self._expected += SHORT_SECONDS if call.expected is None else call.expected
-        if len(self._calls) > 1:
+        self._expected += _seconds(call)
+        self._connection.send(call.data, now=was_idle)
+        if not was_idle:
             self._arm()
-            if not self._flushing:
-                self._flushing = True
-                self._loop.call_soon(self._flush)
-            return
-        self._flush()
-        if self.ready:
+        elif self.ready:
             self._begin()
         else:
             self._due = self._loop.time() + _START_LIMIT
@@ -175,63 +161,17 @@ class WorkerProcess:
             if call is not None:
                 call.fail(error)
 
-    def _flush(self) -> None:
-        """Write what the socket takes now."""
-        self._flushing = False
-        if self._hung_up:
-            return
-        if self._unsent:
-            self._permits.give(self._unsent)
-            self._unsent = 0
-        try:
-            del self._output[: self._connection.send(self._output)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._output.clear()  # its end will be read, behind what it answered before
-        if self._output and not self._writing:
-            self._writing = True
-            self._loop.add_writer(self._connection, self._flush)
-        elif self._writing and not self._output:
-            self._writing = False
-            self._loop.remove_writer(self._connection)
+    def read(self, error: MalformedAnswer | None) -> None:
+        if error is not None:
+            self.fail(error)
+            self.kill()
+        self._notify()
 
-    def _readable(self) -> None:
-        try:
-            data = self._connection.recv(_CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if data:
-            self._input += data
-            try:
-                self._parse()
-            except MalformedAnswer as error:
-                self.fail(error)
-                self._input.clear()
-                self.kill()
-            self._notify()
-        else:
-            self._hang_up()
-            self._on_end(self)
+    def hung_up(self) -> None:
+        self._hang_up()
+        self._on_end(self)
 
-    def _parse(self) -> None:
-        size, offset = messages.HEADER.size, 0
-        while len(self._input) - offset >= size:
-            kind, length = messages.HEADER.unpack_from(self._input, offset)
-            if length > messages.MAX_ANSWER:
-                raise MalformedAnswer("too large")
-            end = offset + size + length
-            if len(self._input) < end:
-                break
-            with memoryview(self._input) as view:
-                payload = bytes(view[offset + size : end])
-            offset = end
-            self._received(Frame(kind, payload))
-        del self._input[:offset]
-
-    def _received(self, frame: Frame) -> None:
+    def received(self, frame: Frame) -> None:
         if frame.kind == messages.READY and not self.ready:
             self.ready = True
             if self._calls:
@@ -244,7 +184,7 @@ class WorkerProcess:
         call = self._calls.popleft()
         if call is not None:
             self.answered += 1
-            self._expected -= SHORT_SECONDS if call.expected is None else call.expected
+            self._expected -= _seconds(call)
             if not call.answer.done():
                 call.answer.set_result(frame)
         if frame.kind == messages.OUT_OF_MEMORY:
@@ -318,8 +258,7 @@ class WorkerProcess:
 
     def _take_back(self) -> list[Call]:
         """Take what the worker has not begun, which it will not begin any more; oldest first."""
-        count = self._permits.take_back() + self._unsent
-        self._unsent = 0
+        count = self._connection.take_back()
         calls = [self._calls.pop() for _ in range(min(count, len(self._calls)))]
         return [call for call in reversed(calls) if call is not None]
 
@@ -328,11 +267,8 @@ class WorkerProcess:
         nothing_begun = self.alive
         self.alive = False
         self._hung_up = True
-        self._loop.remove_reader(self._connection)
-        self._loop.remove_writer(self._connection)
-        self._connection.close()
         calls = self._take_back()
-        self._permits.close()
+        self._connection.close()
         if self._timer is not None:
             self._timer.cancel()
         if nothing_begun and not self._calls and calls:
@@ -349,3 +285,8 @@ class WorkerProcess:
         if calls and self.owner is not None:
             self.owner.returned(calls)
         self._loop.call_soon(self._notify)
+
+
+def _seconds(call: Call) -> float:
+    """How long a call is taken to be, in a sum: one that nobody knows of is longer than all."""
+    return 1e9 if call.expected is None else call.expected

@@ -115,6 +115,8 @@ class Slots:
     def __init__(self, supervisor: Supervisor, role: Role, size: int) -> None:
         self._slots = [Slot(self, supervisor, role) for _ in range(size)]
         self._waiting: deque[Call] = deque()
+        # Whether the oldest waits for no more than its turn, and so do all that come after it.
+        self._in_line = False
         self._closed: Exception | None = None
 
     def renew_idle(self) -> None:
@@ -132,11 +134,13 @@ class Slots:
             call.fail(self._closed)
             return
         self._waiting.append(call)
-        self.dispatch()
+        if not self._in_line:
+            self.dispatch()
 
     def dispatch(self) -> None:
         """Send what waits, oldest first, for as long as there is a worker to begin on it soon."""
         position = 0
+        self._in_line = False
         while position < len(self._waiting):
             call = self._waiting[position]
             if call.answer.done():
@@ -147,6 +151,7 @@ class Slots:
             elif self._some_lack(call):
                 position += 1  # another may do with a worker that this one cannot have
             else:
+                self._in_line = not position
                 break
         if self._waiting:
             self._order_for(len(self._waiting))

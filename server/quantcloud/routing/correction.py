@@ -91,6 +91,11 @@ class Errors:
         """The factor by which predictions are off of late; 1 where they are exact."""
         return math.exp(self.recent)
 
+    @property
+    def mean_ratio(self) -> float:
+        """Actual over predicted time of late, the geometric mean."""
+        return math.exp(self.bias)
+
     def after(self, predicted: float, actual: float) -> "Errors":
         """The figures with one more run; both times are above 0, in seconds."""
         logarithm = math.log(actual / predicted)

@@ -10,35 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from quantcloud.routing.correction import Correction, Errors
-from quantcloud.routing.method import Method, Work
+from quantcloud.routing.method import Method
+from quantcloud.routing.work import Coefficients
 
 Key = tuple[str, str]
 """Names of a backend and of one of its methods."""
-
-
-@dataclass(frozen=True, slots=True)
-class Coefficients:
-    """Seconds for each unit of a `Work`, and for beginning a run."""
-
-    start: float
-    operation: float
-    light: float = 0.0
-    dense: float = 0.0
-    wide: float = 0.0
-    state: float = 0.0
-    sample: float = 0.0
-
-    def seconds(self, work: Work) -> float:
-        """Predict how long a run takes."""
-        return (
-            self.start
-            + self.operation * work.operations
-            + self.light * work.light
-            + self.dense * work.dense
-            + self.wide * work.wide
-            + self.state * work.state
-            + self.sample * work.samples
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +31,13 @@ class CostModel:
     """Predicts runs, and learns from them.
 
     Without a calibration it goes by what each backend says. `corrections` and `errors` are what it
-    has learnt; both are kept between starts.
+    has learnt, of as many runs since it was made as `learnt` says; both are kept between starts.
     """
 
     calibration: Calibration | None = None
     corrections: dict[Key, Correction] = field(default_factory=dict[Key, Correction])
     errors: dict[Key, Errors] = field(default_factory=dict[Key, Errors])
+    learnt: int = 0
 
     def seconds(self, backend: str, method: Method) -> float:
         """Predict the time of a run of `method`."""
@@ -80,6 +57,7 @@ class CostModel:
         if predicted <= 0 or (at_least and predicted >= actual):
             return
         self.errors[key] = self.errors.get(key, Errors()).after(predicted, actual)
+        self.learnt += 1
         raw = self._uncorrected(backend, method)
         self.corrections[key] = self.corrections.get(key, Correction()).after(raw, actual)
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Final
 
-from quantcloud.routing.cost_model import Coefficients
-from quantcloud.routing.method import Work
+from quantcloud.routing.work import Coefficients, Work
 
 # Below this a difference between predicted and measured time counts for less, in seconds.
 _SHORT: Final = 5e-5
@@ -42,7 +41,7 @@ def fitted(known: Coefficients, samples: Sequence[Sample]) -> Coefficients:
     rows = [
         [
             amount * value / (sample.seconds + _SHORT)
-            for amount, value in zip((1.0, *astuple(sample.work)), before, strict=True)
+            for amount, value in zip((1.0, *sample.work), before, strict=True)
         ]
         for sample in samples
     ]

@@ -7,6 +7,7 @@ the target is told apart by balance, then by name: the same input gives the same
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.backend import BackendInfo
@@ -36,8 +37,7 @@ class Demand:
     time_limit: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """One backend's answer to a demand: methods that could run it, or a refusal.
 
     `wait_seconds` is how long a job would wait in its queue here, `memory_limit` what a run may
@@ -50,8 +50,7 @@ class Offer:
     memory_limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A backend in the router's eyes: a method with its scores, or a rejection.
 
     `score` is that of the target that was asked for, `wait_seconds` the time before the run begins.

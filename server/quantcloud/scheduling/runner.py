@@ -22,8 +22,10 @@ from quantcloud.domain.job import (
 from quantcloud.domain.quota import next_month, simulator_seconds_left
 from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, WorkerLost
 from quantcloud.routing.explanation import with_actual
+from quantcloud.scheduling.patience import patiently
 from quantcloud.storage import Claim, Store
 
+# A circuit that its worker dies of is likely to kill the next one too.
 _LOST_WORKERS = 2
 _SOON_SECONDS = 0.002
 
@@ -100,7 +102,7 @@ class Runner:
         )
         change = Change(JobStatus.FAILED, now, error_message=message)
         try:
-            await self._store.jobs.end(job.id, claim.lease, [change])
+            await patiently(lambda: self._store.jobs.end(job.id, claim.lease, [change]))
         except StaleLeaseError:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         return True
@@ -135,53 +137,53 @@ class Runner:
             statevector=outcome.statevector,
             metadata=_result_metadata(job, claim.analysis, outcome),
         )
-        await self._store.jobs.complete(
-            job.id,
-            claim.lease,
-            result,
-            [
-                *beginning,
-                Change(
-                    JobStatus.COMPLETED,
-                    self._clock(),
-                    metadata=with_actual(job.metadata, seconds),
-                ),
-            ],
-            simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
-            qpu_tasks=job.reserved_qpu_tasks,
-            cost_usd=job.reserved_cost_usd,
+        end = Change(
+            JobStatus.COMPLETED, self._clock(), metadata=with_actual(job.metadata, seconds)
+        )
+        await patiently(
+            lambda: self._store.jobs.complete(
+                job.id,
+                claim.lease,
+                result,
+                [*beginning, end],
+                simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
+                qpu_tasks=job.reserved_qpu_tasks,
+                cost_usd=job.reserved_cost_usd,
+            )
         )
 
     async def _fail(
         self, claim: Claim, error: EngineError, beginning: Sequence[Change], seconds: float
     ) -> None:
         job, lease = claim.job, claim.lease
-        if isinstance(error, WorkerLost) and lease.attempt < _LOST_WORKERS:
-            log.warning("worker lost, trying once more", job_id=job.id, error=str(error))
-            await self._store.jobs.requeue(job.id, lease, self._clock())
-            return
-        message = str(error)
         if isinstance(error, WorkerLost):
-            message = f"{message}; this was attempt {lease.attempt}, the last one"
+            log.warning("worker lost", job_id=job.id, attempt=lease.attempt, error=str(error))
+            now, because = self._clock(), str(error)
+            await patiently(
+                lambda: self._store.jobs.requeue(
+                    job.id, lease, now, lost=True, because=because, most=_LOST_WORKERS
+                )
+            )
+            return
         timed_out = isinstance(error, ExecutionTimedOut)
         if timed_out:
             self._fleet.learn(_ran(claim), seconds, at_least=True)
+        end = Change(
+            JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
+            self._clock(),
+            error_message=str(error),
+            metadata=with_actual(job.metadata, seconds),
+        )
         # What a run costs is for one that went well, or on to its limit.
-        await self._store.jobs.end(
-            job.id,
-            lease,
-            [
-                *beginning,
-                Change(
-                    JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
-                    self._clock(),
-                    error_message=message,
-                    metadata=with_actual(job.metadata, seconds),
-                ),
-            ],
-            simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
-            qpu_tasks=job.reserved_qpu_tasks if timed_out else 0,
-            cost_usd=job.reserved_cost_usd if timed_out else 0.0,
+        await patiently(
+            lambda: self._store.jobs.end(
+                job.id,
+                lease,
+                [*beginning, end],
+                simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
+                qpu_tasks=job.reserved_qpu_tasks if timed_out else 0,
+                cost_usd=job.reserved_cost_usd if timed_out else 0.0,
+            )
         )
 
 
@@ -236,17 +238,25 @@ class _Beginning:
         if self._timer is not None:
             self._timer.cancel()
         if self._writing is not None and not self._writing.done():
+            # It may have been waiting for the store for long.
+            self._writing.cancel()
             await asyncio.wait([self._writing])
 
     def _write(self, stop: Callable[[], object]) -> None:
         if self._change is None:
             return
-        job, lease = self._claim.job, self._claim.lease
-        self._writing = asyncio.ensure_future(
-            self._store.jobs.advance(job.id, [self._change], lease=lease)
-        )
+        self._writing = asyncio.ensure_future(self._note(self._change))
         # Its result could not be written either.
         self._writing.add_done_callback(lambda _: self.refused and stop())
+
+    async def _note(self, change: Change) -> None:
+        job, lease = self._claim.job, self._claim.lease
+        try:
+            await patiently(lambda: self._store.jobs.advance(job.id, [change], lease=lease))
+        except InvalidTransitionError as error:
+            # An earlier try was carried out, and only its answer was lost.
+            if error.present is not JobStatus.RUNNING:
+                raise
 
 
 def _ran(claim: Claim) -> Ran:

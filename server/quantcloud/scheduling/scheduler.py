@@ -14,12 +14,13 @@ from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.execution import is_short
-from quantcloud.domain.job import LEASED, JobEvent, JobStatus, StaleLeaseError
+from quantcloud.domain.job import LEASED, Job, JobEvent, JobStatus, StaleLeaseError
 from quantcloud.engine.base import Engine
+from quantcloud.scheduling.patience import RETRY_SECONDS, patiently
 from quantcloud.scheduling.runner import Runner
 from quantcloud.storage import Claim, Store
 
-_RETRY_SECONDS = 1.0
+_GIVE_BACK_SECONDS = 5.0
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -54,7 +55,9 @@ class Scheduler:
 
     async def start(self) -> None:
         """Take up what an earlier server left, and go on from there."""
-        for event in await self._store.jobs.recover(self._clock()):
+        # What another server on the same database left, it may still be at work on.
+        recovered = () if self._store.shared else await self._store.jobs.recover(self._clock())
+        for event in recovered:
             log.info("job recovered", job_id=event.job.id, status=str(event.job.status))
         self._unsubscribe = [
             self._store.subscribe(self._on_commit),
@@ -78,8 +81,11 @@ class Scheduler:
         while self._unsubscribe:
             self._unsubscribe.pop()()
         await _cancelled([*self._tasks, *tasks])
-        for claim, _ in list(self._runs.values()):
-            await self._give_back(claim)
+        try:
+            async with asyncio.timeout(_GIVE_BACK_SECONDS):
+                await asyncio.gather(*(self._give_back(claim) for claim, _ in self._runs.values()))
+        except (TimeoutError, Unavailable) as error:
+            log.warning("runs could not be given back; their leases will end", error=str(error))
         self._runs.clear()
 
     async def _give_back(self, claim: Claim) -> None:
@@ -96,10 +102,11 @@ class Scheduler:
 
     def _on_commit(self, events: Sequence[JobEvent]) -> None:
         for event in events:
-            status = event.job.status
-            if status is JobStatus.QUEUED:
+            status, run = event.job.status, self._runs.get(event.job.id)
+            # Where a run ended elsewhere, its account may have another.
+            if status is JobStatus.QUEUED or (run is None and status.is_terminal):
                 self._look_again = True
-            elif status is JobStatus.CANCELLED and (run := self._runs.get(event.job.id)):
+            if run is not None and _is_over(run[0], event.job):
                 run[1].cancel()
         if self._look_again:
             self._dispatch()
@@ -113,17 +120,6 @@ class Scheduler:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("work on a job broke off", exc_info=error)
-
-    async def _patiently(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Do `work`, again and again for as long as the store is not to be had."""
-        while True:
-            try:
-                await work()
-            except Unavailable as error:
-                log.warning("the store is not to be had, trying again", error=error.message)
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                return
 
     def _dispatch(self) -> None:
         """Claim what there is room for, in the transaction that is being gathered.
@@ -148,7 +144,7 @@ class Scheduler:
             claims = await claiming
         except Exception:
             log.exception("claiming failed; trying again")
-            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._dispatch)
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._dispatch)
         for claim in claims:
             self._begin(claim)
         self._claiming = None
@@ -173,24 +169,37 @@ class Scheduler:
         job_id = claim.job.id
 
         def idle() -> None:
-            self._executing.pop(job_id, None)
+            if self._executing.get(job_id) is claim:
+                del self._executing[job_id]
 
+        if job_id in self._runs:
+            # One that we lost, and have not stopped yet.
+            self._runs[job_id][1].cancel()
         self._executing[job_id] = claim
         task = asyncio.ensure_future(self._runner.run(claim, idle))
         self._runs[job_id] = (claim, task)
         task.add_done_callback(lambda done: self._ended(claim, done))
 
     def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
-        self._executing.pop(claim.job.id, None)
+        if self._executing.get(claim.job.id) is claim:
+            del self._executing[claim.job.id]
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("a run broke off", job_id=claim.job.id, exc_info=error)
         if self._stopping and (error is not None or task.cancelled()):
             return  # `stop` gives it back
-        self._runs.pop(claim.job.id, None)
+        if (run := self._runs.get(claim.job.id)) is not None and run[0] is claim:
+            del self._runs[claim.job.id]
         self._dispatch()
         if error is not None:
-            self._spawn(self._patiently(lambda: self._give_back(claim)))
+            self._spawn(patiently(lambda: self._give_back(claim)))
+
+
+def _is_over(claim: Claim, job: Job) -> bool:
+    """Whether a run is in vain: its job, as it is now, was cancelled, or its lease has ended."""
+    attempt = claim.lease.attempt
+    requeued = job.status is JobStatus.QUEUED and job.attempt == attempt
+    return job.status is JobStatus.CANCELLED or requeued or job.attempt > attempt
 
 
 async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:

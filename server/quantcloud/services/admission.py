@@ -9,6 +9,7 @@ from datetime import datetime
 
 from quantcloud.auth.principal import Principal
 from quantcloud.backends.fleet import Fleet
+from quantcloud.backends.sizes import check_result_size
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, QuotaExceeded
@@ -99,6 +100,7 @@ class Admission:
         if analysis.num_qubits > limits.max_qubits:
             raise _beyond(principal, "max_qubits", limits.max_qubits, analysis.num_qubits, "qubits")
         _check_options(submission.options, analysis)
+        check_result_size(analysis, shots, submission.options)
         routing = self._clock()
         time_limit = limits.run_seconds(submission.options.timeout_seconds)
         demand = Demand(

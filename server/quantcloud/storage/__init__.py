@@ -3,6 +3,7 @@
 from quantcloud.storage.circuits import CircuitPatch
 from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_data_dir
 from quantcloud.storage.errors import StoreError
+from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claim
 from quantcloud.storage.jobs import NewJob
 from quantcloud.storage.store import Store
@@ -12,6 +13,7 @@ __all__ = [
     "Claim",
     "DataDirLock",
     "DataDirLockedError",
+    "IdempotencyKey",
     "NewJob",
     "Store",
     "StoreError",

@@ -2,12 +2,12 @@
 
 from sqlalchemy import bindparam, func, select
 
-from quantcloud.domain.errors import NotFound
+from quantcloud.domain.errors import NotFound, OutOfRange
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database import Connection, Database
 from quantcloud.storage.job_rows import EVENTS, event_of
 from quantcloud.storage.queries import identifier
-from quantcloud.storage.tables import job_events, jobs
+from quantcloud.storage.tables import job_events, jobs, removed_events
 
 _OF_JOB = EVENTS.where(
     job_events.c.job_id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
@@ -32,6 +32,10 @@ _OWNED = select(jobs.c.id).where(
 _LATEST_CURSOR = select(func.max(job_events.c.cursor)).where(
     job_events.c.account_id == bindparam("account_id")
 )
+_HORIZON = select(removed_events.c.cursor).where(
+    removed_events.c.account_id == bindparam("account_id")
+)
+_REMOVED = "HISTORY_REMOVED"
 
 
 class Events:
@@ -56,7 +60,10 @@ class Events:
     async def after(
         self, account_id: str, job_id: str, sequence: int, limit: int
     ) -> list[JobEvent]:
-        """Up to `limit` of the job's events that follow `sequence`, in order."""
+        """Up to `limit` of the job's events that follow `sequence`, in order.
+
+        Raises `OutOfRange` where some of them were removed.
+        """
         identifier("job", job_id)
         values = {"account_id": account_id, "job_id": job_id}
 
@@ -65,16 +72,36 @@ class Events:
             found = [event_of(row) for row in rows]
             if not found and connection.execute(_OWNED, values).one_or_none() is None:
                 raise NotFound("job", job_id)
+            if found and found[0].sequence > sequence + 1:
+                raise OutOfRange(
+                    f"the events of job {job_id} that follow {sequence} are no longer kept; "
+                    "watch it without after_sequence, which tells how it ended",
+                    reason=_REMOVED,
+                    metadata={"id": job_id, "oldest_sequence": str(found[0].sequence)},
+                )
             return found
 
         return await self._database.read(read)
 
     async def account_after(self, account_id: str, cursor: int, limit: int) -> list[JobEvent]:
-        """Up to `limit` events of all the account's jobs that follow `cursor`, in order."""
+        """Up to `limit` events of all the account's jobs that follow `cursor`, in order.
+
+        Raises `OutOfRange` where some of them were removed.
+        """
         values = {"account_id": account_id, "cursor": cursor, "limit": limit}
-        return await self._database.read(
-            lambda c: [event_of(row) for row in c.execute(_ACCOUNT_AFTER, values)]
-        )
+
+        def read(connection: Connection) -> list[JobEvent]:
+            horizon = connection.execute(_HORIZON, {"account_id": account_id}).one_or_none()
+            if horizon is not None and cursor < horizon.cursor:
+                raise OutOfRange(
+                    "the events that follow this cursor are no longer kept; list the jobs, and "
+                    "watch without after_cursor from now on",
+                    reason=_REMOVED,
+                    metadata={"oldest_cursor": str(horizon.cursor)},
+                )
+            return [event_of(row) for row in connection.execute(_ACCOUNT_AFTER, values)]
+
+        return await self._database.read(read)
 
     async def latest_cursor(self, account_id: str) -> int:
         """The cursor of the account's last event, 0 when it has none."""

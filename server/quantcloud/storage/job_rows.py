@@ -22,6 +22,7 @@ from quantcloud.domain.job import (
     OptimizationTarget,
     StaleLeaseError,
 )
+from quantcloud.storage.columns import JsonObject
 from quantcloud.storage.database import AnyRow
 from quantcloud.storage.tables import job_events, jobs
 from quantcloud.storage.writer import Transaction
@@ -184,6 +185,9 @@ def _steps(record: JobRecord, changes: Sequence[Change]) -> list[_Step]:
     steps: list[_Step] = []
     job, metadata_sequence = record.job, record.metadata_sequence
     for change in changes:
+        if change.metadata is not None:
+            # Written with the job and with the event.
+            change = replace(change, metadata=JsonObject(change.metadata))  # noqa: PLW2901
         job = job.advance(change)
         if change.status is JobStatus.DISPATCHED and record.lease is not None:
             job = replace(job, attempt=record.lease.attempt)

@@ -20,7 +20,8 @@ from quantcloud.domain.job import (
     Lease,
 )
 from quantcloud.domain.quota import check_month, check_waiting
-from quantcloud.storage import job_rows, usage_rows
+from quantcloud.storage import idempotency, job_rows, usage_rows
+from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_reads import COUNT_WAITING
 from quantcloud.storage.job_rows import JobRecord
 from quantcloud.storage.queries import ACTIVE, status_in
@@ -80,12 +81,18 @@ def create(
     *,
     max_waiting: int | None,
     monthly: MonthlyLimits | None,
+    key: IdempotencyKey | None = None,
 ) -> list[list[JobEvent]]:
     """Add jobs of one account, their circuits' rows and their events; count them and what they
-    reserve. The limits are held against all of them together.
+    reserve. The limits are held against all of them together. Where `key` stands for jobs already,
+    the events of their submission and nothing else.
     """
     first = arrivals[0].job
     account_id, at = first.account_id, first.submitted_at
+    if key is not None:
+        known = idempotency.find(tx, account_id, key, at)
+        if known is not None:
+            return [[event] for event in known]
     tasks = sum(each.job.reserved_qpu_tasks for each in arrivals)
     cost = sum(each.job.reserved_cost_usd for each in arrivals)
     if max_waiting is not None or monthly is not None:
@@ -101,6 +108,8 @@ def create(
     usage_rows.add(
         tx, account_id, at, total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost
     )
+    if key is not None:
+        idempotency.keep(tx, key, [submitted for submitted, *_ in events])
     return events
 
 
@@ -162,29 +171,48 @@ def cancel(tx: Transaction, account_id: str, job_id: str, at: datetime) -> JobEv
     return event
 
 
-def requeue(tx: Transaction, job_id: str, lease: Lease, at: datetime, *, lost: bool) -> JobEvent:
+def requeue(
+    tx: Transaction,
+    job_id: str,
+    lease: Lease,
+    at: datetime,
+    *,
+    lost: bool,
+    because: str,
+    most: int,
+) -> JobEvent:
     """Give a job back to its queue under its lease."""
     record = job_rows.load(tx, job_id)
     record.fence(lease)
-    return _return_to_queue(tx, record, at, lost=lost)
+    return return_to_queue(tx, record, at, lost=lost, because=because, most=most)
 
 
 def recover(tx: Transaction, at: datetime) -> list[JobEvent]:
     """End every lease there is, as lost."""
     return [
-        _return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
+        return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
         for job_id in tx.read(_LEASED_IDS).scalars()
     ]
 
 
-def _return_to_queue(tx: Transaction, record: JobRecord, at: datetime, *, lost: bool) -> JobEvent:
+def return_to_queue(
+    tx: Transaction,
+    record: JobRecord,
+    at: datetime,
+    *,
+    lost: bool,
+    because: str = "",
+    most: int = MAX_LOSSES,
+) -> JobEvent:
+    """End a job's lease; `lost` for the last time ends the job, and says `because` of what."""
     record = replace(record, losses=record.losses + lost)
     change = Change(JobStatus.QUEUED, at)
-    if record.losses >= MAX_LOSSES:
+    if lost and record.losses >= most:
         change = Change(
             JobStatus.FAILED,
             at,
-            error_message=f"the worker that ran this job was lost {record.losses} times",
+            error_message=f"the worker that ran this job was lost {record.losses} times"
+            + (f": {because}" if because else ""),
             metadata={**record.job.metadata, "reason": WORKER_LOST},
         )
     ends = change.status in TERMINAL

@@ -19,8 +19,9 @@ from quantcloud.domain.job import (
 from quantcloud.domain.page import Page
 from quantcloud.storage import codec, job_claims, job_reads, job_writes
 from quantcloud.storage.database import AnyRow, Database
+from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claim, Taken
-from quantcloud.storage.job_writes import Arrival, Packed, RunUsage
+from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, Packed, RunUsage
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.writer import Writer
 
@@ -62,10 +63,11 @@ class Jobs:
         *,
         max_waiting: int | None,
         monthly: MonthlyLimits | None = None,
+        key: IdempotencyKey | None = None,
     ) -> list[JobEvent]:
         """Write one new job as `create_all` does; its events, that of its submission first."""
         new = NewJob(job, qasm, analysis, changes)
-        (events,) = await self.create_all([new], max_waiting=max_waiting, monthly=monthly)
+        (events,) = await self.create_all([new], max_waiting=max_waiting, monthly=monthly, key=key)
         return events
 
     async def create_all(
@@ -74,6 +76,7 @@ class Jobs:
         *,
         max_waiting: int | None,
         monthly: MonthlyLimits | None = None,
+        key: IdempotencyKey | None = None,
     ) -> list[list[JobEvent]]:
         """Write new jobs of one account with their circuits, all or none, and count them in their
         month.
@@ -81,14 +84,17 @@ class Jobs:
         Gives the events of each. What they reserve counts from now on. Raises `QuotaExceeded`
         ("max_waiting_jobs") when the account would have more than `max_waiting` jobs that have not
         begun, and as `check_month` does when they do not fit into `monthly`: however many come at
-        once, no limit is passed.
+        once, no limit is passed. Where `key` stands for jobs already, nothing is written and the
+        event of each one's submission given; raises `AlreadyExists` where it stands for others.
         """
         for each in new:
             if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
                 raise ValueError("a new job is submitted and at sequence 1")
         arrivals = [Arrival(each.job, each.changes, await _circuit_row(each)) for each in new]
         created = self._writer.submit(
-            lambda tx: job_writes.create(tx, arrivals, max_waiting=max_waiting, monthly=monthly)
+            lambda tx: job_writes.create(
+                tx, arrivals, max_waiting=max_waiting, monthly=monthly, key=key
+            )
         )
         self._about_to_write()
         return await created
@@ -220,14 +226,24 @@ class Jobs:
         return await self._writer.run(lambda tx: job_writes.cancel(tx, account_id, job_id, at))
 
     async def requeue(
-        self, job_id: str, lease: Lease, at: datetime, *, lost: bool = False
+        self,
+        job_id: str,
+        lease: Lease,
+        at: datetime,
+        *,
+        lost: bool = False,
+        because: str = "",
+        most: int = MAX_LOSSES,
     ) -> JobEvent:
         """Give a job back to its place in the queue.
 
-        With `lost` its worker died: the third time the job is failed instead.
+        With `lost` its worker died, `because` of what: a job that was lost `most` times is failed
+        instead, and says so.
         """
         return await self._writer.run(
-            lambda tx: job_writes.requeue(tx, job_id, lease, at, lost=lost)
+            lambda tx: job_writes.requeue(
+                tx, job_id, lease, at, lost=lost, because=because, most=most
+            )
         )
 
     async def recover(self, at: datetime) -> list[JobEvent]:

@@ -3,22 +3,32 @@
 Times are aware datetimes in UTC. A method that changes something returns after its commit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from quantcloud.domain.job import JobEvent
 from quantcloud.storage.accounts import Accounts
 from quantcloud.storage.api_keys import ApiKeys
 from quantcloud.storage.circuits import Circuits
 from quantcloud.storage.database import Database
 from quantcloud.storage.errors import StoreError
 from quantcloud.storage.events import Events
+from quantcloud.storage.idempotency import Idempotency
 from quantcloud.storage.jobs import Jobs
+from quantcloud.storage.leases import Leases
+from quantcloud.storage.notices import Notices
+from quantcloud.storage.postgres import PostgresDatabase
+from quantcloud.storage.retention import Retention
 from quantcloud.storage.sqlite import SqliteDatabase
 from quantcloud.storage.usage import Usage
 from quantcloud.storage.writer import Listener, Writer
+
+CONNECTIONS = 10
+POLL_SECONDS = 1.0
+_RIGHT = "give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
 class Store:
@@ -27,36 +37,86 @@ class Store:
     Every method may raise `domain.errors.Unavailable` when the database does not answer.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, poll_seconds: float = POLL_SECONDS) -> None:
         self._database = database
-        self._writer = Writer(database.write)
+        self._on_loss: list[Callable[[], None]] = []
+        self._notices: Notices | None = None
+        if isinstance(database, PostgresDatabase):
+            self._notices = Notices(database, self._publish, self._lost, poll_seconds)
+        self._writer = Writer(
+            database.write, arrange=self._notices.arrange if self._notices else None
+        )
         self.jobs = Jobs(database, self._writer)
+        self.leases = Leases(self._writer)
+        self.idempotency = Idempotency(database)
         self.events = Events(database)
+        self.retention = Retention(self._writer)
         self.accounts = Accounts(database, self._writer)
         self.api_keys = ApiKeys(database, self._writer)
         self.circuits = Circuits(database, self._writer)
         self.usage = Usage(database)
 
     @classmethod
-    async def open(cls, location: str | Path) -> "Store":
-        """Open the database at `location`, a path or a `sqlite:///` URL, and migrate it.
+    async def open(
+        cls,
+        location: str | Path,
+        *,
+        connections: int = CONNECTIONS,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> "Store":
+        """Open the database at `location`, and migrate it.
 
-        A new file is readable to its owner only, and so is its folder if that is new. Raises
-        `StoreError` when the database cannot be used.
+        That is a path or a `sqlite:///` URL, or a `postgresql://` URL; `connections` are those that
+        read from PostgreSQL at once, and its event log is read after `poll_seconds` even if nobody
+        notifies. A new file is readable to its owner only, and so is its folder if that is new.
+        Raises `StoreError` when the database cannot be used.
         """
-        return cls(await SqliteDatabase.open(_path(location)))
+        if isinstance(location, str) and (url := _postgres_url(location)):
+            store = cls(await PostgresDatabase.open(url, connections=connections), poll_seconds)
+        else:
+            store = cls(await SqliteDatabase.open(_path(location)))
+        if store._notices is not None:
+            await store._notices.start()
+        return store
+
+    @property
+    def shared(self) -> bool:
+        """Whether other servers may be at work on the same database."""
+        return self._notices is not None
 
     async def close(self) -> None:
         """Carry out what was asked already, and close the database."""
         await self._writer.close()
+        if self._notices is not None:
+            await self._notices.close()
         await self._database.close()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with the events of each commit, in order, on the event loop.
 
-        That is before the calls that made the events return. The function returned ends it.
+        That is before the calls that made the events return. Of other servers' commits it hears
+        soon after them. The function returned ends it.
         """
         return self._writer.subscribe(listener)
+
+    def subscribe_loss(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when what other servers commit cannot be heard of for a while."""
+        self._on_loss.append(listener)
+
+    def _publish(self, events: Sequence[JobEvent]) -> None:
+        self._writer.publish(events)
+
+    def _lost(self) -> None:
+        for listener in tuple(self._on_loss):
+            listener()
+
+
+def _postgres_url(location: str) -> str | None:
+    """The location as PostgreSQL's own programs write it, None for that of another database."""
+    scheme, separator, rest = location.partition("://")
+    if separator and scheme in {"postgres", "postgresql", "postgresql+asyncpg"}:
+        return f"postgresql://{rest}"
+    return None
 
 
 def _path(location: str | Path) -> Path:
@@ -64,11 +124,11 @@ def _path(location: str | Path) -> Path:
         try:
             url = make_url(location)
         except ArgumentError as error:
-            raise StoreError("the database URL cannot be read; give sqlite:///PATH") from error
-        if url.get_backend_name() != "sqlite" or url.query:
             raise StoreError(
-                f"cannot use a database at {url.get_backend_name()}://; give sqlite:///PATH"
-            )
+                "the database URL cannot be read; give sqlite:///PATH or postgresql://..."
+            ) from error
+        if url.get_backend_name() != "sqlite" or url.query:
+            raise StoreError(f"cannot use a database at {url.get_backend_name()}://; {_RIGHT}")
         location = url.database or ""
     if str(location) in {"", ".", ":memory:"}:
         raise StoreError("the database must be a file; give a path or sqlite:///PATH")

@@ -1,7 +1,6 @@
 """The tables, as the newest migration leaves them.
 
-Times are microseconds since 1970 in UTC. Nothing here is particular to SQLite: the same tables
-serve PostgreSQL.
+Times are microseconds since 1970 in UTC. The same tables serve SQLite and PostgreSQL.
 """
 
 from sqlalchemy import (
@@ -151,6 +150,7 @@ _partial_index(
     "ix_jobs_backend_queue", "status = 'queued'", jobs.c.backend, jobs.c.queued_at, jobs.c.id
 )
 _partial_index("ix_jobs_begun", "started_at IS NOT NULL", jobs.c.backend, jobs.c.started_at)
+_partial_index("ix_jobs_ended", "completed_at IS NOT NULL", jobs.c.completed_at, jobs.c.id)
 
 # The circuit's text stands apart from the job, whose row is read and written often.
 job_circuits = Table(
@@ -203,4 +203,45 @@ _partial_index(
     "completed_at IS NOT NULL",
     job_events.c.job_id,
     unique=True,
+)
+
+# Who holds leases, by the name that these give as their owner. They hold for as long as it gives
+# signs of life.
+lease_owners = Table(
+    "lease_owners",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("expires_at", UtcDatetime, nullable=False),
+)
+
+# Which jobs a submission that may be repeated has become: the first of them, the cursor of its
+# first event, and how many there are.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("job_id", CHAR(36), ForeignKey("jobs.id"), nullable=False),
+    Column("first_cursor", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("created_at", UtcDatetime, nullable=False),
+)
+Index("ix_idempotency_keys_created_at", idempotency_keys.c.created_at)
+
+# Up to which cursor an account's events may be gone.
+removed_events = Table(
+    "removed_events",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("cursor", BigInteger, nullable=False),
+)
+
+# The last job, in the order of their ends, whose history was removed. One row.
+retention_progress = Table(
+    "retention_progress",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("completed_at", UtcDatetime, nullable=False),
+    Column("job_id", CHAR(36), nullable=False),
 )

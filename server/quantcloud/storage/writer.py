@@ -132,16 +132,18 @@ class Writer:
 
     `write` runs a function on the connection that is kept for writing. `limit` is the most units
     in one transaction. Listeners are called on the event loop after each commit, with its events
-    in order, before the callers resume.
+    in order, before the callers resume; where others write too, with what `arrange` makes of them.
     """
 
     def __init__(
         self,
         write: Callable[[Callable[[Connection], list[_Outcome]]], Awaitable[list[_Outcome]]],
         *,
+        arrange: Callable[[Sequence[JobEvent]], Awaitable[Sequence[JobEvent]]] | None = None,
         limit: int = 256,
     ) -> None:
         self._write = write
+        self._arrange = arrange
         self._limit = limit
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
@@ -208,7 +210,10 @@ class Writer:
             outcomes = await self._write(lambda connection: run_together(connection, units))
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
             outcomes = [_Outcome(error=error) for _ in batch]
-        self._publish([event for outcome in outcomes for event in outcome.events])
+        events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
+        if self._arrange is not None and events:
+            events = await self._arrange(events)
+        self.publish(events)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.done.done():
                 continue
@@ -217,7 +222,8 @@ class Writer:
             else:
                 waiting.done.set_exception(translate(outcome.error))
 
-    def _publish(self, events: list[JobEvent]) -> None:
+    def publish(self, events: Sequence[JobEvent]) -> None:
+        """Tell the listeners of committed events."""
         if not events:
             return
         for listener in tuple(self._listeners):

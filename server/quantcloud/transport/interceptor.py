@@ -1,6 +1,7 @@
 """The one interceptor: admission, request ids, errors, nulls and the access log of every RPC."""
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -25,6 +26,8 @@ REFLECTION_SERVICES = "/grpc.reflection."
 _MAXIMUM_REQUEST_ID_LENGTH = 128
 
 log = structlog.stdlib.get_logger(__name__)
+# Asking it costs less than a line that is dropped.
+_level = logging.getLogger(__name__)
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 Parser: TypeAlias = Callable[[bytes], Any]
@@ -41,16 +44,24 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, gate: Gate, recheck_seconds: float = 10.0) -> None:
         self._gate = gate
         self._recheck_seconds = recheck_seconds
+        # Those of the contract, by their path, as they are wrapped.
+        self._handlers: dict[str, Handler] = {}
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        handler = await continuation(handler_call_details)
         path = handler_call_details.method
-        if handler is None or path.startswith(HEALTH_SERVICE):
-            return handler
+        wrapped = self._handlers.get(path)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None or path.startswith(HEALTH_SERVICE):
+                return handler
+            wrapped = self._handlers[path] = self._wrap(path, handler)
+        return wrapped
+
+    def _wrap(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Any:
         if path.startswith(REFLECTION_SERVICES):
             return self._reflection(path, handler)
         behaviour: Any = handler.unary_unary or handler.unary_stream
@@ -101,6 +112,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                         # own, which Envoy could not turn into a status any more.
                         await entry.send_headers()
                         await context.write(response)
+                        # The next one may be hours away.
+                        del response
                 finally:
                     await responses.aclose()
             except asyncio.CancelledError:
@@ -135,14 +148,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 class _Entry:
     """One call's line in the log, its request id, and what its answer says of the caller's rate."""
 
+    __slots__ = ("_began", "_context", "_path", "_sent")
+
     def __init__(self, path: str, context: Context) -> None:
         self._path = path
         self._context = context
         self._began = time.monotonic()
         self._sent = False
-        given = headers_of(context).get("x-request-id", "")
-        usable = 0 < len(given) <= _MAXIMUM_REQUEST_ID_LENGTH and given.isprintable()
-        self._request_id = given if usable else str(uuid.uuid4())
 
     async def send_headers(self) -> None:
         """Send the headers of an answer that is no error, once."""
@@ -160,11 +172,11 @@ class _Entry:
         elif isinstance(error, Refusal):
             refusal = error
         else:
+            request_id = self._request_id()
             log.error(
-                "unforeseen exception", method=self._path, request_id=self._request_id,
-                exc_info=error,
-            )  # fmt: skip
-            refusal = internal(self._request_id)
+                "unforeseen exception", method=self._path, request_id=request_id, exc_info=error
+            )
+            refusal = internal(request_id)
         self.close(refusal.code)
         metadata = refusal.metadata
         if not self._sent and (allowance := call.allowance.get()) is not None:
@@ -172,13 +184,20 @@ class _Entry:
         await self._context.abort(refusal.code, refusal.message, metadata)
 
     def close(self, code: grpc.StatusCode) -> None:
-        log.debug(
-            "call",
-            method=self._path,
-            code=code.name,
-            request_id=self._request_id,
-            milliseconds=round((time.monotonic() - self._began) * 1000, 3),
-        )
+        if _level.isEnabledFor(logging.DEBUG):
+            log.debug(
+                "call",
+                method=self._path,
+                code=code.name,
+                request_id=self._request_id(),
+                milliseconds=round((time.monotonic() - self._began) * 1000, 3),
+            )
+
+    def _request_id(self) -> str:
+        """The caller's own where it is usable."""
+        given = headers_of(self._context).get("x-request-id", "")
+        usable = 0 < len(given) <= _MAXIMUM_REQUEST_ID_LENGTH and given.isprintable()
+        return given if usable else str(uuid.uuid4())
 
 
 def _parser(handler: "grpc.RpcMethodHandler[Any, Any]") -> Parser:

@@ -32,16 +32,14 @@ _ROOM_BYTES = 2 * 1024 * 1024
 _UNLIMITED = -1
 # HTTP/2 counts 32 bytes more for each header, and Envoy adds some.
 _HEADER_ROOM_BYTES = 4 * 1024
-_KEEPALIVE_MILLISECONDS = 20_000
 
 _OPTIONS = (
     ("grpc.max_send_message_length", _UNLIMITED),
     # Two servers on one port would share its calls in silence.
     ("grpc.so_reuseport", 0),
-    # Watches whose client vanished without a word end within two of these.
-    ("grpc.keepalive_time_ms", _KEEPALIVE_MILLISECONDS),
-    ("grpc.keepalive_timeout_ms", _KEEPALIVE_MILLISECONDS),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    # However long nothing is sent otherwise.
+    ("grpc.http2.max_pings_without_data", 0),
 )
 
 SERVICE_NAMES = tuple(
@@ -64,7 +62,8 @@ class UseCases:
 class GrpcServer:
     """The server on its port. What Envoy lets through of bodies and headers, it takes.
 
-    Raises `OSError` where the port is taken.
+    Calls whose client vanished without a word end within two times `keepalive_seconds`. Raises
+    `OSError` where the port is taken.
     """
 
     def __init__(
@@ -75,12 +74,18 @@ class GrpcServer:
         max_body_bytes: int = 8 * 1024 * 1024,
         max_header_kib: int = 12,
         recheck_seconds: float = 10.0,
+        keepalive_seconds: float = 20.0,
     ) -> None:
+        keepalive = round(keepalive_seconds * 1000)
         self._health = aio_health.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(gate, recheck_seconds)],
             options=(
                 *_OPTIONS,
+                ("grpc.keepalive_time_ms", keepalive),
+                ("grpc.keepalive_timeout_ms", keepalive),
+                # How long a ping may go unanswered; the one above does not shorten it.
+                ("grpc.http2.ping_timeout_ms", keepalive),
                 ("grpc.max_receive_message_length", max_body_bytes + _ROOM_BYTES),
                 ("grpc.max_metadata_size", max_header_kib * 1024 + _HEADER_ROOM_BYTES),
             ),

@@ -8,6 +8,7 @@ reads on from the log. So its memory is bounded, and a slow reader holds nobody 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
+from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
 from quantcloud.watching.account_watch import AccountWatch
 from quantcloud.watching.job_watch import JobWatch
@@ -53,8 +54,20 @@ class EventFeed:
 
     def close(self) -> None:
         """End every watch with `Unavailable`; later ones end at once."""
-        self._sources.by_job.close()
-        self._sources.by_account.close()
+        because = Unavailable(
+            "the server is shutting down; resume where this watch ended", reason="SERVER_DRAINING"
+        )
+        self._sources.by_job.close(because)
+        self._sources.by_account.close(because)
+
+    def interrupt(self) -> None:
+        """End every watch there is with `Unavailable`: what happens cannot be heard of now."""
+        because = Unavailable(
+            "the database does not answer at the moment; resume where this watch ended",
+            reason="STORE_UNAVAILABLE",
+        )
+        self._sources.by_job.interrupt(because)
+        self._sources.by_account.interrupt(because)
 
     def watch_job(
         self, account_id: str, job_id: str, after_sequence: int | None

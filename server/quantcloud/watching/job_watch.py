@@ -47,21 +47,21 @@ class JobWatch:
                     quiet.heard(subscription)
                 if self._ended:
                     return
+                # The next one may be hours away.
+                fresh, event = _NOTHING, None
                 while not (self._behind or subscription.has_news):
                     await subscription.sleep()
                 if self._behind:
                     fresh = await self._read_on()
                 elif subscription.has_events:
                     fresh = self._take()
-                else:
-                    fresh = _NOTHING
-                    if await self._wants_checkpoint():
-                        yield Sighting(
-                            self._sequence, self._cursor, self._had,
-                            checkpoint=True, queue_position=self._place,
-                        )  # fmt: skip
-                        self._had = None
-                        quiet.heard(subscription)
+                elif await self._wants_checkpoint():
+                    yield Sighting(
+                        self._sequence, self._cursor, self._had,
+                        checkpoint=True, queue_position=self._place,
+                    )  # fmt: skip
+                    self._had = None
+                    quiet.heard(subscription)
         finally:
             self._sources.by_job.forget(self._job_id, subscription)
             quiet.forget(subscription)

@@ -25,7 +25,8 @@ class Subscription:
     def __init__(self) -> None:
         self._events: list[JobEvent] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self.closed = False
+        # Why it ended, to be told to the watcher.
+        self.closed: Unavailable | None = None
         self.missed = False
         self.position: int | None = None
         self.quiet = False
@@ -49,8 +50,8 @@ class Subscription:
         self.quiet = True
         self.wake()
 
-    def close(self) -> None:
-        self.closed = True
+    def close(self, because: Unavailable) -> None:
+        self.closed = because
         self.wake()
 
     def wake(self) -> None:
@@ -77,11 +78,8 @@ class Subscription:
 
         A caller that finds `has_news` false, and awaits this before anything else, misses nothing.
         """
-        if self.closed:
-            raise Unavailable(
-                "the server is shutting down; resume where this watch ended",
-                reason="SERVER_DRAINING",
-            )
+        if self.closed is not None:
+            raise self.closed
         self._waiter = asyncio.get_running_loop().create_future()
         return self._waiter
 
@@ -91,7 +89,7 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._by_id: defaultdict[str, set[Subscription]] = defaultdict(set)
-        self._closed = False
+        self._closed: Unavailable | None = None
 
     def __len__(self) -> int:
         return sum(map(len, self._by_id.values()))
@@ -108,12 +106,16 @@ class Subscriptions:
     def about(self, about: str) -> Collection[Subscription]:
         return self._by_id.get(about, ())
 
-    def close(self) -> None:
+    def close(self, because: Unavailable) -> None:
         """Close all there are, and those that are opened later."""
-        self._closed = True
+        self._closed = because
+        self.interrupt(because)
+
+    def interrupt(self, because: Unavailable) -> None:
+        """Close all there are."""
         for subscriptions in self._by_id.values():
             for subscription in subscriptions:
-                subscription.close()
+                subscription.close(because)
 
 
 def in_turns(tell: Callable[[Subscription], None], subscriptions: Iterable[Subscription]) -> None:

@@ -3,11 +3,12 @@
 import pytest
 
 from quantcloud.backends.base import installed_backends
-from quantcloud.backends.fleet import Fleet, QueueFigures
+from quantcloud.backends.fleet import Fleet, QueueFigures, Ran
 from quantcloud.circuits import examine
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
+from quantcloud.routing.method import Method
 from quantcloud.routing.router import Demand
 
 BELL = 'include "qelib1.inc"; qreg q[2]; h q[0]; cx q[0],q[1];'
@@ -47,3 +48,27 @@ def test_a_broken_backend_is_rejected_and_the_others_are_not(broken, rejection):
     assert rejections["broken"] == rejection
     offline = fleet.status("broken") is BackendStatus.OFFLINE
     assert offline is rejection.startswith("offline")
+
+
+class Learning:
+    info = BackendInfo("learning", "tests", 2, (), "Says one second.")
+
+    def offline_reason(self):
+        return None
+
+    def methods(self, analysis, shots, options):
+        return [Method("m", 1, 1.0), Method("other", 1, 2.0)]
+
+
+def test_what_runs_took_changes_what_is_predicted():
+    fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
+    demand = Demand(examine(BELL), 10, RunOptions(), OptimizationTarget.SPEED)
+    ran = Ran("learning", "m", demand.analysis, 10, RunOptions())
+    for _ in range(50):
+        fleet.learn(ran, 5.0)
+    chosen = fleet.decide(demand, QueueFigures()).chosen
+    assert chosen is not None
+    assert chosen.method is not None
+    assert chosen.method.name == "other"
+    fleet.learn(Ran("gone", "m", demand.analysis, 10, RunOptions()), 5.0)
+    fleet.learn(Ran("learning", "gone", demand.analysis, 10, RunOptions()), 5.0)

@@ -141,8 +141,11 @@ def test_histories_count_what_happens_midway():
 
     assert of(ghz(3)) == 1
     assert of("qreg q[1]; creg c[2]; h q[0]; measure q[0]->c[0]; h q[0]; measure q[0]->c[1];") == 2
+    each = "".join(f"h q[{i}]; measure q[{i}] -> c[{i}]; if(c==1) x q[{i + 1}];" for i in range(9))
+    assert of(f"qreg q[10]; creg c[10]; {each} measure q[9] -> c[9];") == 512
     rounds = "h q[0]; measure q[0] -> c[0]; reset q[0];" * 30
-    assert of(f"qreg q[1]; creg c[1]; {rounds}") == 1000
+    assert of(f"qreg q[1]; creg c[1]; {rounds} h q[0]; measure q[0] -> c[0];") == 4
+    assert of(f"qreg q[9]; creg c[1]; {rounds} h q; measure q[8] -> c[0];") == 1000
 
 
 @pytest.mark.parametrize(

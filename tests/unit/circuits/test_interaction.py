@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantcloud.circuits.interaction import schmidt_bits
 from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.interaction import schmidt_bits
 from quantcloud.circuits.ir import Operation
 from unit.backends.exact import embedded, gate_matrix
 

@@ -41,7 +41,7 @@ class Runner:
             return await self.engine.execute(execution, time_limit=limit, on_start=lambda: None)
 
     async def begin(self, method, *, predicted=None, **arguments):
-        """Give the task of a run that has begun, on a worker that has read it."""
+        """Give the task of a run that has begun, also as the worker sees it."""
         begun = asyncio.Event()
         task = asyncio.ensure_future(
             self.engine.execute(
@@ -53,7 +53,8 @@ class Runner:
         await asyncio.wait((task, waiting), timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         assert begun.is_set(), task
-        while any(map(unread, self.engine._supervisor._workers.values())):  # noqa: ASYNC110 (a socket that is read tells nobody)
+        workers = self.engine._supervisor._workers.values()
+        while any(map(has_something_before_it, workers)):  # noqa: ASYNC110 (a pipe that is read tells nobody)
             await asyncio.sleep(0)
         return task
 
@@ -61,12 +62,14 @@ class Runner:
         return (await self("succeed")).metadata["pid"]
 
 
-def unread(worker):
-    """Tell whether something that was sent to a worker lies in its socket yet."""
+def has_something_before_it(worker):
+    """Tell whether a worker has not begun on everything that was sent to it."""
     if worker._hung_up:
         return False
     empty = struct.pack("i", 0)
-    (size,) = struct.unpack("i", fcntl.ioctl(worker._connection, termios.TIOCOUTQ, empty))
+    (size,) = struct.unpack(
+        "i", fcntl.ioctl(worker._connection._permits._reading, termios.FIONREAD, empty)
+    )
     return size > 0
 
 

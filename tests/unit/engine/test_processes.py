@@ -136,7 +136,7 @@ async def test_answers_that_a_dead_worker_gave_count_and_what_it_had_begun_is_lo
     # Nor is what it said lost in the attempt to write to it.
     late = call(b"4")
     puppet.worker.take(late)
-    puppet.worker._flush()
+    puppet.worker._connection.flush()
     assert await first.answer == Frame(messages.OUTCOME, b"one")
     with pytest.raises(WorkerEnded):
         await second.answer

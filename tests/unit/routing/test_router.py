@@ -62,6 +62,74 @@ def test_cost_prefers_the_cheap():
     assert chosen(wanted, offer("dear", 0.1, cost=0.01), offer("free", 9.0)) == "free"
 
 
+def test_a_minute_of_a_simulator_counts_as_cost_and_one_of_hardware_does_not():
+    wanted = demand(OptimizationTarget.COST)
+    assert chosen(wanted, offer("slow", 60.0), offer("fast", 1.0)) == "fast"
+    hardware = dataclasses.replace(info("qpu"), is_simulator=False)
+    qpu = Offer(hardware, [Method("m", 1, 600.0)])
+    assert chosen(wanted, offer("fast", 1.0), qpu) == "qpu"
+
+
+def test_what_is_equal_by_the_target_is_told_apart_by_balance():
+    wanted = demand(OptimizationTarget.ACCURACY)
+    assert chosen(wanted, offer("a", 9.0), offer("b", 1.0)) == "b"
+
+
+def test_each_backend_has_all_four_scores():
+    decision = decide(demand(), offer("a", 0.995, double=False), offer("b", 1.995, cost=0.001))
+    first, second = decision.candidates
+    assert first.scores == pytest.approx((1.0, 0.9, 0.99834, 0.96983), abs=1e-4)
+    assert second.scores == pytest.approx((0.5, 1.0, 0.49917, 0.64992), abs=1e-4)
+    assert (first.score, second.score) == (1.0, 0.5)
+
+
+def test_weights_are_proportions():
+    one = choose(demand(), [offer("a"), offer("b", 3.0)], GIB, Weights(0.6, 0.3, 0.1))
+    other = choose(demand(), [offer("a"), offer("b", 3.0)], GIB, Weights(6, 3, 1))
+    assert [c.scores for c in one.candidates] == [pytest.approx(c.scores) for c in other.candidates]
+
+
+def test_a_backends_best_method_depends_on_the_target():
+    methods = [Method("exact", 1, 9.0), Method("rough", 1, 1.0, exact=False)]
+    both = Offer(info("a"), methods)
+    by_speed = decide(demand(), both).chosen
+    by_accuracy = decide(demand(OptimizationTarget.ACCURACY), both).chosen
+    assert by_speed is not None
+    assert by_accuracy is not None
+    assert (by_speed.method, by_accuracy.method) == (methods[1], methods[0])
+
+
+def test_the_backends_own_queue_counts():
+    hardware = Offer(info("a"), [Method("m", 1, 0.1, wait_seconds=5.0)], wait_seconds=2.0)
+    decision = decide(demand(), hardware, offer("b", 3.0))
+    assert [c.backend for c in decision.candidates] == ["b", "a"]
+    assert decision.candidates[1].wait_seconds == 7.0
+
+
+def test_what_is_predicted_to_be_stopped_gives_way_to_what_is_not():
+    wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
+    decision = decide(wanted, offer("late", 90.0), offer("soon", 50.0, double=False))
+    assert decision.chosen is not None
+    assert decision.chosen.backend == "soon"
+    assert decision.candidates[1].rejection == "is predicted to take 90 s, a run may take 60 s"
+
+
+def test_where_all_are_predicted_to_be_stopped_the_reason_says_so():
+    decision = decide(demand(time_limit=60.0), offer("a", 90.0), offer("b", 600.0))
+    assert decision.chosen is not None
+    assert decision.chosen.backend == "a"
+    assert "90 s, more than the 60 s after which it is stopped" in decision.reason
+    assert not any(c.rejection for c in decision.candidates)
+
+
+def test_a_method_that_is_late_leaves_the_others_of_its_backend():
+    methods = [Method("late", 1, 90.0), Method("soon", 1, 9.0, exact=False)]
+    wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
+    chosen = decide(wanted, Offer(info("a"), methods)).chosen
+    assert chosen is not None
+    assert chosen.method == methods[1]
+
+
 def test_ties_break_by_name():
     for target in OptimizationTarget:
         assert chosen(demand(target), offer("b"), offer("a"), offer("c")) == "a"
@@ -114,6 +182,13 @@ def test_the_same_state_gives_the_same_choice(
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 for score in scores)
     assert (first.chosen is None) == (not scores)
+
+
+def test_durations_are_for_people():
+    times = (0.0000432, 0.0123, 1.5, 90, 600, 1e6)
+    assert [duration(each) for each in times] == [
+        "0.043 ms", "12.3 ms", "1.5 s", "90 s", "10 min", "16,667 min",
+    ]  # fmt: skip
 
 
 def test_sizes_are_for_people():

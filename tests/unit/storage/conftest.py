@@ -1,22 +1,30 @@
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from quantcloud.storage import Store
+from quantcloud.storage.tables import metadata
+from support.postgres import Postgres, installations
+
+INSTALLATIONS = installations()
+# Quicker than a database for each test.
+EMPTY = f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"
+VERSIONS = [f"postgres-{version}" for version in INSTALLATIONS]
+
+
+async def migrate(location: str | Path) -> None:
+    await (await Store.open(location)).close()
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory) -> Path:
     """A migrated database without rows, to copy."""
     path = tmp_path_factory.mktemp("template") / "store.db"
-
-    async def migrate() -> None:
-        await (await Store.open(path)).close()
-
-    asyncio.run(migrate())
+    asyncio.run(migrate(path))
     return path
 
 
@@ -27,8 +35,46 @@ def path(template: Path, tmp_path: Path) -> Path:
     return copy
 
 
+class Servers:
+    """PostgreSQL of every version that was asked for, each with a migrated database `store`."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._running: dict[str, Postgres] = {}
+
+    def close(self) -> None:
+        self._stack.close()
+
+    async def get(self, name: str) -> Postgres:
+        if name not in self._running:
+            version = int(name.removeprefix("postgres-"))
+            server = self._stack.enter_context(Postgres(INSTALLATIONS[version]))
+            await server.execute("CREATE DATABASE store")
+            await migrate(server.url("store"))
+            self._running[name] = server
+        return self._running[name]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    running = Servers()
+    yield running
+    running.close()
+
+
+@pytest.fixture(params=["sqlite", *VERSIONS])
+async def location(request, servers: Servers, path: Path) -> AsyncIterator[Path | str]:
+    """Where a migrated database without rows is: each test here runs on every store."""
+    if request.param == "sqlite":
+        yield path
+        return
+    server = await servers.get(request.param)
+    yield server.url("store")
+    await server.execute(EMPTY, "store")
+
+
 @pytest.fixture
-async def store(path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(path)
+async def store(location: Path | str) -> AsyncIterator[Store]:
+    opened = await Store.open(location)
     yield opened
     await opened.close()

@@ -71,12 +71,12 @@ async def test_newcomers_first_job_goes_before_a_thousand_waiting_ones(store):
     assert await _claimed(store, 1) == ["bob"]
 
 
-async def test_turns_outlast_the_store(store, path):
+async def test_turns_outlast_the_store(store, location):
     for account in ("alice", "bob"):
         for _ in range(2):
             await queue(store, account)
     first = await _claimed(store, 1)
-    other = await type(store).open(path)
+    other = await type(store).open(location)
     assert {*first, *await _claimed(other, 1)} == {"alice", "bob"}
     await other.close()
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import shutil
-import sqlite3
-import tempfile
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,9 +31,11 @@ from quantcloud.domain.job import (
 )
 from quantcloud.storage import Claim, Store
 from unit.storage.builders import at, queue, result_of, to
+from unit.storage.conftest import EMPTY, VERSIONS, Servers
 
 CONCURRENCY = dict.fromkeys(Tier, 2)
 ACCOUNTS = ("alice", "bob", "carol")
+OWNERS = ("server-1", "server-2")
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Model:
     attempt: int = 0
     losses: int = 0
     token: str | None = None
+    owner: str = ""
     quantum: bool = False
     metered: bool = False
     seconds: float = 0.0
@@ -70,21 +73,21 @@ class Model:
 
 class Lifecycle(RuleBasedStateMachine):
     claims = Bundle("claims")
-    template: Path
+    # Where there is an empty database, made anew for each run.
+    fresh: Callable[[], Path | str]
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "store.db"
-        shutil.copy(self.template, self.path)
+        self.location = type(self).fresh()
         self.runner = asyncio.Runner()
+        self.alive: dict[str, float] = {}
         self.jobs: dict[str, Model] = {}
         self.clock = 0.0
         self.heard = []
 
     @initialize()
     def open(self) -> None:
-        self.store = self.runner.run(Store.open(self.path))
+        self.store = self.runner.run(Store.open(self.location))
         self.store.subscribe(self.heard.extend)
 
     def now(self) -> float:
@@ -109,12 +112,10 @@ class Lifecycle(RuleBasedStateMachine):
         model = self.jobs[claim.job.id]
         model.charged, model.seconds = model.quantum, 0.0 if model.quantum else 1.0
 
-    @rule(target=claims, slots=st.integers(1, 4))
-    def claim(self, slots):
+    @rule(target=claims, slots=st.integers(1, 4), owner=st.sampled_from(OWNERS))
+    def claim(self, slots, owner):
         now = self.now()
-        taken = self.call(
-            self.store.jobs.claim("server-1", slots, at(now), concurrency=CONCURRENCY)
-        )
+        taken = self.call(self.store.jobs.claim(owner, slots, at(now), concurrency=CONCURRENCY))
         room = {
             account: 2 - sum(m.account == account and m.status in LEASED for m in self.of(account))
             for account in ACCOUNTS
@@ -134,7 +135,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert waiting[model.account].pop(0)[1] == claim.job.id
             model.attempt += 1
             model.move(JobStatus.DISPATCHED)
-            model.token = claim.lease.token
+            model.token, model.owner = claim.lease.token, owner
             assert claim.lease.attempt == claim.job.attempt == model.attempt
         served = {claim.job.account_id for claim in taken}
         for account in ACCOUNTS:
@@ -247,23 +248,53 @@ class Lifecycle(RuleBasedStateMachine):
         for job_id in leased:
             self.jobs[job_id].lose()
 
+    @rule(owner=st.sampled_from(OWNERS), seconds=st.integers(1, 20))
+    def heartbeat(self, owner, seconds):
+        self.alive[owner] = self.now() + seconds
+        self.call(self.store.leases.heartbeat(owner, at(self.alive[owner])))
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def kill(self, owner):
+        """A server that is gone releases nothing; one that stops does."""
+        self.alive.pop(owner, None)
+        self.call(self.store.leases.release(owner))
+
+    @rule(by=st.sampled_from(OWNERS))
+    def sweep(self, by):
+        now = self.now()
+        events = self.call(self.store.leases.sweep(by, at(now)))
+        expired = {
+            job_id
+            for job_id, model in self.jobs.items()
+            if model.status in LEASED
+            and model.owner != by
+            and self.alive.get(model.owner, now) <= now
+        }
+        assert {event.job.id for event in events} == expired
+        for job_id in expired:
+            self.jobs[job_id].lose()
+
     @invariant()
     def listeners_heard_every_event_once(self):
         assert len(self.heard) == sum(len(model.events) for model in self.jobs.values())
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
-            self.call(self.store.close())
             self.check()
+            self.call(self.store.close())
         self.runner.close()
-        self.folder.cleanup()
+
+    def read(self, statement: str) -> list[tuple]:
+        def work(connection):
+            return [tuple(row) for row in connection.exec_driver_sql(statement)]
+
+        return self.call(self.store._database.read(work))
 
     def check(self) -> None:
-        """Compare what the file holds with the model."""
-        connection = sqlite3.connect(self.path)
+        """Compare what the database holds with the model."""
         events: dict[str, list[str]] = {}
         cursors = []
-        for cursor, job_id, sequence, status in connection.execute(
+        for cursor, job_id, sequence, status in self.read(
             "SELECT cursor, job_id, sequence, status FROM job_events ORDER BY cursor"
         ):
             events.setdefault(job_id, []).append(status)
@@ -273,34 +304,54 @@ class Lifecycle(RuleBasedStateMachine):
         assert events == {job_id: model.events for job_id, model in self.jobs.items()}
         for statuses in events.values():
             assert sum(status in set(TERMINAL) for status in statuses) <= 1
-        jobs = connection.execute(
+        jobs = self.read(
             "SELECT id, status, sequence, attempt, losses, metered, lease_token FROM jobs"
         )
         assert {row[0]: row[1:] for row in jobs} == {
             job_id: (m.status, len(m.events), m.attempt, m.losses, m.metered, m.token)
             for job_id, m in self.jobs.items()
         }
-        results = [job_id for (job_id,) in connection.execute("SELECT job_id FROM job_results")]
+        results = [job_id for (job_id,) in self.read("SELECT job_id FROM job_results")]
         assert sorted(results) == sorted(
             job_id for job_id, m in self.jobs.items() if m.status is JobStatus.COMPLETED
         )
-        used = connection.execute(
-            "SELECT TOTAL(simulator_seconds), TOTAL(qpu_tasks), TOTAL(total_cost_usd),"
-            " TOTAL(total_jobs) FROM monthly_usage"
+        used = self.read(
+            "SELECT COALESCE(SUM(simulator_seconds), 0), COALESCE(SUM(qpu_tasks), 0),"
+            " COALESCE(SUM(total_cost_usd), 0), COALESCE(SUM(total_jobs), 0) FROM monthly_usage"
         )
         charged = sum(m.charged for m in self.jobs.values())
         seconds = sum(m.seconds for m in self.jobs.values())
-        assert used.fetchone() == (seconds, charged, 2 * charged, len(self.jobs))
-        connection.close()
+        assert used == [(seconds, charged, 2 * charged, len(self.jobs))]
 
 
-def test_lifecycle(template):
-    Lifecycle.template = template
+def explore(fresh: Callable[[], Path | str], examples: int) -> None:
+    Lifecycle.fresh = staticmethod(fresh)
     case = Lifecycle.TestCase
     case.settings = settings(
-        max_examples=25,
+        max_examples=examples,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
     case().runTest()
+
+
+def test_lifecycle_on_sqlite(template, tmp_path):
+    def fresh() -> Path:
+        path = tmp_path / f"{uuid.uuid4()}.db"
+        shutil.copy(template, path)
+        return path
+
+    explore(fresh, 25)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_lifecycle_on_postgres(servers: Servers, name):
+    server = asyncio.run(servers.get(name))
+
+    def fresh() -> str:
+        asyncio.run(server.execute(EMPTY, "store"))
+        return server.url("store")
+
+    explore(fresh, 10)
+    fresh()

@@ -78,7 +78,9 @@ def test_making_a_database_says_nothing(tmp_path):
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
-async def test_settings_of_every_connection(store):
+async def test_settings_of_every_connection(path):
+    store = await Store.open(path)
+
     def pragmas(connection) -> dict[str, object]:
         names = ("journal_mode", "synchronous", "foreign_keys")
         return {n: connection.exec_driver_sql(f"PRAGMA {n}").scalar_one() for n in names}
@@ -86,11 +88,14 @@ async def test_settings_of_every_connection(store):
     full = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     assert await store._database.read(pragmas) == full
     assert await store._database.write(pragmas) == full
+    await store.close()
 
 
-async def test_readers_cannot_write(store):
+async def test_readers_cannot_write(path):
+    store = await Store.open(path)
     with pytest.raises(Unavailable):
         await store._database.read(lambda c: c.exec_driver_sql("DELETE FROM jobs"))
+    await store.close()
 
 
 async def test_file_that_is_no_database(tmp_path):
@@ -148,7 +153,7 @@ async def test_damaged_page_gives_an_error_and_no_wrong_answer(path):
 @pytest.mark.parametrize(
     ("location", "reason"),
     [
-        ("postgresql://localhost/quantcloud", "postgresql"),
+        ("mysql://localhost/quantcloud", "cannot use a database at mysql://"),
         ("sqlite:///:memory:", "must be a file"),
         ("sqlite://", "must be a file"),
         ("", "must be a file"),
@@ -177,8 +182,8 @@ async def test_many_open_a_new_file_at_once(tmp_path):
     await asyncio.gather(*(_reopen(tmp_path / "store.db") for _ in range(6)))
 
 
-async def test_closed_store_says_so(path):
-    store = await Store.open(path)
+async def test_closed_store_says_so(location):
+    store = await Store.open(location)
     await store.close()
     with pytest.raises(Unavailable, match="closed"):
         await store.accounts.get("alice")

@@ -3,103 +3,184 @@
 import asyncio
 import contextlib
 import re
+import shutil
 import sqlite3
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from quantcloud.domain.account import Tier
-from quantcloud.domain.errors import NotFound
+from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
 from quantcloud.domain.job import JobStatus, StaleLeaseError
-from quantcloud.storage import CircuitPatch, Store
-from unit.storage.builders import (
-    ANALYSIS,
-    QASM,
-    STALE,
-    T0,
-    UNLIMITED,
-    finish,
-    new_job,
-    queue,
-    start,
-)
+from quantcloud.storage import CircuitPatch, IdempotencyKey, Store
+from support.postgres import Postgres
+from unit.storage.builders import ANALYSIS, QASM, STALE, T0, UNLIMITED, at, new_job, queue
+from unit.storage.conftest import INSTALLATIONS, migrate
+from unit.storage.crowd import ACCOUNTS, ACTIVE, JOBS, fill_postgres, fill_sqlite, job_id
 
 # Walking one of these is walking what it is about: the jobs that have not ended, the queue.
 PARTIAL = {"ix_jobs_active", "ix_jobs_queue", "ix_jobs_backend_queue"}
 SOME_ID = str(uuid.uuid4())
+# Has 200 jobs, one of them queued.
+ALICE = "user-4"
+JOB_ID = job_id(JOBS - ACCOUNTS + 4)
+# Tables that grow with the jobs, and the most rows of them that a call may look at: what is about
+# to happen, or all jobs of one account.
+GROWING = {"jobs", "job_events", "job_circuits", "job_results"}
+MOST_ROWS = 3 * ACTIVE
 
 
-class _Statements:
-    """What a store's connections were told, with its values."""
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory, template: Path) -> Path:
+    """A SQLite file with 200,000 jobs."""
+    path = tmp_path_factory.mktemp("crowd") / "store.db"
+    shutil.copy(template, path)
+    fill_sqlite(path)
+    return path
 
-    def __init__(self, store: Store) -> None:
-        self.seen: list[str] = []
-        database = store._database
-        sessions = (database._writer, *database._readers)
-        for driver in (database._brief.driver_connection, *(each._conn for each in sessions)):
-            driver.set_trace_callback(self._executed)
 
-    def _executed(self, statement: str) -> None:
+@pytest.fixture(scope="module")
+def crowded_postgres() -> Iterator[str]:
+    """The newest PostgreSQL that there is, with 200,000 jobs; its URL."""
+    with Postgres([*INSTALLATIONS.values()][-1]) as server:
+        asyncio.run(migrate(server.url()))
+        asyncio.run(fill_postgres(server.url()))
+        yield server.url()
+
+
+def _seen_by_sqlite(store: Store) -> list[str]:
+    """What the store's connections are told from now on, with its values."""
+    seen: list[str] = []
+
+    def executed(statement: str) -> None:
         if re.match(r"SELECT|WITH|UPDATE|DELETE|INSERT", statement):
-            self.seen.append(statement)
+            seen.append(statement)
+
+    database = store._database
+    sessions = (database._writer, *database._readers)
+    for driver in (database._brief.driver_connection, *(each._conn for each in sessions)):
+        driver.set_trace_callback(executed)
+    return seen
+
+
+def _seen_by_postgres(store: Store) -> list[tuple[str, Any]]:
+    """What the store's connections are told from now on, and its values."""
+    seen: list[tuple[str, Any]] = []
+
+    def executed(_connection, _cursor, statement, parameters, _context, many) -> None:
+        if "pg_advisory" not in statement:
+            seen.append((statement, parameters[0] if many else parameters))
+
+    for engine in (store._database._write_engine, store._database._read_engine):
+        event.listen(engine.sync_engine, "before_cursor_execute", executed)
+    return seen
 
 
 CALLS = {
-    "get": lambda s, job: s.jobs.get("alice", job.id),
-    "list": lambda s, _: s.jobs.list("alice", limit=20, offset=0),
-    "list by status": lambda s, _: s.jobs.list(
-        "alice", limit=20, offset=0, status=JobStatus.FAILED
-    ),
-    "create": lambda s, _: s.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=9),
+    "get": lambda s, job: s.jobs.get(ALICE, job.id),
+    "list": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0),
+    "list by status": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0, status=JobStatus.FAILED),
+    "create": lambda s, _: s.jobs.create(new_job(ALICE), QASM, ANALYSIS, max_waiting=9),
     "qasm": lambda s, job: s.jobs.qasm(job.id),
     "analysis": lambda s, job: s.jobs.analysis(job.id),
-    "result": lambda s, job: s.jobs.result("alice", job.id),
+    "result": lambda s, job: s.jobs.result(ALICE, job.id),
     "advance": lambda s, job: s.jobs.advance(job.id, [], lease=None),
     "claim": lambda s, _: s.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED),
-    "cancel": lambda s, job: s.jobs.cancel("alice", job.id, T0),
     "requeue": lambda s, job: s.jobs.requeue(job.id, STALE, T0),
-    "recover": lambda s, _: s.jobs.recover(T0),
     "active_count": lambda s, _: s.jobs.active_count(),
     "queue_depths": lambda s, _: s.jobs.queue_depths(),
     "queue_position": lambda s, job: s.jobs.queue_position(job),
     "mean_queue_seconds": lambda s, _: s.jobs.mean_queue_seconds(),
-    "latest": lambda s, job: s.events.latest("alice", job.id),
-    "after": lambda s, job: s.events.after("alice", job.id, 9, 10),
-    "account_after": lambda s, _: s.events.account_after("alice", 1, 10),
-    "latest_cursor": lambda s, _: s.events.latest_cursor("alice"),
-    "ensure": lambda s, _: s.accounts.ensure("alice", at=T0, tier=Tier.DEVELOPER),
-    "key create": lambda s, _: s.api_keys.create("alice", "", "", b"", T0, limit=5),
-    "key list": lambda s, _: s.api_keys.list("alice"),
+    "latest": lambda s, job: s.events.latest(ALICE, job.id),
+    "after": lambda s, job: s.events.after(ALICE, job.id, 9, 10),
+    "account_after": lambda s, _: s.events.account_after(ALICE, 1, 10),
+    "latest_cursor": lambda s, _: s.events.latest_cursor(ALICE),
+    "ensure": lambda s, _: s.accounts.ensure(ALICE, at=T0, tier=Tier.DEVELOPER),
+    "key create": lambda s, _: s.api_keys.create(ALICE, "", "", b"", T0, limit=5),
+    "key list": lambda s, _: s.api_keys.list(ALICE),
     "key find": lambda s, _: s.api_keys.find(b""),
     "key touch": lambda s, _: s.api_keys.touch({SOME_ID: T0}),
-    "key revoke": lambda s, _: s.api_keys.revoke("alice", SOME_ID, T0),
-    "circuit list": lambda s, _: s.circuits.list("alice", limit=20, offset=0),
-    "circuit get": lambda s, _: s.circuits.get("alice", SOME_ID),
-    "circuit update": lambda s, _: s.circuits.update("alice", SOME_ID, CircuitPatch(code=""), T0),
-    "circuit delete": lambda s, _: s.circuits.delete("alice", SOME_ID),
-    "usage": lambda s, _: s.usage.month("alice", T0),
+    "key revoke": lambda s, _: s.api_keys.revoke(ALICE, SOME_ID, T0),
+    "circuit list": lambda s, _: s.circuits.list(ALICE, limit=20, offset=0),
+    "circuit get": lambda s, _: s.circuits.get(ALICE, SOME_ID),
+    "circuit update": lambda s, _: s.circuits.update(ALICE, SOME_ID, CircuitPatch(code=""), T0),
+    "circuit delete": lambda s, _: s.circuits.delete(ALICE, SOME_ID),
+    "usage": lambda s, _: s.usage.month(ALICE, T0),
+    "heartbeat": lambda s, _: s.leases.heartbeat("server-1", T0),
+    "sweep": lambda s, _: s.leases.sweep("server-1", T0),
+    "release": lambda s, _: s.leases.release("server-1"),
+    "key of a submission": lambda s, job: s.jobs.create(
+        new_job(ALICE), QASM, ANALYSIS, max_waiting=None, key=IdempotencyKey(job.id, b"")
+    ),
+    "the same submission": lambda s, _: s.idempotency.find(ALICE, IdempotencyKey("key", b""), T0),
+    "retention": lambda s, _: s.retention.remove(at(0)),
+    "recover": lambda s, _: s.jobs.recover(T0),
+    "cancel": lambda s, job: s.jobs.cancel(ALICE, job.id, T0),
+    "forget keys": lambda s, _: s.retention.forget_keys(T0),
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_every_query_goes_by_an_index(store, path, name):
-    job = await queue(store)
-    await finish(store, await start(store))
-    job = await queue(store)
-    statements = _Statements(store)
+async def test_every_query_of_sqlite_goes_by_an_index(crowd, name):
+    store = await Store.open(crowd)
+    job = await store.jobs.get(ALICE, JOB_ID)
+    seen = _seen_by_sqlite(store)
     # A refusal has read what it goes by; only the plan matters here.
-    with contextlib.suppress(NotFound, StaleLeaseError):
+    with contextlib.suppress(NotFound, StaleLeaseError, FailedPrecondition, QuotaExceeded):
         await CALLS[name](store, job)
-    assert statements.seen
-    connection = sqlite3.connect(path)
-    for statement in statements.seen:
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
-        for *_, step in plan:
+    assert seen
+    connection = sqlite3.connect(crowd)
+    for statement in seen:
+        for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall():
             scan = re.fullmatch(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", step)
-            assert not scan or scan[1] == "waiting" or scan[2] in PARTIAL, (statement, step)
-            if name not in {"claim", "recover"}:
+            walked = scan and scan[1] not in {"waiting", "lease_owners", "retention_progress"}
+            assert not walked or scan[2] in PARTIAL, (statement, step)
+            if name not in {"claim", "recover", "sweep"}:
                 assert "TEMP B-TREE" not in step, (statement, step)
     connection.close()
+    await store.close()
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_every_query_of_postgres_goes_by_an_index(crowded_postgres, name):
+    store = await Store.open(crowded_postgres)
+    job = await store.jobs.get(ALICE, JOB_ID)
+    seen = _seen_by_postgres(store)
+    with contextlib.suppress(NotFound, StaleLeaseError, FailedPrecondition, QuotaExceeded):
+        await CALLS[name](store, job)
+    plans: list[tuple[str, dict[str, Any]]] = []
+
+    def explain(connection) -> None:
+        with connection.begin() as transaction:
+            for statement, parameters in list(seen):
+                if statement.startswith("INSERT"):
+                    continue
+                explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
+                (plan,) = connection.exec_driver_sql(explained, parameters).scalars()
+                plans.append((statement, plan[0]["Plan"]))
+            transaction.rollback()
+
+    assert seen
+    await store._database.write(explain)
+    for statement, plan in plans:
+        for node in _nodes(plan):
+            if node.get("Relation Name") not in GROWING:
+                continue
+            assert node["Node Type"] != "Seq Scan", (statement, node)
+            removed = node.get("Rows Removed by Filter", 0)
+            rows = (node["Actual Rows"] + removed) * node["Actual Loops"]
+            assert rows <= MOST_ROWS, (statement, node)
+    await store.close()
 
 
 async def _steps(store: Store, call) -> int:
@@ -122,7 +203,9 @@ async def _steps(store: Store, call) -> int:
     return steps
 
 
-async def test_a_claim_costs_the_same_however_many_jobs_wait(store):
+async def test_a_claim_costs_the_same_however_many_jobs_wait(path):
+    store = await Store.open(path)
+
     async def wait(number: int) -> None:
         await asyncio.gather(*(queue(store, seconds=n) for n in range(number)))
 
@@ -131,3 +214,4 @@ async def test_a_claim_costs_the_same_however_many_jobs_wait(store):
     await wait(1000)
     many = await _steps(store, store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED))
     assert 0 < many < 2 * few
+    await store.close()

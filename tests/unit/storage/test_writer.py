@@ -1,18 +1,16 @@
 """Group commit: gathered, in order, each caller for itself."""
 
 import asyncio
-import sqlite3
-import threading
 
-import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 from sqlalchemy.exc import IntegrityError
 
-from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import InvalidTransitionError, JobStatus
-from quantcloud.storage import Store, sqlite
+from quantcloud.storage import Store
+from quantcloud.storage.sqlite import SqliteDatabase
 from quantcloud.storage.tables import accounts
 from unit.storage.builders import ANALYSIS, QASM, T0, new_job, queue, routed, submit, to
+from unit.storage.elsewhere import writing_elsewhere
 
 
 def _account(name: str) -> dict[str, object]:
@@ -24,25 +22,34 @@ class _Commits:
 
     def __init__(self, store: Store) -> None:
         self.statements: list[str] = []
-        store._database._writer._conn.set_trace_callback(self.statements.append)
+        database = store._database
+        if isinstance(database, SqliteDatabase):
+            database._writer._conn.set_trace_callback(self.statements.append)
+            return
+        engine = database._write_engine.sync_engine
+        event.listen(engine, "begin", lambda _: self.statements.append("BEGIN"))
+        event.listen(engine, "savepoint", lambda *_: self.statements.append("SAVEPOINT"))
 
     def count(self, beginning: str) -> int:
         return sum(statement.startswith(beginning) for statement in self.statements)
 
 
 class _Gate:
-    """Holds the writing thread, so that what follows gathers behind it."""
+    """Holds the writer up, so that what follows gathers behind it."""
 
     def __init__(self, store: Store) -> None:
-        self._open = threading.Event()
+        self._writer = store._writer
+        self._write = self._writer._write
+        self._open = asyncio.Event()
         self._entered = asyncio.Event()
-        loop = asyncio.get_running_loop()
+        self._writer._write = self._held
+        self._task = asyncio.create_task(self._writer.run(lambda _tx: None))
 
-        def unit(_tx) -> None:
-            loop.call_soon_threadsafe(self._entered.set)
-            self._open.wait(10)
-
-        self._task = asyncio.create_task(store._writer.run(unit))
+    async def _held(self, work):
+        self._writer._write = self._write
+        self._entered.set()
+        await self._open.wait()
+        return await self._write(work)
 
     async def __aenter__(self):
         await self._entered.wait()
@@ -70,7 +77,7 @@ async def test_what_waits_shares_one_commit_in_order(store):
     await _at_once(store, *(note(number) for number in range(300)))
     assert order == list(range(300))
     # One for the gate, then 256 units, then the rest.
-    assert seen.count("BEGIN IMMEDIATE") == 3
+    assert seen.count("BEGIN") == 3
     assert seen.count("SAVEPOINT") == 0
 
 
@@ -144,16 +151,17 @@ async def test_unit_whose_caller_is_cancelled_under_way_is_carried_out_whole(sto
     job = await submit(store)
     heard = []
     store.subscribe(heard.extend)
-    entered = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    go_on = threading.Event()
+    write, entered, go_on = store._writer._write, asyncio.Event(), asyncio.Event()
 
-    def unit(tx) -> None:
-        loop.call_soon_threadsafe(entered.set)
-        go_on.wait(10)
-        tx.write(insert(accounts), _account("late"))
+    async def held(work):
+        entered.set()
+        await go_on.wait()
+        return await write(work)
 
-    task = asyncio.create_task(store._writer.run(unit))
+    store._writer._write = held
+    task = asyncio.create_task(
+        store._writer.run(lambda tx: tx.write(insert(accounts), _account("late")))
+    )
     await entered.wait()
     task.cancel()
     await asyncio.wait([task])
@@ -164,18 +172,21 @@ async def test_unit_whose_caller_is_cancelled_under_way_is_carried_out_whole(sto
     assert len(heard) == 3
 
 
-async def test_reads_do_not_wait_for_the_writer(store):
+async def test_reads_do_not_wait_for_a_transaction_that_writes(store, location):
     job = await submit(store)
-    async with _Gate(store):
+    async with writing_elsewhere(location):
+        waiting = asyncio.create_task(store.jobs.advance(job.id, routed()))
         assert await store.jobs.get("alice", job.id) == job
         pages = await asyncio.gather(
             *(store.jobs.list("alice", limit=20, offset=0) for _ in range(20))
         )
         assert {page.total for page in pages} == {1}
+        assert not waiting.done()
+    assert len(await waiting) == 3
 
 
-async def test_close_carries_out_what_waits(path):
-    store = await Store.open(path)
+async def test_close_carries_out_what_waits(location):
+    store = await Store.open(location)
     await store.accounts.ensure("alice", at=T0)
     jobs = [new_job() for _ in range(50)]
     tasks = [
@@ -185,50 +196,6 @@ async def test_close_carries_out_what_waits(path):
     await asyncio.sleep(0)
     await store.close()
     assert len(await asyncio.gather(*tasks)) == 50
-    reopened = await Store.open(path)
+    reopened = await Store.open(location)
     assert (await reopened.jobs.list("alice", limit=1, offset=0)).total == 50
     await reopened.close()
-
-
-async def test_full_disk_refuses_writes_undoes_them_whole_and_passes(store):
-    await store.accounts.ensure("alice", at=T0)
-    kept = await submit(store)
-
-    def limit(connection, pages: int) -> None:
-        with connection.begin():
-            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-
-    (pages,) = await store._database.read(lambda c: c.exec_driver_sql("PRAGMA page_count").one())
-    await store._database.write(lambda c: limit(c, pages + 2))
-    # Hardly compressible, and short enough to be packed at once.
-    text = "".join(new_job().id for _ in range(1600))
-    big, small = new_job(), new_job()
-    outcomes = await _at_once(
-        store,
-        store.jobs.advance(kept.id, [to(JobStatus.ANALYZING)]),
-        store.jobs.create(big, text, ANALYSIS, max_waiting=None),
-        store.jobs.create(small, QASM, ANALYSIS, max_waiting=None),
-    )
-    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
-    assert await store.jobs.get("alice", kept.id) == kept
-    assert (await store.jobs.list("alice", limit=9, offset=0)).total == 1
-    assert len(await store.events.account_after("alice", 0, 9)) == 1
-    await store._database.write(lambda c: limit(c, 100_000))
-    await store.jobs.create(big, text, ANALYSIS, max_waiting=None)
-    assert (await store.usage.month("alice", T0)).total_jobs == 2
-
-
-async def test_database_locked_for_too_long_is_unavailable_for_that_time(path, monkeypatch):
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
-    store = await Store.open(path)
-    job = await submit(store)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable) as caught:
-        await store.jobs.advance(job.id, routed())
-    assert caught.value.reason == "STORE_UNAVAILABLE"
-    assert await store.jobs.get("alice", job.id) == job
-    other.execute("ROLLBACK")
-    other.close()
-    assert len(await store.jobs.advance(job.id, routed())) == 3
-    await store.close()

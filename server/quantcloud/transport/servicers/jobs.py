@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from typing import Any
 
 from quantcloud.services.jobs import JobUseCases
@@ -74,7 +73,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     ) -> AsyncGenerator[bytes]:
         """Each sighting as the bytes of its message."""
         make, job = self._make, None
-        async with aclosing(sightings):
+        try:
             async for seen in sightings:
                 event, result = seen.event, NO_RESULT
                 if event is not None:
@@ -83,7 +82,11 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
                     # One of all jobs, which has the sequence 0, repeats none.
                     about = job if seen.sequence else None
                     yield events.checkpoint(seen, self._jobs.now(), about)
-                    continue
-                if with_result:
-                    result = await make.result(event)
-                yield events.change(make.parts(event), seen.queue_position, result)
+                else:
+                    if with_result:
+                        result = await make.result(event)
+                    yield events.change(make.parts(event), seen.queue_position, result)
+                # The next one may be hours away.
+                del seen, event, result
+        finally:
+            await sightings.aclose()

@@ -1,0 +1,111 @@
+"""`quantcloud calibrate`: measure the simulators on this machine, or show what is known of them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from quantcloud.backends.base import installed_backends
+from quantcloud.cli.failure import Failure
+from quantcloud.engine.local import LocalEngine
+from quantcloud.routing.cost_model import CostModel, Key
+from quantcloud.services.calibration import Measured, calibration, measure
+from quantcloud.settings import Settings
+from quantcloud.storage.model_files import ModelFiles, machine
+from quantcloud.telemetry import logs
+
+
+def calibrate(settings: Settings, seconds: float) -> None:
+    """Measure for about `seconds` at most, tell what came of it, and keep it. Raises `Failure`."""
+    console = Console()
+    logs.configure("warning")
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("Starting the simulators", total=None)
+
+        def progress(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what or "Done")
+
+        measured = asyncio.run(_measure(settings, seconds, progress))
+    if not measured:
+        raise Failure("no run came to an end; the machine may have too little memory, or be busy")
+    found = calibration(measured, machine())
+    try:
+        path = _files(settings).save_calibration(found)
+    except OSError as error:
+        raise Failure(f"the calibration cannot be kept: {error}") from error
+    table = _table("backend", "method", "runs", "stated", "measured")
+    for (backend, method), each in measured.items():
+        table.add_row(backend, method, f"{each.runs}", _factor(each.before), _factor(each.after))
+    console.print(table)
+    console.print(
+        "Half of the runs are predicted within these factors by what backends state, and by what "
+        f"was measured.\nKept in {path}",
+        soft_wrap=True,
+    )
+
+
+def show(settings: Settings) -> None:
+    """Tell what is kept: what was measured, what jobs have taught since, how far it is off."""
+    console = Console()
+    model = _files(settings).load()
+    if model.calibration is None:
+        console.print("Not calibrated on this machine: predictions go by what backends state.")
+    else:
+        found = model.calibration
+        console.print(f"Calibrated {found.measured_at} on {found.machine}", soft_wrap=True)
+    table = _table("backend", "method", "measured", "jobs", "off by", "actual/predicted")
+    for backend, method in sorted(_known(model)):
+        errors = model.errors.get((backend, method))
+        measured = model.calibration is not None and (
+            (backend, method) in model.calibration.coefficients
+        )
+        table.add_row(
+            backend,
+            method,
+            "yes" if measured else "no",
+            f"{errors.count}" if errors else "0",
+            _factor(errors.typical) if errors else "-",
+            _factor(errors.mean_ratio) if errors else "-",
+        )
+    console.print(table)
+
+
+def _known(model: CostModel) -> set[Key]:
+    known = set(model.errors)
+    if model.calibration is not None:
+        known.update(model.calibration.coefficients)
+    return known
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None)
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table
+
+
+def _factor(value: float) -> str:
+    return f"x{value:.2f}"
+
+
+def _files(settings: Settings) -> ModelFiles:
+    return ModelFiles(settings.data_dir, settings.router_model)
+
+
+async def _measure(
+    settings: Settings, seconds: float, progress: Callable[[int, int, str], None]
+) -> Mapping[Key, Measured]:
+    engine = LocalEngine(workers=1, memory_limit=settings.worker_memory, hidden=[settings.data_dir])
+    await engine.start()
+    try:
+        return await measure(
+            engine,
+            installed_backends(),
+            engine.memory_limit,
+            seconds=seconds,
+            progress=progress,
+        )
+    finally:
+        await engine.stop()

@@ -1,0 +1,130 @@
+"""The cost model as JSON objects: what was measured, and what was learnt since.
+
+Two objects, since different programs write them: `quantcloud calibrate` the first, the server the
+second. A method is named `BACKEND/METHOD`. Both are read with care, as they come from files that
+people may edit.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Final, TypeVar, cast
+
+from quantcloud.routing.correction import BOUNDS, KNOTS, Correction, Errors
+from quantcloud.routing.cost_model import Calibration, CostModel, Key
+from quantcloud.routing.work import Coefficients
+
+VERSION: Final = 1
+"""Of both formats; files of another version are passed over."""
+
+T = TypeVar("T")
+Document = Mapping[str, Any]
+
+
+class UnusableError(ValueError):
+    """A document that says nothing for this server; the text says why."""
+
+
+def calibration_document(calibration: Calibration) -> dict[str, object]:
+    """A calibration as JSON."""
+    return {
+        "version": VERSION,
+        "machine": calibration.machine,
+        "measured_at": calibration.measured_at,
+        "seconds_per_unit": {
+            _name(key): asdict(each) for key, each in sorted(calibration.coefficients.items())
+        },
+    }
+
+
+def read_calibration(document: Document, machine: str) -> Calibration:
+    """A calibration from JSON. Raises `UnusableError`, also where it is another machine's."""
+    _check_version(document)
+    found = document.get("machine")
+    if found != machine:
+        raise UnusableError(f"it was measured on another machine ({found})")
+    coefficients = _each(document, "seconds_per_unit", _coefficients)
+    return Calibration(machine, str(document.get("measured_at")), coefficients)
+
+
+def learnt_document(model: CostModel) -> dict[str, object]:
+    """What a model has learnt, as JSON."""
+    return {
+        "version": VERSION,
+        "calibration": _basis(model),
+        "corrections": {
+            _name(key): asdict(each) for key, each in sorted(model.corrections.items())
+        },
+        "errors": {_name(key): asdict(each) for key, each in sorted(model.errors.items())},
+    }
+
+
+def read_learnt(document: Document, model: CostModel) -> None:
+    """Take what was learnt into a model that has its calibration already.
+
+    Corrections of another calibration are left out. Raises `UnusableError`.
+    """
+    _check_version(document)
+    errors = _each(document, "errors", _errors)
+    corrections = _each(document, "corrections", _correction)
+    model.errors.update(errors)
+    if document.get("calibration") == _basis(model):
+        model.corrections.update(corrections)
+
+
+def _basis(model: CostModel) -> str | None:
+    return model.calibration.measured_at if model.calibration else None
+
+
+def _check_version(document: Document) -> None:
+    if document.get("version") != VERSION:
+        raise UnusableError(f"its version is {document.get('version')!r}, not {VERSION}")
+
+
+def _name(key: Key) -> str:
+    return "/".join(key)
+
+
+def _each(document: Document, field: str, read: Callable[[Document], T]) -> dict[Key, T]:
+    """What `read` makes of each value in an object whose keys name methods."""
+    values = document.get(field)
+    if not isinstance(values, Mapping):
+        raise UnusableError(f"{field} is no object")
+    found: dict[Key, T] = {}
+    for name, value in cast("Mapping[str, Document]", values).items():
+        backend, _, method = name.partition("/")
+        try:
+            found[backend, method] = read(value)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise UnusableError(f"{field}.{name}: {error}") from error
+    return found
+
+
+def _coefficients(values: Document) -> Coefficients:
+    return Coefficients(**{name: _number(value) for name, value in values.items()})
+
+
+def _correction(values: Document) -> Correction:
+    shifts, weights = _numbers(values["shifts"], KNOTS), _numbers(values["weights"], KNOTS)
+    if any(abs(shift) > 1 for shift in shifts):
+        raise ValueError("a shift is from -1 to 1")
+    return Correction(shifts, weights)
+
+
+def _errors(values: Document) -> Errors:
+    buckets = _numbers(values["buckets"], len(BOUNDS) + 1)
+    return Errors(
+        tuple(int(each) for each in buckets), _number(values["recent"]), float(values["bias"])
+    )
+
+
+def _numbers(values: Any, length: int) -> tuple[float, ...]:
+    if len(values) != length:
+        raise ValueError(f"has {len(values)} numbers, not {length}")
+    return tuple(float(value) for value in values)
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"{value!r} is no number of 0 or more")
+    return number

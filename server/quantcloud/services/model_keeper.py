@@ -1,0 +1,128 @@
+"""Keeps a server's cost model: saves what it learns, has it calibrated on a new machine."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from quantcloud.routing.cost_model import CostModel
+from quantcloud.storage.model_files import ModelFiles
+
+_EVERY_SECONDS = 60.0
+_LOWEST_PRIORITY = 19
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class ModelKeeper:
+    """Looks after `model` from `start` to `stop`.
+
+    `calibrate` is the command that writes a calibration, as an argument vector; None for none. It
+    runs once `is_idle` says so, where there is no calibration, at the lowest priority that the
+    system has: it takes only what nobody else wants.
+    """
+
+    def __init__(
+        self,
+        files: ModelFiles,
+        model: CostModel,
+        *,
+        calibrate: Sequence[str] | None,
+        is_idle: Callable[[], bool],
+        every: float = _EVERY_SECONDS,
+        settle: float = 5.0,
+    ) -> None:
+        self._files = files
+        self._model = model
+        self._calibrate = calibrate
+        self._is_idle = is_idle
+        self._every = every
+        self._settle = settle
+        self._saved = model.learnt
+        self._tasks: list[asyncio.Task[None]] = []
+        self._process: asyncio.subprocess.Process | None = None
+
+    def start(self) -> None:
+        self._tasks.append(asyncio.ensure_future(self._look_after()))
+        if self._calibrate is not None and self._model.calibration is None:
+            self._tasks.append(asyncio.ensure_future(self._calibrate_once(self._calibrate)))
+
+    async def stop(self) -> None:
+        """End a calibration that is under way, and save. Safe to call twice."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        self._save()
+        for (backend, method), errors in sorted(self._model.errors.items()):
+            log.info(
+                "predictions of run times",
+                backend=backend,
+                method=method,
+                runs=errors.count,
+                typically_off_by=round(errors.typical, 3),
+            )
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            self._take_over()
+            self._save()
+
+    def _take_over(self) -> None:
+        """Go by what somebody has measured meanwhile."""
+        if not self._files.has_changed:
+            return
+        calibration = self._files.reload()
+        if calibration is not None:
+            self._model.calibrate(calibration)
+            log.info("the cost model was calibrated", measured_at=calibration.measured_at)
+
+    def _save(self) -> None:
+        if self._model.learnt == self._saved:
+            return
+        try:
+            self._files.save_learnt(self._model)
+        except OSError as error:
+            log.warning("what was learnt of run times cannot be kept", error=str(error))
+        self._saved = self._model.learnt
+
+    async def _calibrate_once(self, command: Sequence[str]) -> None:
+        while True:
+            await asyncio.sleep(self._settle)
+            if self._is_idle():
+                break
+        self._process = process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            _step_back(process.pid)
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if code:
+            log.warning("the cost model could not be calibrated", exit_code=code)
+        self._take_over()
+
+
+def calibrate_command(*options: str) -> list[str]:
+    """`quantcloud calibrate` with this interpreter, as an argument vector."""
+    return [sys.executable, "-m", "quantcloud", "calibrate", *options]
+
+
+def _step_back(pid: int) -> None:
+    """Give a process, and all that it starts, what nobody else wants of the processors."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, _LOWEST_PRIORITY)
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    except OSError as error:
+        log.info("the calibration has the priority of others", error=str(error))

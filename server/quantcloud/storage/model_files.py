@@ -1,0 +1,124 @@
+"""Where the cost model is kept: two JSON files in the data folder, of an owner only."""
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from quantcloud.routing.cost_model import Calibration, CostModel
+from quantcloud.routing.model_file import (
+    UnusableError,
+    calibration_document,
+    learnt_document,
+    read_calibration,
+    read_learnt,
+)
+
+CALIBRATION_FILE = "calibration.json"
+LEARNT_FILE = "learnt.json"
+_CPU_INFO = Path("/proc/cpuinfo")
+_LARGEST = 1 << 20
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def machine() -> str:
+    """What measured times depend on, in words: architecture and processor."""
+    processor = platform.processor()
+    try:
+        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            processor = value.strip()
+            break
+    return f"{platform.machine()} {processor}".strip()
+
+
+class ModelFiles:
+    """The files of one server. `calibration` is another path for the one that is measured."""
+
+    def __init__(self, data_dir: Path, calibration: Path | None = None) -> None:
+        self._calibration = calibration or data_dir / CALIBRATION_FILE
+        self._learnt = data_dir / LEARNT_FILE
+        self._stamp: tuple[int, int] | None = None
+
+    def load(self) -> CostModel:
+        """The model as it was kept; a file that cannot be used is logged and left out."""
+        model = CostModel(self.reload())
+        document = _read(self._learnt)
+        if document is not None:
+            try:
+                read_learnt(document, model)
+            except UnusableError as error:
+                log.warning("what was learnt is left out", path=str(self._learnt), error=str(error))
+        return model
+
+    def reload(self) -> Calibration | None:
+        """The calibration that is in its file now, if it is of this machine."""
+        self._stamp = self._stamp_now()
+        document = _read(self._calibration)
+        if document is None:
+            return None
+        try:
+            return read_calibration(document, machine())
+        except UnusableError as error:
+            path = str(self._calibration)
+            log.warning("the calibration is left out", path=path, error=str(error))
+            return None
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether somebody wrote the calibration since it was read."""
+        return self._stamp_now() != self._stamp
+
+    def save_calibration(self, calibration: Calibration) -> Path:
+        """Replace the calibration, whole or not at all. Raises `OSError`."""
+        _write(self._calibration, calibration_document(calibration))
+        return self._calibration
+
+    def save_learnt(self, model: CostModel) -> None:
+        """Replace what was learnt, whole or not at all. Raises `OSError`."""
+        _write(self._learnt, learnt_document(model))
+
+    def _stamp_now(self) -> tuple[int, int] | None:
+        try:
+            found = self._calibration.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
+    try:
+        with path.open(encoding="utf-8") as file:
+            document = json.loads(file.read(_LARGEST))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("a file of the cost model cannot be read", path=str(path), error=str(error))
+        return None
+    if not isinstance(document, dict):
+        log.warning("a file of the cost model holds no object", path=str(path))
+        return None
+    return document  # pyright: ignore[reportUnknownVariableType]  # it is checked where it is used
+
+
+def _write(path: Path, document: Mapping[str, object]) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+            file.write("\n")
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,159 @@
+"""Hears of what other servers write: reads the event log on from where this one has come.
+
+A notification says that there is something to read. The log is also read every now and then, so
+that one which was lost costs time and nothing else.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
+from sqlalchemy import bindparam, func, select
+
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.job import JobEvent
+from quantcloud.storage.job_rows import EVENTS, event_of
+from quantcloud.storage.postgres import CHANNEL, PostgresDatabase
+from quantcloud.storage.tables import job_events
+
+_PAGE = 256
+_LATEST = select(func.max(job_events.c.cursor))
+_AFTER = (
+    EVENTS.where(job_events.c.cursor > bindparam("after"))
+    .order_by(job_events.c.cursor)
+    .limit(bindparam("limit"))
+)
+_BEFORE = EVENTS.where(
+    job_events.c.cursor > bindparam("after"), job_events.c.cursor < bindparam("before")
+).order_by(job_events.c.cursor)
+
+_log = logging.getLogger(__name__)
+
+
+class Notices:
+    """Tells `publish` of every event of every server once, in the order of their commits.
+
+    `on_loss` is called when the log cannot be read any more; what was written meanwhile is told
+    once it can be.
+    """
+
+    def __init__(
+        self,
+        database: PostgresDatabase,
+        publish: Callable[[Sequence[JobEvent]], None],
+        on_loss: Callable[[], None],
+        poll_seconds: float,
+    ) -> None:
+        self._database = database
+        self._publish = publish
+        self._on_loss = on_loss
+        self._poll_seconds = poll_seconds
+        self._cursor = 0
+        self._lost = False
+        # Held from the reading of the log until what was read is told.
+        self._reading = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Follow the log from its present end on. Raises `Unavailable`."""
+        self._cursor = await self._database.read(lambda c: c.execute(_LATEST).scalar_one()) or 0
+        self._tasks = [
+            asyncio.create_task(self._follow(), name="event log"),
+            asyncio.create_task(self._listen(), name="notifications"),
+        ]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def arrange(self, events: Sequence[JobEvent]) -> Sequence[JobEvent]:
+        """What is to be told now that this server has committed `events`: what others committed
+        before, and those of `events` that were not read in the log already.
+        """
+        async with self._reading:
+            fresh = [event for event in events if event.cursor > self._cursor]
+            if not fresh:
+                return ()
+            between: Sequence[JobEvent] = ()
+            if fresh[0].cursor > self._cursor + 1:
+                values = {"after": self._cursor, "before": fresh[0].cursor}
+                try:
+                    between = await self._database.read(
+                        lambda c: [event_of(row) for row in c.execute(_BEFORE, values)]
+                    )
+                except Exception:  # noqa: BLE001  # it is read again below, however it failed
+                    self._wake.set()
+                    return ()
+            self._cursor = fresh[-1].cursor
+            return (*between, *fresh)
+
+    async def _follow(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                more = await self._read_on()
+            except Exception as error:  # noqa: BLE001  # it outlives every failure
+                more = False
+                self._lose(error)
+            else:
+                self._lost = False
+            if not more:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._wake.wait()
+
+    async def _read_on(self) -> bool:
+        """Tell what is new; whether there may be more."""
+        async with self._reading:
+            values = {"after": self._cursor, "limit": _PAGE}
+            events = await self._database.read(
+                lambda c: [event_of(row) for row in c.execute(_AFTER, values)]
+            )
+            if events:
+                self._cursor = events[-1].cursor
+                self._publish(events)
+        return len(events) == _PAGE
+
+    def _lose(self, error: Exception) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        if isinstance(error, Unavailable):
+            _log.warning("the event log cannot be read at the moment: %s", error.message)
+        else:
+            _log.error("the event log cannot be read", exc_info=error)
+        self._on_loss()
+
+    async def _listen(self) -> None:
+        while True:
+            with contextlib.suppress(
+                OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError
+            ):
+                await self._listen_once()
+            await asyncio.sleep(self._poll_seconds)
+
+    async def _listen_once(self) -> None:
+        """Listen until the connection ends."""
+        ended = asyncio.Event()
+
+        def ended_with(_connection: object) -> None:
+            ended.set()
+
+        connection = await self._database.connect()
+        try:
+            connection.add_termination_listener(ended_with)
+            await connection.add_listener(CHANNEL, self._notified)
+            # What was written before it listened.
+            self._wake.set()
+            await ended.wait()
+        finally:
+            connection.terminate()
+
+    def _notified(self, _connection: object, pid: int, _channel: str, _payload: object) -> None:
+        # This server knows what it wrote itself.
+        if pid != self._database.writers_pid:
+            self._wake.set()

@@ -1,0 +1,151 @@
+"""A server's cost model is kept, calibrated once, and taken over when somebody measures anew."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from quantcloud.routing.cost_model import Calibration, CostModel
+from quantcloud.routing.method import Method
+from quantcloud.routing.work import Coefficients
+from quantcloud.services.model_keeper import ModelKeeper
+from quantcloud.storage.model_files import CALIBRATION_FILE, LEARNT_FILE, ModelFiles, machine
+
+METHOD = Method("m", 1, 1.0)
+FAST = Coefficients(start=1e-9, operation=1e-9)
+PATIENCE = 30
+
+
+class Files(ModelFiles):
+    """Tells when the keeper has saved, and when it has read a calibration."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.saved = asyncio.Event()
+        self.read = asyncio.Event()
+
+    def save_learnt(self, model: CostModel) -> None:
+        super().save_learnt(model)
+        self.saved.set()
+
+    def reload(self) -> Calibration | None:
+        found = super().reload()
+        self.read.set()
+        return found
+
+
+class Kept:
+    """A keeper, its model as it was loaded, and its files."""
+
+    def __init__(self, folder: Path, command: list[str] | None = None, **fields: object) -> None:
+        self.files = Files(folder)
+        self.model = self.files.load()
+        self.files.read.clear()
+        fields = {"is_idle": lambda: True, "every": 0.01, "settle": 0.0, **fields}
+        self.keeper = ModelKeeper(self.files, self.model, calibrate=command, **fields)
+
+    async def __aenter__(self) -> Self:
+        self.keeper.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.keeper.stop()
+
+
+def calibrated(at: str = "now") -> Calibration:
+    return Calibration(machine(), at, {("b", "m"): FAST})
+
+
+def writes(folder: Path) -> list[str]:
+    """A command that calibrates in an instant."""
+    made = ModelFiles(folder / "other").save_calibration(calibrated())
+    code = "import pathlib, sys; pathlib.Path(sys.argv[1]).replace(sys.argv[2])"
+    return [sys.executable, "-c", code, str(made), str(folder / CALIBRATION_FILE)]
+
+
+async def test_what_was_learnt_is_there_at_the_next_start(tmp_path: Path):
+    async with Kept(tmp_path, every=1000.0) as kept:
+        kept.model.learn("b", METHOD, 5.0)
+    again = ModelFiles(tmp_path).load()
+    assert again.seconds("b", METHOD) == kept.model.seconds("b", METHOD) > 1.0
+    assert again.errors == kept.model.errors
+    assert (tmp_path / LEARNT_FILE).stat().st_mode & 0o777 == 0o600
+
+
+async def test_it_is_saved_now_and_then(tmp_path: Path):
+    async with Kept(tmp_path) as kept:
+        kept.model.learn("b", METHOD, 5.0)
+        async with asyncio.timeout(PATIENCE):
+            await kept.files.saved.wait()
+
+
+async def test_a_first_start_calibrates(tmp_path: Path):
+    async with Kept(tmp_path, writes(tmp_path), every=1000.0) as kept:
+        async with asyncio.timeout(PATIENCE):
+            await kept.files.read.wait()
+        assert kept.model.calibration == calibrated()
+
+
+async def test_a_machine_that_is_calibrated_is_not_measured_again(tmp_path: Path):
+    ModelFiles(tmp_path).save_calibration(calibrated())
+    async with Kept(tmp_path, ["/nowhere/to/be/found"]) as kept:
+        assert len(kept.keeper._tasks) == 1
+
+
+async def test_it_waits_until_nobody_starts(tmp_path: Path):
+    asked = asyncio.Event()
+    answers = iter((False, False, True))
+
+    def is_idle() -> bool:
+        asked.set()
+        return next(answers)
+
+    async with Kept(tmp_path, writes(tmp_path), is_idle=is_idle, every=1000.0) as kept:
+        async with asyncio.timeout(PATIENCE):
+            await asked.wait()
+            assert kept.keeper._process is None
+            await kept.files.read.wait()
+        assert next(answers, None) is None
+
+
+async def test_a_calibration_that_is_under_way_ends_with_the_server(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code = f"import time; open({str(pipe)!r}, 'w').close(); time.sleep(600)"
+    async with Kept(tmp_path, [sys.executable, "-c", code]) as kept:
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.to_thread(pipe.read_text)
+        process = kept.keeper._process
+        assert process is not None
+        assert process.returncode is None
+    assert process.returncode is not None
+
+
+async def test_what_somebody_measures_meanwhile_is_taken_over(tmp_path: Path):
+    ModelFiles(tmp_path).save_calibration(calibrated("before"))
+    async with Kept(tmp_path) as kept:
+        kept.model.learn("b", METHOD, 5.0)
+        ModelFiles(tmp_path).save_calibration(calibrated("after"))
+        async with asyncio.timeout(PATIENCE):
+            await kept.files.read.wait()
+        assert kept.model.calibration == calibrated("after")
+        assert not kept.model.corrections
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 7}', '{"version": 1}', "\xff"])
+def test_files_that_make_no_sense_are_left_out(tmp_path: Path, text: str):
+    for name in (CALIBRATION_FILE, LEARNT_FILE):
+        (tmp_path / name).write_text(text, encoding="latin-1")
+    model = ModelFiles(tmp_path).load()
+    assert model.calibration is None
+    assert not model.corrections
+
+
+def test_another_machines_file_is_left_out(tmp_path: Path):
+    path = ModelFiles(tmp_path).save_calibration(Calibration("another", "now", {("b", "m"): FAST}))
+    assert ModelFiles(tmp_path).load().calibration is None
+    assert json.loads(path.read_text())["machine"] == "another"

@@ -1,0 +1,146 @@
+"""Events as bytes: put together of parts, they say what the message says, nulls included."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus, OptimizationTarget
+from quantcloud.transport.convert import events
+from quantcloud.transport.convert import jobs as convert
+from quantcloud.transport.convert.events import EventMessages
+from quantcloud.transport.convert.values import timestamp
+from quantcloud.transport.nulls import TWIN_OFFSET, add_nulls
+from quantcloud.watching.sighting import Sighting
+from thequantcloud.v1 import job_pb2
+
+AT = datetime(2025, 3, 31, 12, tzinfo=UTC)
+
+
+def event_of(status: JobStatus, cursor: int = 7, result: JobResult | None = None) -> JobEvent:
+    job = Job(
+        id="j", account_id="ada", status=status, shots=4, submitted_at=AT, seed=1,
+        optimize_for=OptimizationTarget.BALANCED, metadata={"routing": {"reason": "it is"}},
+    )  # fmt: skip
+    return JobEvent(3, cursor, AT, job, result)
+
+
+def result_of(outcomes: int = 2) -> JobResult:
+    return JobResult("j", "local_simulator", {f"{n:020b}": 2 for n in range(outcomes)}, 0.5)
+
+
+class Loads:
+    """A store of one result that tells how often it was read."""
+
+    def __init__(self, result: JobResult | None) -> None:
+        self.result = result
+        self.times = 0
+        self.go = asyncio.Event()
+
+    async def __call__(self, event: JobEvent) -> JobResult | None:
+        self.times += 1
+        await self.go.wait()
+        return self.result
+
+
+def nulls(message) -> set[str]:
+    names = {field.number: field.name for field in message.DESCRIPTOR.fields}
+    return {names[mark.field_number - TWIN_OFFSET] for mark in UnknownFieldSet(message)}
+
+
+def same(data: bytes, message: job_pb2.JobEvent) -> bool:
+    """Whether `data` says what `message` says, and which of its fields are null."""
+    add_nulls(message)
+    read = job_pb2.JobEvent.FromString(data)
+    written = job_pb2.JobEvent.FromString(message.SerializeToString())
+    for each in (read, read.job, read.result, written, written.job, written.result):
+        assert len(list(UnknownFieldSet(each))) == len(nulls(each))
+    return (
+        nulls(read) == nulls(written)
+        and nulls(read.job) == nulls(written.job)
+        and nulls(read.result) == nulls(written.result)
+        and _known(read) == _known(written)
+    )
+
+
+def _known(message: job_pb2.JobEvent) -> job_pb2.JobEvent:
+    copy = job_pb2.JobEvent()
+    copy.CopyFrom(message)
+    copy.DiscardUnknownFields()
+    return copy
+
+
+@pytest.mark.parametrize("position", [None, 1, 300])
+@pytest.mark.parametrize("with_result", [False, True])
+async def test_a_message_of_parts_is_the_message(position: int | None, *, with_result: bool):
+    event = event_of(JobStatus.COMPLETED, result=result_of())
+    make = EventMessages(Loads(None))
+    result = await make.result(event) if with_result else events.NO_RESULT
+    whole = job_pb2.JobEvent(
+        sequence=3, occurred_at=timestamp(AT), job=convert.job(event.job), cursor="7",
+        queue_position=position, result=convert.result(result_of()) if with_result else None,
+    )  # fmt: skip
+    assert same(events.change(make.parts(event), position, result), whole)
+
+
+@pytest.mark.parametrize("with_job", [False, True])
+def test_a_checkpoint_repeats_the_job_and_has_its_own_time(*, with_job: bool):
+    event = event_of(JobStatus.QUEUED)
+    later = AT.replace(hour=13)
+    seen = Sighting(3 if with_job else 0, 7, checkpoint=True, queue_position=2)
+    job = EventMessages(Loads(None)).parts(event).job if with_job else None
+    whole = job_pb2.JobEvent(
+        sequence=seen.sequence, occurred_at=timestamp(later), cursor="7", checkpoint=True,
+        queue_position=2, job=convert.job(event.job) if with_job else None,
+    )  # fmt: skip
+    assert same(events.checkpoint(seen, later, job), whole)
+
+
+def test_an_event_is_serialised_once():
+    make = EventMessages(Loads(None))
+    first = make.parts(event_of(JobStatus.RUNNING))
+    assert make.parts(replace(event_of(JobStatus.RUNNING))) is first
+    for cursor in range(100, 100 + events._KEPT_EVENTS):
+        make.parts(event_of(JobStatus.RUNNING, cursor))
+    assert make.parts(event_of(JobStatus.RUNNING)) is not first
+    assert len(make._events._parts) == events._KEPT_EVENTS
+
+
+async def test_an_event_without_a_result_has_none():
+    loads = Loads(result_of())
+    make = EventMessages(loads)
+    assert await make.result(event_of(JobStatus.FAILED)) == events.NO_RESULT
+    assert loads.times == 0
+    loads.result = None
+    loads.go.set()
+    assert await make.result(event_of(JobStatus.COMPLETED)) == events.NO_RESULT
+
+
+@pytest.mark.parametrize("outcomes", [2, 3000])
+async def test_a_result_is_read_once_for_all_who_wait(outcomes: int):
+    loads = Loads(result_of(outcomes))
+    make = EventMessages(loads)
+    event = event_of(JobStatus.COMPLETED)
+    waiting = [asyncio.ensure_future(make.result(event)) for _ in range(5)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    loads.go.set()
+    parts = await asyncio.gather(*waiting[1:])
+    assert loads.times == 1
+    assert not make._loading
+    (part,) = set(parts)
+    message = job_pb2.JobEvent.FromString(part)
+    assert len(message.result.counts) == outcomes
+    # A large one is not kept.
+    await make.result(event)
+    assert loads.times == (1 if outcomes == 2 else 2)
+
+
+async def test_a_result_that_comes_with_the_event_is_not_read():
+    loads = Loads(None)
+    make = EventMessages(loads)
+    part = await make.result(event_of(JobStatus.COMPLETED, result=result_of()))
+    assert job_pb2.JobEvent.FromString(part).result.backend == "local_simulator"
+    assert loads.times == 0

@@ -1,0 +1,87 @@
+"""The short cut of watches that begin soon: it never says what the log would not."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus, OptimizationTarget
+from quantcloud.watching import recent
+from quantcloud.watching.recent import RecentEvents
+
+AT = datetime(2025, 3, 31, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def event_of(job_id: str, sequence: int, result: JobResult | None = None) -> JobEvent:
+    job = Job(
+        id=job_id, account_id="ada", status=JobStatus.RUNNING, shots=1, submitted_at=AT, seed=1,
+        optimize_for=OptimizationTarget.BALANCED, sequence=sequence,
+    )  # fmt: skip
+    return JobEvent(sequence, sequence, AT, job, result)
+
+
+def sequences(events) -> list[int] | None:
+    return None if events is None else [event.sequence for event in events]
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [(None, [5]), (1, None), (2, [3, 4, 5]), (4, [5]), (5, None), (6, None)],
+)
+def test_what_follows_is_whole_or_not_known(after: int | None, found: list[int] | None):
+    events = RecentEvents()
+    for sequence in (3, 4, 5):
+        events.add(event_of("j", sequence))
+    assert sequences(events.after("ada", "j", after)) == found
+
+
+def test_what_is_told_twice_is_known_once():
+    events = RecentEvents()
+    for sequence in (1, 2, 1, 2, 3):
+        events.add(event_of("j", sequence))
+    assert sequences(events.after("ada", "j", 0)) == [1, 2, 3]
+
+
+def test_after_a_gap_only_what_came_behind_it_is_known():
+    events = RecentEvents()
+    for sequence in (1, 2, 4):
+        events.add(event_of("j", sequence))
+    assert events.after("ada", "j", 0) is None
+    assert sequences(events.after("ada", "j", 3)) == [4]
+    assert sequences(events.after("ada", "j", None)) == [4]
+
+
+def test_another_account_learns_nothing():
+    events = RecentEvents()
+    events.add(event_of("j", 1))
+    assert events.after("bob", "j", None) is None
+
+
+def test_nothing_is_known_for_long():
+    clock = Clock()
+    events = RecentEvents(clock)
+    events.add(event_of("j", 1))
+    clock.seconds = recent._SECONDS
+    assert sequences(events.after("ada", "j", None)) == [1]
+    clock.seconds += 1
+    assert events.after("ada", "j", None) is None
+
+
+def test_it_is_bounded_and_results_weigh():
+    events = RecentEvents()
+    result = JobResult("j", "b", {f"{n:010b}": 1 for n in range(256)}, 1.0)
+    for number in range(500):
+        events.add(event_of(f"job-{number}", 1, result))
+        events.add(event_of(f"job-{number}", 2))
+    assert events._weight <= recent._WEIGHT
+    assert events._weight == sum(told.weight for told in events._by_job.values())
+    assert 0 < len(events._by_job) < 200
+    assert events.after("ada", "job-0", None) is None
+    assert sequences(events.after("ada", "job-499", 0)) == [1, 2]
