@@ -16,7 +16,7 @@ local QUERY_PARAMETERS = {
   ["thequantcloud.v1.ListCircuitsRequest"] = "limit, offset",
   ["thequantcloud.v1.ListJobsRequest"] = "limit, offset, status, status_filter",
   ["thequantcloud.v1.WatchJobRequest"] = "after_sequence, with_result",
-  ["thequantcloud.v1.WatchJobsRequest"] = "after_cursor, status, with_result",
+  ["thequantcloud.v1.WatchJobsRequest"] = "after_cursor, status, with_result, batch_id",
 }
 
 -- What a value of each type looks like.
@@ -167,7 +167,7 @@ local function explain(text)
   elseif text == ": Root element must be a message." then
     return "body: must be a JSON object"
   elseif text == ": Proto field is not repeating, cannot start list." then
-    return "body: has a list where a single value belongs; only 'options' and 'metadata' hold lists"
+    return "body: has a list where a single value belongs; only 'circuits', 'options' and 'metadata' hold lists"
   elseif text == ": Proto fields must have a name." then
     return "body: has a field with an empty name"
   elseif text:find("^Message too deep") then

@@ -7,26 +7,25 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.rate_limits import Counter, RequestLimits
-from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.cli.main import build
 from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
 from quantcloud.engine.base import Engine, EngineError
-from quantcloud.engine.local import LocalEngine
-from quantcloud.engine.ray import RayEngine
+from quantcloud.engine.start import start_engine
 from quantcloud.routing.cost_model import CostModel
-from quantcloud.routing.scores import Weights
 from quantcloud.scheduling.custody import Custody
+from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
@@ -38,7 +37,7 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.model_files import ModelFiles
 from quantcloud.telemetry import logs
-from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings
+from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, envoy_settings
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
@@ -98,7 +97,8 @@ class Application:
         parts.push_async_callback(store.close)
         files = ModelFiles(settings.data_dir, settings.router_model)
         model = files.load()
-        engine, fleet = await self._start_engine(model)
+        engine, fleet = await start_engine(settings, model)
+        parts.push_async_callback(engine.stop)
         queues = QueueMonitor(store.jobs, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
         store.subscribe(feed.publish)
@@ -122,6 +122,10 @@ class Application:
         )
         await custody.start()
         parts.push_async_callback(custody.stop)
+        keep = settings.retention_days
+        housekeeping = Housekeeping(store, self._clock, None if keep is None else timedelta(keep))
+        housekeeping.start()
+        parts.push_async_callback(housekeeping.stop)
         scheduler = Scheduler(
             store,
             engine,
@@ -149,34 +153,6 @@ class Application:
         parts.push_async_callback(drain)
         return Endpoints(http, f"{bracketed(settings.grpc_host)}:{grpc_port}")
 
-    async def _start_engine(self, model: CostModel) -> tuple[Engine, Fleet]:
-        settings, backends = self._settings, installed_backends()
-        limit, hidden = settings.worker_memory, [settings.data_dir]
-        weights = Weights(
-            settings.router_speed_weight,
-            settings.router_accuracy_weight,
-            settings.router_cost_weight,
-            settings.router_minute_usd,
-        )
-        if settings.engine == "ray":
-            cluster = RayEngine(settings.ray_address, backends, memory_limit=limit, hidden=hidden)
-            await cluster.start()
-            self._parts.push_async_callback(cluster.stop)
-            return cluster, Fleet(
-                backends,
-                memory_limit=cluster.memory_limit,
-                weights=weights,
-                model=model,
-                memory_limits=cluster.memory_limits,
-                offline_reason=cluster.offline_reason,
-            )
-        workers = settings.workers or len(os.sched_getaffinity(0))
-        engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
-        await engine.start()
-        self._parts.push_async_callback(engine.stop)
-        fleet = Fleet(backends, memory_limit=engine.memory_limit, weights=weights, model=model)
-        return engine, fleet
-
     def _model_keeper(
         self, files: ModelFiles, model: CostModel, engine: Engine, fleet: Fleet
     ) -> ModelKeeper:
@@ -196,23 +172,7 @@ class Application:
 
     async def _start_envoy(self, grpc_port: int) -> str:
         settings = self._settings
-        envoy = EnvoyProcess(
-            EnvoySettings(
-                data_dir=settings.data_dir,
-                http_host=settings.http_host,
-                http_port=settings.http_port,
-                grpc_host=settings.grpc_host,
-                grpc_port=grpc_port,
-                cors_origins=settings.cors_origins,
-                trusted_proxies=settings.trusted_proxies,
-                access_log=settings.access_log,
-                max_body_bytes=settings.max_body_bytes,
-                max_header_kib=settings.max_header_kib,
-                max_requests=settings.max_requests,
-                max_connections=settings.max_connections,
-                proxy_secret=self._proxy_secret,
-            )
-        )
+        envoy = EnvoyProcess(envoy_settings(settings, self._proxy_secret, grpc_port=grpc_port))
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
         return f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
@@ -262,8 +222,8 @@ def spare_garbage_collection() -> None:
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
-async def _serve(settings: Settings) -> None:
-    """Serve until SIGINT (stop at once) or SIGTERM (drain); a second signal ends the process."""
+def _told() -> asyncio.Future[signal.Signals]:
+    """The first SIGINT or SIGTERM; a second one ends the process."""
     loop = asyncio.get_running_loop()
     told: asyncio.Future[signal.Signals] = loop.create_future()
 
@@ -274,6 +234,32 @@ async def _serve(settings: Settings) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, tell, number)
+    return told
+
+
+async def _front(settings: Settings, servers: Sequence[str]) -> None:
+    """Run Envoy in front of several servers until SIGINT or SIGTERM."""
+    told = _told()
+    given = settings.proxy_secret
+    if given is None:
+        log.warning(
+            "without QUANTCLOUD_PROXY_SECRET, the same for Envoy and its servers, these take all "
+            "that comes through Envoy for one client"
+        )
+    secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
+    envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers))
+    await envoy.start()
+    try:
+        http = f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
+        print(Endpoints(http, ", ".join(servers)).announcement(), flush=True)  # noqa: T201  # for whoever started us
+        await told
+    finally:
+        await envoy.stop()
+
+
+async def _serve(settings: Settings) -> None:
+    """Serve until SIGINT (stop at once) or SIGTERM (drain); a second signal ends the process."""
+    told = _told()
     application = Application(settings)
     starting = asyncio.ensure_future(application.start())
     await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
@@ -290,10 +276,19 @@ async def _serve(settings: Settings) -> None:
 
 def serve(settings: Settings) -> int:
     """Run a server in the foreground; the exit code."""
+    return _run(settings, lambda: _serve(settings))
+
+
+def front(settings: Settings, servers: Sequence[str]) -> int:
+    """Run Envoy in the foreground, in front of `servers`; the exit code."""
+    return _run(settings, lambda: _front(settings, servers))
+
+
+def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     try:
         logs.configure(settings.log_level)
         forget_environment()
-        asyncio.run(_serve(settings))
+        asyncio.run(work())
     except _CANNOT_START as error:
         print(f"quantcloud: {error}", file=sys.stderr)  # noqa: T201  # a line for a person
         return 1
@@ -302,5 +297,5 @@ def serve(settings: Settings) -> int:
 
 def main() -> int:
     """The `quantcloud` command."""
-    build(serve)()
+    build(serve, front)()
     return 0

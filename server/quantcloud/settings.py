@@ -125,10 +125,10 @@ class Settings(BaseSettings):
     watch_position_seconds: Annotated[float, Field(gt=0)] = 0.5
     # What each score counts for in `balanced`, and what a minute of simulator time is worth in
     # `cost`.
-    router_speed_weight: Annotated[float, Field(ge=0)] = 0.6
-    router_accuracy_weight: Annotated[float, Field(ge=0)] = 0.3
-    router_cost_weight: Annotated[float, Field(ge=0)] = 0.1
-    router_minute_usd: Annotated[float, Field(ge=0)] = 0.1
+    router_speed_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.6
+    router_accuracy_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.3
+    router_cost_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
+    router_minute_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
     # Measured run times of this machine; None: calibration.json in the data folder.
     router_model: Path | None = None
     # Whether they are measured in the background where that file is not there.

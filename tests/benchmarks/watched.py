@@ -63,7 +63,8 @@ class Watched:
         self._store = store = Store(database)
         store.subscribe(self._note)
         queues = QueueMonitor(store.jobs, 0.5)
-        feed = EventFeed(store.events, queues, checkpoint_seconds=15.0)
+        # No checkpoints: what arrives is a change.
+        feed = EventFeed(store.events, queues, checkpoint_seconds=3600.0)
         store.subscribe(feed.publish)
         await store.accounts.ensure(ACCOUNT, email=None, name=None, at=_now(), tier=Tier.ENTERPRISE)
         nobody = cast("Any", None)

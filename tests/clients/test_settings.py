@@ -55,6 +55,19 @@ def test_what_is_wrong_with_a_tier_is_said(tiers: object, says: str):
 
 
 @pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ({"speed": -1}, "greater than or equal to 0"),
+        ({"cost": "inf"}, "finite number"),
+        ({"speed": 0, "accuracy": 0, "cost": 0}, "one of speed, accuracy and cost must be above 0"),
+    ],
+)
+def test_what_is_wrong_with_the_routers_weights_is_said(weights: dict[str, object], says: str):
+    with pytest.raises(ValidationError, match=says):
+        Settings(**{f"router_{name}_weight": value for name, value in weights.items()})
+
+
+@pytest.mark.parametrize(
     ("name", "value", "says"),
     [
         ("QUANTCLOUD_TIERS", "{", "tiers"),

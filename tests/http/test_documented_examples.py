@@ -15,6 +15,7 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 JOB_KEYS = {
     "job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at",
     "completed_at", "error_message", "metadata",
+    "batch_id",  # beside the documented ones
 }  # fmt: skip
 CIRCUIT_KEYS = {
     "id", "user_id", "name", "code", "qasm", "num_qubits", "metadata", "created_at", "updated_at",

@@ -93,7 +93,13 @@ class CircuitServiceServicer:
         Errors: INVALID_ARGUMENT (400) for a circuit that cannot be read (with line and column), an
         unknown backend, one that cannot run the circuit, or another field that holds what it may
         not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
-        offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
+        offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now; ALREADY_EXISTS
+        (409) for an idempotency key of another request.
+
+        With the metadata `idempotency-key` (over REST the header `Idempotency-Key`), 1 to 255 printable
+        characters, it may be sent again: for 24 hours the same key and request of an account give the
+        first answer again and make no second job. The same key with another request is refused, and
+        `ErrorInfo.metadata` names the first request's `job_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +110,7 @@ class CircuitServiceServicer:
         stored. Each becomes a job of its own; they share a `batch_id`, by which WatchJobs follows them.
 
         Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
-        are held against all of them together.
+        are held against all of them together. An idempotency key holds for them together.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,14 +43,20 @@ class CircuitServiceStub:
     Errors: INVALID_ARGUMENT (400) for a circuit that cannot be read (with line and column), an
     unknown backend, one that cannot run the circuit, or another field that holds what it may
     not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
-    offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
+    offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now; ALREADY_EXISTS
+    (409) for an idempotency key of another request.
+
+    With the metadata `idempotency-key` (over REST the header `Idempotency-Key`), 1 to 255 printable
+    characters, it may be sent again: for 24 hours the same key and request of an account give the
+    first answer again and make no second job. The same key with another request is refused, and
+    `ErrorInfo.metadata` names the first request's `job_id`.
     """
     RunCircuits: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitsRequest, _circuit_pb2.RunCircuitsResponse]
     """Submits up to 1,000 circuits at once, all or none of them, and returns once their jobs are
     stored. Each becomes a job of its own; they share a `batch_id`, by which WatchJobs follows them.
 
     Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
-    are held against all of them together.
+    are held against all of them together. An idempotency key holds for them together.
     """
     PlanCircuit: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
@@ -97,14 +103,20 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
     Errors: INVALID_ARGUMENT (400) for a circuit that cannot be read (with line and column), an
     unknown backend, one that cannot run the circuit, or another field that holds what it may
     not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
-    offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
+    offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now; ALREADY_EXISTS
+    (409) for an idempotency key of another request.
+
+    With the metadata `idempotency-key` (over REST the header `Idempotency-Key`), 1 to 255 printable
+    characters, it may be sent again: for 24 hours the same key and request of an account give the
+    first answer again and make no second job. The same key with another request is refused, and
+    `ErrorInfo.metadata` names the first request's `job_id`.
     """
     RunCircuits: _aio.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitsRequest, _circuit_pb2.RunCircuitsResponse]  # type: ignore[assignment]
     """Submits up to 1,000 circuits at once, all or none of them, and returns once their jobs are
     stored. Each becomes a job of its own; they share a `batch_id`, by which WatchJobs follows them.
 
     Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
-    are held against all of them together.
+    are held against all of them together. An idempotency key holds for them together.
     """
     PlanCircuit: _aio.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]  # type: ignore[assignment]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
@@ -154,7 +166,13 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_ARGUMENT (400) for a circuit that cannot be read (with line and column), an
         unknown backend, one that cannot run the circuit, or another field that holds what it may
         not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
-        offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now.
+        offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now; ALREADY_EXISTS
+        (409) for an idempotency key of another request.
+
+        With the metadata `idempotency-key` (over REST the header `Idempotency-Key`), 1 to 255 printable
+        characters, it may be sent again: for 24 hours the same key and request of an account give the
+        first answer again and make no second job. The same key with another request is refused, and
+        `ErrorInfo.metadata` names the first request's `job_id`.
         """
 
     @_abc_1.abstractmethod
@@ -167,7 +185,7 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
         stored. Each becomes a job of its own; they share a `batch_id`, by which WatchJobs follows them.
 
         Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
-        are held against all of them together.
+        are held against all of them together. An idempotency key holds for them together.
         """
 
     @_abc_1.abstractmethod

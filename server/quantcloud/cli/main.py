@@ -1,6 +1,6 @@
 """The commands and their options."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from quantcloud.cli import account, calibrate
+from quantcloud.cli.backup import backup
 from quantcloud.cli.client import run_file
 from quantcloud.cli.demo import demo as run_demo
 from quantcloud.cli.failure import Failure
@@ -26,8 +27,10 @@ User = Annotated[str, typer.Argument(help="The account's identifier.")]
 DEFAULT_SERVER = "localhost:50051"
 
 
-def build(serve: Callable[[Settings], int]) -> typer.Typer:
-    """The command line; `serve` runs a server until it is told to stop."""
+def build(
+    serve: Callable[[Settings], int], front: Callable[[Settings, Sequence[str]], int]
+) -> typer.Typer:
+    """The command line; `serve` runs a server until it is told to stop, and `front` an Envoy."""
     app = typer.Typer(
         help="TheQuantCloud: a quantum cloud that anyone can host.",
         no_args_is_help=True,
@@ -154,7 +157,35 @@ def build(serve: Callable[[Settings], int]) -> typer.Typer:
         """Start a server in a temporary folder, run two circuits, and stop it."""
         _guarded(run_demo)
 
+    _add_operations(app, front)
     return app
+
+
+def _add_operations(app: typer.Typer, front: Callable[[Settings, Sequence[str]], int]) -> None:
+    """What a host needs besides the server itself."""
+
+    @app.command("envoy")
+    def envoy_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        grpc: Annotated[
+            list[str], typer.Option(help="HOST:PORT of a server; once for each server.")
+        ],
+        data_dir: DataDir = None,
+        http_port: Annotated[
+            int | None, typer.Option(help="Port of Envoy; 0 is any free one. [default: 8080]")
+        ] = None,
+    ) -> None:
+        """Run Envoy alone in the foreground, in front of several servers on one database."""
+        given: dict[str, Any] = {"data_dir": data_dir, "http_port": http_port}
+        raise typer.Exit(front(_settings(given), grpc))
+
+    @app.command("backup")
+    def backup_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        file: Annotated[Path, typer.Argument(help="The copy, which must not be there yet.")],
+        data_dir: DataDir = None,
+    ) -> None:
+        """Copy the SQLite database as it is at one moment, while the server runs too."""
+        settings = _settings({"data_dir": data_dir})
+        _guarded(lambda: typer.echo(backup(settings, file)))
 
 
 def _settings(given: dict[str, Any]) -> Settings:

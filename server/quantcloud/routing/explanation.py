@@ -32,13 +32,23 @@ def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
     method, scores = candidate.method, candidate.scores
     if method is None or scores is None:
         return {"backend": candidate.backend, "rejection": candidate.rejection}
-    return {
+    speed, accuracy, cost, balanced = scores
+    told: dict[str, object] = {
         "backend": candidate.backend,
         "method": method.name,
-        "scores": {name: round(value, 6) for name, value in scores._asdict().items()},
+        "scores": {
+            "speed": round(speed, 4),
+            "accuracy": round(accuracy, 4),
+            "cost": round(cost, 4),
+            "balanced": round(balanced, 4),
+        },
         "predicted_seconds": method.seconds,
-        "predicted_wait_seconds": candidate.wait_seconds,
         "predicted_memory_bytes": method.memory_bytes,
-        "predicted_fidelity": method.fidelity,
         "cost_usd": candidate.cost_usd,
     }
+    # All of this goes along with each event of the job: the ordinary is left out.
+    if candidate.wait_seconds:
+        told["predicted_wait_seconds"] = candidate.wait_seconds
+    if method.fidelity != 1:
+        told["predicted_fidelity"] = method.fidelity
+    return told

@@ -18,7 +18,7 @@ from quantcloud.domain.job import LEASED, Job, JobEvent, JobStatus, StaleLeaseEr
 from quantcloud.engine.base import Engine
 from quantcloud.scheduling.patience import RETRY_SECONDS, patiently
 from quantcloud.scheduling.runner import Runner
-from quantcloud.storage import Claim, Store
+from quantcloud.storage import Claim, Claims, Store
 
 _GIVE_BACK_SECONDS = 5.0
 
@@ -50,6 +50,10 @@ class Scheduler:
         self._tasks: set[asyncio.Task[None]] = set()
         self._claiming: asyncio.Task[None] | None = None
         self._look_again = False
+        # Whether there may be a job in the queue.
+        self._left = True
+        # Whether a claim failed that may have been carried out.
+        self._unheard = False
         self._unsubscribe: list[Callable[[], None]] = []
         self._stopping = False
 
@@ -61,7 +65,7 @@ class Scheduler:
             log.info("job recovered", job_id=event.job.id, status=str(event.job.status))
         self._unsubscribe = [
             self._store.subscribe(self._on_commit),
-            self._store.jobs.subscribe_writes(self._dispatch),
+            self._store.jobs.subscribe_writes(self._about_to_write),
         ]
         self._engine.subscribe(self._dispatch)
         self._dispatch()
@@ -101,14 +105,25 @@ class Scheduler:
             log.info("lease was gone", job_id=job.id)
 
     def _on_commit(self, events: Sequence[JobEvent]) -> None:
+        queued: set[str] = set()
+        room_elsewhere = False
         for event in events:
-            status, run = event.job.status, self._runs.get(event.job.id)
+            job_id, status = event.job.id, event.job.status
+            run = self._runs.get(job_id)
+            if status is JobStatus.QUEUED:
+                queued.add(job_id)
+            else:
+                queued.discard(job_id)
             # Where a run ended elsewhere, its account may have another.
-            if status is JobStatus.QUEUED or (run is None and status.is_terminal):
-                self._look_again = True
+            room_elsewhere |= run is None and status.is_terminal
             if run is not None and _is_over(run[0], event.job):
                 run[1].cancel()
-        if self._look_again:
+        self._left |= bool(queued)
+        if queued or (room_elsewhere and self._left):
+            self._dispatch()
+
+    def _about_to_write(self, arrival: bool) -> None:  # noqa: FBT001  # a listener's signature
+        if arrival or self._left:
             self._dispatch()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -133,23 +148,47 @@ class Scheduler:
         slots, short = self._room()
         if self._stopping or slots + short < 1:
             return
+        if self._unheard:
+            self._claiming = asyncio.ensure_future(self._disown())
+            return
         claims = self._store.jobs.claim(
             self._owner, slots, self._clock(), concurrency=self._concurrency, short=short
         )
         self._claiming = asyncio.ensure_future(self._take_up(claims))
 
-    async def _take_up(self, claiming: Awaitable[Sequence[Claim]]) -> None:
-        claims: Sequence[Claim] = ()
+    async def _take_up(self, claiming: Awaitable[Claims]) -> None:
+        claims = Claims((), left=True)
         try:
             claims = await claiming
-        except Exception:
-            log.exception("claiming failed; trying again")
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._dispatch)
+        except Exception as error:  # noqa: BLE001  # a server that claims nothing is none
+            self._unheard = True
+            self._claim_later(error)
         for claim in claims:
             self._begin(claim)
         self._claiming = None
-        if claims or self._look_again:
+        self._left = claims.left or self._look_again
+        if self._look_again or (claims and claims.left):
             self._dispatch()
+
+    async def _disown(self) -> None:
+        """Give back what was claimed where the answer to the claim was lost, and go on."""
+        known = {claim.lease.token for claim, _ in self._runs.values()}
+        try:
+            for event in await self._store.leases.disown(self._owner, known, self._clock()):
+                log.warning("a claim was not heard of", job_id=event.job.id)
+            self._unheard = False
+        except Exception as error:  # noqa: BLE001  # as above
+            self._claim_later(error)
+        self._claiming = None
+        if not self._unheard:
+            self._dispatch()
+
+    def _claim_later(self, error: Exception) -> None:
+        if isinstance(error, Unavailable):
+            log.warning("claiming failed, trying again", error=error.message)
+        else:
+            log.error("claiming failed, trying again", exc_info=error)
+        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._dispatch)
 
     def _room(self) -> tuple[int, int]:
         """How many more runs the engine can take up, and how many further ones if they are short.
@@ -190,7 +229,8 @@ class Scheduler:
             return  # `stop` gives it back
         if (run := self._runs.get(claim.job.id)) is not None and run[0] is claim:
             del self._runs[claim.job.id]
-        self._dispatch()
+        if self._left:
+            self._dispatch()
         if error is not None:
             self._spawn(patiently(lambda: self._give_back(claim)))
 

@@ -16,7 +16,7 @@ from quantcloud.domain.quota import check_waiting, simulator_seconds_left
 from quantcloud.engine.base import Engine
 from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.paging import window
-from quantcloud.storage import CircuitPatch, NewJob, Store
+from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
 
 MAXIMUM_NAME_LENGTH = 200
 MAXIMUM_BATCH = 1_000
@@ -78,14 +78,27 @@ class CircuitUseCases:
         self._clock = clock
         self._limits = limits
 
-    async def run(self, principal: Principal, submission: Submission) -> Job:
-        """Store a job for the submission and return once it is durable."""
+    async def run(
+        self, principal: Principal, submission: Submission, key: IdempotencyKey | None = None
+    ) -> Job:
+        """Store a job for the submission and return once it is durable.
+
+        A submission whose `key` was used in the last 24 hours is the first job again. Raises
+        `AlreadyExists` where that was of another request.
+        """
+        if (known := await self._known(principal, key)) is not None:
+            return known[0].job
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
-        ((submitted, *_),) = await self._store_jobs(principal, [admitted])
+        ((submitted, *_),) = await self._store_jobs(principal, [admitted], key)
         return submitted.job
 
-    async def run_batch(self, principal: Principal, submissions: Sequence[Submission]) -> Batch:
-        """Store a job for each of the submissions, or for none of them.
+    async def run_batch(
+        self,
+        principal: Principal,
+        submissions: Sequence[Submission],
+        key: IdempotencyKey | None = None,
+    ) -> Batch:
+        """Store a job for each of the submissions, or for none of them; `key` is as for `run`.
 
         Raises what `run` does, with the place of the submission that cannot be run.
         """
@@ -93,6 +106,8 @@ class CircuitUseCases:
             raise InvalidArgument(
                 "circuits", f"must be 1 to {MAXIMUM_BATCH} circuits, are {len(submissions)}"
             )
+        if (known := await self._known(principal, key)) is not None:
+            return _batch(known)
         batch_id = str(uuid.uuid4())
         admitted: list[Admitted] = []
         for place, submission in enumerate(submissions):
@@ -104,12 +119,19 @@ class CircuitUseCases:
             admitted.append(replace(each, job=replace(each.job, batch_id=batch_id)))
             # Small circuits are looked at without a pause, and other calls want their turn.
             await asyncio.sleep(0)
-        created = await self._store_jobs(principal, admitted)
-        jobs = [submitted.job for submitted, *_ in created]
-        return Batch(batch_id, jobs, cursor=created[0][0].cursor - 1)
+        created = await self._store_jobs(principal, admitted, key)
+        return _batch([submitted for submitted, *_ in created])
+
+    async def _known(
+        self, principal: Principal, key: IdempotencyKey | None
+    ) -> Sequence[JobEvent] | None:
+        """The submissions that `key` stands for. Before all else: limits may be reached by now."""
+        if key is None:
+            return None
+        return await self._store.idempotency.find(principal.account_id, key, self._clock())
 
     async def _store_jobs(
-        self, principal: Principal, admitted: Sequence[Admitted]
+        self, principal: Principal, admitted: Sequence[Admitted], key: IdempotencyKey | None
     ) -> list[list[JobEvent]]:
         """Store jobs all or none; each one's events, that of its submission first."""
         limits = self._limits(principal.account.tier)
@@ -117,6 +139,7 @@ class CircuitUseCases:
             [NewJob(each.job, each.qasm, each.analysis, each.changes) for each in admitted],
             max_waiting=limits.max_waiting_jobs,
             monthly=limits.monthly,
+            key=key,
         )
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
@@ -209,6 +232,13 @@ def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> Allowance:
         None if tasks is None else max(0, tasks - used.qpu_tasks),
         max(0.0, limits.credits_usd - used.total_cost_usd),
         max(0, limits.max_waiting_jobs - waiting),
+    )
+
+
+def _batch(submitted: Sequence[JobEvent]) -> Batch:
+    first = submitted[0]
+    return Batch(
+        first.job.batch_id or "", [event.job for event in submitted], cursor=first.cursor - 1
     )
 
 

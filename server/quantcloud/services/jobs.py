@@ -6,7 +6,7 @@ from contextlib import aclosing, suppress
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
-from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, Unavailable
+from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, OutOfRange, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
 from quantcloud.domain.page import Page
 from quantcloud.services.paging import window
@@ -65,9 +65,17 @@ class JobUseCases:
         )
 
     async def result(self, principal: Principal, job_id: str) -> JobResult:
-        """A completed job's result. Raises `NotFound`, or `FailedPrecondition` before its end."""
+        """A completed job's result. Raises `NotFound`, `FailedPrecondition` before its end, and
+        `OutOfRange` where it has been removed.
+        """
         job = await self._store.jobs.get(principal.account_id, job_id)
         result = await self._store.jobs.result(principal.account_id, job_id)
+        if result is None and job.status is JobStatus.COMPLETED:
+            raise OutOfRange(
+                f"the result of job {job_id} is no longer kept",
+                reason="RESULT_REMOVED",
+                metadata={"id": job_id},
+            )
         if result is None:
             because = f": {job.error_message}" if job.error_message else ""
             raise FailedPrecondition(

@@ -8,6 +8,7 @@ from sqlalchemy.exc import (
     NotSupportedError,
     OperationalError,
     ProgrammingError,
+    StatementError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -61,6 +62,9 @@ def is_passing(error: BaseException) -> bool:
         # A plan that another server's migration made old is made anew the next time.
         stale = "cached statement plan is invalid" in str(error.orig)
         return error.connection_invalidated or stale or _state(error)[:2] in _PASSING
+    if isinstance(error, StatementError):
+        # A statement whose connection had been lost, and another was not to be had.
+        return error.orig is not None and is_passing(error.orig)
     # What PostgreSQL's driver says before SQLAlchemy has a connection.
     return type(error).__module__.startswith("asyncpg") and (
         not hasattr(error, "sqlstate") or _state(error)[:2] in _PASSING

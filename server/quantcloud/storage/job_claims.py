@@ -6,7 +6,7 @@ is next, whatever the others have waiting and across restarts.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
@@ -38,6 +38,16 @@ class Claim:
     tier: Tier
     event: JobEvent
     used: MonthlyUsage
+
+
+class Claims(list[Claim]):
+    """Claimed jobs; `left` tells whether there were more in the queue, for whatever reason."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, claims: Iterable[Claim], *, left: bool) -> None:
+        super().__init__(claims)
+        self.left = left
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ _NEXT = (
 _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
     job_circuits.c.job_id == bindparam("job_id")
 )
+_ONE_QUEUED = select(jobs.c.id).where(queued()).limit(1)
 _LAST_TURN = select(func.max(accounts.c.turn))
 _SET_TURN = (
     update(accounts).where(accounts.c.id == bindparam("account_id")).values(turn=bindparam("turn"))
@@ -107,9 +118,9 @@ def claim(
     *,
     concurrency: Mapping[Tier, int],
     short: int,
-) -> list[Taken]:
+) -> tuple[list[Taken], bool]:
     """Dispatch up to `slots` jobs to `owner`, none above its account's `concurrency`, and then up
-    to `short` more for as long as they are short.
+    to `short` more for as long as they are short. Tells whether any are left in the queue.
     """
     chosen = _choose(tx, slots, concurrency, short)
     taken = [_take(tx, job_id, tier, owner, at) for job_id, tier in chosen]
@@ -119,7 +130,7 @@ def claim(
         last = {claim.event.job.account_id: number for number, claim in enumerate(taken, 1)}
         for account_id, number in last.items():
             tx.write(_SET_TURN, {"account_id": account_id, "turn": turn + number})
-    return taken
+    return taken, tx.read(_ONE_QUEUED).one_or_none() is not None
 
 
 def _choose(

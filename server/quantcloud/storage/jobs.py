@@ -20,7 +20,7 @@ from quantcloud.domain.page import Page
 from quantcloud.storage import codec, job_claims, job_reads, job_writes
 from quantcloud.storage.database import AnyRow, Database
 from quantcloud.storage.idempotency import IdempotencyKey
-from quantcloud.storage.job_claims import Claim, Taken
+from quantcloud.storage.job_claims import Claim, Claims, Taken
 from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, Packed, RunUsage
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.writer import Writer
@@ -52,7 +52,7 @@ class Jobs:
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
         self._writer = writer
-        self._on_write: list[Callable[[], None]] = []
+        self._on_write: list[Callable[[bool], None]] = []
 
     async def create(
         self,
@@ -96,11 +96,11 @@ class Jobs:
                 tx, arrivals, max_waiting=max_waiting, monthly=monthly, key=key
             )
         )
-        self._about_to_write()
+        self._about_to_write(arrival=True)
         return await created
 
-    def subscribe_writes(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` when a write is about to happen that may leave something to claim.
+    def subscribe_writes(self, listener: Callable[[bool], None]) -> Callable[[], None]:
+        """Call `listener` when a job is about to be written (True), or the end of a run (False).
 
         A claim that it makes at once goes into the same transaction, behind that write. The
         function returned ends it.
@@ -108,9 +108,9 @@ class Jobs:
         self._on_write.append(listener)
         return lambda: self._on_write.remove(listener)
 
-    def _about_to_write(self) -> None:
+    def _about_to_write(self, *, arrival: bool) -> None:
         for listener in tuple(self._on_write):
-            listener()
+            listener(arrival)
 
     async def get(self, account_id: str, job_id: str) -> Job:
         identifier("job", job_id)
@@ -152,7 +152,7 @@ class Jobs:
         *,
         concurrency: Mapping[Tier, int],
         short: int = 0,
-    ) -> Awaitable[list[Claim]]:
+    ) -> Awaitable[Claims]:
         """Dispatch up to `slots` queued jobs to `owner`, each with a lease of its own.
 
         Accounts take turns; one has at most `concurrency` of its tier dispatched or running. Once
@@ -193,7 +193,7 @@ class Jobs:
         finished = self._writer.submit(
             lambda tx: job_writes.finish(tx, job_id, lease, changes, usage=usage, result=packed)
         )
-        self._about_to_write()
+        self._about_to_write(arrival=False)
         return await finished
 
     async def end(
@@ -213,7 +213,7 @@ class Jobs:
         finished = self._writer.submit(
             lambda tx: job_writes.finish(tx, job_id, lease, changes, usage=usage)
         )
-        self._about_to_write()
+        self._about_to_write(arrival=False)
         return await finished
 
     async def cancel(self, account_id: str, job_id: str, at: datetime) -> JobEvent | None:
@@ -299,8 +299,9 @@ async def _circuit_row(new: NewJob) -> dict[str, Any]:
     }
 
 
-async def _claims(taken: Awaitable[list[Taken]]) -> list[Claim]:
-    return [
+async def _claims(claimed: Awaitable[tuple[list[Taken], bool]]) -> Claims:
+    taken, left = await claimed
+    claims = [
         Claim(
             job=it.event.job,
             lease=it.lease,
@@ -310,8 +311,9 @@ async def _claims(taken: Awaitable[list[Taken]]) -> list[Claim]:
             event=it.event,
             used=it.used,
         )
-        for it in await taken
+        for it in taken
     ]
+    return Claims(claims, left=left)
 
 
 async def _unpack_qasm(packed: bytes) -> str:

@@ -5,6 +5,7 @@ server, however many runs it has. The token is what a write is held to, so it do
 who was thought dead comes back.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
@@ -31,6 +32,11 @@ _ORPHANS = (
         jobs.c.lease_owner != bindparam("by"),
         or_(lease_owners.c.owner.is_(None), _EXPIRED),
     )
+    .order_by(jobs.c.queued_at, jobs.c.id)
+)
+_HELD = (
+    select(jobs.c.id, jobs.c.lease_token)
+    .where(ACTIVE, status_in(LEASED), jobs.c.lease_owner == bindparam("of_owner"))
     .order_by(jobs.c.queued_at, jobs.c.id)
 )
 _FORGET_EXPIRED = delete(lease_owners).where(_EXPIRED, lease_owners.c.owner != bindparam("by"))
@@ -61,6 +67,12 @@ class Leases:
         """
         return await self._writer.run(lambda tx: _sweep(tx, by, at))
 
+    async def disown(self, owner: str, known: Collection[str], at: datetime) -> list[JobEvent]:
+        """Give back what `owner` has claimed and does not know of: the answer to its claim was
+        lost. `known` are the tokens of the leases that it knows; the runs of others never began.
+        """
+        return await self._writer.run(lambda tx: _disown(tx, owner, known, at))
+
     async def release(self, owner: str) -> None:
         """The owner stops: what it has not given back may be taken from it at once."""
 
@@ -78,3 +90,11 @@ def _sweep(tx: Transaction, by: str, at: datetime) -> list[JobEvent]:
     ]
     tx.write(_FORGET_EXPIRED, values)
     return events
+
+
+def _disown(tx: Transaction, owner: str, known: Collection[str], at: datetime) -> list[JobEvent]:
+    return [
+        job_writes.return_to_queue(tx, job_rows.load(tx, row.id), at, lost=False)
+        for row in tx.read(_HELD, {"of_owner": owner}).all()
+        if row.lease_token not in known
+    ]

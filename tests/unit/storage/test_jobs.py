@@ -230,7 +230,7 @@ async def test_a_job_is_created_as_far_as_it_has_come(store):
 async def test_a_claim_takes_a_job_in_the_transaction_that_brings_it(store):
     claims = []
 
-    def claim() -> None:
+    def claim(_arrival) -> None:
         waiting = store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED)
         claims.append(asyncio.ensure_future(waiting))
 

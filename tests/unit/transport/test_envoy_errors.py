@@ -112,7 +112,10 @@ def test_401_says_how_to_authenticate(gate, http, given):
     assert got.headers["www-authenticate"] == given or 'Bearer realm="thequantcloud"'
 
 
-LIST = "body: has a list where a single value belongs; only 'options' and 'metadata' hold lists"
+LIST = (
+    "body: has a list where a single value belongs; "
+    "only 'circuits', 'options' and 'metadata' hold lists"
+)
 BODIES = {
     '{"shots": "abc"}': 'shots: must be an integer, got "abc"',
     '{"shots": ""}': 'shots: must be an integer, got ""',

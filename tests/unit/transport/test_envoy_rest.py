@@ -15,7 +15,7 @@ from thequantcloud.v1.job_pb2 import Job, JobResult, ListJobsResponse, Optimizat
 from thequantcloud.v1.status_pb2 import GetStatusResponse
 from unit.transport.upstream import METHODS, refuse
 
-CREATED = {"CreateApiKey": 201, "CreateCircuit": 201, "RunCircuit": 202}
+CREATED = {"CreateApiKey": 201, "CreateCircuit": 201, "RunCircuit": 202, "RunCircuits": 202}
 NOON = Timestamp(seconds=1773655200)  # 2026-03-16T10:00:00Z
 
 
@@ -88,6 +88,7 @@ def test_unset_fields_are_null_and_zeros_are_there(gate, http):
         "completed_at": None,
         "error_message": None,
         "metadata": None,
+        "batch_id": None,
     }
 
 
@@ -96,7 +97,7 @@ def test_set_fields_are_there_once_and_not_null(gate, http):
         job = Job(
             job_id="j", status=Job.completed, backend="aer_simulator", shots=1024,
             optimize_for=Optimization.accuracy, submitted_at=NOON, started_at=NOON,
-            completed_at=NOON, error_message="",
+            completed_at=NOON, error_message="", batch_id="b",
         )  # fmt: skip
         job.metadata.SetInParent()
         return job
@@ -104,7 +105,7 @@ def test_set_fields_are_there_once_and_not_null(gate, http):
     gate.answer("GetJob", answer)
     text = http.get("/v1/jobs/j").text
     pairs = json.loads(text, object_pairs_hook=list)
-    assert len(pairs) == len(dict(pairs)) == 10
+    assert len(pairs) == len(dict(pairs)) == 11
     assert json.loads(text) == {
         "job_id": "j",
         "status": "completed",
@@ -116,6 +117,7 @@ def test_set_fields_are_there_once_and_not_null(gate, http):
         "completed_at": "2026-03-16T10:00:00Z",
         "error_message": "",
         "metadata": {},
+        "batch_id": "b",
     }
 
 

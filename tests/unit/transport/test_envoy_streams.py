@@ -92,6 +92,7 @@ def test_events_come_one_by_one_as_they_happen(http, gate, steps):
                 "completed_at": None,
                 "error_message": None,
                 "metadata": None,
+                "batch_id": None,
             },
             "queue_position": 1,
             "result": None,

@@ -71,6 +71,8 @@ async def test_disconnects_and_resumes_lose_nothing(world: World):
             events = world.feed.watch_job(ADA, job, seen[-1] if seen else 0)
             patience = rng.randrange(1, 4)
             async for told in events:
+                if told.checkpoint:  # the queue moved
+                    continue
                 seen.append(told.sequence)
                 patience -= 1
                 if not patience:

@@ -3,7 +3,9 @@
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import circuits as convert
+from quantcloud.transport.convert.idempotency import idempotency_key
 from quantcloud.transport.convert.values import envelope, given, unstruct
+from quantcloud.transport.gate import headers_of
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
 
 
@@ -16,13 +18,15 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def RunCircuit(
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> circuit_pb2.RunCircuitResponse:
-        job = await self._circuits.run(principal(), convert.submission(request))
+        key = await idempotency_key(headers_of(context), request)
+        job = await self._circuits.run(principal(), convert.submission(request), key)
         return convert.submitted(job)
 
     async def RunCircuits(
         self, request: circuit_pb2.RunCircuitsRequest, context: Context
     ) -> circuit_pb2.RunCircuitsResponse:
-        batch = await self._circuits.run_batch(principal(), convert.submissions(request))
+        key = await idempotency_key(headers_of(context), request)
+        batch = await self._circuits.run_batch(principal(), convert.submissions(request), key)
         return convert.batch(batch)
 
     async def PlanCircuit(

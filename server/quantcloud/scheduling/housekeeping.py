@@ -1,0 +1,64 @@
+"""Removes what has been kept for long enough, beside everything else that goes on."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from quantcloud.domain.errors import Unavailable
+from quantcloud.storage import Store
+from quantcloud.storage.retention import BATCH
+
+_EVERY_SECONDS = 600.0
+# Between two batches, so that who writes gets his turn.
+_PAUSE_SECONDS = 0.1
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Housekeeping:
+    """Forgets idempotency keys, and the history of jobs that ended longer than `retention` ago.
+
+    Without `retention` history is kept for good.
+    """
+
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], retention: timedelta | None
+    ) -> None:
+        self._retention = store.retention
+        self._clock = clock
+        self._keep = retention
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._tidy_forever(), name="housekeeping")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def tidy(self) -> int:
+        """Remove all that is due, a batch at a time; of how many jobs that was."""
+        now = self._clock()
+        await self._retention.forget_keys(now)
+        if self._keep is None:
+            return 0
+        removed = number = await self._retention.remove(now - self._keep)
+        while number == BATCH:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            number = await self._retention.remove(now - self._keep)
+            removed += number
+        return removed
+
+    async def _tidy_forever(self) -> None:
+        while True:
+            try:
+                if removed := await self.tidy():
+                    log.info("history removed", jobs=removed)
+            except Unavailable as error:
+                log.warning("nothing could be removed", error=error.message)
+            except Exception:
+                log.exception("nothing could be removed")
+            await asyncio.sleep(_EVERY_SECONDS)

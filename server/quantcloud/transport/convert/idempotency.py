@@ -1,0 +1,37 @@
+"""The `idempotency-key` of a call."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+
+from google.protobuf.message import Message
+
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.storage import IdempotencyKey
+
+HEADER = "idempotency-key"
+_MAXIMUM_LENGTH = 255
+# Bytes of a request from which it is digested in another thread.
+_LARGE = 64 * 1024
+
+
+async def idempotency_key(headers: Mapping[str, str], request: Message) -> IdempotencyKey | None:
+    """What the caller named the request, with a digest of it; None where it did not.
+
+    Raises `InvalidArgument`.
+    """
+    key = headers.get(HEADER)
+    if key is None:
+        return None
+    if not 0 < len(key) <= _MAXIMUM_LENGTH or not (key.isascii() and key.isprintable()):
+        raise InvalidArgument(HEADER, f"must have 1 to {_MAXIMUM_LENGTH} printable characters")
+    large = request.ByteSize() >= _LARGE
+    return IdempotencyKey(
+        key, await asyncio.to_thread(_digest, request) if large else _digest(request)
+    )
+
+
+def _digest(request: Message) -> bytes:
+    digest = hashlib.sha256(f"{request.DESCRIPTOR.full_name}\n".encode())
+    digest.update(request.SerializeToString(deterministic=True))
+    return digest.digest()

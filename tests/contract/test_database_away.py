@@ -1,0 +1,64 @@
+"""The database goes away, and comes back: nothing crashes, and nothing that ran is lost."""
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from support.circuits import BELL, slow
+from support.postgres import Postgres, installations
+from support.server import Server
+from thequantcloud.v1 import job_pb2
+
+pytestmark = pytest.mark.skipif(not installations(), reason="there is no PostgreSQL here")
+
+
+def details(error: grpc.RpcError) -> dict[str, object]:
+    status = rpc_status.from_call(error)
+    found = {}
+    for packed in status.details:
+        for kind in (error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo):
+            if packed.Is(kind.DESCRIPTOR):
+                packed.Unpack(message := kind())
+                found[kind.__name__] = message
+    return found
+
+
+def test_the_database_goes_away_and_comes_back(tmp_path):
+    with (
+        Postgres([*installations().values()][-1], durable=True) as postgres,
+        Server(
+            tmp_path / "data", "--workers", "1",
+            QUANTCLOUD_DATABASE_URL=postgres.url(), QUANTCLOUD_DATABASE_POLL_SECONDS="0.2",
+        ) as server,
+    ):  # fmt: skip
+        api = server.api()
+        running = api.run(slow(20, 60), backend="aer_simulator", shots=9)
+        api.until(running, job_pb2.Job.running)
+        waiting = api.run(BELL)
+        watch = api.watch(running)
+        next(watch)
+        postgres.stop()
+
+        with pytest.raises(grpc.RpcError) as ended:
+            list(watch)
+        assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        with pytest.raises(grpc.RpcError) as refused:
+            api.run(BELL)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        told = details(refused.value)
+        assert told["ErrorInfo"].reason == "STORE_UNAVAILABLE"
+        assert told["RetryInfo"].retry_delay.seconds == 1
+        answer = api.rest("POST", "/v1/circuits/run", {"qasm": BELL})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "1"
+        assert server.get("/health").status_code == 200
+
+        postgres.start()
+        # The run went on meanwhile, and is neither lost nor run again.
+        events = list(api.watch(running, with_result=True))
+        assert [event.job.status for event in events].count(job_pb2.Job.dispatched) == 1
+        assert sum(events[-1].result.counts.values()) == 9
+        assert sum(api.finish(waiting).result.counts.values()) == 1024
+        assert sum(api.finish(api.run(BELL)).result.counts.values()) == 1024
+        assert server.process.poll() is None

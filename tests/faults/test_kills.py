@@ -1,0 +1,61 @@
+"""Whatever is killed under load, every guarantee holds for all that clients saw.
+
+`SOAK_KILLS` is how many kills there are altogether, `SOAK_SEED` where the rounds' seeds begin;
+`make soak` sets them. A round is one service of real processes with its own seed.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from support.clients import PATIENCE_SECONDS, Clients
+from support.deployments import Chaos, Deployment
+from support.guarantees import violations
+from support.history import History
+from support.postgres import Postgres, installations
+
+KILLS = int(os.environ.get("SOAK_KILLS", "16"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
+_A_ROUND = 20
+_USERS = 6
+_KINDS = ("sqlite", "postgres") if installations() else ("sqlite",)
+
+
+def rounds() -> list[tuple[str, int, int]]:
+    """The store, seed and number of kills of each round; every store has its share."""
+    number = max(len(_KINDS), -(-KILLS // _A_ROUND))
+    shares = [KILLS // number + (place < KILLS % number) for place in range(number)]
+    return [(_KINDS[place % len(_KINDS)], SEED + place, n) for place, n in enumerate(shares)]
+
+
+@pytest.mark.parametrize(("kind", "seed", "kills"), rounds())
+async def test_nothing_is_lost_whatever_is_killed(tmp_path: Path, kind, seed, kills):
+    postgres = None
+    if kind == "postgres":
+        newest = max(installations())
+        postgres = Postgres(installations()[newest], durable=True)
+    deployment = Deployment(tmp_path, postgres=postgres, servers=1 if postgres is None else 2)
+    history = History()
+    with deployment:
+        credential = await asyncio.to_thread(deployment.servers[0].token, tier="enterprise")
+        clients = Clients(deployment.targets, credential, history, seed)
+        working = asyncio.create_task(clients.work(_USERS))
+        try:
+            await Chaos(deployment, history, seed).kill(kills)
+            clients.stop()
+            await asyncio.wait([working], timeout=PATIENCE_SECONDS)
+        finally:
+            clients.stop()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        await clients.look_back()
+        await clients.close()
+    print(f"{kind}, seed {seed}: {history.summary()}")  # noqa: T201 (what a soak is run for)
+    history.dump(tmp_path / "history.json")
+    broken = violations(history)
+    assert not broken, "\n".join([f"seed {seed}, {tmp_path}/history.json", *broken[:20]])
+    # A round in which nothing happened would prove nothing.
+    assert len(history.acknowledged) >= kills
+    assert any(final.status == "completed" for final in history.finals.values())

@@ -1,0 +1,231 @@
+"""The promises that a history is held against. Pure: each gives what breaks it, in words."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+from support.history import TERMINAL, Event, Final, History
+
+# The one table of a job's life, as documented and not as the server's code has it.
+_NEXT = {
+    "submitted": {"analyzing", "failed", "cancelled"},
+    "analyzing": {"routing", "failed", "cancelled"},
+    "routing": {"queued", "failed", "cancelled"},
+    "queued": {"dispatched", "failed", "cancelled"},
+    "dispatched": {"running", "queued", "failed", "cancelled"},
+    "running": {"completed", "queued", "failed", "timeout", "cancelled"},
+}
+_LEASED = {"dispatched", "running"}
+# What a caller may be told while servers die: try again. INVALID_ARGUMENT for a place in a stream
+# would mean that an event which was told is gone.
+_PASSING = {"OK", "UNAVAILABLE", "DEADLINE_EXCEEDED"}
+# What gRPC makes of a stream that Envoy resets since the server behind it died.
+_RESET = "RST_STREAM"
+# Two processes of one machine read one clock; a time is taken before it is committed.
+_SLACK_SECONDS = 1.0
+# A worker that dies of the job it runs may not do so a second time; a server's death counts too.
+_FEWEST_LOSSES = 2
+
+
+def durable(history: History) -> Iterator[str]:
+    """Every acknowledged job exists and ends."""
+    for job in history.acknowledged:
+        final = history.finals.get(job)
+        if final is None or job not in history.listed:
+            yield f"job {job} was acknowledged and is gone"
+        elif final.status not in TERMINAL:
+            yield f"job {job} has not ended, it is {final.status}"
+
+
+def idempotent(history: History) -> Iterator[str]:
+    """The tries of one key name one job, and no other job exists."""
+    jobs = defaultdict(set)
+    for submission in history.submissions:
+        if submission.job:
+            jobs[submission.key].add(submission.job)
+    for key, named in jobs.items():
+        if len(named) > 1:
+            yield f"key {key} stands for jobs {sorted(named)}"
+    keys = {submission.key for submission in history.submissions}
+    if len(history.listed) > len(keys):
+        yield f"{len(keys)} keys were sent, and there are {len(history.listed)} jobs"
+
+
+def once(history: History) -> Iterator[str]:
+    """One terminal event, the last one; one result exactly where completed; one metering."""
+    for final in history.finals.values():
+        ends = [event.status for event in final.log if event.status in TERMINAL]
+        if len(ends) > 1:
+            yield f"job {final.job} ended {len(ends)} times: {ends}"
+        if final.log and final.log[-1].status != final.status:
+            yield f"job {final.job} is {final.status}, its log ends with {final.log[-1].status}"
+        if (final.counts is not None) != (final.status == "completed"):
+            yield f"job {final.job} is {final.status} and its result is {final.counts}"
+    if history.usage is None:
+        return
+    if history.usage.jobs != len(history.listed):
+        yield f"{history.usage.jobs} jobs were counted, there are {len(history.listed)}"
+    if set(history.listed) == history.finals.keys():
+        used = sum(_used(final) for final in history.finals.values())
+        if abs(used - history.usage.simulator_seconds) > 1e-3:
+            # Seconds, of rounding.
+            yield (
+                f"{history.usage.simulator_seconds:.6f} s were charged, "
+                f"the runs that ended took {used:.6f} s"
+            )
+
+
+def _used(final: Final) -> float:
+    """What a job is charged: its run, or the time until it was cancelled while it ran."""
+    if final.status == "completed":
+        return final.run_seconds
+    if final.status == "cancelled" and final.log[-2].status == "running":
+        return max(0.0, final.log[-1].at - final.log[-2].at)
+    return 0.0
+
+
+def ordered(history: History) -> Iterator[str]:
+    """Sequences are 1, 2, 3, ... in a log, and go on from where a stream began in its view."""
+    for final in history.finals.values():
+        yield from _gaps(f"the log of job {final.job}", 0, final.log)
+    for view in history.views:
+        if view.job:
+            yield from _gaps(f"{view.watcher}'s view of job {view.job}", view.after, view.events)
+            continue
+        of = defaultdict(list)
+        for event in view.events:
+            of[event.job].append(event)
+        for job, events in of.items():
+            first = events[0].sequence - 1
+            yield from _gaps(f"{view.watcher}'s view of job {job}", first, events)
+
+
+def _gaps(what: str, after: int, events: list[Event] | tuple[Event, ...]) -> Iterator[str]:
+    got = [event.sequence for event in events]
+    if got != list(range(after + 1, after + 1 + len(got))):
+        yield f"{what} after {after} is {got}"
+
+
+def resumable(history: History) -> Iterator[str]:
+    """What a watcher saw over all its streams is the whole log, and no stream ends before it."""
+    seen: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for view in history.views:
+        ended = bool(view.events) and view.events[-1].status in TERMINAL
+        if view.job and view.answer is not None and view.answer.is_ok and not ended:
+            yield f"{view.watcher}'s view of job {view.job} ended as if the job had"
+        for event in view.events:
+            seen[view.watcher, event.job].append(event.sequence)
+    for (watcher, job), sequences in seen.items():
+        if (final := history.finals.get(job)) is None:
+            continue
+        log = [event.sequence for event in final.log]
+        if sequences != log:
+            yield f"{watcher} saw {sequences} of job {job}, whose log is {log}"
+
+
+def fenced(history: History) -> Iterator[str]:
+    """No write of a lost lease took effect.
+
+    All streams tell the same story, each step of it is allowed, and a run broke off only where
+    something was killed that could break it off.
+    """
+    told: dict[tuple[str, int], tuple[str, float]] = {}
+    events = [event for view in history.views for event in view.events]
+    for event in [*events, *(event for final in history.finals.values() for event in final.log)]:
+        one = (event.status, event.at)
+        if told.setdefault((event.job, event.sequence), one) != one:
+            yield (
+                f"event {event.sequence} of job {event.job} was told as {one} "
+                f"and as {told[event.job, event.sequence]}"
+            )
+    for final in history.finals.values():
+        for before, after in pairwise(final.log):
+            if after.status not in _NEXT.get(before.status, set()):
+                yield f"job {final.job} went from {before.status} to {after.status}"
+        for began, ended in _losses(final):
+            if not any(
+                kill.costs_runs and began - _SLACK_SECONDS <= kill.at <= ended
+                for kill in history.kills
+            ):
+                yield f"job {final.job} lost its run between {began} and {ended} to nothing killed"
+
+
+def _losses(final: Final) -> list[tuple[float, float]]:
+    """When each run that broke off was dispatched, and when it was given up."""
+    losses: list[tuple[float, float]] = []
+    dispatched = 0.0
+    for before, event in pairwise(final.log):
+        if event.status == "dispatched":
+            dispatched = event.at
+        lost = event.status == "queued" or event.reason == "WORKER_LOST"
+        if before.status in _LEASED and lost:
+            losses.append((dispatched, event.at))
+    return losses
+
+
+def right(history: History) -> Iterator[str]:
+    """Results are those of the circuit, however often they are told."""
+    told = defaultdict(list)
+    for view in history.views:
+        for event in view.events:
+            told[event.job].append(event.counts)
+    for job, expected in history.acknowledged.items():
+        if (final := history.finals.get(job)) is None:
+            continue
+        counts = final.counts
+        if counts is not None and (
+            sum(counts.values()) != expected.shots or not counts.keys() <= expected.support
+        ):
+            yield f"job {job} gave {dict(counts)}"
+        for each in [*told[job], *(event.counts for event in final.log)]:
+            if each is not None and each != counts:
+                yield f"job {job} was told with {each}, its result is {counts}"
+
+
+def obeyed(history: History) -> Iterator[str]:
+    """A job goes without a result only where that was asked for, or its runs were lost too often;
+    and who cancels is told the truth.
+    """
+    asked = {cancel.job for cancel in history.cancels}
+    for final in history.finals.values():
+        losses = len(_losses(final))
+        reason = final.log[-1].reason if final.log else ""
+        given_up = reason == "WORKER_LOST" and losses >= _FEWEST_LOSSES
+        if final.status == "failed" and not given_up:
+            yield f"job {final.job} failed ({reason}) after {losses} losses"
+        if final.status == "timeout" or (final.status == "cancelled" and final.job not in asked):
+            yield f"job {final.job} is {final.status}, which nobody asked for"
+    for cancel in history.cancels:
+        final = history.finals.get(cancel.job)
+        status = final.status if final else "gone"
+        if cancel.answer.is_ok and status != "cancelled":
+            yield f"job {cancel.job} was cancelled, and is {status}"
+        if cancel.answer.code == "FAILED_PRECONDITION" and status in {"cancelled", "gone"}:
+            yield f"job {cancel.job} could not be cancelled any more, and is {status}"
+
+
+def honest(history: History) -> Iterator[str]:
+    """Whoever is not served is told to try again, and of nothing else."""
+    for submission in history.submissions:
+        if submission.answer.code not in _PASSING:
+            yield f"a submission was answered {submission.answer}"
+    for cancel in history.cancels:
+        if cancel.answer.code not in _PASSING | {"FAILED_PRECONDITION"}:
+            yield f"a cancellation was answered {cancel.answer}"
+    for view in history.views:
+        answer = view.answer
+        if answer is None or (answer.code == "INTERNAL" and _RESET in answer.text):
+            continue
+        if answer.code not in _PASSING:
+            yield f"a watch was answered {answer}"
+
+
+Guarantee = Callable[[History], Iterator[str]]
+GUARANTEES: tuple[Guarantee, ...] = (
+    durable, idempotent, once, ordered, resumable, fenced, right, obeyed, honest,
+)  # fmt: skip
+
+
+def violations(history: History) -> list[str]:
+    """What breaks any guarantee, each named by it."""
+    return [f"{kept.__name__}: {how}" for kept in GUARANTEES for how in kept(history)]

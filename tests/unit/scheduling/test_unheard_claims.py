@@ -1,0 +1,69 @@
+"""A claim that was carried out although it failed: the answer to its commit was lost."""
+
+import asyncio
+from pathlib import Path
+
+from sqlalchemy import select
+
+from quantcloud.backends.base import installed_backends
+from quantcloud.backends.fleet import Fleet
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.execution import Outcome
+from quantcloud.domain.job import JobStatus
+from quantcloud.scheduling import scheduler as scheduling
+from quantcloud.scheduling.scheduler import Scheduler
+from quantcloud.settings import DEFAULT_TIERS
+from quantcloud.storage import Store
+from quantcloud.storage.tables import jobs
+from unit.storage.builders import T0, queue
+
+
+class Engine:
+    """Runs everything at once."""
+
+    slots, backlog = 2, 0
+
+    def is_ready(self, backend):
+        return True
+
+    async def execute(self, execution, *, time_limit, on_start):
+        on_start()
+        return Outcome({"00": execution.shots}, 1.0)
+
+
+async def test_what_was_claimed_unheard_is_given_back_and_run(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(scheduling, "RETRY_SECONDS", 0.01)
+    store = await Store.open(tmp_path / "store.db")
+    real, claims = store.jobs.claim, 0
+
+    async def claim(*arguments, **options):
+        nonlocal claims
+        claims += 1
+        taken = await real(*arguments, **options)
+        if claims == 1:
+            raise Unavailable("the answer was lost", reason="STORE_UNAVAILABLE")
+        return taken
+
+    monkeypatch.setattr(store.jobs, "claim", claim)
+    job = await queue(store)
+    statuses: list[JobStatus] = []
+    ended = asyncio.Event()
+
+    def listen(events):
+        statuses.extend(event.job.status for event in events)
+        if statuses[-1].is_terminal:
+            ended.set()
+
+    store.subscribe(listen)
+    scheduler = Scheduler(
+        store, Engine(), Fleet(installed_backends(), memory_limit=1 << 30), owner="server-1",
+        clock=lambda: T0, limits=DEFAULT_TIERS.__getitem__,
+    )  # fmt: skip
+    await scheduler.start()
+    await asyncio.wait_for(ended.wait(), 10)
+    await scheduler.stop(0.0)
+    assert statuses == ["dispatched", "queued", "dispatched", "running", "completed"]
+    # Nothing was lost, so nothing counts towards giving the job up.
+    query = select(jobs.c.losses).where(jobs.c.id == job.id)
+    assert await store._database.read(lambda c: c.execute(query).scalar_one()) == 0
+    await store.close()

@@ -1,0 +1,148 @@
+"""Leases end when their owner is silent for too long, and never before."""
+
+from datetime import timedelta
+
+import pytest
+
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.job import JobStatus, StaleLeaseError
+from quantcloud.scheduling.custody import Custody
+from unit.storage.builders import T0, at, claim_one, finish, queue, start
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self):
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def custody(store, owner: str, clock: Clock) -> Custody:
+    return Custody(store, owner=owner, clock=clock)
+
+
+async def test_a_lease_lasts_for_as_long_as_its_owner_gives_signs_of_life(store):
+    clock = Clock()
+    own, other = custody(store, "server-1", clock), custody(store, "server-2", clock)
+    job = await queue(store)
+    await own.beat()
+    await start(store)
+    for _ in range(12):
+        for each in (own, other):
+            await each.beat()
+        clock.pass_seconds(10)
+        assert list(await other.sweep()) == []
+    for _ in range(2):
+        clock.pass_seconds(10)
+        await other.beat()
+        assert list(await own.sweep()) == []
+    (event,) = await other.sweep()
+    assert (event.job.id, event.job.status, event.occurred_at) == (
+        job.id, JobStatus.QUEUED, clock.now,
+    )  # fmt: skip
+    assert event.job.queued_at == at(0)
+    assert list(await other.sweep()) == []
+
+
+async def test_who_was_thought_dead_writes_nothing(store):
+    await queue(store)
+    await store.leases.heartbeat("server-1", at(30))
+    claim = await start(store)
+    await store.leases.sweep("server-2", at(30))
+    await store.leases.heartbeat("server-1", at(60))
+    with pytest.raises(StaleLeaseError):
+        await finish(store, claim)
+    again = await start(store)
+    with pytest.raises(StaleLeaseError):
+        await finish(store, claim)
+    await finish(store, again)
+
+
+async def test_whoever_expired_and_comes_back_in_time_keeps_his_leases(store):
+    await queue(store)
+    await store.leases.heartbeat("server-1", at(30))
+    claim = await start(store)
+    await store.leases.heartbeat("server-1", at(90))
+    assert await store.leases.sweep("server-2", at(89)) == []
+    await finish(store, claim)
+
+
+async def test_the_third_loss_is_the_last(store):
+    job = await queue(store)
+    for _ in range(3):
+        await claim_one(store)
+        (event,) = await store.leases.sweep("server-2", at(1))
+    assert event.job.status is JobStatus.FAILED
+    assert event.job.metadata["reason"] == "WORKER_LOST"
+    assert (await store.jobs.get("alice", job.id)).completed_at == at(1)
+
+
+async def test_a_cancel_survives_the_loss_of_the_lease(store):
+    job = await queue(store)
+    await start(store)
+    await store.jobs.cancel("alice", job.id, at(1))
+    assert await store.leases.sweep("server-2", at(99)) == []
+    assert (await store.jobs.get("alice", job.id)).status is JobStatus.CANCELLED
+
+
+async def test_who_stops_leaves_his_leases_to_others_at_once(store):
+    await queue(store)
+    await store.leases.heartbeat("server-1", at(30))
+    await claim_one(store)
+    await store.leases.release("server-1")
+    assert len(await store.leases.sweep("server-2", at(1))) == 1
+
+
+async def test_nobody_sweeps_before_it_was_in_touch_for_a_lease_time(store):
+    """After an outage every lease looks old; their owners have their time to say so."""
+    clock = Clock()
+    own = custody(store, "server-1", clock)
+    await queue(store)
+    await claim_one(store)  # of an owner that has never given a sign of life
+    own = custody(store, "server-2", clock)
+    assert list(await own.sweep()) == []
+    await own.beat()
+    clock.pass_seconds(29)
+    await own.beat()
+    assert list(await own.sweep()) == []
+    clock.pass_seconds(1)
+    assert len(await own.sweep()) == 1
+
+
+async def test_a_server_that_stood_still_begins_anew(store):
+    clock = Clock()
+    own = custody(store, "server-2", clock)
+    await own.beat()
+    await queue(store)
+    await claim_one(store)
+    clock.pass_seconds(100)
+    assert list(await own.sweep()) == []
+    await own.beat()
+    assert list(await own.sweep()) == []
+
+
+async def test_an_outage_begins_the_time_anew(store, monkeypatch):
+    clock = Clock()
+    own = custody(store, "server-2", clock)
+    await own.beat()
+    await queue(store)
+    await claim_one(store)
+    clock.pass_seconds(20)
+
+    async def away(*_):
+        raise Unavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.leases, "heartbeat", away)
+        with pytest.raises(Unavailable):
+            await own.beat()
+    await own.beat()
+    clock.pass_seconds(20)
+    await own.beat()
+    assert list(await own.sweep()) == []
+    clock.pass_seconds(10)
+    assert len(await own.sweep()) == 1

@@ -1,0 +1,121 @@
+"""What is removed, and what is said to who asks for it; idempotency keys."""
+
+import asyncio
+
+import pytest
+
+from quantcloud.domain.errors import AlreadyExists, NotFound, OutOfRange
+from quantcloud.storage import IdempotencyKey, retention
+from unit.storage.builders import (
+    ANALYSIS,
+    QASM,
+    T0,
+    at,
+    finish,
+    new_job,
+    queue,
+    result_of,
+    start,
+)  # fmt: skip
+
+
+async def ended(store, account="alice", *, seconds: float):
+    job = await queue(store, account, seconds=seconds)
+    await finish(store, await start(store, seconds=seconds), seconds=seconds)
+    return await store.jobs.get(account, job.id)
+
+
+async def test_history_of_old_jobs_goes_and_how_they_ended_stays(store):
+    old, new = await ended(store, seconds=0), await ended(store, seconds=100)
+    waiting = await queue(store, seconds=0)
+    assert await store.retention.remove(at(50)) == 1
+    assert await store.retention.remove(at(50)) == 0
+    assert await store.jobs.get("alice", old.id) == old
+    assert (await store.jobs.list("alice", limit=9, offset=0)).total == 3
+    assert await store.jobs.result("alice", old.id) is None
+    assert (await store.events.latest("alice", old.id)).job == old
+    with pytest.raises(NotFound):
+        await store.jobs.qasm(old.id)
+    assert await store.jobs.result("alice", new.id) == result_of(new)
+    assert len(await store.events.after("alice", new.id, 0, 9)) == 7
+    assert len(await store.events.after("alice", waiting.id, 0, 9)) == 4
+
+
+async def test_who_asks_for_removed_history_is_told(store):
+    job = await ended(store, seconds=0)
+    cursors = [e.cursor for e in await store.events.account_after("alice", 0, 9)]
+    other = await ended(store, "bob", seconds=100)
+    await store.retention.remove(at(50))
+    for sequence in (0, 5):
+        with pytest.raises(OutOfRange) as caught:
+            await store.events.after("alice", job.id, sequence, 9)
+        assert caught.value.reason == "HISTORY_REMOVED"
+        assert caught.value.metadata["oldest_sequence"] == "7"
+    assert [e.sequence for e in await store.events.after("alice", job.id, 6, 9)] == [7]
+    with pytest.raises(OutOfRange, match="no longer kept"):
+        await store.events.account_after("alice", cursors[4], 9)
+    assert [e.sequence for e in await store.events.account_after("alice", cursors[5], 9)] == [7]
+    assert len(await store.events.account_after("bob", 0, 9)) == 7
+    assert len(await store.events.after("bob", other.id, 0, 9)) == 7
+
+
+async def test_it_goes_in_small_batches_each_job_once(store, monkeypatch):
+    monkeypatch.setattr(retention, "BATCH", 3)
+    jobs = [await ended(store, seconds=n % 4) for n in range(8)]
+    removed = []
+    while number := await store.retention.remove(at(50)):
+        removed.append(number)
+    assert removed == [3, 3, 2]
+    for job in jobs:
+        assert await store.jobs.result("alice", job.id) is None
+    late = await ended(store, seconds=49)
+    assert await store.retention.remove(at(50)) == 1
+    assert await store.jobs.result("alice", late.id) is None
+
+
+def key(name: str = "key", digest: bytes = b"a") -> IdempotencyKey:
+    return IdempotencyKey(name, digest)
+
+
+async def create(store, *, named: IdempotencyKey, account="alice", seconds: float = 0):
+    job = new_job(account, seconds=seconds)
+    (event,) = await store.jobs.create(job, QASM, ANALYSIS, max_waiting=None, key=named)
+    return event
+
+
+async def test_of_fifty_with_one_key_one_is_made(store):
+    await store.accounts.ensure("alice", at=T0)
+    events = await asyncio.gather(*(create(store, named=key(), seconds=n) for n in range(50)))
+    assert {event.cursor for event in events} == {events[0].cursor}
+    assert {event.job.id for event in events} == {events[0].job.id}
+    assert (await store.jobs.list("alice", limit=1, offset=0)).total == 1
+    assert (await store.usage.month("alice", T0)).total_jobs == 1
+    assert await store.idempotency.find("alice", key(), T0) == [events[0]]
+
+
+async def test_a_key_stands_for_one_request_of_one_account_for_a_day(store):
+    for account in ("alice", "bob"):
+        await store.accounts.ensure(account, at=T0)
+    first = await create(store, named=key())
+    for call in (
+        lambda: create(store, named=key(digest=b"b")),
+        lambda: store.idempotency.find("alice", key(digest=b"b"), T0),
+    ):
+        with pytest.raises(AlreadyExists) as caught:
+            await call()
+        assert caught.value.metadata == {"job_id": first.job.id, "idempotency_key": "key"}
+    assert (await create(store, named=key(), account="bob")).job.id != first.job.id
+    assert await store.idempotency.find("alice", key("other"), T0) is None
+    day = 24 * 3600
+    assert await create(store, named=key(), seconds=day - 1) == first
+    later = await create(store, named=key(digest=b"c"), seconds=day)
+    assert later.job.id != first.job.id
+    await store.retention.forget_keys(at(2 * day))
+    assert await store.idempotency.find("alice", key(digest=b"d"), at(day)) is None
+
+
+async def test_a_refused_submission_uses_no_key_up(store):
+    await store.accounts.ensure("alice", at=T0)
+    with pytest.raises(Exception, match="max_waiting_jobs"):
+        await store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=0, key=key())
+    assert await store.idempotency.find("alice", key(digest=b"b"), T0) is None
