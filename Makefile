@@ -6,8 +6,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ONLY ?=
 COMPARE ?=
+SOAK_KILLS ?= 200
+SOAK_LATE ?= 100
+SOAK_SEED ?= $(shell date +%s)
 
-.PHONY: setup demo serve test bench check gen clean
+.PHONY: setup demo serve test soak bench check gen clean
 
 setup: $(STAMP)
 
@@ -28,6 +31,10 @@ serve: setup
 
 test: setup
 	@$(BIN)/python -m pytest $(ONLY)
+
+soak: setup
+	@SOAK_KILLS=$(SOAK_KILLS) SOAK_LATE=$(SOAK_LATE) SOAK_SEED=$(SOAK_SEED) \
+		$(BIN)/python -m pytest --capture=no tests/faults/test_kills.py tests/faults/test_late_writes.py
 
 bench: setup
 	@$(BIN)/python tests/benchmarks/run.py $(if $(ONLY),--only $(ONLY)) \

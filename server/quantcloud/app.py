@@ -46,6 +46,7 @@ from quantcloud.watching.queues import QueueMonitor
 log = structlog.stdlib.get_logger(__name__)
 
 _CALL_GRACE_SECONDS = 1.0
+_NOTICE_SECONDS = 3.0
 # Of each generation; a request makes about a hundred objects, nearly all freed without.
 _GARBAGE_THRESHOLDS = (25_000, 20, 20)
 
@@ -148,7 +149,9 @@ class Application:
             platform.draining = True
             await server.drain()
             feed.close()
-            await scheduler.stop(self._grace)
+            # Whoever stands in front, if it is not our own Envoy, has to notice first.
+            notice = 0.0 if settings.envoy else min(_NOTICE_SECONDS, self._grace)
+            await asyncio.gather(scheduler.stop(self._grace), asyncio.sleep(notice))
 
         parts.push_async_callback(drain)
         return Endpoints(http, f"{bracketed(settings.grpc_host)}:{grpc_port}")

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +14,8 @@ from quantcloud.engine.confinement import environment
 
 _TESTS = Path(__file__).parents[1]
 _LINE_LIMIT = 1 << 24
+_PATH = [str(_TESTS), *sys.path]
+_OWN = {**os.environ, "PYTHONPATH": os.pathsep.join(_PATH)}
 
 
 class BrokenContestantError(Exception):
@@ -27,9 +31,7 @@ class Contestant:
 
     def __init__(self, kind: str, *, confined: bool = False, **arguments: Any) -> None:
         self._making = json.dumps([kind, arguments])
-        path = [str(_TESTS), *sys.path]
-        own = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
-        self._environment = environment(path, os.environ) if confined else own
+        self._environment = environment(_PATH, os.environ) if confined else _OWN
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
@@ -66,3 +68,22 @@ class Contestant:
     def _write(self, line: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(line.encode() + b"\n")
+
+
+@asynccontextmanager
+async def program(module: str, *arguments: str) -> AsyncGenerator[str]:
+    """A module of the benchmarks as a process: what it says first.
+
+    It is to end when its standard input does.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", module, *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=_OWN,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield (await process.stdout.readline()).decode().strip()
+    finally:
+        process.stdin.close()
+        await process.wait()

@@ -105,8 +105,48 @@ def stim(num_qubits: int, shots: int) -> Once:
     return once
 
 
+def many_outcomes(grpc: str, http: str, token: str, outcomes: int) -> Once:
+    """Have a result of so many distinct outcomes, and fetch it in every way."""
+    import grpc as library
+    import httpx
+
+    from benchmarks.workloads import Gate, measured
+    from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
+
+    channel = library.insecure_channel(grpc, options=[("grpc.max_receive_message_length", -1)])
+    metadata = (("authorization", f"Bearer {token}"),)
+    submit = circuit_pb2_grpc.CircuitServiceStub(channel).RunCircuit
+    jobs = job_pb2_grpc.JobServiceStub(channel)
+    rest = httpx.Client(base_url=http, headers=dict(metadata), timeout=60)
+    # Of so many possible outcomes none is likely to come twice.
+    width = (outcomes**2).bit_length() + 8
+    qasm = measured(width, [Gate("h", (qubit,)) for qubit in range(width)])
+
+    def once(_: int) -> object:
+        request = circuit_pb2.RunCircuitRequest(qasm=qasm, shots=outcomes)
+        job = submit(request, metadata=metadata).job_id
+        watch = job_pb2.WatchJobRequest(id=job, with_result=True)
+        *_, last = jobs.WatchJob(watch, metadata=metadata, timeout=60)
+        counts = dict(last.result.counts)
+        if len(counts) != outcomes:
+            raise AssertionError(f"{len(counts)} outcomes: {last.job}")
+        asked = jobs.GetJobResult(job_pb2.GetJobResultRequest(id=job), metadata=metadata)
+        answered = rest.get(f"/v1/jobs/{job}/result").raise_for_status().json()
+        told = ""
+        with rest.stream("GET", f"/v1/jobs/{job}/events?with_result=true") as response:
+            for line in response.iter_lines():
+                told = line if line.startswith("data:") else told
+        said = json.loads(told.removeprefix("data:"))["result"]
+        for result in (asked.counts, answered["counts"], said["counts"]):
+            if dict(result) != counts:
+                raise AssertionError("a result did not come whole")
+        return job
+
+    return once
+
+
 KINDS: Mapping[str, Callable[..., Once]] = {
-    maker.__name__: maker for maker in (executor, aer, qiskit, qsim, stim)
+    maker.__name__: maker for maker in (executor, aer, qiskit, qsim, stim, many_outcomes)
 }
 
 

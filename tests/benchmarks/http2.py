@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = exc or ConnectionResetError("the server closed the connection")
+        self._lost = self._lost or exc or ConnectionResetError("the server closed the connection")
         self._changed.set()
 
     def data_received(self, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """A real server for benchmarks, and a client of it over gRPC."""
 
+import asyncio
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -11,11 +12,13 @@ import grpc.aio
 
 from benchmarks.workloads import BELL, SHOTS
 from quantcloud.backends.base import installed_backends
+from quantcloud.cli.ready import Endpoints
 from support.server import Server
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
 
 WORKERS = 2
 PATIENCE_SECONDS = 60
+TESTS = Path(__file__).parents[1]
 
 
 class Watched(NamedTuple):
@@ -36,57 +39,87 @@ class Watched(NamedTuple):
 
 
 class Client:
-    """One account on a server."""
+    """One account on a server; `endpoints` are that server's."""
 
-    def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
-        self._metadata = (("authorization", f"Bearer {token}"),)
-        self._circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
-        self._jobs = job_pb2_grpc.JobServiceStub(channel)
+    def __init__(self, channel: grpc.aio.Channel, token: str, endpoints: Endpoints) -> None:
+        self.token = token
+        self.endpoints = endpoints
+        self.metadata = (("authorization", f"Bearer {token}"),)
+        self.circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
+        self.jobs = job_pb2_grpc.JobServiceStub(channel)
+
+    async def submit(self, qasm: str, backend: str | None, shots: int = SHOTS) -> str:
+        """Submit a circuit, to the router without a backend; the job's id."""
+        request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=shots)
+        return (await self.circuits.RunCircuit(request, metadata=self.metadata)).job_id
 
     async def run(
-        self, qasm: str, backend: str, shots: int = SHOTS, *, story: bool = False
+        self,
+        qasm: str,
+        backend: str | None = None,
+        shots: int = SHOTS,
+        *,
+        story: bool = False,
     ) -> Watched:
         """Submit a circuit and watch its job to its result, which is checked.
 
         With `story` the watch tells of every change, else of those from where it finds the job.
         """
-        request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=shots)
         submitting = time.time()
-        job = await self._circuits.RunCircuit(request, metadata=self._metadata)
+        job = await self.submit(qasm, backend, shots)
         answered = time.time()
         watch = job_pb2.WatchJobRequest(
-            id=job.job_id, after_sequence=0 if story else None, with_result=True
+            id=job, after_sequence=0 if story else None, with_result=True
         )
         events: dict[str, float] = {}
         last = None
-        async for event in self._jobs.WatchJob(
-            watch, metadata=self._metadata, timeout=PATIENCE_SECONDS
+        async for event in self.jobs.WatchJob(
+            watch, metadata=self.metadata, timeout=PATIENCE_SECONDS
         ):
             status = job_pb2.Job.Status.Name(event.job.status)
             events[status] = event.occurred_at.ToNanoseconds() / 1e9
             last = event
         result = time.time()
         if last is None or sum(last.result.counts.values()) != shots:
-            raise AssertionError(f"job {job.job_id} has no result: {last}")
+            raise AssertionError(f"job {job} has no result: {last}")
         return Watched(submitting, answered, result, events)
+
+    async def run_many(self, qasm: str, backend: str, jobs: int, in_flight: int) -> None:
+        """Run as many jobs, so many of them at any time."""
+        left = iter(range(jobs))
+
+        async def user() -> None:
+            for _ in left:
+                await self.run(qasm, backend)
+
+        async with asyncio.TaskGroup() as users:
+            for _ in range(in_flight):
+                users.create_task(user())
 
 
 @asynccontextmanager
-async def serving(*options: str) -> AsyncGenerator[Client]:
+async def serving(*options: str, program: Sequence[str] = Server.program) -> AsyncGenerator[Client]:
     """A server with `WORKERS` workers and an empty database, warm; an account of its highest tier.
 
-    `options` are further ones of `quantcloud serve`.
+    `options` are further ones of `quantcloud serve`, `program` is one that is run in its place.
     """
     with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as folder:
-        server = Server(Path(folder) / "data", "--workers", str(WORKERS), *options)
+        server = Server(
+            Path(folder) / "data", "--workers", str(WORKERS), *options, PYTHONPATH=str(TESTS)
+        )
+        server.program = program
         with server:
             async with grpc.aio.insecure_channel(server.endpoints.grpc) as channel:
-                client = Client(channel, server.token(tier="enterprise"))
-                for name, backend in installed_backends().items():
-                    # The last answer shows that all simulators are imported.
-                    if backend.offline_reason() is None:
-                        await client.run(BELL, name)
+                client = Client(channel, server.token(tier="enterprise"), server.endpoints)
+                await warm_up(client)
                 yield client
+
+
+async def warm_up(client: Client) -> None:
+    """Run a job on each backend; the last answer shows that all simulators are imported."""
+    for name, backend in installed_backends().items():
+        if backend.offline_reason() is None:
+            await client.run(BELL, name)
 
 
 def bare_arguments(backend: str) -> dict[str, object]:

@@ -148,6 +148,14 @@ def an_account_view_that_misses_one_between_streams(history):
     history.views[4].events.pop(0)
 
 
+def an_account_view_that_misses_a_job(history):
+    history.views.pop()
+
+
+def a_view_that_saw_nothing(history):
+    history.views = [View("one", "a", 0)]
+
+
 def an_end_before_the_end(history):
     history.views[2].events.pop()
 
@@ -229,6 +237,8 @@ def an_event_that_was_told_and_is_gone(history):
         (a_resumed_view_that_misses_one, "resumable"),
         (a_view_that_tells_one_again, "resumable"),
         (an_account_view_that_misses_one_between_streams, "resumable"),
+        (an_account_view_that_misses_a_job, "resumable"),
+        (a_view_that_saw_nothing, "resumable"),
         (an_end_before_the_end, "resumable"),
         (a_late_result, "fenced"),
         (another_story, "fenced"),

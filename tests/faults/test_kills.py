@@ -16,10 +16,12 @@ from support.guarantees import violations
 from support.history import History
 from support.postgres import Postgres, installations
 
-KILLS = int(os.environ.get("SOAK_KILLS", "16"))
+KILLS = int(os.environ.get("SOAK_KILLS", "12"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 _A_ROUND = 20
 _USERS = 6
+# The most that a kill may take, with the start of what was killed.
+_KILL_SECONDS = 30
 _KINDS = ("sqlite", "postgres") if installations() else ("sqlite",)
 
 
@@ -39,11 +41,12 @@ async def test_nothing_is_lost_whatever_is_killed(tmp_path: Path, kind, seed, ki
     deployment = Deployment(tmp_path, postgres=postgres, servers=1 if postgres is None else 2)
     history = History()
     with deployment:
-        credential = await asyncio.to_thread(deployment.servers[0].token, tier="enterprise")
+        credential = deployment.token()
         clients = Clients(deployment.targets, credential, history, seed)
         working = asyncio.create_task(clients.work(_USERS))
         try:
-            await Chaos(deployment, history, seed).kill(kills)
+            async with asyncio.timeout(kills * _KILL_SECONDS):
+                await Chaos(deployment, history, seed).kill(kills)
             clients.stop()
             await asyncio.wait([working], timeout=PATIENCE_SECONDS)
         finally:

@@ -3,19 +3,24 @@
 import asyncio
 import os
 import random
+import secrets
 import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+import jwt
+
+from support.api import Api
 from support.history import History, Kill
 from support.packages import install
 from support.postgres import Postgres
 from support.processes import command, descendants, gone
-from support.server import Server
+from support.server import SECRET, Front, Server
 
 _FAULTS = Path(__file__).parents[1] / "faults"
 _GONE_SECONDS = 30
@@ -34,7 +39,10 @@ def free_port() -> int:
 
 
 class Deployment:
-    """`servers` of them on one PostgreSQL, or one on its SQLite file. Ports outlive restarts."""
+    """One server on its SQLite file with its Envoy, or `servers` on one PostgreSQL behind one.
+
+    Ports outlive restarts; `targets` are all of them, HOST:PORT. `workers` are of each server.
+    """
 
     def __init__(
         self,
@@ -42,31 +50,43 @@ class Deployment:
         *,
         postgres: Postgres | None = None,
         servers: int = 1,
-        workers: Sequence[int] = (2, 2),
-        envoy: bool = True,
+        workers: int = 2,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         site = folder / "site"
         source = (_FAULTS / "napping_backend.py").read_text()
         install(site, "napping_backend", source, {"nap": "napping_backend:NAP"})
         self.postgres = postgres
-        environment = {**QUICK_LEASES, "PYTHONPATH": str(site), **(settings or {})}
+        environment = {
+            **QUICK_LEASES,
+            "PYTHONPATH": str(site),
+            "QUANTCLOUD_JWT_TIER_CLAIM": "true",
+            # What Envoy and the servers behind it know each other by.
+            "QUANTCLOUD_PROXY_SECRET": secrets.token_urlsafe(32),
+            **(settings or {}),
+        }
         if postgres is not None:
             environment["QUANTCLOUD_DATABASE_URL"] = postgres.url()
-        self.servers: list[Server] = []
-        self.targets: list[str] = []
-        for place in range(servers):
-            grpc_port, http_port = free_port(), free_port()
-            ports = ["--grpc-port", str(grpc_port), "--http-port", str(http_port)]
-            self.targets.append(f"127.0.0.1:{grpc_port}")
-            if envoy:
-                self.targets.append(f"127.0.0.1:{http_port}")
-            else:
-                ports.append("--no-envoy")
-            self.servers.append(
-                Server(folder / f"server-{place}", "--workers", str(workers[place]), *ports,
-                       **environment)
-            )  # fmt: skip
+        http_port = free_port()
+        self.targets = [f"127.0.0.1:{free_port()}" for _ in range(servers)]
+        self.servers = [
+            Server(
+                folder / f"server-{place}",
+                "--workers",
+                str(workers),
+                "--grpc-port",
+                target.rpartition(":")[2],
+                "--http-port",
+                str(http_port),
+                *(["--no-envoy"] if servers > 1 else []),
+                **environment,
+            )
+            for place, target in enumerate(self.targets)
+        ]
+        self.front = self.servers[0]
+        if servers > 1:
+            self.front = Front(folder / "front", http_port, self.targets, **environment)
+        self.targets.append(f"127.0.0.1:{http_port}")
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -75,15 +95,25 @@ class Deployment:
                 stack.enter_context(self.postgres)
             for server in self.servers:
                 stack.enter_context(server)
+            if self.front not in self.servers:
+                stack.enter_context(self.front)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def logs(self) -> str:
-        """What the servers wrote to their logs."""
-        return "\n".join(server.log_path.read_text() for server in self.servers)
+    def api(self) -> Api:
+        """A new account, which calls the first server over gRPC and Envoy over REST."""
+        return Api(self.servers[0].channel, self.front.rest, self.token())
+
+    def token(self) -> str:
+        """A JWT of an account of its own, on the tier with the widest limits."""
+        claims = {
+            "sub": f"user-{uuid.uuid4()}", "aud": "authenticated", "exp": int(time.time()) + 3600,
+            "app_metadata": {"tier": "enterprise"},
+        }  # fmt: skip
+        return jwt.encode(claims, SECRET, algorithm="HS256")
 
 
 class Chaos:
@@ -98,6 +128,8 @@ class Chaos:
         }  # fmt: skip
         if deployment.postgres is not None:
             self._kinds[self._postgres] = 2
+        if deployment.front not in deployment.servers:
+            self._kinds[self._front] = 1
 
     async def kill(self, number: int) -> None:
         """Kill `number` times, at random moments."""
@@ -115,13 +147,10 @@ class Chaos:
         self._history.kills.append(Kill(what, time.time(), costs_runs))
 
     def _server(self, server: Server) -> bool:
-        below = descendants(server.process.pid)
-        self._note("server", costs_runs=True)
-        server.kill()
-        # Its Envoy holds the port that the next one wants.
-        assert not gone(below, _GONE_SECONDS)
-        server.start()
-        return True
+        return self._restart("server", server, costs=True)
+
+    def _front(self, _: Server) -> bool:
+        return self._restart("front", self._deployment.front, costs=False)
 
     def _worker(self, server: Server) -> bool:
         fork_server = _below(server, "forkserver")
@@ -131,8 +160,9 @@ class Chaos:
     def _fork_server(self, server: Server) -> bool:
         return self._shoot("fork server", _below(server, "forkserver"), costs=True)
 
-    def _envoy(self, server: Server) -> bool:
-        return self._shoot("envoy", _below(server, "envoy.yaml"), costs=False)
+    def _envoy(self, _: Server) -> bool:
+        front = self._deployment.front
+        return self._shoot("envoy", _below(front, "envoy.yaml"), costs=False)
 
     def _postgres(self, _: Server) -> bool:
         postgres = self._deployment.postgres
@@ -143,6 +173,15 @@ class Chaos:
         # They hold its shared memory, without which the next one does not begin.
         assert not gone(below, _GONE_SECONDS)
         postgres.start()
+        return True
+
+    def _restart(self, what: str, server: Server, *, costs: bool) -> bool:
+        below = descendants(server.process.pid)
+        self._note(what, costs_runs=costs)
+        server.kill()
+        # Its Envoy holds the port that the next one wants.
+        assert not gone(below, _GONE_SECONDS)
+        server.start()
         return True
 
     def _shoot(self, what: str, pid: int, *, costs: bool) -> bool:

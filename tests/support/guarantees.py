@@ -108,17 +108,18 @@ def _gaps(what: str, after: int, events: list[Event] | tuple[Event, ...]) -> Ite
 
 def resumable(history: History) -> Iterator[str]:
     """What a watcher saw over all its streams is the whole log, and no stream ends before it."""
-    seen: dict[tuple[str, str], list[int]] = defaultdict(list)
+    seen: dict[tuple[str, str], list[int]] = {}
     for view in history.views:
         ended = bool(view.events) and view.events[-1].status in TERMINAL
         if view.job and view.answer is not None and view.answer.is_ok and not ended:
             yield f"{view.watcher}'s view of job {view.job} ended as if the job had"
+        for job in [view.job] if view.job else history.finals:
+            seen.setdefault((view.watcher, job), [])
         for event in view.events:
-            seen[view.watcher, event.job].append(event.sequence)
+            seen.setdefault((view.watcher, event.job), []).append(event.sequence)
     for (watcher, job), sequences in seen.items():
-        if (final := history.finals.get(job)) is None:
-            continue
-        log = [event.sequence for event in final.log]
+        final = history.finals.get(job)
+        log = [event.sequence for event in final.log] if final else sequences
         if sequences != log:
             yield f"{watcher} saw {sequences} of job {job}, whose log is {log}"
 

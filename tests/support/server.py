@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,8 +28,21 @@ def quantcloud(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "quantcloud", *arguments]
 
 
+def newcomers_token() -> str:
+    """A JWT of an account that comes into being at its first request."""
+    claims = {
+        "sub": f"user-{uuid.uuid4()}", "aud": "authenticated", "exp": int(time.time()) + 3600,
+    }  # fmt: skip
+    return jwt.encode(claims, SECRET, algorithm="HS256")
+
+
 class Server:
-    """`quantcloud serve` on `data_dir`; `environment` adds settings."""
+    """`quantcloud serve` on `data_dir`; `environment` adds settings.
+
+    `program` is a module that is run as the command, with arguments of its own.
+    """
+
+    program: Sequence[str] = ("quantcloud",)
 
     def __init__(self, data_dir: Path, *options: str, **environment: str) -> None:
         self.data_dir = data_dir
@@ -61,14 +74,17 @@ class Server:
     ) -> None:
         self.stop()
 
+    def _command(self) -> list[str]:
+        # A later option goes before an earlier one of the same name.
+        return [sys.executable, "-m", *self.program, "serve", "--data-dir", str(self.data_dir),
+                "--http-port", "0", "--grpc-port", "0", *self._options]  # fmt: skip
+
     def start(self) -> None:
         """Start the server and wait until it says that it serves."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                # A later option goes before an earlier one of the same name.
-                quantcloud("serve", "--data-dir", str(self.data_dir), "--http-port", "0",
-                           "--grpc-port", "0", *self._options),
-                stdout=subprocess.PIPE, stderr=log, text=True, env=self._environment,
+                self._command(), stdout=subprocess.PIPE, stderr=log, text=True,
+                env=self._environment,
             )  # fmt: skip
         assert self.process.stdout is not None
         endpoints = read_endpoints(self.process.stdout)
@@ -109,10 +125,7 @@ class Server:
 
     def newcomer(self) -> Api:
         """An account that comes into being at its first request, on the explorer tier."""
-        claims = {
-            "sub": f"user-{uuid.uuid4()}", "aud": "authenticated", "exp": int(time.time()) + 3600,
-        }  # fmt: skip
-        return Api(self.channel, self.rest, jwt.encode(claims, SECRET, algorithm="HS256"))
+        return Api(self.channel, self.rest, newcomers_token())
 
     def api(self, tier: str = "enterprise") -> Api:
         """A new account, ready to be used."""
@@ -123,3 +136,16 @@ class Server:
 
     def post(self, path: str, body: Mapping[str, Any], **options: Any) -> httpx.Response:
         return self.rest.post(path, json=body, **options)
+
+
+class Front(Server):
+    """`quantcloud envoy` on a port, in front of the gRPC ports of several servers."""
+
+    def __init__(
+        self, data_dir: Path, http_port: int, servers: Sequence[str], **environment: str
+    ) -> None:
+        backs = [option for server in servers for option in ("--grpc", server)]
+        super().__init__(data_dir, "--http-port", str(http_port), *backs, **environment)
+
+    def _command(self) -> list[str]:
+        return quantcloud("envoy", "--data-dir", str(self.data_dir), *self._options)

@@ -100,7 +100,7 @@ class JobServiceServicer:
         """A completed job's result.
 
         Errors: FAILED_PRECONDITION (400) while the job is not completed, with its status in the
-        message and in `ErrorInfo.metadata`.
+        message and in `ErrorInfo.metadata`; OUT_OF_RANGE (400) where it is no longer kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,7 +124,8 @@ class JobServiceServicer:
         events come as server-sent events.
 
         Errors: INVALID_ARGUMENT (400) for an `after_sequence` that is negative or that the job has not
-        reached; UNAVAILABLE (503) when the server shuts down: resume with `after_sequence`.
+        reached; OUT_OF_RANGE (400) where events after it are no longer kept; UNAVAILABLE (503) when the
+        server shuts down or its database does not answer: resume with `after_sequence`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,8 +136,9 @@ class JobServiceServicer:
         itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
         that there is one to resume from.
 
-        Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; UNAVAILABLE (503) when the
-        server shuts down; resume with `after_cursor`.
+        Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; OUT_OF_RANGE (400) where
+        events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its database
+        does not answer: resume with `after_cursor`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,7 +52,7 @@ class JobServiceStub:
     """A completed job's result.
 
     Errors: FAILED_PRECONDITION (400) while the job is not completed, with its status in the
-    message and in `ErrorInfo.metadata`.
+    message and in `ErrorInfo.metadata`; OUT_OF_RANGE (400) where it is no longer kept.
     """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]
     """Cancels a job that waits or runs. Cancelling a cancelled job changes nothing and succeeds.
@@ -68,15 +68,17 @@ class JobServiceStub:
     events come as server-sent events.
 
     Errors: INVALID_ARGUMENT (400) for an `after_sequence` that is negative or that the job has not
-    reached; UNAVAILABLE (503) when the server shuts down: resume with `after_sequence`.
+    reached; OUT_OF_RANGE (400) where events after it are no longer kept; UNAVAILABLE (503) when the
+    server shuts down or its database does not answer: resume with `after_sequence`.
     """
     WatchJobs: _grpc.UnaryStreamMultiCallable[_job_pb2.WatchJobsRequest, _job_pb2.JobEvent]
     """Every change of every job of the account, from now on or from a cursor on. Never ends by
     itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
     that there is one to resume from.
 
-    Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; UNAVAILABLE (503) when the
-    server shuts down; resume with `after_cursor`.
+    Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; OUT_OF_RANGE (400) where
+    events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its database
+    does not answer: resume with `after_cursor`.
     """
 
 @_typing.type_check_only
@@ -103,7 +105,7 @@ class JobServiceAsyncStub(JobServiceStub):
     """A completed job's result.
 
     Errors: FAILED_PRECONDITION (400) while the job is not completed, with its status in the
-    message and in `ErrorInfo.metadata`.
+    message and in `ErrorInfo.metadata`; OUT_OF_RANGE (400) where it is no longer kept.
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]  # type: ignore[assignment]
     """Cancels a job that waits or runs. Cancelling a cancelled job changes nothing and succeeds.
@@ -119,15 +121,17 @@ class JobServiceAsyncStub(JobServiceStub):
     events come as server-sent events.
 
     Errors: INVALID_ARGUMENT (400) for an `after_sequence` that is negative or that the job has not
-    reached; UNAVAILABLE (503) when the server shuts down: resume with `after_sequence`.
+    reached; OUT_OF_RANGE (400) where events after it are no longer kept; UNAVAILABLE (503) when the
+    server shuts down or its database does not answer: resume with `after_sequence`.
     """
     WatchJobs: _aio.UnaryStreamMultiCallable[_job_pb2.WatchJobsRequest, _job_pb2.JobEvent]  # type: ignore[assignment]
     """Every change of every job of the account, from now on or from a cursor on. Never ends by
     itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
     that there is one to resume from.
 
-    Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; UNAVAILABLE (503) when the
-    server shuts down; resume with `after_cursor`.
+    Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; OUT_OF_RANGE (400) where
+    events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its database
+    does not answer: resume with `after_cursor`.
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -169,7 +173,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """A completed job's result.
 
         Errors: FAILED_PRECONDITION (400) while the job is not completed, with its status in the
-        message and in `ErrorInfo.metadata`.
+        message and in `ErrorInfo.metadata`; OUT_OF_RANGE (400) where it is no longer kept.
         """
 
     @_abc_1.abstractmethod
@@ -197,7 +201,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         events come as server-sent events.
 
         Errors: INVALID_ARGUMENT (400) for an `after_sequence` that is negative or that the job has not
-        reached; UNAVAILABLE (503) when the server shuts down: resume with `after_sequence`.
+        reached; OUT_OF_RANGE (400) where events after it are no longer kept; UNAVAILABLE (503) when the
+        server shuts down or its database does not answer: resume with `after_sequence`.
         """
 
     @_abc_1.abstractmethod
@@ -210,8 +215,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
         that there is one to resume from.
 
-        Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; UNAVAILABLE (503) when the
-        server shuts down; resume with `after_cursor`.
+        Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; OUT_OF_RANGE (400) where
+        events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its database
+        does not answer: resume with `after_cursor`.
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,11 +4,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import jwt
 
-from quantcloud.auth.jwks import KeySet
 from quantcloud.auth.secret import MINIMUM_BYTES
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unauthenticated
@@ -48,6 +47,27 @@ class Issuer:
     tier_claim: bool = False
 
 
+class PublicKey(Protocol):
+    """A key that signatures are verified with, and the only algorithm that it is for."""
+
+    @property
+    def algorithm(self) -> str: ...
+
+    @property
+    def key(self) -> Any: ...
+
+
+class _Keys(Protocol):
+    async def find(self, key_id: str) -> PublicKey | None: ...
+
+
+def _key_set(url: str) -> _Keys:
+    # Imported here since only this needs a client of HTTP, which takes long to import.
+    from quantcloud.auth.jwks import KeySet  # noqa: PLC0415
+
+    return KeySet(url)
+
+
 class JwtVerifier:
     """Checks signature, algorithm, expiry, beginning, audience and issuer of tokens."""
 
@@ -57,7 +77,7 @@ class JwtVerifier:
                 f"QUANTCLOUD_JWT_SECRET is shorter than {MINIMUM_BYTES} bytes: too weak for HS256"
             )
         self._issuer = issuer
-        self._keys = KeySet(issuer.jwks_url) if issuer.jwks_url else None
+        self._keys = _key_set(issuer.jwks_url) if issuer.jwks_url else None
         # Claims of tokens that held a moment ago, and until when that is worth something.
         self._held: dict[str, tuple[Claims, float]] = {}
 

@@ -6,24 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import RedisStorage, Storage
-from limits.aio.strategies import MovingWindowRateLimiter
-from limits.errors import StorageError
-from redis.asyncio import BlockingConnectionPool
 
-from quantcloud.auth.windows import MemoryWindows
+from quantcloud.auth.windows import MemoryWindows, Windows, WindowsUnavailable
 from quantcloud.domain.account import Account, Tier, TierLimits
 from quantcloud.domain.errors import RateLimited
 
-SCHEMES = ("redis", "rediss", "unix")
-_NAMESPACE = "quantcloud"
-_REDIS_CONNECTIONS = 8
-# What a request may lose to a Redis that does not answer, and how long it is left alone then.
-_REDIS_TIMEOUT_SECONDS = 1.0
+# How long a Redis that does not answer is left alone.
 _REDIS_PAUSE_SECONDS = 5.0
 
 log = structlog.stdlib.get_logger(__name__)
@@ -52,51 +42,48 @@ class Counter:
     """
 
     def __init__(self, clock: Callable[[], datetime], url: str | None = None) -> None:
-        def now() -> float:
-            return clock().timestamp()
-
-        self._local = _Window(MemoryWindows(now), now)
-        self._pool = _connections(url) if url else None
-        self._shared = _Window(_redis(self._pool), time.time) if self._pool else None
+        self._local = MemoryWindows(lambda: clock().timestamp())
+        self._shared = _shared(url) if url else None
         self._pause_until = -math.inf
 
     async def close(self) -> None:
         """Close the connections to Redis."""
-        if self._pool is not None:
-            await self._pool.disconnect()
+        if self._shared is not None:
+            await self._shared.close()
 
     async def take(self, name: str, who: str, per_minute: int) -> Allowance:
         """Count a request of `who`, unless the limit called `name` is reached."""
         # Hashed: an account's id may be an address of mail, and may hold what separates keys.
-        key = (name, hashlib.blake2b(who.encode("utf-8", "replace"), digest_size=16).hexdigest())
+        key = (
+            f"{name}/{hashlib.blake2b(who.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"
+        )
         if self._shared is not None and time.monotonic() >= self._pause_until:
             try:
-                return await self._shared.take(per_minute, key)
-            except StorageError as error:
+                return await _allowance(self._shared, key, per_minute)
+            except WindowsUnavailable as error:
                 self._pause_until = time.monotonic() + _REDIS_PAUSE_SECONDS
                 log.warning(
-                    "Redis does not count requests; this server counts its own",
-                    error=type(error.storage_error).__name__,
+                    "Redis does not count requests; this server counts its own", error=str(error)
                 )
-        return await self._local.take(per_minute, key)
+        return await _allowance(self._local, key, per_minute)
 
 
-class _Window:
-    def __init__(self, storage: Storage, now: Callable[[], float]) -> None:
-        self._limiter = MovingWindowRateLimiter(storage)
-        self._now = now
+def _shared(url: str) -> Windows:
+    # Imported here since most servers need none, and it takes longer than all the rest of this.
+    from quantcloud.auth.redis_windows import RedisWindows  # noqa: PLC0415
 
-    async def take(self, per_minute: int, key: tuple[str, str]) -> Allowance:
-        item = RateLimitItemPerMinute(per_minute, namespace=_NAMESPACE)
-        granted = await self._limiter.hit(item, *key)
-        reset, remaining = await self._limiter.get_window_stats(item, *key)
-        return Allowance(
-            limit=per_minute,
-            remaining=max(0, remaining),
-            reset_at=datetime.fromtimestamp(reset, UTC),
-            reset_after=timedelta(seconds=max(0.0, reset - self._now())),
-            granted=granted,
-        )
+    return RedisWindows(url)
+
+
+async def _allowance(windows: Windows, key: str, per_minute: int) -> Allowance:
+    standing = await windows.take(key, per_minute)
+    return Allowance(
+        limit=per_minute,
+        remaining=max(0, standing.remaining),
+        reset_at=datetime.fromtimestamp(standing.reset, UTC),
+        reset_after=timedelta(seconds=max(0.0, standing.reset - windows.now())),
+        granted=standing.granted,
+    )
 
 
 class RequestLimits:
@@ -158,28 +145,3 @@ def refuse(allowance: Allowance, what: str) -> RateLimited:
         retry_after=timedelta(seconds=seconds),
         reset_at=allowance.reset_at,
     )
-
-
-def _connections(url: str) -> BlockingConnectionPool:
-    if url.partition("://")[0] not in SCHEMES:
-        raise ValueError(
-            "QUANTCLOUD_RATE_LIMIT_URL names no Redis: give redis://HOST:PORT/DATABASE, "
-            "rediss://... or unix://PATH"
-        )
-    try:
-        return BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-            url,
-            max_connections=_REDIS_CONNECTIONS,
-            timeout=_REDIS_TIMEOUT_SECONDS,
-            socket_timeout=_REDIS_TIMEOUT_SECONDS,
-            socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
-        )
-    except ValueError as error:
-        # The library's own words may repeat the URL, which may hold a password.
-        raise ValueError("QUANTCLOUD_RATE_LIMIT_URL cannot be read") from error
-
-
-def _redis(pool: BlockingConnectionPool) -> Storage:
-    # The library hands these options on as they are, whatever their type.
-    options: dict[str, Any] = {"connection_pool": pool}
-    return RedisStorage("async+redis://", wrap_exceptions=True, implementation="redispy", **options)

@@ -1,56 +1,74 @@
-"""Where the requests of the last minute are counted, as storages of the `limits` library.
-
-The library's own storage in memory reads the machine's clock, and on each request walks over all
-keys with a thread for each of them. This one is told the time, and drops what is out of date as it
-goes.
-"""
+"""Where the requests of the last minute are counted."""
 
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
-from limits.aio.storage import MovingWindowSupport, Storage
+SECONDS = 60
+"""How long a window is."""
 
 
-class MemoryWindows(Storage, MovingWindowSupport):
-    """Moving windows in this process. `now` gives the time in seconds since 1970.
+class Standing(NamedTuple):
+    """After a request: whether it was granted, how many are left, and when there is one more.
 
-    Every window of one storage is as long as every other, so that the one that was touched least
-    recently is the first to be out of date.
+    That is when the oldest that counts no longer does, in seconds since 1970.
     """
 
-    STORAGE_SCHEME = None
+    granted: bool
+    remaining: int
+    reset: float
+
+
+class WindowsUnavailable(Exception):
+    """Windows that are kept elsewhere do not answer; the text says why."""
+
+
+class Windows(Protocol):
+    """A moving window for each key and limit."""
+
+    def now(self) -> float:
+        """The time that they go by, in seconds since 1970."""
+        ...
+
+    async def take(self, key: str, limit: int) -> Standing:
+        """Count a request, unless `limit` of them are in the window.
+
+        Raises `WindowsUnavailable`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of whatever they are kept in."""
+        ...
+
+
+class MemoryWindows:
+    """Windows in this process. `now` gives the time in seconds since 1970.
+
+    Every window is as long as every other, so that the one that was touched least recently is the
+    first to be out of date.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
-        super().__init__()
-        self._now = now
-        self._windows: dict[str, deque[float]] = {}
+        self.now = now
+        self._windows: dict[tuple[str, int], deque[float]] = {}
 
     def __len__(self) -> int:
         return len(self._windows)
 
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return ValueError
-
-    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` requests at once, unless that makes more than `limit` in `expiry` s."""
-        now = self._now()
+    async def take(self, key: str, limit: int) -> Standing:
+        now = self.now()
         # Last in the order of the dictionary: touched most recently.
-        window = self._windows[key] = self._windows.pop(key, deque())
-        _drop(window, now - expiry)
-        granted = len(window) + amount <= limit
+        window = self._windows[key, limit] = self._windows.pop((key, limit), deque[float]())
+        _drop(window, now - SECONDS)
+        granted = len(window) < limit
         if granted:
-            window.extend([now] * amount)
-        self._forget(now - expiry)
-        return granted
+            window.append(now)
+        self._forget(now - SECONDS)
+        return Standing(granted, limit - len(window), (window[0] if window else now) + SECONDS)
 
-    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """When the oldest request that still counts was, and how many there are."""
-        del limit
-        now = self._now()
-        window = self._windows.get(key, deque[float]())
-        _drop(window, now - expiry)
-        return (window[0], len(window)) if window else (now, 0)
+    async def close(self) -> None:
+        self._windows.clear()
 
     def _forget(self, since: float) -> None:
         """Drop two windows that are out of date, if there are: more than one request adds."""
@@ -62,27 +80,6 @@ class MemoryWindows(Storage, MovingWindowSupport):
             if len(self._windows) == 1:
                 return
             del self._windows[key]
-
-    async def get(self, key: str) -> int:
-        return len(self._windows.get(key, ()))
-
-    async def get_expiry(self, key: str) -> float:
-        window = self._windows.get(key)
-        return window[-1] if window else self._now()
-
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        raise NotImplementedError("windows move here; there is no counter to increment")
-
-    async def check(self) -> bool:
-        return True
-
-    async def reset(self) -> int:
-        number = len(self._windows)
-        self._windows.clear()
-        return number
-
-    async def clear(self, key: str) -> None:
-        self._windows.pop(key, None)
 
 
 def _drop(window: deque[float], since: float) -> None:

@@ -17,10 +17,12 @@ def backup(settings: Settings, target: Path) -> str:
     The copy is as of one moment, is checked, and appears under its name once it is whole. Raises
     `Failure`.
     """
+    if str(settings.database).startswith("postgres"):
+        raise Failure("the database is PostgreSQL, whose own pg_dump copies it")
     try:
         source = sqlite_path(settings.database)
     except StoreError as error:
-        raise Failure(f"{error}; a copy of PostgreSQL is pg_dump's to make") from error
+        raise Failure(str(error)) from error
     if not source.is_file():
         raise Failure(f"there is no database at {source}")
     if target.exists():

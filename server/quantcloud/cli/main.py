@@ -1,4 +1,8 @@
-"""The commands and their options."""
+"""The commands and their options.
+
+What only one command needs is imported by that one: a server, which needs little of it, is to
+start soon.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,13 +12,8 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from quantcloud.cli import account, calibrate
-from quantcloud.cli.backup import backup
-from quantcloud.cli.client import run_file
-from quantcloud.cli.demo import demo as run_demo
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.token import DEFAULT_LIFETIME_HOURS, MAXIMUM_LIFETIME_HOURS, make_token
-from quantcloud.cli.watch import watch
 from quantcloud.domain.account import Tier
 from quantcloud.settings import Settings
 
@@ -101,6 +100,8 @@ def build(
         token: Token = None,
     ) -> None:
         """Submit a circuit, show its progress live, and print the histogram."""
+        from quantcloud.cli.client import run_file
+
         _guarded(lambda: run_file(file, backend, shots, server, token))
 
     @app.command("watch")
@@ -113,6 +114,8 @@ def build(
         token: Token = None,
     ) -> None:
         """Show a job's changes live, or those of all jobs; reconnects by itself."""
+        from quantcloud.cli.watch import watch
+
         if (job is None) != everything:
             raise typer.BadParameter("name a job, or give --all")
         _guarded(lambda: watch(job, server, token))
@@ -128,6 +131,8 @@ def build(
         ] = False,
     ) -> None:
         """Measure how fast each simulator is on this machine, for QuantRouter to go by."""
+        from quantcloud.cli import calibrate
+
         settings = _settings({"data_dir": data_dir})
         _guarded(
             lambda: calibrate.show(settings) if show else calibrate.calibrate(settings, seconds)
@@ -141,6 +146,8 @@ def build(
         user: User, tier: Annotated[Tier, typer.Argument()], data_dir: DataDir = None
     ) -> None:
         """Put an account on a tier; it holds from its next request on."""
+        from quantcloud.cli import account
+
         settings = _settings({"data_dir": data_dir})
         _guarded(lambda: typer.echo(account.set_tier(settings, user, tier)))
 
@@ -149,13 +156,17 @@ def build(
         user: User, data_dir: DataDir = None
     ) -> None:
         """Show an account, and what it used of this month."""
+        from quantcloud.cli import account
+
         settings = _settings({"data_dir": data_dir})
         _guarded(lambda: typer.echo(account.show(settings, user)))
 
     @app.command("demo")
     def demo_command() -> None:  # pyright: ignore[reportUnusedFunction]  # typer keeps it
         """Start a server in a temporary folder, run two circuits, and stop it."""
-        _guarded(run_demo)
+        from quantcloud.cli.demo import demo
+
+        _guarded(demo)
 
     _add_operations(app, front)
     return app
@@ -184,6 +195,8 @@ def _add_operations(app: typer.Typer, front: Callable[[Settings, Sequence[str]],
         data_dir: DataDir = None,
     ) -> None:
         """Copy the SQLite database as it is at one moment, while the server runs too."""
+        from quantcloud.cli.backup import backup
+
         settings = _settings({"data_dir": data_dir})
         _guarded(lambda: typer.echo(backup(settings, file)))
 

@@ -66,13 +66,22 @@ def _resumed(connect: Callable[[], Iterator[job_pb2.JobEvent]]) -> Iterator[job_
                 pause, heard = _FIRST_PAUSE, time.monotonic()
                 yield event
         except grpc.RpcError as error:
-            lost = isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNAVAILABLE
-            if not lost or time.monotonic() - heard > _PATIENCE_SECONDS:
+            if not _is_lost(error) or time.monotonic() - heard > _PATIENCE_SECONDS:
                 raise Failure(explain(error)) from error
             time.sleep(max(pause, _asked_pause(error)))
             pause = min(2 * pause, _LONGEST_PAUSE)
         else:
             return
+
+
+def _is_lost(error: grpc.RpcError) -> bool:
+    """Whether the connection broke, or the server behind Envoy: that resets a stream which has
+    begun, and gRPC calls it internal.
+    """
+    if not isinstance(error, grpc.Call):
+        return False
+    reset = error.code() is grpc.StatusCode.INTERNAL and "RST_STREAM" in (error.details() or "")
+    return reset or error.code() is grpc.StatusCode.UNAVAILABLE
 
 
 def _asked_pause(error: grpc.RpcError) -> float:

@@ -103,7 +103,8 @@ _NEXT = (
 _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
     job_circuits.c.job_id == bindparam("job_id")
 )
-_ONE_QUEUED = select(jobs.c.id).where(queued()).limit(1)
+# The lowest account rather than any job: that goes by the queue's index.
+_A_WAITING_ACCOUNT = select(func.min(jobs.c.account_id)).where(queued())
 _LAST_TURN = select(func.max(accounts.c.turn))
 _SET_TURN = (
     update(accounts).where(accounts.c.id == bindparam("account_id")).values(turn=bindparam("turn"))
@@ -130,7 +131,7 @@ def claim(
         last = {claim.event.job.account_id: number for number, claim in enumerate(taken, 1)}
         for account_id, number in last.items():
             tx.write(_SET_TURN, {"account_id": account_id, "turn": turn + number})
-    return taken, tx.read(_ONE_QUEUED).one_or_none() is not None
+    return taken, tx.read(_A_WAITING_ACCOUNT).scalar_one() is not None
 
 
 def _choose(

@@ -10,7 +10,7 @@ from quantcloud.domain.page import Page
 from quantcloud.storage.database import AnyRow, Connection
 from quantcloud.storage.job_rows import JOB_COLUMNS, job_of
 from quantcloud.storage.queries import ACTIVE, queued, status_in
-from quantcloud.storage.tables import job_circuits, job_results, jobs
+from quantcloud.storage.tables import job_circuits, job_results, jobs, monthly_usage
 
 # How many jobs of a backend its mean time in the queue is taken from.
 RECENT = 50
@@ -74,6 +74,12 @@ _RECENTLY_BEGUN = (
 )
 
 
+# No job's row is ever removed: the account has as many as its months have counted.
+_SUBMITTED = select(func.coalesce(func.sum(monthly_usage.c.total_jobs), 0)).where(
+    monthly_usage.c.account_id == bindparam("account_id")
+)
+
+
 def _listing(*, with_status: bool) -> tuple[Select[Any], Select[Any]]:
     conditions = [jobs.c.account_id == bindparam("account_id")]
     if with_status:
@@ -85,7 +91,8 @@ def _listing(*, with_status: bool) -> tuple[Select[Any], Select[Any]]:
         .limit(bindparam("limit"))
         .offset(bindparam("offset"))
     )
-    return page, select(func.count()).select_from(jobs).where(*conditions)
+    counted = select(func.count()).select_from(jobs).where(*conditions)
+    return page, counted if with_status else _SUBMITTED
 
 
 _LISTINGS = {with_status: _listing(with_status=with_status) for with_status in (False, True)}

@@ -5,6 +5,7 @@ Times are aware datetimes in UTC. A method that changes something returns after 
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -19,16 +20,20 @@ from quantcloud.storage.events import Events
 from quantcloud.storage.idempotency import Idempotency
 from quantcloud.storage.jobs import Jobs
 from quantcloud.storage.leases import Leases
-from quantcloud.storage.notices import Notices
-from quantcloud.storage.postgres import PostgresDatabase
 from quantcloud.storage.retention import Retention
 from quantcloud.storage.sqlite import SqliteDatabase
 from quantcloud.storage.usage import Usage
 from quantcloud.storage.writer import Listener, Writer
 
+if TYPE_CHECKING:
+    from quantcloud.storage.notices import Notices
+
 CONNECTIONS = 10
 POLL_SECONDS = 1.0
 _RIGHT = "give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
+
+
+_MakesNotices = Callable[[Callable[[Sequence[JobEvent]], None], Callable[[], None]], "Notices"]
 
 
 class Store:
@@ -37,12 +42,10 @@ class Store:
     Every method may raise `domain.errors.Unavailable` when the database does not answer.
     """
 
-    def __init__(self, database: Database, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(self, database: Database, notices: _MakesNotices | None = None) -> None:
         self._database = database
         self._on_loss: list[Callable[[], None]] = []
-        self._notices: Notices | None = None
-        if isinstance(database, PostgresDatabase):
-            self._notices = Notices(database, self._publish, self._lost, poll_seconds)
+        self._notices = notices(self._publish, self._lost) if notices else None
         self._writer = Writer(
             database.write, arrange=self._notices.arrange if self._notices else None
         )
@@ -72,7 +75,7 @@ class Store:
         Raises `StoreError` when the database cannot be used.
         """
         if isinstance(location, str) and (url := _postgres_url(location)):
-            store = cls(await PostgresDatabase.open(url, connections=connections), poll_seconds)
+            store = await _open_postgres(url, connections, poll_seconds)
         else:
             store = cls(await SqliteDatabase.open(sqlite_path(location)))
         if store._notices is not None:
@@ -109,6 +112,15 @@ class Store:
     def _lost(self) -> None:
         for listener in tuple(self._on_loss):
             listener()
+
+
+async def _open_postgres(url: str, connections: int, poll_seconds: float) -> Store:
+    # A server on SQLite has no use for them, and they take a third of a second and 20 MiB.
+    from quantcloud.storage.notices import Notices  # noqa: PLC0415
+    from quantcloud.storage.postgres import PostgresDatabase  # noqa: PLC0415
+
+    database = await PostgresDatabase.open(url, connections=connections)
+    return Store(database, lambda publish, lost: Notices(database, publish, lost, poll_seconds))
 
 
 def _postgres_url(location: str) -> str | None:

@@ -1,6 +1,5 @@
 """Bell jobs over gRPC, many in flight, each watched to its result, over bare loops."""
 
-import asyncio
 import time
 
 from benchmarks.bare import Contestant
@@ -35,7 +34,7 @@ async def _compared(client: Client, backend: str, rounds: int) -> list[Finding]:
 
         async def ours() -> float:
             began = time.perf_counter()
-            await _run(client, backend, JOBS)
+            await client.run_many(BELL, backend, JOBS, IN_FLIGHT)
             return JOBS / (time.perf_counter() - began)
 
         async def bare() -> float:
@@ -70,16 +69,3 @@ async def _compared(client: Client, backend: str, rounds: int) -> list[Finding]:
             ),
         )
     return found
-
-
-async def _run(client: Client, backend: str, jobs: int) -> None:
-    """Run `jobs` jobs, `IN_FLIGHT` at any time."""
-    left = iter(range(jobs))
-
-    async def user() -> None:
-        for _ in left:
-            await client.run(BELL, backend)
-
-    async with asyncio.TaskGroup() as users:
-        for _ in range(IN_FLIGHT):
-            users.create_task(user())

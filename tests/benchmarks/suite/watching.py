@@ -15,6 +15,7 @@ import grpc.aio
 
 from benchmarks.figures import Finding, Target, percentile, ratio, spread
 from benchmarks.http2 import Connection
+from benchmarks.memory import mebibytes
 from benchmarks.workloads import BELL
 from support.server import Server
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
@@ -107,7 +108,7 @@ async def _open(rounds: int) -> list[Finding]:
                 async with _watchers(server.endpoints.grpc, token) as watchers:
                     await watchers.open([job] * WATCHES)
                     with_all = [await p50() for _ in range(rounds)]
-                    memory = _mebibytes(server.process.pid)
+                    memory = mebibytes(server.process.pid)
     return [
         Finding(
             "watching memory",
@@ -125,13 +126,6 @@ async def _open(rounds: int) -> list[Finding]:
             target=Target("<=", 2),
         ),
     ]
-
-
-def _mebibytes(pid: int) -> float:
-    """The memory of a process; pages that it shares with others count in part (PSS, proc(5))."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    (kibibytes,) = (int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return kibibytes / 1024
 
 
 class _Server:

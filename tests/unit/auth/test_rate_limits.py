@@ -85,11 +85,13 @@ def test_a_window_never_lets_more_through_than_its_limit(steps: list[tuple[int, 
         for pause, who in steps:
             now += pause
             recent = sum(at >= now - 60 for at in passed[who])
-            assert await windows.acquire_entry(who, 4, 60) == (recent < 4)
+            standing = await windows.take(who, 4)
+            assert standing.granted == (recent < 4)
             if recent < 4:
                 passed[who].append(now)
-            (_, count) = await windows.get_moving_window(who, 4, 60)
-            assert count == sum(at >= now - 60 for at in passed[who]) <= 4
+            counted = [at for at in passed[who] if at >= now - 60]
+            assert 4 - standing.remaining == len(counted) <= 4
+            assert standing.reset == counted[0] + 60
 
     asyncio.run(run())
 
@@ -99,7 +101,7 @@ async def test_windows_that_are_out_of_date_take_no_memory():
     windows = MemoryWindows(lambda: now)
     for number in range(10_000):
         now += 1
-        await windows.acquire_entry(f"stranger-{number}", 5, 60)
+        await windows.take(f"stranger-{number}", 5)
     assert len(windows) <= 62
 
 

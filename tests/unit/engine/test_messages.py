@@ -46,6 +46,14 @@ def test_outcome_arrives_as_sent(outcome):
     assert messages.decode_outcome(messages.encode_outcome(outcome)) == outcome
 
 
+def test_large_outcome_arrives_as_sent():
+    counts = {f"{number:030b}": 1 + number % 7 for number in range(50_000)}
+    outcome = Outcome(counts, 1.5, memory=tuple(counts))
+    arrived = messages.decode_outcome(messages.encode_outcome(outcome))
+    assert arrived == outcome
+    assert list(arrived.counts) == list(counts)
+
+
 @given(outcomes(), st.data())
 def test_damaged_outcome_is_refused_or_another_outcome(outcome, data):
     payload = bytearray(messages.encode_outcome(outcome))

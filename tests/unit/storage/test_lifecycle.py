@@ -274,6 +274,17 @@ class Lifecycle(RuleBasedStateMachine):
         for job_id in expired:
             self.jobs[job_id].lose()
 
+    @rule(owner=st.sampled_from(OWNERS), data=st.data())
+    def disown(self, owner, data):
+        """The answers to some claims were lost."""
+        held = [m for m in self.jobs.values() if m.status in LEASED and m.owner == owner]
+        heard = held[: data.draw(st.integers(0, len(held)))]
+        known = {model.token for model in heard}
+        events = self.call(self.store.leases.disown(owner, known, at(self.now())))
+        assert len(events) == len(held) - len(heard)
+        for model in held[len(heard) :]:
+            model.move(JobStatus.QUEUED)
+
     @invariant()
     def listeners_heard_every_event_once(self):
         assert len(self.heard) == sum(len(model.events) for model in self.jobs.values())

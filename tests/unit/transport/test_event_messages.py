@@ -78,11 +78,24 @@ async def test_a_message_of_parts_is_the_message(position: int | None, *, with_r
     event = event_of(JobStatus.COMPLETED, result=result_of())
     make = EventMessages(Loads(None))
     result = await make.result(event) if with_result else events.NO_RESULT
+    content = job_pb2.JobResult.FromString(convert.result(result_of()))
+    content.DiscardUnknownFields()
     whole = job_pb2.JobEvent(
         sequence=3, occurred_at=timestamp(AT), job=convert.job(event.job), cursor="7",
-        queue_position=position, result=convert.result(result_of()) if with_result else None,
+        queue_position=position, result=content if with_result else None,
     )  # fmt: skip
     assert same(events.change(make.parts(event), position, result), whole)
+
+
+@pytest.mark.parametrize("outcomes", [0, 1, 2000, 2001, 5000])
+def test_a_result_of_many_parts_is_whole(outcomes: int):
+    result = result_of(outcomes)
+    message = job_pb2.JobResult.FromString(convert.result(result))
+    assert nulls(message) == {"statevector"}
+    assert dict(message.counts) == result.counts
+    assert dict(message.probabilities) == dict.fromkeys(result.counts, 1 / max(1, outcomes))
+    assert (message.job_id, message.backend) == ("j", "local_simulator")
+    assert message.HasField("metadata")
 
 
 @pytest.mark.parametrize("with_job", [False, True])

@@ -24,6 +24,8 @@ _NO_JOB, _NO_POSITION, NO_RESULT = (
 )
 # Number and wire type 2, a length and as many bytes.
 _RESULT_TAG = varint(_FIELDS["result"].number << 3 | 2)
+# Bytes that another thread copies: it does so without the interpreter, which the event loop has.
+LARGE_BYTES: Final = 1 << 20
 _KEPT_EVENTS = 1024
 _KEPT_RESULTS = 64
 _KEPT_RESULT_BYTES: Final = 64 << 10
@@ -114,7 +116,7 @@ class _Kept(Generic[Part]):
 
 def change(parts: EventParts, position: int | None, result: bytes = NO_RESULT) -> bytes:
     """The message of an event."""
-    return parts.own + parts.job + _position(position) + result
+    return b"".join((parts.own, parts.job, _position(position), result))
 
 
 def checkpoint(seen: Sighting, at: datetime, job: bytes | None) -> bytes:
@@ -142,8 +144,5 @@ def _position(position: int | None) -> bytes:
 
 
 def _result(result: JobResult) -> bytes:
-    # Not as a field of an event: a large result would be copied into it.
-    message = convert.result(result)
-    add_nulls(message)
-    content = message.SerializeToString()
-    return _RESULT_TAG + varint(len(content)) + content
+    content = convert.result(result)
+    return b"".join((_RESULT_TAG, varint(len(content)), content))

@@ -1,11 +1,13 @@
 """Jobs, their results and events."""
 
+from itertools import islice
 from typing import Final
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Statevector
 from quantcloud.domain.job import Job, JobResult, JobStatus
 from quantcloud.transport.convert.values import struct, timestamp
+from quantcloud.transport.nulls import add_nulls
 from quantcloud.watching.sighting import Filter
 from thequantcloud.v1 import job_pb2
 
@@ -71,8 +73,13 @@ def is_large(result: JobResult) -> bool:
     return result.size > _LARGE
 
 
-def result(result: JobResult) -> job_pb2.JobResult:
-    shots = sum(result.counts.values())
+def result(result: JobResult) -> bytes:
+    """The bytes of a result's message, with its nulls.
+
+    protobuf lets no other thread run while it serialises a message, which takes long for a large
+    one. So outcomes are serialised a few at a time: messages put one behind the other are read as
+    one, see https://protobuf.dev/programming-guides/encoding/#last-one-wins.
+    """
     message = job_pb2.JobResult(
         job_id=result.job_id,
         statevector=statevector(result.statevector),
@@ -80,9 +87,14 @@ def result(result: JobResult) -> job_pb2.JobResult:
         backend=result.backend,
         metadata=struct(result.metadata),
     )
-    # One by one: given whole, a large map would be copied without letting other threads run.
-    counts, probabilities = message.counts, message.probabilities
-    for outcome, count in result.counts.items():
-        counts[outcome] = count
-        probabilities[outcome] = count / shots
-    return message
+    add_nulls(message)
+    parts = [message.SerializeToString()]
+    shots = sum(result.counts.values())
+    remaining = iter(result.counts.items())
+    while some := dict(islice(remaining, _LARGE)):
+        part = job_pb2.JobResult(
+            counts=some,
+            probabilities={outcome: count / shots for outcome, count in some.items()},
+        )
+        parts.append(part.SerializeToString())
+    return b"".join(parts)

@@ -8,7 +8,7 @@ from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import events
 from quantcloud.transport.convert import jobs as convert
-from quantcloud.transport.convert.events import NO_RESULT, EventMessages
+from quantcloud.transport.convert.events import LARGE_BYTES, NO_RESULT, EventMessages
 from quantcloud.transport.convert.values import envelope, given
 from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
@@ -40,9 +40,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         )
         return convert.job(job)
 
-    async def GetJobResult(
-        self, request: job_pb2.GetJobResultRequest, context: Context
-    ) -> job_pb2.JobResult:
+    async def GetJobResult(self, request: job_pb2.GetJobResultRequest, context: Context) -> Any:
+        """The bytes of the message."""
         result = await self._jobs.result(principal(), request.id)
         if convert.is_large(result):
             return await asyncio.to_thread(convert.result, result)
@@ -85,7 +84,11 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
                 else:
                     if with_result:
                         result = await make.result(event)
-                    yield events.change(make.parts(event), seen.queue_position, result)
+                    parts, position = make.parts(event), seen.queue_position
+                    if len(result) > LARGE_BYTES:
+                        yield await asyncio.to_thread(events.change, parts, position, result)
+                    else:
+                        yield events.change(parts, position, result)
                 # The next one may be hours away.
                 del seen, event, result
         finally:

@@ -1,0 +1,40 @@
+"""A circuit of 24 qubits through the whole service over the bare simulator that is the quickest."""
+
+from benchmarks.bare import Contestant
+from benchmarks.figures import Finding, Target, percentile, ratio
+from benchmarks.rounds import interleaved
+from benchmarks.routed import chosen
+from benchmarks.service import milliseconds, serving
+from benchmarks.workloads import RANDOM_24, RANDOM_24_GATES, SHOTS
+from quantcloud.domain.job import OptimizationTarget
+
+RUNS = 3
+
+
+async def run(rounds: int) -> list[Finding]:
+    backend, method = chosen(RANDOM_24, SHOTS, OptimizationTarget.SPEED)
+    async with (
+        serving("--no-envoy") as client,
+        Contestant("qsim", confined=True, num_qubits=24, gates=RANDOM_24_GATES,
+                   shots=SHOTS) as qsim,
+    ):  # fmt: skip
+
+        async def ours() -> float:
+            jobs = [await client.run(RANDOM_24, backend) for _ in range(RUNS)]
+            return percentile(milliseconds(jobs), 50)
+
+        async def bare() -> float:
+            return percentile(await qsim.durations(RUNS), 50) * 1e3
+
+        times = await interleaved({"ours": ours, "bare": bare}, rounds)
+    return [
+        ratio(
+            "random24",
+            "random circuit, 24 qubits, depth 20: from submission to the result at the watcher "
+            f"on {backend} ({method}) / simulated and sampled by qsimcirq, made before",
+            ours=times["ours"],
+            bare=times["bare"],
+            unit="ms",
+            target=Target("<=", 1.05),
+        )
+    ]

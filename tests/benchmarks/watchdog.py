@@ -1,0 +1,46 @@
+"""`quantcloud serve` with a watchdog on its event loop: `python -m benchmarks.watchdog FILE serve`.
+
+A task of the event loop looks at the clock every millisecond, and writes to FILE how long it had
+to wait and when that was. A wait is no longer than the processor time that the process took
+meanwhile: what other programs took of the cores did not block the event loop.
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+from quantcloud import app
+
+_PAUSE_SECONDS = 0.001
+# Shorter ones are not written.
+_LEAST_SECONDS = 0.002
+
+
+async def _watch(file: TextIO) -> None:
+    while True:
+        began, used = time.monotonic(), time.process_time()
+        await asyncio.sleep(_PAUSE_SECONDS)
+        now = time.monotonic()
+        gap = min(now - began - _PAUSE_SECONDS, time.process_time() - used)
+        if gap > _LEAST_SECONDS:
+            file.write(f"{now} {gap}\n")
+
+
+def main() -> int:
+    """The command, watched."""
+    serve = app._serve
+    with Path(sys.argv.pop(1)).open("a", buffering=1) as file:
+
+        async def watched(settings):
+            watching = asyncio.ensure_future(_watch(file))
+            await serve(settings)
+            watching.cancel()
+
+        app._serve = watched
+        return app.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""`quantcloud backup`: a whole copy of a file that is being written."""
+
+import stat
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from support.circuits import BELL
+from support.server import Server, quantcloud
+
+
+def backup(server: Server, target: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        quantcloud("backup", str(target), "--data-dir", str(server.data_dir)),
+        capture_output=True, text=True, check=False, env=server._environment,
+    )  # fmt: skip
+
+
+def test_a_copy_of_a_live_file_holds_what_was_acknowledged(tmp_path):
+    with Server(tmp_path / "data", "--workers", "1", "--no-envoy") as server:
+        api = server.api()
+        before = [api.run(BELL) for _ in range(20)]
+        with ThreadPoolExecutor(1) as pool:
+            meanwhile = pool.submit(lambda: [api.run(BELL) for _ in range(100)])
+            done = backup(server, tmp_path / "copy.db")
+            meanwhile.result()
+        assert done.returncode == 0, done.stderr
+        assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
+        again = backup(server, tmp_path / "copy.db")
+        assert again.returncode == 1
+        assert "is there already" in again.stderr
+        credential = api.credential
+    restored = {"QUANTCLOUD_DATABASE_URL": f"sqlite:///{tmp_path / 'copy.db'}"}
+    with Server(tmp_path / "other", "--workers", "1", "--no-envoy", **restored) as other:
+        api = type(api)(other.channel, other.rest, credential)
+        for job in before:
+            assert sum(api.finish(job).result.counts.values()) == 1024
+
+
+def test_what_cannot_be_copied(tmp_path):
+    server = Server(tmp_path / "data")
+    done = backup(server, tmp_path / "copy.db")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is no database at" in done.stderr
+    server._environment["QUANTCLOUD_DATABASE_URL"] = "postgresql://localhost/quantcloud"
+    done = backup(server, tmp_path / "copy.db")
+    assert done.returncode == 1
+    assert "pg_dump" in done.stderr
+    assert not (tmp_path / "copy.db").exists()

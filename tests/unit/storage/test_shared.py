@@ -1,0 +1,140 @@
+"""Several servers on one PostgreSQL: each hears of every event once and in order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from quantcloud.domain.account import Tier
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.job import JobEvent
+from quantcloud.storage import Store, postgres
+from quantcloud.storage.notices import Notices
+from unit.storage.builders import T0, UNLIMITED, queue, routed, submit
+from unit.storage.conftest import EMPTY, VERSIONS, Servers
+from unit.storage.elsewhere import writing_elsewhere
+
+pytestmark = pytest.mark.skipif(not VERSIONS, reason="there is no PostgreSQL here")
+
+
+@pytest.fixture(params=VERSIONS[-1:])
+async def url(request, servers: Servers) -> AsyncIterator[str]:
+    server = await servers.get(request.param)
+    yield server.url("store")
+    await server.execute(EMPTY, "store")
+
+
+class Listener:
+    """What one server hears; `until` waits for as many events."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.heard: list[JobEvent] = []
+        self._news = asyncio.Event()
+        store.subscribe(self._hear)
+
+    def _hear(self, events) -> None:
+        self.heard.extend(events)
+        self._news.set()
+
+    async def until(self, number: int) -> list[int]:
+        async with asyncio.timeout(30):
+            while len(self.heard) < number:
+                self._news.clear()
+                await self._news.wait()
+        return [event.cursor for event in self.heard]
+
+
+async def _three(url: str, poll_seconds: float) -> list[Listener]:
+    return [Listener(await Store.open(url, poll_seconds=poll_seconds)) for _ in range(3)]
+
+
+async def _converge(servers: list[Listener]) -> None:
+    for name in ("alice", "bob", "carol"):
+        await servers[0].store.accounts.ensure(name, at=T0)
+
+    async def live(server: Listener, name: str) -> None:
+        for _ in range(10):
+            job = await submit(server.store, name)
+            await servers[1].store.jobs.advance(job.id, routed())
+
+    await asyncio.gather(
+        *(live(each, name) for each, name in zip(servers, ("alice", "bob", "carol"), strict=True))
+    )
+    heard = [await each.until(30 * 4) for each in servers]
+    assert heard[0] == sorted(set(heard[0]))
+    assert heard[1] == heard[2] == heard[0]
+    assert servers[1].heard == servers[0].heard
+    for each in servers:
+        await each.store.close()
+
+
+async def test_all_hear_the_same(url):
+    # The poll would come too late.
+    await _converge(await _three(url, 3600))
+
+
+async def test_notifications_that_are_dropped_cost_time_and_nothing_else(url, monkeypatch):
+    monkeypatch.setattr(Notices, "_notified", lambda *_: None)
+    await _converge(await _three(url, 0.05))
+
+
+async def test_turns_and_limits_hold_for_all_together(url):
+    stores = [await Store.open(url) for _ in range(3)]
+    for account in ("alice", "bob"):
+        for _ in range(5):
+            await queue(stores[0], account)
+    order = []
+    for number in range(4):
+        (claim,) = await stores[number % 3].jobs.claim("s", 1, T0, concurrency=UNLIMITED)
+        order.append(claim.job.account_id)
+    assert order == ["alice", "bob", "alice", "bob"]
+    limits = dict.fromkeys(Tier, 3)
+    taken = await asyncio.gather(
+        *(store.jobs.claim("s", 9, T0, concurrency=limits) for store in stores)
+    )
+    assert sum(map(len, taken)) == 2
+    for store in stores:
+        await store.close()
+
+
+async def test_a_pool_that_is_used_up_is_unavailable(url, monkeypatch):
+    monkeypatch.setattr(postgres, "POOL_SECONDS", 0.05)
+    store = await Store.open(url, connections=1)
+    async with store._database._read_engine.connect():
+        with pytest.raises(Unavailable) as caught:
+            await store.accounts.get("alice")
+    assert caught.value.reason == "STORE_UNAVAILABLE"
+    assert await store.accounts.get("alice") is None
+    await store.close()
+
+
+async def test_a_lock_that_is_held_for_too_long_is_unavailable_for_that_time(url, monkeypatch):
+    monkeypatch.setitem(postgres._SESSION, "lock_timeout", "50")
+    store = await Store.open(url)
+    async with writing_elsewhere(url):
+        with pytest.raises(Unavailable):
+            await store.accounts.ensure("alice", at=T0)
+    assert (await store.accounts.ensure("alice", at=T0)).id == "alice"
+    await store.close()
+
+
+async def test_connections_that_were_ended_are_made_anew(url, servers):
+    store = await Store.open(url)
+    job = await submit(store)
+    server = await servers.get(VERSIONS[-1])
+    await server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+        "'quantcloud'"
+    )
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                assert await store.jobs.get("alice", job.id) == job
+                await store.jobs.advance(job.id, routed())
+                break
+            except Unavailable:
+                await asyncio.sleep(0)
+    assert loop.time() > 0
+    await store.close()
