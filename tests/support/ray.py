@@ -59,19 +59,16 @@ class RayNode:
 class RayCluster:
     """A head, and nodes that join it. Addresses are of loopback, one for each node."""
 
-    def __init__(
-        self, *options: str, port: int | None = None, packages: Path | None = None
-    ) -> None:
+    def __init__(self, *options: str) -> None:
         # Not pytest's folder: Ray's sockets lie below, and their paths may have 107 characters.
         self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self._options = options
-        self._packages = packages
-        self.port = port or free_port()
+        self._port = free_port()
         self.nodes: list[RayNode] = []
 
     @property
     def address(self) -> str:
-        return f"127.0.0.2:{self.port}"
+        return f"127.0.0.2:{self._port}"
 
     def __enter__(self) -> Self:
         self.start()
@@ -81,12 +78,12 @@ class RayCluster:
         self.stop()
         shutil.rmtree(self._folder)
 
-    def start(self) -> None:
+    def start(self, packages: Path | None = None) -> None:
         self.nodes.append(
             self._start(
-                "--head", "--node-ip-address=127.0.0.2", f"--port={self.port}",
+                "--head", "--node-ip-address=127.0.0.2", f"--port={self._port}",
                 f"--ray-client-server-port={free_port()}", "--include-dashboard=false",
-                f"--temp-dir={self._folder}", *self._options, packages=self._packages,
+                f"--temp-dir={self._folder}", *self._options, packages=packages,
             )
         )  # fmt: skip
 
@@ -104,8 +101,9 @@ class RayCluster:
         node.kill()
 
     def stop(self) -> None:
+        """Kill the whole cluster, its head first: nobody is told that a node is gone."""
         while self.nodes:
-            self.nodes.pop().kill()
+            self.nodes.pop(0).kill()
         for left in self._folder.iterdir():
             shutil.rmtree(left, ignore_errors=True)
 

@@ -27,6 +27,10 @@ class WorkerLost(EngineError):
     """The worker died under the run, which may well succeed on another."""
 
 
+class MachineLost(WorkerLost):
+    """The machine died under the run, or is out of reach: hardly for what the circuit did."""
+
+
 class Engine(Protocol):
     """Runs circuits somewhere else than in the serving process."""
 

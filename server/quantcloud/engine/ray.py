@@ -24,6 +24,7 @@ from quantcloud.engine.base import (
     EngineError,
     ExecutionFailed,
     ExecutionTimedOut,
+    MachineLost,
     OutOfMemory,
     WorkerLost,
 )
@@ -46,6 +47,7 @@ _ERRORS: Mapping[bytes, type[EngineError]] = {
     ray_messages.TIMED_OUT: ExecutionTimedOut,
     ray_messages.OUT_OF_MEMORY: OutOfMemory,
     ray_messages.LOST: WorkerLost,
+    ray_messages.GONE: MachineLost,
 }
 
 
@@ -250,7 +252,7 @@ class RayEngine:
         for run in self._runs.values():
             run.sent = False
             if run.begun:
-                run.end(WorkerLost("the connection to the Ray cluster broke"))
+                run.end(MachineLost("the connection to the Ray cluster broke"))
 
 
 def _nothing() -> None:

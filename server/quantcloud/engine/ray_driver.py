@@ -114,7 +114,7 @@ class Driver:
                     )
                 self._send(Message(kind, run, answer))
         except Exception as error:  # noqa: BLE001 (whatever Ray raises, the run is lost)
-            self._send(Message(ray_messages.LOST, run, _reason(error).encode()))
+            self._send(Message(ray_messages.GONE, run, _reason(error).encode()))
         finally:
             self._streams.pop(run, None)
             del self._runs[run]

@@ -28,6 +28,7 @@ FAILED = messages.FAILED
 OUT_OF_MEMORY = messages.OUT_OF_MEMORY
 TIMED_OUT = b"t"
 LOST = b"l"
+GONE = b"g"  # from the driver: not the worker ended but something of the cluster
 NODES = b"n"
 REFUSED = b"d"  # there is no cluster to connect to; the payload says why
 

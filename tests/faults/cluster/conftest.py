@@ -34,7 +34,11 @@ class Gpu(engine_probe.Backend):
 
 
 class Spare(engine_probe.Backend):
+    info = replace(engine_probe.Backend.info, name="spare")
     resources = Resources(custom={"spare": 1})
+
+    def methods(self, _analysis, _shots, _options):
+        return [Method("loop_in_c", memory_bytes=1, seconds=600.0)]
 
 
 class Napper(engine_probe.Backend):
@@ -79,7 +83,8 @@ def site(tmp_path_factory):
 def cluster(site):
     """A head with one core, and a node with one core, a QPU and two GPUs, as far as Ray knows.
 
-    The package of the backends is installed on the node only.
+    The package of the backends is installed on the node only. That makes three slots: runs on a
+    GPU take no core.
     """
     with RayCluster("--num-cpus=1") as running:
         running.add("--num-cpus=1", "--num-gpus=2", packages=site, qpu=1)
