@@ -63,6 +63,17 @@ async def until(engine, holds):
 
 
 class RayRunner(Runner):
+    def __init__(self, engine):
+        super().__init__(engine)
+        self._begun = []
+
+    async def end(self):
+        """Kill what a test that failed left."""
+        tasks, self._begun = self._begun, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def __call__(self, method, *, limit=600, **fields):
         execution = self.execution(method, **fields)
         async with asyncio.timeout(PATIENCE):
@@ -76,6 +87,7 @@ class RayRunner(Runner):
                 **{"time_limit": 600, "on_start": begun.set, **arguments},
             )
         )
+        self._begun.append(task)
         waiting = asyncio.ensure_future(begun.wait())
         await asyncio.wait((task, waiting), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -84,9 +96,15 @@ class RayRunner(Runner):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def run(cluster, site):
+async def runner(cluster, site):
     async with joined(cluster, slots=3, hidden=[site / "hidden"]) as engine:
         yield RayRunner(engine)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def run(runner):
+    yield runner
+    await runner.end()
 
 
 def engines(cluster):
@@ -101,8 +119,11 @@ def workers(cluster):
 
 
 def busy(pid):
-    """The seconds of a processor that a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """The seconds of a processor that a process has had; 0 once it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
     return int(fields[11]) / os.sysconf("SC_CLK_TCK")
 
 
@@ -144,6 +165,7 @@ async def test_cancelling_kills_a_run_in_the_middle_of_c(run, cluster):
     running = set()
     async with asyncio.timeout(PATIENCE):
         while not running:
+            assert not task.done(), task
             await asyncio.sleep(0.05)  # a process that computes tells nobody
             now = workers(cluster)
             running = {pid for pid in now if busy(pid) - before.get(pid, 0) > 1}
