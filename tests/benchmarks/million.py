@@ -10,8 +10,6 @@ from contextlib import closing
 from pathlib import Path
 
 _STEP_MICROSECONDS = 31_000_000
-# Shares no factor with powers of ten: ids are in another order than times, as random ones are.
-_STRIDE = 7919
 _TIMES = ("submitted_at", "queued_at", "started_at", "completed_at", "occurred_at")
 _FAST = (
     "PRAGMA journal_mode=OFF",
@@ -23,12 +21,15 @@ _IDS = """
 CREATE TEMP TABLE ids AS
 WITH RECURSIVE
     numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :number),
-    drawn(n, h) AS MATERIALIZED (SELECT n, lower(hex(randomblob(16))) FROM numbers)
+    drawn(place, at, h) AS MATERIALIZED (
+        SELECT :number - n, submitted_at - :step * (1 + :number - n), lower(hex(randomblob(8)))
+        FROM numbers CROSS JOIN (SELECT submitted_at FROM jobs LIMIT 1)
+    )
 SELECT
-    substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-a' ||
-        substr(h, 18, 3) || '-' || substr(h, 21, 12) AS id,
-    n * :stride % :number AS place
-FROM drawn ORDER BY h
+    printf('%08x-%04x-7', at / 1000 >> 16, at / 1000 & 65535) || substr(h, 1, 3) || '-a' ||
+        substr(h, 2, 3) || '-' || substr(h, 5, 12) AS id,
+    place
+FROM drawn
 """
 _USAGE = """
 INSERT INTO monthly_usage (account_id, month, simulator_seconds, qpu_tasks, total_jobs,
@@ -50,7 +51,7 @@ def fill(path: Path, number: int) -> None:
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
             "AND tbl_name LIKE 'job%'"
         ).fetchall()
-        connection.execute(_IDS, {"number": number, "stride": _STRIDE})
+        connection.execute(_IDS, {"number": number, "step": _STEP_MICROSECONDS})
         connection.execute("BEGIN")
         for name, _ in indexes:
             connection.execute(f"DROP INDEX {name}")
@@ -75,7 +76,8 @@ def _copy(connection: sqlite3.Connection, table: str) -> None:
         if name in values and table != "job_results":
             values[name] = "'{}'"
     last = "WHERE model.completed_at IS NOT NULL" if table == "job_events" else ""
+    # Names of tables and columns, ours.
     connection.execute(
-        f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} "
+        f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} "  # noqa: S608
         f"FROM ids CROSS JOIN (SELECT * FROM {table} AS model {last} LIMIT 1) AS model"
     )

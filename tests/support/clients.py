@@ -254,11 +254,9 @@ class Clients:
         counts, seconds = None, 0.0
         try:
             request = job_pb2.WatchJobRequest(id=job, after_sequence=0, with_result=True)
-            log = [
-                _event(message)
-                async for message in jobs.WatchJob(request, **options)
-                if not message.checkpoint
-            ]
+            async for message in jobs.WatchJob(request, **options):
+                if not message.checkpoint:
+                    log.append(_event(message))  # noqa: PERF401 # kept where it breaks off
             status = (await jobs.GetJob(job_pb2.GetJobRequest(id=job), **options)).status
             result = await jobs.GetJobResult(job_pb2.GetJobResultRequest(id=job), **options)
             counts, seconds = dict(result.counts), result.execution_time_ms / 1000

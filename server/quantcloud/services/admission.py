@@ -2,7 +2,6 @@
 
 import math
 import secrets
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +13,7 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, QuotaExceeded
 from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.identifiers import time_ordered_id
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.domain.quota import check_month
 from quantcloud.engine.base import Engine
@@ -134,7 +134,7 @@ class Admission:
             )
         seed = submission.options.seed
         job = Job(
-            id=str(uuid.uuid4()),
+            id=time_ordered_id(arrived),
             account_id=principal.account_id,
             status=JobStatus.SUBMITTED,
             shots=shots,

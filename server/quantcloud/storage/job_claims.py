@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select, update
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier
@@ -61,18 +61,29 @@ class Taken:
     used: MonthlyUsage
 
 
+def _first_queued(table: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """The account of the first queued job in the order of the queue's index.
+
+    The order makes the planner take that index. A MIN it would as soon look for in another one, in
+    which all jobs are.
+    """
+    return (
+        select(table.c.account_id)
+        .where(queued(table), *conditions)
+        .order_by(table.c.account_id, table.c.queued_at, table.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
 def _waiting_accounts() -> Any:
     """The accounts with queued jobs, in turn: hops through the queue's index from account to
     account, however many jobs each has in it.
     """
-    first = select(func.min(jobs.c.account_id).label("account_id")).where(queued())
-    waiting = first.cte("waiting", recursive=True)
+    first = _first_queued(jobs).label("account_id")
+    waiting = select(first).cte("waiting", recursive=True)
     other = jobs.alias("other")
-    following = (
-        select(func.min(other.c.account_id))
-        .where(queued(other), other.c.account_id > waiting.c.account_id)
-        .scalar_subquery()
-    )
+    following = _first_queued(other, other.c.account_id > waiting.c.account_id)
     waiting = waiting.union_all(select(following).where(waiting.c.account_id.is_not(None)))
     head = jobs.alias("head")
     since = (
@@ -103,8 +114,7 @@ _NEXT = (
 _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
     job_circuits.c.job_id == bindparam("job_id")
 )
-# The lowest account rather than any job: that goes by the queue's index.
-_A_WAITING_ACCOUNT = select(func.min(jobs.c.account_id)).where(queued())
+_A_WAITING_ACCOUNT = select(_first_queued(jobs))
 _LAST_TURN = select(func.max(accounts.c.turn))
 _SET_TURN = (
     update(accounts).where(accounts.c.id == bindparam("account_id")).values(turn=bindparam("turn"))

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import structlog
 
+from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
 from quantcloud.watching.subscription import Subscription, in_turns
 
@@ -76,6 +77,9 @@ class QueueMonitor:
     async def _read(self, backend: str) -> None:
         try:
             positions = await self._queues.queue_positions(backend)
+        except Unavailable as error:
+            log.warning("a queue could not be read", backend=backend, error=error.message)
+            return
         except Exception:  # the watch goes on without
             log.exception("a queue could not be read", backend=backend)
             return

@@ -215,3 +215,15 @@ async def test_a_claim_costs_the_same_however_many_jobs_wait(path):
     many = await _steps(store, store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED))
     assert 0 < many < 2 * few
     await store.close()
+
+
+async def test_a_claim_costs_the_same_however_many_jobs_have_ended(path):
+    store = await Store.open(path)
+    ended = [await queue(store, seconds=n) for n in range(2000)]
+    await queue(store, seconds=9999)
+    few = await _steps(store, store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED))
+    for job in ended:
+        await store.jobs.cancel(job.account_id, job.id, T0)
+    many = await _steps(store, store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED))
+    assert 0 < many < 1.5 * few
+    await store.close()
