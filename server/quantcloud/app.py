@@ -17,14 +17,13 @@ import structlog
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.rate_limits import Counter, RequestLimits
-from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.cli.main import build
 from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
-from quantcloud.engine.local import LocalEngine
+from quantcloud.engine.base import Engine, EngineError
+from quantcloud.engine.start import start_engine
 from quantcloud.routing.cost_model import CostModel
-from quantcloud.routing.scores import Weights
 from quantcloud.scheduling.custody import Custody
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.scheduling.scheduler import Scheduler
@@ -51,6 +50,8 @@ _NOTICE_SECONDS = 3.0
 # Of each generation; a request makes about a hundred objects, nearly all freed without.
 _GARBAGE_THRESHOLDS = (25_000, 20, 20)
 
+_CANNOT_START = (OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError)
+
 
 def utc_now() -> datetime:
     """The clock of a server in service."""
@@ -72,8 +73,8 @@ class Application:
     async def start(self) -> Endpoints:
         """Serve; returns where, once health answers.
 
-        Raises `OSError`, `StoreError`, `DataDirLockedError` or `EnvoyError` where something that it
-        needs is not to be had; what had been started is stopped.
+        Raises `OSError`, `StoreError`, `DataDirLockedError`, `EngineError` or `EnvoyError` where
+        something that it needs is not to be had; what had been started is stopped.
         """
         try:
             return await self._start()
@@ -95,26 +96,10 @@ class Application:
             poll_seconds=settings.database_poll_seconds,
         )
         parts.push_async_callback(store.close)
-        engine = LocalEngine(
-            workers=settings.workers or len(os.sched_getaffinity(0)),
-            memory_limit=settings.worker_memory,
-            hidden=[settings.data_dir],
-        )
-        await engine.start()
-        parts.push_async_callback(engine.stop)
         files = ModelFiles(settings.data_dir, settings.router_model)
         model = files.load()
-        fleet = Fleet(
-            installed_backends(),
-            memory_limit=engine.memory_limit,
-            weights=Weights(
-                settings.router_speed_weight,
-                settings.router_accuracy_weight,
-                settings.router_cost_weight,
-                settings.router_minute_usd,
-            ),
-            model=model,
-        )
+        engine, fleet = await start_engine(settings, model)
+        parts.push_async_callback(engine.stop)
         queues = QueueMonitor(store.jobs, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
         store.subscribe(feed.publish)
@@ -172,11 +157,12 @@ class Application:
         return Endpoints(http, f"{bracketed(settings.grpc_host)}:{grpc_port}")
 
     def _model_keeper(
-        self, files: ModelFiles, model: CostModel, engine: LocalEngine, fleet: Fleet
+        self, files: ModelFiles, model: CostModel, engine: Engine, fleet: Fleet
     ) -> ModelKeeper:
         settings = self._settings
-        # A model that somebody gave is theirs to measure.
-        wanted = settings.router_calibrate and settings.router_model is None
+        # A model that somebody gave is theirs to measure, and a cluster's nodes are other machines.
+        own = settings.router_model is None and settings.engine == "local"
+        wanted = settings.router_calibrate and own
         online = [info.name for info in fleet.infos if not fleet.offline_reason(info.name)]
         return ModelKeeper(
             files,
@@ -214,7 +200,7 @@ class Application:
         self,
         platform: PlatformUseCases,
         store: Store,
-        engine: LocalEngine,
+        engine: Engine,
         fleet: Fleet,
         feed: EventFeed,
     ) -> UseCases:
@@ -306,7 +292,7 @@ def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> i
         logs.configure(settings.log_level)
         forget_environment()
         asyncio.run(work())
-    except (OSError, ValueError, StoreError, DataDirLockedError, EnvoyError) as error:
+    except _CANNOT_START as error:
         print(f"quantcloud: {error}", file=sys.stderr)  # noqa: T201  # a line for a person
         return 1
     return 0

@@ -1,10 +1,11 @@
 """Every setting of the server, from `QUANTCLOUD_...` environment variables or the command line."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -52,6 +53,8 @@ DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
     ),
 }
 
+_HOST_AND_PORT = re.compile(r"([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}")
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -80,9 +83,12 @@ class Settings(BaseSettings):
     # What an Envoy that somebody else starts sends along, so that the client's address that it
     # states is believed; None: a random one for the Envoy that `serve` starts.
     proxy_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
-    # None: one for each core.
+    engine: Literal["local", "ray"] = "local"
+    # HOST:PORT of the cluster's head; `auto` is the cluster of this machine. The engine `ray` only.
+    ray_address: str = "auto"
+    # None: one for each core. The engine `local` only.
     workers: Annotated[int, Field(ge=1)] | None = None
-    # Bytes that a worker may take for a run; None: an equal share of the machine's memory.
+    # Bytes that a run may take; None: an equal share of the machine's memory.
     worker_memory: Annotated[int, Field(ge=1)] | None = None
     log_level: str = "info"
 
@@ -130,6 +136,16 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
     # What a tier's limits leave out is as in `DEFAULT_TIERS`.
     tiers: Mapping[Tier, TierLimits] = DEFAULT_TIERS
+
+    @field_validator("ray_address")
+    @classmethod
+    def _check_address(cls, given: str) -> str:
+        if given != "auto" and not _HOST_AND_PORT.fullmatch(given):
+            raise ValueError(
+                f"{given!r} is not HOST:PORT of the cluster's head, such as 10.0.0.1:6379, nor "
+                "'auto'; ray://HOST:PORT is of Ray Client, which is not used"
+            )
+        return given
 
     @field_validator("tiers", mode="before")
     @classmethod

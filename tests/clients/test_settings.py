@@ -87,3 +87,14 @@ def test_a_server_with_bad_settings_does_not_start(
     (line,) = done.stderr.splitlines()
     assert says in line
     assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("address", ["auto", "head:6379", "10.0.0.1:6379", "[fd00::1]:6379"])
+def test_addresses_of_a_ray_cluster(address: str):
+    assert Settings(ray_address=address).ray_address == address
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:", ":6379", "fd00::1:6379"])
+def test_what_is_wrong_with_a_ray_address_is_said(address: str):
+    with pytest.raises(ValidationError, match="is not HOST:PORT of the cluster's head"):
+        Settings(ray_address=address)

@@ -30,6 +30,7 @@ class Api:
         self.headers = {"Authorization": f"Bearer {credential}"}
         self.metadata = (("authorization", f"Bearer {credential}"),)
         self._rest = rest
+        self.patience = PATIENCE_SECONDS
         self.status = status_pb2_grpc.StatusServiceStub(channel)
         self.backends = backend_pb2_grpc.BackendServiceStub(channel)
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(channel)
@@ -53,7 +54,7 @@ class Api:
         """Follow a job over gRPC, its whole story unless told otherwise."""
         fields.setdefault("after_sequence", 0)
         request = job_pb2.WatchJobRequest(id=job_id, **fields)
-        return self.jobs.WatchJob(request, metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        return self.jobs.WatchJob(request, metadata=self.metadata, timeout=self.patience)
 
     def until(
         self, job_id: str, status: job_pb2.Job.Status, after_sequence: int = 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.costs import alike, evolution, histories, predicted, readable_bytes
+from quantcloud.backends.resources import Resources
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import density_matrix_bytes, statevector_bytes, tableau_bytes
@@ -46,6 +47,7 @@ class AerBackend:
 
     def __init__(self, info: BackendInfo, device: str) -> None:
         self.info = info
+        self.resources = Resources(gpus=float(device == "GPU"))
         self._device = device
 
     def offline_reason(self) -> str | None:

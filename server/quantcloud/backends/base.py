@@ -37,7 +37,11 @@ class Executor(Protocol):
 
 
 class Backend(Protocol):
-    """The light half of a backend."""
+    """The light half of a backend.
+
+    It may also have an attribute `resources`, of `backends.resources.Resources`: what a run takes
+    of a machine of a cluster.
+    """
 
     @property
     def info(self) -> BackendInfo: ...

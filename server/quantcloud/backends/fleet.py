@@ -1,7 +1,7 @@
 """All backends of this server together, and the way from a demand to a decision."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -54,7 +54,12 @@ class Ran:
 
 
 class Fleet:
-    """The backends by name. Whether each is online is asked once, when the fleet is made.
+    """The backends by name.
+
+    `memory_limit` is what a run may take, in bytes, unless `memory_limits` says otherwise of its
+    backend. `offline_reason` says why one cannot run anything at present, if so; unless given,
+    each backend is asked once, for this machine, when the fleet is made. `model` predicts how long
+    a run takes.
 
     What a backend raises is logged and taken as a refusal: a broken one must not cost the others
     their jobs.
@@ -67,13 +72,15 @@ class Fleet:
         memory_limit: int,
         weights: Weights | None = None,
         model: CostModel | None = None,
+        memory_limits: Mapping[str, int] | None = None,
+        offline_reason: Callable[[str], str | None] | None = None,
     ) -> None:
-        """`memory_limit` is what one run may take, in bytes; `model` predicts how long it takes."""
         self._backends = backends
         self._memory_limit = memory_limit
+        self._memory_limits = memory_limits or {}
         self._weights = weights or Weights()
         self._model = model or CostModel()
-        self._offline = {name: _offline_reason(name, each) for name, each in backends.items()}
+        self._offline_reason = offline_reason or offline_reasons(backends).get
 
     @property
     def has_metered(self) -> bool:
@@ -89,10 +96,10 @@ class Fleet:
         return backend.info if backend else None
 
     def status(self, name: str) -> BackendStatus:
-        return BackendStatus.OFFLINE if self._offline[name] else BackendStatus.ONLINE
+        return BackendStatus.OFFLINE if self._offline_reason(name) else BackendStatus.ONLINE
 
     def offline_reason(self, name: str) -> str | None:
-        return self._offline[name]
+        return self._offline_reason(name)
 
     def decide(self, demand: Demand, figures: QueueFigures) -> Decision:
         """Ask every backend that the demand allows, and choose."""
@@ -120,16 +127,22 @@ class Fleet:
         name = info.name
         if demand.backend is not None and demand.backend != name:
             return Offer(info, ())
-        if offline := self._offline[name]:
+        if offline := self._offline_reason(name):
             return Offer(info, Refusal(f"offline: {offline}"))
         methods = _methods(backend, demand.analysis, demand.shots, demand.options)
         if not isinstance(methods, Refusal):
             methods = [self._predicted(name, method) for method in methods]
-        return Offer(info, methods, figures.wait_seconds(name))
+        limit = self._memory_limits.get(name)
+        return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)
 
     def _predicted(self, backend: str, method: Method) -> Method:
         seconds = self._model.seconds(backend, method)
         return method if seconds == method.seconds else method._replace(seconds=seconds)
+
+
+def offline_reasons(backends: Mapping[str, Backend]) -> dict[str, str | None]:
+    """Ask each backend why it cannot run anything on this machine; None where it can."""
+    return {name: _offline_reason(name, each) for name, each in backends.items()}
 
 
 def _offline_reason(name: str, backend: Backend) -> str | None:

@@ -39,6 +39,7 @@ def build(
 
     @app.command("serve")
     def serve_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
+        *,
         data_dir: DataDir = None,
         http_port: Annotated[
             int | None, typer.Option(help="Port of Envoy; 0 is any free one. [default: 8080]")
@@ -50,9 +51,15 @@ def build(
         workers: Annotated[
             int | None, typer.Option(help="Worker processes. [default: one for each core]")
         ] = None,
-        no_envoy: Annotated[  # noqa: FBT002  # a flag, given by name
-            bool, typer.Option("--no-envoy", help="Serve gRPC only.")
-        ] = False,
+        engine: Annotated[
+            str | None,
+            typer.Option(help="Where circuits run: local, or ray for a Ray cluster."),
+        ] = None,
+        ray_address: Annotated[
+            str | None,
+            typer.Option(help="HOST:PORT of the cluster's head. [default: that of this machine]"),
+        ] = None,
+        no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC only.")] = False,
     ) -> None:
         """Run the server, its workers and Envoy in the foreground."""
         given: dict[str, Any] = {
@@ -60,6 +67,8 @@ def build(
             "http_port": http_port,
             "grpc_port": grpc_port,
             "workers": workers,
+            "engine": engine,
+            "ray_address": ray_address,
             "envoy": False if no_envoy else None,
         }
         raise typer.Exit(serve(_settings(given)))

@@ -27,6 +27,10 @@ class WorkerLost(EngineError):
     """The worker died under the run, which may well succeed on another."""
 
 
+class MachineLost(WorkerLost):
+    """The machine died under the run, or is out of reach: hardly for what the circuit did."""
+
+
 class Engine(Protocol):
     """Runs circuits somewhere else than in the serving process."""
 
@@ -47,6 +51,10 @@ class Engine(Protocol):
 
     def is_ready(self, backend: str) -> bool:
         """Whether a run on `backend` can begin; if not, it waits without taking a slot."""
+        ...
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called, on the event loop, whenever there are more slots than before."""
         ...
 
     async def start(self) -> None: ...

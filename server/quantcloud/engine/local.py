@@ -72,6 +72,7 @@ class LocalEngine:
     `hidden` are files and folders that workers are not to read even where they lie inside a
     folder that Python imports from. `preload` maps backends to modules that are imported before
     workers are forked; unless given, those of the installed backends that are known.
+    `environment` is added to what workers have in their environment.
 
     Make, start and stop it on one event loop, in the thread that lives as long as it.
     """
@@ -84,10 +85,11 @@ class LocalEngine:
         examination_limit: float = 20.0,
         hidden: Iterable[str | os.PathLike[str]] = (),
         preload_modules: Mapping[str, Sequence[str]] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
-        modules = _known_modules() if preload_modules is None else preload_modules
+        modules = known_modules() if preload_modules is None else preload_modules
         limit = memory_limit or default_memory_limit(workers)
         configuration = Configuration(
             parent=os.getpid(),
@@ -98,7 +100,7 @@ class LocalEngine:
         self._workers = workers
         self._memory_limit = limit
         self._examination_limit = examination_limit
-        self._supervisor = Supervisor(configuration, self._renew)
+        self._supervisor = Supervisor(configuration, self._renew, environment or {})
         self._executions = Slots(self._supervisor, Role.EXECUTION, workers)
         self._examinations = Slots(self._supervisor, Role.EXAMINATION, _EXAMINERS)
         self._turns = Turns(_EXAMINERS, _EXAMINATION_PATIENCE)
@@ -117,6 +119,9 @@ class LocalEngine:
 
     def is_ready(self, backend: str) -> bool:
         return self._supervisor.is_preloaded(backend)
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Its slots are always as many: there is nothing to tell."""
 
     @property
     def memory_limit(self) -> int:
@@ -267,7 +272,8 @@ async def _cause(exit_status: "asyncio.Future[int | None]", memory_limit: int) -
     return "" if status is None else describe_end(status, memory_limit)
 
 
-def _known_modules() -> dict[str, tuple[str, ...]]:
+def known_modules() -> dict[str, tuple[str, ...]]:
+    """What is imported for each installed backend that can run here and is known."""
     backends = installed_backends()
     return {
         name: modules

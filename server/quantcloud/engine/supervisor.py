@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import IO, Any
 
@@ -41,11 +41,18 @@ class Supervisor:
     """One fork server and all of its workers. Lives on one event loop.
 
     `on_preloaded` is called after each backend whose modules are imported, before the fork
-    server goes on to the next: what is forked from there gets its worker at once.
+    server goes on to the next: what is forked from there gets its worker at once. `environment`
+    is added to what workers have of the server's.
     """
 
-    def __init__(self, configuration: Configuration, on_preloaded: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        on_preloaded: Callable[[], None],
+        environment: Mapping[str, str],
+    ) -> None:
         self._configuration = configuration
+        self._environment = environment
         self._on_preloaded = on_preloaded
         self._positions = {name: 1 + i for i, (name, _) in enumerate(configuration.preload)}
         self._preloaded = 0
@@ -98,7 +105,7 @@ class Supervisor:
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 (this interpreter, this program)
                 [sys.executable, "-P", "-c", _PROGRAM.format(theirs.fileno())],
-                env=confinement.environment(path, os.environ),
+                env={**confinement.environment(path, os.environ), **self._environment},
                 cwd="/",
                 umask=0o077,
                 stdin=subprocess.DEVNULL,

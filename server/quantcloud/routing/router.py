@@ -40,12 +40,14 @@ class Demand:
 class Offer(NamedTuple):
     """One backend's answer to a demand: methods that could run it, or a refusal.
 
-    `wait_seconds` is how long a job would wait in its queue here.
+    `wait_seconds` is how long a job would wait in its queue here, `memory_limit` what a run may
+    take here, in bytes, where that is not what any run may.
     """
 
     info: BackendInfo
     methods: Sequence[Method] | Refusal
     wait_seconds: float = 0.0
+    memory_limit: int | None = None
 
 
 class Candidate(NamedTuple):
@@ -83,7 +85,7 @@ def choose(
     rejected: list[Candidate] = []
     for offer in offers:
         cost = offer.info.cost_per_shot * demand.shots
-        found = _admit(demand, offer, cost, memory_limit)
+        found = _admit(demand, offer, cost, offer.memory_limit or memory_limit)
         if isinstance(found, Refusal):
             rejected.append(Candidate(offer.info.name, rejection=found.reason))
         else:

@@ -20,10 +20,10 @@ from quantcloud.domain.job import (
     StaleLeaseError,
 )
 from quantcloud.domain.quota import next_month, simulator_seconds_left
-from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, WorkerLost
+from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, MachineLost, WorkerLost
 from quantcloud.routing.explanation import with_actual
 from quantcloud.scheduling.patience import patiently
-from quantcloud.storage import Claim, Store
+from quantcloud.storage import MAX_LOSSES, Claim, Store
 
 # A circuit that its worker dies of is likely to kill the next one too.
 _LOST_WORKERS = 2
@@ -159,9 +159,10 @@ class Runner:
         if isinstance(error, WorkerLost):
             log.warning("worker lost", job_id=job.id, attempt=lease.attempt, error=str(error))
             now, because = self._clock(), str(error)
+            most = MAX_LOSSES if isinstance(error, MachineLost) else _LOST_WORKERS
             await patiently(
                 lambda: self._store.jobs.requeue(
-                    job.id, lease, now, lost=True, because=because, most=_LOST_WORKERS
+                    job.id, lease, now, lost=True, because=because, most=most
                 )
             )
             return

@@ -67,6 +67,7 @@ class Scheduler:
             self._store.subscribe(self._on_commit),
             self._store.jobs.subscribe_writes(self._about_to_write),
         ]
+        self._engine.subscribe(self._dispatch)
         self._dispatch()
 
     async def stop(self, grace: float) -> None:

@@ -5,10 +5,12 @@ from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_da
 from quantcloud.storage.errors import StoreError
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claim, Claims
+from quantcloud.storage.job_writes import MAX_LOSSES
 from quantcloud.storage.jobs import NewJob
 from quantcloud.storage.store import Store
 
 __all__ = [
+    "MAX_LOSSES",
     "CircuitPatch",
     "Claim",
     "Claims",

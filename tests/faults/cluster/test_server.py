@@ -1,0 +1,112 @@
+"""`quantcloud serve --engine ray` on a real cluster, as its users see it."""
+
+import subprocess
+import time
+
+import pytest
+
+from support.circuits import BELL, slow
+from support.ray import free_port
+from support.server import Server, quantcloud
+from thequantcloud.v1 import job_pb2
+
+# What a test may take when all goes wrong, in seconds.
+PATIENCE = 240
+
+
+@pytest.fixture(scope="module")
+def server(cluster, site, tmp_path_factory):
+    with Server(
+        tmp_path_factory.mktemp("ray") / "data", "--engine", "ray",
+        "--ray-address", cluster.address,
+        QUANTCLOUD_WORKER_MEMORY=str(512 << 20), PYTHONPATH=str(site),
+        # How long Ray itself has patience with a head that is silent, a minute otherwise.
+        RAY_gcs_rpc_server_reconnect_timeout_s="5",
+    ) as running:  # fmt: skip
+        yield running
+
+
+@pytest.fixture
+def api(server):
+    account = server.api()
+    account.patience = PATIENCE
+    return account
+
+
+def until(holds):
+    """Wait for what nobody tells of."""
+    patience = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < patience
+        time.sleep(0.1)
+
+
+def assert_ended_once(api, jobs):
+    """Every job was completed, once, and with its own counts."""
+    for job, shots in jobs.items():
+        events = list(api.watch(job, with_result=True))
+        assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+        assert events[-1].job.status == job_pb2.Job.completed, events[-1].job.error_message
+        ends = [event for event in events if event.job.status == job_pb2.Job.completed]
+        assert len(ends) == 1
+        assert dict(events[-1].result.counts) == {"00": shots}
+
+
+def test_cancel_and_time_limit(api):
+    job = api.run(slow(), backend="aer_simulator", shots=1)
+    api.until(job, job_pb2.Job.running)
+    api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
+    limited = api.run(slow(), backend="aer_simulator", shots=1, options={"timeout_seconds": 1})
+    assert api.finish(limited).job.status == job_pb2.Job.timeout
+    assert api.finish(job).job.status == job_pb2.Job.cancelled
+    assert api.finish(api.run(BELL, shots=100)).job.status == job_pb2.Job.completed
+
+
+def test_a_backend_runs_where_its_machine_is(server, api):
+    backend = server.get("/v1/backends/qpu").json()
+    assert backend["status"] == "online"
+    last = api.finish(api.run(BELL, backend="qpu", shots=10))
+    assert dict(last.result.counts) == {"00": 10}
+
+
+def test_jobs_end_once_though_a_node_dies(server, api, cluster, site):
+    def is_online(backend):
+        return server.get(f"/v1/backends/{backend}").json()["status"] == "online"
+
+    assert not is_online("spare")
+    node = cluster.add("--num-cpus=2", packages=site, spare=1)
+    until(lambda: is_online("spare"))
+    there = api.run(BELL, backend="spare")
+    told = len(api.until(there, job_pb2.Job.running))
+    jobs = {api.run(BELL, backend="napper", shots=shots): shots for shots in range(10, 30)}
+    api.until(list(jobs)[3], job_pb2.Job.running)
+    cluster.remove(node)
+    assert api.until(there, job_pb2.Job.queued, told) == [job_pb2.Job.queued]
+    assert_ended_once(api, jobs)
+    # What only that node had is waited for.
+    until(lambda: not is_online("spare"))
+    api.jobs.CancelJob(job_pb2.CancelJobRequest(id=there), metadata=api.metadata)
+    assert api.finish(there).job.status == job_pb2.Job.cancelled
+
+
+def test_a_server_without_a_cluster_says_so(tmp_path):
+    address = f"127.0.0.2:{free_port()}"
+    done = subprocess.run(
+        quantcloud("serve", "--data-dir", str(tmp_path / "data"), "--no-envoy", "--grpc-port", "0",
+                   "--engine", "ray", "--ray-address", address),
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"cannot join the Ray cluster at '{address}'" in done.stderr
+
+
+def test_a_cluster_that_goes_away_and_comes_back(server, api, cluster, site):
+    jobs = {api.run(BELL, backend="napper", shots=shots): shots for shots in range(10, 30)}
+    api.until(list(jobs)[3], job_pb2.Job.running)
+    cluster.stop()
+    until(lambda: "the Ray driver ended" in server.log_path.read_text())
+    # The server takes jobs, and tells what it knows.
+    jobs[api.run(BELL, backend="napper", shots=99)] = 99
+    assert server.get("/v1/backends/napper").json()["status"] == "online"
+    cluster.start(packages=site)
+    assert_ended_once(api, jobs)
