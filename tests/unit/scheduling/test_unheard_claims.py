@@ -26,6 +26,9 @@ class Engine:
     def is_ready(self, backend):
         return True
 
+    def subscribe(self, listener):
+        pass
+
     async def execute(self, execution, *, time_limit, on_start):
         on_start()
         return Outcome({"00": execution.shots}, 1.0)
