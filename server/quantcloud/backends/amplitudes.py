@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from quantcloud.backends.sampling import Counts, Indices, draw_bits, probabilities
+from quantcloud.backends.sampling import Counts, Indices, draw_bits_from_state, probabilities
 from quantcloud.circuits.ir import Operation
 
 Amplitudes = NDArray[np.complexfloating[Any]]
@@ -50,7 +50,7 @@ class PureState(ABC):
     ) -> tuple[Indices, Counts]:
         if not qubits:
             return np.zeros(1, dtype=np.int64), np.array([shots])
-        return draw_bits(probabilities(self.amplitudes), qubits, shots, rng)
+        return draw_bits_from_state(self.amplitudes, qubits, shots, rng)
 
 
 def ground_state(num_qubits: int, dtype: type[np.complexfloating[Any]]) -> Amplitudes:

@@ -1,6 +1,6 @@
 """From amplitudes to counts: draws outcomes and writes them as bitstrings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,8 @@ Counts = NDArray[np.int64]
 Patterns = Indices | NDArray[np.bool_]
 
 _FEW = 32
+# Amplitudes that are squared at a time.
+_PART = 1 << 16
 
 
 def probabilities(amplitudes: NDArray[np.complexfloating]) -> NDArray[np.float64]:
@@ -35,15 +37,49 @@ def draw(
         drawn = rng.multinomial(shots, weights / weights.sum())
         indices = np.flatnonzero(drawn)
         return indices, drawn[indices]
-    # Only the blocks that are drawn from need their running sums.
     width = 1 << (size.bit_length() // 2)
     blocks = weights.reshape(-1, width) if size % width == 0 else weights.reshape(1, -1)
-    width = blocks.shape[1]
-    ends: NDArray[np.float64] = np.cumsum(blocks.sum(axis=1))
+    return _draw_from_blocks(blocks.sum(axis=1), lambda rows: blocks[rows], shots, rng)
+
+
+def draw_from_state(
+    amplitudes: NDArray[np.complexfloating], shots: int, rng: np.random.Generator
+) -> tuple[Indices, Counts]:
+    """Draw `shots` indices in proportion to the squared magnitudes of 2**n amplitudes.
+
+    As `draw` does, but without the squares of all of them at once: for a large state it takes
+    longer to get that memory from the system than to fill it.
+    """
+    size = len(amplitudes)
+    if size <= _PART:
+        return draw(probabilities(amplitudes), shots, rng)
+    width = 1 << (size.bit_length() // 2)
+    blocks = amplitudes.reshape(-1, width)
+    step = max(1, _PART // width)
+    sums = [
+        probabilities(blocks[first : first + step]).sum(axis=1)
+        for first in range(0, len(blocks), step)
+    ]
+    return _draw_from_blocks(
+        np.concatenate(sums), lambda rows: probabilities(blocks[rows]), shots, rng
+    )
+
+
+def _draw_from_blocks(
+    sums: NDArray[np.float64],
+    weights_of: Callable[[Indices], NDArray[np.float64]],
+    shots: int,
+    rng: np.random.Generator,
+) -> tuple[Indices, Counts]:
+    """Draw from blocks of equal width with these sums; `weights_of` gives the rows of some."""
+    ends: NDArray[np.float64] = np.cumsum(sums)
     points = np.sort(rng.random(shots)) * ends[-1]
     hit = np.unique(_places(points, ends[:-1]))
     starts = np.concatenate((np.zeros(1), ends))[hit]
-    running = (np.cumsum(blocks[hit], axis=1) + starts[:, None]).ravel()
+    # Only the blocks that are drawn from need their running sums.
+    weights = weights_of(hit)
+    width = weights.shape[1]
+    running = (np.cumsum(weights, axis=1) + starts[:, None]).ravel()
     places, drawn = np.unique(_places(points, running[:-1]), return_counts=True)
     return hit[places // width] * width + places % width, drawn
 
@@ -68,8 +104,23 @@ def draw_bits(
 
     At most 62 bits.
     """
-    indices, drawn = draw(weights, shots, rng)
-    if len(weights) == 1 << len(bits) and all(map(int.__eq__, bits, range(len(bits)))):
+    return _only_bits(*draw(weights, shots, rng), len(weights), bits)
+
+
+def draw_bits_from_state(
+    amplitudes: NDArray[np.complexfloating],
+    bits: Sequence[int],
+    shots: int,
+    rng: np.random.Generator,
+) -> tuple[Indices, Counts]:
+    """Measure `bits` of a state of 2**n amplitudes; distinct patterns and their counts."""
+    return _only_bits(*draw_from_state(amplitudes, shots, rng), len(amplitudes), bits)
+
+
+def _only_bits(
+    indices: Indices, drawn: Counts, size: int, bits: Sequence[int]
+) -> tuple[Indices, Counts]:
+    if size == 1 << len(bits) and all(map(int.__eq__, bits, range(len(bits)))):
         return indices, drawn
     return merged(gather_bits(indices, bits), drawn)
 
