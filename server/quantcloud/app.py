@@ -47,6 +47,9 @@ log = structlog.stdlib.get_logger(__name__)
 
 _CALL_GRACE_SECONDS = 1.0
 _NOTICE_SECONDS = 3.0
+# How long a thread keeps the interpreter while others wait: the event loop waits for as many turns
+# as there are large results being converted.
+_TURN_SECONDS = 0.001
 # Of each generation; a request makes about a hundred objects, nearly all freed without.
 _GARBAGE_THRESHOLDS = (25_000, 20, 20)
 
@@ -272,6 +275,7 @@ async def _serve(settings: Settings) -> None:
         await application.stop(0.0)
         return
     spare_garbage_collection()
+    sys.setswitchinterval(_TURN_SECONDS)
     print(starting.result().announcement(), flush=True)  # noqa: T201  # for whoever started us
     number = await told
     await application.stop(settings.drain_seconds if number is signal.SIGTERM else 0.0)
