@@ -72,3 +72,20 @@ def test_what_runs_took_changes_what_is_predicted():
     assert chosen.method.name == "other"
     fleet.learn(Ran("gone", "m", demand.analysis, 10, RunOptions()), 5.0)
     fleet.learn(Ran("learning", "gone", demand.analysis, 10, RunOptions()), 5.0)
+
+
+def test_with_a_seed_a_backend_keeps_its_method_whatever_was_learnt():
+    fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
+    analysis = examine(BELL)
+    for _ in range(50):
+        fleet.learn(Ran("learning", "m", analysis, 10, RunOptions()), 9.0)
+
+    def method(options: RunOptions) -> str:
+        demand = Demand(analysis, 10, options, OptimizationTarget.BALANCED, "learning")
+        chosen = fleet.decide(demand, QueueFigures()).chosen
+        assert chosen is not None
+        assert chosen.method is not None
+        return chosen.method.name
+
+    assert method(RunOptions()) == "other"
+    assert method(RunOptions(seed=7)) == "m"
