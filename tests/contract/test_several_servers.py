@@ -15,6 +15,7 @@ from support.api import Api
 from support.circuits import BELL, slow
 from support.postgres import Postgres, installations
 from support.server import Server, quantcloud
+from support.watchers import see_the_log
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
 PROXY_SECRET = "a-secret-between-envoy-and-its-servers"
@@ -93,6 +94,10 @@ def test_submitted_at_one_and_watched_at_the_other(pair: list[Server]):
         events = list(two.watch(job, with_result=True))
         assert [event.sequence for event in events] == list(range(1, 8))
         assert sum(events[-1].result.counts.values()) == 1024
+
+
+def test_watchers_who_resume_at_either_server_see_the_log(pair: list[Server]):
+    see_the_log(accounts(pair))
 
 
 def test_cancelled_at_the_one_that_does_not_run_it(pair: list[Server]):
