@@ -12,7 +12,7 @@ from quantcloud.engine import messages, permits
 from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
 from quantcloud.engine.messages import Frame, MalformedAnswer
 from quantcloud.engine.permits import Permits
-from quantcloud.engine.processes import WorkerProcess
+from quantcloud.engine.processes import _MANY, WorkerProcess
 from unit.engine.harness import DEADLINE
 
 SHORT = 1e-4
@@ -201,6 +201,68 @@ async def test_one_that_was_begun_after_it_was_cancelled_has_little_time(puppet)
         while puppet.worker.alive:  # noqa: ASYNC110 (nobody else is told)
             await asyncio.sleep(0)
     assert puppet.back == [third]
+
+
+async def gathering(puppet, **arguments):
+    """Give calls of which the worker has answered the first: what it says now is not read yet."""
+    calls = await given(puppet, *(b"%d" % number for number in range(_MANY + 1)), **arguments)
+    for each in calls[:1]:
+        await puppet.begin()
+        puppet.say(messages.OUTCOME)
+        await each.answer
+    assert puppet.worker._connection._round is not None
+    await puppet.begin()
+    puppet.say(messages.OUTCOME)
+    await puppet.begin()
+    return calls[1:]
+
+
+async def test_answers_of_a_worker_with_much_to_do_are_read_together(puppet):
+    calls = await gathering(puppet)
+    assert not calls[0].answer.done()
+    puppet.say(messages.OUTCOME)
+    async with asyncio.timeout(DEADLINE):
+        await calls[0].answer
+    assert calls[1].answer.done()
+    # The last ones are read as they come.
+    for each in calls[2:]:
+        await puppet.begin()
+        puppet.say(messages.OUTCOME)
+        await each.answer
+    assert puppet.worker._connection._round is None
+
+
+async def test_answers_that_gather_survive_their_worker(puppet):
+    calls = await gathering(puppet)
+    puppet.die()
+    assert await calls[0].answer == Frame(messages.OUTCOME, b"")
+    with pytest.raises(WorkerEnded):
+        await calls[1].answer
+    assert puppet.back == calls[2:]
+
+
+async def test_cancelling_what_was_answered_but_not_read_ends_no_other(puppet):
+    calls = await gathering(puppet)
+    puppet.worker.give_up(calls[0])
+    assert calls[0].answer.done()
+    assert puppet.worker.alive
+
+
+async def test_cancelling_what_the_worker_is_at_ends_it_though_answers_gather(puppet):
+    calls = await gathering(puppet)
+    calls[1].answer.cancel()
+    puppet.worker.give_up(calls[1])
+    assert not puppet.worker.alive
+    assert puppet.back == calls[2:]
+    assert await calls[0].answer == Frame(messages.OUTCOME, b"")
+
+
+async def test_what_was_answered_in_time_but_not_read_is_not_late(puppet):
+    calls = await gathering(puppet, time_limit=60)
+    puppet.worker._due = 0
+    puppet.worker._look()
+    assert await calls[0].answer == Frame(messages.OUTCOME, b"")
+    assert puppet.worker.alive
 
 
 @pytest.mark.parametrize(
