@@ -13,7 +13,7 @@ _CHUNK = 256 << 10
 
 # While a worker has many short runs before it, its answers are fetched so often, in seconds. All
 # workers' at the same moments: the server wakes once for all of them.
-_ROUND: Final = 0.001
+_ROUND: Final = 0.002
 
 
 class Receiver(Protocol):
@@ -76,7 +76,7 @@ class Connection:
         return count
 
     def let_gather(self) -> None:
-        """Read what comes from now on about a millisecond later, all at once."""
+        """Read what comes from now on in two milliseconds at the latest, all at once."""
         if self._closed:
             return
         if self._round is None:

@@ -30,9 +30,9 @@ _START_LIMIT = 60.0
 # take `SHORT_SECONDS` in all, or the last of them a little more.
 MOST_AHEAD: Final = 16
 
-# While a worker has so many calls before it, its answers are read a millisecond late: none of these
-# runs is long, and it has enough to do meanwhile.
-_MANY: Final = MOST_AHEAD // 2
+# While a worker has so many calls before it, its answers are read up to two milliseconds late: none
+# of these runs is long, and it has enough to do meanwhile.
+_MANY: Final = MOST_AHEAD * 3 // 4
 
 # When a run takes so many seconds, those that were sent behind it go to another worker.
 _OVERDUE = 0.05
