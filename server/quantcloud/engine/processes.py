@@ -240,21 +240,16 @@ class WorkerProcess:
             if not self._calls or not self.alive:
                 return
         if now >= self._due:
-            call = self._calls[0]
-            if not self.ready:
-                self._end_unready()
-            else:
-                if call is not None:
-                    call.fail(TimeLimitReached())
-                self.kill()
+            self._end_late(self._calls[0])
             return
         if len(self._calls) > 1 and self.ready and now >= self._began + _OVERDUE:
             self._relieve()
         self._arm()
 
-    def _end_unready(self) -> None:
-        call = self._calls[0]
-        if call is not None:
+    def _end_late(self, call: Call | None) -> None:
+        if call is not None and self.ready:
+            call.fail(TimeLimitReached())
+        elif call is not None:
             call.count_try(WorkerEnded(self.exit_status))
         self.kill()
 
