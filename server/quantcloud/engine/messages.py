@@ -52,7 +52,8 @@ _option_values = attrgetter(*(field.name for field in fields(RunOptions)))
 _LENGTH = struct.Struct("!Q")
 _SECTIONS = struct.Struct("!5Q")
 
-# Spares the checks by which `json.loads` finds out what it was given.
+# Made once: `json.dumps` and `json.loads` look first what they are asked for.
+_write_json = json.JSONEncoder(check_circular=False).encode
 _read_json = json.JSONDecoder().raw_decode
 
 # So many outcomes are all JSON; more are faster as arrays.
@@ -164,7 +165,7 @@ def encode_outcome(outcome: Outcome) -> bytes:
 
 
 def _headed(about: list[object]) -> bytes:
-    head = json.dumps(about).encode()
+    head = _write_json(about).encode()
     return _LENGTH.pack(len(head)) + head
 
 
