@@ -5,12 +5,14 @@ number is raised above all others' when a job of its is claimed, so whoever was 
 is next, whatever the others have waiting and across restarts.
 """
 
+import math
 import secrets
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select, update
 
@@ -19,9 +21,10 @@ from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.execution import is_short
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, Lease
 from quantcloud.storage import job_rows, usage_rows
+from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.queries import ACTIVE, queued, status_in
 from quantcloud.storage.tables import accounts, job_circuits, jobs
-from quantcloud.storage.writer import Transaction
+from quantcloud.storage.transaction import Added, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,17 @@ class Claim:
     `used` is what its account has used of the month.
     """
 
-    job: Job
+    record: JobRecord
     lease: Lease
     qasm: str
     analysis: Analysis
     tier: Tier
     event: JobEvent
     used: MonthlyUsage
+
+    @property
+    def job(self) -> Job:
+        return self.record.job
 
 
 class Claims(list[Claim]):
@@ -52,13 +59,24 @@ class Claims(list[Claim]):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A claim with its circuit as it is stored."""
+    """A claim, whose circuit is as it came or as it is stored."""
 
+    record: JobRecord
     lease: Lease
-    circuit: Any
+    circuit: "Added | StoredCircuit"
     tier: Tier
     event: JobEvent
     used: MonthlyUsage
+
+
+class StoredCircuit(Protocol):
+    """A circuit's row."""
+
+    @property
+    def qasm(self) -> bytes: ...
+
+    @property
+    def analysis(self) -> Mapping[str, Any]: ...
 
 
 def _first_queued(table: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
@@ -115,74 +133,160 @@ _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
     job_circuits.c.job_id == bindparam("job_id")
 )
 _A_WAITING_ACCOUNT = select(_first_queued(jobs))
+_TURN_OF = select(accounts.c.tier, accounts.c.turn).where(accounts.c.id == bindparam("account_id"))
 _LAST_TURN = select(func.max(accounts.c.turn))
 _SET_TURN = (
     update(accounts).where(accounts.c.id == bindparam("account_id")).values(turn=bindparam("turn"))
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a server can take: jobs of any kind for `slots`, and behind them up to `short` that are
+    known to be short, which together take up to `seconds`.
+    """
+
+    slots: int
+    short: int = 0
+    seconds: float = math.inf
+
+    @property
+    def places(self) -> int:
+        return self.slots + self.short
+
+
+class _Queue(Protocol):
+    """Jobs that wait."""
+
+    def accounts(self) -> Iterable[tuple[str, Tier]]:
+        """The accounts that have any, in turn."""
+        ...
+
+    def first(self, account_id: str, number: int) -> Sequence[tuple[str, float | None]]:
+        """Ids and predicted seconds of an account's next jobs."""
+        ...
+
+    def left(self) -> bool:
+        """Whether there are any."""
+        ...
+
+
+class _StoredQueue:
+    """All jobs that wait."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def accounts(self) -> Iterable[tuple[str, Tier]]:
+        return ((row.id, Tier(row.tier)) for row in self._tx.read(_WAITING_ACCOUNTS))
+
+    def first(self, account_id: str, number: int) -> Sequence[tuple[str, float | None]]:
+        rows = self._tx.read(_NEXT, {"account_id": account_id, "number": number})
+        return [(row.id, row.predicted_seconds) for row in rows]
+
+    def left(self) -> bool:
+        return self._tx.read(_A_WAITING_ACCOUNT).scalar_one() is not None
+
+
+class _Arrivals:
+    """Jobs that came in this transaction and wait; the order is that of `_StoredQueue`."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._jobs: defaultdict[str, list[Job]] = defaultdict(list)
+        for job in _waiting(tx):
+            self._jobs[job.account_id].append(job)
+        for each in self._jobs.values():
+            each.sort(key=_place)
+
+    def accounts(self) -> Iterable[tuple[str, Tier]]:
+        found: list[tuple[int, datetime | None, str, Tier]] = []
+        for account_id, waiting in self._jobs.items():
+            row = self._tx.look_up(_TURN_OF, {"account_id": account_id}).one()
+            found.append((row.turn, waiting[0].queued_at, account_id, Tier(row.tier)))
+        return [(account_id, tier) for _, _, account_id, tier in sorted(found)]
+
+    def first(self, account_id: str, number: int) -> Sequence[tuple[str, float | None]]:
+        return [(job.id, job.predicted_seconds) for job in self._jobs[account_id][:number]]
+
+    def left(self) -> bool:
+        return any(True for _ in _waiting(self._tx))
+
+
+def _waiting(tx: Transaction) -> Iterable[Job]:
+    added = (each.record.job for each in tx.pending.jobs.values())
+    return (job for job in added if job.status is JobStatus.QUEUED)
+
+
+def _place(job: Job) -> tuple[Any, str]:
+    return job.queued_at, job.id
+
+
 def claim(
     tx: Transaction,
     owner: str,
-    slots: int,
+    room: Room,
     at: datetime,
     *,
     concurrency: Mapping[Tier, int],
-    short: int,
+    only_arrivals: bool,
 ) -> tuple[list[Taken], bool]:
-    """Dispatch up to `slots` jobs to `owner`, none above its account's `concurrency`, and then up
-    to `short` more for as long as they are short. Tells whether any are left in the queue.
+    """Dispatch to `owner` what there is room for, no account's jobs above its `concurrency`. Tells
+    whether any are left in the queue.
+
+    With `only_arrivals` nothing but what came in this transaction is looked at.
     """
-    chosen = _choose(tx, slots, concurrency, short)
+    queue: _Queue = _Arrivals(tx) if only_arrivals else _StoredQueue(tx)
+    chosen = _choose(tx, queue, room, concurrency)
     taken = [_take(tx, job_id, tier, owner, at) for job_id, tier in chosen]
     if taken:
-        turn = tx.read(_LAST_TURN).scalar_one()
+        turn = tx.look_up(_LAST_TURN).scalar_one()
         # In the order of their last claims, so that who came last here is last next time.
         last = {claim.event.job.account_id: number for number, claim in enumerate(taken, 1)}
         for account_id, number in last.items():
-            tx.write(_SET_TURN, {"account_id": account_id, "turn": turn + number})
-    return taken, tx.read(_A_WAITING_ACCOUNT).scalar_one() is not None
+            tx.change(_SET_TURN, {"account_id": account_id, "turn": turn + number})
+    return taken, queue.left()
 
 
 def _choose(
-    tx: Transaction, slots: int, concurrency: Mapping[Tier, int], short: int
+    tx: Transaction, queue: _Queue, room: Room, concurrency: Mapping[Tier, int]
 ) -> list[tuple[str, Tier]]:
-    """Ids and tiers of queued jobs: one of each account, then a second, and so on."""
-    places = slots + short
-    if places < 1:
+    """Ids and tiers of waiting jobs: one of each account, then a second, and so on."""
+    if room.places < 1:
         return []
-    leased = {row.account_id: row.number for row in tx.read(_COUNT_LEASED)}
+    leased = {row.account_id: row.number for row in tx.look_up(_COUNT_LEASED)}
     free: list[tuple[str, Tier, int]] = []
-    for row in tx.read(_WAITING_ACCOUNTS):
-        tier = Tier(row.tier)
-        if (room := concurrency[tier] - leased.get(row.id, 0)) > 0:
-            free.append((row.id, tier, room))
-            if len(free) == places:
+    for account_id, tier in queue.accounts():
+        if (left := concurrency[tier] - leased.get(account_id, 0)) > 0:
+            free.append((account_id, tier, left))
+            if len(free) == room.places:
                 break
     # Each of the others has a job waiting, which leaves no account more than this.
-    most = places - len(free) + 1
+    most = room.places - len(free) + 1
     queues = [
-        [
-            (row.id, tier, row.predicted_seconds)
-            for row in tx.read(_NEXT, {"account_id": account_id, "number": min(room, most)})
-        ]
-        for account_id, tier, room in free
+        [(job_id, tier, seconds) for job_id, seconds in queue.first(account_id, min(left, most))]
+        for account_id, tier, left in free
     ]
     chosen: list[tuple[str, Tier]] = []
+    behind = 0.0
     for job in (job for turn in zip_longest(*queues) for job in turn if job is not None):
         job_id, tier, seconds = job
-        if len(chosen) == places or (len(chosen) >= slots and not is_short(seconds)):
+        if len(chosen) == room.places:
             break
+        if len(chosen) >= room.slots:
+            if seconds is None or not is_short(seconds) or behind + seconds > room.seconds:
+                break
+            behind += seconds
         chosen.append((job_id, tier))
     return chosen
 
 
 def _take(tx: Transaction, job_id: str, tier: Tier, owner: str, at: datetime) -> Taken:
+    added = tx.pending.jobs.get(job_id)
     record = job_rows.load(tx, job_id)
     lease = Lease(owner, record.job.attempt + 1, secrets.token_hex(16))
-    circuit = tx.read(_CIRCUIT, {"job_id": job_id}).one()
+    circuit = added or tx.look_up(_CIRCUIT, {"job_id": job_id}).one()
     used = usage_rows.read(tx, record.job.account_id, at)
-    (event,) = job_rows.advance(
-        tx, replace(record, lease=lease), [Change(JobStatus.DISPATCHED, at)]
-    )
-    return Taken(lease, circuit, tier, event, used)
+    dispatched = replace(record, lease=lease)
+    record, (event,) = job_rows.advance(tx, dispatched, [Change(JobStatus.DISPATCHED, at)])
+    return Taken(record, lease, circuit, tier, event, used)

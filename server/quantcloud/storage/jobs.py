@@ -1,8 +1,9 @@
 """Jobs: submission, runs under leases, and what is known of them."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,15 +21,21 @@ from quantcloud.domain.page import Page
 from quantcloud.storage import codec, job_claims, job_reads, job_writes
 from quantcloud.storage.database import AnyRow, Database
 from quantcloud.storage.idempotency import IdempotencyKey
-from quantcloud.storage.job_claims import Claim, Claims, Taken
+from quantcloud.storage.job_claims import Claim, Claims, Room, Taken
+from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, Packed, RunUsage
 from quantcloud.storage.queries import identifier
+from quantcloud.storage.transaction import Added
 from quantcloud.storage.writer import Writer
 
 T = TypeVar("T")
 
 # Outcomes, amplitudes or shots from which a result is packed in another thread.
 LARGE_RESULT = 1000
+# Up to how many new jobs, and bytes of their circuits, are written beside all else.
+BRIEF_JOBS = 8
+BRIEF_BYTES = 64 * 1024
+_ANALYSIS = tuple(field.name for field in fields(Analysis))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +97,16 @@ class Jobs:
         for each in new:
             if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
                 raise ValueError("a new job is submitted and at sequence 1")
-        arrivals = [Arrival(each.job, each.changes, await _circuit_row(each)) for each in new]
+        arrivals = [
+            Arrival(each.job, each.changes, each.qasm, each.analysis, await _circuit_row(each))
+            for each in new
+        ]
+        size = sum(len(each.circuit["qasm"]) for each in arrivals)
         created = self._writer.submit(
             lambda tx: job_writes.create(
                 tx, arrivals, max_waiting=max_waiting, monthly=monthly, key=key
-            )
+            ),
+            brief=len(arrivals) <= BRIEF_JOBS and size <= BRIEF_BYTES,
         )
         self._about_to_write(arrival=True)
         return await created
@@ -118,7 +130,8 @@ class Jobs:
 
     async def qasm(self, job_id: str) -> str:
         row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
-        return await _unpack_qasm(row.qasm)
+        large = len(row.qasm) >= codec.COMPRESS_FROM
+        return await _run(codec.unpack_text, row.qasm, elsewhere=large)
 
     async def analysis(self, job_id: str) -> Analysis:
         row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
@@ -142,7 +155,9 @@ class Jobs:
         is `claim`'s, and what ends a run `complete`'s and `end`'s: `ValueError`.
         """
         steps = tuple(changes)
-        return await self._writer.run(lambda tx: job_writes.advance(tx, job_id, steps, lease))
+        return await self._writer.submit(
+            lambda tx: job_writes.advance(tx, job_id, steps, lease), brief=True
+        )
 
     def claim(
         self,
@@ -152,20 +167,43 @@ class Jobs:
         *,
         concurrency: Mapping[Tier, int],
         short: int = 0,
+        seconds: float = math.inf,
+        only_arrivals: bool = False,
+        before_commit: Callable[[Claims], None] | None = None,
     ) -> Awaitable[Claims]:
         """Dispatch up to `slots` queued jobs to `owner`, each with a lease of its own.
 
         Accounts take turns; one has at most `concurrency` of its tier dispatched or running. Once
-        the slots are filled `short` more may follow for as long as they are known to be short. The
-        claim goes into the next transaction, whenever it is awaited.
+        the slots are filled `short` more may follow for as long as they are known to be short, and
+        to take up to `seconds` together. The claim goes into the transaction that is being
+        gathered, behind all else, whenever it is awaited. `only_arrivals` looks at nothing but the
+        jobs that come in that transaction. `before_commit` may be told of the claims before they
+        are durable, which they become unless this raises.
         """
-        return _claims(
-            self._writer.submit(
-                lambda tx: job_claims.claim(
-                    tx, owner, slots, at, concurrency=concurrency, short=short
-                )
-            )
+        room = Room(slots, short, seconds)
+        claims: list[Claims] = []
+
+        def early(taken: tuple[list[Taken], bool]) -> None:
+            if before_commit is not None and all(map(_is_at_hand, taken[0])):
+                claims.append(_claims(*taken))
+                before_commit(claims[0])
+
+        claimed = self._writer.submit(
+            lambda tx: job_claims.claim(
+                tx, owner, room, at, concurrency=concurrency, only_arrivals=only_arrivals
+            ),
+            brief=only_arrivals,
+            last=True,
+            before_commit=early,
         )
+
+        async def outcome() -> Claims:
+            taken, left = await claimed
+            if claims:
+                return claims[0]
+            return await _run(_claims, taken, left, elsewhere=not all(map(_is_at_hand, taken)))
+
+        return outcome()
 
     async def complete(
         self,
@@ -177,21 +215,26 @@ class Jobs:
         simulator_seconds: float = 0.0,
         qpu_tasks: int = 0,
         cost_usd: float = 0.0,
+        known: JobRecord | None = None,
     ) -> JobEvent:
         """End a run with its result, and count its usage in the month of its end.
 
         The last of `changes` is to completed; one to running may go before it. What was reserved
         of tasks and cost stays in the month of the submission; what the run did not take of it is
-        given back. Raises `ValueError` when the job does not end completed, or the counts are not
-        by bitstrings.
+        given back. Where the job still is as `known`, it need not be read. Raises `ValueError` when
+        the job does not end completed, or the counts are not by bitstrings.
         """
         if changes[-1].status is not JobStatus.COMPLETED or result.job_id != job_id:
             raise ValueError("complete() takes changes to completed, and the job's own result")
-        row = await _run(_pack_result, result, elsewhere=_is_large(result))
+        large = _is_large(result)
+        row = await _run(_pack_result, result, elsewhere=large)
         packed = Packed(result, row)
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
         finished = self._writer.submit(
-            lambda tx: job_writes.finish(tx, job_id, lease, changes, usage=usage, result=packed)
+            lambda tx: job_writes.finish(
+                tx, job_id, lease, changes, known=known, usage=usage, result=packed
+            ),
+            brief=not large,
         )
         self._about_to_write(arrival=False)
         return await finished
@@ -205,13 +248,15 @@ class Jobs:
         simulator_seconds: float = 0.0,
         qpu_tasks: int = 0,
         cost_usd: float = 0.0,
+        known: JobRecord | None = None,
     ) -> JobEvent:
         """End a run as failed or timed out, and count its usage as `complete` does."""
         if changes[-1].status not in {JobStatus.FAILED, JobStatus.TIMEOUT}:
             raise ValueError("end() takes changes to failed or timeout")
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
         finished = self._writer.submit(
-            lambda tx: job_writes.finish(tx, job_id, lease, changes, usage=usage)
+            lambda tx: job_writes.finish(tx, job_id, lease, changes, known=known, usage=usage),
+            brief=True,
         )
         self._about_to_write(arrival=False)
         return await finished
@@ -286,8 +331,8 @@ class Jobs:
         )
 
 
-async def _run(work: Callable[[Any], T], value: Any, *, elsewhere: bool) -> T:
-    return await asyncio.to_thread(work, value) if elsewhere else work(value)
+async def _run(work: Callable[..., T], *values: Any, elsewhere: bool) -> T:
+    return await asyncio.to_thread(work, *values) if elsewhere else work(*values)
 
 
 async def _circuit_row(new: NewJob) -> dict[str, Any]:
@@ -295,29 +340,27 @@ async def _circuit_row(new: NewJob) -> dict[str, Any]:
     return {
         "job_id": new.job.id,
         "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
-        "analysis": asdict(new.analysis),
+        "analysis": {name: getattr(new.analysis, name) for name in _ANALYSIS},
     }
 
 
-async def _claims(claimed: Awaitable[tuple[list[Taken], bool]]) -> Claims:
-    taken, left = await claimed
-    claims = [
-        Claim(
-            job=it.event.job,
-            lease=it.lease,
-            qasm=await _unpack_qasm(it.circuit.qasm),
-            analysis=Analysis(**it.circuit.analysis),
-            tier=it.tier,
-            event=it.event,
-            used=it.used,
-        )
-        for it in taken
-    ]
-    return Claims(claims, left=left)
+def _is_at_hand(taken: Taken) -> bool:
+    """Whether the circuit need not be unpacked in another thread."""
+    circuit = taken.circuit
+    return isinstance(circuit, Added) or len(circuit.qasm) < codec.COMPRESS_FROM
 
 
-async def _unpack_qasm(packed: bytes) -> str:
-    return await _run(codec.unpack_text, packed, elsewhere=len(packed) >= codec.COMPRESS_FROM)
+def _claims(taken: Sequence[Taken], left: bool) -> Claims:  # noqa: FBT001  # as it is returned
+    return Claims(map(_claim, taken), left=left)
+
+
+def _claim(taken: Taken) -> Claim:
+    circuit = taken.circuit
+    if isinstance(circuit, Added):
+        qasm, analysis = circuit.qasm, circuit.analysis
+    else:
+        qasm, analysis = codec.unpack_text(circuit.qasm), Analysis(**circuit.analysis)
+    return Claim(taken.record, taken.lease, qasm, analysis, taken.tier, taken.event, taken.used)
 
 
 def _is_large(result: JobResult) -> bool:
