@@ -29,7 +29,7 @@ from quantcloud.storage import MAX_LOSSES, Claim, Store
 
 # A circuit that its worker dies of is likely to kill the next one too.
 _LOST_WORKERS = 2
-_SOON_SECONDS = 0.002
+_SOON_SECONDS = 0.01
 
 log = structlog.stdlib.get_logger(__name__)
 

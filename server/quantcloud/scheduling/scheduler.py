@@ -57,6 +57,8 @@ class Scheduler:
         self._claiming: asyncio.Task[None] | None = None
         self._claims: set[asyncio.Task[None]] = set()
         self._look_again = False
+        # Whether a job came since the claim was made: maybe into the transaction behind it.
+        self._arrived = False
         # Whether there may be a job in the queue.
         self._left = True
         # Whether a claim failed that may have been carried out.
@@ -130,8 +132,10 @@ class Scheduler:
             self._dispatch()
 
     def _about_to_write(self, arrival: bool) -> None:  # noqa: FBT001  # a listener's signature
-        # A claim that waits already comes behind what is about to be written.
-        if self._claiming is None and (arrival or self._left):
+        if self._claiming is not None:
+            # If it has not been carried out yet, it comes behind what is about to be written.
+            self._arrived |= arrival
+        elif arrival or self._left:
             self._dispatch()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -152,7 +156,7 @@ class Scheduler:
         if self._claiming is not None:
             self._look_again = True
             return
-        self._look_again = False
+        self._look_again = self._arrived = False
         room = self._room()
         if self._stopping or room.slots + room.short < 1:
             return
@@ -200,7 +204,7 @@ class Scheduler:
             self._begin(claim)
         self._claiming = None
         self._left = claims.left or self._look_again
-        if self._look_again or (claims and claims.left):
+        if self._look_again or self._arrived or (claims and claims.left):
             self._dispatch()
 
     async def _disown(self) -> None:

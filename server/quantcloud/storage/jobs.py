@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -25,7 +26,7 @@ from quantcloud.storage.job_claims import Claim, Claims, Room, Taken
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, Packed, RunUsage
 from quantcloud.storage.queries import identifier
-from quantcloud.storage.transaction import Added
+from quantcloud.storage.transaction import Added, Transaction
 from quantcloud.storage.writer import Writer
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ LARGE_RESULT = 1000
 # Up to how many new jobs, and bytes of their circuits, are written beside all else.
 BRIEF_JOBS = 8
 BRIEF_BYTES = 64 * 1024
+# Up to which time a claim is carried out on the event loop.
+BRIEF_SECONDS = 0.003
 _ANALYSIS = tuple(field.name for field in fields(Analysis))
 
 
@@ -60,6 +63,8 @@ class Jobs:
         self._database = database
         self._writer = writer
         self._on_write: list[Callable[[bool], None]] = []
+        # How long the last claim took, which depends on how many accounts wait.
+        self._claim_seconds = math.inf
 
     async def create(
         self,
@@ -188,11 +193,18 @@ class Jobs:
                 claims.append(_claims(*taken))
                 before_commit(claims[0])
 
+        def unit(tx: Transaction) -> tuple[list[Taken], bool]:
+            began = time.thread_time()
+            try:
+                return job_claims.claim(
+                    tx, owner, room, at, concurrency=concurrency, only_arrivals=only_arrivals
+                )
+            finally:
+                self._claim_seconds = time.thread_time() - began
+
         claimed = self._writer.submit(
-            lambda tx: job_claims.claim(
-                tx, owner, room, at, concurrency=concurrency, only_arrivals=only_arrivals
-            ),
-            brief=only_arrivals,
+            unit,
+            brief=self._claim_seconds <= BRIEF_SECONDS,
             last=True,
             before_commit=early,
         )

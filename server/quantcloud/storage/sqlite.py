@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import aiosqlite
 from sqlalchemy import Connection as AlchemyConnection
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, Integer, column, create_engine, event, select, table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -20,6 +20,7 @@ from quantcloud.storage.database import Connection, Work, whole
 from quantcloud.storage.errors import StoreError, translate
 from quantcloud.storage.migrate import migrate
 from quantcloud.storage.prepared import PreparedConnection
+from quantcloud.storage.tables import job_events
 
 T = TypeVar("T")
 
@@ -31,7 +32,9 @@ LOG_BYTES = 64 * 1024 * 1024
 _CHUNK_ROWS = 64
 # How long statements keep the event loop before others have a turn.
 _TURN_SECONDS = 0.003
-_LAST_CURSOR = text("SELECT seq FROM sqlite_sequence WHERE name = 'job_events'")
+# Where SQLite keeps the last number that it gave out: https://sqlite.org/autoinc.html.
+_SEQUENCES = table("sqlite_sequence", column("name"), column("seq", Integer()))
+_LAST_CURSOR = select(_SEQUENCES.c.seq).where(_SEQUENCES.c.name == job_events.name)
 
 
 class _Session(aiosqlite.Connection):

@@ -192,6 +192,8 @@ class Writer:
             while any(queues) or not self._closed:
                 if batch := self._take():
                     await self._commit(batch)
+                    # Whoever was told goes first: what it writes comes into the next transaction.
+                    await asyncio.sleep(0)
                 elif not self._closed:
                     self._wake = self._loop.create_future()
                     await self._wake
