@@ -23,6 +23,11 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Listener = Callable[[Sequence[JobEvent]], None]
 
+# A transaction of so many units shows that many write at once. Then the next one gathers for a
+# while: a commit takes as long as some units do.
+_MANY = 4
+_GATHERING_SECONDS = 0.005
+
 _log = logging.getLogger(__name__)
 
 
@@ -193,7 +198,7 @@ class Writer:
                 if batch := self._take():
                     await self._commit(batch)
                     # Whoever was told goes first: what it writes comes into the next transaction.
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(_GATHERING_SECONDS if len(batch) >= _MANY else 0)
                 elif not self._closed:
                     self._wake = self._loop.create_future()
                     await self._wake
