@@ -58,8 +58,8 @@ _MAX_INLINE_ANSWER = 64 << 10
 _NONSENSE = "the worker's answer made no sense"
 _STOPPED = "the server stopped"
 
-# Short runs that are taken up for each worker: what waits in its socket, and what will be there soon.
-_BACKLOG = 64
+# Short runs that are taken up for each worker: in its socket and on their way there.
+_BACKLOG = 512
 
 # How long to wait for the exit status of a worker that is gone, in seconds: the fork server may
 # be importing.

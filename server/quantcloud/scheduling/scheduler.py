@@ -4,9 +4,7 @@ It hangs on the store's writes, so whoever changes a job need not know of it.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +13,9 @@ import structlog
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import NotFound, Unavailable
-from quantcloud.domain.execution import is_short
 from quantcloud.domain.job import LEASED, Job, JobEvent, JobStatus, StaleLeaseError
 from quantcloud.engine.base import Engine
+from quantcloud.scheduling.executing import Executing
 from quantcloud.scheduling.patience import RETRY_SECONDS, patiently
 from quantcloud.scheduling.runner import Runner
 from quantcloud.storage import Claim, Claims, Room, Store
@@ -51,7 +49,7 @@ class Scheduler:
         self._concurrency = {tier: limits(tier).max_concurrent_jobs for tier in Tier}
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
         # Those of the runs that the engine has in hand.
-        self._executing = _Executing()
+        self._executing = Executing()
         self._tasks: set[asyncio.Task[None]] = set()
         # The claim that has not been heard of, and all that are not durable yet.
         self._claiming: asyncio.Task[None] | None = None
@@ -277,48 +275,6 @@ class Scheduler:
             self._dispatch()
         if error is not None:
             self._spawn(patiently(lambda: self._give_back(claim)))
-
-
-@dataclass(slots=True)
-class _Runs:
-    """How many there are, and how many of them are not known to be short."""
-
-    number: int = 0
-    long: int = 0
-
-
-class _Executing:
-    """Runs that the engine has in hand; `seconds` is what the short ones will take together."""
-
-    def __init__(self) -> None:
-        self._claims: dict[str, Claim] = {}
-        self.by_backend: defaultdict[str, _Runs] = defaultdict(_Runs)
-        self.seconds = 0.0
-
-    def __len__(self) -> int:
-        return len(self._claims)
-
-    def add(self, claim: Claim) -> None:
-        if (former := self._claims.get(claim.job.id)) is not None:
-            self.discard(former)
-        self._claims[claim.job.id] = claim
-        self._count(claim.job, 1)
-
-    def discard(self, claim: Claim) -> None:
-        if self._claims.get(claim.job.id) is claim:
-            del self._claims[claim.job.id]
-            self._count(claim.job, -1)
-
-    def _count(self, job: Job, number: int) -> None:
-        runs, seconds = self.by_backend[job.backend or ""], job.predicted_seconds
-        runs.number += number
-        if seconds is None or not is_short(seconds):
-            runs.long += number
-            return
-        self.seconds += number * seconds
-        if not self._claims:
-            # What rounding leaves is not to add up over millions.
-            self.seconds = 0.0
 
 
 def _is_over(claim: Claim, job: Job) -> bool:

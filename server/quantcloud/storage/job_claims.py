@@ -21,6 +21,7 @@ from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.execution import is_short
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, Lease
 from quantcloud.storage import job_rows, usage_rows
+from quantcloud.storage.job_columns import RECORD_COLUMNS, record_of
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.queries import ACTIVE, queued, status_in
 from quantcloud.storage.tables import accounts, job_circuits, jobs
@@ -123,7 +124,7 @@ _COUNT_LEASED = (
     .group_by(jobs.c.account_id)
 )
 _NEXT = (
-    select(jobs.c.id, jobs.c.predicted_seconds)
+    select(*RECORD_COLUMNS)
     .where(queued(), jobs.c.account_id == bindparam("account_id"))
     .order_by(jobs.c.queued_at, jobs.c.id)
     .limit(bindparam("number"))
@@ -162,8 +163,8 @@ class _Queue(Protocol):
         """The accounts that have any, in turn."""
         ...
 
-    def first(self, account_id: str, number: int) -> Sequence[tuple[str, float | None]]:
-        """Ids and predicted seconds of an account's next jobs."""
+    def first(self, account_id: str, number: int) -> Sequence[JobRecord]:
+        """An account's next jobs."""
         ...
 
     def left(self) -> bool:
@@ -180,9 +181,8 @@ class _StoredQueue:
     def accounts(self) -> Iterable[tuple[str, Tier]]:
         return ((row.id, Tier(row.tier)) for row in self._tx.read(_WAITING_ACCOUNTS))
 
-    def first(self, account_id: str, number: int) -> Sequence[tuple[str, float | None]]:
-        rows = self._tx.read(_NEXT, {"account_id": account_id, "number": number})
-        return [(row.id, row.predicted_seconds) for row in rows]
+    def first(self, account_id: str, number: int) -> Sequence[JobRecord]:
+        return [*map(record_of, self._tx.read(_NEXT, {"account_id": account_id, "number": number}))]
 
     def left(self) -> bool:
         return self._tx.read(_A_WAITING_ACCOUNT).scalar_one() is not None
@@ -193,33 +193,33 @@ class _Arrivals:
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
-        self._jobs: defaultdict[str, list[Job]] = defaultdict(list)
-        for job in _waiting(tx):
-            self._jobs[job.account_id].append(job)
-        for each in self._jobs.values():
+        self._records: defaultdict[str, list[JobRecord]] = defaultdict(list)
+        for record in _waiting(tx):
+            self._records[record.job.account_id].append(record)
+        for each in self._records.values():
             each.sort(key=_place)
 
     def accounts(self) -> Iterable[tuple[str, Tier]]:
-        found: list[tuple[int, datetime | None, str, Tier]] = []
-        for account_id, waiting in self._jobs.items():
+        found: list[tuple[int, Any, str, Tier]] = []
+        for account_id, waiting in self._records.items():
             row = self._tx.look_up(_TURN_OF, {"account_id": account_id}).one()
-            found.append((row.turn, waiting[0].queued_at, account_id, Tier(row.tier)))
+            found.append((row.turn, waiting[0].job.queued_at, account_id, Tier(row.tier)))
         return [(account_id, tier) for _, _, account_id, tier in sorted(found)]
 
-    def first(self, account_id: str, number: int) -> Sequence[tuple[str, float | None]]:
-        return [(job.id, job.predicted_seconds) for job in self._jobs[account_id][:number]]
+    def first(self, account_id: str, number: int) -> Sequence[JobRecord]:
+        return self._records[account_id][:number]
 
     def left(self) -> bool:
         return any(True for _ in _waiting(self._tx))
 
 
-def _waiting(tx: Transaction) -> Iterable[Job]:
-    added = (each.record.job for each in tx.pending.jobs.values())
-    return (job for job in added if job.status is JobStatus.QUEUED)
+def _waiting(tx: Transaction) -> Iterable[JobRecord]:
+    added = (each.record for each in tx.pending.jobs.values())
+    return (record for record in added if record.job.status is JobStatus.QUEUED)
 
 
-def _place(job: Job) -> tuple[Any, str]:
-    return job.queued_at, job.id
+def _place(record: JobRecord) -> tuple[Any, str]:
+    return record.job.queued_at, record.job.id
 
 
 def claim(
@@ -238,7 +238,7 @@ def claim(
     """
     queue: _Queue = _Arrivals(tx) if only_arrivals else _StoredQueue(tx)
     chosen = _choose(tx, queue, room, concurrency)
-    taken = [_take(tx, job_id, tier, owner, at) for job_id, tier in chosen]
+    taken = [_take(tx, record, tier, owner, at) for record, tier in chosen]
     if taken:
         turn = tx.look_up(_LAST_TURN).scalar_one()
         # In the order of their last claims, so that who came last here is last next time.
@@ -250,13 +250,14 @@ def claim(
 
 def _choose(
     tx: Transaction, queue: _Queue, room: Room, concurrency: Mapping[Tier, int]
-) -> list[tuple[str, Tier]]:
-    """Ids and tiers of waiting jobs: one of each account, then a second, and so on."""
-    if room.places < 1:
-        return []
-    leased = {row.account_id: row.number for row in tx.look_up(_COUNT_LEASED)}
+) -> list[tuple[JobRecord, Tier]]:
+    """Waiting jobs and their accounts' tiers: one of each account, then a second, and so on."""
+    waiting = queue.accounts() if room.places > 0 else ()
+    leased: dict[str, int] | None = None
     free: list[tuple[str, Tier, int]] = []
-    for account_id, tier in queue.accounts():
+    for account_id, tier in waiting:
+        if leased is None:
+            leased = {row.account_id: row.number for row in tx.look_up(_COUNT_LEASED)}
         if (left := concurrency[tier] - leased.get(account_id, 0)) > 0:
             free.append((account_id, tier, left))
             if len(free) == room.places:
@@ -264,29 +265,28 @@ def _choose(
     # Each of the others has a job waiting, which leaves no account more than this.
     most = room.places - len(free) + 1
     queues = [
-        [(job_id, tier, seconds) for job_id, seconds in queue.first(account_id, min(left, most))]
+        [(record, tier) for record in queue.first(account_id, min(left, most))]
         for account_id, tier, left in free
     ]
-    chosen: list[tuple[str, Tier]] = []
+    chosen: list[tuple[JobRecord, Tier]] = []
     behind = 0.0
-    for job in (job for turn in zip_longest(*queues) for job in turn if job is not None):
-        job_id, tier, seconds = job
+    for record, tier in (each for turn in zip_longest(*queues) for each in turn if each):
         if len(chosen) == room.places:
             break
         if len(chosen) >= room.slots:
+            seconds = record.job.predicted_seconds
             if seconds is None or not is_short(seconds) or behind + seconds > room.seconds:
                 break
             behind += seconds
-        chosen.append((job_id, tier))
+        chosen.append((record, tier))
     return chosen
 
 
-def _take(tx: Transaction, job_id: str, tier: Tier, owner: str, at: datetime) -> Taken:
-    added = tx.pending.jobs.get(job_id)
-    record = job_rows.load(tx, job_id)
-    lease = Lease(owner, record.job.attempt + 1, secrets.token_hex(16))
-    circuit = added or tx.look_up(_CIRCUIT, {"job_id": job_id}).one()
-    used = usage_rows.read(tx, record.job.account_id, at)
+def _take(tx: Transaction, record: JobRecord, tier: Tier, owner: str, at: datetime) -> Taken:
+    job = record.job
+    lease = Lease(owner, job.attempt + 1, secrets.token_hex(16))
+    circuit = tx.pending.jobs.get(job.id) or tx.look_up(_CIRCUIT, {"job_id": job.id}).one()
+    used = usage_rows.read(tx, job.account_id, at)
     dispatched = replace(record, lease=lease)
     record, (event,) = job_rows.advance(tx, dispatched, [Change(JobStatus.DISPATCHED, at)])
     return Taken(record, lease, circuit, tier, event, used)

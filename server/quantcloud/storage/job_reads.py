@@ -8,7 +8,7 @@ from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import Job, JobStatus
 from quantcloud.domain.page import Page
 from quantcloud.storage.database import AnyRow, Connection
-from quantcloud.storage.job_rows import JOB_COLUMNS, job_of
+from quantcloud.storage.job_columns import JOB_COLUMNS, job_of
 from quantcloud.storage.queries import ACTIVE, queued
 from quantcloud.storage.tables import job_circuits, job_results, jobs, monthly_usage
 from quantcloud.storage.transaction import COUNT_WAITING

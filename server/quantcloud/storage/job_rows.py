@@ -1,92 +1,31 @@
 """A job as rows: the one place that writes a job's changes, each with its event."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.sql.dml import Update
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.execution import Noise, RunOptions
-from quantcloud.domain.job import (
-    LEASED,
-    Change,
-    Job,
-    JobEvent,
-    JobResult,
-    JobStatus,
-    Lease,
-    OptimizationTarget,
-)
+from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult, JobStatus
 from quantcloud.storage.columns import JsonObject
-from quantcloud.storage.database import AnyRow
+from quantcloud.storage.job_columns import (
+    CHANGING,
+    CUSTODY,
+    FIXED,
+    RECORD_COLUMNS,
+    options_to_json,
+    record_of,
+)
 from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.tables import job_events, jobs
+from quantcloud.storage.tables import jobs
 from quantcloud.storage.transaction import Added, Transaction
 
-_FIXED = (
-    "id",
-    "account_id",
-    "submitted_at",
-    "shots",
-    "optimize_for",
-    "seed",
-    "requested_backend",
-    "max_cost_usd",
-    "min_fidelity",
-    "options",
-    "reserved_qpu_tasks",
-    "reserved_cost_usd",
-    "predicted_seconds",
-    "batch_id",
-)
-_CHANGING = (
-    "status",
-    "sequence",
-    "backend",
-    "method",
-    "queued_at",
-    "started_at",
-    "completed_at",
-    "error_message",
-    "metadata",
-    "attempt",
-)
-_CUSTODY = ("losses", "metered", "lease_owner", "lease_token")
-
-# An event's row has the job's metadata only where that changed; the others name the event that has.
-_told = job_events.alias("told")
-
-# Each row of these gives a Job; those of `EVENT_COLUMNS` an event, with the job as of it.
-JOB_COLUMNS = [jobs.c[name] for name in (*_FIXED, *_CHANGING)]
-EVENT_COLUMNS = [
-    job_events.c.cursor,
-    job_events.c.occurred_at,
-    *(jobs.c[name] for name in _FIXED),
-    *(job_events.c[name] for name in _CHANGING if name != "metadata"),
-    func.coalesce(_told.c.metadata, jobs.c.metadata).label("metadata"),
-]
-EVENTS = (
-    select(*EVENT_COLUMNS)
-    .join_from(job_events, jobs, jobs.c.id == job_events.c.job_id)
-    .outerjoin(
-        _told,
-        (_told.c.job_id == job_events.c.job_id)
-        & (_told.c.sequence == job_events.c.metadata_sequence),
-    )
-)
-
-_SELECT = (
-    select(*JOB_COLUMNS, jobs.c.metadata_sequence, *(jobs.c[name] for name in _CUSTODY))
-    .where(jobs.c.id == bindparam("job_id"))
-    .with_for_update()
-)
-
-_NO_OPTIONS = RunOptions()
+_SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_for_update()
 
 
 class Written(NamedTuple):
@@ -103,10 +42,7 @@ def load(tx: Transaction, job_id: str) -> JobRecord:
     row = tx.look_up(_SELECT, {"job_id": job_id}).one_or_none()
     if row is None:
         raise NotFound("job", job_id)
-    lease = None
-    if row.lease_token is not None:
-        lease = Lease(row.lease_owner, row.attempt, row.lease_token)
-    return JobRecord(job_of(row), lease, row.losses, row.metered, row.metadata_sequence)
+    return record_of(row)
 
 
 def add(
@@ -118,8 +54,8 @@ def add(
     """
     steps = [_Step(job, job.submitted_at, job.sequence), *_steps(JobRecord(job), changes)]
     last = steps[-1]
-    row = {name: getattr(last.job, name) for name in (*_FIXED, *_CHANGING)}
-    row["options"] = _options_to_json(job.options)
+    row = {name: getattr(last.job, name) for name in (*FIXED, *CHANGING)}
+    row["options"] = options_to_json(job.options)
     row |= {
         "metadata_sequence": last.metadata_sequence,
         "losses": 0,
@@ -246,7 +182,7 @@ def _add_events(
 
 @cache
 def _update(*, with_metadata: bool, as_known: bool) -> Update:
-    names = {*_CHANGING, *_CUSTODY, "metadata_sequence"}
+    names = {*CHANGING, *CUSTODY, "metadata_sequence"}
     if not with_metadata:
         names -= {"metadata", "metadata_sequence"}
     statement = (
@@ -263,53 +199,4 @@ def _update(*, with_metadata: bool, as_known: bool) -> Update:
 
 
 def _changing(job: Job) -> dict[str, Any]:
-    return {name: getattr(job, name) for name in _CHANGING}
-
-
-def job_of(row: AnyRow) -> Job:
-    """The job of a row with `JOB_COLUMNS` or `EVENT_COLUMNS`."""
-    return Job(
-        id=row.id,
-        account_id=row.account_id,
-        status=JobStatus(row.status),
-        shots=row.shots,
-        optimize_for=OptimizationTarget(row.optimize_for),
-        submitted_at=row.submitted_at,
-        seed=row.seed,
-        requested_backend=row.requested_backend,
-        max_cost_usd=row.max_cost_usd,
-        min_fidelity=row.min_fidelity,
-        options=_options_from_json(row.options),
-        reserved_qpu_tasks=row.reserved_qpu_tasks,
-        reserved_cost_usd=row.reserved_cost_usd,
-        predicted_seconds=row.predicted_seconds,
-        batch_id=row.batch_id,
-        backend=row.backend,
-        method=row.method,
-        queued_at=row.queued_at,
-        started_at=row.started_at,
-        completed_at=row.completed_at,
-        error_message=row.error_message,
-        metadata=row.metadata,
-        attempt=row.attempt,
-        sequence=row.sequence,
-    )
-
-
-def event_of(row: AnyRow) -> JobEvent:
-    """The event of a row with `EVENT_COLUMNS`."""
-    return JobEvent(row.sequence, row.cursor, row.occurred_at, job_of(row))
-
-
-def _options_to_json(options: RunOptions) -> dict[str, Any]:
-    if options == _NO_OPTIONS:
-        return {}
-    return asdict(options)
-
-
-def _options_from_json(document: dict[str, Any]) -> RunOptions:
-    if not document:
-        return _NO_OPTIONS
-    options = RunOptions(**document)
-    noise = document.get("noise")
-    return options if noise is None else replace(options, noise=Noise(**noise))
+    return {name: getattr(job, name) for name in CHANGING}

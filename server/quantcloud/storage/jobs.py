@@ -1,12 +1,11 @@
 """Jobs: submission, runs under leases, and what is known of them."""
 
-import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, Tier
@@ -19,26 +18,23 @@ from quantcloud.domain.job import (
     Lease,
 )
 from quantcloud.domain.page import Page
-from quantcloud.storage import codec, job_claims, job_reads, job_writes
-from quantcloud.storage.database import AnyRow, Database
+from quantcloud.storage import job_claims, job_documents, job_reads, job_writes
+from quantcloud.storage.database import Database
 from quantcloud.storage.idempotency import IdempotencyKey
-from quantcloud.storage.job_claims import Claim, Claims, Room, Taken
+from quantcloud.storage.job_claims import Claims, Room, Taken
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, Packed, RunUsage
 from quantcloud.storage.queries import identifier
-from quantcloud.storage.transaction import Added, Transaction
+from quantcloud.storage.transaction import Transaction
 from quantcloud.storage.writer import Writer
 
 T = TypeVar("T")
 
-# Outcomes, amplitudes or shots from which a result is packed in another thread.
-LARGE_RESULT = 1000
 # Up to how many new jobs, and bytes of their circuits, are written beside all else.
 BRIEF_JOBS = 8
 BRIEF_BYTES = 64 * 1024
 # Up to which time a claim is carried out on the event loop.
 BRIEF_SECONDS = 0.003
-_ANALYSIS = tuple(field.name for field in fields(Analysis))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,13 @@ class Jobs:
             if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
                 raise ValueError("a new job is submitted and at sequence 1")
         arrivals = [
-            Arrival(each.job, each.changes, each.qasm, each.analysis, await _circuit_row(each))
+            Arrival(
+                each.job,
+                each.changes,
+                each.qasm,
+                each.analysis,
+                await job_documents.pack_circuit(each.job.id, each.qasm, each.analysis),
+            )
             for each in new
         ]
         size = sum(len(each.circuit["qasm"]) for each in arrivals)
@@ -135,8 +137,7 @@ class Jobs:
 
     async def qasm(self, job_id: str) -> str:
         row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
-        large = len(row.qasm) >= codec.COMPRESS_FROM
-        return await _run(codec.unpack_text, row.qasm, elsewhere=large)
+        return await job_documents.unpack_qasm(row.qasm)
 
     async def analysis(self, job_id: str) -> Analysis:
         row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
@@ -146,10 +147,7 @@ class Jobs:
         """The job's result, None as long as it has none."""
         identifier("job", job_id)
         row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
-        if row is None:
-            return None
-        size = len(row.counts) + len(row.statevector or b"") + len(row.metadata)
-        return await _run(_unpack_result, row, elsewhere=size >= codec.COMPRESS_FROM)
+        return None if row is None else await job_documents.unpack_result(row)
 
     async def advance(
         self, job_id: str, changes: Sequence[Change], *, lease: Lease | None = None
@@ -189,8 +187,8 @@ class Jobs:
         claims: list[Claims] = []
 
         def early(taken: tuple[list[Taken], bool]) -> None:
-            if before_commit is not None and all(map(_is_at_hand, taken[0])):
-                claims.append(_claims(*taken))
+            if before_commit is not None and job_documents.is_at_hand(taken[0]):
+                claims.append(job_documents.claims_at_hand(*taken))
                 before_commit(claims[0])
 
         def unit(tx: Transaction) -> tuple[list[Taken], bool]:
@@ -211,9 +209,7 @@ class Jobs:
 
         async def outcome() -> Claims:
             taken, left = await claimed
-            if claims:
-                return claims[0]
-            return await _run(_claims, taken, left, elsewhere=not all(map(_is_at_hand, taken)))
+            return claims[0] if claims else await job_documents.unpack_claims(taken, left=left)
 
         return outcome()
 
@@ -238,15 +234,13 @@ class Jobs:
         """
         if changes[-1].status is not JobStatus.COMPLETED or result.job_id != job_id:
             raise ValueError("complete() takes changes to completed, and the job's own result")
-        large = _is_large(result)
-        row = await _run(_pack_result, result, elsewhere=large)
-        packed = Packed(result, row)
+        packed = Packed(result, await job_documents.pack_result(result))
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
         finished = self._writer.submit(
             lambda tx: job_writes.finish(
                 tx, job_id, lease, changes, known=known, usage=usage, result=packed
             ),
-            brief=not large,
+            brief=not job_documents.is_large(result),
         )
         self._about_to_write(arrival=False)
         return await finished
@@ -341,63 +335,3 @@ class Jobs:
         return await self._database.read(
             lambda c: job_reads.page(c, account_id, limit, offset, status)
         )
-
-
-async def _run(work: Callable[..., T], *values: Any, elsewhere: bool) -> T:
-    return await asyncio.to_thread(work, *values) if elsewhere else work(*values)
-
-
-async def _circuit_row(new: NewJob) -> dict[str, Any]:
-    qasm = new.qasm
-    return {
-        "job_id": new.job.id,
-        "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
-        "analysis": {name: getattr(new.analysis, name) for name in _ANALYSIS},
-    }
-
-
-def _is_at_hand(taken: Taken) -> bool:
-    """Whether the circuit need not be unpacked in another thread."""
-    circuit = taken.circuit
-    return isinstance(circuit, Added) or len(circuit.qasm) < codec.COMPRESS_FROM
-
-
-def _claims(taken: Sequence[Taken], left: bool) -> Claims:  # noqa: FBT001  # as it is returned
-    return Claims(map(_claim, taken), left=left)
-
-
-def _claim(taken: Taken) -> Claim:
-    circuit = taken.circuit
-    if isinstance(circuit, Added):
-        qasm, analysis = circuit.qasm, circuit.analysis
-    else:
-        qasm, analysis = codec.unpack_text(circuit.qasm), Analysis(**circuit.analysis)
-    return Claim(taken.record, taken.lease, qasm, analysis, taken.tier, taken.event, taken.used)
-
-
-def _is_large(result: JobResult) -> bool:
-    amplitudes = len(result.statevector.real) if result.statevector else 0
-    return len(result.counts) + amplitudes + codec.weight(result.metadata) > LARGE_RESULT
-
-
-def _pack_result(result: JobResult) -> dict[str, Any]:
-    vector = result.statevector
-    return {
-        "job_id": result.job_id,
-        "backend": result.backend,
-        "execution_time_ms": result.execution_time_ms,
-        "counts": codec.pack_counts(result.counts),
-        "statevector": codec.pack_statevector(vector) if vector else None,
-        "metadata": codec.pack_document(result.metadata),
-    }
-
-
-def _unpack_result(row: AnyRow) -> JobResult:
-    return JobResult(
-        job_id=row.job_id,
-        backend=row.backend,
-        counts=codec.unpack_counts(row.counts),
-        execution_time_ms=row.execution_time_ms,
-        statevector=codec.unpack_statevector(row.statevector) if row.statevector else None,
-        metadata=codec.unpack_document(row.metadata),
-    )
