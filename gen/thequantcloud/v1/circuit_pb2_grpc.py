@@ -128,7 +128,8 @@ class CircuitServiceServicer:
         Once the job is stored come its latest event, then each event as it happens, once and in order;
         the result is on the event of `completed`. The stream ends with OK after the event of a terminal
         status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
-        server-sent events. To end the call does not end the job, whose id is in every event.
+        server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
+        id is in every event.
 
         Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
         shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no

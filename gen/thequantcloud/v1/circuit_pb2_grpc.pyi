@@ -65,7 +65,8 @@ class CircuitServiceStub:
     Once the job is stored come its latest event, then each event as it happens, once and in order;
     the result is on the event of `completed`. The stream ends with OK after the event of a terminal
     status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
-    server-sent events. To end the call does not end the job, whose id is in every event.
+    server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
+    id is in every event.
 
     Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
     shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
@@ -143,7 +144,8 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
     Once the job is stored come its latest event, then each event as it happens, once and in order;
     the result is on the event of `completed`. The stream ends with OK after the event of a terminal
     status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
-    server-sent events. To end the call does not end the job, whose id is in every event.
+    server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
+    id is in every event.
 
     Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
     shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
@@ -236,7 +238,8 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
         Once the job is stored come its latest event, then each event as it happens, once and in order;
         the result is on the event of `completed`. The stream ends with OK after the event of a terminal
         status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
-        server-sent events. To end the call does not end the job, whose id is in every event.
+        server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
+        id is in every event.
 
         Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
         shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
