@@ -7,12 +7,14 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Statevector
 from quantcloud.domain.job import Job, JobResult, JobStatus
 from quantcloud.transport.convert.values import struct, timestamp
-from quantcloud.transport.nulls import add_nulls
+from quantcloud.transport.nulls import nulls
+from quantcloud.transport.wire import delimited, struct_bytes, tag
 from quantcloud.watching.sighting import Filter
 from thequantcloud.v1 import job_pb2
 
 _STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
-
+_JOB_METADATA = tag(job_pb2.Job.METADATA_FIELD_NUMBER)
+_RESULT_METADATA = tag(job_pb2.JobResult.METADATA_FIELD_NUMBER)
 
 # Entries that take about a millisecond to convert.
 _LARGE: Final = 2000
@@ -49,6 +51,19 @@ def event_filter(request: job_pb2.WatchJobsRequest) -> Filter:
 
 
 def job(job: Job) -> job_pb2.Job:
+    message = _without_metadata(job)
+    message.metadata.CopyFrom(struct(job.metadata))
+    return message
+
+
+def job_bytes(job: Job, metadata: bytes) -> bytes:
+    """The bytes of a job's message, with its nulls; `metadata` are those of its Struct."""
+    message = _without_metadata(job)
+    marks = nulls(message, "metadata")
+    return b"".join((message.SerializeToString(), marks, _JOB_METADATA, delimited(metadata)))
+
+
+def _without_metadata(job: Job) -> job_pb2.Job:
     return job_pb2.Job(
         job_id=job.id,
         status=job.status,
@@ -59,7 +74,6 @@ def job(job: Job) -> job_pb2.Job:
         started_at=timestamp(job.started_at) if job.started_at else None,
         completed_at=timestamp(job.completed_at) if job.completed_at else None,
         error_message=job.error_message,
-        metadata=struct(job.metadata),
         batch_id=job.batch_id,
     )
 
@@ -85,10 +99,11 @@ def result(result: JobResult) -> bytes:
         statevector=statevector(result.statevector),
         execution_time_ms=result.execution_time_ms,
         backend=result.backend,
-        metadata=struct(result.metadata),
     )
-    add_nulls(message)
-    parts = [message.SerializeToString()]
+    metadata = delimited(struct_bytes(result.metadata))
+    parts = [
+        message.SerializeToString(), nulls(message, "metadata"), _RESULT_METADATA, metadata
+    ]  # fmt: skip
     shots = sum(result.counts.values())
     remaining = iter(result.counts.items())
     while some := dict(islice(remaining, _LARGE)):
