@@ -9,11 +9,12 @@ message the twin is an unknown field.
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from quantcloud.transport.wire import VARINT, varint
+from quantcloud.transport.wire import VARINT, tag
 
 PACKAGE = "thequantcloud.v1"
 TWIN_OFFSET = 1000
@@ -32,7 +33,7 @@ def _is_ours(descriptor: Descriptor) -> bool:
 
 def twin(field: FieldDescriptor) -> bytes:
     """The bytes that mark a nullable field as null, to stand anywhere in its message."""
-    return varint((field.number + TWIN_OFFSET) << 3 | VARINT) + b"\0"
+    return tag(field.number + TWIN_OFFSET, VARINT) + b"\0"
 
 
 @cache
@@ -57,6 +58,19 @@ def _children(message: Message, fields: list[tuple[str, bool]]) -> Iterator[Mess
             yield from getattr(message, name)
         elif message.HasField(name):
             yield getattr(message, name)
+
+
+class Nullable(NamedTuple):
+    """What stands for such a field in its message: before its content, and where it is unset."""
+
+    tag: bytes
+    null: bytes
+
+
+def nullable(message: type[Message], name: str) -> Nullable:
+    """A field of a message by its name; its content is behind its length."""
+    field: Any = message.DESCRIPTOR.fields_by_name[name]
+    return Nullable(tag(field.number), twin(field))
 
 
 def nulls(message: Message, written: str | None = None) -> bytes:

@@ -5,8 +5,11 @@ See https://protobuf.dev/programming-guides/encoding/. What is here is read back
 
 import struct
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, cast
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 VARINT: Final = 0
 """The wire type of numbers."""
@@ -14,6 +17,8 @@ _BYTES: Final = 2
 # Few words come again and again.
 _KEPT: Final = 1024
 _SHORT_TEXT: Final = 64
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_PER_DAY: Final = 86_400
 _number = struct.Struct("<d").pack
 
 
@@ -28,14 +33,28 @@ def varint(value: int) -> bytes:
     return bytes((value & 0x7F | 0x80,)) + varint(value >> 7)
 
 
-def tag(number: int) -> bytes:
-    """What stands before a field, of this number, that is a message or a text."""
-    return varint(number << 3 | _BYTES)
+def tag(number: int, wire_type: int = _BYTES) -> bytes:
+    """What stands before the field of this number, by default a message or a text."""
+    return varint(number << 3 | wire_type)
 
 
 def delimited(content: bytes) -> bytes:
     """A message inside of a message, or a text, behind its length."""
     return varint(len(content)) + content
+
+
+def seconds_and_nanos(moment: datetime) -> tuple[int, int]:
+    """An aware time as a Timestamp has it."""
+    since = moment - _EPOCH
+    return since.days * _SECONDS_PER_DAY + since.seconds, since.microseconds * 1000
+
+
+# A job's times are in each of its events, and those are times of the job.
+@lru_cache(_KEPT)
+def timestamp_bytes(moment: datetime) -> bytes:
+    """The message `google.protobuf.Timestamp` of an aware time, behind its length."""
+    seconds, nanos = seconds_and_nanos(moment)
+    return delimited(Timestamp(seconds=seconds, nanos=nanos).SerializeToString())
 
 
 # google/protobuf/struct.proto. A Value: 1 null, 2 number, 3 text, 4 bool, 5 struct, 6 list.

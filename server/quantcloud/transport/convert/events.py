@@ -15,7 +15,7 @@ from quantcloud.domain.job import JobEvent, JobResult, JobStatus
 from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import timestamp
 from quantcloud.transport.nulls import twin
-from quantcloud.transport.wire import delimited, struct_bytes, tag
+from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
 from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2
 
@@ -23,8 +23,11 @@ _FIELDS: Mapping[str, Any] = job_pb2.JobEvent.DESCRIPTOR.fields_by_name
 _NO_JOB, _NO_POSITION, NO_RESULT = (
     twin(_FIELDS[name]) for name in ("job", "queue_position", "result")
 )
-_JOB_TAG = tag(job_pb2.JobEvent.JOB_FIELD_NUMBER)
-_RESULT_TAG = tag(job_pb2.JobEvent.RESULT_FIELD_NUMBER)
+_SEQUENCE = tag(job_pb2.JobEvent.SEQUENCE_FIELD_NUMBER, VARINT)
+_OCCURRED_AT = tag(job_pb2.JobEvent.OCCURRED_AT_FIELD_NUMBER)
+_CURSOR = tag(job_pb2.JobEvent.CURSOR_FIELD_NUMBER)
+_JOB = tag(job_pb2.JobEvent.JOB_FIELD_NUMBER)
+_RESULT = tag(job_pb2.JobEvent.RESULT_FIELD_NUMBER)
 # Bytes that another thread copies: it does so without the interpreter, which the event loop has.
 LARGE_BYTES: Final = 1 << 20
 _KEPT_EVENTS = 1024
@@ -144,12 +147,13 @@ def checkpoint(seen: Sighting, at: datetime, job: bytes | None) -> bytes:
 
 
 def _parts(event: JobEvent, metadata: bytes) -> EventParts:
-    own = job_pb2.JobEvent(
-        sequence=event.sequence, occurred_at=timestamp(event.occurred_at), cursor=str(event.cursor)
-    )
-    return EventParts(
-        own.SerializeToString(), _JOB_TAG + delimited(convert.job_bytes(event.job, metadata))
-    )
+    cursor = str(event.cursor).encode()
+    own = (
+        _SEQUENCE, varint(event.sequence), _OCCURRED_AT, timestamp_bytes(event.occurred_at),
+        _CURSOR, delimited(cursor),
+    )  # fmt: skip
+    job = convert.job_bytes(event.job, metadata)
+    return EventParts(b"".join(own), _JOB + delimited(job))
 
 
 def _position(position: int | None) -> bytes:
@@ -159,4 +163,4 @@ def _position(position: int | None) -> bytes:
 
 
 def _result(result: JobResult) -> bytes:
-    return _RESULT_TAG + delimited(convert.result(result))
+    return _RESULT + delimited(convert.result(result))

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
@@ -11,20 +11,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.page import Page
-from quantcloud.transport.wire import struct_bytes
+from quantcloud.transport.wire import seconds_and_nanos, struct_bytes
 
 # More would take the event loop too long to convert.
 MAXIMUM_STRUCT_BYTES = 64 * 1024
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SECONDS_PER_DAY: Final = 86_400
-
 
 def timestamp(moment: datetime) -> Timestamp:
-    since = moment - _EPOCH
-    return Timestamp(
-        seconds=since.days * _SECONDS_PER_DAY + since.seconds, nanos=since.microseconds * 1000
-    )
+    seconds, nanos = seconds_and_nanos(moment)
+    return Timestamp(seconds=seconds, nanos=nanos)
 
 
 def struct(values: Mapping[str, object]) -> Struct:
