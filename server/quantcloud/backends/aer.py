@@ -19,6 +19,9 @@ MAX_STABILIZER_QUBITS = 1_000
 MAX_MPS_QUBITS = 200
 MAX_DENSITY_MATRIX_QUBITS = 12
 
+MAX_SAVED_QUBITS = 20
+"""How many qubits a circuit may have to be sampled from its final state, which Aer copies out."""
+
 MAX_BRANCHES_BYTES = 1 << 29
 """Memory for the states that Aer keeps, one for each history, when a circuit measures midway."""
 
@@ -29,15 +32,15 @@ MAX_MPS_RANK_BITS = 6
 """log2 of the bond dimension up to which a matrix product state is kept, never truncated."""
 
 _STATEVECTOR = Coefficients(
-    start=1.2e-3, operation=2.8e-5, light=1.2e-9, dense=1.1e-9, wide=2.4e-9, state=5e-8, sample=9e-8
+    start=3e-4, operation=4.7e-6, light=2e-9, dense=1.1e-9, wide=2.6e-9, state=3e-8, sample=1e-8
 )
-# What a shot takes, in characters of an outcome: more where each may have a history of its own.
-_SHOT, _BRANCHING_SHOT = 10, 400
+# What a shot takes where Aer itself draws or runs it, in characters of an outcome.
+_SHOT = 3000
 
-_DENSITY_MATRIX = alike(1e-8, start=3e-3, operation=4e-5, sample=1e-7)
-_TRAJECTORY = alike(4e-9, start=5e-2, operation=2e-6, sample=5e-6)
-_STABILIZER = Coefficients(start=1.4e-3, operation=4.3e-5, light=1.5e-7, sample=1e-8)
-_MPS = Coefficients(start=5e-3, operation=2.5e-4, light=2.5e-4, sample=1.5e-6)
+_DENSITY_MATRIX = alike(5e-9, start=7e-4, operation=1.8e-5, sample=4e-8)
+_TRAJECTORY = alike(3e-9, start=5e-3, operation=2.6e-6, sample=1e-8)
+_STABILIZER = Coefficients(start=7e-4, operation=1.6e-5, light=9e-8, sample=1e-8)
+_MPS = Coefficients(start=3e-3, operation=1.5e-4, light=1.5e-4, sample=9e-7)
 _GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
 _GPU_HOST_BYTES = 1 << 30
 
@@ -94,9 +97,13 @@ class AerBackend:
         if self._device == "GPU":
             cost = _GPU
         work = evolution(analysis, 1 << analysis.num_qubits, shots, branches)
-        each = _BRANCHING_SHOT if analysis.has_mid_circuit else _SHOT
-        work = work._replace(samples=work.samples + each * shots)
-        kept = min(shots * size, MAX_BRANCHES_BYTES) if analysis.has_mid_circuit else 0
+        kept = 0
+        if analysis.has_mid_circuit:
+            kept = min(shots * size, MAX_BRANCHES_BYTES)
+        elif not noisy and analysis.num_qubits <= MAX_SAVED_QUBITS:
+            kept = size
+        if analysis.has_mid_circuit or not kept:
+            work = work._replace(samples=work.samples + _SHOT * shots)
         memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
         return predicted("statevector", memory, cost, work)
 

@@ -5,20 +5,17 @@
 # Aer has no types, Qiskit's are partial.
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
-from qiskit.circuit import ControlFlowOp, QuantumCircuit
+from numpy.typing import NDArray
+from qiskit.circuit import QuantumCircuit
 from qiskit.providers import Options
 from qiskit.quantum_info import Kraus, SuperOp
 from qiskit_aer import AerSimulator
-from qiskit_aer.backends.aer_compiler import (
-    assemble_circuits,
-    compile_circuit,
-    generate_aer_config,
-)
+from qiskit_aer.backends.aer_compiler import generate_aer_config
 from qiskit_aer.backends.backend_utils import cpp_execute_circuits
 from qiskit_aer.backends.controller_wrappers import aer_controller_execute
 from qiskit_aer.noise import (
@@ -29,11 +26,17 @@ from qiskit_aer.noise import (
     thermal_relaxation_error,
 )
 
-from quantcloud.backends.aer import MAX_BRANCHES_BYTES, MAX_MPS_RANK_BITS
-from quantcloud.backends.aer_circuits import ONE_QUBIT_NAMES, TWO_QUBIT_NAMES, translated
+from quantcloud.backends.aer import MAX_BRANCHES_BYTES, MAX_MPS_RANK_BITS, MAX_SAVED_QUBITS
+from quantcloud.backends.aer_circuits import (
+    ONE_QUBIT_NAMES,
+    TWO_QUBIT_NAMES,
+    Translation,
+    translated,
+)
 from quantcloud.backends.noise import narrowed, relaxation_times
 from quantcloud.backends.programs import Program, program
-from quantcloud.backends.results import Run, check_statevector
+from quantcloud.backends.results import MAX_STATEVECTOR_QUBITS, Run, check_statevector
+from quantcloud.backends.sampling import Tally, draw_bits_from_state
 from quantcloud.circuits.interaction import schmidt_bits
 from quantcloud.circuits.ir import Circuit
 from quantcloud.circuits.states import statevector_bytes
@@ -49,76 +52,110 @@ _MAX_SEED = 1 << 53
 
 
 class AerExecutor:
-    """See `base.Executor`. Keeps one set of options for each method.
+    """See `base.Executor`. Keeps one configuration for each method.
 
-    It does what `AerSimulator.run` does, without its thread and its result objects for each run,
-    which take longer than a small circuit.
+    It does what `AerSimulator.run` does, without circuits of Qiskit's, a thread and result objects
+    for each run, which take longer than a small circuit. Aer writes every single shot as a text:
+    where one state serves all shots, it gives the state, and they are drawn from that.
     """
 
     def __init__(self, device: str) -> None:
         self._device = device
         self._controller = aer_controller_execute()
-        self._options = {
-            # Refuses a device that is not there.
-            method: cast(
-                Options, AerSimulator(method=method, device=device, max_parallel_threads=1).options
-            )
-            for method in _METHODS
-        }
+        # Refuses a device that is not there.
+        self._configurations = {method: _configuration(method, device) for method in _METHODS}
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:
         run = Run(execution)
         method, noise = execution.method, execution.options.noise
-        if method not in self._options:
+        if method not in _METHODS:
             raise ValueError(f"Qiskit Aer has no method {method!r} here")
         if noise is not None or method in _NARROW_METHODS:
             circuit = narrowed(circuit)
         divided = program(circuit)
-        wants_state = execution.options.statevector
         check_statevector(execution, divided.num_qubits, branches=divided.branches)
         if method == "matrix_product_state":
             _check_rank(divided)
-        translation = translated(divided, method, statevector=wants_state)
-        options: dict[str, object] = {}
+        amplitudes = None
+        if self._gives_state(divided, execution):
+            amplitudes = self._final_state(divided)
+            counts = _sampled(divided, amplitudes, run)
+        else:
+            counts = self._counts(divided, run)
+        return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
+
+    def _gives_state(self, divided: Program, execution: Execution) -> bool:
+        """Whether Aer is asked for the state before the measurements, rather than for counts."""
+        if (
+            execution.method != "statevector"
+            or execution.options.noise is not None
+            or divided.branches
+        ):
+            return False
+        if divided.num_qubits <= MAX_STATEVECTOR_QUBITS:
+            return True
+        # A state that Aer measures by itself has no qubits that nothing happens to, one that it
+        # gives has all.
+        touched = {qubit for operation in divided.body for qubit in operation.qubits}
+        return len(touched) == divided.num_qubits <= MAX_SAVED_QUBITS
+
+    def _final_state(self, divided: Program) -> NDArray[np.complex128]:
+        translation = translated(divided, "statevector", measured=False)
+        data = self._run_once(translation, divided, "statevector", shots=1, seed=0)
+        return np.asarray(data["statevector"])
+
+    def _counts(self, divided: Program, run: Run) -> dict[str, int]:
+        execution = run.execution
+        method, noise = execution.method, execution.options.noise
+        translation = translated(divided, method)
         model: NoiseModel | None = None
         if noise is not None:
             few_kraus = method == "density_matrix" and divided.num_qubits <= _KRAUS_QUBITS
-            model = _noise_model(noise, frozenset(_gate_names(translation)), as_kraus=few_kraus)
-        elif method == "statevector" and divided.branches:
-            options["shot_branching_enable"] = True
-            options["shot_branching_sampling_enable"] = True
-        if divided.branches:
-            # Conditions become jumps.
-            (translation,) = cast(list[QuantumCircuit], compile_circuit([translation]))
+            model = _noise_model(noise, frozenset(translation.names), as_kraus=few_kraus)
         counts: Counter[str] = Counter()
-        data: Mapping[str, Any] = {}
         for number, shots in enumerate(_batches(divided, execution)):
             seed = int(run.rng.integers(_MAX_SEED)) if number else execution.seed
-            data = self._run_once(
-                translation, model, {**options, "shots": shots, "seed_simulator": seed}, method
-            )
+            data = self._run_once(translation, divided, method, shots=shots, seed=seed, noise=model)
             counts.update(data["counts"])
-        amplitudes = np.asarray(data["statevector"]) if wants_state else None
-        return run.outcome(
-            _bitstrings(counts, divided.num_clbits),
-            amplitudes=amplitudes,
-            details={"device": self._device},
-        )
+        return _bitstrings(counts, divided.num_clbits)
 
     def _run_once(
         self,
-        circuit: QuantumCircuit,
-        noise: NoiseModel | None,
-        options: Mapping[str, object],
+        translation: Translation,
+        divided: Program,
         method: str,
+        *,
+        shots: int,
+        seed: int,
+        noise: NoiseModel | None = None,
     ) -> Mapping[str, Any]:
-        circuits, _ = assemble_circuits([circuit])
-        config = generate_aer_config([circuit], self._options[method], **options)
-        output = cpp_execute_circuits(self._controller, circuits, noise, config)
+        config = self._configurations[method]
+        branching = method == "statevector" and noise is None and divided.branches
+        config.n_qubits = divided.num_qubits
+        config.memory_slots = divided.num_clbits
+        config.shots = shots
+        config.seed_simulator = seed
+        config.shot_branching_enable = branching
+        config.shot_branching_sampling_enable = branching
+        output = cpp_execute_circuits(self._controller, [translation.circuit], noise, config)
         if not output["success"]:
             results = output["results"]
             raise RuntimeError(f"Qiskit Aer: {(results[0] if results else output)['status']}")
         return cast(Mapping[str, Any], output["results"][0]["data"])
+
+
+def _configuration(method: str, device: str) -> Any:
+    """Aer's configuration for runs by `method`; what differs from run to run is set by each."""
+    simulator = AerSimulator(method=method, device=device, max_parallel_threads=1)
+    return generate_aer_config([QuantumCircuit(1)], cast(Options, simulator.options))
+
+
+def _sampled(divided: Program, amplitudes: NDArray[np.complex128], run: Run) -> dict[str, int]:
+    """Measure a state as the circuit does at its end, once for each shot."""
+    clbits, qubits = tuple(divided.final), tuple(divided.final.values())
+    tally = Tally(divided.num_clbits)
+    tally.add(*draw_bits_from_state(amplitudes, qubits, run.execution.shots, run.rng), clbits)
+    return tally.counts
 
 
 def _batches(divided: Program, execution: Execution) -> list[int]:
@@ -151,17 +188,6 @@ def _bitstrings(counts: Mapping[str, int], num_clbits: int) -> dict[str, int]:
     """Rewrite Aer's keys, hexadecimal numbers, as bitstrings."""
     width = f"0{num_clbits}b"
     return {format(int(key, 16), width): count for key, count in counts.items()}
-
-
-def _gate_names(circuit: QuantumCircuit) -> Iterator[str]:
-    """Yield the names by which a noise model knows the circuit's gates."""
-    for instruction in circuit.data:
-        operation = instruction.operation
-        if isinstance(operation, ControlFlowOp):
-            for block in operation.blocks:
-                yield from _gate_names(block)
-        else:
-            yield operation.label or operation.name
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from quantcloud.backends.sampling import Counts, Indices, draw_bits_from_state, probabilities
+from quantcloud.backends.sampling import Counts, Patterns, draw_bits_from_state, probabilities
 from quantcloud.circuits.ir import Operation
 
 Amplitudes = NDArray[np.complexfloating[Any]]
@@ -47,7 +47,7 @@ class PureState(ABC):
 
     def sample(
         self, qubits: Sequence[int], shots: int, rng: np.random.Generator
-    ) -> tuple[Indices, Counts]:
+    ) -> tuple[Patterns, Counts]:
         if not qubits:
             return np.zeros(1, dtype=np.int64), np.array([shots])
         return draw_bits_from_state(self.amplitudes, qubits, shots, rng)

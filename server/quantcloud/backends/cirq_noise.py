@@ -18,7 +18,7 @@ from qsimcirq.qsim_simulator import QSimOptions
 from quantcloud.backends.amplitudes import PureState, ground_state
 from quantcloud.backends.noise import relaxation
 from quantcloud.backends.qsim import as_qsim_has_them, flattened
-from quantcloud.backends.sampling import Counts, Indices, draw_bits
+from quantcloud.backends.sampling import Counts, Patterns, draw_bits
 from quantcloud.backends.unitaries import matrix
 from quantcloud.circuits.ir import Operation
 from quantcloud.domain.execution import Noise
@@ -108,7 +108,7 @@ class DensityMatrix:
 
     def sample(
         self, qubits: Sequence[int], shots: int, rng: np.random.Generator
-    ) -> tuple[Indices, Counts]:
+    ) -> tuple[Patterns, Counts]:
         if not qubits:
             return np.zeros(1, dtype=np.int64), np.array([shots])
         weights = np.maximum(self._elements.diagonal().real, 0.0)

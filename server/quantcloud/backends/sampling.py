@@ -12,6 +12,8 @@ Counts = NDArray[np.int64]
 Patterns = Indices | NDArray[np.bool_]
 
 _FEW = 32
+# More bits are no number of 64 bits with a sign.
+_NUMBER_BITS = 62
 # Amplitudes that are squared at a time.
 _PART = 1 << 16
 
@@ -90,7 +92,7 @@ def _places(points: NDArray[np.float64], ends: NDArray[np.float64]) -> Indices:
 
 
 def gather_bits(indices: Indices, bits: Sequence[int]) -> Indices:
-    """Return numbers whose bit i is bit `bits[i]` of `indices`."""
+    """Return numbers whose bit i is bit `bits[i]` of `indices`; at most 62 bits."""
     result = np.zeros_like(indices)
     for position, bit in enumerate(bits):
         result |= ((indices >> bit) & 1) << position
@@ -99,11 +101,8 @@ def gather_bits(indices: Indices, bits: Sequence[int]) -> Indices:
 
 def draw_bits(
     weights: NDArray[np.float64], bits: Sequence[int], shots: int, rng: np.random.Generator
-) -> tuple[Indices, Counts]:
-    """Draw indices by `weights` and keep only `bits` of each; distinct patterns and their counts.
-
-    At most 62 bits.
-    """
+) -> tuple[Patterns, Counts]:
+    """Draw indices by `weights`, keep only `bits` of each; distinct patterns and their counts."""
     return _only_bits(*draw(weights, shots, rng), len(weights), bits)
 
 
@@ -112,17 +111,23 @@ def draw_bits_from_state(
     bits: Sequence[int],
     shots: int,
     rng: np.random.Generator,
-) -> tuple[Indices, Counts]:
+) -> tuple[Patterns, Counts]:
     """Measure `bits` of a state of 2**n amplitudes; distinct patterns and their counts."""
     return _only_bits(*draw_from_state(amplitudes, shots, rng), len(amplitudes), bits)
 
 
 def _only_bits(
     indices: Indices, drawn: Counts, size: int, bits: Sequence[int]
-) -> tuple[Indices, Counts]:
+) -> tuple[Patterns, Counts]:
     if size == 1 << len(bits) and all(map(int.__eq__, bits, range(len(bits)))):
         return indices, drawn
-    return merged(gather_bits(indices, bits), drawn)
+    if len(bits) <= _NUMBER_BITS:
+        return merged(gather_bits(indices, bits), drawn)
+    # Some are read more than once.
+    distinct = sorted(set(bits))
+    numbers, totals = merged(gather_bits(indices, distinct), drawn)
+    places = np.searchsorted(distinct, bits)
+    return ((numbers[:, None] >> places) & 1).astype(np.bool_), totals
 
 
 def merged(patterns: Indices, drawn: Counts) -> tuple[Indices, Counts]:
@@ -135,11 +140,11 @@ def merged(patterns: Indices, drawn: Counts) -> tuple[Indices, Counts]:
 
 def flip_bits(
     patterns: Patterns, drawn: Counts, width: int, rate: float, rng: np.random.Generator
-) -> tuple[Indices, Counts]:
-    """Flip each of the `width` lowest bits of every single shot with probability `rate`.
-
-    Takes patterns that are numbers.
-    """
+) -> tuple[Patterns, Counts]:
+    """Flip each of the `width` bits of every single shot with probability `rate`."""
+    if patterns.ndim > 1:
+        rows = np.repeat(patterns.astype(np.bool_), drawn, axis=0)
+        return np.unique(rows ^ (rng.random(rows.shape) < rate), axis=0, return_counts=True)
     shots = np.repeat(patterns.astype(np.int64), drawn)
     for bit in range(width):
         shots ^= (rng.random(len(shots)) < rate).astype(np.int64) << bit

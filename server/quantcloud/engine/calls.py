@@ -39,6 +39,8 @@ class Holder(Protocol):
 class Call:
     """One request, and the future of its answer. Make it on the event loop.
 
+    Whoever stops waiting for the answer says so by `give_up`.
+
     `on_start` is called when a worker begins, and `time_limit` seconds count from there.
     `preloaded` is for how many backends the modules must have been imported when its worker was
     forked. `expected` is how many seconds the run will take; None where nobody knows.
@@ -66,14 +68,10 @@ class Call:
         self._on_start = on_start
         self._tries = 0
 
-    async def result(self) -> Frame:
-        """Wait for the answer. Cancelling ends the run, and with it the worker that is at it."""
-        try:
-            return await self.answer
-        except asyncio.CancelledError:
-            if self.holder is not None:
-                self.holder.give_up(self)
-            raise
+    def give_up(self) -> None:
+        """Nobody waits for the answer any more: end the run, and with it its worker."""
+        if self.holder is not None:
+            self.holder.give_up(self)
 
     def start(self) -> None:
         """Tell that a worker has begun: once, though another may take over what it left unread."""

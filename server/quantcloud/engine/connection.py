@@ -1,14 +1,19 @@
 """The server's end of a worker's socket: requests with their permits out, whole frames in."""
 
 import asyncio
+import math
 import socket
-from typing import Protocol
+from typing import Final, Protocol
 
 from quantcloud.engine import messages
 from quantcloud.engine.messages import Frame, MalformedAnswer
 from quantcloud.engine.permits import Permits
 
 _CHUNK = 256 << 10
+
+# While a worker has many short runs before it, its answers are fetched so often, in seconds. All
+# workers' at the same moments: the server wakes once for all of them.
+_ROUND: Final = 0.002
 
 
 class Receiver(Protocol):
@@ -28,7 +33,11 @@ class Receiver(Protocol):
 
 
 class Connection:
-    """One worker's socket. Frames that are sent in one turn of the event loop go out together."""
+    """One worker's socket. Frames that are sent in one turn of the event loop go out together.
+
+    What comes is read at once, or after `let_gather` a moment later, together with what else has
+    come by then. It lies in the socket meanwhile, where it survives its worker.
+    """
 
     def __init__(self, worker: socket.socket, permits: Permits, receiver: Receiver) -> None:
         self._loop = asyncio.get_running_loop()
@@ -41,6 +50,9 @@ class Connection:
         self._flushing = False
         self._writing = False
         self._closed = False
+        self._reading = False
+        # Set while answers gather in the socket, which the event loop does not look at then.
+        self._round: asyncio.TimerHandle | None = None
         worker.setblocking(False)  # noqa: FBT003 (the standard library's signature)
         self._loop.add_reader(worker, self._readable)
 
@@ -63,8 +75,27 @@ class Connection:
         self._unsent = 0
         return count
 
+    def let_gather(self) -> None:
+        """Read what comes from now on in two milliseconds at the latest, all at once."""
+        if self._closed:
+            return
+        if self._round is None:
+            self._loop.remove_reader(self._socket)
+        else:
+            self._round.cancel()
+        due = (math.floor(self._loop.time() / _ROUND) + 1) * _ROUND
+        self._round = self._loop.call_at(due, self._fetch)
+
+    def catch_up(self) -> None:
+        """Read what has gathered by now."""
+        if self._round is not None and not self._reading:
+            self._round.cancel()
+            self._fetch()
+
     def close(self) -> None:
         self._closed = True
+        if self._round is not None:
+            self._round.cancel()
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._socket.close()
@@ -91,6 +122,14 @@ class Connection:
             self._writing = False
             self._loop.remove_writer(self._socket)
 
+    def _fetch(self) -> None:
+        """Read what has gathered, and go back to reading at once unless told to gather again."""
+        ended = self._round
+        self._readable()
+        if self._round is ended and not self._closed:
+            self._round = None
+            self._loop.add_reader(self._socket, self._readable)
+
     def _readable(self) -> None:
         try:
             data = self._socket.recv(_CHUNK)
@@ -102,25 +141,28 @@ class Connection:
             self._receiver.hung_up()
             return
         self._input += data
+        error = None
+        self._reading = True
         try:
             self._parse()
-        except MalformedAnswer as error:
+        except MalformedAnswer as malformed:
             self._input.clear()
-            self._receiver.read(error)
-        else:
-            self._receiver.read(None)
+            error = malformed
+        finally:
+            self._reading = False
+        self._receiver.read(error)
 
     def _parse(self) -> None:
-        size, offset = messages.HEADER.size, 0
-        while len(self._input) - offset >= size:
+        size, offset, end = messages.HEADER.size, 0, len(self._input)
+        while end - offset >= size:
             kind, length = messages.HEADER.unpack_from(self._input, offset)
             if length > messages.MAX_ANSWER:
                 raise MalformedAnswer("too large")
-            end = offset + size + length
-            if len(self._input) < end:
+            start, stop = offset + size, offset + size + length
+            if end < stop:
                 break
             with memoryview(self._input) as view:
-                payload = bytes(view[offset + size : end])
-            offset = end
+                payload = bytes(view[start:stop])
+            offset = stop
             self._receiver.received(Frame(kind, payload))
         del self._input[:offset]

@@ -231,7 +231,10 @@ class LocalEngine:
         """Have a worker answer a call. Raises `WorkerLost` and `TimeLimitReached`."""
         slots.submit(call)
         try:
-            return await call.result()
+            return await call.answer
+        except asyncio.CancelledError:
+            call.give_up()
+            raise
         except ForkFailed as error:
             raise WorkerLost(f"no worker could be started: {error}") from error
         except MalformedAnswer as error:

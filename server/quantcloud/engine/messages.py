@@ -8,7 +8,7 @@ import json
 import pickle
 import struct
 from array import array
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from operator import attrgetter
@@ -44,19 +44,23 @@ MAX_ANSWER = MAX_RESULT_BYTES
 MAX_DETAILS = 8192
 
 # Pickling their values takes half as long as pickling dataclasses with slots.
-_PLAIN_FIELDS = tuple(field.name for field in fields(Execution) if field.name != "options")
-_OPTION_FIELDS = tuple(field.name for field in fields(RunOptions))
-_plain_values = attrgetter(*_PLAIN_FIELDS)
-_option_values = attrgetter(*_OPTION_FIELDS)
+_FIELDS = tuple(field.name for field in fields(Execution))
+_OPTIONS = _FIELDS.index("options")
+_values = attrgetter(*_FIELDS)
+_option_values = attrgetter(*(field.name for field in fields(RunOptions)))
 
-_SECTIONS = struct.Struct("!6Q")
+_LENGTH = struct.Struct("!Q")
+_SECTIONS = struct.Struct("!5Q")
+
+# So many outcomes are all JSON; more are faster as arrays.
+_FEW = 64
 
 # Large answers are decoded in another thread, so many characters or numbers at a time: within one
 # step it lets no other thread run.
 _PART = 1 << 14
 
 # What decoding raises.
-_NONSENSE = (struct.error, ValueError, KeyError, TypeError, RecursionError)
+_NONSENSE = (struct.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 class Frame(NamedTuple):
@@ -77,14 +81,16 @@ def frame(kind: bytes, payload: bytes = b"") -> bytes:
 
 def encode_execution(execution: Execution) -> bytes:
     """Encode a run for a worker."""
-    return pickle.dumps((_plain_values(execution), _option_values(execution.options)))
+    values = list(_values(execution))
+    values[_OPTIONS] = _option_values(execution.options)
+    return pickle.dumps(values)
 
 
 def decode_execution(payload: bytes) -> Execution:
     """Decode a run in the worker, which may trust the server."""
-    plain, options = pickle.loads(payload)  # noqa: S301 (from the server)
-    named = dict(zip(_PLAIN_FIELDS, plain, strict=True))
-    return Execution(**named, options=RunOptions(**dict(zip(_OPTION_FIELDS, options, strict=True))))
+    values: list[Any] = pickle.loads(payload)  # noqa: S301 (from the server)
+    values[_OPTIONS] = RunOptions(*values[_OPTIONS])
+    return Execution(*values)
 
 
 def encode_failure(message: str, details: str) -> bytes:
@@ -137,25 +143,26 @@ def encode_outcome(outcome: Outcome) -> bytes:
 
     Raises `TypeError` for metadata that JSON has no word for.
     """
-    state = outcome.statevector
-    about = {
-        "execution_time_ms": float(outcome.execution_time_ms),
-        "metadata": dict(outcome.metadata),
-        "statevector": state is not None,
-        "memory": outcome.memory is not None,
-        # One empty bitstring and none at all join to the same text.
-        "outcomes": len(outcome.counts),
-        "shots": len(outcome.memory or ()),
-    }
+    counts, state, memory = outcome.counts, outcome.statevector, outcome.memory
+    about = [float(outcome.execution_time_ms), dict(outcome.metadata)]
+    if len(counts) <= _FEW and state is None and memory is None:
+        return _headed([*about, {key: int(count) for key, count in counts.items()}])
     sections = (
-        json.dumps(about).encode(),
-        "\n".join(outcome.counts).encode("ascii"),
-        array("q", map(int, outcome.counts.values())).tobytes(),
+        "\n".join(counts).encode("ascii"),
+        array("q", map(int, counts.values())).tobytes(),
         array("d", state.real if state else ()).tobytes(),
         array("d", state.imag if state else ()).tobytes(),
-        "\n".join(outcome.memory or ()).encode("ascii"),
+        "\n".join(memory or ()).encode("ascii"),
     )
-    return _SECTIONS.pack(*map(len, sections)) + b"".join(sections)
+    # One empty bitstring and none at all join to the same text.
+    shots = None if memory is None else len(memory)
+    head = _headed([*about, [len(counts), state is not None, shots]])
+    return head + _SECTIONS.pack(*map(len, sections)) + b"".join(sections)
+
+
+def _headed(about: list[object]) -> bytes:
+    head = json.dumps(about).encode()
+    return _LENGTH.pack(len(head)) + head
 
 
 def decode_outcome(payload: bytes) -> Outcome:
@@ -167,20 +174,28 @@ def decode_outcome(payload: bytes) -> Outcome:
 
 
 def _outcome(payload: bytes) -> Outcome:
+    (length,) = _LENGTH.unpack_from(payload)
+    end = _LENGTH.size + length
+    time_ms, metadata, content = json.loads(payload[_LENGTH.size : end].decode())
+    if isinstance(content, dict):
+        if len(payload) != end:
+            raise ValueError("more than it says")
+        counts = cast("dict[str, int]", content)
+        checked = dict(zip(counts, array("q", counts.values()), strict=True))
+        return Outcome(checked, float(time_ms), metadata=_mapping(metadata))
+    outcomes, has_state, shots = content
     sections: list[bytes] = []
-    offset = _SECTIONS.size
-    for length in _SECTIONS.unpack_from(payload):
-        sections.append(payload[offset : offset + length])
-        offset += length
-    about, keys, values, real, imag, memory = sections
-    fields: Mapping[str, Any] = json.loads(about)
-    state = Statevector(_floats(real), _floats(imag)) if fields["statevector"] else None
+    offset = end + _SECTIONS.size
+    for size in _SECTIONS.unpack_from(payload, end):
+        sections.append(payload[offset : offset + size])
+        offset += size
+    keys, values, real, imag, memory = sections
     return Outcome(
-        counts=_counts(_lines(keys, fields["outcomes"]), _integers(values)),
-        execution_time_ms=float(fields["execution_time_ms"]),
-        statevector=state,
-        memory=tuple(_lines(memory, fields["shots"])) if fields["memory"] else None,
-        metadata=_mapping(fields["metadata"]),
+        counts=_counts(_lines(keys, outcomes), _integers(values)),
+        execution_time_ms=float(time_ms),
+        statevector=Statevector(_floats(real), _floats(imag)) if has_state else None,
+        memory=None if shots is None else tuple(_lines(memory, shots)),
+        metadata=_mapping(metadata),
     )
 
 

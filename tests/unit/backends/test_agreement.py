@@ -228,6 +228,53 @@ def test_noise_of_wide_gates_is_that_of_their_parts(executors, backend, method):
     assert_agrees(outcome, distribution(parts, noise), shots)
 
 
+TERMINAL = [name for name in CIRCUITS if "midway" not in name][:5]
+
+
+@pytest.mark.parametrize("source", [CIRCUITS[name] for name in TERMINAL], ids=TERMINAL)
+def test_aer_samples_what_is_too_wide_to_have_its_state_copied(executors, monkeypatch, source):
+    for limit in ("MAX_SAVED_QUBITS", "MAX_STATEVECTOR_QUBITS"):
+        monkeypatch.setattr(aer_executor, limit, 0)
+    circuit = read(source)
+    outcome = run(executors["aer"], "statevector", circuit, SHOTS)
+    assert_agrees(outcome, distribution(circuit), SHOTS)
+    assert outcome.counts == run(executors["aer"], "statevector", circuit, SHOTS).counts
+
+
+@pytest.mark.parametrize("gates", ["h q;", "h q[0]; cx q[0],q[18]; x q[3];"], ids=["all", "some"])
+def test_aer_on_more_qubits_than_it_shows_the_state_of(executors, gates):
+    circuit = read(f"qreg q[19]; creg c[2]; {gates} measure q[18] -> c[0]; measure q[3] -> c[1];")
+    outcome = run(executors["aer"], "statevector", circuit, MANY)
+    expected = {"00": 0.25, "01": 0.25, "10": 0.25, "11": 0.25}
+    assert_agrees(outcome, expected if gates == "h q;" else {"10": 0.5, "11": 0.5}, MANY)
+
+
+WIDE_NOISE = [
+    *((backend, "statevector", None) for backend in ("local", "aer", "cirq", "pennylane")),
+    ("aer", "density_matrix", Noise(readout=0.05)),
+    ("cirq", "density_matrix", Noise(readout=0.05)),
+    ("cirq", "trajectories", Noise(readout=0.05)),
+]
+
+
+@pytest.mark.parametrize(("backend", "method", "noise"), WIDE_NOISE)
+def test_more_classical_bits_than_a_number_has(executors, backend, method, noise):
+    """Two qubits, each read into 40 bits, and each reading may err by itself."""
+    reads = "".join(f"measure q[{bit % 2}] -> c[{bit}];" for bit in range(80))
+    circuit = read(f"qreg q[2]; creg c[80]; h q[0]; {reads}")
+    outcome = run(executors[backend], method, circuit, 1000, noise=noise)
+    assert sum(outcome.counts.values()) == 1000
+    ones = np.zeros(80)
+    for key, count in outcome.counts.items():
+        assert len(key) == 80
+        ones += count * np.array([bit == "1" for bit in reversed(key)])
+    rate = 0.0 if noise is None else noise.readout
+    assert np.allclose(ones[0::2] / 1000, 0.5, atol=0.08)
+    assert np.allclose(ones[1::2] / 1000, rate, atol=0.04 if rate else 0)
+    if noise is None:
+        assert len(outcome.counts) == 2
+
+
 @pytest.mark.parametrize("shots", [1, 99, 100, 101, SHOTS])
 def test_aer_runs_many_histories_in_parts(executors, monkeypatch, shots):
     """As where their states do not fit in memory together."""

@@ -69,6 +69,10 @@ class Play:
     def kill(self):
         self.worker.kill()
 
+    def catch_up(self):
+        """What comes to the same as the end of the time in which answers gather."""
+        self.worker._connection.catch_up()
+
     # What the worker does.
 
     def say(self, kind):
@@ -109,7 +113,10 @@ class Play:
 @given(
     st.lists(
         st.sampled_from(
-            [*["take"] * 4, *["work"] * 4, *["turn"] * 3, "relieve", "cancel", "kill", "crash"]
+            [
+                *(*["take"] * 6, *["work"] * 6, *["turn"] * 4, *["catch_up"] * 2),
+                *("relieve", "cancel", "kill", "crash"),
+            ]
         ),
         max_size=80,
     )
@@ -118,6 +125,7 @@ class Play:
 def test_none_is_lost_and_none_begins_twice_whatever_happens_when(acts):
     async def perform():
         play = Play()
+        patch.setattr("quantcloud.engine.processes._MANY", 2)
         patch.setattr("quantcloud.engine.processes.os.kill", lambda *_: play.crash())
         for act in acts:
             if act == "turn":

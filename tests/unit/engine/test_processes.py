@@ -12,7 +12,7 @@ from quantcloud.engine import messages, permits
 from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
 from quantcloud.engine.messages import Frame, MalformedAnswer
 from quantcloud.engine.permits import Permits
-from quantcloud.engine.processes import WorkerProcess
+from quantcloud.engine.processes import _MANY, WorkerProcess
 from unit.engine.harness import DEADLINE
 
 SHORT = 1e-4
@@ -201,6 +201,78 @@ async def test_one_that_was_begun_after_it_was_cancelled_has_little_time(puppet)
         while puppet.worker.alive:  # noqa: ASYNC110 (nobody else is told)
             await asyncio.sleep(0)
     assert puppet.back == [third]
+
+
+@pytest.fixture
+async def gathered(puppet, monkeypatch):
+    """Give calls of which the worker has answered two, the second unread, and begun a third.
+
+    Nothing is read before `catch_up`. The calls are those from the second on.
+    """
+    monkeypatch.setattr("quantcloud.engine.connection._ROUND", 1e9)
+    calls = await given(puppet, *(b"%d" % number for number in range(_MANY + 1)))
+    await puppet.begin()
+    puppet.say(messages.OUTCOME)
+    await calls[0].answer
+    await puppet.begin()
+    puppet.say(messages.OUTCOME)
+    await puppet.begin()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not calls[1].answer.done()
+    return calls[1:]
+
+
+async def test_answers_that_gather_are_read_together(puppet, gathered):
+    puppet.say(messages.OUTCOME)
+    puppet.worker._connection.catch_up()
+    assert [call.answer.done() for call in gathered[:3]] == [True, True, False]
+    # The others are so few that each is read as it comes.
+    for each in gathered[2:]:
+        await puppet.begin()
+        puppet.say(messages.OUTCOME)
+        await each.answer
+
+
+async def test_answers_that_gather_are_read_soon(puppet):
+    calls = await given(puppet, *(b"%d" % number for number in range(_MANY + 4)))
+    for each in calls:
+        await puppet.begin()
+        puppet.say(messages.OUTCOME)
+        async with asyncio.timeout(DEADLINE):
+            await each.answer
+
+
+async def test_answers_that_gather_survive_their_worker(puppet, gathered):
+    puppet.die()
+    while not puppet.worker._hung_up:
+        puppet.worker._connection.catch_up()
+        await asyncio.sleep(0)
+    assert await gathered[0].answer == Frame(messages.OUTCOME, b"")
+    with pytest.raises(WorkerEnded):
+        await gathered[1].answer
+    assert puppet.back == gathered[2:]
+
+
+async def test_cancelling_what_was_answered_but_not_read_ends_no_other(puppet, gathered):
+    puppet.worker.give_up(gathered[0])
+    assert gathered[0].answer.done()
+    assert puppet.worker.alive
+
+
+async def test_cancelling_what_the_worker_is_at_ends_it_though_answers_gather(puppet, gathered):
+    gathered[1].answer.cancel()
+    puppet.worker.give_up(gathered[1])
+    assert not puppet.worker.alive
+    assert gathered[0].answer.result() == Frame(messages.OUTCOME, b"")
+    assert puppet.back == gathered[2:]
+
+
+async def test_what_was_answered_in_time_but_not_read_is_not_late(puppet, gathered):
+    puppet.worker._due = 0
+    puppet.worker._look()
+    assert gathered[0].answer.result() == Frame(messages.OUTCOME, b"")
+    assert puppet.worker.alive
 
 
 @pytest.mark.parametrize(
