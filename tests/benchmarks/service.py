@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +24,8 @@ TESTS = Path(__file__).parents[1]
 class Watched(NamedTuple):
     """A job seen to its end. Times are of `time.time`, in seconds.
 
-    `events` are the job's own times of its changes, by status.
+    `answered` is when the job was known to be stored. `events` are the job's own times of its
+    changes, by status.
     """
 
     submitting: float
@@ -53,6 +54,15 @@ class Client:
         request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=shots)
         return (await self.circuits.RunCircuit(request, metadata=self.metadata)).job_id
 
+    async def run_and_watch(
+        self, qasm: str, backend: str | None = None, shots: int = SHOTS
+    ) -> Watched:
+        """Submit a circuit and watch its job to its result, which is checked, in one call."""
+        submitting = time.time()
+        request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=shots)
+        call = self.circuits.RunAndWatch(request, metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        return await _watched(call, shots, submitting)
+
     async def run(
         self,
         qasm: str,
@@ -61,7 +71,7 @@ class Client:
         *,
         story: bool = False,
     ) -> Watched:
-        """Submit a circuit and watch its job to its result, which is checked.
+        """The same in two calls, RunCircuit and WatchJob.
 
         With `story` the watch tells of every change, else of those from where it finds the job.
         """
@@ -71,30 +81,40 @@ class Client:
         watch = job_pb2.WatchJobRequest(
             id=job, after_sequence=0 if story else None, with_result=True
         )
-        events: dict[str, float] = {}
-        last = None
-        async for event in self.jobs.WatchJob(
-            watch, metadata=self.metadata, timeout=PATIENCE_SECONDS
-        ):
-            status = job_pb2.Job.Status.Name(event.job.status)
-            events[status] = event.occurred_at.ToNanoseconds() / 1e9
-            last = event
-        result = time.time()
-        if last is None or sum(last.result.counts.values()) != shots:
-            raise AssertionError(f"job {job} has no result: {last}")
-        return Watched(submitting, answered, result, events)
+        call = self.jobs.WatchJob(watch, metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        return await _watched(call, shots, submitting, answered)
 
-    async def run_many(self, qasm: str, backend: str, jobs: int, in_flight: int) -> None:
-        """Run as many jobs, so many of them at any time."""
-        left = iter(range(jobs))
 
-        async def user() -> None:
-            for _ in left:
-                await self.run(qasm, backend)
+async def _watched(
+    call: AsyncIterable[job_pb2.JobEvent],
+    shots: int,
+    submitting: float,
+    answered: float | None = None,
+) -> Watched:
+    events: dict[str, float] = {}
+    last = None
+    async for event in call:
+        answered = answered or time.time()
+        status = job_pb2.Job.Status.Name(event.job.status)
+        events[status] = event.occurred_at.ToNanoseconds() / 1e9
+        last = event
+    result = time.time()
+    if last is None or answered is None or sum(last.result.counts.values()) != shots:
+        raise AssertionError(f"a job has no result: {last}")
+    return Watched(submitting, answered, result, events)
 
-        async with asyncio.TaskGroup() as users:
-            for _ in range(in_flight):
-                users.create_task(user())
+
+async def many(call: Callable[[], Awaitable[object]], number: int, in_flight: int) -> None:
+    """Make as many calls, so many of them at any time."""
+    left = iter(range(number))
+
+    async def user() -> None:
+        for _ in left:
+            await call()
+
+    async with asyncio.TaskGroup() as users:
+        for _ in range(in_flight):
+            users.create_task(user())
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """One account's view of a server, over REST and over gRPC."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import grpc
@@ -72,9 +72,21 @@ class Api:
         *_, last = self.watch(job_id, with_result=True)
         return last
 
-    def events(self, path: str) -> Iterator[job_pb2.JobEvent]:
-        """Server-sent events through Envoy, each as it comes."""
-        with self._rest.stream("GET", path, headers=self.headers) as response:
+    def run_and_watch(self, qasm: str, key: str | None = None, **fields: Any) -> Any:
+        """Submit over gRPC and follow the job in the same call."""
+        named = () if key is None else (("idempotency-key", key),)
+        return self.circuits.RunAndWatch(
+            circuit_pb2.RunCircuitRequest(qasm=qasm, **fields),
+            metadata=(*self.metadata, *named), timeout=self.patience,
+        )  # fmt: skip
+
+    def events(
+        self, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[job_pb2.JobEvent]:
+        """Server-sent events through Envoy, each as it comes; with a `body` it is posted."""
+        method = "GET" if body is None else "POST"
+        headers = {**self.headers, **(headers or {})}
+        with self._rest.stream(method, path, headers=headers, json=body) as response:
             assert response.status_code == httpx.codes.OK, response.read()
             assert response.headers["content-type"].startswith("text/event-stream")
             for line in response.iter_lines():

@@ -130,7 +130,7 @@ class Clients:
         return random_.choice(self._channels)
 
     async def submit(self, circuit: Circuit, key: str, random_: random.Random) -> str:
-        """Submit until it is acknowledged; the job's id."""
+        """Submit until it is acknowledged, by RunCircuit or RunAndWatch; the job's id."""
         request = circuit_pb2.RunCircuitRequest(
             qasm=circuit.qasm, backend=circuit.backend, shots=circuit.expected.shots
         )
@@ -140,8 +140,13 @@ class Clients:
             job, answer = "", Answer("OK")
             stub = circuit_pb2_grpc.CircuitServiceStub(self._channel(random_))
             try:
-                reply = await stub.RunCircuit(request, metadata=metadata, timeout=CALL_SECONDS)
-                job = reply.job_id
+                if random_.random() < 0.5:
+                    reply = await stub.RunCircuit(request, metadata=metadata, timeout=CALL_SECONDS)
+                    job = reply.job_id
+                else:
+                    job = await _first(
+                        stub.RunAndWatch(request, metadata=metadata, timeout=CALL_SECONDS)
+                    )
             except grpc.aio.AioRpcError as error:
                 answer = _answer(error)
             self._history.submissions.append(
@@ -264,6 +269,14 @@ class Clients:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED or not log:
                 return Final(job, f"answered with {error.code().name}", tuple(log))
         return Final(job, job_pb2.Job.Status.Name(status), tuple(log), counts, seconds)
+
+
+async def _first(call: grpc.aio.UnaryStreamCall) -> str:
+    """The job of a stream's first event, after which its reader hangs up."""
+    try:
+        return (await anext(aiter(call))).job.job_id
+    finally:
+        call.cancel()
 
 
 def _answer(error: grpc.aio.AioRpcError) -> Answer:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from support.history import TERMINAL, Event, Final, History
+from support.history import TERMINAL, Answer, Event, Final, History
 
 # The one table of a job's life, as documented and not as the server's code has it.
 _NEXT = {
@@ -208,17 +208,20 @@ def obeyed(history: History) -> Iterator[str]:
 def honest(history: History) -> Iterator[str]:
     """Whoever is not served is told to try again, and of nothing else."""
     for submission in history.submissions:
-        if submission.answer.code not in _PASSING:
+        if submission.answer.code not in _PASSING and not _reset(submission.answer):
             yield f"a submission was answered {submission.answer}"
     for cancel in history.cancels:
         if cancel.answer.code not in _PASSING | {"FAILED_PRECONDITION"}:
             yield f"a cancellation was answered {cancel.answer}"
     for view in history.views:
         answer = view.answer
-        if answer is None or (answer.code == "INTERNAL" and _RESET in answer.text):
-            continue
-        if answer.code not in _PASSING:
+        if answer is not None and answer.code not in _PASSING and not _reset(answer):
             yield f"a watch was answered {answer}"
+
+
+def _reset(answer: Answer) -> bool:
+    """Whether a stream that had begun was cut."""
+    return answer.code == "INTERNAL" and _RESET in answer.text
 
 
 Guarantee = Callable[[History], Iterator[str]]

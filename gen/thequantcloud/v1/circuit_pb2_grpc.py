@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from thequantcloud.v1 import circuit_pb2 as thequantcloud_dot_v1_dot_circuit__pb2
+from thequantcloud.v1 import job_pb2 as thequantcloud_dot_v1_dot_job__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -47,6 +48,11 @@ class CircuitServiceStub:
                 '/thequantcloud.v1.CircuitService/RunCircuits',
                 request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsRequest.SerializeToString,
                 response_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsResponse.FromString,
+                _registered_method=True)
+        self.RunAndWatch = channel.unary_stream(
+                '/thequantcloud.v1.CircuitService/RunAndWatch',
+                request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
+                response_deserializer=thequantcloud_dot_v1_dot_job__pb2.JobEvent.FromString,
                 _registered_method=True)
         self.PlanCircuit = channel.unary_unary(
                 '/thequantcloud.v1.CircuitService/PlanCircuit',
@@ -111,6 +117,29 @@ class CircuitServiceServicer:
 
         Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
         are held against all of them together. An idempotency key holds for them together.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunAndWatch(self, request, context):
+        """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
+
+        Once the job is stored come its latest event, then each event as it happens, once and in order;
+        the result is on the event of `completed`. The stream ends with OK after the event of a terminal
+        status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
+        server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
+        id is in every event.
+
+        Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
+        shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
+        event has come yet, send it again with the same idempotency key.
+
+        An idempotency key is as for RunCircuit, and the two share keys: the same key and request watch
+        the first job and make no second one.
+
+        It takes RunCircuit's own request, so that the two cannot come apart.
+        buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -183,6 +212,11 @@ def add_CircuitServiceServicer_to_server(servicer, server):
                     servicer.RunCircuits,
                     request_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsRequest.FromString,
                     response_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsResponse.SerializeToString,
+            ),
+            'RunAndWatch': grpc.unary_stream_rpc_method_handler(
+                    servicer.RunAndWatch,
+                    request_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.FromString,
+                    response_serializer=thequantcloud_dot_v1_dot_job__pb2.JobEvent.SerializeToString,
             ),
             'PlanCircuit': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanCircuit,
@@ -273,6 +307,33 @@ class CircuitService:
             '/thequantcloud.v1.CircuitService/RunCircuits',
             thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsRequest.SerializeToString,
             thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunAndWatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/thequantcloud.v1.CircuitService/RunAndWatch',
+            thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
+            thequantcloud_dot_v1_dot_job__pb2.JobEvent.FromString,
             options,
             channel_credentials,
             insecure,

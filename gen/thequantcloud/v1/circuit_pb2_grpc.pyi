@@ -6,6 +6,7 @@ Circuits: run one, plan a run, or keep circuits to come back to."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from thequantcloud.v1 import circuit_pb2 as _circuit_pb2
+from thequantcloud.v1 import job_pb2 as _job_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -57,6 +58,25 @@ class CircuitServiceStub:
 
     Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
     are held against all of them together. An idempotency key holds for them together.
+    """
+    RunAndWatch: _grpc.UnaryStreamMultiCallable[_circuit_pb2.RunCircuitRequest, _job_pb2.JobEvent]
+    """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
+
+    Once the job is stored come its latest event, then each event as it happens, once and in order;
+    the result is on the event of `completed`. The stream ends with OK after the event of a terminal
+    status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
+    server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
+    id is in every event.
+
+    Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
+    shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
+    event has come yet, send it again with the same idempotency key.
+
+    An idempotency key is as for RunCircuit, and the two share keys: the same key and request watch
+    the first job and make no second one.
+
+    It takes RunCircuit's own request, so that the two cannot come apart.
+    buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     """
     PlanCircuit: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
@@ -117,6 +137,25 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
 
     Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
     are held against all of them together. An idempotency key holds for them together.
+    """
+    RunAndWatch: _aio.UnaryStreamMultiCallable[_circuit_pb2.RunCircuitRequest, _job_pb2.JobEvent]  # type: ignore[assignment]
+    """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
+
+    Once the job is stored come its latest event, then each event as it happens, once and in order;
+    the result is on the event of `completed`. The stream ends with OK after the event of a terminal
+    status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
+    server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
+    id is in every event.
+
+    Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
+    shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
+    event has come yet, send it again with the same idempotency key.
+
+    An idempotency key is as for RunCircuit, and the two share keys: the same key and request watch
+    the first job and make no second one.
+
+    It takes RunCircuit's own request, so that the two cannot come apart.
+    buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     """
     PlanCircuit: _aio.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]  # type: ignore[assignment]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
@@ -186,6 +225,31 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
         are held against all of them together. An idempotency key holds for them together.
+        """
+
+    @_abc_1.abstractmethod
+    def RunAndWatch(
+        self,
+        request: _circuit_pb2.RunCircuitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_job_pb2.JobEvent], _abc.AsyncIterator[_job_pb2.JobEvent]]:
+        """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
+
+        Once the job is stored come its latest event, then each event as it happens, once and in order;
+        the result is on the event of `completed`. The stream ends with OK after the event of a terminal
+        status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
+        server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
+        id is in every event.
+
+        Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
+        shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
+        event has come yet, send it again with the same idempotency key.
+
+        An idempotency key is as for RunCircuit, and the two share keys: the same key and request watch
+        the first job and make no second one.
+
+        It takes RunCircuit's own request, so that the two cannot come apart.
+        buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         """
 
     @_abc_1.abstractmethod

@@ -59,7 +59,8 @@ class Fleet:
     `memory_limit` is what a run may take, in bytes, unless `memory_limits` says otherwise of its
     backend. `offline_reason` says why one cannot run anything at present, if so; unless given,
     each backend is asked once, for this machine, when the fleet is made. `model` predicts how long
-    a run takes.
+    a run takes. `has_metered` says whether a run on any backend costs money, or a task on quantum
+    hardware.
 
     What a backend raises is logged and taken as a refusal: a broken one must not cost the others
     their jobs.
@@ -76,20 +77,15 @@ class Fleet:
         offline_reason: Callable[[str], str | None] | None = None,
     ) -> None:
         self._backends = backends
+        self.infos = tuple([backend.info for backend in backends.values()])
+        self.has_metered = any(info.cost_per_shot or not info.is_simulator for info in self.infos)
+        # What backends answer to a demand for another one.
+        self._silent = {name: Offer(each.info, ()) for name, each in backends.items()}
         self._memory_limit = memory_limit
         self._memory_limits = memory_limits or {}
         self._weights = weights or Weights()
         self._model = model or CostModel()
         self._offline_reason = offline_reason or offline_reasons(backends).get
-
-    @property
-    def has_metered(self) -> bool:
-        """Whether a run on any backend costs money, or a task on quantum hardware."""
-        return any(info.cost_per_shot or not info.is_simulator for info in self.infos)
-
-    @property
-    def infos(self) -> Sequence[BackendInfo]:
-        return [backend.info for backend in self._backends.values()]
 
     def info(self, name: str) -> BackendInfo | None:
         backend = self._backends.get(name)
@@ -103,7 +99,12 @@ class Fleet:
 
     def decide(self, demand: Demand, figures: QueueFigures) -> Decision:
         """Ask every backend that the demand allows, and choose."""
-        offers = [self._offer(demand, backend, figures) for backend in self._backends.values()]
+        offers = [
+            self._offer(demand, backend, figures)
+            if demand.backend is None or demand.backend == name
+            else self._silent[name]
+            for name, backend in self._backends.items()
+        ]
         return choose(demand, offers, self._memory_limit, self._weights)
 
     def learn(
@@ -125,8 +126,6 @@ class Fleet:
     def _offer(self, demand: Demand, backend: Backend, figures: QueueFigures) -> Offer:
         info = backend.info
         name = info.name
-        if demand.backend is not None and demand.backend != name:
-            return Offer(info, ())
         if offline := self._offline_reason(name):
             return Offer(info, Refusal(f"offline: {offline}"))
         methods = _methods(backend, demand.analysis, demand.shots, demand.options)
@@ -139,7 +138,7 @@ class Fleet:
 
     def _predicted(self, backend: str, method: Method) -> Method:
         seconds = self._model.seconds(backend, method)
-        return method if seconds == method.seconds else method._replace(seconds=seconds)
+        return method if seconds == method.seconds else method.lasting(seconds)
 
 
 def offline_reasons(backends: Mapping[str, Backend]) -> dict[str, str | None]:

@@ -1,11 +1,10 @@
 """What a circuit is like: the figures that users are shown and that the router goes by."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from quantcloud.circuits.algorithms import MAX_OPERATIONS, algorithm
-from quantcloud.circuits.content import TooMuchError, content
+from quantcloud.circuits.content import TooMuchError, content, counted
 from quantcloud.circuits.expand import expanded, standard_calls, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
 from quantcloud.circuits.interaction import interaction
@@ -77,10 +76,11 @@ _COUNTED_AS = {
 
 def analyse(circuit: Circuit) -> Analysis:
     """Compute the figures of a circuit, in time linear in its size."""
-    measures_all = not any(operation.name == "measure" for operation in circuit.operations)
+    counts = counted([operation[0] for operation in circuit.operations])
+    measures_all = "measure" not in counts
     if measures_all:
         circuit = with_measurements(circuit)
-    counts = Counter([operation.name for operation in circuit.operations])
+        counts = counted([operation[0] for operation in circuit.operations])
     barriers = counts.pop("barrier", 0)
     gate_counts: dict[str, int] = {}
     for name, count in counts.items():
@@ -89,7 +89,7 @@ def analyse(circuit: Circuit) -> Analysis:
     operation_count, two_qubit_gate_count = _expanded_counts(counts, circuit.definitions)
     has_mid_circuit = _has_mid_circuit(circuit)
     try:
-        inside = content(circuit)
+        inside = content(circuit, counts)
     except TooMuchError:
         graph, known, kinds = (None,) * 4, None, dict[str, int]()
     else:
@@ -97,9 +97,7 @@ def analyse(circuit: Circuit) -> Analysis:
         kinds = by_kind(inside.counts)
         known = None
         if not has_mid_circuit and operation_count <= MAX_OPERATIONS:
-            known = algorithm(
-                circuit.num_qubits, inside.counts, lambda: expanded(circuit).operations
-            )
+            known = algorithm(circuit.num_qubits, inside.counts, lambda: _standard(circuit))
     pairs, degree, reach, entanglement_bits = graph
     return Analysis(
         num_qubits=circuit.num_qubits,
@@ -113,7 +111,7 @@ def analyse(circuit: Circuit) -> Analysis:
         has_mid_circuit=has_mid_circuit,
         measures_all=measures_all,
         branching_count=_branching_count(circuit) if has_mid_circuit else 0,
-        parameter_count=sum([len(operation.params) for operation in circuit.operations]),
+        parameter_count=sum([len(params) for _, _, params, _, _ in circuit.operations]),
         gates_by_kind=kinds,
         interaction_pairs=pairs,
         interaction_degree=degree,
@@ -121,6 +119,11 @@ def analyse(circuit: Circuit) -> Analysis:
         entanglement_bits=entanglement_bits,
         algorithm=known,
     )
+
+
+def _standard(circuit: Circuit) -> Sequence[Operation]:
+    """Return the operations without definitions."""
+    return expanded(circuit).operations if circuit.definitions else circuit.operations
 
 
 def _expanded_counts(

@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.interaction import link_bits
-from quantcloud.circuits.ir import Circuit, GateDefinition
+from quantcloud.circuits.ir import Circuit, GateDefinition, Operation
 from quantcloud.circuits.lowering import standard_definition
 
 _PAIR = 2
+Key = TypeVar("Key")
 
 # Steps that go into definitions, beyond which their contents are not looked at: calls of calls
 # may join a million pairs of qubits in a few lines.
@@ -33,32 +34,60 @@ class TooMuchError(Exception):
     """The definitions say more than is looked at."""
 
 
-def content(circuit: Circuit) -> Content:
-    """Return what a circuit holds. Raises `TooMuchError`."""
+def counted(items: Iterable[Key]) -> dict[Key, int]:
+    """Count equal items. A `Counter` begins slowly, and most circuits are short."""
+    counts: dict[Key, int] = {}
+    for item in items:
+        counts[item] = counts.get(item, 0) + 1
+    return counts
+
+
+def content(circuit: Circuit, calls: Mapping[str, int] | None = None) -> Content:
+    """Return what a circuit holds. Raises `TooMuchError`.
+
+    `calls` counts its operations by name, barriers left out, where that is known already.
+    """
     operations, definitions = circuit.operations, circuit.definitions
-    known: dict[str, Content] = {}
-    if definitions:
-        steps = _MAX_STEPS + _MAX_STEPS_PER_OPERATION * len(operations)
-        known = _contents(definitions, {operation.name for operation in operations}, steps)
-    calls = Counter(
-        [(name, qubits) for name, qubits, _, _, _ in operations if len(qubits) >= _PAIR]
-    )
+    if calls is None:
+        calls = counted([name for name, *_ in operations if name != "barrier"])
+    if not definitions:
+        return Content(calls, _all_links(operations, {}))
+    steps = _MAX_STEPS + _MAX_STEPS_PER_OPERATION * len(operations)
+    known = _contents(definitions, calls, steps)
+    counts: dict[str, int] = {}
+    for name, times in calls.items():
+        inside = known[name].counts if name in known else {name: 1}
+        for gate, number in inside.items():
+            counts[gate] = counts.get(gate, 0) + times * number
+    return Content(counts, _all_links(operations, known))
+
+
+def _all_links(
+    operations: Iterable[Operation], known: Mapping[str, Content]
+) -> dict[tuple[int, int], int]:
+    pairs = _PAIR_BITS
+    if not pairs.keys().isdisjoint(known):
+        pairs = {name: bits for name, bits in pairs.items() if name not in known}
     links: dict[tuple[int, int], int] = {}
-    for (name, qubits), times in calls.items():
+    others: list[tuple[str, tuple[int, ...]]] = []
+    for name, qubits, _, _, _ in operations:
+        if len(qubits) < _PAIR:
+            continue
+        bits = pairs.get(name)
+        if bits is None:
+            others.append((name, qubits))
+        else:
+            first, second = qubits
+            links[first, second] = links.get((first, second), 0) + bits
+    for (name, qubits), times in counted(others).items():
         if name != "barrier":
             _link(links, _links(name, known), qubits, times)
-    counts: Counter[str] = Counter()
-    for name, times in Counter([operation[0] for operation in operations]).items():
-        if name in known:
-            for gate, number in known[name].counts.items():
-                counts[gate] += times * number
-        elif name != "barrier":
-            counts[name] += times
-    return Content(counts, links)
+    return links
 
 
-_ONE_LINK: Mapping[tuple[int, int], int] = {(0, 1): 1}
-_TWO_LINKS: Mapping[tuple[int, int], int] = {(0, 1): 2}
+_PAIR_BITS: Mapping[str, int] = {
+    name: link_bits(name) for name, gate in STANDARD_GATES.items() if gate.num_qubits == _PAIR
+}
 
 
 def _links(name: str, known: Mapping[str, Content]) -> Mapping[tuple[int, int], int]:
@@ -69,7 +98,7 @@ def _links(name: str, known: Mapping[str, Content]) -> Mapping[tuple[int, int], 
     if gate.num_qubits < _PAIR:
         return {}
     if gate.num_qubits == _PAIR:
-        return _ONE_LINK if link_bits(name) == 1 else _TWO_LINKS
+        return {(0, 1): _PAIR_BITS[name]}
     return _wide_links(name)
 
 

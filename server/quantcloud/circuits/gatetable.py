@@ -1,5 +1,6 @@
 """The gates that a source may call: the standard ones, and those that it defines."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
@@ -13,8 +14,9 @@ from quantcloud.circuits.limits import MAX_OPERATIONS
 
 
 class Signature(NamedTuple):
-    """What a gate takes, its definition if the source has one, and what a call counts."""
+    """A gate: what it takes, its definition if the source has one, and what a call counts."""
 
+    name: str
     num_params: int
     num_qubits: int
     definition: GateDefinition | None
@@ -99,23 +101,31 @@ class GateTable:
 
     def resolved(self, name: str, start: int) -> str:
         """Look up a gate that is used; return the name that it has in a circuit."""
-        if name in self._used:
-            return name
+        if self.use(name) is None:
+            if name not in self._synonyms:
+                self._unknown(name, start)
+            self._used_synonyms.add(name)
+            return self.resolved(self._synonyms[name], start)
+        return name
+
+    def use(self, name: str) -> Signature | None:
+        """Return what a gate takes, which is used by that name from now on; None for no gate's."""
+        signature = self._used.get(name)
+        if signature is not None:
+            return signature
         definition = self.definitions.get(name)
         if definition is not None:
             signature = Signature(
-                definition.num_params, definition.num_qubits, definition, definition.weight
+                name, definition.num_params, definition.num_qubits, definition, definition.weight
             )
-        elif name in self._synonyms:
-            self._used_synonyms.add(name)
-            return self.resolved(self._synonyms[name], start)
-        elif name in STANDARD_GATES:
-            gate = STANDARD_GATES[name]
-            signature = Signature(gate.num_params, gate.num_qubits, None, 1)
+        elif name in self._synonyms or name not in STANDARD_GATES:
+            return None
         else:
-            self._unknown(name, start)
+            gate = STANDARD_GATES[name]
+            # One string for all: what looks for it finds it sooner.
+            signature = Signature(sys.intern(name), gate.num_params, gate.num_qubits, None, 1)
         self._used[name] = signature
-        return name
+        return signature
 
     def _unknown(self, name: str, start: int) -> NoReturn:
         if name in self._opaque:
@@ -131,9 +141,9 @@ class GateTable:
             hint = "; it is a word of OpenQASM 3, whose sources begin with 'OPENQASM 3.0;'"
         raise self._lexer.error(f"gate {shown(name)} is not defined{hint}", start)
 
-    def used(self, name: str) -> Signature | None:
-        """Return what a gate that was looked up before takes, or None."""
-        return self._used.get(name)
+    def is_used(self, name: str) -> bool:
+        """Say whether a gate of that name has been called."""
+        return name in self._used
 
     def check_call(self, name: str, num_params: int, num_qubits: int, start: int) -> Signature:
         """Check the numbers of a call's arguments; `name` has been looked up."""

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
 from typing import NamedTuple
 
 from quantcloud.circuits.ir import Operation
@@ -40,15 +39,14 @@ def interaction(num_qubits: int, links: Links) -> Interaction:
     """Return the figures of the graph whose edges are `links`."""
     if not links:
         return Interaction(0, 0, 0, 0)
-    edges = {(min(pair), max(pair)) for pair in links}
-    degrees = Counter([first for first, _ in edges])
-    degrees.update([second for _, second in edges])
-    return Interaction(
-        pairs=len(edges),
-        degree=max(degrees.values()),
-        reach=max([second - first for first, second in edges]),
-        entanglement_bits=_entanglement_bits(num_qubits, links),
-    )
+    edges = {(one, other) if one < other else (other, one) for one, other in links}
+    degrees = [0] * num_qubits
+    reach = 0
+    for first, second in edges:
+        degrees[first] += 1
+        degrees[second] += 1
+        reach = max(reach, second - first)
+    return Interaction(len(edges), max(degrees), reach, _entanglement_bits(num_qubits, links))
 
 
 def _entanglement_bits(num_qubits: int, links: Links) -> int:
@@ -59,15 +57,15 @@ def _entanglement_bits(num_qubits: int, links: Links) -> int:
     """
     changes = [0] * (num_qubits + 1)
     for (first, second), bits in links.items():
-        changes[min(first, second)] += bits
-        changes[max(first, second)] -= bits
-    return max(
-        (
-            min(bits, cut + 1, num_qubits - cut - 1)
-            for cut, bits in enumerate(accumulate(changes[: num_qubits - 1]))
-        ),
-        default=0,
-    )
+        sign = bits if first < second else -bits
+        changes[first] += sign
+        changes[second] -= sign
+    crossing = most = 0
+    for cut in range(1, num_qubits):
+        crossing += changes[cut - 1]
+        if crossing > most:
+            most = max(most, min(crossing, cut, num_qubits - cut))
+    return most
 
 
 def schmidt_bits(num_qubits: int, operations: Iterable[Operation]) -> int:

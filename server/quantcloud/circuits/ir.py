@@ -91,8 +91,13 @@ class Circuit:
 
     @property
     def num_qubits(self) -> int:
-        return sum(register.size for register in self.qubit_registers)
+        return _end(self.qubit_registers)
 
     @property
     def num_clbits(self) -> int:
-        return sum(register.size for register in self.clbit_registers)
+        return _end(self.clbit_registers)
+
+
+def _end(registers: tuple[Register, ...]) -> int:
+    """Return the number of bits in registers that follow each other."""
+    return registers[-1].offset + registers[-1].size if registers else 0

@@ -55,7 +55,7 @@ def position(source: str, offset: int) -> tuple[int, int]:
 
 
 class Lexer:
-    """A cursor over a source, always on one token.
+    """A cursor over a source, on one token.
 
     `kind` is `id`, `real`, `based` (an integer in hexadecimal, octal or binary), `int`, `op`,
     `physical` (`$0`), `string`, `pi` (a constant's Greek letter), `end` or `bad`; `text` is the
@@ -65,8 +65,9 @@ class Lexer:
     __slots__ = ("end", "kind", "previous_end", "source", "start", "text")
 
     def __init__(self, source: str) -> None:
+        """A cursor on no token yet, until `seek` puts it on one."""
         self.source = source
-        self.seek(0)
+        self.start = -1
 
     def seek(self, offset: int) -> None:
         """Go to the first token at or after `offset`."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Final
 
 from quantcloud.circuits.expressions import ExpressionParser
@@ -41,9 +42,15 @@ class Parser:
         self.expressions = ExpressionParser(self.lexer, self.version)
         self.operands = OperandReader(self.lexer, self.program)
         self._shortcuts = (
-            Shortcuts(self.lexer, self.program, self.expressions) if shortcuts else None
+            Shortcuts(self.lexer, self.program, self.expressions, self.reserved)
+            if shortcuts
+            else None
         )
-        self.statements: dict[str, Callable[[], None]] = {
+
+    @cached_property
+    def statements(self) -> Mapping[str, Callable[[], None]]:
+        """What reads each statement that begins with a word of the language."""
+        return {
             "OPENQASM": self._late_header,
             "include": self._include,
             "qreg": self._qreg,
@@ -61,14 +68,20 @@ class Parser:
     def parse(self) -> Circuit:
         """Read the source to its end."""
         lexer, program, shortcuts = self.lexer, self.program, self._shortcuts
-        if lexer.accept("OPENQASM"):
-            lexer.advance()
-            lexer.end_statement()
+        offset = 0 if shortcuts is None else shortcuts.head(self.libraries)
+        if not offset:
+            lexer.seek(0)
+            if lexer.accept("OPENQASM"):
+                lexer.advance()
+                lexer.end_statement()
+            offset = lexer.start
         while True:
             if shortcuts is not None:
-                offset = shortcuts.take(lexer.start)
-                if offset != lexer.start:
-                    lexer.seek(offset)
+                offset = shortcuts.take(offset)
+                if offset == len(lexer.source):
+                    break
+            if offset != lexer.start:
+                lexer.seek(offset)
             if lexer.kind == "end":
                 break
             start, word = lexer.start, lexer.text
@@ -76,6 +89,7 @@ class Parser:
             self.statement()
             if shortcuts is not None and (word in _REPEATABLE or word not in self.statements):
                 shortcuts.remember(start, first, program.weight - weight)
+            offset = lexer.start
         if not program.num_qubits:
             raise lexer.error(
                 "the circuit has no qubits; it needs at least one, as in 'qreg q[2];'", 0

@@ -45,6 +45,9 @@ class Program:
         self.num_clbits = 0
         self.operations: list[Operation] = []
         self.weight = 0
+        # Whether a register took the name of a gate that was called before: such a call would be
+        # wrong from then on.
+        self.shadows = False
 
     def circuit(self) -> Circuit:
         """Return the circuit as it is now."""
@@ -70,6 +73,7 @@ class Program:
         self._check_size("qubit", self.num_qubits + size, MAX_QUBITS, start)
         self.qubits[name] = Register(name, self.num_qubits, size)
         self.num_qubits += size
+        self.shadows |= self.gates.is_used(name)
         return Operand(self.num_qubits - size, size, whole=True, start=start)
 
     def declare_clbits(self, name: str, size: int, start: int) -> Operand:
@@ -78,6 +82,7 @@ class Program:
         self._check_size("classical bit", self.num_clbits + size, MAX_CLBITS, start)
         self.clbits[name] = Register(name, self.num_clbits, size)
         self.num_clbits += size
+        self.shadows |= self.gates.is_used(name)
         return Operand(self.num_clbits - size, size, whole=True, start=start)
 
     def _check_size(self, noun: str, size: int, limit: int, start: int) -> None:

@@ -1,6 +1,7 @@
 """The part of OpenQASM 3 that says no more than OpenQASM 2 can."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Final
 
 from quantcloud.circuits.hints import words
@@ -52,10 +53,11 @@ class Parser3(Parser):
     )
     synonyms = {"phase": "p", "cphase": "cp"}  # noqa: RUF012 - it overrides a Mapping
 
-    def __init__(self, source: str, *, shortcuts: bool = True) -> None:
-        super().__init__(source, shortcuts=shortcuts)
-        self.statements.update(dict.fromkeys(_REFUSED, self._refused))
-        self.statements |= {
+    @cached_property
+    def statements(self) -> Mapping[str, Callable[[], None]]:
+        return {
+            **super().statements,
+            **dict.fromkeys(_REFUSED, self._refused),
             "qubit": self._qubit,
             "bit": self._bit,
         }
@@ -69,6 +71,7 @@ class Parser3(Parser):
         """Declare the qubits `$0`, `$1`, ... that the source speaks of, up to the highest."""
         lexer = self.lexer
         highest, start = -1, 0
+        lexer.seek(0)
         while lexer.kind != "end":
             if lexer.kind == "physical":
                 # As many digits as any limit has are enough to be beyond it.
@@ -78,7 +81,6 @@ class Parser3(Parser):
             lexer.advance()
         if highest >= 0:
             self.program.declare_qubits(PHYSICAL, highest + 1, start)
-        lexer.seek(0)
 
     def beyond(self, what: str, start: int | None = None) -> CircuitError:
         """Make the error for what OpenQASM 2 has no words for."""

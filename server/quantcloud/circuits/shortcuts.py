@@ -7,28 +7,50 @@ wrong, is left to it.
 """
 
 import re
+from collections.abc import Collection
 from typing import Final, NamedTuple, TypeVar
 
 from quantcloud.circuits.expressions import ExpressionParser
-from quantcloud.circuits.ir import Operation
+from quantcloud.circuits.gatetable import Signature
+from quantcloud.circuits.ir import Operation, Register
 from quantcloud.circuits.lexer import Lexer
 from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
-from quantcloud.circuits.program import Program
+from quantcloud.circuits.program import Operand, Program
 from quantcloud.domain.errors import CircuitError
 
-# A statement up to its semicolon. It may still turn out to end elsewhere: in a comment, say.
-_STATEMENT: Final = re.compile(r"[ \t\r\n]*+([A-Za-z_][\w \t()\[\].,+\-*/^=>$]*+);", re.ASCII)
+# A statement up to its semicolon, and the space after that. It may still turn out to end elsewhere:
+# in a comment, say.
+_STATEMENT: Final = re.compile(
+    r"[ \t\r\n]*+([A-Za-z_][\w \t()\[\].,+\-*/^=>$]*+);[ \t\r\n]*+", re.ASCII
+)
 # A gate on single bits; angles with parentheses in them are left to the tokens.
 _GATE: Final = re.compile(
     r"([A-Za-z_]\w*+)[ \t]*+(?:\(([^()\n\r;]*+)\)[ \t]*+)?+(?<=[ \t)])"
     r"([A-Za-z_]\w*+\[\d{1,6}\](?:[ \t]*+,[ \t]*+[A-Za-z_]\w*+\[\d{1,6}\])*+)[ \t]*+;",
     re.ASCII,
 )
+# A register, and a measurement of a bit or of a whole register.
+_PLAIN: Final = re.compile(
+    r"(?:([qc]reg)[ \t]++([A-Za-z_]\w*+)[ \t]*+\[(\d{1,6})\]"
+    r"|measure[ \t]++([A-Za-z_]\w*+)(?:\[(\d{1,6})\])?+[ \t]*+->"
+    r"[ \t]*+([A-Za-z_]\w*+)(?:\[(\d{1,6})\])?+)[ \t]*+;",
+    re.ASCII,
+)
+_PLAIN_WORDS: Final = ("qreg", "creg", "measure")
+# How nearly all sources begin.
+_VERSION: Final = re.compile(r"\s*+OPENQASM\s++(\d++(?:\.\d*+)?+)\s*+;", re.ASCII)
+_INCLUDE: Final = re.compile(r"\s*+include\s*+\"([\w.]*+)\"\s*+;", re.ASCII)
 _BIT: Final = re.compile(r"(\w+)\[(\d+)\]", re.ASCII)
 _NUMBER: Final = re.compile(r"-?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _LONGEST_NUMBER: Final = 64
 
 _Value = TypeVar("_Value")
+
+
+def version(source: str) -> tuple[str | None, int]:
+    """Return the version that a source states where that is plain, and where it goes on."""
+    match = _VERSION.match(source)
+    return (None, 0) if match is None else (match[1], match.end())
 
 
 class _Repeatable(NamedTuple):
@@ -41,14 +63,29 @@ class _Repeatable(NamedTuple):
 class Shortcuts:
     """Takes the plain statements of one source into its program."""
 
-    def __init__(self, lexer: Lexer, program: Program, expressions: ExpressionParser) -> None:
+    def __init__(
+        self,
+        lexer: Lexer,
+        program: Program,
+        expressions: ExpressionParser,
+        reserved: frozenset[str],
+    ) -> None:
+        """`reserved` words name no register."""
         self._lexer = lexer
+        self._reserved = reserved
         self._program = program
         self._expressions = expressions
         self._read_before: dict[str, Operation | _Repeatable] = {}
         self._remembered = 0
+        self._gates: dict[str, Signature] = {}
         self._angles: dict[str, tuple[float, ...]] = {}
         self._qubits: dict[str, tuple[int, ...]] = {}
+
+    def head(self, libraries: Collection[str]) -> int:
+        """Return the offset of the first statement that is not the version or a plain include."""
+        _, offset = version(self._lexer.source)
+        match = _INCLUDE.match(self._lexer.source, offset)
+        return match.end() if match is not None and match[1] in libraries else offset
 
     def take(self, offset: int) -> int:
         """Take statements from `offset` on; return the offset of the first that is left.
@@ -58,6 +95,8 @@ class Shortcuts:
         program = self._program
         source, operations = self._lexer.source, program.operations
         statement, read_before = _STATEMENT.match, self._read_before
+        if program.shadows:
+            self._forget()
         while (match := statement(source, offset)) is not None:
             known = read_before.get(match[1])
             if type(known) is Operation:  # an instance check would take longer
@@ -68,7 +107,10 @@ class Shortcuts:
             elif isinstance(known, _Repeatable):
                 program.charge(known.weight, match.start(1))
                 operations.extend(known.operations)
-            elif not self._gate(match.start(1)):
+            elif not (
+                (match[1].startswith(_PLAIN_WORDS) and self._plain(match.start(1)))
+                or self._gate(match.start(1))
+            ):
                 break
             offset = match.end()
         return offset
@@ -79,13 +121,21 @@ class Shortcuts:
         It began at `start` and made the operations from number `first` on, which count `weight`.
         """
         match = _STATEMENT.match(self._lexer.source, start)
-        if match is None or match.end() != self._lexer.previous_end:
-            return
+        if match is not None and match.end(1) + 1 == self._lexer.previous_end:
+            self._keep(match[1], first, weight)
+
+    def _forget(self) -> None:
+        """Forget what was read before: some of it is wrong now."""
+        self._read_before.clear()
+        self._gates.clear()
+        self._program.shadows = False
+
+    def _keep(self, text: str, first: int, weight: int) -> None:
         made = self._program.operations[first:]
         self._remembered += len(made)
         if made and self._remembered <= MAX_REMEMBERED:
             alone = len(made) == weight == 1
-            self._read_before[match[1]] = made[0] if alone else _Repeatable(tuple(made), weight)
+            self._read_before[text] = made[0] if alone else _Repeatable(tuple(made), weight)
 
     def _gate(self, start: int) -> bool:
         """Take the gate at `start` if that is possible."""
@@ -94,9 +144,12 @@ class Shortcuts:
         if match is None:
             return False
         name, angles, bits = match.groups("")
-        signature = program.gates.used(name)
+        signature = self._gates.get(name)
         if signature is None:
-            return False
+            signature = program.gates.use(name)
+            if signature is None or name in program.qubits or name in program.clbits:
+                return False
+            self._gates[name] = signature
         qubits = self._qubits.get(bits)
         if qubits is None:
             qubits = self._bits(bits)
@@ -114,13 +167,41 @@ class Shortcuts:
         program.charge(weight, start)
         if signature.definition is not None:
             program.gates.instantiate(name, params, start)
-        operation = Operation(name, qubits, params)
+        operation = Operation(signature.name, qubits, params)
         program.operations.append(operation)
         if self._remembered < MAX_REMEMBERED:
             self._remembered += 1
             self._read_before[match[0][:-1]] = (
                 operation if weight == 1 else _Repeatable((operation,), weight)
             )
+        return True
+
+    def _plain(self, start: int) -> bool:
+        """Take the declaration or the measurement at `start` if that is possible."""
+        program = self._program
+        match = _PLAIN.match(self._lexer.source, start)
+        if match is None:
+            return False
+        kind, name, size, qubits, qubit, clbits, clbit = match.groups()
+        # What is wrong is found again by tokens: it may not be the first thing.
+        try:
+            if kind is not None:
+                if name in self._reserved:
+                    return False
+                declare = program.declare_qubits if kind == "qreg" else program.declare_clbits
+                declare(name, int(size), match.start(2))
+                if program.shadows:
+                    self._forget()
+                return True
+            source = _operand(program.qubits.get(qubits), qubit, match.start(4))
+            target = _operand(program.clbits.get(clbits), clbit, match.start(6))
+            if source is None or target is None:
+                return False
+            first, weight = len(program.operations), program.weight
+            program.measure(source, target, start, None)
+        except CircuitError:
+            return False
+        self._keep(match[0][:-1], first, program.weight - weight)
         return True
 
     def _values(self, text: str, start: int) -> tuple[float, ...] | None:
@@ -165,3 +246,15 @@ class Shortcuts:
         if len(cache) < MAX_REMEMBERED:
             cache[key] = value
         return value
+
+
+def _operand(register: Register | None, index: str | None, start: int) -> Operand | None:
+    """Return a register or a bit of it, or None where there is none."""
+    if register is None:
+        return None
+    if index is None:
+        return Operand(register.offset, register.size, whole=True, start=start)
+    bit = int(index)
+    if bit >= register.size:
+        return None
+    return Operand(register.offset + bit, 1, whole=False, start=start)

@@ -9,6 +9,7 @@ from quantcloud.circuits.lexer import Lexer, shown
 from quantcloud.circuits.limits import MAX_QUBITS
 from quantcloud.circuits.parser import Parser
 from quantcloud.circuits.qasm3 import Parser3
+from quantcloud.circuits.shortcuts import version
 
 _VERSIONS: Final[dict[str, type[Parser]]] = {
     "2": Parser,
@@ -37,7 +38,11 @@ def parse(source: str) -> Circuit:
 
 
 def _parser(source: str) -> type[Parser]:
+    stated, _ = version(source)
+    if stated in _VERSIONS:
+        return _VERSIONS[stated]
     lexer = Lexer(source)
+    lexer.seek(0)
     if lexer.kind == "end":
         raise lexer.error(
             "the source is empty; a circuit needs at least one qubit, as in 'qreg q[2];'", 0

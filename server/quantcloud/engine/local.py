@@ -27,7 +27,6 @@ from quantcloud.engine.failure import describe_end
 from quantcloud.engine.forkserver import Configuration
 from quantcloud.engine.memory import default_memory_limit
 from quantcloud.engine.messages import Frame, MalformedAnswer
-from quantcloud.engine.processes import MOST_AHEAD
 from quantcloud.engine.slots import Slots
 from quantcloud.engine.supervisor import ForkFailed, Supervisor
 from quantcloud.engine.turns import Turns
@@ -58,6 +57,9 @@ _MAX_INLINE_ANSWER = 64 << 10
 
 _NONSENSE = "the worker's answer made no sense"
 _STOPPED = "the server stopped"
+
+# Short runs that are taken up for each worker: in its socket and on their way there.
+_BACKLOG = 512
 
 # How long to wait for the exit status of a worker that is gone, in seconds: the fork server may
 # be importing.
@@ -115,7 +117,7 @@ class LocalEngine:
 
     @property
     def backlog(self) -> int:
-        return self._workers * MOST_AHEAD
+        return self._workers * _BACKLOG
 
     def is_ready(self, backend: str) -> bool:
         return self._supervisor.is_preloaded(backend)

@@ -1,7 +1,9 @@
 """What runs teach about predictions. Everything here is a value that a run turns into another."""
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 KNOTS: Final = 7
@@ -48,16 +50,22 @@ class Correction:
             if part > 0:
                 weights[knot] = min(_OTHERS, weights[knot] + part)
                 shifts[knot] += miss * part / (_FEWEST + weights[knot])
-        known = [knot for knot in range(KNOTS) if weights[knot]]
-        for knot in range(KNOTS):
-            if not weights[knot]:
-                shifts[knot] = shifts[min(known, key=lambda other: abs(other - knot))]
+        known = tuple([bool(weight) for weight in weights])
+        if not all(known):
+            shifts = [shifts[knot] for knot in _nearest(known)]
         return Correction(tuple(shifts), tuple(weights))
 
     def _shift(self, seconds: float) -> float:
         low, share = _place(seconds)
         shifts = self.shifts
         return shifts[low] if share == 0 else shifts[low] * (1 - share) + shifts[low + 1] * share
+
+
+@cache
+def _nearest(known: tuple[bool, ...]) -> tuple[int, ...]:
+    """Return for each knot the nearest that is known, the lower of two."""
+    places = [knot for knot in range(KNOTS) if known[knot]]
+    return tuple([min(places, key=lambda other: abs(other - knot)) for knot in range(KNOTS)])
 
 
 def _place(seconds: float) -> tuple[int, float]:
@@ -100,7 +108,7 @@ class Errors:
         """The figures with one more run; both times are above 0, in seconds."""
         logarithm = math.log(actual / predicted)
         factor = math.exp(abs(logarithm))
-        bucket = next((i for i, bound in enumerate(BOUNDS) if factor <= bound), len(BOUNDS))
+        bucket = bisect_left(BOUNDS, factor)
         counts = list(self.buckets)
         counts[bucket] += 1
         rate = max(_RECENT, 1 / sum(counts))

@@ -53,13 +53,14 @@ class CostModel:
         if actual <= 0:
             return
         key = backend, method.name
-        predicted = self.seconds(backend, method)
+        raw = self._uncorrected(backend, method)
+        correction = self.corrections.get(key) or Correction()
+        predicted = raw * correction.factor(raw)
         if predicted <= 0 or (at_least and predicted >= actual):
             return
-        self.errors[key] = self.errors.get(key, Errors()).after(predicted, actual)
+        self.errors[key] = (self.errors.get(key) or Errors()).after(predicted, actual)
         self.learnt += 1
-        raw = self._uncorrected(backend, method)
-        self.corrections[key] = self.corrections.get(key, Correction()).after(raw, actual)
+        self.corrections[key] = correction.after(raw, actual)
 
     def calibrate(self, calibration: Calibration | None) -> None:
         """Go by another calibration. What was learnt was learnt of the old one, and is dropped."""

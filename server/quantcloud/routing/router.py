@@ -7,6 +7,8 @@ the target is told apart by balance, then by name: the same input gives the same
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from quantcloud.circuits.analysis import Analysis
@@ -75,6 +77,7 @@ class Decision:
 
 
 _Admitted = tuple[Offer, float, Sequence[Method]]
+_first = itemgetter(0)
 
 
 def choose(
@@ -84,6 +87,9 @@ def choose(
     admitted: list[_Admitted] = []
     rejected: list[Candidate] = []
     for offer in offers:
+        if demand.backend is not None and offer.info.name != demand.backend:
+            rejected.append(_another(offer.info.name, demand.backend))
+            continue
         cost = offer.info.cost_per_shot * demand.shots
         found = _admit(demand, offer, cost, offer.memory_limit or memory_limit)
         if isinstance(found, Refusal):
@@ -93,8 +99,14 @@ def choose(
     admitted = _in_time(demand, admitted, rejected)
     ranked = _ranked(demand.target, admitted, weights)
     chosen = ranked[0] if ranked else None
-    rejected.sort(key=lambda candidate: candidate.backend)
+    rejected.sort(key=_first)
     return Decision(chosen, _reason(demand, chosen, len(ranked)), (*ranked, *rejected))
+
+
+@lru_cache
+def _another(backend: str, named: str) -> Candidate:
+    """What becomes of a backend that is not the one that was asked for."""
+    return Candidate(backend, rejection=f"the request names {named}")
 
 
 def _admit(
@@ -102,8 +114,6 @@ def _admit(
 ) -> Sequence[Method] | Refusal:
     """The methods of an offer that meet the demand."""
     methods = offer.methods
-    if demand.backend is not None and offer.info.name != demand.backend:
-        return Refusal(f"the request names {demand.backend}")
     if isinstance(methods, Refusal):
         return methods
     if (dear := _unaffordable(demand, offer, cost)) is not None:
@@ -162,23 +172,20 @@ def _ranked(
     target: OptimizationTarget, admitted: Sequence[_Admitted], weights: Weights
 ) -> list[Candidate]:
     """Each backend by its best method, the best backend first."""
-    fastest = min(
-        (
-            completion(method, offer.wait_seconds)
-            for offer, _, methods in admitted
-            for method in methods
-        ),
-        default=0.0,
-    )
+    completions = [
+        [completion(method, offer.wait_seconds) for method in methods]
+        for offer, _, methods in admitted
+    ]
+    fastest = min(map(min, completions), default=0.0)
     ranked: list[tuple[tuple[float, float, str], Candidate]] = []
-    for offer, cost, methods in admitted:
+    for (offer, cost, methods), ends in zip(admitted, completions, strict=True):
         info = offer.info
         best: tuple[float, float, Scores, Method] | None = None
-        for method in methods:
+        for method, end in zip(methods, ends, strict=True):
             found = scores(
                 method,
                 weights,
-                completion=completion(method, offer.wait_seconds),
+                completion=end,
                 fastest=fastest,
                 cost_usd=cost,
                 metered=info.is_simulator,
@@ -191,7 +198,7 @@ def _ranked(
             wait = offer.wait_seconds + method.wait_seconds
             candidate = Candidate(info.name, None, method, score, found, cost, wait)
             ranked.append(((-score, -balanced, info.name), candidate))
-    ranked.sort(key=lambda pair: pair[0])
+    ranked.sort(key=_first)
     return [candidate for _, candidate in ranked]
 
 

@@ -10,7 +10,7 @@
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.routing.method import Method
@@ -44,15 +44,10 @@ class Scores(NamedTuple):
 
     def of(self, target: OptimizationTarget) -> float:
         """The score that counts for a target."""
-        match target:
-            case OptimizationTarget.SPEED:
-                return self.speed
-            case OptimizationTarget.ACCURACY:
-                return self.accuracy
-            case OptimizationTarget.COST:
-                return self.cost
-            case OptimizationTarget.BALANCED:
-                return self.balanced
+        return self[_PLACES[target]]
+
+
+_PLACES: Final = {target: Scores._fields.index(target.value) for target in OptimizationTarget}
 
 
 def completion(method: Method, wait_seconds: float) -> float:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 from quantcloud.backends.fleet import Fleet, Ran
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.errors import NotFound
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.domain.job import (
     Change,
@@ -27,7 +29,7 @@ from quantcloud.storage import MAX_LOSSES, Claim, Store
 
 # A circuit that its worker dies of is likely to kill the next one too.
 _LOST_WORKERS = 2
-_SOON_SECONDS = 0.002
+_SOON_SECONDS = 0.01
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -60,29 +62,27 @@ class Runner:
             await self._run(claim, on_idle)
 
     async def _run(self, claim: Claim, on_idle: Callable[[], None]) -> None:
-        job = claim.job
+        job, this = claim.job, asyncio.current_task()
+        assert this is not None  # noqa: S101  # it is awaited in one
         beginning = _Beginning(self._store, claim, self._clock)
-        execution = asyncio.ensure_future(
-            self._engine.execute(
-                self._execution(claim),
-                time_limit=self._time_limit(claim),
-                on_start=lambda: beginning.begin(execution.cancel),
-            )
-        )
         try:
             try:
                 try:
-                    outcome = await execution
+                    outcome = await self._engine.execute(
+                        self._execution(claim),
+                        time_limit=self._time_limit(claim),
+                        on_start=lambda: beginning.begin(this.cancel),
+                    )
                 finally:
                     on_idle()
             except EngineError as error:
-                await self._fail(claim, error, await beginning.changes(), beginning.seconds)
+                await self._fail(claim, error, beginning)
             else:
-                await self._complete(claim, outcome, await beginning.changes())
-        except (StaleLeaseError, InvalidTransitionError):
+                await self._complete(claim, outcome, beginning)
+        except (StaleLeaseError, InvalidTransitionError, NotFound):
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         except asyncio.CancelledError:
-            if not beginning.refused:
+            if not beginning.refused or this.uncancel() > 0:
                 raise
             log.info("run was cancelled before it began", job_id=job.id)
         finally:
@@ -102,7 +102,9 @@ class Runner:
         )
         change = Change(JobStatus.FAILED, now, error_message=message)
         try:
-            await patiently(lambda: self._store.jobs.end(job.id, claim.lease, [change]))
+            await patiently(
+                lambda: self._store.jobs.end(job.id, claim.lease, [change], known=claim.record)
+            )
         except StaleLeaseError:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         return True
@@ -125,8 +127,9 @@ class Runner:
     def _time_limit(self, claim: Claim) -> float:
         return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
-    async def _complete(self, claim: Claim, outcome: Outcome, beginning: Sequence[Change]) -> None:
+    async def _complete(self, claim: Claim, outcome: Outcome, beginning: "_Beginning") -> None:
         job = claim.job
+        begun = await beginning.changes()
         seconds = outcome.execution_time_ms / 1000
         self._fleet.learn(_ran(claim), seconds)
         result = JobResult(
@@ -145,17 +148,17 @@ class Runner:
                 job.id,
                 claim.lease,
                 result,
-                [*beginning, end],
+                [*begun, end],
                 simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
                 qpu_tasks=job.reserved_qpu_tasks,
                 cost_usd=job.reserved_cost_usd,
+                known=beginning.record,
             )
         )
 
-    async def _fail(
-        self, claim: Claim, error: EngineError, beginning: Sequence[Change], seconds: float
-    ) -> None:
+    async def _fail(self, claim: Claim, error: EngineError, beginning: "_Beginning") -> None:
         job, lease = claim.job, claim.lease
+        begun, seconds = await beginning.changes(), beginning.seconds
         if isinstance(error, WorkerLost):
             log.warning("worker lost", job_id=job.id, attempt=lease.attempt, error=str(error))
             now, because = self._clock(), str(error)
@@ -180,10 +183,11 @@ class Runner:
             lambda: self._store.jobs.end(
                 job.id,
                 lease,
-                [*beginning, end],
+                [*begun, end],
                 simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
                 qpu_tasks=job.reserved_qpu_tasks if timed_out else 0,
                 cost_usd=job.reserved_cost_usd if timed_out else 0.0,
+                known=beginning.record,
             )
         )
 
@@ -197,7 +201,9 @@ class _Beginning:
 
     def __init__(self, store: Store, claim: Claim, clock: Callable[[], datetime]) -> None:
         self._store = store
-        self._claim = claim
+        # The job as far as it is written.
+        self.record = claim.record
+        self._lease = claim.lease
         self._clock = clock
         self._began = time.monotonic()
         self._change: Change | None = None
@@ -251,9 +257,12 @@ class _Beginning:
         self._writing.add_done_callback(lambda _: self.refused and stop())
 
     async def _note(self, change: Change) -> None:
-        job, lease = self._claim.job, self._claim.lease
+        job, lease = self.record.job, self._lease
         try:
-            await patiently(lambda: self._store.jobs.advance(job.id, [change], lease=lease))
+            events = await patiently(
+                lambda: self._store.jobs.advance(job.id, [change], lease=lease)
+            )
+            self.record = replace(self.record, job=events[-1].job)
         except InvalidTransitionError as error:
             # An earlier try was carried out, and only its answer was lost.
             if error.present is not JobStatus.RUNNING:

@@ -12,15 +12,18 @@ import structlog
 
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
-from quantcloud.domain.errors import Unavailable
-from quantcloud.domain.execution import is_short
+from quantcloud.domain.errors import NotFound, Unavailable
 from quantcloud.domain.job import LEASED, Job, JobEvent, JobStatus, StaleLeaseError
 from quantcloud.engine.base import Engine
+from quantcloud.scheduling.executing import Executing
 from quantcloud.scheduling.patience import RETRY_SECONDS, patiently
 from quantcloud.scheduling.runner import Runner
-from quantcloud.storage import Claim, Claims, Store
+from quantcloud.storage import Claim, Claims, Room, Store
 
 _GIVE_BACK_SECONDS = 5.0
+# How long short runs may wait, in all, behind others that the engine has: for an account that comes
+# then this is time until its turn.
+_BACKLOG_SECONDS = 0.04
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -46,10 +49,14 @@ class Scheduler:
         self._concurrency = {tier: limits(tier).max_concurrent_jobs for tier in Tier}
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
         # Those of the runs that the engine has in hand.
-        self._executing: dict[str, Claim] = {}
+        self._executing = Executing()
         self._tasks: set[asyncio.Task[None]] = set()
+        # The claim that has not been heard of, and all that are not durable yet.
         self._claiming: asyncio.Task[None] | None = None
+        self._claims: set[asyncio.Task[None]] = set()
         self._look_again = False
+        # Whether a job came since the claim was made: maybe into the transaction behind it.
+        self._arrived = False
         # Whether there may be a job in the queue.
         self._left = True
         # Whether a claim failed that may have been carried out.
@@ -76,9 +83,9 @@ class Scheduler:
         Until then runs are still cancelled. Safe to call twice.
         """
         self._stopping = True
-        if self._claiming is not None:
+        if self._claims:
             # Cancelled in the middle of a claim, it would leave leases that nobody holds.
-            await self._claiming
+            await asyncio.wait(self._claims)
         tasks = [task for _, task in self._runs.values()]
         if tasks and grace > 0:
             await asyncio.wait(tasks, timeout=grace)
@@ -101,7 +108,7 @@ class Scheduler:
                 await self._store.jobs.requeue(
                     job.id, claim.lease, self._clock(), lost=not self._stopping
                 )
-        except StaleLeaseError:
+        except (StaleLeaseError, NotFound):
             log.info("lease was gone", job_id=job.id)
 
     def _on_commit(self, events: Sequence[JobEvent]) -> None:
@@ -123,7 +130,10 @@ class Scheduler:
             self._dispatch()
 
     def _about_to_write(self, arrival: bool) -> None:  # noqa: FBT001  # a listener's signature
-        if arrival or self._left:
+        if self._claiming is not None:
+            # If it has not been carried out yet, it comes behind what is about to be written.
+            self._arrived |= arrival
+        elif arrival or self._left:
             self._dispatch()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -144,30 +154,55 @@ class Scheduler:
         if self._claiming is not None:
             self._look_again = True
             return
-        self._look_again = False
-        slots, short = self._room()
-        if self._stopping or slots + short < 1:
+        self._look_again = self._arrived = False
+        room = self._room()
+        if self._stopping or room.slots + room.short < 1:
             return
         if self._unheard:
-            self._claiming = asyncio.ensure_future(self._disown())
+            self._claiming = task = asyncio.ensure_future(self._disown())
+            self._claims.add(task)
+            task.add_done_callback(self._claims.discard)
             return
-        claims = self._store.jobs.claim(
-            self._owner, slots, self._clock(), concurrency=self._concurrency, short=short
-        )
-        self._claiming = asyncio.ensure_future(self._take_up(claims))
+        told: list[Claims] = []
 
-    async def _take_up(self, claiming: Awaitable[Claims]) -> None:
-        claims = Claims((), left=True)
+        def tell(claims: Claims) -> None:
+            told.append(claims)
+            self._take_up(claims)
+
+        claiming = self._store.jobs.claim(
+            self._owner, room.slots, self._clock(), concurrency=self._concurrency,
+            short=room.short, seconds=room.seconds, only_arrivals=not self._left,
+            before_commit=tell,
+        )  # fmt: skip
+        self._claiming = task = asyncio.ensure_future(self._claimed(claiming, told))
+        self._claims.add(task)
+        task.add_done_callback(self._claims.discard)
+
+    async def _claimed(self, claiming: Awaitable[Claims], told: Sequence[Claims]) -> None:
+        """Take up what was claimed, unless `told` shows that this was done before the commit.
+
+        A run that begins so early tells nobody of it before its job is durable: its writes follow
+        the claim's.
+        """
         try:
             claims = await claiming
         except Exception as error:  # noqa: BLE001  # a server that claims nothing is none
+            for claim in (each for claims in told for each in claims):
+                self._drop(claim)
             self._unheard = True
             self._claim_later(error)
+            claims = Claims((), left=True)
+            if told:
+                self._left = True
+        if not told:
+            self._take_up(claims)
+
+    def _take_up(self, claims: Claims) -> None:
         for claim in claims:
             self._begin(claim)
         self._claiming = None
         self._left = claims.left or self._look_again
-        if self._look_again or (claims and claims.left):
+        if self._look_again or self._arrived or (claims and claims.left):
             self._dispatch()
 
     async def _disown(self) -> None:
@@ -190,38 +225,45 @@ class Scheduler:
             log.error("claiming failed, trying again", exc_info=error)
         asyncio.get_running_loop().call_later(RETRY_SECONDS, self._dispatch)
 
-    def _room(self) -> tuple[int, int]:
-        """How many more runs the engine can take up, and how many further ones if they are short.
+    def _room(self) -> Room:
+        """What the engine can take up, short runs beyond its slots among it.
 
         One whose backend is still being imported takes no slot, so that it delays nobody on another
         backend; as many as there are slots may wait so. Short ones wait behind short ones only.
         """
         size = self._engine.slots
-        ready = [c for c in self._executing.values() if self._engine.is_ready(c.job.backend or "")]
-        waiting = len(self._executing) - len(ready)
+        waiting = long = 0
+        for backend, runs in self._executing.by_backend.items():
+            if self._engine.is_ready(backend):
+                long += runs.long
+            else:
+                waiting += runs.number
         room = size - len(self._executing) + min(waiting, size)
-        if sum(not is_short(claim.job.predicted_seconds) for claim in ready) >= size:
-            return max(0, room), 0
-        return max(0, room), max(0, self._engine.backlog + min(0, room))
+        if long >= size:
+            return Room(max(0, room))
+        short = max(0, self._engine.backlog + min(0, room))
+        return Room(max(0, room), short, _BACKLOG_SECONDS * size - self._executing.seconds)
 
     def _begin(self, claim: Claim) -> None:
         job_id = claim.job.id
-
-        def idle() -> None:
-            if self._executing.get(job_id) is claim:
-                del self._executing[job_id]
-
         if job_id in self._runs:
             # One that we lost, and have not stopped yet.
             self._runs[job_id][1].cancel()
-        self._executing[job_id] = claim
-        task = asyncio.ensure_future(self._runner.run(claim, idle))
+        self._executing.add(claim)
+        task = asyncio.ensure_future(
+            self._runner.run(claim, lambda: self._executing.discard(claim))
+        )
         self._runs[job_id] = (claim, task)
         task.add_done_callback(lambda done: self._ended(claim, done))
 
+    def _drop(self, claim: Claim) -> None:
+        """Break a run off whose claim came to nothing."""
+        run = self._runs.get(claim.job.id)
+        if run is not None and run[0] is claim:
+            run[1].cancel()
+
     def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
-        if self._executing.get(claim.job.id) is claim:
-            del self._executing[claim.job.id]
+        self._executing.discard(claim)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("a run broke off", job_id=claim.job.id, exc_info=error)

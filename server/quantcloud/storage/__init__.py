@@ -4,7 +4,8 @@ from quantcloud.storage.circuits import CircuitPatch
 from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_data_dir
 from quantcloud.storage.errors import StoreError
 from quantcloud.storage.idempotency import IdempotencyKey
-from quantcloud.storage.job_claims import Claim, Claims
+from quantcloud.storage.job_claims import Claim, Claims, Room
+from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.job_writes import MAX_LOSSES
 from quantcloud.storage.jobs import NewJob
 from quantcloud.storage.store import Store
@@ -17,7 +18,9 @@ __all__ = [
     "DataDirLock",
     "DataDirLockedError",
     "IdempotencyKey",
+    "JobRecord",
     "NewJob",
+    "Room",
     "Store",
     "StoreError",
     "lock_data_dir",

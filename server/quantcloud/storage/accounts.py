@@ -9,7 +9,8 @@ from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.errors import NotFound
 from quantcloud.storage.database import AnyRow, Database
 from quantcloud.storage.tables import accounts
-from quantcloud.storage.writer import Transaction, Writer
+from quantcloud.storage.transaction import Transaction
+from quantcloud.storage.writer import Writer
 
 COLUMNS = [accounts.c[name] for name in ("id", "tier", "created_at", "email", "name")]
 

@@ -13,7 +13,8 @@ from quantcloud.storage.accounts import account_of
 from quantcloud.storage.database import AnyRow, Connection, Database
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import accounts, api_keys
-from quantcloud.storage.writer import Transaction, Writer
+from quantcloud.storage.transaction import Transaction
+from quantcloud.storage.writer import Writer
 
 _KEY_COLUMNS = [
     api_keys.c[name].label(f"key_{name}")

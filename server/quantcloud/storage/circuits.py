@@ -17,7 +17,8 @@ from quantcloud.storage import codec
 from quantcloud.storage.database import AnyRow, Connection, Database
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import saved_circuits
-from quantcloud.storage.writer import Transaction, Writer
+from quantcloud.storage.transaction import Transaction
+from quantcloud.storage.writer import Writer
 
 _OWN = (
     saved_circuits.c.id == bindparam("circuit_id"),

@@ -22,6 +22,7 @@ _PLAIN, _ZLIB = b"\0", b"\1"
 _LEVEL = 1
 _BLOCK_BITS = 1 << 16
 _LIST_PART = 4096
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def pack(data: bytes) -> bytes:
@@ -133,10 +134,6 @@ def weight(document: Mapping[str, object]) -> int:
         len(cast("Sequence[Any]", value)) if isinstance(value, list | tuple | dict) else 1
         for value in document.values()
     )
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
 
 
 def _line_end(data: bytes, start: int) -> int:

@@ -5,7 +5,7 @@ costs the event loop one hop however many statements it holds. PostgreSQL's asyn
 take the same functions by `AsyncConnection.run_sync`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -49,6 +49,10 @@ class Connection(Protocol):
     def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> Rows: ...
 
 
+Work: TypeAlias = Callable[[Connection], Generator[None, None, T]]
+"""Work that pauses where somebody else may have a turn."""
+
+
 class Database(Protocol):
     """An open database."""
 
@@ -65,4 +69,29 @@ class Database(Protocol):
         """What `work` returns; it begins and commits its own transactions. One runs at a time."""
         ...
 
+    async def transact(
+        self, work: Work[T], *, brief: bool = False, before_commit: Callable[[T], None]
+    ) -> T:
+        """What `work` returns, once it is committed; undone where it raises. One runs at a time.
+
+        A `brief` one takes little time between two of its pauses: where that is less than going
+        to another thread and back, it happens on the event loop. Only the commit waits for the
+        disk. `before_commit` may be told what `work` returned as soon as only that is left; where
+        that is not to be had it is not called.
+        """
+        ...
+
+    def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
+        """Gives so many new cursors of events, in a transaction that writes them."""
+        ...
+
     async def close(self) -> None: ...
+
+
+def whole(work: Generator[None, None, T]) -> T:
+    """What `work` returns, without a pause."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value

@@ -5,7 +5,7 @@ from sqlalchemy import bindparam, func, select
 from quantcloud.domain.errors import NotFound, OutOfRange
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database import Connection, Database
-from quantcloud.storage.job_rows import EVENTS, event_of
+from quantcloud.storage.job_columns import EVENTS, event_of
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import job_events, jobs, removed_events
 

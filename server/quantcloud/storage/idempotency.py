@@ -9,9 +9,9 @@ from sqlalchemy import bindparam, delete, insert, select
 from quantcloud.domain.errors import AlreadyExists
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database import Database
-from quantcloud.storage.job_rows import EVENTS, event_of
+from quantcloud.storage.job_columns import EVENTS, event_of
 from quantcloud.storage.tables import idempotency_keys, job_events
-from quantcloud.storage.writer import Transaction
+from quantcloud.storage.transaction import Transaction
 
 # How long a key is remembered.
 LIFETIME = timedelta(hours=24)

@@ -5,12 +5,14 @@ number is raised above all others' when a job of its is claimed, so whoever was 
 is next, whatever the others have waiting and across restarts.
 """
 
+import math
 import secrets
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select, update
 
@@ -19,9 +21,11 @@ from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.execution import is_short
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, Lease
 from quantcloud.storage import job_rows, usage_rows
+from quantcloud.storage.job_columns import RECORD_COLUMNS, record_of
+from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.queries import ACTIVE, queued, status_in
 from quantcloud.storage.tables import accounts, job_circuits, jobs
-from quantcloud.storage.writer import Transaction
+from quantcloud.storage.transaction import Added, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,17 @@ class Claim:
     `used` is what its account has used of the month.
     """
 
-    job: Job
+    record: JobRecord
     lease: Lease
     qasm: str
     analysis: Analysis
     tier: Tier
     event: JobEvent
     used: MonthlyUsage
+
+    @property
+    def job(self) -> Job:
+        return self.record.job
 
 
 class Claims(list[Claim]):
@@ -52,13 +60,24 @@ class Claims(list[Claim]):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A claim with its circuit as it is stored."""
+    """A claim, whose circuit is as it came or as it is stored."""
 
+    record: JobRecord
     lease: Lease
-    circuit: Any
+    circuit: "Added | StoredCircuit"
     tier: Tier
     event: JobEvent
     used: MonthlyUsage
+
+
+class StoredCircuit(Protocol):
+    """A circuit's row."""
+
+    @property
+    def qasm(self) -> bytes: ...
+
+    @property
+    def analysis(self) -> Mapping[str, Any]: ...
 
 
 def _first_queued(table: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
@@ -105,7 +124,7 @@ _COUNT_LEASED = (
     .group_by(jobs.c.account_id)
 )
 _NEXT = (
-    select(jobs.c.id, jobs.c.predicted_seconds)
+    select(*RECORD_COLUMNS)
     .where(queued(), jobs.c.account_id == bindparam("account_id"))
     .order_by(jobs.c.queued_at, jobs.c.id)
     .limit(bindparam("number"))
@@ -115,74 +134,159 @@ _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
     job_circuits.c.job_id == bindparam("job_id")
 )
 _A_WAITING_ACCOUNT = select(_first_queued(jobs))
+_TURN_OF = select(accounts.c.tier, accounts.c.turn).where(accounts.c.id == bindparam("account_id"))
 _LAST_TURN = select(func.max(accounts.c.turn))
 _SET_TURN = (
     update(accounts).where(accounts.c.id == bindparam("account_id")).values(turn=bindparam("turn"))
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a server can take: jobs of any kind for `slots`, and behind them up to `short` that are
+    known to be short, which together take up to `seconds`.
+    """
+
+    slots: int
+    short: int = 0
+    seconds: float = math.inf
+
+    @property
+    def places(self) -> int:
+        return self.slots + self.short
+
+
+class _Queue(Protocol):
+    """Jobs that wait."""
+
+    def accounts(self) -> Iterable[tuple[str, Tier]]:
+        """The accounts that have any, in turn."""
+        ...
+
+    def first(self, account_id: str, number: int) -> Sequence[JobRecord]:
+        """An account's next jobs."""
+        ...
+
+    def left(self) -> bool:
+        """Whether there are any."""
+        ...
+
+
+class _StoredQueue:
+    """All jobs that wait."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def accounts(self) -> Iterable[tuple[str, Tier]]:
+        return ((row.id, Tier(row.tier)) for row in self._tx.read(_WAITING_ACCOUNTS))
+
+    def first(self, account_id: str, number: int) -> Sequence[JobRecord]:
+        return [*map(record_of, self._tx.read(_NEXT, {"account_id": account_id, "number": number}))]
+
+    def left(self) -> bool:
+        return self._tx.read(_A_WAITING_ACCOUNT).scalar_one() is not None
+
+
+class _Arrivals:
+    """Jobs that came in this transaction and wait; the order is that of `_StoredQueue`."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._records: defaultdict[str, list[JobRecord]] = defaultdict(list)
+        for record in _waiting(tx):
+            self._records[record.job.account_id].append(record)
+        for each in self._records.values():
+            each.sort(key=_place)
+
+    def accounts(self) -> Iterable[tuple[str, Tier]]:
+        found: list[tuple[int, Any, str, Tier]] = []
+        for account_id, waiting in self._records.items():
+            row = self._tx.look_up(_TURN_OF, {"account_id": account_id}).one()
+            found.append((row.turn, waiting[0].job.queued_at, account_id, Tier(row.tier)))
+        return [(account_id, tier) for _, _, account_id, tier in sorted(found)]
+
+    def first(self, account_id: str, number: int) -> Sequence[JobRecord]:
+        return self._records[account_id][:number]
+
+    def left(self) -> bool:
+        return any(True for _ in _waiting(self._tx))
+
+
+def _waiting(tx: Transaction) -> Iterable[JobRecord]:
+    added = (each.record for each in tx.pending.jobs.values())
+    return (record for record in added if record.job.status is JobStatus.QUEUED)
+
+
+def _place(record: JobRecord) -> tuple[Any, str]:
+    return record.job.queued_at, record.job.id
+
+
 def claim(
     tx: Transaction,
     owner: str,
-    slots: int,
+    room: Room,
     at: datetime,
     *,
     concurrency: Mapping[Tier, int],
-    short: int,
+    only_arrivals: bool,
 ) -> tuple[list[Taken], bool]:
-    """Dispatch up to `slots` jobs to `owner`, none above its account's `concurrency`, and then up
-    to `short` more for as long as they are short. Tells whether any are left in the queue.
+    """Dispatch to `owner` what there is room for, no account's jobs above its `concurrency`. Tells
+    whether any are left in the queue.
+
+    With `only_arrivals` nothing but what came in this transaction is looked at.
     """
-    chosen = _choose(tx, slots, concurrency, short)
-    taken = [_take(tx, job_id, tier, owner, at) for job_id, tier in chosen]
+    queue: _Queue = _Arrivals(tx) if only_arrivals else _StoredQueue(tx)
+    chosen = _choose(tx, queue, room, concurrency)
+    taken = [_take(tx, record, tier, owner, at) for record, tier in chosen]
     if taken:
-        turn = tx.read(_LAST_TURN).scalar_one()
+        turn = tx.look_up(_LAST_TURN).scalar_one()
         # In the order of their last claims, so that who came last here is last next time.
         last = {claim.event.job.account_id: number for number, claim in enumerate(taken, 1)}
         for account_id, number in last.items():
-            tx.write(_SET_TURN, {"account_id": account_id, "turn": turn + number})
-    return taken, tx.read(_A_WAITING_ACCOUNT).scalar_one() is not None
+            tx.change(_SET_TURN, {"account_id": account_id, "turn": turn + number})
+    return taken, queue.left()
 
 
 def _choose(
-    tx: Transaction, slots: int, concurrency: Mapping[Tier, int], short: int
-) -> list[tuple[str, Tier]]:
-    """Ids and tiers of queued jobs: one of each account, then a second, and so on."""
-    places = slots + short
-    if places < 1:
-        return []
-    leased = {row.account_id: row.number for row in tx.read(_COUNT_LEASED)}
+    tx: Transaction, queue: _Queue, room: Room, concurrency: Mapping[Tier, int]
+) -> list[tuple[JobRecord, Tier]]:
+    """Waiting jobs and their accounts' tiers: one of each account, then a second, and so on."""
+    waiting = queue.accounts() if room.places > 0 else ()
+    leased: dict[str, int] | None = None
     free: list[tuple[str, Tier, int]] = []
-    for row in tx.read(_WAITING_ACCOUNTS):
-        tier = Tier(row.tier)
-        if (room := concurrency[tier] - leased.get(row.id, 0)) > 0:
-            free.append((row.id, tier, room))
-            if len(free) == places:
+    for account_id, tier in waiting:
+        if leased is None:
+            leased = {row.account_id: row.number for row in tx.look_up(_COUNT_LEASED)}
+        if (left := concurrency[tier] - leased.get(account_id, 0)) > 0:
+            free.append((account_id, tier, left))
+            if len(free) == room.places:
                 break
     # Each of the others has a job waiting, which leaves no account more than this.
-    most = places - len(free) + 1
+    most = room.places - len(free) + 1
     queues = [
-        [
-            (row.id, tier, row.predicted_seconds)
-            for row in tx.read(_NEXT, {"account_id": account_id, "number": min(room, most)})
-        ]
-        for account_id, tier, room in free
+        [(record, tier) for record in queue.first(account_id, min(left, most))]
+        for account_id, tier, left in free
     ]
-    chosen: list[tuple[str, Tier]] = []
-    for job in (job for turn in zip_longest(*queues) for job in turn if job is not None):
-        job_id, tier, seconds = job
-        if len(chosen) == places or (len(chosen) >= slots and not is_short(seconds)):
+    chosen: list[tuple[JobRecord, Tier]] = []
+    behind = 0.0
+    for record, tier in (each for turn in zip_longest(*queues) for each in turn if each):
+        if len(chosen) == room.places:
             break
-        chosen.append((job_id, tier))
+        if len(chosen) >= room.slots:
+            seconds = record.job.predicted_seconds
+            if seconds is None or not is_short(seconds) or behind + seconds > room.seconds:
+                break
+            behind += seconds
+        chosen.append((record, tier))
     return chosen
 
 
-def _take(tx: Transaction, job_id: str, tier: Tier, owner: str, at: datetime) -> Taken:
-    record = job_rows.load(tx, job_id)
-    lease = Lease(owner, record.job.attempt + 1, secrets.token_hex(16))
-    circuit = tx.read(_CIRCUIT, {"job_id": job_id}).one()
-    used = usage_rows.read(tx, record.job.account_id, at)
-    (event,) = job_rows.advance(
-        tx, replace(record, lease=lease), [Change(JobStatus.DISPATCHED, at)]
-    )
-    return Taken(lease, circuit, tier, event, used)
+def _take(tx: Transaction, record: JobRecord, tier: Tier, owner: str, at: datetime) -> Taken:
+    job = record.job
+    lease = Lease(owner, job.attempt + 1, secrets.token_hex(16))
+    circuit = tx.pending.jobs.get(job.id) or tx.look_up(_CIRCUIT, {"job_id": job.id}).one()
+    used = usage_rows.read(tx, job.account_id, at)
+    dispatched = replace(record, lease=lease)
+    record, (event,) = job_rows.advance(tx, dispatched, [Change(JobStatus.DISPATCHED, at)])
+    return Taken(record, lease, circuit, tier, event, used)

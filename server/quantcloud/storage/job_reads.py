@@ -5,12 +5,13 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select, tuple_
 
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.job import UNROUTED, Job, JobStatus
+from quantcloud.domain.job import Job, JobStatus
 from quantcloud.domain.page import Page
 from quantcloud.storage.database import AnyRow, Connection
-from quantcloud.storage.job_rows import JOB_COLUMNS, job_of
-from quantcloud.storage.queries import ACTIVE, queued, status_in
+from quantcloud.storage.job_columns import JOB_COLUMNS, job_of
+from quantcloud.storage.queries import ACTIVE, queued
 from quantcloud.storage.tables import job_circuits, job_results, jobs, monthly_usage
+from quantcloud.storage.transaction import COUNT_WAITING
 
 # How many jobs of a backend its mean time in the queue is taken from.
 RECENT = 50
@@ -33,16 +34,6 @@ _RESULT = (
     .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id, isouter=True)
     .where(*_OWN)
 )
-COUNT_WAITING = (
-    select(func.count())
-    .select_from(jobs)
-    .where(
-        ACTIVE,
-        status_in(UNROUTED | {JobStatus.QUEUED}),
-        jobs.c.account_id == bindparam("account_id"),
-    )
-)
-"""Jobs of an account that have not begun."""
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
 _DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
 _AHEAD = (

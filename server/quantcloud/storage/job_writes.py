@@ -1,18 +1,21 @@
 """What is done to jobs, as units of work. Each is atomic, and refuses before it writes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import select
 
-from quantcloud.domain.account import MonthlyLimits
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
 from quantcloud.domain.errors import FailedPrecondition, NotFound
 from quantcloud.domain.job import (
     LEASED,
     TERMINAL,
     Change,
+    InvalidTransitionError,
     Job,
     JobEvent,
     JobResult,
@@ -22,36 +25,30 @@ from quantcloud.domain.job import (
 from quantcloud.domain.quota import check_month, check_waiting
 from quantcloud.storage import idempotency, job_rows, usage_rows
 from quantcloud.storage.idempotency import IdempotencyKey
-from quantcloud.storage.job_reads import COUNT_WAITING
-from quantcloud.storage.job_rows import JobRecord
+from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.queries import ACTIVE, status_in
-from quantcloud.storage.tables import accounts, job_circuits, job_results, jobs
-from quantcloud.storage.writer import Transaction
+from quantcloud.storage.tables import jobs
+from quantcloud.storage.transaction import Transaction
 
 # A job whose lease was lost this often is failed: it is likely what its workers die of.
 MAX_LOSSES = 3
 WORKER_LOST = "WORKER_LOST"
 
-# An account's submissions go one after the other, so that none misses what another counted. SQLite
-# has one writer anyway.
-_LOCK_ACCOUNT = (
-    select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update()
-)
 _LEASED_IDS = (
     select(jobs.c.id).where(ACTIVE, status_in(LEASED)).order_by(jobs.c.queued_at, jobs.c.id)
 )
-_INSERT_CIRCUIT = insert(job_circuits)
-_INSERT_RESULT = insert(job_results)
 
 _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A new job, the changes that it has been through already, and its circuit's row."""
+    """A new job, the changes that it has been through already, its circuit and that one's row."""
 
     job: Job
     changes: Sequence[Change]
+    qasm: str
+    analysis: Analysis
     circuit: dict[str, Any]
 
 
@@ -95,19 +92,18 @@ def create(
             return [[event] for event in known]
     tasks = sum(each.job.reserved_qpu_tasks for each in arrivals)
     cost = sum(each.job.reserved_cost_usd for each in arrivals)
-    if max_waiting is not None or monthly is not None:
-        tx.read(_LOCK_ACCOUNT, {"account_id": account_id})
     if max_waiting is not None:
-        waiting = tx.read(COUNT_WAITING, {"account_id": account_id}).scalar_one()
-        check_waiting(account_id, waiting, max_waiting, len(arrivals))
+        check_waiting(account_id, tx.pending.waiting(account_id), max_waiting, len(arrivals))
     if monthly is not None:
         used = usage_rows.read(tx, account_id, at)
         check_month(account_id, monthly, used, at, qpu_tasks=tasks, cost_usd=cost)
-    events = [job_rows.add(tx, each.job, each.changes) for each in arrivals]
-    tx.write(_INSERT_CIRCUIT, [each.circuit for each in arrivals])
-    usage_rows.add(
-        tx, account_id, at, total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost
-    )
+    events: list[list[JobEvent]] = []
+    for each in arrivals:
+        added, told = job_rows.add(tx, each.job, each.changes, each.qasm, each.analysis)
+        tx.add_job(added, each.circuit)
+        events.append(told)
+    usage = MonthlyUsage(total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost)
+    usage_rows.add(tx, account_id, at, usage)
     if key is not None:
         idempotency.keep(tx, key, [submitted for submitted, *_ in events])
     return events
@@ -125,7 +121,7 @@ def advance(
     record = job_rows.load(tx, job_id)
     record.fence(lease)
     ends = any(change.status in TERMINAL for change in changes)
-    events = job_rows.advance(tx, replace(record, metered=record.metered or ends), changes)
+    events = job_rows.advance(tx, replace(record, metered=record.metered or ends), changes).events
     if ends:
         _meter(tx, record, changes[-1].at, _NOTHING)
     return events
@@ -137,18 +133,29 @@ def finish(
     lease: Lease,
     changes: Sequence[Change],
     *,
+    known: JobRecord | None,
     usage: RunUsage,
     result: Packed | None = None,
 ) -> JobEvent:
-    """End a run under its lease: the changes, the result's row if it has one, the usage once."""
-    record = job_rows.load(tx, job_id)
-    record.fence(lease)
+    """End a run under its lease: the changes, the result's row if it has one, the usage once.
+
+    Where the job still is as `known`, it need not be read.
+    """
     kept = result.result if result else None
-    event = job_rows.advance(tx, replace(record, metered=True), changes, result=kept)[-1]
+    written = None
+    if known is not None and known.lease == lease:
+        # It may have gone on since.
+        with suppress(InvalidTransitionError):
+            record = replace(known, metered=True)
+            written = job_rows.advance_as_known(tx, record, changes, result=kept)
+    if written is None or known is None:
+        known = job_rows.load(tx, job_id)
+        known.fence(lease)
+        written = job_rows.advance(tx, replace(known, metered=True), changes, result=kept)
     if result is not None:
-        tx.write(_INSERT_RESULT, result.row)
-    _meter(tx, record, changes[-1].at, usage)
-    return event
+        tx.add_result(result.row)
+    _meter(tx, known, changes[-1].at, usage)
+    return written.events[-1]
 
 
 def cancel(tx: Transaction, account_id: str, job_id: str, at: datetime) -> JobEvent | None:
@@ -166,7 +173,7 @@ def cancel(tx: Transaction, account_id: str, job_id: str, at: datetime) -> JobEv
             metadata={"id": job_id, "status": job.status.value},
         )
     change = Change(JobStatus.CANCELLED, at)
-    (event,) = job_rows.advance(tx, replace(record, metered=True), [change])
+    (event,) = job_rows.advance(tx, replace(record, metered=True), [change]).events
     _meter(tx, record, at, _so_far(job, at))
     return event
 
@@ -216,7 +223,8 @@ def return_to_queue(
             metadata={**record.job.metadata, "reason": WORKER_LOST},
         )
     ends = change.status in TERMINAL
-    (event,) = job_rows.advance(tx, replace(record, metered=record.metered or ends), [change])
+    record_after = replace(record, metered=record.metered or ends)
+    (event,) = job_rows.advance(tx, record_after, [change]).events
     if ends:
         _meter(tx, record, at, _NOTHING)
     return event
@@ -243,19 +251,8 @@ def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: RunUsage) ->
     tasks = usage.qpu_tasks - job.reserved_qpu_tasks
     cost = usage.cost_usd - job.reserved_cost_usd
     if tasks < 0 or cost < 0:
-        usage_rows.add(
-            tx,
-            job.account_id,
-            job.submitted_at,
-            qpu_tasks=min(0, tasks),
-            total_cost_usd=min(0.0, cost),
-        )
+        given_back = MonthlyUsage(qpu_tasks=min(0, tasks), total_cost_usd=min(0.0, cost))
+        usage_rows.add(tx, job.account_id, job.submitted_at, given_back)
     if usage.simulator_seconds or tasks > 0 or cost > 0:
-        usage_rows.add(
-            tx,
-            job.account_id,
-            at,
-            simulator_seconds=usage.simulator_seconds,
-            qpu_tasks=max(0, tasks),
-            total_cost_usd=max(0.0, cost),
-        )
+        taken = MonthlyUsage(usage.simulator_seconds, max(0, tasks), 0, max(0.0, cost))
+        usage_rows.add(tx, job.account_id, at, taken)

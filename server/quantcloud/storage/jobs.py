@@ -1,10 +1,11 @@
 """Jobs: submission, runs under leases, and what is known of them."""
 
-import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, Tier
@@ -17,18 +18,23 @@ from quantcloud.domain.job import (
     Lease,
 )
 from quantcloud.domain.page import Page
-from quantcloud.storage import codec, job_claims, job_reads, job_writes
-from quantcloud.storage.database import AnyRow, Database
+from quantcloud.storage import job_claims, job_documents, job_reads, job_writes
+from quantcloud.storage.database import Database
 from quantcloud.storage.idempotency import IdempotencyKey
-from quantcloud.storage.job_claims import Claim, Claims, Taken
+from quantcloud.storage.job_claims import Claims, Room, Taken
+from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, Packed, RunUsage
 from quantcloud.storage.queries import identifier
+from quantcloud.storage.transaction import Transaction
 from quantcloud.storage.writer import Writer
 
 T = TypeVar("T")
 
-# Outcomes, amplitudes or shots from which a result is packed in another thread.
-LARGE_RESULT = 1000
+# Up to how many new jobs, and bytes of their circuits, are written beside all else.
+BRIEF_JOBS = 8
+BRIEF_BYTES = 64 * 1024
+# Up to which time a claim is carried out on the event loop.
+BRIEF_SECONDS = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Jobs:
         self._database = database
         self._writer = writer
         self._on_write: list[Callable[[bool], None]] = []
+        # How long the last claim took, which depends on how many accounts wait.
+        self._claim_seconds = math.inf
 
     async def create(
         self,
@@ -90,11 +98,22 @@ class Jobs:
         for each in new:
             if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
                 raise ValueError("a new job is submitted and at sequence 1")
-        arrivals = [Arrival(each.job, each.changes, await _circuit_row(each)) for each in new]
+        arrivals = [
+            Arrival(
+                each.job,
+                each.changes,
+                each.qasm,
+                each.analysis,
+                await job_documents.pack_circuit(each.job.id, each.qasm, each.analysis),
+            )
+            for each in new
+        ]
+        size = sum(len(each.circuit["qasm"]) for each in arrivals)
         created = self._writer.submit(
             lambda tx: job_writes.create(
                 tx, arrivals, max_waiting=max_waiting, monthly=monthly, key=key
-            )
+            ),
+            brief=len(arrivals) <= BRIEF_JOBS and size <= BRIEF_BYTES,
         )
         self._about_to_write(arrival=True)
         return await created
@@ -118,7 +137,7 @@ class Jobs:
 
     async def qasm(self, job_id: str) -> str:
         row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
-        return await _unpack_qasm(row.qasm)
+        return await job_documents.unpack_qasm(row.qasm)
 
     async def analysis(self, job_id: str) -> Analysis:
         row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
@@ -128,10 +147,7 @@ class Jobs:
         """The job's result, None as long as it has none."""
         identifier("job", job_id)
         row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
-        if row is None:
-            return None
-        size = len(row.counts) + len(row.statevector or b"") + len(row.metadata)
-        return await _run(_unpack_result, row, elsewhere=size >= codec.COMPRESS_FROM)
+        return None if row is None else await job_documents.unpack_result(row)
 
     async def advance(
         self, job_id: str, changes: Sequence[Change], *, lease: Lease | None = None
@@ -142,7 +158,9 @@ class Jobs:
         is `claim`'s, and what ends a run `complete`'s and `end`'s: `ValueError`.
         """
         steps = tuple(changes)
-        return await self._writer.run(lambda tx: job_writes.advance(tx, job_id, steps, lease))
+        return await self._writer.submit(
+            lambda tx: job_writes.advance(tx, job_id, steps, lease), brief=True
+        )
 
     def claim(
         self,
@@ -152,20 +170,52 @@ class Jobs:
         *,
         concurrency: Mapping[Tier, int],
         short: int = 0,
+        seconds: float = math.inf,
+        only_arrivals: bool = False,
+        before_commit: Callable[[Claims], None] | None = None,
     ) -> Awaitable[Claims]:
         """Dispatch up to `slots` queued jobs to `owner`, each with a lease of its own.
 
         Accounts take turns; one has at most `concurrency` of its tier dispatched or running. Once
-        the slots are filled `short` more may follow for as long as they are known to be short. The
-        claim goes into the next transaction, whenever it is awaited.
+        the slots are filled `short` more may follow for as long as they are known to be short, and
+        to take up to `seconds` together. The claim goes into the transaction that is being
+        gathered, behind all else, whenever it is awaited. `only_arrivals` looks at nothing but the
+        jobs that come in that transaction. `before_commit` may be told of the claims before they
+        are durable, which they become unless this raises.
         """
-        return _claims(
-            self._writer.submit(
-                lambda tx: job_claims.claim(
-                    tx, owner, slots, at, concurrency=concurrency, short=short
+        room = Room(slots, short, seconds)
+        claims: list[Claims] = []
+
+        def early(taken: tuple[list[Taken], bool]) -> None:
+            if before_commit is not None and job_documents.is_at_hand(taken[0]):
+                claims.append(job_documents.claims_at_hand(*taken))
+                before_commit(claims[0])
+
+        brief = self._claim_seconds <= BRIEF_SECONDS
+        # Elsewhere it waits for the interpreter in between; but this clock takes longer.
+        clock = time.perf_counter if brief else time.thread_time
+
+        def unit(tx: Transaction) -> tuple[list[Taken], bool]:
+            began = clock()
+            try:
+                return job_claims.claim(
+                    tx, owner, room, at, concurrency=concurrency, only_arrivals=only_arrivals
                 )
-            )
+            finally:
+                self._claim_seconds = clock() - began
+
+        claimed = self._writer.submit(
+            unit,
+            brief=brief,
+            last=True,
+            before_commit=early,
         )
+
+        async def outcome() -> Claims:
+            taken, left = await claimed
+            return claims[0] if claims else await job_documents.unpack_claims(taken, left=left)
+
+        return outcome()
 
     async def complete(
         self,
@@ -177,21 +227,24 @@ class Jobs:
         simulator_seconds: float = 0.0,
         qpu_tasks: int = 0,
         cost_usd: float = 0.0,
+        known: JobRecord | None = None,
     ) -> JobEvent:
         """End a run with its result, and count its usage in the month of its end.
 
         The last of `changes` is to completed; one to running may go before it. What was reserved
         of tasks and cost stays in the month of the submission; what the run did not take of it is
-        given back. Raises `ValueError` when the job does not end completed, or the counts are not
-        by bitstrings.
+        given back. Where the job still is as `known`, it need not be read. Raises `ValueError` when
+        the job does not end completed, or the counts are not by bitstrings.
         """
         if changes[-1].status is not JobStatus.COMPLETED or result.job_id != job_id:
             raise ValueError("complete() takes changes to completed, and the job's own result")
-        row = await _run(_pack_result, result, elsewhere=_is_large(result))
-        packed = Packed(result, row)
+        packed = Packed(result, await job_documents.pack_result(result))
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
         finished = self._writer.submit(
-            lambda tx: job_writes.finish(tx, job_id, lease, changes, usage=usage, result=packed)
+            lambda tx: job_writes.finish(
+                tx, job_id, lease, changes, known=known, usage=usage, result=packed
+            ),
+            brief=not job_documents.is_large(result),
         )
         self._about_to_write(arrival=False)
         return await finished
@@ -205,13 +258,15 @@ class Jobs:
         simulator_seconds: float = 0.0,
         qpu_tasks: int = 0,
         cost_usd: float = 0.0,
+        known: JobRecord | None = None,
     ) -> JobEvent:
         """End a run as failed or timed out, and count its usage as `complete` does."""
         if changes[-1].status not in {JobStatus.FAILED, JobStatus.TIMEOUT}:
             raise ValueError("end() takes changes to failed or timeout")
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
         finished = self._writer.submit(
-            lambda tx: job_writes.finish(tx, job_id, lease, changes, usage=usage)
+            lambda tx: job_writes.finish(tx, job_id, lease, changes, known=known, usage=usage),
+            brief=True,
         )
         self._about_to_write(arrival=False)
         return await finished
@@ -284,65 +339,3 @@ class Jobs:
         return await self._database.read(
             lambda c: job_reads.page(c, account_id, limit, offset, status)
         )
-
-
-async def _run(work: Callable[[Any], T], value: Any, *, elsewhere: bool) -> T:
-    return await asyncio.to_thread(work, value) if elsewhere else work(value)
-
-
-async def _circuit_row(new: NewJob) -> dict[str, Any]:
-    qasm = new.qasm
-    return {
-        "job_id": new.job.id,
-        "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
-        "analysis": asdict(new.analysis),
-    }
-
-
-async def _claims(claimed: Awaitable[tuple[list[Taken], bool]]) -> Claims:
-    taken, left = await claimed
-    claims = [
-        Claim(
-            job=it.event.job,
-            lease=it.lease,
-            qasm=await _unpack_qasm(it.circuit.qasm),
-            analysis=Analysis(**it.circuit.analysis),
-            tier=it.tier,
-            event=it.event,
-            used=it.used,
-        )
-        for it in taken
-    ]
-    return Claims(claims, left=left)
-
-
-async def _unpack_qasm(packed: bytes) -> str:
-    return await _run(codec.unpack_text, packed, elsewhere=len(packed) >= codec.COMPRESS_FROM)
-
-
-def _is_large(result: JobResult) -> bool:
-    amplitudes = len(result.statevector.real) if result.statevector else 0
-    return len(result.counts) + amplitudes + codec.weight(result.metadata) > LARGE_RESULT
-
-
-def _pack_result(result: JobResult) -> dict[str, Any]:
-    vector = result.statevector
-    return {
-        "job_id": result.job_id,
-        "backend": result.backend,
-        "execution_time_ms": result.execution_time_ms,
-        "counts": codec.pack_counts(result.counts),
-        "statevector": codec.pack_statevector(vector) if vector else None,
-        "metadata": codec.pack_document(result.metadata),
-    }
-
-
-def _unpack_result(row: AnyRow) -> JobResult:
-    return JobResult(
-        job_id=row.job_id,
-        backend=row.backend,
-        counts=codec.unpack_counts(row.counts),
-        execution_time_ms=row.execution_time_ms,
-        statevector=codec.unpack_statevector(row.statevector) if row.statevector else None,
-        metadata=codec.unpack_document(row.metadata),
-    )

@@ -14,7 +14,8 @@ from quantcloud.domain.job import LEASED, JobEvent
 from quantcloud.storage import job_rows, job_writes
 from quantcloud.storage.queries import ACTIVE, status_in
 from quantcloud.storage.tables import jobs, lease_owners
-from quantcloud.storage.writer import Transaction, Writer
+from quantcloud.storage.transaction import Transaction
+from quantcloud.storage.writer import Writer
 
 _EXTEND = (
     update(lease_owners)

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, func, select
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage.job_rows import EVENTS, event_of
+from quantcloud.storage.job_columns import EVENTS, event_of
 from quantcloud.storage.postgres import CHANNEL, PostgresDatabase
 from quantcloud.storage.tables import job_events
 

@@ -8,17 +8,17 @@ meanwhile, waiting costs time and not throughput.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
 from sqlalchemy import Connection as AlchemyConnection
-from sqlalchemy import event, make_url
+from sqlalchemy import bindparam, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from quantcloud.domain.errors import Unavailable
-from quantcloud.storage.database import Connection
+from quantcloud.storage.database import Connection, Work, whole
 from quantcloud.storage.errors import StoreError, translate
 from quantcloud.storage.migrate import migrate
 
@@ -49,6 +49,10 @@ _SESSION = {
     # Compiling a plan takes longer than any statement of the store does.
     "jit": "off",
 }
+# PostgreSQL names the sequence of a column so.
+_CURSORS = select(func.nextval("job_events_cursor_seq")).select_from(
+    func.generate_series(1, bindparam("number"))
+)
 _ERRORS = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -97,6 +101,20 @@ class PostgresDatabase:
         return await self._run(
             self._write_engine, lambda c: work(cast("Connection", c)), WRITE_SECONDS
         )
+
+    async def transact(
+        self, work: Work[T], *, brief: bool = False, before_commit: Callable[[T], None]
+    ) -> T:
+        del brief, before_commit  # the event loop hears of it once all is done
+
+        def run(connection: Connection) -> T:
+            with connection.begin():
+                return whole(work(connection))
+
+        return await self.write(run)
+
+    def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
+        return lambda number: sorted(connection.execute(_CURSORS, {"number": number}).scalars())
 
     async def connect(self) -> Any:
         """A connection of asyncpg for one that needs its own; raises what asyncpg does."""

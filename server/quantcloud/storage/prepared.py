@@ -18,6 +18,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from quantcloud.storage.database import AnyRow, Parameters
 
 _DIALECT = sqlite.dialect(paramstyle="qmark")
+# What is more in an extended error code of SQLite says why.
+_PRIMARY_CODE = 0xFF
 
 
 class PreparedRows(list[AnyRow]):
@@ -156,15 +158,39 @@ class PreparedConnection:
     @contextmanager
     def begin(self) -> Generator[None]:
         """A transaction: committed at the end of the block, undone when it raises."""
-        self._command(self._begin_with)
+        self.begin_now()
         try:
             yield
-            self._command("COMMIT")
+            self.commit()
         except BaseException:
-            # SQLite ends some transactions by itself: when the disk is full, say.
-            if self.driver_connection.in_transaction:
-                self._command("ROLLBACK")
+            self.undo()
             raise
+
+    def begin_now(self) -> None:
+        """Begin a transaction."""
+        self._command(self._begin_with)
+
+    def begin_at_once(self) -> bool:
+        """Begin a transaction, unless one of another process is under way."""
+        (before,) = self._cursor.execute("PRAGMA busy_timeout").fetchone()
+        self._cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            self._cursor.execute(self._begin_with)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+                raise _as_raised_by_sqlalchemy(error, self._begin_with) from error
+            return False
+        finally:
+            self._cursor.execute(f"PRAGMA busy_timeout={before}")
+        return True
+
+    def commit(self) -> None:
+        self._command("COMMIT")
+
+    def undo(self) -> None:
+        # SQLite ends some transactions by itself: when the disk is full, say.
+        if self.driver_connection.in_transaction:
+            self._command("ROLLBACK")
 
     @contextmanager
     def begin_nested(self) -> Generator[None]:

@@ -19,7 +19,8 @@ from quantcloud.storage.tables import (
     removed_events,
     retention_progress,
 )
-from quantcloud.storage.writer import Transaction, Writer
+from quantcloud.storage.transaction import Transaction
+from quantcloud.storage.writer import Writer
 
 BATCH = 100
 _ONE = 1

@@ -4,22 +4,23 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
 from sqlalchemy import Connection as AlchemyConnection
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Integer, column, create_engine, event, select, table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from quantcloud.domain.errors import Unavailable
-from quantcloud.storage.database import Connection
+from quantcloud.storage.database import Connection, Work, whole
 from quantcloud.storage.errors import StoreError, translate
 from quantcloud.storage.migrate import migrate
 from quantcloud.storage.prepared import PreparedConnection
+from quantcloud.storage.tables import job_events
 
 T = TypeVar("T")
 
@@ -29,6 +30,11 @@ READERS = 4
 # What the write-ahead log is cut back to after it had to hold more.
 LOG_BYTES = 64 * 1024 * 1024
 _CHUNK_ROWS = 64
+# How long statements keep the event loop before others have a turn.
+_TURN_SECONDS = 0.003
+# Where SQLite keeps the last number that it gave out: https://sqlite.org/autoinc.html.
+_SEQUENCES = table("sqlite_sequence", column("name"), column("seq", Integer()))
+_LAST_CURSOR = select(_SEQUENCES.c.seq).where(_SEQUENCES.c.name == job_events.name)
 
 
 class _Session(aiosqlite.Connection):
@@ -51,10 +57,15 @@ class _Session(aiosqlite.Connection):
         # Untyped in aiosqlite.
         return await self._execute(self._call, work)  # pyright: ignore[reportUnknownMemberType]
 
-    def _call(self, work: Callable[[Connection], T]) -> T:
+    @property
+    def prepared(self) -> PreparedConnection:
+        """The connection itself, to be used by one thread at a time."""
         if self._prepared is None:
             self._prepared = PreparedConnection(self._conn, self._begin_with)
-        return work(self._prepared)
+        return self._prepared
+
+    def _call(self, work: Callable[[Connection], T]) -> T:
+        return work(self.prepared)
 
 
 class SqliteDatabase:
@@ -112,12 +123,64 @@ class SqliteDatabase:
     async def write(self, work: Callable[[Connection], T]) -> T:
         return await self._writer.run(work)
 
+    async def transact(
+        self, work: Work[T], *, brief: bool = False, before_commit: Callable[[T], None]
+    ) -> T:
+        if not brief:
+            return await self._writer.run(lambda connection: _transacted(connection, work))
+        # The transaction's statements take tens of microseconds each on the event loop, and in
+        # another thread, which has to get hold of the interpreter for each, several times that.
+        connection = self._writer.prepared
+        if not connection.begin_at_once():
+            await self._writer.run(lambda _: connection.begin_now())
+        try:
+            value = await _in_turns(work(connection))
+            before_commit(value)
+            await self._writer.run(lambda _: connection.commit())
+        except BaseException:
+            connection.undo()
+            raise
+        return value
+
+    def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
+        last: int | None = None
+
+        def following(number: int) -> Sequence[int]:
+            nonlocal last
+            if last is None:
+                # Nobody else writes until this transaction ends.
+                row = connection.execute(_LAST_CURSOR).one_or_none()
+                last = 0 if row is None else int(row.seq)
+            first, last = last + 1, last + number
+            return range(first, last + 1)
+
+        return following
+
     async def close(self) -> None:
         """Let what runs finish, and fold the write-ahead log into the file."""
         self._closed = True
         self._brief.driver_connection.close()
         for session in (*self._readers, self._writer):
             await session.close()
+
+
+def _transacted(connection: Connection, work: Work[T]) -> T:
+    with connection.begin():
+        return whole(work(connection))
+
+
+async def _in_turns(work: Generator[None, None, T]) -> T:
+    """What `work` returns; others have a turn in between where it takes long."""
+    clock = time.monotonic
+    began = clock()
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+        if clock() - began > _TURN_SECONDS:
+            await asyncio.sleep(0)
+            began = clock()
 
 
 def _brief_session(path: Path) -> PreparedConnection:

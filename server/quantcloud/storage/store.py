@@ -46,9 +46,7 @@ class Store:
         self._database = database
         self._on_loss: list[Callable[[], None]] = []
         self._notices = notices(self._publish, self._lost) if notices else None
-        self._writer = Writer(
-            database.write, arrange=self._notices.arrange if self._notices else None
-        )
+        self._writer = Writer(database, arrange=self._notices.arrange if self._notices else None)
         self.jobs = Jobs(database, self._writer)
         self.leases = Leases(self._writer)
         self.idempotency = Idempotency(database)

@@ -4,7 +4,8 @@ from datetime import date
 
 from quantcloud.domain.account import MonthlyUsage
 from quantcloud.storage.database import Connection, Database
-from quantcloud.storage.usage_rows import MONTH, month_of
+from quantcloud.storage.transaction import MONTH
+from quantcloud.storage.usage_rows import month_of
 
 
 class Usage:

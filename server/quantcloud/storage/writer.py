@@ -7,47 +7,28 @@ under way, more units of work gather for the next.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Executable
 from sqlalchemy.exc import DBAPIError
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage.database import Connection, Parameters, Rows
+from quantcloud.storage.database import Connection, Database
 from quantcloud.storage.errors import is_fatal, translate
+from quantcloud.storage.transaction import Pending, Transaction
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Listener = Callable[[Sequence[JobEvent]], None]
 
+# A transaction of so many units shows that many write at once. Then the next one gathers for a
+# while: a commit takes as long as some units do.
+_MANY = 4
+_GATHERING_SECONDS = 0.005
+
 _log = logging.getLogger(__name__)
-
-
-class Transaction:
-    """One unit's view of the transaction that it shares; it neither begins nor ends it."""
-
-    __slots__ = ("_connection", "events", "wrote")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.events: list[JobEvent] = []
-        self.wrote = False
-
-    def read(self, statement: Executable, parameters: Parameters | None = None) -> Rows:
-        return self._connection.execute(statement, parameters)
-
-    def write(self, statement: Executable, parameters: Parameters) -> Rows:
-        before, self.wrote = self.wrote, True
-        result = self._connection.execute(statement, parameters)
-        self.wrote = before or result.rowcount != 0
-        return result
-
-    def emit(self, event: JobEvent) -> None:
-        """Tell the listeners of `event` once the transaction is committed."""
-        self.events.append(event)
 
 
 class Unit(Protocol[T_co]):
@@ -70,83 +51,93 @@ class _SpoiltError(Exception):
     """A unit failed after it had written: the transaction holds a half of it."""
 
 
-def run_together(connection: Connection, units: Sequence[Unit[Any]]) -> list[_Outcome]:
-    """Run `units` in order in one transaction and commit it; a failing unit fails alone.
+_Together = Callable[
+    [Connection, Pending, Sequence[Unit[Any]]], Generator[None, None, list[_Outcome]]
+]
+
+
+def _together(
+    connection: Connection, pending: Pending, units: Sequence[Unit[Any]]
+) -> Generator[None, None, list[_Outcome]]:
+    """Run `units` in order, with a pause after each; one that refuses before it writes fails alone.
 
     A savepoint around each unit would cost as much as the unit itself. Nearly all refusals come
-    before a unit's first write and need none, so savepoints are used only when a first try without
-    them failed. Raises what the database raises when the transaction as a whole fails.
+    before a unit's first write and need none. Raises `_SpoiltError` where one does.
     """
-    if len(units) == 1:
-        return [_alone(connection, units[0])]
+    outcomes: list[_Outcome] = []
+    for unit in units:
+        tx = Transaction(connection, pending)
+        try:
+            outcomes.append(_Outcome(value=unit(tx), events=tx.events))
+        except Exception as error:
+            # An error of the database itself leaves a PostgreSQL transaction unusable.
+            if tx.wrote or isinstance(error, DBAPIError):
+                raise _SpoiltError from error
+            outcomes.append(_Outcome(error=error))
+        yield
     try:
-        with connection.begin():
-            return [_attempt(connection, unit) for unit in units]
-    except _SpoiltError:
-        with connection.begin():
-            return [_attempt_in_savepoint(connection, unit) for unit in units]
+        pending.write()
+    except DBAPIError as error:
+        raise _SpoiltError from error
+    return outcomes
 
 
-def _alone(connection: Connection, unit: Unit[Any]) -> _Outcome:
-    tx = Transaction(connection)
-    try:
-        with connection.begin():
-            value = unit(tx)
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's
-        return _Outcome(error=error)
-    return _Outcome(value=value, events=tx.events)
+def _one_by_one(
+    connection: Connection, pending: Pending, units: Sequence[Unit[Any]]
+) -> Generator[None, None, list[_Outcome]]:
+    """Run `units` in order, with a pause after each; a failing unit fails alone.
 
-
-def _attempt(connection: Connection, unit: Unit[Any]) -> _Outcome:
-    tx = Transaction(connection)
-    try:
-        return _Outcome(value=unit(tx), events=tx.events)
-    except Exception as error:
-        # An error of the database itself leaves a PostgreSQL transaction unusable.
-        if tx.wrote or isinstance(error, DBAPIError):
-            raise _SpoiltError from error
-        return _Outcome(error=error)
-
-
-def _attempt_in_savepoint(connection: Connection, unit: Unit[Any]) -> _Outcome:
-    tx = Transaction(connection)
-    try:
-        with connection.begin_nested():
-            value = unit(tx)
-    except Exception as error:
-        if is_fatal(error):
-            # SQLite has ended the transaction by itself; what came after would stand alone.
-            raise
-        return _Outcome(error=error)
-    return _Outcome(value=value, events=tx.events)
+    Raises what the database raises when the transaction as a whole fails.
+    """
+    outcomes: list[_Outcome] = []
+    for unit in units:
+        tx = Transaction(connection, pending)
+        try:
+            with connection.begin_nested():
+                value = unit(tx)
+                pending.write()
+        except Exception as error:
+            if is_fatal(error):
+                # SQLite has ended the transaction by itself; what came after would stand alone.
+                raise
+            pending.forget()
+            outcomes.append(_Outcome(error=error))
+        else:
+            outcomes.append(_Outcome(value=value, events=tx.events))
+        yield
+    return outcomes
 
 
 @dataclass(slots=True)
 class _Waiting:
     unit: Unit[Any]
     done: asyncio.Future[Any]
+    brief: bool
+    before_commit: Callable[[Any], None] | None
 
 
 class Writer:
     """Gathers units of work from any number of tasks and commits them in the order they came.
 
-    `write` runs a function on the connection that is kept for writing. `limit` is the most units
-    in one transaction. Listeners are called on the event loop after each commit, with its events
-    in order, before the callers resume; where others write too, with what `arrange` makes of them.
+    `limit` is the most units in one transaction. Listeners are called on the event loop after each
+    commit, with its events in order, before the callers resume; where others write too, with what
+    `arrange` makes of them.
     """
 
     def __init__(
         self,
-        write: Callable[[Callable[[Connection], list[_Outcome]]], Awaitable[list[_Outcome]]],
+        database: Database,
         *,
         arrange: Callable[[Sequence[JobEvent]], Awaitable[Sequence[JobEvent]]] | None = None,
         limit: int = 256,
     ) -> None:
-        self._write = write
+        self._database = database
         self._arrange = arrange
         self._limit = limit
         self._waiting: deque[_Waiting] = deque()
-        self._wake = asyncio.Event()
+        # What goes last in its transaction.
+        self._waiting_last: deque[_Waiting] = deque()
+        self._wake: asyncio.Future[None] | None = None
         self._closed = False
         self._listeners: list[Listener] = []
         self._loop = asyncio.get_running_loop()
@@ -157,9 +148,21 @@ class Writer:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def submit(self, unit: Unit[T]) -> "asyncio.Future[T]":
+    def submit(
+        self,
+        unit: Unit[T],
+        *,
+        brief: bool = False,
+        last: bool = False,
+        before_commit: Callable[[T], None] | None = None,
+    ) -> "asyncio.Future[T]":
         """Have `unit` carried out with what else is waiting; the future has what it returned, once
         it is committed.
+
+        A `brief` unit takes well below a millisecond, and holds no large values. One that is `last`
+        comes after the others of its transaction. `before_commit` may be told what the unit
+        returned as soon as the transaction only waits for the disk; should that fail, the future
+        does.
 
         Cancelled before its turn the unit is withdrawn; after that it is carried out whole. The
         future fails with what the unit raised, and with `Unavailable` when the database cannot be
@@ -169,8 +172,9 @@ class Writer:
         if self._closed:
             done.set_exception(Unavailable("the store is closed", reason="STORE_CLOSED"))
             return done
-        self._waiting.append(_Waiting(unit, done))
-        self._wake.set()
+        queue = self._waiting_last if last else self._waiting
+        queue.append(_Waiting(unit, done, brief, before_commit))
+        self._awake()
         return done
 
     async def run(self, unit: Unit[T]) -> T:
@@ -180,34 +184,47 @@ class Writer:
     async def close(self) -> None:
         """Carry out what waits, and take nothing more."""
         self._closed = True
-        self._wake.set()
+        self._awake()
         await self._task
 
+    def _awake(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
     async def _commit_forever(self) -> None:
+        queues = self._waiting, self._waiting_last
         try:
-            while self._waiting or not self._closed:
-                self._wake.clear()
+            while any(queues) or not self._closed:
                 if batch := self._take():
                     await self._commit(batch)
+                    # Whoever was told goes first: what it writes comes into the next transaction.
+                    await asyncio.sleep(_GATHERING_SECONDS if len(batch) >= _MANY else 0)
                 elif not self._closed:
-                    await self._wake.wait()
+                    self._wake = self._loop.create_future()
+                    await self._wake
         finally:
             self._closed = True
-            while self._waiting:
-                self._waiting.popleft().done.cancel()
+            for queue in queues:
+                while queue:
+                    queue.popleft().done.cancel()
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
-        while self._waiting and len(batch) < self._limit:
-            waiting = self._waiting.popleft()
-            if not waiting.done.done():
-                batch.append(waiting)
+        for queue in (self._waiting, self._waiting_last):
+            while queue and len(batch) < self._limit:
+                waiting = queue.popleft()
+                if not waiting.done.done():
+                    batch.append(waiting)
         return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        units = [waiting.unit for waiting in batch]
         try:
-            outcomes = await self._write(lambda connection: run_together(connection, units))
+            try:
+                outcomes = await self._transact(_together, batch)
+            except _SpoiltError as error:
+                if len(batch) == 1:
+                    raise error.__cause__ or error from None
+                outcomes = await self._transact(_one_by_one, batch)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
             outcomes = [_Outcome(error=error) for _ in batch]
         events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
@@ -221,6 +238,21 @@ class Writer:
                 waiting.done.set_result(outcome.value)
             else:
                 waiting.done.set_exception(translate(outcome.error))
+
+    async def _transact(self, run: _Together, batch: list[_Waiting]) -> list[_Outcome]:
+        units = [waiting.unit for waiting in batch]
+        cursors = self._database.cursors
+
+        def work(connection: Connection) -> Generator[None, None, list[_Outcome]]:
+            return run(connection, Pending(connection, cursors(connection)), units)
+
+        def before_commit(outcomes: list[_Outcome]) -> None:
+            for waiting, outcome in zip(batch, outcomes, strict=True):
+                if waiting.before_commit is not None and outcome.error is None:
+                    waiting.before_commit(outcome.value)
+
+        brief = all(waiting.brief for waiting in batch)
+        return await self._database.transact(work, brief=brief, before_commit=before_commit)
 
     def publish(self, events: Sequence[JobEvent]) -> None:
         """Tell the listeners of committed events."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
+# Of a request that is watched Envoy's transcoder keeps about five times its body until its end.
+_WATCHED_BODY_BYTES = 1024 * 1024
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./-]*")
 
 
@@ -68,6 +70,11 @@ class EnvoySettings:
         return [_parse_server(server) for server in self.servers]
 
     @property
+    def max_watched_body_bytes(self) -> int:
+        """The longest body of a request over HTTP whose answer is a watch."""
+        return min(self.max_body_bytes, _WATCHED_BODY_BYTES)
+
+    @property
     def access_log_path(self) -> Path:
         return self.access_log or self.data_dir / "access.log"
 
@@ -109,6 +116,7 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "access_log": "/dev/stdout",
     "proxy_secret": "unset",
     "max_body_bytes": "8388608",
+    "max_watched_body_bytes": "1048576",
     "max_header_kib": "12",
     "max_response_bytes": "134217728",
     "max_requests": "20000",

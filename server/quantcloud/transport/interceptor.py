@@ -71,7 +71,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 request_deserializer=bytes,
                 response_serializer=_serialize,
             )
-        return grpc.unary_stream_rpc_method_handler(
+        # On the wire the two are the same. Of a single request gRPC would itself keep the bytes,
+        # which may be a large circuit, for as long as the answers last.
+        return grpc.stream_stream_rpc_method_handler(
             self._stream(path, _parser(handler), behaviour),
             request_deserializer=bytes,
             response_serializer=_serialize,
@@ -97,12 +99,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _stream(
         self, path: str, parse: Parser, behaviour: Callable[[Any, Context], AsyncGenerator[Any]]
     ) -> Any:
-        async def answer(request: bytes, context: Context) -> None:
+        async def answer(_: object, context: Context) -> None:
             entry = _Entry(path, context)
             try:
                 await self._gate.admit(path, context)
                 checked = time.monotonic()
-                responses = behaviour(parse(request), context)
+                responses = behaviour(parse(await context.read()), context)
                 try:
                     async for response in responses:
                         if time.monotonic() - checked >= self._recheck_seconds:
@@ -207,7 +209,9 @@ def _parser(handler: "grpc.RpcMethodHandler[Any, Any]") -> Parser:
     """
     own: Any = handler.request_deserializer
 
-    def parse(data: bytes) -> Any:
+    def parse(data: Any) -> Any:
+        if data is grpc.aio.EOF:
+            raise InvalidArgument("request", "is missing")
         try:
             return own(data)
         except DecodeError as error:

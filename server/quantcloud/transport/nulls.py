@@ -9,13 +9,15 @@ message the twin is an unknown field.
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from quantcloud.transport.wire import VARINT, tag
+
 PACKAGE = "thequantcloud.v1"
 TWIN_OFFSET = 1000
-_VARINT = 0
 
 
 def has_twin(field: FieldDescriptor) -> bool:
@@ -29,19 +31,9 @@ def _is_ours(descriptor: Descriptor) -> bool:
     return descriptor.file.package == PACKAGE
 
 
-def varint(value: int) -> bytes:
-    """A number as protobuf writes it."""
-    out = bytearray()
-    while value > 0x7F:  # noqa: PLR2004  # seven bits a byte
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def twin(field: FieldDescriptor) -> bytes:
     """The bytes that mark a nullable field as null, to stand anywhere in its message."""
-    return varint((field.number + TWIN_OFFSET) << 3 | _VARINT) + b"\0"
+    return tag(field.number + TWIN_OFFSET, VARINT) + b"\0"
 
 
 @cache
@@ -68,11 +60,34 @@ def _children(message: Message, fields: list[tuple[str, bool]]) -> Iterator[Mess
             yield getattr(message, name)
 
 
+class Nullable(NamedTuple):
+    """What stands for such a field in its message: before its content, and where it is unset."""
+
+    tag: bytes
+    null: bytes
+
+
+def nullable(message: type[Message], name: str) -> Nullable:
+    """A field of a message by its name; its content is behind its length."""
+    field: Any = message.DESCRIPTOR.fields_by_name[name]
+    return Nullable(tag(field.number), twin(field))
+
+
+def nulls(message: Message, written: str | None = None) -> bytes:
+    """What marks the message's own unset nullable fields, to stand anywhere in it.
+
+    `written` is one that stands elsewhere in its bytes.
+    """
+    twins, _ = _plan(message.DESCRIPTOR)
+    return b"".join(
+        [mark for name, mark in twins if not message.HasField(name) and name != written]
+    )
+
+
 def add_nulls(message: Message) -> None:
     """Mark every unset nullable field of a response, nested messages included, in place."""
-    twins, children = _plan(message.DESCRIPTOR)
-    missing = [mark for name, mark in twins if not message.HasField(name)]
-    if missing:
-        message.MergeFromString(b"".join(missing))
+    if missing := nulls(message):
+        message.MergeFromString(missing)
+    _, children = _plan(message.DESCRIPTOR)
     for child in _children(message, children):
         add_nulls(child)

@@ -18,6 +18,7 @@ from quantcloud.transport.servicers.accounts import AccountServicer, ApiKeyServi
 from quantcloud.transport.servicers.circuits import CircuitServicer
 from quantcloud.transport.servicers.jobs import JobServicer
 from quantcloud.transport.servicers.public import BackendServicer, StatusServicer
+from quantcloud.transport.servicers.watches import Watches
 from thequantcloud.v1 import (
     account_pb2_grpc,
     api_key_pb2_grpc,
@@ -91,6 +92,7 @@ class GrpcServer:
             ),
         )
         server = self._server
+        watches = Watches(use_cases.jobs)
         status_pb2_grpc.add_StatusServiceServicer_to_server(
             StatusServicer(use_cases.platform), server
         )
@@ -104,9 +106,9 @@ class GrpcServer:
             AccountServicer(use_cases.accounts), server
         )
         circuit_pb2_grpc.add_CircuitServiceServicer_to_server(
-            CircuitServicer(use_cases.circuits), server
+            CircuitServicer(use_cases.circuits, use_cases.jobs, watches), server
         )
-        job_pb2_grpc.add_JobServiceServicer_to_server(JobServicer(use_cases.jobs), server)
+        job_pb2_grpc.add_JobServiceServicer_to_server(JobServicer(use_cases.jobs, watches), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection(
             (*SERVICE_NAMES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,

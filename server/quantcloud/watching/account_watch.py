@@ -33,13 +33,16 @@ class AccountWatch:
                     await subscription.sleep()
                 fresh = await self._read_on() if self._behind else self._take()
                 last_of = {event.job.id: event for event in fresh}
+                sent = False
                 for event in fresh:
                     self._cursor = event.cursor
                     if self._filter.wants(event):
                         is_last = last_of[event.job.id] is event
                         place = await self._position(event) if is_last else None
                         yield Sighting(event.sequence, event.cursor, event, queue_position=place)
-                        quiet.heard(subscription)
+                        sent = True
+                if sent:
+                    quiet.heard(subscription)
                 if subscription.quiet:
                     yield Sighting(0, self._cursor, checkpoint=True)
                     quiet.heard(subscription)

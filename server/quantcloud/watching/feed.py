@@ -5,7 +5,7 @@ reach it from memory as they are committed; where it fell behind, or a sequence 
 reads on from the log. So its memory is bounded, and a slow reader holds nobody up.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from quantcloud.domain.errors import Unavailable
@@ -38,18 +38,14 @@ class EventFeed:
         """Take events that were just committed, in the order of their commits."""
         sources = self._sources
         told: dict[Subscription, None] = {}
-        for published in events:
-            event = published
-            if event.result is not None and event.result.size > _LARGEST_RESULT:
-                event = replace(event, result=None)
-            sources.recent.add(event)
-            for subscription in (
-                *sources.by_job.about(event.job.id),
-                *sources.by_account.about(event.job.account_id),
-            ):
-                subscription.put(event)
-                told[subscription] = None
-            sources.queues.notice(event)
+        for group in _by_job(events):
+            job = group[0].job
+            sources.recent.add(*group)
+            for about in (sources.by_job.about(job.id), sources.by_account.about(job.account_id)):
+                for subscription in about:
+                    subscription.put(*group)
+                    told[subscription] = None
+            sources.queues.notice(*group)
         in_turns(Subscription.wake, told)
 
     def close(self) -> None:
@@ -89,3 +85,20 @@ class EventFeed:
         feed closes.
         """
         return AccountWatch(self._sources, account_id, wanted).sightings(after_cursor)
+
+
+def _by_job(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:
+    """The events, those of one job that follow each other together; without large results."""
+    group: list[JobEvent] = []
+    job_id = ""
+    for published in events:
+        event = published
+        if event.result is not None and event.result.size > _LARGEST_RESULT:
+            event = replace(event, result=None)
+        if group and event.job.id != job_id:
+            yield group
+            group = []
+        job_id = event.job.id
+        group.append(event)
+    if group:
+        yield group

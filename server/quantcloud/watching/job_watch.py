@@ -37,16 +37,15 @@ class JobWatch:
         self._sources.by_job.add(self._job_id, subscription)
         try:
             fresh = await self._begin(after_sequence)
-            quiet.heard(subscription)
             while True:
                 for event in fresh:
                     self._note(event)
                     if self._queue is not None and event is fresh[-1]:
                         self._place = await self._position(event)
                     yield Sighting(event.sequence, event.cursor, event, queue_position=self._place)
-                    quiet.heard(subscription)
                 if self._ended:
                     return
+                quiet.heard(subscription)
                 # The next one may be hours away.
                 fresh, event = _NOTHING, None
                 while not (self._behind or subscription.has_news):

@@ -54,15 +54,13 @@ class QueueMonitor:
             if not followers:
                 del self._followers[backend]
 
-    def notice(self, event: JobEvent) -> None:
-        """Take a committed event."""
-        backend = event.job.backend
-        if (
-            backend is not None
-            and event.job.status in _MOVES
-            and backend in self._followers
-            and backend not in self._due
-        ):
+    def notice(self, *events: JobEvent) -> None:
+        """Take committed events of one job."""
+        # A job keeps the backend that it was given once.
+        backend = events[-1].job.backend
+        if backend is None or backend not in self._followers or backend in self._due:
+            return
+        if any(event.job.status in _MOVES for event in events):
             self._due.add(backend)
             pause = max(self._seconds, len(self._followers[backend]) / _TOLD_PER_SECOND)
             asyncio.get_running_loop().call_later(pause, self._begin, backend)

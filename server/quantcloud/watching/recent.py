@@ -34,21 +34,30 @@ class RecentEvents:
         self._by_job: OrderedDict[str, _Told] = OrderedDict()
         self._weight = 0
 
-    def add(self, event: JobEvent) -> None:
-        """Take an event that was just published."""
-        now, weight = self._clock(), _weight(event)
-        told = self._by_job.get(event.job.id)
-        if told is not None and event.sequence <= told.events[-1].sequence:
+    def add(self, *events: JobEvent) -> None:
+        """Take events of one job, in their order, that were just published."""
+        job_id = events[0].job.id
+        told = self._by_job.get(job_id)
+        first, last = events[0].sequence, events[-1].sequence
+        if len(events) > 1 and (
+            last - first != len(events) - 1 or (told and first <= told.events[-1].sequence)
+        ):
+            # Some are missing, or here already.
+            for event in events:
+                self.add(event)
             return
-        if told is not None and event.sequence == told.events[-1].sequence + 1:
-            told.events.append(event)
+        if told is not None and first <= told.events[-1].sequence:
+            return
+        weight = sum(map(_weight, events))
+        if told is not None and first == told.events[-1].sequence + 1:
+            told.events += events
             told.weight += weight
-            told.last_at = now
-            self._by_job.move_to_end(event.job.id)
+            told.last_at = self._clock()
+            self._by_job.move_to_end(job_id)
         else:
             if told is not None:
-                self._drop(event.job.id)
-            self._by_job[event.job.id] = _Told([event], weight, now)
+                self._drop(job_id)
+            self._by_job[job_id] = _Told([*events], weight, self._clock())
         self._weight += weight
         while self._weight > _WEIGHT:
             self._drop(next(iter(self._by_job)))

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quantcloud.domain.job import JobEvent, JobStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A change, or a checkpoint, which is none: a sign of life, or a queue that moved.
 
     In a checkpoint `event` is None, but for the first of a watch of one job that was sent no change

@@ -31,15 +31,14 @@ class Subscription:
         self.position: int | None = None
         self.quiet = False
 
-    def put(self, event: JobEvent) -> None:
-        """Take an event; `wake` tells the watch."""
+    def put(self, *events: JobEvent) -> None:
+        """Take events; `wake` tells the watch."""
         if self.missed:
             return
         if self._events is None:
-            self._events = [event]
-        elif len(self._events) < _PENDING:
-            self._events.append(event)
-        else:
+            self._events = []
+        self._events += events
+        if len(self._events) > _PENDING:
             self._events, self.missed = None, True
 
     def stands_at(self, position: int) -> None:

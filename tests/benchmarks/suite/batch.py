@@ -5,7 +5,7 @@ import time
 
 from benchmarks.figures import Finding, Target, ratio
 from benchmarks.rounds import interleaved
-from benchmarks.service import PATIENCE_SECONDS, Client, serving
+from benchmarks.service import PATIENCE_SECONDS, Client, many, serving
 from benchmarks.workloads import BELL, SHOTS
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
@@ -25,7 +25,7 @@ async def run(rounds: int) -> list[Finding]:
 
         async def bare() -> float:
             began = time.perf_counter()
-            await client.run_many(BELL, BACKEND, SINGLE, IN_FLIGHT)
+            await many(lambda: client.run(BELL, BACKEND), SINGLE, IN_FLIGHT)
             return SINGLE / (time.perf_counter() - began)
 
         rates = await interleaved({"ours": ours, "bare": bare}, rounds)

@@ -13,7 +13,7 @@ import grpc.aio
 from benchmarks.figures import Finding, Target, percentile, ratio
 from benchmarks.million import fill
 from benchmarks.rounds import interleaved
-from benchmarks.service import WORKERS, Client, warm_up
+from benchmarks.service import WORKERS, Client, many, warm_up
 from benchmarks.workloads import BELL
 from support.server import Server
 from thequantcloud.v1 import job_pb2
@@ -61,17 +61,15 @@ class _Side:
         """Calls a second, and milliseconds of the median call."""
         number, in_flight = (RUNS, RUNS_IN_FLIGHT) if name == "run" else (CALLS, CALLS_IN_FLIGHT)
         call = self._calls[name]
-        left = iter(range(number))
         times: list[float] = []
 
-        async def user() -> None:
-            for _ in left:
-                began = time.perf_counter()
-                await call()
-                times.append((time.perf_counter() - began) * 1e3)
+        async def timed() -> None:
+            began = time.perf_counter()
+            await call()
+            times.append((time.perf_counter() - began) * 1e3)
 
         began = time.perf_counter()
-        await asyncio.gather(*(user() for _ in range(in_flight)))
+        await many(timed, number, in_flight)
         return number / (time.perf_counter() - began), percentile(times, 50)
 
     async def _get(self) -> None:
@@ -106,7 +104,7 @@ async def _side(jobs: int) -> AsyncGenerator[_Side]:
             stack.enter_context(server)
             client = await stack.enter_async_context(_client(server))
             await warm_up(client)
-            await client.run_many(BELL, BACKEND, LOOKED_AT, RUNS_IN_FLIGHT)
+            await many(lambda: client.run(BELL, BACKEND), LOOKED_AT, RUNS_IN_FLIGHT)
             yield _Side(client, await _looked_at(client))
 
 

@@ -117,9 +117,78 @@ def test_both_ways_of_reading_agree(source: str, parser: type[Parser]):
     slow = outcome(parser, source, shortcuts=False)
     if isinstance(quick, CircuitError):
         assert isinstance(slow, CircuitError)
-        assert quick.message == slow.message
+        assert (quick.message, quick.line, quick.column) == (slow.message, slow.line, slow.column)
     else:
         assert quick == slow
+
+
+# Plain statements, most of them right, in any order.
+
+_names = st.sampled_from(["q", "q", "q", "c", "c", "h", "x", "if", "measure", "sin", "nop", "q_1"])
+_sizes = st.sampled_from(["2", "2", "2", "1", "0", "002", "10001", "100001", "1234567", ""])
+_bits = st.builds(
+    lambda name, index: name + index,
+    _names,
+    st.sampled_from(["", "", "[0]", "[1]", "[01]", "[2]", "[ 0 ]", " [0]", "[9999999]"]),
+)
+_plain = st.one_of(
+    st.sampled_from(
+        ['include "qelib1.inc"', "include'stdgates.inc'", 'include "x"', "OPENQASM 2.0"]
+    ),
+    st.builds("{} {}[{}]".format, st.sampled_from(["qreg", "creg"]), _names, _sizes),
+    st.builds("{}[{}] {}".format, st.sampled_from(["qubit", "bit"]), _sizes, _names),
+    st.builds("measure {}->{}".format, _bits, _bits),
+    st.builds("measure\n{} -> {}".format, _bits, _bits),
+    st.builds("{}{} = measure {}".format, _names, st.sampled_from(["", "[0]"]), _bits),
+    st.builds("{} {}".format, st.sampled_from(["h", "x", "sin", "phase", "measure"]), _bits),
+    st.builds("cx {},{}".format, _bits, _bits),
+    st.builds("gate {} a {{h a; x a;}} {} {}".format, _names, _names, _bits),
+    st.builds("rx({}) {}".format, st.sampled_from(["1.5", "pi/2", "i", ""]), _bits),
+    st.builds("if({}==1) {} {}".format, _bits, st.sampled_from(["x", "h", "measure"]), _bits),
+)
+_ends = st.sampled_from([";"] * 8 + [";\n", " ;\r\n ", ";;", "", "; // ;\n", ";/* x */", "; /* "])
+_heads = st.sampled_from(
+    [
+        'OPENQASM 2.0;\ninclude "qelib1.inc";\n',
+        'OPENQASM 3;include\n"stdgates.inc" ;',
+        " \f\nOPENQASM\v2.0\n;",
+        "OPENQASM 2.0 include",
+        "OPENQASM2.0;",
+        "// OPENQASM 3.0;\n",
+        "",
+    ]
+)
+_valid = "qreg q[2];creg c[2];h q[0];"
+
+
+@given(
+    _heads,
+    st.sampled_from([_valid, _valid, ""]),
+    st.lists(st.builds("".join, st.tuples(_plain, _ends)), max_size=8),
+    st.sampled_from([Parser, Parser3]),
+)
+@settings(max_examples=1500, deadline=None)
+def test_plain_statements_are_read_alike_without_their_tokens(
+    head: str, first: str, rest: list[str], parser: type[Parser]
+):
+    source = head + first + "".join(rest * 2)
+    quick = outcome(parser, source)
+    slow = outcome(parser, source, shortcuts=False)
+    if isinstance(quick, CircuitError):
+        assert isinstance(slow, CircuitError), quick.message
+        assert (quick.message, quick.line, quick.column) == (slow.message, slow.line, slow.column)
+    else:
+        assert quick == slow
+
+
+def test_a_register_that_takes_the_name_of_a_gate_hides_it():
+    begin = "qreg q[2]; creg c[1]; h q[0]; if(c==1) h q[0]; "
+    for declared in ("qreg h[1];", "creg  h [1];", "creg h[1] ; reset q;"):
+        for call in ("h q[0];", "h q[1];", "if(c==1) h q[0];", "h q;"):
+            for shortcuts in (True, False):
+                error = outcome(Parser, begin + declared + call, shortcuts=shortcuts)
+                assert isinstance(error, CircuitError)
+                assert "'h' is a register" in error.message
 
 
 # Programs that are known to be right, with what they must be read as.

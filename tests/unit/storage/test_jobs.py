@@ -1,6 +1,7 @@
 """Submitting jobs, and reading them back."""
 
 import asyncio
+import gc
 import time
 import uuid
 from dataclasses import replace
@@ -78,6 +79,7 @@ async def test_circuit_of_8_mb_keeps_off_the_event_loop(store):
     await store.accounts.ensure("alice", at=T0)
     text = QASM + "h q[0];\n" * 1_000_000
     job = new_job()
+    gc.collect()
     before = time.thread_time()
     await store.jobs.create(job, text, ANALYSIS, max_waiting=None)
     stored = await store.jobs.qasm(job.id)
@@ -199,6 +201,7 @@ async def test_large_result_keeps_off_the_event_loop(store):
         statevector=Statevector(amplitudes, amplitudes[::-1]),
         metadata={"memory": [format(index, "020b") for index in range(100_000)]},
     )
+    gc.collect()
     before = time.thread_time()
     await store.jobs.complete(job.id, claim.lease, result, [to(JobStatus.COMPLETED)])
     stored = await store.jobs.result("alice", job.id)

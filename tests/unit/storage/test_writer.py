@@ -38,18 +38,18 @@ class _Gate:
     """Holds the writer up, so that what follows gathers behind it."""
 
     def __init__(self, store: Store) -> None:
-        self._writer = store._writer
-        self._write = self._writer._write
+        self._database = store._database
+        self._transact = self._database.transact
         self._open = asyncio.Event()
         self._entered = asyncio.Event()
-        self._writer._write = self._held
-        self._task = asyncio.create_task(self._writer.run(lambda _tx: None))
+        self._database.transact = self._held
+        self._task = asyncio.create_task(store._writer.run(lambda _tx: None))
 
-    async def _held(self, work):
-        self._writer._write = self._write
+    async def _held(self, work, **options):
+        self._database.transact = self._transact
         self._entered.set()
         await self._open.wait()
-        return await self._write(work)
+        return await self._transact(work, **options)
 
     async def __aenter__(self):
         await self._entered.wait()
@@ -151,14 +151,14 @@ async def test_unit_whose_caller_is_cancelled_under_way_is_carried_out_whole(sto
     job = await submit(store)
     heard = []
     store.subscribe(heard.extend)
-    write, entered, go_on = store._writer._write, asyncio.Event(), asyncio.Event()
+    transact, entered, go_on = store._database.transact, asyncio.Event(), asyncio.Event()
 
-    async def held(work):
+    async def held(work, **options):
         entered.set()
         await go_on.wait()
-        return await write(work)
+        return await transact(work, **options)
 
-    store._writer._write = held
+    store._database.transact = held
     task = asyncio.create_task(
         store._writer.run(lambda tx: tx.write(insert(accounts), _account("late")))
     )

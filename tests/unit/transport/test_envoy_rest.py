@@ -298,7 +298,12 @@ def test_preflight_and_cross_origin_answers(gate, http):
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "x-api-key",
     }
-    for path in ("/v1/circuits/run", "/thequantcloud.v1.JobService/WatchJob"):
+    paths = (
+        "/v1/circuits/run",
+        "/v1/circuits/run-and-watch",
+        "/thequantcloud.v1.JobService/WatchJob",
+    )
+    for path in paths:
         preflight = http.options(path, headers=asked)
         assert preflight.status_code == 200
         assert preflight.headers["access-control-allow-origin"] == asked["Origin"]

@@ -55,6 +55,24 @@ def test_a_body_beyond_the_limit_is_413(gate, http, excess, chunked):
     assert gate.upstream.requests == []
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_whose_answer_is_a_watch_has_a_limit_of_its_own(gate, http, chunked):
+    path, limit = "/v1/circuits/run-and-watch", 1024 * 1024
+    body = body_of(limit)
+    answer = http.post(path, content=chunks(body) if chunked else body)
+    assert answer.status_code == 200
+    assert len(gate.last("RunAndWatch")[0].qasm) == limit - 11
+    gate.upstream.requests.clear()
+    body = body_of(limit + 1)
+    answer = http.post(path, content=chunks(body) if chunked else body)
+    assert answer.status_code == 413
+    assert answer.json() == {
+        "detail": "The body is too large: it may have 1048576 bytes here. "
+        "Longer ones go to /v1/circuits/run."
+    }
+    assert gate.upstream.requests == []
+
+
 def test_a_body_that_grows_beyond_the_server_when_it_is_decoded_is_413(http):
     body = json.dumps({"options": {"a": [1] * 2_000_000}}, separators=(",", ":")).encode()
     assert len(body) < LIMIT
@@ -100,6 +118,8 @@ def test_limits_are_settings(tmp_path):
         refused = http.post("/v1/circuits/run", content=body_of(1001))
         assert refused.status_code == 413
         assert refused.json() == {"detail": "The body is too large: it may have 1000 bytes."}
+        refused = http.post("/v1/circuits/run-and-watch", content=body_of(1001))
+        assert "may have 1000 bytes here" in refused.json()["detail"]
         gate.answer("GetJobResult", result)
         too_large = http.get("/v1/jobs/j/result")
         assert too_large.status_code == 500

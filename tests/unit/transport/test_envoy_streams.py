@@ -1,10 +1,7 @@
-"""Streams, gRPC and gRPC-Web through the real Envoy."""
+"""Streams and gRPC through the real Envoy."""
 
 import asyncio
-import base64
 import json
-import re
-import struct
 import threading
 
 import grpc
@@ -17,6 +14,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 from grpc_status import rpc_status
 
+from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
+from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
 from thequantcloud.v1.job_pb2 import (
     GetJobRequest,
     Job,
@@ -55,8 +54,20 @@ class Steps:
 @pytest.fixture
 def steps(gate):
     steps = Steps(gate)
-    gate.answer("WatchJob", steps)
+    for name in ("WatchJob", "RunAndWatch"):
+        gate.answer(name, steps)
     return steps
+
+
+# A watch over HTTP, of a job that is there and of one that is submitted.
+WATCHES = pytest.mark.parametrize(
+    "watch",
+    [
+        {"method": "GET", "url": "/v1/jobs/j/events"},
+        {"method": "POST", "url": "/v1/circuits/run-and-watch", "json": {"qasm": "q"}},
+    ],
+    ids=["WatchJob", "RunAndWatch"],
+)
 
 
 def data(lines):
@@ -119,26 +130,53 @@ def test_the_stream_of_all_jobs_is_not_a_job_called_events(http, gate):
     assert request == WatchJobsRequest(status=[Job.completed, Job.failed])
 
 
-def test_an_error_before_the_first_event_is_an_answer_like_any_other(http, steps):
+def test_a_submission_is_answered_with_events(http, gate, steps):
+    origin = "https://studio.example"
+    steps.send(JobEvent(sequence=5, job=Job(job_id="j", status=Job.dispatched)))
+    with http.stream(
+        "POST",
+        "/v1/circuits/run-and-watch",
+        json={"qasm": "q", "shots": 7, "options": {"seed": 1}},
+        headers={"Idempotency-Key": "k", "Origin": origin},
+    ) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert answer.headers["x-accel-buffering"] == "no"
+        assert answer.headers["access-control-allow-origin"] == origin
+        lines = answer.iter_lines()
+        assert data(lines)["job"]["status"] == "dispatched"
+        steps.send(JobEvent(sequence=6, result=JobResult(job_id="j", counts={"0": 1})))
+        assert data(lines)["result"]["counts"] == {"0": 1}
+        steps.send(None)
+        assert list(lines) == []
+    request, metadata = gate.last("RunAndWatch")
+    assert (request.qasm, request.shots, request.options["seed"]) == ("q", 7, 1)
+    assert metadata["idempotency-key"] == "k"
+
+
+@WATCHES
+def test_an_error_before_the_first_event_is_an_answer_like_any_other(http, steps, watch):
     steps.send(grpc.StatusCode.NOT_FOUND)
-    answer = http.get("/v1/jobs/j/events")
+    answer = http.request(**watch)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == {"detail": "the server shuts down", "details": []}
 
 
-def test_an_error_in_mid_stream_ends_it_after_the_last_whole_event(http, steps):
+@WATCHES
+def test_an_error_in_mid_stream_ends_it_after_the_last_whole_event(http, steps, watch):
     steps.send(JobEvent(sequence=1))
-    with http.stream("GET", "/v1/jobs/j/events") as answer:
+    with http.stream(**watch) as answer:
         lines = answer.iter_lines()
         assert data(lines)["sequence"] == 1
         steps.send(grpc.StatusCode.UNAVAILABLE)
         assert list(lines) == []
 
 
-def test_the_server_learns_that_a_watcher_is_gone(http, steps):
+@WATCHES
+def test_the_server_learns_that_a_watcher_is_gone(http, steps, watch):
     steps.send(JobEvent(sequence=1))
-    with http.stream("GET", "/v1/jobs/j/events") as answer:
+    with http.stream(**watch) as answer:
         lines = answer.iter_lines()
         data(lines)
         assert not steps.ended.is_set()
@@ -168,8 +206,12 @@ async def test_grpc_passes_whole(gate, channel):
     assert "content-security-policy" not in headers
 
 
-async def test_a_grpc_stream_passes_event_by_event(channel, steps):
-    call = JobServiceStub(channel).WatchJob(WatchJobRequest(id="j"))
+@pytest.mark.parametrize("name", ["WatchJob", "RunAndWatch"])
+async def test_a_grpc_stream_passes_event_by_event(channel, steps, name):
+    if name == "WatchJob":
+        call = JobServiceStub(channel).WatchJob(WatchJobRequest(id="j"))
+    else:
+        call = CircuitServiceStub(channel).RunAndWatch(RunCircuitRequest(qasm="q"))
     for sequence in (1, 2, 3):
         steps.send(JobEvent(sequence=sequence))
         assert (await call.read()).sequence == sequence
@@ -241,59 +283,6 @@ async def test_health_and_reflection_are_there(gate, channel):
     assert services == {service.full_name for service in SERVICES} | {
         "grpc.reflection.v1alpha.ServerReflection"
     }
-
-
-# gRPC-Web -----------------------------------------------------------------------------------
-
-
-def frames(body):
-    while body:
-        kind, length = struct.unpack(">BI", body[:5])
-        yield kind, body[5 : 5 + length]
-        body = body[5 + length :]
-
-
-@pytest.mark.parametrize("text", [False, True])
-def test_grpc_web(gate, http, text):
-    gate.answer("GetJob", lambda request, _: Job(job_id=request.id))
-    message = GetJobRequest(id="j").SerializeToString()
-    body = struct.pack(">BI", 0, len(message)) + message
-    kind = "application/grpc-web-text" if text else "application/grpc-web+proto"
-    answer = http.post(
-        "/thequantcloud.v1.JobService/GetJob",
-        content=base64.b64encode(body) if text else body,
-        headers={
-            "Content-Type": kind, "Accept": kind, "X-Grpc-Web": "1",
-            "Origin": "https://studio.example",
-        },
-    )  # fmt: skip
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("application/grpc-web")
-    assert answer.headers["access-control-allow-origin"] == "https://studio.example"
-    content = answer.content
-    if text:  # each piece is encoded, and padded, by itself
-        content = b"".join(map(base64.b64decode, re.findall(rb"[\w+/]+=*", content)))
-    (first, payload), (last, trailers) = frames(content)
-    assert (first, last) == (0, 0x80)
-    assert Job.FromString(payload).job_id == "j"
-    assert b"grpc-status:0" in trailers
-
-
-def test_grpc_web_errors_have_a_status(gate, http):
-    async def answer(_request, context):
-        await refuse(context, grpc.StatusCode.NOT_FOUND, "no")
-
-    gate.answer("GetJob", answer)
-    kind = "application/grpc-web+proto"
-    refused = http.post(
-        "/thequantcloud.v1.JobService/GetJob",
-        content=struct.pack(">BI", 0, 0),
-        headers={"Content-Type": kind},
-    )
-    assert refused.headers["grpc-status"] == "5"
-    assert refused.headers["grpc-message"] == "no"
-    unknown = http.post("/nobody.Knows/It", content=b"", headers={"Content-Type": kind})
-    assert unknown.headers["grpc-status"] == "12"
 
 
 def test_json_to_a_grpc_path_is_not_there(gate):

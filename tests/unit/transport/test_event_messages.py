@@ -5,7 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus, OptimizationTarget
 from quantcloud.transport.convert import events
@@ -70,6 +73,38 @@ def _known(message: job_pb2.JobEvent) -> job_pb2.JobEvent:
     copy.CopyFrom(message)
     copy.DiscardUnknownFields()
     return copy
+
+
+_MOMENTS = st.datetimes(timezones=st.just(UTC))
+_TEXTS = st.sampled_from(["", "a", "\u00e9" * 100, "local_simulator", "x" * 20_000])
+
+
+@given(
+    st.builds(
+        Job, id=_TEXTS, account_id=st.just("ada"), status=st.sampled_from(JobStatus),
+        shots=st.integers(0, 2**32 - 1), optimize_for=st.sampled_from(OptimizationTarget),
+        submitted_at=_MOMENTS, seed=st.just(1), batch_id=st.none() | _TEXTS,
+        backend=st.none() | _TEXTS, started_at=st.none() | _MOMENTS,
+        completed_at=st.none() | _MOMENTS, error_message=st.none() | _TEXTS,
+        metadata=st.sampled_from([{}, {"routing": {"candidates": [1, None]}}]),
+    ),
+    st.integers(1, 2**32 - 1), st.integers(1, 2**63 - 1), _MOMENTS,
+)  # fmt: skip
+def test_an_event_is_what_protobuf_makes_of_its_fields(
+    job: Job, sequence: int, cursor: int, at: datetime
+):
+    metadata = Struct()
+    metadata.update(job.metadata)
+    told = job_pb2.Job(
+        job_id=job.id, status=job.status, backend=job.backend, shots=job.shots,
+        optimize_for=job.optimize_for, submitted_at=job.submitted_at, started_at=job.started_at,
+        completed_at=job.completed_at, error_message=job.error_message, metadata=metadata,
+        batch_id=job.batch_id,
+    )  # fmt: skip
+    whole = job_pb2.JobEvent(sequence=sequence, occurred_at=at, job=told, cursor=str(cursor))
+    parts = EventMessages(Loads(None)).parts(JobEvent(sequence, cursor, at, job))
+    assert convert.job(job) == told
+    assert same(events.change(parts, None), whole)
 
 
 @pytest.mark.parametrize("position", [None, 1, 300])

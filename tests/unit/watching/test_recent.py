@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus, OptimizationTarget
 from quantcloud.watching import recent
@@ -47,6 +49,27 @@ def test_what_is_told_twice_is_known_once():
     for sequence in (1, 2, 1, 2, 3):
         events.add(event_of("j", sequence))
     assert sequences(events.after("ada", "j", 0)) == [1, 2, 3]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("jk"), st.lists(st.integers(1, 8), min_size=1, max_size=6)),
+        max_size=6,
+    )
+)
+def test_events_that_come_together_are_kept_as_if_they_came_one_by_one(
+    groups: list[tuple[str, list[int]]],
+):
+    together, alone = RecentEvents(), RecentEvents()
+    for job_id, numbers in groups:
+        group = [event_of(job_id, number) for number in sorted(set(numbers))]
+        together.add(*group)
+        for event in group:
+            alone.add(event)
+    for job_id in "jk":
+        for after in (None, *range(9)):
+            assert together.after("ada", job_id, after) == alone.after("ada", job_id, after)
+    assert together._weight == alone._weight
 
 
 def test_after_a_gap_only_what_came_behind_it_is_known():

@@ -14,7 +14,8 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
 from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import timestamp
-from quantcloud.transport.nulls import add_nulls, twin, varint
+from quantcloud.transport.nulls import twin
+from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
 from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2
 
@@ -22,12 +23,16 @@ _FIELDS: Mapping[str, Any] = job_pb2.JobEvent.DESCRIPTOR.fields_by_name
 _NO_JOB, _NO_POSITION, NO_RESULT = (
     twin(_FIELDS[name]) for name in ("job", "queue_position", "result")
 )
-# Number and wire type 2, a length and as many bytes.
-_RESULT_TAG = varint(_FIELDS["result"].number << 3 | 2)
+_SEQUENCE = tag(job_pb2.JobEvent.SEQUENCE_FIELD_NUMBER, VARINT)
+_OCCURRED_AT = tag(job_pb2.JobEvent.OCCURRED_AT_FIELD_NUMBER)
+_CURSOR = tag(job_pb2.JobEvent.CURSOR_FIELD_NUMBER)
+_JOB = tag(job_pb2.JobEvent.JOB_FIELD_NUMBER)
+_RESULT = tag(job_pb2.JobEvent.RESULT_FIELD_NUMBER)
 # Bytes that another thread copies: it does so without the interpreter, which the event loop has.
 LARGE_BYTES: Final = 1 << 20
 _KEPT_EVENTS = 1024
 _KEPT_RESULTS = 64
+_KEPT_STRUCTS = 256
 _KEPT_RESULT_BYTES: Final = 64 << 10
 # Results that are read and converted at a time; each may be large.
 _AT_ONCE = 2
@@ -53,13 +58,26 @@ class EventMessages:
         self._load = load
         self._events: _Kept[EventParts] = _Kept(_KEPT_EVENTS)
         self._results: _Kept[bytes] = _Kept(_KEPT_RESULTS)
+        # By the identity of the metadata, which is kept with its bytes: no other has it meanwhile.
+        self._structs: _Kept[tuple[Mapping[str, object], bytes]] = _Kept(_KEPT_STRUCTS)
         # Results on their way, by the cursor of their event.
         self._loading: dict[int, asyncio.Future[bytes]] = {}
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     def parts(self, event: JobEvent) -> EventParts:
         found = self._events.find(event.cursor)
-        return found or self._events.keep(event.cursor, _parts(event))
+        if found is not None:
+            return found
+        metadata = self._struct(event.job.metadata)
+        return self._events.keep(event.cursor, _parts(event, metadata))
+
+    def _struct(self, metadata: Mapping[str, object]) -> bytes:
+        """The bytes of a job's metadata, which one event after the other often shares."""
+        known, written = self._structs.find(id(metadata)) or (None, b"")
+        if known is not metadata:
+            written = struct_bytes(metadata)
+            self._structs.keep(id(metadata), (metadata, written))
+        return written
 
     async def result(self, event: JobEvent) -> bytes:
         """The part of a message that is the result; of an event that has none, that it has none.
@@ -95,7 +113,7 @@ class EventMessages:
 
 
 class _Kept(Generic[Part]):
-    """The parts that were used last, by their event's cursor."""
+    """The parts that were used last, by their event's cursor, say."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -128,13 +146,14 @@ def checkpoint(seen: Sighting, at: datetime, job: bytes | None) -> bytes:
     return own.SerializeToString() + rest
 
 
-def _parts(event: JobEvent) -> EventParts:
-    own = job_pb2.JobEvent(
-        sequence=event.sequence, occurred_at=timestamp(event.occurred_at), cursor=str(event.cursor)
-    )
-    job = job_pb2.JobEvent(job=convert.job(event.job))
-    add_nulls(job.job)
-    return EventParts(own.SerializeToString(), job.SerializeToString())
+def _parts(event: JobEvent, metadata: bytes) -> EventParts:
+    cursor = str(event.cursor).encode()
+    own = (
+        _SEQUENCE, varint(event.sequence), _OCCURRED_AT, timestamp_bytes(event.occurred_at),
+        _CURSOR, delimited(cursor),
+    )  # fmt: skip
+    job = convert.job_bytes(event.job, metadata)
+    return EventParts(b"".join(own), _JOB + delimited(job))
 
 
 def _position(position: int | None) -> bytes:
@@ -144,5 +163,4 @@ def _position(position: int | None) -> bytes:
 
 
 def _result(result: JobResult) -> bytes:
-    content = convert.result(result)
-    return b"".join((_RESULT_TAG, varint(len(content)), content))
+    return _RESULT + delimited(convert.result(result))

@@ -1,56 +1,30 @@
 """Values that every service has."""
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, cast
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import NullValue, Struct, Value
+from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.page import Page
+from quantcloud.transport.wire import seconds_and_nanos, struct_bytes
 
 # More would take the event loop too long to convert.
 MAXIMUM_STRUCT_BYTES = 64 * 1024
 
 
 def timestamp(moment: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(moment.astimezone(UTC))
-    return message
+    seconds, nanos = seconds_and_nanos(moment)
+    return Timestamp(seconds=seconds, nanos=nanos)
 
 
 def struct(values: Mapping[str, object]) -> Struct:
     """A Struct that is set even where it is empty, so that JSON shows `{}`."""
-    message = Struct()
-    for key, value in values.items():
-        _fill(message.fields[key], value)
-    return message
-
-
-def _fill(holder: Value, value: object) -> None:
-    """Set a value in place: a list of a million strings is to take no detour."""
-    if value is None:
-        holder.null_value = NullValue.NULL_VALUE
-    elif isinstance(value, str):
-        holder.string_value = value
-    elif isinstance(value, bool):
-        holder.bool_value = value
-    elif isinstance(value, int | float):
-        holder.number_value = value
-    elif isinstance(value, Mapping):
-        holder.struct_value.SetInParent()
-        for key, inner in cast("Mapping[object, object]", value).items():
-            _fill(holder.struct_value.fields[str(key)], inner)
-    elif isinstance(value, list | tuple):
-        holder.list_value.SetInParent()
-        add = holder.list_value.values.add
-        for inner in cast("Sequence[object]", value):
-            _fill(add(), inner)
-    else:
-        raise TypeError(f"a Struct has no word for {type(value).__name__}")
+    return Struct.FromString(struct_bytes(values))
 
 
 def unstruct(message: Struct, field: str) -> dict[str, object]:

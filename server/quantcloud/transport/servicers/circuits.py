@@ -1,26 +1,48 @@
 """CircuitService: run a circuit, plan a run, keep circuits."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from quantcloud.domain.job import Job
 from quantcloud.services.circuits import CircuitUseCases
+from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import circuits as convert
 from quantcloud.transport.convert.idempotency import idempotency_key
 from quantcloud.transport.convert.values import envelope, given, unstruct
 from quantcloud.transport.gate import headers_of
+from quantcloud.transport.servicers.watches import Watches
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
 
 
 class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     """Circuits of the caller."""
 
-    def __init__(self, circuits: CircuitUseCases) -> None:
+    def __init__(self, circuits: CircuitUseCases, jobs: JobUseCases, watches: Watches) -> None:
         self._circuits = circuits
+        self._jobs = jobs
+        self._watches = watches
 
     async def RunCircuit(
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> circuit_pb2.RunCircuitResponse:
+        return convert.submitted(await self._run(request, context))
+
+    async def RunAndWatch(
+        self, request: circuit_pb2.RunCircuitRequest, context: Context
+    ) -> AsyncIterator[Any]:
+        job = await self._run(request, context)
+        # The watch may last for hours, and the circuit be large.
+        del request
+        sightings = self._jobs.watch(principal(), job.id, after_sequence=None)
+        async with aclosing(self._watches.messages(sightings, with_result=True)) as messages:
+            async for message in messages:
+                yield message
+
+    async def _run(self, request: circuit_pb2.RunCircuitRequest, context: Context) -> Job:
         key = await idempotency_key(headers_of(context), request)
-        job = await self._circuits.run(principal(), convert.submission(request), key)
-        return convert.submitted(job)
+        return await self._circuits.run(principal(), convert.submission(request), key)
 
     async def RunCircuits(
         self, request: circuit_pb2.RunCircuitsRequest, context: Context

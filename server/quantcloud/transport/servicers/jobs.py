@@ -1,25 +1,23 @@
 """JobService: look at jobs, watch them, cancel them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import Context, principal
-from quantcloud.transport.convert import events
 from quantcloud.transport.convert import jobs as convert
-from quantcloud.transport.convert.events import LARGE_BYTES, NO_RESULT, EventMessages
 from quantcloud.transport.convert.values import envelope, given
-from quantcloud.watching.sighting import Sighting
+from quantcloud.transport.servicers.watches import Watches
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
 
 
 class JobServicer(job_pb2_grpc.JobServiceServicer):
     """Jobs of the caller."""
 
-    def __init__(self, jobs: JobUseCases) -> None:
+    def __init__(self, jobs: JobUseCases, watches: Watches) -> None:
         self._jobs = jobs
-        self._make = EventMessages(jobs.result_of)
+        self._watches = watches
 
     async def ListJobs(
         self, request: job_pb2.ListJobsRequest, context: Context
@@ -57,7 +55,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         sightings = self._jobs.watch(
             principal(), request.id, after_sequence=given(request, "after_sequence")
         )
-        return self._messages(sightings, with_result=request.with_result)
+        return self._watches.messages(sightings, with_result=request.with_result)
 
     def WatchJobs(self, request: job_pb2.WatchJobsRequest, context: Context) -> AsyncIterator[Any]:
         sightings = self._jobs.watch_all(
@@ -65,31 +63,4 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             after_cursor=given(request, "after_cursor"),
             wanted=convert.event_filter(request),
         )
-        return self._messages(sightings, with_result=request.with_result)
-
-    async def _messages(
-        self, sightings: AsyncGenerator[Sighting], *, with_result: bool
-    ) -> AsyncGenerator[bytes]:
-        """Each sighting as the bytes of its message."""
-        make, job = self._make, None
-        try:
-            async for seen in sightings:
-                event, result = seen.event, NO_RESULT
-                if event is not None:
-                    job = make.parts(event).job
-                if seen.checkpoint or event is None:
-                    # One of all jobs, which has the sequence 0, repeats none.
-                    about = job if seen.sequence else None
-                    yield events.checkpoint(seen, self._jobs.now(), about)
-                else:
-                    if with_result:
-                        result = await make.result(event)
-                    parts, position = make.parts(event), seen.queue_position
-                    if len(result) > LARGE_BYTES:
-                        yield await asyncio.to_thread(events.change, parts, position, result)
-                    else:
-                        yield events.change(parts, position, result)
-                # The next one may be hours away.
-                del seen, event, result
-        finally:
-            await sightings.aclose()
+        return self._watches.messages(sightings, with_result=request.with_result)

@@ -1,0 +1,25 @@
+"""A job with what only the store knows of it."""
+
+from dataclasses import dataclass
+
+from quantcloud.domain.job import Job, Lease, StaleLeaseError
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job's row: the job, its lease, how many were lost, and whether its usage is counted.
+
+    `metadata_sequence` is that of the event which brought the job's metadata.
+    """
+
+    job: Job
+    lease: Lease | None = None
+    losses: int = 0
+    metered: bool = False
+    metadata_sequence: int = 1
+
+    def fence(self, lease: Lease | None) -> None:
+        """Raise `StaleLeaseError` unless `lease` is the one that the job has, or has not."""
+        if self.lease != lease:
+            held = f"attempt {self.lease.attempt}" if self.lease else "none"
+            raise StaleLeaseError(f"job {self.job.id} has another lease ({held})")

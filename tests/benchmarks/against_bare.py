@@ -1,0 +1,58 @@
+"""What `latency` and `throughput` share: the service over a Bell circuit in a bare loop."""
+
+from collections.abc import Awaitable, Callable
+
+from benchmarks.bare import Contestant
+from benchmarks.figures import Finding, Target, ratio
+from benchmarks.rounds import Side, interleaved
+from benchmarks.service import bare_arguments
+from benchmarks.workloads import BELL, SHOTS
+
+BACKENDS = ("aer_simulator", "local_simulator")
+
+
+async def against_bare(
+    name: str,
+    what: str,
+    backend: str,
+    rounds: int,
+    *,
+    ours: Side,
+    bare: Callable[[Contestant], Awaitable[float]],
+    unit: str,
+    target: Target,
+) -> tuple[list[Finding], list[float]]:
+    """`ours` over `bare` of the executor that the workers have and, for Aer, of Qiskit as it comes.
+
+    The target is about the latter. Also gives what `ours` was in each round.
+    """
+    async with (
+        Contestant("executor", confined=True, **bare_arguments(backend)) as executor,
+        Contestant("qiskit", confined=True, qasm=BELL, shots=SHOTS) as qiskit,
+    ):
+        sides: dict[str, Side] = {"ours": ours, "executor": lambda: bare(executor)}
+        if backend == "aer_simulator":
+            sides["qiskit"] = lambda: bare(qiskit)
+        values = await interleaved(sides, rounds)
+    found = [
+        ratio(
+            f"{name} executor",
+            f"{what} / the workers' own executor in a loop: parsed, run, counted",
+            ours=values["ours"],
+            bare=values["executor"],
+            unit=unit,
+        )
+    ]
+    if "qiskit" in values:
+        found.insert(
+            0,
+            ratio(
+                name,
+                f"{what} / Qiskit and Aer in a loop: parsed, run, counted",
+                ours=values["ours"],
+                bare=values["qiskit"],
+                unit=unit,
+                target=target,
+            ),
+        )
+    return found, values["ours"]
