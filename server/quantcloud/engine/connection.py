@@ -3,17 +3,13 @@
 import asyncio
 import math
 import socket
-from typing import Final, Protocol
+from typing import Protocol
 
 from quantcloud.engine import messages
 from quantcloud.engine.messages import Frame, MalformedAnswer
 from quantcloud.engine.permits import Permits
 
 _CHUNK = 256 << 10
-
-# While a worker has many short runs before it, its answers are fetched so often, in seconds. All
-# workers' at the same moments: the server wakes once for all of them.
-_ROUND: Final = 0.002
 
 
 class Receiver(Protocol):
@@ -75,15 +71,18 @@ class Connection:
         self._unsent = 0
         return count
 
-    def let_gather(self) -> None:
-        """Read what comes from now on in two milliseconds at the latest, all at once."""
+    def let_gather(self, seconds: float) -> None:
+        """Read what comes from now on all at once, in so many seconds at the latest.
+
+        All connections at the same moments: the server wakes once for all of them.
+        """
         if self._closed:
             return
         if self._round is None:
             self._loop.remove_reader(self._socket)
         else:
             self._round.cancel()
-        due = (math.floor(self._loop.time() / _ROUND) + 1) * _ROUND
+        due = (math.floor(self._loop.time() / seconds) + 1) * seconds
         self._round = self._loop.call_at(due, self._fetch)
 
     def catch_up(self) -> None:

@@ -30,9 +30,11 @@ _START_LIMIT = 60.0
 # take `SHORT_SECONDS` in all, or the last of them a little more.
 MOST_AHEAD: Final = 16
 
-# While a worker has so many calls before it, its answers are read up to two milliseconds late: none
-# of these runs is long, and it has enough to do meanwhile.
+# While a worker has so many calls before it, its answers are read late, several at once: none of
+# these runs is long, and it has enough to do meanwhile. How late at most, in seconds, where what it
+# has is expected to take less than the last figure, and otherwise.
 _MANY: Final = MOST_AHEAD * 3 // 4
+_SOON, _LATER, _LONG = 0.0005, 0.002, 0.004
 
 # When a run takes so many seconds, those that were sent behind it go to another worker.
 _OVERDUE = 0.05
@@ -173,7 +175,7 @@ class WorkerProcess:
             self.kill()
         self._notify()
         if self.alive and len(self._calls) >= _MANY:
-            self._connection.let_gather()
+            self._connection.let_gather(_SOON if self._expected < _LONG else _LATER)
 
     def hung_up(self) -> None:
         self._hang_up()

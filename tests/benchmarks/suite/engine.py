@@ -19,7 +19,7 @@ TIME_LIMIT = 60.0
 METHOD = "statevector"
 
 # Enough for most of a second a side.
-CIRCUITS = {"aer_simulator": 600, "local_simulator": 3000}
+CIRCUITS = {"aer_simulator": 3000, "local_simulator": 8000}
 TARGETS = {"aer_simulator": Target(">=", 1.5)}
 
 

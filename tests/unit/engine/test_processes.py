@@ -209,7 +209,7 @@ async def gathered(puppet, monkeypatch):
 
     Nothing is read before `catch_up`. The calls are those from the second on.
     """
-    monkeypatch.setattr("quantcloud.engine.connection._ROUND", 1e9)
+    monkeypatch.setattr("quantcloud.engine.processes._SOON", 1e9)
     calls = await given(puppet, *(b"%d" % number for number in range(_MANY + 1)))
     await puppet.begin()
     puppet.say(messages.OUTCOME)
