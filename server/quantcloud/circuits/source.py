@@ -18,8 +18,8 @@ _VERSIONS: Final[dict[str, type[Parser]]] = {
     "3.0": Parser3,
     "3.1": Parser3,
 }
-# Whole numbers, in a group of their own; fractions, which size nothing, are gone past.
-_NUMBERS: Final = re.compile(r"\d+\.\d*|\.\d+|\d+[eE][-+]|(\d+)", re.ASCII)
+# Numbers; a fraction, which sizes nothing, has more than digits.
+_NUMBERS: Final = re.compile(r"\d++(?:\.\d*+|[eE][-+])?+", re.ASCII)
 _BASED: Final = re.compile(r"0[xXoObB]")
 _MOST_DIGITS: Final = 6
 
@@ -71,10 +71,9 @@ def work_bound(source: str) -> int:
     """
     if "gate" in source or _BASED.search(source):
         return UNBOUNDED
-    largest = 1
-    for digits in _NUMBERS.findall(source):
-        if len(digits) > _MOST_DIGITS:
-            return UNBOUNDED
-        largest = max(largest, int(digits or "0") + 1)
+    numbers = list(filter(str.isdigit, _NUMBERS.findall(source)))
+    if max(map(len, numbers), default=0) > _MOST_DIGITS:
+        return UNBOUNDED
+    largest = max(map(int, numbers), default=0) + 1
     operations = (source.count(";") + 1) * largest
     return operations + source.count("barrier") * min(operations, MAX_QUBITS)

@@ -1,9 +1,10 @@
 """A job's life: its statuses, the transitions between them, and the events that tell of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import cast
 
 from quantcloud.domain.execution import RunOptions, Statevector
@@ -129,24 +130,37 @@ class Job:
         """The job after `change`. Raises `InvalidTransitionError`."""
         if change.status not in TRANSITIONS[self.status]:
             raise InvalidTransitionError(self.id, self.status, change.status)
-        requeued = change.status is JobStatus.QUEUED and self.status in LEASED
-        return replace(
-            self,
-            status=change.status,
-            sequence=self.sequence + 1,
-            backend=change.backend or self.backend,
-            method=change.method or self.method,
-            error_message=change.error_message or self.error_message,
-            metadata=self.metadata if change.metadata is None else change.metadata,
-            # A job that returns to its queue keeps its place in it.
-            queued_at=change.at
-            if change.status is JobStatus.QUEUED and not requeued
-            else self.queued_at,
-            started_at=change.at
-            if change.status is JobStatus.RUNNING
-            else (None if requeued else self.started_at),
-            completed_at=change.at if change.status.is_terminal else self.completed_at,
-        )
+        requeued = change.status is _S.QUEUED and self.status in LEASED
+        changed: dict[str, object] = {"status": change.status, "sequence": self.sequence + 1}
+        for name in ("backend", "method", "error_message"):
+            if value := getattr(change, name):
+                changed[name] = value
+        if change.metadata is not None:
+            changed["metadata"] = change.metadata
+        # A job that returns to its queue keeps its place in it.
+        if requeued:
+            changed["started_at"] = None
+        elif (time := _TIMES.get(change.status)) is not None:
+            changed[time] = change.at
+        return _changed(self, changed)
+
+
+# Which of a job's times a change to a status is.
+_TIMES: Mapping[JobStatus, str] = {
+    _S.QUEUED: "queued_at",
+    _S.RUNNING: "started_at",
+    **dict.fromkeys(TERMINAL, "completed_at"),
+}
+_PLACES = {name: place for place, name in enumerate(Job.__slots__)}
+_values = attrgetter(*_PLACES)
+
+
+def _changed(job: Job, changed: Mapping[str, object]) -> Job:
+    """What `dataclasses.replace` does, in half the time: jobs change a lot."""
+    values = list(_values(job))
+    for name, value in changed.items():
+        values[_PLACES[name]] = value
+    return Job(*values)
 
 
 @dataclass(frozen=True, slots=True)

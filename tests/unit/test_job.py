@@ -1,0 +1,52 @@
+"""What a change makes of a job."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from quantcloud.domain.job import (
+    LEASED,
+    TRANSITIONS,
+    Change,
+    InvalidTransitionError,
+    Job,
+    JobStatus,
+    OptimizationTarget,
+)
+
+BEFORE, AT = datetime(2025, 3, 31, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC)
+
+
+def job_in(status: JobStatus, at: datetime | None = None) -> Job:
+    return Job(
+        id="j", account_id="ada", status=status, shots=4, submitted_at=BEFORE, seed=1,
+        optimize_for=OptimizationTarget.SPEED, backend="a", method="m", batch_id="b",
+        queued_at=at, started_at=at, completed_at=at, metadata={"a": 1}, attempt=2, sequence=5,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("status", JobStatus)
+@pytest.mark.parametrize("times", [None, BEFORE])
+@pytest.mark.parametrize("present", JobStatus)
+def test_a_change_moves_the_job_and_nothing_else(
+    present: JobStatus, status: JobStatus, times: datetime | None
+):
+    job = job_in(present, times)
+    if status not in TRANSITIONS[present]:
+        with pytest.raises(InvalidTransitionError):
+            job.advance(Change(status, AT))
+        return
+    after = replace(job, status=status, sequence=6)
+    if status is JobStatus.QUEUED and present in LEASED:
+        after = replace(after, started_at=None)
+    elif status is JobStatus.QUEUED:
+        after = replace(after, queued_at=AT)
+    elif status is JobStatus.RUNNING:
+        after = replace(after, started_at=AT)
+    elif status.is_terminal:
+        after = replace(after, completed_at=AT)
+    assert job.advance(Change(status, AT)) == after
+    told = {"backend": "z", "method": "s", "error_message": "why", "metadata": {}}
+    assert job.advance(Change(status, AT, **told)) == replace(after, **told)
+    assert job == job_in(present, times)
