@@ -79,8 +79,10 @@ def test_one_call_leads_from_the_circuit_to_its_result(
     (job_id,) = {event.job.job_id for event in events}
     assert jobs_of(ada) == [job_id]
     log = [content(event) for event in ada.watch(job_id, with_result=True)]
-    # As WatchJob tells them from the first of these on; the result is on the last and on no other.
-    assert [content(event) for event in events] == log[events[0].sequence - 1 :]
+    # Some of those that WatchJob tells; the result is on the last and on no other.
+    places = [event.sequence for event in events]
+    assert places == sorted(set(places))
+    assert [content(event) for event in events] == [log[place - 1] for place in places]
     assert [event.HasField("result") for event in events] == [False] * (len(events) - 1) + [True]
     last = events[-1]
     assert content(last.job) == content(job_of(ada, job_id))
@@ -224,7 +226,8 @@ def test_a_hundred_at_once_each_have_their_own(server: Server):
     for place, events in enumerate(told):
         assert len({event.job.job_id for event in events}) == 1
         sequences = [event.sequence for event in events if not event.checkpoint]
-        assert sequences == list(range(sequences[0], 8))
+        assert sequences == sorted(set(sequences))
+        assert sequences[-1] == 7
         assert dict(events[-1].result.counts) == {"001": place + 1}
     assert len({events[-1].job.job_id for events in told}) == AT_ONCE
 

@@ -125,11 +125,12 @@ class CircuitServiceServicer:
     def RunAndWatch(self, request, context):
         """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
 
-        Once the job is stored come its latest event, then each event as it happens, once and in order;
-        the result is on the event of `completed`. The stream ends with OK after the event of a terminal
-        status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
-        server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
-        id is in every event.
+        Once the job is stored come its latest event, then each event as it happens, in order; the
+        result is on the event of `completed`. Of events that come together, as where a run of a
+        millisecond begins and ends, only the last is sent, whose job tells of all of them; WatchJob has
+        each. The stream ends with OK after the event of a terminal status. In quiet times a checkpoint
+        shows that it lives. Over HTTP the events come as server-sent events, and the request may have
+        1 MiB. To end the call does not end the job, whose id is in every event.
 
         Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
         shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no

@@ -62,11 +62,12 @@ class CircuitServiceStub:
     RunAndWatch: _grpc.UnaryStreamMultiCallable[_circuit_pb2.RunCircuitRequest, _job_pb2.JobEvent]
     """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
 
-    Once the job is stored come its latest event, then each event as it happens, once and in order;
-    the result is on the event of `completed`. The stream ends with OK after the event of a terminal
-    status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
-    server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
-    id is in every event.
+    Once the job is stored come its latest event, then each event as it happens, in order; the
+    result is on the event of `completed`. Of events that come together, as where a run of a
+    millisecond begins and ends, only the last is sent, whose job tells of all of them; WatchJob has
+    each. The stream ends with OK after the event of a terminal status. In quiet times a checkpoint
+    shows that it lives. Over HTTP the events come as server-sent events, and the request may have
+    1 MiB. To end the call does not end the job, whose id is in every event.
 
     Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
     shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
@@ -141,11 +142,12 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
     RunAndWatch: _aio.UnaryStreamMultiCallable[_circuit_pb2.RunCircuitRequest, _job_pb2.JobEvent]  # type: ignore[assignment]
     """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
 
-    Once the job is stored come its latest event, then each event as it happens, once and in order;
-    the result is on the event of `completed`. The stream ends with OK after the event of a terminal
-    status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
-    server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
-    id is in every event.
+    Once the job is stored come its latest event, then each event as it happens, in order; the
+    result is on the event of `completed`. Of events that come together, as where a run of a
+    millisecond begins and ends, only the last is sent, whose job tells of all of them; WatchJob has
+    each. The stream ends with OK after the event of a terminal status. In quiet times a checkpoint
+    shows that it lives. Over HTTP the events come as server-sent events, and the request may have
+    1 MiB. To end the call does not end the job, whose id is in every event.
 
     Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
     shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
@@ -235,11 +237,12 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_job_pb2.JobEvent], _abc.AsyncIterator[_job_pb2.JobEvent]]:
         """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
 
-        Once the job is stored come its latest event, then each event as it happens, once and in order;
-        the result is on the event of `completed`. The stream ends with OK after the event of a terminal
-        status. In quiet times a checkpoint shows that it lives. Over HTTP the events come as
-        server-sent events, and the request may have 1 MiB. To end the call does not end the job, whose
-        id is in every event.
+        Once the job is stored come its latest event, then each event as it happens, in order; the
+        result is on the event of `completed`. Of events that come together, as where a run of a
+        millisecond begins and ends, only the last is sent, whose job tells of all of them; WatchJob has
+        each. The stream ends with OK after the event of a terminal status. In quiet times a checkpoint
+        shows that it lives. Over HTTP the events come as server-sent events, and the request may have
+        1 MiB. To end the call does not end the job, whose id is in every event.
 
         Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
         shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no

@@ -90,12 +90,12 @@ class JobUseCases:
         await self._store.jobs.cancel(principal.account_id, job_id, self._clock())
 
     def watch(
-        self, principal: Principal, job_id: str, *, after_sequence: int | None
+        self, principal: Principal, job_id: str, *, after_sequence: int | None, brief: bool = False
     ) -> AsyncGenerator[Sighting]:
-        """Every change of one job, until its last. Raises as `EventFeed.watch_job`."""
+        """Every change of one job, until its last; is and raises as `EventFeed.watch_job`."""
         if after_sequence is not None and after_sequence < 0:
             raise InvalidArgument("after_sequence", f"must be 0 or more, is {after_sequence}")
-        return self._feed.watch_job(principal.account_id, job_id, after_sequence)
+        return self._feed.watch_job(principal.account_id, job_id, after_sequence, brief=brief)
 
     def watch_all(
         self, principal: Principal, *, after_cursor: str | None, wanted: Filter

@@ -15,7 +15,7 @@ class AccountWatch:
     def __init__(self, sources: Sources, account_id: str, wanted: Filter) -> None:
         self._sources = sources
         self._account_id, self._filter = account_id, wanted
-        self._subscription = Subscription()
+        self._subscription = Subscription(wanted.of_each_job)
         self._cursor = 0
         self._behind = False
 
@@ -43,6 +43,8 @@ class AccountWatch:
                         sent = True
                 if sent:
                     quiet.heard(subscription)
+                if not (self._behind or subscription.has_events):
+                    self._cursor = max(self._cursor, subscription.passed)
                 if subscription.quiet:
                     yield Sighting(0, self._cursor, checkpoint=True)
                     quiet.heard(subscription)

@@ -43,8 +43,8 @@ class EventFeed:
             sources.recent.add(*group)
             for about in (sources.by_job.about(job.id), sources.by_account.about(job.account_id)):
                 for subscription in about:
-                    subscription.put(*group)
-                    told[subscription] = None
+                    if subscription.put(*group):
+                        told[subscription] = None
             sources.queues.notice(*group)
         in_turns(Subscription.wake, told)
 
@@ -66,14 +66,16 @@ class EventFeed:
         self._sources.by_account.interrupt(because)
 
     def watch_job(
-        self, account_id: str, job_id: str, after_sequence: int | None
+        self, account_id: str, job_id: str, after_sequence: int | None, *, brief: bool = False
     ) -> AsyncGenerator[Sighting]:
         """The latest event, or every event after `after_sequence`; then each as it happens.
 
-        Ends after the event of a terminal status. Raises `NotFound`, `InvalidArgument` for a
-        sequence that the job has not reached, and `Unavailable` when the feed closes.
+        A `brief` watch is sent only the last of events that came together. Ends after the event of
+        a terminal status. Raises `NotFound`, `InvalidArgument` for a sequence that the job has not
+        reached, and `Unavailable` when the feed closes.
         """
-        return JobWatch(self._sources, account_id, job_id).sightings(after_sequence)
+        watch = JobWatch(self._sources, account_id, job_id, brief=brief)
+        return watch.sightings(after_sequence)
 
     def watch_account(
         self, account_id: str, after_cursor: int | None, wanted: Filter = _EVERYTHING

@@ -15,12 +15,13 @@ class JobWatch:
     """Reads what one watcher of a job is sent; there may be very many, so it keeps no event."""
 
     __slots__ = (
-        "_account_id", "_behind", "_cursor", "_ended", "_had", "_job_id", "_place", "_queue",
-        "_sequence", "_sources", "_subscription",
+        "_account_id", "_behind", "_brief", "_cursor", "_ended", "_had", "_job_id", "_place",
+        "_queue", "_sequence", "_sources", "_subscription",
     )  # fmt: skip
 
-    def __init__(self, sources: Sources, account_id: str, job_id: str) -> None:
+    def __init__(self, sources: Sources, account_id: str, job_id: str, *, brief: bool) -> None:
         self._sources = sources
+        self._brief = brief
         self._account_id, self._job_id = account_id, job_id
         self._subscription = Subscription()
         self._sequence = self._cursor = 0
@@ -38,7 +39,7 @@ class JobWatch:
         try:
             fresh = await self._begin(after_sequence)
             while True:
-                for event in fresh:
+                for event in fresh[-1:] if self._brief else fresh:
                     self._note(event)
                     if self._queue is not None and event is fresh[-1]:
                         self._place = await self._position(event)

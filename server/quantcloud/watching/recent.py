@@ -48,17 +48,17 @@ class RecentEvents:
             return
         if told is not None and first <= told.events[-1].sequence:
             return
-        weight = sum(map(_weight, events))
+        added = sum(map(weight, events))
         if told is not None and first == told.events[-1].sequence + 1:
             told.events += events
-            told.weight += weight
+            told.weight += added
             told.last_at = self._clock()
             self._by_job.move_to_end(job_id)
         else:
             if told is not None:
                 self._drop(job_id)
-            self._by_job[job_id] = _Told([*events], weight, self._clock())
-        self._weight += weight
+            self._by_job[job_id] = _Told([*events], added, self._clock())
+        self._weight += added
         while self._weight > _WEIGHT:
             self._drop(next(iter(self._by_job)))
 
@@ -87,5 +87,6 @@ class RecentEvents:
         self._weight -= self._by_job.pop(job_id).weight
 
 
-def _weight(event: JobEvent) -> int:
+def weight(event: JobEvent) -> int:
+    """What an event counts where a bounded number is kept."""
     return 1 if event.result is None else 1 + event.result.size // _OUTCOMES

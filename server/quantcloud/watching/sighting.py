@@ -29,6 +29,13 @@ class Filter:
     statuses: Collection[JobStatus] = ()
     batch_id: str | None = None
 
+    @property
+    def of_each_job(self) -> "Filter":
+        """The same, but for events that tell where an earlier one that is wanted stands."""
+        if JobStatus.QUEUED in self.statuses:
+            return Filter(batch_id=self.batch_id)
+        return self
+
     def wants(self, event: JobEvent) -> bool:
         job = event.job
         if self.batch_id is not None and job.batch_id != self.batch_id:

@@ -7,8 +7,12 @@ from itertools import islice
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
+from quantcloud.watching.recent import weight
+from quantcloud.watching.sighting import Filter
 
-_PENDING = 64
+_ANY = Filter()
+# How many events are kept for a watch that is slow; one with a result weighs as much as several.
+_PENDING = 256
 # How many watches are woken in one turn of the event loop.
 _AT_ONCE = 128
 
@@ -18,11 +22,19 @@ class Subscription:
 
     `missed` once that were too many events, which are dropped then: the log has them. `position` is
     the job's place in its queue where that changed. `quiet` asks for a checkpoint.
+
+    Events that the watch does not want are not kept: `passed` is the cursor of the last of them.
     """
 
-    __slots__ = ("_events", "_waiter", "closed", "missed", "position", "quiet")
+    __slots__ = (
+        *("_events", "_waiter", "_wanted", "_weight"),
+        *("closed", "missed", "passed", "position", "quiet"),
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Filter = _ANY) -> None:
+        self._wanted = None if wanted == _ANY else wanted
+        self._weight = 0
+        self.passed = 0
         self._events: list[JobEvent] | None = None
         self._waiter: asyncio.Future[None] | None = None
         # Why it ended, to be told to the watcher.
@@ -31,15 +43,23 @@ class Subscription:
         self.position: int | None = None
         self.quiet = False
 
-    def put(self, *events: JobEvent) -> None:
-        """Take events; `wake` tells the watch."""
+    def put(self, *events: JobEvent) -> bool:
+        """Take events; whether there are any that the watch is to be woken for."""
         if self.missed:
-            return
+            return True
+        if self._wanted is not None:
+            self.passed = events[-1].cursor
+            events = tuple(filter(self._wanted.wants, events))
+            if not events:
+                return False
         if self._events is None:
             self._events = []
+            self._weight = 0
         self._events += events
-        if len(self._events) > _PENDING:
+        self._weight += sum(map(weight, events))
+        if self._weight > _PENDING:
             self._events, self.missed = None, True
+        return True
 
     def stands_at(self, position: int) -> None:
         self.position = position

@@ -82,7 +82,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     # How long a claim takes is known then.
     await served.submit(first := new_job())
     served.engine.may_end.set()
-    assert await served.engine.begun.get() == first.id
+    assert await asyncio.wait_for(served.engine.begun.get(), PATIENCE) == first.id
     await served.ended.get()
     served.engine.may_end.clear()
     yield served
@@ -102,7 +102,7 @@ async def test_a_run_begins_before_its_job_is_durable_and_tells_of_it_after(serv
     served.store._database._writer.prepared.commit = held_up
     job = new_job()
     submitted = served.submit(job)
-    assert await served.engine.begun.get() == job.id
+    assert await asyncio.wait_for(served.engine.begun.get(), PATIENCE) == job.id
     served.engine.may_end.set()
     # It has run, and nobody knows of it.
     await asyncio.sleep(0)
@@ -120,8 +120,8 @@ async def test_a_run_is_broken_off_where_its_claim_does_not_become_durable(serve
 
     def spoil(tx) -> None:
         # SQLite looks at these foreign keys when it commits.
-        tx.read(text("PRAGMA defer_foreign_keys=ON"))
-        tx.write(insert(job_circuits), {"job_id": "none", "qasm": b"", "analysis": {}})
+        tx.look_up(text("PRAGMA defer_foreign_keys=ON"))
+        tx.change(insert(job_circuits), {"job_id": "none", "qasm": b"", "analysis": {}})
 
     job = new_job()
     submitted = served.submit(job)
@@ -129,7 +129,7 @@ async def test_a_run_is_broken_off_where_its_claim_does_not_become_durable(serve
     spoilt = served.store._writer.submit(spoil, brief=True)
     for outcome in await asyncio.gather(spoilt, submitted, return_exceptions=True):
         assert isinstance(outcome, IntegrityError)
-    assert await served.engine.begun.get() == job.id
+    assert await asyncio.wait_for(served.engine.begun.get(), PATIENCE) == job.id
     assert await asyncio.wait_for(served.engine.broken_off.get(), PATIENCE) == job.id
     assert (await served.store.jobs.list("alice", limit=9, offset=0)).total == 1
     # Sent again it runs, and so do others.

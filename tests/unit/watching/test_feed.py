@@ -45,6 +45,16 @@ async def test_each_event_comes_as_it_happens(world: World):
     assert world.feed.watchers == 0
 
 
+async def test_a_brief_watch_has_the_last_of_what_came_together(world: World):
+    job = await world.submit()
+    events = world.feed.watch_job(ADA, job, None, brief=True)
+    assert (await change(events)).job.status is JobStatus.SUBMITTED
+    await world.advance(job, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED)
+    assert (await change(events)).sequence == 4
+    await world.store.jobs.cancel(ADA, job, now())
+    assert [event.sequence for event in await collect(events)] == [5]
+
+
 async def test_a_slow_reader_is_fed_from_the_log(world: World):
     """More events than memory holds for it come while the reader looks away."""
     events = world.feed.watch_account(ADA, None)

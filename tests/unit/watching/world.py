@@ -44,11 +44,11 @@ class World:
         await self.store.jobs.create(job, BELL, ANALYSIS, max_waiting=None)
         return job.id
 
-    async def advance(self, job_id: str, status: JobStatus) -> None:
-        queued = status is JobStatus.QUEUED
-        change = Change(status, now(), backend="b" if queued else None,
-                        method="m" if queued else None)  # fmt: skip
-        await self.store.jobs.advance(job_id, [change])
+    async def advance(self, job_id: str, *statuses: JobStatus) -> None:
+        """Take a job through changes that are committed together."""
+        names = {JobStatus.QUEUED: {"backend": "b", "method": "m"}}
+        changes = [Change(status, now(), **names.get(status, {})) for status in statuses]
+        await self.store.jobs.advance(job_id, changes)
 
     async def tell_story(self, job_id: str, account: str = ADA) -> None:
         for status in STORY[1:-1]:

@@ -35,7 +35,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         job = await self._run(request, context)
         # The watch may last for hours, and the circuit be large.
         del request
-        sightings = self._jobs.watch(principal(), job.id, after_sequence=None)
+        sightings = self._jobs.watch(principal(), job.id, after_sequence=None, brief=True)
         async with aclosing(self._watches.messages(sightings, with_result=True)) as messages:
             async for message in messages:
                 yield message
