@@ -4,6 +4,7 @@ SQLAlchemy's own execution takes several times as long as SQLite takes for a sta
 """
 
 import sqlite3
+import time
 from collections import namedtuple
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -184,8 +185,11 @@ class PreparedConnection:
             self._cursor.execute(f"PRAGMA busy_timeout={before}")
         return True
 
-    def commit(self) -> None:
+    def commit(self) -> float:
+        """End the transaction; how many seconds that took."""
+        began = time.perf_counter()
         self._command("COMMIT")
+        return time.perf_counter() - began
 
     def undo(self) -> None:
         # SQLite ends some transactions by itself: when the disk is full, say.
