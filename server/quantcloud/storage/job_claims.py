@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, or_, select, update
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier
@@ -135,9 +135,16 @@ _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
 )
 _A_WAITING_ACCOUNT = select(_first_queued(jobs))
 _TURN_OF = select(accounts.c.tier, accounts.c.turn).where(accounts.c.id == bindparam("account_id"))
-_LAST_TURN = select(func.max(accounts.c.turn))
-_SET_TURN = (
-    update(accounts).where(accounts.c.id == bindparam("account_id")).values(turn=bindparam("turn"))
+_every = accounts.alias("every")
+_LAST_TURN = select(func.max(_every.c.turn)).scalar_subquery()
+# Who was the last before need not be put there again; at first nobody was.
+_BE_LAST = (
+    update(accounts)
+    .where(
+        accounts.c.id == bindparam("account_id"),
+        or_(accounts.c.turn < _LAST_TURN, accounts.c.turn == 0),
+    )
+    .values(turn=_LAST_TURN + 1)
 )
 
 
@@ -239,12 +246,10 @@ def claim(
     queue: _Queue = _Arrivals(tx) if only_arrivals else _StoredQueue(tx)
     chosen = _choose(tx, queue, room, concurrency)
     taken = [_take(tx, record, tier, owner, at) for record, tier in chosen]
-    if taken:
-        turn = tx.look_up(_LAST_TURN).scalar_one()
-        # In the order of their last claims, so that who came last here is last next time.
-        last = {claim.event.job.account_id: number for number, claim in enumerate(taken, 1)}
-        for account_id, number in last.items():
-            tx.change(_SET_TURN, {"account_id": account_id, "turn": turn + number})
+    # In the order of their last claims, so that who came last here is last next time.
+    last = dict.fromkeys(claim.event.job.account_id for claim in reversed(taken))
+    for account_id in reversed(last):
+        tx.change(_BE_LAST, {"account_id": account_id})
     return taken, queue.left()
 
 

@@ -35,8 +35,8 @@ _CHUNK_ROWS = 64
 _TURN_SECONDS = 0.003
 # Commits that take no longer are waited for on the event loop.
 _QUICK_COMMIT_SECONDS = 0.001
-# After so many commits the write-ahead log is folded into the file; one of a transaction that is not
-# brief counts as several. They make some megabytes.
+# After so many commits the write-ahead log is folded into the file, which are some megabytes; a
+# transaction that is not brief counts as several.
 _COMMITS_FOLDED = 128
 _LARGE_COMMIT = 8
 # Where SQLite keeps the last number that it gave out: https://sqlite.org/autoinc.html.

@@ -186,7 +186,7 @@ async def test_every_query_of_postgres_goes_by_an_index(crowded_postgres, name):
 
 
 async def _steps(store: Store, call) -> int:
-    """How many hundreds of instructions SQLite's virtual machine took for a write."""
+    """How many tens of instructions SQLite's virtual machine took for a write."""
     steps = 0
 
     def count() -> None:
@@ -195,7 +195,7 @@ async def _steps(store: Store, call) -> int:
 
     def watch(callback) -> None:
         def work(connection) -> None:
-            connection.driver_connection.set_progress_handler(callback, 100)
+            connection.driver_connection.set_progress_handler(callback, 10)
 
         return store._database.write(work)
 
