@@ -24,9 +24,11 @@ T_co = TypeVar("T_co", covariant=True)
 Listener = Callable[[Sequence[JobEvent]], None]
 
 # A transaction of so many units shows that many write at once. Then the next one gathers for a
-# while: a commit takes as long as some units do.
+# while, in seconds for each of the units, and in all: what is done for many together, the commit
+# above all, takes less time than for each.
 _MANY = 4
-_GATHERING_SECONDS = 0.005
+_GATHERING = 0.0005
+_LONGEST_GATHERING = 0.01
 
 _log = logging.getLogger(__name__)
 
@@ -198,7 +200,10 @@ class Writer:
                 if batch := self._take():
                     await self._commit(batch)
                     # Whoever was told goes first: what it writes comes into the next transaction.
-                    await asyncio.sleep(_GATHERING_SECONDS if len(batch) >= _MANY else 0)
+                    many = len(batch) >= _MANY
+                    await asyncio.sleep(
+                        min(len(batch) * _GATHERING, _LONGEST_GATHERING) if many else 0
+                    )
                 elif not self._closed:
                     self._wake = self._loop.create_future()
                     await self._wake
