@@ -12,7 +12,7 @@ from quantcloud.backends.fleet import Fleet, Ran
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.domain.execution import Execution, Outcome, is_short
 from quantcloud.domain.job import (
     Change,
     InvalidTransitionError,
@@ -30,6 +30,7 @@ from quantcloud.storage import MAX_LOSSES, Claim, Store
 # A circuit that its worker dies of is likely to kill the next one too.
 _LOST_WORKERS = 2
 _SOON_SECONDS = 0.01
+_LEARN_SECONDS = 0.02
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -50,20 +51,25 @@ class Runner:
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
+        # From when on another short run is learnt from, by backend and method.
+        self._learn_again: dict[tuple[str | None, str | None], float] = {}
 
-    async def run(self, claim: Claim, on_idle: Callable[[], None]) -> None:
+    async def run(
+        self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
+    ) -> None:
         """Run a claimed job to its end, or back to its queue where its worker was lost.
 
         `on_idle` is called once the engine has done with it, before the end is written. Where the
         job was cancelled or its lease is gone, what the run gives is dropped. Cancelling the
-        calling task kills the run and writes nothing.
+        calling task, as `stop` does, kills the run and writes nothing.
         """
         if not await self._used_up(claim):
-            await self._run(claim, on_idle)
+            await self._run(claim, on_idle, stop)
 
-    async def _run(self, claim: Claim, on_idle: Callable[[], None]) -> None:
-        job, this = claim.job, asyncio.current_task()
-        assert this is not None  # noqa: S101  # it is awaited in one
+    async def _run(
+        self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
+    ) -> None:
+        job = claim.job
         beginning = _Beginning(self._store, claim, self._clock)
         try:
             try:
@@ -71,7 +77,7 @@ class Runner:
                     outcome = await self._engine.execute(
                         self._execution(claim),
                         time_limit=self._time_limit(claim),
-                        on_start=lambda: beginning.begin(this.cancel),
+                        on_start=lambda: beginning.begin(stop),
                     )
                 finally:
                     on_idle()
@@ -82,7 +88,8 @@ class Runner:
         except (StaleLeaseError, InvalidTransitionError, NotFound):
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         except asyncio.CancelledError:
-            if not beginning.refused or this.uncancel() > 0:
+            this = asyncio.current_task()
+            if not beginning.refused or this is None or this.uncancel() > 0:
                 raise
             log.info("run was cancelled before it began", job_id=job.id)
         finally:
@@ -131,7 +138,7 @@ class Runner:
         job = claim.job
         begun = await beginning.changes()
         seconds = outcome.execution_time_ms / 1000
-        self._fleet.learn(_ran(claim), seconds)
+        self._learn(claim, seconds)
         result = JobResult(
             job_id=job.id,
             backend=job.backend or "",
@@ -155,6 +162,15 @@ class Runner:
                 known=beginning.record,
             )
         )
+
+    def _learn(self, claim: Claim, seconds: float) -> None:
+        """Learn from a run, of many short ones from some: they tell the same."""
+        job, now = claim.job, time.monotonic()
+        kind = job.backend, job.method
+        if is_short(seconds) and now < self._learn_again.get(kind, 0.0):
+            return
+        self._learn_again[kind] = now + _LEARN_SECONDS
+        self._fleet.learn(_ran(claim), seconds)
 
     async def _fail(self, claim: Claim, error: EngineError, beginning: "_Beginning") -> None:
         job, lease = claim.job, claim.lease

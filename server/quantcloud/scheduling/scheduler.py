@@ -251,13 +251,15 @@ class Scheduler:
             self._runs[job_id][1].cancel()
         self._executing.add(claim)
         task = asyncio.ensure_future(
-            self._runner.run(claim, lambda: self._executing.discard(claim))
+            self._runner.run(
+                claim, lambda: self._executing.discard(claim), lambda: self._drop(claim)
+            )
         )
         self._runs[job_id] = (claim, task)
         task.add_done_callback(lambda done: self._ended(claim, done))
 
     def _drop(self, claim: Claim) -> None:
-        """Break a run off whose claim came to nothing."""
+        """Break a run off."""
         run = self._runs.get(claim.job.id)
         if run is not None and run[0] is claim:
             run[1].cancel()
