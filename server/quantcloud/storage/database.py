@@ -70,14 +70,20 @@ class Database(Protocol):
         ...
 
     async def transact(
-        self, work: Work[T], *, brief: bool = False, before_commit: Callable[[T], None]
+        self,
+        work: Work[T],
+        *,
+        brief: bool = False,
+        crowded: bool = False,
+        before_commit: Callable[[T], None],
     ) -> T:
         """What `work` returns, once it is committed; undone where it raises. One runs at a time.
 
         A `brief` one takes little time between two of its pauses: where that is less than going
         to another thread and back, it happens on the event loop. Only the commit waits for the
-        disk. `before_commit` may be told what `work` returned as soon as only that is left; where
-        that is not to be had it is not called.
+        disk; where it is `crowded`, others have something to do meanwhile. `before_commit` may be
+        told what `work` returned as soon as only that is left; where that is not to be had it is
+        not called.
         """
         ...
 

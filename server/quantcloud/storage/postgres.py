@@ -103,9 +103,14 @@ class PostgresDatabase:
         )
 
     async def transact(
-        self, work: Work[T], *, brief: bool = False, before_commit: Callable[[T], None]
+        self,
+        work: Work[T],
+        *,
+        brief: bool = False,
+        crowded: bool = False,
+        before_commit: Callable[[T], None],
     ) -> T:
-        del brief, before_commit  # the event loop hears of it once all is done
+        del brief, crowded, before_commit  # the event loop hears of it once all is done
 
         def run(connection: Connection) -> T:
             with connection.begin():

@@ -136,7 +136,12 @@ class SqliteDatabase:
         return await self._writer.run(work)
 
     async def transact(
-        self, work: Work[T], *, brief: bool = False, before_commit: Callable[[T], None]
+        self,
+        work: Work[T],
+        *,
+        brief: bool = False,
+        crowded: bool = False,
+        before_commit: Callable[[T], None],
     ) -> T:
         if self._folding is not None:
             folding, self._folding = self._folding, None
@@ -155,20 +160,20 @@ class SqliteDatabase:
             before_commit(value)
             # Whatever that began is under way before the disk is waited for.
             await asyncio.sleep(0)
-            await self._commit(connection)
+            await self._commit(connection, crowded=crowded)
         except BaseException:
             connection.undo()
             raise
         return value
 
-    async def _commit(self, connection: PreparedConnection) -> None:
-        """Commit where the event loop waits the least for it.
+    async def _commit(self, connection: PreparedConnection, *, crowded: bool) -> None:
+        """Commit where it takes the least time.
 
         A disk that keeps its cache through a loss of power answers within a fraction of the time
         that it takes to wake another thread, and that one the event loop. Another disk is waited
-        for in the thread.
+        for in the thread, and so is each one where there is something else to do meanwhile.
         """
-        if self._commit_seconds <= _QUICK_COMMIT_SECONDS:
+        if self._commit_seconds <= _QUICK_COMMIT_SECONDS and not crowded:
             self._commit_seconds = connection.commit()
         else:
             self._commit_seconds = await self._writer.run(lambda _: connection.commit())

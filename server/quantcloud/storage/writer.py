@@ -256,8 +256,12 @@ class Writer:
                 if waiting.before_commit is not None and outcome.error is None:
                     waiting.before_commit(outcome.value)
 
-        brief = all(waiting.brief for waiting in batch)
-        return await self._database.transact(work, brief=brief, before_commit=before_commit)
+        return await self._database.transact(
+            work,
+            brief=all(waiting.brief for waiting in batch),
+            crowded=len(batch) >= _MANY,
+            before_commit=before_commit,
+        )
 
     def publish(self, events: Sequence[JobEvent]) -> None:
         """Tell the listeners of committed events."""
