@@ -126,9 +126,9 @@ class CircuitServiceServicer:
         """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
 
         Once the job is stored come its latest event, then each event as it happens, in order; the
-        result is on the event of `completed`. Of events that come together, as where a run of a
-        millisecond begins and ends, only the last is sent, whose job tells of all of them; WatchJob has
-        each. The stream ends with OK after the event of a terminal status. In quiet times a checkpoint
+        result is on the event of `completed`. Of events that come together only the last is sent, whose
+        job tells of all of them, and the first one waits 50 milliseconds for others: most runs are told
+        of by a single message. WatchJob has each event at once. The stream ends with OK after the event of a terminal status. In quiet times a checkpoint
         shows that it lives. Over HTTP the events come as server-sent events, and the request may have
         1 MiB. To end the call does not end the job, whose id is in every event.
 

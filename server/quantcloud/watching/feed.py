@@ -70,7 +70,8 @@ class EventFeed:
     ) -> AsyncGenerator[Sighting]:
         """The latest event, or every event after `after_sequence`; then each as it happens.
 
-        A `brief` watch is sent only the last of events that came together. Ends after the event of
+        A `brief` watch begins with the latest event, waits a moment for others before it is sent
+        one, and is sent only the last of those that came together. Ends after the event of
         a terminal status. Raises `NotFound`, `InvalidArgument` for a sequence that the job has not
         reached, and `Unavailable` when the feed closes.
         """

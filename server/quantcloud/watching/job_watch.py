@@ -1,5 +1,6 @@
 """The watch of one job."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from quantcloud.domain.errors import InvalidArgument
@@ -9,6 +10,8 @@ from quantcloud.watching.sources import PAGE, Sources
 from quantcloud.watching.subscription import Subscription
 
 _NOTHING: Sequence[JobEvent] = ()
+# How long a brief watch waits for a run to end before it tells of its beginning.
+_MOMENT_SECONDS = 0.05
 
 
 class JobWatch:
@@ -37,7 +40,7 @@ class JobWatch:
         subscription, quiet = self._subscription, self._sources.quiet
         self._sources.by_job.add(self._job_id, subscription)
         try:
-            fresh = await self._begin(after_sequence)
+            fresh = await (self._begin_briefly() if self._brief else self._begin(after_sequence))
             while True:
                 for event in fresh[-1:] if self._brief else fresh:
                     self._note(event)
@@ -87,6 +90,23 @@ class JobWatch:
         self._note(latest)
         self._had = latest
         return _NOTHING
+
+    async def _begin_briefly(self) -> Sequence[JobEvent]:
+        """The latest event, or what follows it within a moment."""
+        fresh = await self._begin(None)
+        subscription, loop = self._subscription, asyncio.get_running_loop()
+        over = loop.time() + _MOMENT_SECONDS
+        timer = loop.call_at(over, subscription.wake)
+        try:
+            while not (self._behind or fresh[-1].job.status.is_terminal or loop.time() >= over):
+                self._note(fresh[-1])
+                if subscription.has_events:
+                    fresh = self._take() or fresh
+                else:
+                    await subscription.sleep()
+        finally:
+            timer.cancel()
+        return fresh
 
     async def _read_on(self) -> Sequence[JobEvent]:
         fresh = await self._sources.log.after(self._account_id, self._job_id, self._sequence, PAGE)

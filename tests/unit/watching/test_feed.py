@@ -10,6 +10,7 @@ import pytest
 from quantcloud.domain.errors import InvalidArgument, NotFound, Unavailable
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage import Store
+from quantcloud.watching import job_watch
 from quantcloud.watching.sighting import Filter
 from unit.watching.world import ADA, BOB, STORY, World, change, checkpoint, collect, now
 
@@ -49,10 +50,27 @@ async def test_a_brief_watch_has_the_last_of_what_came_together(world: World):
     job = await world.submit()
     events = world.feed.watch_job(ADA, job, None, brief=True)
     assert (await change(events)).job.status is JobStatus.SUBMITTED
+    # Longer than a moment after its beginning it is told at once.
     await world.advance(job, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED)
     assert (await change(events)).sequence == 4
     await world.store.jobs.cancel(ADA, job, now())
     assert [event.sequence for event in await collect(events)] == [5]
+
+
+async def test_a_brief_watch_waits_a_moment_for_the_end(world: World, monkeypatch):
+    monkeypatch.setattr(job_watch, "_MOMENT_SECONDS", 60)
+    job = await world.submit()
+    told = asyncio.create_task(collect(world.feed.watch_job(ADA, job, None, brief=True)))
+    await world.tell_story(job)
+    assert [event.sequence for event in await told] == [len(STORY)]
+    # The server does not wait for it.
+    other = await world.submit()
+    told = asyncio.create_task(collect(world.feed.watch_job(ADA, other, None, brief=True)))
+    await asyncio.sleep(0)
+    assert world.feed.watchers == 1
+    world.feed.close()
+    with pytest.raises(Unavailable):
+        await told
 
 
 async def test_a_slow_reader_is_fed_from_the_log(world: World):
