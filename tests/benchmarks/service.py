@@ -22,16 +22,11 @@ TESTS = Path(__file__).parents[1]
 
 
 class Watched(NamedTuple):
-    """A job seen to its end. Times are of `time.time`, in seconds.
+    """A job seen to its end. Times are of `time.time`, in seconds."""
 
-    `answered` is when the job was known to be stored. `events` are the job's own times of its
-    changes, by status.
-    """
-
+    id: str
     submitting: float
-    answered: float
     result: float
-    events: dict[str, float]
 
     @property
     def seconds(self) -> float:
@@ -63,45 +58,32 @@ class Client:
         call = self.circuits.RunAndWatch(request, metadata=self.metadata, timeout=PATIENCE_SECONDS)
         return await _watched(call, shots, submitting)
 
-    async def run(
-        self,
-        qasm: str,
-        backend: str | None = None,
-        shots: int = SHOTS,
-        *,
-        story: bool = False,
-    ) -> Watched:
-        """The same in two calls, RunCircuit and WatchJob.
-
-        With `story` the watch tells of every change, else of those from where it finds the job.
-        """
+    async def run(self, qasm: str, backend: str | None = None, shots: int = SHOTS) -> Watched:
+        """The same in two calls, RunCircuit and WatchJob."""
         submitting = time.time()
         job = await self.submit(qasm, backend, shots)
-        answered = time.time()
-        watch = job_pb2.WatchJobRequest(
-            id=job, after_sequence=0 if story else None, with_result=True
-        )
+        watch = job_pb2.WatchJobRequest(id=job, with_result=True)
         call = self.jobs.WatchJob(watch, metadata=self.metadata, timeout=PATIENCE_SECONDS)
-        return await _watched(call, shots, submitting, answered)
+        return await _watched(call, shots, submitting)
+
+    async def story(self, job: str) -> dict[str, float]:
+        """The times of a finished job's changes by status, in seconds as `time.time` has them."""
+        watch = job_pb2.WatchJobRequest(id=job, after_sequence=0)
+        events = self.jobs.WatchJob(watch, metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        return {
+            job_pb2.Job.Status.Name(event.job.status): event.occurred_at.ToNanoseconds() / 1e9
+            async for event in events
+        }
 
 
-async def _watched(
-    call: AsyncIterable[job_pb2.JobEvent],
-    shots: int,
-    submitting: float,
-    answered: float | None = None,
-) -> Watched:
-    events: dict[str, float] = {}
+async def _watched(call: AsyncIterable[job_pb2.JobEvent], shots: int, submitting: float) -> Watched:
     last = None
     async for event in call:
-        answered = answered or time.time()
-        status = job_pb2.Job.Status.Name(event.job.status)
-        events[status] = event.occurred_at.ToNanoseconds() / 1e9
         last = event
     result = time.time()
-    if last is None or answered is None or sum(last.result.counts.values()) != shots:
+    if last is None or sum(last.result.counts.values()) != shots:
         raise AssertionError(f"a job has no result: {last}")
-    return Watched(submitting, answered, result, events)
+    return Watched(last.job.job_id, submitting, result)
 
 
 async def many(call: Callable[[], Awaitable[object]], number: int, in_flight: int) -> None:

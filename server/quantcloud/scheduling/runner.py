@@ -30,6 +30,7 @@ from quantcloud.storage import MAX_LOSSES, Claim, Store
 # A circuit that its worker dies of is likely to kill the next one too.
 _LOST_WORKERS = 2
 _SOON_SECONDS = 0.01
+_MANY_LEARNT = 32
 _LEARN_SECONDS = 0.02
 
 log = structlog.stdlib.get_logger(__name__)
@@ -51,8 +52,8 @@ class Runner:
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
-        # From when on another short run is learnt from, by backend and method.
-        self._learn_again: dict[tuple[str | None, str | None], float] = {}
+        # From how many runs was learnt, and when last, by backend and method.
+        self._learnt: dict[tuple[str | None, str | None], tuple[int, float]] = {}
 
     async def run(
         self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
@@ -164,12 +165,13 @@ class Runner:
         )
 
     def _learn(self, claim: Claim, seconds: float) -> None:
-        """Learn from a run, of many short ones from some: they tell the same."""
+        """Learn from a run; from some, where many short ones were learnt from already."""
         job, now = claim.job, time.monotonic()
         kind = job.backend, job.method
-        if is_short(seconds) and now < self._learn_again.get(kind, 0.0):
+        number, last = self._learnt.get(kind, (0, 0.0))
+        if is_short(seconds) and number >= _MANY_LEARNT and now < last + _LEARN_SECONDS:
             return
-        self._learn_again[kind] = now + _LEARN_SECONDS
+        self._learnt[kind] = number + 1, now
         self._fleet.learn(_ran(claim), seconds)
 
     async def _fail(self, claim: Claim, error: EngineError, beginning: "_Beginning") -> None:

@@ -15,7 +15,7 @@ from quantcloud.domain.job import Job, JobStatus
 from quantcloud.scheduling import scheduler as scheduling
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.settings import DEFAULT_TIERS
-from quantcloud.storage import NewJob, Store
+from quantcloud.storage import NewJob, Store, sqlite
 from quantcloud.storage.tables import job_circuits
 from unit.storage.builders import ANALYSIS, QASM, T0, new_job, routed
 
@@ -90,14 +90,16 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     await store.close()
 
 
-async def test_a_run_begins_before_its_job_is_durable_and_tells_of_it_after(served):
+async def test_a_run_begins_before_its_job_is_durable_and_tells_of_it_after(served, monkeypatch):
+    # A disk that takes its time.
+    monkeypatch.setattr(sqlite, "_QUICK_COMMIT_SECONDS", -1.0)
     commit, begun = served.store._database._writer.prepared.commit, asyncio.Event()
     loop, held = asyncio.get_running_loop(), []
 
-    def held_up() -> None:
+    def held_up() -> float:
         # In the thread that waits for the disk.
         held.append(asyncio.run_coroutine_threadsafe(begun.wait(), loop).result(PATIENCE))
-        commit()
+        return commit()
 
     served.store._database._writer.prepared.commit = held_up
     job = new_job()
