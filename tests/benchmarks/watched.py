@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -126,17 +126,15 @@ class Watched:
         return [self._commits.pop(job) for job in jobs]
 
     def _note_commits(self, database: SqliteDatabase) -> None:
-        write = database.write
+        connection = database._writer.prepared
+        commit = connection.commit
 
-        async def timed(work: Callable[[Any], T]) -> T:
-            def run(connection: Any) -> T:
-                done = work(connection)
-                self._committed_at = time.monotonic()
-                return done
+        def timed() -> float:
+            seconds = commit()
+            self._committed_at = time.monotonic()
+            return seconds
 
-            return await write(run)
-
-        database.write = timed  # type: ignore[method-assign]
+        connection.commit = timed  # type: ignore[method-assign]
 
     def _note(self, events: Sequence[JobEvent]) -> None:
         for event in events:

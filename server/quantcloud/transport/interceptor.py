@@ -24,6 +24,8 @@ from quantcloud.transport.nulls import add_nulls
 HEALTH_SERVICE = "/grpc.health.v1."
 REFLECTION_SERVICES = "/grpc.reflection."
 _MAXIMUM_REQUEST_ID_LENGTH = 128
+# The one RPC that streams answers to a request that may be large.
+_LARGE_REQUESTS = "/thequantcloud.v1.CircuitService/RunAndWatch"
 
 log = structlog.stdlib.get_logger(__name__)
 # Asking it costs less than a line that is dropped.
@@ -71,9 +73,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 request_deserializer=bytes,
                 response_serializer=_serialize,
             )
-        # On the wire the two are the same. Of a single request gRPC would itself keep the bytes,
-        # which may be a large circuit, for as long as the answers last.
-        return grpc.stream_stream_rpc_method_handler(
+        # On the wire the two are the same. Of a single request gRPC itself keeps the bytes for as
+        # long as the answers last.
+        make = grpc.unary_stream_rpc_method_handler
+        if path == _LARGE_REQUESTS:
+            make = grpc.stream_stream_rpc_method_handler
+        return make(
             self._stream(path, _parser(handler), behaviour),
             request_deserializer=bytes,
             response_serializer=_serialize,
@@ -99,12 +104,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _stream(
         self, path: str, parse: Parser, behaviour: Callable[[Any, Context], AsyncGenerator[Any]]
     ) -> Any:
-        async def answer(_: object, context: Context) -> None:
+        async def answer(request: bytes, context: Context) -> None:
             entry = _Entry(path, context)
             try:
                 await self._gate.admit(path, context)
                 checked = time.monotonic()
-                responses = behaviour(parse(await context.read()), context)
+                if path == _LARGE_REQUESTS:
+                    request = await context.read()
+                responses = behaviour(parse(request), context)
+                del request
                 try:
                     async for response in responses:
                         if time.monotonic() - checked >= self._recheck_seconds:

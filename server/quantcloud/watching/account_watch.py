@@ -6,7 +6,7 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import JobEvent, JobStatus
 from quantcloud.watching.sighting import Filter, Sighting
 from quantcloud.watching.sources import PAGE, Sources
-from quantcloud.watching.subscription import Subscription
+from quantcloud.watching.subscription import AccountSubscription
 
 
 class AccountWatch:
@@ -15,7 +15,7 @@ class AccountWatch:
     def __init__(self, sources: Sources, account_id: str, wanted: Filter) -> None:
         self._sources = sources
         self._account_id, self._filter = account_id, wanted
-        self._subscription = Subscription(wanted.of_each_job)
+        self._subscription = AccountSubscription(wanted.of_each_job)
         self._cursor = 0
         self._behind = False
 

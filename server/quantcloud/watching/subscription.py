@@ -10,9 +10,9 @@ from quantcloud.domain.job import JobEvent
 from quantcloud.watching.recent import weight
 from quantcloud.watching.sighting import Filter
 
-_ANY = Filter()
-# How many events are kept for a watch that is slow; one with a result weighs as much as several.
-_PENDING = 256
+# How many events are kept for a watch that is slow; for one of an account they have their weight.
+_PENDING = 64
+_PENDING_OF_ACCOUNT = 256
 # How many watches are woken in one turn of the event loop.
 _AT_ONCE = 128
 
@@ -22,19 +22,11 @@ class Subscription:
 
     `missed` once that were too many events, which are dropped then: the log has them. `position` is
     the job's place in its queue where that changed. `quiet` asks for a checkpoint.
-
-    Events that the watch does not want are not kept: `passed` is the cursor of the last of them.
     """
 
-    __slots__ = (
-        *("_events", "_waiter", "_wanted", "_weight"),
-        *("closed", "missed", "passed", "position", "quiet"),
-    )
+    __slots__ = ("_events", "_waiter", "closed", "missed", "position", "quiet")
 
-    def __init__(self, wanted: Filter = _ANY) -> None:
-        self._wanted = None if wanted == _ANY else wanted
-        self._weight = 0
-        self.passed = 0
+    def __init__(self) -> None:
         self._events: list[JobEvent] | None = None
         self._waiter: asyncio.Future[None] | None = None
         # Why it ended, to be told to the watcher.
@@ -44,20 +36,13 @@ class Subscription:
         self.quiet = False
 
     def put(self, *events: JobEvent) -> bool:
-        """Take events; whether there are any that the watch is to be woken for."""
+        """Take events, in order; whether the watch is to be woken."""
         if self.missed:
             return True
-        if self._wanted is not None:
-            self.passed = events[-1].cursor
-            events = tuple(filter(self._wanted.wants, events))
-            if not events:
-                return False
         if self._events is None:
             self._events = []
-            self._weight = 0
         self._events += events
-        self._weight += sum(map(weight, events))
-        if self._weight > _PENDING:
+        if len(self._events) > _PENDING:
             self._events, self.missed = None, True
         return True
 
@@ -101,6 +86,33 @@ class Subscription:
             raise self.closed
         self._waiter = asyncio.get_running_loop().create_future()
         return self._waiter
+
+
+class AccountSubscription(Subscription):
+    """That of all jobs of an account: `passed` is the cursor of the last event that came, though
+    only those are kept that are wanted.
+    """
+
+    __slots__ = ("_wanted", "_weight", "passed")
+
+    def __init__(self, wanted: Filter) -> None:
+        super().__init__()
+        self._wanted = wanted
+        self._weight = 0
+        self.passed = 0
+
+    def put(self, *events: JobEvent) -> bool:
+        self.passed = events[-1].cursor
+        events = tuple(filter(self._wanted.wants, events))
+        if self.missed or not events:
+            return self.missed
+        if self._events is None:
+            self._events, self._weight = [], 0
+        self._events += events
+        self._weight += sum(map(weight, events))
+        if self._weight > _PENDING_OF_ACCOUNT:
+            self._events, self.missed = None, True
+        return True
 
 
 class Subscriptions:
