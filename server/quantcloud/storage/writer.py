@@ -138,7 +138,7 @@ class Writer:
         self._limit = limit
         self._waiting: deque[_Waiting] = deque()
         # What goes last in its transaction.
-        self._waiting_last: deque[_Waiting] = deque()
+        self._waiting_last: list[_Waiting] = []
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
         self._listeners: list[Listener] = []
@@ -210,16 +210,18 @@ class Writer:
         finally:
             self._closed = True
             for queue in queues:
-                while queue:
-                    queue.popleft().done.cancel()
+                for waiting in queue:
+                    waiting.done.cancel()
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
-        for queue in (self._waiting, self._waiting_last):
-            while queue and len(batch) < self._limit:
-                waiting = queue.popleft()
-                if not waiting.done.done():
-                    batch.append(waiting)
+        while self._waiting and len(batch) < self._limit:
+            waiting = self._waiting.popleft()
+            if not waiting.done.done():
+                batch.append(waiting)
+        # These go now, however many others wait.
+        batch += [waiting for waiting in self._waiting_last if not waiting.done.done()]
+        self._waiting_last.clear()
         return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:

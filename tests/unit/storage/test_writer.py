@@ -81,6 +81,18 @@ async def test_what_waits_shares_one_commit_in_order(store):
     assert seen.count("SAVEPOINT") == 0
 
 
+async def test_what_goes_last_goes_last_and_into_the_first_transaction(store):
+    seen = _Commits(store)
+    order = []
+
+    async def note(number: int) -> None:
+        await store._writer.submit(lambda _tx: order.append(number), last=number == 0)
+
+    await _at_once(store, *(note(number) for number in range(300)))
+    assert order == [*range(1, 257), 0, *range(257, 300)]
+    assert seen.count("BEGIN") == 3
+
+
 async def test_refusals_cost_the_others_nothing(store):
     good = [await submit(store) for _ in range(3)]
     ended = await queue(store)
