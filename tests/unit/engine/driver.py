@@ -5,6 +5,7 @@ Arguments: the workers' number, then folders for sys.path.
 """
 
 import asyncio
+import signal
 import sys
 
 sys.path[:0] = sys.argv[2:]
@@ -41,6 +42,8 @@ async def main():
 
 
 if __name__ == "__main__":
+    # A shell's background jobs inherit that it is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         asyncio.run(main())
     except KeyboardInterrupt:
