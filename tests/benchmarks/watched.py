@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import jwt
 
@@ -36,8 +36,6 @@ from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
-
-T = TypeVar("T")
 
 ACCOUNT = "watched"
 SECRET = "a-secret-for-benchmarks-that-is-long-enough"

@@ -159,9 +159,7 @@ class Scheduler:
         if self._stopping or room.slots + room.short < 1:
             return
         if self._unheard:
-            self._claiming = task = asyncio.ensure_future(self._disown())
-            self._claims.add(task)
-            task.add_done_callback(self._claims.discard)
+            self._claim_by(self._disown())
             return
         told: list[Claims] = []
 
@@ -174,7 +172,10 @@ class Scheduler:
             short=room.short, seconds=room.seconds, only_arrivals=not self._left,
             before_commit=tell,
         )  # fmt: skip
-        self._claiming = task = asyncio.ensure_future(self._claimed(claiming, told))
+        self._claim_by(self._claimed(claiming, told))
+
+    def _claim_by(self, work: Coroutine[Any, Any, None]) -> None:
+        self._claiming = task = asyncio.ensure_future(work)
         self._claims.add(task)
         task.add_done_callback(self._claims.discard)
 
@@ -189,11 +190,9 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001  # a server that claims nothing is none
             for claim in (each for claims in told for each in claims):
                 self._drop(claim)
-            self._unheard = True
+            self._unheard = self._left = True
             self._claim_later(error)
             claims = Claims((), left=True)
-            if told:
-                self._left = True
         if not told:
             self._take_up(claims)
 

@@ -6,8 +6,7 @@ from quantcloud.storage.errors import StoreError
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claim, Claims, Room
 from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.job_writes import MAX_LOSSES
-from quantcloud.storage.jobs import NewJob
+from quantcloud.storage.job_writes import MAX_LOSSES, NewJob
 from quantcloud.storage.store import Store
 
 __all__ = [

@@ -22,7 +22,9 @@ _PLAIN, _ZLIB = b"\0", b"\1"
 _LEVEL = 1
 _BLOCK_BITS = 1 << 16
 _LIST_PART = 4096
-_json = json.JSONEncoder(separators=(",", ":")).encode
+# `json.dumps` would make an encoder for each call.
+compact_json = json.JSONEncoder(separators=(",", ":")).encode
+"""JSON without spaces."""
 
 
 def pack(data: bytes) -> bytes:
@@ -110,10 +112,10 @@ def pack_document(document: Mapping[str, object]) -> bytes:
         if isinstance(value, list | tuple) and len(cast("Sequence[Any]", value)) > _LIST_PART:
             head[key] = []
             parts = _parts(cast("Sequence[Any]", value), _LIST_PART)
-            lines += [_json([key, part]) for part in parts]
+            lines += [compact_json([key, part]) for part in parts]
         else:
             head[key] = value
-    return pack("\n".join([_json(head), *lines]).encode())
+    return pack("\n".join([compact_json(head), *lines]).encode())
 
 
 def unpack_document(packed: bytes) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Integer, Text, TypeDecorator
 
+from quantcloud.storage.codec import compact_json
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# `json.dumps` would make an encoder for each call.
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 # SQLite gives out row ids only to a column whose type is exactly INTEGER; there it holds 64 bits.
 Cursor = BigInteger().with_variant(Integer(), "sqlite")
@@ -46,7 +46,7 @@ class JsonObject(Mapping[str, Any]):
         """As JSON, without spaces."""
         if self._text is None:
             values = self._values
-            self._text = _encode(dict(values)) if values else "{}"
+            self._text = compact_json(dict(values)) if values else "{}"
         return self._text
 
     def __getitem__(self, key: str) -> Any:

@@ -94,10 +94,12 @@ class Database(Protocol):
     async def close(self) -> None: ...
 
 
-def whole(work: Generator[None, None, T]) -> T:
-    """What `work` returns, without a pause."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+def transacted(connection: Connection, work: Work[T]) -> T:
+    """What `work` returns, once it is committed, without a pause; undone where it raises."""
+    with connection.begin():
+        steps = work(connection)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value

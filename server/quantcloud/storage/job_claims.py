@@ -36,7 +36,6 @@ class Claim:
     """
 
     record: JobRecord
-    lease: Lease
     qasm: str
     analysis: Analysis
     tier: Tier
@@ -46,6 +45,12 @@ class Claim:
     @property
     def job(self) -> Job:
         return self.record.job
+
+    @property
+    def lease(self) -> Lease:
+        lease = self.record.lease
+        assert lease is not None  # noqa: S101  # it was dispatched with one
+        return lease
 
 
 class Claims(list[Claim]):
@@ -63,7 +68,6 @@ class Taken:
     """A claim, whose circuit is as it came or as it is stored."""
 
     record: JobRecord
-    lease: Lease
     circuit: "Added | StoredCircuit"
     tier: Tier
     event: JobEvent
@@ -247,7 +251,7 @@ def claim(
     chosen = _choose(tx, queue, room, concurrency)
     taken = [_take(tx, record, tier, owner, at) for record, tier in chosen]
     # In the order of their last claims, so that who came last here is last next time.
-    last = dict.fromkeys(claim.event.job.account_id for claim in reversed(taken))
+    last = dict.fromkeys(claim.record.job.account_id for claim in reversed(taken))
     for account_id in reversed(last):
         tx.change(_BE_LAST, {"account_id": account_id})
     return taken, queue.left()
@@ -294,4 +298,4 @@ def _take(tx: Transaction, record: JobRecord, tier: Tier, owner: str, at: dateti
     used = usage_rows.read(tx, job.account_id, at)
     dispatched = replace(record, lease=lease)
     record, (event,) = job_rows.advance(tx, dispatched, [Change(JobStatus.DISPATCHED, at)])
-    return Taken(record, lease, circuit, tier, event, used)
+    return Taken(record, circuit, tier, event, used)

@@ -60,7 +60,7 @@ def _claim(taken: Taken) -> Claim:
         qasm, analysis = circuit.qasm, circuit.analysis
     else:
         qasm, analysis = codec.unpack_text(circuit.qasm), Analysis(**circuit.analysis)
-    return Claim(taken.record, taken.lease, qasm, analysis, taken.tier, taken.event, taken.used)
+    return Claim(taken.record, qasm, analysis, taken.tier, taken.event, taken.used)
 
 
 def is_large(result: JobResult) -> bool:

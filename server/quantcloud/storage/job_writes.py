@@ -42,13 +42,20 @@ _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A new job, the changes that it has been through already, its circuit and that one's row."""
+class NewJob:
+    """A job at its submission, its circuit, and the changes that it has been through since."""
 
     job: Job
-    changes: Sequence[Change]
     qasm: str
     analysis: Analysis
+    changes: Sequence[Change] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A new job, and the row that its circuit is kept as."""
+
+    new: NewJob
     circuit: dict[str, Any]
 
 
@@ -84,14 +91,14 @@ def create(
     reserve. The limits are held against all of them together. Where `key` stands for jobs already,
     the events of their submission and nothing else.
     """
-    first = arrivals[0].job
+    first = arrivals[0].new.job
     account_id, at = first.account_id, first.submitted_at
     if key is not None:
         known = idempotency.find(tx, account_id, key, at)
         if known is not None:
             return [[event] for event in known]
-    tasks = sum(each.job.reserved_qpu_tasks for each in arrivals)
-    cost = sum(each.job.reserved_cost_usd for each in arrivals)
+    tasks = sum(each.new.job.reserved_qpu_tasks for each in arrivals)
+    cost = sum(each.new.job.reserved_cost_usd for each in arrivals)
     if max_waiting is not None:
         check_waiting(account_id, tx.pending.waiting(account_id), max_waiting, len(arrivals))
     if monthly is not None:
@@ -99,7 +106,8 @@ def create(
         check_month(account_id, monthly, used, at, qpu_tasks=tasks, cost_usd=cost)
     events: list[list[JobEvent]] = []
     for each in arrivals:
-        added, told = job_rows.add(tx, each.job, each.changes, each.qasm, each.analysis)
+        new = each.new
+        added, told = job_rows.add(tx, new.job, new.changes, new.qasm, new.analysis)
         tx.add_job(added, each.circuit)
         events.append(told)
     usage = MonthlyUsage(total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost)

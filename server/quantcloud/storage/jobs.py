@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -23,7 +22,7 @@ from quantcloud.storage.database import Database
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claims, Room, Taken
 from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, Packed, RunUsage
+from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, NewJob, Packed, RunUsage
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.transaction import Transaction
 from quantcloud.storage.writer import Writer
@@ -35,16 +34,6 @@ BRIEF_JOBS = 8
 BRIEF_BYTES = 64 * 1024
 # Up to which time a claim is carried out on the event loop.
 BRIEF_SECONDS = 0.003
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """A job at its submission, its circuit, and the changes that it has been through since."""
-
-    job: Job
-    qasm: str
-    analysis: Analysis
-    changes: Sequence[Change] = ()
 
 
 class Jobs:
@@ -99,13 +88,7 @@ class Jobs:
             if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
                 raise ValueError("a new job is submitted and at sequence 1")
         arrivals = [
-            Arrival(
-                each.job,
-                each.changes,
-                each.qasm,
-                each.analysis,
-                await job_documents.pack_circuit(each.job.id, each.qasm, each.analysis),
-            )
+            Arrival(each, await job_documents.pack_circuit(each.job.id, each.qasm, each.analysis))
             for each in new
         ]
         size = sum(len(each.circuit["qasm"]) for each in arrivals)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlc
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from quantcloud.domain.errors import Unavailable
-from quantcloud.storage.database import Connection, Work, whole
+from quantcloud.storage.database import Connection, Work, transacted
 from quantcloud.storage.errors import StoreError, translate
 from quantcloud.storage.migrate import migrate
 
@@ -111,12 +111,7 @@ class PostgresDatabase:
         before_commit: Callable[[T], None],
     ) -> T:
         del brief, crowded, before_commit  # the event loop hears of it once all is done
-
-        def run(connection: Connection) -> T:
-            with connection.begin():
-                return whole(work(connection))
-
-        return await self.write(run)
+        return await self.write(lambda connection: transacted(connection, work))
 
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
         return lambda number: sorted(connection.execute(_CURSORS, {"number": number}).scalars())

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from quantcloud.domain.errors import Unavailable
-from quantcloud.storage.database import Connection, Work, whole
+from quantcloud.storage.database import Connection, Work, transacted
 from quantcloud.storage.errors import StoreError, translate
 from quantcloud.storage.migrate import migrate
 from quantcloud.storage.prepared import PreparedConnection
@@ -147,7 +147,7 @@ class SqliteDatabase:
             folding, self._folding = self._folding, None
             await asyncio.wait([folding])
         if not brief:
-            value = await self._writer.run(lambda connection: _transacted(connection, work))
+            value = await self.write(lambda connection: transacted(connection, work))
             self._note_commit(_LARGE_COMMIT)
             return value
         # The transaction's statements take tens of microseconds each on the event loop, and in
@@ -211,11 +211,6 @@ class SqliteDatabase:
         self._brief.driver_connection.close()
         for session in (*self._readers, self._writer):
             await session.close()
-
-
-def _transacted(connection: Connection, work: Work[T]) -> T:
-    with connection.begin():
-        return whole(work(connection))
 
 
 async def _in_turns(work: Generator[None, None, T]) -> T:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from quantcloud.backends.base import installed_backends
@@ -16,8 +15,7 @@ from quantcloud.scheduling import scheduler as scheduling
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import NewJob, Store, sqlite
-from quantcloud.storage.tables import job_circuits
-from unit.storage.builders import ANALYSIS, QASM, T0, new_job, routed
+from unit.storage.builders import ANALYSIS, QASM, T0, new_job, routed, spoil
 
 PATIENCE = 10
 
@@ -119,11 +117,6 @@ async def test_a_run_begins_before_its_job_is_durable_and_tells_of_it_after(serv
 
 async def test_a_run_is_broken_off_where_its_claim_does_not_become_durable(served, monkeypatch):
     monkeypatch.setattr(scheduling, "RETRY_SECONDS", 0.01)
-
-    def spoil(tx) -> None:
-        # SQLite looks at these foreign keys when it commits.
-        tx.look_up(text("PRAGMA defer_foreign_keys=ON"))
-        tx.change(insert(job_circuits), {"job_id": "none", "qasm": b"", "analysis": {}})
 
     job = new_job()
     submitted = served.submit(job)

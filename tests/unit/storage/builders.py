@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import insert, text
+
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import (
@@ -15,6 +17,8 @@ from quantcloud.domain.job import (
     OptimizationTarget,
 )
 from quantcloud.storage import Claim, Store
+from quantcloud.storage.tables import job_circuits
+from quantcloud.storage.transaction import Transaction
 
 T0 = datetime(2025, 3, 31, 23, 59, 58, 123457, tzinfo=UTC)
 QASM = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[1];\n'
@@ -110,6 +114,13 @@ async def finish(store: Store, claim: Claim, *, seconds: float = 0, **usage: flo
         [to(JobStatus.COMPLETED, seconds)],
         **usage,
     )
+
+
+def spoil(tx: Transaction) -> None:
+    """A unit after which the commit of its transaction fails on SQLite."""
+    # It looks at these foreign keys when it commits.
+    tx.look_up(text("PRAGMA defer_foreign_keys=ON"))
+    tx.change(insert(job_circuits), {"job_id": "none", "qasm": b"", "analysis": {}})
 
 
 STALE = Lease("server-0", 1, "stale")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import QuotaExceeded
 from quantcloud.domain.job import JobStatus, StaleLeaseError
 from quantcloud.storage import JobRecord, NewJob, Store
-from quantcloud.storage.tables import accounts, job_circuits
+from quantcloud.storage.tables import accounts
 from unit.storage.builders import (
     ANALYSIS,
     QASM,
@@ -26,6 +26,7 @@ from unit.storage.builders import (
     new_job,
     result_of,
     routed,
+    spoil,
     to,
 )
 
@@ -186,11 +187,6 @@ async def test_a_claim_whose_commit_fails_fails(sqlite_store, path):
     """The claim was told of: whoever began the run is to hear that it came to nothing."""
     store = sqlite_store
     await store.accounts.ensure("alice", at=T0)
-
-    def spoil(tx) -> None:
-        # SQLite looks at these foreign keys when it commits.
-        tx.read(text("PRAGMA defer_foreign_keys=ON"))
-        tx.write(insert(job_circuits), {"job_id": "none", "qasm": b"", "analysis": {}})
 
     await arrivals(store)
     told, job = [], new_job()
