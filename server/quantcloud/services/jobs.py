@@ -7,12 +7,13 @@ from datetime import datetime
 
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, OutOfRange, Unavailable
+from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
 from quantcloud.domain.page import Page
 from quantcloud.services.paging import window
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
-from quantcloud.watching.sighting import Filter, Sighting
+from quantcloud.watching.sighting import Sighting
 
 MAXIMUM_WAIT_SECONDS = 60
 
@@ -98,7 +99,7 @@ class JobUseCases:
         return self._feed.watch_job(principal.account_id, job_id, after_sequence, brief=brief)
 
     def watch_all(
-        self, principal: Principal, *, after_cursor: str | None, wanted: Filter
+        self, principal: Principal, *, after_cursor: str | None, wanted: EventFilter
     ) -> AsyncGenerator[Sighting]:
         """The account's changes that are wanted. Raises as `EventFeed.watch_account`."""
         cursor = _parse_cursor(after_cursor) if after_cursor else None

@@ -1,10 +1,15 @@
 """The events of jobs, as they are replayed to watchers."""
 
-from sqlalchemy import bindparam, func, select
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, bindparam, func, select
 
 from quantcloud.domain.errors import NotFound, OutOfRange
-from quantcloud.domain.job import JobEvent
-from quantcloud.storage.database import Connection, Database
+from quantcloud.domain.event_filter import EVERYTHING, EventFilter
+from quantcloud.domain.job import JobEvent, JobStatus
+from quantcloud.storage.database import AnyRow, Connection, Database
 from quantcloud.storage.job_columns import EVENTS, event_of
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import job_events, jobs, removed_events
@@ -18,14 +23,39 @@ _AFTER = (
     .order_by(job_events.c.sequence)
     .limit(bindparam("limit"))
 )
-_ACCOUNT_AFTER = (
-    EVENTS.where(
-        job_events.c.account_id == bindparam("account_id"),
-        job_events.c.cursor > bindparam("cursor"),
-    )
-    .order_by(job_events.c.cursor)
-    .limit(bindparam("limit"))
+# How far is looked at a time for events that are wanted.
+_LOOKED_AT = 4096
+_OF_ACCOUNT = (
+    job_events.c.account_id == bindparam("account_id"),
+    job_events.c.cursor > bindparam("cursor"),
 )
+_FAR = (
+    select(job_events.c.cursor)
+    .where(*_OF_ACCOUNT)
+    .order_by(job_events.c.cursor)
+    .offset(bindparam("between"))
+    .limit(1)
+)
+# A place for each status that there is, so that one statement serves for any number of them.
+_STATUSES = [f"status_{place}" for place in range(len(JobStatus))]
+
+
+def _account_after(*, with_statuses: bool, with_batch: bool) -> Select[Any]:
+    conditions = [*_OF_ACCOUNT]
+    if with_statuses or with_batch:
+        conditions.append(job_events.c.cursor <= bindparam("end"))
+    if with_statuses:
+        conditions.append(job_events.c.status.in_([bindparam(name) for name in _STATUSES]))
+    if with_batch:
+        conditions.append(jobs.c.batch_id == bindparam("batch_id"))
+    return EVENTS.where(*conditions).order_by(job_events.c.cursor).limit(bindparam("limit"))
+
+
+_ACCOUNT_AFTER = {
+    (with_statuses, with_batch): _account_after(with_statuses=with_statuses, with_batch=with_batch)
+    for with_statuses in (False, True)
+    for with_batch in (False, True)
+}
 _OWNED = select(jobs.c.id).where(
     jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
 )
@@ -36,6 +66,18 @@ _HORIZON = select(removed_events.c.cursor).where(
     removed_events.c.account_id == bindparam("account_id")
 )
 _REMOVED = "HISTORY_REMOVED"
+# No cursor is larger.
+_LAST = (1 << 63) - 1
+
+
+class Stretch(NamedTuple):
+    """Events of an account that are wanted, in order, and whether the log has more of it, wanted or
+    not: what comes after `cursor`.
+    """
+
+    events: Sequence[JobEvent]
+    cursor: int
+    more: bool
 
 
 class Events:
@@ -83,14 +125,15 @@ class Events:
 
         return await self._database.read(read)
 
-    async def account_after(self, account_id: str, cursor: int, limit: int) -> list[JobEvent]:
-        """Up to `limit` events of all the account's jobs that follow `cursor`, in order.
+    async def account_after(
+        self, account_id: str, cursor: int, limit: int, wanted: EventFilter = EVERYTHING
+    ) -> Stretch:
+        """Up to `limit` events of all the account's jobs that follow `cursor` and are wanted.
 
-        Raises `OutOfRange` where some of them were removed.
+        Raises `OutOfRange` where some of those that follow were removed.
         """
-        values = {"account_id": account_id, "cursor": cursor, "limit": limit}
 
-        def read(connection: Connection) -> list[JobEvent]:
+        def read(connection: Connection) -> Stretch:
             horizon = connection.execute(_HORIZON, {"account_id": account_id}).one_or_none()
             if horizon is not None and cursor < horizon.cursor:
                 raise OutOfRange(
@@ -99,12 +142,36 @@ class Events:
                     reason=_REMOVED,
                     metadata={"oldest_cursor": str(horizon.cursor)},
                 )
-            return [event_of(row) for row in connection.execute(_ACCOUNT_AFTER, values)]
+            return _stretch(connection, account_id, cursor, limit, wanted)
 
         return await self._database.read(read)
 
     async def latest_cursor(self, account_id: str) -> int:
         """The cursor of the account's last event, 0 when it has none."""
         return await self._database.read(
-            lambda c: c.execute(_LATEST_CURSOR, {"account_id": account_id}).scalar_one() or 0
+            lambda c: c.execute(_LATEST_CURSOR, {"account_id": account_id}).scalar_one() or 0,
+            brief=True,
         )
+
+
+def _stretch(
+    connection: Connection, account_id: str, cursor: int, limit: int, wanted: EventFilter
+) -> Stretch:
+    of_account = {"account_id": account_id, "cursor": cursor}
+    values: dict[str, Any] = {**of_account, "limit": limit}
+    statuses, batch_id = sorted(wanted.statuses), wanted.batch_id
+    far: AnyRow | None = None
+    if statuses or batch_id is not None:
+        far = connection.execute(_FAR, {**of_account, "between": _LOOKED_AT - 1}).one_or_none()
+        values["end"] = _LAST if far is None else far.cursor
+    if statuses:
+        values |= zip_longest(_STATUSES, statuses, fillvalue=statuses[0])
+    if batch_id is not None:
+        values["batch_id"] = batch_id
+    statement = _ACCOUNT_AFTER[bool(statuses), batch_id is not None]
+    events = [event_of(row) for row in connection.execute(statement, values)]
+    if len(events) == limit:
+        return Stretch(events, events[-1].cursor, more=True)
+    if far is not None:
+        return Stretch(events, far.cursor, more=True)
+    return Stretch(events, events[-1].cursor if events else cursor, more=False)

@@ -1,8 +1,8 @@
 """What is asked about jobs; each query goes by an index and ends early."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, tuple_
 
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import Job, JobStatus
@@ -21,19 +21,25 @@ _GET = select(*JOB_COLUMNS).where(*_OWN)
 _CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
     job_circuits.c.job_id == bindparam("job_id")
 )
-_RESULT = (
-    select(
-        jobs.c.id,
-        job_results.c.job_id,
-        job_results.c.backend,
-        job_results.c.execution_time_ms,
-        job_results.c.counts,
-        job_results.c.statevector,
-        job_results.c.metadata,
-    )
-    .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id, isouter=True)
-    .where(*_OWN)
+_RESULT_SIZE = (
+    func.length(job_results.c.counts)
+    + func.coalesce(func.length(job_results.c.statevector), 0)
+    + func.length(job_results.c.metadata)
 )
+
+
+def _result_of(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(jobs.c.completed_at, *job_results.c)
+        .join_from(
+            jobs, job_results, and_(job_results.c.job_id == jobs.c.id, *conditions), isouter=True
+        )
+        .where(*_OWN)
+    )
+
+
+_RESULT = _result_of()
+_SMALL_RESULT = _result_of(bindparam("size") > _RESULT_SIZE)
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
 _DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
 _AHEAD = (
@@ -116,12 +122,28 @@ def circuit(connection: Connection, job_id: str) -> AnyRow:
     return row
 
 
-def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | None:
-    """The row of the result of the account's job, None before there is one."""
-    row = connection.execute(_RESULT, {"account_id": account_id, "job_id": job_id}).one_or_none()
+class Found(NamedTuple):
+    """The row of a job's result; None where it has none, or `elsewhere`."""
+
+    row: AnyRow | None
+    elsewhere: bool = False
+
+
+def small_result(connection: Connection, account_id: str, job_id: str, size: int) -> Found:
+    """The result of the account's job, of less than `size` bytes. Raises `NotFound`."""
+    values = {"account_id": account_id, "job_id": job_id, "size": size}
+    row = connection.execute(_SMALL_RESULT, values).one_or_none()
     if row is None:
         raise NotFound("job", job_id)
-    return None if row.job_id is None else row
+    if row.job_id is not None:
+        return Found(row)
+    return Found(None, elsewhere=row.completed_at is not None)
+
+
+def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | None:
+    """The row of the result of the account's job, None where there is none."""
+    row = connection.execute(_RESULT, {"account_id": account_id, "job_id": job_id}).one_or_none()
+    return None if row is None or row.job_id is None else row
 
 
 def active_count(connection: Connection) -> int:

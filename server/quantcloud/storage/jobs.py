@@ -18,6 +18,7 @@ from quantcloud.domain.job import (
 )
 from quantcloud.domain.page import Page
 from quantcloud.storage import job_claims, job_documents, job_reads, job_writes
+from quantcloud.storage.codec import COMPRESS_FROM
 from quantcloud.storage.database import Database
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claims, Room, Taken
@@ -129,7 +130,11 @@ class Jobs:
     async def result(self, account_id: str, job_id: str) -> JobResult | None:
         """The job's result, None as long as it has none."""
         identifier("job", job_id)
-        row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
+        row, elsewhere = await self._database.read(
+            lambda c: job_reads.small_result(c, account_id, job_id, COMPRESS_FROM), brief=True
+        )
+        if elsewhere:
+            row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
         return None if row is None else await job_documents.unpack_result(row)
 
     async def advance(

@@ -3,8 +3,9 @@
 from collections.abc import AsyncGenerator, Sequence
 
 from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobEvent, JobStatus
-from quantcloud.watching.sighting import Filter, Sighting
+from quantcloud.watching.sighting import Sighting
 from quantcloud.watching.sources import PAGE, Sources
 from quantcloud.watching.subscription import AccountSubscription
 
@@ -12,7 +13,7 @@ from quantcloud.watching.subscription import AccountSubscription
 class AccountWatch:
     """Reads what one watcher of an account is sent."""
 
-    def __init__(self, sources: Sources, account_id: str, wanted: Filter) -> None:
+    def __init__(self, sources: Sources, account_id: str, wanted: EventFilter) -> None:
         self._sources = sources
         self._account_id, self._filter = account_id, wanted
         self._subscription = AccountSubscription(wanted.of_each_job)
@@ -31,7 +32,7 @@ class AccountWatch:
             while True:
                 while not (self._behind or subscription.has_news):
                     await subscription.sleep()
-                fresh = await self._read_on() if self._behind else self._take()
+                fresh, cursor = await self._read_on() if self._behind else self._take()
                 last_of = {event.job.id: event for event in fresh}
                 sent = False
                 for event in fresh:
@@ -41,6 +42,7 @@ class AccountWatch:
                         place = await self._position(event) if is_last else None
                         yield Sighting(event.sequence, event.cursor, event, queue_position=place)
                         sent = True
+                self._cursor = max(self._cursor, cursor)
                 if sent:
                     quiet.heard(subscription)
                 if not (self._behind or subscription.has_events):
@@ -59,15 +61,19 @@ class AccountWatch:
         self._cursor = latest if after_cursor is None else after_cursor
         self._behind = self._cursor < latest
 
-    async def _read_on(self) -> Sequence[JobEvent]:
-        fresh = await self._sources.log.account_after(self._account_id, self._cursor, PAGE)
-        self._behind = len(fresh) == PAGE
-        return fresh
+    async def _read_on(self) -> tuple[Sequence[JobEvent], int]:
+        """What comes next in the log, and up to which cursor that is all there is."""
+        found = await self._sources.log.account_after(
+            self._account_id, self._cursor, PAGE, self._filter.of_each_job
+        )
+        self._behind = found.more
+        return found.events, found.cursor
 
-    def _take(self) -> Sequence[JobEvent]:
+    def _take(self) -> tuple[Sequence[JobEvent], int]:
         """What came from memory; nothing where some of it is missing and the log must be read."""
         events, self._behind = self._subscription.take()
-        return () if self._behind else [e for e in events if e.cursor > self._cursor]
+        known = self._cursor
+        return () if self._behind else [e for e in events if e.cursor > known], known
 
     async def _position(self, event: JobEvent) -> int | None:
         """Where a job stands; None where it is not queued, or other events of it follow."""

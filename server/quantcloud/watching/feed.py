@@ -9,18 +9,18 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.event_filter import EVERYTHING, EventFilter
 from quantcloud.domain.job import JobEvent
 from quantcloud.watching.account_watch import AccountWatch
 from quantcloud.watching.job_watch import JobWatch
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.quiet import QuietWatches
-from quantcloud.watching.sighting import Filter, Sighting
+from quantcloud.watching.sighting import Sighting
 from quantcloud.watching.sources import EventLog, Sources
 from quantcloud.watching.subscription import Subscription, in_turns
 
 # A result that is larger is not handed over in memory, where slow readers would keep it.
 _LARGEST_RESULT = 256
-_EVERYTHING = Filter()
 
 
 class EventFeed:
@@ -79,7 +79,7 @@ class EventFeed:
         return watch.sightings(after_sequence)
 
     def watch_account(
-        self, account_id: str, after_cursor: int | None, wanted: Filter = _EVERYTHING
+        self, account_id: str, after_cursor: int | None, wanted: EventFilter = EVERYTHING
     ) -> AsyncGenerator[Sighting]:
         """The account's changes after `after_cursor`, or from now on, that are wanted. Never ends.
 

@@ -1,10 +1,8 @@
 """What watchers are sent."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from quantcloud.domain.job import JobEvent, JobStatus
+from quantcloud.domain.job import JobEvent
 
 
 class Sighting(NamedTuple):
@@ -20,24 +18,3 @@ class Sighting(NamedTuple):
     event: JobEvent | None = None
     checkpoint: bool = False
     queue_position: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which changes of an account are sent: those that meet each condition that is given."""
-
-    statuses: Collection[JobStatus] = ()
-    batch_id: str | None = None
-
-    @property
-    def of_each_job(self) -> "Filter":
-        """The same, but for events that tell where an earlier one that is wanted stands."""
-        if JobStatus.QUEUED in self.statuses:
-            return Filter(batch_id=self.batch_id)
-        return self
-
-    def wants(self, event: JobEvent) -> bool:
-        job = event.job
-        if self.batch_id is not None and job.batch_id != self.batch_id:
-            return False
-        return not self.statuses or job.status in self.statuses

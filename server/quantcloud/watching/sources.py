@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobEvent
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.quiet import QuietWatches
@@ -12,6 +13,22 @@ from quantcloud.watching.subscription import Subscriptions
 
 # How many events are read from the log at a time.
 PAGE = 256
+
+
+class Stretch(Protocol):
+    """Events of an account that are wanted, and whether the log has more, wanted or not.
+
+    After `cursor` comes what was not looked at yet.
+    """
+
+    @property
+    def events(self) -> Sequence[JobEvent]: ...
+
+    @property
+    def cursor(self) -> int: ...
+
+    @property
+    def more(self) -> bool: ...
 
 
 class EventLog(Protocol):
@@ -24,8 +41,8 @@ class EventLog(Protocol):
     ) -> Sequence[JobEvent]: ...
 
     async def account_after(
-        self, account_id: str, cursor: int, limit: int
-    ) -> Sequence[JobEvent]: ...
+        self, account_id: str, cursor: int, limit: int, wanted: EventFilter
+    ) -> Stretch: ...
 
     async def latest_cursor(self, account_id: str) -> int: ...
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobEvent
 from quantcloud.watching.recent import weight
-from quantcloud.watching.sighting import Filter
 
 # How many events are kept for a watch that is slow; for one of an account they have their weight.
 _PENDING = 64
@@ -95,7 +95,7 @@ class AccountSubscription(Subscription):
 
     __slots__ = ("_wanted", "_weight", "passed")
 
-    def __init__(self, wanted: Filter) -> None:
+    def __init__(self, wanted: EventFilter) -> None:
         super().__init__()
         self._wanted = wanted
         self._weight = 0

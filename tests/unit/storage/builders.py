@@ -1,7 +1,7 @@
 """Jobs and the like, as the store is given them."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert, text
@@ -11,6 +11,7 @@ from quantcloud.domain.account import Tier
 from quantcloud.domain.job import (
     Change,
     Job,
+    JobEvent,
     JobResult,
     JobStatus,
     Lease,
@@ -104,6 +105,13 @@ async def start(store: Store, *, seconds: float = 0) -> Claim:
     claim = await claim_one(store, seconds=seconds)
     await store.jobs.advance(claim.job.id, [to(JobStatus.RUNNING, seconds)], lease=claim.lease)
     return claim
+
+
+async def logged(
+    store: Store, account: str, cursor: int = 0, limit: int = 999
+) -> Sequence[JobEvent]:
+    """The account's events after `cursor`."""
+    return (await store.events.account_after(account, cursor, limit)).events
 
 
 async def finish(store: Store, claim: Claim, *, seconds: float = 0, **usage: float) -> None:

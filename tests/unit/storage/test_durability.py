@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from quantcloud.storage import Store
-from unit.storage.builders import QASM, submit
+from unit.storage.builders import QASM, logged, submit
 
 TESTS = Path(__file__).parents[2]
 
@@ -70,9 +70,9 @@ async def test_two_processes_write_at_once(path):
             await submit(store, "bob")
         ids += [await _line(other) for _ in range(number - 1)]
         assert await asyncio.to_thread(other.wait, 30) == 0
-    events = await store.events.account_after("alice", 0, 999)
+    events = await logged(store, "alice")
     assert [event.job.id for event in events if event.sequence == 1] == ids
     assert [event.sequence for event in events] == [1, 2, 3, 4] * number
-    both = events + await store.events.account_after("bob", 0, 999)
+    both = [*events, *await logged(store, "bob")]
     assert len({event.cursor for event in both}) == 5 * number
     await store.close()

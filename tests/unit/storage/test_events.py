@@ -4,13 +4,16 @@ import asyncio
 
 import pytest
 
+from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus
+from quantcloud.storage import events as event_log
 from unit.storage.builders import (
     ANALYSIS,
     QASM,
     T0,
     claim_one,
     finish,
+    logged,
     new_job,
     queue,
     routed,
@@ -18,6 +21,8 @@ from unit.storage.builders import (
     submit,
     to,
 )
+
+BATCH = "0190f7a0-0000-7000-8000-000000000000"
 
 
 async def test_events_of_a_job_replay_its_life(store):
@@ -51,13 +56,44 @@ async def test_events_of_an_account_are_those_of_all_its_jobs(store):
     await submit(store, "bob")
     second = await submit(store)
     await store.jobs.advance(first.id, [to(JobStatus.ANALYZING)])
-    events = await store.events.account_after("alice", 0, 100)
+    events = await logged(store, "alice")
     assert [event.job.id for event in events] == [first.id, second.id, first.id]
     cursors = [event.cursor for event in events]
     assert cursors == sorted(set(cursors))
-    assert await store.events.account_after("alice", cursors[0], 1) == [events[1]]
-    assert await store.events.account_after("alice", cursors[-1], 1) == []
+    assert await logged(store, "alice", cursors[0], 1) == [events[1]]
+    assert await logged(store, "alice", cursors[-1], 1) == []
     assert await store.events.latest_cursor("alice") == cursors[-1]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        EventFilter(statuses, batch_id)
+        for statuses in ((), (JobStatus.QUEUED,), (JobStatus.CANCELLED, JobStatus.ROUTING))
+        for batch_id in (None, BATCH, "none")
+    ],
+)
+@pytest.mark.parametrize(("looked_at", "limit"), [(5, 3), (3, 5), (999, 999), (1, 1)])
+async def test_those_that_are_wanted_come_in_stretches(
+    store, monkeypatch, wanted, looked_at, limit
+):
+    monkeypatch.setattr(event_log, "_LOOKED_AT", looked_at)
+    for number in range(6):
+        job = await queue(store, batch_id=BATCH if number % 2 else None)
+        if number % 3 == 0:
+            await store.jobs.cancel("alice", job.id, T0)
+    everything = await logged(store, "alice")
+    found, cursor, more = [], 0, True
+    while more:
+        before = cursor
+        events, cursor, more = await store.events.account_after("alice", cursor, limit, wanted)
+        assert len(events) <= limit
+        assert all(before < event.cursor <= cursor for event in events)
+        assert cursor > before or not more
+        found += events
+    assert found == [event for event in everything if wanted.wants(event)]
+    assert await logged(store, "alice", cursor) == [e for e in everything if e.cursor > cursor]
+    assert not [event for event in everything if event.cursor > cursor and wanted.wants(event)]
 
 
 async def test_listeners_hear_of_a_commit_before_its_caller_resumes(store):
@@ -71,7 +107,7 @@ async def test_listeners_hear_of_a_commit_before_its_caller_resumes(store):
     assert heard[-1] == claim.event
     (event,) = await store.jobs.recover(T0)
     assert heard[-1] == event
-    assert await store.events.account_after("alice", 0, 100) == heard
+    assert await logged(store, "alice") == heard
 
 
 async def test_listeners_hear_of_no_refused_change(store):
@@ -119,12 +155,12 @@ async def test_cursors_go_in_the_order_of_commits_and_sequences_have_no_holes(st
     await asyncio.gather(*(live(number) for number in range(100)))
     cursors = [event.cursor for event in heard]
     assert cursors == sorted(set(cursors))
-    logged = {account: await store.events.account_after(account, 0, 999) for account in accounts}
-    assert sum(map(len, logged.values())) == len(heard) == 425
+    kept = {account: await logged(store, account) for account in accounts}
+    assert sum(map(len, kept.values())) == len(heard) == 425
     for account in accounts:
-        assert logged[account] == [e for e in heard if e.job.account_id == account]
+        assert kept[account] == [e for e in heard if e.job.account_id == account]
         by_job: dict[str, list[int]] = {}
-        for event in logged[account]:
+        for event in kept[account]:
             by_job.setdefault(event.job.id, []).append(event.sequence)
         for sequences in by_job.values():
             assert sequences == list(range(1, len(sequences) + 1))

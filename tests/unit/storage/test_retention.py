@@ -12,6 +12,7 @@ from unit.storage.builders import (
     T0,
     at,
     finish,
+    logged,
     new_job,
     queue,
     result_of,
@@ -43,7 +44,7 @@ async def test_history_of_old_jobs_goes_and_how_they_ended_stays(store):
 
 async def test_who_asks_for_removed_history_is_told(store):
     job = await ended(store, seconds=0)
-    cursors = [e.cursor for e in await store.events.account_after("alice", 0, 9)]
+    cursors = [e.cursor for e in await logged(store, "alice")]
     other = await ended(store, "bob", seconds=100)
     await store.retention.remove(at(50))
     for sequence in (0, 5):
@@ -53,9 +54,9 @@ async def test_who_asks_for_removed_history_is_told(store):
         assert caught.value.metadata["oldest_sequence"] == "7"
     assert [e.sequence for e in await store.events.after("alice", job.id, 6, 9)] == [7]
     with pytest.raises(OutOfRange, match="no longer kept"):
-        await store.events.account_after("alice", cursors[4], 9)
-    assert [e.sequence for e in await store.events.account_after("alice", cursors[5], 9)] == [7]
-    assert len(await store.events.account_after("bob", 0, 9)) == 7
+        await logged(store, "alice", cursors[4], 9)
+    assert [e.sequence for e in await logged(store, "alice", cursors[5], 9)] == [7]
+    assert len(await logged(store, "bob")) == 7
     assert len(await store.events.after("bob", other.id, 0, 9)) == 7
 
 

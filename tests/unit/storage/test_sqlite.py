@@ -8,7 +8,7 @@ import pytest
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage import Store, sqlite
-from unit.storage.builders import ANALYSIS, QASM, T0, new_job, routed, submit, to
+from unit.storage.builders import ANALYSIS, QASM, T0, logged, new_job, routed, submit, to
 
 
 async def test_full_disk_refuses_writes_undoes_them_whole_and_passes(path):
@@ -34,7 +34,7 @@ async def test_full_disk_refuses_writes_undoes_them_whole_and_passes(path):
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
     assert await store.jobs.get("alice", kept.id) == kept
     assert (await store.jobs.list("alice", limit=9, offset=0)).total == 1
-    assert len(await store.events.account_after("alice", 0, 9)) == 1
+    assert len(await logged(store, "alice")) == 1
     await store._database.write(lambda c: limit(c, 100_000))
     await store.jobs.create(big, text, ANALYSIS, max_waiting=None)
     assert (await store.usage.month("alice", T0)).total_jobs == 2

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from quantcloud.domain.errors import InvalidArgument, NotFound, Unavailable
+from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage import Store
 from quantcloud.watching import job_watch
-from quantcloud.watching.sighting import Filter
 from unit.watching.world import ADA, BOB, STORY, World, change, checkpoint, collect, now
 
 
@@ -154,7 +154,7 @@ async def test_what_a_filter_hides_keeps_no_checkpoint_away(tmp_path: Path):
     store = await Store.open(tmp_path / "quantcloud.db")
     await store.accounts.ensure(ADA, email=None, name=None, at=now())
     world = World(store, checkpoint_seconds=0.05)
-    events = world.feed.watch_account(ADA, None, Filter(statuses={JobStatus.COMPLETED}))
+    events = world.feed.watch_account(ADA, None, EventFilter(statuses={JobStatus.COMPLETED}))
     start = await checkpoint(events)
     stop = asyncio.Event()
 

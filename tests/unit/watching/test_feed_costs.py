@@ -6,12 +6,13 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobResult, JobStatus
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.sighting import Sighting
-from unit.watching.world import ADA, NEVER, World, change, now
+from unit.watching.world import ADA, NEVER, STORY, World, change, now
 
 
 class Reads:
@@ -70,6 +71,20 @@ async def test_the_place_of_a_queued_job_is_read_only_where_it_matters(world: Wo
         assert (await change(each)).job.status is JobStatus.CANCELLED
         await each.aclose()
     assert "queue_position" not in reads.made
+
+
+async def test_a_replay_reads_only_what_is_wanted(world: World):
+    """However much else there is in between; a page would hold 256 events."""
+    for _ in range(70):
+        await world.advance(await world.submit(), *STORY[1:-1])
+    job = await world.submit()
+    await world.store.jobs.cancel(ADA, job, now())
+    reads = Reads(world.store)
+    feed = EventFeed(reads, QueueMonitor(reads, 0.0), NEVER)
+    watch = feed.watch_account(ADA, 0, EventFilter({JobStatus.CANCELLED}))
+    assert (await change(watch)).job.id == job
+    assert reads.made == ["latest_cursor", "account_after"]
+    await watch.aclose()
 
 
 async def test_a_large_result_is_not_handed_over(world: World):

@@ -5,11 +5,11 @@ from itertools import islice
 from typing import Final
 
 from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.execution import Statevector
 from quantcloud.domain.job import Job, JobResult, JobStatus, OptimizationTarget
 from quantcloud.transport.nulls import Nullable, nullable, nulls
 from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
-from quantcloud.watching.sighting import Filter
 from thequantcloud.v1 import job_pb2
 
 _STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
@@ -54,10 +54,10 @@ def status_filter(request: job_pb2.ListJobsRequest) -> JobStatus | None:
     return status or other
 
 
-def event_filter(request: job_pb2.WatchJobsRequest) -> Filter:
+def event_filter(request: job_pb2.WatchJobsRequest) -> EventFilter:
     """Which events WatchJobs sends. Raises `InvalidArgument`."""
     statuses = (job_status(number, "status") for number in request.status)
-    return Filter(
+    return EventFilter(
         statuses=frozenset(status for status in statuses if status is not None),
         batch_id=request.batch_id or None,
     )
