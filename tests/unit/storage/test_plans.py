@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
+from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus, StaleLeaseError
 from quantcloud.storage import CircuitPatch, IdempotencyKey, Store
 from support.postgres import Postgres
@@ -100,6 +101,9 @@ CALLS = {
     "latest": lambda s, job: s.events.latest(ALICE, job.id),
     "after": lambda s, job: s.events.after(ALICE, job.id, 9, 10),
     "account_after": lambda s, _: s.events.account_after(ALICE, 1, 10),
+    "account_after, some": lambda s, _: s.events.account_after(
+        ALICE, 1, 10, EventFilter({JobStatus.COMPLETED}, SOME_ID)
+    ),
     "latest_cursor": lambda s, _: s.events.latest_cursor(ALICE),
     "ensure": lambda s, _: s.accounts.ensure(ALICE, at=T0, tier=Tier.DEVELOPER),
     "key create": lambda s, _: s.api_keys.create(ALICE, "", "", b"", T0, limit=5),
