@@ -8,7 +8,7 @@ is next, whatever the others have waiting and across restarts.
 import math
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
@@ -152,6 +152,10 @@ _BE_LAST = (
 )
 
 
+# So many are claimed at once: the first of them do not wait long for the last.
+_MOST = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """What a server can take: jobs of any kind for `slots`, and behind them up to `short` that are
@@ -164,7 +168,7 @@ class Room:
 
     @property
     def places(self) -> int:
-        return self.slots + self.short
+        return min(self.slots + self.short, _MOST)
 
 
 class _Queue(Protocol):
@@ -241,15 +245,20 @@ def claim(
     *,
     concurrency: Mapping[Tier, int],
     only_arrivals: bool,
-) -> tuple[list[Taken], bool]:
+) -> Generator[None, None, tuple[list[Taken], bool]]:
     """Dispatch to `owner` what there is room for, no account's jobs above its `concurrency`. Tells
     whether any are left in the queue.
 
-    With `only_arrivals` nothing but what came in this transaction is looked at.
+    With `only_arrivals` nothing but what came in this transaction is looked at. The first step is
+    the choice, which takes the longer the more accounts wait.
     """
     queue: _Queue = _Arrivals(tx) if only_arrivals else _StoredQueue(tx)
     chosen = _choose(tx, queue, room, concurrency)
-    taken = [_take(tx, record, tier, owner, at) for record, tier in chosen]
+    yield
+    taken: list[Taken] = []
+    for record, tier in chosen:
+        taken.append(_take(tx, record, tier, owner, at))
+        yield
     # In the order of their last claims, so that who came last here is last next time.
     last = dict.fromkeys(claim.record.job.account_id for claim in reversed(taken))
     for account_id in reversed(last):

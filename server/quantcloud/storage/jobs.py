@@ -26,14 +26,14 @@ from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, NewJob, Packed, RunUsage
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.transaction import Transaction
-from quantcloud.storage.writer import Writer
+from quantcloud.storage.writer import Steps, Writer
 
 T = TypeVar("T")
 
 # Up to how many new jobs, and bytes of their circuits, are written beside all else.
 BRIEF_JOBS = 8
 BRIEF_BYTES = 64 * 1024
-# Up to which time a claim is carried out on the event loop.
+# Up to which time claims choose on the event loop.
 BRIEF_SECONDS = 0.003
 
 
@@ -49,8 +49,8 @@ class Jobs:
         self._database = database
         self._writer = writer
         self._on_write: list[Callable[[bool], None]] = []
-        # How long the last claim took, which depends on how many accounts wait.
-        self._claim_seconds = math.inf
+        # How long the last claim took to choose, which depends on how many accounts wait.
+        self._choice_seconds = math.inf
 
     async def create(
         self,
@@ -179,25 +179,20 @@ class Jobs:
                 claims.append(job_documents.claims_at_hand(*taken))
                 before_commit(claims[0])
 
-        brief = self._claim_seconds <= BRIEF_SECONDS
+        brief = self._choice_seconds <= BRIEF_SECONDS
         # Elsewhere it waits for the interpreter in between; but this clock takes longer.
         clock = time.perf_counter if brief else time.thread_time
 
-        def unit(tx: Transaction) -> tuple[list[Taken], bool]:
+        def unit(tx: Transaction) -> Steps[tuple[list[Taken], bool]]:
             began = clock()
-            try:
-                return job_claims.claim(
-                    tx, owner, room, at, concurrency=concurrency, only_arrivals=only_arrivals
-                )
-            finally:
-                self._claim_seconds = clock() - began
+            steps = job_claims.claim(
+                tx, owner, room, at, concurrency=concurrency, only_arrivals=only_arrivals
+            )
+            next(steps)
+            self._choice_seconds = clock() - began
+            return (yield from steps)
 
-        claimed = self._writer.submit(
-            unit,
-            brief=brief,
-            last=True,
-            before_commit=early,
-        )
+        claimed = self._writer.submit_last(unit, brief=brief, before_commit=early)
 
         async def outcome() -> Claims:
             taken, left = await claimed

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 
@@ -33,6 +33,10 @@ _LONGEST_GATHERING = 0.01
 _log = logging.getLogger(__name__)
 
 
+Steps: TypeAlias = Generator[None, None, T]
+"""Work that pauses where others may have a turn of the event loop."""
+
+
 class Unit(Protocol[T_co]):
     """What one caller wants written: reads what it goes by within the transaction.
 
@@ -40,6 +44,12 @@ class Unit(Protocol[T_co]):
     """
 
     def __call__(self, tx: Transaction, /) -> T_co: ...
+
+
+class LongUnit(Protocol[T_co]):
+    """A `Unit` that is carried out in steps."""
+
+    def __call__(self, tx: Transaction, /) -> Steps[T_co]: ...
 
 
 @dataclass(slots=True)
@@ -53,14 +63,11 @@ class _SpoiltError(Exception):
     """A unit failed after it had written: the transaction holds a half of it."""
 
 
-_Together = Callable[
-    [Connection, Pending, Sequence[Unit[Any]]], Generator[None, None, list[_Outcome]]
-]
+_Units: TypeAlias = Sequence[Unit[Any] | LongUnit[Any]]
+_Together: TypeAlias = Callable[[Connection, Pending, _Units], Steps[list[_Outcome]]]
 
 
-def _together(
-    connection: Connection, pending: Pending, units: Sequence[Unit[Any]]
-) -> Generator[None, None, list[_Outcome]]:
+def _together(connection: Connection, pending: Pending, units: _Units) -> Steps[list[_Outcome]]:
     """Run `units` in order, with a pause after each; one that refuses before it writes fails alone.
 
     A savepoint around each unit would cost as much as the unit itself. Nearly all refusals come
@@ -70,7 +77,8 @@ def _together(
     for unit in units:
         tx = Transaction(connection, pending)
         try:
-            outcomes.append(_Outcome(value=unit(tx), events=tx.events))
+            value = yield from _carried_out(unit, tx)
+            outcomes.append(_Outcome(value=value, events=tx.events))
         except Exception as error:
             # An error of the database itself leaves a PostgreSQL transaction unusable.
             if tx.wrote or isinstance(error, DBAPIError):
@@ -84,9 +92,7 @@ def _together(
     return outcomes
 
 
-def _one_by_one(
-    connection: Connection, pending: Pending, units: Sequence[Unit[Any]]
-) -> Generator[None, None, list[_Outcome]]:
+def _one_by_one(connection: Connection, pending: Pending, units: _Units) -> Steps[list[_Outcome]]:
     """Run `units` in order, with a pause after each; a failing unit fails alone.
 
     Raises what the database raises when the transaction as a whole fails.
@@ -96,7 +102,7 @@ def _one_by_one(
         tx = Transaction(connection, pending)
         try:
             with connection.begin_nested():
-                value = unit(tx)
+                value = yield from _carried_out(unit, tx)
                 pending.write()
         except Exception as error:
             if is_fatal(error):
@@ -110,12 +116,18 @@ def _one_by_one(
     return outcomes
 
 
+def _carried_out(unit: Unit[Any] | LongUnit[Any], tx: Transaction) -> Steps[Any]:
+    """What a unit returns."""
+    done = unit(tx)
+    return (yield from cast("Steps[Any]", done)) if isinstance(done, Generator) else done
+
+
 @dataclass(slots=True)
 class _Waiting:
-    unit: Unit[Any]
+    unit: Unit[Any] | LongUnit[Any]
     done: asyncio.Future[Any]
     brief: bool
-    before_commit: Callable[[Any], None] | None
+    before_commit: Callable[[Any], None] | None = None
 
 
 class Writer:
@@ -150,34 +162,40 @@ class Writer:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def submit(
-        self,
-        unit: Unit[T],
-        *,
-        brief: bool = False,
-        last: bool = False,
-        before_commit: Callable[[T], None] | None = None,
-    ) -> "asyncio.Future[T]":
+    def submit(self, unit: Unit[T], *, brief: bool = False) -> "asyncio.Future[T]":
         """Have `unit` carried out with what else is waiting; the future has what it returned, once
         it is committed.
 
-        A `brief` unit takes well below a millisecond, and holds no large values. One that is `last`
-        comes after the others of its transaction. `before_commit` may be told what the unit
-        returned as soon as the transaction only waits for the disk; should that fail, the future
-        does.
+        A `brief` unit takes well below a millisecond, and holds no large values.
 
         Cancelled before its turn the unit is withdrawn; after that it is carried out whole. The
         future fails with what the unit raised, and with `Unavailable` when the database cannot be
         written or the store is closed; then nothing of the unit was written.
         """
         done: asyncio.Future[T] = self._loop.create_future()
+        return self._put(self._waiting, _Waiting(unit, done, brief))
+
+    def submit_last(
+        self, unit: LongUnit[T], *, brief: bool, before_commit: Callable[[T], None]
+    ) -> "asyncio.Future[T]":
+        """As `submit`, behind the others of its transaction.
+
+        Each step of a `brief` one is. `before_commit` may be told what the unit returned as soon as
+        the transaction only waits for the disk; should that fail, the future does.
+        """
+        done: asyncio.Future[T] = self._loop.create_future()
+        return self._put(self._waiting_last, _Waiting(unit, done, brief, before_commit))
+
+    def _put(
+        self, queue: deque[_Waiting] | list[_Waiting], waiting: _Waiting
+    ) -> asyncio.Future[Any]:
         if self._closed:
-            done.set_exception(Unavailable("the store is closed", reason="STORE_CLOSED"))
-            return done
-        queue = self._waiting_last if last else self._waiting
-        queue.append(_Waiting(unit, done, brief, before_commit))
-        self._awake()
-        return done
+            because = Unavailable("the store is closed", reason="STORE_CLOSED")
+            waiting.done.set_exception(because)
+        else:
+            queue.append(waiting)
+            self._awake()
+        return waiting.done
 
     async def run(self, unit: Unit[T]) -> T:
         """What `unit` returned, once it is committed; fails as `submit` does."""
@@ -250,7 +268,7 @@ class Writer:
         units = [waiting.unit for waiting in batch]
         cursors = self._database.cursors
 
-        def work(connection: Connection) -> Generator[None, None, list[_Outcome]]:
+        def work(connection: Connection) -> Steps[list[_Outcome]]:
             return run(connection, Pending(connection, cursors(connection)), units)
 
         def before_commit(outcomes: list[_Outcome]) -> None:
