@@ -21,6 +21,8 @@ from quantcloud.scheduling.runner import Runner
 from quantcloud.storage import Claim, Claims, Room, Store
 
 _GIVE_BACK_SECONDS = 5.0
+# So many are claimed together: the first of them do not wait long for the last.
+_AT_ONCE = 64
 # How long short runs may wait, in all, behind others that the engine has: for an account that comes
 # then this is time until its turn.
 _BACKLOG_SECONDS = 0.04
@@ -238,10 +240,11 @@ class Scheduler:
             else:
                 waiting += runs.number
         room = size - len(self._executing) + min(waiting, size)
+        slots = min(max(0, room), _AT_ONCE)
         if long >= size:
-            return Room(max(0, room))
-        short = max(0, self._engine.backlog + min(0, room))
-        return Room(max(0, room), short, _BACKLOG_SECONDS * size - self._executing.seconds)
+            return Room(slots)
+        short = min(max(0, self._engine.backlog + min(0, room)), _AT_ONCE - slots)
+        return Room(slots, short, _BACKLOG_SECONDS * size - self._executing.seconds)
 
     def _begin(self, claim: Claim) -> None:
         job_id = claim.job.id

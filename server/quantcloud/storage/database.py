@@ -7,11 +7,12 @@ take the same functions by `AsyncConnection.run_sync`.
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Executable
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 # A row of columns that its reader knows by name.
 AnyRow: TypeAlias = Any
@@ -49,8 +50,15 @@ class Connection(Protocol):
     def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> Rows: ...
 
 
-Work: TypeAlias = Callable[[Connection], Generator[None, None, T]]
-"""Work that pauses where somebody else may have a turn."""
+NOW: Final = True
+Steps: TypeAlias = Generator[bool | None, None, T]
+"""Work that pauses where others may have a turn of the event loop, and at `NOW` will."""
+
+
+class Work(Protocol[T_co]):
+    """What is done in a transaction; `on_loop` tells whether in the event loop's thread."""
+
+    def __call__(self, connection: Connection, /, *, on_loop: bool) -> Steps[T_co]: ...
 
 
 class Database(Protocol):
@@ -75,15 +83,12 @@ class Database(Protocol):
         *,
         brief: bool = False,
         crowded: bool = False,
-        before_commit: Callable[[T], None],
     ) -> T:
         """What `work` returns, once it is committed; undone where it raises. One runs at a time.
 
         A `brief` one takes little time between two of its pauses: where that is less than going
         to another thread and back, it happens on the event loop. Only the commit waits for the
-        disk; where it is `crowded`, others have something to do meanwhile. `before_commit` may be
-        told what `work` returned as soon as only that is left; where that is not to be had it is
-        not called.
+        disk; where it is `crowded`, others have something to do meanwhile.
         """
         ...
 
@@ -97,7 +102,7 @@ class Database(Protocol):
 def transacted(connection: Connection, work: Work[T]) -> T:
     """What `work` returns, once it is committed, without a pause; undone where it raises."""
     with connection.begin():
-        steps = work(connection)
+        steps = work(connection, on_loop=False)
         while True:
             try:
                 next(steps)

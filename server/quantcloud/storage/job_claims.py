@@ -152,10 +152,6 @@ _BE_LAST = (
 )
 
 
-# So many are claimed at once: the first of them do not wait long for the last.
-_MOST = 64
-
-
 @dataclass(frozen=True, slots=True)
 class Room:
     """What a server can take: jobs of any kind for `slots`, and behind them up to `short` that are
@@ -168,7 +164,7 @@ class Room:
 
     @property
     def places(self) -> int:
-        return min(self.slots + self.short, _MOST)
+        return self.slots + self.short
 
 
 class _Queue(Protocol):

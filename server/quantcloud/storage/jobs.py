@@ -19,14 +19,14 @@ from quantcloud.domain.job import (
 from quantcloud.domain.page import Page
 from quantcloud.storage import job_claims, job_documents, job_reads, job_writes
 from quantcloud.storage.codec import COMPRESS_FROM
-from quantcloud.storage.database import Database
+from quantcloud.storage.database import Database, Steps
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claims, Room, Taken
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, NewJob, Packed, RunUsage
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.transaction import Transaction
-from quantcloud.storage.writer import Steps, Writer
+from quantcloud.storage.writer import Writer
 
 T = TypeVar("T")
 
@@ -192,7 +192,7 @@ class Jobs:
             self._choice_seconds = clock() - began
             return (yield from steps)
 
-        claimed = self._writer.submit_last(unit, brief=brief, before_commit=early)
+        claimed = self._writer.submit_last(unit, brief=brief, tell=early)
 
         async def outcome() -> Claims:
             taken, left = await claimed

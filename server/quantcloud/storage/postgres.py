@@ -108,9 +108,8 @@ class PostgresDatabase:
         *,
         brief: bool = False,
         crowded: bool = False,
-        before_commit: Callable[[T], None],
     ) -> T:
-        del brief, crowded, before_commit  # the event loop hears of it once all is done
+        del brief, crowded  # nothing of it is done on the event loop
         return await self.write(lambda connection: transacted(connection, work))
 
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:

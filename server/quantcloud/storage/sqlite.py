@@ -5,7 +5,7 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from quantcloud.domain.errors import Unavailable
-from quantcloud.storage.database import Connection, Work, transacted
+from quantcloud.storage.database import NOW, Connection, Steps, Work, transacted
 from quantcloud.storage.errors import StoreError, translate
 from quantcloud.storage.migrate import migrate
 from quantcloud.storage.prepared import PreparedConnection
@@ -141,7 +141,6 @@ class SqliteDatabase:
         *,
         brief: bool = False,
         crowded: bool = False,
-        before_commit: Callable[[T], None],
     ) -> T:
         if self._folding is not None:
             folding, self._folding = self._folding, None
@@ -156,10 +155,7 @@ class SqliteDatabase:
         if not connection.begin_at_once():
             await self._writer.run(lambda _: connection.begin_now())
         try:
-            value = await _in_turns(work(connection))
-            before_commit(value)
-            # Whatever that began is under way before the disk is waited for.
-            await asyncio.sleep(0)
+            value = await _in_turns(work(connection, on_loop=True))
             await self._commit(connection, crowded=crowded)
         except BaseException:
             connection.undo()
@@ -213,16 +209,16 @@ class SqliteDatabase:
             await session.close()
 
 
-async def _in_turns(work: Generator[None, None, T]) -> T:
+async def _in_turns(work: Steps[T]) -> T:
     """What `work` returns; others have a turn in between where it takes long."""
     clock = time.monotonic
     began = clock()
     while True:
         try:
-            next(work)
+            pause = next(work)
         except StopIteration as end:
             return end.value
-        if clock() - began > _TURN_SECONDS:
+        if pause is NOW or clock() - began > _TURN_SECONDS:
             await asyncio.sleep(0)
             began = clock()
 

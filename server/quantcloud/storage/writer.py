@@ -9,13 +9,13 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage.database import Connection, Database
+from quantcloud.storage.database import NOW, Connection, Database, Steps
 from quantcloud.storage.errors import is_fatal, translate
 from quantcloud.storage.transaction import Pending, Transaction
 
@@ -31,10 +31,6 @@ _GATHERING = 0.0005
 _LONGEST_GATHERING = 0.01
 
 _log = logging.getLogger(__name__)
-
-
-Steps: TypeAlias = Generator[None, None, T]
-"""Work that pauses where others may have a turn of the event loop."""
 
 
 class Unit(Protocol[T_co]):
@@ -59,25 +55,47 @@ class _Outcome:
     events: list[JobEvent] = field(default_factory=list[JobEvent])
 
 
+@dataclass(slots=True)
+class _Waiting:
+    unit: Unit[Any] | LongUnit[Any]
+    done: asyncio.Future[Any]
+    brief: bool
+    tell: Callable[[Any], None] | None = None
+    told: bool = False
+
+
+class _Run(Protocol):
+    """Carries units out; `on_loop` tells whether in the event loop's thread."""
+
+    def __call__(
+        self,
+        connection: Connection,
+        pending: Pending,
+        batch: Sequence[_Waiting],
+        /,
+        *,
+        on_loop: bool,
+    ) -> Steps[list[_Outcome]]: ...
+
+
 class _SpoiltError(Exception):
     """A unit failed after it had written: the transaction holds a half of it."""
 
 
-_Units: TypeAlias = Sequence[Unit[Any] | LongUnit[Any]]
-_Together: TypeAlias = Callable[[Connection, Pending, _Units], Steps[list[_Outcome]]]
+def _together(
+    connection: Connection, pending: Pending, batch: Sequence[_Waiting], *, on_loop: bool
+) -> Steps[list[_Outcome]]:
+    """Run units in order, with a pause after each; one that refuses before it writes fails alone.
 
-
-def _together(connection: Connection, pending: Pending, units: _Units) -> Steps[list[_Outcome]]:
-    """Run `units` in order, with a pause after each; one that refuses before it writes fails alone.
-
-    A savepoint around each unit would cost as much as the unit itself. Nearly all refusals come
-    before a unit's first write and need none. Raises `_SpoiltError` where one does.
+    On the event loop, whoever wants to hear of a unit early does so before what can wait is
+    written. A savepoint around each unit would cost as much as the unit itself. Nearly all refusals
+    come before a unit's first write and need none. Raises `_SpoiltError` where one does.
     """
     outcomes: list[_Outcome] = []
-    for unit in units:
+    for waiting in batch:
         tx = Transaction(connection, pending)
         try:
-            value = yield from _carried_out(unit, tx)
+            value = yield from _carried_out(waiting.unit, tx)
             outcomes.append(_Outcome(value=value, events=tx.events))
         except Exception as error:
             # An error of the database itself leaves a PostgreSQL transaction unusable.
@@ -85,6 +103,9 @@ def _together(connection: Connection, pending: Pending, units: _Units) -> Steps[
                 raise _SpoiltError from error
             outcomes.append(_Outcome(error=error))
         yield
+    if on_loop and _tell(batch, outcomes):
+        # Whatever that began is under way before the disk is waited for.
+        yield NOW
     try:
         pending.write()
     except DBAPIError as error:
@@ -92,17 +113,29 @@ def _together(connection: Connection, pending: Pending, units: _Units) -> Steps[
     return outcomes
 
 
-def _one_by_one(connection: Connection, pending: Pending, units: _Units) -> Steps[list[_Outcome]]:
-    """Run `units` in order, with a pause after each; a failing unit fails alone.
+def _tell(batch: Sequence[_Waiting], outcomes: Sequence[_Outcome]) -> bool:
+    """Tell of units what they returned; whether anybody was told."""
+    for waiting, outcome in zip(batch, outcomes, strict=True):
+        if waiting.tell is not None and outcome.error is None:
+            waiting.told = True
+            waiting.tell(outcome.value)
+    return any(waiting.told for waiting in batch)
+
+
+def _one_by_one(
+    connection: Connection, pending: Pending, batch: Sequence[_Waiting], *, on_loop: bool
+) -> Steps[list[_Outcome]]:
+    """Run units in order, with a pause after each; a failing unit fails alone.
 
     Raises what the database raises when the transaction as a whole fails.
     """
+    del on_loop
     outcomes: list[_Outcome] = []
-    for unit in units:
+    for waiting in batch:
         tx = Transaction(connection, pending)
         try:
             with connection.begin_nested():
-                value = yield from _carried_out(unit, tx)
+                value = yield from _carried_out(waiting.unit, tx)
                 pending.write()
         except Exception as error:
             if is_fatal(error):
@@ -120,14 +153,6 @@ def _carried_out(unit: Unit[Any] | LongUnit[Any], tx: Transaction) -> Steps[Any]
     """What a unit returns."""
     done = unit(tx)
     return (yield from cast("Steps[Any]", done)) if isinstance(done, Generator) else done
-
-
-@dataclass(slots=True)
-class _Waiting:
-    unit: Unit[Any] | LongUnit[Any]
-    done: asyncio.Future[Any]
-    brief: bool
-    before_commit: Callable[[Any], None] | None = None
 
 
 class Writer:
@@ -176,15 +201,15 @@ class Writer:
         return self._put(self._waiting, _Waiting(unit, done, brief))
 
     def submit_last(
-        self, unit: LongUnit[T], *, brief: bool, before_commit: Callable[[T], None]
+        self, unit: LongUnit[T], *, brief: bool = False, tell: Callable[[T], None] | None = None
     ) -> "asyncio.Future[T]":
         """As `submit`, behind the others of its transaction.
 
-        Each step of a `brief` one is. `before_commit` may be told what the unit returned as soon as
-        the transaction only waits for the disk; should that fail, the future does.
+        Each step of a `brief` one is. `tell` may be called with what the unit returned before the
+        transaction is written; should that fail then, the future does.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return self._put(self._waiting_last, _Waiting(unit, done, brief, before_commit))
+        return self._put(self._waiting_last, _Waiting(unit, done, brief, tell))
 
     def _put(
         self, queue: deque[_Waiting] | list[_Waiting], waiting: _Waiting
@@ -247,9 +272,7 @@ class Writer:
             try:
                 outcomes = await self._transact(_together, batch)
             except _SpoiltError as error:
-                if len(batch) == 1:
-                    raise error.__cause__ or error from None
-                outcomes = await self._transact(_one_by_one, batch)
+                outcomes = await self._again(batch, error.__cause__)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
             outcomes = [_Outcome(error=error) for _ in batch]
         events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
@@ -264,23 +287,26 @@ class Writer:
             else:
                 waiting.done.set_exception(translate(outcome.error))
 
-    async def _transact(self, run: _Together, batch: list[_Waiting]) -> list[_Outcome]:
-        units = [waiting.unit for waiting in batch]
+    async def _again(self, batch: list[_Waiting], error: BaseException | None) -> list[_Outcome]:
+        """Carry out what was undone; what was told of already fails."""
+        because = error if isinstance(error, Exception) else RuntimeError("undone")
+        rest = [waiting for waiting in batch if not waiting.told]
+        if len(batch) == 1 or not rest:
+            raise because
+        outcomes = iter(await self._transact(_one_by_one, rest))
+        return [_Outcome(error=because) if each.told else next(outcomes) for each in batch]
+
+    async def _transact(self, run: _Run, batch: list[_Waiting]) -> list[_Outcome]:
         cursors = self._database.cursors
 
-        def work(connection: Connection) -> Steps[list[_Outcome]]:
-            return run(connection, Pending(connection, cursors(connection)), units)
-
-        def before_commit(outcomes: list[_Outcome]) -> None:
-            for waiting, outcome in zip(batch, outcomes, strict=True):
-                if waiting.before_commit is not None and outcome.error is None:
-                    waiting.before_commit(outcome.value)
+        def work(connection: Connection, *, on_loop: bool) -> Steps[list[_Outcome]]:
+            pending = Pending(connection, cursors(connection))
+            return run(connection, pending, batch, on_loop=on_loop)
 
         return await self._database.transact(
             work,
             brief=all(waiting.brief for waiting in batch),
             crowded=len(batch) >= _MANY,
-            before_commit=before_commit,
         )
 
     def publish(self, events: Sequence[JobEvent]) -> None:

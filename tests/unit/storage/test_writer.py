@@ -85,8 +85,15 @@ async def test_what_goes_last_goes_last_and_into_the_first_transaction(store):
     seen = _Commits(store)
     order = []
 
+    def last(_tx):
+        order.append(0)
+        yield
+
     async def note(number: int) -> None:
-        await store._writer.submit(lambda _tx: order.append(number), last=number == 0)
+        if number:
+            await store._writer.submit(lambda _tx: order.append(number))
+        else:
+            await store._writer.submit_last(last)
 
     await _at_once(store, *(note(number) for number in range(300)))
     assert order == [*range(1, 257), 0, *range(257, 300)]
