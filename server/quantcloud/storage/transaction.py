@@ -14,7 +14,7 @@ from sqlalchemy import Executable, Table, bindparam, func, insert, select, updat
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage
 from quantcloud.domain.job import UNROUTED, JobEvent, JobStatus
-from quantcloud.storage.database import Connection, Parameters, Rows
+from quantcloud.storage.database import Connection, Parameters, Rows, Steps
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.queries import ACTIVE, status_in
 from quantcloud.storage.tables import job_circuits, job_events, job_results, jobs, monthly_usage
@@ -48,6 +48,8 @@ _INSERTS: Mapping[Table, Executable] = {
 }
 
 _Month = tuple[str, str]
+# Rows that are written in one step.
+_AT_ONCE = 128
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class Pending:
         self._cursors = cursors
         self._rows: dict[Table, list[dict[str, Any]]] = {table: [] for table in _INSERTS}
         self.jobs: dict[str, Added] = {}
+        # Whether some of it could not be written, whoever added it.
+        self.failed = False
         # By account and month: what is in the table, and what is to be added there.
         self._used: dict[_Month, MonthlyUsage] = {}
         self._usage: defaultdict[_Month, list[float]] = defaultdict(lambda: [0] * len(_FIGURES))
@@ -80,6 +84,7 @@ class Pending:
 
     def forget(self) -> None:
         """Drop what was added since the last `write`, and what is known of the accounts."""
+        self.failed = False
         self.jobs.clear()
         for rows in self._rows.values():
             rows.clear()
@@ -128,11 +133,18 @@ class Pending:
 
     def write(self) -> None:
         """Write all that was added."""
+        for _ in self.write_in_steps():
+            pass
+
+    def write_in_steps(self) -> Steps[None]:
+        """Write all that was added, with pauses, in which nothing may be added."""
+        self.failed = True
         self.jobs.clear()
         for table, statement in _INSERTS.items():
-            if rows := self._rows[table]:
-                self._rows[table] = []
-                self._connection.execute(statement, rows)
+            rows, self._rows[table] = self._rows[table], []
+            for first in range(0, len(rows), _AT_ONCE):
+                self._connection.execute(statement, rows[first : first + _AT_ONCE])
+                yield
         usage, self._usage = self._usage, defaultdict(self._usage.default_factory)
         for (account_id, month), sums in usage.items():
             figures = dict(zip(_FIGURES, sums, strict=True))
@@ -141,6 +153,8 @@ class Pending:
                 values = {"account_id": account_id, "month": month, **figures}
                 self._connection.execute(_INSERT_USAGE, values)
             self._used.pop((account_id, month), None)
+            yield
+        self.failed = False
 
 
 class Transaction:

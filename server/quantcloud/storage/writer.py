@@ -99,16 +99,16 @@ def _together(
             outcomes.append(_Outcome(value=value, events=tx.events))
         except Exception as error:
             # An error of the database itself leaves a PostgreSQL transaction unusable.
-            if tx.wrote or isinstance(error, DBAPIError):
+            if tx.wrote or pending.failed or isinstance(error, DBAPIError):
                 raise _SpoiltError from error
             outcomes.append(_Outcome(error=error))
         yield
-    if on_loop and _tell(batch, outcomes):
-        # Whatever that began is under way before the disk is waited for.
-        yield NOW
     try:
-        pending.write()
-    except DBAPIError as error:
+        if on_loop and _tell(batch, outcomes):
+            # Whatever that began is under way before the disk is waited for.
+            yield NOW
+        yield from pending.write_in_steps()
+    except Exception as error:
         raise _SpoiltError from error
     return outcomes
 
@@ -230,7 +230,7 @@ class Writer:
         """Carry out what waits, and take nothing more."""
         self._closed = True
         self._awake()
-        await self._task
+        await asyncio.shield(self._task)
 
     def _awake(self) -> None:
         if self._wake is not None and not self._wake.done():
@@ -275,6 +275,10 @@ class Writer:
                 outcomes = await self._again(batch, error.__cause__)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
             outcomes = [_Outcome(error=error) for _ in batch]
+        except asyncio.CancelledError:
+            for waiting in batch:
+                waiting.done.cancel()
+            raise
         events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
         if self._arrange is not None and events:
             events = await self._arrange(events)

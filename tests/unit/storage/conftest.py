@@ -82,3 +82,10 @@ async def store(location: Path | str) -> AsyncIterator[Store]:
     opened = await Store.open(location)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def sqlite_store(path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(path)
+    yield opened
+    await opened.close()

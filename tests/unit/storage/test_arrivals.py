@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -97,13 +96,6 @@ async def test_limits_count_what_came_in_the_same_transaction(store):
 def path_has_jobs(path: Path) -> int:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("SELECT count(*) FROM jobs").fetchone()[0]
-
-
-@pytest.fixture
-async def sqlite_store(path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(path)
-    yield store
-    await store.close()
 
 
 @pytest.fixture(scope="module")

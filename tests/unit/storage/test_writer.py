@@ -1,14 +1,18 @@
 """Group commit: gathered, in order, each caller for itself."""
 
 import asyncio
+from dataclasses import replace
 
+import pytest
 from sqlalchemy import event, insert
 from sqlalchemy.exc import IntegrityError
 
+from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.job import InvalidTransitionError, JobStatus
 from quantcloud.storage import Store
 from quantcloud.storage.sqlite import SqliteDatabase
-from quantcloud.storage.tables import accounts
+from quantcloud.storage.tables import accounts, job_events
+from quantcloud.storage.transaction import Pending
 from unit.storage.builders import ANALYSIS, QASM, T0, new_job, queue, routed, submit, to
 from unit.storage.elsewhere import writing_elsewhere
 
@@ -152,6 +156,79 @@ async def test_a_unit_that_fails_half_way_is_undone_alone(store):
     assert await store.events.after("alice", jobs[0].id, 1, 10) == outcomes[0]
 
 
+async def test_what_was_told_of_and_then_not_written_fails_and_the_rest_is_done(sqlite_store):
+    store = sqlite_store
+    known = await submit(store)
+    told, ran = [], []
+
+    def last(_tx):
+        ran.append(1)
+        yield
+        return "early"
+
+    outcomes = await _at_once(
+        store,
+        store.jobs.create(known, QASM, ANALYSIS, max_waiting=None),
+        store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=None),
+        _last(store, last, told.append),
+    )
+    assert [type(outcome) for outcome in outcomes] == [IntegrityError, list, IntegrityError]
+    assert (told, ran) == (["early"], [1])
+    assert (await store.usage.month("alice", T0)).total_jobs == 2
+
+
+async def test_whoever_fails_to_hear_early_spoils_nothing_for_the_others(sqlite_store):
+    def last(_tx):
+        yield
+
+    def tell(_value) -> None:
+        raise RuntimeError("deaf")
+
+    await sqlite_store.accounts.ensure("alice", at=T0)
+    outcomes = await _at_once(
+        sqlite_store,
+        sqlite_store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=None),
+        _last(sqlite_store, last, tell),
+    )
+    assert [type(outcome) for outcome in outcomes] == [list, RuntimeError]
+
+
+@pytest.mark.parametrize("read_behind", [False, True])
+async def test_what_is_no_error_of_the_database_spoils_only_its_own_unit_either(store, read_behind):
+    """Rows wait to be written when it shows, at the end or where the next unit reads."""
+    await store.accounts.ensure("alice", at=T0)
+    bad = replace(new_job(), seed=1 << 70)
+    reading = store.accounts.ensure("alice", at=T0, tier=Tier.DEVELOPER)
+    outcomes = await _at_once(
+        store,
+        store.jobs.create(bad, QASM, ANALYSIS, max_waiting=None),
+        *([reading] if read_behind else ()),
+        store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=None),
+    )
+    reading.close()
+    assert isinstance(outcomes[0], Exception)
+    assert [type(outcome) for outcome in outcomes[1:]] == [Account] * read_behind + [list]
+
+
+def test_many_rows_are_written_in_steps():
+    written = []
+
+    class Told:
+        def execute(self, _statement, rows) -> None:
+            written.append(len(rows))
+
+    pending = Pending(Told())
+    pending.add(job_events, [{"sequence": number} for number in range(300)])
+    steps = pending.write_in_steps()
+    seen = [tuple(written) for _ in steps]
+    assert seen == [(128,), (128, 128), (128, 128, 44)]
+    assert not pending.failed
+
+
+async def _last(store, unit, tell) -> object:
+    return await store._writer.submit_last(unit, brief=True, tell=tell)
+
+
 async def test_caller_cancelled_while_waiting_withdraws_its_unit(store):
     ran = []
     async with _Gate(store):
@@ -164,6 +241,17 @@ async def test_caller_cancelled_while_waiting_withdraws_its_unit(store):
     await asyncio.gather(first, third)
     assert second.cancelled()
     assert ran == [1, 3]
+
+
+async def test_what_was_asked_for_is_done_though_nobody_waits_for_the_close(store):
+    async with _Gate(store):
+        asked = asyncio.create_task(store._writer.run(lambda _tx: "done"))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(store._writer.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+    assert await asked == "done"
 
 
 async def test_unit_whose_caller_is_cancelled_under_way_is_carried_out_whole(store):
