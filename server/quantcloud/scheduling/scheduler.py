@@ -5,6 +5,7 @@ It hangs on the store's writes, so whoever changes a job need not know of it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +14,12 @@ import structlog
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import NotFound, Unavailable
-from quantcloud.domain.job import LEASED, Job, JobEvent, JobStatus, StaleLeaseError
+from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, StaleLeaseError
 from quantcloud.engine.base import Engine
 from quantcloud.scheduling.executing import Executing
 from quantcloud.scheduling.patience import RETRY_SECONDS, patiently
 from quantcloud.scheduling.runner import Runner
-from quantcloud.storage import Claim, Claims, Room, Store
+from quantcloud.storage import Claim, Claims, JobRecord, Room, Store
 
 _GIVE_BACK_SECONDS = 5.0
 # So many are claimed together: the first of them do not wait long for the last.
@@ -63,6 +64,7 @@ class Scheduler:
         self._left = True
         # Whether a claim failed that may have been carried out.
         self._unheard = False
+        self._retry: asyncio.TimerHandle | None = None
         self._unsubscribe: list[Callable[[], None]] = []
         self._stopping = False
 
@@ -194,13 +196,15 @@ class Scheduler:
                 self._drop(claim)
             self._unheard = self._left = True
             self._claim_later(error)
-            claims = Claims((), left=True)
+            claims = Claims(left=True)
         if not told:
             self._take_up(claims)
 
     def _take_up(self, claims: Claims) -> None:
         for claim in claims:
             self._begin(claim)
+        for record, error in claims.unreadable:
+            self._spawn(self._fail_unreadable(record, error))
         self._claiming = None
         self._left = claims.left or self._look_again
         if self._look_again or self._arrived or (claims and claims.left):
@@ -213,18 +217,37 @@ class Scheduler:
             for event in await self._store.leases.disown(self._owner, known, self._clock()):
                 log.warning("a claim was not heard of", job_id=event.job.id)
             self._unheard = False
+            # What was given back now, or when the claim failed.
+            self._left = True
         except Exception as error:  # noqa: BLE001  # as above
             self._claim_later(error)
         self._claiming = None
         if not self._unheard:
             self._dispatch()
 
+    async def _fail_unreadable(self, record: JobRecord, error: Exception) -> None:
+        """End a claimed job of which what is stored is damaged."""
+        job, lease = record.job, record.lease
+        assert lease is not None  # noqa: S101  # it was claimed
+        log.error("a circuit cannot be read", job_id=job.id, exc_info=error)
+        message = "the circuit as it was stored cannot be read any more; submit it again"
+        change = Change(JobStatus.FAILED, self._clock(), error_message=message)
+        with suppress(StaleLeaseError, NotFound):
+            await patiently(lambda: self._store.jobs.end(job.id, lease, [change], known=record))
+
     def _claim_later(self, error: Exception) -> None:
+        """Try again in a while, once however many claims failed."""
+        if self._retry is not None:
+            return
         if isinstance(error, Unavailable):
             log.warning("claiming failed, trying again", error=error.message)
         else:
             log.error("claiming failed, trying again", exc_info=error)
-        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._dispatch)
+        self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._claim_again)
+
+    def _claim_again(self) -> None:
+        self._retry = None
+        self._dispatch()
 
     def _room(self) -> Room:
         """What the engine can take up, short runs beyond its slots among it.

@@ -54,13 +54,23 @@ class Claim:
 
 
 class Claims(list[Claim]):
-    """Claimed jobs; `left` tells whether there were more in the queue, for whatever reason."""
+    """Claimed jobs; `left` tells whether there were more in the queue, for whatever reason.
 
-    __slots__ = ("left",)
+    `unreadable` are those whose circuit cannot be read as it is stored, with what is wrong.
+    """
 
-    def __init__(self, claims: Iterable[Claim], *, left: bool) -> None:
+    __slots__ = ("left", "unreadable")
+
+    def __init__(
+        self,
+        claims: Iterable[Claim] = (),
+        *,
+        left: bool,
+        unreadable: Sequence[tuple[JobRecord, Exception]] = (),
+    ) -> None:
         super().__init__(claims)
         self.left = left
+        self.unreadable = unreadable
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ EVENTS = (
 )
 
 _NO_OPTIONS = RunOptions()
+_OPTIONS = frozenset(asdict(_NO_OPTIONS))
 
 
 def job_of(row: AnyRow) -> Job:
@@ -118,7 +119,10 @@ def event_of(row: AnyRow) -> JobEvent:
 def _options_from_json(document: dict[str, Any]) -> RunOptions:
     if not document:
         return _NO_OPTIONS
-    options = RunOptions(**document)
+    # A newer server may have written options that are unknown here, and not set.
+    options = RunOptions(
+        **{name: value for name, value in document.items() if value or name in _OPTIONS}
+    )
     noise = document.get("noise")
     return options if noise is None else replace(options, noise=Noise(**noise))
 

@@ -13,6 +13,7 @@ from quantcloud.domain.job import JobResult
 from quantcloud.storage import codec
 from quantcloud.storage.database import AnyRow
 from quantcloud.storage.job_claims import Claim, Claims, Taken
+from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.transaction import Added
 
 T = TypeVar("T")
@@ -51,7 +52,14 @@ async def unpack_claims(taken: Sequence[Taken], *, left: bool) -> Claims:
 
 def claims_at_hand(taken: Sequence[Taken], left: bool) -> Claims:  # noqa: FBT001  # given on
     """As `unpack_claims`, at once."""
-    return Claims(map(_claim, taken), left=left)
+    claims: list[Claim] = []
+    unreadable: list[tuple[JobRecord, Exception]] = []
+    for each in taken:
+        try:
+            claims.append(_claim(each))
+        except Exception as error:  # noqa: BLE001  # whatever was damaged, the others run
+            unreadable.append((each.record, error))
+    return Claims(claims, left=left, unreadable=unreadable)
 
 
 def _claim(taken: Taken) -> Claim:
@@ -59,7 +67,9 @@ def _claim(taken: Taken) -> Claim:
     if isinstance(circuit, Added):
         qasm, analysis = circuit.qasm, circuit.analysis
     else:
-        qasm, analysis = codec.unpack_text(circuit.qasm), Analysis(**circuit.analysis)
+        # A newer server may have written more than is known here.
+        known = {name: circuit.analysis[name] for name in _ANALYSIS}
+        qasm, analysis = codec.unpack_text(circuit.qasm), Analysis(**known)
     return Claim(taken.record, qasm, analysis, taken.tier, taken.event, taken.used)
 
 

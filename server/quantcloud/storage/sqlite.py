@@ -41,6 +41,7 @@ _COMMITS_FOLDED = 128
 _LARGE_COMMIT = 8
 # Where SQLite keeps the last number that it gave out: https://sqlite.org/autoinc.html.
 _SEQUENCES = table("sqlite_sequence", column("name"), column("seq", Integer()))
+_FOLD = text("PRAGMA wal_checkpoint(PASSIVE)")
 _LAST_CURSOR = select(_SEQUENCES.c.seq).where(_SEQUENCES.c.name == job_events.name)
 
 
@@ -225,7 +226,7 @@ async def _in_turns(work: Steps[T]) -> T:
 
 def _fold(connection: Connection) -> None:
     with suppress(SQLAlchemyError):  # the next time will do
-        connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)"))
+        connection.execute(_FOLD)
 
 
 def _brief_session(path: Path) -> PreparedConnection:

@@ -7,68 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from quantcloud.backends.base import installed_backends
-from quantcloud.backends.fleet import Fleet
-from quantcloud.domain.execution import Outcome
-from quantcloud.domain.job import Job, JobStatus
+from quantcloud.domain.job import JobStatus
 from quantcloud.scheduling import scheduler as scheduling
-from quantcloud.scheduling.scheduler import Scheduler
-from quantcloud.settings import DEFAULT_TIERS
-from quantcloud.storage import NewJob, Store, sqlite
-from unit.storage.builders import ANALYSIS, QASM, T0, new_job, routed, spoil
-
-PATIENCE = 10
-
-
-class Engine:
-    """Runs what it may, and says what it began on and what was broken off."""
-
-    slots, backlog = 2, 8
-
-    def __init__(self) -> None:
-        self.begun: asyncio.Queue[str] = asyncio.Queue()
-        self.broken_off: asyncio.Queue[str] = asyncio.Queue()
-        self.may_end = asyncio.Event()
-
-    def is_ready(self, backend):
-        return True
-
-    def subscribe(self, listener):
-        pass
-
-    async def execute(self, execution, *, time_limit, on_start):
-        on_start()
-        self.begun.put_nowait(execution.job_id)
-        try:
-            await self.may_end.wait()
-        except asyncio.CancelledError:
-            self.broken_off.put_nowait(execution.job_id)
-            raise
-        return Outcome({"00": execution.shots}, 1.0)
-
-
-class Served:
-    """A store, an engine, and the scheduler between them, which has claimed before."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.engine = Engine()
-        fleet = Fleet(installed_backends(), memory_limit=1 << 30)
-        self.scheduler = Scheduler(
-            store, self.engine, fleet, owner="server-1", clock=lambda: T0,
-            limits=DEFAULT_TIERS.__getitem__,
-        )  # fmt: skip
-        self.ended: asyncio.Queue[Job] = asyncio.Queue()
-        store.subscribe(self._listen)
-
-    def _listen(self, events) -> None:
-        for event in events:
-            if event.job.status.is_terminal:
-                self.ended.put_nowait(event.job)
-
-    def submit(self, job: Job) -> asyncio.Future:
-        new = NewJob(job, QASM, ANALYSIS, routed())
-        return asyncio.ensure_future(self.store.jobs.create_all([new], max_waiting=None))
+from quantcloud.storage import Store, sqlite
+from unit.scheduling.served import PATIENCE, Served
+from unit.storage.builders import T0, new_job, spoil
 
 
 @pytest.fixture

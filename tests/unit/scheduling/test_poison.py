@@ -1,0 +1,132 @@
+"""What is damaged or fails concerns its own job, and nobody else's."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.job import Job, JobStatus
+from quantcloud.scheduling import scheduler as scheduling
+from quantcloud.storage import Store
+from unit.scheduling.served import PATIENCE, Served
+from unit.storage.builders import T0, new_job, queue
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(path)
+    for account in ("alice", "bob"):
+        await store.accounts.ensure(account, at=T0)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+def _damage(path: Path, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        assert connection.execute(statement, values).rowcount == 1
+
+
+async def _ended(served: Served, number: int) -> dict[str, Job]:
+    async with asyncio.timeout(PATIENCE):
+        jobs = [await served.ended.get() for _ in range(number)]
+    return {job.id: job for job in jobs}
+
+
+async def test_a_circuit_that_cannot_be_read_fails_alone(store: Store, path: Path):
+    damaged, whole = await queue(store), await queue(store, "bob")
+    _damage(path, "UPDATE job_circuits SET qasm = ? WHERE job_id = ?", b"\0\xff\xfe", damaged.id)
+    served = Served(store)
+    served.engine.may_end.set()
+    await served.scheduler.start()
+    # Claimed early, in the transaction that it comes with.
+    coming = new_job("bob")
+    await served.submit(coming)
+    ended = await _ended(served, 3)
+    await served.scheduler.stop(0.0)
+    assert ended[damaged.id].status is JobStatus.FAILED
+    assert "submit it again" in str(ended[damaged.id].error_message)
+    assert {ended[job.id].status for job in (whole, coming)} == {JobStatus.COMPLETED}
+    assert await store.jobs.active_count() == 0
+
+
+async def test_what_a_newer_server_says_besides_is_passed_over(store: Store, path: Path):
+    job = await queue(store, options=RunOptions(memory=True))
+    _damage(
+        path,
+        "UPDATE job_circuits SET analysis = json_set(analysis, '$.newer', 1) WHERE job_id = ?",
+        job.id,
+    )
+    _damage(
+        path, "UPDATE jobs SET options = json_set(options, '$.newer', null) WHERE id = ?", job.id
+    )
+    assert (await store.jobs.get("alice", job.id)).options == RunOptions(memory=True)
+    served = Served(store)
+    served.engine.may_end.set()
+    await served.scheduler.start()
+    assert (await _ended(served, 1))[job.id].status is JobStatus.COMPLETED
+    await served.scheduler.stop(0.0)
+
+
+async def test_what_a_failed_claim_dropped_is_claimed_again(store: Store, monkeypatch):
+    """Though another claim, made meanwhile and of arrivals alone, found nothing left."""
+    monkeypatch.setattr(scheduling, "RETRY_SECONDS", 0.01)
+    served = Served(store)
+    await served.scheduler.start()
+    engine, database, commit = served.engine, store._database, store._database._commit
+    later, arrived = new_job("bob"), []
+
+    async def failing_once(connection, **options) -> None:
+        if engine.begun.empty():
+            return await commit(connection, **options)
+        database._commit = commit
+        arrived.append(served.submit(later))
+        await asyncio.sleep(0)
+        raise OperationalError("COMMIT", None, sqlite3.OperationalError("disk I/O error"))
+
+    database._commit = failing_once
+    engine.may_break_off.clear()
+    held = await queue(store)
+    assert await asyncio.wait_for(engine.begun.get(), PATIENCE) == held.id
+    engine.begun.put_nowait(held.id)
+    assert await asyncio.wait_for(engine.broken_off.get(), PATIENCE) == held.id
+    await arrived[0]
+    engine.may_end.set()
+    assert {*await _ended(served, 1)} == {later.id}
+    engine.may_break_off.set()
+    assert {*await _ended(served, 1)} == {held.id}
+    await served.scheduler.stop(0.0)
+
+
+async def test_claims_are_tried_again_once_however_many_failed(store: Store, monkeypatch):
+    served = Served(store)
+    await served.scheduler.start()
+    timers: list[float] = []
+    loop = asyncio.get_running_loop()
+    call_later = loop.call_later
+
+    def noted(delay, callback, *arguments):
+        if callback == served.scheduler._claim_again:
+            timers.append(delay)
+        return call_later(delay, callback, *arguments)
+
+    async def away(*_, **__):
+        raise Unavailable("the disk is full", reason="STORE_UNAVAILABLE")
+
+    monkeypatch.setattr(loop, "call_later", noted)
+    monkeypatch.setattr(store._database, "transact", away)
+    for _ in range(20):
+        with pytest.raises(Unavailable):
+            await served.submit(new_job())
+    assert len(timers) == 1
+    await served.scheduler.stop(0.0)
