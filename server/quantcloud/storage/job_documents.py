@@ -32,11 +32,6 @@ async def pack_circuit(job_id: str, qasm: str, analysis: Analysis) -> dict[str, 
     }
 
 
-async def unpack_qasm(packed: bytes) -> str:
-    """The circuit's text."""
-    return await _run(codec.unpack_text, packed, elsewhere=len(packed) >= codec.COMPRESS_FROM)
-
-
 def is_at_hand(taken: Sequence[Taken]) -> bool:
     """Whether no circuit has to be unpacked in another thread."""
     return all(

@@ -10,7 +10,7 @@ from quantcloud.domain.page import Page
 from quantcloud.storage.database import AnyRow, Connection
 from quantcloud.storage.job_columns import JOB_COLUMNS, job_of
 from quantcloud.storage.queries import ACTIVE, queued
-from quantcloud.storage.tables import job_circuits, job_results, jobs, monthly_usage
+from quantcloud.storage.tables import job_results, jobs, monthly_usage
 from quantcloud.storage.transaction import COUNT_WAITING
 
 # How many jobs of a backend its mean time in the queue is taken from.
@@ -18,9 +18,6 @@ RECENT = 50
 
 _OWN = (jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id"))
 _GET = select(*JOB_COLUMNS).where(*_OWN)
-_CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
-    job_circuits.c.job_id == bindparam("job_id")
-)
 _RESULT_SIZE = (
     func.length(job_results.c.counts)
     + func.coalesce(func.length(job_results.c.statevector), 0)
@@ -112,14 +109,6 @@ def page(
     total = connection.execute(count, values).scalar_one()
     found = connection.execute(rows, {**values, "limit": limit, "offset": offset})
     return Page([job_of(row) for row in found], total, limit, offset)
-
-
-def circuit(connection: Connection, job_id: str) -> AnyRow:
-    """The job's packed `qasm` and its `analysis`. Raises `NotFound`."""
-    row = connection.execute(_CIRCUIT, {"job_id": job_id}).one_or_none()
-    if row is None:
-        raise NotFound("job", job_id)
-    return row
 
 
 class Found(NamedTuple):

@@ -119,14 +119,6 @@ class Jobs:
         identifier("job", job_id)
         return await self._database.read(lambda c: job_reads.get(c, account_id, job_id), brief=True)
 
-    async def qasm(self, job_id: str) -> str:
-        row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
-        return await job_documents.unpack_qasm(row.qasm)
-
-    async def analysis(self, job_id: str) -> Analysis:
-        row = await self._database.read(lambda c: job_reads.circuit(c, job_id))
-        return Analysis(**row.analysis)
-
     async def result(self, account_id: str, job_id: str) -> JobResult | None:
         """The job's result, None as long as it has none."""
         identifier("job", job_id)

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import Tier
@@ -18,6 +18,7 @@ from quantcloud.domain.job import (
     OptimizationTarget,
 )
 from quantcloud.storage import Claim, Store
+from quantcloud.storage.codec import unpack_text
 from quantcloud.storage.tables import job_circuits
 from quantcloud.storage.transaction import Transaction
 
@@ -105,6 +106,13 @@ async def start(store: Store, *, seconds: float = 0) -> Claim:
     claim = await claim_one(store, seconds=seconds)
     await store.jobs.advance(claim.job.id, [to(JobStatus.RUNNING, seconds)], lease=claim.lease)
     return claim
+
+
+async def stored_circuit(store: Store, job_id: str) -> tuple[str, Analysis]:
+    """The text of a job's circuit, and its analysis."""
+    query = select(job_circuits).where(job_circuits.c.job_id == job_id)
+    row = await store._database.read(lambda c: c.execute(query).one())
+    return unpack_text(row.qasm), Analysis(**row.analysis)
 
 
 async def logged(

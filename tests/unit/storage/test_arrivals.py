@@ -26,6 +26,7 @@ from unit.storage.builders import (
     result_of,
     routed,
     spoil,
+    stored_circuit,
     to,
 )
 
@@ -60,7 +61,7 @@ async def test_a_job_is_claimed_in_the_transaction_that_it_comes_in(store):
     assert (claim.job.id, claim.qasm, claim.analysis) == (job.id, QASM, ANALYSIS)
     assert (claim.tier, claim.used.total_jobs) == (Tier.DEVELOPER, 1)
     assert claim.job == await store.jobs.get("alice", job.id)
-    assert await store.jobs.qasm(job.id) == QASM
+    assert (await stored_circuit(store, job.id))[0] == QASM
     log = await store.events.after("alice", job.id, 0, 9)
     assert log == [*heard[0]]
     assert [event.cursor for event in log] == [*range(log[0].cursor, log[0].cursor + 5)]
@@ -249,5 +250,5 @@ async def test_what_was_added_is_written_before_others_read(store):
         await store._writer.run(half)
     await coming
     assert (await store.jobs.get("alice", other.id)).sequence == 4
-    assert await store.jobs.qasm(other.id) == QASM
+    assert (await stored_circuit(store, other.id))[0] == QASM
     assert (await store.usage.month("alice", T0)).total_jobs == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from quantcloud.storage import Store
-from unit.storage.builders import QASM, logged, submit
+from unit.storage.builders import QASM, logged, stored_circuit, submit
 
 TESTS = Path(__file__).parents[2]
 
@@ -54,7 +54,7 @@ async def test_killed_right_after_an_acknowledgement(path, acknowledged):
         job = await store.jobs.get("alice", job_id)
         (event,) = await store.events.after("alice", job_id, 0, 10)
         assert event.job == job
-        assert await store.jobs.qasm(job_id) == QASM
+        assert (await stored_circuit(store, job_id))[0] == QASM
     total = (await store.jobs.list("alice", limit=1, offset=0)).total
     assert total in {len(ids), len(ids) + 1}
     assert (await store.usage.month("alice", event.occurred_at)).total_jobs == total

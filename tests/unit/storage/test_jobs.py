@@ -28,6 +28,7 @@ from unit.storage.builders import (
     result_of,
     routed,
     start,
+    stored_circuit,
     submit,
     to,
 )
@@ -57,8 +58,7 @@ async def test_new_job_is_read_back_as_it_was(store, fields):
     assert (event.sequence, event.occurred_at, event.job) == (1, job.submitted_at, job)
     assert await store.jobs.get("alice", job.id) == job
     assert await store.events.latest("alice", job.id) == event
-    assert await store.jobs.qasm(job.id) == QASM
-    assert await store.jobs.analysis(job.id) == ANALYSIS
+    assert await stored_circuit(store, job.id) == (QASM, ANALYSIS)
     assert await store.usage.month("alice", T0) == MonthlyUsage(total_jobs=1)
 
 
@@ -82,10 +82,10 @@ async def test_circuit_of_8_mb_keeps_off_the_event_loop(store):
     job = new_job()
     gc.collect()
     before = time.thread_time()
-    await store.jobs.create(job, text, ANALYSIS, max_waiting=None)
-    stored = await store.jobs.qasm(job.id)
+    await store.jobs.create(job, text, ANALYSIS, routed(), max_waiting=None)
+    claim = await claim_one(store)
     spent = time.thread_time() - before
-    assert stored == text
+    assert claim.qasm == text
     assert spent < 0.02
 
 
@@ -93,7 +93,7 @@ async def test_same_id_twice_changes_nothing(store):
     job = await submit(store)
     with pytest.raises(IntegrityError):
         await store.jobs.create(job, "other", ANALYSIS, max_waiting=None)
-    assert await store.jobs.qasm(job.id) == QASM
+    assert (await stored_circuit(store, job.id))[0] == QASM
     assert (await store.usage.month("alice", T0)).total_jobs == 1
     assert len(await store.events.after("alice", job.id, 0, 10)) == 1
 
@@ -167,14 +167,6 @@ async def test_jobs_of_others_are_not_found(store):
     with pytest.raises(NotFound):
         await store.events.after("bob", job.id, 0, 1)
     assert await logged(store, "bob") == []
-
-
-async def test_internal_reads_of_an_unknown_job(store):
-    for call in (store.jobs.qasm, store.jobs.analysis):
-        with pytest.raises(NotFound):
-            await call(str(uuid.uuid4()))
-    with pytest.raises(NotFound):
-        await store.jobs.advance(str(uuid.uuid4()), [to(JobStatus.ANALYZING)])
 
 
 async def test_result(store):

@@ -88,8 +88,6 @@ CALLS = {
     "list": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0),
     "list by status": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0, status=JobStatus.FAILED),
     "create": lambda s, _: s.jobs.create(new_job(ALICE), QASM, ANALYSIS, max_waiting=9),
-    "qasm": lambda s, job: s.jobs.qasm(job.id),
-    "analysis": lambda s, job: s.jobs.analysis(job.id),
     "result": lambda s, job: s.jobs.result(ALICE, job.id),
     "advance": lambda s, job: s.jobs.advance(job.id, [], lease=None),
     "claim": lambda s, _: s.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED),

@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
+from sqlalchemy.exc import NoResultFound
 
-from quantcloud.domain.errors import AlreadyExists, NotFound, OutOfRange
+from quantcloud.domain.errors import AlreadyExists, OutOfRange
 from quantcloud.storage import IdempotencyKey, retention
 from unit.storage.builders import (
     ANALYSIS,
@@ -17,6 +18,7 @@ from unit.storage.builders import (
     queue,
     result_of,
     start,
+    stored_circuit,
 )  # fmt: skip
 
 
@@ -35,8 +37,8 @@ async def test_history_of_old_jobs_goes_and_how_they_ended_stays(store):
     assert (await store.jobs.list("alice", limit=9, offset=0)).total == 3
     assert await store.jobs.result("alice", old.id) is None
     assert (await store.events.latest("alice", old.id)).job == old
-    with pytest.raises(NotFound):
-        await store.jobs.qasm(old.id)
+    with pytest.raises(NoResultFound):
+        await stored_circuit(store, old.id)
     assert await store.jobs.result("alice", new.id) == result_of(new)
     assert len(await store.events.after("alice", new.id, 0, 9)) == 7
     assert len(await store.events.after("alice", waiting.id, 0, 9)) == 4
