@@ -41,19 +41,22 @@ class JobWatch:
         self._sources.by_job.add(self._job_id, subscription)
         try:
             fresh = await (self._begin_briefly() if self._brief else self._begin(after_sequence))
+            # Its watcher has just come.
+            sent = True
             while True:
                 for event in fresh[-1:] if self._brief else fresh:
                     self._note(event)
                     if self._queue is not None and event is fresh[-1]:
                         self._place = await self._position(event)
                     yield Sighting(event.sequence, event.cursor, event, queue_position=self._place)
+                    sent = True
                 if self._ended:
                     return
-                quiet.heard(subscription)
+                if sent:
+                    quiet.heard(subscription)
                 # The next one may be hours away.
-                fresh, event = _NOTHING, None
-                while not (self._behind or subscription.has_news):
-                    await subscription.sleep()
+                fresh, event, sent = _NOTHING, None, False
+                await self._news()
                 if self._behind:
                     fresh = await self._read_on()
                 elif subscription.has_events:
@@ -63,13 +66,16 @@ class JobWatch:
                         self._sequence, self._cursor, self._had,
                         checkpoint=True, queue_position=self._place,
                     )  # fmt: skip
-                    self._had = None
-                    quiet.heard(subscription)
+                    self._had, sent = None, True
         finally:
             self._sources.by_job.forget(self._job_id, subscription)
             quiet.forget(subscription)
             if self._queue is not None:
                 self._sources.queues.leave(subscription, self._queue)
+
+    async def _news(self) -> None:
+        while not (self._behind or self._subscription.has_news):
+            await self._subscription.sleep()
 
     async def _begin(self, after_sequence: int | None) -> Sequence[JobEvent]:
         recent = self._sources.recent.after(self._account_id, self._job_id, after_sequence)

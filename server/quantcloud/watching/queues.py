@@ -36,7 +36,9 @@ class QueueMonitor:
         # By backend, each with its job's id.
         self._followers: defaultdict[str, dict[Subscription, str]] = defaultdict(dict)
         self._due: set[str] = set()
-        self._readings: set[asyncio.Task[None]] = set()
+        self._readings: dict[str, asyncio.Task[None]] = {}
+        # Those that moved while they were read.
+        self._moved: set[str] = set()
 
     async def position(self, job: Job) -> int | None:
         """Where a job stands, from 1; None for one that is not queued."""
@@ -67,10 +69,18 @@ class QueueMonitor:
 
     def _begin(self, backend: str) -> None:
         self._due.discard(backend)
-        if backend in self._followers:
-            reading = asyncio.ensure_future(self._read(backend))
-            self._readings.add(reading)
-            reading.add_done_callback(self._readings.discard)
+        if backend in self._readings:
+            # Two at once might tell what is older last.
+            self._moved.add(backend)
+        elif backend in self._followers:
+            self._readings[backend] = reading = asyncio.ensure_future(self._read(backend))
+            reading.add_done_callback(lambda _: self._was_read(backend))
+
+    def _was_read(self, backend: str) -> None:
+        del self._readings[backend]
+        if backend in self._moved:
+            self._moved.discard(backend)
+            self._begin(backend)
 
     async def _read(self, backend: str) -> None:
         try:

@@ -1,0 +1,73 @@
+"""Queues that move: who is told, in which order, and what it keeps from nobody."""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+from quantcloud.domain.job import JobStatus
+from quantcloud.watching.feed import EventFeed
+from quantcloud.watching.queues import QueueMonitor
+from unit.watching.world import ADA, World, change, checkpoint
+
+PATIENCE = 10
+
+
+async def test_a_queue_that_grows_behind_a_job_keeps_no_checkpoint_away(world: World):
+    """Its watch is woken each time, and its watcher told nothing."""
+    feed = EventFeed(world.store.events, world.queues, 0.05)
+    world.store.subscribe(feed.publish)
+    job = await world.submit()
+    await world.advance(job, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED)
+    (event,) = await world.store.events.after(ADA, job, 3, 1)
+    over = asyncio.Event()
+
+    async def grow() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            behind = replace(event.job, id=f"behind-{number}")
+            feed.publish([replace(event, job=behind, cursor=event.cursor + number)])
+            await asyncio.sleep(0.005)
+
+    growing = asyncio.ensure_future(grow())
+    async with aclosing(feed.watch_job(ADA, job, None)) as watch:
+        assert (await change(watch)).sequence == 4
+        for _ in range(2):
+            seen = await asyncio.wait_for(checkpoint(watch), PATIENCE)
+            assert (seen.sequence, seen.queue_position) == (4, 1)
+    over.set()
+    await growing
+
+
+async def test_what_is_read_of_a_queue_is_told_in_order(world: World):
+    """However long a reading takes: the next one follows it."""
+    job = await world.submit()
+    await world.advance(job, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED)
+    (event,) = await world.store.events.after(ADA, job, 3, 1)
+    asked: asyncio.Queue[asyncio.Future[dict[str, int]]] = asyncio.Queue()
+
+    class Slow:
+        async def queue_position(self, _job) -> int:
+            return 3
+
+        async def queue_positions(self, _backend) -> dict[str, int]:
+            answer = asyncio.get_running_loop().create_future()
+            asked.put_nowait(answer)
+            return await answer
+
+    feed = EventFeed(world.store.events, QueueMonitor(Slow(), 0.0), 3600.0)
+    async with aclosing(feed.watch_job(ADA, job, None)) as watch:
+        assert (await anext(watch)).queue_position == 3
+        moved = asyncio.ensure_future(anext(watch))
+        other = replace(event, job=replace(event.job, id="other", status=JobStatus.DISPATCHED))
+        feed.publish([other])
+        first = await asyncio.wait_for(asked.get(), PATIENCE)
+        feed.publish([other])
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert asked.empty()
+        first.set_result({job: 2})
+        assert (await moved).queue_position == 2
+        second = await asyncio.wait_for(asked.get(), PATIENCE)
+        second.set_result({job: 1})
+        assert (await anext(watch)).queue_position == 1
