@@ -7,7 +7,7 @@ from dataclasses import replace
 from quantcloud.domain.job import JobStatus
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
-from unit.watching.world import ADA, World, change, checkpoint
+from unit.watching.world import ADA, NEVER, World, change, checkpoint
 
 PATIENCE = 10
 
@@ -55,16 +55,25 @@ async def test_what_is_read_of_a_queue_is_told_in_order(world: World):
             asked.put_nowait(answer)
             return await answer
 
-    feed = EventFeed(world.store.events, QueueMonitor(Slow(), 0.0), 3600.0)
+    monitor, due = QueueMonitor(Slow(), 0.0), asyncio.Queue()
+    begin = monitor._begin
+
+    def begun(backend: str) -> None:
+        begin(backend)
+        due.put_nowait(backend)
+
+    monitor._begin = begun
+    feed = EventFeed(world.store.events, monitor, NEVER)
     async with aclosing(feed.watch_job(ADA, job, None)) as watch:
         assert (await anext(watch)).queue_position == 3
         moved = asyncio.ensure_future(anext(watch))
         other = replace(event, job=replace(event.job, id="other", status=JobStatus.DISPATCHED))
         feed.publish([other])
         first = await asyncio.wait_for(asked.get(), PATIENCE)
+        await due.get()
         feed.publish([other])
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await asyncio.wait_for(due.get(), PATIENCE)
+        await asyncio.sleep(0)
         assert asked.empty()
         first.set_result({job: 2})
         assert (await moved).queue_position == 2
