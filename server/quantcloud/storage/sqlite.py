@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiosqlite
 from sqlalchemy import Connection as AlchemyConnection
@@ -72,6 +72,10 @@ class _Session(aiosqlite.Connection):
             self._prepared = PreparedConnection(self._conn, self._begin_with)
         return self._prepared
 
+    def break_off(self) -> None:
+        """End the statement that is being carried out, if one is, with an error."""
+        self._conn.interrupt()
+
     def _call(self, work: Callable[[Connection], T]) -> T:
         return work(self.prepared)
 
@@ -91,6 +95,7 @@ class SqliteDatabase:
             _Session(lambda: _session(path, read_only=True), "BEGIN") for _ in range(READERS)
         ]
         self._idle: asyncio.LifoQueue[_Session] = asyncio.LifoQueue()
+        self._readings: dict[asyncio.Future[Any], _Session] = {}
         self._brief = _brief_session(path)
         # How long the last commit took, unknown at first.
         self._commit_seconds = math.inf
@@ -115,7 +120,7 @@ class SqliteDatabase:
 
     async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
         if self._closed:
-            raise Unavailable("the store is closed", reason="STORE_CLOSED")
+            raise _closed()
         if brief:
             # Whatever is the matter, the other way finds out.
             with suppress(SQLAlchemyError):
@@ -126,12 +131,27 @@ class SqliteDatabase:
                 return work(connection)
 
         reader = await self._idle.get()
+        if self._closed:
+            self._idle.put_nowait(reader)
+            raise _closed()
+        reading = asyncio.ensure_future(reader.run(run))
+        self._readings[reading] = reader
+        # A caller that goes away leaves the thread at work.
+        reading.add_done_callback(self._was_read)
         try:
-            return await reader.run(run)
+            return await asyncio.shield(reading)
         except SQLAlchemyError as error:
             raise translate(error) from error
-        finally:
-            self._idle.put_nowait(reader)
+        except asyncio.CancelledError:
+            if not reading.done():
+                reader.break_off()
+            raise
+
+    def _was_read(self, reading: asyncio.Future[Any]) -> None:
+        self._idle.put_nowait(self._readings.pop(reading))
+        if not reading.cancelled():
+            # Its caller has heard of an error, or has gone away.
+            reading.exception()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         return await self._writer.run(work)
@@ -208,6 +228,10 @@ class SqliteDatabase:
         self._brief.driver_connection.close()
         for session in (*self._readers, self._writer):
             await session.close()
+
+
+def _closed() -> Unavailable:
+    return Unavailable("the store is closed", reason="STORE_CLOSED")
 
 
 async def _in_turns(work: Steps[T]) -> T:
