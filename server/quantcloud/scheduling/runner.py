@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
@@ -14,8 +14,8 @@ from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.execution import Execution, Outcome, is_short
 from quantcloud.domain.job import (
+    LEASED,
     Change,
-    InvalidTransitionError,
     Job,
     JobResult,
     JobStatus,
@@ -24,12 +24,12 @@ from quantcloud.domain.job import (
 from quantcloud.domain.quota import next_month, simulator_seconds_left
 from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, MachineLost, WorkerLost
 from quantcloud.routing.explanation import with_actual
+from quantcloud.scheduling.beginning import REFUSALS, Beginning
 from quantcloud.scheduling.patience import patiently
-from quantcloud.storage import MAX_LOSSES, Claim, Store
+from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, Store
 
 # A circuit that its worker dies of is likely to kill the next one too.
 _LOST_WORKERS = 2
-_SOON_SECONDS = 0.01
 _MANY_LEARNT = 32
 _LEARN_SECONDS = 0.02
 
@@ -71,7 +71,7 @@ class Runner:
         self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
     ) -> None:
         job = claim.job
-        beginning = _Beginning(self._store, claim, self._clock)
+        beginning = Beginning(self._store, claim, self._clock)
         try:
             try:
                 try:
@@ -86,7 +86,7 @@ class Runner:
                 await self._fail(claim, error, beginning)
             else:
                 await self._complete(claim, outcome, beginning)
-        except (StaleLeaseError, InvalidTransitionError, NotFound):
+        except REFUSALS:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         except asyncio.CancelledError:
             this = asyncio.current_task()
@@ -95,6 +95,26 @@ class Runner:
             log.info("run was cancelled before it began", job_id=job.id)
         finally:
             await beginning.close()
+
+    async def give_back(self, claim: Claim, *, lost: bool) -> None:
+        """Put a job whose run broke off back into its queue; the third time it is failed."""
+        job = claim.job
+        try:
+            latest = await self._store.events.latest(job.account_id, job.id)
+            if latest.job.status in LEASED:
+                await self._store.jobs.requeue(job.id, claim.lease, self._clock(), lost=lost)
+        except (StaleLeaseError, NotFound):
+            log.info("lease was gone", job_id=job.id)
+
+    async def fail_unreadable(self, record: JobRecord, error: Exception) -> None:
+        """End a claimed job of which what is stored is damaged."""
+        job, lease = record.job, record.lease
+        assert lease is not None  # noqa: S101  # it was claimed
+        log.error("a circuit cannot be read", job_id=job.id, exc_info=error)
+        message = "the circuit as it was stored cannot be read any more; submit it again"
+        change = Change(JobStatus.FAILED, self._clock(), error_message=message)
+        with suppress(StaleLeaseError, NotFound):
+            await patiently(lambda: self._store.jobs.end(job.id, lease, [change], known=record))
 
     async def _used_up(self, claim: Claim) -> bool:
         """Fail a job whose account has used up its month's simulator time while it waited."""
@@ -113,7 +133,7 @@ class Runner:
             await patiently(
                 lambda: self._store.jobs.end(job.id, claim.lease, [change], known=claim.record)
             )
-        except StaleLeaseError:
+        except (StaleLeaseError, NotFound):
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         return True
 
@@ -135,8 +155,9 @@ class Runner:
     def _time_limit(self, claim: Claim) -> float:
         return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
-    async def _complete(self, claim: Claim, outcome: Outcome, beginning: "_Beginning") -> None:
-        job = claim.job
+    async def _complete(self, claim: Claim, outcome: Outcome, beginning: Beginning) -> None:
+        # Before anything is waited for: the store may be away for long.
+        job, ended = claim.job, self._clock()
         begun = await beginning.changes()
         seconds = outcome.execution_time_ms / 1000
         self._learn(claim, seconds)
@@ -148,9 +169,7 @@ class Runner:
             statevector=outcome.statevector,
             metadata=_result_metadata(job, claim.analysis, outcome),
         )
-        end = Change(
-            JobStatus.COMPLETED, self._clock(), metadata=with_actual(job.metadata, seconds)
-        )
+        end = Change(JobStatus.COMPLETED, ended, metadata=with_actual(job.metadata, seconds))
         await patiently(
             lambda: self._store.jobs.complete(
                 job.id,
@@ -174,9 +193,11 @@ class Runner:
         self._learnt[kind] = number + 1, now
         self._fleet.learn(_ran(claim), seconds)
 
-    async def _fail(self, claim: Claim, error: EngineError, beginning: "_Beginning") -> None:
+    async def _fail(self, claim: Claim, error: EngineError, beginning: Beginning) -> None:
         job, lease = claim.job, claim.lease
-        begun, seconds = await beginning.changes(), beginning.seconds
+        # Before anything is waited for: the store may be away for long.
+        seconds = beginning.seconds
+        begun = await beginning.changes()
         if isinstance(error, WorkerLost):
             log.warning("worker lost", job_id=job.id, attempt=lease.attempt, error=str(error))
             now, because = self._clock(), str(error)
@@ -208,83 +229,6 @@ class Runner:
                 known=beginning.record,
             )
         )
-
-
-class _Beginning:
-    """The change of a run to running: written with the run's end where that comes soon.
-
-    Most circuits take less time than a commit. Whoever watches a longer one hears of its beginning
-    after `_SOON_SECONDS`.
-    """
-
-    def __init__(self, store: Store, claim: Claim, clock: Callable[[], datetime]) -> None:
-        self._store = store
-        # The job as far as it is written.
-        self.record = claim.record
-        self._lease = claim.lease
-        self._clock = clock
-        self._began = time.monotonic()
-        self._change: Change | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._writing: asyncio.Task[object] | None = None
-
-    @property
-    def seconds(self) -> float:
-        """How long ago the run began."""
-        return time.monotonic() - self._began
-
-    @property
-    def refused(self) -> bool:
-        """Whether the beginning could not be written: the job was cancelled, or its lease lost."""
-        writing = self._writing
-        return (
-            writing is not None
-            and writing.done()
-            and not writing.cancelled()
-            and writing.exception() is not None
-        )
-
-    def begin(self, stop: Callable[[], object]) -> None:
-        """Note that the run has begun; `stop` is called where that cannot be written."""
-        self._began = time.monotonic()
-        self._change = Change(JobStatus.RUNNING, self._clock())
-        self._timer = asyncio.get_running_loop().call_later(_SOON_SECONDS, self._write, stop)
-
-    async def changes(self) -> Sequence[Change]:
-        """What is still to be written with the end. Raises what writing the beginning did."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._writing is not None:
-            await self._writing
-            return ()
-        return () if self._change is None else (self._change,)
-
-    async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._writing is not None and not self._writing.done():
-            # It may have been waiting for the store for long.
-            self._writing.cancel()
-            await asyncio.wait([self._writing])
-
-    def _write(self, stop: Callable[[], object]) -> None:
-        if self._change is None:
-            return
-        self._writing = asyncio.ensure_future(self._note(self._change))
-        # Its result could not be written either.
-        self._writing.add_done_callback(lambda _: self.refused and stop())
-
-    async def _note(self, change: Change) -> None:
-        job, lease = self.record.job, self._lease
-        try:
-            events = await patiently(
-                lambda: self._store.jobs.advance(job.id, [change], lease=lease)
-            )
-            self.record = replace(self.record, job=events[-1].job)
-        except InvalidTransitionError as error:
-            # An earlier try was carried out, and only its answer was lost.
-            if error.present is not JobStatus.RUNNING:
-                raise
 
 
 def _ran(claim: Claim) -> Ran:

@@ -5,7 +5,6 @@ It hangs on the store's writes, so whoever changes a job need not know of it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +12,16 @@ import structlog
 
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
-from quantcloud.domain.errors import NotFound, Unavailable
-from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, StaleLeaseError
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.job import Job, JobEvent, JobStatus
 from quantcloud.engine.base import Engine
 from quantcloud.scheduling.executing import Executing
 from quantcloud.scheduling.patience import RETRY_SECONDS, patiently
 from quantcloud.scheduling.runner import Runner
-from quantcloud.storage import Claim, Claims, JobRecord, Room, Store
+from quantcloud.storage import Claim, Claims, Room, Store
 
 _GIVE_BACK_SECONDS = 5.0
+_CHECK_SECONDS = 60.0
 # So many are claimed together: the first of them do not wait long for the last.
 _AT_ONCE = 64
 # How long short runs may wait, in all, behind others that the engine has: for an account that comes
@@ -43,6 +43,7 @@ class Scheduler:
         owner: str,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        check_seconds: float = _CHECK_SECONDS,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -62,8 +63,10 @@ class Scheduler:
         self._arrived = False
         # Whether there may be a job in the queue.
         self._left = True
-        # Whether a claim failed that may have been carried out.
-        self._unheard = False
+        # Whether there may be a lease that no run holds: of a claim that failed and was carried
+        # out, say.
+        self._unheld = False
+        self._check_seconds = check_seconds
         self._retry: asyncio.TimerHandle | None = None
         self._unsubscribe: list[Callable[[], None]] = []
         self._stopping = False
@@ -80,6 +83,7 @@ class Scheduler:
         ]
         self._engine.subscribe(self._dispatch)
         self._dispatch()
+        self._spawn(self._check())
 
     async def stop(self, grace: float) -> None:
         """Claim nothing more, let runs finish for `grace` seconds, and put the others back.
@@ -98,22 +102,21 @@ class Scheduler:
         await _cancelled([*self._tasks, *tasks])
         try:
             async with asyncio.timeout(_GIVE_BACK_SECONDS):
-                await asyncio.gather(*(self._give_back(claim) for claim, _ in self._runs.values()))
-        except (TimeoutError, Unavailable) as error:
-            log.warning("runs could not be given back; their leases will end", error=str(error))
-        self._runs.clear()
-
-    async def _give_back(self, claim: Claim) -> None:
-        """Put a job whose run broke off back into its queue; the third time it is failed."""
-        job = claim.job
-        try:
-            latest = await self._store.events.latest(job.account_id, job.id)
-            if latest.job.status in LEASED:
-                await self._store.jobs.requeue(
-                    job.id, claim.lease, self._clock(), lost=not self._stopping
+                failed = await asyncio.gather(
+                    *(
+                        self._runner.give_back(claim, lost=False)
+                        for claim, _ in self._runs.values()
+                    ),
+                    return_exceptions=True,
                 )
-        except (StaleLeaseError, NotFound):
-            log.info("lease was gone", job_id=job.id)
+            errors = [error for error in failed if error is not None]
+        except TimeoutError as error:
+            errors = [error]
+        if errors:
+            log.warning(
+                "runs could not be given back; their leases will end", error=repr(errors[0])
+            )
+        self._runs.clear()
 
     def _on_commit(self, events: Sequence[JobEvent]) -> None:
         queued: set[str] = set()
@@ -159,11 +162,13 @@ class Scheduler:
             self._look_again = True
             return
         self._look_again = self._arrived = False
-        room = self._room()
-        if self._stopping or room.slots + room.short < 1:
+        if self._stopping:
             return
-        if self._unheard:
+        if self._unheld:
             self._claim_by(self._disown())
+            return
+        room = self._room()
+        if room.slots + room.short < 1:
             return
         told: list[Claims] = []
 
@@ -194,7 +199,7 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001  # a server that claims nothing is none
             for claim in (each for claims in told for each in claims):
                 self._drop(claim)
-            self._unheard = self._left = True
+            self._unheld = self._left = True
             self._claim_later(error)
             claims = Claims(left=True)
         if not told:
@@ -204,36 +209,38 @@ class Scheduler:
         for claim in claims:
             self._begin(claim)
         for record, error in claims.unreadable:
-            self._spawn(self._fail_unreadable(record, error))
+            self._spawn(self._runner.fail_unreadable(record, error))
         self._claiming = None
         self._left = claims.left or self._look_again
         if self._look_again or self._arrived or (claims and claims.left):
             self._dispatch()
 
     async def _disown(self) -> None:
-        """Give back what was claimed where the answer to the claim was lost, and go on."""
+        """Give back what is leased here and no run holds; nothing is claimed meanwhile."""
         known = {claim.lease.token for claim, _ in self._runs.values()}
+        # One that was told of before it is durable may fail meanwhile.
+        self._unheld = False
+        # What is given back now, or was when the claim failed.
+        self._left = True
         try:
             for event in await self._store.leases.disown(self._owner, known, self._clock()):
-                log.warning("a claim was not heard of", job_id=event.job.id)
-            self._unheard = False
-            # What was given back now, or when the claim failed.
-            self._left = True
-        except Exception as error:  # noqa: BLE001  # as above
+                log.warning("a lease that no run held was given back", job_id=event.job.id)
+        except Unavailable as error:
+            self._unheld = True
             self._claim_later(error)
+        except Exception:
+            # Others may run all the same; the next check tries again.
+            log.exception("leases could not be given back")
         self._claiming = None
-        if not self._unheard:
+        if not self._unheld:
             self._dispatch()
 
-    async def _fail_unreadable(self, record: JobRecord, error: Exception) -> None:
-        """End a claimed job of which what is stored is damaged."""
-        job, lease = record.job, record.lease
-        assert lease is not None  # noqa: S101  # it was claimed
-        log.error("a circuit cannot be read", job_id=job.id, exc_info=error)
-        message = "the circuit as it was stored cannot be read any more; submit it again"
-        change = Change(JobStatus.FAILED, self._clock(), error_message=message)
-        with suppress(StaleLeaseError, NotFound):
-            await patiently(lambda: self._store.jobs.end(job.id, lease, [change], known=record))
+    async def _check(self) -> None:
+        """Look for leases that no run holds every now and then, whatever has lost them."""
+        while not self._stopping:
+            await asyncio.sleep(self._check_seconds)
+            self._unheld = True
+            self._dispatch()
 
     def _claim_later(self, error: Exception) -> None:
         """Try again in a while, once however many claims failed."""
@@ -301,7 +308,7 @@ class Scheduler:
         if self._left:
             self._dispatch()
         if error is not None:
-            self._spawn(patiently(lambda: self._give_back(claim)))
+            self._spawn(patiently(lambda: self._runner.give_back(claim, lost=not self._stopping)))
 
 
 def _is_over(claim: Claim, job: Job) -> bool:

@@ -47,13 +47,13 @@ class Engine:
 class Served:
     """A store, an engine, and the scheduler between them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, check_seconds: float = 3600.0) -> None:
         self.store = store
         self.engine = Engine()
         fleet = Fleet(installed_backends(), memory_limit=1 << 30)
         self.scheduler = Scheduler(
             store, self.engine, fleet, owner="server-1", clock=lambda: T0,
-            limits=DEFAULT_TIERS.__getitem__,
+            limits=DEFAULT_TIERS.__getitem__, check_seconds=check_seconds,
         )  # fmt: skip
         self.ended: asyncio.Queue[Job] = asyncio.Queue()
         store.subscribe(self._listen)

@@ -1,0 +1,165 @@
+"""Runs whose store or lease fails them: the truth about them is told, and no job is left behind."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from quantcloud.domain.account import MonthlyUsage
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.job import JobStatus
+from quantcloud.engine.base import ExecutionFailed
+from quantcloud.scheduling import beginning, patience
+from quantcloud.storage import Store
+from unit.scheduling.served import PATIENCE, Served
+from unit.storage.builders import T0, new_job, queue
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(tmp_path / "store.db")
+    await store.accounts.ensure("alice", at=T0)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def served(store: Store) -> AsyncIterator[Served]:
+    served = Served(store, check_seconds=0.01)
+    await served.scheduler.start()
+    yield served
+    await served.scheduler.stop(0.0)
+
+
+async def test_an_outage_is_not_charged_to_a_run_that_failed_meanwhile(
+    store: Store, served: Served, monkeypatch
+):
+    monkeypatch.setattr(beginning, "_SOON_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
+    now = 0.0
+    monkeypatch.setattr(beginning, "time", Clock(lambda: now))
+    away, advance = asyncio.Event(), store.jobs.advance
+    tries = 0
+
+    async def failing(*arguments, **options):
+        nonlocal now, tries
+        tries += 1
+        away.set()
+        if tries < 5:
+            # An hour at a time.
+            now += 3600.0
+            raise Unavailable("the store is away", reason="STORE_UNAVAILABLE")
+        return await advance(*arguments, **options)
+
+    async def execute(_execution, *, time_limit, on_start):
+        nonlocal now
+        on_start()
+        now += 2.0
+        # Its beginning waits for the store from now on.
+        store.jobs.advance = failing
+        failed = asyncio.get_running_loop().create_future()
+        failed.set_exception(ExecutionFailed("no"))
+        await failed
+
+    served.engine.execute = execute
+    await queue(store)
+    job = await asyncio.wait_for(served.ended.get(), PATIENCE)
+    assert job.status is JobStatus.FAILED
+    assert (await store.usage.month("alice", T0)).simulator_seconds == 2.0
+
+
+class Clock:
+    """A `time` module whose monotonic clock says what it is told to."""
+
+    def __init__(self, monotonic) -> None:
+        self.monotonic = monotonic
+
+
+async def test_a_beginning_that_could_not_be_written_is_written_with_the_end(
+    store: Store, served: Served, monkeypatch
+):
+    monkeypatch.setattr(beginning, "_SOON_SECONDS", 0.0)
+    failed, advance = asyncio.Event(), store.jobs.advance
+
+    async def failing(*_, **__):
+        failed.set()
+        raise RuntimeError("no lease was lost")
+
+    job = new_job()
+    served.engine.may_end.clear()
+    store.jobs.advance = failing
+    await served.submit(job)
+    await asyncio.wait_for(failed.wait(), PATIENCE)
+    store.jobs.advance = advance
+    served.engine.may_end.set()
+    ended = await asyncio.wait_for(served.ended.get(), PATIENCE)
+    assert (ended.status, ended.sequence) == (JobStatus.COMPLETED, 7)
+    assert served.engine.broken_off.empty()
+
+
+async def test_a_lease_that_no_run_holds_is_given_back(store: Store, served: Served):
+    """Whatever went wrong: here, what was to give it back."""
+    complete, requeue = store.jobs.complete, store.jobs.requeue
+
+    async def failing(*_, **__):
+        store.jobs.complete, store.jobs.requeue = complete, broken
+        raise RuntimeError("the end was not written")
+
+    async def broken(*_, **__):
+        store.jobs.requeue = requeue
+        raise RuntimeError("nor was it given back")
+
+    store.jobs.complete = failing
+    served.engine.may_end.set()
+    job = new_job()
+    await served.submit(job)
+    ended = await asyncio.wait_for(served.ended.get(), PATIENCE)
+    assert (ended.id, ended.status, ended.attempt) == (job.id, JobStatus.COMPLETED, 2)
+
+
+async def test_the_look_for_such_leases_takes_none_away_that_a_run_holds(
+    store: Store, served: Served, monkeypatch
+):
+    looked, disown = asyncio.Queue(), store.leases.disown
+
+    async def counted(*arguments):
+        given_back = await disown(*arguments)
+        looked.put_nowait(given_back)
+        return given_back
+
+    monkeypatch.setattr(store.leases, "disown", counted)
+    jobs = [new_job() for _ in range(20)]
+    for job in jobs:
+        await served.submit(job)
+    assert [await asyncio.wait_for(looked.get(), PATIENCE) for _ in range(5)] == [[]] * 5
+    served.engine.may_end.set()
+    ended = [await asyncio.wait_for(served.ended.get(), PATIENCE) for _ in jobs]
+    assert {job.attempt for job in ended} == {1}
+    assert {job.status for job in ended} == {JobStatus.COMPLETED}
+
+
+async def test_a_job_that_is_gone_is_not_failed_for_its_accounts_used_up_time(
+    store: Store, served: Served, monkeypatch
+):
+    """Its run began early, and its submission was undone."""
+    runner, ran = served.scheduler._runner, asyncio.Event()
+    used_up = runner._used_up
+
+    async def gone(claim) -> bool:
+        try:
+            return await used_up(claim)
+        finally:
+            ran.set()
+
+    monkeypatch.setattr(runner, "_used_up", gone)
+    monkeypatch.setattr("quantcloud.scheduling.runner.simulator_seconds_left", lambda *_: 0)
+    end = store.jobs.end
+
+    async def undone(_job_id, *arguments, **options):
+        return await end("00000000-0000-4000-8000-000000000000", *arguments, **options)
+
+    monkeypatch.setattr(store.jobs, "end", undone)
+    await queue(store)
+    await asyncio.wait_for(ran.wait(), PATIENCE)
+    assert (await store.usage.month("alice", T0)) == MonthlyUsage(total_jobs=1)
