@@ -46,6 +46,8 @@ from quantcloud.watching.queues import QueueMonitor
 log = structlog.stdlib.get_logger(__name__)
 
 _CALL_GRACE_SECONDS = 1.0
+# For how long answers are on their way through Envoy.
+_ON_THEIR_WAY_SECONDS = 0.1
 _NOTICE_SECONDS = 3.0
 # How long a thread keeps the interpreter while others wait: the event loop waits for as many turns
 # as there are large results being converted.
@@ -155,6 +157,11 @@ class Application:
             # Whoever stands in front, if it is not our own Envoy, has to notice first.
             notice = 0.0 if settings.envoy else min(_NOTICE_SECONDS, self._grace)
             await asyncio.gather(scheduler.stop(self._grace), asyncio.sleep(notice))
+            # Before Envoy, which ends with all that it has in hand: calls that are under way are
+            # answered, and it passes the answers on.
+            await server.stop(_CALL_GRACE_SECONDS)
+            if settings.envoy:
+                await asyncio.sleep(_ON_THEIR_WAY_SECONDS)
 
         parts.push_async_callback(drain)
         return Endpoints(http, f"{bracketed(settings.grpc_host)}:{grpc_port}")

@@ -61,7 +61,10 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 class Settings(BaseSettings):
     """One frozen object. A port of 0 means any that is free; None means the stated default."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    # Set to nothing, as by `${NAME:-}` of a compose file, is not set.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     data_dir: Path = Path(".quantcloud")
     http_host: str = "127.0.0.1"

@@ -61,6 +61,9 @@ class MemoryWindows:
         # Last in the order of the dictionary: touched most recently.
         window = self._windows[key, limit] = self._windows.pop((key, limit), deque[float]())
         _drop(window, now - SECONDS)
+        # A clock that was set back would have them count for as long as that.
+        while window and window[-1] > now:
+            window.pop()
         granted = len(window) < limit
         if granted:
             window.append(now)

@@ -1,5 +1,6 @@
 """Identifiers that sort by time."""
 
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -7,6 +8,12 @@ from uuid import UUID
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _LOW_BITS = 62
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` could be an id of ours."""
+    return _UUID.fullmatch(text) is not None
 
 
 def time_ordered_id(at: datetime) -> str:

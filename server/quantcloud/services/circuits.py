@@ -102,10 +102,7 @@ class CircuitUseCases:
 
         Raises what `run` does, with the place of the submission that cannot be run.
         """
-        if not 0 < len(submissions) <= MAXIMUM_BATCH:
-            raise InvalidArgument(
-                "circuits", f"must be 1 to {MAXIMUM_BATCH} circuits, are {len(submissions)}"
-            )
+        check_batch_size(len(submissions))
         if (known := await self._known(principal, key)) is not None:
             return _batch(known)
         batch_id = str(uuid.uuid4())
@@ -223,6 +220,12 @@ class CircuitUseCases:
             return (await self._engine.examine(qasm, principal.account_id)).num_qubits
         except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
+
+
+def check_batch_size(number: int) -> None:
+    """Raise `InvalidArgument` where so many circuits are no batch."""
+    if not 0 < number <= MAXIMUM_BATCH:
+        raise InvalidArgument("circuits", f"must be 1 to {MAXIMUM_BATCH} circuits, are {number}")
 
 
 def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> Allowance:

@@ -147,6 +147,8 @@ class PostgresDatabase:
             pool_size=connections,
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
+            # They are of people, and errors go to the log.
+            hide_parameters=True,
         )
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
         return engine

@@ -1,16 +1,14 @@
 """Conditions that partial indexes hold to; the planner knows them by their literal text."""
 
-import re
 from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, literal_column
 
 from quantcloud.domain.errors import NotFound
+from quantcloud.domain.identifiers import is_id
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage.tables import jobs
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _literal(status: JobStatus) -> ColumnElement[str]:
@@ -32,6 +30,6 @@ ACTIVE: ColumnElement[bool] = jobs.c.completed_at.is_(None)
 
 def identifier(resource: str, text: Any) -> str:
     """`text` if it could be an id of ours; raises `NotFound` at once if it could not."""
-    if not _UUID.fullmatch(text):
+    if not is_id(text):
         raise NotFound(resource, text)
     return text

@@ -184,3 +184,14 @@ async def test_without_its_redis_a_server_counts_by_itself_and_comes_back(
     server.start()  # it has forgotten everything
     assert await granted(counter, 100, 30) == 30
     await counter.close()
+
+
+async def test_a_clock_that_is_set_back_locks_nobody_out():
+    now = 10_000.0
+    windows = MemoryWindows(lambda: now)
+    for _ in range(2):
+        assert (await windows.take("key", 2)).granted
+    assert not (await windows.take("key", 2)).granted
+    now -= 3600.0
+    assert (await windows.take("key", 2)).granted
+    assert (await windows.take("key", 2)).reset == now + 60

@@ -7,6 +7,7 @@ from typing import Final
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.execution import Statevector
+from quantcloud.domain.identifiers import is_id
 from quantcloud.domain.job import Job, JobResult, JobStatus, OptimizationTarget
 from quantcloud.transport.nulls import Nullable, nullable, nulls
 from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
@@ -57,6 +58,8 @@ def status_filter(request: job_pb2.ListJobsRequest) -> JobStatus | None:
 def event_filter(request: job_pb2.WatchJobsRequest) -> EventFilter:
     """Which events WatchJobs sends. Raises `InvalidArgument`."""
     statuses = (job_status(number, "status") for number in request.status)
+    if request.batch_id and not is_id(request.batch_id):
+        raise InvalidArgument("batch_id", "is none that a batch was given")
     return EventFilter(
         statuses=frozenset(status for status in statuses if status is not None),
         batch_id=request.batch_id or None,

@@ -16,6 +16,10 @@ from quantcloud.transport.wire import seconds_and_nanos, struct_bytes
 # More would take the event loop too long to convert.
 MAXIMUM_STRUCT_BYTES = 64 * 1024
 
+# Protobuf reads no message that is more than 100 deep, and a value is up to three in each other;
+# some answers hold a Struct deeper than the request that brought it.
+MAXIMUM_DEPTH = 24
+
 
 def timestamp(moment: datetime) -> Timestamp:
     seconds, nanos = seconds_and_nanos(moment)
@@ -35,14 +39,16 @@ def unstruct(message: Struct, field: str) -> dict[str, object]:
     return {key: _value(inner, f"{field}.{key}") for key, inner in message.fields.items()}
 
 
-def _value(holder: Value, field: str) -> object:
+def _value(holder: Value, field: str, depth: int = 1) -> object:
     kind = holder.WhichOneof("kind")
+    if depth > MAXIMUM_DEPTH:
+        raise InvalidArgument(field, f"is nested more than {MAXIMUM_DEPTH} deep")
     if kind == "struct_value":
         fields = holder.struct_value.fields
-        return {key: _value(inner, f"{field}.{key}") for key, inner in fields.items()}
+        return {key: _value(inner, f"{field}.{key}", depth + 1) for key, inner in fields.items()}
     if kind == "list_value":
         values = holder.list_value.values
-        return [_value(inner, f"{field}[{place}]") for place, inner in enumerate(values)]
+        return [_value(inner, f"{field}[{n}]", depth + 1) for n, inner in enumerate(values)]
     if kind == "number_value":
         if not math.isfinite(holder.number_value):
             raise InvalidArgument(field, "must be a finite number")

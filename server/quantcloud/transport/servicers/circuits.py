@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 from quantcloud.domain.job import Job
-from quantcloud.services.circuits import CircuitUseCases
+from quantcloud.services.circuits import CircuitUseCases, check_batch_size
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import circuits as convert
@@ -47,6 +47,8 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def RunCircuits(
         self, request: circuit_pb2.RunCircuitsRequest, context: Context
     ) -> circuit_pb2.RunCircuitsResponse:
+        # Before any of them is looked at: there may be millions.
+        check_batch_size(len(request.circuits))
         key = await idempotency_key(headers_of(context), request)
         batch = await self._circuits.run_batch(principal(), convert.submissions(request), key)
         return convert.batch(batch)

@@ -1,0 +1,56 @@
+"""What is refused before it costs anything, or harms whoever reads it later."""
+
+import asyncio
+
+import pytest
+from google.protobuf.struct_pb2 import Struct
+
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.transport.convert.jobs import event_filter
+from quantcloud.transport.convert.values import MAXIMUM_DEPTH, struct, unstruct
+from quantcloud.transport.servicers.circuits import CircuitServicer
+from thequantcloud.v1 import circuit_pb2, job_pb2
+
+JOB = "0190f7a0-0000-7000-8000-000000000000"
+
+
+def _nested(depth: int) -> dict[str, object]:
+    value: object = None
+    for _ in range(depth - 1):
+        value = [value]
+    return {"a": value}
+
+
+def test_a_batch_of_too_many_is_refused_before_any_of_them_is_looked_at():
+    class Request:
+        """Has a million circuits, none of which may be looked at."""
+
+        @property
+        def circuits(self):
+            return range(1_000_000)
+
+    servicer = CircuitServicer(None, None, None)
+    with pytest.raises(InvalidArgument, match="must be 1 to 1000 circuits, are 1000000"):
+        asyncio.run(servicer.RunCircuits(Request(), None))
+
+
+def test_what_is_nested_too_deep_is_refused_and_named():
+    assert unstruct(struct(_nested(MAXIMUM_DEPTH)), "metadata") == _nested(MAXIMUM_DEPTH)
+    with pytest.raises(InvalidArgument) as caught:
+        unstruct(struct(_nested(MAXIMUM_DEPTH + 1)), "metadata")
+    assert caught.value.field == "metadata.a" + "[0]" * MAXIMUM_DEPTH
+    assert "more than 24 deep" in caught.value.description
+
+
+def test_what_is_accepted_can_be_read_in_every_answer():
+    metadata = Struct.FromString(struct(_nested(MAXIMUM_DEPTH)).SerializeToString())
+    listed = circuit_pb2.ListCircuitsResponse(circuits=[circuit_pb2.Circuit(metadata=metadata)])
+    assert circuit_pb2.ListCircuitsResponse.FromString(listed.SerializeToString()) == listed
+
+
+@pytest.mark.parametrize("batch_id", ["a\0b", "x" * 10_000, "'; --", JOB.upper()])
+def test_a_batch_that_no_batch_can_be_is_refused(batch_id):
+    with pytest.raises(InvalidArgument) as caught:
+        event_filter(job_pb2.WatchJobsRequest(batch_id=batch_id))
+    assert caught.value.field == "batch_id"
+    assert event_filter(job_pb2.WatchJobsRequest(batch_id=JOB)).batch_id == JOB
