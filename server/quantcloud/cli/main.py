@@ -94,7 +94,8 @@ def build(
             str | None, typer.Option(help="Backend to run on; QuantRouter chooses unless given.")
         ] = None,
         shots: Annotated[
-            int | None, typer.Option(help="Measurement shots. [default: 1024]", max=2**31 - 1)
+            int | None,
+            typer.Option(help="Measurement shots. [default: 1024]", min=1, max=2**31 - 1),
         ] = None,
         server: Server = DEFAULT_SERVER,
         token: Token = None,

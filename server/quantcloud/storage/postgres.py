@@ -82,7 +82,7 @@ class PostgresDatabase:
         try:
             async with database._write_engine.connect() as connection:
                 await connection.run_sync(_migrate)
-        except (*_ERRORS, StoreError, ValueError) as error:
+        except (*_ERRORS, StoreError, ValueError, OverflowError) as error:
             await database.close()
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise StoreError(f"cannot use the database {_shown(url)}: {reason}") from error
