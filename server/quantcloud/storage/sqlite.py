@@ -21,6 +21,7 @@ from quantcloud.storage.database import NOW, Connection, Steps, Work, transacted
 from quantcloud.storage.errors import StoreError, translate
 from quantcloud.storage.migrate import migrate
 from quantcloud.storage.prepared import PreparedConnection
+from quantcloud.storage.reading import Reading
 from quantcloud.storage.tables import job_events
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ READERS = 4
 # What the write-ahead log is cut back to after it had to hold more.
 LOG_BYTES = 64 * 1024 * 1024
 _CHUNK_ROWS = 64
+# How often a read is broken off that was given up, until it has ended.
+_BREAK_OFF_SECONDS = 0.05
 # How long statements keep the event loop before others have a turn.
 _TURN_SECONDS = 0.003
 # Commits that take no longer are waited for on the event loop.
@@ -60,7 +63,7 @@ class _Session(aiosqlite.Connection):
         self._begin_with = begin_with
         self._prepared: PreparedConnection | None = None
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
+    async def run(self, work: Callable[[PreparedConnection], T]) -> T:
         """What `work` returns, which is called in the connection's thread."""
         # Untyped in aiosqlite.
         return await self._execute(self._call, work)  # pyright: ignore[reportUnknownMemberType]
@@ -72,11 +75,7 @@ class _Session(aiosqlite.Connection):
             self._prepared = PreparedConnection(self._conn, self._begin_with)
         return self._prepared
 
-    def break_off(self) -> None:
-        """End the statement that is being carried out, if one is, with an error."""
-        self._conn.interrupt()
-
-    def _call(self, work: Callable[[Connection], T]) -> T:
+    def _call(self, work: Callable[[PreparedConnection], T]) -> T:
         return work(self.prepared)
 
 
@@ -125,27 +124,24 @@ class SqliteDatabase:
             # Whatever is the matter, the other way finds out.
             with suppress(SQLAlchemyError):
                 return work(self._brief)
-
-        def run(connection: Connection) -> T:
-            with connection.begin():
-                return work(connection)
-
         reader = await self._idle.get()
         if self._closed:
             self._idle.put_nowait(reader)
             raise _closed()
-        reading = asyncio.ensure_future(reader.run(run))
-        self._readings[reading] = reader
+        reading = Reading(work)
+        under_way = asyncio.ensure_future(reader.run(reading))
+        self._readings[under_way] = reader
         # A caller that goes away leaves the thread at work.
-        reading.add_done_callback(self._was_read)
+        under_way.add_done_callback(self._was_read)
         try:
-            return await asyncio.shield(reading)
+            # Newer versions of `asyncio.shield` report what is raised once the caller has gone.
+            await asyncio.wait([under_way])
+        finally:
+            _give_up(under_way, reading)
+        try:
+            return under_way.result()
         except SQLAlchemyError as error:
             raise translate(error) from error
-        except asyncio.CancelledError:
-            if not reading.done():
-                reader.break_off()
-            raise
 
     def _was_read(self, reading: asyncio.Future[Any]) -> None:
         self._idle.put_nowait(self._readings.pop(reading))
@@ -228,6 +224,14 @@ class SqliteDatabase:
         self._brief.driver_connection.close()
         for session in (*self._readers, self._writer):
             await session.close()
+
+
+def _give_up(under_way: asyncio.Future[T], reading: Reading[T]) -> None:
+    """Break off what is not done, again where that came between two statements."""
+    if not under_way.done():
+        reading.break_off()
+        loop = asyncio.get_running_loop()
+        loop.call_later(_BREAK_OFF_SECONDS, _give_up, under_way, reading)
 
 
 def _closed() -> Unavailable:

@@ -98,4 +98,7 @@ class QueueMonitor:
             if position is not None:
                 subscription.stands_at(position)
 
-        in_turns(tell, tuple(followers))
+        # The next reading begins when all were told of this one.
+        told = asyncio.Event()
+        in_turns(tell, tuple(followers), told.set)
+        await told.wait()

@@ -149,18 +149,28 @@ class Subscriptions:
                 subscription.close(because)
 
 
-def in_turns(tell: Callable[[Subscription], None], subscriptions: Iterable[Subscription]) -> None:
-    """Call `tell` on each; of very many, on some in each turn of the event loop.
+def in_turns(
+    tell: Callable[[Subscription], None],
+    subscriptions: Iterable[Subscription],
+    done: Callable[[], None] | None = None,
+) -> None:
+    """Call `tell` on each, and then `done`; of very many, on some in each turn of the event loop.
 
     So whatever else there is to do gets its share.
     """
-    _next_turn(tell, iter(subscriptions))
+    _next_turn(tell, iter(subscriptions), done)
 
 
-def _next_turn(tell: Callable[[Subscription], None], rest: Iterator[Subscription]) -> None:
+def _next_turn(
+    tell: Callable[[Subscription], None],
+    rest: Iterator[Subscription],
+    done: Callable[[], None] | None,
+) -> None:
     told = 0
     for subscription in islice(rest, _AT_ONCE):
         tell(subscription)
         told += 1
     if told == _AT_ONCE:
-        asyncio.get_running_loop().call_soon(_next_turn, tell, rest)
+        asyncio.get_running_loop().call_soon(_next_turn, tell, rest, done)
+    elif done is not None:
+        done()

@@ -73,6 +73,53 @@ async def test_the_statement_of_a_read_that_was_given_up_is_broken_off(sqlite_st
     assert not left
 
 
+async def test_a_read_is_broken_off_though_it_was_given_up_between_two_statements(sqlite_store):
+    database = sqlite_store._database
+    between, go_on = threading.Event(), threading.Event()
+
+    def work(connection) -> None:
+        connection.driver_connection.create_function("tell", 0, lambda: 1)
+        between.set()
+        assert go_on.wait(PATIENCE)
+        connection.execute(ENDLESS)
+
+    reading = asyncio.ensure_future(database.read(work))
+    await asyncio.to_thread(between.wait, PATIENCE)
+    under_way = [*database._readings]
+    reading.cancel()
+    await asyncio.wait([reading])
+    go_on.set()
+    _, left = await asyncio.wait(under_way, timeout=PATIENCE)
+    for reader in database._readers:
+        await reader.interrupt()
+    assert not left
+
+
+async def test_the_end_of_a_transaction_is_not_broken_off(sqlite_store):
+    """The next read of the connection would find itself within it."""
+    database = sqlite_store._database
+    ending, go_on = threading.Event(), threading.Event()
+
+    def wait_at_its_end(statement: str) -> None:
+        if statement == "ROLLBACK":
+            ending.set()
+            go_on.wait(PATIENCE)
+
+    def work(connection) -> None:
+        connection.driver_connection.set_trace_callback(wait_at_its_end)
+        raise LookupError
+
+    reading = asyncio.ensure_future(database.read(work))
+    await asyncio.to_thread(ending.wait, PATIENCE)
+    under_way = [*database._readings]
+    reading.cancel()
+    await asyncio.wait([reading])
+    go_on.set()
+    await asyncio.wait(under_way, timeout=PATIENCE)
+    for _ in range(2 * READERS):
+        assert await sqlite_store.jobs.active_count() == 0
+
+
 async def test_a_read_that_waits_when_the_store_closes_is_told_so(path):
     store = await Store.open(path)
     held = Held(store)

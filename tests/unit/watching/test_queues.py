@@ -5,8 +5,10 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from quantcloud.domain.job import JobStatus
+from quantcloud.watching import queues
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
+from quantcloud.watching.subscription import Subscription
 from unit.watching.world import ADA, NEVER, World, change, checkpoint
 
 PATIENCE = 10
@@ -80,3 +82,32 @@ async def test_what_is_read_of_a_queue_is_told_in_order(world: World):
         second = await asyncio.wait_for(asked.get(), PATIENCE)
         second.set_result({job: 1})
         assert (await anext(watch)).queue_position == 1
+
+
+async def test_very_many_are_all_told_of_a_reading_before_the_next(world: World, monkeypatch):
+    monkeypatch.setattr(queues, "_TOLD_PER_SECOND", 1e9)
+    job = await world.submit()
+    await world.advance(job, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED)
+    (event,) = await world.store.events.after(ADA, job, 3, 1)
+    told: asyncio.Queue[int] = asyncio.Queue()
+    places = [2, 1]
+
+    class Moving:
+        async def queue_position(self, _job) -> int:
+            return places[0]
+
+        async def queue_positions(self, _backend) -> dict[str, int]:
+            return {job: places.pop(0)}
+
+    class Waiting(Subscription):
+        def stands_at(self, position: int) -> None:
+            told.put_nowait(position)
+
+    monitor = QueueMonitor(Moving(), 0.0)
+    for _ in range(1000):
+        monitor.follow(Waiting(), "b", job)
+    monitor.notice(event)
+    seen = [await told.get()]
+    monitor.notice(event)
+    seen += [await asyncio.wait_for(told.get(), PATIENCE) for _ in range(1999)]
+    assert seen == [2] * 1000 + [1] * 1000
