@@ -35,7 +35,7 @@ def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         site,
         "hostile_backends",
         (HERE / "hostile_backends.py").read_text(),
-        {"hog": "hostile_backends:HOG", "spy": "hostile_backends:SPY"},
+        {name: f"hostile_backends:{name.upper()}" for name in ("hog", "leaver", "spy")},
     )
     names = ("quantcloud.db", "quantcloud.db-wal")
     (site / "files.txt").write_text("\n".join(str(data / name) for name in names))
@@ -157,6 +157,15 @@ def test_what_exceeds_a_worker_unpredicted_ends_in_failed(ada: Api):
     last = ada.finish(ada.run(BELL, backend="hog"))
     assert name_of(last.job.status) == "failed"
     assert last.job.error_message == "needs more memory than the 700 MiB that a worker may use"
+    assert name_of(ada.finish(ada.run(BELL)).job.status) == "completed"
+
+
+def test_workers_that_hang_up_and_live_on_are_ended_and_replaced(ada: Api):
+    jobs = [ada.run(BELL, backend="leaver") for _ in range(3)]
+    for job in jobs:
+        last = ada.finish(job)
+        assert name_of(last.job.status) == "failed"
+        assert "the worker ended during the run by SIGKILL" in last.job.error_message
     assert name_of(ada.finish(ada.run(BELL)).job.status) == "completed"
 
 

@@ -86,10 +86,14 @@ class Connection:
         self._round = self._loop.call_at(due, self._fetch)
 
     def catch_up(self) -> None:
-        """Read what has gathered by now."""
-        if self._round is not None and not self._reading:
+        """Read what has come by now."""
+        if self._reading or self._closed:
+            return
+        if self._round is not None:
             self._round.cancel()
             self._fetch()
+        else:
+            self._readable()
 
     def close(self) -> None:
         self._closed = True

@@ -143,6 +143,8 @@ class ForkServer:
         if pid not in self._children:
             return
         self._children.remove(pid)
+        # It may have hung up and live on. Not reaped yet, it has its id to itself.
+        os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         self._send(Record(Order.REAPED, pid, os.waitstatus_to_exitcode(status)))
 

@@ -5,6 +5,7 @@ what comes back is JSON and flat arrays, which can be wrong but cannot run, unli
 """
 
 import json
+import math
 import pickle
 import struct
 from array import array
@@ -189,7 +190,7 @@ def _outcome(payload: bytes) -> Outcome:
             raise ValueError("more than it says")
         counts = cast("dict[str, int]", content)
         checked = dict(zip(counts, array("q", counts.values()), strict=True))
-        return Outcome(checked, float(time_ms), metadata=_mapping(metadata))
+        return Outcome(checked, _milliseconds(time_ms), metadata=_mapping(metadata))
     outcomes, has_state, shots = content
     sections: list[bytes] = []
     offset = end + _SECTIONS.size
@@ -199,7 +200,7 @@ def _outcome(payload: bytes) -> Outcome:
     keys, values, real, imag, memory = sections
     return Outcome(
         counts=_counts(_lines(keys, outcomes), _integers(values)),
-        execution_time_ms=float(time_ms),
+        execution_time_ms=_milliseconds(time_ms),
         statevector=Statevector(_floats(real), _floats(imag)) if has_state else None,
         memory=None if shots is None else tuple(_lines(memory, shots)),
         metadata=_mapping(metadata),
@@ -249,6 +250,14 @@ def _floats(data: bytes) -> tuple[float, ...]:
     values = array("d")
     values.frombytes(data)
     return tuple(values)
+
+
+def _milliseconds(value: Any) -> float:
+    """How long a run took, which its account is charged."""
+    milliseconds = float(value)
+    if not 0 <= milliseconds < math.inf:
+        raise ValueError("no time")
+    return milliseconds
 
 
 def _mapping(value: object) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """What goes over a worker's socket arrives as it was sent, and nonsense is refused."""
 
 import contextlib
+import math
 import pickle
 
 import pytest
@@ -159,3 +160,11 @@ def test_description(error, line):
 def test_memory_errors(error):
     assert is_about_memory(error)
     assert not is_about_memory(ValueError("a memory of better days"))
+
+
+@pytest.mark.parametrize("milliseconds", [-1.0, math.nan, math.inf])
+def test_a_time_that_no_run_takes_is_none(milliseconds: float):
+    """An account would be charged it."""
+    outcome = Outcome({"0": 1}, milliseconds)
+    with pytest.raises(MalformedAnswer):
+        messages.decode_outcome(messages.encode_outcome(outcome))

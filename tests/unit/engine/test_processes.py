@@ -254,6 +254,16 @@ async def test_answers_that_gather_survive_their_worker(puppet, gathered):
     assert puppet.back == gathered[2:]
 
 
+async def test_cancelling_what_was_answered_just_now_ends_no_other(puppet):
+    calls = await given(puppet, b"1", b"2")
+    await puppet.begin()
+    puppet.say(messages.OUTCOME)
+    # The event loop has not looked since, and the worker may be at work on the other.
+    puppet.worker.give_up(calls[0])
+    assert calls[0].answer.done()
+    assert puppet.worker.alive
+
+
 async def test_cancelling_what_was_answered_but_not_read_ends_no_other(puppet, gathered):
     puppet.worker.give_up(gathered[0])
     assert gathered[0].answer.done()
