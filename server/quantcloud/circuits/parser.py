@@ -212,9 +212,13 @@ class Parser:
                 f"expected a gate or 'barrier' in the definition of {shown(gate)}, "
                 f"got {lexer.described()}"
             )
-        if lexer.text == gate and not self.program.gates.is_known(gate):
-            raise lexer.error(f"gate {shown(gate)} calls itself; only gates above it may be called")
+        itself = f"gate {shown(gate)} calls itself; only gates above it may be called"
+        if lexer.text == gate:
+            raise lexer.error(itself)
         name, params = self.call_head(parameters)
+        if name == gate:
+            # By way of modifiers: a controlled x is a cx.
+            raise lexer.error(itself, start)
         arguments = self._body_qubits(qubits)
         self.program.gates.check_call(name, len(params), len(arguments), start)
         if len(set(arguments)) < len(arguments):

@@ -80,6 +80,8 @@ REFUSED = {
     "nothing but opening braces": ("{" * 1_000_000, "expected a statement"),
     "no statement ever ends": (repeated("h q[0] "), "missing ';'"),
     "recursion": ("gate g a { g a; } g q[0];", "calls itself"),
+    "recursion of a standard gate": ("gate x a { x a; } x q[0];", "calls itself"),
+    "recursion with a parameter": ("gate rx(t) a { rx(t+1) a; } rx(1) q[0];", "calls itself"),
     "division by zero deep inside": (
         "gate g0(x) a { rx(1/(x-3)) a; } gate g1(x) a { g0(x) a; g0(x+1) a; } g1(2) q[0];",
         "division by zero",
