@@ -144,6 +144,7 @@ class Application:
         parts.push_async_callback(scheduler.stop, 0.0)
         await scheduler.start()
         grpc_port = await server.start(settings.grpc_host, settings.grpc_port)
+        # Should it never come to the drain, which stops it too.
         parts.push_async_callback(server.stop, _CALL_GRACE_SECONDS)
         http = await self._start_envoy(grpc_port) if settings.envoy else ""
         keeper = self._model_keeper(files, model, engine, fleet)

@@ -1,7 +1,8 @@
-"""Which events of an account are wanted."""
+"""Which events of an account are wanted, and what the log has of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quantcloud.domain.job import JobEvent, JobStatus
 
@@ -28,3 +29,13 @@ class EventFilter:
 
 
 EVERYTHING = EventFilter()
+
+
+class Stretch(NamedTuple):
+    """Events of an account that are wanted, in order, and whether the log has more of it, wanted or
+    not: what comes after `cursor`.
+    """
+
+    events: Sequence[JobEvent]
+    cursor: int
+    more: bool

@@ -1,4 +1,4 @@
-"""Identifiers that sort by time."""
+"""Identifiers, which sort by time."""
 
 import re
 import secrets

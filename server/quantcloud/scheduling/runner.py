@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
 
 import structlog
@@ -108,13 +107,18 @@ class Runner:
 
     async def fail_unreadable(self, record: JobRecord, error: Exception) -> None:
         """End a claimed job of which what is stored is damaged."""
-        job, lease = record.job, record.lease
-        assert lease is not None  # noqa: S101  # it was claimed
-        log.error("a circuit cannot be read", job_id=job.id, exc_info=error)
+        log.error("a circuit cannot be read", job_id=record.job.id, exc_info=error)
         message = "the circuit as it was stored cannot be read any more; submit it again"
-        change = Change(JobStatus.FAILED, self._clock(), error_message=message)
-        with suppress(StaleLeaseError, NotFound):
+        await self._fail_unrun(record, message, self._clock())
+
+    async def _fail_unrun(self, record: JobRecord, message: str, at: datetime) -> None:
+        """End a claimed job that the engine never had."""
+        job, lease = record.job, record.held
+        change = Change(JobStatus.FAILED, at, error_message=message)
+        try:
             await patiently(lambda: self._store.jobs.end(job.id, lease, [change], known=record))
+        except (StaleLeaseError, NotFound):
+            log.info("late write refused", job_id=job.id, attempt=lease.attempt)
 
     async def _used_up(self, claim: Claim) -> bool:
         """Fail a job whose account has used up its month's simulator time while it waited."""
@@ -128,13 +132,7 @@ class Runner:
             f"the month's {limits.simulator_minutes:g} simulator minutes were used up while the "
             f"job waited; there are new ones at {next_month(now):%Y-%m-%dT%H:%M:%SZ}"
         )
-        change = Change(JobStatus.FAILED, now, error_message=message)
-        try:
-            await patiently(
-                lambda: self._store.jobs.end(job.id, claim.lease, [change], known=claim.record)
-            )
-        except (StaleLeaseError, NotFound):
-            log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
+        await self._fail_unrun(claim.record, message, now)
         return True
 
     def _execution(self, claim: Claim) -> Execution:

@@ -38,6 +38,11 @@ def is_fatal(error: BaseException) -> bool:
     )
 
 
+def store_closed() -> Unavailable:
+    """What is raised once the store is closed."""
+    return Unavailable("the store is closed", reason="STORE_CLOSED")
+
+
 def translate(error: BaseException) -> BaseException:
     """The error to give a caller: `Unavailable` where trying again later may succeed, and
     `StoreError` where the database is damaged.

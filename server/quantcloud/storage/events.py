@@ -1,13 +1,12 @@
 """The events of jobs, as they are replayed to watchers."""
 
-from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
 
 from quantcloud.domain.errors import NotFound, OutOfRange
-from quantcloud.domain.event_filter import EVERYTHING, EventFilter
+from quantcloud.domain.event_filter import EVERYTHING, EventFilter, Stretch
 from quantcloud.domain.job import JobEvent, JobStatus
 from quantcloud.storage.database import AnyRow, Connection, Database
 from quantcloud.storage.job_columns import EVENTS, event_of
@@ -68,16 +67,6 @@ _HORIZON = select(removed_events.c.cursor).where(
 _REMOVED = "HISTORY_REMOVED"
 # No cursor is larger.
 _LAST = (1 << 63) - 1
-
-
-class Stretch(NamedTuple):
-    """Events of an account that are wanted, in order, and whether the log has more of it, wanted or
-    not: what comes after `cursor`.
-    """
-
-    events: Sequence[JobEvent]
-    cursor: int
-    more: bool
 
 
 class Events:

@@ -8,7 +8,7 @@ is next, whatever the others have waiting and across restarts.
 import math
 import secrets
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
@@ -21,6 +21,7 @@ from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.execution import is_short
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, Lease
 from quantcloud.storage import job_rows, usage_rows
+from quantcloud.storage.database import Steps
 from quantcloud.storage.job_columns import RECORD_COLUMNS, record_of
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.queries import ACTIVE, queued, status_in
@@ -48,9 +49,7 @@ class Claim:
 
     @property
     def lease(self) -> Lease:
-        lease = self.record.lease
-        assert lease is not None  # noqa: S101  # it was dispatched with one
-        return lease
+        return self.record.held
 
 
 class Claims(list[Claim]):
@@ -251,7 +250,7 @@ def claim(
     *,
     concurrency: Mapping[Tier, int],
     only_arrivals: bool,
-) -> Generator[None, None, tuple[list[Taken], bool]]:
+) -> Steps[tuple[list[Taken], bool]]:
     """Dispatch to `owner` what there is room for, no account's jobs above its `concurrency`. Tells
     whether any are left in the queue.
 

@@ -18,6 +18,12 @@ class JobRecord:
     metered: bool = False
     metadata_sequence: int = 1
 
+    @property
+    def held(self) -> Lease:
+        """The lease of a job that is dispatched or running."""
+        assert self.lease is not None  # noqa: S101  # what the statuses mean
+        return self.lease
+
     def fence(self, lease: Lease | None) -> None:
         """Raise `StaleLeaseError` unless `lease` is the one that the job has, or has not."""
         if self.lease != lease:

@@ -17,9 +17,8 @@ from sqlalchemy import bindparam, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from quantcloud.domain.errors import Unavailable
 from quantcloud.storage.database import Connection, Work, transacted
-from quantcloud.storage.errors import StoreError, translate
+from quantcloud.storage.errors import StoreError, store_closed, translate
 from quantcloud.storage.migrate import migrate
 
 T = TypeVar("T")
@@ -129,7 +128,7 @@ class PostgresDatabase:
         self, engine: AsyncEngine, work: Callable[[AlchemyConnection], T], seconds: float
     ) -> T:
         if self._closed:
-            raise Unavailable("the store is closed", reason="STORE_CLOSED")
+            raise store_closed()
         try:
             async with asyncio.timeout(seconds), engine.connect() as connection:
                 return await connection.run_sync(work)

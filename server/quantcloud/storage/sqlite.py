@@ -16,9 +16,8 @@ from sqlalchemy import Engine, Integer, column, create_engine, event, select, ta
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from quantcloud.domain.errors import Unavailable
 from quantcloud.storage.database import NOW, Connection, Steps, Work, transacted
-from quantcloud.storage.errors import StoreError, translate
+from quantcloud.storage.errors import StoreError, store_closed, translate
 from quantcloud.storage.migrate import migrate
 from quantcloud.storage.prepared import PreparedConnection
 from quantcloud.storage.reading import Reading
@@ -119,7 +118,7 @@ class SqliteDatabase:
 
     async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
         if self._closed:
-            raise _closed()
+            raise store_closed()
         if brief:
             # Whatever is the matter, the other way finds out.
             with suppress(SQLAlchemyError):
@@ -127,7 +126,7 @@ class SqliteDatabase:
         reader = await self._idle.get()
         if self._closed:
             self._idle.put_nowait(reader)
-            raise _closed()
+            raise store_closed()
         reading = Reading(work)
         under_way = asyncio.ensure_future(reader.run(reading))
         self._readings[under_way] = reader
@@ -232,10 +231,6 @@ def _give_up(under_way: asyncio.Future[T], reading: Reading[T]) -> None:
         reading.break_off()
         loop = asyncio.get_running_loop()
         loop.call_later(_BREAK_OFF_SECONDS, _give_up, under_way, reading)
-
-
-def _closed() -> Unavailable:
-    return Unavailable("the store is closed", reason="STORE_CLOSED")
 
 
 async def _in_turns(work: Steps[T]) -> T:

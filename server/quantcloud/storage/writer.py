@@ -13,10 +13,9 @@ from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 
-from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database import NOW, Connection, Database, Steps
-from quantcloud.storage.errors import is_fatal, translate
+from quantcloud.storage.errors import is_fatal, store_closed, translate
 from quantcloud.storage.transaction import Pending, Transaction
 
 T = TypeVar("T")
@@ -215,8 +214,7 @@ class Writer:
         self, queue: deque[_Waiting] | list[_Waiting], waiting: _Waiting
     ) -> asyncio.Future[Any]:
         if self._closed:
-            because = Unavailable("the store is closed", reason="STORE_CLOSED")
-            waiting.done.set_exception(because)
+            waiting.done.set_exception(store_closed())
         else:
             queue.append(waiting)
             self._awake()

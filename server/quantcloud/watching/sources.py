@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from quantcloud.domain.event_filter import EventFilter
+from quantcloud.domain.event_filter import EventFilter, Stretch
 from quantcloud.domain.job import JobEvent
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.quiet import QuietWatches
@@ -13,22 +13,6 @@ from quantcloud.watching.subscription import Subscriptions
 
 # How many events are read from the log at a time.
 PAGE = 256
-
-
-class Stretch(Protocol):
-    """Events of an account that are wanted, and whether the log has more, wanted or not.
-
-    After `cursor` comes what was not looked at yet.
-    """
-
-    @property
-    def events(self) -> Sequence[JobEvent]: ...
-
-    @property
-    def cursor(self) -> int: ...
-
-    @property
-    def more(self) -> bool: ...
 
 
 class EventLog(Protocol):

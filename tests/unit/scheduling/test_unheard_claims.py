@@ -5,33 +5,13 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from quantcloud.backends.base import installed_backends
-from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.errors import Unavailable
-from quantcloud.domain.execution import Outcome
 from quantcloud.domain.job import JobStatus
 from quantcloud.scheduling import scheduler as scheduling
-from quantcloud.scheduling.scheduler import Scheduler
-from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import Store
 from quantcloud.storage.tables import jobs
-from unit.storage.builders import T0, queue
-
-
-class Engine:
-    """Runs everything at once."""
-
-    slots, backlog = 2, 0
-
-    def is_ready(self, backend):
-        return True
-
-    def subscribe(self, listener):
-        pass
-
-    async def execute(self, execution, *, time_limit, on_start):
-        on_start()
-        return Outcome({"00": execution.shots}, 1.0)
+from unit.scheduling.served import PATIENCE, Served
+from unit.storage.builders import queue
 
 
 async def test_what_was_claimed_unheard_is_given_back_and_run(tmp_path: Path, monkeypatch):
@@ -58,13 +38,11 @@ async def test_what_was_claimed_unheard_is_given_back_and_run(tmp_path: Path, mo
             ended.set()
 
     store.subscribe(listen)
-    scheduler = Scheduler(
-        store, Engine(), Fleet(installed_backends(), memory_limit=1 << 30), owner="server-1",
-        clock=lambda: T0, limits=DEFAULT_TIERS.__getitem__,
-    )  # fmt: skip
-    await scheduler.start()
-    await asyncio.wait_for(ended.wait(), 10)
-    await scheduler.stop(0.0)
+    served = Served(store)
+    served.engine.may_end.set()
+    await served.scheduler.start()
+    await asyncio.wait_for(ended.wait(), PATIENCE)
+    await served.scheduler.stop(0.0)
     assert statuses == ["dispatched", "queued", "dispatched", "running", "completed"]
     # Nothing was lost, so nothing counts towards giving the job up.
     query = select(jobs.c.losses).where(jobs.c.id == job.id)

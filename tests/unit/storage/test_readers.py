@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.storage import Store
-from quantcloud.storage.sqlite import READERS
+from quantcloud.storage.sqlite import READERS, SqliteDatabase
 
 PATIENCE = 10
 # Tells when it has begun.
@@ -41,11 +41,18 @@ class Held:
         self._may_end.set()
 
 
-async def test_a_read_that_was_given_up_holds_up_no_other(sqlite_store):
-    held = Held(sqlite_store)
-    reading = await held.begin()
+async def give_up(database: SqliteDatabase, reading: asyncio.Task) -> list[asyncio.Future]:
+    """Cancel a read; what is still to be heard of its thread."""
+    under_way = [*database._readings]
     reading.cancel()
     await asyncio.wait([reading])
+    assert reading.cancelled()
+    return under_way
+
+
+async def test_a_read_that_was_given_up_holds_up_no_other(sqlite_store):
+    held = Held(sqlite_store)
+    await give_up(sqlite_store._database, await held.begin())
     for _ in range(2 * READERS):
         assert await asyncio.wait_for(sqlite_store.jobs.active_count(), PATIENCE) == 0
     held.end()
@@ -65,10 +72,7 @@ async def test_the_statement_of_a_read_that_was_given_up_is_broken_off(sqlite_st
 
     reading = asyncio.ensure_future(database.read(work))
     await asyncio.wait_for(begun.wait(), PATIENCE)
-    under_way = [*database._readings]
-    reading.cancel()
-    await asyncio.wait([reading])
-    assert reading.cancelled()
+    under_way = await give_up(database, reading)
     _, left = await asyncio.wait(under_way, timeout=PATIENCE)
     assert not left
 
@@ -85,9 +89,7 @@ async def test_a_read_is_broken_off_though_it_was_given_up_between_two_statement
 
     reading = asyncio.ensure_future(database.read(work))
     await asyncio.to_thread(between.wait, PATIENCE)
-    under_way = [*database._readings]
-    reading.cancel()
-    await asyncio.wait([reading])
+    under_way = await give_up(database, reading)
     go_on.set()
     _, left = await asyncio.wait(under_way, timeout=PATIENCE)
     for reader in database._readers:
@@ -111,9 +113,7 @@ async def test_the_end_of_a_transaction_is_not_broken_off(sqlite_store):
 
     reading = asyncio.ensure_future(database.read(work))
     await asyncio.to_thread(ending.wait, PATIENCE)
-    under_way = [*database._readings]
-    reading.cancel()
-    await asyncio.wait([reading])
+    under_way = await give_up(database, reading)
     go_on.set()
     await asyncio.wait(under_way, timeout=PATIENCE)
     for _ in range(2 * READERS):
