@@ -37,6 +37,7 @@ class _Service:
         self.history = history
         self.first, self.second = deployment.servers
         self._workers: set[int] = set()
+        self._first_api = Api(self.first.channel, self.first.rest, credential)
         self._api = Api(self.second.channel, self.second.rest, credential)
         self._givers = Clients(deployment.targets[:1], credential, history, "givers")
         self.watchers = Clients(deployment.targets[1:2], credential, history, "watchers")
@@ -48,11 +49,16 @@ class _Service:
     async def round(self, number: int, name: int) -> int:
         """Stop the first server while it runs `number` jobs; how many it lost."""
         random_ = random.Random(name)
-        jobs = await asyncio.gather(
-            *(self._givers.submit(_NAP, f"{name}.{place}", random_) for place in range(number))
-        )
-        for job in jobs:
-            await asyncio.to_thread(self._api.until, job, job_pb2.Job.running)
+        # Whoever hears of a job first may have it: the second server hears of none meanwhile.
+        self.second.process.send_signal(signal.SIGSTOP)
+        try:
+            jobs = await asyncio.gather(
+                *(self._givers.submit(_NAP, f"{name}.{place}", random_) for place in range(number))
+            )
+            for job in jobs:
+                await asyncio.to_thread(self._first_api.until, job, job_pb2.Job.running)
+        finally:
+            self.second.process.send_signal(signal.SIGCONT)
         self.history.kills.append(Kill("stopped", time.time(), costs_runs=True))
         self._workers |= descendants(self.first.process.pid)
         self.first.process.send_signal(signal.SIGSTOP)
