@@ -10,24 +10,40 @@ from quantcloud.engine.messages import Frame
 # A worker may have ended before it began, while it was idle: then another takes the request.
 _TRIES = 3
 
+# A new worker is ready after it has made its executors, which takes a fraction of a second, and an
+# executor is made after its simulator was imported, which takes seconds. What is not there after so
+# many seconds never will be.
+START_LIMIT = 60.0
+
 
 class WorkerEnded(Exception):
     """The worker ended before it answered; how, `exit_status` tells when that is known.
 
-    It is negative for a signal, None where nobody can tell.
+    It is negative for a signal, None where nobody can tell. `innocent` says that the call was not
+    the cause: its worker was ended for something else.
     """
 
-    def __init__(self, exit_status: "asyncio.Future[int | None]") -> None:
+    def __init__(self, exit_status: "asyncio.Future[int | None]", *, innocent: bool) -> None:
         super().__init__()
         self.exit_status = exit_status
+        self.innocent = innocent
 
 
 class TimeLimitReached(Exception):
     """The worker had not answered when its time was over."""
 
 
+class NotPrepared(Exception):
+    """What the worker had to prepare was not there after as long as it may take, `START_LIMIT`."""
+
+
 class Holder(Protocol):
     """The worker that a call was sent to."""
+
+    @property
+    def answered(self) -> int:
+        """How many calls it has answered."""
+        ...
 
     def give_up(self, call: "Call") -> None:
         """Nobody waits for the answer any more."""
@@ -41,13 +57,16 @@ class Call:
 
     Whoever stops waiting for the answer says so by `give_up`.
 
-    `on_start` is called when a worker begins, and `time_limit` seconds count from there.
-    `preloaded` is for how many backends the modules must have been imported when its worker was
-    forked. `expected` is how many seconds the run will take; None where nobody knows.
+    `on_start` is called when a worker begins, and `time_limit` seconds count from there. One with
+    something to prepare (`messages.PREPARE_AND_EXECUTE`) begins when that is done. `preloaded` is
+    for how many backends the modules must have been imported when its worker was forked; a `fresh`
+    one wants a worker that has run nothing yet. `expected` is how many seconds the run will take;
+    None where nobody knows.
     """
 
     __slots__ = (
-        *("_on_start", "_tries", "answer", "data", "expected", "holder", "preloaded", "time_limit"),
+        *("_on_start", "_tries", "answer", "data", "expected", "fresh", "holder", "made"),
+        *("preloaded", "preparing", "time_limit"),
     )
 
     def __init__(
@@ -57,13 +76,19 @@ class Call:
         time_limit: float,
         on_start: Callable[[], None] | None = None,
         preloaded: int = 0,
+        fresh: bool = False,
         expected: float | None = None,
     ) -> None:
         self.data = messages.frame(request.kind, request.payload)
         self.time_limit = time_limit
         self.preloaded = preloaded
+        self.preparing = request.kind == messages.PREPARE_AND_EXECUTE
+        self.fresh = fresh
         self.expected = expected
-        self.answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Frame] = loop.create_future()
+        # When, by the event loop's clock.
+        self.made = loop.time()
         self.holder: Holder | None = None
         self._on_start = on_start
         self._tries = 0
@@ -79,7 +104,7 @@ class Call:
         if told is not None:
             told()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Answer with `error`, unless there is an answer or nobody waits for one any more."""
         if not self.answer.done():
             self.answer.set_exception(error)

@@ -110,7 +110,13 @@ class Connection:
         if self._closed:
             return
         if self._unsent:
-            self._permits.give(self._unsent)
+            try:
+                self._permits.give(self._unsent)
+            except OSError:
+                # Not at once: whoever sends is in the middle of something.
+                error = MalformedAnswer("it takes no permits")
+                self._loop.call_soon(self._receiver.read, error)
+                return
             self._unsent = 0
         try:
             del self._output[: self._socket.send(self._output)]

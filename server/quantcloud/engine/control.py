@@ -8,7 +8,7 @@ from typing import NamedTuple
 _RECORD = struct.Struct("!Bqq")
 SIZE = _RECORD.size
 
-# What comes with FORKED: the server's socket, and the reading and the writing end of the pipe of
+# What comes with a FORKED process: the server's socket, and the reading and the writing end of the
 # permits.
 DESCRIPTORS = 3
 

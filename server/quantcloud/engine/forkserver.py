@@ -14,6 +14,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from quantcloud.backends.base import Backend, installed_backends
@@ -104,33 +105,32 @@ class ForkServer:
         self._send(Record(Order.PRELOADED, len(self._warm), failed))
 
     def _fork(self, role: Role) -> None:
-        ours, theirs = socket.socketpair()
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        with ours, theirs:
+        with ExitStack() as opened:
             try:
+                ours, theirs = map(opened.enter_context, socket.socketpair())
+                reading, writing = map(opened.enter_context, socket.socketpair())
                 pid = os.fork()
             except OSError:
                 traceback.print_exc()
-                pid = -1
+                self._send(Record(Order.FORKED, -1, len(self._warm)))
+                return
             if pid == 0:
                 self._become_worker(theirs, reading, role)
-            if pid > 0:
-                self._children.add(pid)
+            self._children.add(pid)
             record = Record(Order.FORKED, pid, len(self._warm))
-            descriptors = [ours.fileno(), reading, writing]
+            descriptors = [each.fileno() for each in (ours, reading, writing)]
             socket.send_fds(self._control, [record.pack()], descriptors)
-        os.close(reading)
-        os.close(writing)
 
-    def _become_worker(self, connection: socket.socket, permits: int, role: Role) -> None:
+    def _become_worker(
+        self, connection: socket.socket, permitted: socket.socket, role: Role
+    ) -> None:
         code = 1
         try:
             die_with_parent(self._pid)
             memory_limit = self._configuration.memory_limits[role]
             warm = self._warm if role is Role.EXECUTION else ()
             confinement = Confinement(memory_limit, self._readable)
-            worker.run(connection, permits, self._backends, warm, confinement)
+            worker.run(connection, permitted, self._backends, warm, confinement)
             code = 0
         except BaseException:  # noqa: BLE001 (the process ends here, whatever it was)
             traceback.print_exc()

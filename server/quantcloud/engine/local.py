@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from quantcloud.backends.base import installed_backends
-from quantcloud.circuits import examine, work_bound
+from quantcloud.circuits import examine
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
 from quantcloud.domain.execution import Execution, Outcome
@@ -17,10 +17,17 @@ from quantcloud.engine.base import (
     EngineError,
     ExecutionFailed,
     ExecutionTimedOut,
+    MachineLost,
     OutOfMemory,
     WorkerLost,
 )
-from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
+from quantcloud.engine.calls import (
+    START_LIMIT,
+    Call,
+    NotPrepared,
+    TimeLimitReached,
+    WorkerEnded,
+)
 from quantcloud.engine.confinement import missing_protections
 from quantcloud.engine.control import Role
 from quantcloud.engine.failure import describe_end
@@ -28,6 +35,7 @@ from quantcloud.engine.forkserver import Configuration
 from quantcloud.engine.memory import default_memory_limit
 from quantcloud.engine.messages import Frame, MalformedAnswer
 from quantcloud.engine.slots import Slots
+from quantcloud.engine.small import is_small
 from quantcloud.engine.supervisor import ForkFailed, Supervisor
 from quantcloud.engine.turns import Turns
 
@@ -42,21 +50,19 @@ _EXAMINERS = 3
 # stays below the 60 seconds after which Envoy gives a call up.
 _EXAMINATION_PATIENCE = 30.0
 
+# How long a run waits for a system that has no process to give, in seconds; then it is given back,
+# for another server to take it.
+_SHORTAGE_PATIENCE = 60.0
+
 # Bytes for looking at a circuit: 8 MB of text make a few hundred MB of operations.
 _EXAMINATION_MEMORY = 2 << 30
-
-# A circuit is examined on the event loop if its text is no longer than this, in characters, has
-# no gate definitions, and cannot say more than so many operations.
-_MAX_INLINE_LENGTH = 2048
-_MAX_INLINE_OPERATIONS = 1000
-_DEFINITION = re.compile(r"\b(?:gate|opaque|def)\b")
-_REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
 
 # Answers up to so many bytes are decoded on the event loop, in about a millisecond.
 _MAX_INLINE_ANSWER = 64 << 10
 
 _NONSENSE = "the worker's answer made no sense"
 _STOPPED = "the server stopped"
+_INNOCENT = "the worker was ended from outside during the run"
 
 # Short runs that are taken up for each worker: in its socket and on their way there.
 _BACKLOG = 512
@@ -103,8 +109,10 @@ class LocalEngine:
         self._memory_limit = limit
         self._examination_limit = examination_limit
         self._supervisor = Supervisor(configuration, self._renew, environment or {})
-        self._executions = Slots(self._supervisor, Role.EXECUTION, workers)
-        self._examinations = Slots(self._supervisor, Role.EXAMINATION, _EXAMINERS)
+        self._executions = Slots(self._supervisor, Role.EXECUTION, workers, _SHORTAGE_PATIENCE)
+        self._examinations = Slots(
+            self._supervisor, Role.EXAMINATION, _EXAMINERS, _EXAMINATION_PATIENCE
+        )
         self._turns = Turns(_EXAMINERS, _EXAMINATION_PATIENCE)
         self._running: set[asyncio.Task[Any]] = set()
         self._idle = asyncio.Event()
@@ -163,18 +171,21 @@ class LocalEngine:
         preloaded = self._supervisor.position(execution.backend)
         if not self._supervisor.is_preloaded(execution.backend):
             await self._until_stopped(self._supervisor.until_preloaded(execution.backend))
+        # What nobody has imported is prepared by the first worker that runs a circuit on it.
+        kind = messages.EXECUTE if preloaded else messages.PREPARE_AND_EXECUTE
+        request = Frame(kind, messages.encode_execution(execution))
         call = Call(
-            Frame(messages.EXECUTE, messages.encode_execution(execution)),
+            request,
             time_limit=time_limit,
             on_start=on_start,
             preloaded=preloaded,
-            # What a worker has to import first takes longer than anybody predicts.
             expected=execution.predicted_seconds if preloaded else None,
         )
-        try:
-            answer = await self._ask(self._executions, call)
-        except TimeLimitReached:
-            raise ExecutionTimedOut(f"reached its time limit of {time_limit:g} s") from None
+        answer = await self._run(call)
+        if answer.kind == messages.OUT_OF_MEMORY and call.holder and call.holder.answered > 1:
+            # What other runs have left in a worker is not this one's.
+            call = Call(request, time_limit=time_limit, preloaded=preloaded, fresh=True)
+            answer = await self._run(call)
         if answer.kind == messages.OUTCOME:
             return await _decoded(call, answer, messages.decode_outcome)
         message, details = await _decoded(call, answer, messages.decode_failure)
@@ -182,6 +193,18 @@ class LocalEngine:
         if answer.kind == messages.OUT_OF_MEMORY:
             raise OutOfMemory(message)
         raise ExecutionFailed(message)
+
+    async def _run(self, call: Call) -> Frame:
+        """Have a worker run a circuit. Raises an `EngineError`."""
+        try:
+            return await self._ask(self._executions, call)
+        except TimeLimitReached:
+            limit = f"{call.time_limit:g} s"
+            raise ExecutionTimedOut(f"reached its time limit of {limit}") from None
+        except NotPrepared:
+            raise ExecutionFailed(
+                f"its backend could not be prepared within {START_LIMIT:g} s"
+            ) from None
 
     async def _until_stopped(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Do `work`, which `stop` can end, whatever it is waiting for."""
@@ -219,7 +242,8 @@ class LocalEngine:
                 "qasm", f"takes longer than {limit:g} seconds to look at; send a smaller one"
             ) from None
         if answer.kind == messages.ANALYSIS:
-            return await _decoded(call, answer, messages.decode_analysis)
+            decode = partial(messages.decode_analysis, characters=len(source))
+            return await _decoded(call, answer, decode)
         if answer.kind == messages.INVALID:
             raise await _decoded(call, answer, messages.decode_invalid)
         _, details = await _decoded(call, answer, messages.decode_failure)
@@ -236,23 +260,17 @@ class LocalEngine:
             call.give_up()
             raise
         except ForkFailed as error:
-            raise WorkerLost(f"no worker could be started: {error}") from error
+            raise MachineLost(f"no worker could be started: {error}") from error
         except MalformedAnswer as error:
             raise WorkerLost(_NONSENSE) from error
         except WorkerEnded as error:
+            if error.innocent:
+                raise MachineLost(_INNOCENT) from error
             cause = await _cause(error.exit_status, self._memory_limit)
             raise WorkerLost(f"the worker ended during the run{cause}") from error
 
     def _renew(self) -> None:
         self._executions.renew_idle()
-
-
-def is_small(source: str) -> bool:
-    """Tell whether a circuit is examined in a few milliseconds, by a look at its text."""
-    if len(source) > _MAX_INLINE_LENGTH or _DEFINITION.search(source):
-        return False
-    # Angles say nothing about the number of operations, which the bound cannot know.
-    return work_bound(_REAL.sub("", source)) <= _MAX_INLINE_OPERATIONS
 
 
 async def _decoded(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:

@@ -25,12 +25,15 @@ HEADER = struct.Struct("!cQ")
 
 # To a worker.
 EXECUTE = b"x"
+PREPARE_AND_EXECUTE = b"p"
 EXAMINE = b"e"
 
 # From a worker: READY once, when from then on it begins on requests as they come; then one of the
 # others for each request, in their order. NOT_BEGUN is for one that the server took back, and
-# OUT_OF_MEMORY is the last that a worker says.
+# OUT_OF_MEMORY is the last that a worker says. PREPARED comes before the answer, when the backend
+# is there that had to be prepared.
 READY = b"r"
+PREPARED = b"d"
 OUTCOME = b"o"
 ANALYSIS = b"a"
 INVALID = b"i"
@@ -40,6 +43,10 @@ NOT_BEGUN = b"n"
 
 # A worker's answer may not be larger, in bytes.
 MAX_ANSWER = MAX_RESULT_BYTES
+
+# JSON may not be longer, in bytes: what reads it lets no other thread run meanwhile. Large results
+# are arrays.
+MAX_JSON = 256 << 10
 
 # Of a traceback, for the operator's log: the end, which says most, in characters.
 MAX_DETAILS = 8192
@@ -56,6 +63,10 @@ _SECTIONS = struct.Struct("!5Q")
 # Made once: `json.dumps` and `json.loads` look first what they are asked for.
 _write_json = json.JSONEncoder(check_circular=False).encode
 _read_json = json.JSONDecoder().raw_decode
+
+# An analysis has the names of a circuit's gates, and so many bytes of other things. Outside ASCII a
+# character is up to 12 bytes of JSON.
+_ANALYSIS, _EACH_CHARACTER = 4096, 12
 
 # So many outcomes are all JSON; more are faster as arrays.
 _FEW = 64
@@ -106,7 +117,7 @@ def encode_failure(message: str, details: str) -> bytes:
 def decode_failure(payload: bytes) -> tuple[str, str]:
     """Decode a failure. Raises `MalformedAnswer`."""
     with _checked():
-        message, details = json.loads(payload)
+        message, details = json.loads(_bounded(payload))
         return bounded(str(message)), bounded(str(details), MAX_DETAILS)
 
 
@@ -115,9 +126,11 @@ def encode_analysis(analysis: Analysis) -> bytes:
     return json.dumps(asdict(analysis)).encode()
 
 
-def decode_analysis(payload: bytes) -> Analysis:
-    """Decode an analysis. Raises `MalformedAnswer`."""
+def decode_analysis(payload: bytes, characters: int = MAX_JSON) -> Analysis:
+    """Decode the analysis of a circuit of so many characters. Raises `MalformedAnswer`."""
     with _checked():
+        if len(payload) > _ANALYSIS + _EACH_CHARACTER * characters:
+            raise ValueError("too much JSON")
         return Analysis(**json.loads(payload))
 
 
@@ -131,7 +144,7 @@ def encode_invalid(error: InvalidArgument) -> bytes:
 def decode_invalid(payload: bytes) -> InvalidArgument:
     """Decode what is wrong with a circuit, as it was raised. Raises `MalformedAnswer`."""
     with _checked():
-        field, description, reason, metadata, where = json.loads(payload)
+        field, description, reason, metadata, where = json.loads(_bounded(payload))
         if where is None:
             return InvalidArgument(field, description, reason=reason, metadata=metadata)
         line, column = where
@@ -146,7 +159,7 @@ def decode_invalid(payload: bytes) -> InvalidArgument:
 def encode_outcome(outcome: Outcome) -> bytes:
     """Encode an outcome; the bitstrings hold no line feed and there are less than 2**63 shots.
 
-    Raises `TypeError` for metadata that JSON has no word for.
+    Raises `TypeError` for metadata that JSON has no word for, and `ValueError` for too much.
     """
     counts, state, memory = outcome.counts, outcome.statevector, outcome.memory
     about = [float(outcome.execution_time_ms), dict(outcome.metadata)]
@@ -167,6 +180,8 @@ def encode_outcome(outcome: Outcome) -> bytes:
 
 def _headed(about: list[object]) -> bytes:
     head = _write_json(about).encode()
+    if len(head) > MAX_JSON:
+        raise ValueError(f"the result's metadata is longer than {MAX_JSON >> 10} KiB as JSON")
     return _LENGTH.pack(len(head)) + head
 
 
@@ -181,7 +196,7 @@ def decode_outcome(payload: bytes) -> Outcome:
 def _outcome(payload: bytes) -> Outcome:
     (length,) = _LENGTH.unpack_from(payload)
     end = _LENGTH.size + length
-    text = payload[_LENGTH.size : end].decode()
+    text = _bounded(payload[_LENGTH.size : end]).decode()
     (time_ms, metadata, content), read = _read_json(text)
     if read != len(text):
         raise ValueError("more than JSON")
@@ -189,7 +204,7 @@ def _outcome(payload: bytes) -> Outcome:
         if len(payload) != end:
             raise ValueError("more than it says")
         counts = cast("dict[str, int]", content)
-        checked = dict(zip(counts, array("q", counts.values()), strict=True))
+        checked = dict(zip(counts, _natural(array("q", counts.values())), strict=True))
         return Outcome(checked, _milliseconds(time_ms), metadata=_mapping(metadata))
     outcomes, has_state, shots = content
     sections: list[bytes] = []
@@ -199,12 +214,18 @@ def _outcome(payload: bytes) -> Outcome:
         offset += size
     keys, values, real, imag, memory = sections
     return Outcome(
-        counts=_counts(_lines(keys, outcomes), _integers(values)),
+        counts=_counts(_lines(keys, outcomes), _natural(_integers(values))),
         execution_time_ms=_milliseconds(time_ms),
         statevector=Statevector(_floats(real), _floats(imag)) if has_state else None,
         memory=None if shots is None else tuple(_lines(memory, shots)),
         metadata=_mapping(metadata),
     )
+
+
+def _bounded(text: bytes) -> bytes:
+    if len(text) > MAX_JSON:
+        raise ValueError("too much JSON")
+    return text
 
 
 @contextmanager
@@ -244,6 +265,12 @@ def _integers(data: bytes) -> Sequence[int]:
     values = array("q")
     values.frombytes(data)
     return values
+
+
+def _natural(counts: Sequence[int]) -> Sequence[int]:
+    if counts and min(counts) < 0:
+        raise ValueError("a count below nothing")
+    return counts
 
 
 def _floats(data: bytes) -> tuple[float, ...]:

@@ -17,14 +17,16 @@ from typing import Final, Protocol
 
 from quantcloud.domain.execution import SHORT_SECONDS, is_short
 from quantcloud.engine import messages
-from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
+from quantcloud.engine.calls import (
+    START_LIMIT,
+    Call,
+    NotPrepared,
+    TimeLimitReached,
+    WorkerEnded,
+)
 from quantcloud.engine.connection import Connection
 from quantcloud.engine.messages import Frame, MalformedAnswer
 from quantcloud.engine.permits import Permits
-
-# A new worker is ready after it has made its executors, which takes a fraction of a second. One
-# that is not after so many seconds never will be.
-_START_LIMIT = 60.0
 
 # What a worker may have before a call that is sent to it: so many others, which are expected to
 # take `SHORT_SECONDS` in all, or the last of them a little more.
@@ -107,6 +109,10 @@ class WorkerProcess:
         """Whether it has ever begun on a call."""
         return self._began > 0
 
+    def suits(self, call: Call) -> bool:
+        """Whether it could ever take `call`."""
+        return self.preloaded >= call.preloaded and not (call.fresh and self.used)
+
     def wait_for(self, call: Call) -> float | None:
         """Seconds after which it would begin on `call`; None if it should not be sent yet.
 
@@ -137,7 +143,7 @@ class WorkerProcess:
         elif self.ready:
             self._begin()
         else:
-            self._due = self._loop.time() + _START_LIMIT
+            self._due = self._loop.time() + START_LIMIT
             self._arm()
 
     def give_up(self, call: Call) -> None:
@@ -161,7 +167,7 @@ class WorkerProcess:
     def abandon(self) -> None:
         """Let go of a process that is someone else's to end: its fork server is gone."""
         if not self._hung_up:
-            self._hang_up()
+            self._hang_up(innocent=True)
 
     def fail(self, error: Exception) -> None:
         """Answer all that it has not answered with `error`."""
@@ -178,7 +184,8 @@ class WorkerProcess:
             self._connection.let_gather(_SOON if self._expected < _LONG else _LATER)
 
     def hung_up(self) -> None:
-        self._hang_up()
+        # What it was ended for has its answer.
+        self._hang_up(innocent=not self.alive)
         self._on_end(self)
 
     def received(self, frame: Frame) -> None:
@@ -186,6 +193,9 @@ class WorkerProcess:
             self.ready = True
             if self._calls:
                 self._begin()
+            return
+        if frame.kind == messages.PREPARED:
+            self._prepared()
             return
         if not self.ready or not self._calls:
             raise MalformedAnswer("not asked for")
@@ -211,6 +221,8 @@ class WorkerProcess:
         call = self._calls[0]
         if call is None or call.answer.done():
             self._due = self._began + _GRACE
+        elif call.preparing:
+            self._due = self._began + START_LIMIT
         else:
             self._due = self._began + call.time_limit
             try:
@@ -220,6 +232,14 @@ class WorkerProcess:
                 self.kill()
                 return
         self._arm()
+
+    def _prepared(self) -> None:
+        """Begin on a call for which something had to be prepared."""
+        call = self._calls[0] if self._calls else None
+        if call is None or not call.preparing:
+            raise MalformedAnswer("nothing to prepare")
+        call.preparing = False
+        self._begin()
 
     def _arm(self) -> None:
         """Have the one timer go off when it has to at the latest; it looks what is to be done."""
@@ -249,10 +269,10 @@ class WorkerProcess:
         self._arm()
 
     def _end_late(self, call: Call | None) -> None:
-        if call is not None and self.ready:
-            call.fail(TimeLimitReached())
+        if call is not None and not self.ready:
+            call.count_try(WorkerEnded(self.exit_status, innocent=False))
         elif call is not None:
-            call.count_try(WorkerEnded(self.exit_status))
+            call.fail(NotPrepared() if call.preparing else TimeLimitReached())
         self.kill()
 
     def _relieve(self) -> None:
@@ -271,8 +291,9 @@ class WorkerProcess:
         calls = [self._calls.pop() for _ in range(min(count, len(self._calls)))]
         return [call for call in reversed(calls) if call is not None]
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, *, innocent: bool) -> None:
         """Note the process's end, after all that it has answered was read."""
+        error = WorkerEnded(self.exit_status, innocent=innocent)
         nothing_begun = self.alive
         self.alive = False
         self._hung_up = True
@@ -281,8 +302,8 @@ class WorkerProcess:
         if self._timer is not None:
             self._timer.cancel()
         if nothing_begun and not self._calls and calls:
-            calls[0].count_try(WorkerEnded(self.exit_status))
-        self.fail(WorkerEnded(self.exit_status))
+            calls[0].count_try(error)
+        self.fail(error)
         self._calls.clear()
         self._tell(calls)
 

@@ -1,8 +1,9 @@
 """A seccomp filter that refuses the system calls which no simulation needs, through ctypes.
 
-It closes what Landlock leaves open: UDP and Unix sockets, programs, other processes. A refused
-call fails with EPERM. The filter is classic BPF (`seccomp(2)`, `linux/filter.h`); system call
-numbers are the kernel's, per architecture.
+It closes what Landlock leaves open: UDP and Unix sockets, programs, processes of its own and those
+of others, the rights and times of files, memory that no limit counts. A refused call fails with
+EPERM. The filter is classic BPF (`seccomp(2)`, `linux/filter.h`); system call numbers are the
+kernel's, per architecture, and so are the values of arguments.
 """
 
 import ctypes
@@ -10,6 +11,7 @@ import os
 import platform
 import struct
 import sys
+from collections.abc import Iterable
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -19,35 +21,42 @@ _MODE_FILTER = 2
 _LOAD_WORD = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _JUMP_EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 _JUMP_AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
+_AND = 0x54  # BPF_ALU | BPF_AND | BPF_K
 _RETURN = 0x06  # BPF_RET | BPF_K
 
 _ALLOW = 0x7FFF0000
-_REFUSE = 0x00050000 | 1  # SECCOMP_RET_ERRNO with EPERM
+_ERRNO = 0x00050000  # SECCOMP_RET_ERRNO
+_EPERM, _ENOSYS = 1, 38
 
-# Offsets in struct seccomp_data; both architectures are little-endian, so the low word is first.
+# Offsets in struct seccomp_data; both architectures are little-endian, so the low word of an
+# argument is first, which is all that these calls look at, or all that has a meaning.
 _NUMBER = 0
 _ARCHITECTURE = 4
-_FIRST_ARGUMENT = 16
+_ARGUMENTS = 16
 
 # x86-64 has a second numbering (x32) from here on, which would pass by a list of numbers.
 _X32 = 0x40000000
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-# Name: number on x86-64, on aarch64.
-_REFUSED = {
-    # Sockets. The worker has the one that it needs.
+# Name: number on x86-64, on aarch64, which has only one call where others have several.
+_REFUSED: dict[str, tuple[int, int | None]] = {
+    # Sockets. The worker has those that it needs.
     "socket": (41, 198),
     "connect": (42, 203),
     "bind": (49, 200),
     "listen": (50, 201),
     "accept": (43, 202),
     "accept4": (288, 242),
+    "setsockopt": (54, 208),
+    "shutdown": (48, 210),
     # An io_uring opens sockets and files on behalf of its owner, past any filter.
     "io_uring_setup": (425, 425),
     # Other programs and processes.
     "execve": (59, 221),
     "execveat": (322, 281),
+    "fork": (57, None),
+    "vfork": (58, None),
     "kill": (62, 129),
     "tkill": (200, 130),
     "rt_sigqueueinfo": (129, 138),
@@ -58,6 +67,50 @@ _REFUSED = {
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
+    "kcmp": (312, 272),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    # When and where processes run, its own and others of the same user.
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+    "sched_setaffinity": (203, 122),
+    # Rights, owners, times and attributes of files, for which Landlock has no word.
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "lchown": (94, None),
+    "fchown": (93, 55),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+    # Memory, and messages in it, that outlive the worker and that its limit does not count.
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "semctl": (66, 191),
+    "msgget": (68, 186),
+    "msgctl": (71, 187),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
     # The kernel's less trodden parts, from where rights have been regained before.
     "unshare": (272, 97),
     "setns": (308, 268),
@@ -69,7 +122,34 @@ _REFUSED = {
     "request_key": (249, 218),
     "keyctl": (250, 219),
 }
+
+# The same for calls of which the filter looks at an argument.
 _TGKILL = (234, 131)
+_PRLIMIT = (302, 261)
+_PRCTL = (157, 167)
+_FCNTL = (72, 25)
+_IOCTL = (16, 29)
+_CLONE = (56, 220)
+_MMAP = (9, 222)
+_CLONE3 = (435, 435)
+
+# A thread is started with this flag, a process without.
+_CLONE_THREAD = 0x10000
+# Memory shared with nobody yet, which RLIMIT_DATA does not count.
+_SHARED_ANONYMOUS = 0x21  # MAP_SHARED | MAP_ANONYMOUS
+# Have the kernel send a signal, to any process of the same user, when something can be read; have
+# others wait who open a file, or be told of them.
+_FCNTL_COMMANDS = (8, 10, 15, 1024, 1026)  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY
+# The first again, and the attributes of a file: FIOSETOWN, SIOCSPGRP, FIOASYNC, FS_IOC_SETFLAGS,
+# FS_IOC_FSSETXATTR.
+_IOCTL_COMMANDS = (0x8901, 0x8902, 0x5452, 0x40086602, 0x401C5820)
+# Outlive the fork server.
+_PR_SET_PDEATHSIG = 1
+
+_Instruction = tuple[int, int, int, int]
+
+_PASS: _Instruction = (_RETURN, 0, 0, _ALLOW)
+_REFUSE: _Instruction = (_RETURN, 0, 0, _ERRNO | _EPERM)
 
 
 class _Program(ctypes.Structure):
@@ -84,7 +164,7 @@ def is_supported() -> bool:
 
 
 def refuse_unneeded() -> bool:
-    """Refuse the calls for this process and its children, for good. Needs `no_new_privs`.
+    """Refuse the calls for this process and its threads, for good. Needs `no_new_privs`.
 
     Returns False, with nothing changed, on a machine or kernel for which there is no filter.
     """
@@ -98,26 +178,51 @@ def refuse_unneeded() -> bool:
 
 def _filter(machine: str, pid: int) -> bytes:
     column = 0 if machine == "x86_64" else 1
-    # After the head come one test per number, then ALLOW, then REFUSE, and the test of tgkill.
-    numbers = [call[column] for call in _REFUSED.values()]
     head = [
         (_LOAD_WORD, 0, 0, _ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
-        (_RETURN, 0, 0, _REFUSE),
+        _REFUSE,
         (_LOAD_WORD, 0, 0, _NUMBER),
-        (_JUMP_AT_LEAST, len(numbers) + 2, 0, _X32),
+        (_JUMP_AT_LEAST, 0, 1, _X32),
+        _REFUSE,
     ]
-    tests = [
-        (_JUMP_EQUAL, len(numbers) - index + 1, 0, number) for index, number in enumerate(numbers)
-    ]
-    tail = [
-        (_JUMP_EQUAL, 2, 0, _TGKILL[column]),
-        (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _REFUSE),
+    looked_at = [
         # raise() and abort() are a tgkill of the own process, and stay what they are.
-        (_LOAD_WORD, 0, 0, _FIRST_ARGUMENT),
-        (_JUMP_EQUAL, 0, 1, pid),
-        (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _REFUSE),
+        *_of(_TGKILL[column], _unless(0, [pid])),
+        *_of(_PRLIMIT[column], _unless(0, [0])),  # 0 is the own process
+        *_of(_PRCTL[column], _where(0, [_PR_SET_PDEATHSIG])),
+        *_of(_FCNTL[column], _where(1, _FCNTL_COMMANDS)),
+        *_of(_IOCTL[column], _where(1, _IOCTL_COMMANDS)),
+        *_of(_CLONE[column], _unless(0, [_CLONE_THREAD], mask=_CLONE_THREAD)),
+        *_of(_MMAP[column], _where(3, [_SHARED_ANONYMOUS], mask=_SHARED_ANONYMOUS)),
+        # Its flags are in memory, where no filter can look: the C library does without it then.
+        *_of(_CLONE3[column], [(_RETURN, 0, 0, _ERRNO | _ENOSYS)]),
     ]
-    return b"".join(struct.pack("=HBBI", *line) for line in head + tests + tail)
+    numbers = [number for call in _REFUSED.values() if (number := call[column]) is not None]
+    lines = [*head, *looked_at, *_among(numbers), _PASS, _REFUSE]
+    return b"".join(struct.pack("=HBBI", *line) for line in lines)
+
+
+def _of(number: int, rule: list[_Instruction]) -> list[_Instruction]:
+    """Apply a rule, which ends in a return whatever happens, to one call."""
+    return [(_JUMP_EQUAL, 0, len(rule), number), *rule]
+
+
+def _where(argument: int, values: Iterable[int], mask: int | None = None) -> list[_Instruction]:
+    """Refuse a call where an argument is one of `values`, in the bits of `mask`."""
+    return [*_load(argument, mask), *_among([*values]), _PASS, _REFUSE]
+
+
+def _unless(argument: int, values: Iterable[int], mask: int | None = None) -> list[_Instruction]:
+    """Refuse a call unless an argument is one of `values`, in the bits of `mask`."""
+    return [*_load(argument, mask), *_among([*values]), _REFUSE, _PASS]
+
+
+def _load(argument: int, mask: int | None) -> list[_Instruction]:
+    load = (_LOAD_WORD, 0, 0, _ARGUMENTS + 8 * argument)
+    return [load] if mask is None else [load, (_AND, 0, 0, mask)]
+
+
+def _among(values: list[int]) -> list[_Instruction]:
+    """Go to the next instruction but one where what is loaded is one of `values`, else the next."""
+    return [(_JUMP_EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]

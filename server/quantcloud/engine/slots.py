@@ -1,12 +1,16 @@
 """A fixed number of places for workers, each filled again when its worker ends."""
 
 import asyncio
+import logging
+import math
 from collections import deque
 
 from quantcloud.engine.calls import Call
 from quantcloud.engine.control import Role
 from quantcloud.engine.processes import WorkerProcess
 from quantcloud.engine.supervisor import Supervisor
+
+_log = logging.getLogger(__name__)
 
 # A worker that ends by itself sooner than this, in seconds, is not replaced before it is needed:
 # the next one might end as fast, and the one after.
@@ -18,6 +22,10 @@ _ANSWERS = 4000
 
 # Seconds before a worker that is not ready begins, for comparison: more than behind short runs.
 _NEW = 1.0
+
+# Where the system has no process to give, it is asked again after so many seconds, then after twice
+# as many, and so on up to the last figure.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
 class Slot:
@@ -39,8 +47,8 @@ class Slot:
         return self._coming is not None
 
     def order(self) -> None:
-        """Order a worker, unless one is coming."""
-        if self._coming is None:
+        """Order a worker, unless one is coming, or the system had none to give a moment ago."""
+        if self._coming is None and not self._slots.pausing:
             self._coming = self._supervisor.fork(self._role)
             self._coming.add_done_callback(self._arrived)
 
@@ -78,7 +86,7 @@ class Slot:
             lived = asyncio.get_running_loop().time() - worker.born
             if self.worker is None and (worker.used or lived > _SHORT_LIFE):
                 self._slots.refill(self)
-        elif worker.idle and is_stale:
+        elif worker.idle and is_stale and not self._slots.pausing:
             self.renew()
         elif worker.answered >= _ANSWERS and self._next is None:
             self.order()
@@ -97,9 +105,9 @@ class Slot:
         if coming.cancelled():
             return
         if (error := coming.exception()) is not None:
-            if self.worker is None:
-                self._slots.note_failure(error)
+            self._slots.note_shortage(error)
             return
+        self._slots.shortage_over()
         worker = coming.result()
         worker.owner = self
         if self.worker is None:
@@ -112,7 +120,13 @@ class Slot:
 class Slots:
     """All slots of one role, and the calls that wait for them, first come first served."""
 
-    def __init__(self, supervisor: Supervisor, role: Role, size: int) -> None:
+    def __init__(self, supervisor: Supervisor, role: Role, size: int, patience: float) -> None:
+        """`patience` is how long a call waits where there is no process at all, in seconds."""
+        self._patience = patience
+        # Since when the system has had no process to give, and what asks it again.
+        self._short_since: float | None = None
+        self._pause = _FIRST_PAUSE
+        self._resume: asyncio.TimerHandle | None = None
         self._slots = [Slot(self, supervisor, role) for _ in range(size)]
         self._waiting: deque[Call] = deque()
         # Whether the oldest waits for no more than its turn, and so do all that come after it.
@@ -133,6 +147,11 @@ class Slots:
         if self._closed is not None:
             call.fail(self._closed)
             return
+        if call.fresh:
+            # Before others that a new worker would do for.
+            self._waiting.appendleft(call)
+            self.dispatch()
+            return
         self._waiting.append(call)
         if not self._in_line:
             self.dispatch()
@@ -148,7 +167,7 @@ class Slots:
             elif (worker := self._worker_for(call)) is not None:
                 del self._waiting[position]
                 worker.take(call)
-            elif self._some_lack(call):
+            elif self._some_do_not_suit(call):
                 position += 1  # another may do with a worker that this one cannot have
             else:
                 self._in_line = not position
@@ -170,21 +189,53 @@ class Slots:
         if self._closed is None:
             slot.order()
 
-    def note_failure(self, error: BaseException) -> None:
-        """Tell one of those that wait that the system has no process for it."""
-        while self._waiting:
-            call = self._waiting.popleft()
-            if not call.answer.done():
-                call.answer.set_exception(error)
-                break
+    @property
+    def pausing(self) -> bool:
+        """Whether no worker is ordered, since the system had none to give a moment ago."""
+        return self._resume is not None
+
+    def note_shortage(self, error: BaseException) -> None:
+        """Order nothing for a moment; what has waited for too long is told why."""
+        if self.pausing or self._closed is not None:
+            return
+        loop = asyncio.get_running_loop()
+        if self._short_since is None:
+            self._short_since = loop.time()
+            _log.warning("workers are wanting: %s", error)
+        self._resume = loop.call_later(self._pause, self._ask_again)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        if not any(slot.worker for slot in self._slots):
+            # Later ones have their own time: it may be another lack by then.
+            latest = loop.time() - self._patience
+            if self._short_since <= latest:
+                self._fail_waiting(error, latest)
+
+    def shortage_over(self) -> None:
+        self._short_since, self._pause = None, _FIRST_PAUSE
+        self._end_pause()
+
+    def _ask_again(self) -> None:
+        self._resume = None
         self.dispatch()
+
+    def _end_pause(self) -> None:
+        if self._resume is not None:
+            self._resume.cancel()
+            self._resume = None
+
+    def _fail_waiting(self, error: BaseException, latest: float = math.inf) -> None:
+        """Answer what has waited since `latest` or longer."""
+        waiting = self._waiting
+        self._waiting = deque(call for call in waiting if call.made > latest)
+        for call in waiting:
+            if call.made <= latest:
+                call.fail(error)
 
     def close(self, error: Exception) -> None:
         """Answer what waits and what runs with `error`, and whatever else is submitted."""
         self._closed = error
-        waiting, self._waiting = self._waiting, deque()
-        for call in waiting:
-            call.fail(error)
+        self._end_pause()
+        self._fail_waiting(error)
         for slot in self._slots:
             slot.fail(error)
 
@@ -193,7 +244,7 @@ class Slots:
         best, best_wait = None, _NEW
         for slot in self._slots:
             worker = slot.worker
-            if worker is None or not worker.alive or worker.preloaded < call.preloaded:
+            if worker is None or not worker.alive or not worker.suits(call):
                 continue
             wait = worker.wait_for(call)
             if wait is None:
@@ -206,13 +257,16 @@ class Slots:
                 best, best_wait = worker, wait
         return best
 
-    def _some_lack(self, call: Call) -> bool:
+    def _some_do_not_suit(self, call: Call) -> bool:
         workers = (slot.worker for slot in self._slots)
-        return any(worker and worker.preloaded < call.preloaded for worker in workers)
+        return any(worker and not worker.suits(call) for worker in workers)
 
     def _order_for(self, count: int) -> None:
         """Order workers for slots that are of no use to any of `count` calls that wait."""
+        if self.pausing:
+            return
+        count -= sum(slot.is_coming for slot in self._slots)
         for slot in self._slots:
-            if count and not slot.is_coming and (slot.worker is None or slot.worker.idle):
+            if count > 0 and not slot.is_coming and (slot.worker is None or slot.worker.idle):
                 slot.renew()
                 count -= 1

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
@@ -62,7 +62,8 @@ class Supervisor:
         self._errors: IO[bytes] | None = None
         self._input = bytearray()
         self._output = bytearray()
-        self._descriptors: deque[int] = deque()
+        # What came with the record that is being read.
+        self._descriptors: list[int] = []
         self._wanted: deque[tuple[Role, asyncio.Future[WorkerProcess]]] = deque()
         self._workers: dict[int, WorkerProcess] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,34 +171,46 @@ class Supervisor:
             return
         self._input += data
         if len(self._input) == control.SIZE:
-            record = control.unpack(bytes(self._input))
+            record, came = control.unpack(bytes(self._input)), self._descriptors
             self._input.clear()
-            self._obey(record)
+            self._descriptors = []
+            self._obey(record, came)
 
-    def _obey(self, record: Record) -> None:
+    def _obey(self, record: Record, descriptors: Sequence[int]) -> None:
         if self.is_warm:
             self._delay = _FIRST_DELAY
         if record.order is Order.PRELOADED:
             self._note_preloaded(record.value, failed=bool(record.extra))
         elif record.order is Order.REAPED:
-            worker = self._workers.pop(record.value)
-            worker.exit_status.set_result(record.extra)
+            # One of which not all sockets came is nobody's.
+            worker = self._workers.pop(record.value, None)
+            if worker is not None:
+                worker.exit_status.set_result(record.extra)
         elif record.order is Order.FORKED:
             _, future = self._wanted.popleft()
-            connection = socket.socket(fileno=self._descriptors.popleft())
-            permits = Permits(self._descriptors.popleft(), self._descriptors.popleft())
+            self._note_forked(record, descriptors, future)
+
+    def _note_forked(
+        self, record: Record, descriptors: Sequence[int], future: asyncio.Future[WorkerProcess]
+    ) -> None:
+        sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        if record.value < 0 or len(sockets) < control.DESCRIPTORS:
+            for each in sockets:
+                each.close()
+            what = "process" if record.value < 0 else "open file"
             if record.value > 0:
-                worker = WorkerProcess(record.value, record.extra, connection, permits, self._ended)
-                self._workers[record.value] = worker
-                if future.done():
-                    worker.kill()
-                else:
-                    future.set_result(worker)
-            else:
-                connection.close()
-                permits.close()
-                if not future.done():
-                    future.set_exception(ForkFailed("no process for a worker"))
+                self._send(Record(Order.REAP, record.value))
+            if not future.done():
+                future.set_exception(ForkFailed(f"no {what} for a worker"))
+            return
+        connection, reading, writing = sockets
+        permits = Permits(reading, writing)
+        worker = WorkerProcess(record.value, record.extra, connection, permits, self._ended)
+        self._workers[record.value] = worker
+        if future.done():
+            worker.kill()
+        else:
+            future.set_result(worker)
 
     def _ended(self, worker: WorkerProcess) -> None:
         if self._control is not None and worker.pid in self._workers:
@@ -275,8 +288,9 @@ class Supervisor:
             self._control = None
         self._input.clear()
         self._output.clear()
-        while self._descriptors:
-            os.close(self._descriptors.popleft())
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors = []
 
     def _error_text(self) -> str:
         if self._errors is None:

@@ -19,7 +19,7 @@ from quantcloud.engine.memory import readable_size
 
 
 class Worker:
-    """Serves requests on `connection`, each with a permit from `permit_pipe`.
+    """Serves requests on `connection`, each with a permit from the socket `permitted`.
 
     `warm` names the backends whose modules are imported already: their executors are made before
     the first request, unless that is waiting. Any other backend's is made, and its simulator
@@ -29,7 +29,7 @@ class Worker:
     def __init__(
         self,
         connection: socket.socket,
-        permit_pipe: int,
+        permitted: socket.socket,
         backends: Mapping[str, Backend],
         warm: Sequence[str],
         memory_limit: int,
@@ -37,7 +37,7 @@ class Worker:
         self._connection = connection
         # Buffered: the whole of a small request in one system call.
         self._requests = connection.makefile("rb")
-        self._permits = permit_pipe
+        self._permitted = permitted
         self._backends = backends
         self._warm = [name for name in warm if name in backends]
         self._memory_limit = memory_limit
@@ -48,10 +48,11 @@ class Worker:
         self._warm_up()
         self._send(messages.frame(messages.READY))
         while (request := self._next_request()) is not None:
-            if not permits.take(self._permits):
+            if not permits.take(self._permitted):
                 answer = messages.frame(messages.NOT_BEGUN)
-            elif request.kind == messages.EXECUTE:
-                answer = self._execute(request.payload)
+            elif request.kind in (messages.EXECUTE, messages.PREPARE_AND_EXECUTE):
+                prepare = request.kind == messages.PREPARE_AND_EXECUTE
+                answer = self._execute(request.payload, prepare=prepare)
             else:
                 answer = self._examine(request.payload)
             self._send(answer)
@@ -75,9 +76,13 @@ class Worker:
         payload = self._requests.read(length)
         return None if len(payload) < length else messages.Frame(kind, payload)
 
-    def _execute(self, payload: bytes) -> bytes:
+    def _execute(self, payload: bytes, *, prepare: bool) -> bytes:
         try:
-            answer = messages.encode_outcome(self._run(messages.decode_execution(payload)))
+            execution = messages.decode_execution(payload)
+            if prepare:
+                self._executor(execution.backend)
+                self._send(messages.frame(messages.PREPARED))
+            answer = messages.encode_outcome(self._run(execution))
             if len(answer) > messages.MAX_ANSWER:
                 largest = readable_size(messages.MAX_ANSWER)
                 return self._failure(
@@ -121,13 +126,13 @@ class Worker:
 
 def run(
     connection: socket.socket,
-    permit_pipe: int,
+    permitted: socket.socket,
     backends: Mapping[str, Backend],
     warm: Sequence[str],
     confinement: Confinement,
 ) -> None:
     """Be a worker: confine this process and serve. Returns when the server hung up."""
-    low, high = sorted((connection.fileno(), permit_pipe))
+    low, high = sorted((connection.fileno(), permitted.fileno()))
     os.closerange(3, low)
     os.closerange(low + 1, high)
     os.closerange(high + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
@@ -137,4 +142,4 @@ def run(
         os.dup2(null, standard)
     os.close(null)
     with suppress(ConnectionError):
-        Worker(connection, permit_pipe, backends, warm, confinement.memory_limit).serve()
+        Worker(connection, permitted, backends, warm, confinement.memory_limit).serve()

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from quantcloud.backends.base import installed_backends
+from quantcloud.engine import messages
+from unit.engine.puppet import Puppet
 
 HERE = Path(__file__).parent
 
@@ -28,3 +30,11 @@ def site(tmp_path_factory):
     yield folder
     sys.path.remove(str(folder))
     installed_backends.cache_clear()
+
+
+@pytest.fixture
+async def puppet():
+    puppet = Puppet()
+    puppet.say(messages.READY)
+    yield puppet
+    puppet.end()

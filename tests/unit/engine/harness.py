@@ -54,7 +54,7 @@ class Runner:
         waiting.cancel()
         assert begun.is_set(), task
         workers = self.engine._supervisor._workers.values()
-        while any(map(has_something_before_it, workers)):  # noqa: ASYNC110 (a pipe that is read tells nobody)
+        while any(map(has_something_before_it, workers)):  # noqa: ASYNC110 (a socket that is read tells nobody)
             await asyncio.sleep(0)
         return task
 

@@ -4,11 +4,14 @@ It is installed by entry point into the path of a test's engine, and imports no 
 """
 
 import ctypes
+import fcntl
+import mmap
 import os
 import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,6 +21,14 @@ from quantcloud.routing.method import Refusal
 
 SECRET = Path(__file__).parent / "hidden" / "secret.db"
 VISIBLE = Path(__file__).parent / "visible.txt"
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def system(name, *arguments):
+    """Call the C library, and raise its error."""
+    if getattr(libc, name)(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), name)
 
 
 class Executor:
@@ -64,6 +75,12 @@ class Executor:
     def eat_memory(self, _execution):
         while True:
             self.kept.append(bytearray(32 << 20))
+
+    def keep_much(self, _execution):
+        self.kept.append(bytearray(160 << 20))
+
+    def take_much(self, _execution):
+        bytearray(160 << 20)
 
     def say_out_of_memory(self, _execution):
         raise RuntimeError("Insufficient memory to run circuit circuit-7 using the simulator.")
@@ -114,7 +131,25 @@ class Executor:
             "unix": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM),
             "run": lambda: subprocess.run([sys.executable, "-c", ""], check=True),
             "signal the parent": lambda: os.kill(parent, 0),
+            "fork": os.fork,
+            "limit the parent": lambda: resource.prlimit(parent, resource.RLIMIT_CPU, (0, 0)),
+            "move the parent": lambda: os.sched_setaffinity(parent, {0}),
+            "slow the parent": lambda: os.setpriority(os.PRIO_PROCESS, parent, 19),
+            "outlive the parent": lambda: system("prctl", 1, 0),
+            "own signals": lambda: fcntl.fcntl(socket.socketpair()[0], fcntl.F_SETOWN, parent),
+            "own group": lambda: fcntl.ioctl(socket.socketpair()[0], 0x8902, b"\1\0\0\0"),
+            "lease": lambda: fcntl.fcntl(VISIBLE.open(), fcntl.F_SETLEASE, fcntl.F_RDLCK),
+            "close to others": lambda: VISIBLE.chmod(0),
+            "set back": lambda: os.utime(VISIBLE, (0, 0)),
+            "label": lambda: os.setxattr(VISIBLE, "user.label", b""),
+            "give away": lambda: os.chown(VISIBLE, 1, 1),
+            "share memory": lambda: mmap.mmap(-1, 4096),
+            "leave memory": lambda: system("shmget", 0, 4096, 0o1600),
+            "leave messages": lambda: system("msgget", 0, 0o1600),
             "raise the limit": lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)),
+            "own limits": lambda: resource.prlimit(0, resource.RLIMIT_CORE),
+            "thread": lambda: threading.Thread(target=int).start(),
+            "memory": lambda: mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS),
             "import": lambda: __import__("wave"),
         }
         outcome = {}
@@ -138,6 +173,9 @@ class Backend:
         return Refusal("chosen by tests only")
 
     def executor(self):
+        gate = Path(__file__).parent / "prepare"
+        if gate.exists():
+            gate.open().close()
         return Executor()
 
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.engine.base import ExecutionFailed, ExecutionTimedOut, OutOfMemory, WorkerLost
-from quantcloud.engine.local import is_small
+from quantcloud.engine.small import is_small
 from unit.engine.harness import BELL, DEADLINE, Ends, Runner, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -194,6 +194,11 @@ async def test_memory_limit(single, method):
         await single(method)
     # What the run held on to is gone with its worker.
     assert (await single("succeed")).counts
+
+
+async def test_what_others_left_in_a_worker_is_not_held_against_a_run(single):
+    kept = (await single("keep_much")).metadata["pid"]
+    assert (await single("take_much")).metadata["pid"] != kept
 
 
 async def test_error_in_on_start_is_the_callers(single):

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import pickle
+import struct
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,28 @@ def test_a_pickle_is_never_loaded():
 def test_deeply_nested_answer_is_refused():
     with pytest.raises(MalformedAnswer):
         messages.decode_analysis(b"[" * 100_000)
+
+
+def test_no_more_json_is_read_than_takes_no_time():
+    much = b"[" + b"0," * messages.MAX_JSON + b"0]"
+    for decode in (
+        messages.decode_analysis,
+        messages.decode_invalid,
+        messages.decode_failure,
+        lambda payload: messages.decode_outcome(struct.pack("!Q", len(payload)) + payload),
+    ):
+        # An analysis has the names of a long circuit's gates.
+        with pytest.raises(MalformedAnswer, match="too much JSON"):
+            decode(much * 12)
+    with pytest.raises(ValueError, match="metadata is longer than 256 KiB"):
+        messages.encode_outcome(Outcome({"0": 1}, 0.0, metadata={"much": "x" * messages.MAX_JSON}))
+
+
+@pytest.mark.parametrize("outcomes", [1, 1000])
+def test_no_count_is_below_nothing(outcomes):
+    counts = {f"{number:010b}": -1 for number in range(outcomes)}
+    with pytest.raises(MalformedAnswer):
+        messages.decode_outcome(messages.encode_outcome(Outcome(counts, 0.0)))
 
 
 def test_execution_arrives_as_sent():

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 
 import pytest
@@ -25,9 +24,8 @@ class Play:
     def __init__(self):
         ours, self.socket = socket.socketpair()
         self.socket.setblocking(False)  # noqa: FBT003 (the standard library's signature)
-        self.reading, writing = os.pipe()
-        os.set_blocking(self.reading, False)
-        ends = Permits(os.dup(self.reading), writing)
+        self.reading, writing = socket.socketpair()
+        ends = Permits(self.reading.dup(), writing)
         self.worker = WorkerProcess(1, 0, ours, ends, lambda _: None)
         self.worker.owner = self
         self.dead = False
@@ -107,7 +105,7 @@ class Play:
         self.crash()
         while not self.worker._hung_up:  # noqa: ASYNC110 (nobody else is told)
             await asyncio.sleep(0)
-        os.close(self.reading)
+        self.reading.close()
 
 
 @given(

@@ -1,99 +1,15 @@
 """The server's side of a worker, against a worker that a test leads by the hand."""
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 
 import pytest
 
 from quantcloud.engine import messages, permits
-from quantcloud.engine.calls import Call, TimeLimitReached, WorkerEnded
-from quantcloud.engine.messages import Frame, MalformedAnswer
-from quantcloud.engine.permits import Permits
-from quantcloud.engine.processes import _MANY, WorkerProcess
+from quantcloud.engine.calls import TimeLimitReached, WorkerEnded
+from quantcloud.engine.messages import Frame
+from quantcloud.engine.processes import _MANY
 from unit.engine.harness import DEADLINE
-
-SHORT = 1e-4
-SIZE = messages.HEADER.size
-
-
-class Puppet:
-    """A worker's process, socket and permits, and the owner of the server's side of it."""
-
-    def __init__(self):
-        self.process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-        ours, self.socket = socket.socketpair()
-        self.reading, writing = os.pipe()
-        os.set_blocking(self.reading, False)
-        self.worker = WorkerProcess(
-            self.process.pid, 0, ours, Permits(os.dup(self.reading), writing), lambda _: None
-        )
-        self.worker.owner = self
-        self.socket.setblocking(False)  # noqa: FBT003 (the standard library's signature)
-        self.back = []
-
-    def changed(self, worker):
-        pass
-
-    def returned(self, calls):
-        self.back += calls
-
-    async def read(self):
-        """Read the next request, without having begun on it."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(DEADLINE):
-            header = await loop.sock_recv(self.socket, SIZE)
-            _, length = messages.HEADER.unpack(header)
-            return await loop.sock_recv(self.socket, length)
-
-    async def begin(self):
-        name = await self.read()
-        assert permits.take(self.reading)
-        return name
-
-    def say(self, kind, payload=b""):
-        self.socket.send(messages.frame(kind, payload))
-
-    def die(self):
-        self.process.kill()
-        self.process.wait()
-        self.socket.close()
-
-    def end(self):
-        self.worker.abandon()
-        self.die()
-        os.close(self.reading)
-
-
-@pytest.fixture
-async def puppet():
-    puppet = Puppet()
-    puppet.say(messages.READY)
-    yield puppet
-    puppet.end()
-
-
-def call(name, **arguments):
-    request = Frame(messages.EXECUTE, name)
-    return Call(request, **{"time_limit": DEADLINE, "expected": SHORT, **arguments})
-
-
-async def given(puppet, *names, **arguments):
-    while not puppet.worker.ready:  # noqa: ASYNC110 (nobody else is told)
-        await asyncio.sleep(0)
-    calls = [call(name, **arguments) for name in names]
-    for each in calls:
-        puppet.worker.take(each)
-    await asyncio.sleep(0)
-    return calls
-
-
-async def ended(puppet):
-    async with asyncio.timeout(DEADLINE):
-        while not puppet.worker._hung_up:  # noqa: ASYNC110 (nobody else is told)
-            await asyncio.sleep(0)
+from unit.engine.puppet import Puppet, call, ended, given, ready
 
 
 async def test_what_was_read_but_not_begun_is_returned_in_order(puppet):
@@ -117,8 +33,7 @@ async def test_what_an_idle_worker_never_read_is_returned_and_lost_the_third_tim
         assert not only.answer.done()
         another = Puppet()
         another.say(messages.READY)
-        while not another.worker.ready:  # noqa: ASYNC110 (nobody else is told)
-            await asyncio.sleep(0)
+        await ready(another)
         another.worker.take(only)
         another.die()
         await ended(another)
@@ -285,35 +200,23 @@ async def test_what_was_answered_in_time_but_not_read_is_not_late(puppet, gather
     assert puppet.worker.alive
 
 
-@pytest.mark.parametrize(
-    "nonsense",
-    [
-        messages.frame(messages.NOT_BEGUN),
-        messages.frame(messages.OUTCOME) * 3,
-        messages.HEADER.pack(messages.OUTCOME, messages.MAX_ANSWER + 1),
-        messages.frame(messages.OUTCOME) + messages.frame(messages.NOT_BEGUN),
-    ],
-    ids=["not taken back", "not asked for", "too large", "second not taken back"],
-)
-async def test_a_worker_that_says_what_none_would_is_ended(puppet, nonsense):
-    calls = await given(puppet, b"1", b"2")
+async def test_what_was_begun_behind_a_run_that_is_ended_is_innocent(puppet):
+    first, second, third = await given(puppet, b"1", b"2", b"3")
     await puppet.begin()
     await puppet.begin()
-    puppet.socket.send(nonsense)
-    assert await asyncio.to_thread(puppet.process.wait, DEADLINE) < 0
-    for each in calls:
-        if isinstance(error := each.answer.exception(), MalformedAnswer):
-            break
-        assert error is None
-    assert not puppet.worker.alive
+    first.answer.cancel()
+    puppet.worker.give_up(first)
+    puppet.die()
+    with pytest.raises(WorkerEnded) as lost:
+        await second.answer
+    assert lost.value.innocent
+    assert puppet.back == [third]
 
 
-async def test_a_worker_that_never_becomes_ready_costs_nobody_a_run():
-    puppet = Puppet()
-    only = call(b"1")
-    puppet.worker.take(only)
-    puppet.worker._due = 0
-    puppet.worker._look()
-    assert puppet.back == [only]
-    assert not puppet.worker.alive
-    puppet.end()
+async def test_what_was_begun_when_a_worker_ends_by_itself_is_not(puppet):
+    (only,) = await given(puppet, b"1")
+    await puppet.begin()
+    puppet.die()
+    with pytest.raises(WorkerEnded) as lost:
+        await only.answer
+    assert not lost.value.innocent

@@ -8,7 +8,8 @@ from unit.engine.harness import DEADLINE, Runner, running
 
 
 async def test_request_that_a_worker_never_read_goes_to_another():
-    async with running() as engine:
+    # What a worker has to prepare first begins when the worker says so.
+    async with running(preload_modules={"probe": ["colorsys"]}) as engine:
         run = Runner(engine)
         pid = await run.pid()
         begun = asyncio.Event()

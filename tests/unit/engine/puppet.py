@@ -1,0 +1,89 @@
+"""A worker that a test leads by the hand."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+
+from quantcloud.engine import messages, permits
+from quantcloud.engine.calls import Call
+from quantcloud.engine.messages import Frame
+from quantcloud.engine.permits import Permits
+from quantcloud.engine.processes import WorkerProcess
+from unit.engine.harness import DEADLINE
+
+SHORT = 1e-4
+SIZE = messages.HEADER.size
+
+
+class Puppet:
+    """A worker's process, socket and permits, and the owner of the server's side of it."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+        ours, self.socket = socket.socketpair()
+        self.reading, writing = socket.socketpair()
+        self.worker = WorkerProcess(
+            self.process.pid, 0, ours, Permits(self.reading.dup(), writing), lambda _: None
+        )
+        self.worker.owner = self
+        self.socket.setblocking(False)  # noqa: FBT003 (the standard library's signature)
+        self.back = []
+
+    def changed(self, worker):
+        pass
+
+    def returned(self, calls):
+        self.back += calls
+
+    async def read(self):
+        """Read the next request, without having begun on it."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(DEADLINE):
+            header = await loop.sock_recv(self.socket, SIZE)
+            _, length = messages.HEADER.unpack(header)
+            return await loop.sock_recv(self.socket, length)
+
+    async def begin(self):
+        name = await self.read()
+        assert permits.take(self.reading)
+        return name
+
+    def say(self, kind, payload=b""):
+        self.socket.send(messages.frame(kind, payload))
+
+    def die(self):
+        self.process.kill()
+        self.process.wait()
+        self.socket.close()
+
+    def end(self):
+        self.worker.abandon()
+        self.die()
+        self.reading.close()
+
+
+def call(name, **arguments):
+    request = Frame(messages.EXECUTE, name)
+    return Call(request, **{"time_limit": DEADLINE, "expected": SHORT, **arguments})
+
+
+async def ready(puppet):
+    while not puppet.worker.ready:  # noqa: ASYNC110 (nobody else is told)
+        await asyncio.sleep(0)
+
+
+async def given(puppet, *names, **arguments):
+    """Give it calls, which are sent."""
+    await ready(puppet)
+    calls = [call(name, **arguments) for name in names]
+    for each in calls:
+        puppet.worker.take(each)
+    await asyncio.sleep(0)
+    return calls
+
+
+async def ended(puppet):
+    async with asyncio.timeout(DEADLINE):
+        while not puppet.worker._hung_up:  # noqa: ASYNC110 (nobody else is told)
+            await asyncio.sleep(0)

@@ -1,0 +1,155 @@
+"""Where the system has no process or no open file to give, what waits goes on waiting."""
+
+import asyncio
+import os
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from quantcloud.engine import messages
+from quantcloud.engine.calls import Call
+from quantcloud.engine.control import Role
+from quantcloud.engine.messages import Frame
+from quantcloud.engine.slots import Slots
+from quantcloud.engine.supervisor import ForkFailed
+from unit.engine.harness import DEADLINE, Runner, running
+from unit.engine.puppet import Puppet
+
+
+class Forks:
+    """A fork server that does as a test says."""
+
+    preloaded = 0
+    is_warm = True
+
+    def __init__(self):
+        self.orders = asyncio.Queue()
+
+    def fork(self, _role):
+        order = asyncio.get_running_loop().create_future()
+        self.orders.put_nowait(order)
+        return order
+
+    async def refuse(self):
+        async with asyncio.timeout(DEADLINE):
+            order = await self.orders.get()
+        order.set_exception(ForkFailed("no process for a worker"))
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def forks():
+    return Forks()
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr("quantcloud.engine.slots._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("quantcloud.engine.slots._LONGEST_PAUSE", 0.002)
+
+
+def submitted(slots, count):
+    calls = [Call(Frame(messages.EXECUTE, b"1"), time_limit=DEADLINE) for _ in range(count)]
+    for call in calls:
+        slots.submit(call)
+    return calls
+
+
+async def test_what_waits_is_run_when_there_are_processes_again(forks):
+    slots = Slots(forks, Role.EXECUTION, 1, patience=DEADLINE)
+    calls = submitted(slots, 3)
+    for _ in range(5):
+        await forks.refuse()
+    assert not any(call.answer.done() for call in calls)
+    puppet = Puppet()
+    (await forks.orders.get()).set_result(puppet.worker)
+    puppet.say(messages.READY)
+    for call in calls:
+        await puppet.begin()
+        puppet.say(messages.OUTCOME)
+        assert (await call.answer).kind == messages.OUTCOME
+    puppet.end()
+
+
+async def test_several_that_are_refused_at_once_make_one_pause(forks):
+    slots = Slots(forks, Role.EXECUTION, 2, patience=DEADLINE)
+    slots._pause = DEADLINE
+    submitted(slots, 2)
+    slots.dispatch()
+    await forks.refuse()
+    await forks.refuse()
+    assert slots.pausing
+    # Nor does whoever comes meanwhile ask for more.
+    submitted(slots, 1)
+    assert forks.orders.empty()
+    slots.close(RuntimeError("closed"))
+    assert not slots.pausing
+
+
+async def test_what_has_waited_too_long_is_told_why_and_a_later_one_is_not(forks):
+    slots = Slots(forks, Role.EXECUTION, 1, patience=DEADLINE)
+    early, late = submitted(slots, 2)
+    await forks.refuse()
+    slots._short_since -= DEADLINE
+    early.made -= DEADLINE
+    await forks.refuse()
+    with pytest.raises(ForkFailed):
+        await early.answer
+    assert not late.answer.done()
+    slots.close(RuntimeError("closed"))
+
+
+async def test_one_worker_that_is_left_is_enough_to_wait_for(forks):
+    slots = Slots(forks, Role.EXECUTION, 2, patience=0)
+    first, second = submitted(slots, 2)
+    puppet = Puppet()
+    (await forks.orders.get()).set_result(puppet.worker)
+    await forks.refuse()
+    await forks.refuse()
+    assert not second.answer.done()
+    puppet.say(messages.READY)
+    for call in (first, second):
+        await puppet.begin()
+        puppet.say(messages.OUTCOME)
+        await call.answer
+    puppet.end()
+
+
+async def test_a_worker_of_which_not_all_came_is_ended_and_another_had():
+    async with running() as engine:
+        run = Runner(engine)
+        pid = await run.pid()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        tried = asyncio.Event()
+        fork = engine._supervisor.fork
+
+        def counted(role):
+            order = fork(role)
+            order.add_done_callback(lambda _: tried.set())
+            return order
+
+        engine._supervisor.fork = counted
+        # A lower limit closes nothing; with one number free below it, one of three comes.
+        free = os.open(os.devnull, os.O_RDONLY)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))
+        try:
+            os.kill(pid, signal.SIGKILL)
+            waiting = asyncio.ensure_future(run("succeed"))
+            async with asyncio.timeout(DEADLINE):
+                await tried.wait()
+            assert not waiting.done()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert (await waiting).metadata["pid"] != pid
+        # Nobody's worker is left.
+        workers = engine._supervisor._workers
+        assert len(workers) == 1 + 3
+        assert {worker.pid for worker in workers.values()} == set(children(engine))
+
+
+def children(engine):
+    pid = engine._supervisor._process.pid
+    return map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
