@@ -44,6 +44,9 @@ local KEY, KEY_SHOWN = "qc_live_[%w_%-]+", "qc_live_..."
 -- The longest piece of a request that an error shows, in bytes.
 local SHOWN = 60
 
+-- What Envoy calls a message that is longer than may be, and what that is called.
+local TOO_LARGE, UNKNOWN, RESOURCE_EXHAUSTED = "The message is too large.", "2", "8"
+
 -- Text ---------------------------------------------------------------------------------------
 
 local function utf8(code)
@@ -236,6 +239,9 @@ function envoy_on_response(handle)
   -- gRPC's own status is in its trailers. Any other here is that of an error which the transcoder
   -- could not print.
   if status == "200" and content_type:find("application/grpc", 1, true) == 1 then
+    if headers:get("grpc-status") == UNKNOWN and headers:get("grpc-message") == TOO_LARGE then
+      headers:replace("grpc-status", RESOURCE_EXHAUSTED)
+    end
     return
   end
   for name, value in pairs(SECURITY_HEADERS) do

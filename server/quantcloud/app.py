@@ -16,6 +16,7 @@ import structlog
 
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import JwtVerifier
+from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.backends.fleet import Fleet
 from quantcloud.cli.main import build
@@ -72,6 +73,7 @@ class Application:
         given = settings.proxy_secret
         # Of the Envoy that we start, which alone may say whom a call comes from.
         self._proxy_secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
+        self._streams = OpenStreams(settings.max_watches)
         self._parts = AsyncExitStack()
         self._grace = 0.0
 
@@ -204,6 +206,7 @@ class Application:
                 anonymous=settings.anonymous_requests_per_minute,
                 failed_logins=settings.failed_logins_per_minute,
             ),
+            self._streams,
             self._proxy_secret,
         )
 
@@ -221,7 +224,7 @@ class Application:
             platform=platform,
             accounts=AccountUseCases(store, clock, limits),
             circuits=CircuitUseCases(store, engine, admission, clock, limits),
-            jobs=JobUseCases(store, feed, clock),
+            jobs=JobUseCases(store, feed, self._streams, clock),
         )
 
 
