@@ -16,6 +16,8 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inl
 from quantcloud.auth import api_keys
 from quantcloud.auth.rate_limits import Allowance
 from quantcloud.domain import errors
+from quantcloud.transport.nulls import ERROR_NUMBER
+from quantcloud.transport.wire import delimited, tag
 
 ERROR_DOMAIN = "thequantcloud.com"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -54,10 +56,16 @@ class Refusal(Exception):  # a status, not a fault
         super().__init__(message)
         self.code = code
         self.message = message
+        self._status = _status(code, message, details).SerializeToString()
         self.metadata: tuple[tuple[str, str | bytes], ...] = (
             *headers,
-            (DETAILS_KEY, _status(code, message, details).SerializeToString()),
+            (DETAILS_KEY, self._status),
         )
+
+    @property
+    def last_answer(self) -> bytes:
+        """What says the same as a stream's last answer to Envoy, and nothing to others."""
+        return tag(ERROR_NUMBER) + delimited(self._status)
 
 
 def refuse(error: errors.DomainError) -> Refusal:

@@ -5,6 +5,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import grpc
@@ -23,6 +24,10 @@ from quantcloud.transport.nulls import add_nulls
 HEALTH_SERVICE = "/grpc.health.v1."
 REFLECTION_SERVICES = "/grpc.reflection."
 _MAXIMUM_REQUEST_ID_LENGTH = 128
+# Envoy's transcoder notes it, of a call that came over REST.
+_REST_PATH = "x-envoy-original-path"
+# How long a client may take to read how its stream ended.
+_LAST_ANSWER_SECONDS = 1.0
 # The one RPC that streams answers to a request that may be large.
 _LARGE_REQUESTS = "/thequantcloud.v1.CircuitService/RunAndWatch"
 
@@ -211,6 +216,11 @@ class _Entry:
             )
             refusal = internal(request_id)
         self.close(refusal.code)
+        if self._sent and _REST_PATH in headers_of(self._context):
+            # Of a stream of server-sent events that has begun its end says nothing.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_ANSWER_SECONDS):
+                    await self._context.write(refusal.last_answer)
         metadata = refusal.metadata
         if not self._sent and (allowance := call.allowance.get()) is not None:
             metadata = (*metadata, *rate_limit_headers(allowance))
