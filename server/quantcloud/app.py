@@ -19,7 +19,7 @@ from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.backends.fleet import Fleet
-from quantcloud.cli.main import build
+from quantcloud.cli.main import build, not_text
 from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
 from quantcloud.engine.base import Engine, EngineError
@@ -315,5 +315,8 @@ def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> i
 
 def main() -> int:
     """The `quantcloud` command."""
+    if wrong := not_text(sys.argv[1:], os.environ):
+        print(f"quantcloud: {wrong}", file=sys.stderr)  # noqa: T201  # a line for a person
+        return 2
     build(serve, front)()
     return 0
