@@ -125,5 +125,5 @@ class JobUseCases:
 
 def _parse_cursor(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > 18:  # noqa: PLR2004  # fits 64 bits
-        raise InvalidArgument("after_cursor", "is no cursor that an event carried")
+        raise InvalidArgument("after_cursor", "must be the cursor of an event of this account")
     return int(text)
