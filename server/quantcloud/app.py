@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
@@ -39,6 +41,7 @@ from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_
 from quantcloud.storage.model_files import ModelFiles
 from quantcloud.telemetry import logs
 from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, envoy_settings
+from quantcloud.transport.envoy_admin import drain
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
@@ -255,7 +258,7 @@ def _told() -> asyncio.Future[signal.Signals]:
 
 
 async def _front(settings: Settings, servers: Sequence[str]) -> None:
-    """Run Envoy in front of several servers until SIGINT or SIGTERM."""
+    """Run Envoy in front of several servers until SIGINT (stop at once) or SIGTERM (drain)."""
     told = _told()
     given = settings.proxy_secret
     if given is None:
@@ -264,14 +267,18 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
             "that comes through Envoy for one client"
         )
     secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
-    envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers))
-    await envoy.start()
-    try:
-        http = f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
-        print(Endpoints(http, ", ".join(servers)).announcement(), flush=True)  # noqa: T201  # for whoever started us
-        await told
-    finally:
-        await envoy.stop()
+    # The path of a socket has little room; that of the data folder may be long.
+    with TemporaryDirectory(prefix="quantcloud-") as folder:
+        admin = Path(folder) / "envoy"
+        envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers, admin_socket=admin))
+        await envoy.start()
+        try:
+            http = f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
+            print(Endpoints(http, ", ".join(servers)).announcement(), flush=True)  # noqa: T201  # for whoever started us
+            if await told is signal.SIGTERM:
+                await drain(admin, settings.drain_seconds)
+        finally:
+            await envoy.stop()
 
 
 async def _serve(settings: Settings) -> None:
