@@ -158,7 +158,7 @@ class Application:
 
         async def drain() -> None:
             platform.draining = True
-            await server.drain()
+            server.drain()
             feed.close()
             # Whoever stands in front, if it is not our own Envoy, has to notice first.
             notice = 0.0 if settings.envoy else min(_NOTICE_SECONDS, self._grace)
