@@ -65,6 +65,16 @@ def test_other_methods_of_a_path_are_405_and_allow_says_which_are_right(gate, ht
     assert gate.upstream.requests == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("grpc-timeout", "x"), ("grpc-encoding", "none-such"), ("some-bin", "*"), ("x-bin", "\xff")],
+)
+def test_headers_of_grpc_mean_nothing_over_rest(gate, http, name, value):
+    answer = http.get("/health", headers={name: value.encode("latin-1")})
+    assert answer.status_code == 200
+    assert name not in gate.last("GetHealth")[1]
+
+
 def test_what_is_not_there_is_404_for_other_origins_too(gate, http):
     answer = http.get("/nope", headers={"Origin": ORIGIN})
     assert answer.status_code == 404
