@@ -33,6 +33,7 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
 
     - Every field's JSON name is its own name, in error details too.
     - Each nullable field of a response has its twin (see `nulls`).
+    - A parameter of a query that is given twice is an error, unless it is a list.
     - What a stream answers with has an `error`, for the last one.
     - A field that a path binds is called otherwise, so that body and query cannot reach it: the
       transcoder would let them have the last word on which resource a path names.
@@ -113,6 +114,16 @@ def _rename_path_fields(file: FileDescriptorProto) -> None:
             for field in messages[method.input_type].field:
                 if field.name in names:
                     field.name += PATH_SUFFIX
+                elif verb == "get":
+                    _refuse_twice(messages[method.input_type], field)
+
+
+def _refuse_twice(message: DescriptorProto, field: FieldDescriptorProto) -> None:
+    """Give a query's parameter presence: of one without, the transcoder takes the last value."""
+    if field.label != FieldDescriptorProto.LABEL_REPEATED and not field.HasField("oneof_index"):
+        message.oneof_decl.add(name=f"_{field.name}")
+        field.oneof_index = len(message.oneof_decl) - 1
+        field.proto3_optional = True
 
 
 def _add_twins(message: DescriptorProto, scope: str, responses: dict[str, Descriptor]) -> bool:
