@@ -47,8 +47,10 @@ local SHOWN = 60
 -- Where the filter notes what it has to know of a request when its answer comes.
 local ITSELF = "envoy.filters.http.lua"
 
--- What Envoy calls a message that is longer than may be, and what that is called.
-local TOO_LARGE, UNKNOWN, RESOURCE_EXHAUSTED = "The message is too large.", "2", "8"
+-- The statuses of gRPC for what Envoy says of a call and knows none for: RESOURCE_EXHAUSTED and
+-- DEADLINE_EXCEEDED instead of UNKNOWN.
+local UNKNOWN = "2"
+local STATUSES = {["The message is too large."] = "8", ["request timeout"] = "4"}
 
 -- Text ---------------------------------------------------------------------------------------
 
@@ -272,8 +274,9 @@ function envoy_on_response(handle)
   -- gRPC's own status is in its trailers. Any other here is that of an error which the transcoder
   -- could not print.
   if status == "200" and content_type:find("application/grpc", 1, true) == 1 then
-    if headers:get("grpc-status") == UNKNOWN and headers:get("grpc-message") == TOO_LARGE then
-      headers:replace("grpc-status", RESOURCE_EXHAUSTED)
+    local right = STATUSES[headers:get("grpc-message") or ""]
+    if right and headers:get("grpc-status") == UNKNOWN then
+      headers:replace("grpc-status", right)
     end
     return
   end
