@@ -44,6 +44,14 @@ local KEY, KEY_SHOWN = "qc_live_[%w_%-]+", "qc_live_..."
 -- The longest piece of a request that an error shows, in bytes.
 local SHOWN = 60
 
+-- Where the filter notes what it has to know of a request when its answer comes.
+local ITSELF = "envoy.filters.http.lua"
+
+-- The statuses of gRPC for what Envoy says of a call and knows none for: RESOURCE_EXHAUSTED and
+-- DEADLINE_EXCEEDED instead of UNKNOWN.
+local UNKNOWN = "2"
+local STATUSES = {["The message is too large."] = "8", ["request timeout"] = "4"}
+
 -- Text ---------------------------------------------------------------------------------------
 
 local function utf8(code)
@@ -227,6 +235,36 @@ function envoy_on_request(handle)
   if path:find(KEY) then
     handle:headers():replace(":path", (path:gsub(KEY, KEY_SHOWN)))
   end
+  local route = handle:metadata()
+  local allow = route:get("allow")
+  if allow == "" then
+    handle:respond({[":status"] = "404"}, "")
+  elseif allow then
+    handle:respond({[":status"] = "405", ["allow"] = allow}, "")
+  elseif route:get("head") then
+    handle:headers():replace(":method", "GET")
+    -- The route is another one from now on.
+    handle:streamInfo():dynamicMetadata():set(ITSELF, "head", true)
+  end
+end
+
+local function is_head(handle)
+  local noted = handle:streamInfo():dynamicMetadata():get(ITSELF)
+  return noted and noted.head
+end
+
+-- Leaves the headers of an answer to HEAD alone, which are those of the answer to GET.
+local function without_body(handle)
+  local length = handle:headers():get("content-length")
+  local body = handle:body(true)
+  if body then
+    body:setBytes("")
+    if length then
+      handle:headers():replace("content-length", length)
+    else
+      handle:headers():remove("content-length")
+    end
+  end
 end
 
 function envoy_on_response(handle)
@@ -236,6 +274,10 @@ function envoy_on_response(handle)
   -- gRPC's own status is in its trailers. Any other here is that of an error which the transcoder
   -- could not print.
   if status == "200" and content_type:find("application/grpc", 1, true) == 1 then
+    local right = STATUSES[headers:get("grpc-message") or ""]
+    if right and headers:get("grpc-status") == UNKNOWN then
+      headers:replace("grpc-status", right)
+    end
     return
   end
   for name, value in pairs(SECURITY_HEADERS) do
@@ -254,10 +296,16 @@ function envoy_on_response(handle)
       headers:add("retry-after", "1")
     end
     on_error(handle, status, grpc_message)
+    if is_head(handle) then
+      without_body(handle)
+    end
   elseif status == "200" then
     local success = handle:metadata():get("success_status")
     if success then
       headers:replace(":status", success)
+    end
+    if is_head(handle) then
+      without_body(handle)
     end
     if content_type == "text/event-stream" then
       headers:add("x-accel-buffering", "no") -- for an nginx in front

@@ -10,15 +10,18 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
 
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import JwtVerifier
+from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.backends.fleet import Fleet
-from quantcloud.cli.main import build
+from quantcloud.cli.main import build, not_text
 from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
 from quantcloud.engine.base import Engine, EngineError
@@ -38,6 +41,7 @@ from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_
 from quantcloud.storage.model_files import ModelFiles
 from quantcloud.telemetry import logs
 from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, envoy_settings
+from quantcloud.transport.envoy_admin import drain
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
@@ -72,6 +76,7 @@ class Application:
         given = settings.proxy_secret
         # Of the Envoy that we start, which alone may say whom a call comes from.
         self._proxy_secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
+        self._streams = OpenStreams(settings.max_watches)
         self._parts = AsyncExitStack()
         self._grace = 0.0
 
@@ -153,7 +158,7 @@ class Application:
 
         async def drain() -> None:
             platform.draining = True
-            await server.drain()
+            server.drain()
             feed.close()
             # Whoever stands in front, if it is not our own Envoy, has to notice first.
             notice = 0.0 if settings.envoy else min(_NOTICE_SECONDS, self._grace)
@@ -204,6 +209,7 @@ class Application:
                 anonymous=settings.anonymous_requests_per_minute,
                 failed_logins=settings.failed_logins_per_minute,
             ),
+            self._streams,
             self._proxy_secret,
         )
 
@@ -221,7 +227,7 @@ class Application:
             platform=platform,
             accounts=AccountUseCases(store, clock, limits),
             circuits=CircuitUseCases(store, engine, admission, clock, limits),
-            jobs=JobUseCases(store, feed, clock),
+            jobs=JobUseCases(store, feed, self._streams, clock),
         )
 
 
@@ -252,7 +258,7 @@ def _told() -> asyncio.Future[signal.Signals]:
 
 
 async def _front(settings: Settings, servers: Sequence[str]) -> None:
-    """Run Envoy in front of several servers until SIGINT or SIGTERM."""
+    """Run Envoy in front of several servers until SIGINT (stop at once) or SIGTERM (drain)."""
     told = _told()
     given = settings.proxy_secret
     if given is None:
@@ -261,14 +267,18 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
             "that comes through Envoy for one client"
         )
     secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
-    envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers))
-    await envoy.start()
-    try:
-        http = f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
-        print(Endpoints(http, ", ".join(servers)).announcement(), flush=True)  # noqa: T201  # for whoever started us
-        await told
-    finally:
-        await envoy.stop()
+    # The path of a socket has little room; that of the data folder may be long.
+    with TemporaryDirectory(prefix="quantcloud-") as folder:
+        admin = Path(folder) / "envoy"
+        envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers, admin_socket=admin))
+        await envoy.start()
+        try:
+            http = f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
+            print(Endpoints(http, ", ".join(servers)).announcement(), flush=True)  # noqa: T201  # for whoever started us
+            if await told is signal.SIGTERM:
+                await drain(admin, settings.drain_seconds)
+        finally:
+            await envoy.stop()
 
 
 async def _serve(settings: Settings) -> None:
@@ -312,5 +322,8 @@ def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> i
 
 def main() -> int:
     """The `quantcloud` command."""
+    if wrong := not_text(sys.argv[1:], os.environ):
+        print(f"quantcloud: {wrong}", file=sys.stderr)  # noqa: T201  # a line for a person
+        return 2
     build(serve, front)()
     return 0

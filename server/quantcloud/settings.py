@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     max_connections: Annotated[int, Field(ge=1)] = 10_000
     # Requests that are not answered yet; each open watch is one.
     max_requests: Annotated[int, Field(ge=1)] = 20_000
+    # Of an account, at each server. Those of all accounts are bounded by `max_requests`.
+    max_watches: Annotated[int, Field(ge=1)] = 1_000
     # Proxies in front of Envoy whose X-Forwarded-For is believed.
     trusted_proxies: Annotated[int, Field(ge=0)] = 0
     # None: access.log in the data folder.

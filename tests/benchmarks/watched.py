@@ -22,6 +22,7 @@ from benchmarks.workloads import BELL, SHOTS
 from quantcloud.app import spare_garbage_collection
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
+from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.circuits import examine
 from quantcloud.domain.account import Tier
@@ -66,11 +67,13 @@ class Watched:
         store.subscribe(feed.publish)
         await store.accounts.ensure(ACCOUNT, email=None, name=None, at=_now(), tier=Tier.ENTERPRISE)
         nobody = cast("Any", None)
-        use_cases = UseCases(nobody, nobody, nobody, JobUseCases(store, feed, _now))
+        streams = OpenStreams(of_account=1_000_000)
+        use_cases = UseCases(nobody, nobody, nobody, JobUseCases(store, feed, streams, _now))
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
         gate = Gate(
             Authenticator(verifier, store.accounts, store.api_keys, _now),
             RequestLimits(Counter(_now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0),
+            streams,
             "p" * 32,
         )
         self._server = GrpcServer(use_cases, gate)

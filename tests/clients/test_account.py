@@ -4,6 +4,8 @@ import subprocess
 import uuid
 from pathlib import Path
 
+import pytest
+
 from support.server import Server, quantcloud
 
 
@@ -30,6 +32,15 @@ def test_a_tier_that_is_set_holds_from_the_next_request_on(server: Server):
     shown = account(server.data_dir, "show", user)
     assert "developer" in shown.stdout
     assert "0 of 600" in shown.stdout
+    assert account(server.data_dir, "show", "nobody").returncode == 1
     bad = account(server.data_dir, "set-tier", user, "emperor")
     assert bad.returncode == 2
     assert "enterprise" in bad.stderr
+
+
+@pytest.mark.parametrize("command", [("show", "ada"), ("set-tier", "ada", "developer")])
+def test_looking_for_an_account_makes_no_database(tmp_path: Path, command: tuple[str, ...]):
+    missing = account(tmp_path / "data", *command)
+    assert missing.returncode == 1
+    assert missing.stderr == f"quantcloud: there is no database at {tmp_path}/data/quantcloud.db\n"
+    assert list(tmp_path.iterdir()) == []

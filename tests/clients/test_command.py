@@ -1,11 +1,13 @@
 """The `quantcloud` command as people use it."""
 
+import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import jwt
+import pytest
 
 from support.circuits import ASYMMETRIC, BELL
 from support.server import SECRET, Server, quantcloud
@@ -100,3 +102,47 @@ def test_bad_settings_are_named(tmp_path: Path):
     done = run("serve", "--data-dir", str(tmp_path), QUANTCLOUD_JWT_SECRET="short")
     assert done.returncode == 1
     assert "32 bytes" in done.stderr
+
+
+def test_a_token_is_signed_with_no_secret_that_the_server_refuses(tmp_path: Path):
+    short = {**os.environ, "QUANTCLOUD_JWT_SECRET": "short"}
+    lines = set()
+    for command in (("token", "--user", "ada"), ("serve",)):
+        done = subprocess.run(
+            quantcloud(*command, "--data-dir", str(tmp_path / "data")),
+            capture_output=True, text=True, check=False, timeout=60, env=short,
+        )  # fmt: skip
+        assert done.returncode == 1
+        lines.add(done.stderr)
+    assert lines == {
+        "quantcloud: QUANTCLOUD_JWT_SECRET is shorter than 32 bytes: too weak for HS256\n"
+    }
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("serve", "--data-dir", "\udcff"), ("token", "--user", "\udcff"), ("run", "\udcff"),
+        ("run", "a.qasm", "--token", "\udcff"), ("watch", "\udcff", "--token", "t"),
+        ("calibrate", "--data-dir", "\udcff"), ("account", "show", "\udcff"),
+        ("account", "set-tier", "\udcff", "developer"), ("envoy", "--grpc", "\udcff"),
+        ("backup", "\udcff"), ("\udcff",),
+    ],
+)  # fmt: skip
+def test_what_is_no_text_is_said_in_one_line(tmp_path: Path, command: tuple[str, ...]):
+    done = subprocess.run(
+        quantcloud(*command), capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    place = command.index("\udcff") + 1
+    assert done.stderr == f"quantcloud: argument {place} is not a text in UTF-8: '\\udcff'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_is_no_text_is_named(tmp_path: Path):
+    done = subprocess.run(
+        quantcloud("token", "--user", "ada"), capture_output=True, text=True, check=False,
+        timeout=60, cwd=tmp_path, env={**os.environ, "QUANTCLOUD_DATA_DIR": "\udcff"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "QUANTCLOUD_DATA_DIR is not a text in UTF-8" in done.stderr

@@ -132,6 +132,8 @@ def test_envoy_is_started_again(tmp_path: Path):
         (envoy,) = [pid for pid in descendants(server.process.pid) if "envoy.yaml" in command(pid)]
         assert server.get("/health").status_code == 200
         os.kill(envoy, signal.SIGKILL)
+        # Until then it may accept a connection still.
+        assert not gone({envoy}, 30)
         transport = httpx.HTTPTransport(retries=8)
         with httpx.Client(base_url=server.endpoints.http, transport=transport) as fresh:
             assert fresh.get("/health").status_code == 200

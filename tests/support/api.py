@@ -1,11 +1,12 @@
 """One account's view of a server, over REST and over gRPC."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import grpc
 import httpx
-from google.protobuf.json_format import Parse
+from google.protobuf.json_format import ParseDict
 
 from thequantcloud.v1 import (
     account_pb2_grpc,
@@ -19,6 +20,10 @@ from thequantcloud.v1 import (
 )
 
 PATIENCE_SECONDS = 60
+
+
+class WatchEndedError(Exception):
+    """What the last of a stream of server-sent events says."""
 
 
 class Api:
@@ -83,7 +88,10 @@ class Api:
     def events(
         self, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Iterator[job_pb2.JobEvent]:
-        """Server-sent events through Envoy, each as it comes; with a `body` it is posted."""
+        """Server-sent events through Envoy, each as it comes; with a `body` it is posted.
+
+        Raises `WatchEndedError` where the server says why it ends them.
+        """
         method = "GET" if body is None else "POST"
         headers = {**self.headers, **(headers or {})}
         with self._rest.stream(method, path, headers=headers, json=body) as response:
@@ -91,4 +99,7 @@ class Api:
             assert response.headers["content-type"].startswith("text/event-stream")
             for line in response.iter_lines():
                 if line.startswith("data:"):
-                    yield Parse(line.removeprefix("data:"), job_pb2.JobEvent())
+                    told = json.loads(line.removeprefix("data:"))
+                    if "error" in told:
+                        raise WatchEndedError(told["error"]["message"])
+                    yield ParseDict(told, job_pb2.JobEvent())

@@ -19,13 +19,18 @@ def entry(key: Any, kid: str, **fields: Any) -> dict[str, Any]:
 
 
 class Endpoint:
-    """Serves `keys`, or `body` where that is set; counts in `asked`; `down` is an error 503."""
+    """Serves `keys`, or `body` where that is set; counts in `asked`; `down` is an error 503.
+
+    While `answers` is not set it keeps whoever asks waiting.
+    """
 
     def __init__(self, *keys: dict[str, Any]) -> None:
         self.keys = list(keys)
         self.body: bytes | None = None
         self.asked = 0
         self.down = False
+        self.answers = threading.Event()
+        self.answers.set()
 
     @property
     def url(self) -> str:
@@ -37,6 +42,7 @@ class Endpoint:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):  # the base class's name
                 endpoint.asked += 1
+                endpoint.answers.wait()
                 self.send_response(503 if endpoint.down else 200)
                 self.end_headers()
                 body = endpoint.body
@@ -53,6 +59,7 @@ class Endpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ import structlog
 from quantcloud.domain.errors import Unavailable
 
 LIFESPAN_SECONDS = 600.0
-"""How long keys are used before their endpoint is asked again."""
+"""How long keys are used, where their endpoint answers, without being fetched again."""
+REFRESH_SECONDS = 480.0
+"""How old keys are when they are fetched again while calls go on using them."""
 REFETCH_SECONDS = 60.0
 """The least time between two fetches once keys are known."""
 RETRY_SECONDS = 5.0
@@ -39,9 +42,14 @@ class PublicKey:
 class KeySet:
     """The keys of the endpoint at `url`.
 
-    They are fetched again when they are older than `LIFESPAN_SECONDS`, and when a key is asked for
+    They are fetched again when they are older than `REFRESH_SECONDS`, and when a key is asked for
     that is not among them, at most once in `REFETCH_SECONDS`. As long as the endpoint is down, the
-    keys that were fetched last go on to hold. `clock` counts seconds and never goes back.
+    keys that were fetched last go on to hold.
+
+    Who asks for a key that is known waits for no fetch, unless keys are older than
+    `LIFESPAN_SECONDS` because nobody asked for a while: then a key may have been withdrawn. Once a
+    fetch has failed, though, nobody waits for the next, and after it a key that was withdrawn
+    meanwhile is gone. `clock` counts seconds and never goes back.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,6 +58,7 @@ class KeySet:
         self._keys: Mapping[str, PublicKey] = {}
         self._fetched: float | None = None
         self._asked: float | None = None
+        self._failed = False
         self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str) -> PublicKey | None:
@@ -57,11 +66,13 @@ class KeySet:
 
         Raises `Unavailable` where no keys could be fetched yet.
         """
-        fresh = self._fetched is not None and self._clock() - self._fetched < LIFESPAN_SECONDS
-        if not (fresh and key_id in self._keys) and self._may_ask():
+        known = key_id in self._keys
+        age = math.inf if self._fetched is None else self._clock() - self._fetched
+        if (age >= REFRESH_SECONDS or not known) and self._may_ask():
             self._asked = self._clock()
             self._fetching = asyncio.ensure_future(self._fetch())
-        if self._fetching is not None and not (fresh and key_id in self._keys):
+        holds = known and (age < LIFESPAN_SECONDS or self._failed)
+        if self._fetching is not None and not holds:
             # Shared by all who wait, and not ended by one who no longer does.
             await asyncio.shield(self._fetching)
         if self._fetched is None:
@@ -80,8 +91,10 @@ class KeySet:
         try:
             self._keys = await _download(self._url)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError) as error:
+            self._failed = True
             log.warning("JWKS endpoint gives no keys", error=str(error) or type(error).__name__)
         else:
+            self._failed = False
             self._fetched = self._clock()
 
 

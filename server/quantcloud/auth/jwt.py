@@ -37,7 +37,8 @@ class Claims:
 class Issuer:
     """Whose tokens are accepted: those signed with `secret` (HS256), those signed with a key of
     `jwks_url` (ES256, RS256), or both. At least one of the two is set. With `tier_claim` the
-    account's tier is what `app_metadata.tier` says, which the issuer lets no user write.
+    account's tier is what `app_metadata.tier` says, which the issuer lets no user write. Raises
+    `ValueError` for a secret that is too short.
     """
 
     secret: str | None = field(repr=False)
@@ -45,6 +46,12 @@ class Issuer:
     issuer: str | None = None
     jwks_url: str | None = None
     tier_claim: bool = False
+
+    def __post_init__(self) -> None:
+        if self.secret is not None and len(self.secret.encode()) < MINIMUM_BYTES:
+            raise ValueError(
+                f"QUANTCLOUD_JWT_SECRET is shorter than {MINIMUM_BYTES} bytes: too weak for HS256"
+            )
 
 
 class PublicKey(Protocol):
@@ -72,10 +79,6 @@ class JwtVerifier:
     """Checks signature, algorithm, expiry, beginning, audience and issuer of tokens."""
 
     def __init__(self, issuer: Issuer) -> None:
-        if issuer.secret is not None and len(issuer.secret.encode()) < MINIMUM_BYTES:
-            raise ValueError(
-                f"QUANTCLOUD_JWT_SECRET is shorter than {MINIMUM_BYTES} bytes: too weak for HS256"
-            )
         self._issuer = issuer
         self._keys = _key_set(issuer.jwks_url) if issuer.jwks_url else None
         # Claims of tokens that held a moment ago, and until when that is worth something.

@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 from quantcloud.cli.failure import Failure
+from quantcloud.cli.store import existing_file
 from quantcloud.settings import Settings
-from quantcloud.storage.errors import StoreError
-from quantcloud.storage.store import sqlite_path
+from quantcloud.storage.store import is_postgres
 
 
 def backup(settings: Settings, target: Path) -> str:
@@ -17,14 +17,9 @@ def backup(settings: Settings, target: Path) -> str:
     The copy is as of one moment, is checked, and appears under its name once it is whole. Raises
     `Failure`.
     """
-    if str(settings.database).startswith("postgres"):
+    if is_postgres(settings.database):
         raise Failure("the database is PostgreSQL, whose own pg_dump copies it")
-    try:
-        source = sqlite_path(settings.database)
-    except StoreError as error:
-        raise Failure(str(error)) from error
-    if not source.is_file():
-        raise Failure(f"there is no database at {source}")
+    source = existing_file(settings)
     if target.exists():
         raise Failure(f"{target} is there already; name a file that is not")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")

@@ -4,7 +4,7 @@ What only one command needs is imported by that one: a server, which needs littl
 start soon.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from pydantic_settings import SettingsError
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.token import DEFAULT_LIFETIME_HOURS, MAXIMUM_LIFETIME_HOURS, make_token
 from quantcloud.domain.account import Tier
-from quantcloud.settings import Settings
+from quantcloud.settings import PREFIX, Settings
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Where the server keeps its state. [default: .quantcloud]")
@@ -200,6 +200,21 @@ def _add_operations(app: typer.Typer, front: Callable[[Settings, Sequence[str]],
 
         settings = _settings({"data_dir": data_dir})
         _guarded(lambda: typer.echo(backup(settings, file)))
+
+
+def not_text(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What is wrong with an argument, or a setting, that is no text in UTF-8; empty if none is."""
+    given = {f"argument {place}": value for place, value in enumerate(arguments, 1)}
+    given |= {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    for name, value in given.items():
+        if not _is_text(name) or not _is_text(value):
+            return f"{name} is not a text in UTF-8: {value!r}"
+    return ""
+
+
+def _is_text(value: str) -> bool:
+    # What Python made of bytes that are none.
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _settings(given: dict[str, Any]) -> Settings:

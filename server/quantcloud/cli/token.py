@@ -43,5 +43,5 @@ def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -
     async def ensure(store: Store) -> Account:
         return await store.accounts.ensure(user, email=email, name=None, at=now, tier=tier)
 
-    with_store(settings, ensure)
+    with_store(settings, ensure, create=True)
     return token

@@ -141,6 +141,18 @@ class RateLimited(DomainError):
         self.reset_at = reset_at
 
 
+class TooManyStreams(DomainError):
+    """As many are open at once as may be: `maximum` of `what`."""
+
+    reason = "TOO_MANY_STREAMS"
+
+    def __init__(self, what: str, maximum: int) -> None:
+        super().__init__(
+            f"too many {what}: {maximum} may be open at once; close some",
+            metadata={"limit": "open_streams", "maximum": str(maximum)},
+        )
+
+
 class NotFound(DomainError):
     """The resource is not there, or belongs to another account: the two look the same."""
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from datetime import datetime
 
+from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, OutOfRange, Unavailable
 from quantcloud.domain.event_filter import EventFilter
@@ -21,9 +22,12 @@ MAXIMUM_WAIT_SECONDS = 60
 class JobUseCases:
     """What users do with jobs."""
 
-    def __init__(self, store: Store, feed: EventFeed, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, feed: EventFeed, streams: OpenStreams, clock: Callable[[], datetime]
+    ) -> None:
         self._store = store
         self._feed = feed
+        self._streams = streams
         self._clock = clock
 
     async def get(
@@ -31,7 +35,8 @@ class JobUseCases:
     ) -> Job:
         """A job, once its status changes or after `wait_seconds`, whichever comes first.
 
-        Raises `NotFound`, or `InvalidArgument` for a wait of more than `MAXIMUM_WAIT_SECONDS`.
+        Raises `NotFound`, `InvalidArgument` for a wait of more than `MAXIMUM_WAIT_SECONDS`, or
+        `TooManyStreams` where the account waits and watches as often as it may.
         """
         if not wait_seconds:
             return await self._store.jobs.get(principal.account_id, job_id)
@@ -40,15 +45,17 @@ class JobUseCases:
                 "wait_seconds", f"must be 0 to {MAXIMUM_WAIT_SECONDS}, is {wait_seconds}"
             )
         job: Job | None = None
-        async with aclosing(self._feed.watch_job(principal.account_id, job_id, None)) as watch:
-            # Where the server is about to stop, what is known of the job is as good an answer.
-            with suppress(TimeoutError, Unavailable):
-                async with asyncio.timeout(wait_seconds):
-                    async for seen in watch:
-                        if seen.event is not None:
-                            changed, job = job is not None, seen.event.job
-                            if changed:
-                                break
+        watching = self._feed.watch_job(principal.account_id, job_id, None)
+        with self._streams.watch(principal.account_id):
+            async with aclosing(watching) as watch:
+                # Where the server is about to stop, what is known of the job is as good an answer.
+                with suppress(TimeoutError, Unavailable):
+                    async with asyncio.timeout(wait_seconds):
+                        async for seen in watch:
+                            if seen.event is not None:
+                                changed, job = job is not None, seen.event.job
+                                if changed:
+                                    break
         return job or await self._store.jobs.get(principal.account_id, job_id)
 
     async def list(
@@ -118,5 +125,5 @@ class JobUseCases:
 
 def _parse_cursor(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > 18:  # noqa: PLR2004  # fits 64 bits
-        raise InvalidArgument("after_cursor", "is no cursor that an event carried")
+        raise InvalidArgument("after_cursor", "must be the cursor of an event of this account")
     return int(text)

@@ -129,6 +129,11 @@ def _postgres_url(location: str) -> str | None:
     return None
 
 
+def is_postgres(location: str | Path) -> bool:
+    """Whether a database is one of PostgreSQL, by its URL."""
+    return _postgres_url(str(location)) is not None
+
+
 def sqlite_path(location: str | Path) -> Path:
     """The file of a SQLite database. Raises `StoreError` where it is none."""
     if isinstance(location, str) and "://" in location:

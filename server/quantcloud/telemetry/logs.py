@@ -24,6 +24,11 @@ def _without_keys(_logger: Any, _method: str, line: Any) -> str:
     return _KEY.sub(r"\1...", str(line))
 
 
+def _is_no_callers_header(record: logging.LogRecord) -> bool:
+    """False for a header that is no text: whoever calls could fill the log with such traces."""
+    return not str(record.msg).startswith("Invalid encoding on")
+
+
 def configure(level: str) -> None:
     """Set up this process's logs, structlog's and the standard library's alike.
 
@@ -67,5 +72,7 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # The logger of gRPC's compiled part, which also tells of faults.
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_callers_header)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

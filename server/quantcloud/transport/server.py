@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as aio_health
 from grpc_reflection.v1alpha import reflection
 
 from quantcloud.services.accounts import AccountUseCases
@@ -16,6 +15,7 @@ from quantcloud.transport.gate import CONTRACT, Gate
 from quantcloud.transport.interceptor import CallInterceptor
 from quantcloud.transport.servicers.accounts import AccountServicer, ApiKeyServicer
 from quantcloud.transport.servicers.circuits import CircuitServicer
+from quantcloud.transport.servicers.health import HealthServicer
 from quantcloud.transport.servicers.jobs import JobServicer
 from quantcloud.transport.servicers.public import BackendServicer, StatusServicer
 from quantcloud.transport.servicers.watches import Watches
@@ -78,7 +78,7 @@ class GrpcServer:
         keepalive_seconds: float = 20.0,
     ) -> None:
         keepalive = round(keepalive_seconds * 1000)
-        self._health = aio_health.HealthServicer()
+        self._health = HealthServicer(("", *SERVICE_NAMES))
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(gate, recheck_seconds)],
             options=(
@@ -126,13 +126,12 @@ class GrpcServer:
                 f"cannot serve gRPC on {address}: the port is taken, or the address is not ours"
             ) from error
         await self._server.start()
-        for name in ("", *SERVICE_NAMES):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._health.tell(serving=True)
         return bound
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """Tell load balancers to send nothing more."""
-        await self._health.enter_graceful_shutdown()
+        self._health.tell(serving=False)
 
     async def stop(self, grace: float) -> None:
         """Take no more calls, and end those that have not ended after `grace` seconds."""

@@ -57,7 +57,7 @@ class AccountWatch:
     async def _begin(self, after_cursor: int | None) -> None:
         latest = await self._sources.log.latest_cursor(self._account_id)
         if after_cursor is not None and after_cursor > latest:
-            raise InvalidArgument("after_cursor", "is no cursor that an event carried")
+            raise InvalidArgument("after_cursor", "must be the cursor of an event of this account")
         self._cursor = latest if after_cursor is None else after_cursor
         self._behind = self._cursor < latest
 

@@ -83,9 +83,13 @@ async def _watchers(address: str, token: str) -> AsyncGenerator[_Watchers]:
 
 async def _open(rounds: int) -> list[Finding]:
     """A real server with very many watches of a job that waits: its memory, and other calls."""
-    nobody_runs = {"QUANTCLOUD_TIERS": json.dumps({"enterprise": {"max_concurrent_jobs": 0}})}
+    settings = {
+        # Nobody runs anything.
+        "QUANTCLOUD_TIERS": json.dumps({"enterprise": {"max_concurrent_jobs": 0}}),
+        "QUANTCLOUD_MAX_WATCHES": str(WATCHES),
+    }
     with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as folder:
-        server = Server(Path(folder) / "data", "--workers", "1", "--no-envoy", **nobody_runs)
+        server = Server(Path(folder) / "data", "--workers", "1", "--no-envoy", **settings)
         with server:
             token = server.token(tier="enterprise")
             async with grpc.aio.insecure_channel(server.endpoints.grpc) as channel:

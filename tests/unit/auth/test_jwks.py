@@ -10,7 +10,13 @@ from typing import Any
 import jwt
 import pytest
 
-from quantcloud.auth.jwks import LIFESPAN_SECONDS, REFETCH_SECONDS, RETRY_SECONDS, KeySet
+from quantcloud.auth.jwks import (
+    LIFESPAN_SECONDS,
+    REFETCH_SECONDS,
+    REFRESH_SECONDS,
+    RETRY_SECONDS,
+    KeySet,
+)
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.domain.errors import Unauthenticated, Unavailable
 from support.jwks import EC_KEY, RSA_KEY, Endpoint, entry
@@ -65,6 +71,50 @@ async def test_a_key_that_is_withdrawn_holds_for_its_lifespan_only(endpoint: End
     clock.seconds += 1
     assert await keys.find("first") is None
     assert await keys.find("second")
+
+
+async def at_once(keys: KeySet, key_id: str) -> None:
+    """A key is found though its endpoint keeps waiting whoever asks it, for up to 5 seconds."""
+    assert await asyncio.wait_for(keys.find(key_id), 2)
+
+
+async def test_keys_are_fetched_again_before_their_time_while_calls_go_on(endpoint: Endpoint):
+    clock = Clock()
+    keys = KeySet(endpoint.url, clock)
+    assert await keys.find("first")
+    endpoint.answers.clear()
+    endpoint.keys[:] = [entry(EC_KEY, "second")]
+    clock.seconds += REFRESH_SECONDS
+    for _ in range(50):
+        await at_once(keys, "first")
+    endpoint.answers.set()
+    # Who asks for a key that is not known waits for the fetch that is under way.
+    assert await keys.find("second")
+    assert await keys.find("first") is None
+    assert endpoint.asked == 2
+    clock.seconds += LIFESPAN_SECONDS - REFRESH_SECONDS
+    assert await keys.find("second")
+    assert endpoint.asked == 2
+
+
+async def test_nobody_waits_for_an_endpoint_that_failed_before(endpoint: Endpoint):
+    clock = Clock()
+    keys = KeySet(endpoint.url, clock)
+    assert await keys.find("first")
+    endpoint.down = True
+    clock.seconds += LIFESPAN_SECONDS
+    assert await keys.find("first")
+    assert endpoint.asked == 2
+    endpoint.answers.clear()
+    clock.seconds += REFETCH_SECONDS
+    for _ in range(50):
+        await at_once(keys, "first")
+    endpoint.down = False
+    endpoint.keys[:] = [entry(EC_KEY, "second")]
+    endpoint.answers.set()
+    assert await keys.find("second")
+    assert await keys.find("first") is None
+    assert endpoint.asked == 3
 
 
 @pytest.mark.parametrize("how", ["down", "broken", "empty"])

@@ -14,6 +14,7 @@ log = structlog.stdlib.get_logger("test")
 key = "qc_live_" + "a1-_" * 10
 log.info("structured", given=key, nested={"deep": [key]})
 logging.getLogger("library").warning("plain %s", key)
+logging.getLogger("grpc._cython.cygrpc").error("Invalid encoding on %s", bytes((255,)))
 
 def broken(password):
     raise ValueError(f"bad {key}")

@@ -63,6 +63,7 @@ def test_every_setting_is_filled_in_on_its_lines_and_nowhere_else(tmp_path):
         grpc_port=2,
         cors_origins=("https://a.example", 'x"y'),
         trusted_proxies=3,
+        admin_socket=tmp_path / "admin",
         max_body_bytes=4,
         max_response_bytes=5,
         max_requests=6,

@@ -16,6 +16,7 @@ from thequantcloud.v1.status_pb2 import GetStatusResponse
 from unit.transport.upstream import METHODS, refuse
 
 CREATED = {"CreateApiKey": 201, "CreateCircuit": 201, "RunCircuit": 202, "RunCircuits": 202}
+ORIGIN = "https://studio.example"
 NOON = Timestamp(seconds=1773655200)  # 2026-03-16T10:00:00Z
 
 
@@ -44,9 +45,13 @@ def test_every_rpc_of_the_contract_has_its_route_and_status(gate, http, verb, pa
 @pytest.mark.parametrize("path", PATHS)
 def test_other_methods_of_a_path_are_405_and_allow_says_which_are_right(gate, http, path):
     right = {verb for verb, other, _ in ROUTES if other == path}
+    if path == "/health":
+        right.add("HEAD")
     for verb in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} - right:
         real = re.sub(r"{\w+}", "x", path)
-        answer = http.request(verb, real)
+        answer = http.request(verb, real, headers={"Origin": ORIGIN})
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "x-request-id" in answer.headers["access-control-expose-headers"]
         if path == "/v1/jobs/events":
             assert answer.status_code == 405  # also a path of /v1/jobs/{id}
             continue
@@ -58,6 +63,40 @@ def test_other_methods_of_a_path_are_405_and_allow_says_which_are_right(gate, ht
                 "detail": f"{real} does not take {verb}. The Allow header says what it takes."
             }
     assert gate.upstream.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("grpc-timeout", "x"), ("grpc-encoding", "none-such"), ("some-bin", "*"), ("x-bin", "\xff")],
+)
+def test_headers_of_grpc_mean_nothing_over_rest(gate, http, name, value):
+    answer = http.get("/health", headers={name: value.encode("latin-1")})
+    assert answer.status_code == 200
+    assert name not in gate.last("GetHealth")[1]
+
+
+def test_what_is_not_there_is_404_for_other_origins_too(gate, http):
+    answer = http.get("/nope", headers={"Origin": ORIGIN})
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("There is nothing at /nope.")
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert gate.upstream.requests == []
+
+
+def test_head_of_health_is_its_get_without_a_body(gate, http):
+    """As load balancers ask for it."""
+    got, answer = http.get("/health"), http.head("/health")
+    assert (answer.status_code, answer.content) == (200, b"")
+    same = ("content-type", "content-length", "cache-control")
+    assert [answer.headers[name] for name in same] == [got.headers[name] for name in same]
+
+    async def drains(_request, context):
+        await refuse(context, grpc.StatusCode.UNAVAILABLE, "the server is shutting down")
+
+    gate.answer("GetHealth", drains)
+    answer = http.head("/health")
+    assert (answer.status_code, answer.content) == (503, b"")
+    assert http.get("/health").status_code == 503
 
 
 def test_a_success_has_the_headers_of_http_and_none_of_grpc(gate, http):

@@ -12,6 +12,7 @@ from grpc_status.rpc_status import GRPC_DETAILS_METADATA_KEY
 
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
+from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import Store
@@ -42,7 +43,7 @@ async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
 
     authenticator = Authenticator(verifier, store.accounts, store.api_keys, now)
     limits = RequestLimits(Counter(now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0)
-    gate = Gate(authenticator, limits, "p" * 32)
+    gate = Gate(authenticator, limits, OpenStreams(100), "p" * 32)
     server = grpc.aio.server(interceptors=[CallInterceptor(gate)])
     backend_pb2_grpc.add_BackendServiceServicer_to_server(Broken(), server)
     job_pb2_grpc.add_JobServiceServicer_to_server(job_pb2_grpc.JobServiceServicer(), server)

@@ -7,8 +7,9 @@ from google.protobuf.struct_pb2 import Struct
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.transport.convert.jobs import event_filter
-from quantcloud.transport.convert.values import MAXIMUM_DEPTH, struct, unstruct
+from quantcloud.transport.convert.values import MAXIMUM_DEPTH, unstruct
 from quantcloud.transport.servicers.circuits import CircuitServicer
+from quantcloud.transport.wire import struct_bytes
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
 JOB = "0190f7a0-0000-7000-8000-000000000000"
@@ -19,6 +20,10 @@ def _nested(depth: int) -> dict[str, object]:
     for _ in range(depth - 1):
         value = [value]
     return {"a": value}
+
+
+def _struct(values: dict[str, object]) -> Struct:
+    return Struct.FromString(struct_bytes(values))
 
 
 def test_a_batch_of_too_many_is_refused_before_any_of_them_is_looked_at():
@@ -35,15 +40,15 @@ def test_a_batch_of_too_many_is_refused_before_any_of_them_is_looked_at():
 
 
 def test_what_is_nested_too_deep_is_refused_and_named():
-    assert unstruct(struct(_nested(MAXIMUM_DEPTH)), "metadata") == _nested(MAXIMUM_DEPTH)
+    assert unstruct(_struct(_nested(MAXIMUM_DEPTH)), "metadata") == _nested(MAXIMUM_DEPTH)
     with pytest.raises(InvalidArgument) as caught:
-        unstruct(struct(_nested(MAXIMUM_DEPTH + 1)), "metadata")
+        unstruct(_struct(_nested(MAXIMUM_DEPTH + 1)), "metadata")
     assert caught.value.field == "metadata.a" + "[0]" * MAXIMUM_DEPTH
     assert "more than 24 deep" in caught.value.description
 
 
 def test_what_is_accepted_can_be_read_in_every_answer():
-    metadata = Struct.FromString(struct(_nested(MAXIMUM_DEPTH)).SerializeToString())
+    metadata = _struct(_nested(MAXIMUM_DEPTH))
     listed = circuit_pb2.ListCircuitsResponse(circuits=[circuit_pb2.Circuit(metadata=metadata)])
     assert circuit_pb2.ListCircuitsResponse.FromString(listed.SerializeToString()) == listed
 

@@ -1,5 +1,7 @@
 """Circuits: submissions, plans, saved ones."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -8,12 +10,15 @@ from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, OptimizationTarget
+from quantcloud.domain.page import Page
 from quantcloud.routing.router import Candidate
 from quantcloud.services.admission import Submission
 from quantcloud.services.circuits import Batch, Plan
 from quantcloud.services.options import parse_options
 from quantcloud.storage import CircuitPatch
-from quantcloud.transport.convert.values import given, struct, timestamp, unstruct
+from quantcloud.transport.convert.values import envelope, given, timestamp, unstruct
+from quantcloud.transport.nulls import nulls
+from quantcloud.transport.wire import delimited, struct_bytes, tag
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
 _TARGETS: Final[Mapping[int, OptimizationTarget]] = {
@@ -22,6 +27,10 @@ _TARGETS: Final[Mapping[int, OptimizationTarget]] = {
 }
 
 _SECONDS_PER_MINUTE = 60
+# For how long a listing is converted before others have a turn; a circuit can take 10 ms by itself.
+_TURN_SECONDS = 0.002
+_METADATA: Final = tag(circuit_pb2.Circuit.METADATA_FIELD_NUMBER)
+_CIRCUITS: Final = tag(circuit_pb2.ListCircuitsResponse.CIRCUITS_FIELD_NUMBER)
 
 
 def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
@@ -160,18 +169,41 @@ def _candidate(candidate: Candidate) -> circuit_pb2.Candidate:
     )
 
 
-def circuit(circuit: SavedCircuit) -> circuit_pb2.Circuit:
-    return circuit_pb2.Circuit(
+def circuit(circuit: SavedCircuit) -> bytes:
+    """The bytes of a circuit's message, with its nulls."""
+    message = circuit_pb2.Circuit(
         id=circuit.id,
         user_id=circuit.account_id,
         name=circuit.name,
         code=circuit.code,
         qasm=circuit.qasm,
         num_qubits=circuit.num_qubits,
-        metadata=struct(circuit.metadata),
         created_at=timestamp(circuit.created_at),
         updated_at=timestamp(circuit.updated_at),
     )
+    parts = (
+        message.SerializeToString(),
+        nulls(message, "metadata"),
+        _METADATA,
+        delimited(struct_bytes(circuit.metadata)),
+    )
+    return b"".join(parts)
+
+
+async def circuits(page: Page[SavedCircuit]) -> bytes:
+    """The bytes of a listing's message.
+
+    With much metadata that takes the better part of a second, so others have their turns between.
+    """
+    head = circuit_pb2.ListCircuitsResponse(circuits=(), **envelope(page))
+    parts = [head.SerializeToString()]
+    until = time.monotonic() + _TURN_SECONDS
+    for each in page.items:
+        if time.monotonic() > until:
+            await asyncio.sleep(0)
+            until = time.monotonic() + _TURN_SECONDS
+        parts += _CIRCUITS, delimited(circuit(each))
+    return b"".join(parts)
 
 
 def patch(request: circuit_pb2.UpdateCircuitRequest) -> CircuitPatch:

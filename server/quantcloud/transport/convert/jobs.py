@@ -59,7 +59,7 @@ def event_filter(request: job_pb2.WatchJobsRequest) -> EventFilter:
     """Which events WatchJobs sends. Raises `InvalidArgument`."""
     statuses = (job_status(number, "status") for number in request.status)
     if request.batch_id and not is_id(request.batch_id):
-        raise InvalidArgument("batch_id", "is none that a batch was given")
+        raise InvalidArgument("batch_id", "must be the batch_id that a batch was answered with")
     return EventFilter(
         statuses=frozenset(status for status in statuses if status is not None),
         batch_id=request.batch_id or None,

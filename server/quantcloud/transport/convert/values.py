@@ -1,7 +1,6 @@
 """Values that every service has."""
 
 import math
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.page import Page
-from quantcloud.transport.wire import seconds_and_nanos, struct_bytes
+from quantcloud.transport.wire import seconds_and_nanos
 
 # More would take the event loop too long to convert.
 MAXIMUM_STRUCT_BYTES = 64 * 1024
@@ -24,11 +23,6 @@ MAXIMUM_DEPTH = 24
 def timestamp(moment: datetime) -> Timestamp:
     seconds, nanos = seconds_and_nanos(moment)
     return Timestamp(seconds=seconds, nanos=nanos)
-
-
-def struct(values: Mapping[str, object]) -> Struct:
-    """A Struct that is set even where it is empty, so that JSON shows `{}`."""
-    return Struct.FromString(struct_bytes(values))
 
 
 def unstruct(message: Struct, field: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import circuits as convert
 from quantcloud.transport.convert.idempotency import idempotency_key
-from quantcloud.transport.convert.values import envelope, given, unstruct
+from quantcloud.transport.convert.values import given, unstruct
 from quantcloud.transport.gate import headers_of
 from quantcloud.transport.servicers.watches import Watches
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
@@ -61,7 +61,8 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
 
     async def CreateCircuit(
         self, request: circuit_pb2.CreateCircuitRequest, context: Context
-    ) -> circuit_pb2.Circuit:
+    ) -> Any:
+        """The bytes of the message."""
         circuit = await self._circuits.create(
             principal(),
             name=request.name,
@@ -72,27 +73,23 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         )
         return convert.circuit(circuit)
 
-    async def ListCircuits(
-        self, request: circuit_pb2.ListCircuitsRequest, context: Context
-    ) -> circuit_pb2.ListCircuitsResponse:
+    async def ListCircuits(self, request: circuit_pb2.ListCircuitsRequest, context: Context) -> Any:
+        """The bytes of the message."""
         page = await self._circuits.list(
             principal(),
             limit=given(request, "limit"),
             offset=given(request, "offset"),
         )
-        return circuit_pb2.ListCircuitsResponse(
-            circuits=[convert.circuit(circuit) for circuit in page.items],
-            **envelope(page),
-        )
+        return await convert.circuits(page)
 
-    async def GetCircuit(
-        self, request: circuit_pb2.GetCircuitRequest, context: Context
-    ) -> circuit_pb2.Circuit:
+    async def GetCircuit(self, request: circuit_pb2.GetCircuitRequest, context: Context) -> Any:
+        """The bytes of the message."""
         return convert.circuit(await self._circuits.get(principal(), request.id))
 
     async def UpdateCircuit(
         self, request: circuit_pb2.UpdateCircuitRequest, context: Context
-    ) -> circuit_pb2.Circuit:
+    ) -> Any:
+        """The bytes of the message."""
         circuit = await self._circuits.update(principal(), request.id, convert.patch(request))
         return convert.circuit(circuit)
 

@@ -1,0 +1,61 @@
+"""How many streams may be open at once: watches of an account, and streams of strangers."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from quantcloud.domain.errors import TooManyStreams
+
+OF_ADDRESS: Final = 100
+"""How many a client address may have open without credentials."""
+OF_STRANGERS: Final = 500
+"""How many may be open without credentials in all."""
+
+
+class OpenStreams:
+    """Counts the streams that this process has open. Belongs to one event loop.
+
+    An account may have `of_account` watches open, calls that wait for a change among them; an
+    address may have `of_address` streams without credentials, and all addresses `of_strangers`.
+    """
+
+    def __init__(
+        self, of_account: int, of_address: int = OF_ADDRESS, of_strangers: int = OF_STRANGERS
+    ) -> None:
+        self._accounts = _Count(of_account, "watches of this account")
+        self._addresses = _Count(of_address, "streams without credentials from this address")
+        self._strangers = _Count(of_strangers, "streams without credentials")
+
+    @contextmanager
+    def watch(self, account_id: str) -> Generator[None]:
+        """One more of an account, until the block is left. Raises `TooManyStreams`."""
+        with self._accounts.one(account_id):
+            yield
+
+    @contextmanager
+    def stranger(self, address: str) -> Generator[None]:
+        """One more without credentials, until the block is left. Raises `TooManyStreams`."""
+        with self._addresses.one(address), self._strangers.one(""):
+            yield
+
+
+class _Count:
+    """How many of something are open, by whose they are; `what` says of what."""
+
+    def __init__(self, limit: int, what: str) -> None:
+        self._limit = limit
+        self._what = what
+        self._open: dict[str, int] = {}
+
+    @contextmanager
+    def one(self, whose: str) -> Generator[None]:
+        number = self._open.get(whose, 0) + 1
+        if number > self._limit:
+            raise TooManyStreams(self._what, self._limit)
+        self._open[whose] = number
+        try:
+            yield
+        finally:
+            left = self._open.pop(whose) - 1
+            if left:
+                self._open[whose] = left

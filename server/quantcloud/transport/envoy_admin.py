@@ -1,0 +1,57 @@
+"""What is asked of a running Envoy: to take nothing more, and how much it has in hand.
+
+See https://www.envoyproxy.io/docs/envoy/latest/operations/admin.
+"""
+
+import asyncio
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+_ACTIVE: Final = "http.http.downstream_rq_active"
+_POLL_SECONDS: Final = 0.05
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+async def drain(admin: Path, seconds: float) -> None:
+    """Have the Envoy whose admin interface is the socket `admin` accept no more connections.
+
+    Returns once nothing is under way, or after `seconds`. Clients are told to come back on
+    another connection with the next answer that they get.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await _ask(admin, "POST", "/drain_listeners?graceful")
+            while await _active(admin):  # noqa: ASYNC110  # it does not tell by itself
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError:
+        with suppress(OSError):
+            log.warning("envoy ends with requests under way", requests=await _active(admin))
+    except OSError as error:
+        log.warning("envoy cannot be drained", error=str(error))
+
+
+async def _active(admin: Path) -> int:
+    """How many requests Envoy has in hand, watches among them."""
+    answer = await _ask(admin, "GET", f"/stats?filter=^{_ACTIVE}$")
+    match = re.search(rf"^{_ACTIVE}: (\d+)", answer, re.MULTILINE)
+    return int(match[1]) if match else 0
+
+
+async def _ask(admin: Path, method: str, path: str) -> str:
+    """An answer, head and all. Raises `OSError` where it is not 200."""
+    reader, writer = await asyncio.open_unix_connection(admin)
+    try:
+        head = "Host: envoy\r\nConnection: close\r\nContent-Length: 0\r\n"
+        writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode())
+        answer = (await reader.read()).decode()
+    finally:
+        writer.close()
+    status = answer.partition("\r\n")[0]
+    if " 200 " not in status:
+        raise OSError(f"{path}: {status or 'no answer'}")
+    return answer

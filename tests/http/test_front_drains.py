@@ -1,0 +1,65 @@
+"""`quantcloud envoy` on its own: what it has in hand when it is told to stop."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.api import Api
+from support.circuits import slow
+from support.server import Front, Server
+from thequantcloud.v1 import job_pb2
+
+
+@pytest.fixture
+def behind(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path / "data", "--workers", "1", "--no-envoy") as running:
+        yield running
+
+
+def front_of(server: Server, folder: Path, **environment: str) -> Front:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return Front(folder, port, [server.endpoints.grpc], **environment)
+
+
+def wait_until_refused(url: str) -> None:
+    """Return once no new connection is accepted; on one that is, an answer closes it."""
+    while True:
+        try:
+            answer = httpx.get(f"{url}/health")
+        except httpx.TransportError:
+            return
+        assert answer.status_code == 200
+
+
+def test_sigterm_lets_what_is_under_way_end(behind: Server, tmp_path: Path):
+    with front_of(behind, tmp_path / "front", QUANTCLOUD_DRAIN_SECONDS="600") as front:
+        ada = Api(behind.channel, front.rest, behind.token())
+        job = ada.run(slow(), backend="aer_simulator", shots=1)
+        watch = ada.events(f"/v1/jobs/{job}/events")
+        next(watch)
+        front.process.send_signal(signal.SIGTERM)
+        wait_until_refused(front.endpoints.http)
+        ada.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=ada.metadata)
+        *_, last = watch
+        assert last.job.status == job_pb2.Job.cancelled
+        assert front.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_watches_on_is_cut_off_in_the_end(
+    behind: Server, tmp_path: Path, number: signal.Signals
+):
+    patience = {signal.SIGTERM: "0.2", signal.SIGINT: "600"}[number]
+    with front_of(behind, tmp_path / "front", QUANTCLOUD_DRAIN_SECONDS=patience) as front:
+        ada = Api(behind.channel, front.rest, behind.token())
+        watch = ada.events("/v1/jobs/events")
+        next(watch)
+        front.process.send_signal(number)
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(watch)
+        assert front.process.wait(30) == 0

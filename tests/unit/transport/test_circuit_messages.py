@@ -1,0 +1,69 @@
+"""Saved circuits as the bytes of their messages."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from quantcloud.domain.circuit import SavedCircuit
+from quantcloud.domain.page import Page
+from quantcloud.transport.convert import circuits as convert
+from quantcloud.transport.nulls import add_nulls
+from thequantcloud.v1 import circuit_pb2
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
+
+
+def circuit(number: int, **fields: Any) -> SavedCircuit:
+    return SavedCircuit(
+        id=f"c{number}", account_id="ada", name="n", created_at=AT, updated_at=AT, **fields
+    )
+
+
+def by_protobuf(saved: SavedCircuit) -> circuit_pb2.Circuit:
+    message = circuit_pb2.Circuit(
+        id=saved.id, user_id="ada", name="n", code=saved.code, qasm=saved.qasm,
+        num_qubits=saved.num_qubits, created_at=AT, updated_at=AT,
+    )  # fmt: skip
+    message.metadata.SetInParent()
+    message.metadata.update(saved.metadata)
+    add_nulls(message)
+    return message
+
+
+FIELDS: list[dict[str, Any]] = [
+    {"qasm": "h", "num_qubits": 3, "metadata": {"a": [1, {"b": None}]}},
+    {"code": "x" * 300, "metadata": {}},
+    {},
+]
+
+
+def test_a_listing_is_what_protobuf_makes_of_it():
+    saved = [circuit(number, **fields) for number, fields in enumerate(FIELDS)]
+    answer = asyncio.run(convert.circuits(Page(saved, 9, 20, 6)))
+    expected = circuit_pb2.ListCircuitsResponse(
+        circuits=map(by_protobuf, saved), count=3, total=9, limit=20, offset=6
+    )
+    # What was read from bytes keeps unknown fields, the nulls, in an order of its own.
+    read = circuit_pb2.ListCircuitsResponse.FromString(answer)
+    assert len(answer) == expected.ByteSize()
+    assert read == circuit_pb2.ListCircuitsResponse.FromString(expected.SerializeToString())
+    assert all(each.HasField("metadata") for each in read.circuits)
+
+
+async def test_others_have_turns_while_a_long_listing_is_converted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(convert, "_TURN_SECONDS", 0.0)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    saved = [circuit(number, metadata={"a": [None] * 100}) for number in range(100)]
+    task = asyncio.ensure_future(other())
+    await convert.circuits(Page(saved, 100, 100, 0))
+    task.cancel()
+    assert turns >= 90
