@@ -1,7 +1,6 @@
 """The composition root: the only module that knows all the others."""
 
 import asyncio
-import gc
 import os
 import secrets
 import signal
@@ -26,6 +25,7 @@ from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import start_engine
+from quantcloud.process import allow_open_files, spare_garbage_collection
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.custody import Custody
 from quantcloud.scheduling.housekeeping import Housekeeping
@@ -56,8 +56,6 @@ _NOTICE_SECONDS = 3.0
 # How long a thread keeps the interpreter while others wait: the event loop waits for as many turns
 # as there are large results being converted.
 _TURN_SECONDS = 0.001
-# Of each generation; a request makes about a hundred objects, nearly all freed without.
-_GARBAGE_THRESHOLDS = (25_000, 20, 20)
 
 _CANNOT_START = (OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError)
 
@@ -231,17 +229,6 @@ class Application:
         )
 
 
-def spare_garbage_collection() -> None:
-    """Look for cyclic garbage less often than Python does by itself.
-
-    Ten thousand open watches are more than half a million objects that are not garbage, and to
-    look through all of them takes a third of a second, in which nothing else happens.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
-
-
 def _told() -> asyncio.Future[signal.Signals]:
     """The first SIGINT or SIGTERM; a second one ends the process."""
     loop = asyncio.get_running_loop()
@@ -313,6 +300,7 @@ def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> i
     try:
         logs.configure(settings.log_level)
         forget_environment()
+        allow_open_files()
         asyncio.run(work())
     except _CANNOT_START as error:
         print(f"quantcloud: {error}", file=sys.stderr)  # noqa: T201  # a line for a person

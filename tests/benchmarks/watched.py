@@ -19,7 +19,6 @@ from typing import Any, cast
 import jwt
 
 from benchmarks.workloads import BELL, SHOTS
-from quantcloud.app import spare_garbage_collection
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
@@ -27,6 +26,7 @@ from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.circuits import examine
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
+from quantcloud.process import spare_garbage_collection
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import NewJob, Store

@@ -1,9 +1,10 @@
 """What a worker process is left with: memory up to a limit, the files of Python, its socket.
 
 A circuit is data, not code, so a worker does nothing but simulate. Should a simulator have a flaw
-that a circuit can reach, the worker is still worth nothing to an intruder: no secret in its
-environment, no file but what Python is made of, no network, no other process, nothing but plain
-data back to the server (see `messages`).
+that a circuit can reach, the worker is worth little to an intruder: no secret in its environment,
+no file but what Python is made of, no network, no other process, nothing but plain data back to
+the server (see `messages`). What is left to it is a core until its time limit, the memory of its
+limit, the circuits and options that are sent to it until it is replaced, and what it answers them.
 """
 
 import ctypes
@@ -102,6 +103,11 @@ def environment(python_path: Iterable[str], server: Mapping[str, str]) -> dict[s
         if name in _PASSED_ON or name.startswith(("LC_", "NIX_LD"))
     }
     return {**passed, **_THREADS, "PYTHONPATH": os.pathsep.join(python_path)}
+
+
+def import_path() -> list[str]:
+    """Give the folders that Python imports from, without the one that it happens to be in."""
+    return [os.path.abspath(entry) for entry in sys.path if entry]  # noqa: PTH100 (no Path needed)
 
 
 def readable_paths(hidden: Iterable[str]) -> tuple[str, ...]:

@@ -221,10 +221,12 @@ class RayEngine:
         """Take note of what the cluster is now, and hand over the runs that wait for it."""
         for text in _news(self._cluster, cluster):
             _log.warning("%s", text)
-        before, self._cluster = self._slots, cluster
-        # The limit stays, whatever nodes there are when the next driver connects.
-        self._configuration = replace(self._configuration, memory_limit=cluster.memory_limit)
-        places = Places(_with_memory(self._demands, cluster.memory_limit))
+        # The limit stays, whatever nodes there are when the next driver connects. A driver that
+        # has seen none yet knows of none.
+        limit = cluster.memory_limit or self._configuration.memory_limit
+        self._configuration = replace(self._configuration, memory_limit=limit)
+        before, self._cluster = self._slots, replace(cluster, memory_limit=limit or 0)
+        places = Places(_with_memory(self._demands, self.memory_limit))
         places.update(cluster)
         if places.slots:
             self._places = places

@@ -93,6 +93,8 @@ class Driver:
             if message.kind == ray_messages.RUN:
                 work = self._spawn(self._run(message.run, message.payload))
                 self._runs[message.run] = work
+                # Not by itself: it may be cancelled before it begins.
+                work.add_done_callback(lambda _, run=message.run: self._runs.pop(run))
             elif message.run in self._streams:
                 self._cancel(message.run)
             elif message.run in self._runs:
@@ -117,7 +119,6 @@ class Driver:
             self._send(Message(ray_messages.GONE, run, _reason(error).encode()))
         finally:
             self._streams.pop(run, None)
-            del self._runs[run]
             if limit is not None:
                 limit.cancel()
 

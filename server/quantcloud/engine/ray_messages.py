@@ -109,7 +109,8 @@ class Node:
 class Cluster:
     """What the driver knows of the cluster.
 
-    `memory_limit` is what a run may take unless its backend says otherwise, in bytes. `error` is
+    `memory_limit` is what a run may take unless its backend says otherwise, in bytes; 0 where no
+    node was seen yet. `error` is
     why the driver knows nothing new.
     """
 

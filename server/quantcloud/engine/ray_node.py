@@ -32,6 +32,7 @@ from quantcloud.engine.base import (
     EngineError,
     ExecutionFailed,
     ExecutionTimedOut,
+    MachineLost,
     OutOfMemory,
 )
 from quantcloud.engine.confinement import missing_protections
@@ -54,6 +55,7 @@ _KINDS: Mapping[type[EngineError], bytes] = {
     ExecutionFailed: ray_messages.FAILED,
     ExecutionTimedOut: ray_messages.TIMED_OUT,
     OutOfMemory: ray_messages.OUT_OF_MEMORY,
+    MachineLost: ray_messages.GONE,
 }
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -137,6 +139,9 @@ class NodeHost:
         except EngineError as error:
             kind = _KINDS.get(type(error), ray_messages.LOST)
             writer.write(messages.frame(kind, str(error).encode()))
+        except OSError as error:
+            reason = f"its node has no place for it: {error.strerror}"
+            writer.write(messages.frame(ray_messages.GONE, reason.encode()))
         else:
             answer = await asyncio.to_thread(messages.encode_outcome, outcome)
             writer.write(messages.frame(ray_messages.OUTCOME, answer))
@@ -146,14 +151,16 @@ class NodeHost:
         """Give the workers for runs that take `resources`, on the GPUs of these numbers."""
         key = (resources.cpus, resources.memory_bytes or 0, gpus)
         if key not in self._pools:
-            self._pools[key] = engine = LocalEngine(
+            engine = LocalEngine(
                 workers=max(1, capacity(self._totals, resources)),
                 memory_limit=resources.memory_bytes,
                 hidden=self._hidden,
                 preload_modules=_modules(resources, self._usual),
                 environment=_environment(resources.cpus, gpus),
             )
+            # With nothing to wait for in between: two runs at once do not make two.
             await engine.start()
+            self._pools[key] = engine
         return self._pools[key]
 
 

@@ -55,12 +55,15 @@ class DriverProcess:
         """Keep a driver until cancelled. Call it on the thread that the event loop runs on."""
         delay = _FIRST_DELAY
         while True:
-            with tempfile.TemporaryFile() as errors:
-                was_connected, status = await self._serve(errors)
-                if was_connected:
-                    delay = _FIRST_DELAY
-                    text = _tail(errors)
-                    _log.error("the Ray driver ended with status %s: %s", status, text)
+            try:
+                with tempfile.TemporaryFile() as errors:
+                    was_connected, status = await self._serve(errors)
+                    if was_connected:
+                        delay = _FIRST_DELAY
+                        text = _tail(errors)
+                        _log.error("the Ray driver ended with status %s: %s", status, text)
+            except OSError as error:
+                _log.error("the Ray driver cannot be started: %s", error)
             self._on_end()
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
@@ -72,7 +75,11 @@ class DriverProcess:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            process = _start(theirs.fileno(), errors)
+            try:
+                process = _start(theirs.fileno(), errors)
+            except OSError:
+                ours.close()
+                raise
         connected = False
         try:
             reader, self._writer = await asyncio.open_connection(sock=ours)
@@ -90,13 +97,12 @@ class DriverProcess:
 
 
 def _start(descriptor: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 (no Path needed)
     # Ray has its own variables, among them what opens a cluster that asks for a token.
     own = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
     return subprocess.Popen(  # noqa: S603 (this interpreter, this program)
         [sys.executable, "-P", "-c", _PROGRAM.format(descriptor)],
         env={
-            **confinement.environment(path, os.environ),
+            **confinement.environment(confinement.import_path(), os.environ),
             **own,
             "RAY_USAGE_STATS_ENABLED": "0",
         },

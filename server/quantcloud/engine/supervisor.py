@@ -102,11 +102,11 @@ class Supervisor:
             self._errors.close()
         ours, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process)
-        path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 (no Path needed)
+        environment = confinement.environment(confinement.import_path(), os.environ)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 (this interpreter, this program)
                 [sys.executable, "-P", "-c", _PROGRAM.format(theirs.fileno())],
-                env={**confinement.environment(path, os.environ), **self._environment},
+                env={**environment, **self._environment},
                 cwd="/",
                 umask=0o077,
                 stdin=subprocess.DEVNULL,

@@ -11,6 +11,9 @@ from quantcloud.engine.local import LocalEngine
 
 BELL = "OPENQASM 2.0; qreg q[2]; creg c[2]; U(pi/2,0,pi) q[0]; CX q[0],q[1]; measure q -> c;"
 
+# What a worker may do of all that the probe's `break_out` tries.
+ALLOWED = {"read visible", "import", "own limits", "thread", "memory"}
+
 # What a test may take when all goes wrong; nothing waits for it when all goes right.
 DEADLINE = 30
 

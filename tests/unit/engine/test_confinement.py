@@ -2,6 +2,7 @@
 
 import os
 import sys
+import sysconfig
 
 import pytest
 
@@ -31,6 +32,7 @@ def test_hidden_paths_are_left_out_with_all_below(tmp_path, monkeypatch):
     (tmp_path / "package" / "module.py").touch()
     (tmp_path / "other").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "package" / "data")
+    sysconfig.get_config_vars()  # what it imports is on the path
     monkeypatch.setattr(sys, "path", [str(tmp_path), ""])
     hidden = tmp_path / "package" / "data"
     paths = confinement.readable_paths([str(hidden)])
@@ -38,6 +40,12 @@ def test_hidden_paths_are_left_out_with_all_below(tmp_path, monkeypatch):
     assert inside == {str(tmp_path / "other"), str(tmp_path / "package" / "module.py")}
     assert "" not in paths
     assert not {"/", "/etc", "/home", "/root", "/tmp"} & set(paths)  # noqa: S108 (names only)
+
+
+def test_the_folder_that_a_server_is_started_in_is_not_imported_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", "/a", "b"])
+    assert confinement.import_path() == ["/a", str(tmp_path / "b")]
 
 
 def test_nothing_hidden_opens_the_folder_itself(tmp_path, monkeypatch):
@@ -55,6 +63,29 @@ def test_kernel_without_landlock_restricts_nothing(tmp_path):
 )
 def test_readable_size(size, text):
     assert memory.readable_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "usable"),
+    [
+        ("0::/a/b\n", {"unified/a/memory.max": "1000", "unified/a/b/memory.max": "max"}, 1000),
+        ("0::/a/b\n", {"unified/a/memory.max": "1000", "unified/a/b/memory.max": "500"}, 500),
+        # As a container sees it whose own group is the root.
+        ("0::/docker/c0ffee\n", {"unified/memory.max": "700"}, 700),
+        ("4:cpu,memory:/a\n0::/\n", {"separate/a/memory.limit_in_bytes": "300"}, 300),
+        ("4:cpu:/a\n0::/\n", {"separate/a/memory.limit_in_bytes": "300"}, None),
+    ],
+)
+def test_limits_of_control_groups_count(tmp_path, monkeypatch, groups, limits, usable):
+    (tmp_path / "cgroup").write_text(groups)
+    for name, text in limits.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "_UNIFIED", (tmp_path / "unified", "memory.max"))
+    monkeypatch.setattr(memory, "_SEPARATE", (tmp_path / "separate", "memory.limit_in_bytes"))
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert memory.default_memory_limit(1) == int((usable or total) * 0.8)
 
 
 def test_default_memory_limit_shares_less_than_the_machine():
