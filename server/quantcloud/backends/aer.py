@@ -9,7 +9,12 @@ from quantcloud.backends.costs import alike, evolution, histories, predicted, re
 from quantcloud.backends.resources import Resources
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
-from quantcloud.circuits.states import density_matrix_bytes, statevector_bytes, tableau_bytes
+from quantcloud.circuits.states import (
+    density_matrix_bytes,
+    matrix_product_bytes,
+    statevector_bytes,
+    tableau_bytes,
+)
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.method import Method, Refusal
@@ -29,7 +34,8 @@ MAX_BRANCHES_BYTES = 1 << 29
 _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
 
 MAX_MPS_RANK_BITS = 6
-"""log2 of the bond dimension up to which a matrix product state is kept, never truncated."""
+"""log2 of the Schmidt rank up to which a matrix product state is kept, never truncated. While the
+qubits of a gate are brought together, its bond dimension may be twice that."""
 
 _STATEVECTOR = Coefficients(
     start=3e-4, operation=4.7e-6, light=2e-9, dense=1.1e-9, wide=2.6e-9, state=3e-8, sample=1e-8
@@ -40,9 +46,12 @@ _SHOT = 3000
 _DENSITY_MATRIX = alike(5e-9, start=7e-4, operation=1.8e-5, sample=4e-8)
 _TRAJECTORY = alike(3e-9, start=5e-3, operation=2.6e-6, sample=1e-8)
 _STABILIZER = Coefficients(start=7e-4, operation=1.6e-5, light=9e-8, sample=1e-8)
-_MPS = Coefficients(start=3e-3, operation=1.5e-4, light=1.5e-4, sample=9e-7)
+# `light` are gates on neighbours, `dense` the cubes of bond dimensions, `state` their squares.
+_MPS = Coefficients(start=3e-3, operation=4e-6, light=3e-5, dense=1.3e-8, state=1.5e-9, sample=5e-7)
 _GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
 _GPU_HOST_BYTES = 1 << 30
+_GATE_BYTES = 1_800
+"""What Aer keeps of a gate, measured."""
 
 
 class AerBackend:
@@ -170,10 +179,23 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
 
 def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
     width, operations = analysis.num_qubits, analysis.operation_count
-    repeated = shots * operations if analysis.has_mid_circuit else 0
-    work = Work(operations=operations, light=repeated, samples=shots * width)
-    # For each qubit two matrices, and as much again for a copy and for what is being worked on.
-    memory = 3 * 2 * 16 * width * 4**MAX_MPS_RANK_BITS
+    bits, most_bits = analysis.entanglement_bits or 0, analysis.chain_rank_bits or 0
+    gates, cubes = analysis.chain_gates or 0, analysis.chain_cubes or 0.0
+    # The state, as much again for a copy and for what is being worked on, and the gates.
+    memory = 3 * matrix_product_bytes(width, most_bits) + _GATE_BYTES * (operations + gates)
+    repeats = 1
+    if analysis.has_mid_circuit:
+        # A measurement that is made where it stands, and the one at the end, go along the line, of
+        # which about half is still entangled.
+        repeats, sweeps = shots, width * (analysis.branching_count + 1) // 2
+        gates, cubes = gates + sweeps, cubes + sweeps * 8.0**bits
+    work = Work(
+        operations=repeats * operations,
+        light=repeats * gates,
+        dense=repeats * cubes,
+        state=shots * width * 4.0**bits,
+        samples=shots * width,
+    )
     return predicted("matrix_product_state", memory, _MPS, work)
 
 

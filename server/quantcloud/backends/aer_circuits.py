@@ -115,7 +115,31 @@ def _append_clifford(to: Translation, gate: Operation) -> None:
         to.gate(name.lower(), (), [gate.qubits[place] for place in positions])
 
 
-_APPENDERS = {"statevector": _append_gate, "stabilizer": _append_clifford}
+def _append_along_line(to: Translation, gate: Operation) -> None:
+    """Append a gate on one or two qubits so that Aer's line of qubits is as it was before it.
+
+    Aer brings distant qubits together by exchanging neighbours and leaves them there, so that the
+    ranks at its cuts soon are no longer those of the circuit's own line. Here the upper qubit
+    comes down to the lower one and goes back (see `interaction.Chain`).
+    """
+    if len(gate.qubits) == 1:
+        _append_common(to, gate)
+        return
+    low, high = sorted(gate.qubits)
+    between = range(low + 1, high)
+    for place in reversed(between):
+        to.gate("swap", (), (place, place + 1))
+    places = tuple([qubit if qubit == low else low + 1 for qubit in gate.qubits])
+    _append_common(to, gate._replace(qubits=places))
+    for place in between:
+        to.gate("swap", (), (place, place + 1))
+
+
+_APPENDERS = {
+    "statevector": _append_gate,
+    "stabilizer": _append_clifford,
+    "matrix_product_state": _append_along_line,
+}
 
 
 def translated(program: Program, method: str, *, measured: bool = True) -> Translation:
@@ -124,7 +148,8 @@ def translated(program: Program, method: str, *, measured: bool = True) -> Trans
     Each method has gates of its own. The stabilizer method takes no angles, so for it everything
     is written in H, S and CX; raises `ValueError` for a gate that is not Clifford. Methods other
     than these and `statevector` want gates on one or two qubits only. Unless it is to be
-    `measured` at its end, the state is saved there.
+    `measured` at its end, the state is saved there. The circuit's memory may have bits beyond
+    those of `program`, which say nothing.
     """
     result = Translation(program.num_qubits, program.num_clbits)
     append = _APPENDERS.get(method, _append_common)
@@ -142,9 +167,31 @@ def translated(program: Program, method: str, *, measured: bool = True) -> Trans
         every_qubit = [*range(program.num_qubits)]
         result.circuit.save_state(every_qubit, "save_statevector", "single", "statevector")
         return result
-    for clbit, qubit in program.final.items():
+    final = program.final
+    if method == "matrix_product_state":
+        final = _measure_line(result, program)
+    for clbit, qubit in final.items():
         result.circuit.measure([qubit], [clbit], [])
     return result
+
+
+def _measure_line(to: Translation, program: Program) -> dict[int, int]:
+    """Measure all qubits at once, into bits of no account where they are not measured.
+
+    Aer goes along the line once for all of them, and samples fast where they are all. Returns the
+    measurements that are left: of qubits into further bits.
+    """
+    clbits = {qubit: clbit for clbit, qubit in program.final.items()}
+    spare = program.num_clbits
+    for qubit in range(program.num_qubits):
+        if qubit not in clbits:
+            clbits[qubit] = spare
+            spare += 1
+    to.circuit.num_memory = spare
+    # Aer hands out the outcomes in the order of the qubits' numbers.
+    qubits = sorted(clbits)
+    to.circuit.measure(qubits, [clbits[qubit] for qubit in qubits], [])
+    return {clbit: qubit for clbit, qubit in program.final.items() if clbits[qubit] != clbit}
 
 
 def _runs(body: Iterable[Operation]) -> Iterable[tuple[Condition | None, list[Operation]]]:

@@ -133,7 +133,7 @@ class AerExecutor:
         config = self._configurations[method]
         branching = method == "statevector" and noise is None and divided.branches
         config.n_qubits = divided.num_qubits
-        config.memory_slots = divided.num_clbits
+        config.memory_slots = translation.circuit.num_memory
         config.shots = shots
         config.seed_simulator = seed
         config.shot_branching_enable = branching
@@ -147,7 +147,13 @@ class AerExecutor:
 
 def _configuration(method: str, device: str) -> Any:
     """Aer's configuration for runs by `method`; what differs from run to run is set by each."""
-    simulator = AerSimulator(method=method, device=device, max_parallel_threads=1)
+    simulator = AerSimulator(
+        method=method,
+        device=device,
+        max_parallel_threads=1,
+        # What Aer does otherwise decomposes every matrix anew in each shot.
+        mps_sample_measure_algorithm="mps_probabilities",
+    )
     return generate_aer_config([QuantumCircuit(1)], cast(Options, simulator.options))
 
 
@@ -186,9 +192,13 @@ def _check_rank(divided: Program) -> None:
 
 
 def _bitstrings(counts: Mapping[str, int], num_clbits: int) -> dict[str, int]:
-    """Rewrite Aer's keys, hexadecimal numbers, as bitstrings."""
-    width = f"0{num_clbits}b"
-    return {format(int(key, 16), width): count for key, count in counts.items()}
+    """Rewrite Aer's keys, hexadecimal numbers, as bitstrings of the circuit's own bits."""
+    width, own = f"0{num_clbits}b", (1 << num_clbits) - 1
+    found: dict[str, int] = {}
+    for key, count in counts.items():
+        bits = format(int(key, 16) & own, width)
+        found[bits] = found.get(bits, 0) + count
+    return found
 
 
 @lru_cache(maxsize=64)

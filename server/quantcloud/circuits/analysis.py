@@ -36,7 +36,9 @@ class Analysis:
     `interaction_pairs` counts the edges, `interaction_degree` is the most that one qubit has,
     `interaction_reach` the greatest distance of two joined qubits along the line of all.
     `entanglement_bits` bounds log2 of the Schmidt rank at every cut of that line, at any time.
-    Where definitions say so much that it is not looked at, these four are None and
+    `chain_rank_bits`, `chain_gates` and `chain_cubes` are those of the circuit as gates on
+    neighbours of the line alone (`interaction.Chain`).
+    Where definitions say so much that it is not looked at, these seven are None and
     `gates_by_kind` is empty. `algorithm` is what
     the circuit plainly is (`algorithms`), if anything.
     """
@@ -59,6 +61,9 @@ class Analysis:
     interaction_reach: int | None = None
     entanglement_bits: int | None = None
     algorithm: str | None = None
+    chain_rank_bits: int | None = None
+    chain_gates: int | None = None
+    chain_cubes: float | None = None
 
 
 _NOT_GATES = frozenset({"measure", "reset", "barrier"})
@@ -91,14 +96,13 @@ def analyse(circuit: Circuit) -> Analysis:
     try:
         inside = content(circuit, counts)
     except TooMuchError:
-        graph, known, kinds = (None,) * 4, None, dict[str, int]()
+        graph, known, kinds = None, None, dict[str, int]()
     else:
         graph = interaction(circuit.num_qubits, inside.links)
         kinds = by_kind(inside.counts)
         known = None
         if not has_mid_circuit and operation_count <= MAX_OPERATIONS:
             known = algorithm(circuit.num_qubits, inside.counts, lambda: _standard(circuit))
-    pairs, degree, reach, entanglement_bits = graph
     return Analysis(
         num_qubits=circuit.num_qubits,
         num_clbits=circuit.num_clbits,
@@ -113,11 +117,14 @@ def analyse(circuit: Circuit) -> Analysis:
         branching_count=_branching_count(circuit) if has_mid_circuit else 0,
         parameter_count=sum([len(params) for _, _, params, _, _ in circuit.operations]),
         gates_by_kind=kinds,
-        interaction_pairs=pairs,
-        interaction_degree=degree,
-        interaction_reach=reach,
-        entanglement_bits=entanglement_bits,
+        interaction_pairs=graph.pairs if graph else None,
+        interaction_degree=graph.degree if graph else None,
+        interaction_reach=graph.reach if graph else None,
+        entanglement_bits=graph.entanglement_bits if graph else None,
         algorithm=known,
+        chain_rank_bits=graph.chain.rank_bits if graph else None,
+        chain_gates=graph.chain.gates if graph else None,
+        chain_cubes=graph.chain.cubes if graph else None,
     )
 
 

@@ -62,8 +62,9 @@ def _claim(taken: Taken) -> Claim:
     if isinstance(circuit, Added):
         qasm, analysis = circuit.qasm, circuit.analysis
     else:
-        # A newer server may have written more than is known here.
-        known = {name: circuit.analysis[name] for name in _ANALYSIS}
+        # A newer server may have written more than is known here, and an older one less.
+        stored = circuit.analysis
+        known = {name: stored[name] for name in _ANALYSIS if name in stored}
         qasm, analysis = codec.unpack_text(circuit.qasm), Analysis(**known)
     return Claim(taken.record, qasm, analysis, taken.tier, taken.event, taken.used)
 
