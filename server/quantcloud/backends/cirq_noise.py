@@ -26,8 +26,33 @@ from quantcloud.domain.execution import Noise
 _QSIM_OPTIONS = QSimOptions(cpu_threads=1, max_fused_gate_size=2).as_dict()
 _MAX_QSIM_SEED = 1 << 31
 
-TrajectoryCircuits = dict[tuple[Operation, ...], Any]
-"""qsim's forms of sequences of gates, to be used by every shot."""
+# Of sequences that shots have in common few are long, and those that only one has need not be kept.
+_MOST_GATES_KEPT = 20_000
+
+
+class TrajectoryCircuits:
+    """qsim's forms of sequences of gates, to be used by every shot, as far as there is room.
+
+    With measurements in between, shots may have as many sequences as there are outcomes.
+    """
+
+    def __init__(self, num_qubits: int, noise: Noise) -> None:
+        self._num_qubits = num_qubits
+        self._noise = noise
+        self._kept: dict[tuple[Operation, ...], Any] = {}
+        self._gates = 0
+
+    def of(self, gates: Sequence[Operation]) -> Any:
+        """The noisy circuit of these gates."""
+        key = tuple(gates)
+        circuit = self._kept.get(key)
+        if circuit is None:
+            circuit = _noisy_circuit(self._num_qubits, gates, self._noise)
+            # The first is kept however long it is: most circuits have no other.
+            if not self._kept or self._gates + len(key) <= _MOST_GATES_KEPT:
+                self._kept[key] = circuit
+                self._gates += len(key)
+        return circuit
 
 
 @lru_cache(maxsize=256)
@@ -122,18 +147,16 @@ class DensityMatrix:
 class Trajectory(PureState):
     """A pure state that noise drives at random: one shot's history, in single precision."""
 
-    __slots__ = ("_circuits", "_noise", "_rng")
+    __slots__ = ("_circuits", "_rng")
 
     def __init__(
         self,
         num_qubits: int,
-        noise: Noise,
         rng: np.random.Generator,
         circuits: TrajectoryCircuits,
     ) -> None:
         """Start with all qubits 0; `circuits` keeps translations from one shot to the next."""
         super().__init__(num_qubits, ground_state(num_qubits, np.complex64))
-        self._noise = noise
         self._rng = rng
         self._circuits = circuits
 
@@ -141,12 +164,10 @@ class Trajectory(PureState):
         raise NotImplementedError("a single shot does not branch")
 
     def evolve(self, gates: Sequence[Operation]) -> None:
-        key = tuple(gates)
-        if key not in self._circuits:
-            self._circuits[key] = _noisy_circuit(self.num_qubits, gates, self._noise)
+        circuit = self._circuits.of(gates)
         seed = int(self._rng.integers(_MAX_QSIM_SEED))
         result = qsim.qtrajectory_simulate_fullstate(
-            {**_QSIM_OPTIONS, "c": self._circuits[key], "s": seed},
+            {**_QSIM_OPTIONS, "c": circuit, "s": seed},
             self.amplitudes.view(np.float32),
         )
         self.amplitudes = result.view(np.complex64)

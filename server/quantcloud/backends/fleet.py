@@ -129,9 +129,7 @@ class Fleet:
         if offline := self._offline_reason(name):
             return Offer(info, Refusal(f"offline: {offline}"))
         methods = _methods(backend, demand.analysis, demand.shots, demand.options)
-        # With a seed the same counts are promised: then the method, whose random numbers they are,
-        # must not change with what was measured or learnt since.
-        if demand.options.seed is None and not isinstance(methods, Refusal):
+        if not isinstance(methods, Refusal):
             methods = [self._predicted(name, method) for method in methods]
         limit = self._memory_limits.get(name)
         return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)

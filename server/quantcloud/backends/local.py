@@ -96,7 +96,9 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
     measurements = counts.get("measure", 0)
     return predicted(
         "stabilizer",
-        tableau_bytes(analysis.num_qubits) + 2 * shots * analysis.num_clbits,
+        # Stim gives a byte for each measurement of each shot, from a bit that it keeps.
+        tableau_bytes(analysis.num_qubits)
+        + shots * (2 * analysis.num_clbits + measurements + measurements // 8),
         _STABILIZER,
         Work(
             operations=analysis.operation_count,

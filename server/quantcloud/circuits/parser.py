@@ -17,8 +17,6 @@ _RESERVED: Final = words(
     "OPENQASM include qreg creg gate opaque measure reset barrier if U CX pi "
     "sin cos tan exp ln sqrt asin acos atan"
 )
-# Statements whose text means the same each time that it is read.
-_REPEATABLE: Final = words("measure reset barrier if")
 # Semicolons with no statements before them.
 _NOTHING: Final = re.compile(r"[; \t\r\n]++")
 _MAX_PRINTED_NAMES: Final = 8
@@ -34,6 +32,8 @@ class Parser:
     libraries: tuple[str, ...] = ("qelib1.inc",)
     reserved: frozenset[str] = _RESERVED
     synonyms: Mapping[str, str] = {}
+    # Statements whose text means the same each time that it is read.
+    repeatable: frozenset[str] = words("measure reset barrier if")
 
     def __init__(self, source: str, *, shortcuts: bool = True) -> None:
         """Prepare to read `source`; `shortcuts=False` makes every statement go by its tokens."""
@@ -87,7 +87,7 @@ class Parser:
             start, word = lexer.start, lexer.text
             first, weight = len(program.operations), program.weight
             self.statement()
-            if shortcuts is not None and (word in _REPEATABLE or word not in self.statements):
+            if shortcuts is not None and (word in self.repeatable or word not in self.statements):
                 shortcuts.remember(start, first, program.weight - weight)
             offset = lexer.start
         if not program.num_qubits:

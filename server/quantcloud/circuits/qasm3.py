@@ -52,6 +52,8 @@ class Parser3(Parser):
         | {"qubit", "bit", "gphase", "true", "false", "tau", "euler", "arcsin", "arccos", "arctan"}
     )
     synonyms = {"phase": "p", "cphase": "cp"}  # noqa: RUF012 - it overrides a Mapping
+    # An 'if' may have an 'else' behind it.
+    repeatable = Parser.repeatable - {"if"}
 
     @cached_property
     def statements(self) -> Mapping[str, Callable[[], None]]:
@@ -244,6 +246,7 @@ class Parser3(Parser):
             if lexer.kind == "end":
                 raise lexer.error("expected '}' at the end of this block")
             self._check_unwritten(condition, first, lexer.start)
+            first = len(self.program.operations)
             self._conditional(condition)
 
     def _conditional(self, condition: Condition) -> None:
@@ -259,7 +262,7 @@ class Parser3(Parser):
             self.instruction(condition)
 
     def _check_unwritten(self, condition: Condition, first: int, start: int) -> None:
-        """Refuse what follows a measurement into the condition's bits within its branches.
+        """Refuse what follows a measurement into the condition's bits, from operation `first` on.
 
         Each operation carries the condition by itself and would see the new value.
         """

@@ -172,34 +172,61 @@ def _ranked(
     target: OptimizationTarget, admitted: Sequence[_Admitted], weights: Weights
 ) -> list[Candidate]:
     """Each backend by its best method, the best backend first."""
+    chosen = [_best(target, offer, cost, methods, weights) for offer, cost, methods in admitted]
     completions = [
-        [completion(method, offer.wait_seconds) for method in methods]
-        for offer, _, methods in admitted
+        completion(method, offer.wait_seconds)
+        for (offer, _, _), method in zip(admitted, chosen, strict=True)
     ]
-    fastest = min(map(min, completions), default=0.0)
+    fastest = min(completions, default=0.0)
     ranked: list[tuple[tuple[float, float, str], Candidate]] = []
-    for (offer, cost, methods), ends in zip(admitted, completions, strict=True):
+    for (offer, cost, _), method, end in zip(admitted, chosen, completions, strict=True):
         info = offer.info
-        best: tuple[float, float, Scores, Method] | None = None
-        for method, end in zip(methods, ends, strict=True):
-            found = scores(
-                method,
-                weights,
-                completion=end,
-                fastest=fastest,
-                cost_usd=cost,
-                metered=info.is_simulator,
-            )
-            score = found.of(target)
-            if best is None or (score, found.balanced) > best[:2]:
-                best = score, found.balanced, found, method
-        if best is not None:
-            score, balanced, found, method = best
-            wait = offer.wait_seconds + method.wait_seconds
-            candidate = Candidate(info.name, None, method, score, found, cost, wait)
-            ranked.append(((-score, -balanced, info.name), candidate))
+        found = scores(
+            method,
+            weights,
+            completion=end,
+            fastest=fastest,
+            cost_usd=cost,
+            metered=info.is_simulator,
+        )
+        score = found.of(target)
+        wait = offer.wait_seconds + method.wait_seconds
+        candidate = Candidate(info.name, None, method, score, found, cost, wait)
+        ranked.append(((-score, -found.balanced, info.name), candidate))
     ranked.sort(key=_first)
     return [candidate for _, candidate in ranked]
+
+
+def _best(
+    target: OptimizationTarget,
+    offer: Offer,
+    cost: float,
+    methods: Sequence[Method],
+    weights: Weights,
+) -> Method:
+    """The method by which a backend runs the circuit, whatever else there is and however busy.
+
+    By the times that the backend states: a seed gives the same counts by the same method only, and
+    what the server has learnt changes.
+    """
+    if len(methods) == 1:
+        return methods[0]
+    stated = [method.as_stated() for method in methods]
+    ends = [completion(method, 0.0) for method in stated]
+    fastest = min(ends)
+
+    def merit(place: int) -> tuple[float, float]:
+        found = scores(
+            stated[place],
+            weights,
+            completion=ends[place],
+            fastest=fastest,
+            cost_usd=cost,
+            metered=offer.info.is_simulator,
+        )
+        return found.of(target), found.balanced
+
+    return methods[max(range(len(methods)), key=merit)]
 
 
 _PRAISE: Mapping[OptimizationTarget, str] = {

@@ -69,12 +69,13 @@ def test_what_runs_took_changes_what_is_predicted():
     chosen = fleet.decide(demand, QueueFigures()).chosen
     assert chosen is not None
     assert chosen.method is not None
-    assert chosen.method.name == "other"
+    assert chosen.method.seconds == pytest.approx(5.0, rel=0.1)
     fleet.learn(Ran("gone", "m", demand.analysis, 10, RunOptions()), 5.0)
     fleet.learn(Ran("learning", "gone", demand.analysis, 10, RunOptions()), 5.0)
 
 
-def test_with_a_seed_a_backend_keeps_its_method_whatever_was_learnt():
+def test_a_backend_keeps_its_method_whatever_was_learnt():
+    """A seed gives the same counts by the same method only, and the one that was reported too."""
     fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
     analysis = examine(BELL)
     for _ in range(50):
@@ -87,5 +88,5 @@ def test_with_a_seed_a_backend_keeps_its_method_whatever_was_learnt():
         assert chosen.method is not None
         return chosen.method.name
 
-    assert method(RunOptions()) == "other"
+    assert method(RunOptions()) == "m"
     assert method(RunOptions(seed=7)) == "m"

@@ -245,3 +245,9 @@ def test_the_light_half_imports_no_simulator():
         [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_a_measurement_that_is_repeated_takes_memory_each_time():
+    often = "qreg q[1]; creg c[1];" + "h q[0]; measure q[0] -> c[0];" * 1000
+    (method,) = (each for each in methods(local.BACKEND, often) if each.name == "stabilizer")
+    assert method.memory_bytes >= 1000 * SHOTS

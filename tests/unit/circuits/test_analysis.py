@@ -71,6 +71,9 @@ def test_has_mid_circuit(statements: str, expected: bool):  # noqa: FBT001 - a c
         ("cp(pi/2) q[0],q[1];", False),
         ("ccx q[0],q[1],q[2];", False),
         ("rz(1.5708) q[0];", False),
+        # Between two numbers of this size there is no multiple of pi.
+        ("rz(1e15*pi/2) q[0];", False),
+        ("rz(1000*pi) q[0];", True),
         ("gate g(x) a { rz(x/2) a; } gate f(x) a { g(2*x) a; h a; } f(pi/2) q[0];", True),
         ("gate g(x) a { rz(x/2) a; } gate f(x) a { g(2*x) a; h a; } f(pi/2) q; f(pi/4) q;", False),
         ("gate g a { t a; } h q;", True),
