@@ -9,6 +9,9 @@ from quantcloud.domain.execution import Noise, RunOptions
 
 MAXIMUM_SEED = 2**53 - 1  # what a double, and so a JSON number, holds exactly
 
+# No qubit or gate is near it; the rates of far shorter times are no numbers any more.
+_SHORTEST_US = 1e-9
+
 
 def parse_options(options: Mapping[str, object]) -> RunOptions:
     """Check `options` key by key. Raises `InvalidArgument` naming the key."""
@@ -54,6 +57,13 @@ def _positive(field: str, value: object) -> float:
     return number
 
 
+def _microseconds(field: str, value: object) -> float:
+    number = _number(field, value)
+    if number < _SHORTEST_US:
+        raise InvalidArgument(field, f"must be at least {_SHORTEST_US:g} (microseconds)")
+    return number
+
+
 def _probability(field: str, value: object) -> float:
     number = _number(field, value)
     if not 0 <= number <= 1:
@@ -74,10 +84,10 @@ _NOISE: Mapping[str, Callable[[str, object], Any]] = {
     "depolarizing_1q": _probability,
     "depolarizing_2q": _probability,
     "readout": _probability,
-    "t1_us": _positive,
-    "t2_us": _positive,
-    "gate_time_1q_us": _positive,
-    "gate_time_2q_us": _positive,
+    "t1_us": _microseconds,
+    "t2_us": _microseconds,
+    "gate_time_1q_us": _microseconds,
+    "gate_time_2q_us": _microseconds,
 }
 
 _OPTIONS: Mapping[str, Callable[[str, object], Any]] = {
