@@ -188,7 +188,7 @@ async def test_every_query_of_postgres_goes_by_an_index(crowded_postgres, name):
 
 
 async def _steps(store: Store, call) -> int:
-    """How many tens of instructions SQLite's virtual machine took for a write."""
+    """How many tens of instructions SQLite takes for the write that `call` submits."""
     steps = 0
 
     def count() -> None:
@@ -202,7 +202,7 @@ async def _steps(store: Store, call) -> int:
         return store._database.write(work)
 
     await watch(count)
-    await call
+    await call()
     await watch(None)
     return steps
 
@@ -214,9 +214,9 @@ async def test_a_claim_costs_the_same_however_many_jobs_wait(path):
         await asyncio.gather(*(queue(store, seconds=n) for n in range(number)))
 
     await wait(20)
-    few = await _steps(store, store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED))
+    few = await _steps(store, lambda: store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED))
     await wait(1000)
-    many = await _steps(store, store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED))
+    many = await _steps(store, lambda: store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED))
     assert 0 < many < 2 * few
     await store.close()
 
@@ -225,9 +225,9 @@ async def test_a_claim_costs_the_same_however_many_jobs_have_ended(path):
     store = await Store.open(path)
     ended = [await queue(store, seconds=n) for n in range(2000)]
     await queue(store, seconds=9999)
-    few = await _steps(store, store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED))
+    few = await _steps(store, lambda: store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED))
     for job in ended:
         await store.jobs.cancel(job.account_id, job.id, T0)
-    many = await _steps(store, store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED))
+    many = await _steps(store, lambda: store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED))
     assert 0 < many < 1.5 * few
     await store.close()
