@@ -243,7 +243,7 @@ class Parser3(Parser):
         while not lexer.accept("}"):
             if lexer.kind == "end":
                 raise lexer.error("expected '}' at the end of this block")
-            self._check_unwritten(condition, first, lexer.start)
+            first = self._check_unwritten(condition, first, lexer.start)
             self._conditional(condition)
 
     def _conditional(self, condition: Condition) -> None:
@@ -258,12 +258,15 @@ class Parser3(Parser):
         else:
             self.instruction(condition)
 
-    def _check_unwritten(self, condition: Condition, first: int, start: int) -> None:
+    def _check_unwritten(self, condition: Condition, first: int, start: int) -> int:
         """Refuse what follows a measurement into the condition's bits within its branches.
 
-        Each operation carries the condition by itself and would see the new value.
+        Each operation carries the condition by itself and would see the new value. Operations
+        before number `first` are passed over; returns how many there are now.
         """
         bits = range(condition.offset, condition.offset + condition.size)
-        for operation in self.program.operations[first:]:
+        operations = self.program.operations
+        for operation in operations[first:]:
             if operation.clbits and operation.clbits[0] in bits:
                 raise self.beyond("blocks that go on after measuring into their condition", start)
+        return len(operations)

@@ -67,6 +67,11 @@ def test_has_mid_circuit(statements: str, expected: bool):  # noqa: FBT001 - a c
         ("rz(pi/2) q; rx(-pi) q; u3(pi/2,0,3*pi) q; p(5*pi/2) q; u0(0.3) q[0];", True),
         ("cp(pi) q[0],q[1]; crz(-pi) q[0],q[1]; rzz(pi/2) q[0],q[1]; cu1(2*pi) q[0],q[1];", True),
         ("rz(1.5707963267948966) q; rz(0.1+pi/2-0.1) q;", True),
+        ("rx(pi*2^14) q[0]; rz(-50001*pi/2) q;", True),
+        # So large an angle is a multiple of pi/2 only by how it was rounded.
+        ("rx(pi*2^50) q[0];", False),
+        ("h q[0]; cu(pi,0,0,pi*2^51) q[0],q[1];", False),
+        ("cu(pi,2^60*pi,-(2^60)*pi,0) q[0],q[1];", False),
         ("t q[0];", False),
         ("cp(pi/2) q[0],q[1];", False),
         ("ccx q[0],q[1],q[2];", False),
