@@ -51,6 +51,8 @@ class Parser3(Parser):
         | _MODIFIERS
         | {"qubit", "bit", "gphase", "true", "false", "tau", "euler", "arcsin", "arccos", "arctan"}
     )
+    # An 'else' may follow an 'if'.
+    repeatable = Parser.repeatable - {"if"}
     synonyms = {"phase": "p", "cphase": "cp"}  # noqa: RUF012 - it overrides a Mapping
 
     @cached_property
