@@ -47,7 +47,7 @@ class CirqExecutor:
 
 def _trajectories(divided: Program, noise: Noise, run: Run, shots: int) -> Tally:
     tally = Tally(divided.num_clbits)
-    circuits: TrajectoryCircuits = {}
+    circuits = TrajectoryCircuits()
     for _ in range(shots):
         state = Trajectory(divided.num_qubits, noise, run.rng, circuits)
         run_branches(divided, state, 1, run.rng, readout_error=noise.readout, tally=tally)

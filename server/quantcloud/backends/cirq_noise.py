@@ -5,6 +5,7 @@
 # pyright: reportUnknownArgumentType=false
 # qsim is a compiled module without stubs, Cirq is annotated only in part.
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Self
@@ -16,6 +17,7 @@ from qsimcirq import qsim
 from qsimcirq.qsim_simulator import QSimOptions
 
 from quantcloud.backends.amplitudes import PureState, ground_state
+from quantcloud.backends.cirq import MAX_KEPT_GATES
 from quantcloud.backends.noise import relaxation
 from quantcloud.backends.qsim import as_qsim_has_them, flattened
 from quantcloud.backends.sampling import Counts, Patterns, draw_bits
@@ -26,8 +28,30 @@ from quantcloud.domain.execution import Noise
 _QSIM_OPTIONS = QSimOptions(cpu_threads=1, max_fused_gate_size=2).as_dict()
 _MAX_QSIM_SEED = 1 << 31
 
-TrajectoryCircuits = dict[tuple[Operation, ...], Any]
-"""qsim's forms of sequences of gates, to be used by every shot."""
+
+class TrajectoryCircuits:
+    """qsim's forms of sequences of gates, to be used by every shot.
+
+    Those used last are kept, of `MAX_KEPT_GATES` gates together; each history of a circuit that
+    decides midway may have sequences of its own.
+    """
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[tuple[Operation, ...], Any] = OrderedDict()
+        self._gates = 0
+
+    def of(self, num_qubits: int, gates: Sequence[Operation], noise: Noise) -> Any:
+        """Return what qsim runs for `gates`; all calls are for the same qubits and noise."""
+        key = tuple(gates)
+        if key in self.kept:
+            self.kept.move_to_end(key)
+            return self.kept[key]
+        self._gates += len(key)
+        while self.kept and self._gates > MAX_KEPT_GATES:
+            left, _ = self.kept.popitem(last=False)
+            self._gates -= len(left)
+        circuit = self.kept[key] = _noisy_circuit(num_qubits, gates, noise)
+        return circuit
 
 
 @lru_cache(maxsize=256)
@@ -141,12 +165,10 @@ class Trajectory(PureState):
         raise NotImplementedError("a single shot does not branch")
 
     def evolve(self, gates: Sequence[Operation]) -> None:
-        key = tuple(gates)
-        if key not in self._circuits:
-            self._circuits[key] = _noisy_circuit(self.num_qubits, gates, self._noise)
+        circuit = self._circuits.of(self.num_qubits, gates, self._noise)
         seed = int(self._rng.integers(_MAX_QSIM_SEED))
         result = qsim.qtrajectory_simulate_fullstate(
-            {**_QSIM_OPTIONS, "c": self._circuits[key], "s": seed},
+            {**_QSIM_OPTIONS, "c": circuit, "s": seed},
             self.amplitudes.view(np.float32),
         )
         self.amplitudes = result.view(np.complex64)

@@ -25,6 +25,9 @@ _STATEVECTOR = Coefficients(
 )
 _STABILIZER = Coefficients(start=1.2e-4, operation=1.7e-6, state=3e-8, sample=4e-9)
 
+_GATE_BYTES = 200
+"""What Stim and its text of a circuit take for a gate, measured."""
+
 # What a shot takes beyond its bits, in bits.
 _SHOT_BITS = 32
 
@@ -96,7 +99,11 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
     measurements = counts.get("measure", 0)
     return predicted(
         "stabilizer",
-        tableau_bytes(analysis.num_qubits) + 2 * shots * analysis.num_clbits,
+        # Stim's samples are bits, and a byte each when it hands them out: of every measurement.
+        tableau_bytes(analysis.num_qubits)
+        + 2 * shots * analysis.num_clbits
+        + shots * measurements * 5 // 4
+        + _GATE_BYTES * analysis.operation_count,
         _STABILIZER,
         Work(
             operations=analysis.operation_count,

@@ -130,9 +130,7 @@ BUILTIN_GATES: Final = frozenset({"U", "CX"})
 
 
 def _multiple(angle: float, unit: float) -> bool:
-    return (
-        abs(angle) <= _LARGEST_ANGLE and abs(math.remainder(angle, unit)) <= _ANGLE_TOLERANCE
-    )
+    return abs(angle) <= _LARGEST_ANGLE and abs(math.remainder(angle, unit)) <= _ANGLE_TOLERANCE
 
 
 def is_clifford(name: str, params: Sequence[float]) -> bool:
