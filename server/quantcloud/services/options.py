@@ -7,6 +7,9 @@ from typing import Any, cast
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Noise, RunOptions
 
+# A femtosecond, and eleven days: with times far beyond, rates and phases are no numbers any more.
+_LEAST_US, _MOST_US = 1e-9, 1e12
+
 MAXIMUM_SEED = 2**53 - 1  # what a double, and so a JSON number, holds exactly
 
 
@@ -54,6 +57,13 @@ def _positive(field: str, value: object) -> float:
     return number
 
 
+def _microseconds(field: str, value: object) -> float:
+    number = _number(field, value)
+    if not _LEAST_US <= number <= _MOST_US:
+        raise InvalidArgument(field, f"must be from {_LEAST_US:g} to {_MOST_US:g} microseconds")
+    return number
+
+
 def _probability(field: str, value: object) -> float:
     number = _number(field, value)
     if not 0 <= number <= 1:
@@ -74,10 +84,10 @@ _NOISE: Mapping[str, Callable[[str, object], Any]] = {
     "depolarizing_1q": _probability,
     "depolarizing_2q": _probability,
     "readout": _probability,
-    "t1_us": _positive,
-    "t2_us": _positive,
-    "gate_time_1q_us": _positive,
-    "gate_time_2q_us": _positive,
+    "t1_us": _microseconds,
+    "t2_us": _microseconds,
+    "gate_time_1q_us": _microseconds,
+    "gate_time_2q_us": _microseconds,
 }
 
 _OPTIONS: Mapping[str, Callable[[str, object], Any]] = {
