@@ -24,8 +24,9 @@ MAX_DENSITY_MATRIX_QUBITS = 10
 MAX_PURE_QUBITS = 28
 """How far circuits go that have no noise and measure at their end: to a state of 2 GiB."""
 
-MAX_KEPT_GATES = 10_000
-"""How many gates with their noise trajectories keep translated."""
+MOST_GATES_KEPT = 20_000
+"""How many gates and their noise are kept translated for all trajectories of a run. Of sequences
+that shots have in common few are long, and those that only one has need not be kept."""
 
 _GATE_BYTES = 900
 """What qsim keeps of a gate, measured."""
@@ -117,7 +118,7 @@ def _density_matrix(analysis: Analysis, shots: int) -> Method:
 def _trajectories(analysis: Analysis, shots: int) -> Method:
     width, gates = analysis.num_qubits, analysis.operation_count
     # One sequence of gates for all shots, or several of them in each.
-    kept = max(gates, min(MAX_KEPT_GATES, shots * gates)) if analysis.has_mid_circuit else gates
+    kept = max(gates, min(MOST_GATES_KEPT, shots * gates)) if analysis.has_mid_circuit else gates
     return predicted(
         "trajectories",
         6 * statevector_bytes(width, SINGLE) + _NOISY_GATE_BYTES * kept,

@@ -47,8 +47,8 @@ class CirqExecutor:
 
 def _trajectories(divided: Program, noise: Noise, run: Run, shots: int) -> Tally:
     tally = Tally(divided.num_clbits)
-    circuits = TrajectoryCircuits()
+    circuits = TrajectoryCircuits(divided.num_qubits, noise)
     for _ in range(shots):
-        state = Trajectory(divided.num_qubits, noise, run.rng, circuits)
+        state = Trajectory(divided.num_qubits, run.rng, circuits)
         run_branches(divided, state, 1, run.rng, readout_error=noise.readout, tally=tally)
     return tally

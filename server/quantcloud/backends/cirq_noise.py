@@ -5,7 +5,6 @@
 # pyright: reportUnknownArgumentType=false
 # qsim is a compiled module without stubs, Cirq is annotated only in part.
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Self
@@ -17,7 +16,7 @@ from qsimcirq import qsim
 from qsimcirq.qsim_simulator import QSimOptions
 
 from quantcloud.backends.amplitudes import PureState, ground_state
-from quantcloud.backends.cirq import MAX_KEPT_GATES
+from quantcloud.backends.cirq import MOST_GATES_KEPT
 from quantcloud.backends.noise import relaxation
 from quantcloud.backends.qsim import as_qsim_has_them, flattened
 from quantcloud.backends.sampling import Counts, Patterns, draw_bits
@@ -30,27 +29,27 @@ _MAX_QSIM_SEED = 1 << 31
 
 
 class TrajectoryCircuits:
-    """qsim's forms of sequences of gates, to be used by every shot.
+    """qsim's forms of sequences of gates, to be used by every shot, as far as there is room.
 
-    Those used last are kept, of `MAX_KEPT_GATES` gates together; each history of a circuit that
-    decides midway may have sequences of its own.
+    With measurements in between, shots may have as many sequences as there are outcomes.
     """
 
-    def __init__(self) -> None:
-        self.kept: OrderedDict[tuple[Operation, ...], Any] = OrderedDict()
+    def __init__(self, num_qubits: int, noise: Noise) -> None:
+        self._num_qubits = num_qubits
+        self._noise = noise
+        self._kept: dict[tuple[Operation, ...], Any] = {}
         self._gates = 0
 
-    def of(self, num_qubits: int, gates: Sequence[Operation], noise: Noise) -> Any:
-        """Return what qsim runs for `gates`; all calls are for the same qubits and noise."""
+    def of(self, gates: Sequence[Operation]) -> Any:
+        """The noisy circuit of these gates."""
         key = tuple(gates)
-        if key in self.kept:
-            self.kept.move_to_end(key)
-            return self.kept[key]
-        self._gates += len(key)
-        while self.kept and self._gates > MAX_KEPT_GATES:
-            left, _ = self.kept.popitem(last=False)
-            self._gates -= len(left)
-        circuit = self.kept[key] = _noisy_circuit(num_qubits, gates, noise)
+        circuit = self._kept.get(key)
+        if circuit is None:
+            circuit = _noisy_circuit(self._num_qubits, gates, self._noise)
+            # The first is kept however long it is: most circuits have no other.
+            if not self._kept or self._gates + len(key) <= MOST_GATES_KEPT:
+                self._kept[key] = circuit
+                self._gates += len(key)
         return circuit
 
 
@@ -146,18 +145,16 @@ class DensityMatrix:
 class Trajectory(PureState):
     """A pure state that noise drives at random: one shot's history, in single precision."""
 
-    __slots__ = ("_circuits", "_noise", "_rng")
+    __slots__ = ("_circuits", "_rng")
 
     def __init__(
         self,
         num_qubits: int,
-        noise: Noise,
         rng: np.random.Generator,
         circuits: TrajectoryCircuits,
     ) -> None:
         """Start with all qubits 0; `circuits` keeps translations from one shot to the next."""
         super().__init__(num_qubits, ground_state(num_qubits, np.complex64))
-        self._noise = noise
         self._rng = rng
         self._circuits = circuits
 
@@ -165,7 +162,7 @@ class Trajectory(PureState):
         raise NotImplementedError("a single shot does not branch")
 
     def evolve(self, gates: Sequence[Operation]) -> None:
-        circuit = self._circuits.of(self.num_qubits, gates, self._noise)
+        circuit = self._circuits.of(gates)
         seed = int(self._rng.integers(_MAX_QSIM_SEED))
         result = qsim.qtrajectory_simulate_fullstate(
             {**_QSIM_OPTIONS, "c": circuit, "s": seed},

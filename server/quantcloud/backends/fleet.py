@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
@@ -130,13 +129,14 @@ class Fleet:
         if offline := self._offline_reason(name):
             return Offer(info, Refusal(f"offline: {offline}"))
         methods = _methods(backend, demand.analysis, demand.shots, demand.options)
-        return Offer(
-            info,
-            methods,
-            figures.wait_seconds(name),
-            memory_limit=self._memory_limits.get(name),
-            predict=partial(self._model.seconds, name),
-        )
+        if not isinstance(methods, Refusal):
+            methods = [self._predicted(name, method) for method in methods]
+        limit = self._memory_limits.get(name)
+        return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)
+
+    def _predicted(self, backend: str, method: Method) -> Method:
+        seconds = self._model.seconds(backend, method)
+        return method if seconds == method.seconds else method.lasting(seconds)
 
 
 def offline_reasons(backends: Mapping[str, Backend]) -> dict[str, str | None]:

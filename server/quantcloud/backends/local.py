@@ -99,10 +99,9 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
     measurements = counts.get("measure", 0)
     return predicted(
         "stabilizer",
-        # Stim's samples are bits, and a byte each when it hands them out: of every measurement.
+        # Stim gives a byte for each measurement of each shot, from a bit that it keeps.
         tableau_bytes(analysis.num_qubits)
-        + 2 * shots * analysis.num_clbits
-        + shots * measurements * 5 // 4
+        + shots * (2 * analysis.num_clbits + measurements + measurements // 8)
         + _GATE_BYTES * analysis.operation_count,
         _STABILIZER,
         Work(

@@ -13,8 +13,6 @@ from typing import Final
 # A rotation that misses a Clifford gate by this angle differs from it by 1e-20 in probability; no
 # number of shots shows that, while sums and products of rounded angles stay well below it.
 _ANGLE_TOLERANCE: Final = 1e-10
-# Neighbouring numbers of double precision are 1.5e-11 apart here. Beyond 1e6 they are further apart
-# than the tolerance: of such an angle it cannot be told which multiple it was meant to be.
 _LARGEST_ANGLE: Final = 1e5
 
 _QUARTER: Final = math.pi / 2
@@ -130,6 +128,7 @@ BUILTIN_GATES: Final = frozenset({"U", "CX"})
 
 
 def _multiple(angle: float, unit: float) -> bool:
+    # The multiples of a greater angle are further from those of pi than any tolerance.
     return abs(angle) <= _LARGEST_ANGLE and abs(math.remainder(angle, unit)) <= _ANGLE_TOLERANCE
 
 

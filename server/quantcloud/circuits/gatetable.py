@@ -70,8 +70,8 @@ class GateTable:
     ) -> None:
         """Define a gate whose name `check_new` has let pass."""
         if any(call.name == name for call in body):
-            # By way of modifiers: a controlled x is a cx. That is all that its definition may say,
-            # as in stdgates.inc, and it is the standard gate then.
+            # By way of modifiers: a controlled swap is a cswap. That is all that its definition may
+            # say, as in stdgates.inc, and it is the standard gate then.
             params = tuple([(place,) for place in range(num_params)])
             if list(body) != [GateCall(name, tuple(range(num_qubits)), params)]:
                 self.refuse_recursion(name, start)

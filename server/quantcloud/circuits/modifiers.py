@@ -1,5 +1,6 @@
 """Which standard gate another one is when it is inverted or controlled."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,7 +19,8 @@ _INVERSES: Final[Mapping[str, str]] = {
 }
 _INVERTED_BY_ANGLE: Final = words("p u1 rx ry rz cp cu1 crx cry crz rxx ryy rzz rzx")
 _CONTROLLED: Final[Mapping[str, str]] = {
-    "x": "cx",
+    # The language's own, so that a definition of cx may say so.
+    "x": "CX",
     "y": "cy",
     "z": "cz",
     "h": "ch",
@@ -38,6 +40,10 @@ _CONTROLLED: Final[Mapping[str, str]] = {
 }
 
 
+# The angles with which U is a NOT.
+_NOT: Final = ((math.pi,), (0.0,), (math.pi,))
+
+
 def inverse(name: str, angles: tuple[Expression, ...]) -> Call | None:
     """Return the standard gate that undoes another, or None where there is none."""
     if name in _INVERSES:
@@ -53,6 +59,9 @@ def inverse(name: str, angles: tuple[Expression, ...]) -> Call | None:
 def controlled(name: str, angles: tuple[Expression, ...]) -> Call | None:
     """Return the standard gate that applies another under a control, or None where there is none.
 
-    Those are left out that would need a global phase to be told apart from another gate.
+    Those are left out that would need a global phase to be told apart from another gate. Of the
+    language's own gates that is all but the one by which it defines CX, as Qiskit does.
     """
+    if name == "U" and angles == _NOT:
+        return "CX", ()
     return (_CONTROLLED[name], angles) if name in _CONTROLLED else None

@@ -31,9 +31,9 @@ class Parser:
     version = 2
     libraries: tuple[str, ...] = ("qelib1.inc",)
     reserved: frozenset[str] = _RESERVED
-    repeatable: frozenset[str] = words("measure reset barrier if")
-    """Words of the language that begin statements which mean the same each time."""
     synonyms: Mapping[str, str] = {}
+    # Statements whose text means the same each time that it is read.
+    repeatable: frozenset[str] = words("measure reset barrier if")
 
     def __init__(self, source: str, *, shortcuts: bool = True) -> None:
         """Prepare to read `source`; `shortcuts=False` makes every statement go by its tokens."""

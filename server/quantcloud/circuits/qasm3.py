@@ -51,9 +51,9 @@ class Parser3(Parser):
         | _MODIFIERS
         | {"qubit", "bit", "gphase", "true", "false", "tau", "euler", "arcsin", "arccos", "arctan"}
     )
-    # An 'else' may follow an 'if'.
-    repeatable = Parser.repeatable - {"if"}
     synonyms = {"phase": "p", "cphase": "cp"}  # noqa: RUF012 - it overrides a Mapping
+    # An 'if' may have an 'else' behind it.
+    repeatable = Parser.repeatable - {"if"}
 
     @cached_property
     def statements(self) -> Mapping[str, Callable[[], None]]:
@@ -245,7 +245,8 @@ class Parser3(Parser):
         while not lexer.accept("}"):
             if lexer.kind == "end":
                 raise lexer.error("expected '}' at the end of this block")
-            first = self._check_unwritten(condition, first, lexer.start)
+            self._check_unwritten(condition, first, lexer.start)
+            first = len(self.program.operations)
             self._conditional(condition)
 
     def _conditional(self, condition: Condition) -> None:
@@ -260,15 +261,12 @@ class Parser3(Parser):
         else:
             self.instruction(condition)
 
-    def _check_unwritten(self, condition: Condition, first: int, start: int) -> int:
-        """Refuse what follows a measurement into the condition's bits within its branches.
+    def _check_unwritten(self, condition: Condition, first: int, start: int) -> None:
+        """Refuse what follows a measurement into the condition's bits, from operation `first` on.
 
-        Each operation carries the condition by itself and would see the new value. Operations
-        before number `first` are passed over; returns how many there are now.
+        Each operation carries the condition by itself and would see the new value.
         """
         bits = range(condition.offset, condition.offset + condition.size)
-        operations = self.program.operations
-        for operation in operations[first:]:
+        for operation in self.program.operations[first:]:
             if operation.clbits and operation.clbits[0] in bits:
                 raise self.beyond("blocks that go on after measuring into their condition", start)
-        return len(operations)

@@ -121,10 +121,10 @@ class Shortcuts:
         It began at `start` and made the operations from number `first` on, which count `weight`.
         """
         match = _STATEMENT.match(self._lexer.source, start)
-        # A barrier without operands is on all qubits, of which there may be more the next time.
-        if match is None or match[1].rstrip() == "barrier":
+        if match is None or match.end(1) + 1 != self._lexer.previous_end:
             return
-        if match.end(1) + 1 == self._lexer.previous_end:
+        # Of all qubits: there may be more by the next time.
+        if match[1].rstrip() != "barrier":
             self._keep(match[1], first, weight)
 
     def _forget(self) -> None:

@@ -93,6 +93,11 @@ class Call:
         self._on_start = on_start
         self._tries = 0
 
+    @property
+    def begun(self) -> bool:
+        """Whether a worker has begun, and it was told."""
+        return self._on_start is None
+
     def give_up(self) -> None:
         """Nobody waits for the answer any more: end the run, and with it its worker."""
         if self.holder is not None:

@@ -184,7 +184,13 @@ class LocalEngine:
         answer = await self._run(call)
         if answer.kind == messages.OUT_OF_MEMORY and call.holder and call.holder.answered > 1:
             # What other runs have left in a worker is not this one's.
-            call = Call(request, time_limit=time_limit, preloaded=preloaded, fresh=True)
+            call = Call(
+                request,
+                time_limit=time_limit,
+                on_start=None if call.begun else on_start,
+                preloaded=preloaded,
+                fresh=True,
+            )
             answer = await self._run(call)
         if answer.kind == messages.OUTCOME:
             return await _decoded(call, answer, messages.decode_outcome)

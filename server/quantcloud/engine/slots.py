@@ -53,7 +53,9 @@ class Slot:
             self._coming.add_done_callback(self._arrived)
 
     def renew(self) -> None:
-        """End the worker, if there is one, and have another."""
+        """End the worker, if there is one, and have another; not where there is none to be had."""
+        if self._next is None and self._slots.pausing:
+            return
         worker, self.worker, self._next = self.worker, self._next, None
         if self.worker is None:
             self.order()
@@ -86,7 +88,7 @@ class Slot:
             lived = asyncio.get_running_loop().time() - worker.born
             if self.worker is None and (worker.used or lived > _SHORT_LIFE):
                 self._slots.refill(self)
-        elif worker.idle and is_stale and not self._slots.pausing:
+        elif worker.idle and is_stale:
             self.renew()
         elif worker.answered >= _ANSWERS and self._next is None:
             self.order()

@@ -14,7 +14,8 @@ class Method(NamedTuple):
     which `seconds` follows from it, the server predicts the time from what it measured on its
     machine. `exact` is False where the method
     truncates. `fidelity` is the predicted one of the whole run, 0 to 1, and `wait_seconds` how
-    long the backend itself lets a run wait, as hardware does that others use too.
+    long the backend itself lets a run wait, as hardware does that others use too. Where the server
+    predicts another time, `stated_seconds` is the backend's.
     """
 
     name: str
@@ -26,11 +27,20 @@ class Method(NamedTuple):
     coefficients: Coefficients | None = None
     fidelity: float = 1.0
     wait_seconds: float = 0.0
+    stated_seconds: float | None = None
 
     def lasting(self, seconds: float) -> "Method":
         """The same, predicted to take `seconds`."""
         # What `_replace` does, without its detour.
-        return Method(self.name, self.memory_bytes, seconds, *self[3:])
+        return Method(self.name, self.memory_bytes, seconds, *self[3:-1], self._stated)
+
+    def as_stated(self) -> "Method":
+        """The same, predicted to take what its backend says."""
+        return self.lasting(self._stated)
+
+    @property
+    def _stated(self) -> float:
+        return self.seconds if self.stated_seconds is None else self.stated_seconds
 
 
 @dataclass(frozen=True, slots=True)

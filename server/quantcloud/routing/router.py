@@ -1,12 +1,11 @@
 """QuantRouter: which backend runs a circuit, and why.
 
-Every backend either is rejected, with its reason, or offers methods. Of its own methods it stands
-for the best by its own predictions, and is scored by that one beside the others (`scores`), both by
-the target that was asked for. What is equal by the target is told apart by balance, then by name:
-the same input gives the same choice.
+Every backend either is rejected, with its reason, or offers methods; each method is scored
+(`scores`), and a backend stands for its best one by the target that was asked for. What is equal by
+the target is told apart by balance, then by name: the same input gives the same choice.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -44,15 +43,13 @@ class Offer(NamedTuple):
     """One backend's answer to a demand: methods that could run it, or a refusal.
 
     `wait_seconds` is how long a job would wait in its queue here, `memory_limit` what a run may
-    take here, in bytes, where that is not what any run may. `predict` says how many seconds a run
-    by a method takes, where something else than the backend knows better.
+    take here, in bytes, where that is not what any run may.
     """
 
     info: BackendInfo
     methods: Sequence[Method] | Refusal
     wait_seconds: float = 0.0
     memory_limit: int | None = None
-    predict: Callable[[Method], float] | None = None
 
 
 class Candidate(NamedTuple):
@@ -79,7 +76,7 @@ class Decision:
     candidates: Sequence[Candidate]
 
 
-_Admitted = tuple[Offer, float, Method]
+_Admitted = tuple[Offer, float, Sequence[Method]]
 _first = itemgetter(0)
 
 
@@ -98,7 +95,7 @@ def choose(
         if isinstance(found, Refusal):
             rejected.append(Candidate(offer.info.name, rejection=found.reason))
         else:
-            admitted.append((offer, cost, _best(demand, offer, cost, found, weights)))
+            admitted.append((offer, cost, found))
     admitted = _in_time(demand, admitted, rejected)
     ranked = _ranked(demand.target, admitted, weights)
     chosen = ranked[0] if ranked else None
@@ -143,37 +140,6 @@ def _unaffordable(demand: Demand, offer: Offer, cost: float) -> Refusal | None:
     return None
 
 
-def _best(
-    demand: Demand, offer: Offer, cost: float, methods: Sequence[Method], weights: Weights
-) -> Method:
-    """The method for which a backend stands.
-
-    It depends on nothing but the demand and what the backend itself says: a seed gives the counts
-    that it gave before only by the method that it was given to then. How long that takes is
-    predicted by what was learnt.
-    """
-    limit = demand.time_limit
-    soon = [method for method in methods if limit is None or method.seconds <= limit] or methods
-    ends = [completion(method, 0.0) for method in soon]
-    found = [
-        scores(
-            method,
-            weights,
-            completion=end,
-            fastest=min(ends),
-            cost_usd=cost,
-            metered=offer.info.is_simulator,
-        )
-        for method, end in zip(soon, ends, strict=True)
-    ]
-    ranks = [(each.of(demand.target), each.balanced) for each in found]
-    method = soon[ranks.index(max(ranks))]
-    if offer.predict is None:
-        return method
-    seconds = offer.predict(method)
-    return method if seconds == method.seconds else method.lasting(seconds)
-
-
 def _in_time(
     demand: Demand, admitted: list[_Admitted], rejected: list[Candidate]
 ) -> list[_Admitted]:
@@ -182,27 +148,38 @@ def _in_time(
     Predictions may be wrong: where nothing is predicted to end in time, all is left as it is.
     """
     limit = demand.time_limit
-    if limit is None:
+    if limit is None or all(
+        method.seconds <= limit for _, _, methods in admitted for method in methods
+    ):
         return admitted
-    kept = [each for each in admitted if each[2].seconds <= limit]
-    if not kept or len(kept) == len(admitted):
+    kept: list[_Admitted] = []
+    late: list[Candidate] = []
+    for offer, cost, methods in admitted:
+        soon = [method for method in methods if method.seconds <= limit]
+        if soon:
+            kept.append((offer, cost, soon))
+            continue
+        least = duration(min(method.seconds for method in methods))
+        reason = f"is predicted to take {least}, a run may take {duration(limit)}"
+        late.append(Candidate(offer.info.name, rejection=reason))
+    if not kept:
         return admitted
-    for offer, _, method in admitted:
-        if method.seconds > limit:
-            took, most = duration(method.seconds), duration(limit)
-            reason = f"is predicted to take {took}, a run may take {most}"
-            rejected.append(Candidate(offer.info.name, rejection=reason))
+    rejected += late
     return kept
 
 
 def _ranked(
     target: OptimizationTarget, admitted: Sequence[_Admitted], weights: Weights
 ) -> list[Candidate]:
-    """Each backend by its method, the best backend first."""
-    completions = [completion(method, offer.wait_seconds) for offer, _, method in admitted]
+    """Each backend by its best method, the best backend first."""
+    chosen = [_best(target, offer, cost, methods, weights) for offer, cost, methods in admitted]
+    completions = [
+        completion(method, offer.wait_seconds)
+        for (offer, _, _), method in zip(admitted, chosen, strict=True)
+    ]
     fastest = min(completions, default=0.0)
     ranked: list[tuple[tuple[float, float, str], Candidate]] = []
-    for (offer, cost, method), end in zip(admitted, completions, strict=True):
+    for (offer, cost, _), method, end in zip(admitted, chosen, completions, strict=True):
         info = offer.info
         found = scores(
             method,
@@ -218,6 +195,38 @@ def _ranked(
         ranked.append(((-score, -found.balanced, info.name), candidate))
     ranked.sort(key=_first)
     return [candidate for _, candidate in ranked]
+
+
+def _best(
+    target: OptimizationTarget,
+    offer: Offer,
+    cost: float,
+    methods: Sequence[Method],
+    weights: Weights,
+) -> Method:
+    """The method by which a backend runs the circuit, whatever else there is and however busy.
+
+    By the times that the backend states: a seed gives the same counts by the same method only, and
+    what the server has learnt changes.
+    """
+    if len(methods) == 1:
+        return methods[0]
+    stated = [method.as_stated() for method in methods]
+    ends = [completion(method, 0.0) for method in stated]
+    fastest = min(ends)
+
+    def merit(place: int) -> tuple[float, float]:
+        found = scores(
+            stated[place],
+            weights,
+            completion=ends[place],
+            fastest=fastest,
+            cost_usd=cost,
+            metered=offer.info.is_simulator,
+        )
+        return found.of(target), found.balanced
+
+    return methods[max(range(len(methods)), key=merit)]
 
 
 _PRAISE: Mapping[OptimizationTarget, str] = {

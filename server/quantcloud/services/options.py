@@ -7,10 +7,10 @@ from typing import Any, cast
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Noise, RunOptions
 
-# A femtosecond, and eleven days: with times far beyond, rates and phases are no numbers any more.
-_LEAST_US, _MOST_US = 1e-9, 1e12
-
 MAXIMUM_SEED = 2**53 - 1  # what a double, and so a JSON number, holds exactly
+
+# No qubit or gate is near them; the rates of far shorter or longer times are no numbers any more.
+_SHORTEST_US, _LONGEST_US = 1e-9, 1e12
 
 
 def parse_options(options: Mapping[str, object]) -> RunOptions:
@@ -59,8 +59,10 @@ def _positive(field: str, value: object) -> float:
 
 def _microseconds(field: str, value: object) -> float:
     number = _number(field, value)
-    if not _LEAST_US <= number <= _MOST_US:
-        raise InvalidArgument(field, f"must be from {_LEAST_US:g} to {_MOST_US:g} microseconds")
+    if number < _SHORTEST_US:
+        raise InvalidArgument(field, f"must be at least {_SHORTEST_US:g} (microseconds)")
+    if number > _LONGEST_US:
+        raise InvalidArgument(field, f"must be at most {_LONGEST_US:g} (microseconds)")
     return number
 
 

@@ -1,7 +1,5 @@
 """A backend that misbehaves in the serving process costs nobody else anything."""
 
-import dataclasses
-
 import pytest
 
 from quantcloud.backends.base import installed_backends
@@ -62,64 +60,33 @@ class Learning:
         return [Method("m", 1, 1.0), Method("other", 1, 2.0)]
 
 
-def decided(fleet, **options):
-    demand = Demand(examine(BELL), 10, RunOptions(**options), OptimizationTarget.BALANCED)
+def test_what_runs_took_changes_what_is_predicted():
+    fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
+    demand = Demand(examine(BELL), 10, RunOptions(), OptimizationTarget.SPEED)
+    ran = Ran("learning", "m", demand.analysis, 10, RunOptions())
+    for _ in range(50):
+        fleet.learn(ran, 5.0)
     chosen = fleet.decide(demand, QueueFigures()).chosen
     assert chosen is not None
     assert chosen.method is not None
-    return chosen
+    assert chosen.method.seconds == pytest.approx(5.0, rel=0.1)
+    fleet.learn(Ran("gone", "m", demand.analysis, 10, RunOptions()), 5.0)
+    fleet.learn(Ran("learning", "gone", demand.analysis, 10, RunOptions()), 5.0)
 
 
-def test_what_runs_took_changes_what_is_predicted():
+def test_a_backend_keeps_its_method_whatever_was_learnt():
+    """A seed gives the same counts by the same method only, and the one that was reported too."""
     fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
-    ran = Ran("learning", "m", examine(BELL), 10, RunOptions())
+    analysis = examine(BELL)
     for _ in range(50):
-        fleet.learn(ran, 5.0)
-    assert decided(fleet).method.seconds == pytest.approx(5.0, rel=0.1)
-    fleet.learn(dataclasses.replace(ran, backend="gone"), 5.0)
-    fleet.learn(dataclasses.replace(ran, method="gone"), 5.0)
+        fleet.learn(Ran("learning", "m", analysis, 10, RunOptions()), 9.0)
 
+    def method(options: RunOptions) -> str:
+        demand = Demand(analysis, 10, options, OptimizationTarget.BALANCED, "learning")
+        chosen = fleet.decide(demand, QueueFigures()).chosen
+        assert chosen is not None
+        assert chosen.method is not None
+        return chosen.method.name
 
-class Rival(Learning):
-    info = BackendInfo("rival", "tests", 2, (), "Says two seconds, and not in double precision.")
-
-    def methods(self, analysis, shots, options):
-        return [Method("theirs", 1, 2.0, double_precision=False)]
-
-
-def test_what_runs_took_changes_the_choice_between_backends():
-    fleet = Fleet({"learning": Learning(), "rival": Rival()}, memory_limit=1 << 30)
-    assert decided(fleet).backend == "learning"
-    for method in ("m", "other"):
-        for _ in range(50):
-            fleet.learn(Ran("learning", method, examine(BELL), 10, RunOptions()), 9.0)
-    assert decided(fleet).backend == "rival"
-
-
-class Precise(Learning):
-    """The slower method is the better one, but for whom only the time of a quick rival counts."""
-
-    def methods(self, analysis, shots, options):
-        return [Method("m", 1, 1.0, double_precision=False), Method("other", 1, 1.1)]
-
-
-class Quick(Rival):
-    def methods(self, analysis, shots, options):
-        return [Method("theirs", 1, 0.01, exact=False)]
-
-
-@pytest.mark.parametrize("backend", [Learning(), Precise()])
-def test_a_backend_keeps_its_method_whatever_was_learnt_and_whoever_competes(backend):
-    """A run that is sent again with the seed that it was given at first has the same counts."""
-    alone = Fleet({"learning": backend}, memory_limit=1 << 30)
-    first = decided(alone).method.name
-    assert decided(alone, seed=7).method.name == first
-    for _ in range(50):
-        alone.learn(Ran("learning", first, examine(BELL), 10, RunOptions()), 9.0)
-    assert decided(alone).method.name == decided(alone, seed=7).method.name == first
-    both = Fleet({"learning": backend, "rival": Quick()}, memory_limit=1 << 30)
-    demand = Demand(examine(BELL), 10, RunOptions(), OptimizationTarget.BALANCED)
-    waiting = QueueFigures({"learning": 3, "rival": 3}, {"learning": 20.0, "rival": 1.0})
-    for figures in (QueueFigures(), waiting):
-        candidates = {each.backend: each for each in both.decide(demand, figures).candidates}
-        assert candidates["learning"].method.name == first
+    assert method(RunOptions()) == "m"
+    assert method(RunOptions(seed=7)) == "m"

@@ -12,15 +12,13 @@ from quantcloud.backends import aer, cirq, local, pennylane
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.costs import histories, readable_bytes
 from quantcloud.circuits import analyse, parse
-from quantcloud.circuits.ir import Operation
 from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.routing.method import Refusal
 from unit.backends.exact import read, run
 
 SHOTS = 1024
 PLAIN = RunOptions()
-NOISE = Noise(0.01, 0.02, 0.03)
-NOISY = RunOptions(noise=NOISE)
+NOISY = RunOptions(noise=Noise(0.01, 0.02, 0.03))
 
 
 def wide(num_qubits, gate="cp(0.3)", rounds=10):
@@ -137,34 +135,6 @@ def test_predictions_grow_with_the_circuit():
         assert large.seconds > 5 * small.seconds
 
 
-def test_memory_counts_gates_and_every_measurement_that_is_kept():
-    """A measurement into a bit that is written again is sampled as the others are."""
-    again = f"qreg q[3]; creg c[1]; {'h q[0]; measure q[0] -> c[0];' * 500}"
-    for found in (aer.CPU, cirq.BACKEND, pennylane.BACKEND):
-        (few, *_), (many, *_) = methods(found, wide(5)), methods(found, wide(5, rounds=1000))
-        assert many.memory_bytes - few.memory_bytes > 100 * 4 * 990
-    stabilizer = {each.name: each for each in methods(local.BACKEND, again, shots=10_000)}
-    assert stabilizer["stabilizer"].memory_bytes > 500 * 10_000
-
-
-def test_trajectories_keep_few_translations(monkeypatch):
-    """Each history of a circuit that decides midway has sequences of gates of its own."""
-    from quantcloud.backends import cirq_noise  # noqa: PLC0415 - it imports a simulator
-
-    made: list[int] = []
-    monkeypatch.setattr(cirq_noise, "MAX_KEPT_GATES", 10)
-    monkeypatch.setattr(cirq_noise, "_noisy_circuit", lambda _, gates, __: made.append(len(gates)))
-    kept = cirq_noise.TrajectoryCircuits()
-    turns = [Operation("rx", (0,), (float(turn),)) for turn in range(100)]
-    for turn in turns:
-        kept.of(1, [turns[0]] * 4, NOISE)
-        kept.of(1, [turn] * 3, NOISE)
-    assert made == [4, *[3] * 100]
-    assert sum(map(len, kept.kept)) == 10
-    kept.of(1, turns, NOISE)
-    assert list(kept.kept) == [tuple(turns)]
-
-
 def test_histories_count_what_happens_midway():
     def of(source):
         return histories(analyse(parse(f'OPENQASM 2.0; include "qelib1.inc"; {source}')), 1000)
@@ -275,3 +245,15 @@ def test_the_light_half_imports_no_simulator():
         [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_a_measurement_that_is_repeated_takes_memory_each_time():
+    often = "qreg q[1]; creg c[1];" + "h q[0]; measure q[0] -> c[0];" * 1000
+    (method,) = (each for each in methods(local.BACKEND, often) if each.name == "stabilizer")
+    assert method.memory_bytes >= 1000 * SHOTS
+
+
+@pytest.mark.parametrize("backend", [aer.CPU, cirq.BACKEND, pennylane.BACKEND])
+def test_gates_take_memory_too(backend):
+    (few, *_), (many, *_) = methods(backend, wide(5)), methods(backend, wide(5, rounds=1000))
+    assert many.memory_bytes - few.memory_bytes > 100 * 4 * 990

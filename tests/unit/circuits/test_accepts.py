@@ -114,7 +114,8 @@ VERSION_3 = [
     ("rx(2**3) q[0];", [op("rx", 0, params=(8.0,))]),
     ("rx(arcsin(1)) q[0];", [op("rx", 0, params=(math.pi / 2,))]),
     ("gphase(1);", []),
-    ("ctrl @ x q[0], q[1];", [op("cx", 0, 1)]),
+    ("ctrl @ x q[0], q[1];", [op("CX", 0, 1)]),
+    ("ctrl @ U(pi, 0, pi) q[0], q[1];", [op("CX", 0, 1)]),
     ("ctrl @ ctrl @ x q[0], q[1], q[2];", [op("ccx", 0, 1, 2)]),
     ("ctrl(2) @ z q[0], q[1], q[2];", [op("ccz", 0, 1, 2)]),
     ("inv @ s q[0];", [op("sdg", 0)]),
@@ -123,21 +124,8 @@ VERSION_3 = [
     ("inv @ U(1,2,3) q[0];", [op("U", 0, params=(-1.0, -3.0, -2.0))]),
     ("inv @ ctrl @ rz(1) q[0], q[1];", [op("crz", 0, 1, params=(-1.0,))]),
     # As in stdgates.inc; what the name says already.
-    ("gate cx a,b { ctrl @ x a,b; } cx q[1],q[0];", [op("cx", 1, 0)]),
     ("gate crx(t) a,b { ctrl @ rx(t) a,b; } crx(1) q[1],q[0];", [op("crx", 1, 0, params=(1.0,))]),
     ("gate ccx a,b,c { ctrl @ ctrl @ x a,b,c; } ccx q[0],q[1],q[2];", [op("ccx", 0, 1, 2)]),
-    (
-        "if (c[0]) x q[0]; if (c[0]) x q[0]; else y q[0];",
-        [
-            Operation("x", (0,), (), (), Condition(0, 1, 1)),
-            Operation("x", (0,), (), (), Condition(0, 1, 1)),
-            Operation("y", (0,), (), (), Condition(0, 1, 0)),
-        ],
-    ),
-    (
-        "barrier; qubit r; x r; barrier ; barrier;",
-        [op("barrier", 0, 1, 2), op("x", 3), op("barrier", 0, 1, 2, 3), op("barrier", 0, 1, 2, 3)],
-    ),
 ]
 
 

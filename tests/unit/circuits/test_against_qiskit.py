@@ -277,6 +277,16 @@ def test_round_trip_through_qiskits_exporters(seed: int):
         assert analysis.gate_count == measured.size()
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_round_trip_of_an_export_that_includes_nothing(seed: int):
+    """It defines each gate that it uses, beginning with `ctrl @ U(pi, 0, pi)` as cx."""
+    original = random_circuit(4, 8, max_operands=4, measure=False, seed=seed)
+    # For which the exporter has no definition.
+    original.data = [each for each in original.data if each.operation.name != "id"]
+    source = qiskit.qasm3.dumps(original, includes=())
+    assert same_unitary(to_qiskit(parse(source)), original)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_round_trip_with_measurements_and_resets(seed: int):
     original = random_circuit(4, 8, max_operands=3, measure=True, reset=True, seed=seed)

@@ -3,6 +3,7 @@
 import math
 import string
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -269,6 +270,21 @@ def test_generated_programs_are_read_as_generated(
     circuit = parse(source)
     assert list(circuit.operations) == expected
     assert circuit == Parser(source, shortcuts=False).parse()
+
+
+@pytest.mark.parametrize(
+    ("parser", "source"),
+    [
+        (Parser, "qreg a[1]; h a; barrier; qreg b[1]; barrier; h b;"),
+        (Parser3, "qubit[1] a; bit[1] c; if (c == 1) x a[0]; if (c == 1) x a[0]; else z a[0];"),
+    ],
+    ids=["barrier of all", "if with an else"],
+)
+def test_what_means_something_else_the_second_time_is_not_remembered(
+    parser: type[Parser], source: str
+):
+    source = f'include "qelib1.inc"; {source}'
+    assert parser(source).parse() == parser(source, shortcuts=False).parse()
 
 
 @given(st.lists(statements(), min_size=1, max_size=8))

@@ -88,6 +88,26 @@ async def test_several_that_are_refused_at_once_make_one_pause(forks):
     assert not slots.pausing
 
 
+async def test_a_worker_that_is_there_stays_while_no_other_is_to_be_had(forks):
+    slots = Slots(forks, Role.EXECUTION, 2, patience=DEADLINE)
+    slots._pause = DEADLINE
+    calls = submitted(slots, 2)
+    slots.dispatch()
+    puppet = Puppet()
+    (await forks.orders.get()).set_result(puppet.worker)
+    puppet.say(messages.READY)
+    await forks.refuse()
+    for call in calls:
+        await puppet.begin()
+        puppet.say(messages.OUTCOME)
+        await call.answer
+    assert slots.pausing
+    slots.renew_idle()
+    assert puppet.worker.alive
+    puppet.end()
+    slots.close(RuntimeError("closed"))
+
+
 async def test_what_has_waited_too_long_is_told_why_and_a_later_one_is_not(forks):
     slots = Slots(forks, Role.EXECUTION, 1, patience=DEADLINE)
     early, late = submitted(slots, 2)

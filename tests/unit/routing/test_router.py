@@ -99,6 +99,18 @@ def test_a_backends_best_method_depends_on_the_target():
     assert (by_speed.method, by_accuracy.method) == (methods[1], methods[0])
 
 
+def test_a_backends_method_is_chosen_by_what_it_states_whatever_it_waits_for():
+    quick, slow = Method("quick", 1, 1.0), Method("slow", 1, 2.0)
+    # What the server has learnt, which a later run with the same seed would not find as it is.
+    offered = Offer(info("a"), [quick.lasting(9.0), slow], wait_seconds=100.0)
+    for others in ([], [offer("b", 200.0)]):
+        chosen = decide(demand(OptimizationTarget.SPEED), offered, *others).chosen
+        assert chosen is not None
+        assert chosen.method is not None
+        assert (chosen.backend, chosen.method.name, chosen.method.seconds) == ("a", "quick", 9.0)
+    assert quick.lasting(9.0).lasting(8.0).as_stated() == quick._replace(stated_seconds=1.0)
+
+
 def test_the_backends_own_queue_counts():
     hardware = Offer(info("a"), [Method("m", 1, 0.1, wait_seconds=5.0)], wait_seconds=2.0)
     decision = decide(demand(), hardware, offer("b", 3.0))
