@@ -114,16 +114,18 @@ class AerBackend:
         if analysis.has_mid_circuit or not kept:
             work = work._replace(samples=work.samples + _SHOT * shots)
         memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
+        memory += _GATE_BYTES * analysis.operation_count
         return predicted("statevector", memory, cost, work)
 
     def _density_matrix(self, analysis: Analysis, shots: int) -> Method:
         repeats = shots if analysis.has_mid_circuit else 1
         elements = 1 << 2 * analysis.num_qubits
+        memory = _GPU_HOST_BYTES
+        if self._device == "CPU":
+            memory = 2 * density_matrix_bytes(analysis.num_qubits)
         return predicted(
             "density_matrix",
-            2 * density_matrix_bytes(analysis.num_qubits)
-            if self._device == "CPU"
-            else _GPU_HOST_BYTES,
+            memory + _GATE_BYTES * analysis.operation_count,
             _DENSITY_MATRIX,
             evolution(analysis, elements, shots, repeats),
         )
@@ -174,7 +176,8 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
     width, operations = analysis.num_qubits, analysis.operation_count
     repeated = shots * operations if analysis.has_mid_circuit else 0
     work = Work(operations=operations, light=repeated, samples=shots * width**2)
-    return predicted("stabilizer", 2 * tableau_bytes(width), _STABILIZER, work)
+    memory = 2 * tableau_bytes(width) + _GATE_BYTES * operations
+    return predicted("stabilizer", memory, _STABILIZER, work)
 
 
 def _matrix_product_state(analysis: Analysis, shots: int) -> Method:

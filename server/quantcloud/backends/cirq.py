@@ -24,6 +24,16 @@ MAX_DENSITY_MATRIX_QUBITS = 10
 MAX_PURE_QUBITS = 28
 """How far circuits go that have no noise and measure at their end: to a state of 2 GiB."""
 
+MOST_GATES_KEPT = 20_000
+"""How many gates and their noise are kept translated for all trajectories of a run. Of sequences
+that shots have in common few are long, and those that only one has need not be kept."""
+
+_GATE_BYTES = 900
+"""What qsim keeps of a gate, measured."""
+
+_NOISY_GATE_BYTES = 6_000
+"""What qsim keeps of a gate and all kinds of noise after it, measured."""
+
 _QSIM = Coefficients(
     start=1.3e-4,
     operation=3.2e-6,
@@ -86,7 +96,7 @@ def _statevector(analysis: Analysis, shots: int) -> Method:
     states = waiting_states(analysis, shots) + 4
     return predicted(
         "statevector",
-        states * statevector_bytes(width, SINGLE),
+        states * statevector_bytes(width, SINGLE) + _GATE_BYTES * analysis.operation_count,
         _QSIM,
         evolution(analysis, 1 << width, shots, branches),
         double=False,
@@ -106,10 +116,12 @@ def _density_matrix(analysis: Analysis, shots: int) -> Method:
 
 
 def _trajectories(analysis: Analysis, shots: int) -> Method:
-    width = analysis.num_qubits
+    width, gates = analysis.num_qubits, analysis.operation_count
+    # One sequence of gates for all shots, or several of them in each.
+    kept = max(gates, min(MOST_GATES_KEPT, shots * gates)) if analysis.has_mid_circuit else gates
     return predicted(
         "trajectories",
-        6 * statevector_bytes(width, SINGLE),
+        6 * statevector_bytes(width, SINGLE) + _NOISY_GATE_BYTES * kept,
         _TRAJECTORY,
         evolution(analysis, 1 << width, shots, shots),
         double=False,

@@ -16,6 +16,7 @@ from qsimcirq import qsim
 from qsimcirq.qsim_simulator import QSimOptions
 
 from quantcloud.backends.amplitudes import PureState, ground_state
+from quantcloud.backends.cirq import MOST_GATES_KEPT
 from quantcloud.backends.noise import relaxation
 from quantcloud.backends.qsim import as_qsim_has_them, flattened
 from quantcloud.backends.sampling import Counts, Patterns, draw_bits
@@ -25,9 +26,6 @@ from quantcloud.domain.execution import Noise
 
 _QSIM_OPTIONS = QSimOptions(cpu_threads=1, max_fused_gate_size=2).as_dict()
 _MAX_QSIM_SEED = 1 << 31
-
-# Of sequences that shots have in common few are long, and those that only one has need not be kept.
-_MOST_GATES_KEPT = 20_000
 
 
 class TrajectoryCircuits:
@@ -49,7 +47,7 @@ class TrajectoryCircuits:
         if circuit is None:
             circuit = _noisy_circuit(self._num_qubits, gates, self._noise)
             # The first is kept however long it is: most circuits have no other.
-            if not self._kept or self._gates + len(key) <= _MOST_GATES_KEPT:
+            if not self._kept or self._gates + len(key) <= MOST_GATES_KEPT:
                 self._kept[key] = circuit
                 self._gates += len(key)
         return circuit

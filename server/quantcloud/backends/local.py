@@ -25,6 +25,9 @@ _STATEVECTOR = Coefficients(
 )
 _STABILIZER = Coefficients(start=1.2e-4, operation=1.7e-6, state=3e-8, sample=4e-9)
 
+_GATE_BYTES = 200
+"""What Stim and its text of a circuit take for a gate, measured."""
+
 # What a shot takes beyond its bits, in bits.
 _SHOT_BITS = 32
 
@@ -98,7 +101,8 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
         "stabilizer",
         # Stim gives a byte for each measurement of each shot, from a bit that it keeps.
         tableau_bytes(analysis.num_qubits)
-        + shots * (2 * analysis.num_clbits + measurements + measurements // 8),
+        + shots * (2 * analysis.num_clbits + measurements + measurements // 8)
+        + _GATE_BYTES * analysis.operation_count,
         _STABILIZER,
         Work(
             operations=analysis.operation_count,

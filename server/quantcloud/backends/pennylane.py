@@ -22,6 +22,9 @@ _LIGHTNING = Coefficients(
     start=2.4e-4, operation=1.9e-5, light=5.2e-10, dense=5.7e-10, wide=1e-9, state=5e-9, sample=5e-9
 )
 
+_GATE_BYTES = 800
+"""What PennyLane keeps of a gate, measured."""
+
 
 class PennyLaneBackend:
     """See `base.Backend`."""
@@ -56,7 +59,7 @@ class PennyLaneBackend:
         return [
             predicted(
                 "statevector",
-                states * statevector_bytes(width),
+                states * statevector_bytes(width) + _GATE_BYTES * analysis.operation_count,
                 _LIGHTNING,
                 evolution(analysis, 1 << width, shots, branches),
             )

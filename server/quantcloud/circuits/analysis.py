@@ -101,7 +101,7 @@ def analyse(circuit: Circuit) -> Analysis:
         graph = interaction(circuit.num_qubits, inside.links)
         kinds = by_kind(inside.counts)
         known = None
-        if not has_mid_circuit and operation_count <= MAX_OPERATIONS:
+        if not has_mid_circuit and _steps(counts, circuit.definitions) <= MAX_OPERATIONS:
             known = algorithm(circuit.num_qubits, inside.counts, lambda: _standard(circuit))
     return Analysis(
         num_qubits=circuit.num_qubits,
@@ -131,6 +131,16 @@ def analyse(circuit: Circuit) -> Analysis:
 def _standard(circuit: Circuit) -> Sequence[Operation]:
     """Return the operations without definitions."""
     return expanded(circuit).operations if circuit.definitions else circuit.operations
+
+
+def _steps(counts: Mapping[str, int], definitions: Mapping[str, GateDefinition]) -> int:
+    """Bound the steps that expansion takes; definitions of nothing take some too."""
+    return sum(
+        [
+            count * definitions[name].weight if name in definitions else count
+            for name, count in counts.items()
+        ]
+    )
 
 
 def _expanded_counts(

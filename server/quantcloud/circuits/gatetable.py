@@ -65,8 +65,17 @@ class GateTable:
         if name not in STANDARD_GATES:
             self._opaque.add(name)
 
-    def define(self, name: str, num_params: int, num_qubits: int, body: Sequence[GateCall]) -> None:
+    def define(
+        self, name: str, num_params: int, num_qubits: int, body: Sequence[GateCall], start: int
+    ) -> None:
         """Define a gate whose name `check_new` has let pass."""
+        if any(call.name == name for call in body):
+            # By way of modifiers: a controlled swap is a cswap. That is all that its definition may
+            # say, as in stdgates.inc, and it is the standard gate then.
+            params = tuple([(place,) for place in range(num_params)])
+            if list(body) != [GateCall(name, tuple(range(num_qubits)), params)]:
+                self.refuse_recursion(name, start)
+            return
         operations = two_qubit = weight = 0
         for call in body:
             # An angle that has to be computed at each call costs more than one that is known.
@@ -91,6 +100,12 @@ class GateTable:
             min(operations, most),
             min(two_qubit, most),
             min(max(weight, 1), most),
+        )
+
+    def refuse_recursion(self, name: str, start: int) -> NoReturn:
+        """Say that a gate calls itself."""
+        raise self._lexer.error(
+            f"gate {shown(name)} calls itself; only gates above it may be called", start
         )
 
     # Uses
@@ -129,8 +144,11 @@ class GateTable:
 
     def _unknown(self, name: str, start: int) -> NoReturn:
         if name in self._opaque:
+            # Qiskit declares its delays so.
+            hint = "; nothing here takes time, leave it out" if name == "delay" else ""
             raise self._lexer.error(
-                f"gate {shown(name)} is declared opaque: it has no definition, so it cannot be run",
+                f"gate {shown(name)} is declared opaque: it has no definition, so it cannot be "
+                f"run{hint}",
                 start,
             )
         nearest = FOREIGN_GATE_NAMES.get(name.lower()) or nearest_name(

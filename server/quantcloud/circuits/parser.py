@@ -41,6 +41,7 @@ class Parser:
         self.program = Program(self.lexer, self.synonyms)
         self.expressions = ExpressionParser(self.lexer, self.version)
         self.operands = OperandReader(self.lexer, self.program)
+        self._defining: str | None = None
         self._shortcuts = (
             Shortcuts(self.lexer, self.program, self.expressions, self.reserved)
             if shortcuts
@@ -184,7 +185,9 @@ class Parser:
         lexer = self.lexer
         lexer.advance()
         name, parameters, qubits = self._gate_head()
+        start = lexer.start
         lexer.expect("{", f"to begin the definition of gate {shown(name)}")
+        self._defining = name
         body: list[GateCall] = []
         while not lexer.accept("}"):
             if lexer.kind == "end":
@@ -192,7 +195,8 @@ class Parser:
             call = self.body_statement(name, parameters, qubits)
             if call is not None:
                 body.append(call)
-        self.program.gates.define(name, len(parameters), len(qubits), body)
+        self._defining = None
+        self.program.gates.define(name, len(parameters), len(qubits), body, start)
 
     def body_statement(
         self, gate: str, parameters: Mapping[str, int], qubits: Mapping[str, int]
@@ -212,13 +216,7 @@ class Parser:
                 f"expected a gate or 'barrier' in the definition of {shown(gate)}, "
                 f"got {lexer.described()}"
             )
-        itself = f"gate {shown(gate)} calls itself; only gates above it may be called"
-        if lexer.text == gate:
-            raise lexer.error(itself)
         name, params = self.call_head(parameters)
-        if name == gate:
-            # By way of modifiers: a controlled x is a cx.
-            raise lexer.error(itself, start)
         arguments = self._body_qubits(qubits)
         self.program.gates.check_call(name, len(params), len(arguments), start)
         if len(set(arguments)) < len(arguments):
@@ -246,6 +244,8 @@ class Parser:
         """Read a gate's name and angles; return the name it goes by in a circuit."""
         lexer = self.lexer
         name, start = lexer.name("a statement")
+        if name == self._defining:
+            self.program.gates.refuse_recursion(name, start)
         if name in self.program.qubits or name in self.program.clbits:
             hint = "a statement begins with a gate, 'measure', 'reset', 'barrier' or 'if'"
             if lexer.at("=") or lexer.at("["):

@@ -9,8 +9,8 @@ from quantcloud.domain.execution import Noise, RunOptions
 
 MAXIMUM_SEED = 2**53 - 1  # what a double, and so a JSON number, holds exactly
 
-# No qubit or gate is near it; the rates of far shorter times are no numbers any more.
-_SHORTEST_US = 1e-9
+# No qubit or gate is near them; the rates of far shorter or longer times are no numbers any more.
+_SHORTEST_US, _LONGEST_US = 1e-9, 1e12
 
 
 def parse_options(options: Mapping[str, object]) -> RunOptions:
@@ -61,6 +61,8 @@ def _microseconds(field: str, value: object) -> float:
     number = _number(field, value)
     if number < _SHORTEST_US:
         raise InvalidArgument(field, f"must be at least {_SHORTEST_US:g} (microseconds)")
+    if number > _LONGEST_US:
+        raise InvalidArgument(field, f"must be at most {_LONGEST_US:g} (microseconds)")
     return number
 
 

@@ -15,7 +15,7 @@ def gates(number):
 
 
 def test_what_is_kept_is_bounded(monkeypatch):
-    monkeypatch.setattr("quantcloud.backends.cirq_noise._MOST_GATES_KEPT", 25)
+    monkeypatch.setattr("quantcloud.backends.cirq_noise.MOST_GATES_KEPT", 25)
     circuits = TrajectoryCircuits(1, NOISE)
     kept = [circuits.of(gates(number)) for number in range(4)]
     again = [circuits.of(gates(number)) for number in range(4)]
@@ -26,7 +26,7 @@ def test_what_is_kept_is_bounded(monkeypatch):
 
 
 def test_the_first_is_kept_however_long(monkeypatch):
-    monkeypatch.setattr("quantcloud.backends.cirq_noise._MOST_GATES_KEPT", 5)
+    monkeypatch.setattr("quantcloud.backends.cirq_noise.MOST_GATES_KEPT", 5)
     circuits = TrajectoryCircuits(1, NOISE)
     assert circuits.of(gates(1)) is circuits.of(gates(1))
 
@@ -34,6 +34,6 @@ def test_the_first_is_kept_however_long(monkeypatch):
 def test_counts_are_the_same_with_no_room_at_all(monkeypatch):
     circuit, executor = read(MIDWAY), CirqExecutor()
     plain = run(executor, "trajectories", circuit, shots=200, noise=NOISE).counts
-    monkeypatch.setattr("quantcloud.backends.cirq_noise._MOST_GATES_KEPT", 0)
+    monkeypatch.setattr("quantcloud.backends.cirq_noise.MOST_GATES_KEPT", 0)
     assert run(executor, "trajectories", circuit, shots=200, noise=NOISE).counts == plain
     assert sum(plain.values()) == 200

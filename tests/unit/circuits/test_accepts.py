@@ -123,6 +123,9 @@ VERSION_3 = [
     ("inv @ rx(0.5) q[0];", [op("rx", 0, params=(-0.5,))]),
     ("inv @ U(1,2,3) q[0];", [op("U", 0, params=(-1.0, -3.0, -2.0))]),
     ("inv @ ctrl @ rz(1) q[0], q[1];", [op("crz", 0, 1, params=(-1.0,))]),
+    # As in stdgates.inc; what the name says already.
+    ("gate crx(t) a,b { ctrl @ rx(t) a,b; } crx(1) q[1],q[0];", [op("crx", 1, 0, params=(1.0,))]),
+    ("gate ccx a,b,c { ctrl @ ctrl @ x a,b,c; } ccx q[0],q[1],q[2];", [op("ccx", 0, 1, 2)]),
 ]
 
 

@@ -77,6 +77,7 @@ VERSION_2 = [
     ("gate g(x a {}", 10, "expected ')' after the parameters, got 'a'"),
     ("gate g {}", 8, "expected a qubit, got '{'"),
     ("opaque m a; m q[0];", 13, "gate 'm' is declared opaque"),
+    ("opaque delay(t) a; delay(9) q[0];", 20, "cannot be run; nothing here takes time, leave it"),
     # conditions
     ("if(c=1) x q[0];", 5, "expected '=='"),
     ("if(c==-1) x q[0];", 7, "got a negative number"),
@@ -134,6 +135,10 @@ VERSION_3 = [
     ("const float x = 3;", 1, "'const' declarations"),
     ("input float x;", 1, "'input' declarations"),
     ("let a = q;", 1, "aliases ('let')"),
+    ("gate cz a,b { ctrl @ z b,a; }", 13, "gate 'cz' calls itself"),
+    ("gate cz a,b { ctrl @ z a,b; h a; }", 13, "gate 'cz' calls itself"),
+    ("gate crx(t) a,b { ctrl @ rx(2*t) a,b; }", 17, "gate 'crx' calls itself"),
+    ("gate x a { inv @ x a; }", 18, "gate 'x' calls itself"),
     ("delay[100ns] q[0];", 1, "timing instructions ('delay')"),
     ("box { x q[0]; }", 1, "'box' blocks"),
     ("cal { }", 1, "pulse-level blocks"),

@@ -204,3 +204,16 @@ def test_work_bound_tells_small_from_large():
     assert work_bound("qreg q[10000];" + "h q;" * 100) >= 1_000_000
     assert work_bound("qreg q[" + "9" * 10_000 + "];") == UNBOUNDED
     assert work_bound(DOUBLING_ANGLES + "qreg q[1]; g10(1) q[0];") == UNBOUNDED
+
+
+def test_a_definition_of_nothing_is_not_expanded_to_be_analysed(monkeypatch):
+    monkeypatch.setattr("quantcloud.circuits.analysis.expanded", None)
+    analysis = examine(f"{HEADER}{DOUBLING_NOTHING} h q[0]; g17 q[0];")
+    assert (analysis.operation_count, analysis.algorithm) == (4, None)
+
+
+def test_a_long_block_under_a_condition_is_read_in_one_go():
+    """Each statement looks at what is new since the one before it, not at the whole block."""
+    head = "OPENQASM 3; qubit[2] q; bit[2] c; if (c[0]) {"
+    circuit = parse(f"{head}{'x q[0];' * 30_000}}} else {{{'h q[1];' * 30_000}}}")
+    assert len(circuit.operations) == 60_000

@@ -54,6 +54,7 @@ def test_nothing_and_nulls_are_the_defaults():
             {"noise": {"t1_us": 5e-324}},
             "options.noise.t1_us: must be at least 1e-09 (microseconds)",
         ),
+        ({"noise": {"t1_us": 1.7e308}}, "options.noise.t1_us: must be at most 1e+12 (microsec"),
         ({"noise": {"gate_time_1q_us": 0}}, "options.noise.gate_time_1q_us: must be at least"),
         ({"noise": {"t1_us": 10, "t2_us": 30}}, "options.noise.t2_us: must be at most twice"),
     ],
