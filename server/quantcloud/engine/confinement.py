@@ -178,9 +178,10 @@ def _give_up_rights(readable: Iterable[str]) -> None:
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, *(ctypes.c_ulong(value) for value in (1, 0, 0, 0))):
         raise OSError(ctypes.get_errno(), "no_new_privs refused")
     _drop_capabilities()
-    gpu = (str(device) for device in Path("/dev").glob(_GPU_DEVICES))
+    gpu = [str(device) for device in Path("/dev").glob(_GPU_DEVICES)]
     landlock.restrict(readable, (*_DEVICES, *gpu))
-    seccomp.refuse_unneeded()
+    # CUDA has memory in common with its driver.
+    seccomp.refuse_unneeded(shared_memory=bool(gpu))
 
 
 def missing_protections() -> tuple[str, ...]:

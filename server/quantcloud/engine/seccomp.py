@@ -163,21 +163,23 @@ def is_supported() -> bool:
     return sys.platform == "linux" and platform.machine() in _AUDIT_ARCH
 
 
-def refuse_unneeded() -> bool:
+def refuse_unneeded(*, shared_memory: bool = False) -> bool:
     """Refuse the calls for this process and its threads, for good. Needs `no_new_privs`.
 
-    Returns False, with nothing changed, on a machine or kernel for which there is no filter.
+    With `shared_memory` the process may have memory that it could share. Returns False, with
+    nothing changed, on a machine or kernel for which there is no filter.
     """
     if not is_supported():
         return False
-    instructions = _filter(platform.machine(), os.getpid())
+    instructions = _filter(platform.machine(), os.getpid(), shared_memory=shared_memory)
     program = _Program(len(instructions) // 8, instructions)
     pointer = ctypes.c_ulong(ctypes.addressof(program))
     return _libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), pointer) == 0
 
 
-def _filter(machine: str, pid: int) -> bytes:
+def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
     column = 0 if machine == "x86_64" else 1
+    sharing = _where(3, [_SHARED_ANONYMOUS], mask=_SHARED_ANONYMOUS)
     head = [
         (_LOAD_WORD, 0, 0, _ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
@@ -194,7 +196,7 @@ def _filter(machine: str, pid: int) -> bytes:
         *_of(_FCNTL[column], _where(1, _FCNTL_COMMANDS)),
         *_of(_IOCTL[column], _where(1, _IOCTL_COMMANDS)),
         *_of(_CLONE[column], _unless(0, [_CLONE_THREAD], mask=_CLONE_THREAD)),
-        *_of(_MMAP[column], _where(3, [_SHARED_ANONYMOUS], mask=_SHARED_ANONYMOUS)),
+        *_of(_MMAP[column], [_PASS] if shared_memory else sharing),
         # Its flags are in memory, where no filter can look: the C library does without it then.
         *_of(_CLONE3[column], [(_RETURN, 0, 0, _ERRNO | _ENOSYS)]),
     ]

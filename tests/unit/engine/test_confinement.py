@@ -1,12 +1,13 @@
 """What workers are given is chosen name by name, and what is hidden stays closed."""
 
 import os
+import subprocess
 import sys
 import sysconfig
 
 import pytest
 
-from quantcloud.engine import confinement, landlock, memory
+from quantcloud.engine import confinement, landlock, memory, seccomp
 
 
 def test_environment_is_an_allow_list():
@@ -94,3 +95,28 @@ def test_default_memory_limit_shares_less_than_the_machine():
     assert memory.default_memory_limit(4) == pytest.approx(
         memory.default_memory_limit(1) / 4, rel=0.01
     )
+
+
+# In a process of its own, since what is given up is gone for good.
+SHARING = """
+import mmap, sys
+from quantcloud.engine import confinement, seccomp
+confinement._libc.prctl(confinement._PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+assert seccomp.refuse_unneeded(shared_memory=sys.argv[1] == "shared")
+mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+try:
+    mmap.mmap(-1, 4096)
+except PermissionError:
+    print("refused")
+else:
+    print("given")
+"""
+
+
+@pytest.mark.skipif(not seccomp.is_supported(), reason="this machine has no seccomp filter")
+@pytest.mark.parametrize(("memory", "what"), [("shared", "given"), ("own", "refused")])
+def test_memory_is_shared_only_where_a_driver_needs_it(memory, what):
+    ended = subprocess.run(
+        [sys.executable, "-c", SHARING, memory], capture_output=True, check=True, text=True
+    )
+    assert ended.stdout.strip() == what
