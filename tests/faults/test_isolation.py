@@ -150,7 +150,7 @@ def test_a_statevector_of_34_qubits_is_refused_with_its_size(server: Server):
 def test_what_is_predicted_to_exceed_a_worker_is_refused_with_both_sizes(ada: Api):
     response = ada.rest("POST", "/v1/circuits/run", {"qasm": wide(25), "backend": "aer_simulator"})
     assert response.status_code == 400
-    assert "would need 1 GiB of memory, a run may take 700 MiB" in response.json()["detail"]
+    assert "would need 1.001 GiB of memory, a run may take 700 MiB" in response.json()["detail"]
 
 
 def test_what_exceeds_a_worker_unpredicted_ends_in_failed(ada: Api):

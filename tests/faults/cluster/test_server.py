@@ -53,10 +53,10 @@ def assert_ended_once(api, jobs):
 
 
 def test_cancel_and_time_limit(api):
-    job = api.run(slow(), backend="aer_simulator", shots=1)
+    job = api.run(slow(23), backend="aer_simulator", shots=1)
     api.until(job, job_pb2.Job.running)
     api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
-    limited = api.run(slow(), backend="aer_simulator", shots=1, options={"timeout_seconds": 1})
+    limited = api.run(slow(23), backend="aer_simulator", shots=1, options={"timeout_seconds": 1})
     assert api.finish(limited).job.status == job_pb2.Job.timeout
     assert api.finish(job).job.status == job_pb2.Job.cancelled
     assert api.finish(api.run(BELL, shots=100)).job.status == job_pb2.Job.completed
