@@ -71,8 +71,10 @@ _SYSTEM_FILES = (
     "/sys/devices/system/cpu",
     "/dev/urandom",
     "/dev/random",
+    "/dev/zero",
 )
-_DEVICES = ("/dev/null", "/dev/zero")
+# Not /dev/zero: what is mapped of it to be written and shared is memory that no limit counts.
+_DEVICES = ("/dev/null",)
 _GPU_DEVICES = "nvidia*"
 
 _OPEN_FILES = 64

@@ -68,8 +68,9 @@ _read_json = json.JSONDecoder().raw_decode
 # character is up to 12 bytes of JSON.
 _ANALYSIS, _EACH_CHARACTER = 4096, 12
 
-# So many outcomes are all JSON; more are faster as arrays.
+# So many outcomes, of so many characters together, are all JSON; more are faster as arrays.
 _FEW = 64
+_SHORT = 16 << 10
 
 # Large answers are decoded in another thread, so many characters or numbers at a time: within one
 # step it lets no other thread run.
@@ -163,7 +164,8 @@ def encode_outcome(outcome: Outcome) -> bytes:
     """
     counts, state, memory = outcome.counts, outcome.statevector, outcome.memory
     about = [float(outcome.execution_time_ms), dict(outcome.metadata)]
-    if len(counts) <= _FEW and state is None and memory is None:
+    are_few = len(counts) <= _FEW and sum(map(len, counts)) <= _SHORT
+    if are_few and state is None and memory is None:
         return _headed([*about, {key: int(count) for key, count in counts.items()}])
     sections = (
         "\n".join(counts).encode("ascii"),

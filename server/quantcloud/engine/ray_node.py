@@ -131,6 +131,12 @@ class NodeHost:
         execution = request.execution()
         try:
             engine = await self._pool(request.resources, gpus)
+        except OSError as error:
+            reason = f"its node has no place for it: {error.strerror}"
+            writer.write(messages.frame(ray_messages.GONE, reason.encode()))
+            await writer.drain()
+            return
+        try:
             outcome = await engine.execute(
                 execution,
                 time_limit=request.time_limit,
@@ -139,9 +145,6 @@ class NodeHost:
         except EngineError as error:
             kind = _KINDS.get(type(error), ray_messages.LOST)
             writer.write(messages.frame(kind, str(error).encode()))
-        except OSError as error:
-            reason = f"its node has no place for it: {error.strerror}"
-            writer.write(messages.frame(ray_messages.GONE, reason.encode()))
         else:
             answer = await asyncio.to_thread(messages.encode_outcome, outcome)
             writer.write(messages.frame(ray_messages.OUTCOME, answer))

@@ -135,8 +135,9 @@ _CLONE3 = (435, 435)
 
 # A thread is started with this flag, a process without.
 _CLONE_THREAD = 0x10000
-# Memory shared with nobody yet, which RLIMIT_DATA does not count.
+# Memory that RLIMIT_DATA does not count: shared with nobody yet, or booked as a stack that grows.
 _SHARED_ANONYMOUS = 0x21  # MAP_SHARED | MAP_ANONYMOUS
+_GROWS_DOWN = 0x100  # MAP_GROWSDOWN
 # Have the kernel send a signal, to any process of the same user, when something can be read; have
 # others wait who open a file, or be told of them.
 _FCNTL_COMMANDS = (8, 10, 15, 1024, 1026)  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY
@@ -179,7 +180,7 @@ def refuse_unneeded(*, shared_memory: bool = False) -> bool:
 
 def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
     column = 0 if machine == "x86_64" else 1
-    sharing = _where(3, [_SHARED_ANONYMOUS], mask=_SHARED_ANONYMOUS)
+    not_shared = _where(3, [_SHARED_ANONYMOUS], mask=_SHARED_ANONYMOUS)
     head = [
         (_LOAD_WORD, 0, 0, _ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
@@ -196,7 +197,15 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
         *_of(_FCNTL[column], _where(1, _FCNTL_COMMANDS)),
         *_of(_IOCTL[column], _where(1, _IOCTL_COMMANDS)),
         *_of(_CLONE[column], _unless(0, [_CLONE_THREAD], mask=_CLONE_THREAD)),
-        *_of(_MMAP[column], [_PASS] if shared_memory else sharing),
+        *_of(
+            _MMAP[column],
+            [
+                *_load(3, _GROWS_DOWN),
+                (_JUMP_EQUAL, 0, 1, _GROWS_DOWN),
+                _REFUSE,
+                *([_PASS] if shared_memory else not_shared),
+            ],
+        ),
         # Its flags are in memory, where no filter can look: the C library does without it then.
         *_of(_CLONE3[column], [(_RETURN, 0, 0, _ERRNO | _ENOSYS)]),
     ]

@@ -144,6 +144,8 @@ class Executor:
             "label": lambda: os.setxattr(VISIBLE, "user.label", b""),
             "give away": lambda: os.chown(VISIBLE, 1, 1),
             "share memory": lambda: mmap.mmap(-1, 4096),
+            "share nothing": lambda: mmap.mmap(os.open("/dev/zero", os.O_RDWR), 4096),
+            "grow": lambda: mmap.mmap(-1, 4096, 0x100 | mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS),
             "leave memory": lambda: system("shmget", 0, 4096, 0o1600),
             "leave messages": lambda: system("msgget", 0, 0o1600),
             "raise the limit": lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)),

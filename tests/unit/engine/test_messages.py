@@ -110,6 +110,11 @@ def test_no_more_json_is_read_than_takes_no_time():
         messages.encode_outcome(Outcome({"0": 1}, 0.0, metadata={"much": "x" * messages.MAX_JSON}))
 
 
+def test_few_outcomes_may_be_long():
+    counts = {f"{number:0100000b}": 1 for number in range(3)}
+    assert messages.decode_outcome(messages.encode_outcome(Outcome(counts, 0.0))).counts == counts
+
+
 @pytest.mark.parametrize("outcomes", [1, 1000])
 def test_no_count_is_below_nothing(outcomes):
     counts = {f"{number:010b}": -1 for number in range(outcomes)}
