@@ -23,6 +23,9 @@ _ANSWERS = 4000
 # Seconds before a worker that is not ready begins, for comparison: more than behind short runs.
 _NEW = 1.0
 
+# How long a call waits for a worker that has run nothing, in seconds, before another will do.
+_FRESH_PATIENCE = 2.0
+
 # Where the system has no process to give, it is asked again after so many seconds, then after twice
 # as many, and so on up to the last figure.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -160,10 +163,13 @@ class Slots:
 
     def dispatch(self) -> None:
         """Send what waits, oldest first, for as long as there is a worker to begin on it soon."""
+        loop = asyncio.get_running_loop()
         position = 0
         self._in_line = False
         while position < len(self._waiting):
             call = self._waiting[position]
+            if call.fresh and loop.time() > call.made + _FRESH_PATIENCE:
+                call.fresh = False  # new workers have gone to others
             if call.answer.done():
                 del self._waiting[position]
             elif (worker := self._worker_for(call)) is not None:

@@ -155,9 +155,10 @@ def _in_time(
     kept: list[_Admitted] = []
     late: list[Candidate] = []
     for offer, cost, methods in admitted:
-        soon = [method for method in methods if method.seconds <= limit]
-        if soon:
-            kept.append((offer, cost, soon))
+        if any(method.seconds <= limit for method in methods):
+            # By what the backend states, like the choice between them (see `_best`).
+            soon = [method for method in methods if method.as_stated().seconds <= limit]
+            kept.append((offer, cost, soon or methods))
             continue
         least = duration(min(method.seconds for method in methods))
         reason = f"is predicted to take {least}, a run may take {duration(limit)}"

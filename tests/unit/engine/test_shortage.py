@@ -108,6 +108,24 @@ async def test_a_worker_that_is_there_stays_while_no_other_is_to_be_had(forks):
     slots.close(RuntimeError("closed"))
 
 
+async def test_a_run_that_wants_a_new_worker_takes_another_in_the_end(forks):
+    slots = Slots(forks, Role.EXECUTION, 1, patience=DEADLINE)
+    (first,) = submitted(slots, 1)
+    puppet = Puppet()
+    (await forks.orders.get()).set_result(puppet.worker)
+    puppet.say(messages.READY)
+    await puppet.begin()
+    fresh = Call(Frame(messages.EXECUTE, b"2"), time_limit=DEADLINE, fresh=True)
+    slots.submit(fresh)
+    fresh.made -= DEADLINE
+    puppet.say(messages.OUTCOME)
+    await first.answer
+    assert await puppet.begin() == b"2"
+    puppet.say(messages.OUTCOME)
+    await fresh.answer
+    puppet.end()
+
+
 async def test_what_has_waited_too_long_is_told_why_and_a_later_one_is_not(forks):
     slots = Slots(forks, Role.EXECUTION, 1, patience=DEADLINE)
     early, late = submitted(slots, 2)

@@ -111,6 +111,16 @@ def test_a_backends_method_is_chosen_by_what_it_states_whatever_it_waits_for():
     assert quick.lasting(9.0).lasting(8.0).as_stated() == quick._replace(stated_seconds=1.0)
 
 
+def test_a_time_limit_leaves_the_choice_to_what_a_backend_states():
+    quick, slow = Method("quick", 1, 1.0), Method("slow", 1, 2.0)
+    for learnt in (1.0, 9.0):
+        offered = Offer(info("a"), [quick.lasting(learnt), slow])
+        chosen = decide(demand(time_limit=5.0), offered).chosen
+        assert chosen is not None
+        assert chosen.method is not None
+        assert chosen.method.name == "quick"
+
+
 def test_the_backends_own_queue_counts():
     hardware = Offer(info("a"), [Method("m", 1, 0.1, wait_seconds=5.0)], wait_seconds=2.0)
     decision = decide(demand(), hardware, offer("b", 3.0))
