@@ -30,6 +30,7 @@ from quantcloud.engine.calls import (
 )
 from quantcloud.engine.confinement import missing_protections
 from quantcloud.engine.control import Role
+from quantcloud.engine.decoding import decoded
 from quantcloud.engine.failure import describe_end
 from quantcloud.engine.forkserver import Configuration
 from quantcloud.engine.memory import default_memory_limit
@@ -56,9 +57,6 @@ _SHORTAGE_PATIENCE = 60.0
 
 # Bytes for looking at a circuit: 8 MB of text make a few hundred MB of operations.
 _EXAMINATION_MEMORY = 2 << 30
-
-# Answers up to so many bytes are decoded on the event loop, in about a millisecond.
-_MAX_INLINE_ANSWER = 64 << 10
 
 _NONSENSE = "the worker's answer made no sense"
 _STOPPED = "the server stopped"
@@ -282,9 +280,7 @@ class LocalEngine:
 async def _decoded(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:
     """Decode an answer. One that makes no sense is its worker's end, and `WorkerLost`."""
     try:
-        if len(answer.payload) <= _MAX_INLINE_ANSWER:
-            return decode(answer.payload)
-        return await asyncio.to_thread(decode, answer.payload)
+        return await decoded(answer.payload, decode)
     except MalformedAnswer as error:
         if call.holder is not None:
             call.holder.kill()

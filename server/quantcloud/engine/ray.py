@@ -28,6 +28,7 @@ from quantcloud.engine.base import (
     OutOfMemory,
     WorkerLost,
 )
+from quantcloud.engine.decoding import decoded
 from quantcloud.engine.local import LocalEngine
 from quantcloud.engine.ray_cluster import Places
 from quantcloud.engine.ray_configuration import Configuration
@@ -38,9 +39,6 @@ _log = logging.getLogger(__name__)
 
 # How long the first node may take to be ready, in seconds.
 _START_LIMIT = 60.0
-
-# Answers up to so many bytes are decoded on the event loop, in about a millisecond.
-_MAX_INLINE_ANSWER = 64 << 10
 
 _ERRORS: Mapping[bytes, type[EngineError]] = {
     ray_messages.FAILED: ExecutionFailed,
@@ -294,9 +292,7 @@ async def _decoded(answer: Message) -> Outcome:
     """Give the outcome. Raises what the node says went wrong."""
     if answer.kind == ray_messages.OUTCOME:
         try:
-            if len(answer.payload) <= _MAX_INLINE_ANSWER:
-                return messages.decode_outcome(answer.payload)
-            return await asyncio.to_thread(messages.decode_outcome, answer.payload)
+            return await decoded(answer.payload, messages.decode_outcome)
         except messages.MalformedAnswer as error:
             raise WorkerLost("the node's answer made no sense") from error
     raise _ERRORS[answer.kind](answer.payload.decode("utf-8", "replace"))

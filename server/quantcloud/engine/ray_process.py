@@ -11,7 +11,7 @@ from asyncio import StreamWriter
 from collections.abc import Callable
 from typing import IO
 
-from quantcloud.engine import confinement, ray_messages
+from quantcloud.engine import child, confinement, ray_messages
 from quantcloud.engine.ray_configuration import Configuration
 from quantcloud.engine.ray_messages import Message
 
@@ -23,9 +23,7 @@ _PROGRAM = "from quantcloud.engine.ray_driver import main; main({})"
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 10.0
 
-# How long a driver may take to end when the server hangs up, in seconds, and how much of what it
-# wrote to standard error goes to the log, in bytes.
-_PATIENCE = 2.0
+# How much of what a driver wrote to standard error goes to the log, in bytes.
 _MAX_ERROR_TEXT = 2048
 
 
@@ -60,7 +58,7 @@ class DriverProcess:
                     was_connected, status = await self._serve(errors)
                     if was_connected:
                         delay = _FIRST_DELAY
-                        text = _tail(errors)
+                        text = child.tail(errors, _MAX_ERROR_TEXT)
                         _log.error("the Ray driver ended with status %s: %s", status, text)
             except OSError as error:
                 _log.error("the Ray driver cannot be started: %s", error)
@@ -73,13 +71,7 @@ class DriverProcess:
 
         A cancelled call ends it.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = _start(theirs.fileno(), errors)
-            except OSError:
-                ours.close()
-                raise
+        process, ours = _start(errors)
         connected = False
         try:
             reader, self._writer = await asyncio.open_connection(sock=ours)
@@ -92,41 +84,17 @@ class DriverProcess:
                 self._writer.transport.abort()
                 self._writer = None
             # Not by a task: it is to have ended even where this one is cancelled.
-            await asyncio.shield(asyncio.to_thread(_wait, process))
+            await asyncio.shield(asyncio.to_thread(child.wait, process))
         return connected, process.returncode
 
 
-def _start(descriptor: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(errors: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
     # Ray has its own variables, among them what opens a cluster that asks for a token.
     own = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
-    return subprocess.Popen(  # noqa: S603 (this interpreter, this program)
-        [sys.executable, "-P", "-c", _PROGRAM.format(descriptor)],
-        env={
-            **confinement.environment(confinement.import_path(), os.environ),
-            **own,
-            "RAY_USAGE_STATS_ENABLED": "0",
-        },
-        # Ray adds the driver's folder to the path of its workers, where circuits may read.
-        cwd=sys.prefix,
-        umask=0o077,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        pass_fds=[descriptor],
-        # Its own session: what a terminal sends to the server's group does not reach it.
-        start_new_session=True,
-    )
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _tail(errors: IO[bytes]) -> str:
-    size = os.fstat(errors.fileno()).st_size
-    data = os.pread(errors.fileno(), _MAX_ERROR_TEXT, max(0, size - _MAX_ERROR_TEXT))
-    return data.decode("utf-8", "replace").strip()
+    environment = {
+        **confinement.environment(confinement.import_path(), os.environ),
+        **own,
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    # Ray adds the driver's folder to the path of its workers, where circuits may read.
+    return child.start(_PROGRAM, environment, errors, sys.prefix)

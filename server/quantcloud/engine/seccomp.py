@@ -180,7 +180,7 @@ def refuse_unneeded(*, shared_memory: bool = False) -> bool:
 
 def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
     column = 0 if machine == "x86_64" else 1
-    not_shared = _where(3, [_SHARED_ANONYMOUS], mask=_SHARED_ANONYMOUS)
+    not_shared = _refuse_where(3, [_SHARED_ANONYMOUS], mask=_SHARED_ANONYMOUS)
     head = [
         (_LOAD_WORD, 0, 0, _ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
@@ -191,12 +191,12 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
     ]
     looked_at = [
         # raise() and abort() are a tgkill of the own process, and stay what they are.
-        *_of(_TGKILL[column], _unless(0, [pid])),
-        *_of(_PRLIMIT[column], _unless(0, [0])),  # 0 is the own process
-        *_of(_PRCTL[column], _where(0, [_PR_SET_PDEATHSIG])),
-        *_of(_FCNTL[column], _where(1, _FCNTL_COMMANDS)),
-        *_of(_IOCTL[column], _where(1, _IOCTL_COMMANDS)),
-        *_of(_CLONE[column], _unless(0, [_CLONE_THREAD], mask=_CLONE_THREAD)),
+        *_of(_TGKILL[column], _refuse_unless(0, [pid])),
+        *_of(_PRLIMIT[column], _refuse_unless(0, [0])),  # 0 is the own process
+        *_of(_PRCTL[column], _refuse_where(0, [_PR_SET_PDEATHSIG])),
+        *_of(_FCNTL[column], _refuse_where(1, _FCNTL_COMMANDS)),
+        *_of(_IOCTL[column], _refuse_where(1, _IOCTL_COMMANDS)),
+        *_of(_CLONE[column], _refuse_unless(0, [_CLONE_THREAD], mask=_CLONE_THREAD)),
         *_of(
             _MMAP[column],
             [
@@ -219,12 +219,16 @@ def _of(number: int, rule: list[_Instruction]) -> list[_Instruction]:
     return [(_JUMP_EQUAL, 0, len(rule), number), *rule]
 
 
-def _where(argument: int, values: Iterable[int], mask: int | None = None) -> list[_Instruction]:
+def _refuse_where(
+    argument: int, values: Iterable[int], mask: int | None = None
+) -> list[_Instruction]:
     """Refuse a call where an argument is one of `values`, in the bits of `mask`."""
     return [*_load(argument, mask), *_among([*values]), _PASS, _REFUSE]
 
 
-def _unless(argument: int, values: Iterable[int], mask: int | None = None) -> list[_Instruction]:
+def _refuse_unless(
+    argument: int, values: Iterable[int], mask: int | None = None
+) -> list[_Instruction]:
     """Refuse a call unless an argument is one of `values`, in the bits of `mask`."""
     return [*_load(argument, mask), *_among([*values]), _REFUSE, _PASS]
 

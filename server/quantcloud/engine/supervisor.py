@@ -5,14 +5,13 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
-from quantcloud.engine import confinement, control
+from quantcloud.engine import child, confinement, control
 from quantcloud.engine.control import Order, Record, Role
 from quantcloud.engine.forkserver import Configuration
 from quantcloud.engine.permits import Permits
@@ -27,9 +26,7 @@ _PROGRAM = "from quantcloud.engine.forkserver import main; main({})"
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 10.0
 
-# How long the fork server may take to end its workers and itself when it is told to, in seconds,
-# and how much of what it wrote to standard error goes to the log, in bytes.
-_PATIENCE = 2.0
+# How much of what the fork server wrote to standard error goes to the log, in bytes.
 _MAX_ERROR_TEXT = 4096
 
 
@@ -100,22 +97,11 @@ class Supervisor:
         """
         if self._errors is not None:
             self._errors.close()
-        ours, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process)
         environment = confinement.environment(confinement.import_path(), os.environ)
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 (this interpreter, this program)
-                [sys.executable, "-P", "-c", _PROGRAM.format(theirs.fileno())],
-                env={**environment, **self._environment},
-                cwd="/",
-                umask=0o077,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                pass_fds=[theirs.fileno()],
-                # Its own session: what a terminal sends to the server's group does not reach it.
-                start_new_session=True,
-            )
+        self._process, ours = child.start(
+            _PROGRAM, {**environment, **self._environment}, self._errors, "/"
+        )
         ours.sendall(self._configuration.encode())
         ours.setblocking(False)  # noqa: FBT003 (the standard library's signature)
         self._control = ours
@@ -148,7 +134,7 @@ class Supervisor:
             # While it imports it does not listen.
             if not self.is_warm:
                 process.kill()
-            await asyncio.to_thread(_wait, process)
+            await asyncio.to_thread(child.wait, process)
         self._abandon_workers()
         self._process = None
         if self._errors is not None:
@@ -260,7 +246,7 @@ class Supervisor:
             self._run(self._restart(process))
 
     async def _restart(self, process: subprocess.Popen[bytes]) -> None:
-        await asyncio.to_thread(_wait, process)
+        await asyncio.to_thread(child.wait, process)
         text = self._error_text()
         _log.error("the fork server ended with status %s: %s", process.returncode, text)
         while True:
@@ -295,20 +281,10 @@ class Supervisor:
     def _error_text(self) -> str:
         if self._errors is None:
             return ""
-        size = os.fstat(self._errors.fileno()).st_size
-        data = os.pread(self._errors.fileno(), _MAX_ERROR_TEXT, max(0, size - _MAX_ERROR_TEXT))
-        return data.decode("utf-8", "replace").strip()
+        return child.tail(self._errors, _MAX_ERROR_TEXT)
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -182,20 +182,26 @@ def _ranked(
     ranked: list[tuple[tuple[float, float, str], Candidate]] = []
     for (offer, cost, _), method, end in zip(admitted, chosen, completions, strict=True):
         info = offer.info
-        found = scores(
-            method,
-            weights,
-            completion=end,
-            fastest=fastest,
-            cost_usd=cost,
-            metered=info.is_simulator,
-        )
+        found = _scores(offer, cost, method, weights, end=end, fastest=fastest)
         score = found.of(target)
         wait = offer.wait_seconds + method.wait_seconds
         candidate = Candidate(info.name, None, method, score, found, cost, wait)
         ranked.append(((-score, -found.balanced, info.name), candidate))
     ranked.sort(key=_first)
     return [candidate for _, candidate in ranked]
+
+
+def _scores(
+    offer: Offer, cost: float, method: Method, weights: Weights, *, end: float, fastest: float
+) -> Scores:
+    return scores(
+        method,
+        weights,
+        completion=end,
+        fastest=fastest,
+        cost_usd=cost,
+        metered=offer.info.is_simulator,
+    )
 
 
 def _best(
@@ -217,14 +223,7 @@ def _best(
     fastest = min(ends)
 
     def merit(place: int) -> tuple[float, float]:
-        found = scores(
-            stated[place],
-            weights,
-            completion=ends[place],
-            fastest=fastest,
-            cost_usd=cost,
-            metered=offer.info.is_simulator,
-        )
+        found = _scores(offer, cost, stated[place], weights, end=ends[place], fastest=fastest)
         return found.of(target), found.balanced
 
     return methods[max(range(len(methods)), key=merit)]
