@@ -19,8 +19,8 @@ START_LIMIT = 60.0
 class WorkerEnded(Exception):
     """The worker ended before it answered; how, `exit_status` tells when that is known.
 
-    It is negative for a signal, None where nobody can tell. `innocent` says that the call was not
-    the cause: its worker was ended for something else.
+    It is negative for a signal, None where the fork server ended too, which alone could tell.
+    `innocent` says that the call was not the cause: the server ended its worker for another.
     """
 
     def __init__(self, exit_status: "asyncio.Future[int | None]", *, innocent: bool) -> None:

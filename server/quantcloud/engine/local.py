@@ -268,9 +268,11 @@ class LocalEngine:
         except MalformedAnswer as error:
             raise WorkerLost(_NONSENSE) from error
         except WorkerEnded as error:
-            if error.innocent:
+            cause = None
+            if not error.innocent:
+                cause = await _cause(error.exit_status, self._memory_limit)
+            if cause is None:
                 raise MachineLost(_INNOCENT) from error
-            cause = await _cause(error.exit_status, self._memory_limit)
             raise WorkerLost(f"the worker ended during the run{cause}") from error
 
     def _renew(self) -> None:
@@ -287,14 +289,14 @@ async def _decoded(call: Call, answer: Frame, decode: Callable[[bytes], Result])
         raise WorkerLost(_NONSENSE) from error
 
 
-async def _cause(exit_status: "asyncio.Future[int | None]", memory_limit: int) -> str:
-    """Say how a worker ended, as far as can be told."""
+async def _cause(exit_status: "asyncio.Future[int | None]", memory_limit: int) -> str | None:
+    """Say how a worker ended, as far as can be told; None where its fork server ended too."""
     try:
         async with asyncio.timeout(_EXIT_STATUS_PATIENCE):
             status = await asyncio.shield(exit_status)
     except TimeoutError:
         return ""
-    return "" if status is None else describe_end(status, memory_limit)
+    return None if status is None else describe_end(status, memory_limit)
 
 
 def known_modules() -> dict[str, tuple[str, ...]]:

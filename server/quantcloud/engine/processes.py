@@ -84,7 +84,7 @@ class WorkerProcess:
         self.owner: Owner | None = None
         self.answered = 0
         self.born = self._loop.time()
-        # The exit status: negative for a signal, None where nobody can tell.
+        # The exit status: negative for a signal, None where the fork server ended too.
         self.exit_status: asyncio.Future[int | None] = self._loop.create_future()
         self._on_end = on_end
         self._connection = Connection(connection, permits, self)
@@ -167,7 +167,7 @@ class WorkerProcess:
     def abandon(self) -> None:
         """Let go of a process that is someone else's to end: its fork server is gone."""
         if not self._hung_up:
-            self._hang_up(innocent=True)
+            self._hang_up()
 
     def fail(self, error: Exception) -> None:
         """Answer all that it has not answered with `error`."""
@@ -184,8 +184,7 @@ class WorkerProcess:
             self._connection.let_gather(_SOON if self._expected < _LONG else _LATER)
 
     def hung_up(self) -> None:
-        # What it was ended for has its answer.
-        self._hang_up(innocent=not self.alive)
+        self._hang_up()
         self._on_end(self)
 
     def received(self, frame: Frame) -> None:
@@ -291,9 +290,10 @@ class WorkerProcess:
         calls = [self._calls.pop() for _ in range(min(count, len(self._calls)))]
         return [call for call in reversed(calls) if call is not None]
 
-    def _hang_up(self, *, innocent: bool) -> None:
+    def _hang_up(self) -> None:
         """Note the process's end, after all that it has answered was read."""
-        error = WorkerEnded(self.exit_status, innocent=innocent)
+        # Where the server ended it, what it was ended for has its answer.
+        error = WorkerEnded(self.exit_status, innocent=not self.alive)
         nothing_begun = self.alive
         self.alive = False
         self._hung_up = True

@@ -145,6 +145,20 @@ async def test_fork_server_that_dies_is_started_again(caplog):
     assert "the fork server ended with status -9" in caplog.text
 
 
+async def test_a_worker_whose_end_is_heard_of_before_its_fork_servers_is_no_runs_fault():
+    async with running() as engine:
+        task = await Runner(engine).begin("loop_in_c")
+        fork_server = engine._supervisor._process.pid
+        (worker,) = (each for each in engine._supervisor._workers.values() if not each.idle)
+        os.kill(fork_server, signal.SIGSTOP)
+        os.kill(worker.pid, signal.SIGKILL)
+        while not worker._hung_up:  # noqa: ASYNC110 (nobody else is told)
+            await asyncio.sleep(0)
+        os.kill(fork_server, signal.SIGKILL)
+        with pytest.raises(MachineLost, match="ended from outside during the run"):
+            await task
+
+
 async def test_stop_ends_runs_and_all_processes(capfd):
     engine = LocalEngine(workers=2, preload_modules={})
     await engine.start()
