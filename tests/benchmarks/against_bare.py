@@ -1,4 +1,4 @@
-"""What `latency` and `throughput` share: the service over a Bell circuit in a bare loop."""
+"""What `engine`, `latency` and `throughput` share: a Bell circuit of ours over bare loops."""
 
 from collections.abc import Awaitable, Callable
 

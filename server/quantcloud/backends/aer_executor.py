@@ -26,17 +26,23 @@ from qiskit_aer.noise import (
     thermal_relaxation_error,
 )
 
-from quantcloud.backends.aer import MAX_BRANCHES_BYTES, MAX_MPS_RANK_BITS, MAX_SAVED_QUBITS
+from quantcloud.backends.aer import (
+    MAX_BRANCHES_BYTES,
+    MAX_MPS_RANK_BITS,
+    MAX_SAVED_QUBITS,
+    is_small,
+)
 from quantcloud.backends.aer_circuits import (
     ONE_QUBIT_NAMES,
     TWO_QUBIT_NAMES,
     Translation,
     translated,
 )
+from quantcloud.backends.aer_state import SmallStates
 from quantcloud.backends.noise import narrowed, relaxation_times
 from quantcloud.backends.programs import Program, program
 from quantcloud.backends.results import MAX_STATEVECTOR_QUBITS, Run, check_statevector
-from quantcloud.backends.sampling import Tally, draw_bits_from_state
+from quantcloud.backends.sampling import Counts, Patterns, Tally, draw_bits, draw_bits_from_state
 from quantcloud.circuits.interaction import schmidt_bits
 from quantcloud.circuits.ir import Circuit
 from quantcloud.circuits.states import statevector_bytes
@@ -56,11 +62,13 @@ class AerExecutor:
 
     It does what `AerSimulator.run` does, without circuits of Qiskit's, a thread and result objects
     for each run, which take longer than a small circuit. Aer writes every single shot as a text:
-    where one state serves all shots, it gives the state, and they are drawn from that.
+    where one state serves all shots, it gives the state, and they are drawn from that. Where that
+    state is small and nobody asks to see it, only the probabilities are had, in a shorter way.
     """
 
     def __init__(self, device: str) -> None:
         self._device = device
+        self._small = SmallStates()
         self._controller = aer_controller_execute()
         # Refuses a device that is not there.
         self._configurations = {method: _configuration(method, device) for method in _METHODS}
@@ -77,9 +85,16 @@ class AerExecutor:
         if method == "matrix_product_state":
             _check_rank(divided)
         amplitudes = None
-        if self._gives_state(divided, execution):
+        width, branches = divided.num_qubits, divided.branches
+        measured, shots = tuple(divided.final.values()), execution.shots
+        if method == "statevector" and is_small(
+            self._device, width, execution.options, branches=branches
+        ):
+            weights = self._small.probabilities(width, divided.body)
+            counts = _tallied(divided, *draw_bits(weights, measured, shots, run.rng))
+        elif self._gives_state(divided, execution):
             amplitudes = self._final_state(divided)
-            counts = _sampled(divided, amplitudes, run)
+            counts = _tallied(divided, *draw_bits_from_state(amplitudes, measured, shots, run.rng))
         else:
             counts = self._counts(divided, run)
         return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
@@ -157,11 +172,10 @@ def _configuration(method: str, device: str) -> Any:
     return generate_aer_config([QuantumCircuit(1)], cast(Options, simulator.options))
 
 
-def _sampled(divided: Program, amplitudes: NDArray[np.complex128], run: Run) -> dict[str, int]:
-    """Measure a state as the circuit does at its end, once for each shot."""
-    clbits, qubits = tuple(divided.final), tuple(divided.final.values())
+def _tallied(divided: Program, patterns: Patterns, drawn: Counts) -> dict[str, int]:
+    """Count outcomes of the measurements at the circuit's end."""
     tally = Tally(divided.num_clbits)
-    tally.add(*draw_bits_from_state(amplitudes, qubits, run.execution.shots, run.rng), clbits)
+    tally.add(patterns, drawn, tuple(divided.final))
     return tally.counts
 
 

@@ -1,12 +1,11 @@
-"""Throughput of the engine: Bell circuits on two workers, many in flight, over a bare loop."""
+"""Throughput of the engine: Bell circuits on two workers, many in flight, over bare loops."""
 
 import asyncio
 import time
 
+from benchmarks.against_bare import BACKENDS, against_bare
 from benchmarks.bare import Contestant
-from benchmarks.figures import Finding, Target, ratio
-from benchmarks.rounds import interleaved
-from benchmarks.service import bare_arguments
+from benchmarks.figures import Finding, Target
 from benchmarks.workloads import BELL, SHOTS
 from quantcloud.backends.base import installed_backends
 from quantcloud.circuits import examine
@@ -18,9 +17,10 @@ IN_FLIGHT = 64
 TIME_LIMIT = 60.0
 METHOD = "statevector"
 
-# Enough for most of a second a side.
-CIRCUITS = {"aer_simulator": 3000, "local_simulator": 8000}
-TARGETS = {"aer_simulator": Target(">=", 1.5)}
+CIRCUITS = 6000  # enough for most of a second
+# How many circuits a bare loop runs in a round.
+BARE = {"aer_simulator": 500, "local_simulator": 6000}
+TARGET = Target(">=", 1.5)
 
 
 async def run(rounds: int) -> list[Finding]:
@@ -28,7 +28,9 @@ async def run(rounds: int) -> list[Finding]:
     await engine.start()
     try:
         await _warm(engine)
-        return [await _compared(engine, backend, rounds) for backend in CIRCUITS]
+        return [
+            finding for backend in BACKENDS for finding in await _compared(engine, backend, rounds)
+        ]
     finally:
         await engine.stop()
 
@@ -40,27 +42,28 @@ async def _warm(engine: LocalEngine) -> None:
             await _execute(engine, name, 2 * WORKERS)
 
 
-async def _compared(engine: LocalEngine, backend: str, rounds: int) -> Finding:
-    count = CIRCUITS[backend]
-    async with Contestant("executor", confined=True, **bare_arguments(backend)) as loop:
+async def _compared(engine: LocalEngine, backend: str, rounds: int) -> list[Finding]:
+    count = BARE[backend]
 
-        async def ours() -> float:
-            began = time.perf_counter()
-            await _execute(engine, backend, count)
-            return count / (time.perf_counter() - began)
+    async def ours() -> float:
+        began = time.perf_counter()
+        await _execute(engine, backend, CIRCUITS)
+        return CIRCUITS / (time.perf_counter() - began)
 
-        async def bare() -> float:
-            return count / await loop.seconds(count)
+    async def bare(contestant: Contestant) -> float:
+        return count / await contestant.seconds(count)
 
-        rates = await interleaved({"ours": ours, "bare": bare}, rounds)
-    return ratio(
+    found, _ = await against_bare(
         f"engine {backend}",
-        f"Bell circuits a second on {WORKERS} workers / parsed, run, counted in one process",
-        ours=rates["ours"],
-        bare=rates["bare"],
+        f"Bell circuits a second on {WORKERS} workers, {IN_FLIGHT} in flight",
+        backend,
+        rounds,
+        ours=ours,
+        bare=bare,
         unit="/s",
-        target=TARGETS.get(backend),
+        target=TARGET,
     )
+    return found
 
 
 async def _execute(engine: LocalEngine, backend: str, count: int) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quantcloud.backends import aer_executor
+from quantcloud.backends import aer, aer_executor
 from quantcloud.domain.execution import Noise
 from unit.backends.exact import (
     assert_agrees,
@@ -233,6 +233,7 @@ TERMINAL = [name for name in CIRCUITS if "midway" not in name][:5]
 
 @pytest.mark.parametrize("source", [CIRCUITS[name] for name in TERMINAL], ids=TERMINAL)
 def test_aer_samples_what_is_too_wide_to_have_its_state_copied(executors, monkeypatch, source):
+    monkeypatch.setattr(aer, "MAX_SMALL_QUBITS", 0)
     for limit in ("MAX_SAVED_QUBITS", "MAX_STATEVECTOR_QUBITS"):
         monkeypatch.setattr(aer_executor, limit, 0)
     circuit = read(source)
