@@ -1,6 +1,7 @@
 """A month's quotas over the whole server, with a clock that the tests turn."""
 
 import asyncio
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -42,24 +43,36 @@ class Clock:
 
 
 class Client:
-    """One explorer of a server in this process."""
+    """A new explorer of a server in this process, whatever its database has seen before."""
 
-    def __init__(self, channel: grpc.aio.Channel, user: str = "ada") -> None:
+    def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
-        token = issue(Issuer(SECRET, "authenticated"), user, now=datetime.now(UTC),
-                      lifetime=timedelta(hours=1))  # fmt: skip
+        token = issue(Issuer(SECRET, "authenticated"), f"user-{uuid.uuid4()}",
+                      now=datetime.now(UTC), lifetime=timedelta(hours=1))  # fmt: skip
         self.metadata = (("authorization", f"Bearer {token}"),)
         self.circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
         self.jobs = job_pb2_grpc.JobServiceStub(channel)
         self.account = account_pb2_grpc.AccountServiceStub(channel)
 
+    async def submit(self, qasm: str = BELL) -> str:
+        """The job's id."""
+        request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend="local_simulator")
+        return (await self.circuits.RunCircuit(request, metadata=self.metadata)).job_id
+
+    async def until(self, job: str, *statuses: job_pb2.Job.Status) -> job_pb2.JobEvent:
+        """Watch a job until it has one of `statuses`, or its end; the last event."""
+        request = job_pb2.WatchJobRequest(id=job, after_sequence=0)
+        watch = self.jobs.WatchJob(request, metadata=self.metadata)
+        event = job_pb2.JobEvent()
+        async for event in watch:
+            if event.job.status in statuses:
+                watch.cancel()
+                break
+        return event
+
     async def run(self, qasm: str = BELL) -> job_pb2.JobEvent:
         """Run a circuit to its end; the last event."""
-        request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend="local_simulator")
-        job = await self.circuits.RunCircuit(request, metadata=self.metadata)
-        watch = job_pb2.WatchJobRequest(id=job.job_id, after_sequence=0)
-        events = [event async for event in self.jobs.WatchJob(watch, metadata=self.metadata)]
-        return events[-1]
+        return await self.until(await self.submit(qasm))
 
     async def usage(self) -> account_pb2.GetUsageResponse:
         request = account_pb2.GetUsageRequest()
@@ -118,11 +131,14 @@ async def test_months_and_windows_turn(ada: Client, clock: Clock):
 
 
 async def test_a_job_whose_time_is_used_up_while_it_waits_does_not_run(ada: Client):
-    # Until the backend's import is done more than one job may be taken up.
-    await Client(ada.channel, "somebody who came before").run()
+    # The only worker has this until all of them wait.
+    other = Client(ada.channel)
+    before = await other.submit(slow(20))
+    await other.until(before, job_pb2.Job.running)
     # Short ones are taken up several at once.
-    long = slow(18, 20)
-    ends = await asyncio.gather(ada.run(long), ada.run(long), ada.run(long))
+    jobs = await asyncio.gather(*(ada.submit(slow(18, 20)) for _ in range(3)))
+    await other.jobs.CancelJob(job_pb2.CancelJobRequest(id=before), metadata=other.metadata)
+    ends = await asyncio.gather(*map(ada.until, jobs))
     assert sorted(event.job.status for event in ends) == [
         job_pb2.Job.completed,
         job_pb2.Job.failed,
