@@ -100,9 +100,9 @@ class CircuitUseCases:
     ) -> Batch:
         """Store a job for each of the submissions, or for none of them; `key` is as for `run`.
 
-        Raises what `run` does, with the place of the submission that cannot be run.
+        They are as many as `check_batch_size` lets pass. Raises what `run` does, with the place of
+        the submission that cannot be run.
         """
-        check_batch_size(len(submissions))
         if (known := await self._known(principal, key)) is not None:
             return _batch(known)
         batch_id = str(uuid.uuid4())
