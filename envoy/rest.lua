@@ -243,6 +243,7 @@ function envoy_on_request(handle)
     handle:respond({[":status"] = "405", ["allow"] = allow}, "")
   elseif route:get("head") then
     handle:headers():replace(":method", "GET")
+    handle:headers():add("x-envoy-original-method", "HEAD") -- for the access log
     -- The route is another one from now on.
     handle:streamInfo():dynamicMetadata():set(ITSELF, "head", true)
   end

@@ -236,12 +236,15 @@ def test_origins_proxies_and_connections_are_settings(tmp_path):
 
 def test_the_access_log_tells_all_but_secrets(tmp_path):
     secret = {"Authorization": "Bearer s3cret", "X-API-Key": "qc_live_s3cret"}
+    forged = {"X-Envoy-Original-Method": "PUT", "X-Envoy-Original-Path": "/forged"}
     with make_gate(tmp_path) as gate:
-        answer = httpx.get(f"{gate.url}/v1/jobs?limit=3&status=failed", headers=secret)
+        answer = httpx.get(f"{gate.url}/v1/jobs?limit=3&status=failed", headers=secret | forged)
         refused = httpx.get(f"{gate.url}/nope?token=s3cret", headers=secret)
+        httpx.head(f"{gate.url}/health")
+        httpx.delete(f"{gate.url}/nope", headers=forged)
     text = (tmp_path / "access.log").read_text()
     assert "s3cret" not in text
-    first, second = map(json.loads, text.splitlines())
+    first, second, *others = map(json.loads, text.splitlines())
     assert {
         "request_id": answer.headers["x-request-id"],
         "client": "127.0.0.1",
@@ -259,3 +262,5 @@ def test_the_access_log_tells_all_but_secrets(tmp_path):
     assert first["user_agent"].startswith("python-httpx")
     assert second["request_id"] == refused.headers["x-request-id"]
     assert (second["path"], second["status"]) == ("/nope", 404)
+    told = [(each["method"], each["path"]) for each in others]
+    assert told == [("HEAD", "/health"), ("DELETE", "/nope")]
