@@ -9,8 +9,6 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
@@ -41,7 +39,7 @@ from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_
 from quantcloud.storage.model_files import ModelFiles
 from quantcloud.telemetry import logs
 from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, envoy_settings
-from quantcloud.transport.envoy_admin import drain
+from quantcloud.transport.envoy_admin import admin_socket, drain
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
@@ -254,9 +252,7 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
             "that comes through Envoy for one client"
         )
     secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
-    # The path of a socket has little room; that of the data folder may be long.
-    with TemporaryDirectory(prefix="quantcloud-") as folder:
-        admin = Path(folder) / "envoy"
+    with admin_socket(settings.data_dir) as admin:
         envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers, admin_socket=admin))
         await envoy.start()
         try:

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,13 @@ def behind(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(params=["short", "long" * 25])
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A data folder whose path a socket in it has room for, and one where it has none."""
+    with tempfile.TemporaryDirectory() as parent:
+        yield Path(parent) / request.param
+
+
 def front_of(server: Server, folder: Path, **environment: str) -> Front:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -36,8 +44,8 @@ def wait_until_refused(url: str) -> None:
         assert answer.status_code == 200
 
 
-def test_sigterm_lets_what_is_under_way_end(behind: Server, tmp_path: Path):
-    with front_of(behind, tmp_path / "front", QUANTCLOUD_DRAIN_SECONDS="600") as front:
+def test_sigterm_lets_what_is_under_way_end(behind: Server, folder: Path):
+    with front_of(behind, folder, QUANTCLOUD_DRAIN_SECONDS="600") as front:
         ada = Api(behind.channel, front.rest, behind.token())
         job = ada.run(slow(), backend="aer_simulator", shots=1)
         watch = ada.events(f"/v1/jobs/{job}/events")
@@ -63,3 +71,18 @@ def test_who_watches_on_is_cut_off_in_the_end(
         with pytest.raises(httpx.RemoteProtocolError):
             list(watch)
         assert front.process.wait(30) == 0
+
+
+def test_one_that_is_killed_leaves_nothing_but_its_data_folder(behind: Server, tmp_path: Path):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    with tempfile.TemporaryDirectory() as parent:
+        front = front_of(
+            behind, Path(parent) / "front", TMPDIR=str(temporary), QUANTCLOUD_DRAIN_SECONDS="600"
+        )
+        with front:
+            front.kill()
+        assert not [*temporary.iterdir()]
+        with front:
+            assert front.stop(signal.SIGTERM) == 0
+        assert "cannot be drained" not in front.log_path.read_text()

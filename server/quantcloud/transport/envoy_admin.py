@@ -4,17 +4,35 @@ See https://www.envoyproxy.io/docs/envoy/latest/operations/admin.
 """
 
 import asyncio
+import os
 import re
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import structlog
 
 _ACTIVE: Final = "http.http.downstream_rq_active"
 _POLL_SECONDS: Final = 0.05
+# What every system lets the path of a socket have.
+_PATH_BYTES: Final = 100
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+@contextmanager
+def admin_socket(data_dir: Path) -> Generator[Path]:
+    """Where an Envoy's admin interface is to be: in the data folder, where the next one takes the
+    place of one that was killed, unless its path is too long for a socket.
+    """
+    path = data_dir.absolute() / "envoy.admin"
+    if len(os.fsencode(path)) <= _PATH_BYTES:
+        yield path
+        return
+    with TemporaryDirectory(prefix="quantcloud-") as folder:
+        yield Path(folder) / path.name
 
 
 async def drain(admin: Path, seconds: float) -> None:
