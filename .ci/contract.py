@@ -52,7 +52,7 @@ def generate(target: Path) -> None:
          f"--descriptor_set_out={descriptor}", "--include_imports",
          f"--mypy_grpc_out=quiet:{target}", *contract,
          # No RPC names these, yet errors carry them and the transcoder must know them.
-         "google/rpc/error_details.proto", "google/rpc/status.proto"],
+         "google/rpc/error_details.proto"],
         check=True, cwd=ROOT,
     )  # fmt: skip
     shutil.rmtree(target / "google", ignore_errors=True)  # the installed package has these

@@ -9,15 +9,19 @@ from typing import Any
 
 import httpx
 import pytest
+from google.protobuf.json_format import ParseDict
 
 from support.server import Front, Server
-from thequantcloud.v1 import api_key_pb2
+from thequantcloud.v1 import api_key_pb2, job_pb2
 
 
 def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """Each is what the contract says, and no more."""
     for line in lines:
         if line.startswith("data:"):
-            yield json.loads(line.removeprefix("data:"))
+            told = json.loads(line.removeprefix("data:"))
+            ParseDict(told, job_pb2.JobEvent())
+            yield told
 
 
 def test_the_last_event_of_a_watch_whose_key_is_revoked_says_so(tmp_path: Path):
@@ -32,7 +36,7 @@ def test_the_last_event_of_a_watch_whose_key_is_revoked_says_so(tmp_path: Path):
         headers = {"X-API-Key": key.key}
         with server.rest.stream("GET", "/v1/jobs/events", headers=headers) as watch:
             watched = events(watch.iter_lines())
-            assert "error" not in next(watched)
+            assert next(watched)["error"] is None
             ada.keys.RevokeApiKey(api_key_pb2.RevokeApiKeyRequest(id=key.id), metadata=ada.metadata)
             *_, last = watched
         error = last["error"]

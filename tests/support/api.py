@@ -99,7 +99,7 @@ class Api:
             assert response.headers["content-type"].startswith("text/event-stream")
             for line in response.iter_lines():
                 if line.startswith("data:"):
-                    told = json.loads(line.removeprefix("data:"))
-                    if "error" in told:
-                        raise WatchEndedError(told["error"]["message"])
-                    yield ParseDict(told, job_pb2.JobEvent())
+                    event = ParseDict(json.loads(line.removeprefix("data:")), job_pb2.JobEvent())
+                    if event.HasField("error"):
+                        raise WatchEndedError(event.error.message)
+                    yield event

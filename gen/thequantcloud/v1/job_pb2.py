@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from thequantcloud.v1 import access_pb2 as thequantcloud_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1athequantcloud/v1/job.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dthequantcloud/v1/access.proto\"k\n\x0cOptimization\"[\n\x06Target\x12\x0f\n\x0bunspecified\x10\x00\x12\x0c\n\x08\x62\x61lanced\x10\x01\x12\t\n\x05speed\x10\x02\x12\x0c\n\x08\x61\x63\x63uracy\x10\x03\x12\x0b\n\x07quality\x10\x03\x12\x08\n\x04\x63ost\x10\x04\x1a\x02\x10\x01\"\xe9\x04\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.Status\x12\x14\n\x07\x62\x61\x63kend\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05shots\x18\x04 \x01(\r\x12;\n\x0coptimize_for\x18\x05 \x01(\x0e\x32%.thequantcloud.v1.Optimization.Target\x12\x30\n\x0csubmitted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\rerror_message\x18\t \x01(\tH\x01\x88\x01\x01\x12)\n\x08metadata\x18\n \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x15\n\x08\x62\x61tch_id\x18\x0b \x01(\tH\x02\x88\x01\x01\"\xa4\x01\n\x06Status\x12\x0f\n\x0bunspecified\x10\x00\x12\r\n\tsubmitted\x10\x01\x12\r\n\tanalyzing\x10\x02\x12\x0b\n\x07routing\x10\x03\x12\n\n\x06queued\x10\x04\x12\x0e\n\ndispatched\x10\x05\x12\x0b\n\x07running\x10\x06\x12\r\n\tcompleted\x10\x07\x12\n\n\x06\x66\x61iled\x10\x08\x12\x0b\n\x07timeout\x10\t\x12\r\n\tcancelled\x10\nB\n\n\x08_backendB\x10\n\x0e_error_messageB\x0b\n\t_batch_id\")\n\x0bStatevector\x12\x0c\n\x04real\x18\x01 \x03(\x01\x12\x0c\n\x04imag\x18\x02 \x03(\x01\"\x8b\x03\n\tJobResult\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x37\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\'.thequantcloud.v1.JobResult.CountsEntry\x12\x45\n\rprobabilities\x18\x03 \x03(\x0b\x32..thequantcloud.v1.JobResult.ProbabilitiesEntry\x12\x32\n\x0bstatevector\x18\x04 \x01(\x0b\x32\x1d.thequantcloud.v1.Statevector\x12\x19\n\x11\x65xecution_time_ms\x18\x05 \x01(\x01\x12\x0f\n\x07\x62\x61\x63kend\x18\x06 \x01(\t\x12)\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x34\n\x12ProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xf2\x01\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\r\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x03job\x18\x03 \x01(\x0b\x32\x15.thequantcloud.v1.Job\x12\x1b\n\x0equeue_position\x18\x04 \x01(\rH\x00\x88\x01\x01\x12+\n\x06result\x18\x05 \x01(\x0b\x32\x1b.thequantcloud.v1.JobResult\x12\x12\n\ncheckpoint\x18\x06 \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x07 \x01(\tB\x11\n\x0f_queue_position\"\xb2\x01\n\x0fListJobsRequest\x12\x12\n\x05limit\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06offset\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12,\n\x06status\x18\x03 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.Status\x12\x33\n\rstatus_filter\x18\x04 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x08\n\x06_limitB\t\n\x07_offset\"t\n\x10ListJobsResponse\x12#\n\x04jobs\x18\x01 \x03(\x0b\x32\x15.thequantcloud.v1.Job\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x0e\n\x06offset\x18\x05 \x01(\r\"G\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x19\n\x0cwait_seconds\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x0f\n\r_wait_seconds\"!\n\x13GetJobResultRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"Q\n\x11\x43\x61ncelJobResponse\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.Status\"b\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1b\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0bwith_result\x18\x03 \x01(\x08\x42\x11\n\x0f_after_sequence\"\xa5\x01\n\x10WatchJobsRequest\x12\x19\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tH\x00\x88\x01\x01\x12,\n\x06status\x18\x02 \x03(\x0e\x32\x1c.thequantcloud.v1.Job.Status\x12\x13\n\x0bwith_result\x18\x03 \x01(\x08\x12\x15\n\x08\x62\x61tch_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\x0f\n\r_after_cursorB\x0b\n\t_batch_id2\x9e\x05\n\nJobService\x12g\n\x08ListJobs\x12!.thequantcloud.v1.ListJobsRequest\x1a\".thequantcloud.v1.ListJobsResponse\"\x14\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12[\n\x06GetJob\x12\x1f.thequantcloud.v1.GetJobRequest\x1a\x15.thequantcloud.v1.Job\"\x19\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12t\n\x0cGetJobResult\x12%.thequantcloud.v1.GetJobResultRequest\x1a\x1b.thequantcloud.v1.JobResult\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/result\x12y\n\tCancelJob\x12\".thequantcloud.v1.CancelJobRequest\x1a#.thequantcloud.v1.CancelJobResponse\"#\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}/cancel:\x01*\x12m\n\x08WatchJob\x12!.thequantcloud.v1.WatchJobRequest\x1a\x1a.thequantcloud.v1.JobEvent\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12j\n\tWatchJobs\x12\".thequantcloud.v1.WatchJobsRequest\x1a\x1a.thequantcloud.v1.JobEvent\"\x1b\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/jobs/events0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1athequantcloud/v1/job.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1dthequantcloud/v1/access.proto\"k\n\x0cOptimization\"[\n\x06Target\x12\x0f\n\x0bunspecified\x10\x00\x12\x0c\n\x08\x62\x61lanced\x10\x01\x12\t\n\x05speed\x10\x02\x12\x0c\n\x08\x61\x63\x63uracy\x10\x03\x12\x0b\n\x07quality\x10\x03\x12\x08\n\x04\x63ost\x10\x04\x1a\x02\x10\x01\"\xe9\x04\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.Status\x12\x14\n\x07\x62\x61\x63kend\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05shots\x18\x04 \x01(\r\x12;\n\x0coptimize_for\x18\x05 \x01(\x0e\x32%.thequantcloud.v1.Optimization.Target\x12\x30\n\x0csubmitted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\rerror_message\x18\t \x01(\tH\x01\x88\x01\x01\x12)\n\x08metadata\x18\n \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x15\n\x08\x62\x61tch_id\x18\x0b \x01(\tH\x02\x88\x01\x01\"\xa4\x01\n\x06Status\x12\x0f\n\x0bunspecified\x10\x00\x12\r\n\tsubmitted\x10\x01\x12\r\n\tanalyzing\x10\x02\x12\x0b\n\x07routing\x10\x03\x12\n\n\x06queued\x10\x04\x12\x0e\n\ndispatched\x10\x05\x12\x0b\n\x07running\x10\x06\x12\r\n\tcompleted\x10\x07\x12\n\n\x06\x66\x61iled\x10\x08\x12\x0b\n\x07timeout\x10\t\x12\r\n\tcancelled\x10\nB\n\n\x08_backendB\x10\n\x0e_error_messageB\x0b\n\t_batch_id\")\n\x0bStatevector\x12\x0c\n\x04real\x18\x01 \x03(\x01\x12\x0c\n\x04imag\x18\x02 \x03(\x01\"\x8b\x03\n\tJobResult\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x37\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\'.thequantcloud.v1.JobResult.CountsEntry\x12\x45\n\rprobabilities\x18\x03 \x03(\x0b\x32..thequantcloud.v1.JobResult.ProbabilitiesEntry\x12\x32\n\x0bstatevector\x18\x04 \x01(\x0b\x32\x1d.thequantcloud.v1.Statevector\x12\x19\n\x11\x65xecution_time_ms\x18\x05 \x01(\x01\x12\x0f\n\x07\x62\x61\x63kend\x18\x06 \x01(\t\x12)\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x34\n\x12ProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x95\x02\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\r\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x03job\x18\x03 \x01(\x0b\x32\x15.thequantcloud.v1.Job\x12\x1b\n\x0equeue_position\x18\x04 \x01(\rH\x00\x88\x01\x01\x12+\n\x06result\x18\x05 \x01(\x0b\x32\x1b.thequantcloud.v1.JobResult\x12\x12\n\ncheckpoint\x18\x06 \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x07 \x01(\t\x12!\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.StatusB\x11\n\x0f_queue_position\"\xb2\x01\n\x0fListJobsRequest\x12\x12\n\x05limit\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06offset\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12,\n\x06status\x18\x03 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.Status\x12\x33\n\rstatus_filter\x18\x04 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x08\n\x06_limitB\t\n\x07_offset\"t\n\x10ListJobsResponse\x12#\n\x04jobs\x18\x01 \x03(\x0b\x32\x15.thequantcloud.v1.Job\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x0e\n\x06offset\x18\x05 \x01(\r\"G\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x19\n\x0cwait_seconds\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x0f\n\r_wait_seconds\"!\n\x13GetJobResultRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"Q\n\x11\x43\x61ncelJobResponse\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.Status\"b\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1b\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0bwith_result\x18\x03 \x01(\x08\x42\x11\n\x0f_after_sequence\"\xa5\x01\n\x10WatchJobsRequest\x12\x19\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tH\x00\x88\x01\x01\x12,\n\x06status\x18\x02 \x03(\x0e\x32\x1c.thequantcloud.v1.Job.Status\x12\x13\n\x0bwith_result\x18\x03 \x01(\x08\x12\x15\n\x08\x62\x61tch_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\x0f\n\r_after_cursorB\x0b\n\t_batch_id2\x9e\x05\n\nJobService\x12g\n\x08ListJobs\x12!.thequantcloud.v1.ListJobsRequest\x1a\".thequantcloud.v1.ListJobsResponse\"\x14\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12[\n\x06GetJob\x12\x1f.thequantcloud.v1.GetJobRequest\x1a\x15.thequantcloud.v1.Job\"\x19\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12t\n\x0cGetJobResult\x12%.thequantcloud.v1.GetJobResultRequest\x1a\x1b.thequantcloud.v1.JobResult\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/result\x12y\n\tCancelJob\x12\".thequantcloud.v1.CancelJobRequest\x1a#.thequantcloud.v1.CancelJobResponse\"#\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}/cancel:\x01*\x12m\n\x08WatchJob\x12!.thequantcloud.v1.WatchJobRequest\x1a\x1a.thequantcloud.v1.JobEvent\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12j\n\tWatchJobs\x12\".thequantcloud.v1.WatchJobsRequest\x1a\x1a.thequantcloud.v1.JobEvent\"\x1b\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/jobs/events0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,40 +54,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBSERVICE'].methods_by_name['WatchJob']._serialized_options = b'\250\273\030\002\202\323\344\223\002\026\022\024/v1/jobs/{id}/events'
   _globals['_JOBSERVICE'].methods_by_name['WatchJobs']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['WatchJobs']._serialized_options = b'\250\273\030\002\202\323\344\223\002\021\022\017/v1/jobs/events'
-  _globals['_OPTIMIZATION']._serialized_start=172
-  _globals['_OPTIMIZATION']._serialized_end=279
-  _globals['_OPTIMIZATION_TARGET']._serialized_start=188
-  _globals['_OPTIMIZATION_TARGET']._serialized_end=279
-  _globals['_JOB']._serialized_start=282
-  _globals['_JOB']._serialized_end=899
-  _globals['_JOB_STATUS']._serialized_start=692
-  _globals['_JOB_STATUS']._serialized_end=856
-  _globals['_STATEVECTOR']._serialized_start=901
-  _globals['_STATEVECTOR']._serialized_end=942
-  _globals['_JOBRESULT']._serialized_start=945
-  _globals['_JOBRESULT']._serialized_end=1340
-  _globals['_JOBRESULT_COUNTSENTRY']._serialized_start=1241
-  _globals['_JOBRESULT_COUNTSENTRY']._serialized_end=1286
-  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_start=1288
-  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_end=1340
-  _globals['_JOBEVENT']._serialized_start=1343
-  _globals['_JOBEVENT']._serialized_end=1585
-  _globals['_LISTJOBSREQUEST']._serialized_start=1588
-  _globals['_LISTJOBSREQUEST']._serialized_end=1766
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1768
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1884
-  _globals['_GETJOBREQUEST']._serialized_start=1886
-  _globals['_GETJOBREQUEST']._serialized_end=1957
-  _globals['_GETJOBRESULTREQUEST']._serialized_start=1959
-  _globals['_GETJOBRESULTREQUEST']._serialized_end=1992
-  _globals['_CANCELJOBREQUEST']._serialized_start=1994
-  _globals['_CANCELJOBREQUEST']._serialized_end=2024
-  _globals['_CANCELJOBRESPONSE']._serialized_start=2026
-  _globals['_CANCELJOBRESPONSE']._serialized_end=2107
-  _globals['_WATCHJOBREQUEST']._serialized_start=2109
-  _globals['_WATCHJOBREQUEST']._serialized_end=2207
-  _globals['_WATCHJOBSREQUEST']._serialized_start=2210
-  _globals['_WATCHJOBSREQUEST']._serialized_end=2375
-  _globals['_JOBSERVICE']._serialized_start=2378
-  _globals['_JOBSERVICE']._serialized_end=3048
+  _globals['_OPTIMIZATION']._serialized_start=197
+  _globals['_OPTIMIZATION']._serialized_end=304
+  _globals['_OPTIMIZATION_TARGET']._serialized_start=213
+  _globals['_OPTIMIZATION_TARGET']._serialized_end=304
+  _globals['_JOB']._serialized_start=307
+  _globals['_JOB']._serialized_end=924
+  _globals['_JOB_STATUS']._serialized_start=717
+  _globals['_JOB_STATUS']._serialized_end=881
+  _globals['_STATEVECTOR']._serialized_start=926
+  _globals['_STATEVECTOR']._serialized_end=967
+  _globals['_JOBRESULT']._serialized_start=970
+  _globals['_JOBRESULT']._serialized_end=1365
+  _globals['_JOBRESULT_COUNTSENTRY']._serialized_start=1266
+  _globals['_JOBRESULT_COUNTSENTRY']._serialized_end=1311
+  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_start=1313
+  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_end=1365
+  _globals['_JOBEVENT']._serialized_start=1368
+  _globals['_JOBEVENT']._serialized_end=1645
+  _globals['_LISTJOBSREQUEST']._serialized_start=1648
+  _globals['_LISTJOBSREQUEST']._serialized_end=1826
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1828
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1944
+  _globals['_GETJOBREQUEST']._serialized_start=1946
+  _globals['_GETJOBREQUEST']._serialized_end=2017
+  _globals['_GETJOBRESULTREQUEST']._serialized_start=2019
+  _globals['_GETJOBRESULTREQUEST']._serialized_end=2052
+  _globals['_CANCELJOBREQUEST']._serialized_start=2054
+  _globals['_CANCELJOBREQUEST']._serialized_end=2084
+  _globals['_CANCELJOBRESPONSE']._serialized_start=2086
+  _globals['_CANCELJOBRESPONSE']._serialized_end=2167
+  _globals['_WATCHJOBREQUEST']._serialized_start=2169
+  _globals['_WATCHJOBREQUEST']._serialized_end=2267
+  _globals['_WATCHJOBSREQUEST']._serialized_start=2270
+  _globals['_WATCHJOBSREQUEST']._serialized_end=2435
+  _globals['_JOBSERVICE']._serialized_start=2438
+  _globals['_JOBSERVICE']._serialized_end=3108
 # @@protoc_insertion_point(module_scope)

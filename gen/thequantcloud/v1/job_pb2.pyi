@@ -3,6 +3,7 @@ import datetime
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.rpc import status_pb2 as _status_pb2
 from thequantcloud.v1 import access_pb2 as _access_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -122,7 +123,7 @@ class JobResult(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., probabilities: _Optional[_Mapping[str, float]] = ..., statevector: _Optional[_Union[Statevector, _Mapping]] = ..., execution_time_ms: _Optional[float] = ..., backend: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class JobEvent(_message.Message):
-    __slots__ = ("sequence", "occurred_at", "job", "queue_position", "result", "checkpoint", "cursor")
+    __slots__ = ("sequence", "occurred_at", "job", "queue_position", "result", "checkpoint", "cursor", "error")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +131,7 @@ class JobEvent(_message.Message):
     RESULT_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     occurred_at: _timestamp_pb2.Timestamp
     job: Job
@@ -137,7 +139,8 @@ class JobEvent(_message.Message):
     result: JobResult
     checkpoint: bool
     cursor: str
-    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., queue_position: _Optional[int] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., checkpoint: _Optional[bool] = ..., cursor: _Optional[str] = ...) -> None: ...
+    error: _status_pb2.Status
+    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., queue_position: _Optional[int] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., checkpoint: _Optional[bool] = ..., cursor: _Optional[str] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("limit", "offset", "status", "status_filter")

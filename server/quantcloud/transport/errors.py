@@ -16,8 +16,7 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inl
 from quantcloud.auth import api_keys
 from quantcloud.auth.rate_limits import Allowance
 from quantcloud.domain import errors
-from quantcloud.transport.nulls import ERROR_NUMBER
-from quantcloud.transport.wire import delimited, tag
+from thequantcloud.v1 import job_pb2
 
 ERROR_DOMAIN = "thequantcloud.com"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -56,16 +55,16 @@ class Refusal(Exception):  # a status, not a fault
         super().__init__(message)
         self.code = code
         self.message = message
-        self._status = _status(code, message, details).SerializeToString()
+        self._status = _status(code, message, details)
         self.metadata: tuple[tuple[str, str | bytes], ...] = (
             *headers,
-            (DETAILS_KEY, self._status),
+            (DETAILS_KEY, self._status.SerializeToString()),
         )
 
     @property
-    def last_answer(self) -> bytes:
-        """What says the same as a stream's last answer to Envoy, and nothing to others."""
-        return tag(ERROR_NUMBER) + delimited(self._status)
+    def last_event(self) -> job_pb2.JobEvent:
+        """What says the same at the end of a watch."""
+        return job_pb2.JobEvent(error=self._status)
 
 
 def refuse(error: errors.DomainError) -> Refusal:

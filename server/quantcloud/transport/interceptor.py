@@ -27,7 +27,7 @@ _MAXIMUM_REQUEST_ID_LENGTH = 128
 # Envoy's transcoder notes it, of a call that came over REST.
 _REST_PATH = "x-envoy-original-path"
 # How long a client may take to read how its stream ended.
-_LAST_ANSWER_SECONDS = 1.0
+_LAST_EVENT_SECONDS = 1.0
 # The one RPC that streams answers to a request that may be large.
 _LARGE_REQUESTS = "/thequantcloud.v1.CircuitService/RunAndWatch"
 
@@ -217,10 +217,10 @@ class _Entry:
             refusal = internal(request_id)
         self.close(refusal.code)
         if self._sent and _REST_PATH in headers_of(self._context):
-            # Of a stream of server-sent events that has begun its end says nothing.
+            # Of server-sent events that have begun the end says nothing.
             with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_ANSWER_SECONDS):
-                    await self._context.write(refusal.last_answer)
+                async with asyncio.timeout(_LAST_EVENT_SECONDS):
+                    await self._context.write(refusal.last_event)
         metadata = refusal.metadata
         if not self._sent and (allowance := call.allowance.get()) is not None:
             metadata = (*metadata, *rate_limit_headers(allowance))

@@ -18,9 +18,6 @@ from quantcloud.transport.wire import VARINT, tag
 
 PACKAGE = "thequantcloud.v1"
 TWIN_OFFSET = 1000
-# Another field that only Envoy's descriptor has, in what a stream answers with: the
-# google.rpc.Status that it ended with, which server-sent events could not tell otherwise.
-ERROR_NUMBER = 999
 
 
 def has_twin(field: FieldDescriptor) -> bool:

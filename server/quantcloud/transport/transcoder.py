@@ -17,12 +17,11 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from quantcloud.transport.nulls import ERROR_NUMBER, PACKAGE, TWIN_OFFSET, has_twin
+from quantcloud.transport.nulls import PACKAGE, TWIN_OFFSET, has_twin
 
 PATH_SUFFIX = "_from_path"
-# Where NullValue is, where Status is, which needs Any, and the package of what errors carry.
+# Where NullValue is, and the package of what errors carry.
 _STRUCT = "google/protobuf/struct.proto"
-_ANY, _STATUS = "google/protobuf/any.proto", "google/rpc/status.proto"
 _ERROR_DETAILS = "google.rpc"
 _HTTP: Any = annotations_pb2.http
 _VARIABLE = re.compile(r"{(\w+)}")
@@ -34,7 +33,6 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
     - Every field's JSON name is its own name, in error details too.
     - Each nullable field of a response has its twin (see `nulls`).
     - A parameter of a query that is given twice is an error, unless it is a list.
-    - What a stream answers with has an `error`, for the last one.
     - A field that a path binds is called otherwise, so that body and query cannot reach it: the
       transcoder would let them have the last word on which resource a path names.
     """
@@ -45,14 +43,7 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
         pool.Add(file)
     responses = _responses(pool, contract)
     # Envoy reads the files in order and knows a file's imports only from those before it.
-    derived = FileDescriptorSet(file=sorted(contract.file, key=_is_of_ours))
-    streamed = {
-        method.output_type
-        for file in contract.file
-        for service in file.service
-        for method in service.method
-        if method.server_streaming
-    }
+    derived = FileDescriptorSet(file=sorted(contract.file, key=lambda file: file.name != _STRUCT))
     for file in derived.file:
         if file.package not in (PACKAGE, _ERROR_DETAILS):
             continue
@@ -60,27 +51,7 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
         twins = [_add_twins(message, file.package, responses) for message in file.message_type]
         if any(twins) and _STRUCT not in file.dependency:
             file.dependency.append(_STRUCT)
-        _add_errors(file, streamed)
     return derived
-
-
-def _is_of_ours(file: FileDescriptorProto) -> bool:
-    """False for what our files come to import."""
-    return file.name not in (_STRUCT, _ANY, _STATUS)
-
-
-def _add_errors(file: FileDescriptorProto, streamed: set[str]) -> None:
-    for message in file.message_type:
-        if f".{file.package}.{message.name}" in streamed:
-            file.dependency.append(_STATUS)
-            message.field.add(
-                name="error",
-                json_name="error",
-                number=ERROR_NUMBER,
-                label=FieldDescriptorProto.LABEL_OPTIONAL,
-                type=FieldDescriptorProto.TYPE_MESSAGE,
-                type_name=".google.rpc.Status",
-            )
 
 
 def _responses(pool: DescriptorPool, contract: FileDescriptorSet) -> dict[str, Descriptor]:

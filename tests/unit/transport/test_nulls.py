@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.transport.envoy_config import EnvoyFiles
-from quantcloud.transport.nulls import ERROR_NUMBER, TWIN_OFFSET, add_nulls, has_twin
+from quantcloud.transport.nulls import TWIN_OFFSET, add_nulls, has_twin
 from thequantcloud.v1.account_pb2 import GetUsageResponse
 from thequantcloud.v1.job_pb2 import Job, JobEvent, JobResult, ListJobsResponse
 from unit.transport.upstream import METHODS
@@ -102,15 +102,6 @@ def test_each_nullable_field_of_a_response_has_one_twin(derived):
             assert twin.has_presence  # one without is printed beside the field that is set
 
 
-def test_what_a_stream_answers_with_may_be_an_error(derived):
-    for method in METHODS:
-        answer = derived.FindMessageTypeByName(method.output_type.full_name)
-        error = answer.fields_by_number.get(ERROR_NUMBER)
-        assert (error is not None) is method.server_streaming
-        if error is not None:
-            assert (error.name, error.message_type.full_name) == ("error", "google.rpc.Status")
-
-
 def test_a_message_that_is_only_sent_by_clients_has_no_twin(derived):
     responses = {}
     for method in METHODS:
@@ -157,7 +148,7 @@ def test_nested_and_repeated_messages_are_marked():
         add_nulls(message)
     assert "backend" in nulls(event.job)
     assert nulls(event.result) == {"statevector", "metadata"}
-    assert nulls(event) == {"occurred_at", "queue_position"}
+    assert nulls(event) == {"occurred_at", "queue_position", "error"}
     assert "backend" not in nulls(listed.jobs[0])
     assert "backend" in nulls(listed.jobs[1])
     assert nulls(usage.current_month) == {"simulator_limit", "qpu_limit"}

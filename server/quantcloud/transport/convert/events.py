@@ -20,8 +20,8 @@ from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2
 
 _FIELDS: Mapping[str, Any] = job_pb2.JobEvent.DESCRIPTOR.fields_by_name
-_NO_JOB, _NO_POSITION, NO_RESULT = (
-    twin(_FIELDS[name]) for name in ("job", "queue_position", "result")
+_NO_JOB, _NO_POSITION, NO_RESULT, _NO_ERROR = (
+    twin(_FIELDS[name]) for name in ("job", "queue_position", "result", "error")
 )
 _SEQUENCE = tag(job_pb2.JobEvent.SEQUENCE_FIELD_NUMBER, VARINT)
 _OCCURRED_AT = tag(job_pb2.JobEvent.OCCURRED_AT_FIELD_NUMBER)
@@ -143,14 +143,14 @@ def checkpoint(seen: Sighting, at: datetime, job: bytes | None) -> bytes:
         sequence=seen.sequence, occurred_at=timestamp(at), checkpoint=True, cursor=str(seen.cursor)
     )
     rest = (_NO_JOB if job is None else job) + _position(seen.queue_position) + NO_RESULT
-    return own.SerializeToString() + rest
+    return own.SerializeToString() + rest + _NO_ERROR
 
 
 def _parts(event: JobEvent, metadata: bytes) -> EventParts:
     cursor = str(event.cursor).encode()
     own = (
         _SEQUENCE, varint(event.sequence), _OCCURRED_AT, timestamp_bytes(event.occurred_at),
-        _CURSOR, delimited(cursor),
+        _CURSOR, delimited(cursor), _NO_ERROR,
     )  # fmt: skip
     job = convert.job_bytes(event.job, metadata)
     return EventParts(b"".join(own), _JOB + delimited(job))
