@@ -106,9 +106,14 @@ class Runner:
             log.info("lease was gone", job_id=job.id)
 
     async def fail_unreadable(self, record: JobRecord, error: Exception) -> None:
-        """End a claimed job of which what is stored is damaged."""
-        log.error("a circuit cannot be read", job_id=record.job.id, exc_info=error)
+        """End a claimed job of which what is stored is damaged, or of a newer server."""
+        log.error("a job cannot be read", job_id=record.job.id, exc_info=error)
         message = "the circuit as it was stored cannot be read any more; submit it again"
+        if unknown := ", ".join(record.unknown_options):
+            message = (
+                f"options: {unknown} came with a newer version of the server than the one that was "
+                "to run the job; submit it again"
+            )
         await self._fail_unrun(record, message, self._clock())
 
     async def _fail_unrun(self, record: JobRecord, message: str, at: datetime) -> None:

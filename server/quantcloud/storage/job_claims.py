@@ -55,7 +55,8 @@ class Claim:
 class Claims(list[Claim]):
     """Claimed jobs; `left` tells whether there were more in the queue, for whatever reason.
 
-    `unreadable` are those whose circuit cannot be read as it is stored, with what is wrong.
+    `unreadable` are those whose circuit or options cannot be read as they are stored, with what is
+    wrong.
     """
 
     __slots__ = ("left", "unreadable")

@@ -1,6 +1,6 @@
 """What a job's row and an event's row have, and how they are read."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import func, select
@@ -70,7 +70,8 @@ EVENTS = (
 )
 
 _NO_OPTIONS = RunOptions()
-_OPTIONS = frozenset(asdict(_NO_OPTIONS))
+_OPTIONS = frozenset(field.name for field in fields(RunOptions))
+_NOISE = frozenset(field.name for field in fields(Noise))
 
 
 def job_of(row: AnyRow) -> Job:
@@ -108,7 +109,10 @@ def record_of(row: AnyRow) -> JobRecord:
     lease = None
     if row.lease_token is not None:
         lease = Lease(row.lease_owner, row.attempt, row.lease_token)
-    return JobRecord(job_of(row), lease, row.losses, row.metered, row.metadata_sequence)
+    return JobRecord(
+        job_of(row), lease, row.losses, row.metered, row.metadata_sequence,
+        _unknown_options(row.options),
+    )  # fmt: skip
 
 
 def event_of(row: AnyRow) -> JobEvent:
@@ -119,12 +123,21 @@ def event_of(row: AnyRow) -> JobEvent:
 def _options_from_json(document: dict[str, Any]) -> RunOptions:
     if not document:
         return _NO_OPTIONS
-    # A newer server may have written options that are unknown here, and not set.
-    options = RunOptions(
-        **{name: value for name, value in document.items() if value or name in _OPTIONS}
+    known = {name: value for name, value in document.items() if name in _OPTIONS}
+    if (noise := document.get("noise")) is not None:
+        known["noise"] = Noise(**{name: noise[name] for name in noise if name in _NOISE})
+    return RunOptions(**known)
+
+
+def _unknown_options(document: dict[str, Any]) -> tuple[str, ...]:
+    """What is set of options that a newer server has written, and that are unknown here."""
+    if not document:
+        return ()
+    noise: dict[str, Any] = document.get("noise") or {}
+    return (
+        *(name for name, value in document.items() if value and name not in _OPTIONS),
+        *(f"noise.{name}" for name, value in noise.items() if value and name not in _NOISE),
     )
-    noise = document.get("noise")
-    return options if noise is None else replace(options, noise=Noise(**noise))
 
 
 def options_to_json(options: RunOptions) -> dict[str, Any]:

@@ -52,12 +52,14 @@ def claims_at_hand(taken: Sequence[Taken], left: bool) -> Claims:  # noqa: FBT00
     for each in taken:
         try:
             claims.append(_claim(each))
-        except Exception as error:  # noqa: BLE001  # whatever was damaged, the others run
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with it, the others run
             unreadable.append((each.record, error))
     return Claims(claims, left=left, unreadable=unreadable)
 
 
 def _claim(taken: Taken) -> Claim:
+    if unknown := taken.record.unknown_options:
+        raise ValueError(f"unknown options: {', '.join(unknown)}")
     circuit = taken.circuit
     if isinstance(circuit, Added):
         qasm, analysis = circuit.qasm, circuit.analysis

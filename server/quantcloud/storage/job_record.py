@@ -9,7 +9,8 @@ from quantcloud.domain.job import Job, Lease, StaleLeaseError
 class JobRecord:
     """A job's row: the job, its lease, how many were lost, and whether its usage is counted.
 
-    `metadata_sequence` is that of the event which brought the job's metadata.
+    `metadata_sequence` is that of the event which brought the job's metadata. `unknown_options` are
+    those that a newer server took, and that this one cannot heed.
     """
 
     job: Job
@@ -17,6 +18,7 @@ class JobRecord:
     losses: int = 0
     metered: bool = False
     metadata_sequence: int = 1
+    unknown_options: tuple[str, ...] = ()
 
     @property
     def held(self) -> Lease:

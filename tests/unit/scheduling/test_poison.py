@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from quantcloud.domain.errors import Unavailable
-from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.domain.job import Job, JobStatus
 from quantcloud.scheduling import scheduler as scheduling
 from quantcloud.storage import Store
@@ -76,6 +76,25 @@ async def test_what_a_newer_server_says_besides_is_passed_over(store: Store, pat
     await served.scheduler.start()
     assert (await _ended(served, 1))[job.id].status is JobStatus.COMPLETED
     await served.scheduler.stop(0.0)
+
+
+@pytest.mark.parametrize("newer", ["newer", "noise.newer"])
+async def test_options_that_only_a_newer_server_heeds_fail_their_job_alone(
+    store: Store, path: Path, newer: str
+):
+    options = RunOptions(noise=Noise(readout=0.1), timeout_seconds=3)
+    job, other = await queue(store, options=options), await queue(store, "bob")
+    statement = "UPDATE jobs SET options = json_set(options, ?, 0.5) WHERE id = ?"
+    _damage(path, statement, f"$.{newer}", job.id)
+    assert (await store.jobs.get("alice", job.id)).options == options
+    served = Served(store)
+    served.engine.may_end.set()
+    await served.scheduler.start()
+    ended = await _ended(served, 2)
+    await served.scheduler.stop(0.0)
+    assert ended[other.id].status is JobStatus.COMPLETED
+    assert ended[job.id].status is JobStatus.FAILED
+    assert str(ended[job.id].error_message).startswith(f"options: {newer} ")
 
 
 async def test_what_a_failed_claim_dropped_is_claimed_again(store: Store, monkeypatch):
