@@ -223,7 +223,7 @@ class Application:
             platform=platform,
             accounts=AccountUseCases(store, clock, limits),
             circuits=CircuitUseCases(store, engine, admission, clock, limits),
-            jobs=JobUseCases(store, feed, self._streams, clock),
+            jobs=JobUseCases(store, feed, self._streams, clock, limits),
         )
 
 

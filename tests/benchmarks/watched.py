@@ -68,7 +68,8 @@ class Watched:
         await store.accounts.ensure(ACCOUNT, email=None, name=None, at=_now(), tier=Tier.ENTERPRISE)
         nobody = cast("Any", None)
         streams = OpenStreams(of_account=1_000_000)
-        use_cases = UseCases(nobody, nobody, nobody, JobUseCases(store, feed, streams, _now))
+        jobs = JobUseCases(store, feed, streams, _now, DEFAULT_TIERS.__getitem__)
+        use_cases = UseCases(nobody, nobody, nobody, jobs)
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
         gate = Gate(
             Authenticator(verifier, store.accounts, store.api_keys, _now),

@@ -86,11 +86,15 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def ada(tmp_path: Path, clock: Clock) -> AsyncIterator[Client]:
-    """On a server whose explorers have a microsecond of simulator time a month."""
+    """On a server whose explorers have a microsecond of simulator time a month, and 20 s a run."""
     application = Application(
         Settings(
             data_dir=tmp_path, envoy=False, grpc_port=0, workers=1, jwt_secret=SecretStr(SECRET),
-            tiers={Tier.EXPLORER: {"simulator_minutes": 1e-6 / 60, "requests_per_minute": 8}},
+            tiers={
+                Tier.EXPLORER: {
+                    "simulator_minutes": 1e-6 / 60, "requests_per_minute": 8, "job_seconds": 20,
+                }
+            },
         ),
         clock=clock,
     )  # fmt: skip
@@ -147,6 +151,16 @@ async def test_a_job_whose_time_is_used_up_while_it_waits_does_not_run(ada: Clie
     (why,) = {event.job.error_message for event in ends if event.job.error_message}
     assert "were used up while the job waited" in why
     assert "2025-02-01T00:00:00Z" in why
+
+
+async def test_a_run_that_is_cancelled_late_is_charged_up_to_its_time_limit(
+    ada: Client, clock: Clock
+):
+    job = await ada.submit(slow(20))
+    await ada.until(job, job_pb2.Job.running)
+    clock.now += timedelta(seconds=59)
+    await ada.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=ada.metadata)
+    assert (await ada.usage()).simulator_minutes_used == pytest.approx(20 / 60)
 
 
 @pytest.fixture(scope="module")

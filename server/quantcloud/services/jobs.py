@@ -7,6 +7,7 @@ from datetime import datetime
 
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Principal
+from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, OutOfRange, Unavailable
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
@@ -23,12 +24,18 @@ class JobUseCases:
     """What users do with jobs."""
 
     def __init__(
-        self, store: Store, feed: EventFeed, streams: OpenStreams, clock: Callable[[], datetime]
+        self,
+        store: Store,
+        feed: EventFeed,
+        streams: OpenStreams,
+        clock: Callable[[], datetime],
+        limits: Callable[[Tier], TierLimits],
     ) -> None:
         self._store = store
         self._feed = feed
         self._streams = streams
         self._clock = clock
+        self._limits = limits
 
     async def get(
         self, principal: Principal, job_id: str, *, wait_seconds: int | None = None
@@ -95,7 +102,12 @@ class JobUseCases:
 
     async def cancel(self, principal: Principal, job_id: str) -> None:
         """Cancel a job. Raises `NotFound`, or `FailedPrecondition` where it has ended otherwise."""
-        await self._store.jobs.cancel(principal.account_id, job_id, self._clock())
+        await self._store.jobs.cancel(
+            principal.account_id,
+            job_id,
+            self._clock(),
+            job_seconds=self._limits(principal.account.tier).job_seconds,
+        )
 
     def watch(
         self, principal: Principal, job_id: str, *, after_sequence: int | None, brief: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
@@ -27,7 +27,7 @@ from quantcloud.storage import idempotency, job_rows, usage_rows
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.queries import ACTIVE, status_in
-from quantcloud.storage.tables import jobs
+from quantcloud.storage.tables import jobs, lease_owners
 from quantcloud.storage.transaction import Transaction
 
 # A job whose lease was lost this often is failed: it is likely what its workers die of.
@@ -37,6 +37,8 @@ WORKER_LOST = "WORKER_LOST"
 _LEASED_IDS = (
     select(jobs.c.id).where(ACTIVE, status_in(LEASED)).order_by(jobs.c.queued_at, jobs.c.id)
 )
+
+_LEASE_OWNER = select(lease_owners.c.expires_at).where(lease_owners.c.owner == bindparam("owner"))
 
 _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
@@ -166,7 +168,9 @@ def finish(
     return written.events[-1]
 
 
-def cancel(tx: Transaction, account_id: str, job_id: str, at: datetime) -> JobEvent | None:
+def cancel(
+    tx: Transaction, account_id: str, job_id: str, at: datetime, *, job_seconds: float
+) -> JobEvent | None:
     """End a job for its account; its lease ends with it."""
     record = job_rows.load(tx, job_id)
     job = record.job
@@ -182,7 +186,7 @@ def cancel(tx: Transaction, account_id: str, job_id: str, at: datetime) -> JobEv
         )
     change = Change(JobStatus.CANCELLED, at)
     (event,) = job_rows.advance(tx, replace(record, metered=True), [change]).events
-    _meter(tx, record, at, _so_far(job, at))
+    _meter(tx, record, at, _so_far(tx, record, at, job_seconds))
     return event
 
 
@@ -238,14 +242,21 @@ def return_to_queue(
     return event
 
 
-def _so_far(job: Job, at: datetime) -> RunUsage:
+def _so_far(tx: Transaction, record: JobRecord, at: datetime, job_seconds: float) -> RunUsage:
     """What a job has used that is broken off: nothing, unless it runs."""
+    job = record.job
     if job.status is not JobStatus.RUNNING or job.started_at is None:
         return _NOTHING
     if job.reserved_qpu_tasks:
         return RunUsage(0.0, job.reserved_qpu_tasks, job.reserved_cost_usd)
+    # Its server may be dead, or have been out of touch when the run ended.
+    owner = tx.look_up(_LEASE_OWNER, {"owner": record.held.owner}).one_or_none()
+    last = at if owner is None else min(at, owner.expires_at)
+    seconds = (last - job.started_at).total_seconds()
+    own = job.options.timeout_seconds
+    limit = job_seconds if own is None else min(job_seconds, own)
     # Two servers' clocks may differ.
-    return RunUsage(max(0.0, (at - job.started_at).total_seconds()), 0, job.reserved_cost_usd)
+    return RunUsage(min(max(0.0, seconds), limit), 0, job.reserved_cost_usd)
 
 
 def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: RunUsage) -> None:

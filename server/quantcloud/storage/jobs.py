@@ -246,14 +246,19 @@ class Jobs:
         self._about_to_write(arrival=False)
         return await finished
 
-    async def cancel(self, account_id: str, job_id: str, at: datetime) -> JobEvent | None:
+    async def cancel(
+        self, account_id: str, job_id: str, at: datetime, *, job_seconds: float = math.inf
+    ) -> JobEvent | None:
         """Cancel a job, whoever has its lease; None when it was cancelled before.
 
-        One that runs is charged: the time since its start, and what it reserved. Raises
-        `FailedPrecondition` (JOB_ALREADY_FINISHED) when it has ended otherwise.
+        One that runs is charged: what it reserved, and the time since its start, as long as its
+        run can have lasted: until its lease's end, and up to `job_seconds` or its own time limit.
+        Raises `FailedPrecondition` (JOB_ALREADY_FINISHED) when it has ended otherwise.
         """
         identifier("job", job_id)
-        return await self._writer.run(lambda tx: job_writes.cancel(tx, account_id, job_id, at))
+        return await self._writer.run(
+            lambda tx: job_writes.cancel(tx, account_id, job_id, at, job_seconds=job_seconds)
+        )
 
     async def requeue(
         self,

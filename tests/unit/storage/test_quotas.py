@@ -7,6 +7,7 @@ import pytest
 
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage, Tier
 from quantcloud.domain.errors import QuotaExceeded
+from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage import Store
 from unit.storage.builders import (
@@ -146,6 +147,19 @@ async def test_a_run_that_is_cancelled_is_charged_as_far_as_it_came(store):
     claim = await start(store, seconds=-8)
     await store.jobs.cancel("alice", claim.job.id, at(-0.5))
     assert await store.usage.month("alice", T0) == MonthlyUsage(7.5, 1, 2, 2.5)
+
+
+async def test_a_run_that_nobody_has_heard_of_is_charged_no_longer_than_it_can_have_lasted(store):
+    """As one whose server died, or that ended while the database was away."""
+    total = 0
+    for wanted, heard, longest in ((None, None, 60), (20, None, 20), (90, None, 60), (20, 7, 7)):
+        await queue(store, options=RunOptions(timeout_seconds=wanted))
+        claim = await start(store)
+        if heard is not None:
+            await store.leases.heartbeat(claim.lease.owner, at(heard))
+        await store.jobs.cancel("alice", claim.job.id, at(3600), job_seconds=60)
+        total += longest
+        assert (await store.usage.month("alice", at(3600))).simulator_seconds == total
 
 
 async def test_a_thousand_waiting_jobs_delay_nobody_elses_first(store):

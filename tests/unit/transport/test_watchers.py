@@ -76,7 +76,7 @@ class Service:
         self.feed = EventFeed(store.events, QueueMonitor(store.jobs, 0.0), NEVER)
         store.subscribe(self.feed.publish)
         streams = OpenStreams(MOST, of_address=MOST)
-        self.jobs = CountedJobs(store, self.feed, streams, now)
+        self.jobs = CountedJobs(store, self.feed, streams, now, DEFAULT_TIERS.__getitem__)
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
         gate = Gate(
             Authenticator(verifier, store.accounts, store.api_keys, now),
