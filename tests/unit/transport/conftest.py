@@ -1,6 +1,9 @@
+from functools import partial
+
 import httpx
 import pytest
 
+from unit.transport.service import serving
 from unit.transport.upstream import gate
 
 
@@ -22,3 +25,9 @@ def clean_gate(shared_gate):
 def http(shared_gate):
     with httpx.Client(base_url=shared_gate.url, timeout=20) as client:
         yield client
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts one server that jobs can be watched at, with what it takes beside a folder."""
+    return partial(serving, tmp_path)
