@@ -126,6 +126,15 @@ def _told(text: str) -> str:
     return encoded[:_TOLD_BYTES].decode("utf-8", "ignore") + "..."
 
 
+def too_late() -> Refusal:
+    """What the caller is told whose request did not arrive in time."""
+    return Refusal(
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        "request: took too long to arrive",
+        [error_details_pb2.ErrorInfo(reason="REQUEST_TIMEOUT", domain=ERROR_DOMAIN)],
+    )
+
+
 def internal(request_id: str) -> Refusal:
     """What the caller is told of an exception that nobody foresaw: nothing but the request id."""
     return Refusal(

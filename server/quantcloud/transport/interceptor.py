@@ -13,10 +13,10 @@ import grpc.aio
 import structlog
 from google.protobuf.message import DecodeError, Message
 
-from quantcloud.domain.errors import DomainError, InvalidArgument, TooManyStreams
+from quantcloud.domain.errors import DomainError, InvalidArgument
 from quantcloud.transport import call
 from quantcloud.transport.call import Context
-from quantcloud.transport.errors import Refusal, internal, rate_limit_headers, refuse
+from quantcloud.transport.errors import Refusal, internal, rate_limit_headers, refuse, too_late
 from quantcloud.transport.gate import Gate, headers_of
 from quantcloud.transport.nulls import add_nulls
 
@@ -28,8 +28,6 @@ _MAXIMUM_REQUEST_ID_LENGTH = 128
 _REST_PATH = "x-envoy-original-path"
 # How long a client may take to read how its stream ended.
 _LAST_EVENT_SECONDS = 1.0
-# The one RPC that streams answers to a request that may be large.
-_LARGE_REQUESTS = "/thequantcloud.v1.CircuitService/RunAndWatch"
 
 log = structlog.stdlib.get_logger(__name__)
 # Asking it costs less than a line that is dropped.
@@ -44,12 +42,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     An exception that is no domain error is logged with its request id and told as INTERNAL. While
     a stream lasts its caller's credentials are looked at again, before the first answer that comes
-    `recheck_seconds` after they were looked at last.
+    `recheck_seconds` after they were looked at last. A request that has not arrived within
+    `request_seconds` is DEADLINE_EXCEEDED.
     """
 
-    def __init__(self, gate: Gate, recheck_seconds: float = 10.0) -> None:
+    def __init__(
+        self, gate: Gate, recheck_seconds: float = 10.0, request_seconds: float = 120.0
+    ) -> None:
         self._gate = gate
         self._recheck_seconds = recheck_seconds
+        self._request_seconds = request_seconds
         # Those of the contract, by their path, as they are wrapped.
         self._handlers: dict[str, Handler] = {}
 
@@ -62,45 +64,55 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         wrapped = self._handlers.get(path)
         if wrapped is None:
             handler = await continuation(handler_call_details)
-            # What watches over a server asks for its health, and is not limited.
-            if handler is None or (
-                path.startswith(HEALTH_SERVICE) and handler.unary_stream is None
-            ):
-                return handler
+            if handler is None:
+                return None
             wrapped = self._handlers[path] = self._wrap(path, handler)
         return wrapped
 
     def _wrap(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Any:
+        """Take what is a single request as a stream of them, which is the same on the wire: gRPC
+        calls nobody before a single request is there, however long that takes, and keeps its bytes
+        for as long as the answers last.
+        """
         if path.startswith(REFLECTION_SERVICES):
             return self._reflection(path, handler)
-        if path.startswith(HEALTH_SERVICE):
-            return self._health_watch(path, handler)
         behaviour: Any = handler.unary_unary or handler.unary_stream
+        health, parse = path.startswith(HEALTH_SERVICE), _parser(handler)
         if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(
-                self._unary(path, _parser(handler), behaviour),
+            # What watches over a server asks for its health, and is not limited.
+            admit = _admit_all if health else self._gate.admit
+            return grpc.stream_unary_rpc_method_handler(
+                self._unary(path, parse, behaviour, admit),
                 request_deserializer=bytes,
                 response_serializer=_serialize,
             )
-        # On the wire the two are the same. Of a single request gRPC itself keeps the bytes for as
-        # long as the answers last.
-        make = grpc.unary_stream_rpc_method_handler
-        if path == _LARGE_REQUESTS:
-            make = grpc.stream_stream_rpc_method_handler
-        return make(
-            self._stream(path, _parser(handler), behaviour),
+        make = self._health_watch if health else self._stream
+        return grpc.stream_stream_rpc_method_handler(
+            make(path, parse, behaviour),
             request_deserializer=bytes,
             response_serializer=_serialize,
         )
 
+    async def _request(self, context: Context) -> Any:
+        """The bytes of the request, or `EOF`. Raises `Refusal` where they do not arrive."""
+        try:
+            async with asyncio.timeout(self._request_seconds):
+                return await context.read()
+        except TimeoutError:
+            raise too_late() from None
+
     def _unary(
-        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Any]]
+        self,
+        path: str,
+        parse: Parser,
+        behaviour: Callable[[Any, Context], Awaitable[Any]],
+        admit: Callable[[str, Context], Awaitable[None]],
     ) -> Any:
-        async def answer(request: bytes, context: Context) -> Message:
+        async def answer(_: object, context: Context) -> Message:
             entry = _Entry(path, context)
             try:
-                await self._gate.admit(path, context)
-                response = await behaviour(parse(request), context)
+                await admit(path, context)
+                response = await behaviour(parse(await self._request(context)), context)
                 await entry.send_headers()
             except Exception as error:  # all of them end here
                 await entry.abort(error)
@@ -113,16 +125,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _stream(
         self, path: str, parse: Parser, behaviour: Callable[[Any, Context], AsyncGenerator[Any]]
     ) -> Any:
-        async def answer(request: bytes, context: Context) -> None:
+        async def answer(_: object, context: Context) -> None:
             entry = _Entry(path, context)
             try:
                 await self._gate.admit(path, context)
                 checked = time.monotonic()
                 with self._gate.watch():
-                    if path == _LARGE_REQUESTS:
-                        request = await context.read()
-                    responses = behaviour(parse(request), context)
-                    del request
+                    responses = behaviour(parse(await self._request(context)), context)
                     try:
                         async for response in responses:
                             if time.monotonic() - checked >= self._recheck_seconds:
@@ -165,22 +174,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             response_serializer=handler.response_serializer,
         )
 
-    def _health_watch(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Any:
-        behaviour: Any = handler.unary_stream
-
-        async def answer(request: Any, context: Context) -> None:
+    def _health_watch(
+        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Any]]
+    ) -> Any:
+        async def answer(_: object, context: Context) -> None:
             entry = _Entry(path, context)
             try:
                 with self._gate.stream_of_anyone(context):
-                    await behaviour(request, context)
-            except TooManyStreams as error:
+                    await behaviour(parse(await self._request(context)), context)
+            except Exception as error:  # noqa: BLE001  # all of them end here
                 await entry.abort(error)
 
-        return grpc.unary_stream_rpc_method_handler(
-            answer,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+        return answer
+
+
+async def _admit_all(_path: str, _context: Context) -> None:
+    """Let a call in."""
 
 
 class _Entry:

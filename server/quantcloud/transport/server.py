@@ -63,8 +63,8 @@ class UseCases:
 class GrpcServer:
     """The server on its port. What Envoy lets through of bodies and headers, it takes.
 
-    Calls whose client vanished without a word end within two times `keepalive_seconds`. Raises
-    `OSError` where the port is taken.
+    Calls whose client vanished without a word end within two times `keepalive_seconds`, and those
+    whose request does not arrive after `request_seconds`. Raises `OSError` where the port is taken.
     """
 
     def __init__(
@@ -76,11 +76,12 @@ class GrpcServer:
         max_header_kib: int = 12,
         recheck_seconds: float = 10.0,
         keepalive_seconds: float = 20.0,
+        request_seconds: float = 120.0,
     ) -> None:
         keepalive = round(keepalive_seconds * 1000)
         self._health = HealthServicer(("", *SERVICE_NAMES))
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(gate, recheck_seconds)],
+            interceptors=[CallInterceptor(gate, recheck_seconds, request_seconds)],
             options=(
                 *_OPTIONS,
                 ("grpc.keepalive_time_ms", keepalive),

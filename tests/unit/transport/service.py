@@ -64,7 +64,7 @@ class CountedJobs(JobUseCases):
 class Service:
     """Store, feed and gRPC server; jobs change when a test says so."""
 
-    def __init__(self, store: Store, keepalive_seconds: float) -> None:
+    def __init__(self, store: Store, **settings: float) -> None:
         self.store = store
         self.feed = EventFeed(store.events, QueueMonitor(store.jobs, 0.0), NEVER)
         store.subscribe(self.feed.publish)
@@ -79,7 +79,7 @@ class Service:
         )
         nobody = cast("Any", None)
         use_cases = UseCases(nobody, nobody, nobody, self.jobs)
-        self.server = GrpcServer(use_cases, gate, keepalive_seconds=keepalive_seconds)
+        self.server = GrpcServer(use_cases, gate, **{"keepalive_seconds": NEVER, **settings})
         claims = {"sub": ADA, "aud": "authenticated", "exp": int(time.time()) + 3600}
         self.token = jwt.encode(claims, SECRET, "HS256")
         self.metadata = (("authorization", f"Bearer {self.token}"),)
@@ -105,13 +105,11 @@ Start = Callable[..., AbstractAsyncContextManager[tuple[Service, int]]]
 
 
 @asynccontextmanager
-async def serving(
-    folder: Path, keepalive_seconds: float = NEVER
-) -> AsyncGenerator[tuple[Service, int]]:
-    """A service with its data in `folder`, and its port."""
+async def serving(folder: Path, **settings: float) -> AsyncGenerator[tuple[Service, int]]:
+    """A service with its data in `folder`, and its port; settings are those of `GrpcServer`."""
     store = await Store.open(folder / "quantcloud.db")
     await store.accounts.ensure(ADA, email=None, name=None, at=now(), tier=Tier.ENTERPRISE)
-    service = Service(store, keepalive_seconds)
+    service = Service(store, **settings)
     port = await service.server.start("127.0.0.1", 0)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

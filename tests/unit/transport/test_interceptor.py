@@ -1,5 +1,6 @@
 """The interceptor on a real gRPC server: errors that were not foreseen, and request ids."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ import grpc
 import grpc.aio
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status.rpc_status import GRPC_DETAILS_METADATA_KEY
 
 from quantcloud.auth.authenticator import Authenticator
@@ -19,6 +21,7 @@ from quantcloud.storage import Store
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.interceptor import CallInterceptor
 from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, job_pb2, job_pb2_grpc
+from unit.transport.service import Start
 
 SECRET_TEXT = "the password is hunter2"
 
@@ -109,3 +112,34 @@ async def test_a_request_that_cannot_be_read_is_invalid_and_says_why(
     assert caught.value.details() == (
         "request: cannot be read: text must be UTF-8, and messages may be nested 100 deep"
     )
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "/thequantcloud.v1.JobService/GetJob",
+        "/thequantcloud.v1.JobService/WatchJob",
+        "/thequantcloud.v1.CircuitService/RunAndWatch",
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Watch",
+    ],
+)
+async def test_a_call_whose_request_never_comes_ends(start: Start, method: str):
+    async with (
+        start(request_seconds=0.2) as (service, port),
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        call = channel.stream_stream(method)(metadata=service.metadata)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert caught.value.details() == "request: took too long to arrive"
+        # What has arrived may take as long as it likes.
+        health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        await health.read()
+        later = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.4, later.set)
+        await later.wait()
+        service.server.drain()
+        assert (await health.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        health.cancel()
