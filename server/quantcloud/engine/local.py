@@ -181,15 +181,20 @@ class LocalEngine:
         )
         answer = await self._run(call)
         if answer.kind == messages.OUT_OF_MEMORY and call.holder and call.holder.answered > 1:
-            # What other runs have left in a worker is not this one's.
+            # What other runs have left in a worker is not this one's. Its time goes on meanwhile.
+            began = call.began
             call = Call(
                 request,
                 time_limit=time_limit,
-                on_start=None if call.begun else on_start,
+                on_start=on_start if began is None else None,
                 preloaded=preloaded,
                 fresh=True,
             )
-            answer = await self._run(call)
+            try:
+                async with asyncio.timeout_at(None if began is None else began + time_limit):
+                    answer = await self._run(call)
+            except TimeoutError:
+                raise _timed_out(time_limit) from None
         if answer.kind == messages.OUTCOME:
             return await _decoded(call, answer, messages.decode_outcome)
         message, details = await _decoded(call, answer, messages.decode_failure)
@@ -203,8 +208,7 @@ class LocalEngine:
         try:
             return await self._ask(self._executions, call)
         except TimeLimitReached:
-            limit = f"{call.time_limit:g} s"
-            raise ExecutionTimedOut(f"reached its time limit of {limit}") from None
+            raise _timed_out(call.time_limit) from None
         except NotPrepared:
             raise ExecutionFailed(
                 f"its backend could not be prepared within {START_LIMIT:g} s"
@@ -277,6 +281,10 @@ class LocalEngine:
 
     def _renew(self) -> None:
         self._executions.renew_idle()
+
+
+def _timed_out(limit: float) -> ExecutionTimedOut:
+    return ExecutionTimedOut(f"reached its time limit of {limit:g} s")
 
 
 async def _decoded(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:

@@ -82,6 +82,10 @@ class Executor:
     def take_much(self, _execution):
         bytearray(160 << 20)
 
+    def take_much_late(self, _execution):
+        time.sleep(0.3)
+        bytearray(160 << 20)
+
     def say_out_of_memory(self, _execution):
         raise RuntimeError("Insufficient memory to run circuit circuit-7 using the simulator.")
 
