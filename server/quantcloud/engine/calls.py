@@ -61,7 +61,7 @@ class Call:
     something to prepare (`messages.PREPARE_AND_EXECUTE`) begins when that is done. `preloaded` is
     for how many backends the modules must have been imported when its worker was forked; a `fresh`
     one wants a worker that has run nothing yet. `expected` is how many seconds the run will take;
-    None where nobody knows. `began` is when a worker began, the last one, by the event loop's clock.
+    None where nobody knows. `began` is when the last worker began, by the event loop's clock.
     """
 
     __slots__ = (

@@ -5,6 +5,7 @@ started as `python -c "from quantcloud.engine.forkserver import main; main(FD)"`
 environment, and obeys the records of `control` on the socket FD until the server hangs up.
 """
 
+import errno
 import gc
 import importlib
 import json
@@ -110,9 +111,8 @@ class ForkServer:
                 ours, theirs = map(opened.enter_context, socket.socketpair())
                 reading, writing = map(opened.enter_context, socket.socketpair())
                 pid = os.fork()
-            except OSError:
-                traceback.print_exc()
-                self._send(Record(Order.FORKED, -1, len(self._warm)))
+            except OSError as error:
+                self._send(Record(Order.FORKED, -(error.errno or errno.EAGAIN), len(self._warm)))
                 return
             if pid == 0:
                 self._become_worker(theirs, reading, role)

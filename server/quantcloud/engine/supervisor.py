@@ -183,11 +183,13 @@ class Supervisor:
         if record.value < 0 or len(sockets) < control.DESCRIPTORS:
             for each in sockets:
                 each.close()
-            what = "process" if record.value < 0 else "open file"
-            if record.value > 0:
+            reason = "no open file for a worker"
+            if record.value < 0:
+                reason = f"no process for a worker: {os.strerror(-record.value)}"
+            else:
                 self._send(Record(Order.REAP, record.value))
             if not future.done():
-                future.set_exception(ForkFailed(f"no {what} for a worker"))
+                future.set_exception(ForkFailed(reason))
             return
         connection, reading, writing = sockets
         permits = Permits(reading, writing)
