@@ -1,6 +1,7 @@
 """What workers are given is chosen name by name, and what is hidden stays closed."""
 
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -8,6 +9,8 @@ import sysconfig
 import pytest
 
 from quantcloud.engine import confinement, landlock, memory, seccomp
+from quantcloud.engine.control import Role
+from quantcloud.engine.forkserver import Configuration, ForkServer
 
 
 def test_environment_is_an_allow_list():
@@ -47,6 +50,16 @@ def test_the_folder_that_a_server_is_started_in_is_not_imported_from(tmp_path, m
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", "/a", "b"])
     assert confinement.import_path() == ["/a", str(tmp_path / "b")]
+
+
+def test_examiners_are_given_no_gpu(site, monkeypatch):
+    monkeypatch.setenv("PROBE_GPU", "1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    control, other = socket.socketpair()
+    with control, other:
+        server = ForkServer(control, Configuration(os.getpid(), (), (1, 2), ()))
+    assert server.confinement(Role.EXECUTION).gpu
+    assert not server.confinement(Role.EXAMINATION).gpu
 
 
 def test_nothing_hidden_opens_the_folder_itself(tmp_path, monkeypatch):
