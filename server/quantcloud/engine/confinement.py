@@ -14,6 +14,7 @@ import signal
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,8 +180,7 @@ def confine(confinement: Confinement) -> None:
 
 
 def _give_up_rights(readable: Iterable[str], *, gpu: bool) -> None:
-    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, *(ctypes.c_ulong(value) for value in (1, 0, 0, 0))):
-        raise OSError(ctypes.get_errno(), "no_new_privs refused")
+    _refuse_new_privileges()
     _drop_capabilities()
     gpus = map(str, Path("/dev").glob(_GPU_DEVICES)) if gpu else ()
     landlock.restrict(readable, (*_DEVICES, *gpus))
@@ -188,14 +188,30 @@ def _give_up_rights(readable: Iterable[str], *, gpu: bool) -> None:
     seccomp.refuse_unneeded(shared_memory=gpu)
 
 
+def _refuse_new_privileges() -> None:
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, *(ctypes.c_ulong(value) for value in (1, 0, 0, 0))):
+        raise OSError(ctypes.get_errno(), "no_new_privs refused")
+
+
 def missing_protections() -> tuple[str, ...]:
-    """Name what this machine cannot do for the confinement of workers."""
+    """Name what this machine cannot do for the confinement of workers; it is tried."""
     missing: list[str] = []
     if landlock.abi_version() == 0:
         missing.append("Landlock (files)")
-    if not seccomp.is_supported():
+    # What a thread gives up is its own alone, and over with it.
+    with ThreadPoolExecutor(1) as thread:
+        is_filtered = thread.submit(_try_filter).result()
+    if not is_filtered:
         missing.append("seccomp (network, processes)")
     return tuple(missing)
+
+
+def _try_filter() -> bool:
+    try:
+        _refuse_new_privileges()
+    except OSError:
+        return False
+    return seccomp.refuse_unneeded()
 
 
 def _limit_resources(memory_limit: int) -> None:
