@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from quantcloud.backends.base import installed_backends
 from quantcloud.circuits import examine
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
@@ -95,7 +94,7 @@ class LocalEngine:
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
-        modules = known_modules() if preload_modules is None else preload_modules
+        modules = preload.known_modules() if preload_modules is None else preload_modules
         limit = memory_limit or default_memory_limit(workers)
         configuration = Configuration(
             parent=os.getpid(),
@@ -305,13 +304,3 @@ async def _cause(exit_status: "asyncio.Future[int | None]", memory_limit: int) -
     except TimeoutError:
         return ""
     return None if status is None else describe_end(status, memory_limit)
-
-
-def known_modules() -> dict[str, tuple[str, ...]]:
-    """What is imported for each installed backend that can run here and is known."""
-    backends = installed_backends()
-    return {
-        name: modules
-        for name, modules in preload.MODULES.items()
-        if name in backends and backends[name].offline_reason() is None
-    }
