@@ -55,8 +55,8 @@ _STABILIZER = Coefficients(start=7e-4, operation=1.6e-5, light=9e-8, sample=1e-8
 _MPS = Coefficients(start=3e-3, operation=4e-6, light=3e-5, dense=1.3e-8, state=1.5e-9, sample=5e-7)
 _GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
 _GPU_HOST_BYTES = 1 << 30
-_GATE_BYTES = 1_800
-"""What Aer keeps of a gate, measured."""
+# What Aer keeps of a gate, measured; where there is noise, with all kinds of it.
+_GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 1_800, 4_700, 11_300
 
 
 class AerBackend:
@@ -124,8 +124,14 @@ class AerBackend:
         if analysis.has_mid_circuit or not kept:
             work = work._replace(samples=work.samples + _SHOT * shots)
         memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
-        memory += _GATE_BYTES * analysis.operation_count
-        return predicted("statevector", memory, cost, work)
+        return predicted(
+            "statevector",
+            memory,
+            cost,
+            work,
+            gates=analysis.operation_count,
+            gate_bytes=_TRAJECTORY_GATE_BYTES if noisy else _GATE_BYTES,
+        )
 
     def _density_matrix(self, analysis: Analysis, shots: int) -> Method:
         repeats = shots if analysis.has_mid_circuit else 1
@@ -135,9 +141,11 @@ class AerBackend:
             memory = 2 * density_matrix_bytes(analysis.num_qubits)
         return predicted(
             "density_matrix",
-            memory + _GATE_BYTES * analysis.operation_count,
+            memory,
             _DENSITY_MATRIX,
             evolution(analysis, elements, shots, repeats),
+            gates=analysis.operation_count,
+            gate_bytes=_DENSITY_MATRIX_GATE_BYTES,
         )
 
     def _refusal(self, analysis: Analysis, *, noisy: bool) -> Refusal:
@@ -200,17 +208,21 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
     width, operations = analysis.num_qubits, analysis.operation_count
     repeated = shots * operations if analysis.has_mid_circuit else 0
     work = Work(operations=operations, light=repeated, samples=shots * width**2)
-    memory = 2 * tableau_bytes(width) + _GATE_BYTES * operations
-    return predicted("stabilizer", memory, _STABILIZER, work)
+    return predicted(
+        "stabilizer",
+        2 * tableau_bytes(width),
+        _STABILIZER,
+        work,
+        gates=operations,
+        gate_bytes=_GATE_BYTES,
+    )
 
 
 def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
     width, operations = analysis.num_qubits, analysis.operation_count
     bits, most_bits = analysis.entanglement_bits or 0, analysis.chain_rank_bits or 0
     gates, cubes = analysis.chain_gates or 0, analysis.chain_cubes or 0.0
-    # The state, as much again for a copy and for what is being worked on, and the gates.
-    memory = 3 * matrix_product_bytes(width, most_bits) + _GATE_BYTES * (operations + gates)
-    repeats = 1
+    kept, repeats = operations + gates, 1
     if analysis.has_mid_circuit:
         # A measurement that is made where it stands, and the one at the end, go along the line, of
         # which about half is still entangled.
@@ -223,7 +235,15 @@ def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
         state=shots * width * 4.0**bits,
         samples=shots * width,
     )
-    return predicted("matrix_product_state", memory, _MPS, work)
+    return predicted(
+        "matrix_product_state",
+        # The state, and as much again for a copy and for what is being worked on.
+        3 * matrix_product_bytes(width, most_bits),
+        _MPS,
+        work,
+        gates=kept,
+        gate_bytes=_GATE_BYTES,
+    )
 
 
 CPU = AerBackend(

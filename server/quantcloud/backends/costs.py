@@ -12,6 +12,9 @@ from quantcloud.circuits.kinds import DENSE, DIAGONAL, PERMUTATION, WIDE
 from quantcloud.routing.method import Method
 from quantcloud.routing.work import Coefficients, Work
 
+PARSED_GATE_BYTES = 500
+"""What a parsed circuit takes for a gate with angles of its own, measured."""
+
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -40,14 +43,24 @@ def alike(amplitude: float, **others: float) -> Coefficients:
 
 
 def predicted(
-    name: str, memory_bytes: int, coefficients: Coefficients, work: Work, *, double: bool = True
+    name: str,
+    state_bytes: int,
+    coefficients: Coefficients,
+    work: Work,
+    *,
+    gates: int,
+    gate_bytes: int,
+    double: bool = True,
 ) -> Method:
-    """A method whose time follows from `work`; `double` says in which precision it computes."""
-    seconds = coefficients.seconds(work)
+    """A method whose time follows from `work`; `double` says in which precision it computes.
+
+    Its memory is `state_bytes` and, for each of the `gates` that it keeps, `gate_bytes` beside what
+    the parsed circuit has of it.
+    """
     return Method(
         name,
-        memory_bytes,
-        seconds,
+        state_bytes + gates * (PARSED_GATE_BYTES + gate_bytes),
+        coefficients.seconds(work),
         double_precision=double,
         work=work,
         coefficients=coefficients,
