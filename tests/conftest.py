@@ -4,11 +4,22 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from support.server import Server
 
 # Servers in this process: measuring simulators is for tests that ask for it.
 os.environ["QUANTCLOUD_ROUTER_CALIBRATE"] = "false"
+
+
+# What structlog does with an exception where nobody has set it up: it shows the variables of every
+# frame, and theirs in turn, which of a whole server takes minutes and gigabytes.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")
