@@ -20,6 +20,16 @@ structlog.configure(
 )
 
 
+# What structlog does with an exception where nobody has set it up: it shows the variables of every
+# frame, and theirs in turn, which of a whole server takes minutes and gigabytes.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests that leave it as they found it; each takes accounts of its own."""

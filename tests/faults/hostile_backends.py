@@ -59,9 +59,16 @@ class Spy:
         return Outcome({"0" * circuit.num_clbits: execution.shots}, 0.0, metadata=metadata)
 
 
+class Unready:
+    """Cannot be prepared, and so begins on nothing."""
+
+    def __init__(self):
+        raise RuntimeError("no licence was found in /etc/licences/simulator.key")
+
+
 class Backend:
     def __init__(self, name, executor):
-        self.info = BackendInfo(name, "tests", 30, (), "Means no good.")
+        self.info = BackendInfo(name, "tests", 30, (), "Means no good.", cost_per_shot=0.01)
         self.executor = executor
 
     def offline_reason(self):
@@ -74,3 +81,4 @@ class Backend:
 HOG = Backend("hog", Hog)
 LEAVER = Backend("leaver", Leaver)
 SPY = Backend("spy", Spy)
+UNREADY = Backend("unready", Unready)

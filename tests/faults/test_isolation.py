@@ -19,7 +19,7 @@ from support.circuits import BELL, slow, wide
 from support.packages import install
 from support.processes import command, descendants, gone
 from support.server import SECRET, Server
-from thequantcloud.v1 import circuit_pb2, job_pb2
+from thequantcloud.v1 import account_pb2, circuit_pb2, job_pb2
 
 HERE = Path(__file__).parent
 MEMORY_LIMIT = 700 << 20
@@ -35,7 +35,7 @@ def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         site,
         "hostile_backends",
         (HERE / "hostile_backends.py").read_text(),
-        {name: f"hostile_backends:{name.upper()}" for name in ("hog", "leaver", "spy")},
+        {name: f"hostile_backends:{name.upper()}" for name in ("hog", "leaver", "spy", "unready")},
     )
     names = ("quantcloud.db", "quantcloud.db-wal")
     (site / "files.txt").write_text("\n".join(str(data / name) for name in names))
@@ -158,6 +158,20 @@ def test_what_exceeds_a_worker_unpredicted_ends_in_failed(ada: Api):
     assert name_of(last.job.status) == "failed"
     assert last.job.error_message == "needs more memory than the 700 MiB that a worker may use"
     assert name_of(ada.finish(ada.run(BELL)).job.status) == "completed"
+
+
+def test_what_never_began_ends_in_failed_and_costs_nothing(confined: Server):
+    eve = confined.api()
+    job = eve.run(BELL, backend="unready", shots=100)
+    *_, before, last = (event.job for event in eve.watch(job))
+    assert (name_of(before.status), name_of(last.status)) == ("dispatched", "failed")
+    assert last.error_message == "no licence was found in simulator.key"
+    assert not last.HasField("started_at")
+    assert "actual_seconds" not in last.metadata["routing"]
+    usage = eve.account.GetUsage(account_pb2.GetUsageRequest(), metadata=eve.metadata)
+    assert usage.current_month.simulator_minutes == 0
+    assert usage.current_month.total_cost_usd == 0
+    assert usage.current_month.total_jobs == 1
 
 
 def test_workers_that_hang_up_and_live_on_are_ended_and_replaced(ada: Api):

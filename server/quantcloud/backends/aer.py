@@ -5,7 +5,15 @@ from importlib import metadata
 from pathlib import Path
 
 from quantcloud.backends.base import Executor
-from quantcloud.backends.costs import alike, evolution, histories, predicted, readable_bytes
+from quantcloud.backends.costs import (
+    alike,
+    evolution,
+    histories,
+    histories_of,
+    predicted,
+    readable_bytes,
+    waiting_states,
+)
 from quantcloud.backends.resources import Resources
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
@@ -25,7 +33,7 @@ MAX_MPS_QUBITS = 200
 MAX_DENSITY_MATRIX_QUBITS = 12
 
 MAX_SMALL_QUBITS = 12
-"""Up to how many qubits a circuit runs on Aer's bare state. With more, its controller is faster."""
+"""How many qubits a circuit may have to run on Aer's bare state, without its controller."""
 
 MAX_SAVED_QUBITS = 20
 """How many qubits a circuit may have to be sampled from its final state, which Aer copies out."""
@@ -45,6 +53,9 @@ _STATEVECTOR = Coefficients(
 )
 # What Aer's controller takes for a circuit and for each operation, in operations on a bare state.
 _CIRCUIT, _CONTROLLED = 240, 4.7
+# What it takes to hand Aer a state and to look at what became of it, in the same unit; and how many
+# shots the controller runs meanwhile.
+_EVOLUTION, _SHOTS_AN_EVOLUTION = 90, 3
 # What a shot takes where Aer itself draws or runs it, in characters of an outcome.
 _SHOT = 3000
 
@@ -55,8 +66,8 @@ _STABILIZER = Coefficients(start=7e-4, operation=1.6e-5, light=9e-8, sample=1e-8
 _MPS = Coefficients(start=3e-3, operation=4e-6, light=3e-5, dense=1.3e-8, state=1.5e-9, sample=5e-7)
 _GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
 _GPU_HOST_BYTES = 1 << 30
-_GATE_BYTES = 1_800
-"""What Aer keeps of a gate, measured."""
+# What Aer keeps of a gate, measured; where there is noise, with all kinds of it.
+_GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 1_800, 4_700, 11_300
 
 
 class AerBackend:
@@ -84,7 +95,12 @@ class AerBackend:
         noisy = options.noise is not None
         methods: list[Method] = []
         if analysis.num_qubits <= self.info.num_qubits:
-            methods.append(self._statevector(analysis, shots, options))
+            if self._device == "CPU" and is_small(
+                analysis.num_qubits, analysis.branching_count, shots, options
+            ):
+                methods.append(_small(analysis, shots, options))
+            else:
+                methods.append(self._statevector(analysis, shots, noisy=noisy))
         if noisy:
             if analysis.num_qubits <= MAX_DENSITY_MATRIX_QUBITS:
                 methods.append(self._density_matrix(analysis, shots))
@@ -99,8 +115,7 @@ class AerBackend:
             return sorted(methods, key=lambda method: method.seconds)
         return self._refusal(analysis, noisy=noisy)
 
-    def _statevector(self, analysis: Analysis, shots: int, options: RunOptions) -> Method:
-        noisy = options.noise is not None
+    def _statevector(self, analysis: Analysis, shots: int, *, noisy: bool) -> Method:
         size = statevector_bytes(analysis.num_qubits)
         branches, cost = histories(analysis, shots), _STATEVECTOR
         if noisy:
@@ -112,9 +127,7 @@ class AerBackend:
         if self._device == "GPU":
             cost = _GPU
         work = evolution(analysis, 1 << analysis.num_qubits, shots, branches)
-        if cost is _STATEVECTOR and not is_small(
-            self._device, analysis.num_qubits, options, branches=analysis.has_mid_circuit
-        ):
+        if cost is _STATEVECTOR:
             work = work._replace(operations=_CIRCUIT + _CONTROLLED * work.operations)
         kept = 0
         if analysis.has_mid_circuit:
@@ -124,8 +137,14 @@ class AerBackend:
         if analysis.has_mid_circuit or not kept:
             work = work._replace(samples=work.samples + _SHOT * shots)
         memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
-        memory += _GATE_BYTES * analysis.operation_count
-        return predicted("statevector", memory, cost, work)
+        return predicted(
+            "statevector",
+            memory,
+            cost,
+            work,
+            gates=analysis.operation_count,
+            gate_bytes=_TRAJECTORY_GATE_BYTES if noisy else _GATE_BYTES,
+        )
 
     def _density_matrix(self, analysis: Analysis, shots: int) -> Method:
         repeats = shots if analysis.has_mid_circuit else 1
@@ -135,9 +154,11 @@ class AerBackend:
             memory = 2 * density_matrix_bytes(analysis.num_qubits)
         return predicted(
             "density_matrix",
-            memory + _GATE_BYTES * analysis.operation_count,
+            memory,
             _DENSITY_MATRIX,
             evolution(analysis, elements, shots, repeats),
+            gates=analysis.operation_count,
+            gate_bytes=_DENSITY_MATRIX_GATE_BYTES,
         )
 
     def _refusal(self, analysis: Analysis, *, noisy: bool) -> Refusal:
@@ -163,18 +184,20 @@ class AerBackend:
         return AerExecutor(self._device)
 
 
-def is_small(device: str, num_qubits: int, options: RunOptions, *, branches: bool) -> bool:
-    """Whether all that is wanted of a run by `statevector` is the probabilities of few qubits.
+def is_small(num_qubits: int, events: int, shots: int, options: RunOptions) -> bool:
+    """Whether a run by `statevector` takes less time on Aer's bare state than by its controller.
 
-    `branches` says whether it measures, resets or asks a condition before its end.
+    `events` are the measurements and resets midway. The bare state is evolved from each to the
+    next, in every history; the controller goes through every shot.
     """
-    return (
-        device == "CPU"
-        and num_qubits <= MAX_SMALL_QUBITS
-        and not branches
-        and not options.statevector
-        and options.noise is None
-    )
+    if num_qubits > MAX_SMALL_QUBITS or options.noise is not None:
+        return False
+    return not events or _evolutions(num_qubits, events, shots) * _SHOTS_AN_EVOLUTION <= shots
+
+
+def _evolutions(num_qubits: int, events: int, shots: int) -> int:
+    # Histories have their beginnings in common.
+    return (histories_of(events, num_qubits, shots) * (events + 1) + 1) // 2
 
 
 def _is_installed(distribution: str) -> bool:
@@ -195,22 +218,43 @@ def _rank(analysis: Analysis) -> str:
     return "any" if bits is None else f"2**{bits}"
 
 
+def _small(analysis: Analysis, shots: int, options: RunOptions) -> Method:
+    width, events = analysis.num_qubits, analysis.branching_count
+    size = statevector_bytes(width)
+    work = evolution(analysis, 1 << width, shots, histories(analysis, shots))
+    if events or options.statevector:
+        evolutions = _evolutions(width, events, shots)
+        work = work._replace(operations=work.operations + _EVOLUTION * evolutions)
+    return predicted(
+        "statevector",
+        (3 + waiting_states(analysis, shots)) * size,
+        _STATEVECTOR,
+        work,
+        gates=analysis.operation_count,
+        gate_bytes=_GATE_BYTES,
+    )
+
+
 def _stabilizer(analysis: Analysis, shots: int) -> Method:
     # Every shot measures every qubit, each in time linear in the width at most.
     width, operations = analysis.num_qubits, analysis.operation_count
     repeated = shots * operations if analysis.has_mid_circuit else 0
     work = Work(operations=operations, light=repeated, samples=shots * width**2)
-    memory = 2 * tableau_bytes(width) + _GATE_BYTES * operations
-    return predicted("stabilizer", memory, _STABILIZER, work)
+    return predicted(
+        "stabilizer",
+        2 * tableau_bytes(width),
+        _STABILIZER,
+        work,
+        gates=operations,
+        gate_bytes=_GATE_BYTES,
+    )
 
 
 def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
     width, operations = analysis.num_qubits, analysis.operation_count
     bits, most_bits = analysis.entanglement_bits or 0, analysis.chain_rank_bits or 0
     gates, cubes = analysis.chain_gates or 0, analysis.chain_cubes or 0.0
-    # The state, as much again for a copy and for what is being worked on, and the gates.
-    memory = 3 * matrix_product_bytes(width, most_bits) + _GATE_BYTES * (operations + gates)
-    repeats = 1
+    kept, repeats = operations + gates, 1
     if analysis.has_mid_circuit:
         # A measurement that is made where it stands, and the one at the end, go along the line, of
         # which about half is still entangled.
@@ -223,7 +267,15 @@ def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
         state=shots * width * 4.0**bits,
         samples=shots * width,
     )
-    return predicted("matrix_product_state", memory, _MPS, work)
+    return predicted(
+        "matrix_product_state",
+        # The state, and as much again for a copy and for what is being worked on.
+        3 * matrix_product_bytes(width, most_bits),
+        _MPS,
+        work,
+        gates=kept,
+        gate_bytes=_GATE_BYTES,
+    )
 
 
 CPU = AerBackend(

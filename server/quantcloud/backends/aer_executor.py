@@ -38,7 +38,8 @@ from quantcloud.backends.aer_circuits import (
     Translation,
     translated,
 )
-from quantcloud.backends.aer_state import SmallStates
+from quantcloud.backends.aer_state import AerState, SmallStates
+from quantcloud.backends.branching import run as run_branches
 from quantcloud.backends.noise import narrowed, relaxation_times
 from quantcloud.backends.programs import Program, program
 from quantcloud.backends.results import MAX_STATEVECTOR_QUBITS, Run, check_statevector
@@ -62,8 +63,8 @@ class AerExecutor:
 
     It does what `AerSimulator.run` does, without circuits of Qiskit's, a thread and result objects
     for each run, which take longer than a small circuit. Aer writes every single shot as a text:
-    where one state serves all shots, it gives the state, and they are drawn from that. Where that
-    state is small and nobody asks to see it, only the probabilities are had, in a shorter way.
+    where one state serves all shots, it gives the state, and they are drawn from that. Circuits of
+    few qubits and few histories go without its controller.
     """
 
     def __init__(self, device: str) -> None:
@@ -85,19 +86,28 @@ class AerExecutor:
         if method == "matrix_product_state":
             _check_rank(divided)
         amplitudes = None
-        width, branches = divided.num_qubits, divided.branches
         measured, shots = tuple(divided.final.values()), execution.shots
-        if method == "statevector" and is_small(
-            self._device, width, execution.options, branches=branches
-        ):
-            weights = self._small.probabilities(width, divided.body)
-            counts = _tallied(divided, *draw_bits(weights, measured, shots, run.rng))
+        if self._is_small(divided, execution):
+            if divided.branches or execution.options.statevector:
+                state = AerState(divided.num_qubits)
+                counts = run_branches(divided, state, shots, run.rng).counts
+                amplitudes = state.amplitudes
+            else:
+                weights = self._small.probabilities(divided.num_qubits, divided.body)
+                counts = _tallied(divided, *draw_bits(weights, measured, shots, run.rng))
         elif self._gives_state(divided, execution):
             amplitudes = self._final_state(divided)
             counts = _tallied(divided, *draw_bits_from_state(amplitudes, measured, shots, run.rng))
         else:
             counts = self._counts(divided, run)
         return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
+
+    def _is_small(self, divided: Program, execution: Execution) -> bool:
+        return (
+            self._device == "CPU"
+            and execution.method == "statevector"
+            and is_small(divided.num_qubits, divided.events, execution.shots, execution.options)
+        )
 
     def _gives_state(self, divided: Program, execution: Execution) -> bool:
         """Whether Aer is asked for the state before the measurements, rather than for counts."""
@@ -187,9 +197,8 @@ def _batches(divided: Program, execution: Execution) -> list[int]:
     shots = execution.shots
     if not divided.branches or execution.method != "statevector" or execution.options.noise:
         return [shots]
-    events = sum(operation.name in ("measure", "reset") for operation in divided.body)
     fit = max(1, MAX_BRANCHES_BYTES // statevector_bytes(divided.num_qubits))
-    if 1 << min(events, shots.bit_length()) <= fit:
+    if 1 << min(divided.events, shots.bit_length()) <= fit:
         return [shots]
     full, rest = divmod(shots, fit)
     return [fit] * full + [rest] * (rest > 0)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +14,27 @@ Amplitudes = NDArray[np.complexfloating[Any]]
 
 
 class PureState(ABC):
-    """A `branching.State` as amplitudes: bit q of an index is qubit q.
+    """A `branching.State` as amplitudes: bit q of an index is qubit q; at first all qubits are 0.
 
-    Precision is that of the array. Where single precision has lost norm, `sample` makes up for it.
+    Where single precision has lost norm, `sample` makes up for it.
     """
 
     __slots__ = ("amplitudes", "num_qubits")
 
-    def __init__(self, num_qubits: int, amplitudes: Amplitudes) -> None:
+    precision: ClassVar[type[np.complexfloating[Any]]] = np.complex128
+
+    def __init__(self, num_qubits: int, amplitudes: Amplitudes | None = None) -> None:
         self.num_qubits = num_qubits
-        self.amplitudes = amplitudes
+        if amplitudes is None:
+            amplitudes = np.zeros(1 << num_qubits, dtype=self.precision)
+            amplitudes[0] = 1
+        self.amplitudes: Amplitudes = amplitudes
 
     @abstractmethod
     def evolve(self, gates: Sequence[Operation]) -> None: ...
 
-    @abstractmethod
-    def copy(self) -> Self: ...
+    def copy(self) -> Self:
+        return type(self)(self.num_qubits, self.amplitudes.copy())
 
     def flip(self, qubit: int) -> None:
         view = self.amplitudes.reshape(-1, 2, 1 << qubit)
@@ -51,10 +56,3 @@ class PureState(ABC):
         if not qubits:
             return np.zeros(1, dtype=np.int64), np.array([shots])
         return draw_bits_from_state(self.amplitudes, qubits, shots, rng)
-
-
-def ground_state(num_qubits: int, dtype: type[np.complexfloating[Any]]) -> Amplitudes:
-    """All qubits 0."""
-    amplitudes = np.zeros(1 << num_qubits, dtype=dtype)
-    amplitudes[0] = 1
-    return amplitudes

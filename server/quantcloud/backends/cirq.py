@@ -28,11 +28,8 @@ MOST_GATES_KEPT = 20_000
 """How many gates and their noise are kept translated for all trajectories of a run. Of sequences
 that shots have in common few are long, and those that only one has need not be kept."""
 
-_GATE_BYTES = 900
-"""What qsim keeps of a gate, measured."""
-
-_NOISY_GATE_BYTES = 6_000
-"""What qsim keeps of a gate and all kinds of noise after it, measured."""
+# What Cirq and qsim keep of a gate, measured; where there is noise, with all kinds of it.
+_GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 1_200, 20_300, 13_300
 
 _QSIM = Coefficients(
     start=1.3e-4,
@@ -96,9 +93,11 @@ def _statevector(analysis: Analysis, shots: int) -> Method:
     states = waiting_states(analysis, shots) + 4
     return predicted(
         "statevector",
-        states * statevector_bytes(width, SINGLE) + _GATE_BYTES * analysis.operation_count,
+        states * statevector_bytes(width, SINGLE),
         _QSIM,
         evolution(analysis, 1 << width, shots, branches),
+        gates=analysis.operation_count,
+        gate_bytes=_GATE_BYTES,
         double=False,
     )
 
@@ -112,6 +111,8 @@ def _density_matrix(analysis: Analysis, shots: int) -> Method:
         matrices * density_matrix_bytes(width),
         _DENSITY_MATRIX,
         evolution(analysis, 1 << 2 * width, shots, branches),
+        gates=analysis.operation_count,
+        gate_bytes=_DENSITY_MATRIX_GATE_BYTES,
     )
 
 
@@ -121,9 +122,11 @@ def _trajectories(analysis: Analysis, shots: int) -> Method:
     kept = max(gates, min(MOST_GATES_KEPT, shots * gates)) if analysis.has_mid_circuit else gates
     return predicted(
         "trajectories",
-        6 * statevector_bytes(width, SINGLE) + _NOISY_GATE_BYTES * kept,
+        6 * statevector_bytes(width, SINGLE),
         _TRAJECTORY,
         evolution(analysis, 1 << width, shots, shots),
+        gates=kept,
+        gate_bytes=_TRAJECTORY_GATE_BYTES,
         double=False,
     )
 

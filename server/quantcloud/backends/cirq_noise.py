@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from qsimcirq import qsim
 from qsimcirq.qsim_simulator import QSimOptions
 
-from quantcloud.backends.amplitudes import PureState, ground_state
+from quantcloud.backends.amplitudes import PureState
 from quantcloud.backends.cirq import MOST_GATES_KEPT
 from quantcloud.backends.noise import relaxation
 from quantcloud.backends.qsim import as_qsim_has_them, flattened
@@ -147,6 +147,8 @@ class Trajectory(PureState):
 
     __slots__ = ("_circuits", "_rng")
 
+    precision = np.complex64
+
     def __init__(
         self,
         num_qubits: int,
@@ -154,7 +156,7 @@ class Trajectory(PureState):
         circuits: TrajectoryCircuits,
     ) -> None:
         """Start with all qubits 0; `circuits` keeps translations from one shot to the next."""
-        super().__init__(num_qubits, ground_state(num_qubits, np.complex64))
+        super().__init__(num_qubits)
         self._rng = rng
         self._circuits = circuits
 

@@ -12,6 +12,9 @@ from quantcloud.circuits.kinds import DENSE, DIAGONAL, PERMUTATION, WIDE
 from quantcloud.routing.method import Method
 from quantcloud.routing.work import Coefficients, Work
 
+PARSED_GATE_BYTES = 500
+"""What a parsed circuit takes for a gate with angles of its own, measured."""
+
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -40,14 +43,24 @@ def alike(amplitude: float, **others: float) -> Coefficients:
 
 
 def predicted(
-    name: str, memory_bytes: int, coefficients: Coefficients, work: Work, *, double: bool = True
+    name: str,
+    state_bytes: int,
+    coefficients: Coefficients,
+    work: Work,
+    *,
+    gates: int,
+    gate_bytes: int,
+    double: bool = True,
 ) -> Method:
-    """A method whose time follows from `work`; `double` says in which precision it computes."""
-    seconds = coefficients.seconds(work)
+    """A method whose time follows from `work`; `double` says in which precision it computes.
+
+    Its memory is `state_bytes` and, for each of the `gates` that it keeps, `gate_bytes` beside what
+    the parsed circuit has of it.
+    """
     return Method(
         name,
-        memory_bytes,
-        seconds,
+        state_bytes + gates * (PARSED_GATE_BYTES + gate_bytes),
+        coefficients.seconds(work),
         double_precision=double,
         work=work,
         coefficients=coefficients,
@@ -55,14 +68,19 @@ def predicted(
 
 
 def histories(analysis: Analysis, shots: int) -> int:
-    """Guess how many different histories `shots` shots of a circuit have.
+    """Guess how many different histories `shots` shots of a circuit have."""
+    return histories_of(analysis.branching_count, analysis.num_qubits, shots)
 
-    Each measurement or reset midway may double them. Where few qubits are measured many times,
-    most outcomes follow from earlier ones, as in phase estimation or error correction: so no more
-    than two for each qubit count.
+
+def histories_of(events: int, num_qubits: int, shots: int) -> int:
+    """Guess how many histories there are with so many measurements and resets midway.
+
+    Each may double them. Where few qubits are measured many times, most outcomes follow from
+    earlier ones, as in phase estimation or error correction: so no more than two for each qubit
+    count.
     """
-    events = min(analysis.branching_count, 2 * analysis.num_qubits)
-    return max(1, min(shots, 1 << min(events, shots.bit_length())))
+    doublings = min(events, 2 * num_qubits, shots.bit_length())
+    return max(1, min(shots, 1 << doublings))
 
 
 def waiting_states(analysis: Analysis, shots: int) -> int:

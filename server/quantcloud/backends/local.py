@@ -25,8 +25,8 @@ _STATEVECTOR = Coefficients(
 )
 _STABILIZER = Coefficients(start=1.2e-4, operation=1.7e-6, state=3e-8, sample=4e-9)
 
-_GATE_BYTES = 200
-"""What Stim and its text of a circuit take for a gate, measured."""
+# What NumPy's matrices, and what Stim and its text of a circuit, take for a gate, measured.
+_GATE_BYTES, _STABILIZER_GATE_BYTES = 100, 700
 
 # What a shot takes beyond its bits, in bits.
 _SHOT_BITS = 32
@@ -91,6 +91,8 @@ def _statevector(analysis: Analysis, shots: int) -> Method:
         states * statevector_bytes(analysis.num_qubits),
         _STATEVECTOR,
         evolution(analysis, amplitudes, shots, branches),
+        gates=analysis.operation_count,
+        gate_bytes=_GATE_BYTES,
     )
 
 
@@ -101,8 +103,7 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
         "stabilizer",
         # Stim gives a byte for each measurement of each shot, from a bit that it keeps.
         tableau_bytes(analysis.num_qubits)
-        + shots * (2 * analysis.num_clbits + measurements + measurements // 8)
-        + _GATE_BYTES * analysis.operation_count,
+        + shots * (2 * analysis.num_clbits + measurements + measurements // 8),
         _STABILIZER,
         Work(
             operations=analysis.operation_count,
@@ -110,6 +111,8 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
             state=analysis.num_qubits * (measurements + counts.get("reset", 0)),
             samples=shots * (_SHOT_BITS + measurements),
         ),
+        gates=analysis.operation_count,
+        gate_bytes=_STABILIZER_GATE_BYTES,
     )
 
 

@@ -6,13 +6,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pennylane as qml
 from pennylane.tape import QuantumScript
 
-from quantcloud.backends.amplitudes import Amplitudes, PureState, ground_state
+from quantcloud.backends.amplitudes import PureState
 from quantcloud.backends.branching import run as run_branches
 from quantcloud.backends.programs import program
 from quantcloud.backends.results import Run, check_statevector
@@ -58,17 +58,9 @@ def _device(num_qubits: int) -> Any:
 
 
 class LightningState(PureState):
-    """A pure state in double precision; at first all qubits are 0."""
+    """A pure state in double precision."""
 
     __slots__ = ()
-
-    def __init__(self, num_qubits: int, amplitudes: Amplitudes | None = None) -> None:
-        if amplitudes is None:
-            amplitudes = ground_state(num_qubits, np.complex128)
-        super().__init__(num_qubits, amplitudes)
-
-    def copy(self) -> Self:
-        return type(self)(self.num_qubits, self.amplitudes.copy())
 
     def evolve(self, gates: Sequence[Operation]) -> None:
         # PennyLane has its first wire in the highest bit.

@@ -10,14 +10,14 @@ most circuits.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qsimcirq import qsim
 from qsimcirq.qsim_simulator import QSimOptions
 
-from quantcloud.backends.amplitudes import Amplitudes, PureState, ground_state
+from quantcloud.backends.amplitudes import Amplitudes, PureState
 from quantcloud.backends.unitaries import matrix
 from quantcloud.circuits.ir import Operation
 
@@ -60,15 +60,15 @@ def as_qsim_has_them(qubits: tuple[int, ...]) -> list[int]:
 
 
 class QsimState(PureState):
-    """A pure state in single precision; at first all qubits are 0."""
+    """A pure state in single precision."""
 
     __slots__ = ("_untouched",)
+
+    precision = np.complex64
 
     def __init__(self, num_qubits: int, amplitudes: Amplitudes | None = None) -> None:
         # qsim makes the ground state by itself in less time than it takes to copy one.
         self._untouched = amplitudes is None
-        if amplitudes is None:
-            amplitudes = ground_state(num_qubits, np.complex64)
         super().__init__(num_qubits, amplitudes)
 
     def flip(self, qubit: int) -> None:
@@ -78,9 +78,6 @@ class QsimState(PureState):
     def project(self, qubit: int, *, outcome: bool, probability: float) -> None:
         self._untouched = False
         super().project(qubit, outcome=outcome, probability=probability)
-
-    def copy(self) -> Self:
-        return type(self)(self.num_qubits, self.amplitudes.copy())
 
     def evolve(self, gates: Sequence[Operation]) -> None:
         options = {**_OPTIONS, "c": _translated(self.num_qubits, gates), "s": 1}

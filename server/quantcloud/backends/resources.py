@@ -19,7 +19,8 @@ class Resources:
     None is what the server gives to any run. `custom` names anything else of which a machine has
     so many, such as `{"qpu": 1}`. Amounts above 1 are whole numbers.
 
-    The local engine has one place for any run, and heeds none of it.
+    The local engine has one place for any run. Of all this it heeds only `gpus`: where no backend
+    that is online states any, no run reaches a GPU.
     """
 
     cpus: float = 1.0

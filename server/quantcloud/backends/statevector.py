@@ -8,11 +8,11 @@ its controls are 1, a diagonal gate multiplies, a permutation exchanges.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
-from quantcloud.backends.amplitudes import Amplitudes, PureState, ground_state
+from quantcloud.backends.amplitudes import Amplitudes, PureState
 from quantcloud.backends.unitaries import Matrix, matrix
 from quantcloud.circuits.ir import Operation
 
@@ -119,18 +119,13 @@ def _geometry(qubits: tuple[int, ...]) -> _Geometry:
 
 
 class Statevector(PureState):
-    """A pure state in double precision; at first all qubits are 0."""
+    """A pure state in double precision."""
 
     __slots__ = ("_spare",)
 
     def __init__(self, num_qubits: int, amplitudes: Amplitudes | None = None) -> None:
-        if amplitudes is None:
-            amplitudes = ground_state(num_qubits, np.complex128)
         super().__init__(num_qubits, amplitudes)
         self._spare: Amplitudes | None = None
-
-    def copy(self) -> Self:
-        return type(self)(self.num_qubits, self.amplitudes.copy())
 
     def evolve(self, gates: Sequence[Operation]) -> None:
         """Apply standard gates, in order."""

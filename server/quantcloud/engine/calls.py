@@ -61,11 +61,11 @@ class Call:
     something to prepare (`messages.PREPARE_AND_EXECUTE`) begins when that is done. `preloaded` is
     for how many backends the modules must have been imported when its worker was forked; a `fresh`
     one wants a worker that has run nothing yet. `expected` is how many seconds the run will take;
-    None where nobody knows.
+    None where nobody knows. `began` is when the last worker began, by the event loop's clock.
     """
 
     __slots__ = (
-        *("_on_start", "_tries", "answer", "data", "expected", "fresh", "holder", "made"),
+        *("_on_start", "_tries", "answer", "began", "data", "expected", "fresh", "holder", "made"),
         *("preloaded", "preparing", "time_limit"),
     )
 
@@ -89,22 +89,19 @@ class Call:
         self.answer: asyncio.Future[Frame] = loop.create_future()
         # When, by the event loop's clock.
         self.made = loop.time()
+        self.began: float | None = None
         self.holder: Holder | None = None
         self._on_start = on_start
         self._tries = 0
-
-    @property
-    def begun(self) -> bool:
-        """Whether a worker has begun, and it was told."""
-        return self._on_start is None
 
     def give_up(self) -> None:
         """Nobody waits for the answer any more: end the run, and with it its worker."""
         if self.holder is not None:
             self.holder.give_up(self)
 
-    def start(self) -> None:
+    def start(self, now: float) -> None:
         """Tell that a worker has begun: once, though another may take over what it left unread."""
+        self.began = now
         told, self._on_start = self._on_start, None
         if told is not None:
             told()

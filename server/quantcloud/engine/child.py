@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import IO
 
 # How long one may take to end when the server hangs up, in seconds.
@@ -12,16 +13,21 @@ _PATIENCE = 2.0
 
 
 def start(
-    program: str, environment: Mapping[str, str], errors: IO[bytes], folder: str
+    program: str,
+    environment: Mapping[str, str],
+    errors: IO[bytes],
+    folder: str,
+    configuration: bytes,
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start `program`, in which `{}` stands for the number of its socket; the server's end of that.
 
-    It has this environment alone, works in `folder`, and writes its errors to `errors`. Raises
-    `OSError`, with nothing left open.
+    It has this environment alone, works in `folder`, writes its errors to `errors`, and is told
+    `configuration` first. Raises `OSError`, with nothing left open or running.
     """
-    ours, theirs = socket.socketpair()
-    with theirs:
-        try:
+    with ExitStack() as undoing:
+        ours, theirs = socket.socketpair()
+        undoing.callback(ours.close)
+        with theirs:
             process = subprocess.Popen(  # noqa: S603 (this interpreter, a program of ours)
                 [sys.executable, "-P", "-c", program.format(theirs.fileno())],
                 env=environment,
@@ -34,9 +40,10 @@ def start(
                 # Its own session: what a terminal sends to the server's group does not reach it.
                 start_new_session=True,
             )
-        except OSError:
-            ours.close()
-            raise
+        undoing.callback(process.wait)
+        undoing.callback(process.kill)
+        ours.sendall(configuration)
+        undoing.pop_all()
     return process, ours
 
 

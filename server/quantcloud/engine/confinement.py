@@ -14,6 +14,7 @@ import signal
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,11 +91,13 @@ class Confinement:
     """The limits of one worker.
 
     `memory_limit` is how many bytes the worker may take beyond what it has when it starts.
-    `readable` are the files and folders, each with all below it, that it may read.
+    `readable` are the files and folders, each with all below it, that it may read. `gpu` says
+    whether it may use the machine's GPUs, and with them memory that it could share.
     """
 
     memory_limit: int
     readable: tuple[str, ...]
+    gpu: bool = False
 
 
 def environment(python_path: Iterable[str], server: Mapping[str, str]) -> dict[str, str]:
@@ -172,28 +175,43 @@ def confine(confinement: Confinement) -> None:
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
     if sys.platform == "linux":
-        _give_up_rights(confinement.readable)
+        _give_up_rights(confinement.readable, gpu=confinement.gpu)
     _limit_resources(confinement.memory_limit)
 
 
-def _give_up_rights(readable: Iterable[str]) -> None:
+def _give_up_rights(readable: Iterable[str], *, gpu: bool) -> None:
+    _refuse_new_privileges()
+    _drop_capabilities()
+    gpus = map(str, Path("/dev").glob(_GPU_DEVICES)) if gpu else ()
+    landlock.restrict(readable, (*_DEVICES, *gpus))
+    # CUDA has memory in common with its driver.
+    seccomp.refuse_unneeded(shared_memory=gpu)
+
+
+def _refuse_new_privileges() -> None:
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, *(ctypes.c_ulong(value) for value in (1, 0, 0, 0))):
         raise OSError(ctypes.get_errno(), "no_new_privs refused")
-    _drop_capabilities()
-    gpu = [str(device) for device in Path("/dev").glob(_GPU_DEVICES)]
-    landlock.restrict(readable, (*_DEVICES, *gpu))
-    # CUDA has memory in common with its driver.
-    seccomp.refuse_unneeded(shared_memory=bool(gpu))
 
 
 def missing_protections() -> tuple[str, ...]:
-    """Name what this machine cannot do for the confinement of workers."""
+    """Name what this machine cannot do for the confinement of workers; it is tried."""
     missing: list[str] = []
     if landlock.abi_version() == 0:
         missing.append("Landlock (files)")
-    if not seccomp.is_supported():
+    # What a thread gives up is its own alone, and over with it.
+    with ThreadPoolExecutor(1) as thread:
+        is_filtered = thread.submit(_try_filter).result()
+    if not is_filtered:
         missing.append("seccomp (network, processes)")
     return tuple(missing)
+
+
+def _try_filter() -> bool:
+    try:
+        _refuse_new_privileges()
+    except OSError:
+        return False
+    return seccomp.refuse_unneeded()
 
 
 def _limit_resources(memory_limit: int) -> None:

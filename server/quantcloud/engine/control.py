@@ -26,7 +26,7 @@ class Order(enum.IntEnum):
 
     # From the fork server.
     PRELOADED = enum.auto()  # value: how many backends are; extra: 1 if the last one failed
-    FORKED = enum.auto()  # value: the process, -1 if it could not; extra: how many are preloaded
+    FORKED = enum.auto()  # value: the process, or -errno; extra: how many are preloaded
     REAPED = enum.auto()  # value: the process; extra: its exit status, negative for a signal
 
 

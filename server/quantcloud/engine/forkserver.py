@@ -5,6 +5,7 @@ started as `python -c "from quantcloud.engine.forkserver import main; main(FD)"`
 environment, and obeys the records of `control` on the socket FD until the server hangs up.
 """
 
+import errno
 import gc
 import importlib
 import json
@@ -13,11 +14,12 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from quantcloud.backends.base import Backend, installed_backends
+from quantcloud.backends.resources import resources_of
 from quantcloud.engine import worker
 from quantcloud.engine.confinement import (
     Confinement,
@@ -68,6 +70,7 @@ class ForkServer:
         self._warm: list[str] = []
         self._children: set[int] = set()
         self._readable = readable_paths(configuration.hidden)
+        self._has_gpu = _has_gpu(self._backends.values())
         self._pid = os.getpid()
 
     def serve(self) -> None:
@@ -110,9 +113,8 @@ class ForkServer:
                 ours, theirs = map(opened.enter_context, socket.socketpair())
                 reading, writing = map(opened.enter_context, socket.socketpair())
                 pid = os.fork()
-            except OSError:
-                traceback.print_exc()
-                self._send(Record(Order.FORKED, -1, len(self._warm)))
+            except OSError as error:
+                self._send(Record(Order.FORKED, -(error.errno or errno.EAGAIN), len(self._warm)))
                 return
             if pid == 0:
                 self._become_worker(theirs, reading, role)
@@ -127,10 +129,8 @@ class ForkServer:
         code = 1
         try:
             die_with_parent(self._pid)
-            memory_limit = self._configuration.memory_limits[role]
             warm = self._warm if role is Role.EXECUTION else ()
-            confinement = Confinement(memory_limit, self._readable)
-            worker.run(connection, permitted, self._backends, warm, confinement)
+            worker.run(connection, permitted, self._backends, warm, self.confinement(role))
             code = 0
         except BaseException:  # noqa: BLE001 (the process ends here, whatever it was)
             traceback.print_exc()
@@ -138,6 +138,11 @@ class ForkServer:
         finally:
             # Nothing that the parent has registered to happen at its exit happens here.
             os._exit(code)
+
+    def confinement(self, role: Role) -> Confinement:
+        """Give the limits of a worker."""
+        gpu = self._has_gpu and role is Role.EXECUTION
+        return Confinement(self._configuration.memory_limits[role], self._readable, gpu)
 
     def _reap(self, pid: int) -> None:
         if pid not in self._children:
@@ -150,6 +155,19 @@ class ForkServer:
 
     def _send(self, record: Record) -> None:
         self._control.sendall(record.pack())
+
+
+def _has_gpu(backends: Iterable[Backend]) -> bool:
+    """Whether a GPU is shown to CUDA, and a backend is online that takes one for a run."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
+    return shown and any(map(_takes_gpu, backends))
+
+
+def _takes_gpu(backend: Backend) -> bool:
+    try:
+        return resources_of(backend).gpus > 0 and backend.offline_reason() is None
+    except Exception:  # noqa: BLE001 (whatever a package does when it is asked)
+        return False
 
 
 def main(descriptor: int) -> None:

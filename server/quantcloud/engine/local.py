@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from quantcloud.backends.base import installed_backends
 from quantcloud.circuits import examine
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
@@ -95,7 +94,7 @@ class LocalEngine:
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
-        modules = known_modules() if preload_modules is None else preload_modules
+        modules = preload.known_modules() if preload_modules is None else preload_modules
         limit = memory_limit or default_memory_limit(workers)
         configuration = Configuration(
             parent=os.getpid(),
@@ -181,15 +180,20 @@ class LocalEngine:
         )
         answer = await self._run(call)
         if answer.kind == messages.OUT_OF_MEMORY and call.holder and call.holder.answered > 1:
-            # What other runs have left in a worker is not this one's.
+            # What other runs have left in a worker is not this one's. Its time goes on meanwhile.
+            began = call.began
             call = Call(
                 request,
                 time_limit=time_limit,
-                on_start=None if call.begun else on_start,
+                on_start=on_start if began is None else None,
                 preloaded=preloaded,
                 fresh=True,
             )
-            answer = await self._run(call)
+            try:
+                async with asyncio.timeout_at(None if began is None else began + time_limit):
+                    answer = await self._run(call)
+            except TimeoutError:
+                raise _timed_out(time_limit) from None
         if answer.kind == messages.OUTCOME:
             return await _decoded(call, answer, messages.decode_outcome)
         message, details = await _decoded(call, answer, messages.decode_failure)
@@ -203,8 +207,7 @@ class LocalEngine:
         try:
             return await self._ask(self._executions, call)
         except TimeLimitReached:
-            limit = f"{call.time_limit:g} s"
-            raise ExecutionTimedOut(f"reached its time limit of {limit}") from None
+            raise _timed_out(call.time_limit) from None
         except NotPrepared:
             raise ExecutionFailed(
                 f"its backend could not be prepared within {START_LIMIT:g} s"
@@ -279,6 +282,10 @@ class LocalEngine:
         self._executions.renew_idle()
 
 
+def _timed_out(limit: float) -> ExecutionTimedOut:
+    return ExecutionTimedOut(f"reached its time limit of {limit:g} s")
+
+
 async def _decoded(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:
     """Decode an answer. One that makes no sense is its worker's end, and `WorkerLost`."""
     try:
@@ -297,13 +304,3 @@ async def _cause(exit_status: "asyncio.Future[int | None]", memory_limit: int) -
     except TimeoutError:
         return ""
     return None if status is None else describe_end(status, memory_limit)
-
-
-def known_modules() -> dict[str, tuple[str, ...]]:
-    """What is imported for each installed backend that can run here and is known."""
-    backends = installed_backends()
-    return {
-        name: modules
-        for name, modules in preload.MODULES.items()
-        if name in backends and backends[name].offline_reason() is None
-    }

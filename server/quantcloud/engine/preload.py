@@ -7,6 +7,8 @@ copy, and every worker would hang in its first parallel loop.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from quantcloud.backends.base import installed_backends
+
 # Backend: modules, which import its simulator in turn. Cheap ones first, since the backends
 # become ready in this order. A backend that is not named here is imported by each worker when it
 # first runs a circuit on it.
@@ -22,3 +24,13 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
     }
 )
+
+
+def known_modules() -> dict[str, tuple[str, ...]]:
+    """What is imported for each installed backend that can run here and is known."""
+    backends = installed_backends()
+    return {
+        name: modules
+        for name, modules in MODULES.items()
+        if name in backends and backends[name].offline_reason() is None
+    }

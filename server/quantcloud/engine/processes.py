@@ -225,7 +225,7 @@ class WorkerProcess:
         else:
             self._due = self._began + call.time_limit
             try:
-                call.start()
+                call.start(self._began)
             except Exception as error:  # noqa: BLE001 (handed to the caller, whose it is)
                 call.fail(error)
                 self.kill()

@@ -156,9 +156,11 @@ class RayEngine:
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_LIMIT):
                 await self._first.wait()
-        if not self._connected:
+        # Jobs are judged by the limit from now on, so that it has to be known.
+        if not (self._connected and self.memory_limit):
             address = self._configuration.address
-            reason = self._refusal or f"it did not answer within {_START_LIMIT:g} s"
+            late = f"it did not answer within {_START_LIMIT:g} s"
+            reason = self._refusal or self._cluster.error or late
             await self.stop()
             raise EngineError(f"cannot join the Ray cluster at {address!r}: {reason}")
 
@@ -270,8 +272,9 @@ def _demands(backends: Mapping[str, Backend]) -> dict[str, Resources]:
 
 
 def _with_memory(demands: Mapping[str, Resources], limit: int) -> dict[str, Resources]:
+    """What a run of each takes; no memory where the `limit` is not known yet, which is 0."""
     return {
-        name: replace(demand, memory_bytes=demand.memory_bytes or limit)
+        name: replace(demand, memory_bytes=demand.memory_bytes or limit or None)
         for name, demand in demands.items()
     }
 

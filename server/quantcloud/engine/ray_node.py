@@ -36,7 +36,8 @@ from quantcloud.engine.base import (
     OutOfMemory,
 )
 from quantcloud.engine.confinement import missing_protections
-from quantcloud.engine.local import LocalEngine, known_modules
+from quantcloud.engine.local import LocalEngine
+from quantcloud.engine.preload import known_modules
 from quantcloud.engine.ray_cluster import capacity
 from quantcloud.engine.ray_messages import Request
 

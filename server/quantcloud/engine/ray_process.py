@@ -71,11 +71,10 @@ class DriverProcess:
 
         A cancelled call ends it.
         """
-        process, ours = _start(errors)
+        process, ours = _start(errors, self._configuration())
         connected = False
         try:
             reader, self._writer = await asyncio.open_connection(sock=ours)
-            self._writer.write(self._configuration().encode())
             while (message := await ray_messages.receive(reader)) is not None:
                 connected = connected or message.kind == ray_messages.NODES
                 self._on_message(message)
@@ -88,7 +87,9 @@ class DriverProcess:
         return connected, process.returncode
 
 
-def _start(errors: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _start(
+    errors: IO[bytes], configuration: Configuration
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
     # Ray has its own variables, among them what opens a cluster that asks for a token.
     own = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
     environment = {
@@ -97,4 +98,4 @@ def _start(errors: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     # Ray adds the driver's folder to the path of its workers, where circuits may read.
-    return child.start(_PROGRAM, environment, errors, sys.prefix)
+    return child.start(_PROGRAM, environment, errors, sys.prefix, configuration.encode())

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import math
 from collections import deque
+from collections.abc import Iterable
 
 from quantcloud.engine.calls import Call
 from quantcloud.engine.control import Role
@@ -112,13 +112,13 @@ class Slot:
         if (error := coming.exception()) is not None:
             self._slots.note_shortage(error)
             return
-        self._slots.shortage_over()
         worker = coming.result()
         worker.owner = self
         if self.worker is None:
             self.worker = worker
         else:
             self._next = worker
+        self._slots.shortage_over()
         self.changed(worker)
 
 
@@ -126,7 +126,7 @@ class Slots:
     """All slots of one role, and the calls that wait for them, first come first served."""
 
     def __init__(self, supervisor: Supervisor, role: Role, size: int, patience: float) -> None:
-        """`patience` is how long a call waits where there is no process at all, in seconds."""
+        """A call that no worker suits waits for `patience` seconds where no other can be had."""
         self._patience = patience
         # Since when the system has had no process to give, and what asks it again.
         self._short_since: float | None = None
@@ -193,7 +193,7 @@ class Slots:
                 self._waiting.appendleft(call)
 
     def refill(self, slot: Slot) -> None:
-        """Order a worker for a slot whose last one ended by itself."""
+        """Order a worker for a slot that has none."""
         if self._closed is None:
             slot.order()
 
@@ -212,38 +212,46 @@ class Slots:
             _log.warning("workers are wanting: %s", error)
         self._resume = loop.call_later(self._pause, self._ask_again)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        if not any(slot.worker for slot in self._slots):
-            # Later ones have their own time: it may be another lack by then.
-            latest = loop.time() - self._patience
-            if self._short_since <= latest:
-                self._fail_waiting(error, latest)
+        # Later ones have their own time: it may be another lack by then.
+        latest = loop.time() - self._patience
+        if self._short_since <= latest:
+            late = [call for call in self._waiting if call.made <= latest]
+            self._fail_waiting([call for call in late if not self._some_suit(call)], error)
 
     def shortage_over(self) -> None:
+        """Order again, and first what could not be had meanwhile."""
+        was_short = self._short_since is not None
         self._short_since, self._pause = None, _FIRST_PAUSE
         self._end_pause()
+        if was_short:
+            for slot in self._empty:
+                self.refill(slot)
 
     def _ask_again(self) -> None:
         self._resume = None
         self.dispatch()
+        if (empty := self._empty) and not any(slot.is_coming for slot in self._slots):
+            self.refill(empty[0])
+
+    @property
+    def _empty(self) -> list[Slot]:
+        return [slot for slot in self._slots if slot.worker is None]
 
     def _end_pause(self) -> None:
         if self._resume is not None:
             self._resume.cancel()
             self._resume = None
 
-    def _fail_waiting(self, error: BaseException, latest: float = math.inf) -> None:
-        """Answer what has waited since `latest` or longer."""
-        waiting = self._waiting
-        self._waiting = deque(call for call in waiting if call.made > latest)
-        for call in waiting:
-            if call.made <= latest:
-                call.fail(error)
+    def _fail_waiting(self, calls: Iterable[Call], error: BaseException) -> None:
+        for call in calls:
+            call.fail(error)
+        self._waiting = deque(call for call in self._waiting if not call.answer.done())
 
     def close(self, error: Exception) -> None:
         """Answer what waits and what runs with `error`, and whatever else is submitted."""
         self._closed = error
         self._end_pause()
-        self._fail_waiting(error)
+        self._fail_waiting(self._waiting, error)
         for slot in self._slots:
             slot.fail(error)
 
@@ -268,6 +276,9 @@ class Slots:
     def _some_do_not_suit(self, call: Call) -> bool:
         workers = (slot.worker for slot in self._slots)
         return any(worker and not worker.suits(call) for worker in workers)
+
+    def _some_suit(self, call: Call) -> bool:
+        return any(slot.worker and slot.worker.suits(call) for slot in self._slots)
 
     def _order_for(self, count: int) -> None:
         """Order workers for slots that are of no use to any of `count` calls that wait."""

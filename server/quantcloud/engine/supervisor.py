@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import IO, Any
 
 from quantcloud.engine import child, confinement, control
@@ -93,16 +93,23 @@ class Supervisor:
     def start(self) -> None:
         """Start the fork server. Call it on the thread that the event loop runs on.
 
-        The kernel ends the fork server when that thread ends.
+        The kernel ends the fork server when that thread ends. Raises `OSError`, with nothing left.
         """
+        environment = confinement.environment(confinement.import_path(), os.environ)
+        with ExitStack() as opened:
+            # Open as long as the process; what the one before said goes when there is another.
+            errors = opened.enter_context(tempfile.TemporaryFile())
+            self._process, ours = child.start(
+                _PROGRAM,
+                {**environment, **self._environment},
+                errors,
+                "/",
+                self._configuration.encode(),
+            )
+            opened.pop_all()
         if self._errors is not None:
             self._errors.close()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process)
-        environment = confinement.environment(confinement.import_path(), os.environ)
-        self._process, ours = child.start(
-            _PROGRAM, {**environment, **self._environment}, self._errors, "/"
-        )
-        ours.sendall(self._configuration.encode())
+        self._errors = errors
         ours.setblocking(False)  # noqa: FBT003 (the standard library's signature)
         self._control = ours
         asyncio.get_running_loop().add_reader(ours, self._readable)
@@ -183,11 +190,13 @@ class Supervisor:
         if record.value < 0 or len(sockets) < control.DESCRIPTORS:
             for each in sockets:
                 each.close()
-            what = "process" if record.value < 0 else "open file"
-            if record.value > 0:
+            reason = "no open file for a worker"
+            if record.value < 0:
+                reason = f"no process for a worker: {os.strerror(-record.value)}"
+            else:
                 self._send(Record(Order.REAP, record.value))
             if not future.done():
-                future.set_exception(ForkFailed(f"no {what} for a worker"))
+                future.set_exception(ForkFailed(reason))
             return
         connection, reading, writing = sockets
         permits = Permits(reading, writing)

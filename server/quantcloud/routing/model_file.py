@@ -13,8 +13,9 @@ from quantcloud.routing.correction import BOUNDS, KNOTS, Correction, Errors
 from quantcloud.routing.cost_model import Calibration, CostModel, Key
 from quantcloud.routing.work import Coefficients
 
-VERSION: Final = 1
-"""Of both formats; files of another version are passed over."""
+VERSION: Final = 2
+"""Of both formats, and of what the backends here count in their work; files of another version are
+passed over, and measured anew."""
 
 T = TypeVar("T")
 Document = Mapping[str, Any]

@@ -218,7 +218,8 @@ class Runner:
             JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
             self._clock(),
             error_message=str(error),
-            metadata=with_actual(job.metadata, seconds),
+            # One that never began took no time that anybody could learn from.
+            metadata=with_actual(job.metadata, seconds) if seconds else None,
         )
         # What a run costs is for one that went well, or on to its limit.
         await patiently(

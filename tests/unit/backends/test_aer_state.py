@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from quantcloud.backends.aer import MAX_SMALL_QUBITS
-from quantcloud.backends.aer_state import SmallStates
+from quantcloud.backends.aer import MAX_SMALL_QUBITS, is_small
+from quantcloud.backends.aer_state import AerState, SmallStates
 from quantcloud.backends.programs import program
 from quantcloud.circuits.ir import Operation
+from quantcloud.domain.execution import RunOptions
 from unit.backends.exact import every_gate, read, run, statevector
 
 
@@ -43,3 +44,24 @@ def test_a_circuit_on_either_side_of_the_limit(executors, num_qubits):
     assert counts.keys() == {low, high}
     assert abs(counts[low] - 2000) < 300
     assert counts == run(executors["aer"], "statevector", circuit, 4000).counts
+
+
+def test_an_evolved_state_goes_on_where_it_was_and_leaves_its_copies_alone():
+    state = AerState(2)
+    state.evolve(gates("qreg q[2]; x q[0];"))
+    other = state.copy()
+    with pytest.raises(ValueError, match="no standard gate"):
+        state.evolve([*gates("qreg q[2]; x q[1];"), Operation("nonsense", (0,))])
+    state.evolve(gates("qreg q[2]; cx q[0],q[1];"))
+    assert np.allclose(state.amplitudes, [0, 0, 0, 1])
+    other.evolve(gates("qreg q[2]; h q[1];"))
+    assert np.allclose(other.amplitudes, [0, 0.5**0.5, 0, 0.5**0.5])
+
+
+def test_many_histories_are_left_to_the_controller():
+    """It goes through every shot, which costs little where nearly all of them differ."""
+    plain = RunOptions()
+    assert is_small(3, 2, 1000, plain)
+    assert not is_small(3, 2, 10, plain)
+    assert not is_small(8, 12, 10_000, plain)
+    assert is_small(8, 0, 1, plain)

@@ -163,6 +163,18 @@ def test_clifford_circuits_too(executors, backend, method, source):
     assert_agrees(run(executors[backend], method, circuit, shots), distribution(circuit), shots)
 
 
+SMALL = {**CIRCUITS, **{f"clifford, {name}": text for name, text in CLIFFORD_CIRCUITS.items()}}
+
+
+@pytest.mark.parametrize("source", SMALL.values(), ids=SMALL)
+def test_small_circuits_by_the_controller_of_aer(executors, monkeypatch, source):
+    monkeypatch.setattr(aer, "MAX_SMALL_QUBITS", 0)
+    circuit = read(source)
+    assert_agrees(
+        run(executors["aer"], "statevector", circuit, SHOTS), distribution(circuit), SHOTS
+    )
+
+
 @pytest.mark.parametrize(("backend", "method"), PURE)
 @pytest.mark.parametrize("num_qubits", [1, 2, 3, 5])
 def test_every_gate(executors, backend, method, num_qubits):
@@ -174,8 +186,11 @@ def test_every_gate(executors, backend, method, num_qubits):
     assert_agrees(outcome, exact, shots)
 
 
-@pytest.mark.parametrize("backend", ["local", "aer", "cirq", "pennylane"])
-def test_every_gate_to_the_last_amplitude(executors, backend):
+@pytest.mark.parametrize("backend", ["local", "aer", "aer's controller", "cirq", "pennylane"])
+def test_every_gate_to_the_last_amplitude(executors, monkeypatch, backend):
+    if backend == "aer's controller":
+        monkeypatch.setattr(aer, "MAX_SMALL_QUBITS", 0)
+        backend = "aer"
     circuit = read(every_gate(6, np.random.default_rng(6)))
     outcome = run(executors[backend], "statevector", circuit, 1, statevector=True)
     state = np.array(outcome.statevector.real) + 1j * np.array(outcome.statevector.imag)
@@ -279,6 +294,7 @@ def test_more_classical_bits_than_a_number_has(executors, backend, method, noise
 @pytest.mark.parametrize("shots", [1, 99, 100, 101, SHOTS])
 def test_aer_runs_many_histories_in_parts(executors, monkeypatch, shots):
     """As where their states do not fit in memory together."""
+    monkeypatch.setattr(aer, "MAX_SMALL_QUBITS", 0)
     monkeypatch.setattr(aer_executor, "MAX_BRANCHES_BYTES", 100 * 16 * 2**3)
     rounds = "".join(f"ry(0.6) q[0]; cx q[0],q[1]; measure q[1] -> c[{k}];" for k in range(7))
     circuit = read(f"qreg q[3]; creg c[9]; {rounds} h q[1]; cx q[1],q[2]; measure q[2] -> c[8];")

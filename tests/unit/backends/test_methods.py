@@ -1,9 +1,12 @@
 """What each backend offers for a circuit before it runs, and that it keeps the promise."""
 
+import os
+import re
 import subprocess
 import sys
 import time
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from quantcloud.routing.method import Refusal
 from unit.backends.exact import read, run
 
 SHOTS = 1024
+TESTS = Path(__file__).parents[2]
 PLAIN = RunOptions()
 NOISY = RunOptions(noise=Noise(0.01, 0.02, 0.03))
 
@@ -253,7 +257,57 @@ def test_a_measurement_that_is_repeated_takes_memory_each_time():
     assert method.memory_bytes >= 1000 * SHOTS
 
 
-@pytest.mark.parametrize("backend", [aer.CPU, cirq.BACKEND, pennylane.BACKEND])
-def test_gates_take_memory_too(backend):
-    (few, *_), (many, *_) = methods(backend, wide(5)), methods(backend, wide(5, rounds=1000))
-    assert many.memory_bytes - few.memory_bytes > 100 * 4 * 990
+# Runs a circuit on two qubits of so many gates, each with an angle of its own; bytes that it took
+# beyond those of a small one.
+TAKEN = """
+import sys
+from quantcloud.backends.base import installed_backends
+from unit.backends.exact import read, run
+from unit.backends.test_methods import EVERY_NOISE, peak, rotations
+
+backend, method, gates, noisy = sys.argv[1], sys.argv[2], int(sys.argv[3]), bool(sys.argv[4])
+executor = installed_backends()[backend].executor()
+noise = EVERY_NOISE if noisy else None
+run(executor, method, read(rotations(4)), 20, noise=noise)
+before = peak()
+run(executor, method, read(rotations(gates)), 20, noise=noise)
+print(peak() - before)
+"""
+EVERY_NOISE = Noise(1e-4, 1e-4, 1e-3, 50.0, 30.0)
+
+
+def peak():
+    """Most memory that this process has had, in bytes."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10
+
+
+def rotations(gates):
+    turned = "".join(f"rzz({0.1 + place / gates}) q[0],q[1];" for place in range(gates))
+    return f"qreg q[2]; creg c[2]; {turned} measure q -> c;"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's peak of memory is Linux's")
+@pytest.mark.parametrize(
+    ("backend", "method", "gates", "noise"),
+    [
+        (aer.CPU, "statevector", 30_000, None),
+        (aer.CPU, "statevector", 5_000, EVERY_NOISE),
+        (aer.CPU, "density_matrix", 5_000, EVERY_NOISE),
+        (cirq.BACKEND, "statevector", 30_000, None),
+        (cirq.BACKEND, "trajectories", 2_000, EVERY_NOISE),
+        (cirq.BACKEND, "density_matrix", 2_000, EVERY_NOISE),
+        (pennylane.BACKEND, "statevector", 30_000, None),
+        (local.BACKEND, "statevector", 30_000, None),
+    ],
+)
+def test_gates_take_no_more_memory_than_predicted(backend, method, gates, noise):
+    offer = methods(backend, rotations(gates), RunOptions(noise=noise), shots=20)
+    (predicted,) = (each.memory_bytes for each in offer if each.name == method)
+    arguments = [backend.info.name, method, str(gates), "noisy" if noise else ""]
+    result = subprocess.run(
+        [sys.executable, "-c", TAKEN, *arguments],
+        capture_output=True, text=True, check=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert predicted / 4 < int(result.stdout) < predicted

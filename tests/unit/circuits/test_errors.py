@@ -101,6 +101,7 @@ VERSION_2 = [
     ("rx(exp(1000)) q[0];", 4, "too large"),
     ("rx(1e999) q[0];", 4, "too large"),
     ("rx(1e308*10) q[0];", 4, "too large"),
+    ("u3(0.1,1e308,1e308) q[0];", 8, "too large"),
     ("rx(nan) q[0];", 4, "'nan' is not defined here"),
     ("rx(inf) q[0];", 4, "'inf' is not defined here"),
     ("rx(2pi) q[0];", 5, "an operator is missing before 'pi'"),

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session", autouse=True)
 def site(tmp_path_factory):
-    """A folder on sys.path with an installed distribution, which brings the backend `probe`."""
+    """A folder on sys.path with an installed distribution, which brings backends."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(HERE / "probe.py", folder / "engine_probe.py")
     metadata = folder / "engine_probe-1.0.dist-info"
@@ -21,6 +21,7 @@ def site(tmp_path_factory):
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: engine-probe\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
         "[quantcloud.backends]\nprobe = engine_probe:BACKEND\nslow = engine_probe:BACKEND\n"
+        "probe_gpu = engine_probe:GPU\n"
     )
     (folder / "visible.txt").write_text("visible")
     (folder / "hidden").mkdir()

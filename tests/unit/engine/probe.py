@@ -15,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+from quantcloud.backends.resources import Resources
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import Outcome, Statevector
 from quantcloud.routing.method import Refusal
@@ -80,6 +81,10 @@ class Executor:
         self.kept.append(bytearray(160 << 20))
 
     def take_much(self, _execution):
+        bytearray(160 << 20)
+
+    def take_much_late(self, _execution):
+        time.sleep(0.3)
         bytearray(160 << 20)
 
     def say_out_of_memory(self, _execution):
@@ -181,4 +186,12 @@ class Backend:
         return Executor()
 
 
+class Gpu(Backend):
+    resources = Resources(gpus=1)
+
+    def offline_reason(self):
+        return None if "PROBE_GPU" in os.environ else "no GPU is pretended"
+
+
 BACKEND = Backend()
+GPU = Gpu()

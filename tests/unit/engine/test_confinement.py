@@ -1,13 +1,17 @@
 """What workers are given is chosen name by name, and what is hidden stays closed."""
 
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
+from pathlib import Path
 
 import pytest
 
 from quantcloud.engine import confinement, landlock, memory, seccomp
+from quantcloud.engine.control import Role
+from quantcloud.engine.forkserver import Configuration, ForkServer
 
 
 def test_environment_is_an_allow_list():
@@ -47,6 +51,16 @@ def test_the_folder_that_a_server_is_started_in_is_not_imported_from(tmp_path, m
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", "/a", "b"])
     assert confinement.import_path() == ["/a", str(tmp_path / "b")]
+
+
+def test_examiners_are_given_no_gpu(site, monkeypatch):
+    monkeypatch.setenv("PROBE_GPU", "1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    control, other = socket.socketpair()
+    with control, other:
+        server = ForkServer(control, Configuration(os.getpid(), (), (1, 2), ()))
+    assert server.confinement(Role.EXECUTION).gpu
+    assert not server.confinement(Role.EXAMINATION).gpu
 
 
 def test_nothing_hidden_opens_the_folder_itself(tmp_path, monkeypatch):
@@ -120,3 +134,39 @@ def test_memory_is_shared_only_where_a_driver_needs_it(memory, what):
         [sys.executable, "-c", SHARING, memory], capture_output=True, check=True, text=True
     )
     assert ended.stdout.strip() == what
+
+
+# A system that has seccomp and lets nobody have another filter, as some sandboxes do.
+REFUSING = """
+import ctypes, struct
+from quantcloud.engine import confinement, seccomp
+print(*confinement.missing_protections())
+rule = seccomp._of(seccomp._PRCTL[seccomp.platform.machine() != "x86_64"],
+                   seccomp._refuse_where(0, [seccomp._PR_SET_SECCOMP]))
+lines = [(seccomp._LOAD_WORD, 0, 0, seccomp._NUMBER), *rule, seccomp._PASS]
+seccomp._filter = lambda *_, **__: b"".join(struct.pack("=HBBI", *line) for line in lines)
+confinement._libc.prctl(confinement._PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+assert seccomp.refuse_unneeded()
+print(*confinement.missing_protections())
+"""
+
+
+@pytest.mark.skipif(not seccomp.is_supported(), reason="this machine has no seccomp filter")
+def test_a_system_that_refuses_the_filter_is_told_of():
+    ended = subprocess.run(
+        [sys.executable, "-c", REFUSING], capture_output=True, check=True, text=True
+    )
+    before, after = ended.stdout.splitlines()
+    assert "seccomp" not in before
+    assert "seccomp (network, processes)" in after
+
+
+def test_asking_what_is_missing_takes_nothing_from_the_process():
+    def rights():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return [line for line in lines if line.startswith(("Seccomp:", "NoNewPrivs:"))]
+
+    before = rights()
+    confinement.missing_protections()
+    assert rights() == before
+    socket.socket().close()

@@ -73,6 +73,21 @@ async def test_what_a_worker_cannot_do(site):
     assert (site / "visible.txt").read_text() == "visible"
 
 
+@pytest.mark.skipif(not seccomp.is_supported(), reason="this machine has no seccomp filter")
+@pytest.mark.parametrize(
+    ("environment", "result"),
+    [
+        ({"PROBE_GPU": "1"}, "done"),
+        ({"PROBE_GPU": "1", "CUDA_VISIBLE_DEVICES": ""}, "PermissionError"),
+        ({"CUDA_VISIBLE_DEVICES": "0"}, "PermissionError"),
+    ],
+)
+async def test_workers_share_memory_only_where_a_gpu_is_theirs(environment, result):
+    async with running(environment=environment) as engine:
+        attempts = (await Runner(engine)("break_out")).metadata["attempts"]
+    assert attempts["share memory"] == result
+
+
 async def test_jobs_wait_for_their_own_imports_only(site):
     gate = site / "gate"
     os.mkfifo(gate)

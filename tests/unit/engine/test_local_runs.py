@@ -201,6 +201,13 @@ async def test_what_others_left_in_a_worker_is_not_held_against_a_run(single):
     assert (await single("take_much")).metadata["pid"] != kept
 
 
+async def test_a_run_that_is_tried_on_a_new_worker_has_what_is_left_of_its_time(single):
+    await single("keep_much")
+    with pytest.raises(ExecutionTimedOut, match=r"time limit of 0\.5 s"):
+        await single("take_much_late", limit=0.5)
+    assert (await single("succeed")).counts
+
+
 async def test_error_in_on_start_is_the_callers(single):
     def fail():
         raise ZeroDivisionError

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from quantcloud.engine import messages
+from quantcloud.engine.base import ExecutionFailed
 from quantcloud.engine.calls import Call, NotPrepared, TimeLimitReached
 from quantcloud.engine.messages import Frame, MalformedAnswer
 from unit.engine.harness import DEADLINE, Runner, has_something_before_it, running
@@ -41,6 +42,23 @@ async def test_what_is_never_prepared_is_ended(puppet):
     with pytest.raises(NotPrepared):
         await only.answer
     assert not puppet.worker.alive
+
+
+async def test_a_run_whose_backend_is_never_there_fails_without_having_begun(site, monkeypatch):
+    gate = site / "prepare"
+    begun = asyncio.Event()
+    async with running() as engine:
+        run = Runner(engine)
+        await run("succeed")
+        os.mkfifo(gate)
+        monkeypatch.setattr("quantcloud.engine.processes.START_LIMIT", 0.1)
+        execution = run.execution("succeed", backend="slow")
+        with pytest.raises(ExecutionFailed, match="its backend could not be prepared within"):
+            await engine.execute(execution, time_limit=DEADLINE, on_start=begun.set)
+        gate.unlink()
+        monkeypatch.undo()
+        assert not begun.is_set()
+        assert (await run("succeed", backend="slow")).counts
 
 
 async def test_nothing_is_prepared_twice(puppet):

@@ -9,7 +9,7 @@ from unit.engine.harness import DEADLINE
 async def test_a_driver_that_cannot_be_started_is_tried_again(monkeypatch, caplog):
     tried = asyncio.Queue()
 
-    def start(_errors):
+    def start(_errors, _configuration):
         tried.put_nowait(None)
         raise BlockingIOError("no process to be had")
 

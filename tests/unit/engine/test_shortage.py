@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,44 @@ async def test_one_worker_that_is_left_is_enough_to_wait_for(forks):
     puppet.end()
 
 
+async def test_what_no_worker_that_is_there_suits_does_not_wait_for_ever(forks, puppet):
+    slots = Slots(forks, Role.EXECUTION, 2, patience=0)
+    (first,) = submitted(slots, 1)
+    (await forks.orders.get()).set_result(puppet.worker)
+    await puppet.begin()
+    later = Call(Frame(messages.EXECUTE, b"2"), time_limit=DEADLINE, preloaded=1)
+    slots.submit(later)
+    (suited,) = submitted(slots, 1)
+    await forks.refuse()
+    with pytest.raises(ForkFailed):
+        async with asyncio.timeout(DEADLINE):
+            await later.answer
+    puppet.say(messages.OUTCOME)
+    await first.answer
+    await puppet.begin()
+    puppet.say(messages.OUTCOME)
+    await suited.answer
+    slots.close(RuntimeError("closed"))
+
+
+async def test_places_are_filled_again_when_there_are_processes_though_nothing_waits(forks):
+    slots = Slots(forks, Role.EXECUTION, 3, patience=DEADLINE)
+    slots.renew_idle()
+    for _ in range(5):
+        await forks.refuse()
+    with ExitStack() as ends:
+        for _ in range(3):
+            async with asyncio.timeout(DEADLINE):
+                order = await forks.orders.get()
+            puppet = Puppet()
+            ends.callback(puppet.end)
+            order.set_result(puppet.worker)
+            await asyncio.sleep(0)
+        assert all(slot.worker for slot in slots._slots)
+        assert forks.orders.empty()
+        slots.close(RuntimeError("closed"))
+
+
 async def test_a_worker_of_which_not_all_came_is_ended_and_another_had():
     async with running() as engine:
         run = Runner(engine)
@@ -186,6 +225,24 @@ async def test_a_worker_of_which_not_all_came_is_ended_and_another_had():
         workers = engine._supervisor._workers
         assert len(workers) == 1 + 3
         assert {worker.pid for worker in workers.values()} == set(children(engine))
+
+
+async def test_a_worker_that_could_not_be_had_is_there_before_the_next_run(caplog):
+    async with running() as engine:
+        pid = await Runner(engine).pid()
+        (slot,) = engine._executions._slots
+        fork_server = engine._supervisor._process.pid
+        limits = resource.prlimit(fork_server, resource.RLIMIT_NOFILE)
+        resource.prlimit(fork_server, resource.RLIMIT_NOFILE, (0, limits[1]))
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(DEADLINE):
+            while not engine._executions.pausing:  # noqa: ASYNC110 (nobody else is told)
+                await asyncio.sleep(0)
+            resource.prlimit(fork_server, resource.RLIMIT_NOFILE, limits)
+            while slot.worker is None:  # noqa: ASYNC110 (nor of that)
+                await asyncio.sleep(0)
+        assert slot.worker.pid != pid
+    assert "workers are wanting: no process for a worker: Too many open files" in caplog.text
 
 
 def children(engine):

@@ -190,7 +190,7 @@ def test_corrections_of_another_calibration_are_left_out():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"version": 2}, "version is 2"),
+        ({"version": 1}, "version is 1"),
         ({"seconds_per_unit": []}, "seconds_per_unit is no object"),
         ({"seconds_per_unit": {"b/m": {"start": -1, "operation": 1}}}, "no number of 0 or more"),
         ({"seconds_per_unit": {"b/m": {"start": "nan", "operation": 1}}}, "no number of 0 or more"),

@@ -136,7 +136,7 @@ async def test_what_somebody_measures_meanwhile_is_taken_over(tmp_path: Path):
         assert not kept.model.corrections
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 7}', '{"version": 1}', "\xff"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 7}', '{"version": 2}', "\xff"])
 def test_files_that_make_no_sense_are_left_out(tmp_path: Path, text: str):
     for name in (CALIBRATION_FILE, LEARNT_FILE):
         (tmp_path / name).write_text(text, encoding="latin-1")
