@@ -10,14 +10,6 @@ from support.server import Server
 
 # Servers in this process: measuring simulators is for tests that ask for it.
 os.environ["QUANTCLOUD_ROUTER_CALIBRATE"] = "false"
-# By default structlog prints every local variable of a trace, which of a whole server takes minutes
-# and all memory.
-structlog.configure(
-    processors=[
-        structlog.stdlib.add_log_level,
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
-    ]
-)
 
 
 # What structlog does with an exception where nobody has set it up: it shows the variables of every
