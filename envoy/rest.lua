@@ -128,7 +128,7 @@ local function wrong_value(field, value, kind)
   local right = TYPES[kind:match("^TYPE_(%w+)$") or ""]
   if not right and ENUMS[message] then
     right = "one of " .. ENUMS[message]
-  elseif not right and message == "google.protobuf.Struct" then
+  elseif not right and message then
     right = "an object"
   elseif kind == "TYPE_INT32" and (value:find('^"?-?%d+"?$') or value:find("^-?[%d.]+e%+%d+$")) then
     right = "an integer from -2147483648 to 2147483647"
@@ -175,7 +175,7 @@ local function explain(text)
   elseif text == ": Root element must be a message." then
     return "body: must be a JSON object"
   elseif text == ": Proto field is not repeating, cannot start list." then
-    return "body: has a list where a single value belongs; only 'circuits', 'options' and 'metadata' hold lists"
+    return "body: has a list where none belongs; 'circuits' is one, and there may be some inside 'options' and 'metadata'"
   elseif text == ": Proto fields must have a name." then
     return "body: has a field with an empty name"
   elseif text:find("^Message too deep") then

@@ -113,8 +113,8 @@ def test_401_says_how_to_authenticate(gate, http, given):
 
 
 LIST = (
-    "body: has a list where a single value belongs; "
-    "only 'circuits', 'options' and 'metadata' hold lists"
+    "body: has a list where none belongs; 'circuits' is one, "
+    "and there may be some inside 'options' and 'metadata'"
 )
 BODIES = {
     '{"shots": "abc"}': 'shots: must be an integer, got "abc"',
@@ -167,6 +167,20 @@ BODIES = {
 @pytest.mark.parametrize(("body", "detail"), BODIES.items(), ids=[body[:30] for body in BODIES])
 def test_a_body_that_does_not_fit(gate, http, body, detail):
     got = http.post("/v1/circuits/run", content=body.encode())
+    assert check(got, 400) == detail
+
+
+BATCHES = {
+    '{"circuits": ["h q;"]}': 'circuits[0]: must be an object, got "h q;"',
+    '{"circuits": [{}, 5]}': "circuits[1]: must be an object, got 5",
+    '{"circuits": "h q;"}': 'circuits: must be an object, got "h q;"',
+    '{"circuits": [{"shots": "abc"}]}': 'circuits[0].shots: must be an integer, got "abc"',
+}
+
+
+@pytest.mark.parametrize(("body", "detail"), BATCHES.items(), ids=BATCHES)
+def test_a_batch_that_does_not_fit(gate, http, body, detail):
+    got = http.post("/v1/circuits/run-batch", content=body.encode())
     assert check(got, 400) == detail
     assert got.json().keys() == {"detail"}
     assert gate.upstream.requests == []
