@@ -51,6 +51,7 @@ def test_run_says_in_one_line_what_to_mend(server: Server, tmp_path: Path):
         (("run", str(bad), *here, "--token", "x"), "neither a JWT nor an API key"),
         (("run", str(tmp_path / "none.qasm"), *here, *token), "No such file"),
         (("run", str(bad), "--server", "127.0.0.1:1", *token), "no server answers"),
+        (("run", str(bad), "--server", "http://127.0.0.1:1", *token), "given as HOST:PORT"),
         (("run", sys.executable, *here, *token), "UTF-8"),
     ]
     for arguments, says in cases:

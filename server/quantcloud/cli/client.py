@@ -27,6 +27,8 @@ def connect(server: str, token: str | None) -> Generator[tuple[grpc.Channel, Met
         )
     if not (token.isascii() and token.isprintable()):
         raise Failure("the token is neither a JWT nor an API key")
+    if server.startswith(("http://", "https://")):
+        raise Failure(f"the server is given as HOST:PORT, such as localhost:50051, not as {server}")
     options = (("grpc.max_receive_message_length", _UNLIMITED),)
     with grpc.insecure_channel(server, options=options) as channel:
         yield channel, (("authorization", f"Bearer {token}"),)
