@@ -9,7 +9,6 @@ from quantcloud.backends.costs import (
     alike,
     evolution,
     histories,
-    histories_of,
     predicted,
     readable_bytes,
     waiting_states,
@@ -32,8 +31,13 @@ MAX_STABILIZER_QUBITS = 1_000
 MAX_MPS_QUBITS = 200
 MAX_DENSITY_MATRIX_QUBITS = 12
 
-MAX_SMALL_QUBITS = 12
-"""How many qubits a circuit may have to run on Aer's bare state, without its controller."""
+MAX_BARE_QUBITS = 12
+"""How many qubits a circuit that measures at its end may have to run on Aer's bare state. With more
+its controller, which takes longer to begin but puts gates together, is as fast."""
+
+MAX_BARE_BRANCHING_QUBITS = 20
+"""The same for one that measures midway. The controller takes longer for each history and each
+shot; with more qubits it takes less memory."""
 
 MAX_SAVED_QUBITS = 20
 """How many qubits a circuit may have to be sampled from its final state, which Aer copies out."""
@@ -53,9 +57,8 @@ _STATEVECTOR = Coefficients(
 )
 # What Aer's controller takes for a circuit and for each operation, in operations on a bare state.
 _CIRCUIT, _CONTROLLED = 240, 4.7
-# What it takes to hand Aer a state and to look at what became of it, in the same unit; and how many
-# shots the controller runs meanwhile.
-_EVOLUTION, _SHOTS_AN_EVOLUTION = 90, 3
+# What it takes to hand Aer a state and to look at what became of it, in the same unit.
+_EVOLUTION = 90
 # What a shot takes where Aer itself draws or runs it, in characters of an outcome.
 _SHOT = 3000
 
@@ -95,10 +98,10 @@ class AerBackend:
         noisy = options.noise is not None
         methods: list[Method] = []
         if analysis.num_qubits <= self.info.num_qubits:
-            if self._device == "CPU" and is_small(
-                analysis.num_qubits, analysis.branching_count, shots, options
+            if is_bare(
+                self._device, analysis.num_qubits, options, branches=analysis.has_mid_circuit
             ):
-                methods.append(_small(analysis, shots, options))
+                methods.append(_bare(analysis, shots, options))
             else:
                 methods.append(self._statevector(analysis, shots, noisy=noisy))
         if noisy:
@@ -184,20 +187,13 @@ class AerBackend:
         return AerExecutor(self._device)
 
 
-def is_small(num_qubits: int, events: int, shots: int, options: RunOptions) -> bool:
-    """Whether a run by `statevector` takes less time on Aer's bare state than by its controller.
+def is_bare(device: str, num_qubits: int, options: RunOptions, *, branches: bool) -> bool:
+    """Whether a run by `statevector` goes without Aer's controller.
 
-    `events` are the measurements and resets midway. The bare state is evolved from each to the
-    next, in every history; the controller goes through every shot.
+    `branches` says whether it measures, resets or asks a condition midway.
     """
-    if num_qubits > MAX_SMALL_QUBITS or options.noise is not None:
-        return False
-    return not events or _evolutions(num_qubits, events, shots) * _SHOTS_AN_EVOLUTION <= shots
-
-
-def _evolutions(num_qubits: int, events: int, shots: int) -> int:
-    # Histories have their beginnings in common.
-    return (histories_of(events, num_qubits, shots) * (events + 1) + 1) // 2
+    most = MAX_BARE_BRANCHING_QUBITS if branches else MAX_BARE_QUBITS
+    return device == "CPU" and num_qubits <= most and options.noise is None
 
 
 def _is_installed(distribution: str) -> bool:
@@ -218,16 +214,19 @@ def _rank(analysis: Analysis) -> str:
     return "any" if bits is None else f"2**{bits}"
 
 
-def _small(analysis: Analysis, shots: int, options: RunOptions) -> Method:
+def _bare(analysis: Analysis, shots: int, options: RunOptions) -> Method:
     width, events = analysis.num_qubits, analysis.branching_count
     size = statevector_bytes(width)
-    work = evolution(analysis, 1 << width, shots, histories(analysis, shots))
+    branches = histories(analysis, shots)
+    work = evolution(analysis, 1 << width, shots, branches)
     if events or options.statevector:
-        evolutions = _evolutions(width, events, shots)
+        # Histories have their beginnings in common.
+        evolutions = (branches * (events + 1) + 1) // 2
         work = work._replace(operations=work.operations + _EVOLUTION * evolutions)
     return predicted(
         "statevector",
-        (3 + waiting_states(analysis, shots)) * size,
+        # Measured: Aer has copies of its own, and what looks at a state another.
+        (7 + waiting_states(analysis, shots)) * size,
         _STATEVECTOR,
         work,
         gates=analysis.operation_count,

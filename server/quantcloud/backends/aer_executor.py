@@ -30,7 +30,7 @@ from quantcloud.backends.aer import (
     MAX_BRANCHES_BYTES,
     MAX_MPS_RANK_BITS,
     MAX_SAVED_QUBITS,
-    is_small,
+    is_bare,
 )
 from quantcloud.backends.aer_circuits import (
     ONE_QUBIT_NAMES,
@@ -64,7 +64,7 @@ class AerExecutor:
     It does what `AerSimulator.run` does, without circuits of Qiskit's, a thread and result objects
     for each run, which take longer than a small circuit. Aer writes every single shot as a text:
     where one state serves all shots, it gives the state, and they are drawn from that. Circuits of
-    few qubits and few histories go without its controller.
+    few qubits, or that measure midway, go without its controller.
     """
 
     def __init__(self, device: str) -> None:
@@ -87,7 +87,7 @@ class AerExecutor:
             _check_rank(divided)
         amplitudes = None
         measured, shots = tuple(divided.final.values()), execution.shots
-        if self._is_small(divided, execution):
+        if self._is_bare(divided, execution):
             if divided.branches or execution.options.statevector:
                 state = AerState(divided.num_qubits)
                 counts = run_branches(divided, state, shots, run.rng).counts
@@ -102,11 +102,9 @@ class AerExecutor:
             counts = self._counts(divided, run)
         return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
 
-    def _is_small(self, divided: Program, execution: Execution) -> bool:
-        return (
-            self._device == "CPU"
-            and execution.method == "statevector"
-            and is_small(divided.num_qubits, divided.events, execution.shots, execution.options)
+    def _is_bare(self, divided: Program, execution: Execution) -> bool:
+        return execution.method == "statevector" and is_bare(
+            self._device, divided.num_qubits, execution.options, branches=divided.branches
         )
 
     def _gives_state(self, divided: Program, execution: Execution) -> bool:
@@ -197,8 +195,9 @@ def _batches(divided: Program, execution: Execution) -> list[int]:
     shots = execution.shots
     if not divided.branches or execution.method != "statevector" or execution.options.noise:
         return [shots]
+    events = sum(operation.name in ("measure", "reset") for operation in divided.body)
     fit = max(1, MAX_BRANCHES_BYTES // statevector_bytes(divided.num_qubits))
-    if 1 << min(divided.events, shots.bit_length()) <= fit:
+    if 1 << min(events, shots.bit_length()) <= fit:
         return [shots]
     full, rest = divmod(shots, fit)
     return [fit] * full + [rest] * (rest > 0)

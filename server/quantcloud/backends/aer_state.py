@@ -1,6 +1,6 @@
-"""Small circuits on Aer's bare state, gate by gate.
+"""Circuits on Aer's bare state, gate by gate.
 
-Aer's controller takes a whole circuit and chooses what to do with it. For a few qubits that takes
+Aer's controller takes a whole circuit and chooses what to do with it. With few qubits that takes
 many times longer than the gates.
 """
 

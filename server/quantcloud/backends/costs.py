@@ -68,19 +68,14 @@ def predicted(
 
 
 def histories(analysis: Analysis, shots: int) -> int:
-    """Guess how many different histories `shots` shots of a circuit have."""
-    return histories_of(analysis.branching_count, analysis.num_qubits, shots)
+    """Guess how many different histories `shots` shots of a circuit have.
 
-
-def histories_of(events: int, num_qubits: int, shots: int) -> int:
-    """Guess how many histories there are with so many measurements and resets midway.
-
-    Each may double them. Where few qubits are measured many times, most outcomes follow from
-    earlier ones, as in phase estimation or error correction: so no more than two for each qubit
-    count.
+    Each measurement or reset midway may double them. Where few qubits are measured many times,
+    most outcomes follow from earlier ones, as in phase estimation or error correction: so no more
+    than two for each qubit count.
     """
-    doublings = min(events, 2 * num_qubits, shots.bit_length())
-    return max(1, min(shots, 1 << doublings))
+    events = min(analysis.branching_count, 2 * analysis.num_qubits)
+    return max(1, min(shots, 1 << min(events, shots.bit_length())))
 
 
 def waiting_states(analysis: Analysis, shots: int) -> int:

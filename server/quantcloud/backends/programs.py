@@ -26,11 +26,6 @@ class Program:
     final: dict[int, int]
     branches: bool
 
-    @property
-    def events(self) -> int:
-        """How many measurements and resets the body has: each may divide the shots."""
-        return sum(operation.name in ("measure", "reset") for operation in self.body)
-
 
 def program(circuit: Circuit) -> Program:
     """Divide `circuit`, whose user-defined gates are expanded."""

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from quantcloud.backends.aer import MAX_SMALL_QUBITS, is_small
+from quantcloud.backends.aer import MAX_BARE_QUBITS
 from quantcloud.backends.aer_state import AerState, SmallStates
 from quantcloud.backends.programs import program
 from quantcloud.circuits.ir import Operation
-from quantcloud.domain.execution import RunOptions
 from unit.backends.exact import every_gate, read, run, statevector
 
 
@@ -33,7 +32,7 @@ def test_nothing_is_left_of_a_circuit_that_broke_off():
     assert np.allclose(states.probabilities(2, gates("qreg q[2]; x q[1];")), [0, 0, 1, 0])
 
 
-@pytest.mark.parametrize("num_qubits", [MAX_SMALL_QUBITS, MAX_SMALL_QUBITS + 1])
+@pytest.mark.parametrize("num_qubits", [MAX_BARE_QUBITS, MAX_BARE_QUBITS + 1])
 def test_a_circuit_on_either_side_of_the_limit(executors, num_qubits):
     circuit = read(
         f"qreg q[{num_qubits}]; creg c[{num_qubits}]; h q[0]; s q[0]; h q[0]; x q[2];"
@@ -56,12 +55,3 @@ def test_an_evolved_state_goes_on_where_it_was_and_leaves_its_copies_alone():
     assert np.allclose(state.amplitudes, [0, 0, 0, 1])
     other.evolve(gates("qreg q[2]; h q[1];"))
     assert np.allclose(other.amplitudes, [0, 0.5**0.5, 0, 0.5**0.5])
-
-
-def test_many_histories_are_left_to_the_controller():
-    """It goes through every shot, which costs little where nearly all of them differ."""
-    plain = RunOptions()
-    assert is_small(3, 2, 1000, plain)
-    assert not is_small(3, 2, 10, plain)
-    assert not is_small(8, 12, 10_000, plain)
-    assert is_small(8, 0, 1, plain)

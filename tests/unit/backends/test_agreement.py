@@ -163,12 +163,18 @@ def test_clifford_circuits_too(executors, backend, method, source):
     assert_agrees(run(executors[backend], method, circuit, shots), distribution(circuit), shots)
 
 
+def leave_to_the_controller(monkeypatch):
+    """Have Aer's controller run whatever else goes without it."""
+    for limit in ("MAX_BARE_QUBITS", "MAX_BARE_BRANCHING_QUBITS"):
+        monkeypatch.setattr(aer, limit, -1)
+
+
 SMALL = {**CIRCUITS, **{f"clifford, {name}": text for name, text in CLIFFORD_CIRCUITS.items()}}
 
 
 @pytest.mark.parametrize("source", SMALL.values(), ids=SMALL)
 def test_small_circuits_by_the_controller_of_aer(executors, monkeypatch, source):
-    monkeypatch.setattr(aer, "MAX_SMALL_QUBITS", 0)
+    leave_to_the_controller(monkeypatch)
     circuit = read(source)
     assert_agrees(
         run(executors["aer"], "statevector", circuit, SHOTS), distribution(circuit), SHOTS
@@ -189,7 +195,7 @@ def test_every_gate(executors, backend, method, num_qubits):
 @pytest.mark.parametrize("backend", ["local", "aer", "aer's controller", "cirq", "pennylane"])
 def test_every_gate_to_the_last_amplitude(executors, monkeypatch, backend):
     if backend == "aer's controller":
-        monkeypatch.setattr(aer, "MAX_SMALL_QUBITS", 0)
+        leave_to_the_controller(monkeypatch)
         backend = "aer"
     circuit = read(every_gate(6, np.random.default_rng(6)))
     outcome = run(executors[backend], "statevector", circuit, 1, statevector=True)
@@ -248,7 +254,7 @@ TERMINAL = [name for name in CIRCUITS if "midway" not in name][:5]
 
 @pytest.mark.parametrize("source", [CIRCUITS[name] for name in TERMINAL], ids=TERMINAL)
 def test_aer_samples_what_is_too_wide_to_have_its_state_copied(executors, monkeypatch, source):
-    monkeypatch.setattr(aer, "MAX_SMALL_QUBITS", 0)
+    leave_to_the_controller(monkeypatch)
     for limit in ("MAX_SAVED_QUBITS", "MAX_STATEVECTOR_QUBITS"):
         monkeypatch.setattr(aer_executor, limit, 0)
     circuit = read(source)
@@ -294,7 +300,7 @@ def test_more_classical_bits_than_a_number_has(executors, backend, method, noise
 @pytest.mark.parametrize("shots", [1, 99, 100, 101, SHOTS])
 def test_aer_runs_many_histories_in_parts(executors, monkeypatch, shots):
     """As where their states do not fit in memory together."""
-    monkeypatch.setattr(aer, "MAX_SMALL_QUBITS", 0)
+    leave_to_the_controller(monkeypatch)
     monkeypatch.setattr(aer_executor, "MAX_BRANCHES_BYTES", 100 * 16 * 2**3)
     rounds = "".join(f"ry(0.6) q[0]; cx q[0],q[1]; measure q[1] -> c[{k}];" for k in range(7))
     circuit = read(f"qreg q[3]; creg c[9]; {rounds} h q[1]; cx q[1],q[2]; measure q[2] -> c[8];")
