@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import jwt
@@ -147,3 +148,9 @@ def test_a_setting_that_is_no_text_is_named(tmp_path: Path):
     )  # fmt: skip
     assert done.returncode == 2
     assert "QUANTCLOUD_DATA_DIR is not a text in UTF-8" in done.stderr
+
+
+def test_the_version_is_that_of_the_package():
+    done = run("--version")
+    assert done.stdout == f"quantcloud {metadata.version('thequantcloud-server')}\n"
+    assert done.returncode == 0

@@ -5,6 +5,7 @@ start soon.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,12 +31,9 @@ def build(
     serve: Callable[[Settings], int], front: Callable[[Settings, Sequence[str]], int]
 ) -> typer.Typer:
     """The command line; `serve` runs a server until it is told to stop, and `front` an Envoy."""
-    app = typer.Typer(
-        help="TheQuantCloud: a quantum cloud that anyone can host.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+    app.callback()(_every_command)
 
     @app.command("serve")
     def serve_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
@@ -215,6 +213,24 @@ def not_text(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
 def _is_text(value: str) -> bool:
     # What Python made of bytes that are none.
     return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001  # typer's signature
+    if wanted:
+        typer.echo(f"quantcloud {metadata.version('thequantcloud-server')}")
+        raise typer.Exit
+
+
+def _every_command(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """TheQuantCloud: a quantum cloud that anyone can host."""
 
 
 def _settings(given: dict[str, Any]) -> Settings:
