@@ -29,14 +29,31 @@ class OpenStreams:
     @contextmanager
     def watch(self, account_id: str) -> Generator[None]:
         """One more of an account, until the block is left. Raises `TooManyStreams`."""
-        with self._accounts.one(account_id):
+        self.open_watch(account_id)
+        try:
             yield
+        finally:
+            self.close_watch(account_id)
+
+    def open_watch(self, account_id: str) -> None:
+        """One more of an account: as `watch`, which takes a kilobyte for as long as it lasts."""
+        self._accounts.take(account_id)
+
+    def close_watch(self, account_id: str) -> None:
+        self._accounts.give_back(account_id)
 
     @contextmanager
     def stranger(self, address: str) -> Generator[None]:
         """One more without credentials, until the block is left. Raises `TooManyStreams`."""
-        with self._addresses.one(address), self._strangers.one(""):
-            yield
+        self._addresses.take(address)
+        try:
+            self._strangers.take("")
+            try:
+                yield
+            finally:
+                self._strangers.give_back("")
+        finally:
+            self._addresses.give_back(address)
 
 
 class _Count:
@@ -47,15 +64,13 @@ class _Count:
         self._what = what
         self._open: dict[str, int] = {}
 
-    @contextmanager
-    def one(self, whose: str) -> Generator[None]:
+    def take(self, whose: str) -> None:
         number = self._open.get(whose, 0) + 1
         if number > self._limit:
             raise TooManyStreams(self._what, self._limit)
         self._open[whose] = number
-        try:
-            yield
-        finally:
-            left = self._open.pop(whose) - 1
-            if left:
-                self._open[whose] = left
+
+    def give_back(self, whose: str) -> None:
+        left = self._open.pop(whose) - 1
+        if left:
+            self._open[whose] = left

@@ -106,12 +106,18 @@ class Gate:
         address = self._address(context, headers_of(context))
         await self._limits.anonymous(address, health=health)
 
-    def watch(self) -> AbstractContextManager[None]:
-        """Count the caller's watch for as long as the block lasts. Raises `TooManyStreams`."""
-        return self._streams.watch(call.principal().account_id)
+    def open_watch(self) -> None:
+        """Count the caller's watch until `close_watch`. Raises `TooManyStreams`."""
+        self._streams.open_watch(call.principal().account_id)
+
+    def close_watch(self) -> None:
+        self._streams.close_watch(call.principal().account_id)
 
     def stream_of_anyone(self, context: Context) -> AbstractContextManager[None]:
-        """The same for a stream without credentials."""
+        """Count a stream without credentials for as long as the block lasts.
+
+        Raises `TooManyStreams`.
+        """
         return self._streams.stranger(self._address(context, headers_of(context)))
 
     def _address(self, context: Context, headers: Mapping[str, str]) -> str:

@@ -130,7 +130,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             try:
                 await self._gate.admit(path, context)
                 checked = time.monotonic()
-                with self._gate.watch():
+                self._gate.open_watch()
+                try:
                     responses = behaviour(parse(await self._request(context)), context)
                     try:
                         async for response in responses:
@@ -145,6 +146,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                             del response
                     finally:
                         await responses.aclose()
+                finally:
+                    self._gate.close_watch()
             except asyncio.CancelledError:
                 entry.close(grpc.StatusCode.CANCELLED)
                 raise
@@ -200,7 +203,8 @@ class _Entry:
     def __init__(self, path: str, context: Context) -> None:
         self._path = path
         self._context = context
-        self._began = time.monotonic()
+        # Only the log tells, and there may be very many of these.
+        self._began = time.monotonic() if _level.isEnabledFor(logging.DEBUG) else 0.0
         self._sent = False
 
     async def send_headers(self) -> None:

@@ -56,7 +56,9 @@ class JobWatch:
                     quiet.heard(subscription)
                 # The next one may be hours away.
                 fresh, event, sent = _NOTHING, None, False
-                await self._news()
+                # Here, since a coroutine of its own would be kept for every watch.
+                while not (self._behind or subscription.has_news):
+                    await subscription.sleep()
                 if self._behind:
                     fresh = await self._read_on()
                 elif subscription.has_events:
@@ -68,14 +70,13 @@ class JobWatch:
                     )  # fmt: skip
                     self._had, sent = None, True
         finally:
-            self._sources.by_job.forget(self._job_id, subscription)
-            quiet.forget(subscription)
-            if self._queue is not None:
-                self._sources.queues.leave(subscription, self._queue)
+            self._close()
 
-    async def _news(self) -> None:
-        while not (self._behind or self._subscription.has_news):
-            await self._subscription.sleep()
+    def _close(self) -> None:
+        self._sources.by_job.forget(self._job_id, self._subscription)
+        self._sources.quiet.forget(self._subscription)
+        if self._queue is not None:
+            self._sources.queues.leave(self._subscription, self._queue)
 
     async def _begin(self, after_sequence: int | None) -> Sequence[JobEvent]:
         recent = self._sources.recent.after(self._account_id, self._job_id, after_sequence)

@@ -79,6 +79,14 @@ async def test_an_account_comes_into_being_at_first_sight_and_follows_its_claims
     assert await store.accounts.get("ada") == later.account
 
 
+async def test_calls_have_their_account_in_common_until_it_changes(store: Store):
+    subject = authenticator(store)
+    first, second = [(await subject.authenticate(bearer())).account for _ in range(2)]
+    assert first is second
+    await store.accounts.ensure("ada", at=START, tier=Tier.ENTERPRISE)
+    assert (await subject.authenticate(bearer())).account.tier is Tier.ENTERPRISE
+
+
 @pytest.mark.parametrize(
     ("metadata", "tier"),
     [
