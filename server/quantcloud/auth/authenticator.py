@@ -103,7 +103,7 @@ class Authenticator:
                 at=self._clock(),
                 tier=claims.tier,
             )
-        return Principal(self._one(account), Credential.JWT, expires_at=claims.expires_at)
+        return Principal(self._shared(account), Credential.JWT, expires_at=claims.expires_at)
 
     async def recheck(self, principal: Principal, headers: Mapping[str, str]) -> None:
         """Make sure that the credentials in `headers` still hold, as a long call goes on.
@@ -123,9 +123,9 @@ class Authenticator:
             raise Unauthenticated("the API key is unknown or revoked", reason="INVALID_API_KEY")
         record, account = found
         await self._touch(record)
-        return Principal(self._one(account), Credential.API_KEY, record.id)
+        return Principal(self._shared(account), Credential.API_KEY, record.id)
 
-    def _one(self, account: Account) -> Account:
+    def _shared(self, account: Account) -> Account:
         """The same account as the last time, where nothing of it has changed."""
         known = self._read.get(account.id)
         if known is not None and known == account:

@@ -29,11 +29,8 @@ class OpenStreams:
     @contextmanager
     def watch(self, account_id: str) -> Generator[None]:
         """One more of an account, until the block is left. Raises `TooManyStreams`."""
-        self.open_watch(account_id)
-        try:
+        with self._accounts.one(account_id):
             yield
-        finally:
-            self.close_watch(account_id)
 
     def open_watch(self, account_id: str) -> None:
         """One more of an account: as `watch`, which takes a kilobyte for as long as it lasts."""
@@ -45,15 +42,8 @@ class OpenStreams:
     @contextmanager
     def stranger(self, address: str) -> Generator[None]:
         """One more without credentials, until the block is left. Raises `TooManyStreams`."""
-        self._addresses.take(address)
-        try:
-            self._strangers.take("")
-            try:
-                yield
-            finally:
-                self._strangers.give_back("")
-        finally:
-            self._addresses.give_back(address)
+        with self._addresses.one(address), self._strangers.one(""):
+            yield
 
 
 class _Count:
@@ -63,6 +53,14 @@ class _Count:
         self._limit = limit
         self._what = what
         self._open: dict[str, int] = {}
+
+    @contextmanager
+    def one(self, whose: str) -> Generator[None]:
+        self.take(whose)
+        try:
+            yield
+        finally:
+            self.give_back(whose)
 
     def take(self, whose: str) -> None:
         number = self._open.get(whose, 0) + 1

@@ -38,7 +38,7 @@ from quantcloud.backends.aer_circuits import (
     Translation,
     translated,
 )
-from quantcloud.backends.aer_state import AerState, SmallStates
+from quantcloud.backends.aer_state import AerState, BareStates
 from quantcloud.backends.branching import run as run_branches
 from quantcloud.backends.noise import narrowed, relaxation_times
 from quantcloud.backends.programs import Program, program
@@ -69,7 +69,7 @@ class AerExecutor:
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self._small = SmallStates()
+        self._states = BareStates()
         self._controller = aer_controller_execute()
         # Refuses a device that is not there.
         self._configurations = {method: _configuration(method, device) for method in _METHODS}
@@ -93,7 +93,7 @@ class AerExecutor:
                 counts = run_branches(divided, state, shots, run.rng).counts
                 amplitudes = state.amplitudes
             else:
-                weights = self._small.probabilities(divided.num_qubits, divided.body)
+                weights = self._states.probabilities(divided.num_qubits, divided.body)
                 counts = _tallied(divided, *draw_bits(weights, measured, shots, run.rng))
         elif self._gives_state(divided, execution):
             amplitudes = self._final_state(divided)

@@ -110,7 +110,7 @@ class AerState(PureState):
         self.amplitudes = native.move_to_ndarray()
 
 
-class SmallStates:
+class BareStates:
     """Computes probabilities, on a state for each number of qubits that it keeps.
 
     To hand a state over and to have it back takes longer than to set one and to ask it.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quantcloud.backends.aer import MAX_BARE_QUBITS
-from quantcloud.backends.aer_state import AerState, SmallStates
+from quantcloud.backends.aer_state import AerState, BareStates
 from quantcloud.backends.programs import program
 from quantcloud.circuits.ir import Operation
 from unit.backends.exact import every_gate, read, run, statevector
@@ -16,7 +16,7 @@ def gates(source):
 
 @pytest.mark.parametrize("num_qubits", [1, 2, 4, 7])
 def test_probabilities_are_exact_in_any_order(num_qubits):
-    states = SmallStates()
+    states = BareStates()
     for seed in (1, 2, 1):
         circuit = read(every_gate(num_qubits, np.random.default_rng(seed)))
         found = states.probabilities(num_qubits, program(circuit).body)
@@ -24,7 +24,7 @@ def test_probabilities_are_exact_in_any_order(num_qubits):
 
 
 def test_nothing_is_left_of_a_circuit_that_broke_off():
-    states = SmallStates()
+    states = BareStates()
     flips = gates("qreg q[2]; x q[0]; x q[1];")
     assert np.allclose(states.probabilities(2, flips), [0, 0, 0, 1])
     with pytest.raises(ValueError, match="no standard gate"):
