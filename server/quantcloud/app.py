@@ -22,7 +22,7 @@ from quantcloud.cli.main import build, not_text
 from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
 from quantcloud.engine.base import Engine, EngineError
-from quantcloud.engine.start import start_engine
+from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import allow_open_files, spare_garbage_collection
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.custody import Custody
@@ -34,6 +34,7 @@ from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
+from quantcloud.services.short_runs import ShortRuns
 from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.model_files import ModelFiles
@@ -104,7 +105,8 @@ class Application:
         parts.push_async_callback(store.close)
         files = ModelFiles(settings.data_dir, settings.router_model)
         model = files.load()
-        engine, fleet = await start_engine(settings, model)
+        started = await start_engine(settings, model)
+        engine, fleet = started.engine, started.fleet
         parts.push_async_callback(engine.stop)
         queues = QueueMonitor(store.jobs, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
@@ -112,7 +114,7 @@ class Application:
         store.subscribe_loss(feed.interrupt)
         platform = PlatformUseCases(store, fleet, self._clock)
         server = GrpcServer(
-            self._use_cases(platform, store, engine, fleet, feed),
+            self._use_cases(platform, store, started, feed),
             self._gate(store),
             max_body_bytes=settings.max_body_bytes,
             max_header_kib=settings.max_header_kib,
@@ -213,16 +215,22 @@ class Application:
         self,
         platform: PlatformUseCases,
         store: Store,
-        engine: Engine,
-        fleet: Fleet,
+        started: Started,
         feed: EventFeed,
     ) -> UseCases:
         limits, clock = self._settings.limits, self._clock
-        admission = Admission(store, engine, fleet, clock, limits)
+        engine, fleet, at_once = started
         return UseCases(
             platform=platform,
             accounts=AccountUseCases(store, clock, limits),
-            circuits=CircuitUseCases(store, engine, admission, clock, limits),
+            circuits=CircuitUseCases(
+                store,
+                engine,
+                Admission(store, engine, fleet, clock, limits),
+                ShortRuns(at_once, fleet, clock),
+                clock=clock,
+                limits=limits,
+            ),
             jobs=JobUseCases(store, feed, self._streams, clock, limits),
         )
 

@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1)] | None = None
     # Bytes that a run may take; None: an equal share of the machine's memory.
     worker_memory: Annotated[int, Field(ge=1)] | None = None
+    # Whether circuits that take less time than to hand them to a worker run in the serving process.
+    run_at_once: bool = True
     log_level: str = "info"
 
     # None: a SQLite file in the data folder.

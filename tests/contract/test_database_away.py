@@ -35,7 +35,7 @@ def test_the_database_goes_away_and_comes_back(tmp_path):
         api = server.api()
         running = api.run(slow(20, 60), backend="aer_simulator", shots=9)
         api.until(running, job_pb2.Job.running)
-        waiting = api.run(BELL)
+        waiting = api.run(BELL, backend="aer_simulator")
         watch = api.watch(running)
         next(watch)
         postgres.stop()

@@ -157,7 +157,9 @@ def test_cancel_stops_queued_and_running_jobs(ada: Api):
         *_, last = watches[job]
         assert status_of(last) == "cancelled"
         ada.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=ada.metadata)
-    assert ada.finish(ada.run(BELL)).result.counts  # the workers are there again
+    assert ada.finish(
+        ada.run(BELL, backend="aer_simulator")
+    ).result.counts  # the workers are there again
 
 
 def test_watch_jobs_follows_the_whole_account(server: Server):

@@ -189,7 +189,7 @@ def test_as_many_jobs_wait_as_may_and_delay_nobody_elses_first(limited: Server):
     ada, bob = limited.api("developer"), limited.newcomer()
     first = ada.run(slow(), backend="aer_simulator", shots=1)
     ada.until(first, job_pb2.Job.running)
-    request = circuit_pb2.RunCircuitRequest(qasm=BELL, backend="local_simulator")
+    request = circuit_pb2.RunCircuitRequest(qasm=BELL, backend="aer_simulator")
 
     def submit(number: int) -> list[Any]:
         calls = [

@@ -28,7 +28,7 @@ def test_no_job_is_lost(tmp_path: Path, number: signal.Signals):
     long = [api.run(slow(), backend="aer_simulator", shots=1) for _ in range(2)]
     for job in long:
         api.until(job, job_pb2.Job.running)
-    waiting = [api.run(ASYMMETRIC, backend="local_simulator", shots=10) for _ in range(5)]
+    waiting = [api.run(ASYMMETRIC, backend="aer_simulator", shots=10) for _ in range(5)]
     processes = descendants(server.process.pid)
     assert len(processes) >= 4
     code = server.stop(number)

@@ -42,6 +42,8 @@ def test_a_change_moves_the_job_and_nothing_else(
         after = replace(after, started_at=None)
     elif status is JobStatus.QUEUED:
         after = replace(after, queued_at=AT)
+    elif status is JobStatus.DISPATCHED:
+        after = replace(after, attempt=3)
     elif status is JobStatus.RUNNING:
         after = replace(after, started_at=AT)
     elif status.is_terminal:

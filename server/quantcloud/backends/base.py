@@ -40,7 +40,8 @@ class Backend(Protocol):
     """The light half of a backend.
 
     It may also have an attribute `resources`, of `backends.resources.Resources`: what a run takes
-    of a machine of a cluster.
+    of a machine of a cluster. And an attribute `at_once`, True where it has methods that are:
+    then the serving process, too, makes an executor, which imports little and starts no threads.
     """
 
     @property

@@ -1,18 +1,23 @@
 """All backends of this server together, and the way from a demand to a decision."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.backend import BackendInfo, BackendStatus
-from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.execution import RunOptions, is_short
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.router import Decision, Demand, Offer, choose
 from quantcloud.routing.scores import Weights
+
+# Once so many runs of a kind were learnt from, of short ones only one in so many seconds is.
+_MANY_LEARNT = 32
+_LEARN_SECONDS = 0.02
 
 _log = logging.getLogger(__name__)
 
@@ -59,8 +64,9 @@ class Fleet:
     `memory_limit` is what a run may take, in bytes, unless `memory_limits` says otherwise of its
     backend. `offline_reason` says why one cannot run anything at present, if so; unless given,
     each backend is asked once, for this machine, when the fleet is made. `model` predicts how long
-    a run takes. `has_metered` says whether a run on any backend costs money, or a task on quantum
-    hardware.
+    a run takes. `at_once` are those whose small circuits run in this process; what others state of
+    that is passed over. `has_metered` says whether a run on any backend costs money, or a task on
+    quantum hardware.
 
     What a backend raises is logged and taken as a refusal: a broken one must not cost the others
     their jobs.
@@ -75,6 +81,7 @@ class Fleet:
         model: CostModel | None = None,
         memory_limits: Mapping[str, int] | None = None,
         offline_reason: Callable[[str], str | None] | None = None,
+        at_once: Container[str] = (),
     ) -> None:
         self._backends = backends
         self.infos = tuple([backend.info for backend in backends.values()])
@@ -85,7 +92,10 @@ class Fleet:
         self._memory_limits = memory_limits or {}
         self._weights = weights or Weights()
         self._model = model or CostModel()
+        self._at_once = at_once
         self._offline_reason = offline_reason or offline_reasons(backends).get
+        # From how many runs was learnt, and when last, by backend and method.
+        self._learnt: dict[tuple[str, str], tuple[int, float]] = {}
 
     def info(self, name: str) -> BackendInfo | None:
         backend = self._backends.get(name)
@@ -114,10 +124,18 @@ class Fleet:
         *,
         at_least: bool = False,
     ) -> None:
-        """Take in that a run took `seconds`, or `at_least` so many: it was stopped then."""
+        """Take in that a run took `seconds`, or `at_least` so many: it was stopped then.
+
+        Where many short ones were learnt from already, some are passed over.
+        """
         backend = self._backends.get(ran.backend)
         if backend is None:
             return
+        kind, now = (ran.backend, ran.method), time.monotonic()
+        number, last = self._learnt.get(kind, (0, 0.0))
+        if is_short(seconds) and number >= _MANY_LEARNT and now < last + _LEARN_SECONDS:
+            return
+        self._learnt[kind] = number + 1, now
         methods = _methods(backend, ran.analysis, ran.shots, ran.options)
         for method in () if isinstance(methods, Refusal) else methods:
             if method.name == ran.method:
@@ -135,6 +153,8 @@ class Fleet:
         return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)
 
     def _predicted(self, backend: str, method: Method) -> Method:
+        if method.at_once and backend not in self._at_once:
+            method = method._replace(at_once=False)
         seconds = self._model.seconds(backend, method)
         return method if seconds == method.seconds else method.lasting(seconds)
 

@@ -14,7 +14,7 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import statevector_bytes, tableau_bytes
 from quantcloud.domain.backend import BackendInfo
-from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.execution import AT_ONCE_SECONDS, RunOptions
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.work import Coefficients, Work
 
@@ -43,6 +43,8 @@ class LocalBackend:
         description="NumPy statevector simulator; Clifford circuits of any width by Stim",
     )
 
+    at_once = True
+
     def offline_reason(self) -> None:
         return None
 
@@ -55,7 +57,7 @@ class LocalBackend:
             )
         methods: list[Method] = []
         if analysis.num_qubits <= self.info.num_qubits:
-            methods.append(_statevector(analysis, shots))
+            methods.append(_statevector(analysis, shots, options))
         if (
             analysis.is_clifford
             and analysis.num_qubits <= MAX_STABILIZER_QUBITS
@@ -81,12 +83,12 @@ class LocalBackend:
         return LocalExecutor()
 
 
-def _statevector(analysis: Analysis, shots: int) -> Method:
+def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
     amplitudes = 1 << analysis.num_qubits
     branches = histories(analysis, shots)
     # The running state has a spare; the weights of a sample are two halves, a measurement's too.
     states = waiting_states(analysis, shots) + 3
-    return predicted(
+    method = predicted(
         "statevector",
         states * statevector_bytes(analysis.num_qubits),
         _STATEVECTOR,
@@ -94,6 +96,9 @@ def _statevector(analysis: Analysis, shots: int) -> Method:
         gates=analysis.operation_count,
         gate_bytes=_GATE_BYTES,
     )
+    # One evolution, of which it is known how long it takes, and one draw.
+    plain = options.only_counts and not analysis.has_mid_circuit
+    return method._replace(at_once=plain and method.seconds <= AT_ONCE_SECONDS)
 
 
 def _stabilizer(analysis: Analysis, shots: int) -> Method:

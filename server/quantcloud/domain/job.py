@@ -142,6 +142,8 @@ class Job:
             changed["started_at"] = None
         elif (time := _TIMES.get(change.status)) is not None:
             changed[time] = change.at
+        elif change.status is _S.DISPATCHED:
+            changed["attempt"] = self.attempt + 1
         return _changed(self, changed)
 
 

@@ -1,9 +1,10 @@
 """The protocol between the scheduler and whatever runs circuits."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from quantcloud.circuits.analysis import Analysis
+from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Outcome
 
 
@@ -29,6 +30,13 @@ class WorkerLost(EngineError):
 
 class MachineLost(WorkerLost):
     """The machine died under the run, or is out of reach: hardly for what the circuit did."""
+
+
+class Examined(NamedTuple):
+    """A circuit that was looked at: in this process, where `circuit` is given."""
+
+    analysis: Analysis
+    circuit: Circuit | None = None
 
 
 class Engine(Protocol):
@@ -63,7 +71,7 @@ class Engine(Protocol):
         """Kill what runs and release everything; safe to call twice."""
         ...
 
-    async def examine(self, source: str, owner: str = "") -> Analysis:
+    async def examine(self, source: str, owner: str = "") -> Examined:
         """Parse and analyse a circuit, off the event loop unless it is small.
 
         Never waits behind a running circuit, and behind one of each other `owner` at most: an

@@ -7,13 +7,14 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from quantcloud.circuits import examine
+from quantcloud.circuits import analyse, parse
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine import messages, preload
 from quantcloud.engine.base import (
     EngineError,
+    Examined,
     ExecutionFailed,
     ExecutionTimedOut,
     MachineLost,
@@ -154,11 +155,12 @@ class LocalEngine:
         await self._idle.wait()
         await self._supervisor.stop()
 
-    async def examine(self, source: str, owner: str = "") -> Analysis:
+    async def examine(self, source: str, owner: str = "") -> Examined:
         if is_small(source):
-            return examine(source)
+            circuit = parse(source)
+            return Examined(analyse(circuit), circuit)
         try:
-            return await self._until_stopped(self._examine_in_turn(source, owner))
+            return Examined(await self._until_stopped(self._examine_in_turn(source, owner)))
         except EngineError as error:
             raise Unavailable(f"the circuit cannot be examined now: {error}") from error
 

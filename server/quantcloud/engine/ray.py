@@ -17,11 +17,11 @@ from dataclasses import replace
 
 from quantcloud.backends.base import Backend
 from quantcloud.backends.resources import Resources, resources_of
-from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine import messages, ray_messages
 from quantcloud.engine.base import (
     EngineError,
+    Examined,
     ExecutionFailed,
     ExecutionTimedOut,
     MachineLost,
@@ -173,7 +173,7 @@ class RayEngine:
             await asyncio.wait((self._driving,))
         await self._examiner.stop()
 
-    async def examine(self, source: str, owner: str = "") -> Analysis:
+    async def examine(self, source: str, owner: str = "") -> Examined:
         return await self._examiner.examine(source, owner)
 
     async def execute(

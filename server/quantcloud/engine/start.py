@@ -1,8 +1,11 @@
 """Starts the engine that the settings ask for, and the backends that run on it."""
 
 import os
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from quantcloud.backends.base import installed_backends
+from quantcloud.backends.at_once import AtOnce
+from quantcloud.backends.base import Backend, installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.engine.base import Engine
 from quantcloud.engine.local import LocalEngine
@@ -12,8 +15,16 @@ from quantcloud.routing.scores import Weights
 from quantcloud.settings import Settings
 
 
-async def start_engine(settings: Settings, model: CostModel) -> tuple[Engine, Fleet]:
-    """Give an engine that has started, which is the caller's to stop, and what it can run.
+class Started(NamedTuple):
+    """An engine, what can be run, and what is run without it."""
+
+    engine: Engine
+    fleet: Fleet
+    at_once: AtOnce
+
+
+async def start_engine(settings: Settings, model: CostModel) -> Started:
+    """Start an engine, which is the caller's to stop.
 
     Raises `EngineError` where it cannot start.
     """
@@ -28,15 +39,31 @@ async def start_engine(settings: Settings, model: CostModel) -> tuple[Engine, Fl
     if settings.engine == "ray":
         cluster = RayEngine(settings.ray_address, backends, memory_limit=limit, hidden=hidden)
         await cluster.start()
-        return cluster, Fleet(
+        at_once = _at_once(settings, backends)
+        fleet = Fleet(
             backends,
             memory_limit=cluster.memory_limit,
             weights=weights,
             model=model,
             memory_limits=cluster.memory_limits,
             offline_reason=cluster.offline_reason,
+            at_once=at_once.backends,
         )
+        return Started(cluster, fleet, at_once)
     workers = settings.workers or len(os.sched_getaffinity(0))
     engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
     await engine.start()
-    return engine, Fleet(backends, memory_limit=engine.memory_limit, weights=weights, model=model)
+    # While the workers' imports go on.
+    at_once = _at_once(settings, backends)
+    fleet = Fleet(
+        backends,
+        memory_limit=engine.memory_limit,
+        weights=weights,
+        model=model,
+        at_once=at_once.backends,
+    )
+    return Started(engine, fleet, at_once)
+
+
+def _at_once(settings: Settings, backends: Mapping[str, Backend]) -> AtOnce:
+    return AtOnce(backends if settings.run_at_once else {})

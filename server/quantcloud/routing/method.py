@@ -14,8 +14,9 @@ class Method(NamedTuple):
     which `seconds` follows from it, the server predicts the time from what it measured on its
     machine. `exact` is False where the method
     truncates. `fidelity` is the predicted one of the whole run, 0 to 1, and `wait_seconds` how
-    long the backend itself lets a run wait, as hardware does that others use too. Where the server
-    predicts another time, `stated_seconds` is the backend's.
+    long the backend itself lets a run wait, as hardware does that others use too. `at_once` says
+    that the serving process may run it: within `AT_ONCE_SECONDS`, and without a chance to crash or
+    to wait. Where the server predicts another time, `stated_seconds` is the backend's.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Method(NamedTuple):
     coefficients: Coefficients | None = None
     fidelity: float = 1.0
     wait_seconds: float = 0.0
+    at_once: bool = False
     stated_seconds: float | None = None
 
     def lasting(self, seconds: float) -> "Method":

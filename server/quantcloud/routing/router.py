@@ -17,7 +17,7 @@ from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.readable import binary_size, duration
-from quantcloud.routing.scores import Scores, Weights, completion, scores
+from quantcloud.routing.scores import Scores, Weights, completion, scores, waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def _ranked(
         info = offer.info
         found = _scores(offer, cost, method, weights, end=end, fastest=fastest)
         score = found.of(target)
-        wait = offer.wait_seconds + method.wait_seconds
+        wait = waiting(method, offer.wait_seconds)
         candidate = Candidate(info.name, None, method, score, found, cost, wait)
         ranked.append(((-score, -found.balanced, info.name), candidate))
     ranked.sort(key=_first)

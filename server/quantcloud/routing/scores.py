@@ -1,7 +1,8 @@
 """How good a way to run a circuit is, from 0 to 1 for each optimization target.
 
 - `speed`: the shortest predicted completion (queue and run) divided by this one's. Both carry
-  `OVERHEAD_SECONDS`, since a difference of microseconds helps nobody.
+  `OVERHEAD_SECONDS`, since a difference of microseconds helps nobody, and those that a worker runs
+  what it takes to hand them over.
 - `accuracy`: 1 for an exact method in double precision, 0.9 in single, 0.5 for one that truncates;
   times the predicted fidelity.
 - `cost`: 1 / (1 + dollars). On a simulator the dollars are those that `Weights` says its metered
@@ -16,6 +17,8 @@ from quantcloud.domain.job import OptimizationTarget
 from quantcloud.routing.method import Method
 
 OVERHEAD_SECONDS = 0.005
+# From a job's queue to its worker, and back to its result, measured.
+_HAND_OVER_SECONDS = 0.001
 _SINGLE_PRECISION = 0.9
 _TRUNCATED = 0.5
 _SECONDS_PER_MINUTE = 60
@@ -50,9 +53,15 @@ class Scores(NamedTuple):
 _PLACES: Final = {target: Scores._fields.index(target.value) for target in OptimizationTarget}
 
 
+def waiting(method: Method, wait_seconds: float) -> float:
+    """Seconds until a run begins where those that wait for its backend do so for `wait_seconds`."""
+    return 0.0 if method.at_once else wait_seconds + method.wait_seconds
+
+
 def completion(method: Method, wait_seconds: float) -> float:
-    """Seconds from now to the end of a run that waits `wait_seconds` before its backend has it."""
-    return OVERHEAD_SECONDS + wait_seconds + method.wait_seconds + method.seconds
+    """Seconds from now to the end of a run, of which `wait_seconds` are as for `waiting`."""
+    hand_over = 0.0 if method.at_once else _HAND_OVER_SECONDS
+    return OVERHEAD_SECONDS + hand_over + waiting(method, wait_seconds) + method.seconds
 
 
 def scores(

@@ -1,22 +1,19 @@
 """One claimed job's run on the engine, and what is written of it."""
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 
 from quantcloud.backends.fleet import Fleet, Ran
-from quantcloud.circuits.analysis import Analysis
+from quantcloud.backends.runs import completed, execution_of
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.execution import Execution, Outcome, is_short
+from quantcloud.domain.execution import Outcome
 from quantcloud.domain.job import (
     LEASED,
     Change,
-    Job,
-    JobResult,
     JobStatus,
     StaleLeaseError,
 )
@@ -29,8 +26,6 @@ from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, Store
 
 # A circuit that its worker dies of is likely to kill the next one too.
 _LOST_WORKERS = 2
-_MANY_LEARNT = 32
-_LEARN_SECONDS = 0.02
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -51,8 +46,6 @@ class Runner:
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
-        # From how many runs was learnt, and when last, by backend and method.
-        self._learnt: dict[tuple[str | None, str | None], tuple[int, float]] = {}
 
     async def run(
         self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
@@ -75,7 +68,7 @@ class Runner:
             try:
                 try:
                     outcome = await self._engine.execute(
-                        self._execution(claim),
+                        execution_of(job, claim.qasm),
                         time_limit=self._time_limit(claim),
                         on_start=lambda: beginning.begin(stop),
                     )
@@ -140,21 +133,6 @@ class Runner:
         await self._fail_unrun(claim.record, message, now)
         return True
 
-    def _execution(self, claim: Claim) -> Execution:
-        job = claim.job
-        if job.backend is None or job.method is None:
-            raise AssertionError(f"job {job.id} was queued without a backend")
-        return Execution(
-            job_id=job.id,
-            backend=job.backend,
-            method=job.method,
-            qasm=claim.qasm,
-            shots=job.shots,
-            seed=job.seed,
-            options=job.options,
-            predicted_seconds=job.predicted_seconds,
-        )
-
     def _time_limit(self, claim: Claim) -> float:
         return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
@@ -163,16 +141,8 @@ class Runner:
         job, ended = claim.job, self._clock()
         begun = await beginning.changes()
         seconds = outcome.execution_time_ms / 1000
-        self._learn(claim, seconds)
-        result = JobResult(
-            job_id=job.id,
-            backend=job.backend or "",
-            counts=outcome.counts,
-            execution_time_ms=outcome.execution_time_ms,
-            statevector=outcome.statevector,
-            metadata=_result_metadata(job, claim.analysis, outcome),
-        )
-        end = Change(JobStatus.COMPLETED, ended, metadata=with_actual(job.metadata, seconds))
+        self._fleet.learn(_ran(claim), seconds)
+        result, end = completed(job, claim.analysis, outcome, ended)
         await patiently(
             lambda: self._store.jobs.complete(
                 job.id,
@@ -185,16 +155,6 @@ class Runner:
                 known=beginning.record,
             )
         )
-
-    def _learn(self, claim: Claim, seconds: float) -> None:
-        """Learn from a run; from some, where many short ones were learnt from already."""
-        job, now = claim.job, time.monotonic()
-        kind = job.backend, job.method
-        number, last = self._learnt.get(kind, (0, 0.0))
-        if is_short(seconds) and number >= _MANY_LEARNT and now < last + _LEARN_SECONDS:
-            return
-        self._learnt[kind] = number + 1, now
-        self._fleet.learn(_ran(claim), seconds)
 
     async def _fail(self, claim: Claim, error: EngineError, beginning: Beginning) -> None:
         job, lease = claim.job, claim.lease
@@ -238,18 +198,3 @@ class Runner:
 def _ran(claim: Claim) -> Ran:
     job = claim.job
     return Ran(job.backend or "", job.method or "", claim.analysis, job.shots, job.options)
-
-
-def _result_metadata(job: Job, analysis: Analysis, outcome: Outcome) -> Mapping[str, object]:
-    metadata: dict[str, object] = {
-        "num_qubits": analysis.num_qubits,
-        "circuit_depth": analysis.circuit_depth,
-        "gate_count": analysis.gate_count,
-        "method": job.method,
-        "seed": job.seed,
-        "measured_all": analysis.measures_all,
-        **outcome.metadata,
-    }
-    if outcome.memory is not None:
-        metadata["memory"] = list(outcome.memory)
-    return metadata

@@ -9,6 +9,7 @@ from datetime import datetime
 from quantcloud.auth.principal import Principal
 from quantcloud.backends.fleet import Fleet
 from quantcloud.backends.sizes import check_result_size
+from quantcloud.circuits import Circuit
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, QuotaExceeded
@@ -49,6 +50,7 @@ class Admitted:
     """A submission that may run: the job that it becomes, and the changes that have already brought
     it to the queue of the backend that the router decided on.
 
+    `circuit` is given where the submission is so short that it was read on the event loop.
     `time_limit` is after how many seconds its run is stopped, `used` what its account has used of
     the month, where that was looked at.
     """
@@ -56,6 +58,7 @@ class Admitted:
     job: Job
     qasm: str
     analysis: Analysis
+    circuit: Circuit | None
     decision: Decision
     changes: Sequence[Change]
     time_limit: float
@@ -96,7 +99,7 @@ class Admission:
         if shots > limits.max_shots:
             raise _beyond(principal, "max_shots", limits.max_shots, shots, "shots")
         analyzing = self._clock()
-        analysis = await self._engine.examine(qasm, principal.account_id)
+        analysis, circuit = await self._engine.examine(qasm, principal.account_id)
         if analysis.num_qubits > limits.max_qubits:
             raise _beyond(principal, "max_qubits", limits.max_qubits, analysis.num_qubits, "qubits")
         _check_options(submission.options, analysis)
@@ -160,7 +163,7 @@ class Admission:
                 metadata={"routing": explain(decision)},
             ),
         )
-        return Admitted(job, qasm, analysis, decision, changes, time_limit, used)
+        return Admitted(job, qasm, analysis, circuit, decision, changes, time_limit, used)
 
     def _check_fields(self, submission: Submission) -> int:
         shots = DEFAULT_SHOTS if submission.shots is None else submission.shots

@@ -16,6 +16,7 @@ from quantcloud.domain.quota import check_waiting, simulator_seconds_left
 from quantcloud.engine.base import Engine
 from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.paging import window
+from quantcloud.services.short_runs import ShortRuns
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
 
 MAXIMUM_NAME_LENGTH = 200
@@ -69,19 +70,23 @@ class CircuitUseCases:
         store: Store,
         engine: Engine,
         admission: Admission,
+        short_runs: ShortRuns,
+        *,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
     ) -> None:
         self._store = store
         self._engine = engine
         self._admission = admission
+        self._short_runs = short_runs
         self._clock = clock
         self._limits = limits
 
     async def run(
         self, principal: Principal, submission: Submission, key: IdempotencyKey | None = None
     ) -> Job:
-        """Store a job for the submission and return once it is durable.
+        """Store a job for the submission and return once it is durable: as it was submitted,
+        though its run may be over by then.
 
         A submission whose `key` was used in the last 24 hours is the first job again. Raises
         `AlreadyExists` where that was of another request.
@@ -89,7 +94,8 @@ class CircuitUseCases:
         if (known := await self._known(principal, key)) is not None:
             return known[0].job
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
-        ((submitted, *_),) = await self._store_jobs(principal, [admitted], key)
+        new = self._short_runs.new_job(admitted)
+        ((submitted, *_),) = await self._store_jobs(principal, [new], key)
         return submitted.job
 
     async def run_batch(
@@ -106,17 +112,18 @@ class CircuitUseCases:
         if (known := await self._known(principal, key)) is not None:
             return _batch(known)
         batch_id = str(uuid.uuid4())
-        admitted: list[Admitted] = []
+        new: list[NewJob] = []
         for place, submission in enumerate(submissions):
             try:
                 each = await self._admission.admit(principal, submission, check_month_later=True)
             except DomainError as error:
                 error.locate(f"circuits[{place}]")
                 raise
-            admitted.append(replace(each, job=replace(each.job, batch_id=batch_id)))
+            each = replace(each, job=replace(each.job, batch_id=batch_id))
+            new.append(self._short_runs.new_job(each))
             # Small circuits are looked at without a pause, and other calls want their turn.
             await asyncio.sleep(0)
-        created = await self._store_jobs(principal, admitted, key)
+        created = await self._store_jobs(principal, new, key)
         return _batch([submitted for submitted, *_ in created])
 
     async def _known(
@@ -128,12 +135,12 @@ class CircuitUseCases:
         return await self._store.idempotency.find(principal.account_id, key, self._clock())
 
     async def _store_jobs(
-        self, principal: Principal, admitted: Sequence[Admitted], key: IdempotencyKey | None
+        self, principal: Principal, new: Sequence[NewJob], key: IdempotencyKey | None
     ) -> list[list[JobEvent]]:
         """Store jobs all or none; each one's events, that of its submission first."""
         limits = self._limits(principal.account.tier)
         return await self._store.jobs.create_all(
-            [NewJob(each.job, each.qasm, each.analysis, each.changes) for each in admitted],
+            new,
             max_waiting=limits.max_waiting_jobs,
             monthly=limits.monthly,
             key=key,
@@ -145,8 +152,9 @@ class CircuitUseCases:
         limits = self._limits(principal.account.tier)
         waiting = await self._store.jobs.waiting_count(principal.account_id)
         check_waiting(principal.account_id, waiting, limits.max_waiting_jobs)
-        depths = await self._store.jobs.queue_depths()
-        chosen = admitted.decision.chosen
+        chosen, depths = admitted.decision.chosen, {}
+        if chosen and chosen.method and not chosen.method.at_once:
+            depths = await self._store.jobs.queue_depths()
         return Plan(
             admitted,
             depths.get(chosen.backend if chosen else "", 0) + 1,
@@ -217,9 +225,10 @@ class CircuitUseCases:
         if not qasm:
             return None
         try:
-            return (await self._engine.examine(qasm, principal.account_id)).num_qubits
+            examined = await self._engine.examine(qasm, principal.account_id)
         except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
+        return examined.analysis.num_qubits
 
 
 def check_batch_size(number: int) -> None:

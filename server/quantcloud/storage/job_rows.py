@@ -11,7 +11,7 @@ from sqlalchemy.sql.dml import Update
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult, JobStatus
+from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult
 from quantcloud.storage.columns import JsonObject
 from quantcloud.storage.job_columns import (
     CHANGING,
@@ -46,11 +46,18 @@ def load(tx: Transaction, job_id: str) -> JobRecord:
 
 
 def add(
-    tx: Transaction, job: Job, changes: Sequence[Change], qasm: str, analysis: Analysis
+    tx: Transaction,
+    job: Job,
+    changes: Sequence[Change],
+    qasm: str,
+    analysis: Analysis,
+    *,
+    result: JobResult | None = None,
 ) -> tuple[Added, list[JobEvent]]:
     """A new job as it is after `changes`, and its events, that of its submission first.
 
-    Its row is written in time; its circuit's is the caller's to add.
+    Its row is written in time; its circuit's is the caller's to add. `result` is of one that has
+    ended, and goes along with the last event.
     """
     steps = [_Step(job, job.submitted_at, job.sequence), *_steps(JobRecord(job), changes)]
     last = steps[-1]
@@ -59,13 +66,13 @@ def add(
     row |= {
         "metadata_sequence": last.metadata_sequence,
         "losses": 0,
-        "metered": False,
+        "metered": last.job.status.is_terminal,
         "lease_owner": None,
         "lease_token": None,
     }
-    record = JobRecord(last.job, metadata_sequence=last.metadata_sequence)
+    record = JobRecord(last.job, metered=row["metered"], metadata_sequence=last.metadata_sequence)
     tx.pending.moved(job.account_id, None, last.job.status)
-    return Added(record, row, qasm, analysis), _add_events(tx, steps)
+    return Added(record, row, qasm, analysis), _add_events(tx, steps, result)
 
 
 def advance(
@@ -149,8 +156,6 @@ def _steps(record: JobRecord, changes: Sequence[Change]) -> list[_Step]:
             # Written with the job and with the event.
             change = replace(change, metadata=JsonObject(change.metadata))  # noqa: PLW2901
         job = job.advance(change)
-        if change.status is JobStatus.DISPATCHED and record.lease is not None:
-            job = replace(job, attempt=record.lease.attempt)
         if change.metadata is not None:
             metadata_sequence = job.sequence
         steps.append(_Step(job, change.at, metadata_sequence))

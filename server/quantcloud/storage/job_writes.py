@@ -45,20 +45,27 @@ _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job at its submission, its circuit, and the changes that it has been through since."""
+    """A job at its submission, its circuit, and the changes that it has been through since.
+
+    Where the last of them is to completed, `result` is what it gave, and `simulator_seconds` what
+    its run takes of its account's month.
+    """
 
     job: Job
     qasm: str
     analysis: Analysis
     changes: Sequence[Change] = ()
+    result: JobResult | None = None
+    simulator_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A new job, and the row that its circuit is kept as."""
+    """A new job, and the rows that its circuit and its result, if it has one, are kept as."""
 
     new: NewJob
     circuit: dict[str, Any]
+    result: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +116,15 @@ def create(
     events: list[list[JobEvent]] = []
     for each in arrivals:
         new = each.new
-        added, told = job_rows.add(tx, new.job, new.changes, new.qasm, new.analysis)
+        added, told = job_rows.add(
+            tx, new.job, new.changes, new.qasm, new.analysis, result=new.result
+        )
         tx.add_job(added, each.circuit)
+        if each.result is not None:
+            tx.add_result(each.result)
+        if new.simulator_seconds:
+            taken = MonthlyUsage(new.simulator_seconds)
+            usage_rows.add(tx, account_id, new.changes[-1].at, taken)
         events.append(told)
     usage = MonthlyUsage(total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost)
     usage_rows.add(tx, account_id, at, usage)

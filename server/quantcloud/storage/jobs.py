@@ -77,7 +77,7 @@ class Jobs:
         key: IdempotencyKey | None = None,
     ) -> list[list[JobEvent]]:
         """Write new jobs of one account with their circuits, all or none, and count them in their
-        month.
+        month. Jobs may have completed already.
 
         Gives the events of each. What they reserve counts from now on. Raises `QuotaExceeded`
         ("max_waiting_jobs") when the account would have more than `max_waiting` jobs that have not
@@ -88,8 +88,14 @@ class Jobs:
         for each in new:
             if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
                 raise ValueError("a new job is submitted and at sequence 1")
+            if (each.result is None) is _has_completed(each):
+                raise ValueError("a new job has a result where it has completed, and only there")
         arrivals = [
-            Arrival(each, await job_documents.pack_circuit(each.job.id, each.qasm, each.analysis))
+            Arrival(
+                each,
+                await job_documents.pack_circuit(each.job.id, each.qasm, each.analysis),
+                each.result and await job_documents.pack_result(each.result),
+            )
             for each in new
         ]
         size = sum(len(each.circuit["qasm"]) for each in arrivals)
@@ -99,7 +105,8 @@ class Jobs:
             ),
             brief=len(arrivals) <= BRIEF_JOBS and size <= BRIEF_BYTES,
         )
-        self._about_to_write(arrival=True)
+        if not all(map(_has_completed, new)):
+            self._about_to_write(arrival=True)
         return await created
 
     def subscribe_writes(self, listener: Callable[[bool], None]) -> Callable[[], None]:
@@ -319,3 +326,7 @@ class Jobs:
         return await self._database.read(
             lambda c: job_reads.page(c, account_id, limit, offset, status)
         )
+
+
+def _has_completed(new: NewJob) -> bool:
+    return bool(new.changes) and new.changes[-1].status is JobStatus.COMPLETED

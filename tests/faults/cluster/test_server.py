@@ -59,7 +59,10 @@ def test_cancel_and_time_limit(api):
     limited = api.run(slow(23), backend="aer_simulator", shots=1, options={"timeout_seconds": 1})
     assert api.finish(limited).job.status == job_pb2.Job.timeout
     assert api.finish(job).job.status == job_pb2.Job.cancelled
-    assert api.finish(api.run(BELL, shots=100)).job.status == job_pb2.Job.completed
+    assert (
+        api.finish(api.run(BELL, backend="aer_simulator", shots=100)).job.status
+        == job_pb2.Job.completed
+    )
 
 
 def test_a_backend_runs_where_its_machine_is(server, api):

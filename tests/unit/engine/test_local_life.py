@@ -106,7 +106,7 @@ async def test_jobs_wait_for_their_own_imports_only(site):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        assert (await engine.examine(BELL + " " * 10_000)).num_qubits == 2
+        assert (await engine.examine(BELL + " " * 10_000)).analysis.num_qubits == 2
         assert not slow.done()
         await asyncio.to_thread(lambda: gate.open("w").close())
         assert "slow_import" in (await slow).metadata["modules"]
@@ -156,7 +156,7 @@ async def test_fork_server_that_dies_is_started_again(caplog):
             await task
         assert await asyncio.to_thread(ends.wait)
         assert (await run("succeed")).counts
-        assert (await engine.examine(BELL + " " * 10_000)).num_qubits == 2
+        assert (await engine.examine(BELL + " " * 10_000)).analysis.num_qubits == 2
     assert "the fork server ended with status -9" in caplog.text
 
 

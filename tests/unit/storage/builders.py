@@ -71,6 +71,16 @@ def routed(seconds: float = 0, backend: str = "local_simulator") -> list[Change]
     ]
 
 
+def ran(began: float = 0, ended: float = 0, backend: str = "local_simulator") -> list[Change]:
+    """All changes of a job that is run as it comes."""
+    return [
+        *routed(began, backend),
+        to(JobStatus.DISPATCHED, began),
+        to(JobStatus.RUNNING, began),
+        to(JobStatus.COMPLETED, ended),
+    ]
+
+
 def result_of(job: Job, **fields) -> JobResult:
     values = {"counts": {"00": 500, "11": 524}, "execution_time_ms": 1.5, **fields}
     return JobResult(job_id=job.id, backend=job.backend or "local_simulator", **values)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
-from quantcloud.domain.account import Tier
+from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.errors import QuotaExceeded
 from quantcloud.domain.job import JobStatus, StaleLeaseError
 from quantcloud.storage import JobRecord, NewJob, Store
@@ -23,6 +23,7 @@ from unit.storage.builders import (
     UNLIMITED,
     at,
     new_job,
+    ran,
     result_of,
     routed,
     spoil,
@@ -67,6 +68,62 @@ async def test_a_job_is_claimed_in_the_transaction_that_it_comes_in(store):
     assert [event.cursor for event in log] == [*range(log[0].cursor, log[0].cursor + 5)]
     # The lease is the row's.
     await store.jobs.advance(job.id, [to(JobStatus.RUNNING)], lease=claim.lease)
+
+
+async def test_a_job_that_ran_as_it_came_is_written_with_its_result(store):
+    await store.accounts.ensure("alice", at=T0)
+    job, waits = new_job(), new_job(seconds=1)
+    result = result_of(job, metadata={"seed": 7})
+    done = NewJob(job, QASM, ANALYSIS, ran(0, 1), result, simulator_seconds=0.25)
+    heard = []
+    store.subscribe(heard.append)
+    written = asyncio.ensure_future(store.jobs.create_all([done], max_waiting=None))
+    claims, _ = await arrivals(store, waits)
+    # It is nobody's to claim, and holds no place.
+    assert [claim.job.id for claim in claims] == [waits.id]
+    (events,) = await written
+    assert [event.job.status for event in events] == [*STORY, "running", "completed"]
+    assert events == [*heard[0][:7]] == [*await store.events.after("alice", job.id, 0, 9)]
+    assert [event.result for event in events] == [None] * 6 + [result]
+    last = events[-1].job
+    assert last == await store.jobs.get("alice", job.id)
+    assert (last.attempt, last.started_at, last.completed_at) == (1, at(0), at(1))
+    assert await store.jobs.result("alice", job.id) == result
+    assert await stored_circuit(store, job.id) == (QASM, ANALYSIS)
+    assert await store.usage.month("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
+    # What ended counts no second time.
+    assert await store.jobs.recover(at(3)) != []
+    assert await store.usage.month("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
+
+
+async def test_a_run_that_ends_in_the_next_month_counts_there(store):
+    await store.accounts.ensure("alice", at=T0)
+    job = new_job()
+    new = NewJob(job, QASM, ANALYSIS, ran(0, 2), result_of(job), simulator_seconds=0.25)
+    await store.jobs.create_all([new], max_waiting=None)
+    assert await store.usage.month("alice", T0) == MonthlyUsage(total_jobs=1)
+    assert await store.usage.month("alice", at(2)) == MonthlyUsage(0.25)
+
+
+async def test_jobs_that_ran_count_against_the_limits_of_those_that_come(store):
+    await store.accounts.ensure("alice", at=T0)
+    jobs = [new_job(), new_job()]
+    new = [NewJob(job, QASM, ANALYSIS, ran(), result_of(job)) for job in jobs]
+    with pytest.raises(QuotaExceeded, match="waiting"):
+        await store.jobs.create_all(new, max_waiting=1)
+    assert (await store.jobs.list("alice", limit=9, offset=0)).items == []
+    await store.jobs.create_all(new, max_waiting=2)
+    assert await store.jobs.waiting_count("alice") == 0
+
+
+@pytest.mark.parametrize("completed", [True, False])
+async def test_a_new_job_has_a_result_where_it_has_completed_and_only_there(store, completed):
+    job = new_job()
+    changes, result = (ran(), None) if completed else (routed(), result_of(job))
+    with pytest.raises(ValueError, match="result"):
+        await store.jobs.create_all(
+            [NewJob(job, QASM, ANALYSIS, changes, result)], max_waiting=None
+        )
 
 
 async def test_only_what_came_in_the_transaction_is_looked_at(store):

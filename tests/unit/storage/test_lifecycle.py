@@ -29,8 +29,8 @@ from quantcloud.domain.job import (
     JobStatus,
     StaleLeaseError,
 )
-from quantcloud.storage import Claim, Store
-from unit.storage.builders import at, queue, result_of, to
+from quantcloud.storage import Claim, NewJob, Store
+from unit.storage.builders import ANALYSIS, QASM, at, new_job, queue, ran, result_of, to
 from unit.storage.conftest import EMPTY, VERSIONS, Servers
 
 CONCURRENCY = dict.fromkeys(Tier, 2)
@@ -103,6 +103,18 @@ class Lifecycle(RuleBasedStateMachine):
         reserved = {"reserved_qpu_tasks": 1, "reserved_cost_usd": 2.0} if quantum else {}
         job = self.call(queue(self.store, account, seconds=now, **reserved))
         self.jobs[job.id] = Model(account, now, quantum=quantum, charged=quantum)
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def submit_completed(self, account):
+        """One that was run as it came."""
+        now = self.now()
+        self.call(self.store.accounts.ensure(account, at=at(now)))
+        job = new_job(account, seconds=now)
+        new = NewJob(job, QASM, ANALYSIS, ran(now, now), result_of(job), simulator_seconds=1.0)
+        self.call(self.store.jobs.create_all([new], max_waiting=None))
+        model = self.jobs[job.id] = Model(account, now, attempt=1, seconds=1.0)
+        for status in (JobStatus.DISPATCHED, JobStatus.RUNNING, JobStatus.COMPLETED):
+            model.move(status)
 
     def used(self, claim: Claim) -> dict[str, float]:
         quantum = self.jobs[claim.job.id].quantum

@@ -1,0 +1,57 @@
+"""New jobs whose run takes no longer than to queue it: they are stored with what it gave."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from quantcloud.backends.at_once import AtOnce
+from quantcloud.backends.fleet import Fleet, Ran
+from quantcloud.backends.runs import completed, execution_of
+from quantcloud.domain.job import Change, JobStatus
+from quantcloud.services.admission import Admitted
+from quantcloud.storage import NewJob
+
+
+class ShortRuns:
+    """Runs what is admitted, where it is as short as that."""
+
+    def __init__(self, at_once: AtOnce, fleet: Fleet, clock: Callable[[], datetime]) -> None:
+        self._at_once = at_once
+        self._fleet = fleet
+        self._clock = clock
+
+    def new_job(self, admitted: Admitted) -> NewJob:
+        """The job to be stored: completed where its run was a short one, else waiting for it."""
+        return self._run(admitted) or NewJob(
+            admitted.job, admitted.qasm, admitted.analysis, admitted.changes
+        )
+
+    def _run(self, admitted: Admitted) -> NewJob | None:
+        job, analysis, chosen = admitted.job, admitted.analysis, admitted.decision.chosen
+        if admitted.circuit is None or chosen is None or chosen.method is None:
+            return None
+        if not chosen.method.at_once:
+            return None
+        for change in admitted.changes:
+            job = job.advance(change)
+        began = self._clock()
+        outcome = self._at_once.run(admitted.circuit, execution_of(job, admitted.qasm))
+        if outcome is None:
+            return None
+        result, end = completed(job, analysis, outcome, self._clock())
+        seconds = outcome.execution_time_ms / 1000
+        self._fleet.learn(
+            Ran(chosen.backend, chosen.method.name, analysis, job.shots, job.options), seconds
+        )
+        return NewJob(
+            admitted.job,
+            admitted.qasm,
+            analysis,
+            (
+                *admitted.changes,
+                Change(JobStatus.DISPATCHED, began),
+                Change(JobStatus.RUNNING, began),
+                end,
+            ),
+            result,
+            simulator_seconds=seconds,
+        )

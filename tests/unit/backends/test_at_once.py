@@ -1,0 +1,144 @@
+"""Runs in the serving process: which they are, and that a worker would give the same."""
+
+from dataclasses import replace
+
+import pytest
+
+from quantcloud.backends.at_once import AtOnce
+from quantcloud.backends.base import installed_backends
+from quantcloud.backends.fleet import Fleet, QueueFigures
+from quantcloud.circuits import examine, expanded, parse, with_measurements
+from quantcloud.domain.execution import Execution, Noise, RunOptions
+from quantcloud.domain.job import OptimizationTarget
+from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.router import Demand
+from support.circuits import BELL, HEADER
+
+NAME = "local_simulator"
+TELEPORT = HEADER + "qreg q[2]; creg c[2]; h q[0]; measure q[0] -> c[0]; if(c==1) x q[1];"
+WIDE = HEADER + "qreg q[12]; creg c[12];" + "h q;" * 3 + "measure q -> c;"
+
+
+def methods(qasm: str, shots: int = 1024, options: RunOptions | None = None) -> list[Method]:
+    found = installed_backends()[NAME].methods(examine(qasm), shots, options or RunOptions())
+    assert not isinstance(found, Refusal)
+    return [*found]
+
+
+def execution(qasm: str, **fields: object) -> Execution:
+    values = {"job_id": "j", "backend": NAME, "method": "statevector", "shots": 1024, "seed": 7}
+    return Execution(**{**values, "qasm": qasm, **fields})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("qasm", "options", "expected"),
+    [
+        (BELL, RunOptions(), True),
+        (BELL, RunOptions(seed=3), True),
+        (BELL, RunOptions(memory=True), False),
+        (BELL, RunOptions(statevector=True), False),
+        (BELL, RunOptions(timeout_seconds=5), False),
+        (TELEPORT, RunOptions(), False),
+        (WIDE, RunOptions(), False),
+    ],
+    ids=["bell", "seed", "memory", "statevector", "time limit", "midway", "wide"],
+)
+def test_what_is_certain_to_take_no_time_is_run_at_once(qasm, options, expected):
+    by_name = {method.name: method.at_once for method in methods(qasm, options=options)}
+    assert by_name["statevector"] is expected
+    assert not by_name.get("stabilizer", False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        RunOptions(memory=True),
+        RunOptions(statevector=True),
+        RunOptions(timeout_seconds=1.0),
+        RunOptions(noise=Noise()),
+    ],
+)
+def test_only_counts_are_only_counts(options):
+    assert RunOptions(seed=0).only_counts
+    assert not options.only_counts
+
+
+def test_the_counts_are_those_of_a_worker():
+    asked = execution(BELL)
+    circuit = parse(BELL)
+    outcome = AtOnce(installed_backends()).run(circuit, asked)
+    assert outcome is not None
+    worker = installed_backends()[NAME].executor()
+    assert outcome.counts == worker.run(expanded(with_measurements(circuit)), asked).counts
+    assert sum(outcome.counts.values()) == 1024
+
+
+def test_a_circuit_that_measures_nothing_is_measured_whole():
+    outcome = AtOnce(installed_backends()).run(
+        parse(HEADER + "qreg q[2]; x q[1];"), execution("", shots=5)
+    )
+    assert outcome is not None
+    assert outcome.counts == {"10": 5}
+
+
+def test_what_goes_wrong_is_left_to_a_worker(caplog):
+    at_once = AtOnce(installed_backends())
+    # No such method.
+    assert at_once.run(parse(BELL), execution(BELL, method="abacus")) is None
+    assert "could not be run at once" in caplog.text
+    assert AtOnce({}).run(parse(BELL), execution(BELL)) is None
+
+
+class Broken:
+    """A backend whose simulator cannot be imported."""
+
+    at_once = True
+
+    def executor(self):
+        raise ImportError("no such module")
+
+
+def test_a_backend_that_cannot_start_here_is_left_to_workers(caplog):
+    at_once = AtOnce({"broken": Broken(), **installed_backends()})
+    assert at_once.backends == {NAME}
+    assert "broken" in caplog.text
+    assert at_once.run(parse(BELL), execution(BELL, backend="broken")) is None
+    assert at_once.run(parse(BELL), execution(BELL)) is not None
+
+
+def test_who_asks_for_speed_is_given_the_backend_that_runs_at_once():
+    fleet = Fleet(installed_backends(), memory_limit=1 << 30, at_once={NAME})
+    for target in (OptimizationTarget.SPEED, OptimizationTarget.BALANCED):
+        demand = Demand(examine(BELL), 1024, RunOptions(), target)
+        chosen = fleet.decide(demand, QueueFigures()).chosen
+        assert chosen is not None
+        assert chosen.method is not None
+        assert (chosen.backend, chosen.method.at_once) == (NAME, True)
+        # Where it is handed over like the others, what little Aer is quicker counts.
+        noisy = replace(demand, options=RunOptions(memory=True))
+        other = fleet.decide(noisy, QueueFigures()).chosen
+        assert other is not None
+        assert other.method is not None
+        assert not other.method.at_once
+
+
+def test_a_run_at_once_waits_in_no_queue():
+    figures = QueueFigures({NAME: 9}, {NAME: 60.0})
+    demand = Demand(examine(BELL), 1024, RunOptions(), OptimizationTarget.SPEED)
+    fleet = Fleet(installed_backends(), memory_limit=1 << 30, at_once={NAME})
+    chosen = fleet.decide(demand, figures).chosen
+    assert chosen is not None
+    assert (chosen.backend, chosen.wait_seconds) == (NAME, 0.0)
+    # Where this process runs nothing, the queue is what it is.
+    others = Fleet(installed_backends(), memory_limit=1 << 30).decide(demand, figures)
+    assert others.chosen is not None
+    assert others.chosen.backend != NAME
+    waits = {each.backend: each.wait_seconds for each in others.candidates}
+    assert waits[NAME] == 60.0
+    assert not any(each.method.at_once for each in others.candidates if each.method)
+
+
+def test_what_was_learnt_does_not_change_where_a_circuit_is_run():
+    (method, *_) = methods(BELL)
+    assert method.lasting(1.0).at_once
+    assert method.lasting(1.0).as_stated() == method.as_stated()

@@ -1,0 +1,117 @@
+"""Jobs that are stored with what their run gave."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from quantcloud.auth.principal import Credential, Principal
+from quantcloud.backends.at_once import AtOnce
+from quantcloud.backends.base import installed_backends
+from quantcloud.backends.fleet import Fleet
+from quantcloud.circuits import analyse, parse
+from quantcloud.domain.account import Account, Tier
+from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.job import JobStatus, OptimizationTarget
+from quantcloud.engine.base import Examined
+from quantcloud.services.admission import Admission, Admitted, Submission
+from quantcloud.services.short_runs import ShortRuns
+from quantcloud.settings import DEFAULT_TIERS
+from support.circuits import BELL
+
+T0 = datetime(2025, 3, 31, 12, tzinfo=UTC)
+ADA = Principal(Account("ada", Tier.EXPLORER, T0), Credential.JWT)
+
+
+class Clock:
+    """A millisecond later each time that it is asked."""
+
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+
+class Here:
+    """An engine that looks at every circuit in this process."""
+
+    async def examine(self, source: str, owner: str = "") -> Examined:
+        circuit = parse(source)
+        return Examined(analyse(circuit), circuit)
+
+
+class NoQueues:
+    async def queue_depths(self) -> dict[str, int]:
+        return {}
+
+    async def mean_queue_seconds(self) -> dict[str, float]:
+        return {}
+
+
+class EmptyStore:
+    jobs = NoQueues()
+
+
+FLEET = Fleet(installed_backends(), memory_limit=1 << 30, at_once={"local_simulator"})
+
+
+async def admitted(**fields: Any) -> Admitted:
+    values: dict[str, Any] = {
+        "qasm": BELL, "circuit_qasm": "", "code": "", "shots": 100, "backend": "local_simulator",
+        "optimize_for": OptimizationTarget.BALANCED, "num_qubits": None, "max_cost_usd": None,
+        "min_fidelity": None, "options": RunOptions(seed=7),
+    }  # fmt: skip
+    store: Any = EmptyStore()
+    engine: Any = Here()
+    admission = Admission(store, engine, FLEET, Clock(), DEFAULT_TIERS.__getitem__)
+    return await admission.admit(ADA, Submission(**{**values, **fields}), check_month_later=True)
+
+
+@pytest.fixture(scope="module")
+def at_once() -> AtOnce:
+    return AtOnce(installed_backends())
+
+
+async def test_a_short_run_is_over_when_its_job_is_stored(at_once: AtOnce):
+    came = await admitted()
+    new = ShortRuns(at_once, FLEET, Clock()).new_job(came)
+    assert [change.status for change in new.changes] == [*JobStatus][1:7]
+    assert (new.job, new.qasm, new.analysis) == (came.job, BELL, came.analysis)
+    times = [change.at for change in new.changes[-3:]]
+    assert times == sorted(times)
+    assert times[0] < times[-1]
+    result = new.result
+    assert result is not None
+    assert (result.job_id, result.backend) == (came.job.id, "local_simulator")
+    assert sum(result.counts.values()) == 100
+    assert new.simulator_seconds == result.execution_time_ms / 1000 > 0
+    # As a run in a worker tells it.
+    told = result.metadata
+    assert (told["method"], told["seed"], told["num_qubits"]) == ("statevector", 7, 2)
+    ended = new.changes[-1].metadata
+    assert ended is not None
+    routing: Any = ended["routing"]
+    assert routing["actual_seconds"] == new.simulator_seconds
+
+
+@pytest.mark.parametrize("backend", ["aer_simulator", "local_simulator"])
+async def test_other_jobs_wait_in_the_queue(at_once: AtOnce, backend: str):
+    memory = backend == "local_simulator"
+    came = await admitted(backend=backend, options=RunOptions(memory=memory))
+    new = ShortRuns(at_once, FLEET, Clock()).new_job(came)
+    assert (new.result, new.simulator_seconds) == (None, 0.0)
+    assert new.changes == came.changes
+    assert new.changes[-1].status is JobStatus.QUEUED
+
+
+async def test_a_circuit_that_was_read_elsewhere_waits(at_once: AtOnce):
+    came = replace(await admitted(), circuit=None)
+    assert ShortRuns(at_once, FLEET, Clock()).new_job(came).result is None
+
+
+async def test_without_an_executor_every_job_waits():
+    came = await admitted()
+    assert ShortRuns(AtOnce({}), FLEET, Clock()).new_job(came).result is None
