@@ -52,6 +52,10 @@ class Jobs:
         # How long the last claim took to choose, which depends on how many accounts wait.
         self._choice_seconds = math.inf
 
+    async def gathered(self) -> None:
+        """Wait for the others where many write: what is about to be written is best made now."""
+        await self._writer.gathered()
+
     async def create(
         self,
         job: Job,

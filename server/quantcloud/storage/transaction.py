@@ -6,7 +6,7 @@ written before anything may read them, at the latest at the transaction's end.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Executable, Table, bindparam, func, insert, select, update
@@ -210,6 +210,5 @@ class Transaction:
 
 
 def _sum(used: MonthlyUsage, sums: Sequence[float]) -> MonthlyUsage:
-    figures = asdict(used)
-    added = {name: figures[name] + more for name, more in zip(_FIGURES, sums, strict=True)}
-    return MonthlyUsage(**added)
+    added = (getattr(used, name) + more for name, more in zip(_FIGURES, sums, strict=True))
+    return MonthlyUsage(*added)

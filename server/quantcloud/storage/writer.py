@@ -16,18 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database import NOW, Connection, Database, Steps
 from quantcloud.storage.errors import is_fatal, store_closed, translate
+from quantcloud.storage.gathering import Gathering
 from quantcloud.storage.transaction import Pending, Transaction
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Listener = Callable[[Sequence[JobEvent]], None]
-
-# A transaction of so many units shows that many write at once. Then the next one gathers for a
-# while, in seconds for each of the units, and in all: what is done for many together, the commit
-# above all, takes less time than for each.
-_MANY = 4
-_GATHERING = 0.0005
-_LONGEST_GATHERING = 0.01
 
 _log = logging.getLogger(__name__)
 
@@ -176,6 +170,7 @@ class Writer:
         # What goes last in its transaction.
         self._waiting_last: list[_Waiting] = []
         self._wake: asyncio.Future[None] | None = None
+        self._gathering = Gathering()
         self._closed = False
         self._listeners: list[Listener] = []
         self._loop = asyncio.get_running_loop()
@@ -217,8 +212,13 @@ class Writer:
             waiting.done.set_exception(store_closed())
         else:
             queue.append(waiting)
+            self._gathering.come()
             self._awake()
         return waiting.done
+
+    async def gathered(self) -> None:
+        """Wait, where many write, until the next transaction is about to be carried out."""
+        await self._gathering.over()
 
     async def run(self, unit: Unit[T]) -> T:
         """What `unit` returned, once it is committed; fails as `submit` does."""
@@ -239,17 +239,19 @@ class Writer:
         try:
             while any(queues) or not self._closed:
                 if batch := self._take():
-                    await self._commit(batch)
-                    # Whoever was told goes first: what it writes comes into the next transaction.
-                    many = len(batch) >= _MANY
-                    await asyncio.sleep(
-                        min(len(batch) * _GATHERING, _LONGEST_GATHERING) if many else 0
-                    )
+                    many = self._gathering.begin(len(batch))
+                    await self._commit(batch, crowded=many)
+                    if many:
+                        await self._gathering.wait()
+                    # Whoever was told, or waits for this, goes first: what it writes comes into the
+                    # next transaction.
+                    await asyncio.sleep(0)
                 elif not self._closed:
                     self._wake = self._loop.create_future()
                     await self._wake
         finally:
             self._closed = True
+            self._gathering.close()
             for queue in queues:
                 for waiting in queue:
                     waiting.done.cancel()
@@ -265,12 +267,12 @@ class Writer:
         self._waiting_last.clear()
         return batch
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self, batch: list[_Waiting], *, crowded: bool) -> None:
         try:
             try:
-                outcomes = await self._transact(_together, batch)
+                outcomes = await self._transact(_together, batch, crowded=crowded)
             except _SpoiltError as error:
-                outcomes = await self._again(batch, error.__cause__)
+                outcomes = await self._again(batch, error.__cause__, crowded=crowded)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
             outcomes = [_Outcome(error=error) for _ in batch]
         except asyncio.CancelledError:
@@ -289,16 +291,18 @@ class Writer:
             else:
                 waiting.done.set_exception(translate(outcome.error))
 
-    async def _again(self, batch: list[_Waiting], error: BaseException | None) -> list[_Outcome]:
+    async def _again(
+        self, batch: list[_Waiting], error: BaseException | None, *, crowded: bool
+    ) -> list[_Outcome]:
         """Carry out what was undone; what was told of already fails."""
         because = error if isinstance(error, Exception) else RuntimeError("undone")
         rest = [waiting for waiting in batch if not waiting.told]
         if len(batch) == 1 or not rest:
             raise because
-        outcomes = iter(await self._transact(_one_by_one, rest))
+        outcomes = iter(await self._transact(_one_by_one, rest, crowded=crowded))
         return [_Outcome(error=because) if each.told else next(outcomes) for each in batch]
 
-    async def _transact(self, run: _Run, batch: list[_Waiting]) -> list[_Outcome]:
+    async def _transact(self, run: _Run, batch: list[_Waiting], *, crowded: bool) -> list[_Outcome]:
         cursors = self._database.cursors
 
         def work(connection: Connection, *, on_loop: bool) -> Steps[list[_Outcome]]:
@@ -308,7 +312,7 @@ class Writer:
         return await self._database.transact(
             work,
             brief=all(waiting.brief for waiting in batch),
-            crowded=len(batch) >= _MANY,
+            crowded=crowded,
         )
 
     def publish(self, events: Sequence[JobEvent]) -> None:
