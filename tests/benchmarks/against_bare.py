@@ -14,7 +14,7 @@ BACKENDS = ("aer_simulator", "local_simulator")
 async def against_bare(
     name: str,
     what: str,
-    backend: str,
+    backend: str | None,
     rounds: int,
     *,
     ours: Side,
@@ -22,16 +22,19 @@ async def against_bare(
     unit: str,
     target: Target,
 ) -> tuple[list[Finding], list[float]]:
-    """`ours` over `bare` of the executor that the workers have and, for Aer, of Qiskit as it comes.
+    """`ours` over `bare` of the executor that the workers have and, but for `local_simulator`, of
+    Qiskit and Aer as they come.
 
-    The target is about the latter. Also gives what `ours` was in each round.
+    The target is about the latter. Without a backend the executor is that of the router's choice,
+    `local_simulator`. Also gives what `ours` was in each round.
     """
+    own = backend or "local_simulator"
     async with (
-        Contestant("executor", confined=True, **bare_arguments(backend)) as executor,
+        Contestant("executor", confined=True, **bare_arguments(own)) as executor,
         Contestant("qiskit", confined=True, qasm=BELL, shots=SHOTS) as qiskit,
     ):
         sides: dict[str, Side] = {"ours": ours, "executor": lambda: bare(executor)}
-        if backend == "aer_simulator":
+        if backend != "local_simulator":
             sides["qiskit"] = lambda: bare(qiskit)
         values = await interleaved(sides, rounds)
     found = [

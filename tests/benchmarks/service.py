@@ -77,10 +77,11 @@ class Client:
 
 
 async def _watched(call: AsyncIterable[job_pb2.JobEvent], shots: int, submitting: float) -> Watched:
-    last = None
+    last, result = None, 0.0
     async for event in call:
         last = event
-    result = time.time()
+        if event.HasField("result"):
+            result = time.time()
     if last is None or sum(last.result.counts.values()) != shots:
         raise AssertionError(f"a job has no result: {last}")
     return Watched(last.job.job_id, submitting, result)

@@ -1,6 +1,7 @@
 """The gRPC server: every service of the contract, health and reflection on one port."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -60,6 +61,20 @@ class UseCases:
     jobs: JobUseCases
 
 
+class _AnyMethod:
+    """Adds services to a server that takes calls of whichever method.
+
+    For each method that it knows beforehand gRPC would wait for calls apart, and begin to wait on
+    all of them again with each call.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
+
+    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
+        """What is meant to be left out."""
+
+
 class GrpcServer:
     """The server on its port. What Envoy lets through of bodies and headers, it takes.
 
@@ -92,7 +107,7 @@ class GrpcServer:
                 ("grpc.max_metadata_size", max_header_kib * 1024 + _HEADER_ROOM_BYTES),
             ),
         )
-        server = self._server
+        server: Any = _AnyMethod(self._server)
         watches = Watches(use_cases.jobs)
         status_pb2_grpc.add_StatusServiceServicer_to_server(
             StatusServicer(use_cases.platform), server
@@ -111,10 +126,11 @@ class GrpcServer:
         )
         job_pb2_grpc.add_JobServiceServicer_to_server(JobServicer(use_cases.jobs, watches), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        # It looks at what it is added to.
         reflection.enable_server_reflection(
             (*SERVICE_NAMES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
              reflection.SERVICE_NAME),
-            server,
+            self._server,
         )  # fmt: skip
 
     async def start(self, host: str, port: int) -> int:

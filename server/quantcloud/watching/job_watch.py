@@ -101,6 +101,8 @@ class JobWatch:
     async def _begin_briefly(self) -> Sequence[JobEvent]:
         """The latest event, or what follows it within a moment."""
         fresh = await self._begin(None)
+        if fresh[-1].job.status.is_terminal:
+            return fresh
         subscription, loop = self._subscription, asyncio.get_running_loop()
         over = loop.time() + _MOMENT_SECONDS
         timer = loop.call_at(over, subscription.wake)
