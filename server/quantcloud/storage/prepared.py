@@ -127,6 +127,8 @@ class PreparedConnection:
         self._begin_with = begin_with
         self._cursor = driver_connection.cursor()
         self._prepared: dict[Any, _Prepared] = {}
+        # How long it waits for other processes, in milliseconds, where at present it does not.
+        self._patience: int | None = None
 
     def execute(self, statement: Executable, parameters: Parameters | None = None) -> PreparedRows:
         """Run `statement`, with a list of parameters once for each; a value for each bind name."""
@@ -168,21 +170,24 @@ class PreparedConnection:
             raise
 
     def begin_now(self) -> None:
-        """Begin a transaction."""
+        """Begin a transaction, once that of another process is over."""
+        if self._patience is not None:
+            self._cursor.execute(f"PRAGMA busy_timeout={self._patience}")
+            self._patience = None
         self._command(self._begin_with)
 
     def begin_at_once(self) -> bool:
         """Begin a transaction, unless one of another process is under way."""
-        (before,) = self._cursor.execute("PRAGMA busy_timeout").fetchone()
-        self._cursor.execute("PRAGMA busy_timeout=0")
+        if self._patience is None:
+            # One transaction after the other begins so, and within one there is nobody to wait for.
+            (self._patience,) = self._cursor.execute("PRAGMA busy_timeout").fetchone()
+            self._cursor.execute("PRAGMA busy_timeout=0")
         try:
             self._cursor.execute(self._begin_with)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
                 raise _as_raised_by_sqlalchemy(error, self._begin_with) from error
             return False
-        finally:
-            self._cursor.execute(f"PRAGMA busy_timeout={before}")
         return True
 
     def commit(self) -> float:
