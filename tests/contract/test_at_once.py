@@ -1,5 +1,6 @@
 """Circuits that take no time wait for nobody, wherever they are run."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_a_server_may_leave_every_circuit_to_its_workers(elsewhere: Server, serv
     assert job_of(there, job).status == job_pb2.Job.queued
     cancel(there, busy)
     assert sum(there.finish(job).result.counts.values()) == 1024
+
+
+def test_where_a_tier_may_run_nothing_nothing_is_run(tmp_path: Path):
+    tiers = json.dumps({"explorer": {"max_concurrent_jobs": 0}})
+    with Server(tmp_path / "data", "--no-envoy", QUANTCLOUD_TIERS=tiers) as server:
+        ada, bob = server.api("explorer"), server.api("developer")
+        waits = ada.run(BELL)
+        assert bob.finish(bob.run(BELL)).job.status == job_pb2.Job.completed
+        assert job_of(ada, waits).status == job_pb2.Job.queued
 
 
 def test_a_hundred_at_once_have_each_their_own_counts(server: Server):

@@ -27,3 +27,19 @@ def test_open_files(soft, hard, most, open_files):
         text=True,
     )
     assert ended.stdout.split() == [str(open_files), "128"]
+
+
+IMPORTS = """
+import sys
+from quantcloud.__main__ import import_structlog
+import_structlog()
+import quantcloud.app
+print("rich" in sys.modules, "stim" in sys.modules, "qiskit" in sys.modules)
+# Commands that write for people have it all the same.
+import rich.console
+"""
+
+
+def test_a_server_loads_nothing_that_it_has_no_use_for():
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False False False\n", "")

@@ -57,9 +57,9 @@ class Authenticator:
         self._accounts = accounts
         self._keys = keys
         self._clock = clock
-        # As they were last read, by their ids: the watches of one account, of which there may be
-        # very many, have it in common.
-        self._read: dict[str, Account] = {}
+        # As they last were, by their account and what tells their credential: the watches of one,
+        # of which there may be very many, have it in common.
+        self._known: dict[tuple[str, str | datetime | None], Principal] = {}
         # When this server last noted the use of a key, by its id.
         self._touched: dict[str, datetime] = {}
 
@@ -103,7 +103,7 @@ class Authenticator:
                 at=self._clock(),
                 tier=claims.tier,
             )
-        return Principal(self._shared(account), Credential.JWT, expires_at=claims.expires_at)
+        return self._shared(Principal(account, Credential.JWT, expires_at=claims.expires_at))
 
     async def recheck(self, principal: Principal, headers: Mapping[str, str]) -> None:
         """Make sure that the credentials in `headers` still hold, as a long call goes on.
@@ -123,17 +123,18 @@ class Authenticator:
             raise Unauthenticated("the API key is unknown or revoked", reason="INVALID_API_KEY")
         record, account = found
         await self._touch(record)
-        return Principal(self._shared(account), Credential.API_KEY, record.id)
+        return self._shared(Principal(account, Credential.API_KEY, record.id))
 
-    def _shared(self, account: Account) -> Account:
-        """The same account as the last time, where nothing of it has changed."""
-        known = self._read.get(account.id)
-        if known is not None and known == account:
+    def _shared(self, principal: Principal) -> Principal:
+        """The same object as the last time, where nothing of it has changed."""
+        credential = principal.account_id, principal.api_key_id or principal.expires_at
+        known = self._known.get(credential)
+        if known is not None and known == principal:
             return known
-        if len(self._read) >= _MAXIMUM_REMEMBERED:
-            self._read.clear()
-        self._read[account.id] = account
-        return account
+        if len(self._known) >= _MAXIMUM_REMEMBERED:
+            self._known.clear()
+        self._known[credential] = principal
+        return principal
 
     async def _touch(self, key: ApiKey) -> None:
         """Note that a key is used, unless that was noted a moment ago."""

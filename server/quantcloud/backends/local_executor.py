@@ -1,6 +1,5 @@
 """Runs circuits for `local_simulator`: NumPy for any circuit, Stim for Clifford circuits."""
 
-from quantcloud.backends import stabilizer
 from quantcloud.backends.branching import run as run_branches
 from quantcloud.backends.programs import program
 from quantcloud.backends.results import Run, check_statevector
@@ -19,6 +18,9 @@ class LocalExecutor:
         divided = program(circuit)
         check_statevector(execution, divided.num_qubits, branches=divided.branches)
         if execution.method == "stabilizer":
+            # The serving process, which runs small statevectors, has no use for Stim.
+            from quantcloud.backends import stabilizer  # noqa: PLC0415
+
             tally = stabilizer.sample(divided, execution.shots, execution.seed, run.rng)
             return run.outcome(tally.counts)
         if execution.method != "statevector":

@@ -14,7 +14,7 @@ from quantcloud.backends.base import installed_backends
 # first runs a circuit on it.
 MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "local_simulator": ("quantcloud.backends.local_executor", "stim"),
+        "local_simulator": ("quantcloud.backends.local_executor", "quantcloud.backends.stabilizer"),
         "aer_simulator": ("quantcloud.backends.aer_executor",),
         "cirq_simulator": ("quantcloud.backends.cirq_executor",),
         "pennylane_simulator": (

@@ -95,7 +95,7 @@ class CircuitUseCases:
             return known[0].job
         await self._store.jobs.gathered()
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
-        new = self._short_runs.new_job(admitted)
+        new = self._new_job(principal, admitted)
         ((submitted, *_),) = await self._store_jobs(principal, [new], key)
         return submitted.job
 
@@ -121,11 +121,17 @@ class CircuitUseCases:
                 error.locate(f"circuits[{place}]")
                 raise
             each = replace(each, job=replace(each.job, batch_id=batch_id))
-            new.append(self._short_runs.new_job(each))
+            new.append(self._new_job(principal, each))
             # Small circuits are looked at without a pause, and other calls want their turn.
             await asyncio.sleep(0)
         created = await self._store_jobs(principal, new, key)
         return _batch([submitted for submitted, *_ in created])
+
+    def _new_job(self, principal: Principal, admitted: Admitted) -> NewJob:
+        """The job to be stored: run already, where that takes no time."""
+        may_run = self._limits(principal.account.tier).max_concurrent_jobs > 0
+        ran = self._short_runs.run(admitted) if may_run else None
+        return ran or NewJob(admitted.job, admitted.qasm, admitted.analysis, admitted.changes)
 
     async def _known(
         self, principal: Principal, key: IdempotencyKey | None

@@ -19,13 +19,8 @@ class ShortRuns:
         self._fleet = fleet
         self._clock = clock
 
-    def new_job(self, admitted: Admitted) -> NewJob:
-        """The job to be stored: completed where its run was a short one, else waiting for it."""
-        return self._run(admitted) or NewJob(
-            admitted.job, admitted.qasm, admitted.analysis, admitted.changes
-        )
-
-    def _run(self, admitted: Admitted) -> NewJob | None:
+    def run(self, admitted: Admitted) -> NewJob | None:
+        """The job to be stored, completed; None where it is to wait for a worker."""
         job, analysis, chosen = admitted.job, admitted.analysis, admitted.decision.chosen
         if admitted.circuit is None or chosen is None or chosen.method is None:
             return None

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ from quantcloud.transport.call import Context
 from quantcloud.transport.errors import Refusal, internal, rate_limit_headers, refuse, too_late
 from quantcloud.transport.gate import Gate, headers_of
 from quantcloud.transport.nulls import add_nulls
+from quantcloud.transport.servicers.watches import Watch
 
 # Infrastructure that anyone may ask, as its own specifications have it.
 HEALTH_SERVICE = "/grpc.health.v1."
@@ -123,7 +124,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return answer
 
     def _stream(
-        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], AsyncGenerator[Any]]
+        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Watch]]
     ) -> Any:
         async def answer(_: object, context: Context) -> None:
             entry = _Entry(path, context)
@@ -132,20 +133,21 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 checked = time.monotonic()
                 self._gate.open_watch()
                 try:
-                    responses = behaviour(parse(await self._request(context)), context)
+                    watch = await behaviour(parse(await self._request(context)), context)
                     try:
-                        async for response in responses:
+                        async for seen in watch.sightings:
                             if time.monotonic() - checked >= self._recheck_seconds:
                                 await self._gate.recheck(context)
                                 checked = time.monotonic()
                             # Only now: an error that comes before every answer has no headers of
                             # its own, which Envoy could not turn into a status any more.
+                            message = await watch.message(seen)
                             await entry.send_headers()
-                            await context.write(response)
+                            await context.write(message)
                             # The next one may be hours away.
-                            del response
+                            del seen, message
                     finally:
-                        await responses.aclose()
+                        await watch.sightings.aclose()
                 finally:
                     self._gate.close_watch()
             except asyncio.CancelledError:

@@ -94,7 +94,7 @@ async def _open(rounds: int) -> list[Finding]:
             token = server.token(tier="enterprise")
             async with grpc.aio.insecure_channel(server.endpoints.grpc) as channel:
                 metadata = (("authorization", f"Bearer {token}"),)
-                request = circuit_pb2.RunCircuitRequest(qasm=BELL, backend="local_simulator")
+                request = circuit_pb2.RunCircuitRequest(qasm=BELL, backend="aer_simulator")
                 submit = circuit_pb2_grpc.CircuitServiceStub(channel).RunCircuit
                 job = (await submit(request, metadata=metadata)).job_id
                 stub = job_pb2_grpc.JobServiceStub(channel)

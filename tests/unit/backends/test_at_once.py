@@ -1,5 +1,7 @@
 """Runs in the serving process: which they are, and that a worker would give the same."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -79,6 +81,17 @@ def test_a_circuit_that_measures_nothing_is_measured_whole():
     )
     assert outcome is not None
     assert outcome.counts == {"10": 5}
+
+
+def test_the_serving_process_does_not_load_stim():
+    program = (
+        "import sys\n"
+        "from quantcloud.backends.at_once import AtOnce\n"
+        "from quantcloud.backends.base import installed_backends\n"
+        "print(*AtOnce(installed_backends()).backends, *{'stim', 'qiskit', 'cirq'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{NAME}\n", "")
 
 
 def test_what_goes_wrong_is_left_to_a_worker(caplog):

@@ -1,7 +1,5 @@
 """CircuitService: run a circuit, plan a run, keep circuits."""
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 
 from quantcloud.domain.job import Job
@@ -29,16 +27,13 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     ) -> circuit_pb2.RunCircuitResponse:
         return convert.submitted(await self._run(request, context))
 
-    async def RunAndWatch(
+    async def RunAndWatch(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, request: circuit_pb2.RunCircuitRequest, context: Context
-    ) -> AsyncIterator[Any]:
+    ) -> Any:
+        """The watch: the interceptor awaits it, and sends its messages."""
         job = await self._run(request, context)
-        # The watch may last for hours, and the circuit be large.
-        del request
         sightings = self._jobs.watch(principal(), job.id, after_sequence=None, brief=True)
-        async with aclosing(self._watches.messages(sightings, with_result=True)) as messages:
-            async for message in messages:
-                yield message
+        return self._watches.watch(sightings, with_result=True)
 
     async def _run(self, request: circuit_pb2.RunCircuitRequest, context: Context) -> Job:
         key = await idempotency_key(headers_of(context), request)

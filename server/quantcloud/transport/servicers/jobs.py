@@ -1,7 +1,6 @@
 """JobService: look at jobs, watch them, cancel them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 from quantcloud.services.jobs import JobUseCases
@@ -51,16 +50,22 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         await self._jobs.cancel(principal(), request.id)
         return job_pb2.CancelJobResponse(job_id=request.id, status=job_pb2.Job.cancelled)
 
-    def WatchJob(self, request: job_pb2.WatchJobRequest, context: Context) -> AsyncIterator[Any]:
+    async def WatchJob(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, request: job_pb2.WatchJobRequest, context: Context
+    ) -> Any:
+        """The watch: the interceptor awaits it, and sends its messages."""
         sightings = self._jobs.watch(
             principal(), request.id, after_sequence=given(request, "after_sequence")
         )
-        return self._watches.messages(sightings, with_result=request.with_result)
+        return self._watches.watch(sightings, with_result=request.with_result)
 
-    def WatchJobs(self, request: job_pb2.WatchJobsRequest, context: Context) -> AsyncIterator[Any]:
+    async def WatchJobs(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, request: job_pb2.WatchJobsRequest, context: Context
+    ) -> Any:
+        """The watch: the interceptor awaits it, and sends its messages."""
         sightings = self._jobs.watch_all(
             principal(),
             after_cursor=given(request, "after_cursor"),
             wanted=convert.event_filter(request),
         )
-        return self._watches.messages(sightings, with_result=request.with_result)
+        return self._watches.watch(sightings, with_result=request.with_result)

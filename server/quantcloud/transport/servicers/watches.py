@@ -16,29 +16,45 @@ class Watches:
         self._jobs = jobs
         self._make = EventMessages(jobs.result_of)
 
-    async def messages(
-        self, sightings: AsyncGenerator[Sighting], *, with_result: bool
-    ) -> AsyncGenerator[bytes]:
-        """Each sighting as the bytes of its `JobEvent`; closes `sightings` at its end."""
-        make, job = self._make, None
-        try:
-            async for seen in sightings:
-                event, result = seen.event, NO_RESULT
-                if event is not None:
-                    job = make.parts(event).job
-                if seen.checkpoint or event is None:
-                    # One of all jobs, which has the sequence 0, repeats none.
-                    about = job if seen.sequence else None
-                    yield events.checkpoint(seen, self._jobs.now(), about)
-                else:
-                    if with_result:
-                        result = await make.result(event)
-                    parts, position = make.parts(event), seen.queue_position
-                    if len(result) > LARGE_BYTES:
-                        yield await asyncio.to_thread(events.change, parts, position, result)
-                    else:
-                        yield events.change(parts, position, result)
-                # The next one may be hours away.
-                del seen, event, result
-        finally:
-            await sightings.aclose()
+    def watch(self, sightings: AsyncGenerator[Sighting], *, with_result: bool) -> "Watch":
+        """The answers to a call, which closes `sightings` at its end."""
+        return Watch(self._jobs, self._make, sightings, with_result=with_result)
+
+
+class Watch:
+    """What one call is answered: sightings, and each as the bytes of its `JobEvent`.
+
+    No generator around the other, which there may be very many of: it would take 0.4 KiB more.
+    """
+
+    __slots__ = ("_job", "_jobs", "_make", "_with_result", "sightings")
+
+    def __init__(
+        self,
+        jobs: JobUseCases,
+        make: EventMessages,
+        sightings: AsyncGenerator[Sighting],
+        *,
+        with_result: bool,
+    ) -> None:
+        self.sightings = sightings
+        self._jobs = jobs
+        self._make = make
+        self._with_result = with_result
+        # That of the last event, which checkpoints repeat.
+        self._job: bytes | None = None
+
+    async def message(self, seen: Sighting) -> bytes:
+        event = seen.event
+        if event is not None:
+            parts = self._make.parts(event)
+            self._job = parts.job
+            if not seen.checkpoint:
+                result = await self._make.result(event) if self._with_result else NO_RESULT
+                if len(result) > LARGE_BYTES:
+                    return await asyncio.to_thread(
+                        events.change, parts, seen.queue_position, result
+                    )
+                return events.change(parts, seen.queue_position, result)
+        # One of all jobs, which has the sequence 0, repeats none.
+        return events.checkpoint(seen, self._jobs.now(), self._job if seen.sequence else None)
