@@ -21,6 +21,14 @@ TELEPORT = HEADER + "qreg q[2]; creg c[2]; h q[0]; measure q[0] -> c[0]; if(c==1
 WIDE = HEADER + "qreg q[12]; creg c[12];" + "h q;" * 3 + "measure q -> c;"
 
 
+LOADED = """
+import sys
+from quantcloud.backends.at_once import AtOnce
+from quantcloud.backends.base import installed_backends
+print(*AtOnce(installed_backends()).backends, *{"stim", "qiskit", "cirq"} & {*sys.modules})
+"""
+
+
 def methods(qasm: str, shots: int = 1024, options: RunOptions | None = None) -> list[Method]:
     found = installed_backends()[NAME].methods(examine(qasm), shots, options or RunOptions())
     assert not isinstance(found, Refusal)
@@ -84,13 +92,9 @@ def test_a_circuit_that_measures_nothing_is_measured_whole():
 
 
 def test_the_serving_process_does_not_load_stim():
-    program = (
-        "import sys\n"
-        "from quantcloud.backends.at_once import AtOnce\n"
-        "from quantcloud.backends.base import installed_backends\n"
-        "print(*AtOnce(installed_backends()).backends, *{'stim', 'qiskit', 'cirq'} & {*sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], check=False, capture_output=True, text=True
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"{NAME}\n", "")
 
 
