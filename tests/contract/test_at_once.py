@@ -4,12 +4,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 
 from support.api import Api
 from support.circuits import BELL, slow
 from support.server import Server
-from thequantcloud.v1 import account_pb2, job_pb2
+from thequantcloud.v1 import account_pb2, circuit_pb2, job_pb2
 
 WORKERS = 2
 
@@ -88,10 +89,12 @@ def test_where_a_tier_may_run_nothing_nothing_is_run(tmp_path: Path):
 
 
 def test_a_hundred_at_once_have_each_their_own_counts(server: Server):
-    ada = server.api()
+    ada, eve = server.api(), server.api()
+    busy = keep_busy(eve)
 
     def run(shots: int) -> int:
         *_, last = ada.run_and_watch(BELL, shots=shots)
+        assert last.job.backend == "local_simulator"
         assert set(last.result.counts) <= {"00", "11"}
         return sum(last.result.counts.values())
 
@@ -99,3 +102,36 @@ def test_a_hundred_at_once_have_each_their_own_counts(server: Server):
         assert list(pool.map(run, range(1, 301))) == [*range(1, 301)]
     page = ada.jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=ada.metadata)
     assert page.total == 300
+    assert {job_of(eve, job).status for job in busy} == {job_pb2.Job.running}
+    cancel(eve, busy)
+
+
+def test_what_is_refused_together_was_not_run(elsewhere: Server, server: Server):
+    """A batch that is too large for its account costs no run, here or there."""
+    for which in (elsewhere, server):
+        eve = which.newcomer()
+        run = circuit_pb2.RunCircuitRequest(qasm=BELL)
+        with pytest.raises(grpc.RpcError) as refused:
+            eve.circuits.RunCircuits(
+                circuit_pb2.RunCircuitsRequest(circuits=[run] * 101), metadata=eve.metadata
+            )
+        assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert "0 jobs are waiting, 101 more are asked for" in str(refused.value.details())
+
+
+def test_a_circuit_that_is_not_read_here_waits_where_the_plan_says(server: Server):
+    ada = server.api()
+    busy = keep_busy(ada)
+    longer = BELL + "//" + " " * 5000
+    waits = ada.run(longer, backend="local_simulator")
+    plans = [
+        ada.circuits.PlanCircuit(
+            circuit_pb2.RunCircuitRequest(qasm=qasm, backend="local_simulator"),
+            metadata=ada.metadata,
+        )
+        for qasm in (BELL, longer)
+    ]
+    assert [plan.queue_position for plan in plans] == [1, 2]
+    assert job_of(ada, waits).status == job_pb2.Job.queued
+    cancel(ada, busy)
+    assert sum(ada.finish(waits).result.counts.values()) == 1024

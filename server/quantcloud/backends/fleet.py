@@ -148,12 +148,13 @@ class Fleet:
             return Offer(info, Refusal(f"offline: {offline}"))
         methods = _methods(backend, demand.analysis, demand.shots, demand.options)
         if not isinstance(methods, Refusal):
-            methods = [self._predicted(name, method) for method in methods]
+            at_once = demand.at_once and name in self._at_once
+            methods = [self._predicted(name, method, at_once=at_once) for method in methods]
         limit = self._memory_limits.get(name)
         return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)
 
-    def _predicted(self, backend: str, method: Method) -> Method:
-        if method.at_once and backend not in self._at_once:
+    def _predicted(self, backend: str, method: Method, *, at_once: bool) -> Method:
+        if method.at_once and not at_once:
             method = method._replace(at_once=False)
         seconds = self._model.seconds(backend, method)
         return method if seconds == method.seconds else method.lasting(seconds)

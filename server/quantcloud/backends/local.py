@@ -28,6 +28,12 @@ _STABILIZER = Coefficients(start=1.2e-4, operation=1.7e-6, state=3e-8, sample=4e
 # What NumPy's matrices, and what Stim and its text of a circuit, take for a gate, measured.
 _GATE_BYTES, _STABILIZER_GATE_BYTES = 100, 700
 
+# What it takes to find out how a gate with new angles mixes amplitudes, in seconds, measured, and
+# what a gate on more qubits may take more than is predicted for it.
+_NO_GATES = frozenset({"measure", "barrier"})
+_SMALL_GATE = 2
+_ANGLED_SECONDS, _ANGLED_PAIR_SECONDS, _WIDE_SECONDS = 1e-5, 7e-5, 2e-5
+
 # What a shot takes beyond its bits, in bits.
 _SHOT_BITS = 32
 
@@ -96,9 +102,24 @@ def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
         gates=analysis.operation_count,
         gate_bytes=_GATE_BYTES,
     )
-    # One evolution, of which it is known how long it takes, and one draw.
+    # One evolution, of which it is known how long it takes at most, and one draw.
     plain = options.only_counts and not analysis.has_mid_circuit
-    return method._replace(at_once=plain and method.seconds <= AT_ONCE_SECONDS)
+    most = method.seconds + _first_seconds(analysis)
+    return method._replace(at_once=plain and most <= AT_ONCE_SECONDS)
+
+
+def _first_seconds(analysis: Analysis) -> float:
+    """What gates take beyond what is predicted where none of their angles came before."""
+    total = 0.0
+    for name, number in analysis.gate_counts.items():
+        if name in _NO_GATES:
+            continue
+        gate = STANDARD_GATES.get(name)
+        if gate is None or gate.num_qubits > _SMALL_GATE:
+            total += number * _WIDE_SECONDS
+        elif gate.num_params:
+            total += number * (_ANGLED_SECONDS if gate.num_qubits == 1 else _ANGLED_PAIR_SECONDS)
+    return total
 
 
 def _stabilizer(analysis: Analysis, shots: int) -> Method:

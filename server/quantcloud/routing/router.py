@@ -25,7 +25,8 @@ class Demand:
     """What is asked of the router: a circuit's figures and its sender's wishes.
 
     With `simulators_only` no quantum hardware is chosen: the sender has no task on it left.
-    `time_limit` is after how many seconds a run is stopped.
+    `time_limit` is after how many seconds a run is stopped. `at_once` says that the circuit is here
+    to be run, and its sender may have runs.
     """
 
     analysis: Analysis
@@ -37,6 +38,7 @@ class Demand:
     min_fidelity: float | None = None
     simulators_only: bool = False
     time_limit: float | None = None
+    at_once: bool = False
 
 
 class Offer(NamedTuple):

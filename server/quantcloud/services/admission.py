@@ -115,6 +115,7 @@ class Admission:
             submission.max_cost_usd,
             submission.min_fidelity,
             time_limit=time_limit,
+            at_once=circuit is not None and limits.max_concurrent_jobs > 0,
         )
         used = None
         if self._fleet.has_metered or not check_month_later:

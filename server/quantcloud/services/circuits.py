@@ -9,10 +9,10 @@ from datetime import datetime
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
-from quantcloud.domain.errors import DomainError, InvalidArgument, Unavailable
+from quantcloud.domain.errors import DomainError, InvalidArgument, QuotaExceeded, Unavailable
 from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
-from quantcloud.domain.quota import check_waiting, simulator_seconds_left
+from quantcloud.domain.quota import check_month, check_waiting, simulator_seconds_left
 from quantcloud.engine.base import Engine
 from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.paging import window
@@ -95,7 +95,7 @@ class CircuitUseCases:
             return known[0].job
         await self._store.jobs.gathered()
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
-        new = self._new_job(principal, admitted)
+        new = self._short_runs.new_job(admitted)
         ((submitted, *_),) = await self._store_jobs(principal, [new], key)
         return submitted.job
 
@@ -113,25 +113,44 @@ class CircuitUseCases:
         if (known := await self._known(principal, key)) is not None:
             return _batch(known)
         batch_id = str(uuid.uuid4())
-        new: list[NewJob] = []
+        admitted: list[Admitted] = []
         for place, submission in enumerate(submissions):
             try:
                 each = await self._admission.admit(principal, submission, check_month_later=True)
             except DomainError as error:
                 error.locate(f"circuits[{place}]")
                 raise
-            each = replace(each, job=replace(each.job, batch_id=batch_id))
-            new.append(self._new_job(principal, each))
+            admitted.append(replace(each, job=replace(each.job, batch_id=batch_id)))
             # Small circuits are looked at without a pause, and other calls want their turn.
+            await asyncio.sleep(0)
+        try:
+            await self._check_room(principal, admitted)
+        except QuotaExceeded:
+            # It may be what the same submission, sent twice at once, has taken meanwhile.
+            if (known := await self._known(principal, key)) is not None:
+                return _batch(known)
+            raise
+        new: list[NewJob] = []
+        for each in admitted:
+            new.append(self._short_runs.new_job(each))
             await asyncio.sleep(0)
         created = await self._store_jobs(principal, new, key)
         return _batch([submitted for submitted, *_ in created])
 
-    def _new_job(self, principal: Principal, admitted: Admitted) -> NewJob:
-        """The job to be stored: run already, where that takes no time."""
-        may_run = self._limits(principal.account.tier).max_concurrent_jobs > 0
-        ran = self._short_runs.run(admitted) if may_run else None
-        return ran or NewJob(admitted.job, admitted.qasm, admitted.analysis, admitted.changes)
+    async def _check_room(self, principal: Principal, admitted: Sequence[Admitted]) -> None:
+        """Raise `QuotaExceeded` where it shows before anything is run that a limit is passed."""
+        limits, account_id = self._limits(principal.account.tier), principal.account_id
+        waiting = await self._store.jobs.waiting_count(account_id)
+        check_waiting(account_id, waiting, limits.max_waiting_jobs, len(admitted))
+        now = self._clock()
+        check_month(
+            account_id,
+            limits.monthly,
+            await self._store.usage.month(account_id, now.date()),
+            now,
+            qpu_tasks=sum(each.job.reserved_qpu_tasks for each in admitted),
+            cost_usd=sum(each.job.reserved_cost_usd for each in admitted),
+        )
 
     async def _known(
         self, principal: Principal, key: IdempotencyKey | None
@@ -146,12 +165,16 @@ class CircuitUseCases:
     ) -> list[list[JobEvent]]:
         """Store jobs all or none; each one's events, that of its submission first."""
         limits = self._limits(principal.account.tier)
-        return await self._store.jobs.create_all(
+        created = await self._store.jobs.create_all(
             new,
             max_waiting=limits.max_waiting_jobs,
             monthly=limits.monthly,
             key=key,
         )
+        # Now, since nothing is to be learnt from what is not wanted.
+        for each in new:
+            self._short_runs.learn(each)
+        return created
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
         """Say what `run` would do with the submission. Raises what `run` does."""

@@ -19,8 +19,21 @@ class ShortRuns:
         self._fleet = fleet
         self._clock = clock
 
-    def run(self, admitted: Admitted) -> NewJob | None:
-        """The job to be stored, completed; None where it is to wait for a worker."""
+    def new_job(self, admitted: Admitted) -> NewJob:
+        """The job to be stored: completed where its run was a short one, else waiting for it."""
+        return self._run(admitted) or NewJob(
+            admitted.job, admitted.qasm, admitted.analysis, admitted.changes
+        )
+
+    def learn(self, stored: NewJob) -> None:
+        """Learn from the run of a job that has one."""
+        job, result = stored.job, stored.result
+        if result is not None:
+            method = str(result.metadata["method"])
+            ran = Ran(result.backend, method, stored.analysis, job.shots, job.options)
+            self._fleet.learn(ran, stored.simulator_seconds)
+
+    def _run(self, admitted: Admitted) -> NewJob | None:
         job, analysis, chosen = admitted.job, admitted.analysis, admitted.decision.chosen
         if admitted.circuit is None or chosen is None or chosen.method is None:
             return None
@@ -33,10 +46,6 @@ class ShortRuns:
         if outcome is None:
             return None
         result, end = completed(job, analysis, outcome, self._clock())
-        seconds = outcome.execution_time_ms / 1000
-        self._fleet.learn(
-            Ran(chosen.backend, chosen.method.name, analysis, job.shots, job.options), seconds
-        )
         return NewJob(
             admitted.job,
             admitted.qasm,
@@ -48,5 +57,5 @@ class ShortRuns:
                 end,
             ),
             result,
-            simulator_seconds=seconds,
+            simulator_seconds=outcome.execution_time_ms / 1000,
         )

@@ -5,31 +5,30 @@ transaction of many shows that the next one had better wait for as many.
 """
 
 import asyncio
+from collections import deque
 
 # From so many units on; in seconds for each of the units, and in all.
 _MANY = 4
 _SECONDS = 0.0005
 _LONGEST = 0.01
+# How many of those who were held go on before others have a turn.
+_AT_ONCE = 16
 
 
 class Gathering:
     """Says when the next transaction is carried out. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._over = asyncio.Event()
-        self._over.set()
         # How many the last transaction had, and how many have come since it began.
         self._last = self._come = 0
         # Done when as many have come; None where nobody waits for that.
         self._complete: asyncio.Future[None] | None = None
+        self._held: deque[asyncio.Future[None]] = deque()
 
     def begin(self, units: int) -> bool:
         """A transaction of so many units is about to be carried out; whether that is many."""
-        many = units >= _MANY
-        if many:
-            self._over.clear()
-            self._last, self._come = units, 0
-        return many
+        self._last, self._come = units, 0
+        return units >= _MANY
 
     async def wait(self) -> None:
         """Wait for as many as the transaction had, for a while at most."""
@@ -42,7 +41,10 @@ class Gathering:
             finally:
                 timer.cancel()
                 self._complete = None
-        self.close()
+        while self._held:
+            self._let_go(_AT_ONCE)
+            if self._held:
+                await asyncio.sleep(0)
 
     def come(self) -> None:
         """Another one has come."""
@@ -51,18 +53,27 @@ class Gathering:
             self._end()
 
     async def over(self) -> None:
-        """Come, and wait until the next transaction is about to be carried out.
+        """Come, and while others are waited for wait with them.
 
         What many do to prepare their units they then do one right after the other, and so it takes
         two thirds of the time: the processor's caches have it.
         """
-        if not self._over.is_set():
-            self.come()
-            await self._over.wait()
+        if self._complete is None or self._complete.done():
+            return
+        held: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held.append(held)
+        self.come()
+        await held
 
     def close(self) -> None:
         """Hold nobody up."""
-        self._over.set()
+        self._let_go(len(self._held))
+
+    def _let_go(self, most: int) -> None:
+        for _ in range(min(most, len(self._held))):
+            held = self._held.popleft()
+            if not held.done():
+                held.set_result(None)
 
     def _end(self) -> None:
         if self._complete is not None and not self._complete.done():

@@ -10,6 +10,7 @@ from quantcloud.backends.at_once import AtOnce
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.circuits import examine, expanded, parse, with_measurements
+from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.execution import Execution, Noise, RunOptions
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.routing.method import Method, Refusal
@@ -19,6 +20,16 @@ from support.circuits import BELL, HEADER
 NAME = "local_simulator"
 TELEPORT = HEADER + "qreg q[2]; creg c[2]; h q[0]; measure q[0] -> c[0]; if(c==1) x q[1];"
 WIDE = HEADER + "qreg q[12]; creg c[12];" + "h q;" * 3 + "measure q -> c;"
+
+
+def pairs(gate: str, number: int) -> str:
+    """A circuit of gates on two qubits, whose angles are all different."""
+    angles = STANDARD_GATES[gate].num_params
+    lines = [
+        f"{gate}({','.join(f'0.{place}{angle}1' for angle in range(angles))}) q[0],q[1];"
+        for place in range(number)
+    ]
+    return HEADER + "qreg q[2]; creg c[2];" + "".join(lines) + "measure q -> c;"
 
 
 LOADED = """
@@ -48,10 +59,25 @@ def execution(qasm: str, **fields: object) -> Execution:
         (BELL, RunOptions(memory=True), False),
         (BELL, RunOptions(statevector=True), False),
         (BELL, RunOptions(timeout_seconds=5), False),
+        (BELL.replace("h q[0];", "rx(0.1) q[0]; cu1(0.2) q[0],q[1];"), RunOptions(), True),
+        # Each angle that is new takes a while to make sense of.
+        (pairs("rzz", 5), RunOptions(), False),
+        (pairs("cu3", 5), RunOptions(), False),
         (TELEPORT, RunOptions(), False),
         (WIDE, RunOptions(), False),
     ],
-    ids=["bell", "seed", "memory", "statevector", "time limit", "midway", "wide"],
+    ids=[
+        "bell",
+        "seed",
+        "memory",
+        "statevector",
+        "time limit",
+        "angles",
+        "many angles",
+        "many gates of angles",
+        "midway",
+        "wide",
+    ],
 )
 def test_what_is_certain_to_take_no_time_is_run_at_once(qasm, options, expected):
     by_name = {method.name: method.at_once for method in methods(qasm, options=options)}
@@ -126,7 +152,7 @@ def test_a_backend_that_cannot_start_here_is_left_to_workers(caplog):
 def test_who_asks_for_speed_is_given_the_backend_that_runs_at_once():
     fleet = Fleet(installed_backends(), memory_limit=1 << 30, at_once={NAME})
     for target in (OptimizationTarget.SPEED, OptimizationTarget.BALANCED):
-        demand = Demand(examine(BELL), 1024, RunOptions(), target)
+        demand = Demand(examine(BELL), 1024, RunOptions(), target, at_once=True)
         chosen = fleet.decide(demand, QueueFigures()).chosen
         assert chosen is not None
         assert chosen.method is not None
@@ -141,18 +167,21 @@ def test_who_asks_for_speed_is_given_the_backend_that_runs_at_once():
 
 def test_a_run_at_once_waits_in_no_queue():
     figures = QueueFigures({NAME: 9}, {NAME: 60.0})
-    demand = Demand(examine(BELL), 1024, RunOptions(), OptimizationTarget.SPEED)
+    demand = Demand(examine(BELL), 1024, RunOptions(), OptimizationTarget.SPEED, at_once=True)
     fleet = Fleet(installed_backends(), memory_limit=1 << 30, at_once={NAME})
     chosen = fleet.decide(demand, figures).chosen
     assert chosen is not None
     assert (chosen.backend, chosen.wait_seconds) == (NAME, 0.0)
-    # Where this process runs nothing, the queue is what it is.
-    others = Fleet(installed_backends(), memory_limit=1 << 30).decide(demand, figures)
-    assert others.chosen is not None
-    assert others.chosen.backend != NAME
-    waits = {each.backend: each.wait_seconds for each in others.candidates}
-    assert waits[NAME] == 60.0
-    assert not any(each.method.at_once for each in others.candidates if each.method)
+    # Where this process runs nothing, or has not this circuit, the queue is what it is.
+    for others in (
+        Fleet(installed_backends(), memory_limit=1 << 30).decide(demand, figures),
+        fleet.decide(replace(demand, at_once=False), figures),
+    ):
+        assert others.chosen is not None
+        assert others.chosen.backend != NAME
+        waits = {each.backend: each.wait_seconds for each in others.candidates}
+        assert waits[NAME] == 60.0
+        assert not any(each.method.at_once for each in others.candidates if each.method)
 
 
 def test_what_was_learnt_does_not_change_where_a_circuit_is_run():

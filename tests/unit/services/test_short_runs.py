@@ -77,8 +77,7 @@ def at_once() -> AtOnce:
 
 async def test_a_short_run_is_over_when_its_job_is_stored(at_once: AtOnce):
     came = await admitted()
-    new = ShortRuns(at_once, FLEET, Clock()).run(came)
-    assert new is not None
+    new = ShortRuns(at_once, FLEET, Clock()).new_job(came)
     assert [change.status for change in new.changes] == [*JobStatus][1:7]
     assert (new.job, new.qasm, new.analysis) == (came.job, BELL, came.analysis)
     times = [change.at for change in new.changes[-3:]]
@@ -102,14 +101,20 @@ async def test_a_short_run_is_over_when_its_job_is_stored(at_once: AtOnce):
 async def test_other_jobs_wait_in_the_queue(at_once: AtOnce, backend: str):
     memory = backend == "local_simulator"
     came = await admitted(backend=backend, options=RunOptions(memory=memory))
-    assert ShortRuns(at_once, FLEET, Clock()).run(came) is None
+    new = ShortRuns(at_once, FLEET, Clock()).new_job(came)
+    assert (new.result, new.simulator_seconds) == (None, 0.0)
+    assert new.changes == came.changes
+    assert new.changes[-1].status is JobStatus.QUEUED
 
 
 async def test_a_circuit_that_was_read_elsewhere_waits(at_once: AtOnce):
     came = replace(await admitted(), circuit=None)
-    assert ShortRuns(at_once, FLEET, Clock()).run(came) is None
+    new = ShortRuns(at_once, FLEET, Clock()).new_job(came)
+    assert (new.result, new.simulator_seconds) == (None, 0.0)
+    assert new.changes == came.changes
+    assert new.changes[-1].status is JobStatus.QUEUED
 
 
 async def test_without_an_executor_every_job_waits():
     came = await admitted()
-    assert ShortRuns(AtOnce({}), FLEET, Clock()).run(came) is None
+    assert ShortRuns(AtOnce({}), FLEET, Clock()).new_job(came).result is None

@@ -1,6 +1,7 @@
 """When the next transaction is carried out, where many write."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -31,45 +32,68 @@ async def test_where_few_write_nobody_waits():
 async def test_as_many_as_before_are_waited_for_and_go_together():
     many = Gathering()
     assert many.begin(4)
-    # Two while the transaction is under way, one before and one that does not wait after its end.
-    tasks = [asyncio.ensure_future(many.over()) for _ in range(2)]
-    await until_waiting(tasks)
+    # One comes while the transaction is under way, and is not held for that.
+    await many.over()
+    many.come()
     waiting = asyncio.ensure_future(many.wait())
-    tasks.append(asyncio.ensure_future(many.over()))
+    await until_waiting([waiting])
+    tasks = [asyncio.ensure_future(many.over()) for _ in range(2)]
     await until_waiting([*tasks, waiting])
+    # And one does not wait.
     many.come()
     async with asyncio.timeout(PATIENCE):
         await asyncio.gather(waiting, *tasks)
-        # The next one begins anew.
+        # Who comes now waits for nothing.
         await many.over()
-    assert many.begin(4)
-    late = asyncio.ensure_future(many.over())
-    await until_waiting([late])
-    many.close()
-    await late
 
 
-async def test_those_who_came_during_the_transaction_wait_no_longer():
+async def test_those_who_came_during_the_transaction_are_not_waited_for_again():
     many = Gathering()
     assert many.begin(4)
-    tasks = [asyncio.ensure_future(many.over()) for _ in range(5)]
-    await until_waiting(tasks)
-    await many.wait()
+    for _ in range(4):
+        many.come()
     async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(*tasks)
+        await many.wait()
 
 
 async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gathering, "_LONGEST", 0.001)
     many = Gathering()
     assert many.begin(4)
+    waiting = asyncio.ensure_future(many.wait())
+    await until_waiting([waiting])
     async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(many.wait(), many.over())
+        await asyncio.gather(waiting, many.over())
+
+
+async def test_however_many_were_held_others_have_their_turns():
+    many = Gathering()
+    assert many.begin(100)
+    waiting = asyncio.ensure_future(many.wait())
+    await until_waiting([waiting])
+    gone: list[int] = []
+
+    async def come(number: int) -> None:
+        await many.over()
+        gone.append(number)
+
+    tasks = [asyncio.ensure_future(come(number)) for number in range(100)]
+    turns: list[int] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(gone) < 100:
+            await asyncio.sleep(0)
+            turns.append(len(gone))
+        await asyncio.gather(waiting, *tasks)
+    assert gone == [*range(100)]
+    steps = [after - before for before, after in pairwise([0, *turns])]
+    assert max(steps) <= gathering._AT_ONCE
 
 
 async def test_who_gives_up_takes_nobody_along():
     many = Gathering()
     assert many.begin(4)
+    waiting = asyncio.ensure_future(many.wait())
+    await until_waiting([waiting])
     stays, goes = (asyncio.ensure_future(many.over()) for _ in range(2))
     await until_waiting([stays, goes])
     goes.cancel()
@@ -78,3 +102,5 @@ async def test_who_gives_up_takes_nobody_along():
     await until_waiting([stays])
     many.close()
     await stays
+    waiting.cancel()
+    await asyncio.wait([waiting])
