@@ -28,8 +28,8 @@ _STABILIZER = Coefficients(start=1.2e-4, operation=1.7e-6, state=3e-8, sample=4e
 # What NumPy's matrices, and what Stim and its text of a circuit, take for a gate, measured.
 _GATE_BYTES, _STABILIZER_GATE_BYTES = 100, 700
 
-# What it takes to find out how a gate with new angles mixes amplitudes, in seconds, measured, and
-# what a gate on more qubits may take more than is predicted for it.
+# What a gate with angles that are new, and one on more qubits, may take more on a small state than
+# is predicted for it, in seconds, measured.
 _NO_GATES = frozenset({"measure", "barrier"})
 _SMALL_GATE = 2
 _ANGLED_SECONDS, _ANGLED_PAIR_SECONDS, _WIDE_SECONDS = 1e-5, 7e-5, 2e-5
@@ -109,7 +109,7 @@ def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
 
 
 def _first_seconds(analysis: Analysis) -> float:
-    """What gates take beyond what is predicted where none of their angles came before."""
+    """What the gates may take beyond what is predicted for them, where no angle came before."""
     total = 0.0
     for name, number in analysis.gate_counts.items():
         if name in _NO_GATES:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantcloud.backends.amplitudes import Amplitudes, PureState
 from quantcloud.backends.unitaries import Matrix, matrix
@@ -55,23 +56,44 @@ def _kernel(name: str, params: tuple[float, ...]) -> _Kernel:
     scalings: list[tuple[int, complex]] = []
     cycles: list[tuple[tuple[int, complex], ...]] = []
     blocks: list[_Block] = []
-    for parts in _components(unitary):
-        mix = unitary[np.ix_(parts, parts)]
+    entries = unitary.tolist()
+    for parts, order, places in _mixed((unitary != 0).tobytes(), len(unitary)):
         if len(parts) == 1:
-            if mix[0, 0] != 1:
-                scalings.append((parts[0], complex(mix[0, 0])))
-        elif np.count_nonzero(mix) == len(parts):
-            cycles.append(_cycle(unitary, parts[0]))
+            factor = entries[parts[0]][parts[0]]
+            if factor != 1:
+                scalings.append((parts[0], factor))
+        elif order:
+            targets = (*order[1:], order[0])
+            cycles.append(
+                tuple([(part, entries[to][part]) for part, to in zip(order, targets, strict=True)])
+            )
         else:
-            blocks.append(_Block(parts, mix))
+            blocks.append(_Block(parts, unitary[places]))
     return _Kernel(tuple(scalings), tuple(cycles), tuple(blocks))
 
 
-def _components(unitary: Matrix) -> list[tuple[int, ...]]:
-    """Group the rows of `unitary` that its nonzero elements connect."""
-    linked = (unitary != 0) | (unitary.T != 0)
-    remaining = set(range(len(unitary)))
-    components: list[tuple[int, ...]] = []
+class _Mixed(NamedTuple):
+    """Parts that a gate mixes among each other, as its zeros tell.
+
+    Where each goes to one other, `order` has them so; `places` are those of their matrix.
+    """
+
+    parts: tuple[int, ...]
+    order: tuple[int, ...]
+    places: tuple[NDArray[np.intp], ...]
+
+
+@lru_cache(maxsize=256)
+def _mixed(nonzero: bytes, size: int) -> tuple[_Mixed, ...]:
+    """Group the rows of a matrix that its nonzero elements connect: it has one byte for each.
+
+    It takes some ten times as long as all else about a gate, and the same gate with other angles
+    has its zeros in the same places.
+    """
+    pattern = np.frombuffer(nonzero, dtype=np.bool_).reshape(size, size)
+    linked = pattern | pattern.T
+    remaining = set(range(size))
+    found: list[_Mixed] = []
     while remaining:
         group = {remaining.pop()}
         edge = set(group)
@@ -79,18 +101,19 @@ def _components(unitary: Matrix) -> list[tuple[int, ...]]:
             edge = {int(part) for row in edge for part in np.flatnonzero(linked[row])} - group
             group |= edge
         remaining -= group
-        components.append(tuple(sorted(group)))
-    return components
+        parts = tuple(sorted(group))
+        places = np.ix_(parts, parts)
+        is_cycle = np.count_nonzero(pattern[places]) == len(parts)
+        found.append(_Mixed(parts, _order(pattern, parts[0]) if is_cycle else (), places))
+    return tuple(found)
 
 
-def _cycle(unitary: Matrix, start: int) -> tuple[tuple[int, complex], ...]:
-    cycle: list[tuple[int, complex]] = []
-    part = start
-    while not cycle or part != start:
-        target = int(np.flatnonzero(unitary[:, part])[0])
-        cycle.append((part, complex(unitary[target, part])))
-        part = target
-    return tuple(cycle)
+def _order(pattern: NDArray[np.bool_], start: int) -> tuple[int, ...]:
+    """Where `start` goes to, and where that goes to, until it is `start` again."""
+    order = [start]
+    while (target := int(np.flatnonzero(pattern[:, order[-1]])[0])) != start:
+        order.append(target)
+    return tuple(order)
 
 
 class _Geometry(NamedTuple):
