@@ -15,10 +15,6 @@ from thequantcloud.v1 import account_pb2, circuit_pb2, job_pb2
 WORKERS = 2
 
 
-def job_of(api: Api, job: str) -> job_pb2.Job:
-    return api.jobs.GetJob(job_pb2.GetJobRequest(id=job), metadata=api.metadata)
-
-
 def keep_busy(api: Api) -> list[str]:
     """Give every worker something to do for as long as nobody cancels it."""
     jobs = [api.run(slow(), backend="aer_simulator", shots=1) for _ in range(WORKERS)]
@@ -29,7 +25,7 @@ def keep_busy(api: Api) -> list[str]:
 
 def cancel(api: Api, jobs: list[str]) -> None:
     for job in jobs:
-        api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
+        api.cancel(job)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +43,7 @@ def test_a_small_circuit_is_over_when_its_submission_is_answered(tmp_path: Path)
         busy = keep_busy(ada)
         for api in (ada, bob):
             job = api.run(BELL, shots=100)
-            assert job_of(api, job).status == job_pb2.Job.completed
+            assert api.job(job).status == job_pb2.Job.completed
             events = list(api.watch(job, with_result=True))
             assert [event.sequence for event in events] == [*range(1, 8)]
             assert [event.job.status for event in events] == [*range(1, 8)]
@@ -57,7 +53,7 @@ def test_a_small_circuit_is_over_when_its_submission_is_answered(tmp_path: Path)
             assert last.job.backend == "local_simulator"
             assert sum(last.result.counts.values()) == 100
             assert last.job.metadata["routing"]["actual_seconds"] > 0
-        assert {job_of(ada, job).status for job in busy} == {job_pb2.Job.running}
+        assert {ada.job(job).status for job in busy} == {job_pb2.Job.running}
         used = bob.account.GetUsage(account_pb2.GetUsageRequest(), metadata=bob.metadata)
         assert used.current_month.total_jobs == 1
         assert 0 < used.current_month.simulator_minutes < 0.001
@@ -74,7 +70,7 @@ def test_a_server_may_leave_every_circuit_to_its_workers(elsewhere: Server, serv
     assert counts[0] == counts[1]
     busy = keep_busy(there)
     job = there.run(BELL)
-    assert job_of(there, job).status == job_pb2.Job.queued
+    assert there.job(job).status == job_pb2.Job.queued
     cancel(there, busy)
     assert sum(there.finish(job).result.counts.values()) == 1024
 
@@ -85,7 +81,7 @@ def test_where_a_tier_may_run_nothing_nothing_is_run(tmp_path: Path):
         ada, bob = server.api("explorer"), server.api("developer")
         waits = ada.run(BELL)
         assert bob.finish(bob.run(BELL)).job.status == job_pb2.Job.completed
-        assert job_of(ada, waits).status == job_pb2.Job.queued
+        assert ada.job(waits).status == job_pb2.Job.queued
 
 
 def test_a_hundred_at_once_have_each_their_own_counts(server: Server):
@@ -102,7 +98,7 @@ def test_a_hundred_at_once_have_each_their_own_counts(server: Server):
         assert list(pool.map(run, range(1, 301))) == [*range(1, 301)]
     page = ada.jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=ada.metadata)
     assert page.total == 300
-    assert {job_of(eve, job).status for job in busy} == {job_pb2.Job.running}
+    assert {eve.job(job).status for job in busy} == {job_pb2.Job.running}
     cancel(eve, busy)
 
 
@@ -132,6 +128,6 @@ def test_a_circuit_that_is_not_read_here_waits_where_the_plan_says(server: Serve
         for qasm in (BELL, longer)
     ]
     assert [plan.queue_position for plan in plans] == [1, 2]
-    assert job_of(ada, waits).status == job_pb2.Job.queued
+    assert ada.job(waits).status == job_pb2.Job.queued
     cancel(ada, busy)
     assert sum(ada.finish(waits).result.counts.values()) == 1024

@@ -47,14 +47,6 @@ def hang_up(watch: Any) -> None:
     watch.cancel() if isinstance(watch, grpc.Call) else watch.close()
 
 
-def job_of(api: Api, job_id: str) -> job_pb2.Job:
-    return api.jobs.GetJob(job_pb2.GetJobRequest(id=job_id), metadata=api.metadata)
-
-
-def cancel(api: Api, job_id: str) -> None:
-    api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job_id), metadata=api.metadata)
-
-
 def jobs_of(api: Api) -> list[str]:
     page = api.jobs.ListJobs(job_pb2.ListJobsRequest(limit=100), metadata=api.metadata)
     return [job.job_id for job in page.jobs]
@@ -84,7 +76,7 @@ def test_one_call_leads_from_the_circuit_to_its_result(
     assert [content(event) for event in events] == [log[place - 1] for place in places]
     assert [event.HasField("result") for event in events] == [False] * (len(events) - 1) + [True]
     last = events[-1]
-    assert content(last.job) == content(job_of(ada, job_id))
+    assert content(last.job) == content(ada.job(job_id))
     assert last.job.status == job_pb2.Job.completed
     assert dict(last.result.counts) == {"001": 100}
 
@@ -200,7 +192,7 @@ def test_to_hang_up_does_not_cancel_the_job(ada: Api, way: Callable[..., Any]):
 def test_a_job_that_another_call_cancels_ends_the_call(ada: Api, way: Callable[..., Any]):
     watch = way(ada, slow(), backend="aer_simulator", shots=1)
     begun = running(watch)
-    cancel(ada, begun.job.job_id)
+    ada.cancel(begun.job.job_id)
     (last,) = watch
     assert (last.sequence, last.job.status) == (begun.sequence + 1, job_pb2.Job.cancelled)
     assert not last.HasField("result")
@@ -263,7 +255,7 @@ def test_quiet_times_and_a_drain(tmp_path: Path):
             resumed = next(again.watch(job_id, after_sequence=event.sequence))
             assert resumed.sequence == event.sequence + 1
             assert resumed.job.status == job_pb2.Job.queued
-            cancel(again, job_id)
+            again.cancel(job_id)
 
 
 def test_an_open_call_keeps_no_circuit(tmp_path: Path):

@@ -37,16 +37,12 @@ def test_a_queue_that_moves_is_told(server: Server):
         if event.job.status == job_pb2.Job.queued:
             assert event.queue_position == 3
             break
-    cancel(ada, waiting[0])
+    ada.cancel(waiting[0])
     moved = next(watch)
     assert (moved.checkpoint, moved.queue_position) == (True, 2)
     assert moved.job.status == job_pb2.Job.queued
     for job in (*waiting, *running):
-        cancel(ada, job)
-
-
-def cancel(api: Api, job: str) -> None:
-    api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
+        ada.cancel(job)
 
 
 def test_a_get_may_wait_for_a_change(ada: Api):
@@ -58,7 +54,7 @@ def test_a_get_may_wait_for_a_change(ada: Api):
     assert time.monotonic() - began >= 1
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ada.rest, "GET", f"/v1/jobs/{job}?wait_seconds=60")
-        cancel(ada, job)
+        ada.cancel(job)
         assert waiting.result().json()["status"] == "cancelled"
     assert ada.rest("GET", f"/v1/jobs/{job}?wait_seconds=60").json()["status"] == "cancelled"
     for bad in (-1, 61):
@@ -103,4 +99,4 @@ def test_a_watch_ends_when_its_credentials_do(tmp_path: Path, kind: str):
         with pytest.raises(grpc.RpcError) as ended:
             list(watch)
         assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        cancel(ada, job)
+        ada.cancel(job)

@@ -112,10 +112,6 @@ def worker_with_24_qubits(server: Server) -> int:
     raise AssertionError("no worker holds as much")
 
 
-def cancel(api: Api, job: str) -> None:
-    api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
-
-
 def test_a_users_time_limit_ends_in_timeout(ada: Api):
     last = ada.finish(
         ada.run(slow(20), backend="local_simulator", options=options(timeout_seconds=0.3))
@@ -210,7 +206,7 @@ def test_a_killed_worker_costs_no_other_job_anything_and_its_own_is_tried_once_m
     one, _ = begin(ada, slow(20), backend="aer_simulator", shots=1)
     two, _ = begin(ada, slow(20), backend="aer_simulator", shots=1)
     for job in (one, two):
-        cancel(ada, job)
+        ada.cancel(job)
 
 
 def test_cancelling_a_running_job_of_24_qubits(confined: Server, ada: Api):
@@ -219,7 +215,7 @@ def test_cancelling_a_running_job_of_24_qubits(confined: Server, ada: Api):
     two, other = begin(ada, slow(20), backend="aer_simulator", shots=1)
     bell = ada.run(BELL, backend="aer_simulator")
     began = time.perf_counter()
-    cancel(ada, one)
+    ada.cancel(one)
     (last,) = story
     until_told = time.perf_counter() - began
     assert name_of(last.job.status) == "cancelled"
@@ -236,7 +232,7 @@ def test_cancelling_a_running_job_of_24_qubits(confined: Server, ada: Api):
     assert name_of(
         ada.jobs.GetJob(job_pb2.GetJobRequest(id=two), metadata=ada.metadata).status
     ) == ("running")
-    cancel(ada, two)
+    ada.cancel(two)
     assert name_of(next(other).job.status) == "cancelled"
 
 

@@ -55,6 +55,13 @@ class Api:
         request = circuit_pb2.RunCircuitRequest(qasm=qasm, **fields)
         return self.circuits.RunCircuit(request, metadata=self.metadata).job_id
 
+    def job(self, job_id: str) -> job_pb2.Job:
+        """A job as it is now."""
+        return self.jobs.GetJob(job_pb2.GetJobRequest(id=job_id), metadata=self.metadata)
+
+    def cancel(self, job_id: str) -> None:
+        self.jobs.CancelJob(job_pb2.CancelJobRequest(id=job_id), metadata=self.metadata)
+
     def watch(self, job_id: str, **fields: Any) -> Iterator[job_pb2.JobEvent]:
         """Follow a job over gRPC, its whole story unless told otherwise."""
         fields.setdefault("after_sequence", 0)
