@@ -103,9 +103,12 @@ def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
         gate_bytes=_GATE_BYTES,
     )
     # One evolution, of which it is known how long it takes at most, and one draw.
-    plain = options.only_counts and not analysis.has_mid_circuit
-    most = method.seconds + _first_seconds(analysis)
-    return method._replace(at_once=plain and most <= AT_ONCE_SECONDS)
+    at_once = (
+        options.only_counts
+        and not analysis.has_mid_circuit
+        and method.seconds + _first_seconds(analysis) <= AT_ONCE_SECONDS
+    )
+    return method._replace(at_once=at_once)
 
 
 def _first_seconds(analysis: Analysis) -> float:

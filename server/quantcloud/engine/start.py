@@ -1,11 +1,10 @@
 """Starts the engine that the settings ask for, and the backends that run on it."""
 
 import os
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from quantcloud.backends.at_once import AtOnce
-from quantcloud.backends.base import Backend, installed_backends
+from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.engine.base import Engine
 from quantcloud.engine.local import LocalEngine
@@ -36,34 +35,25 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
         settings.router_cost_weight,
         settings.router_minute_usd,
     )
+    cluster: RayEngine | None = None
+    engine: LocalEngine | RayEngine
     if settings.engine == "ray":
-        cluster = RayEngine(settings.ray_address, backends, memory_limit=limit, hidden=hidden)
-        await cluster.start()
-        at_once = _at_once(settings, backends)
-        fleet = Fleet(
-            backends,
-            memory_limit=cluster.memory_limit,
-            weights=weights,
-            model=model,
-            memory_limits=cluster.memory_limits,
-            offline_reason=cluster.offline_reason,
-            at_once=at_once.backends,
+        engine = cluster = RayEngine(
+            settings.ray_address, backends, memory_limit=limit, hidden=hidden
         )
-        return Started(cluster, fleet, at_once)
-    workers = settings.workers or len(os.sched_getaffinity(0))
-    engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
+    else:
+        workers = settings.workers or len(os.sched_getaffinity(0))
+        engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
     await engine.start()
     # While the workers' imports go on.
-    at_once = _at_once(settings, backends)
+    at_once = AtOnce(backends if settings.run_at_once else {})
     fleet = Fleet(
         backends,
         memory_limit=engine.memory_limit,
         weights=weights,
         model=model,
+        memory_limits=cluster.memory_limits if cluster else None,
+        offline_reason=cluster.offline_reason if cluster else None,
         at_once=at_once.backends,
     )
     return Started(engine, fleet, at_once)
-
-
-def _at_once(settings: Settings, backends: Mapping[str, Backend]) -> AtOnce:
-    return AtOnce(backends if settings.run_at_once else {})

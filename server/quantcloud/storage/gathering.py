@@ -15,6 +15,11 @@ _LONGEST = 0.01
 _AT_ONCE = 16
 
 
+def is_many(units: int) -> bool:
+    """Whether a transaction of so many units shows that many write at once."""
+    return units >= _MANY
+
+
 class Gathering:
     """Says when the next transaction is carried out. Belongs to one event loop."""
 
@@ -25,14 +30,13 @@ class Gathering:
         self._complete: asyncio.Future[None] | None = None
         self._held: deque[asyncio.Future[None]] = deque()
 
-    def begin(self, units: int) -> bool:
-        """A transaction of so many units is about to be carried out; whether that is many."""
+    def begin(self, units: int) -> None:
+        """A transaction of so many units is about to be carried out."""
         self._last, self._come = units, 0
-        return units >= _MANY
 
     async def wait(self) -> None:
-        """Wait for as many as the transaction had, for a while at most."""
-        if self._come < self._last:
+        """Wait for as many as the transaction had, for a while at most, where that was many."""
+        if is_many(self._last) and self._come < self._last:
             loop = asyncio.get_running_loop()
             self._complete = loop.create_future()
             timer = loop.call_later(min(self._last * _SECONDS, _LONGEST), self._end)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database import NOW, Connection, Database, Steps
 from quantcloud.storage.errors import is_fatal, store_closed, translate
-from quantcloud.storage.gathering import Gathering
+from quantcloud.storage.gathering import Gathering, is_many
 from quantcloud.storage.transaction import Pending, Transaction
 
 T = TypeVar("T")
@@ -239,10 +239,9 @@ class Writer:
         try:
             while any(queues) or not self._closed:
                 if batch := self._take():
-                    many = self._gathering.begin(len(batch))
-                    await self._commit(batch, crowded=many)
-                    if many:
-                        await self._gathering.wait()
+                    self._gathering.begin(len(batch))
+                    await self._commit(batch)
+                    await self._gathering.wait()
                     # Whoever was told, or waits for this, goes first: what it writes comes into the
                     # next transaction.
                     await asyncio.sleep(0)
@@ -267,12 +266,12 @@ class Writer:
         self._waiting_last.clear()
         return batch
 
-    async def _commit(self, batch: list[_Waiting], *, crowded: bool) -> None:
+    async def _commit(self, batch: list[_Waiting]) -> None:
         try:
             try:
-                outcomes = await self._transact(_together, batch, crowded=crowded)
+                outcomes = await self._transact(_together, batch)
             except _SpoiltError as error:
-                outcomes = await self._again(batch, error.__cause__, crowded=crowded)
+                outcomes = await self._again(batch, error.__cause__)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
             outcomes = [_Outcome(error=error) for _ in batch]
         except asyncio.CancelledError:
@@ -291,18 +290,16 @@ class Writer:
             else:
                 waiting.done.set_exception(translate(outcome.error))
 
-    async def _again(
-        self, batch: list[_Waiting], error: BaseException | None, *, crowded: bool
-    ) -> list[_Outcome]:
+    async def _again(self, batch: list[_Waiting], error: BaseException | None) -> list[_Outcome]:
         """Carry out what was undone; what was told of already fails."""
         because = error if isinstance(error, Exception) else RuntimeError("undone")
         rest = [waiting for waiting in batch if not waiting.told]
         if len(batch) == 1 or not rest:
             raise because
-        outcomes = iter(await self._transact(_one_by_one, rest, crowded=crowded))
+        outcomes = iter(await self._transact(_one_by_one, rest))
         return [_Outcome(error=because) if each.told else next(outcomes) for each in batch]
 
-    async def _transact(self, run: _Run, batch: list[_Waiting], *, crowded: bool) -> list[_Outcome]:
+    async def _transact(self, run: _Run, batch: list[_Waiting]) -> list[_Outcome]:
         cursors = self._database.cursors
 
         def work(connection: Connection, *, on_loop: bool) -> Steps[list[_Outcome]]:
@@ -312,7 +309,7 @@ class Writer:
         return await self._database.transact(
             work,
             brief=all(waiting.brief for waiting in batch),
-            crowded=crowded,
+            crowded=is_many(len(batch)),
         )
 
     def publish(self, events: Sequence[JobEvent]) -> None:

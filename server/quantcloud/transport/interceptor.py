@@ -139,9 +139,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                             if time.monotonic() - checked >= self._recheck_seconds:
                                 await self._gate.recheck(context)
                                 checked = time.monotonic()
+                            message = await watch.message(seen)
                             # Only now: an error that comes before every answer has no headers of
                             # its own, which Envoy could not turn into a status any more.
-                            message = await watch.message(seen)
                             await entry.send_headers()
                             await context.write(message)
                             # The next one may be hours away.

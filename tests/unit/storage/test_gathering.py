@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from quantcloud.storage import gathering
-from quantcloud.storage.gathering import Gathering
+from quantcloud.storage.gathering import Gathering, is_many
 
 PATIENCE = 30
 
@@ -25,13 +25,16 @@ async def until_waiting(tasks: list[asyncio.Task[None]]) -> None:
 
 async def test_where_few_write_nobody_waits():
     few = Gathering()
-    assert not few.begin(3)
-    await few.over()
+    assert not is_many(3)
+    assert is_many(4)
+    few.begin(3)
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(few.wait(), few.over())
 
 
 async def test_as_many_as_before_are_waited_for_and_go_together():
     many = Gathering()
-    assert many.begin(4)
+    many.begin(4)
     # One comes while the transaction is under way, and is not held for that.
     await many.over()
     many.come()
@@ -49,7 +52,7 @@ async def test_as_many_as_before_are_waited_for_and_go_together():
 
 async def test_those_who_came_during_the_transaction_are_not_waited_for_again():
     many = Gathering()
-    assert many.begin(4)
+    many.begin(4)
     for _ in range(4):
         many.come()
     async with asyncio.timeout(PATIENCE):
@@ -59,7 +62,7 @@ async def test_those_who_came_during_the_transaction_are_not_waited_for_again():
 async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gathering, "_LONGEST", 0.001)
     many = Gathering()
-    assert many.begin(4)
+    many.begin(4)
     waiting = asyncio.ensure_future(many.wait())
     await until_waiting([waiting])
     async with asyncio.timeout(PATIENCE):
@@ -68,7 +71,7 @@ async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch):
 
 async def test_however_many_were_held_others_have_their_turns():
     many = Gathering()
-    assert many.begin(100)
+    many.begin(100)
     waiting = asyncio.ensure_future(many.wait())
     await until_waiting([waiting])
     gone: list[int] = []
@@ -91,7 +94,7 @@ async def test_however_many_were_held_others_have_their_turns():
 
 async def test_who_gives_up_takes_nobody_along():
     many = Gathering()
-    assert many.begin(4)
+    many.begin(4)
     waiting = asyncio.ensure_future(many.wait())
     await until_waiting([waiting])
     stays, goes = (asyncio.ensure_future(many.over()) for _ in range(2))
