@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
@@ -11,6 +11,7 @@ import jwt
 from quantcloud.auth.secret import MINIMUM_BYTES
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unauthenticated
+from quantcloud.domain.immutable import immutable
 
 SYMMETRIC: Final = ("HS256",)
 ASYMMETRIC: Final = ("ES256", "RS256")
@@ -22,7 +23,7 @@ _HELD_SECONDS = 10.0
 _MAXIMUM_HELD = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Claims:
     """What a token that holds says of its owner."""
 
@@ -33,7 +34,7 @@ class Claims:
     tier: Tier | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Issuer:
     """Whose tokens are accepted: those signed with `secret` (HS256), those signed with a key of
     `jwks_url` (ES256, RS256), or both. At least one of the two is set. With `tier_claim` the

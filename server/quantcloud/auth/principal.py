@@ -1,10 +1,10 @@
 """Who is calling."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from quantcloud.domain.account import Account
+from quantcloud.domain.immutable import immutable
 
 
 class Credential(StrEnum):
@@ -14,7 +14,7 @@ class Credential(StrEnum):
     API_KEY = "api_key"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Principal:
     """An authenticated caller.
 

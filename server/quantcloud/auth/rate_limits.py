@@ -4,7 +4,6 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -12,6 +11,7 @@ import structlog
 from quantcloud.auth.windows import MemoryWindows, Windows, WindowsUnavailable
 from quantcloud.domain.account import Account, Tier, TierLimits
 from quantcloud.domain.errors import RateLimited
+from quantcloud.domain.immutable import immutable
 
 # How long a Redis that does not answer is left alone.
 _REDIS_PAUSE_SECONDS = 5.0
@@ -19,7 +19,7 @@ _REDIS_PAUSE_SECONDS = 5.0
 log = structlog.stdlib.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Allowance:
     """Where a caller stands after a request: `remaining` of `limit` in a minute are left.
 

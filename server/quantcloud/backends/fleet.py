@@ -3,13 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions, is_short
+from quantcloud.domain.immutable import immutable
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.router import Decision, Demand, Offer, choose
@@ -30,7 +31,7 @@ class Queues(Protocol):
     async def mean_queue_seconds(self) -> Mapping[str, float]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class QueueFigures:
     """Live figures of the queues: jobs that wait for each backend, and how long others did."""
 
@@ -47,7 +48,7 @@ class QueueFigures:
         return self.mean_wait_seconds.get(backend, 0.0) if self.depth.get(backend, 0) else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Ran:
     """A run that is over: by which method of which backend, of what."""
 

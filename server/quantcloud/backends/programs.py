@@ -6,12 +6,12 @@ on has to happen where it stands.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from quantcloud.circuits.ir import Circuit, Condition, Operation
+from quantcloud.domain.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Program:
     """What a simulator has to do for a circuit.
 

@@ -1,16 +1,17 @@
 """What a run takes of the machine that it runs on, as a backend states it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from quantcloud.backends.base import Backend
+from quantcloud.domain.immutable import immutable
 
 # What Ray counts by itself, under these names.
 _BUILT_IN = frozenset({"CPU", "GPU", "memory", "object_store_memory"})
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Resources:
     """What one run on a backend takes for itself, for as long as it lasts.
 

@@ -1,8 +1,10 @@
 """The one form that a circuit takes inside the server, whatever text it came as."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, TypeAlias
+
+from quantcloud.domain.immutable import immutable
 
 Expression: TypeAlias = "tuple[float | int | str, ...]"
 """An angle in postfix notation, see `expressions.evaluate`: a `float` is a constant, an `int` the
@@ -55,7 +57,7 @@ class GateCall(NamedTuple):
     params: tuple[Expression, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class GateDefinition:
     """A gate that the source defines. Its body calls standard gates and earlier definitions only.
 
@@ -74,7 +76,7 @@ class GateDefinition:
     weight: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Circuit:
     """A parsed circuit.
 

@@ -1,14 +1,15 @@
 """What `quantcloud serve` says once it serves, and how to read it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from quantcloud.domain.immutable import immutable
 
 READY = "TheQuantCloud is ready"
 _HTTP = "REST, gRPC, gRPC-Web"
 _GRPC = "gRPC"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Endpoints:
     """Where a server is reached: `http` is a URL ("" without Envoy), `grpc` is HOST:PORT."""
 

@@ -1,8 +1,10 @@
 """Accounts, their tiers and keys, and what they used."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
+
+from quantcloud.domain.immutable import immutable
 
 
 class Tier(StrEnum):
@@ -13,7 +15,7 @@ class Tier(StrEnum):
     ENTERPRISE = "enterprise"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class MonthlyLimits:
     """What a tier allows in one calendar month in UTC; None is no limit."""
 
@@ -22,7 +24,7 @@ class MonthlyLimits:
     credits_usd: float
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class TierLimits:
     """What a tier allows; None is no limit. Per-month figures count calendar months in UTC.
 
@@ -56,7 +58,7 @@ class TierLimits:
         return self.job_seconds if wanted is None else min(self.job_seconds, wanted)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Account:
     """An account; `id` is the `sub` of its owner's JWT."""
 
@@ -67,7 +69,7 @@ class Account:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ApiKey:
     """An API key without its text. `prefix` is the text's beginning, to tell keys apart."""
 
@@ -79,7 +81,7 @@ class ApiKey:
     last_used_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class MonthlyUsage:
     """What an account used in one calendar month in UTC.
 

@@ -1,7 +1,8 @@
 """What a backend says of itself to users and to the router."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from quantcloud.domain.immutable import immutable
 
 
 class BackendStatus(StrEnum):
@@ -11,7 +12,7 @@ class BackendStatus(StrEnum):
     OFFLINE = "offline"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class BackendInfo:
     """The fixed facts of a backend.
 

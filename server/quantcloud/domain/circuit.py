@@ -1,11 +1,13 @@
 """A circuit that its user saved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from quantcloud.domain.immutable import immutable
 
-@dataclass(frozen=True, slots=True)
+
+@immutable
 class SavedCircuit:
     """A saved circuit; `code` is in the language of the user's editor and never run here."""
 

@@ -1,13 +1,13 @@
 """Which events of an account are wanted, and what the log has of them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import JobEvent, JobStatus
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class EventFilter:
     """Those that meet each condition that is given."""
 

@@ -1,7 +1,9 @@
 """What goes into a run of a circuit and what comes out of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from quantcloud.domain.immutable import immutable
 
 SHORT_SECONDS = 0.005
 """A run that is predicted to take no longer may wait in a worker behind others of its kind."""
@@ -18,7 +20,7 @@ def is_short(predicted_seconds: float | None) -> bool:
     return predicted_seconds is not None and predicted_seconds <= SHORT_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Noise:
     """Noise to simulate; a rate of 0 or an absent time switches that kind off.
 
@@ -38,7 +40,7 @@ class Noise:
     gate_time_2q_us: float = 0.3
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RunOptions:
     """A request's `options`, checked.
 
@@ -57,7 +59,7 @@ class RunOptions:
         return not (self.statevector or self.memory or self.noise or self.timeout_seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Execution:
     """One run of one circuit on one backend, as it is handed to a worker.
 
@@ -75,7 +77,7 @@ class Execution:
     predicted_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Statevector:
     """Amplitudes of all 2**n basis states, bit 0 of the index is qubit 0."""
 
@@ -83,7 +85,7 @@ class Statevector:
     imag: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Outcome:
     """What a run gave.
 

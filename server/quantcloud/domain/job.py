@@ -1,13 +1,14 @@
 """A job's life: its statuses, the transitions between them, and the events that tell of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field, fields
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import cast
 
 from quantcloud.domain.execution import RunOptions, Statevector
+from quantcloud.domain.immutable import immutable
 
 
 class JobStatus(StrEnum):
@@ -69,7 +70,7 @@ class StaleLeaseError(Exception):
     """A write that names a lease which the job no longer has; nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Lease:
     """The right to write a run. `token` is unique to the attempt, `attempt` counts from 1."""
 
@@ -78,7 +79,7 @@ class Lease:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Change:
     """One step of a job. A field that is None leaves the job's own as it is."""
 
@@ -90,7 +91,7 @@ class Change:
     metadata: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Job:
     """One submitted circuit and where it stands, without the circuit's text.
 
@@ -153,7 +154,7 @@ _TIMES: Mapping[JobStatus, str] = {
     _S.RUNNING: "started_at",
     **dict.fromkeys(TERMINAL, "completed_at"),
 }
-_PLACES = {name: place for place, name in enumerate(Job.__slots__)}
+_PLACES = {each.name: place for place, each in enumerate(fields(Job))}
 _values = attrgetter(*_PLACES)
 
 
@@ -165,7 +166,7 @@ def _changed(job: Job, changed: Mapping[str, object]) -> Job:
     return Job(*values)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class JobResult:
     """What a completed job gave; `counts` add up to the job's shots."""
 
@@ -185,7 +186,7 @@ class JobResult:
         return len(self.counts) + shots + amplitudes
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class JobEvent:
     """One change of a job: the whole job as of it. `cursor` orders the events of all jobs.
 

@@ -1,13 +1,14 @@
 """A page of a listing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from quantcloud.domain.immutable import immutable
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Page(Generic[T]):
     """`items`, newest first, of `total` that match; `limit` and `offset` as they were applied."""
 

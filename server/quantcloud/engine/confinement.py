@@ -16,9 +16,9 @@ import sysconfig
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from quantcloud.domain.immutable import immutable
 from quantcloud.engine import landlock, seccomp
 
 # Nothing else of the server's environment reaches the processes that it starts. The rest is for
@@ -86,7 +86,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Confinement:
     """The limits of one worker.
 

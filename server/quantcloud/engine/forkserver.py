@@ -16,10 +16,10 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from quantcloud.backends.base import Backend, installed_backends
 from quantcloud.backends.resources import resources_of
+from quantcloud.domain.immutable import immutable
 from quantcloud.engine import worker
 from quantcloud.engine.confinement import (
     Confinement,
@@ -30,7 +30,7 @@ from quantcloud.engine.confinement import (
 from quantcloud.engine.control import LENGTH, SIZE, Order, Record, Role, receive_exactly, unpack
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Configuration:
     """What the fork server is told at its start.
 

@@ -2,12 +2,12 @@
 
 import json
 import socket
-from dataclasses import dataclass
 
+from quantcloud.domain.immutable import immutable
 from quantcloud.engine.control import LENGTH, receive_exactly
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Configuration:
     """What the driver is told at its start.
 

@@ -9,11 +9,12 @@ import json
 import struct
 from asyncio import IncompleteReadError, StreamReader
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from quantcloud.backends.resources import Resources
 from quantcloud.domain.execution import Execution
+from quantcloud.domain.immutable import immutable
 from quantcloud.engine import messages
 
 # To the driver.
@@ -56,7 +57,7 @@ async def receive(reader: StreamReader) -> Message | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Request:
     """A run on its way to a node: how long it may take, in seconds, and what of the machine."""
 
@@ -90,7 +91,7 @@ class Request:
         return cls(backend, time_limit, Resources(**resources), data[end:])
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Node:
     """A machine of the cluster.
 
@@ -105,7 +106,7 @@ class Node:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Cluster:
     """What the driver knows of the cluster.
 

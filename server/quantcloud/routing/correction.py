@@ -2,9 +2,10 @@
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
+
+from quantcloud.domain.immutable import immutable
 
 KNOTS: Final = 7
 """Durations that have a correction of their own: 0.1 ms, 1 ms, ... 100 s."""
@@ -22,7 +23,7 @@ BOUNDS: Final = (1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 _RECENT: Final = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Correction:
     """A curve by which predicted times are multiplied.
 
@@ -77,7 +78,7 @@ def _place(seconds: float) -> tuple[int, float]:
     return low, place - low
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Errors:
     """How far predictions were off: the greater of predicted and actual time over the lesser.
 

@@ -2,9 +2,10 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Final
 
+from quantcloud.domain.immutable import immutable
 from quantcloud.routing.work import Coefficients, Work
 
 # Below this a difference between predicted and measured time counts for less, in seconds.
@@ -15,7 +16,7 @@ _LEAST, _MOST = 0.02, 50.0
 _ROUNDS: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Sample:
     """A run: what there was to do, and the seconds that it took."""
 

@@ -1,8 +1,8 @@
 """What a backend tells the router of a circuit: how it could run it, or why it cannot."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from quantcloud.domain.immutable import immutable
 from quantcloud.routing.work import Coefficients, Work
 
 
@@ -45,7 +45,7 @@ class Method(NamedTuple):
         return self.seconds if self.stated_seconds is None else self.stated_seconds
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Refusal:
     """Why a backend cannot run a given circuit, as a sentence for its sender."""
 

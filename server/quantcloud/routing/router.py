@@ -6,7 +6,6 @@ the target is told apart by balance, then by name: the same input gives the same
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -14,13 +13,14 @@ from typing import NamedTuple
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.readable import binary_size, duration
 from quantcloud.routing.scores import Scores, Weights, completion, scores, waiting
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Demand:
     """What is asked of the router: a circuit's figures and its sender's wishes.
 
@@ -69,7 +69,7 @@ class Candidate(NamedTuple):
     wait_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Decision:
     """The chosen candidate with one sentence why, and all of them, best first, rejected last."""
 

@@ -10,9 +10,9 @@
 - `balanced`: the mean of the three, weighted by `Weights`.
 """
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.routing.method import Method
 
@@ -24,7 +24,7 @@ _TRUNCATED = 0.5
 _SECONDS_PER_MINUTE = 60
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Weights:
     """The shares of the three scores in `balanced`, and what a metered minute is worth in dollars.
 

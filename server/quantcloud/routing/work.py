@@ -1,7 +1,8 @@
 """What a run takes time for, and how much time."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from quantcloud.domain.immutable import immutable
 
 
 class Work(NamedTuple):
@@ -22,7 +23,7 @@ class Work(NamedTuple):
     samples: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Coefficients:
     """Seconds for each unit of a `Work`, and for beginning a run."""
 

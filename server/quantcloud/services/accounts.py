@@ -1,19 +1,19 @@
 """Accounts: their keys, their use and their limits."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from quantcloud.auth import api_keys
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import ApiKey, MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.immutable import immutable
 from quantcloud.storage import Store
 
 MAXIMUM_NAME_LENGTH = 100
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Usage:
     """An account's tier, what it allows, and what was used of it this month."""
 

@@ -3,7 +3,7 @@
 import math
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
@@ -15,6 +15,7 @@ from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, QuotaExceeded
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.identifiers import time_ordered_id
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.domain.quota import check_month
 from quantcloud.engine.base import Engine
@@ -29,7 +30,7 @@ MAXIMUM_QASM_BYTES = 8 * 1024 * 1024
 STATEVECTOR_QUBITS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Submission:
     """A circuit and what its sender wants of it, as it was sent."""
 
@@ -45,7 +46,7 @@ class Submission:
     options: RunOptions
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Admitted:
     """A submission that may run: the job that it becomes, and the changes that have already brought
     it to the queue of the backend that the router decided on.

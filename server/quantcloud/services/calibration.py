@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -10,6 +9,7 @@ import structlog
 from quantcloud.backends.base import Backend
 from quantcloud.circuits import examine, samples
 from quantcloud.domain.execution import Execution, Noise, RunOptions
+from quantcloud.domain.immutable import immutable
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.routing.cost_model import Calibration, Key
 from quantcloud.routing.fitting import Sample, fitted
@@ -27,7 +27,7 @@ _NOISY = RunOptions(noise=Noise(depolarizing_1q=0.01, depolarizing_2q=0.02))
 log = structlog.stdlib.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Load:
     """One circuit to measure with."""
 
@@ -58,7 +58,7 @@ LOADS: Sequence[Load] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Measured:
     """What a method came to: its coefficients, and by how much its runs differ from them.
 

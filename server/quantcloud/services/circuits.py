@@ -3,13 +3,14 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import DomainError, InvalidArgument, QuotaExceeded, Unavailable
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
 from quantcloud.domain.quota import check_month, check_waiting, simulator_seconds_left
@@ -25,7 +26,7 @@ MAXIMUM_BATCH = 1_000
 MAXIMUM_SAVED_BYTES = 512 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Allowance:
     """What an account may still take; None where its tier sets no limit.
 
@@ -38,7 +39,7 @@ class Allowance:
     waiting_jobs: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Plan:
     """What a run of an admitted submission would be; `queue_position` 1 is next.
 
@@ -50,7 +51,7 @@ class Plan:
     left: Allowance
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Batch:
     """Jobs that were submitted together, in the order of their circuits.
 

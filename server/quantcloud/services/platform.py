@@ -1,16 +1,16 @@
 """The platform itself: its backends and how it is doing."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.errors import NotFound, Unavailable
+from quantcloud.domain.immutable import immutable
 from quantcloud.storage import Store
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class BackendReport:
     """A backend with its live figures."""
 
@@ -20,7 +20,7 @@ class BackendReport:
     mean_queue_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PlatformReport:
     """Every backend's status by name, and how many jobs have not ended."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.sql.dml import Update
 
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import NotFound
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.page import Page
 from quantcloud.storage import codec
 from quantcloud.storage.database import AnyRow, Connection, Database
@@ -39,7 +40,7 @@ _INSERT = insert(saved_circuits)
 _DELETE = delete(saved_circuits).where(*_OWN)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class CircuitPatch:
     """New values for the fields of a saved circuit; None leaves one as it is."""
 

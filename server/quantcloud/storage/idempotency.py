@@ -1,12 +1,12 @@
 """Submissions that may be repeated: the same key stands for the same jobs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, insert, select
 
 from quantcloud.domain.errors import AlreadyExists
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database import Database
 from quantcloud.storage.job_columns import EVENTS, event_of
@@ -43,7 +43,7 @@ _FORGET_OLD = delete(idempotency_keys).where(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class IdempotencyKey:
     """What a caller named a submission, and the digest of all that it sent."""
 

@@ -9,7 +9,7 @@ import math
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, or_, select
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.execution import is_short
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, Lease
 from quantcloud.storage import job_rows, usage_rows
 from quantcloud.storage.database import Steps
@@ -29,7 +30,7 @@ from quantcloud.storage.tables import accounts, job_circuits, jobs
 from quantcloud.storage.transaction import Added, Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Claim:
     """A job just dispatched, the lease that its run writes with, and what the run needs.
 
@@ -73,7 +74,7 @@ class Claims(list[Claim]):
         self.unreadable = unreadable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Taken:
     """A claim, whose circuit is as it came or as it is stored."""
 
@@ -162,7 +163,7 @@ _BE_LAST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Room:
     """What a server can take: jobs of any kind for `slots`, and behind them up to `short` that are
     known to be short, which together take up to `seconds`.

@@ -1,11 +1,10 @@
 """A job with what only the store knows of it."""
 
-from dataclasses import dataclass
-
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import Job, Lease, StaleLeaseError
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class JobRecord:
     """A job's row: the job, its lease, how many were lost, and whether its usage is counted.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
 from quantcloud.domain.errors import FailedPrecondition, NotFound
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import (
     LEASED,
     TERMINAL,
@@ -43,7 +44,7 @@ _LEASE_OWNER = select(lease_owners.c.expires_at).where(lease_owners.c.owner == b
 _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NewJob:
     """A job at its submission, its circuit, and the changes that it has been through since.
 
@@ -59,7 +60,7 @@ class NewJob:
     simulator_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Arrival:
     """A new job, and the rows that its circuit and its result, if it has one, are kept as."""
 
@@ -68,7 +69,7 @@ class Arrival:
     result: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Packed:
     """A result, and the row that it is kept as."""
 
@@ -76,7 +77,7 @@ class Packed:
     row: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RunUsage:
     """What one finished run adds to its account's month."""
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from quantcloud.domain.immutable import immutable
+
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
 _PRIVATE = 0o600
@@ -89,7 +91,7 @@ class EnvoySettings:
         return self.access_log or self.data_dir / "access.log"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class EnvoyFiles:
     """Where the template, the Lua filter and the transcoder's descriptor are."""
 

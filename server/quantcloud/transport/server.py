@@ -1,6 +1,5 @@
 """The gRPC server: every service of the contract, health and reflection on one port."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -8,6 +7,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from quantcloud.domain.immutable import immutable
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
@@ -51,7 +51,7 @@ SERVICE_NAMES = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UseCases:
     """All that the servicers call."""
 

@@ -1,10 +1,11 @@
 """What watches read from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from quantcloud.domain.event_filter import EventFilter, Stretch
+from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import JobEvent
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.quiet import QuietWatches
@@ -31,7 +32,7 @@ class EventLog(Protocol):
     async def latest_cursor(self, account_id: str) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Sources:
     """The log, what is kept in memory, and who is told of what is new."""
 
