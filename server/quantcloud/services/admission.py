@@ -85,9 +85,14 @@ class Admission:
         self._queues = RecentFigures(store.jobs)
 
     async def admit(
-        self, principal: Principal, submission: Submission, *, check_month_later: bool = False
+        self,
+        principal: Principal,
+        submission: Submission,
+        *,
+        batch_id: str | None = None,
+        check_month_later: bool = False,
     ) -> Admitted:
-        """Let a submission in, or say exactly why not.
+        """Let a submission in, which may be one of a batch, or say exactly why not.
 
         With `check_month_later` whoever stores the job checks the month's limits, in the same
         transaction. Raises `InvalidArgument`, `CircuitError`, `QuotaExceeded` or
@@ -153,6 +158,7 @@ class Admission:
             reserved_qpu_tasks=tasks,
             reserved_cost_usd=chosen.cost_usd,
             predicted_seconds=method.seconds,
+            batch_id=batch_id,
         )
         changes = (
             Change(JobStatus.ANALYZING, analyzing),

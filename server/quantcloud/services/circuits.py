@@ -1,6 +1,5 @@
 """Running, planning and saving circuits."""
 
-import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.paging import window
 from quantcloud.services.short_runs import ShortRuns
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
+from quantcloud.turns import Turns
 
 MAXIMUM_NAME_LENGTH = 200
 MAXIMUM_BATCH = 1_000
@@ -114,16 +114,19 @@ class CircuitUseCases:
         if (known := await self._known(principal, key)) is not None:
             return _batch(known)
         batch_id = str(uuid.uuid4())
+        turns = Turns()
         admitted: list[Admitted] = []
         for place, submission in enumerate(submissions):
             try:
-                each = await self._admission.admit(principal, submission, check_month_later=True)
+                each = await self._admission.admit(
+                    principal, submission, batch_id=batch_id, check_month_later=True
+                )
             except DomainError as error:
                 error.locate(f"circuits[{place}]")
                 raise
-            admitted.append(replace(each, job=replace(each.job, batch_id=batch_id)))
-            # Small circuits are looked at without a pause, and other calls want their turn.
-            await asyncio.sleep(0)
+            admitted.append(each)
+            # Small circuits are looked at without a pause.
+            await turns.between()
         try:
             await self._check_room(principal, admitted)
         except QuotaExceeded:
@@ -134,7 +137,7 @@ class CircuitUseCases:
         new: list[NewJob] = []
         for each in admitted:
             new.append(self._short_runs.new_job(each))
-            await asyncio.sleep(0)
+            await turns.between()
         created = await self._store_jobs(principal, new, key)
         return _batch([submitted for submitted, *_ in created])
 

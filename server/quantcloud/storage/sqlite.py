@@ -22,6 +22,7 @@ from quantcloud.storage.migrate import migrate
 from quantcloud.storage.prepared import PreparedConnection
 from quantcloud.storage.reading import Reading
 from quantcloud.storage.tables import job_events
+from quantcloud.turns import Turns
 
 T = TypeVar("T")
 
@@ -33,8 +34,6 @@ LOG_BYTES = 64 * 1024 * 1024
 _CHUNK_ROWS = 64
 # How often a read is broken off that was given up, until it has ended.
 _BREAK_OFF_SECONDS = 0.05
-# How long statements keep the event loop before others have a turn.
-_TURN_SECONDS = 0.003
 # Commits that take no longer are waited for on the event loop.
 _QUICK_COMMIT_SECONDS = 0.001
 # After so many commits the write-ahead log is folded into the file, which are some megabytes; a
@@ -235,16 +234,13 @@ def _give_up(under_way: asyncio.Future[T], reading: Reading[T]) -> None:
 
 async def _in_turns(work: Steps[T]) -> T:
     """What `work` returns; others have a turn in between where it takes long."""
-    clock = time.monotonic
-    began = clock()
+    turns = Turns()
     while True:
         try:
             pause = next(work)
         except StopIteration as end:
             return end.value
-        if pause is NOW or clock() - began > _TURN_SECONDS:
-            await asyncio.sleep(0)
-            began = clock()
+        await (turns.over() if pause is NOW else turns.between())
 
 
 def _fold(connection: Connection) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from quantcloud import turns
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.page import Page
 from quantcloud.transport.convert import circuits as convert
@@ -53,17 +54,17 @@ def test_a_listing_is_what_protobuf_makes_of_it():
 
 
 async def test_others_have_turns_while_a_long_listing_is_converted(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(convert, "_TURN_SECONDS", 0.0)
-    turns = 0
+    monkeypatch.setattr(turns, "_SECONDS", 0.0)
+    number = 0
 
     async def other() -> None:
-        nonlocal turns
+        nonlocal number
         while True:
-            turns += 1
+            number += 1
             await asyncio.sleep(0)
 
-    saved = [circuit(number, metadata={"a": [None] * 100}) for number in range(100)]
+    saved = [circuit(each, metadata={"a": [None] * 100}) for each in range(100)]
     task = asyncio.ensure_future(other())
     await convert.circuits(Page(saved, 100, 100, 0))
     task.cancel()
-    assert turns >= 90
+    assert number >= 90

@@ -1,7 +1,5 @@
 """Circuits: submissions, plans, saved ones."""
 
-import asyncio
-import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,6 +17,7 @@ from quantcloud.storage import CircuitPatch
 from quantcloud.transport.convert.values import envelope, given, timestamp, unstruct
 from quantcloud.transport.nulls import nulls
 from quantcloud.transport.wire import delimited, struct_bytes, tag
+from quantcloud.turns import Turns
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
 _TARGETS: Final[Mapping[int, OptimizationTarget]] = {
@@ -27,8 +26,6 @@ _TARGETS: Final[Mapping[int, OptimizationTarget]] = {
 }
 
 _SECONDS_PER_MINUTE = 60
-# For how long a listing is converted before others have a turn; a circuit can take 10 ms by itself.
-_TURN_SECONDS = 0.002
 _METADATA: Final = tag(circuit_pb2.Circuit.METADATA_FIELD_NUMBER)
 _CIRCUITS: Final = tag(circuit_pb2.ListCircuitsResponse.CIRCUITS_FIELD_NUMBER)
 
@@ -197,11 +194,10 @@ async def circuits(page: Page[SavedCircuit]) -> bytes:
     """
     head = circuit_pb2.ListCircuitsResponse(circuits=(), **envelope(page))
     parts = [head.SerializeToString()]
-    until = time.monotonic() + _TURN_SECONDS
+    turns = Turns()
     for each in page.items:
-        if time.monotonic() > until:
-            await asyncio.sleep(0)
-            until = time.monotonic() + _TURN_SECONDS
+        # One can take 10 ms by itself.
+        await turns.between()
         parts += _CIRCUITS, delimited(circuit(each))
     return b"".join(parts)
 
