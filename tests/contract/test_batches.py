@@ -1,5 +1,8 @@
 """Several circuits in one submission: all or none."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import grpc
 import pytest
 from google.protobuf.struct_pb2 import Struct
@@ -99,6 +102,54 @@ def test_one_watch_follows_a_batch_and_nothing_else(server: Server):
     watch.cancel()
     assert submitted == [job.job_id for job in batch.jobs]
     assert [shots[job.job_id] for job in batch.jobs] == [*range(1, 31)]
+
+
+def test_a_grouped_watch_has_the_same_in_fewer_messages(server: Server):
+    ada = server.api()
+    # A result of 4,096 outcomes, most of which come once.
+    wide = HEADER + "qreg q[12]; creg c[12]; h q; measure q -> c;"
+    circuits = [Run(qasm=wide, shots=20_000), *[Run(qasm=BELL)] * 100]
+    batch = run_all(ada, *circuits)
+    request = job_pb2.WatchJobsRequest(
+        after_cursor=batch.cursor,
+        batch_id=batch.batch_id,
+        status=[job_pb2.Job.submitted, job_pb2.Job.completed],
+        with_result=True,
+    )
+    for job in batch.jobs:
+        ada.finish(job.job_id)
+
+    def told(messages: Iterable[job_pb2.JobEvent]) -> tuple[list[job_pb2.JobEvent], int]:
+        """The events, and how many messages they came in."""
+        events: list[job_pb2.JobEvent] = []
+        for number, message in enumerate(messages, 1):
+            following = [*message.following]
+            message.ClearField("following")
+            events += [message, *following]
+            if len(events) == 2 * len(circuits):
+                return events, number
+        raise AssertionError(events)
+
+    def watch(**fields: Any) -> Any:
+        given = job_pb2.WatchJobsRequest(**fields)
+        given.MergeFrom(request)
+        return ada.jobs.WatchJobs(given, metadata=ada.metadata, timeout=60)
+
+    def by_rest(*more: str) -> Any:
+        query = f"after_cursor={batch.cursor}&batch_id={batch.batch_id}&with_result=true"
+        statuses = "&status=submitted&status=completed"
+        return ada.events("&".join([f"/v1/jobs/events?{query}{statuses}", *more]))
+
+    for alone, grouped in (
+        (watch(), watch(grouped=True)),
+        (by_rest(), by_rest("grouped=true")),
+    ):
+        events, number = told(alone)
+        assert number == len(events) == 2 * len(circuits)
+        assert sum(len(event.result.counts) > 3500 for event in events) == 1
+        together, messages = told(grouped)
+        assert together == events
+        assert messages <= 2 + len(events) // 64
 
 
 def test_over_rest(server: Server):

@@ -213,13 +213,17 @@ class Clients:
             self._history.views.append(view)
             stub = job_pb2_grpc.JobServiceStub(self._channel(random_))
             call = stub.WatchJobs(
-                job_pb2.WatchJobsRequest(after_cursor=cursor, with_result=True),
+                job_pb2.WatchJobsRequest(
+                    after_cursor=cursor, with_result=True, grouped=random_.random() < 0.5
+                ),
                 metadata=self._metadata,
             )
             try:
-                async for message in call:
-                    cursor = message.cursor
-                    if not message.checkpoint:
+                async for first in call:
+                    for message in (first, *first.following):
+                        cursor = message.cursor
+                        if message.checkpoint:
+                            continue
                         event = _event(message)
                         view.events.append(event)
                         if event.status in TERMINAL:

@@ -50,11 +50,13 @@ def account_events(channel: grpc.Channel, metadata: Metadata) -> Iterator[job_pb
     cursor: str | None = None
 
     def connect() -> Iterator[job_pb2.JobEvent]:
-        return stub.WatchJobs(job_pb2.WatchJobsRequest(after_cursor=cursor), metadata=metadata)
+        request = job_pb2.WatchJobsRequest(after_cursor=cursor, grouped=True)
+        return stub.WatchJobs(request, metadata=metadata)
 
-    for event in _resumed(connect):
-        cursor = event.cursor
-        yield event
+    for first in _resumed(connect):
+        for event in (first, *first.following):
+            cursor = event.cursor
+            yield event
 
 
 def _resumed(connect: Callable[[], Iterator[job_pb2.JobEvent]]) -> Iterator[job_pb2.JobEvent]:

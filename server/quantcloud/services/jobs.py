@@ -1,7 +1,7 @@
 """Looking at jobs, watching them, cancelling them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 
@@ -118,11 +118,16 @@ class JobUseCases:
         return self._feed.watch_job(principal.account_id, job_id, after_sequence, brief=brief)
 
     def watch_all(
-        self, principal: Principal, *, after_cursor: str | None, wanted: EventFilter
+        self,
+        principal: Principal,
+        *,
+        after_cursor: str | None,
+        wanted: EventFilter,
+        grouped: bool = False,
     ) -> AsyncGenerator[Sighting]:
-        """The account's changes that are wanted. Raises as `EventFeed.watch_account`."""
+        """The account's changes that are wanted; is and raises as `EventFeed.watch_account`."""
         cursor = _parse_cursor(after_cursor) if after_cursor else None
-        return self._feed.watch_account(principal.account_id, cursor, wanted)
+        return self._feed.watch_account(principal.account_id, cursor, wanted, grouped=grouped)
 
     def now(self) -> datetime:
         """The time that what is sent now carries."""
@@ -133,6 +138,11 @@ class JobUseCases:
         if event.job.status is not JobStatus.COMPLETED:
             return None
         return event.result or await self._store.jobs.result(event.job.account_id, event.job.id)
+
+    async def small_results_of(self, events: Sequence[JobEvent]) -> Sequence[JobResult]:
+        """What the jobs of one account gave whose completions these are; of small ones only."""
+        job_ids = [event.job.id for event in events]
+        return await self._store.jobs.small_results(events[0].job.account_id, job_ids)
 
 
 def _parse_cursor(text: str) -> int:

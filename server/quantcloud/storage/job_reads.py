@@ -1,5 +1,7 @@
 """What is asked about jobs; each query goes by an index and ends early."""
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, tuple_
@@ -37,6 +39,17 @@ def _result_of(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 _RESULT = _result_of()
 _SMALL_RESULT = _result_of(bindparam("size") > _RESULT_SIZE)
+# A place for each of as many jobs as are asked for at once.
+_PLACES = [f"job_{place}" for place in range(64)]
+_SMALL_RESULTS = (
+    select(*job_results.c)
+    .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id)
+    .where(
+        jobs.c.id.in_([bindparam(name) for name in _PLACES]),
+        jobs.c.account_id == bindparam("account_id"),
+        bindparam("size") > _RESULT_SIZE,
+    )
+)
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
 _DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
 _AHEAD = (
@@ -127,6 +140,15 @@ def small_result(connection: Connection, account_id: str, job_id: str, size: int
     if row.job_id is not None:
         return Found(row)
     return Found(None, elsewhere=row.completed_at is not None)
+
+
+def small_results(
+    connection: Connection, account_id: str, job_ids: Sequence[str], size: int
+) -> list[AnyRow]:
+    """The results, of less than `size` bytes each, of those of 64 jobs that are the account's."""
+    values: dict[str, Any] = {"account_id": account_id, "size": size}
+    values |= zip_longest(_PLACES, job_ids, fillvalue=job_ids[0])
+    return [*connection.execute(_SMALL_RESULTS, values)]
 
 
 def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | None:

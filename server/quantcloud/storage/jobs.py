@@ -140,6 +140,13 @@ class Jobs:
             row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
         return None if row is None else await job_documents.unpack_result(row)
 
+    async def small_results(self, account_id: str, job_ids: Sequence[str]) -> list[JobResult]:
+        """The results of up to 64 jobs, where they are the account's and less than 1 KiB each."""
+        rows = await self._database.read(
+            lambda c: job_reads.small_results(c, account_id, job_ids, COMPRESS_FROM), brief=True
+        )
+        return [await job_documents.unpack_result(row) for row in rows]
+
     async def advance(
         self, job_id: str, changes: Sequence[Change], *, lease: Lease | None = None
     ) -> list[JobEvent]:

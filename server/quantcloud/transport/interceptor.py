@@ -139,13 +139,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                             if time.monotonic() - checked >= self._recheck_seconds:
                                 await self._gate.recheck(context)
                                 checked = time.monotonic()
-                            message = await watch.message(seen)
-                            # Only now: an error that comes before every answer has no headers of
-                            # its own, which Envoy could not turn into a status any more.
-                            await entry.send_headers()
-                            await context.write(message)
+                            await watch.send(seen, entry.write)
                             # The next one may be hours away.
-                            del seen, message
+                            del seen
                     finally:
                         await watch.sightings.aclose()
                 finally:
@@ -208,6 +204,15 @@ class _Entry:
         # Only the log tells, and there may be very many of these.
         self._began = time.monotonic() if _level.isEnabledFor(logging.DEBUG) else 0.0
         self._sent = False
+
+    async def write(self, message: bytes) -> None:
+        """Send a message of a stream.
+
+        The headers only now: an error that comes before every answer has none of its own, which
+        Envoy could not turn into a status any more.
+        """
+        await self.send_headers()
+        await self._context.write(message)
 
     async def send_headers(self) -> None:
         """Send the headers of an answer that is no error, once."""

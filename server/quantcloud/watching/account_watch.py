@@ -1,6 +1,7 @@
 """The watch of all jobs of an account."""
 
 from collections.abc import AsyncGenerator, Sequence
+from typing import Final
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
@@ -9,12 +10,18 @@ from quantcloud.watching.sighting import Sighting
 from quantcloud.watching.sources import PAGE, Sources
 from quantcloud.watching.subscription import AccountSubscription
 
+LARGEST_GROUP: Final = 64
+"""How many events a sighting of a grouped watch has at most."""
+
 
 class AccountWatch:
     """Reads what one watcher of an account is sent."""
 
-    def __init__(self, sources: Sources, account_id: str, wanted: EventFilter) -> None:
+    def __init__(
+        self, sources: Sources, account_id: str, wanted: EventFilter, *, grouped: bool = False
+    ) -> None:
         self._sources = sources
+        self._largest_group = LARGEST_GROUP if grouped else 1
         self._account_id, self._filter = account_id, wanted
         self._subscription = AccountSubscription(wanted.of_each_job)
         self._cursor = 0
@@ -35,13 +42,20 @@ class AccountWatch:
                 fresh, cursor = await self._read_on() if self._behind else self._take()
                 last_of = {event.job.id: event for event in fresh}
                 sent = False
+                group: list[Sighting] = []
                 for event in fresh:
                     self._cursor = event.cursor
                     if self._filter.wants(event):
                         is_last = last_of[event.job.id] is event
                         place = await self._position(event) if is_last else None
-                        yield Sighting(event.sequence, event.cursor, event, queue_position=place)
+                        group.append(
+                            Sighting(event.sequence, event.cursor, event, queue_position=place)
+                        )
                         sent = True
+                    if group and (event is fresh[-1] or len(group) == self._largest_group):
+                        first, *following = group
+                        yield first._replace(following=following) if following else first
+                        group = []
                 self._cursor = max(self._cursor, cursor)
                 if sent:
                     quiet.heard(subscription)

@@ -79,15 +79,21 @@ class EventFeed:
         return watch.sightings(after_sequence)
 
     def watch_account(
-        self, account_id: str, after_cursor: int | None, wanted: EventFilter = EVERYTHING
+        self,
+        account_id: str,
+        after_cursor: int | None,
+        wanted: EventFilter = EVERYTHING,
+        *,
+        grouped: bool = False,
     ) -> AsyncGenerator[Sighting]:
         """The account's changes after `after_cursor`, or from now on, that are wanted. Never ends.
 
         Without a cursor a checkpoint comes first: where to resume, should nothing happen for a
-        while. Raises `InvalidArgument` for a cursor that no event had, and `Unavailable` when the
-        feed closes.
+        while. A `grouped` watch has what is there at the same time in one sighting. Raises
+        `InvalidArgument` for a cursor that no event had, and `Unavailable` when the feed closes.
         """
-        return AccountWatch(self._sources, account_id, wanted).sightings(after_cursor)
+        watch = AccountWatch(self._sources, account_id, wanted, grouped=grouped)
+        return watch.sightings(after_cursor)
 
 
 def _by_job(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:

@@ -51,16 +51,18 @@ async def _batch(client: Client) -> None:
         batch_id=batch.batch_id,
         status=[job_pb2.Job.completed],
         with_result=True,
+        grouped=True,
     )
     missing = {job.job_id for job in batch.jobs}
     async with asyncio.timeout(PATIENCE_SECONDS):
         call = client.jobs.WatchJobs(watch, metadata=client.metadata)
-        async for event in call:
-            if event.checkpoint:
+        async for first in call:
+            if first.checkpoint:
                 continue
-            if sum(event.result.counts.values()) != SHOTS:
-                raise AssertionError(event)
-            missing.remove(event.job.job_id)
+            for event in (first, *first.following):
+                if sum(event.result.counts.values()) != SHOTS:
+                    raise AssertionError(event)
+                missing.remove(event.job.job_id)
             if not missing:
                 break
         call.cancel()

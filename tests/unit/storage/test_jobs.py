@@ -204,6 +204,25 @@ async def test_result(store):
     assert await store.jobs.result("alice", job.id) == result
 
 
+async def test_small_results_of_several_jobs(store):
+    given = {}
+    for number in range(4):
+        account = "bob" if number == 3 else "alice"
+        job = await queue(store, account)
+        counts = {format(each, "012b"): 1 for each in range(1 if number else 2000)}
+        given[job.id] = result_of(job, counts=counts)
+        claim = await claim_one(store)
+        await store.jobs.complete(
+            job.id, claim.lease, given[job.id], [to(JobStatus.RUNNING), to(JobStatus.COMPLETED)]
+        )
+    waiting = await queue(store)
+    large, *small, of_bob = given
+    found = await store.jobs.small_results("alice", [*given, waiting.id])
+    assert {result.job_id: result for result in found} == {job: given[job] for job in small}
+    assert await store.jobs.small_results("bob", [large, of_bob]) == [given[of_bob]]
+    assert await store.jobs.small_results("alice", [waiting.id]) == []
+
+
 async def test_large_result_keeps_off_the_event_loop(store, packers):
     job = await queue(store)
     claim = await start(store)

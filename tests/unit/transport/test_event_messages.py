@@ -1,6 +1,7 @@
 """Events as bytes: put together of parts, they say what the message says, nulls included."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.events import EventMessages
 from quantcloud.transport.convert.values import timestamp
 from quantcloud.transport.nulls import TWIN_OFFSET, add_nulls
+from quantcloud.watching.account_watch import LARGEST_GROUP
 from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2
 
@@ -41,11 +43,22 @@ class Loads:
         self.result = result
         self.times = 0
         self.go = asyncio.Event()
+        self.is_small: Callable[[str], bool] = lambda _: True
+        self.small: list[str] = []
 
-    async def __call__(self, event: JobEvent) -> JobResult | None:
+    async def load(self, event: JobEvent) -> JobResult | None:
         self.times += 1
         await self.go.wait()
         return self.result
+
+    async def load_small(self, events: Sequence[JobEvent]) -> list[JobResult]:
+        """One of each job whose result is small."""
+        self.times += 1
+        self.small = [event.job.id for event in events if self.is_small(event.job.id)]
+        return [replace(result_of(), job_id=job_id) for job_id in self.small]
+
+    def messages(self) -> EventMessages:
+        return EventMessages(self.load, self.load_small)
 
 
 def nulls(message) -> set[str]:
@@ -102,7 +115,7 @@ def test_an_event_is_what_protobuf_makes_of_its_fields(
         batch_id=job.batch_id,
     )  # fmt: skip
     whole = job_pb2.JobEvent(sequence=sequence, occurred_at=at, job=told, cursor=str(cursor))
-    parts = EventMessages(Loads(None)).parts(JobEvent(sequence, cursor, at, job))
+    parts = Loads(None).messages().parts(JobEvent(sequence, cursor, at, job))
     assert convert.job(job) == told
     assert same(events.change(parts, None), whole)
 
@@ -111,7 +124,7 @@ def test_an_event_is_what_protobuf_makes_of_its_fields(
 @pytest.mark.parametrize("with_result", [False, True])
 async def test_a_message_of_parts_is_the_message(position: int | None, *, with_result: bool):
     event = event_of(JobStatus.COMPLETED, result=result_of())
-    make = EventMessages(Loads(None))
+    make = Loads(None).messages()
     result = await make.result(event) if with_result else events.NO_RESULT
     content = job_pb2.JobResult.FromString(convert.result(result_of()))
     content.DiscardUnknownFields()
@@ -138,7 +151,7 @@ def test_a_checkpoint_repeats_the_job_and_has_its_own_time(*, with_job: bool):
     event = event_of(JobStatus.QUEUED)
     later = AT.replace(hour=13)
     seen = Sighting(3 if with_job else 0, 7, checkpoint=True, queue_position=2)
-    job = EventMessages(Loads(None)).parts(event).job if with_job else None
+    job = Loads(None).messages().parts(event).job if with_job else None
     whole = job_pb2.JobEvent(
         sequence=seen.sequence, occurred_at=timestamp(later), cursor="7", checkpoint=True,
         queue_position=2, job=convert.job(event.job) if with_job else None,
@@ -147,7 +160,7 @@ def test_a_checkpoint_repeats_the_job_and_has_its_own_time(*, with_job: bool):
 
 
 def test_an_event_is_serialised_once():
-    make = EventMessages(Loads(None))
+    make = Loads(None).messages()
     first = make.parts(event_of(JobStatus.RUNNING))
     assert make.parts(replace(event_of(JobStatus.RUNNING))) is first
     for cursor in range(100, 100 + events._KEPT_EVENTS):
@@ -158,7 +171,7 @@ def test_an_event_is_serialised_once():
 
 async def test_an_event_without_a_result_has_none():
     loads = Loads(result_of())
-    make = EventMessages(loads)
+    make = loads.messages()
     assert await make.result(event_of(JobStatus.FAILED)) == events.NO_RESULT
     assert loads.times == 0
     loads.result = None
@@ -169,7 +182,7 @@ async def test_an_event_without_a_result_has_none():
 @pytest.mark.parametrize("outcomes", [2, 3000])
 async def test_a_result_is_read_once_for_all_who_wait(outcomes: int):
     loads = Loads(result_of(outcomes))
-    make = EventMessages(loads)
+    make = loads.messages()
     event = event_of(JobStatus.COMPLETED)
     waiting = [asyncio.ensure_future(make.result(event)) for _ in range(5)]
     await asyncio.sleep(0)
@@ -188,7 +201,45 @@ async def test_a_result_is_read_once_for_all_who_wait(outcomes: int):
 
 async def test_a_result_that_comes_with_the_event_is_not_read():
     loads = Loads(None)
-    make = EventMessages(loads)
+    make = loads.messages()
     part = await make.result(event_of(JobStatus.COMPLETED, result=result_of()))
     assert job_pb2.JobEvent.FromString(part).result.backend == "local_simulator"
     assert loads.times == 0
+
+
+def completions(number: int) -> list[JobEvent]:
+    """Those of as many jobs, whose results are not with them."""
+    one = event_of(JobStatus.COMPLETED)
+    return [
+        replace(one, cursor=cursor, job=replace(one.job, id=f"job {cursor}"))
+        for cursor in range(1, number + 1)
+    ]
+
+
+async def test_results_that_are_missing_are_read_together():
+    loads = Loads(None)
+    make = loads.messages()
+    group = completions(LARGEST_GROUP)
+    group[3] = replace(group[3], result=replace(result_of(), job_id="job 4"))
+    await make.fetch([*group, event_of(JobStatus.FAILED, 100)])
+    assert loads.times == 1
+    assert loads.small == [event.job.id for event in group if event is not group[3]]
+    parts = [await make.result(event) for event in group]
+    assert loads.times == 1
+    results = [job_pb2.JobEvent.FromString(part).result.job_id for part in parts]
+    assert results == [event.job.id for event in group]
+    await make.fetch(group)
+    assert loads.times == 1
+
+
+async def test_what_is_not_read_with_the_others_is_read_alone():
+    loads = Loads(result_of(3000))
+    loads.go.set()
+    make = loads.messages()
+    first, second = completions(2)
+    loads.is_small = first.job.id.__eq__
+    await make.fetch([first, second])
+    for event, outcomes in ((first, 2), (second, 3000)):
+        message = job_pb2.JobEvent.FromString(await make.result(event))
+        assert len(message.result.counts) == outcomes
+    assert loads.times == 2

@@ -12,6 +12,7 @@ from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage import Store
 from quantcloud.watching import job_watch
+from quantcloud.watching.account_watch import LARGEST_GROUP
 from unit.watching.world import ADA, BOB, STORY, World, change, checkpoint, collect, now
 
 
@@ -124,6 +125,43 @@ async def test_an_account_sees_its_own_jobs_only(world: World):
     seen = [await change(events), await change(events)]
     await events.aclose()
     assert [event.job.id for event in seen] == [mine, also_mine]
+
+
+async def test_a_grouped_watch_has_together_what_is_there_together(world: World):
+    jobs = [await world.submit() for _ in range(40)]
+    for job in jobs:
+        await world.tell_story(job)
+    alone = world.feed.watch_account(ADA, 0)
+    one_by_one = [await anext(alone) for _ in range(40 * len(STORY))]
+    await alone.aclose()
+    watch = world.feed.watch_account(ADA, 0, grouped=True)
+    groups, left = [], len(one_by_one)
+    while left:
+        first = await anext(watch)
+        groups.append([first._replace(following=()), *first.following])
+        left -= len(groups[-1])
+    assert [seen for group in groups for seen in group] == one_by_one
+    assert max(map(len, groups)) == LARGEST_GROUP
+    assert len(groups) <= len(one_by_one) // LARGEST_GROUP + 1
+    # What comes then comes at once.
+    late = await world.submit()
+    seen = await anext(watch)
+    assert (seen.event.job.id, seen.following) == (late, ())
+    await watch.aclose()
+
+
+async def test_a_grouped_watch_has_only_what_is_wanted(world: World):
+    for _ in range(3):
+        await world.tell_story(await world.submit())
+    wanted = EventFilter(statuses={JobStatus.SUBMITTED, JobStatus.CANCELLED})
+    watch = world.feed.watch_account(ADA, 0, wanted, grouped=True)
+    first = await anext(watch)
+    await watch.aclose()
+    seen = [first, *first.following]
+    assert [each.event.job.status for each in seen] == [
+        JobStatus.SUBMITTED,
+        JobStatus.CANCELLED,
+    ] * 3
 
 
 async def test_a_cursor_resumes_the_account(world: World):

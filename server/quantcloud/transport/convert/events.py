@@ -7,7 +7,7 @@ any order in a message: https://protobuf.dev/programming-guides/encoding/#order.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -28,10 +28,12 @@ _OCCURRED_AT = tag(job_pb2.JobEvent.OCCURRED_AT_FIELD_NUMBER)
 _CURSOR = tag(job_pb2.JobEvent.CURSOR_FIELD_NUMBER)
 _JOB = tag(job_pb2.JobEvent.JOB_FIELD_NUMBER)
 _RESULT = tag(job_pb2.JobEvent.RESULT_FIELD_NUMBER)
+_FOLLOWING = tag(job_pb2.JobEvent.FOLLOWING_FIELD_NUMBER)
 # Bytes that another thread copies: it does so without the interpreter, which the event loop has.
 LARGE_BYTES: Final = 1 << 20
 _KEPT_EVENTS = 1024
-_KEPT_RESULTS = 64
+# More than there are in a group.
+_KEPT_RESULTS = 128
 _KEPT_STRUCTS = 256
 _KEPT_RESULT_BYTES: Final = 64 << 10
 # Results that are read and converted at a time; each may be large.
@@ -51,11 +53,17 @@ class EventParts(NamedTuple):
 class EventMessages:
     """Makes the messages; keeps the parts of what was sent last, some megabytes of them.
 
-    `load` reads the result of a completed job's last event.
+    `load` reads the result of a completed job's last event, and `load_small` those of several,
+    where they are small.
     """
 
-    def __init__(self, load: Callable[[JobEvent], Awaitable[JobResult | None]]) -> None:
+    def __init__(
+        self,
+        load: Callable[[JobEvent], Awaitable[JobResult | None]],
+        load_small: Callable[[Sequence[JobEvent]], Awaitable[Iterable[JobResult]]],
+    ) -> None:
         self._load = load
+        self._load_small = load_small
         self._events: _Kept[EventParts] = _Kept(_KEPT_EVENTS)
         self._results: _Kept[bytes] = _Kept(_KEPT_RESULTS)
         # By the identity of the metadata, which is kept with its bytes: no other has it meanwhile.
@@ -98,6 +106,22 @@ class EventMessages:
         # A watcher that goes away does not end it for the others.
         return await asyncio.shield(loading)
 
+    async def fetch(self, events: Iterable[JobEvent]) -> None:
+        """Read together what small results of an account's events are neither here nor with them.
+
+        It is `result` that gives them, or reads those that are not small.
+        """
+        missing = {
+            event.job.id: event
+            for event in events
+            if event.job.status is JobStatus.COMPLETED
+            and event.result is None
+            and self._results.find(event.cursor) is None
+        }
+        if missing:
+            for result in await self._load_small([*missing.values()]):
+                self._results.keep(missing[result.job_id].cursor, _result(result))
+
     async def _loaded(self, event: JobEvent) -> bytes:
         async with self._turn:
             result = await self._load(event)
@@ -135,6 +159,11 @@ class _Kept(Generic[Part]):
 def change(parts: EventParts, position: int | None, result: bytes = NO_RESULT) -> bytes:
     """The message of an event."""
     return b"".join((parts.own, parts.job, _position(position), result))
+
+
+def following(message: bytes) -> bytes:
+    """The message of an event as a part of that of an earlier one."""
+    return _FOLLOWING + delimited(message)
 
 
 def checkpoint(seen: Sighting, at: datetime, job: bytes | None) -> bytes:

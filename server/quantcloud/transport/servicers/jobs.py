@@ -67,5 +67,6 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             principal(),
             after_cursor=given(request, "after_cursor"),
             wanted=convert.event_filter(request),
+            grouped=request.grouped,
         )
         return self._watches.watch(sightings, with_result=request.with_result)

@@ -1,7 +1,7 @@
 """What every RPC that watches answers: sightings as messages."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.convert import events
@@ -14,7 +14,7 @@ class Watches:
 
     def __init__(self, jobs: JobUseCases) -> None:
         self._jobs = jobs
-        self._make = EventMessages(jobs.result_of)
+        self._make = EventMessages(jobs.result_of, jobs.small_results_of)
 
     def watch(self, sightings: AsyncGenerator[Sighting], *, with_result: bool) -> "Watch":
         """The answers to a call, which closes `sightings` at its end."""
@@ -44,7 +44,27 @@ class Watch:
         # That of the last event, which checkpoints repeat.
         self._job: bytes | None = None
 
-    async def message(self, seen: Sighting) -> bytes:
+    async def send(self, seen: Sighting, write: Callable[[bytes], Awaitable[None]]) -> None:
+        """Send a sighting in a message, and those that follow it in the same, as far as they fit.
+
+        Clients of gRPC take 4 MiB unless they say otherwise.
+        """
+        if self._with_result and seen.following:
+            group = seen, *seen.following
+            await self._make.fetch([each.event for each in group if each.event is not None])
+        parts = [await self._message(seen)]
+        size = len(parts[0])
+        for later in seen.following:
+            message = await self._message(later)
+            size += len(message)
+            if size <= LARGE_BYTES:
+                parts.append(events.following(message))
+            else:
+                await write(b"".join(parts))
+                parts, size = [message], len(message)
+        await write(b"".join(parts))
+
+    async def _message(self, seen: Sighting) -> bytes:
         event = seen.event
         if event is not None:
             parts = self._make.parts(event)
