@@ -32,7 +32,7 @@ _GATE_BYTES, _STABILIZER_GATE_BYTES = 100, 700
 # is predicted for it, in seconds, measured.
 _NO_GATES = frozenset({"measure", "barrier"})
 _SMALL_GATE = 2
-_ANGLED_SECONDS, _ANGLED_PAIR_SECONDS, _WIDE_SECONDS = 1e-5, 7e-5, 2e-5
+_ANGLED_SECONDS, _ANGLED_PAIR_SECONDS, _WIDE_SECONDS = 1e-5, 1.5e-5, 2e-5
 
 # What a shot takes beyond its bits, in bits.
 _SHOT_BITS = 32

@@ -20,6 +20,8 @@ from quantcloud.circuits.ir import Operation
 # NumPy's product over parts is slow where they are runs of fewer amplitudes than 2**3. There a gate
 # on one qubit takes part in a product over that qubit and all below it.
 _LOW_QUBITS = 3
+# Up to so many qubits, to gather amplitudes by their numbers takes less than part by part.
+_GATHERED_QUBITS = 11
 # For each low qubit, what each element of a gate's matrix adds to the matrix of that product.
 _LOW_TERMS: list[Matrix] = [
     np.kron(
@@ -141,6 +143,15 @@ def _geometry(qubits: tuple[int, ...]) -> _Geometry:
     return _Geometry(tuple(reversed(shape)), tuple(indices))
 
 
+# Some megabytes at most.
+@lru_cache(maxsize=512)
+def _places(num_qubits: int, qubits: tuple[int, ...], parts: tuple[int, ...]) -> NDArray[np.intp]:
+    """Where the amplitudes of some parts of a small state stand: a row for each part."""
+    shape, indices = _geometry(qubits)
+    numbers = np.arange(1 << num_qubits).reshape(shape)
+    return np.stack([numbers[indices[part]].ravel() for part in parts])
+
+
 class Statevector(PureState):
     """A pure state in double precision."""
 
@@ -193,19 +204,39 @@ class Statevector(PureState):
             view[indices[cycle[0][0]]] = kept
 
     def _mix(self, blocks: tuple[_Block, ...], qubits: tuple[int, ...]) -> None:
+        if self.num_qubits <= _GATHERED_QUBITS:
+            for parts, mix in blocks:
+                places = _places(self.num_qubits, qubits, parts)
+                self.amplitudes[places] = mix @ self.amplitudes[places]
+            return
         shape, indices = _geometry(qubits)
-        view, spare = self.amplitudes.reshape(shape), self._taken_spare().reshape(shape)
-        term = np.empty_like(view[indices[0]])
+        view, spare = self.amplitudes.reshape(shape), self._taken_spare()
         for parts, mix in blocks:
-            for part in parts:
-                spare[indices[part]] = view[indices[part]]
-            for part, row in zip(parts, mix.tolist(), strict=True):
-                target = view[indices[part]]
-                np.multiply(spare[indices[parts[0]]], row[0], out=target)
-                for source, factor in zip(parts[1:], row[1:], strict=True):
-                    if factor:
-                        np.multiply(spare[indices[source]], factor, out=term)
-                        np.add(target, term, out=target)
+            views = [view[indices[part]] for part in parts]
+            # A product stands beside what it is made of, for which the spare may be too small.
+            if 2 * len(parts) <= 1 << len(qubits):
+                _multiply_parts(mix, views, spare)
+            else:
+                for half in _halves(views[0].shape):
+                    _multiply_parts(mix, [each[half] for each in views], spare)
+
+
+def _halves(shape: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Where the two halves of an array of this shape are."""
+    axis = shape.index(max(shape))
+    before, middle = (slice(None),) * axis, shape[axis] // 2
+    return (*before, slice(middle)), (*before, slice(middle, None))
+
+
+def _multiply_parts(mix: Matrix, parts: Sequence[Amplitudes], spare: Amplitudes) -> None:
+    """Mix parts of a state; `spare` has room for them, one after the other, twice."""
+    number, size = len(parts), parts[0].size
+    old, new = spare[: 2 * number * size].reshape(2, number, size)
+    for row, part in zip(old, parts, strict=True):
+        row.reshape(part.shape)[...] = part
+    np.matmul(mix, old, out=new)
+    for row, part in zip(new, parts, strict=True):
+        part[...] = row.reshape(part.shape)
 
 
 def _scale(source: Amplitudes, factor: complex, target: Amplitudes) -> None:

@@ -61,8 +61,8 @@ def execution(qasm: str, **fields: object) -> Execution:
         (BELL, RunOptions(timeout_seconds=5), False),
         (BELL.replace("h q[0];", "rx(0.1) q[0]; cu1(0.2) q[0],q[1];"), RunOptions(), True),
         # Each angle that is new takes a while to make sense of.
-        (pairs("rzz", 5), RunOptions(), False),
-        (pairs("cu3", 5), RunOptions(), False),
+        (pairs("rzz", 8), RunOptions(), False),
+        (pairs("cu3", 8), RunOptions(), False),
         (TELEPORT, RunOptions(), False),
         (WIDE, RunOptions(), False),
     ],
