@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from importlib import metadata
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from support.circuits import ASYMMETRIC, BELL
 from support.server import SECRET, Server, quantcloud
+from thequantcloud.v1 import circuit_pb2
 
 
 def run(*arguments: str, text: str | None = None, **environment: str):
@@ -61,6 +63,39 @@ def test_run_says_in_one_line_what_to_mend(server: Server, tmp_path: Path):
         assert done.stdout == ""
         assert says in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_watch_of_all_jobs_tells_of_each(server: Server):
+    api = server.api()
+    with subprocess.Popen(
+        quantcloud("watch", "--all", "--server", server.endpoints.grpc),
+        stdout=subprocess.PIPE, text=True,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", "QUANTCLOUD_TOKEN": api.credential},
+    ) as watch:  # fmt: skip
+        assert watch.stdout is not None
+        patience = threading.Timer(60, watch.kill)
+        patience.start()
+        # It tells of what comes once it is there, and nobody else says when.
+        first: list[str] = []
+        reader = threading.Thread(target=lambda: first.append(watch.stdout.readline()))
+        reader.start()
+        while reader.is_alive():
+            api.run(BELL)
+            reader.join(0.2)
+        circuits = [circuit_pb2.RunCircuitRequest(qasm=BELL, backend="local_simulator")] * 100
+        request = circuit_pb2.RunCircuitsRequest(circuits=circuits)
+        batch = api.circuits.RunCircuits(request, metadata=api.metadata)
+        stories = {job.job_id: [] for job in batch.jobs}
+        for line in watch.stdout:
+            job, status, *_ = line.split()
+            if job in stories:
+                stories[job].append(status)
+            if all(story[-1:] == ["completed"] for story in stories.values()):
+                break
+        patience.cancel()
+        watch.kill()
+    whole = ["submitted", "analyzing", "routing", "queued", "dispatched", "running", "completed"]
+    assert [*stories.values()] == [whole] * 100
 
 
 def test_a_token_puts_its_account_on_a_tier(server: Server):

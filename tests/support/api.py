@@ -99,6 +99,16 @@ class Api:
 
         Raises `WatchEndedError` where the server says why it ends them.
         """
+        for told in self.told(path, body, headers):
+            event = ParseDict(told, job_pb2.JobEvent())
+            if event.HasField("error"):
+                raise WatchEndedError(event.error.message)
+            yield event
+
+    def told(
+        self, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Server-sent events as their JSON has them."""
         method = "GET" if body is None else "POST"
         headers = {**self.headers, **(headers or {})}
         with self._rest.stream(method, path, headers=headers, json=body) as response:
@@ -106,7 +116,4 @@ class Api:
             assert response.headers["content-type"].startswith("text/event-stream")
             for line in response.iter_lines():
                 if line.startswith("data:"):
-                    event = ParseDict(json.loads(line.removeprefix("data:")), job_pb2.JobEvent())
-                    if event.HasField("error"):
-                        raise WatchEndedError(event.error.message)
-                    yield event
+                    yield json.loads(line.removeprefix("data:"))

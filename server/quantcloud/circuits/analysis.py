@@ -1,7 +1,7 @@
 """What a circuit is like: the figures that users are shown and that the router goes by."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from quantcloud.circuits.algorithms import MAX_OPERATIONS, algorithm
 from quantcloud.circuits.content import TooMuchError, content, counted
@@ -11,10 +11,9 @@ from quantcloud.circuits.interaction import interaction
 from quantcloud.circuits.ir import Circuit, GateDefinition, Operation
 from quantcloud.circuits.kinds import by_kind
 from quantcloud.circuits.limits import MAX_REMEMBERED
-from quantcloud.domain.immutable import immutable
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """Figures of one circuit; all follow from its text.
 

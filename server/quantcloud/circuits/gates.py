@@ -7,9 +7,8 @@ Qiskit's names and with its order of arguments and of qubits.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
-
-from quantcloud.domain.immutable import immutable
 
 # A rotation that misses a Clifford gate by this angle differs from it by 1e-20 in probability; no
 # number of shots shows that, while sums and products of rounded angles stay well below it.
@@ -21,7 +20,7 @@ _HALF: Final = math.pi
 _ANY: Final = 0.0
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class StandardGate:
     """A standard gate.
 

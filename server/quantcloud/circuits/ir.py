@@ -1,10 +1,8 @@
 """The one form that a circuit takes inside the server, whatever text it came as."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
-
-from quantcloud.domain.immutable import immutable
 
 Expression: TypeAlias = "tuple[float | int | str, ...]"
 """An angle in postfix notation, see `expressions.evaluate`: a `float` is a constant, an `int` the
@@ -57,7 +55,7 @@ class GateCall(NamedTuple):
     params: tuple[Expression, ...] = ()
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class GateDefinition:
     """A gate that the source defines. Its body calls standard gates and earlier definitions only.
 
@@ -76,7 +74,7 @@ class GateDefinition:
     weight: int
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Circuit:
     """A parsed circuit.
 

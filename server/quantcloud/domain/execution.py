@@ -1,7 +1,7 @@
 """What goes into a run of a circuit and what comes out of it."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from quantcloud.domain.immutable import immutable
 
@@ -20,7 +20,7 @@ def is_short(predicted_seconds: float | None) -> bool:
     return predicted_seconds is not None and predicted_seconds <= SHORT_SECONDS
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Noise:
     """Noise to simulate; a rate of 0 or an absent time switches that kind off.
 
@@ -40,7 +40,7 @@ class Noise:
     gate_time_2q_us: float = 0.3
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """A request's `options`, checked.
 
@@ -59,7 +59,7 @@ class RunOptions:
         return not (self.statevector or self.memory or self.noise or self.timeout_seconds)
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Execution:
     """One run of one circuit on one backend, as it is handed to a worker.
 

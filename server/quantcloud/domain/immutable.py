@@ -10,8 +10,8 @@ T = TypeVar("T")
 def immutable(cls: type[T]) -> type[T]:
     """A dataclass with slots, of equal instances that hash alike, which nothing may change.
 
-    The type checker holds everyone to that. `dataclass(frozen=True)` would at run time, for the
-    price of a call for each field whenever one is made, which is several times what the rest takes;
-    a job's life makes hundreds.
+    The type checker holds all of this package to that. `dataclass(frozen=True)` would at run time,
+    for the price of a call for each field whenever one is made: several times what the rest takes,
+    and a job's life makes hundreds. It is for what other people's backends are handed.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)

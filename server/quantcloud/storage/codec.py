@@ -36,9 +36,14 @@ def pack(data: bytes) -> bytes:
     return _PLAIN + data
 
 
+def is_compressed(packed: bytes) -> bool:
+    """Whether what was packed is longer than `packed`, maybe a thousand times."""
+    return packed[:1] == _ZLIB
+
+
 def unpack(packed: bytes) -> bytes:
     """What `pack` was given."""
-    return zlib.decompress(packed[1:]) if packed[:1] == _ZLIB else packed[1:]
+    return zlib.decompress(packed[1:]) if is_compressed(packed) else packed[1:]
 
 
 def pack_text(text: str) -> bytes:
@@ -60,9 +65,9 @@ def pack_counts(counts: Mapping[str, int]) -> bytes:
     """
     width = len(next(iter(counts), ""))
     body = bytearray(struct.pack("<II", width, len(counts)))
-    for part in _parts(counts.values(), _LIST_PART):
+    for part in in_parts(counts.values(), _LIST_PART):
         body += struct.pack(f"<{len(part)}I", *part)
-    for part in _parts(counts, _per_block(width)):
+    for part in in_parts(counts, _per_block(width)):
         bits = "".join(part)
         if {*map(len, part)} != {width} or bits.count("0") + bits.count("1") != len(bits):
             raise ValueError("counts: each key must be a bitstring of one and the same length")
@@ -111,7 +116,7 @@ def pack_document(document: Mapping[str, object]) -> bytes:
     for key, value in document.items():
         if isinstance(value, list | tuple) and len(cast("Sequence[Any]", value)) > _LIST_PART:
             head[key] = []
-            parts = _parts(cast("Sequence[Any]", value), _LIST_PART)
+            parts = in_parts(cast("Sequence[Any]", value), _LIST_PART)
             lines += [compact_json([key, part]) for part in parts]
         else:
             head[key] = value
@@ -147,7 +152,8 @@ def _per_block(width: int) -> int:
     return max(1, _BLOCK_BITS // max(1, width))
 
 
-def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def in_parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of `size` items each, the last of what is left."""
     remaining = iter(items)
     while part := list(islice(remaining, size)):
         yield part

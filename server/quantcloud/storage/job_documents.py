@@ -82,10 +82,16 @@ async def pack_result(result: JobResult) -> dict[str, Any]:
     return await _run(_pack_result, result, elsewhere=is_large(result))
 
 
+def is_compressed(row: AnyRow) -> bool:
+    """Whether a result is larger than its row."""
+    return codec.is_compressed(row.counts) or codec.is_compressed(row.metadata)
+
+
 async def unpack_result(row: AnyRow) -> JobResult:
     """The result of a row."""
     size = len(row.counts) + len(row.statevector or b"") + len(row.metadata)
-    return await _run(_unpack_result, row, elsewhere=size >= codec.COMPRESS_FROM)
+    elsewhere = size >= codec.COMPRESS_FROM or is_compressed(row)
+    return await _run(_unpack_result, row, elsewhere=elsewhere)
 
 
 async def _run(work: Callable[..., T], *values: Any, elsewhere: bool) -> T:

@@ -39,8 +39,10 @@ def _result_of(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 _RESULT = _result_of()
 _SMALL_RESULT = _result_of(bindparam("size") > _RESULT_SIZE)
-# A place for each of as many jobs as are asked for at once.
-_PLACES = [f"job_{place}" for place in range(64)]
+AT_ONCE = 64
+"""How many jobs' results are read at once, at most."""
+# A place for each of them.
+_PLACES = [f"job_{place}" for place in range(AT_ONCE)]
 _SMALL_RESULTS = (
     select(*job_results.c)
     .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id)
@@ -145,7 +147,10 @@ def small_result(connection: Connection, account_id: str, job_id: str, size: int
 def small_results(
     connection: Connection, account_id: str, job_ids: Sequence[str], size: int
 ) -> list[AnyRow]:
-    """The results, of less than `size` bytes each, of those of 64 jobs that are the account's."""
+    """The results, of less than `size` bytes each, of those jobs that are the account's.
+
+    `AT_ONCE` jobs at most, and one at least.
+    """
     values: dict[str, Any] = {"account_id": account_id, "size": size}
     values |= zip_longest(_PLACES, job_ids, fillvalue=job_ids[0])
     return [*connection.execute(_SMALL_RESULTS, values)]

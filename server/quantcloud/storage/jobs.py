@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from quantcloud.circuits.analysis import Analysis
@@ -17,7 +18,7 @@ from quantcloud.domain.job import (
     Lease,
 )
 from quantcloud.domain.page import Page
-from quantcloud.storage import job_claims, job_documents, job_reads, job_writes
+from quantcloud.storage import codec, job_claims, job_documents, job_reads, job_writes
 from quantcloud.storage.codec import COMPRESS_FROM
 from quantcloud.storage.database import Database, Steps
 from quantcloud.storage.idempotency import IdempotencyKey
@@ -27,6 +28,7 @@ from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, NewJob, Packed, R
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.transaction import Transaction
 from quantcloud.storage.writer import Writer
+from quantcloud.turns import Turns
 
 T = TypeVar("T")
 
@@ -141,11 +143,18 @@ class Jobs:
         return None if row is None else await job_documents.unpack_result(row)
 
     async def small_results(self, account_id: str, job_ids: Sequence[str]) -> list[JobResult]:
-        """The results of up to 64 jobs, where they are the account's and less than 1 KiB each."""
-        rows = await self._database.read(
-            lambda c: job_reads.small_results(c, account_id, job_ids, COMPRESS_FROM), brief=True
-        )
-        return [await job_documents.unpack_result(row) for row in rows]
+        """The results of jobs of the account that take less than 1 KiB each as they are."""
+        turns = Turns()
+        found: list[JobResult] = []
+        for some in codec.in_parts(job_ids, job_reads.AT_ONCE):
+            work = partial(
+                job_reads.small_results, account_id=account_id, job_ids=some, size=COMPRESS_FROM
+            )
+            for row in await self._database.read(work, brief=True):
+                if not job_documents.is_compressed(row):
+                    found.append(await job_documents.unpack_result(row))
+                    await turns.between()
+        return found
 
     async def advance(
         self, job_id: str, changes: Sequence[Change], *, lease: Lease | None = None

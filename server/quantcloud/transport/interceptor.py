@@ -127,18 +127,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Watch]]
     ) -> Any:
         async def answer(_: object, context: Context) -> None:
-            entry = _Entry(path, context)
+            entry = _Stream(path, context, self._gate, self._recheck_seconds)
             try:
-                await self._gate.admit(path, context)
-                checked = time.monotonic()
+                await entry.admit()
                 self._gate.open_watch()
                 try:
                     watch = await behaviour(parse(await self._request(context)), context)
                     try:
                         async for seen in watch.sightings:
-                            if time.monotonic() - checked >= self._recheck_seconds:
-                                await self._gate.recheck(context)
-                                checked = time.monotonic()
                             await watch.send(seen, entry.write)
                             # The next one may be hours away.
                             del seen
@@ -205,15 +201,6 @@ class _Entry:
         self._began = time.monotonic() if _level.isEnabledFor(logging.DEBUG) else 0.0
         self._sent = False
 
-    async def write(self, message: bytes) -> None:
-        """Send a message of a stream.
-
-        The headers only now: an error that comes before every answer has none of its own, which
-        Envoy could not turn into a status any more.
-        """
-        await self.send_headers()
-        await self._context.write(message)
-
     async def send_headers(self) -> None:
         """Send the headers of an answer that is no error, once."""
         allowance = call.allowance.get()
@@ -261,6 +248,33 @@ class _Entry:
         given = headers_of(self._context).get("x-request-id", "")
         usable = 0 < len(given) <= _MAXIMUM_REQUEST_ID_LENGTH and given.isprintable()
         return given if usable else str(uuid.uuid4())
+
+
+class _Stream(_Entry):
+    """That of a call with many answers, whose caller is looked at again now and then."""
+
+    __slots__ = ("_checked", "_gate", "_recheck_seconds")
+
+    def __init__(self, path: str, context: Context, gate: Gate, recheck_seconds: float) -> None:
+        super().__init__(path, context)
+        self._gate = gate
+        self._recheck_seconds = recheck_seconds
+        self._checked = 0.0
+
+    async def admit(self) -> None:
+        """Let the call in. Raises what `Gate.admit` does."""
+        await self._gate.admit(self._path, self._context)
+        self._checked = time.monotonic()
+
+    async def write(self, message: bytes) -> None:
+        """Send an answer. Raises `Unauthenticated` where the caller may no longer be here."""
+        if time.monotonic() - self._checked >= self._recheck_seconds:
+            await self._gate.recheck(self._context)
+            self._checked = time.monotonic()
+        # Only now: an error that comes before every answer has no headers of its own, which Envoy
+        # could not turn into a status any more.
+        await self.send_headers()
+        await self._context.write(message)
 
 
 def _parser(handler: "grpc.RpcMethodHandler[Any, Any]") -> Parser:

@@ -41,24 +41,19 @@ class AccountWatch:
                     await subscription.sleep()
                 fresh, cursor = await self._read_on() if self._behind else self._take()
                 last_of = {event.job.id: event for event in fresh}
-                sent = False
                 group: list[Sighting] = []
                 for event in fresh:
                     self._cursor = event.cursor
                     if self._filter.wants(event):
-                        is_last = last_of[event.job.id] is event
-                        place = await self._position(event) if is_last else None
-                        group.append(
-                            Sighting(event.sequence, event.cursor, event, queue_position=place)
-                        )
-                        sent = True
+                        group.append(await self._sighting(event, last_of[event.job.id]))
                     if group and (event is fresh[-1] or len(group) == self._largest_group):
-                        first, *following = group
-                        yield first._replace(following=following) if following else first
+                        yield _together(group)
+                        quiet.heard(subscription)
                         group = []
                 self._cursor = max(self._cursor, cursor)
-                if sent:
-                    quiet.heard(subscription)
+                # The next one may be hours away.
+                event = None
+                del fresh, last_of, group
                 if not (self._behind or subscription.has_events):
                     self._cursor = max(self._cursor, subscription.passed)
                 if subscription.quiet:
@@ -89,6 +84,11 @@ class AccountWatch:
         known = self._cursor
         return () if self._behind else [e for e in events if e.cursor > known], known
 
+    async def _sighting(self, event: JobEvent, last: JobEvent) -> Sighting:
+        """That of an event; `last` is the last one of its job that is known."""
+        place = await self._position(event) if event is last else None
+        return Sighting(event.sequence, event.cursor, event, queue_position=place)
+
     async def _position(self, event: JobEvent) -> int | None:
         """Where a job stands; None where it is not queued, or other events of it follow."""
         job = event.job
@@ -100,3 +100,8 @@ class AccountWatch:
         ):
             return None
         return await self._sources.queues.position(job)
+
+
+def _together(group: Sequence[Sighting]) -> Sighting:
+    first, *following = group
+    return first._replace(following=following) if following else first

@@ -110,6 +110,7 @@ def test_events_come_one_by_one_as_they_happen(http, gate, steps):
             "checkpoint": False,
             "cursor": "",
             "error": None,
+            "following": [],
         }
         steps.send(JobEvent(sequence=2, result=JobResult(job_id="j", counts={"0": 1})))
         event = data(lines)

@@ -1,65 +1,216 @@
 """The messages of a watch: which sightings come together."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
+import grpc
 import pytest
 
+from quantcloud.domain.errors import Unauthenticated, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult
+from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.events import LARGE_BYTES
-from quantcloud.transport.servicers.watches import Watches
+from quantcloud.transport.interceptor import CallInterceptor
+from quantcloud.transport.servicers.watches import Watch, Watches
 from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2
 from unit.transport.test_event_messages import completions, result_of
 
 
 class Jobs:
-    """Results of as many outcomes as are given, by the cursor of their event."""
+    """Results of as many outcomes as are given, by the cursor of their event.
+
+    What is not small waits for `go`. `reads` says which were read one by one, and `fetches` which
+    together.
+    """
 
     def __init__(self, outcomes: Sequence[int]) -> None:
-        self._outcomes = outcomes
+        self.outcomes = outcomes
+        self.go = asyncio.Event()
+        self.go.set()
+        self.begun = asyncio.Event()
+        self.error: Exception | None = None
+        self.reads: list[int] = []
+        self.fetches: list[list[int]] = []
 
     async def result_of(self, event: JobEvent) -> JobResult:
-        return result_of(self._outcomes[event.cursor - 1])
+        self.reads.append(event.cursor)
+        self.begun.set()
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        return result_of(self.outcomes[event.cursor - 1])
 
     async def small_results_of(self, events: Sequence[JobEvent]) -> list[JobResult]:
-        return []
+        self.fetches.append([event.cursor for event in events])
+        await asyncio.sleep(0)
+        return [
+            JobResult(event.job.id, "local_simulator", {"0": 1}, 0.5)
+            for event in events
+            if self.outcomes[event.cursor - 1] == 1
+        ]
+
+    def watch(self) -> tuple[Watch, Sighting]:
+        """A watch with results, and all the completions as one group."""
+
+        async def nothing():
+            return
+            yield
+
+        first, *following = (
+            Sighting(event.sequence, event.cursor, event)
+            for event in completions(len(self.outcomes))
+        )
+        jobs: Any = self
+        watch = Watches(jobs).watch(nothing(), with_result=True)
+        return watch, first._replace(following=following)
 
 
-async def messages(outcomes: Sequence[int]) -> list[job_pb2.JobEvent]:
-    """Those of one group of completions with their results."""
+class Sent:
+    """The events that were sent, by their message."""
 
-    async def nothing():
-        return
-        yield
+    def __init__(self) -> None:
+        self.messages: list[list[job_pb2.JobEvent]] = []
 
-    sent: list[job_pb2.JobEvent] = []
+    async def write(self, message: bytes) -> None:
+        first = job_pb2.JobEvent.FromString(message)
+        self.messages.append([first, *first.following])
+        assert len(message) < LARGE_BYTES + 1024 or not first.following
 
-    async def write(message: bytes) -> None:
-        assert len(message) < 2 * LARGE_BYTES
-        sent.append(job_pb2.JobEvent.FromString(message))
-
-    first, *following = (
-        Sighting(event.sequence, event.cursor, event) for event in completions(len(outcomes))
-    )
-    watch = Watches(Jobs(outcomes)).watch(nothing(), with_result=True)
-    await watch.send(first._replace(following=following), write)
-    return sent
+    @property
+    def cursors(self) -> list[list[int]]:
+        return [[int(event.cursor) for event in message] for message in self.messages]
 
 
-# A thousand outcomes take some 75 KB.
+# A thousand outcomes take some 65 KB.
 @pytest.mark.parametrize(
     ("outcomes", "together"),
     [
-        ([2] * 64, [64]),
-        ([5000] * 8, [3, 3, 2]),
-        ([2, 20_000, 2, 2], [1, 1, 2]),
-        ([20_000, 2], [1, 1]),
-        ([2, 2, 20_000], [2, 1]),
+        ([1] * 64, [64]),
+        ([1, 30_000, 1, 1], [1, 1, 2]),
+        ([30_000, 1], [1, 1]),
+        ([1, 1, 30_000], [2, 1]),
+        # What comes after a result that had to be waited for, and fits, is with it.
+        ([1, 4000, 1, 1, 4000], [1, 3, 1]),
     ],
 )
-async def test_a_message_has_a_megabyte_or_a_single_event(outcomes: list[int], together: list[int]):
-    sent = await messages(outcomes)
-    assert [1 + len(message.following) for message in sent] == together
-    events = [event for message in sent for event in (message, *message.following)]
-    assert [event.cursor for event in events] == [str(n + 1) for n in range(len(outcomes))]
+async def test_a_message_has_what_is_at_hand_and_fits(outcomes: list[int], together: list[int]):
+    jobs, sent = Jobs(outcomes), Sent()
+    watch, group = jobs.watch()
+    await watch.send(group, sent.write)
+    assert [len(message) for message in sent.messages] == together
+    events = [event for message in sent.messages for event in message]
+    assert [int(event.cursor) for event in events] == [*range(1, len(outcomes) + 1)]
     assert [len(event.result.counts) for event in events] == outcomes
+    # Small ones together, and only the others by themselves.
+    assert jobs.fetches == [[*range(1, len(outcomes) + 1)]]
+    assert jobs.reads == [place for place, number in enumerate(outcomes, 1) if number > 1]
+
+
+async def test_messages_at_hand_come_in_several_where_they_do_not_fit():
+    # What was sent alone is kept, and at hand the next time.
+    jobs = Jobs([800] * 40)
+    assert not convert.is_large(result_of(800))
+    watch, group = jobs.watch()
+    await watch.send(group, Sent().write)
+    sent = Sent()
+    await watch.send(group, sent.write)
+    assert [len(message) for message in sent.messages] == [22, 18]
+    assert len(jobs.reads) == 40
+
+
+@pytest.mark.parametrize("error", [None, Unavailable("the database is away")])
+async def test_what_is_ready_waits_for_no_other(error: Exception | None):
+    jobs, sent = Jobs([*[1] * 39, 4000, *[1] * 24]), Sent()
+    jobs.go.clear()
+    jobs.error = error
+    watch, group = jobs.watch()
+    sending = asyncio.ensure_future(watch.send(group, sent.write))
+    await jobs.begun.wait()
+    assert sent.cursors == [[*range(1, 40)]]
+    jobs.go.set()
+    if error is None:
+        await sending
+        assert sent.cursors == [[*range(1, 40)], [*range(40, 65)]]
+        return
+    with pytest.raises(Unavailable):
+        await sending
+    assert sent.cursors == [[*range(1, 40)]]
+
+
+async def test_what_is_read_together_is_read_once_for_all():
+    jobs = Jobs([1] * 64)
+    watch, group = jobs.watch()
+    all_sent = [Sent() for _ in range(20)]
+    sending = [asyncio.ensure_future(watch.send(group, each.write)) for each in all_sent]
+    await asyncio.sleep(0)
+    sending[0].cancel()
+    await asyncio.gather(*sending[1:])
+    assert len(jobs.fetches) == 1
+    assert not jobs.reads
+    for sent in all_sent[1:]:
+        assert sent.cursors == [[*range(1, 65)]]
+
+
+class _Gate:
+    """Lets a caller be looked at again so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    async def admit(self, path: str, context: object) -> None: ...
+
+    def open_watch(self) -> None: ...
+
+    def close_watch(self) -> None: ...
+
+    async def recheck(self, context: object) -> None:
+        if not self.times:
+            raise Unauthenticated("the token has expired")
+        self.times -= 1
+
+
+class _Context(Sent):
+    """A call's context, as far as a watch has to do with it."""
+
+    ended: grpc.StatusCode | None = None
+
+    async def read(self) -> bytes:
+        return b""
+
+    def invocation_metadata(self) -> tuple[()]:
+        return ()
+
+    async def abort(self, code: grpc.StatusCode, *_: object) -> None:
+        self.ended = code
+
+
+async def _intercepted(gate: _Gate, behaviour: Callable[..., Any]) -> Any:
+    handler = grpc.unary_stream_rpc_method_handler(behaviour, request_deserializer=bytes)
+
+    async def found(_: object) -> Any:
+        return handler
+
+    details: Any = type("Details", (), {"method": "/thequantcloud.v1.JobService/WatchJobs"})()
+    wanted: Any = gate
+    return await CallInterceptor(wanted, recheck_seconds=0.0).intercept_service(found, details)
+
+
+async def test_the_caller_is_looked_at_again_between_the_messages_of_a_group():
+    jobs = Jobs([30_000] * 12)
+    watch, group = jobs.watch()
+
+    async def sightings() -> AsyncIterator[Sighting]:
+        yield group
+
+    watch.sightings = sightings()
+
+    async def behaviour(request: object, context: object) -> Watch:
+        return watch
+
+    context = _Context()
+    wrapped = await _intercepted(_Gate(times=3), behaviour)
+    await wrapped.stream_stream(None, context)
+    assert context.cursors == [[1], [2], [3]]
+    assert context.ended is grpc.StatusCode.UNAUTHENTICATED

@@ -8,6 +8,7 @@ any order in a message: https://protobuf.dev/programming-guides/encoding/#order.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -16,6 +17,7 @@ from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import timestamp
 from quantcloud.transport.nulls import twin
 from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
+from quantcloud.turns import Turns
 from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2
 
@@ -70,6 +72,8 @@ class EventMessages:
         self._structs: _Kept[tuple[Mapping[str, object], bytes]] = _Kept(_KEPT_STRUCTS)
         # Results on their way, by the cursor of their event.
         self._loading: dict[int, asyncio.Future[bytes]] = {}
+        # Those that are read together.
+        self._fetching: dict[int, asyncio.Future[None]] = {}
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     def parts(self, event: JobEvent) -> EventParts:
@@ -87,10 +91,9 @@ class EventMessages:
             self._structs.keep(id(metadata), (metadata, written))
         return written
 
-    async def result(self, event: JobEvent) -> bytes:
-        """The part of a message that is the result; of an event that has none, that it has none.
-
-        However many ask for a result that is not here, it is read and converted once.
+    def result_at_hand(self, event: JobEvent) -> bytes | None:
+        """The part of a message that is the result, or that there is none; None where it is to be
+        waited for.
         """
         if event.job.status is not JobStatus.COMPLETED:
             return NO_RESULT
@@ -98,6 +101,17 @@ class EventMessages:
             return found
         if event.result is not None and not convert.is_large(event.result):
             return self._results.keep(event.cursor, _result(event.result))
+        return None
+
+    async def result(self, event: JobEvent) -> bytes:
+        """The part of a message that is the result; of an event that has none, that it has none.
+
+        However many ask for a result that is not here, it is read and converted once.
+        """
+        if (fetching := self._fetching.get(event.cursor)) is not None:
+            await asyncio.wait([fetching])
+        if (found := self.result_at_hand(event)) is not None:
+            return found
         loading = self._loading.get(event.cursor)
         if loading is None:
             loading = asyncio.ensure_future(self._loaded(event))
@@ -107,20 +121,37 @@ class EventMessages:
         return await asyncio.shield(loading)
 
     async def fetch(self, events: Iterable[JobEvent]) -> None:
-        """Read together what small results of an account's events are neither here nor with them.
+        """Have the small results of an account's events at hand: those that are neither here nor
+        with them are read together, once for all who ask.
 
-        It is `result` that gives them, or reads those that are not small.
+        What is not small, or cannot be read, is not at hand then.
         """
-        missing = {
-            event.job.id: event
+        missing = [
+            event
             for event in events
             if event.job.status is JobStatus.COMPLETED
             and event.result is None
             and self._results.find(event.cursor) is None
-        }
+            and event.cursor not in self._loading
+        ]
+        new = [event for event in missing if event.cursor not in self._fetching]
+        if new:
+            fetching = asyncio.ensure_future(self._fetch(new))
+            self._fetching |= dict.fromkeys([event.cursor for event in new], fetching)
         if missing:
-            for result in await self._load_small([*missing.values()]):
-                self._results.keep(missing[result.job_id].cursor, _result(result))
+            # A watcher that goes away does not end it for the others.
+            await asyncio.wait({self._fetching[event.cursor] for event in missing})
+
+    async def _fetch(self, events: Sequence[JobEvent]) -> None:
+        cursors = {event.job.id: event.cursor for event in events}
+        turns = Turns()
+        # Whoever wants one that is not here then is told why.
+        with suppress(Exception):
+            for result in await self._load_small(events):
+                self._results.keep(cursors[result.job_id], _result(result))
+                await turns.between()
+        for cursor in cursors.values():
+            del self._fetching[cursor]
 
     async def _loaded(self, event: JobEvent) -> bytes:
         async with self._turn:

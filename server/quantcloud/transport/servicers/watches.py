@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
+from quantcloud.domain.job import JobEvent
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.convert import events
-from quantcloud.transport.convert.events import LARGE_BYTES, NO_RESULT, EventMessages
+from quantcloud.transport.convert.events import LARGE_BYTES, NO_RESULT, EventMessages, EventParts
+from quantcloud.turns import Turns
 from quantcloud.watching.sighting import Sighting
 
 
@@ -45,36 +47,73 @@ class Watch:
         self._job: bytes | None = None
 
     async def send(self, seen: Sighting, write: Callable[[bytes], Awaitable[None]]) -> None:
-        """Send a sighting in a message, and those that follow it in the same, as far as they fit.
-
-        Clients of gRPC take 4 MiB unless they say otherwise.
+        """Send a sighting, and in the same message what follows it and is at hand, as far as that
+        fits: clients of gRPC take 4 MiB unless they say otherwise.
         """
-        if self._with_result and seen.following:
-            group = seen, *seen.following
+        if not seen.following:
+            await write(await self._message(seen))
+            return
+        group = seen, *seen.following
+        if self._with_result:
             await self._make.fetch([each.event for each in group if each.event is not None])
-        parts = [await self._message(seen)]
-        size = len(parts[0])
-        for later in seen.following:
-            message = await self._message(later)
-            size += len(message)
-            if size <= LARGE_BYTES:
-                parts.append(events.following(message))
-            else:
-                await write(b"".join(parts))
-                parts, size = [message], len(message)
-        await write(b"".join(parts))
+        together = _Together(write)
+        turns = Turns()
+        for each in group:
+            message = self._at_hand(each)
+            if message is None:
+                # What is ready does not wait for what is not, nor stand in memory beside it.
+                await together.send()
+                message = await self._message(each)
+            await together.add(message)
+            await turns.between()
+        await together.send()
+
+    def _at_hand(self, seen: Sighting) -> bytes | None:
+        """The message of a change, unless its result is to be waited for."""
+        event = seen.event
+        if event is None:
+            return None
+        result = self._make.result_at_hand(event) if self._with_result else NO_RESULT
+        if result is None:
+            return None
+        return events.change(self._parts(event), seen.queue_position, result)
 
     async def _message(self, seen: Sighting) -> bytes:
         event = seen.event
-        if event is not None:
-            parts = self._make.parts(event)
-            self._job = parts.job
-            if not seen.checkpoint:
-                result = await self._make.result(event) if self._with_result else NO_RESULT
-                if len(result) > LARGE_BYTES:
-                    return await asyncio.to_thread(
-                        events.change, parts, seen.queue_position, result
-                    )
-                return events.change(parts, seen.queue_position, result)
-        # One of all jobs, which has the sequence 0, repeats none.
-        return events.checkpoint(seen, self._jobs.now(), self._job if seen.sequence else None)
+        parts = None if event is None else self._parts(event)
+        if event is None or parts is None or seen.checkpoint:
+            # One of all jobs, which has the sequence 0, repeats none.
+            return events.checkpoint(seen, self._jobs.now(), self._job if seen.sequence else None)
+        result = await self._make.result(event) if self._with_result else NO_RESULT
+        if len(result) > LARGE_BYTES:
+            return await asyncio.to_thread(events.change, parts, seen.queue_position, result)
+        return events.change(parts, seen.queue_position, result)
+
+    def _parts(self, event: JobEvent) -> EventParts:
+        parts = self._make.parts(event)
+        self._job = parts.job
+        return parts
+
+
+class _Together:
+    """Messages on their way as one: the first, with the others as what follows it."""
+
+    def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+        self._write = write
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    async def add(self, message: bytes) -> None:
+        """Put a message behind the others, or where it does not fit send these first."""
+        if self._parts and self._size + len(message) > LARGE_BYTES:
+            await self.send()
+        self._parts.append(events.following(message) if self._parts else message)
+        self._size += len(message)
+
+    async def send(self) -> None:
+        """Send what there is."""
+        if self._parts:
+            message = b"".join(self._parts)
+            self._parts.clear()
+            self._size = 0
+            await self._write(message)
