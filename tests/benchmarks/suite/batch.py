@@ -32,8 +32,8 @@ async def run(rounds: int) -> list[Finding]:
     return [
         ratio(
             "batch",
-            f"Bell jobs a second on {BACKEND}: {CIRCUITS} by one RunCircuits and one WatchJobs "
-            f"with results / by RunCircuit and WatchJob each, {IN_FLIGHT} in flight",
+            f"Bell jobs a second on {BACKEND}: {CIRCUITS} by one RunCircuits and one WatchJobs, "
+            f"grouped, with results / by RunCircuit and WatchJob each, {IN_FLIGHT} in flight",
             ours=rates["ours"],
             bare=rates["bare"],
             unit="/s",
