@@ -42,7 +42,6 @@ class ModelKeeper:
         self._settle = settle
         self._saved = model.learnt
         self._tasks: list[asyncio.Task[None]] = []
-        self._process: asyncio.subprocess.Process | None = None
 
     def start(self) -> None:
         self._tasks.append(asyncio.ensure_future(self._look_after()))
@@ -94,7 +93,7 @@ class ModelKeeper:
             await asyncio.sleep(self._settle)
             if self._is_idle():
                 break
-        self._process = process = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,

@@ -107,7 +107,7 @@ async def test_it_waits_until_nobody_starts(tmp_path: Path):
     async with Kept(tmp_path, writes(tmp_path), is_idle=is_idle, every=1000.0) as kept:
         async with asyncio.timeout(PATIENCE):
             await asked.wait()
-            assert kept.keeper._process is None
+            assert not (tmp_path / CALIBRATION_FILE).exists()
             await kept.files.read.wait()
         assert next(answers, None) is None
 
@@ -115,14 +115,14 @@ async def test_it_waits_until_nobody_starts(tmp_path: Path):
 async def test_a_calibration_that_is_under_way_ends_with_the_server(tmp_path: Path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    code = f"import time; open({str(pipe)!r}, 'w').close(); time.sleep(600)"
-    async with Kept(tmp_path, [sys.executable, "-c", code]) as kept:
+    code = f"import os, time; print(os.getpid(), file=open({str(pipe)!r}, 'w')); time.sleep(600)"
+    async with Kept(tmp_path, [sys.executable, "-c", code]):
         async with asyncio.timeout(PATIENCE):
-            await asyncio.to_thread(pipe.read_text)
-        process = kept.keeper._process
-        assert process is not None
-        assert process.returncode is None
-    assert process.returncode is not None
+            process = int(await asyncio.to_thread(pipe.read_text))
+        os.kill(process, 0)
+    # Its end was waited for.
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
 
 
 async def test_what_somebody_measures_meanwhile_is_taken_over(tmp_path: Path):
