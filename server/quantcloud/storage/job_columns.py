@@ -41,7 +41,8 @@ CHANGING = (
 )
 CUSTODY = ("losses", "metered", "lease_owner", "lease_token")
 
-# An event's row has the job's metadata only where that changed; the others name the event that has.
+# An event's row has the job's metadata only where that changed, and may change again; the others
+# name the event that has, or find it with the job.
 _told = job_events.alias("told")
 
 # Each row of these gives a Job; those of `RECORD_COLUMNS` a record of it, those of `EVENT_COLUMNS`

@@ -175,7 +175,7 @@ def _add_events(
         row["account_id"] = job.account_id
         row["occurred_at"] = at
         row["metadata_sequence"] = metadata_sequence
-        if metadata_sequence != job.sequence:
+        if metadata_sequence != job.sequence or job.status.is_terminal:
             row["metadata"] = None
         rows.append(row)
         events.append(JobEvent(job.sequence, cursor, at, job))

@@ -1,11 +1,13 @@
 """The event log, and who hears of commits."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus
+from quantcloud.storage import NewJob
 from quantcloud.storage import events as event_log
 from unit.storage.builders import (
     ANALYSIS,
@@ -16,6 +18,8 @@ from unit.storage.builders import (
     logged,
     new_job,
     queue,
+    ran,
+    result_of,
     routed,
     start,
     submit,
@@ -164,3 +168,27 @@ async def test_cursors_go_in_the_order_of_commits_and_sequences_have_no_holes(st
             by_job.setdefault(event.job.id, []).append(event.sequence)
         for sequences in by_job.values():
             assert sequences == list(range(1, len(sequences) + 1))
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_each_event_keeps_the_metadata_of_its_time(store, at_once):
+    routing, ended = {"routing": {"a": 1}}, {"routing": {"a": 1, "actual_seconds": 0.1}}
+    *before, queued = routed()
+    queue_it = [*before, replace(queued, metadata=routing)]
+    completion = to(JobStatus.COMPLETED, 3, metadata=ended)
+    await store.accounts.ensure("alice", at=T0)
+    job = new_job(metadata={"num_qubits": 2})
+    if at_once:
+        changes = [*queue_it, *ran()[3:5], completion]
+        new = NewJob(job, QASM, ANALYSIS, changes, result_of(job), 0.1)
+        await store.jobs.create_all([new], max_waiting=None)
+    else:
+        await store.jobs.create(job, QASM, ANALYSIS, queue_it, max_waiting=None)
+        claim = await start(store)
+        await store.jobs.complete(job.id, claim.lease, result_of(job), [completion])
+    told = [{"num_qubits": 2}] * 3 + [routing] * 3 + [ended]
+    events = await store.events.after("alice", job.id, 0, 10)
+    assert [event.job.metadata for event in events] == told
+    assert [event.job.metadata for event in await logged(store, "alice")] == told
+    assert (await store.events.latest("alice", job.id)).job.metadata == ended
+    assert (await store.jobs.get("alice", job.id)).metadata == ended
