@@ -28,11 +28,13 @@ _STABILIZER = Coefficients(start=1.2e-4, operation=1.7e-6, state=3e-8, sample=4e
 # What NumPy's matrices, and what Stim and its text of a circuit, take for a gate, measured.
 _GATE_BYTES, _STABILIZER_GATE_BYTES = 100, 700
 
-# What a gate with angles that are new, and one on more qubits, may take more on a small state than
-# is predicted for it, in seconds, measured.
+# What a gate may take more on a small state than is predicted for it, in seconds, measured: one on
+# one qubit with angles that are new; one on two, with such angles or where it mixes amplitudes for
+# the first time; and one on more.
 _NO_GATES = frozenset({"measure", "barrier"})
 _SMALL_GATE = 2
-_ANGLED_SECONDS, _ANGLED_PAIR_SECONDS, _WIDE_SECONDS = 1e-5, 1.5e-5, 2e-5
+_MIXING = frozenset({"ch", "csx", "ecr"})
+_ANGLED_SECONDS, _PAIR_SECONDS, _WIDE_SECONDS = 1e-5, 2.5e-5, 2e-5
 
 # What a shot takes beyond its bits, in bits.
 _SHOT_BITS = 32
@@ -112,7 +114,7 @@ def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
 
 
 def _first_seconds(analysis: Analysis) -> float:
-    """What the gates may take beyond what is predicted for them, where no angle came before."""
+    """What the gates may take beyond what is predicted for them, where none of them came before."""
     total = 0.0
     for name, number in analysis.gate_counts.items():
         if name in _NO_GATES:
@@ -120,8 +122,10 @@ def _first_seconds(analysis: Analysis) -> float:
         gate = STANDARD_GATES.get(name)
         if gate is None or gate.num_qubits > _SMALL_GATE:
             total += number * _WIDE_SECONDS
-        elif gate.num_params:
-            total += number * (_ANGLED_SECONDS if gate.num_qubits == 1 else _ANGLED_PAIR_SECONDS)
+        elif gate.num_qubits == 1 and gate.num_params:
+            total += number * _ANGLED_SECONDS
+        elif gate.num_params or name in _MIXING:
+            total += number * _PAIR_SECONDS
     return total
 
 

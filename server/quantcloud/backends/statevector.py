@@ -21,7 +21,7 @@ from quantcloud.circuits.ir import Operation
 # on one qubit takes part in a product over that qubit and all below it.
 _LOW_QUBITS = 3
 # Up to so many qubits, to gather amplitudes by their numbers takes less than part by part.
-_GATHERED_QUBITS = 11
+_GATHERED_QUBITS = 10
 # For each low qubit, what each element of a gate's matrix adds to the matrix of that product.
 _LOW_TERMS: list[Matrix] = [
     np.kron(
@@ -144,7 +144,7 @@ def _geometry(qubits: tuple[int, ...]) -> _Geometry:
 
 
 # Some megabytes at most.
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _places(num_qubits: int, qubits: tuple[int, ...], parts: tuple[int, ...]) -> NDArray[np.intp]:
     """Where the amplitudes of some parts of a small state stand: a row for each part."""
     shape, indices = _geometry(qubits)

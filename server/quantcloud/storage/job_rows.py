@@ -153,7 +153,7 @@ def _steps(record: JobRecord, changes: Sequence[Change]) -> list[_Step]:
     job, metadata_sequence = record.job, record.metadata_sequence
     for change in changes:
         if change.metadata is not None:
-            # Written with the job and with the event.
+            # Written with the job, and with the event unless it is the last.
             change = replace(change, metadata=JsonObject(change.metadata))  # noqa: PLW2901
         job = job.advance(change)
         if change.metadata is not None:

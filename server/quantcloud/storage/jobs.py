@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -143,7 +144,10 @@ class Jobs:
         return None if row is None else await job_documents.unpack_result(row)
 
     async def small_results(self, account_id: str, job_ids: Sequence[str]) -> list[JobResult]:
-        """The results of jobs of the account that take less than 1 KiB each as they are."""
+        """The results of jobs of the account that take less than 1 KiB each as they are.
+
+        One that is damaged is left out: `result` says so.
+        """
         turns = Turns()
         found: list[JobResult] = []
         for some in codec.in_parts(job_ids, job_reads.AT_ONCE):
@@ -151,9 +155,11 @@ class Jobs:
                 job_reads.small_results, account_id=account_id, job_ids=some, size=COMPRESS_FROM
             )
             for row in await self._database.read(work, brief=True):
-                if not job_documents.is_compressed(row):
+                if job_documents.is_compressed(row):
+                    continue
+                with suppress(Exception):
                     found.append(await job_documents.unpack_result(row))
-                    await turns.between()
+                await turns.between()
         return found
 
     async def advance(

@@ -189,8 +189,8 @@ job_events = Table(
     Column("started_at", UtcDatetime),
     Column("completed_at", UtcDatetime),
     Column("error_message", Text),
-    # NULL where it did not change: it is that of the event that `metadata_sequence` names. Also where
-    # the job ended with this event: it is the job's own, which changes no more.
+    # NULL where it did not change: it is that of the event that `metadata_sequence` names. Also
+    # where the job ended with this event: it is the job's own, which changes no more.
     Column("metadata", JsonText),
     Column("metadata_sequence", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),

@@ -23,12 +23,12 @@ WIDE = HEADER + "qreg q[12]; creg c[12];" + "h q;" * 3 + "measure q -> c;"
 
 
 def pairs(gate: str, number: int) -> str:
-    """A circuit of gates on two qubits, whose angles are all different."""
-    angles = STANDARD_GATES[gate].num_params
-    lines = [
-        f"{gate}({','.join(f'0.{place}{angle}1' for angle in range(angles))}) q[0],q[1];"
-        for place in range(number)
-    ]
+    """A circuit of gates on two qubits, whose angles, if they have any, are all different."""
+    number_of_angles = STANDARD_GATES[gate].num_params
+    lines: list[str] = []
+    for place in range(number):
+        angles = ",".join(f"0.{place}{angle}1" for angle in range(number_of_angles))
+        lines.append(f"{gate}{f'({angles})' if angles else ''} q[0],q[1];")
     return HEADER + "qreg q[2]; creg c[2];" + "".join(lines) + "measure q -> c;"
 
 
@@ -61,8 +61,10 @@ def execution(qasm: str, **fields: object) -> Execution:
         (BELL, RunOptions(timeout_seconds=5), False),
         (BELL.replace("h q[0];", "rx(0.1) q[0]; cu1(0.2) q[0],q[1];"), RunOptions(), True),
         # Each angle that is new takes a while to make sense of.
-        (pairs("rzz", 8), RunOptions(), False),
-        (pairs("cu3", 8), RunOptions(), False),
+        (pairs("rzz", 3), RunOptions(), True),
+        (pairs("rzz", 6), RunOptions(), False),
+        (pairs("cu3", 6), RunOptions(), False),
+        (pairs("ch", 6), RunOptions(), False),
         (TELEPORT, RunOptions(), False),
         (WIDE, RunOptions(), False),
     ],
@@ -73,8 +75,10 @@ def execution(qasm: str, **fields: object) -> Execution:
         "statevector",
         "time limit",
         "angles",
+        "some angles",
         "many angles",
         "many gates of angles",
+        "many gates that mix",
         "midway",
         "wide",
     ],

@@ -153,6 +153,24 @@ async def test_what_is_read_together_is_read_once_for_all():
         assert sent.cursors == [[*range(1, 65)]]
 
 
+async def test_groups_of_several_accounts_stay_whole():
+    """However many results others have at hand meanwhile."""
+    jobs = Jobs([1] * 64 * 6)
+    watch, everything = jobs.watch()
+    seen = [everything._replace(following=()), *everything.following]
+    groups = [seen[first : first + 64] for first in range(0, len(seen), 64)]
+    all_sent = [Sent() for _ in groups]
+    await asyncio.gather(
+        *[
+            watch.send(first._replace(following=following), sent.write)
+            for (first, *following), sent in zip(groups, all_sent, strict=True)
+        ]
+    )
+    assert [len(sent.messages) for sent in all_sent] == [1] * 6
+    assert [len(fetch) for fetch in jobs.fetches] == [64] * 6
+    assert not jobs.reads
+
+
 class _Gate:
     """Lets a caller be looked at again so many times."""
 

@@ -8,10 +8,12 @@ any order in a message: https://protobuf.dev/programming-guides/encoding/#order.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import structlog
+
+from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
 from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import timestamp
@@ -34,13 +36,13 @@ _FOLLOWING = tag(job_pb2.JobEvent.FOLLOWING_FIELD_NUMBER)
 # Bytes that another thread copies: it does so without the interpreter, which the event loop has.
 LARGE_BYTES: Final = 1 << 20
 _KEPT_EVENTS = 1024
-# More than there are in a group.
 _KEPT_RESULTS = 128
 _KEPT_STRUCTS = 256
 _KEPT_RESULT_BYTES: Final = 64 << 10
 # Results that are read and converted at a time; each may be large.
 _AT_ONCE = 2
 
+log = structlog.stdlib.get_logger(__name__)
 
 Part = TypeVar("Part")
 
@@ -73,7 +75,7 @@ class EventMessages:
         # Results on their way, by the cursor of their event.
         self._loading: dict[int, asyncio.Future[bytes]] = {}
         # Those that are read together.
-        self._fetching: dict[int, asyncio.Future[None]] = {}
+        self._fetching: dict[int, asyncio.Future[Mapping[int, bytes]]] = {}
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     def parts(self, event: JobEvent) -> EventParts:
@@ -108,23 +110,24 @@ class EventMessages:
 
         However many ask for a result that is not here, it is read and converted once.
         """
-        if (fetching := self._fetching.get(event.cursor)) is not None:
-            await asyncio.wait([fetching])
         if (found := self.result_at_hand(event)) is not None:
+            return found
+        fetching = self._fetching.get(event.cursor)
+        # A watcher that goes away does not end it for the others.
+        if fetching is not None and (found := (await asyncio.shield(fetching)).get(event.cursor)):
             return found
         loading = self._loading.get(event.cursor)
         if loading is None:
             loading = asyncio.ensure_future(self._loaded(event))
             self._loading[event.cursor] = loading
             loading.add_done_callback(lambda _: self._loading.pop(event.cursor))
-        # A watcher that goes away does not end it for the others.
         return await asyncio.shield(loading)
 
-    async def fetch(self, events: Iterable[JobEvent]) -> None:
-        """Have the small results of an account's events at hand: those that are neither here nor
-        with them are read together, once for all who ask.
+    async def fetch(self, events: Iterable[JobEvent]) -> Mapping[int, bytes]:
+        """The small results of an account's events, by cursor, that are neither here nor with them.
 
-        What is not small, or cannot be read, is not at hand then.
+        They are read together, once for all who ask. What is not small, or cannot be read, is not
+        among them: `result` reads it, or says why not.
         """
         missing = [
             event
@@ -136,28 +139,36 @@ class EventMessages:
         ]
         new = [event for event in missing if event.cursor not in self._fetching]
         if new:
-            fetching = asyncio.ensure_future(self._fetch(new))
+            fetching = asyncio.ensure_future(self._fetched(new))
             self._fetching |= dict.fromkeys([event.cursor for event in new], fetching)
-        if missing:
-            # A watcher that goes away does not end it for the others.
-            await asyncio.wait({self._fetching[event.cursor] for event in missing})
+        found: dict[int, bytes] = {}
+        for fetching in {self._fetching[event.cursor] for event in missing}:
+            found |= await asyncio.shield(fetching)
+        return found
 
-    async def _fetch(self, events: Sequence[JobEvent]) -> None:
+    async def _fetched(self, events: Sequence[JobEvent]) -> Mapping[int, bytes]:
         cursors = {event.job.id: event.cursor for event in events}
+        found: dict[int, bytes] = {}
         turns = Turns()
-        # Whoever wants one that is not here then is told why.
-        with suppress(Exception):
+        try:
             for result in await self._load_small(events):
-                self._results.keep(cursors[result.job_id], _result(result))
+                cursor = cursors[result.job_id]
+                found[cursor] = self._results.keep(cursor, _result(result))
                 await turns.between()
+        except Unavailable:
+            pass
+        except Exception:
+            log.exception("small results could not be read together")
         for cursor in cursors.values():
             del self._fetching[cursor]
+        return found
 
     async def _loaded(self, event: JobEvent) -> bytes:
         async with self._turn:
             result = await self._load(event)
             if result is None:
-                return NO_RESULT
+                # It was removed.
+                return self._results.keep(event.cursor, NO_RESULT)
             if convert.is_large(result):
                 part = await asyncio.to_thread(_result, result)
             else:

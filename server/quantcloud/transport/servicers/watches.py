@@ -1,7 +1,7 @@
 """What every RPC that watches answers: sightings as messages."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from quantcloud.domain.job import JobEvent
 from quantcloud.services.jobs import JobUseCases
@@ -54,12 +54,13 @@ class Watch:
             await write(await self._message(seen))
             return
         group = seen, *seen.following
+        results: Mapping[int, bytes] = {}
         if self._with_result:
-            await self._make.fetch([each.event for each in group if each.event is not None])
+            results = await self._make.fetch([each.event for each in group if each.event])
         together = _Together(write)
         turns = Turns()
         for each in group:
-            message = self._at_hand(each)
+            message = self._at_hand(each, results)
             if message is None:
                 # What is ready does not wait for what is not, nor stand in memory beside it.
                 await together.send()
@@ -68,12 +69,14 @@ class Watch:
             await turns.between()
         await together.send()
 
-    def _at_hand(self, seen: Sighting) -> bytes | None:
+    def _at_hand(self, seen: Sighting, results: Mapping[int, bytes]) -> bytes | None:
         """The message of a change, unless its result is to be waited for."""
         event = seen.event
         if event is None:
             return None
-        result = self._make.result_at_hand(event) if self._with_result else NO_RESULT
+        result: bytes | None = NO_RESULT
+        if self._with_result:
+            result = results.get(event.cursor) or self._make.result_at_hand(event)
         if result is None:
             return None
         return events.change(self._parts(event), seen.queue_position, result)
