@@ -20,7 +20,6 @@ from quantcloud.domain.job import (
 )
 from quantcloud.domain.page import Page
 from quantcloud.storage import codec, job_claims, job_documents, job_reads, job_writes
-from quantcloud.storage.codec import COMPRESS_FROM
 from quantcloud.storage.database import Database, Steps
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_claims import Claims, Room, Taken
@@ -137,7 +136,7 @@ class Jobs:
         """The job's result, None as long as it has none."""
         identifier("job", job_id)
         row, elsewhere = await self._database.read(
-            lambda c: job_reads.small_result(c, account_id, job_id, COMPRESS_FROM), brief=True
+            lambda c: job_reads.small_result(c, account_id, job_id, codec.COMPRESS_FROM), brief=True
         )
         if elsewhere:
             row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
@@ -152,7 +151,10 @@ class Jobs:
         found: list[JobResult] = []
         for some in codec.in_parts(job_ids, job_reads.AT_ONCE):
             work = partial(
-                job_reads.small_results, account_id=account_id, job_ids=some, size=COMPRESS_FROM
+                job_reads.small_results,
+                account_id=account_id,
+                job_ids=some,
+                size=codec.COMPRESS_FROM,
             )
             for row in await self._database.read(work, brief=True):
                 if job_documents.is_compressed(row):

@@ -83,16 +83,19 @@ class Watch:
 
     async def _message(self, seen: Sighting) -> bytes:
         event = seen.event
-        parts = None if event is None else self._parts(event)
-        if event is None or parts is None or seen.checkpoint:
+        if event is None or seen.checkpoint:
+            if event is not None:
+                self._parts(event)
             # One of all jobs, which has the sequence 0, repeats none.
             return events.checkpoint(seen, self._jobs.now(), self._job if seen.sequence else None)
+        parts = self._parts(event)
         result = await self._make.result(event) if self._with_result else NO_RESULT
         if len(result) > LARGE_BYTES:
             return await asyncio.to_thread(events.change, parts, seen.queue_position, result)
         return events.change(parts, seen.queue_position, result)
 
     def _parts(self, event: JobEvent) -> EventParts:
+        """Those of an event, whose job checkpoints repeat from now on."""
         parts = self._make.parts(event)
         self._job = parts.job
         return parts
