@@ -111,6 +111,9 @@ def test_the_router_chooses_and_explains(ada: Api):
     assert routing["backend"] == last.job.backend
     assert routing["reason"]
     assert len(routing["candidates"]) == 5
+    named = ada.finish(ada.run(BELL, backend="local_simulator"))
+    routing = MessageToDict(named.job.metadata)["routing"]
+    assert [each["backend"] for each in routing["candidates"]] == ["local_simulator"]
     assert sum(last.result.counts.values()) == 1024
     assert set(last.result.counts) <= {"00", "11"}
 

@@ -7,7 +7,11 @@ from quantcloud.routing.router import Candidate, Decision
 
 
 def explain(decision: Decision) -> Mapping[str, object]:
-    """A decision as it stands in a job's `metadata.routing`."""
+    """A decision as it stands in a job's `metadata.routing`.
+
+    All of it goes along with each event of the job: what is ordinary is left out, and so is who was
+    not asked.
+    """
     chosen = decision.chosen
     method = chosen.method if chosen else None
     return {
@@ -15,7 +19,7 @@ def explain(decision: Decision) -> Mapping[str, object]:
         "method": method.name if method else None,
         "reason": decision.reason,
         "predicted_seconds": method.seconds if method else None,
-        "candidates": [_explain_candidate(candidate) for candidate in decision.candidates],
+        "candidates": [_explain_candidate(each) for each in decision.candidates if each.asked],
     }
 
 
@@ -46,7 +50,6 @@ def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
         "predicted_memory_bytes": method.memory_bytes,
         "cost_usd": candidate.cost_usd,
     }
-    # All of this goes along with each event of the job: the ordinary is left out.
     if candidate.wait_seconds:
         told["predicted_wait_seconds"] = candidate.wait_seconds
     if method.fidelity != 1:

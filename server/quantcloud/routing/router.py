@@ -58,6 +58,7 @@ class Candidate(NamedTuple):
     """A backend in the router's eyes: a method with its scores, or a rejection.
 
     `score` is that of the target that was asked for, `wait_seconds` the time before the run begins.
+    One is not `asked` where the request names another.
     """
 
     backend: str
@@ -67,6 +68,7 @@ class Candidate(NamedTuple):
     scores: Scores | None = None
     cost_usd: float = 0.0
     wait_seconds: float = 0.0
+    asked: bool = True
 
 
 @immutable
@@ -108,7 +110,7 @@ def choose(
 @lru_cache
 def _another(backend: str, named: str) -> Candidate:
     """What becomes of a backend that is not the one that was asked for."""
-    return Candidate(backend, rejection=f"the request names {named}")
+    return Candidate(backend, rejection=f"the request names {named}", asked=False)
 
 
 def _admit(
