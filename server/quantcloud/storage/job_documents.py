@@ -23,12 +23,13 @@ LARGE_RESULT = 1000
 _ANALYSIS = tuple(field.name for field in fields(Analysis))
 
 
-async def pack_circuit(job_id: str, qasm: str, analysis: Analysis) -> dict[str, Any]:
-    """The row of a job's circuit."""
+async def pack_circuit(job_id: str, qasm: str, analysis: Analysis | None) -> dict[str, Any]:
+    """The row of a job's circuit, with its analysis where somebody is still to run it."""
+    figures = analysis and {name: getattr(analysis, name) for name in _ANALYSIS}
     return {
         "job_id": job_id,
         "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
-        "analysis": {name: getattr(analysis, name) for name in _ANALYSIS},
+        "analysis": figures or {},
     }
 
 

@@ -96,14 +96,7 @@ class Jobs:
                 raise ValueError("a new job is submitted and at sequence 1")
             if (each.result is None) is _has_completed(each):
                 raise ValueError("a new job has a result where it has completed, and only there")
-        arrivals = [
-            Arrival(
-                each,
-                await job_documents.pack_circuit(each.job.id, each.qasm, each.analysis),
-                each.result and await job_documents.pack_result(each.result),
-            )
-            for each in new
-        ]
+        arrivals = [await _arrival(each) for each in new]
         size = sum(len(each.circuit["qasm"]) for each in arrivals)
         created = self._writer.submit(
             lambda tx: job_writes.create(
@@ -354,6 +347,16 @@ class Jobs:
         return await self._database.read(
             lambda c: job_reads.page(c, account_id, limit, offset, status)
         )
+
+
+async def _arrival(new: NewJob) -> Arrival:
+    result = new.result
+    analysis = new.analysis if result is None else None
+    return Arrival(
+        new,
+        await job_documents.pack_circuit(new.job.id, new.qasm, analysis),
+        None if result is None else await job_documents.pack_result(result),
+    )
 
 
 def _has_completed(new: NewJob) -> bool:

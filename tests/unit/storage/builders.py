@@ -118,11 +118,11 @@ async def start(store: Store, *, seconds: float = 0) -> Claim:
     return claim
 
 
-async def stored_circuit(store: Store, job_id: str) -> tuple[str, Analysis]:
-    """The text of a job's circuit, and its analysis."""
+async def stored_circuit(store: Store, job_id: str) -> tuple[str, Analysis | None]:
+    """The text of a job's circuit, and its analysis where that is kept."""
     query = select(job_circuits).where(job_circuits.c.job_id == job_id)
     row = await store._database.read(lambda c: c.execute(query).one())
-    return unpack_text(row.qasm), Analysis(**row.analysis)
+    return unpack_text(row.qasm), Analysis(**row.analysis) if row.analysis else None
 
 
 async def logged(
