@@ -75,6 +75,10 @@ class EventFeed:
         a terminal status. Raises `NotFound`, `InvalidArgument` for a sequence that the job has not
         reached, and `Unavailable` when the feed closes.
         """
+        if after_sequence is None:
+            latest = self._sources.recent.after(account_id, job_id, None)
+            if latest is not None and latest[-1].job.status.is_terminal:
+                return _only(latest[-1])
         watch = JobWatch(self._sources, account_id, job_id, brief=brief)
         return watch.sightings(after_sequence)
 
@@ -94,6 +98,11 @@ class EventFeed:
         """
         watch = AccountWatch(self._sources, account_id, wanted, grouped=grouped)
         return watch.sightings(after_cursor)
+
+
+async def _only(event: JobEvent) -> AsyncGenerator[Sighting]:
+    """What is to be seen of a job that has ended."""
+    yield Sighting(event.sequence, event.cursor, event)
 
 
 def _by_job(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:
