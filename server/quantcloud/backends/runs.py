@@ -9,14 +9,14 @@ from quantcloud.domain.job import Change, Job, JobResult, JobStatus
 from quantcloud.routing.explanation import with_actual
 
 
-def execution_of(job: Job, qasm: str) -> Execution:
-    """The run of a routed job."""
-    if job.backend is None or job.method is None:
+def execution_of(job: Job, backend: str | None, method: str | None, qasm: str) -> Execution:
+    """The run of a job that was routed to a method of a backend."""
+    if backend is None or method is None:
         raise AssertionError(f"job {job.id} was queued without a backend")
     return Execution(
         job_id=job.id,
-        backend=job.backend,
-        method=job.method,
+        backend=backend,
+        method=method,
         qasm=qasm,
         shots=job.shots,
         seed=job.seed,
@@ -26,28 +26,36 @@ def execution_of(job: Job, qasm: str) -> Execution:
 
 
 def completed(
-    job: Job, analysis: Analysis, outcome: Outcome, at: datetime
+    execution: Execution,
+    analysis: Analysis,
+    outcome: Outcome,
+    metadata: Mapping[str, object],
+    at: datetime,
 ) -> tuple[JobResult, Change]:
-    """The result of a routed job, and the change to completed."""
+    """The result of a run, and the change to completed of its job, whose `metadata` tell how it was
+    routed.
+    """
     result = JobResult(
-        job_id=job.id,
-        backend=job.backend or "",
+        job_id=execution.job_id,
+        backend=execution.backend,
         counts=outcome.counts,
         execution_time_ms=outcome.execution_time_ms,
         statevector=outcome.statevector,
-        metadata=_result_metadata(job, analysis, outcome),
+        metadata=_result_metadata(execution, analysis, outcome),
     )
-    metadata = with_actual(job.metadata, outcome.execution_time_ms / 1000)
-    return result, Change(JobStatus.COMPLETED, at, metadata=metadata)
+    told = with_actual(metadata, outcome.execution_time_ms / 1000)
+    return result, Change(JobStatus.COMPLETED, at, metadata=told)
 
 
-def _result_metadata(job: Job, analysis: Analysis, outcome: Outcome) -> Mapping[str, object]:
+def _result_metadata(
+    execution: Execution, analysis: Analysis, outcome: Outcome
+) -> Mapping[str, object]:
     metadata: dict[str, object] = {
         "num_qubits": analysis.num_qubits,
         "circuit_depth": analysis.circuit_depth,
         "gate_count": analysis.gate_count,
-        "method": job.method,
-        "seed": job.seed,
+        "method": execution.method,
+        "seed": execution.seed,
         "measured_all": analysis.measures_all,
         **outcome.metadata,
     }

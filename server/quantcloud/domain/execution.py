@@ -59,6 +59,10 @@ class RunOptions:
         return not (self.statevector or self.memory or self.noise or self.timeout_seconds)
 
 
+NO_OPTIONS = RunOptions()
+"""What a request without options asks for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One run of one circuit on one backend, as it is handed to a worker.

@@ -129,41 +129,46 @@ class Job:
 
     def advance(self, change: Change) -> "Job":
         """The job after `change`. Raises `InvalidTransitionError`."""
-        if change.status not in TRANSITIONS[self.status]:
-            raise InvalidTransitionError(self.id, self.status, change.status)
-        requeued = change.status is _S.QUEUED and self.status in LEASED
-        changed: dict[str, object] = {"status": change.status, "sequence": self.sequence + 1}
-        for name in ("backend", "method", "error_message"):
-            if value := getattr(change, name):
-                changed[name] = value
+        status = change.status
+        if status not in TRANSITIONS[self.status]:
+            raise InvalidTransitionError(self.id, self.status, status)
+        # By places, since `dataclasses.replace` takes three times as long, and jobs change a lot.
+        values = [*_values(self)]
+        values[_STATUS] = status
+        values[_SEQUENCE] += 1
+        if change.backend:
+            values[_BACKEND] = change.backend
+        if change.method:
+            values[_METHOD] = change.method
+        if change.error_message:
+            values[_ERROR] = change.error_message
         if change.metadata is not None:
-            changed["metadata"] = change.metadata
+            values[_METADATA] = change.metadata
         # A job that returns to its queue keeps its place in it.
-        if requeued:
-            changed["started_at"] = None
-        elif (time := _TIMES.get(change.status)) is not None:
-            changed[time] = change.at
-        elif change.status is _S.DISPATCHED:
-            changed["attempt"] = self.attempt + 1
-        return _changed(self, changed)
+        if status is _S.QUEUED and self.status in LEASED:
+            values[_STARTED] = None
+        elif (time := _TIMES.get(status)) is not None:
+            values[time] = change.at
+        elif status is _S.DISPATCHED:
+            values[_ATTEMPT] += 1
+        return Job(*values)
 
 
-# Which of a job's times a change to a status is.
-_TIMES: Mapping[JobStatus, str] = {
-    _S.QUEUED: "queued_at",
-    _S.RUNNING: "started_at",
-    **dict.fromkeys(TERMINAL, "completed_at"),
-}
 _PLACES = {each.name: place for place, each in enumerate(fields(Job))}
 _values = attrgetter(*_PLACES)
-
-
-def _changed(job: Job, changed: Mapping[str, object]) -> Job:
-    """What `dataclasses.replace` does, in half the time: jobs change a lot."""
-    values = list(_values(job))
-    for name, value in changed.items():
-        values[_PLACES[name]] = value
-    return Job(*values)
+_STATUS, _SEQUENCE, _BACKEND, _METHOD, _ERROR, _METADATA, _STARTED, _ATTEMPT = (
+    _PLACES[name]
+    for name in (
+        "status", "sequence", "backend", "method", "error_message", "metadata", "started_at",
+        "attempt",
+    )
+)  # fmt: skip
+# Which of a job's times a change to a status is.
+_TIMES: Mapping[JobStatus, int] = {
+    _S.QUEUED: _PLACES["queued_at"],
+    _S.RUNNING: _STARTED,
+    **dict.fromkeys(TERMINAL, _PLACES["completed_at"]),
+}
 
 
 @immutable

@@ -10,7 +10,7 @@ from quantcloud.backends.fleet import Fleet, Ran
 from quantcloud.backends.runs import completed, execution_of
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.execution import Outcome
+from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.domain.job import (
     LEASED,
     Change,
@@ -67,8 +67,9 @@ class Runner:
         try:
             try:
                 try:
+                    execution = execution_of(job, job.backend, job.method, claim.qasm)
                     outcome = await self._engine.execute(
-                        execution_of(job, claim.qasm),
+                        execution,
                         time_limit=self._time_limit(claim),
                         on_start=lambda: beginning.begin(stop),
                     )
@@ -77,7 +78,7 @@ class Runner:
             except EngineError as error:
                 await self._fail(claim, error, beginning)
             else:
-                await self._complete(claim, outcome, beginning)
+                await self._complete(claim, execution, outcome, beginning)
         except REFUSALS:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         except asyncio.CancelledError:
@@ -136,13 +137,15 @@ class Runner:
     def _time_limit(self, claim: Claim) -> float:
         return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
-    async def _complete(self, claim: Claim, outcome: Outcome, beginning: Beginning) -> None:
+    async def _complete(
+        self, claim: Claim, execution: Execution, outcome: Outcome, beginning: Beginning
+    ) -> None:
         # Before anything is waited for: the store may be away for long.
         job, ended = claim.job, self._clock()
         begun = await beginning.changes()
         seconds = outcome.execution_time_ms / 1000
         self._fleet.learn(_ran(claim), seconds)
-        result, end = completed(job, claim.analysis, outcome, ended)
+        result, end = completed(execution, claim.analysis, outcome, job.metadata, ended)
         await patiently(
             lambda: self._store.jobs.complete(
                 job.id,

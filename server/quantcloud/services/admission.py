@@ -142,7 +142,8 @@ class Admission:
                 qpu_tasks=tasks,
                 cost_usd=chosen.cost_usd,
             )
-        seed = submission.options.seed
+        options = submission.options
+        seed = options.seed
         job = Job(
             id=time_ordered_id(arrived),
             account_id=principal.account_id,
@@ -154,7 +155,7 @@ class Admission:
             requested_backend=submission.backend,
             max_cost_usd=submission.max_cost_usd,
             min_fidelity=submission.min_fidelity,
-            options=replace(submission.options, seed=None),
+            options=options if seed is None else replace(options, seed=None),
             reserved_qpu_tasks=tasks,
             reserved_cost_usd=chosen.cost_usd,
             predicted_seconds=method.seconds,

@@ -39,13 +39,13 @@ class ShortRuns:
             return None
         if not chosen.method.at_once:
             return None
-        for change in admitted.changes:
-            job = job.advance(change)
         began = self._clock()
-        outcome = self._at_once.run(admitted.circuit, execution_of(job, admitted.qasm))
+        execution = execution_of(job, chosen.backend, chosen.method.name, admitted.qasm)
+        outcome = self._at_once.run(admitted.circuit, execution)
         if outcome is None:
             return None
-        result, end = completed(job, analysis, outcome, self._clock())
+        routed = admitted.changes[-1].metadata or {}
+        result, end = completed(execution, analysis, outcome, routed, self._clock())
         return NewJob(
             admitted.job,
             admitted.qasm,

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from quantcloud.domain.execution import Noise, RunOptions
+from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
 from quantcloud.domain.job import Job, JobEvent, JobStatus, Lease, OptimizationTarget
 from quantcloud.storage.database import AnyRow
 from quantcloud.storage.job_record import JobRecord
@@ -70,7 +70,6 @@ EVENTS = (
     )
 )
 
-_NO_OPTIONS = RunOptions()
 _OPTIONS = frozenset(field.name for field in fields(RunOptions))
 _NOISE = frozenset(field.name for field in fields(Noise))
 
@@ -123,7 +122,7 @@ def event_of(row: AnyRow) -> JobEvent:
 
 def _options_from_json(document: dict[str, Any]) -> RunOptions:
     if not document:
-        return _NO_OPTIONS
+        return NO_OPTIONS
     known = {name: value for name, value in document.items() if name in _OPTIONS}
     if (noise := document.get("noise")) is not None:
         known["noise"] = Noise(**{name: noise[name] for name in noise if name in _NOISE})
@@ -143,6 +142,6 @@ def _unknown_options(document: dict[str, Any]) -> tuple[str, ...]:
 
 def options_to_json(options: RunOptions) -> dict[str, Any]:
     """The options as `job_of` reads them."""
-    if options == _NO_OPTIONS:
+    if options == NO_OPTIONS:
         return {}
     return asdict(options)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
@@ -25,6 +26,8 @@ from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.tables import jobs
 from quantcloud.storage.transaction import Added, Transaction
 
+_NAMES = (*FIXED, *CHANGING)
+_values, _changing_values = attrgetter(*_NAMES), attrgetter(*CHANGING)
 _SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_for_update()
 
 
@@ -61,7 +64,7 @@ def add(
     """
     steps = [_Step(job, job.submitted_at, job.sequence), *_steps(JobRecord(job), changes)]
     last = steps[-1]
-    row = {name: getattr(last.job, name) for name in (*FIXED, *CHANGING)}
+    row: dict[str, Any] = dict(zip(_NAMES, _values(last.job), strict=True))
     row["options"] = options_to_json(job.options)
     row |= {
         "metadata_sequence": last.metadata_sequence,
@@ -154,7 +157,10 @@ def _steps(record: JobRecord, changes: Sequence[Change]) -> list[_Step]:
     for change in changes:
         if change.metadata is not None:
             # Written with the job, and with the event unless it is the last.
-            change = replace(change, metadata=JsonObject(change.metadata))  # noqa: PLW2901
+            change = Change(  # noqa: PLW2901
+                change.status, change.at, change.backend, change.method, change.error_message,
+                JsonObject(change.metadata),
+            )  # fmt: skip
         job = job.advance(change)
         if change.metadata is not None:
             metadata_sequence = job.sequence
@@ -178,9 +184,8 @@ def _add_events(
         if metadata_sequence != job.sequence or job.status.is_terminal:
             row["metadata"] = None
         rows.append(row)
-        events.append(JobEvent(job.sequence, cursor, at, job))
-    if result is not None:
-        events[-1] = replace(events[-1], result=result)
+        ended = result if job is steps[-1].job else None
+        events.append(JobEvent(job.sequence, cursor, at, job, ended))
     tx.add_events(rows, events)
     return events
 
@@ -204,4 +209,4 @@ def _update(*, with_metadata: bool, as_known: bool) -> Update:
 
 
 def _changing(job: Job) -> dict[str, Any]:
-    return {name: getattr(job, name) for name in CHANGING}
+    return dict(zip(CHANGING, _changing_values(job), strict=True))

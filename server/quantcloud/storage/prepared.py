@@ -8,6 +8,7 @@ import time
 from collections import namedtuple
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import ClauseElement, Executable
@@ -53,7 +54,7 @@ class PreparedRows(list[AnyRow]):
 class _Prepared:
     """One statement: its SQL, and how values go in and come out."""
 
-    __slots__ = ("_inward", "_names", "_outward", "_own", "_row", "sql")
+    __slots__ = ("_inward", "_names", "_outward", "_own", "_row", "_take", "sql")
 
     def __init__(self, statement: Executable, keys: Sequence[str]) -> None:
         # Not every `Executable` can be compiled; every statement of the store can.
@@ -61,6 +62,8 @@ class _Prepared:
         compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECT, column_keys=[*keys]))
         self.sql = str(compiled)
         self._names = compiled.positiontup or ()
+        # Of a single name it would not give a tuple.
+        self._take = itemgetter(*self._names) if len(self._names) > 1 else None
         binds = [compiled.binds[name] for name in self._names]
         # What the statement itself says, such as a LIMIT, stands unless it is given.
         self._own = {
@@ -76,7 +79,8 @@ class _Prepared:
     def values(self, parameters: dict[str, Any]) -> list[Any]:
         if self._own:
             parameters = {**self._own, **parameters}
-        values = [parameters[name] for name in self._names]
+        take = self._take
+        values = [*take(parameters)] if take else [parameters[name] for name in self._names]
         for place, process in self._inward:
             values[place] = process(values[place])
         return values

@@ -7,6 +7,7 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.execution import NO_OPTIONS
 from quantcloud.domain.job import Job, OptimizationTarget
 from quantcloud.domain.page import Page
 from quantcloud.routing.router import Candidate
@@ -46,7 +47,9 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         num_qubits=given(request, "num_qubits"),
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),
-        options=parse_options(unstruct(request.options, "options")),
+        options=parse_options(unstruct(request.options, "options"))
+        if request.HasField("options")
+        else NO_OPTIONS,
     )
 
 
