@@ -13,9 +13,9 @@ from benchmarks.workloads import BELL
 
 BACKEND = "local_simulator"
 IN_FLIGHT = 64
-# Most of a second, so that the beginning and the end, when fewer are in flight, count little.
-JOBS = 640
-CALLS = 1500
+# About a second, so that the beginning and the end, when fewer are in flight, count little.
+JOBS = 1280
+CALLS = 6400
 
 
 async def run(rounds: int) -> list[Finding]:

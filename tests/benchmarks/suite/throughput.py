@@ -9,8 +9,8 @@ from benchmarks.service import Client, many, serving
 from benchmarks.workloads import BELL
 
 IN_FLIGHT = 64
-# Most of a second, so that the beginning and the end, when fewer are in flight, count little.
-JOBS = 640
+# About a second, so that the beginning and the end, when fewer are in flight, count little.
+JOBS = 1280
 # How many circuits a bare loop runs in a round.
 BARE = {"aer_simulator": 500, "local_simulator": 3000}
 TARGET = Target(">=", 0.8)
