@@ -8,7 +8,7 @@ import structlog
 
 from quantcloud.backends.base import Backend
 from quantcloud.circuits import examine, samples
-from quantcloud.domain.execution import Execution, Noise, RunOptions
+from quantcloud.domain.execution import NO_OPTIONS, Execution, Noise, RunOptions
 from quantcloud.domain.immutable import immutable
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.routing.cost_model import Calibration, Key
@@ -21,7 +21,6 @@ _LONGEST = 0.5
 _LIMIT = 3.0
 _REPEATS = 3
 _SHOTS = 1024
-_PLAIN = RunOptions()
 _NOISY = RunOptions(noise=Noise(depolarizing_1q=0.01, depolarizing_2q=0.02))
 
 log = structlog.stdlib.get_logger(__name__)
@@ -33,7 +32,7 @@ class Load:
 
     qasm: str
     shots: int = _SHOTS
-    options: RunOptions = _PLAIN
+    options: RunOptions = NO_OPTIONS
 
 
 LOADS: Sequence[Load] = (

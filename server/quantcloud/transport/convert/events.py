@@ -234,4 +234,4 @@ def _position(position: int | None) -> bytes:
 
 
 def _result(result: JobResult) -> bytes:
-    return _RESULT + delimited(convert.result(result))
+    return convert.result_field(_RESULT, result)
