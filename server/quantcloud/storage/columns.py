@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 from sqlalchemy import BigInteger, Dialect, Integer, Text, TypeDecorator
 
@@ -25,11 +25,11 @@ class UtcDatetime(TypeDecorator[datetime]):
     # Given as they are: what a `TypeDecorator` would wrap around them takes longer than they do.
     def bind_processor(self, dialect: Dialect) -> Any:
         del dialect
-        return _microseconds
+        return microseconds
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         del dialect, coltype
-        return _moment
+        return moment
 
 
 class JsonObject(Mapping[str, Any]):
@@ -76,22 +76,33 @@ class JsonText(TypeDecorator[JsonObject]):
 
     def bind_processor(self, dialect: Dialect) -> Any:
         del dialect
-        return _json_text
+        return json_text
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         del dialect, coltype
         return _json_object
 
 
-def _microseconds(value: datetime | None) -> int | None:
+@overload
+def microseconds(value: datetime) -> int: ...
+@overload
+def microseconds(value: None) -> None: ...
+def microseconds(value: datetime | None) -> int | None:
+    """Since 1970 in UTC."""
     return None if value is None else (value - _EPOCH) // _MICROSECOND
 
 
-def _moment(value: int | None) -> datetime | None:
+@overload
+def moment(value: int) -> datetime: ...
+@overload
+def moment(value: None) -> None: ...
+def moment(value: int | None) -> datetime | None:
+    """What `microseconds` was given."""
     return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
-def _json_text(value: Mapping[str, Any] | None) -> str | None:
+def json_text(value: Mapping[str, Any] | None) -> str | None:
+    """An object as JSON, without spaces."""
     if value is None:
         return None
     return value.text if isinstance(value, JsonObject) else JsonObject(value).text

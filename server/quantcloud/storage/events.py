@@ -3,13 +3,13 @@
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Boolean, Select, bindparam, func, select
 
 from quantcloud.domain.errors import NotFound, OutOfRange
 from quantcloud.domain.event_filter import EVERYTHING, EventFilter, Stretch
-from quantcloud.domain.job import JobEvent, JobStatus
+from quantcloud.domain.job import TERMINAL, JobEvent, JobStatus
 from quantcloud.storage.database import AnyRow, Connection, Database
-from quantcloud.storage.job_columns import EVENTS, event_of
+from quantcloud.storage.event_rows import EVENTS, events_of, last_event_of
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import job_events, jobs, removed_events
 
@@ -35,6 +35,7 @@ _FAR = (
     .offset(bindparam("between"))
     .limit(1)
 )
+_EARLIER_TOO = bindparam("earlier_too", type_=Boolean())
 # A place for each status that there is, so that one statement serves for any number of them.
 _STATUSES = [f"status_{place}" for place in range(len(JobStatus))]
 
@@ -44,7 +45,8 @@ def _account_after(*, with_statuses: bool, with_batch: bool) -> Select[Any]:
     if with_statuses or with_batch:
         conditions.append(job_events.c.cursor <= bindparam("end"))
     if with_statuses:
-        conditions.append(job_events.c.status.in_([bindparam(name) for name in _STATUSES]))
+        wanted = job_events.c.status.in_([bindparam(name) for name in _STATUSES])
+        conditions.append(wanted | (job_events.c.earlier.is_not(None) & _EARLIER_TOO))
     if with_batch:
         conditions.append(jobs.c.batch_id == bindparam("batch_id"))
     return EVENTS.where(*conditions).order_by(job_events.c.cursor).limit(bindparam("limit"))
@@ -84,7 +86,7 @@ class Events:
             row = connection.execute(_LATEST, values).one_or_none()
             if row is None:
                 raise NotFound("job", job_id)
-            return event_of(row)
+            return last_event_of(row)
 
         return await self._database.read(read, brief=True)
 
@@ -100,7 +102,8 @@ class Events:
 
         def read(connection: Connection) -> list[JobEvent]:
             rows = connection.execute(_AFTER, {**values, "sequence": sequence, "limit": limit})
-            found = [event_of(row) for row in rows]
+            events = (event for row in rows for event in events_of(row))
+            found = [event for event in events if event.sequence > sequence][:limit]
             if not found and connection.execute(_OWNED, values).one_or_none() is None:
                 raise NotFound("job", job_id)
             if found and found[0].sequence > sequence + 1:
@@ -155,12 +158,18 @@ def _stretch(
         values["end"] = _LAST if far is None else far.cursor
     if statuses:
         values |= zip_longest(_STATUSES, statuses, fillvalue=statuses[0])
+        # No end of a job is among the earlier events of a row.
+        values["earlier_too"] = not TERMINAL.issuperset(statuses)
     if batch_id is not None:
         values["batch_id"] = batch_id
     statement = _ACCOUNT_AFTER[bool(statuses), batch_id is not None]
-    events = [event_of(row) for row in connection.execute(statement, values)]
-    if len(events) == limit:
-        return Stretch(events, events[-1].cursor, more=True)
+    rows = connection.execute(statement, values).all()
+    told = (event for row in rows for event in events_of(row))
+    events = [event for event in told if event.cursor > cursor and wanted.wants(event)]
+    if len(events) > limit:
+        return Stretch(events[:limit], events[limit - 1].cursor, more=True)
+    if len(rows) == limit:
+        return Stretch(events, rows[-1].cursor, more=True)
     if far is not None:
         return Stretch(events, far.cursor, more=True)
     return Stretch(events, events[-1].cursor if events else cursor, more=False)

@@ -9,7 +9,7 @@ from quantcloud.domain.errors import AlreadyExists
 from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database import Database
-from quantcloud.storage.job_columns import EVENTS, event_of
+from quantcloud.storage.event_rows import EVENTS, events_of
 from quantcloud.storage.tables import idempotency_keys, job_events
 from quantcloud.storage.transaction import Transaction
 
@@ -23,12 +23,13 @@ _FIND = select(
     idempotency_keys.c.key == bindparam("key"),
     idempotency_keys.c.created_at > bindparam("since", type_=idempotency_keys.c.created_at.type),
 )
-# The events of one transaction stand together in the log.
+# The events of one transaction stand together in the log, so these are the first rows from there on
+# that may tell of a submission.
 _SUBMISSIONS = (
     EVENTS.where(
         job_events.c.account_id == bindparam("account_id"),
         job_events.c.cursor >= bindparam("first_cursor"),
-        job_events.c.sequence == 1,
+        (job_events.c.sequence == 1) | job_events.c.earlier.is_not(None),
     )
     .order_by(job_events.c.cursor)
     .limit(bindparam("number"))
@@ -85,7 +86,7 @@ def find(
     within = {
         "account_id": account_id, "first_cursor": row.first_cursor, "number": row.number,
     }  # fmt: skip
-    return [event_of(each) for each in tx.read(_SUBMISSIONS, within)]
+    return [events_of(row)[0] for row in tx.read(_SUBMISSIONS, within)]
 
 
 def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) -> None:

@@ -1,15 +1,14 @@
-"""What a job's row and an event's row have, and how they are read."""
+"""What a job's row has, and how it is read."""
 
 from dataclasses import asdict, fields
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import func, select
-
 from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
-from quantcloud.domain.job import Job, JobEvent, JobStatus, Lease, OptimizationTarget
+from quantcloud.domain.job import Job, JobStatus, Lease, OptimizationTarget
 from quantcloud.storage.database import AnyRow
 from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.tables import job_events, jobs
+from quantcloud.storage.tables import jobs
 
 FIXED = (
     "id",
@@ -39,43 +38,28 @@ CHANGING = (
     "metadata",
     "attempt",
 )
+_changing_values = attrgetter(*CHANGING)
 CUSTODY = ("losses", "metered", "lease_owner", "lease_token")
 
-# An event's row has the job's metadata only where that changed, and may change again; the others
-# name the event that has, or find it with the job.
-_told = job_events.alias("told")
-
-# Each row of these gives a Job; those of `RECORD_COLUMNS` a record of it, those of `EVENT_COLUMNS`
-# an event, with the job as of it.
+# Each row of these gives a Job; those of `RECORD_COLUMNS` a record of it.
 JOB_COLUMNS = [jobs.c[name] for name in (*FIXED, *CHANGING)]
 RECORD_COLUMNS = [
     *JOB_COLUMNS,
     jobs.c.metadata_sequence,
     *(jobs.c[name] for name in CUSTODY),
 ]
-EVENT_COLUMNS = [
-    job_events.c.cursor,
-    job_events.c.occurred_at,
-    *(jobs.c[name] for name in FIXED),
-    *(job_events.c[name] for name in CHANGING if name != "metadata"),
-    func.coalesce(_told.c.metadata, jobs.c.metadata).label("metadata"),
-]
-EVENTS = (
-    select(*EVENT_COLUMNS)
-    .join_from(job_events, jobs, jobs.c.id == job_events.c.job_id)
-    .outerjoin(
-        _told,
-        (_told.c.job_id == job_events.c.job_id)
-        & (_told.c.sequence == job_events.c.metadata_sequence),
-    )
-)
 
 _OPTIONS = frozenset(field.name for field in fields(RunOptions))
 _NOISE = frozenset(field.name for field in fields(Noise))
 
 
+def changing(job: Job) -> dict[str, Any]:
+    """The values of `CHANGING`, by name."""
+    return dict(zip(CHANGING, _changing_values(job), strict=True))
+
+
 def job_of(row: AnyRow) -> Job:
-    """The job of a row with `JOB_COLUMNS`, `RECORD_COLUMNS` or `EVENT_COLUMNS`."""
+    """The job of a row with at least `JOB_COLUMNS`."""
     return Job(
         id=row.id,
         account_id=row.account_id,
@@ -113,11 +97,6 @@ def record_of(row: AnyRow) -> JobRecord:
         job_of(row), lease, row.losses, row.metered, row.metadata_sequence,
         _unknown_options(row.options),
     )  # fmt: skip
-
-
-def event_of(row: AnyRow) -> JobEvent:
-    """The event of a row with `EVENT_COLUMNS`."""
-    return JobEvent(row.sequence, row.cursor, row.occurred_at, job_of(row))
 
 
 def _options_from_json(document: dict[str, Any]) -> RunOptions:

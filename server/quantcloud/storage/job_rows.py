@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -14,11 +13,13 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult
 from quantcloud.storage.columns import JsonObject
+from quantcloud.storage.event_rows import Step, row_of
 from quantcloud.storage.job_columns import (
     CHANGING,
     CUSTODY,
     FIXED,
     RECORD_COLUMNS,
+    changing,
     options_to_json,
     record_of,
 )
@@ -27,7 +28,7 @@ from quantcloud.storage.tables import jobs
 from quantcloud.storage.transaction import Added, Transaction
 
 _NAMES = (*FIXED, *CHANGING)
-_values, _changing_values = attrgetter(*_NAMES), attrgetter(*CHANGING)
+_values = attrgetter(*_NAMES)
 _SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_for_update()
 
 
@@ -62,20 +63,20 @@ def add(
     Its row is written in time; its circuit's is the caller's to add. `result` is of one that has
     ended, and goes along with the last event.
     """
-    steps = [_Step(job, job.submitted_at, job.sequence), *_steps(JobRecord(job), changes)]
-    last = steps[-1]
-    row: dict[str, Any] = dict(zip(_NAMES, _values(last.job), strict=True))
+    steps = [Step(job, job.submitted_at), *_steps(job, changes)]
+    last = steps[-1].job
+    row: dict[str, Any] = dict(zip(_NAMES, _values(last), strict=True))
     row["options"] = options_to_json(job.options)
     row |= {
-        "metadata_sequence": last.metadata_sequence,
+        "metadata_sequence": last.sequence,
         "losses": 0,
-        "metered": last.job.status.is_terminal,
+        "metered": last.status.is_terminal,
         "lease_owner": None,
         "lease_token": None,
     }
-    record = JobRecord(last.job, metered=row["metered"], metadata_sequence=last.metadata_sequence)
-    tx.pending.moved(job.account_id, None, last.job.status)
-    return Added(record, row, qasm, analysis), _add_events(tx, steps, result)
+    record = JobRecord(last, metered=row["metered"], metadata_sequence=last.sequence)
+    tx.pending.moved(job.account_id, None, last.status)
+    return Added(record, row, qasm, analysis), _add_events(tx, steps, last.sequence, result)
 
 
 def advance(
@@ -111,21 +112,23 @@ def _advance(
     *,
     as_known: bool,
 ) -> Written | None:
-    steps = _steps(record, changes)
+    steps = _steps(record.job, changes)
     if not steps:
         return Written(record, [])
-    last = steps[-1]
-    lease = record.lease if last.job.status in LEASED else None
-    after = replace(record, job=last.job, lease=lease, metadata_sequence=last.metadata_sequence)
+    last = steps[-1].job
+    told = any(change.metadata is not None for change in changes)
+    metadata_sequence = last.sequence if told else record.metadata_sequence
+    lease = record.lease if last.status in LEASED else None
+    after = replace(record, job=last, lease=lease, metadata_sequence=metadata_sequence)
     values = {
-        **_changing(last.job),
+        **changing(last),
         "losses": record.losses,
         "metered": record.metered,
         "lease_owner": lease and lease.owner,
         "lease_token": lease and lease.token,
     }
-    if told := last.metadata_sequence != record.metadata_sequence:
-        values["metadata_sequence"] = last.metadata_sequence
+    if told:
+        values["metadata_sequence"] = metadata_sequence
     else:
         del values["metadata"]
     if (added := tx.pending.jobs.get(record.job.id)) is not None:
@@ -139,21 +142,12 @@ def _advance(
         update = _update(with_metadata=told, as_known=as_known)
         if tx.change(update, values).rowcount == 0 and as_known:
             return None
-    tx.pending.moved(record.job.account_id, record.job.status, last.job.status)
-    return Written(after, _add_events(tx, steps, result))
+    tx.pending.moved(record.job.account_id, record.job.status, last.status)
+    return Written(after, _add_events(tx, steps, metadata_sequence, result))
 
 
-class _Step(NamedTuple):
-    """A job after one change, and the event that brought its metadata."""
-
-    job: Job
-    at: datetime
-    metadata_sequence: int
-
-
-def _steps(record: JobRecord, changes: Sequence[Change]) -> list[_Step]:
-    steps: list[_Step] = []
-    job, metadata_sequence = record.job, record.metadata_sequence
+def _steps(job: Job, changes: Sequence[Change]) -> list[Step]:
+    steps: list[Step] = []
     for change in changes:
         if change.metadata is not None:
             # Written with the job, and with the event unless it is the last.
@@ -162,31 +156,19 @@ def _steps(record: JobRecord, changes: Sequence[Change]) -> list[_Step]:
                 JsonObject(change.metadata),
             )  # fmt: skip
         job = job.advance(change)
-        if change.metadata is not None:
-            metadata_sequence = job.sequence
-        steps.append(_Step(job, change.at, metadata_sequence))
+        steps.append(Step(job, change.at))
     return steps
 
 
 def _add_events(
-    tx: Transaction, steps: Sequence[_Step], result: JobResult | None = None
+    tx: Transaction, steps: Sequence[Step], metadata_sequence: int, result: JobResult | None
 ) -> list[JobEvent]:
     cursors = tx.pending.cursors(len(steps))
-    rows: list[dict[str, Any]] = []
-    events: list[JobEvent] = []
-    for cursor, (job, at, metadata_sequence) in zip(cursors, steps, strict=True):
-        row = _changing(job)
-        row["cursor"] = cursor
-        row["job_id"] = job.id
-        row["account_id"] = job.account_id
-        row["occurred_at"] = at
-        row["metadata_sequence"] = metadata_sequence
-        if metadata_sequence != job.sequence or job.status.is_terminal:
-            row["metadata"] = None
-        rows.append(row)
-        ended = result if job is steps[-1].job else None
-        events.append(JobEvent(job.sequence, cursor, at, job, ended))
-    tx.add_events(rows, events)
+    events = [
+        JobEvent(job.sequence, cursor, at, job, result if job is steps[-1].job else None)
+        for cursor, (job, at) in zip(cursors, steps, strict=True)
+    ]
+    tx.add_events(row_of(steps, cursors[-1], metadata_sequence), events)
     return events
 
 
@@ -206,7 +188,3 @@ def _update(*, with_metadata: bool, as_known: bool) -> Update:
             jobs.c.lease_token == bindparam("known_token"),
         )
     return statement
-
-
-def _changing(job: Job) -> dict[str, Any]:
-    return dict(zip(CHANGING, _changing_values(job), strict=True))

@@ -7,14 +7,15 @@ that one which was lost costs time and nothing else.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
 from sqlalchemy import bindparam, func, select
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage.job_columns import EVENTS, event_of
+from quantcloud.storage.database import AnyRow
+from quantcloud.storage.event_rows import EVENTS, events_of
 from quantcloud.storage.postgres import CHANNEL, PostgresDatabase
 from quantcloud.storage.tables import job_events
 
@@ -83,7 +84,7 @@ class Notices:
                 values = {"after": self._cursor, "before": fresh[0].cursor}
                 try:
                     between = await self._database.read(
-                        lambda c: [event_of(row) for row in c.execute(_BEFORE, values)]
+                        lambda c: _events(c.execute(_BEFORE, values).all())
                     )
                 except Exception:  # noqa: BLE001  # it is read again below, however it failed
                     self._wake.set()
@@ -110,13 +111,11 @@ class Notices:
         """Tell what is new; whether there may be more."""
         async with self._reading:
             values = {"after": self._cursor, "limit": _PAGE}
-            events = await self._database.read(
-                lambda c: [event_of(row) for row in c.execute(_AFTER, values)]
-            )
-            if events:
-                self._cursor = events[-1].cursor
-                self._publish(events)
-        return len(events) == _PAGE
+            rows = await self._database.read(lambda c: c.execute(_AFTER, values).all())
+            if rows:
+                self._cursor = rows[-1].cursor
+                self._publish(_events(rows))
+        return len(rows) == _PAGE
 
     def _lose(self, error: Exception) -> None:
         if self._lost:
@@ -157,3 +156,7 @@ class Notices:
         # This server knows what it wrote itself.
         if pid != self._database.writers_pid:
             self._wake.set()
+
+
+def _events(rows: Iterable[AnyRow]) -> list[JobEvent]:
+    return [event for row in rows for event in events_of(row)]

@@ -47,6 +47,13 @@ _EARLIER_EVENTS = (
 )
 _LAST_REMOVED = select(func.max(job_events.c.cursor)).where(*_EARLIER_EVENTS)
 _REMOVE_EVENTS = delete(job_events).where(*_EARLIER_EVENTS)
+_LAST_WITH_EARLIER = (
+    job_events.c.job_id == bindparam("of_job"),
+    job_events.c.sequence == bindparam("last"),
+    job_events.c.earlier.is_not(None),
+)
+_LAST_CURSOR = select(job_events.c.cursor).where(*_LAST_WITH_EARLIER)
+_REMOVE_EARLIER = update(job_events).where(*_LAST_WITH_EARLIER).values(earlier=None)
 _REMOVE_RESULT = delete(job_results).where(job_results.c.job_id == bindparam("of_job"))
 _REMOVE_CIRCUIT = delete(job_circuits).where(job_circuits.c.job_id == bindparam("of_job"))
 _HORIZON = select(removed_events.c.cursor).where(
@@ -107,6 +114,9 @@ def _remove_history(tx: Transaction, job: AnyRow) -> int:
     """Remove a job's history but its last event; the highest cursor that went."""
     values = {"of_job": job.id, "last": job.sequence}
     cursor = tx.read(_LAST_REMOVED, values).scalar_one()
+    if (last := tx.read(_LAST_CURSOR, values).one_or_none()) is not None:
+        cursor = last.cursor - 1
+        tx.write(_REMOVE_EARLIER, values)
     tx.write(_REMOVE_EVENTS, values)
     tx.write(_REMOVE_RESULT, {"of_job": job.id})
     tx.write(_REMOVE_CIRCUIT, {"of_job": job.id})

@@ -173,7 +173,8 @@ job_results = Table(
     Column("metadata", LargeBinary, nullable=False),
 )
 
-# Each row holds the job's changing fields as of the event.
+# Each row holds the job's changing fields as of the event. Events of one job that are written
+# together have one row, which is that of the last of them.
 job_events = Table(
     "job_events",
     metadata,
@@ -189,11 +190,14 @@ job_events = Table(
     Column("started_at", UtcDatetime),
     Column("completed_at", UtcDatetime),
     Column("error_message", Text),
-    # NULL where it did not change: it is that of the event that `metadata_sequence` names. Also
+    # NULL where it did not change: it is that of the row that `metadata_sequence` names. Also
     # where the job ended with this event: it is the job's own, which changes no more.
     Column("metadata", JsonText),
     Column("metadata_sequence", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
+    # Those that were written with this one, just before it: a list, see `job_columns.events_of`.
+    # Their sequences and cursors lead up to its own without a gap.
+    Column("earlier", Text),
     UniqueConstraint("job_id", "sequence"),
     # No cursor is ever given out twice, even if the newest events are removed.
     sqlite_autoincrement=True,

@@ -96,8 +96,8 @@ class Pending:
             raise AssertionError("nothing is written here")
         return self._cursors(number)
 
-    def add(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        self._rows[table] += rows
+    def add(self, table: Table, row: dict[str, Any]) -> None:
+        self._rows[table].append(row)
 
     def add_job(self, added: Added, circuit: dict[str, Any]) -> None:
         self.jobs[added.record.job.id] = added
@@ -195,12 +195,12 @@ class Transaction:
     def add_result(self, row: dict[str, Any]) -> None:
         """Write a result, in time."""
         self.wrote = True
-        self.pending.add(job_results, [row])
+        self.pending.add(job_results, row)
 
-    def add_events(self, rows: Sequence[dict[str, Any]], events: Sequence[JobEvent]) -> None:
+    def add_events(self, row: dict[str, Any], events: Sequence[JobEvent]) -> None:
         """Write events, in time, and tell the listeners once the transaction is committed."""
         self.wrote = True
-        self.pending.add(job_events, rows)
+        self.pending.add(job_events, row)
         self.events += events
 
     def add_usage(self, account_id: str, month: str, usage: MonthlyUsage) -> None:

@@ -26,10 +26,13 @@ from quantcloud.domain.job import (
     LEASED,
     TERMINAL,
     InvalidTransitionError,
+    JobEvent,
     JobStatus,
     StaleLeaseError,
 )
 from quantcloud.storage import Claim, NewJob, Store
+from quantcloud.storage.event_rows import EVENTS, events_of
+from quantcloud.storage.tables import job_events
 from unit.storage.builders import ANALYSIS, QASM, at, new_job, queue, ran, result_of, to
 from unit.storage.conftest import EMPTY, VERSIONS, Servers
 
@@ -313,17 +316,23 @@ class Lifecycle(RuleBasedStateMachine):
 
         return self.call(self.store._database.read(work))
 
+    def log(self) -> list[JobEvent]:
+        """All events, as the store reads them."""
+
+        def work(connection):
+            rows = connection.execute(EVENTS.order_by(job_events.c.cursor))
+            return [event for row in rows for event in events_of(row)]
+
+        return self.call(self.store._database.read(work))
+
     def check(self) -> None:
         """Compare what the database holds with the model."""
+        log = self.log()
+        assert log == self.heard
         events: dict[str, list[str]] = {}
-        cursors = []
-        for cursor, job_id, sequence, status in self.read(
-            "SELECT cursor, job_id, sequence, status FROM job_events ORDER BY cursor"
-        ):
-            events.setdefault(job_id, []).append(status)
-            assert sequence == len(events[job_id])
-            cursors.append(cursor)
-        assert cursors == [event.cursor for event in self.heard]
+        for event in log:
+            events.setdefault(event.job.id, []).append(event.job.status)
+            assert event.sequence == event.job.sequence == len(events[event.job.id])
         assert events == {job_id: model.events for job_id, model in self.jobs.items()}
         for statuses in events.values():
             assert sum(status in set(TERMINAL) for status in statuses) <= 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -21,11 +22,13 @@ async def _reopen(location) -> None:
     await (await Store.open(location)).close()
 
 
-def _schema(connection: sqlite3.Connection) -> dict[str, str]:
+def _schema(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """Of each table and index, what it is made of, in any order."""
     rows = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
     )
-    return {name: "\n".join(sorted(sql.replace(", \n", "\n").split("\n"))) for name, sql in rows}
+    before_part = re.compile(r",\s+(?=CONSTRAINT|[a-z_]+ [A-Z])")
+    return {name: sorted(before_part.split(sql.removesuffix("\n)"))) for name, sql in rows}
 
 
 async def test_new_file_and_folder_are_their_owners_alone(tmp_path):

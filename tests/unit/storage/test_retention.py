@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import NoResultFound
 
 from quantcloud.domain.errors import AlreadyExists, OutOfRange
-from quantcloud.storage import IdempotencyKey, retention
+from quantcloud.storage import IdempotencyKey, NewJob, retention
 from unit.storage.builders import (
     ANALYSIS,
     QASM,
@@ -16,7 +16,9 @@ from unit.storage.builders import (
     logged,
     new_job,
     queue,
+    ran,
     result_of,
+    routed,
     start,
     stored_circuit,
 )  # fmt: skip
@@ -62,6 +64,21 @@ async def test_who_asks_for_removed_history_is_told(store):
     assert len(await store.events.after("bob", other.id, 0, 9)) == 7
 
 
+async def test_history_that_was_written_at_once_goes_too(store):
+    await store.accounts.ensure("alice", at=T0)
+    job = new_job()
+    done = NewJob(job, QASM, ANALYSIS, ran(), result_of(job))
+    (events,) = await store.jobs.create_all([done], max_waiting=None)
+    assert await logged(store, "alice") == events
+    assert await store.retention.remove(at(50)) == 1
+    with pytest.raises(OutOfRange, match="no longer kept"):
+        await store.events.after("alice", job.id, 0, 9)
+    with pytest.raises(OutOfRange, match="no longer kept"):
+        await logged(store, "alice", events[-3].cursor)
+    assert await store.events.after("alice", job.id, 6, 9) == events[-1:]
+    assert await logged(store, "alice", events[-2].cursor) == events[-1:]
+
+
 async def test_it_goes_in_small_batches_each_job_once(store, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 3)
     jobs = [await ended(store, seconds=n % 4) for n in range(8)]
@@ -94,6 +111,20 @@ async def test_of_fifty_with_one_key_one_is_made(store):
     assert (await store.jobs.list("alice", limit=1, offset=0)).total == 1
     assert (await store.usage.month("alice", T0)).total_jobs == 1
     assert await store.idempotency.find("alice", key(), T0) == [events[0]]
+
+
+async def test_a_key_finds_its_submissions_among_other_events(store):
+    await store.accounts.ensure("alice", at=T0)
+    before = await queue(store)
+    together = [NewJob(new_job(), QASM, ANALYSIS, changes) for changes in (routed(), (), routed())]
+    made = await store.jobs.create_all(together, max_waiting=None, key=key())
+    await store.jobs.advance(together[1].job.id, routed())
+    await store.jobs.cancel("alice", before.id, T0)
+    submitted = [events[0] for events in made]
+    assert [event.job.id for event in submitted] == [each.job.id for each in together]
+    assert await store.idempotency.find("alice", key(), T0) == submitted
+    again = await store.jobs.create_all(together, max_waiting=None, key=key())
+    assert again == [[event] for event in submitted]
 
 
 async def test_a_key_stands_for_one_request_of_one_account_for_a_day(store):

@@ -176,7 +176,8 @@ async def test_the_database_itself_holds_a_job_to_one_end_and_one_result(store):
     event = (
         "INSERT INTO job_events SELECT cursor + 100, job_id, account_id, sequence + {}, "
         "occurred_at, status, backend, method, queued_at, started_at, completed_at, "
-        "error_message, metadata, metadata_sequence, attempt FROM job_events WHERE status = '{}'"
+        "error_message, metadata, metadata_sequence, attempt, earlier FROM job_events "
+        "WHERE status = '{}'"
     )
     for statement in (
         "INSERT INTO job_results SELECT * FROM job_results",

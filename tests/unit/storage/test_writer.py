@@ -218,7 +218,8 @@ def test_many_rows_are_written_in_steps():
             written.append(len(rows))
 
     pending = Pending(Told())
-    pending.add(job_events, [{"sequence": number} for number in range(300)])
+    for number in range(300):
+        pending.add(job_events, {"sequence": number})
     steps = pending.write_in_steps()
     seen = [tuple(written) for _ in steps]
     assert seen == [(128,), (128, 128), (128, 128, 44)]

@@ -1,0 +1,123 @@
+"""Events as rows. Those of one job that are written together have one row.
+
+It is that of the last of them, with the job's changing fields as of it, and says of the earlier
+ones, which lead up to it without a gap, what they had otherwise.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select
+
+from quantcloud.domain.job import Job, JobEvent, JobStatus
+from quantcloud.storage.codec import compact_json
+from quantcloud.storage.columns import JsonObject, json_text, microseconds, moment
+from quantcloud.storage.database import AnyRow
+from quantcloud.storage.job_columns import CHANGING, FIXED, changing, job_of
+from quantcloud.storage.tables import job_events, jobs
+
+# A row has the job's metadata only where that changed, and may change again; the others name the
+# row that has, or find it with the job.
+_told = job_events.alias("told")
+
+EVENTS = (
+    select(
+        job_events.c.cursor,
+        job_events.c.occurred_at,
+        *(jobs.c[name] for name in FIXED),
+        *(job_events.c[name] for name in CHANGING if name != "metadata"),
+        func.coalesce(_told.c.metadata, jobs.c.metadata).label("metadata"),
+        job_events.c.earlier,
+    )
+    .join_from(job_events, jobs, jobs.c.id == job_events.c.job_id)
+    .outerjoin(
+        _told,
+        (_told.c.job_id == job_events.c.job_id)
+        & (_told.c.sequence == job_events.c.metadata_sequence),
+    )
+)
+"""Rows of events, each with what `last_event_of` and `events_of` read."""
+
+# When it happened, and the job as of it: status, backend, method, when it was queued and when it
+# started, error message, attempt, and the metadata unless they are those of the event that follows.
+_Earlier = tuple[
+    int, str, str | None, str | None, int | None, int | None, str | None, int, str | None
+]
+
+
+class Step(NamedTuple):
+    """A job after one change, and when that was."""
+
+    job: Job
+    at: datetime
+
+
+def last_event_of(row: AnyRow) -> JobEvent:
+    """The last of the events that a row of `EVENTS` tells of."""
+    return JobEvent(row.sequence, row.cursor, row.occurred_at, job_of(row))
+
+
+def events_of(row: AnyRow) -> list[JobEvent]:
+    """All events that a row of `EVENTS` tells of, in order."""
+    events = [last_event_of(row)]
+    if row.earlier is not None:
+        earlier: list[_Earlier] = json.loads(row.earlier)
+        for values in reversed(earlier):
+            events.append(_event_before(events[-1], values))
+        events.reverse()
+    return events
+
+
+def row_of(steps: Sequence[Step], cursor: int, metadata_sequence: int) -> dict[str, Any]:
+    """The row of the events of a job's `steps`, of which only the last may end it.
+
+    `cursor` is the last one's. `metadata_sequence` is that of the row which brought the metadata
+    that the job has then.
+    """
+    job, at = steps[-1]
+    row = changing(job)
+    row["cursor"] = cursor
+    row["job_id"] = job.id
+    row["account_id"] = job.account_id
+    row["occurred_at"] = at
+    row["metadata_sequence"] = metadata_sequence
+    if metadata_sequence != job.sequence or job.status.is_terminal:
+        row["metadata"] = None
+    row["earlier"] = None
+    if len(steps) > 1:
+        row["earlier"] = compact_json([_values_before(*each) for each in pairwise(steps)])
+    return row
+
+
+# The two that follow are each other's opposite.
+
+
+def _values_before(step: Step, following: Step) -> _Earlier:
+    job, at = step
+    return (
+        microseconds(at), job.status, job.backend, job.method, microseconds(job.queued_at),
+        microseconds(job.started_at), job.error_message, job.attempt,
+        None if job.metadata is following.job.metadata else json_text(job.metadata),
+    )  # fmt: skip
+
+
+def _event_before(following: JobEvent, values: _Earlier) -> JobEvent:
+    at, status, backend, method, queued_at, started_at, error_message, attempt, metadata = values
+    job = replace(
+        following.job,
+        status=JobStatus(status),
+        backend=backend,
+        method=method,
+        queued_at=moment(queued_at),
+        started_at=moment(started_at),
+        completed_at=None,
+        error_message=error_message,
+        attempt=attempt,
+        metadata=following.job.metadata if metadata is None else JsonObject(text=metadata),
+        sequence=following.sequence - 1,
+    )
+    return JobEvent(job.sequence, following.cursor - 1, moment(at), job)

@@ -1,0 +1,61 @@
+"""Events that are written together have one row, and are read from it as they were."""
+
+from types import SimpleNamespace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantcloud.domain.job import TERMINAL, TRANSITIONS, Change, JobEvent
+from quantcloud.storage.columns import JsonObject
+from quantcloud.storage.event_rows import Step, events_of, last_event_of, row_of
+from quantcloud.storage.job_columns import FIXED, options_to_json
+from unit.storage.builders import at, new_job
+
+texts = st.none() | st.text(min_size=1, max_size=5)
+metadata = st.none() | st.dictionaries(st.text(max_size=3), st.integers(), max_size=2)
+
+
+@st.composite
+def lives(draw) -> list[Step]:
+    """A job at its submission and after each of some changes, in any order that is allowed."""
+    job = new_job(metadata=JsonObject(draw(st.sampled_from([{}, {"num_qubits": 2}]))))
+    steps = [Step(job, job.submitted_at)]
+    for seconds in range(draw(st.integers(0, 12))):
+        if job.status in TERMINAL:
+            break
+        brought = draw(metadata)
+        change = Change(
+            draw(st.sampled_from(sorted(TRANSITIONS[job.status]))),
+            at(seconds / 7),
+            backend=draw(texts),
+            method=draw(texts),
+            error_message=draw(texts),
+            metadata=None if brought is None else JsonObject(brought),
+        )
+        job = job.advance(change)
+        steps.append(Step(job, change.at))
+    return steps
+
+
+@given(lives(), st.integers(0, 12), st.integers(1, 1 << 40))
+def test_events_of_one_row_are_read_as_they_were(life, first, cursor):
+    steps = life[min(first, len(life) - 1) :]
+    last = steps[-1].job
+    written = row_of(steps, cursor, metadata_sequence=last.sequence)
+    assert (written["metadata"] is None) is last.status.is_terminal
+    fixed = {name: getattr(last, name) for name in FIXED} | {
+        "options": options_to_json(last.options)
+    }
+    # Where the row has none, its metadata are found with the job.
+    row = SimpleNamespace(**{**fixed, **written, "metadata": last.metadata})
+    assert events_of(row) == [
+        JobEvent(job.sequence, cursor - last.sequence + job.sequence, moment, job)
+        for job, moment in steps
+    ]
+    assert last_event_of(row) == events_of(row)[-1]
+
+
+def test_a_single_event_has_nothing_before_it():
+    job = new_job()
+    row = row_of([Step(job, job.submitted_at)], 7, metadata_sequence=1)
+    assert (row["cursor"], row["earlier"]) == (7, None)
