@@ -5,7 +5,7 @@ ones, which lead up to it without a gap, what they had otherwise.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -42,10 +42,13 @@ EVENTS = (
 )
 """Rows of events, each with what `last_event_of` and `events_of` read."""
 
+# What the metadata before an event were: the same (None), the same without the names that it added,
+# or these, as JSON.
+_Metadata = list[str] | str | None
 # When it happened, and the job as of it: status, backend, method, when it was queued and when it
-# started, error message, attempt, and the metadata unless they are those of the event that follows.
+# started, error message, attempt, and metadata.
 _Earlier = tuple[
-    int, str, str | None, str | None, int | None, int | None, str | None, int, str | None
+    int, str, str | None, str | None, int | None, int | None, str | None, int, _Metadata
 ]
 
 
@@ -93,7 +96,7 @@ def row_of(steps: Sequence[Step], cursor: int, metadata_sequence: int) -> dict[s
     return row
 
 
-# The two that follow are each other's opposite.
+# Of what follows, the second and the fourth read what the first and the third write.
 
 
 def _values_before(step: Step, following: Step) -> _Earlier:
@@ -101,7 +104,7 @@ def _values_before(step: Step, following: Step) -> _Earlier:
     return (
         microseconds(at), job.status, job.backend, job.method, microseconds(job.queued_at),
         microseconds(job.started_at), job.error_message, job.attempt,
-        None if job.metadata is following.job.metadata else json_text(job.metadata),
+        _metadata_before(job.metadata, following.job.metadata),
     )  # fmt: skip
 
 
@@ -117,7 +120,25 @@ def _event_before(following: JobEvent, values: _Earlier) -> JobEvent:
         completed_at=None,
         error_message=error_message,
         attempt=attempt,
-        metadata=following.job.metadata if metadata is None else JsonObject(text=metadata),
+        metadata=_metadata_from(metadata, following.job.metadata),
         sequence=following.sequence - 1,
     )
     return JobEvent(job.sequence, following.cursor - 1, moment(at), job)
+
+
+def _metadata_before(own: Mapping[str, object], following: Mapping[str, object]) -> _Metadata:
+    if own is following:
+        return None
+    added = [name for name in following if name not in own]
+    # Whoever adds to metadata keeps the values themselves.
+    if len(own) + len(added) == len(following) and all(own[n] is following[n] for n in own):
+        return added
+    return json_text(own)
+
+
+def _metadata_from(told: _Metadata, following: Mapping[str, object]) -> Mapping[str, object]:
+    if told is None:
+        return following
+    if isinstance(told, str):
+        return JsonObject(text=told)
+    return JsonObject({name: following[name] for name in following if name not in told})

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantcloud.domain.job import TERMINAL, TRANSITIONS, Change, JobEvent
@@ -12,7 +12,7 @@ from quantcloud.storage.job_columns import FIXED, options_to_json
 from unit.storage.builders import at, new_job
 
 texts = st.none() | st.text(min_size=1, max_size=5)
-metadata = st.none() | st.dictionaries(st.text(max_size=3), st.integers(), max_size=2)
+objects = st.dictionaries(st.text(max_size=3), st.integers() | st.booleans(), max_size=2)
 
 
 @st.composite
@@ -23,7 +23,9 @@ def lives(draw) -> list[Step]:
     for seconds in range(draw(st.integers(0, 12))):
         if job.status in TERMINAL:
             break
-        brought = draw(metadata)
+        brought = draw(st.none() | objects)
+        if brought is not None and draw(st.booleans()):
+            brought = {**job.metadata, **brought}
         change = Change(
             draw(st.sampled_from(sorted(TRANSITIONS[job.status]))),
             at(seconds / 7),
@@ -37,6 +39,7 @@ def lives(draw) -> list[Step]:
     return steps
 
 
+@settings(deadline=None)
 @given(lives(), st.integers(0, 12), st.integers(1, 1 << 40))
 def test_events_of_one_row_are_read_as_they_were(life, first, cursor):
     steps = life[min(first, len(life) - 1) :]
