@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import func, select
 
@@ -42,9 +42,10 @@ EVENTS = (
 )
 """Rows of events, each with what `last_event_of` and `events_of` read."""
 
-# What the metadata before an event were: the same (None), the same without the names that it added,
-# or these, as JSON.
-_Metadata = list[str] | str | None
+_Object = Mapping[str, Any]
+# What metadata were before an event: the same (None), the same but for the names that came with it
+# (see `_added`), or these, as JSON.
+_Metadata = dict[str, Any] | str | None
 # When it happened, and the job as of it: status, backend, method, when it was queued and when it
 # started, error message, attempt, and metadata.
 _Earlier = tuple[
@@ -96,7 +97,7 @@ def row_of(steps: Sequence[Step], cursor: int, metadata_sequence: int) -> dict[s
     return row
 
 
-# Of what follows, the second and the fourth read what the first and the third write.
+# `_event_before` reads what `_values_before` writes, and `_metadata_from` what `_metadata_before`.
 
 
 def _values_before(step: Step, following: Step) -> _Earlier:
@@ -126,19 +127,48 @@ def _event_before(following: JobEvent, values: _Earlier) -> JobEvent:
     return JobEvent(job.sequence, following.cursor - 1, moment(at), job)
 
 
-def _metadata_before(own: Mapping[str, object], following: Mapping[str, object]) -> _Metadata:
+def _metadata_before(own: _Object, following: _Object) -> _Metadata:
     if own is following:
         return None
-    added = [name for name in following if name not in own]
-    # Whoever adds to metadata keeps the values themselves.
-    if len(own) + len(added) == len(following) and all(own[n] is following[n] for n in own):
-        return added
-    return json_text(own)
+    added = _added(own, following)
+    return json_text(own) if added is None else added
 
 
-def _metadata_from(told: _Metadata, following: Mapping[str, object]) -> Mapping[str, object]:
+def _metadata_from(told: _Metadata, following: _Object) -> _Object:
     if told is None:
         return following
     if isinstance(told, str):
         return JsonObject(text=told)
-    return JsonObject({name: following[name] for name in following if name not in told})
+    return JsonObject(_without(told, following))
+
+
+def _added(before: _Object, after: _Object) -> dict[str, Any] | None:
+    """The names that an object has got, with None, or with those that one inside of it has; None
+    where that is not all. Whoever adds to metadata keeps the other values themselves.
+    """
+    added: dict[str, Any] = {}
+    kept = 0
+    for name, value in after.items():
+        if name not in before:
+            added[name] = None
+            continue
+        kept += 1
+        present = before[name]
+        if present is value:
+            continue
+        if not (isinstance(present, Mapping) and isinstance(value, Mapping)):
+            return None
+        inside = _added(cast("_Object", present), cast("_Object", value))
+        if inside is None:
+            return None
+        added[name] = inside
+    return added if kept == len(before) else None
+
+
+def _without(added: _Object, after: _Object) -> dict[str, Any]:
+    """What `added` was made of."""
+    return {
+        name: value if name not in added else _without(added[name], value)
+        for name, value in after.items()
+        if added.get(name, added) is not None
+    }

@@ -19,6 +19,7 @@ from quantcloud.transport.call import Context
 from quantcloud.transport.errors import Refusal, internal, rate_limit_headers, refuse, too_late
 from quantcloud.transport.gate import Gate, headers_of
 from quantcloud.transport.nulls import add_nulls
+from quantcloud.transport.patience import Patience
 from quantcloud.transport.servicers.watches import Watch
 
 # Infrastructure that anyone may ask, as its own specifications have it.
@@ -52,7 +53,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> None:
         self._gate = gate
         self._recheck_seconds = recheck_seconds
-        self._request_seconds = request_seconds
+        self._patience = Patience(request_seconds)
         # Those of the contract, by their path, as they are wrapped.
         self._handlers: dict[str, Handler] = {}
 
@@ -97,8 +98,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def _request(self, context: Context) -> Any:
         """The bytes of the request, or `EOF`. Raises `Refusal` where they do not arrive."""
         try:
-            async with asyncio.timeout(self._request_seconds):
-                return await context.read()
+            return await self._patience.wait(context.read())
         except TimeoutError:
             raise too_late() from None
 

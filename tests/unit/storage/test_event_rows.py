@@ -1,18 +1,23 @@
 """Events that are written together have one row, and are read from it as they were."""
 
+import json
 from types import SimpleNamespace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantcloud.domain.job import TERMINAL, TRANSITIONS, Change, JobEvent
+from quantcloud.domain.job import TERMINAL, TRANSITIONS, Change, JobEvent, JobStatus
 from quantcloud.storage.columns import JsonObject
 from quantcloud.storage.event_rows import Step, events_of, last_event_of, row_of
 from quantcloud.storage.job_columns import FIXED, options_to_json
 from unit.storage.builders import at, new_job
 
 texts = st.none() | st.text(min_size=1, max_size=5)
-objects = st.dictionaries(st.text(max_size=3), st.integers() | st.booleans(), max_size=2)
+objects = st.dictionaries(
+    st.sampled_from("abc"),
+    st.integers() | st.booleans() | st.dictionaries(st.sampled_from("de"), st.integers()),
+    max_size=2,
+)
 
 
 @st.composite
@@ -25,7 +30,7 @@ def lives(draw) -> list[Step]:
             break
         brought = draw(st.none() | objects)
         if brought is not None and draw(st.booleans()):
-            brought = {**job.metadata, **brought}
+            brought = _more(job.metadata, brought)
         change = Change(
             draw(st.sampled_from(sorted(TRANSITIONS[job.status]))),
             at(seconds / 7),
@@ -37,6 +42,15 @@ def lives(draw) -> list[Step]:
         job = job.advance(change)
         steps.append(Step(job, change.at))
     return steps
+
+
+def _more(present, brought):
+    """What a run's end makes of a job's metadata: more of the same."""
+    merged = {**present, **brought}
+    for name, value in brought.items():
+        if isinstance(value, dict) and isinstance(present.get(name), dict):
+            merged[name] = {**present[name], **value}
+    return merged
 
 
 @settings(deadline=None)
@@ -56,6 +70,23 @@ def test_events_of_one_row_are_read_as_they_were(life, first, cursor):
         for job, moment in steps
     ]
     assert last_event_of(row) == events_of(row)[-1]
+
+
+def test_metadata_that_only_grew_are_not_told_twice():
+    routing = JsonObject({"routing": {"backend": "local_simulator"}, "a": 1})
+    told = {**routing, "routing": {**routing["routing"], "actual_seconds": 0.5}}
+    first = new_job(metadata={})
+    steps = [Step(first, first.submitted_at)]
+    for change in (
+        Change(JobStatus.ANALYZING, at(1), metadata=routing),
+        Change(JobStatus.CANCELLED, at(2), metadata=JsonObject(told)),
+    ):
+        steps.append(Step(steps[-1].job.advance(change), change.at))
+    row = row_of(steps, 3, metadata_sequence=3)
+    assert [values[-1] for values in json.loads(row["earlier"])] == [
+        {"routing": None, "a": None},
+        {"routing": {"actual_seconds": None}},
+    ]
 
 
 def test_a_single_event_has_nothing_before_it():

@@ -1,0 +1,76 @@
+"""Waits that are bounded together."""
+
+import asyncio
+
+import pytest
+
+from quantcloud.transport.patience import Patience
+
+
+async def _answer(value: object) -> object:
+    return value
+
+
+async def test_what_comes_in_time_is_given():
+    patience = Patience(60)
+    assert await asyncio.gather(*(patience.wait(_answer(n)) for n in range(100))) == [*range(100)]
+
+
+async def test_each_wait_ends_in_its_own_time():
+    patience = Patience(0.05)
+    loop = asyncio.get_running_loop()
+    never = loop.create_future()
+
+    async def begin(turns: int) -> float:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            await patience.wait(asyncio.shield(never))
+        return loop.time() - began
+
+    async def brief() -> None:
+        for _ in range(50):
+            await patience.wait(asyncio.sleep(0.001))
+
+    lasted = await asyncio.gather(*map(begin, range(10)), brief())
+    assert all(seconds >= 0.05 for seconds in lasted[:10])
+    # Another begins once nobody waits.
+    assert await begin(0) >= 0.05
+    assert await patience.wait(_answer(1)) == 1
+
+
+async def test_whoever_is_cancelled_meanwhile_is_cancelled():
+    patience = Patience(60)
+    waiting = asyncio.ensure_future(patience.wait(asyncio.get_running_loop().create_future()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_wait_that_is_cancelled_as_it_ends_is_cancelled():
+    patience = Patience(0.01)
+    never = asyncio.get_running_loop().create_future()
+
+    async def wait() -> None:
+        try:
+            await patience.wait(never)
+        finally:
+            ended.set()
+
+    ended = asyncio.Event()
+    waiting = asyncio.ensure_future(wait())
+    # At the same time as the patience ends, and before the task hears of it.
+    never.add_done_callback(lambda _: waiting.cancel())
+    await ended.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_what_fails_fails_as_it_does():
+    async def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await Patience(60).wait(fail())
