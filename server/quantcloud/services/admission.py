@@ -21,7 +21,7 @@ from quantcloud.domain.quota import check_month
 from quantcloud.engine.base import Engine
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.router import Decision, Demand
-from quantcloud.services.options import MAXIMUM_SEED
+from quantcloud.services.options import SEED_BITS
 from quantcloud.services.queues import RecentFigures
 from quantcloud.storage import Store
 
@@ -151,7 +151,7 @@ class Admission:
             shots=shots,
             optimize_for=submission.optimize_for,
             submitted_at=arrived,
-            seed=secrets.randbelow(MAXIMUM_SEED + 1) if seed is None else seed,
+            seed=secrets.randbits(SEED_BITS) if seed is None else seed,
             requested_backend=submission.backend,
             max_cost_usd=submission.max_cost_usd,
             min_fidelity=submission.min_fidelity,

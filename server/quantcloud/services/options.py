@@ -7,7 +7,9 @@ from typing import Any, cast
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Noise, RunOptions
 
-MAXIMUM_SEED = 2**53 - 1  # what a double, and so a JSON number, holds exactly
+# What a double, and so a JSON number, holds exactly.
+SEED_BITS = 53
+MAXIMUM_SEED = (1 << SEED_BITS) - 1
 
 # No qubit or gate is near them; the rates of far shorter or longer times are no numbers any more.
 _SHORTEST_US, _LONGEST_US = 1e-9, 1e12
