@@ -1,7 +1,7 @@
 """Fills a SQLite database of ours with finished jobs, much faster than jobs can be run.
 
 They are copies of one that was run, each with an id and times of its own, its circuit, its result
-and the last of its events, all of its account and of the year before it. What was found out of the
+and its last row of events, all of its account and of the year before it. What was found out of the
 circuit and what the router said is left out.
 """
 
@@ -66,8 +66,6 @@ def fill(path: Path, number: int) -> None:
 def _copy(connection: sqlite3.Connection, table: str) -> None:
     values: dict[str, str] = {}
     for _, name, *_ in connection.execute(f"PRAGMA table_info({table})"):
-        if name == "cursor":
-            continue
         values[name] = f"model.{name}"
         if name in _TIMES:
             values[name] += f" - {_STEP_MICROSECONDS} * (1 + place)"
@@ -75,7 +73,12 @@ def _copy(connection: sqlite3.Connection, table: str) -> None:
     for name in ("metadata", "analysis"):
         if name in values and table != "job_results":
             values[name] = "'{}'"
-    last = "WHERE model.completed_at IS NOT NULL" if table == "job_events" else ""
+    last = ""
+    if table == "job_events":
+        last = "WHERE model.completed_at IS NOT NULL"
+        (cursor,) = connection.execute("SELECT max(cursor) FROM job_events").fetchone()
+        # The row has the cursors of its earlier events, too.
+        values["cursor"] = f"{cursor} + model.sequence * (1 + place)"
     # Names of tables and columns, ours.
     connection.execute(
         f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} "  # noqa: S608
