@@ -5,20 +5,22 @@ ones, which lead up to it without a gap, what they had otherwise.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import func, select
 
-from quantcloud.domain.job import Job, JobEvent, JobStatus
+from quantcloud.domain.job import TERMINAL, Job, JobEvent, JobStatus
 from quantcloud.storage.codec import compact_json
 from quantcloud.storage.columns import JsonObject, json_text, microseconds, moment
 from quantcloud.storage.database import AnyRow
 from quantcloud.storage.job_columns import CHANGING, FIXED, changing, job_of
 from quantcloud.storage.tables import job_events, jobs
+
+_fixed_values = attrgetter(*FIXED)
 
 # A row has the job's metadata only where that changed, and may change again; the others name the
 # row that has, or find it with the job.
@@ -65,14 +67,23 @@ def last_event_of(row: AnyRow) -> JobEvent:
     return JobEvent(row.sequence, row.cursor, row.occurred_at, job_of(row))
 
 
-def events_of(row: AnyRow) -> list[JobEvent]:
-    """All events that a row of `EVENTS` tells of, in order."""
-    events = [last_event_of(row)]
-    if row.earlier is not None:
-        earlier: list[_Earlier] = json.loads(row.earlier)
-        for values in reversed(earlier):
-            events.append(_event_before(events[-1], values))
-        events.reverse()
+def events_of(row: AnyRow, statuses: Collection[JobStatus] = ()) -> list[JobEvent]:
+    """The events that a row of `EVENTS` tells of, in order; where `statuses` are given, of those
+    alone.
+    """
+    last = last_event_of(row)
+    events = [last] if not statuses or last.job.status in statuses else []
+    # No end of a job is among the earlier ones.
+    if row.earlier is None or (statuses and TERMINAL.issuperset(statuses)):
+        return events
+    fixed: dict[str, Any] = dict(zip(FIXED, _fixed_values(last.job), strict=True))
+    metadata = last.job.metadata
+    earlier: list[_Earlier] = json.loads(row.earlier)
+    for back, values in enumerate(reversed(earlier), 1):
+        metadata = _metadata_from(values[-1], metadata)
+        if not statuses or values[1] in statuses:
+            events.append(_event_before(last, back, values, fixed, metadata))
+    events.reverse()
     return events
 
 
@@ -97,7 +108,8 @@ def row_of(steps: Sequence[Step], cursor: int, metadata_sequence: int) -> dict[s
     return row
 
 
-# `_event_before` reads what `_values_before` writes, and `_metadata_from` what `_metadata_before`.
+# `_event_before` reads what `_values_before` writes, and `_metadata_from` what `_metadata_before`
+# does.
 
 
 def _values_before(step: Step, following: Step) -> _Earlier:
@@ -109,22 +121,23 @@ def _values_before(step: Step, following: Step) -> _Earlier:
     )  # fmt: skip
 
 
-def _event_before(following: JobEvent, values: _Earlier) -> JobEvent:
-    at, status, backend, method, queued_at, started_at, error_message, attempt, metadata = values
-    job = replace(
-        following.job,
+def _event_before(
+    last: JobEvent, back: int, values: _Earlier, fixed: Mapping[str, Any], metadata: _Object
+) -> JobEvent:
+    at, status, backend, method, queued_at, started_at, error_message, attempt, _ = values
+    job = Job(
+        **fixed,
         status=JobStatus(status),
+        sequence=last.sequence - back,
         backend=backend,
         method=method,
         queued_at=moment(queued_at),
         started_at=moment(started_at),
-        completed_at=None,
         error_message=error_message,
         attempt=attempt,
-        metadata=_metadata_from(metadata, following.job.metadata),
-        sequence=following.sequence - 1,
+        metadata=metadata,
     )
-    return JobEvent(job.sequence, following.cursor - 1, moment(at), job)
+    return JobEvent(job.sequence, last.cursor - back, moment(at), job)
 
 
 def _metadata_before(own: _Object, following: _Object) -> _Metadata:

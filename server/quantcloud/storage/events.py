@@ -1,6 +1,6 @@
 """The events of jobs, as they are replayed to watchers."""
 
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 from sqlalchemy import Boolean, Select, bindparam, func, select
@@ -103,7 +103,8 @@ class Events:
         def read(connection: Connection) -> list[JobEvent]:
             rows = connection.execute(_AFTER, {**values, "sequence": sequence, "limit": limit})
             events = (event for row in rows for event in events_of(row))
-            found = [event for event in events if event.sequence > sequence][:limit]
+            later = (event for event in events if event.sequence > sequence)
+            found = [*islice(later, limit)]
             if not found and connection.execute(_OWNED, values).one_or_none() is None:
                 raise NotFound("job", job_id)
             if found and found[0].sequence > sequence + 1:
@@ -158,16 +159,18 @@ def _stretch(
         values["end"] = _LAST if far is None else far.cursor
     if statuses:
         values |= zip_longest(_STATUSES, statuses, fillvalue=statuses[0])
-        # No end of a job is among the earlier events of a row.
+        # No end of a job is among those.
         values["earlier_too"] = not TERMINAL.issuperset(statuses)
     if batch_id is not None:
         values["batch_id"] = batch_id
     statement = _ACCOUNT_AFTER[bool(statuses), batch_id is not None]
     rows = connection.execute(statement, values).all()
-    told = (event for row in rows for event in events_of(row))
-    events = [event for event in told if event.cursor > cursor and wanted.wants(event)]
-    if len(events) > limit:
-        return Stretch(events[:limit], events[limit - 1].cursor, more=True)
+    told = (event for row in rows for event in events_of(row, wanted.statuses))
+    later = (event for event in told if event.cursor > cursor)
+    events = [*islice(later, limit)]
+    # A row tells of several, and may go on.
+    if len(events) == limit:
+        return Stretch(events, events[-1].cursor, more=True)
     if len(rows) == limit:
         return Stretch(events, rows[-1].cursor, more=True)
     if far is not None:

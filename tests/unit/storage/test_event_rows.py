@@ -54,8 +54,8 @@ def _more(present, brought):
 
 
 @settings(deadline=None)
-@given(lives(), st.integers(0, 12), st.integers(1, 1 << 40))
-def test_events_of_one_row_are_read_as_they_were(life, first, cursor):
+@given(lives(), st.integers(0, 12), st.integers(1, 1 << 40), st.sets(st.sampled_from(JobStatus)))
+def test_events_of_one_row_are_read_as_they_were(life, first, cursor, statuses):
     steps = life[min(first, len(life) - 1) :]
     last = steps[-1].job
     written = row_of(steps, cursor, metadata_sequence=last.sequence)
@@ -65,11 +65,14 @@ def test_events_of_one_row_are_read_as_they_were(life, first, cursor):
     }
     # Where the row has none, its metadata are found with the job.
     row = SimpleNamespace(**{**fixed, **written, "metadata": last.metadata})
-    assert events_of(row) == [
+    events = [
         JobEvent(job.sequence, cursor - last.sequence + job.sequence, moment, job)
         for job, moment in steps
     ]
-    assert last_event_of(row) == events_of(row)[-1]
+    assert events_of(row) == events
+    assert last_event_of(row) == events[-1]
+    wanted = [event for event in events if not statuses or event.job.status in statuses]
+    assert events_of(row, statuses) == wanted
 
 
 def test_metadata_that_only_grew_are_not_told_twice():
