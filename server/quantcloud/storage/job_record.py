@@ -8,8 +8,8 @@ from quantcloud.domain.job import Job, Lease, StaleLeaseError
 class JobRecord:
     """A job's row: the job, its lease, how many were lost, and whether its usage is counted.
 
-    `metadata_sequence` is that of the event which brought the job's metadata. `unknown_options` are
-    those that a newer server took, and that this one cannot heed.
+    `metadata_sequence` is that of the row of events which brought the job's metadata.
+    `unknown_options` are those that a newer server took, and that this one cannot heed.
     """
 
     job: Job

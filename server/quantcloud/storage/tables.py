@@ -195,7 +195,7 @@ job_events = Table(
     Column("metadata", JsonText),
     Column("metadata_sequence", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
-    # Those that were written with this one, just before it: a list, see `job_columns.events_of`.
+    # Those that were written with this one, just before it: a list, see `event_rows.events_of`.
     # Their sequences and cursors lead up to its own without a gap.
     Column("earlier", Text),
     UniqueConstraint("job_id", "sequence"),

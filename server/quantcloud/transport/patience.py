@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 class Patience:
-    """Bounds waits, all of them by as many `seconds`, of tasks of one event loop.
+    """Bounds waits, all of them by as many `seconds`, of tasks of one event loop, each in one wait
+    at a time.
 
-    `asyncio.timeout` sets a timer for each wait, and most are over in no time: that takes as long
-    as many of these waits themselves.
+    `asyncio.timeout` sets a timer for each, which takes longer than most of the waits do.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -41,7 +41,8 @@ class Patience:
     def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now = loop.time()
-        for task, end in [*self._ends.items()]:
+        while self._ends:
+            task, end = next(iter(self._ends.items()))
             if end > now:
                 self._timer = loop.call_at(end, self._end, loop)
                 break
