@@ -19,24 +19,23 @@ async def test_what_comes_in_time_is_given():
 async def test_each_wait_ends_in_its_own_time():
     patience = Patience(0.05)
     loop = asyncio.get_running_loop()
-    never = loop.create_future()
+    never, later = loop.create_future(), asyncio.Event()
 
-    async def begin(turns: int) -> float:
-        for _ in range(turns):
-            await asyncio.sleep(0)
+    async def wait() -> float:
         began = loop.time()
         with pytest.raises(TimeoutError):
             await patience.wait(asyncio.shield(never))
         return loop.time() - began
 
-    async def brief() -> None:
-        for _ in range(50):
-            await patience.wait(asyncio.sleep(0.001))
-
-    lasted = await asyncio.gather(*map(begin, range(10)), brief())
-    assert all(seconds >= 0.05 for seconds in lasted[:10])
-    # Another begins once nobody waits.
-    assert await begin(0) >= 0.05
+    async with asyncio.timeout(10):
+        first = [asyncio.ensure_future(wait()) for _ in range(10)]
+        loop.call_later(0.02, later.set)
+        await later.wait()
+        # Its end is another than that for which the timer is set.
+        lasted = await asyncio.gather(*first, wait())
+        assert all(seconds >= 0.05 for seconds in lasted)
+        # Another begins once nobody waits.
+        assert await wait() >= 0.05
     assert await patience.wait(_answer(1)) == 1
 
 
