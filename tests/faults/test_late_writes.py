@@ -78,13 +78,14 @@ class _Service:
         """Wait until a job runs for the second time, or ended in its first run."""
         runs = 0
         for event in self._api.watch(job):
-            runs += event.job.status == job_pb2.Job.running
+            # A checkpoint only repeats where the job stands.
+            runs += not event.checkpoint and event.job.status == job_pb2.Job.running
             if runs > 1:
                 break
 
     def _was_lost(self, job: str) -> bool:
         """Whether a job's run was taken from the first server, whose result it then has not."""
-        statuses = [event.job.status for event in self._api.watch(job)]
+        statuses = [event.job.status for event in self._api.watch(job) if not event.checkpoint]
         if statuses.count(job_pb2.Job.dispatched) == 1:
             return False
         result = self._api.jobs.GetJobResult(
