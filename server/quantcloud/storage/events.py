@@ -22,6 +22,8 @@ _AFTER = (
     .order_by(job_events.c.sequence)
     .limit(bindparam("limit"))
 )
+# How many events are expected of a row, so that not too many rows are read for a page.
+_EVENTS_A_ROW = 4
 # How far is looked at a time for events that are wanted.
 _LOOKED_AT = 4096
 _OF_ACCOUNT = (
@@ -151,7 +153,8 @@ def _stretch(
     connection: Connection, account_id: str, cursor: int, limit: int, wanted: EventFilter
 ) -> Stretch:
     of_account = {"account_id": account_id, "cursor": cursor}
-    values: dict[str, Any] = {**of_account, "limit": limit}
+    number = max(1, limit // _EVENTS_A_ROW)
+    values: dict[str, Any] = {**of_account, "limit": number}
     statuses, batch_id = sorted(wanted.statuses), wanted.batch_id
     far: AnyRow | None = None
     if statuses or batch_id is not None:
@@ -159,7 +162,7 @@ def _stretch(
         values["end"] = _LAST if far is None else far.cursor
     if statuses:
         values |= zip_longest(_STATUSES, statuses, fillvalue=statuses[0])
-        # No end of a job is among those.
+        # No end of a job is among the earlier events of a row.
         values["earlier_too"] = not TERMINAL.issuperset(statuses)
     if batch_id is not None:
         values["batch_id"] = batch_id
@@ -171,7 +174,7 @@ def _stretch(
     # A row tells of several, and may go on.
     if len(events) == limit:
         return Stretch(events, events[-1].cursor, more=True)
-    if len(rows) == limit:
+    if len(rows) == number:
         return Stretch(events, rows[-1].cursor, more=True)
     if far is not None:
         return Stretch(events, far.cursor, more=True)

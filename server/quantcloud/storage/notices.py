@@ -19,7 +19,9 @@ from quantcloud.storage.event_rows import EVENTS, events_of
 from quantcloud.storage.postgres import CHANNEL, PostgresDatabase
 from quantcloud.storage.tables import job_events
 
-_PAGE = 256
+# Rows that are read at a time. Each tells of up to seven events or so, and what is told at once
+# must fit into what a watch keeps for its reader.
+_PAGE = 32
 _LATEST = select(func.max(job_events.c.cursor))
 _AFTER = (
     EVENTS.where(job_events.c.cursor > bindparam("after"))
@@ -112,9 +114,10 @@ class Notices:
         async with self._reading:
             values = {"after": self._cursor, "limit": _PAGE}
             rows = await self._database.read(lambda c: c.execute(_AFTER, values).all())
-            if rows:
-                self._cursor = rows[-1].cursor
-                self._publish(_events(rows))
+            # Only what can be told is passed.
+            if events := _events(rows):
+                self._cursor = events[-1].cursor
+                self._publish(events)
         return len(rows) == _PAGE
 
     def _lose(self, error: Exception) -> None:

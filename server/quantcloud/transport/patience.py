@@ -1,6 +1,7 @@
 """For how long many calls may each wait for something, with one timer for all of them."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ class Patience:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         # When the patience with each task ends, the first of them first.
-        self._ends: dict[asyncio.Task[Any], float] = {}
+        self._ends: OrderedDict[asyncio.Task[Any], float] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
@@ -29,14 +30,17 @@ class Patience:
         if self._timer is None:
             self._timer = loop.call_later(self._seconds, self._end, loop)
         before = task.cancelling()
+        cancelled = False
         try:
             return await awaitable
         except asyncio.CancelledError:
-            if task not in self._ends and task.uncancel() <= before:
-                raise TimeoutError from None
+            cancelled = True
             raise
         finally:
-            self._ends.pop(task, None)
+            # What was cancelled here is taken back, whatever became of it.
+            late = self._ends.pop(task, None) is None
+            if late and task.uncancel() <= before and cancelled:
+                raise TimeoutError from None
 
     def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None

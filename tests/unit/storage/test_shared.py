@@ -8,9 +8,20 @@ import pytest
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage import Store, postgres
+from quantcloud.storage import NewJob, Store, notices, postgres
 from quantcloud.storage.notices import Notices
-from unit.storage.builders import T0, UNLIMITED, queue, routed, submit
+from unit.storage.builders import (
+    ANALYSIS,
+    QASM,
+    T0,
+    UNLIMITED,
+    new_job,
+    queue,
+    ran,
+    result_of,
+    routed,
+    submit,
+)
 from unit.storage.conftest import EMPTY, VERSIONS, Servers
 from unit.storage.elsewhere import writing_elsewhere
 
@@ -77,6 +88,42 @@ async def test_all_hear_the_same(url):
 async def test_notifications_that_are_dropped_cost_time_and_nothing_else(url, monkeypatch):
     monkeypatch.setattr(Notices, "_notified", lambda *_: None)
     await _converge(await _three(url, 0.05))
+
+
+async def test_what_one_writes_at_once_the_others_tell_a_little_at_a_time(url):
+    writer, *others = await _three(url, 0.1)
+    await writer.store.accounts.ensure("alice", at=T0)
+    told: list[int] = []
+    others[0].store.subscribe(lambda events: told.append(len(events)))
+    new = []
+    for _ in range(100):
+        job = new_job()
+        new.append(NewJob(job, QASM, ANALYSIS, ran(), result_of(job)))
+    await writer.store.jobs.create_all(new, max_waiting=None)
+    heard = [await server.until(700) for server in (writer, *others)]
+    assert heard[0] == heard[1] == heard[2]
+    # A watch keeps no more than 256 for its reader.
+    assert max(told) <= 256
+    for server in (writer, *others):
+        await server.store.close()
+
+
+async def test_a_row_that_cannot_be_read_is_told_of_once_it_can(url, monkeypatch):
+    writer, *others = await _three(url, 0.1)
+    tried = asyncio.Event()
+
+    def broken(_row):
+        tried.set()
+        raise ValueError("damaged")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(notices, "events_of", broken)
+        await submit(writer.store)
+        await tried.wait()
+    for server in others:
+        assert len(await server.until(1)) == 1
+    for server in (writer, *others):
+        await server.store.close()
 
 
 async def test_turns_and_limits_hold_for_all_together(url):

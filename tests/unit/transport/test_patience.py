@@ -67,6 +67,21 @@ async def test_a_wait_that_is_cancelled_as_it_ends_is_cancelled():
         await waiting
 
 
+async def test_a_cancellation_that_became_something_else_is_taken_back():
+    patience = Patience(0.01)
+
+    async def answer_all_the_same() -> int:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            return 1
+
+    assert await patience.wait(answer_all_the_same()) == 1
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
 async def test_what_fails_fails_as_it_does():
     async def fail() -> None:
         raise ValueError("no")
