@@ -5,7 +5,7 @@ ones, which lead up to it without a gap, what they had otherwise.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from operator import attrgetter
@@ -67,24 +67,38 @@ def last_event_of(row: AnyRow) -> JobEvent:
     return JobEvent(row.sequence, row.cursor, row.occurred_at, job_of(row))
 
 
-def events_of(row: AnyRow, statuses: Collection[JobStatus] = ()) -> list[JobEvent]:
-    """The events that a row of `EVENTS` tells of, in order; where `statuses` are given, of those
+def may_be_earlier(statuses: Collection[JobStatus]) -> bool:
+    """Whether an event of one of `statuses`, or of any where none are given, may be told of by the
+    row of a later one: all but the end of a job may.
+    """
+    return not statuses or not TERMINAL.issuperset(statuses)
+
+
+def events_of(rows: Iterable[AnyRow], statuses: Collection[JobStatus] = ()) -> Iterator[JobEvent]:
+    """The events that rows of `EVENTS` tell of, in order; where `statuses` are given, of those
     alone.
     """
-    last = last_event_of(row)
-    events = [last] if not statuses or last.job.status in statuses else []
-    # No end of a job is among the earlier ones.
-    if row.earlier is None or (statuses and TERMINAL.issuperset(statuses)):
-        return events
+    earlier_too = may_be_earlier(statuses)
+    for row in rows:
+        last = last_event_of(row)
+        if earlier_too and row.earlier is not None:
+            yield from _earlier_events(row.earlier, last, statuses)
+        if not statuses or last.job.status in statuses:
+            yield last
+
+
+def _earlier_events(
+    told: str, last: JobEvent, statuses: Collection[JobStatus]
+) -> Iterator[JobEvent]:
+    events: list[JobEvent] = []
     fixed: dict[str, Any] = dict(zip(FIXED, _fixed_values(last.job), strict=True))
     metadata = last.job.metadata
-    earlier: list[_Earlier] = json.loads(row.earlier)
+    earlier: list[_Earlier] = json.loads(told)
     for back, values in enumerate(reversed(earlier), 1):
         metadata = _metadata_from(values[-1], metadata)
         if not statuses or values[1] in statuses:
             events.append(_event_before(last, back, values, fixed, metadata))
-    events.reverse()
-    return events
+    return reversed(events)
 
 
 def row_of(steps: Sequence[Step], cursor: int, metadata_sequence: int) -> dict[str, Any]:

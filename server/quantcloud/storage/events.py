@@ -7,9 +7,9 @@ from sqlalchemy import Boolean, Select, bindparam, func, select
 
 from quantcloud.domain.errors import NotFound, OutOfRange
 from quantcloud.domain.event_filter import EVERYTHING, EventFilter, Stretch
-from quantcloud.domain.job import TERMINAL, JobEvent, JobStatus
+from quantcloud.domain.job import JobEvent, JobStatus
 from quantcloud.storage.database import AnyRow, Connection, Database
-from quantcloud.storage.event_rows import EVENTS, events_of, last_event_of
+from quantcloud.storage.event_rows import EVENTS, events_of, last_event_of, may_be_earlier
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import job_events, jobs, removed_events
 
@@ -104,8 +104,7 @@ class Events:
 
         def read(connection: Connection) -> list[JobEvent]:
             rows = connection.execute(_AFTER, {**values, "sequence": sequence, "limit": limit})
-            events = (event for row in rows for event in events_of(row))
-            later = (event for event in events if event.sequence > sequence)
+            later = (event for event in events_of(rows) if event.sequence > sequence)
             found = [*islice(later, limit)]
             if not found and connection.execute(_OWNED, values).one_or_none() is None:
                 raise NotFound("job", job_id)
@@ -162,13 +161,12 @@ def _stretch(
         values["end"] = _LAST if far is None else far.cursor
     if statuses:
         values |= zip_longest(_STATUSES, statuses, fillvalue=statuses[0])
-        # No end of a job is among the earlier events of a row.
-        values["earlier_too"] = not TERMINAL.issuperset(statuses)
+        values["earlier_too"] = may_be_earlier(statuses)
     if batch_id is not None:
         values["batch_id"] = batch_id
     statement = _ACCOUNT_AFTER[bool(statuses), batch_id is not None]
     rows = connection.execute(statement, values).all()
-    told = (event for row in rows for event in events_of(row, wanted.statuses))
+    told = events_of(rows, wanted.statuses)
     later = (event for event in told if event.cursor > cursor)
     events = [*islice(later, limit)]
     # A row tells of several, and may go on.

@@ -86,7 +86,7 @@ def find(
     within = {
         "account_id": account_id, "first_cursor": row.first_cursor, "number": row.number,
     }  # fmt: skip
-    return [events_of(row)[0] for row in tx.read(_SUBMISSIONS, within)]
+    return [event for event in events_of(tx.read(_SUBMISSIONS, within)) if event.sequence == 1]
 
 
 def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) -> None:

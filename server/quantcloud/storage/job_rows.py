@@ -150,7 +150,7 @@ def _steps(job: Job, changes: Sequence[Change]) -> list[Step]:
     steps: list[Step] = []
     for change in changes:
         if change.metadata is not None:
-            # Written with the job, and with its events as far as they have it.
+            # Made JSON once, however many rows have it.
             change = Change(  # noqa: PLW2901
                 change.status, change.at, change.backend, change.method, change.error_message,
                 JsonObject(change.metadata),

@@ -7,14 +7,13 @@ that one which was lost costs time and nothing else.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
 from sqlalchemy import bindparam, func, select
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage.database import AnyRow
 from quantcloud.storage.event_rows import EVENTS, events_of
 from quantcloud.storage.postgres import CHANNEL, PostgresDatabase
 from quantcloud.storage.tables import job_events
@@ -86,7 +85,7 @@ class Notices:
                 values = {"after": self._cursor, "before": fresh[0].cursor}
                 try:
                     between = await self._database.read(
-                        lambda c: _events(c.execute(_BEFORE, values).all())
+                        lambda c: [*events_of(c.execute(_BEFORE, values))]
                     )
                 except Exception:  # noqa: BLE001  # it is read again below, however it failed
                     self._wake.set()
@@ -115,7 +114,7 @@ class Notices:
             values = {"after": self._cursor, "limit": _PAGE}
             rows = await self._database.read(lambda c: c.execute(_AFTER, values).all())
             # Only what can be told is passed.
-            if events := _events(rows):
+            if events := [*events_of(rows)]:
                 self._cursor = events[-1].cursor
                 self._publish(events)
         return len(rows) == _PAGE
@@ -159,7 +158,3 @@ class Notices:
         # This server knows what it wrote itself.
         if pid != self._database.writers_pid:
             self._wake.set()
-
-
-def _events(rows: Iterable[AnyRow]) -> list[JobEvent]:
-    return [event for row in rows for event in events_of(row)]

@@ -113,8 +113,10 @@ def _remove(tx: Transaction, before: datetime) -> int:
 def _remove_history(tx: Transaction, job: AnyRow) -> int:
     """Remove a job's history but its last event; the highest cursor that went."""
     values = {"of_job": job.id, "last": job.sequence}
-    cursor = tx.read(_LAST_REMOVED, values).scalar_one()
-    if (last := tx.read(_LAST_CURSOR, values).one_or_none()) is not None:
+    last = tx.read(_LAST_CURSOR, values).one_or_none()
+    if last is None:
+        cursor = tx.read(_LAST_REMOVED, values).scalar_one()
+    else:
         cursor = last.cursor - 1
         tx.write(_REMOVE_EARLIER, values)
     tx.write(_REMOVE_EVENTS, values)

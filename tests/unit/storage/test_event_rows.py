@@ -60,19 +60,18 @@ def test_events_of_one_row_are_read_as_they_were(life, first, cursor, statuses):
     last = steps[-1].job
     written = row_of(steps, cursor, metadata_sequence=last.sequence)
     assert (written["metadata"] is None) is last.status.is_terminal
-    fixed = {name: getattr(last, name) for name in FIXED} | {
-        "options": options_to_json(last.options)
-    }
+    fixed = {name: getattr(last, name) for name in FIXED}
+    fixed["options"] = options_to_json(last.options)
     # Where the row has none, its metadata are found with the job.
     row = SimpleNamespace(**{**fixed, **written, "metadata": last.metadata})
     events = [
         JobEvent(job.sequence, cursor - last.sequence + job.sequence, moment, job)
         for job, moment in steps
     ]
-    assert events_of(row) == events
+    assert [*events_of([row])] == events
     assert last_event_of(row) == events[-1]
     wanted = [event for event in events if not statuses or event.job.status in statuses]
-    assert events_of(row, statuses) == wanted
+    assert [*events_of([row, row], statuses)] == wanted * 2
 
 
 def test_metadata_that_only_grew_are_not_told_twice():

@@ -320,8 +320,7 @@ class Lifecycle(RuleBasedStateMachine):
         """All events, as the store reads them."""
 
         def work(connection):
-            rows = connection.execute(EVENTS.order_by(job_events.c.cursor))
-            return [event for row in rows for event in events_of(row)]
+            return [*events_of(connection.execute(EVENTS.order_by(job_events.c.cursor)))]
 
         return self.call(self.store._database.read(work))
 

@@ -112,7 +112,7 @@ async def test_a_row_that_cannot_be_read_is_told_of_once_it_can(url, monkeypatch
     writer, *others = await _three(url, 0.1)
     tried = asyncio.Event()
 
-    def broken(_row):
+    def broken(_rows):
         tried.set()
         raise ValueError("damaged")
 
