@@ -58,6 +58,30 @@ class Client:
         call = self.circuits.RunAndWatch(request, metadata=self.metadata, timeout=PATIENCE_SECONDS)
         return await _watched(call, shots, submitting)
 
+    async def run_stream(self, qasm: str, backend: str, number: int, in_flight: int) -> None:
+        """Submit a circuit as many times on one stream, so many of them at any time, each watched
+        to its result, which is checked.
+        """
+        circuit = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=SHOTS)
+        call = self.circuits.RunStream(metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        for _ in range(min(in_flight, number)):
+            await call.write(circuit_pb2.RunStreamRequest(circuit=circuit))
+        sent, ended = min(in_flight, number), set[int]()
+        async for response in call:
+            for answer in response.answers:
+                if not answer.event.HasField("result"):
+                    continue
+                if sum(answer.event.result.counts.values()) != SHOTS:
+                    raise AssertionError(answer)
+                ended.add(answer.request)
+                if sent < number:
+                    await call.write(circuit_pb2.RunStreamRequest(circuit=circuit))
+                    sent += 1
+            if len(ended) == number:
+                await call.done_writing()
+        if ended != {*range(1, number + 1)}:
+            raise AssertionError(f"{number - len(ended)} jobs have no result")
+
     async def run(self, qasm: str, backend: str | None = None, shots: int = SHOTS) -> Watched:
         """The same in two calls, RunCircuit and WatchJob."""
         submitting = time.time()

@@ -39,10 +39,13 @@ def call(server: Server, path: str, metadata: Any, **fields: Any) -> Answer:
     request = GetMessageClass(method.input_type)(**fields)
     answer = GetMessageClass(method.output_type).FromString
     kind = server.channel.unary_stream if method.server_streaming else server.channel.unary_unary
+    if method.client_streaming:
+        kind = server.channel.stream_stream
     rpc: Any = kind(path, request_serializer=lambda message: message.SerializeToString(),
                     response_deserializer=answer)  # fmt: skip
     try:
-        called = rpc(request, metadata=metadata, timeout=1)
+        called = rpc(iter([request]) if method.client_streaming else request, metadata=metadata,
+                     timeout=1)  # fmt: skip
         if method.server_streaming:
             next(called, None)
             called.cancel()

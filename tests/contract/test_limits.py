@@ -14,6 +14,7 @@ from grpc_status import rpc_status
 
 from support.api import Api
 from support.circuits import ASYMMETRIC, BELL, slow
+from support.run_stream import RunStream
 from support.server import Server
 from thequantcloud.v1 import (
     account_pb2,
@@ -56,12 +57,42 @@ def details(error: grpc.RpcError) -> dict[str, Any]:
     status = rpc_status.from_call(error)
     assert status is not None
     assert status.message == error.details()
+    return unpacked(status)
+
+
+def unpacked(status: Any) -> dict[str, Any]:
+    """The details of a status by the names of their types."""
     found: dict[str, Any] = {}
     for packed in status.details:
         kind = getattr(error_details_pb2, packed.TypeName().rpartition(".")[2])
         found[kind.__name__] = message = kind()
         packed.Unpack(message)
     return found
+
+
+def test_each_request_of_a_stream_counts_and_one_too_many_does_not_end_it(limited: Server):
+    ada = limited.newcomer()
+    stream = RunStream(ada)
+    # With the call itself as many as there may be in a minute.
+    for _ in range(29):
+        stream.send(ASYMMETRIC, backend="local_simulator", shots=1)
+    answers = stream.changes()
+    ended: set[int] = set()
+    while len(ended) < 29:
+        answer = next(answers)
+        assert answer.WhichOneof("answer") == "event"
+        if answer.event.HasField("result"):
+            ended.add(answer.request)
+    assert dict(stream.call.initial_metadata())[REMAINING] == "29"
+    over = [stream.send(ASYMMETRIC) for _ in range(3)]
+    told = stream.finish()
+    assert stream.call.code() is grpc.StatusCode.OK
+    assert sorted(told) == over
+    for number in over:
+        (answer,) = told[number]
+        assert answer.error.code == EXHAUSTED.value[0]
+        retry = unpacked(answer.error)["RetryInfo"].retry_delay
+        assert 0 < retry.seconds <= 60
 
 
 def test_every_answer_says_where_one_stands_until_there_are_too_many(limited: Server):

@@ -130,7 +130,7 @@ class Clients:
         return random_.choice(self._channels)
 
     async def submit(self, circuit: Circuit, key: str, random_: random.Random) -> str:
-        """Submit until it is acknowledged, by RunCircuit or RunAndWatch; the job's id."""
+        """Submit until it is acknowledged, in one of the ways that there are; the job's id."""
         request = circuit_pb2.RunCircuitRequest(
             qasm=circuit.qasm, backend=circuit.backend, shots=circuit.expected.shots
         )
@@ -140,15 +140,27 @@ class Clients:
             job, answer = "", Answer("OK")
             stub = circuit_pb2_grpc.CircuitServiceStub(self._channel(random_))
             try:
-                if random_.random() < 0.5:
-                    reply = await stub.RunCircuit(request, metadata=metadata, timeout=CALL_SECONDS)
-                    job = reply.job_id
-                else:
-                    job = await _first(
-                        stub.RunAndWatch(request, metadata=metadata, timeout=CALL_SECONDS)
-                    )
+                match random_.randrange(3):
+                    case 0:
+                        reply = await stub.RunCircuit(
+                            request, metadata=metadata, timeout=CALL_SECONDS
+                        )
+                        job = reply.job_id
+                    case 1:
+                        job = await _first(
+                            stub.RunAndWatch(request, metadata=metadata, timeout=CALL_SECONDS)
+                        )
+                    case _:
+                        one = circuit_pb2.RunStreamRequest(circuit=request, idempotency_key=key)
+                        job = await _first_of_stream(
+                            stub.RunStream(
+                                iter([one]), metadata=self._metadata, timeout=CALL_SECONDS
+                            )
+                        )
             except grpc.aio.AioRpcError as error:
                 answer = _answer(error)
+            except RefusedError as error:
+                answer = error.answer
             self._history.submissions.append(
                 Submission(key, circuit.expected, began, time.time(), answer, job)
             )
@@ -275,10 +287,32 @@ class Clients:
         return Final(job, job_pb2.Job.Status.Name(status), tuple(log), counts, seconds)
 
 
+class RefusedError(Exception):
+    """What the only request of a stream was refused with."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
 async def _first(call: grpc.aio.UnaryStreamCall) -> str:
     """The job of a stream's first event, after which its reader hangs up."""
     try:
         return (await anext(aiter(call))).job.job_id
+    finally:
+        call.cancel()
+
+
+async def _first_of_stream(call: grpc.aio.StreamStreamCall) -> str:
+    """The job of the first answer, after which its reader hangs up. Raises `RefusedError`."""
+    try:
+        async for response in call:
+            for told in response.answers:
+                if told.HasField("error"):
+                    (code,) = (each for each in grpc.StatusCode if each.value[0] == told.error.code)
+                    raise RefusedError(Answer(code.name, told.error.message))
+                return told.event.job.job_id
+        raise AssertionError("the stream has ended without an answer")
     finally:
         call.cancel()
 

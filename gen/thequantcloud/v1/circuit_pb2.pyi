@@ -3,6 +3,7 @@ import datetime
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.rpc import status_pb2 as _status_pb2
 from thequantcloud.v1 import access_pb2 as _access_pb2
 from thequantcloud.v1 import job_pb2 as _job_pb2
 from google.protobuf.internal import containers as _containers
@@ -92,6 +93,30 @@ class RunCircuitsResponse(_message.Message):
     count: int
     cursor: str
     def __init__(self, batch_id: _Optional[str] = ..., jobs: _Optional[_Iterable[_Union[RunCircuitResponse, _Mapping]]] = ..., count: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class RunStreamRequest(_message.Message):
+    __slots__ = ("circuit", "idempotency_key")
+    CIRCUIT_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    circuit: RunCircuitRequest
+    idempotency_key: str
+    def __init__(self, circuit: _Optional[_Union[RunCircuitRequest, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+
+class RunStreamResponse(_message.Message):
+    __slots__ = ("answers",)
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    answers: _containers.RepeatedCompositeFieldContainer[RunStreamAnswer]
+    def __init__(self, answers: _Optional[_Iterable[_Union[RunStreamAnswer, _Mapping]]] = ...) -> None: ...
+
+class RunStreamAnswer(_message.Message):
+    __slots__ = ("request", "event", "error")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    request: int
+    event: _job_pb2.JobEvent
+    error: _status_pb2.Status
+    def __init__(self, request: _Optional[int] = ..., event: _Optional[_Union[_job_pb2.JobEvent, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class PlanCircuitResponse(_message.Message):
     __slots__ = ("backend", "method", "reason", "candidates", "analysis", "shots", "optimize_for", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "queue_position", "predicted_wait_seconds", "time_limit_seconds", "predicted_fidelity", "quota")

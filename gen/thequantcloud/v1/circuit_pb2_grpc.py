@@ -54,6 +54,11 @@ class CircuitServiceStub:
                 request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
                 response_deserializer=thequantcloud_dot_v1_dot_job__pb2.JobEvent.FromString,
                 _registered_method=True)
+        self.RunStream = channel.stream_stream(
+                '/thequantcloud.v1.CircuitService/RunStream',
+                request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunStreamRequest.SerializeToString,
+                response_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunStreamResponse.FromString,
+                _registered_method=True)
         self.PlanCircuit = channel.unary_unary(
                 '/thequantcloud.v1.CircuitService/PlanCircuit',
                 request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
@@ -146,6 +151,31 @@ class CircuitServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RunStream(self, request_iterator, context):
+        """Submits circuits one after the other on one stream and watches their jobs to their ends: as
+        RunAndWatch for each of them, in two thirds of the time where they are small. For whoever has
+        many, and sends one when an earlier one has told what it is to be. Over gRPC alone.
+
+        Answers come as there is something to tell, each with the number of its request; those that are
+        ready at the same time come in one message. A request is answered with the events that RunAndWatch
+        has of it, up to the event of a terminal status, or with the error that it was refused with, and
+        neither ends the stream. Of the requests whose last answer has not been sent the server reads up
+        to 256, and then waits for one of them to end. Now and then a message without answers shows that
+        the stream lives. It ends with OK once the client has ended its side and every request has its
+        last answer. To end the call does not end the jobs.
+
+        Quotas and the rate limit hold for each request as for a call of RunCircuit, and opening the
+        stream counts as a request, too.
+
+        Errors of the stream: INVALID_ARGUMENT for a message that cannot be read; UNAUTHENTICATED once
+        the credentials no longer hold; UNAVAILABLE when the server shuts down or its database does not
+        answer: resume with WatchJob those that have a job, and send the others again with the same
+        idempotency key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PlanCircuit(self, request, context):
         """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
         Nothing is stored and nothing runs.
@@ -218,6 +248,11 @@ def add_CircuitServiceServicer_to_server(servicer, server):
                     servicer.RunAndWatch,
                     request_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.FromString,
                     response_serializer=thequantcloud_dot_v1_dot_job__pb2.JobEvent.SerializeToString,
+            ),
+            'RunStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.RunStream,
+                    request_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunStreamRequest.FromString,
+                    response_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunStreamResponse.SerializeToString,
             ),
             'PlanCircuit': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanCircuit,
@@ -335,6 +370,33 @@ class CircuitService:
             '/thequantcloud.v1.CircuitService/RunAndWatch',
             thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
             thequantcloud_dot_v1_dot_job__pb2.JobEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/thequantcloud.v1.CircuitService/RunStream',
+            thequantcloud_dot_v1_dot_circuit__pb2.RunStreamRequest.SerializeToString,
+            thequantcloud_dot_v1_dot_circuit__pb2.RunStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

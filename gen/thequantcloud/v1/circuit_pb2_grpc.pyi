@@ -79,6 +79,27 @@ class CircuitServiceStub:
     It takes RunCircuit's own request, so that the two cannot come apart.
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     """
+    RunStream: _grpc.StreamStreamMultiCallable[_circuit_pb2.RunStreamRequest, _circuit_pb2.RunStreamResponse]
+    """Submits circuits one after the other on one stream and watches their jobs to their ends: as
+    RunAndWatch for each of them, in two thirds of the time where they are small. For whoever has
+    many, and sends one when an earlier one has told what it is to be. Over gRPC alone.
+
+    Answers come as there is something to tell, each with the number of its request; those that are
+    ready at the same time come in one message. A request is answered with the events that RunAndWatch
+    has of it, up to the event of a terminal status, or with the error that it was refused with, and
+    neither ends the stream. Of the requests whose last answer has not been sent the server reads up
+    to 256, and then waits for one of them to end. Now and then a message without answers shows that
+    the stream lives. It ends with OK once the client has ended its side and every request has its
+    last answer. To end the call does not end the jobs.
+
+    Quotas and the rate limit hold for each request as for a call of RunCircuit, and opening the
+    stream counts as a request, too.
+
+    Errors of the stream: INVALID_ARGUMENT for a message that cannot be read; UNAUTHENTICATED once
+    the credentials no longer hold; UNAVAILABLE when the server shuts down or its database does not
+    answer: resume with WatchJob those that have a job, and send the others again with the same
+    idempotency key.
+    """
     PlanCircuit: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
     Nothing is stored and nothing runs.
@@ -158,6 +179,27 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
 
     It takes RunCircuit's own request, so that the two cannot come apart.
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+    """
+    RunStream: _aio.StreamStreamMultiCallable[_circuit_pb2.RunStreamRequest, _circuit_pb2.RunStreamResponse]  # type: ignore[assignment]
+    """Submits circuits one after the other on one stream and watches their jobs to their ends: as
+    RunAndWatch for each of them, in two thirds of the time where they are small. For whoever has
+    many, and sends one when an earlier one has told what it is to be. Over gRPC alone.
+
+    Answers come as there is something to tell, each with the number of its request; those that are
+    ready at the same time come in one message. A request is answered with the events that RunAndWatch
+    has of it, up to the event of a terminal status, or with the error that it was refused with, and
+    neither ends the stream. Of the requests whose last answer has not been sent the server reads up
+    to 256, and then waits for one of them to end. Now and then a message without answers shows that
+    the stream lives. It ends with OK once the client has ended its side and every request has its
+    last answer. To end the call does not end the jobs.
+
+    Quotas and the rate limit hold for each request as for a call of RunCircuit, and opening the
+    stream counts as a request, too.
+
+    Errors of the stream: INVALID_ARGUMENT for a message that cannot be read; UNAUTHENTICATED once
+    the credentials no longer hold; UNAVAILABLE when the server shuts down or its database does not
+    answer: resume with WatchJob those that have a job, and send the others again with the same
+    idempotency key.
     """
     PlanCircuit: _aio.UnaryUnaryMultiCallable[_circuit_pb2.RunCircuitRequest, _circuit_pb2.PlanCircuitResponse]  # type: ignore[assignment]
     """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
@@ -253,6 +295,33 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
 
         It takes RunCircuit's own request, so that the two cannot come apart.
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+        """
+
+    @_abc_1.abstractmethod
+    def RunStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_circuit_pb2.RunStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_circuit_pb2.RunStreamResponse], _abc.AsyncIterator[_circuit_pb2.RunStreamResponse]]:
+        """Submits circuits one after the other on one stream and watches their jobs to their ends: as
+        RunAndWatch for each of them, in two thirds of the time where they are small. For whoever has
+        many, and sends one when an earlier one has told what it is to be. Over gRPC alone.
+
+        Answers come as there is something to tell, each with the number of its request; those that are
+        ready at the same time come in one message. A request is answered with the events that RunAndWatch
+        has of it, up to the event of a terminal status, or with the error that it was refused with, and
+        neither ends the stream. Of the requests whose last answer has not been sent the server reads up
+        to 256, and then waits for one of them to end. Now and then a message without answers shows that
+        the stream lives. It ends with OK once the client has ended its side and every request has its
+        last answer. To end the call does not end the jobs.
+
+        Quotas and the rate limit hold for each request as for a call of RunCircuit, and opening the
+        stream counts as a request, too.
+
+        Errors of the stream: INVALID_ARGUMENT for a message that cannot be read; UNAUTHENTICATED once
+        the credentials no longer hold; UNAVAILABLE when the server shuts down or its database does not
+        answer: resume with WatchJob those that have a job, and send the others again with the same
+        idempotency key.
         """
 
     @_abc_1.abstractmethod

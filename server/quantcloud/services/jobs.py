@@ -129,6 +129,10 @@ class JobUseCases:
         cursor = _parse_cursor(after_cursor) if after_cursor else None
         return self._feed.watch_account(principal.account_id, cursor, wanted, grouped=grouped)
 
+    def beats(self) -> AsyncGenerator[None]:
+        """Signs of life for a stream; is and raises as `EventFeed.beats`."""
+        return self._feed.beats()
+
     def now(self) -> datetime:
         """The time that what is sent now carries."""
         return self._clock()

@@ -43,7 +43,7 @@ _KEY = re.compile(rf"({api_keys.PREFIX})[\w-]+")
 
 
 class Refusal(Exception):  # a status, not a fault
-    """A call's end other than OK: code, message, and trailing metadata."""
+    """A call's end other than OK: code, message, and trailing metadata; `status` says it all."""
 
     def __init__(
         self,
@@ -55,16 +55,16 @@ class Refusal(Exception):  # a status, not a fault
         super().__init__(message)
         self.code = code
         self.message = message
-        self._status = _status(code, message, details)
+        self.status = _status(code, message, details)
         self.metadata: tuple[tuple[str, str | bytes], ...] = (
             *headers,
-            (DETAILS_KEY, self._status.SerializeToString()),
+            (DETAILS_KEY, self.status.SerializeToString()),
         )
 
     @property
     def last_event(self) -> job_pb2.JobEvent:
         """What says the same at the end of a watch."""
-        return job_pb2.JobEvent(error=self._status)
+        return job_pb2.JobEvent(error=self.status)
 
 
 def refuse(error: errors.DomainError) -> Refusal:

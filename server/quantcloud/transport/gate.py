@@ -12,7 +12,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.open_streams import OpenStreams
-from quantcloud.auth.principal import Credential
+from quantcloud.auth.principal import Credential, Principal
 from quantcloud.auth.rate_limits import RequestLimits, refuse
 from quantcloud.domain.errors import PermissionDenied, Unauthenticated
 from quantcloud.transport import call
@@ -86,16 +86,27 @@ class Gate:
         except Unauthenticated:
             await self._limits.failed_login(self._address(context, headers))
             raise
-        allowance = await self._limits.account(principal.account)
-        call.allowance.set(allowance)
-        if allowance is not None and not allowance.granted:
-            raise refuse(allowance, f"requests for the {principal.account.tier} tier")
+        await self.count(principal)
         if rule == access_pb2.Access.jwt and principal.credential is not Credential.JWT:
             raise PermissionDenied(
                 "this needs a JWT: sign in; an API key does not reach this far",
                 reason="JWT_REQUIRED",
             )
         call.set_principal(principal)
+
+    async def count(self, principal: Principal) -> None:
+        """Count a request of an account, whose allowance `call` has then. Raises `RateLimited`."""
+        allowance = await self._limits.account(principal.account)
+        call.allowance.set(allowance)
+        if allowance is not None and not allowance.granted:
+            raise refuse(allowance, f"requests for the {principal.account.tier} tier")
+
+    async def renew(self, context: Context) -> None:
+        """Look at the caller's credentials again, and leave the principal in `call` as it is now.
+
+        Raises `Unauthenticated`.
+        """
+        call.set_principal(await self._authenticator.authenticate(headers_of(context)))
 
     async def recheck(self, context: Context) -> None:
         """Make sure that the caller may still be here. Raises `Unauthenticated`."""

@@ -78,7 +78,9 @@ def _rename_path_fields(file: FileDescriptorProto) -> None:
     for service in file.service:
         for method in service.method:
             rule: Any = method.options.Extensions[_HTTP]
-            verb: str = rule.WhichOneof("pattern")
+            verb: str | None = rule.WhichOneof("pattern")
+            if verb is None:  # it is over gRPC alone
+                continue
             path: str = getattr(rule, verb)
             names = set(_VARIABLE.findall(path))
             setattr(rule, verb, _VARIABLE.sub(rf"{{\1{PATH_SUFFIX}}}", path))

@@ -21,6 +21,8 @@ from quantcloud.watching.subscription import Subscription, in_turns
 
 # A result that is larger is not handed over in memory, where slow readers would keep it.
 _LARGEST_RESULT = 256
+# What no job is called.
+_NO_JOB = ""
 
 
 class EventFeed:
@@ -64,6 +66,23 @@ class EventFeed:
         )
         self._sources.by_job.interrupt(because)
         self._sources.by_account.interrupt(because)
+
+    async def beats(self) -> AsyncGenerator[None]:
+        """One each time that a watch which is told nothing would be sent a checkpoint. Never ends.
+
+        Raises `Unavailable` when the feed closes.
+        """
+        subscription, sources = Subscription(), self._sources
+        sources.by_job.add(_NO_JOB, subscription)
+        try:
+            while True:
+                sources.quiet.heard(subscription)
+                while not subscription.quiet:
+                    await subscription.sleep()
+                yield
+        finally:
+            sources.by_job.forget(_NO_JOB, subscription)
+            sources.quiet.forget(subscription)
 
     def watch_job(
         self, account_id: str, job_id: str, after_sequence: int | None, *, brief: bool = False

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
 import grpc.aio
 
@@ -16,6 +17,8 @@ IN_FLIGHT = 64
 # About a second, so that the beginning and the end, when fewer are in flight, count little.
 JOBS = 1280
 CALLS = 6400
+JOBS_ARE = f"Bell jobs a second on {BACKEND}, {IN_FLIGHT} in flight"
+ECHOES_ARE = "unary calls a second of a grpc.aio server that gives back what it gets"
 
 
 async def run(rounds: int) -> list[Finding]:
@@ -31,26 +34,41 @@ async def run(rounds: int) -> list[Finding]:
             for _ in range(CALLS // IN_FLIGHT):
                 await call(message)
 
-        async def ours() -> float:
-            began = time.perf_counter()
-            await many(lambda: client.run_and_watch(BELL, BACKEND), JOBS, IN_FLIGHT)
-            return JOBS / (time.perf_counter() - began)
-
-        async def bare() -> float:
-            began = time.perf_counter()
+        async def echoes() -> None:
             await asyncio.gather(*(user() for _ in range(IN_FLIGHT)))
-            return CALLS // IN_FLIGHT * IN_FLIGHT / (time.perf_counter() - began)
 
-        rates = await interleaved({"ours": ours, "bare": bare}, rounds)
+        rates = await interleaved(
+            {
+                "stream": lambda: _rate(JOBS, client.run_stream(BELL, BACKEND, JOBS, IN_FLIGHT)),
+                "calls": lambda: _rate(
+                    JOBS, many(lambda: client.run_and_watch(BELL, BACKEND), JOBS, IN_FLIGHT)
+                ),
+                "bare": lambda: _rate(CALLS // IN_FLIGHT * IN_FLIGHT, echoes()),
+            },
+            rounds,
+        )
     return [
         ratio(
             "echo",
-            f"Bell jobs a second on {BACKEND}, {IN_FLIGHT} in flight, each by one RunAndWatch, "
-            "watched to its result / unary calls a second of a grpc.aio server that gives back "
-            "what it gets",
-            ours=rates["ours"],
+            f"{JOBS_ARE} on one RunStream, each submitted by a message of its own and watched to "
+            f"its result / {ECHOES_ARE}",
+            ours=rates["stream"],
             bare=rates["bare"],
             unit="/s",
             target=Target(">=", 0.25),
-        )
+        ),
+        ratio(
+            "echo calls",
+            f"{JOBS_ARE}, each by one RunAndWatch, watched to its result / {ECHOES_ARE}",
+            ours=rates["calls"],
+            bare=rates["bare"],
+            unit="/s",
+        ),
     ]
+
+
+async def _rate(number: int, work: Awaitable[None]) -> float:
+    """How many a second, where `work` is so many."""
+    began = time.perf_counter()
+    await work
+    return number / (time.perf_counter() - began)

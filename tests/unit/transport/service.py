@@ -62,9 +62,9 @@ class CountedJobs(JobUseCases):
 
 
 class Service:
-    """Store, feed and gRPC server; jobs change when a test says so."""
+    """Store, feed and gRPC server; jobs change when a test says so. `circuits` runs circuits."""
 
-    def __init__(self, store: Store, **settings: float) -> None:
+    def __init__(self, store: Store, circuits: Any = None, **settings: float) -> None:
         self.store = store
         self.feed = EventFeed(store.events, QueueMonitor(store.jobs, 0.0), NEVER)
         store.subscribe(self.feed.publish)
@@ -78,7 +78,7 @@ class Service:
             "p" * 32,
         )
         nobody = cast("Any", None)
-        use_cases = UseCases(nobody, nobody, nobody, self.jobs)
+        use_cases = UseCases(nobody, nobody, circuits, self.jobs)
         self.server = GrpcServer(use_cases, gate, **{"keepalive_seconds": NEVER, **settings})
         claims = {"sub": ADA, "aud": "authenticated", "exp": int(time.time()) + 3600}
         self.token = jwt.encode(claims, SECRET, "HS256")
@@ -105,11 +105,13 @@ Start = Callable[..., AbstractAsyncContextManager[tuple[Service, int]]]
 
 
 @asynccontextmanager
-async def serving(folder: Path, **settings: float) -> AsyncGenerator[tuple[Service, int]]:
+async def serving(
+    folder: Path, circuits: Any = None, **settings: float
+) -> AsyncGenerator[tuple[Service, int]]:
     """A service with its data in `folder`, and its port; settings are those of `GrpcServer`."""
     store = await Store.open(folder / "quantcloud.db")
     await store.accounts.ensure(ADA, email=None, name=None, at=now(), tier=Tier.ENTERPRISE)
-    service = Service(store, **settings)
+    service = Service(store, circuits, **settings)
     port = await service.server.start("127.0.0.1", 0)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

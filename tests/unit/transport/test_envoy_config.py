@@ -15,7 +15,7 @@ from quantcloud.transport.envoy_config import (
     render,
     template_values,
 )
-from unit.transport.upstream import METHODS
+from unit.transport.upstream import OVER_REST
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = EnvoyFiles.find()
@@ -156,7 +156,7 @@ def fields(descriptor, seen=()):
             yield from fields(inner, (*seen, inner))
 
 
-REQUESTS = {method.input_type.full_name: method for method in METHODS}
+REQUESTS = {method.input_type.full_name: method for method in OVER_REST}
 
 
 def rule(method):
@@ -170,7 +170,7 @@ def rule(method):
 
 def test_the_filter_knows_the_words_of_every_enum():
     expected = {}
-    for method in METHODS:
+    for method in OVER_REST:
         for field in fields(method.input_type):
             if field.enum_type is not None:
                 words = {v.number: v.name for v in reversed(field.enum_type.values) if v.number}
@@ -191,7 +191,7 @@ def test_the_filter_knows_every_query_parameter():
 def test_the_filter_knows_every_type_of_a_request():
     kinds = {
         field.type
-        for method in METHODS
+        for method in OVER_REST
         for field in fields(method.input_type)
         if field.message_type is None and field.enum_type is None
     }
@@ -203,7 +203,7 @@ def test_the_filter_knows_every_type_of_a_request():
 
 def test_few_fields_of_request_bodies_hold_lists():
     # The filter says so to who sends one.
-    for method in METHODS:
+    for method in OVER_REST:
         if rule(method)[0] in {"POST", "PUT"}:
             lists = {field.name for field in fields(method.input_type) if field.is_repeated}
             assert lists <= {"circuits"}

@@ -13,7 +13,7 @@ from thequantcloud.v1.backend_pb2 import Backend
 from thequantcloud.v1.circuit_pb2 import RunCircuitResponse
 from thequantcloud.v1.job_pb2 import Job, JobResult, ListJobsResponse, Optimization, Statevector
 from thequantcloud.v1.status_pb2 import GetStatusResponse
-from unit.transport.upstream import METHODS, refuse
+from unit.transport.upstream import OVER_REST, refuse
 
 CREATED = {"CreateApiKey": 201, "CreateCircuit": 201, "RunCircuit": 202, "RunCircuits": 202}
 ORIGIN = "https://studio.example"
@@ -27,7 +27,7 @@ def rule(method):
     return verb.upper(), getattr(http, verb)
 
 
-ROUTES = [(*rule(method), method.name) for method in METHODS]
+ROUTES = [(*rule(method), method.name) for method in OVER_REST]
 PATHS = sorted({path for _, path, _ in ROUTES})
 
 

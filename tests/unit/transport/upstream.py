@@ -43,6 +43,8 @@ SERVICES = tuple(
     service for messages, _ in MODULES for service in messages.DESCRIPTOR.services_by_name.values()
 )
 METHODS = tuple(method for service in SERVICES for method in service.methods)
+# A stream of requests has no place in REST.
+OVER_REST = tuple(method for method in METHODS if not method.client_streaming)
 # As the server's own: the body that Envoy lets pass, and what its request carries beside it.
 RECEIVED_BYTES = 10 * 1024 * 1024
 

@@ -47,6 +47,20 @@ async def test_each_event_comes_as_it_happens(world: World):
     assert world.feed.watchers == 0
 
 
+async def test_beats_come_in_the_time_of_checkpoints_until_the_feed_closes(world: World):
+    feed = World(world.store, checkpoint_seconds=0.01).feed
+    beats = feed.beats()
+    for _ in range(3):
+        await anext(beats)
+    assert feed.watchers == 1
+    feed.close()
+    with pytest.raises(Unavailable, match="resume"):
+        await anext(beats)
+    assert feed.watchers == 0
+    with pytest.raises(Unavailable, match="resume"):
+        await anext(feed.beats())
+
+
 async def test_a_brief_watch_has_the_last_of_what_came_together(world: World):
     job = await world.submit()
     events = world.feed.watch_job(ADA, job, None, brief=True)

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from google.rpc.status_pb2 import (
+    Status,  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+)
+
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
@@ -17,7 +21,7 @@ from quantcloud.services.options import parse_options
 from quantcloud.storage import CircuitPatch
 from quantcloud.transport.convert.values import envelope, given, timestamp, unstruct
 from quantcloud.transport.nulls import nulls
-from quantcloud.transport.wire import delimited, struct_bytes, tag
+from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, varint
 from quantcloud.turns import Turns
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
@@ -29,6 +33,9 @@ _TARGETS: Final[Mapping[int, OptimizationTarget]] = {
 _SECONDS_PER_MINUTE = 60
 _METADATA: Final = tag(circuit_pb2.Circuit.METADATA_FIELD_NUMBER)
 _CIRCUITS: Final = tag(circuit_pb2.ListCircuitsResponse.CIRCUITS_FIELD_NUMBER)
+_ANSWERS: Final = tag(circuit_pb2.RunStreamResponse.ANSWERS_FIELD_NUMBER)
+_REQUEST: Final = tag(circuit_pb2.RunStreamAnswer.REQUEST_FIELD_NUMBER, VARINT)
+_EVENT: Final = tag(circuit_pb2.RunStreamAnswer.EVENT_FIELD_NUMBER)
 
 
 def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
@@ -83,6 +90,19 @@ def submitted(job: Job) -> circuit_pb2.RunCircuitResponse:
         optimize_for=job.optimize_for,
         submitted_at=timestamp(job.submitted_at),
     )
+
+
+def event_answer(number: int, event: bytes) -> bytes:
+    """The bytes of a response with one answer: an event of the request of this number."""
+    head = b"".join((_REQUEST, varint(number), _EVENT, varint(len(event))))
+    # Together, as for `result_field`.
+    return b"".join((_ANSWERS, varint(len(head) + len(event)), head, event))
+
+
+def error_answer(number: int, error: Status) -> bytes:
+    """The bytes of a response with one answer: why the request of this number was refused."""
+    answer = circuit_pb2.RunStreamAnswer(request=number, error=error)
+    return circuit_pb2.RunStreamResponse(answers=[answer]).SerializeToString()
 
 
 def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:

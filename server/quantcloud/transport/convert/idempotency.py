@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
@@ -15,16 +14,17 @@ _MAXIMUM_LENGTH = 255
 _LARGE = 64 * 1024
 
 
-async def idempotency_key(headers: Mapping[str, str], request: Message) -> IdempotencyKey | None:
+async def idempotency_key(
+    key: str | None, request: Message, field: str = HEADER
+) -> IdempotencyKey | None:
     """What the caller named the request, with a digest of it; None where it did not.
 
-    Raises `InvalidArgument`.
+    Raises `InvalidArgument` for what is in `field`.
     """
-    key = headers.get(HEADER)
     if key is None:
         return None
     if not 0 < len(key) <= _MAXIMUM_LENGTH or not (key.isascii() and key.isprintable()):
-        raise InvalidArgument(HEADER, f"must have 1 to {_MAXIMUM_LENGTH} printable characters")
+        raise InvalidArgument(field, f"must have 1 to {_MAXIMUM_LENGTH} printable characters")
     large = request.ByteSize() >= _LARGE
     return IdempotencyKey(
         key, await asyncio.to_thread(_digest, request) if large else _digest(request)

@@ -7,9 +7,11 @@ from quantcloud.services.circuits import CircuitUseCases, check_batch_size
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import circuits as convert
-from quantcloud.transport.convert.idempotency import idempotency_key
+from quantcloud.transport.convert.idempotency import HEADER, idempotency_key
 from quantcloud.transport.convert.values import given, unstruct
+from quantcloud.transport.entry import Exchange
 from quantcloud.transport.gate import headers_of
+from quantcloud.transport.servicers.run_stream import RunStream
 from quantcloud.transport.servicers.watches import Watches
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
 
@@ -35,8 +37,14 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         sightings = self._jobs.watch(principal(), job.id, after_sequence=None, brief=True)
         return self._watches.watch(sightings, with_result=True)
 
+    async def RunStream(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, exchange: Exchange, context: Context
+    ) -> None:
+        """Answers by itself: the interceptor gives it what it reads and writes by."""
+        await RunStream(self._circuits, self._jobs, self._watches, exchange).serve()
+
     async def _run(self, request: circuit_pb2.RunCircuitRequest, context: Context) -> Job:
-        key = await idempotency_key(headers_of(context), request)
+        key = await idempotency_key(headers_of(context).get(HEADER), request)
         return await self._circuits.run(principal(), convert.submission(request), key)
 
     async def RunCircuits(
@@ -44,7 +52,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     ) -> circuit_pb2.RunCircuitsResponse:
         # Before any of them is looked at: there may be millions.
         check_batch_size(len(request.circuits))
-        key = await idempotency_key(headers_of(context), request)
+        key = await idempotency_key(headers_of(context).get(HEADER), request)
         batch = await self._circuits.run_batch(principal(), convert.submissions(request), key)
         return convert.batch(batch)
 
