@@ -153,7 +153,7 @@ class CircuitServiceServicer:
 
     def RunStream(self, request_iterator, context):
         """Submits circuits one after the other on one stream and watches their jobs to their ends: as
-        RunAndWatch for each of them, in two thirds of the time where they are small. For whoever has
+        RunAndWatch for each of them, in three quarters of the time where they are small. For whoever has
         many, and sends one when an earlier one has told what it is to be. Over gRPC alone.
 
         Answers come as there is something to tell, each with the number of its request; those that are

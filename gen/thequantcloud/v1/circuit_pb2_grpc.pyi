@@ -81,7 +81,7 @@ class CircuitServiceStub:
     """
     RunStream: _grpc.StreamStreamMultiCallable[_circuit_pb2.RunStreamRequest, _circuit_pb2.RunStreamResponse]
     """Submits circuits one after the other on one stream and watches their jobs to their ends: as
-    RunAndWatch for each of them, in two thirds of the time where they are small. For whoever has
+    RunAndWatch for each of them, in three quarters of the time where they are small. For whoever has
     many, and sends one when an earlier one has told what it is to be. Over gRPC alone.
 
     Answers come as there is something to tell, each with the number of its request; those that are
@@ -182,7 +182,7 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
     """
     RunStream: _aio.StreamStreamMultiCallable[_circuit_pb2.RunStreamRequest, _circuit_pb2.RunStreamResponse]  # type: ignore[assignment]
     """Submits circuits one after the other on one stream and watches their jobs to their ends: as
-    RunAndWatch for each of them, in two thirds of the time where they are small. For whoever has
+    RunAndWatch for each of them, in three quarters of the time where they are small. For whoever has
     many, and sends one when an earlier one has told what it is to be. Over gRPC alone.
 
     Answers come as there is something to tell, each with the number of its request; those that are
@@ -304,7 +304,7 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_circuit_pb2.RunStreamResponse], _abc.AsyncIterator[_circuit_pb2.RunStreamResponse]]:
         """Submits circuits one after the other on one stream and watches their jobs to their ends: as
-        RunAndWatch for each of them, in two thirds of the time where they are small. For whoever has
+        RunAndWatch for each of them, in three quarters of the time where they are small. For whoever has
         many, and sends one when an earlier one has told what it is to be. Over gRPC alone.
 
         Answers come as there is something to tell, each with the number of its request; those that are

@@ -13,10 +13,12 @@ import structlog
 from quantcloud.auth import api_keys
 from quantcloud.auth.principal import Credential, Principal
 from quantcloud.domain.account import Account, Tier
+from quantcloud.domain.errors import DomainError, InvalidArgument
 from quantcloud.domain.job import Job, JobEvent, JobResult
 from quantcloud.services.admission import Submission
 from quantcloud.transport import call
 from quantcloud.transport.convert.events import LARGE_BYTES
+from quantcloud.transport.errors import Refusal, refuse
 from quantcloud.transport.servicers.run_stream import UNDER_WAY, RunStream
 from quantcloud.transport.servicers.watches import Watches
 from quantcloud.watching.sighting import Sighting
@@ -166,6 +168,9 @@ class Exchange:
     async def count(self) -> None:
         """Every request is allowed."""
 
+    def refusal(self, error: Any) -> Refusal:
+        return refuse(error)
+
 
 class Completed:
     """Circuits whose jobs have all ended, with results of so many outcomes."""
@@ -177,8 +182,11 @@ class Completed:
         self.go = asyncio.Event()
         self.go.set()
         self.begun = 0
+        self.error: DomainError | None = None
 
     async def run(self, _principal: Any, _submission: Submission, _key: object) -> Job:
+        if self.error is not None:
+            raise self.error
         event = self._events[self.begun]
         self.begun += 1
         await self.go.wait()
@@ -265,6 +273,20 @@ async def test_a_client_that_does_not_read_has_few_results_on_their_way():
     sizes = [len(each.SerializeToString()) for each in exchange.responses]
     assert max(sizes) <= LARGE_BYTES
     assert sum(len(each.answers) for each in exchange.responses) == 40
+
+
+async def test_a_client_that_does_not_read_has_few_refusals_on_their_way():
+    exchange = Exchange(*"q" * 10_000)
+    jobs = Completed(1, 1)
+    # Some 260 bytes each.
+    jobs.error = InvalidArgument("qasm", "is no circuit")
+    task = served(jobs, exchange)
+    await until_nothing_moves()
+    assert 1000 < exchange.reads < 6000
+    exchange.lets.set()
+    await task
+    errors = [answer.error for each in exchange.responses for answer in each.answers]
+    assert [error.message for error in errors] == ["qasm: is no circuit"] * 10_000
 
 
 async def test_a_result_that_fills_a_message_has_one_of_its_own():

@@ -94,6 +94,7 @@ class RunStream:
             return (await self._circuits.run(principal(), convert.submission(circuit), key)).id
         except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
             refusal = self._exchange.refusal(error)
+        await self._answers.room()
         self._answers.add(convert.error_answer(number, refusal.status))
         return None
 
