@@ -22,9 +22,9 @@ JOBS = 1_000_000
 BACKEND = "local_simulator"
 # Of rounds there are fewer than elsewhere: filling the database takes long enough.
 ROUNDS = 5
-# How many of each a round has, and how many of them are in flight.
-RUNS, RUNS_IN_FLIGHT = 128, 32
-CALLS, CALLS_IN_FLIGHT = 256, 8
+# How many of each a round has, and how many of them are in flight: a third of a second of each.
+RUNS, RUNS_IN_FLIGHT = 512, 32
+CALLS, CALLS_IN_FLIGHT = 1024, 8
 # Jobs that were run on both servers before and are looked at.
 LOOKED_AT = 100
 # Another one would not be the same account on both.
