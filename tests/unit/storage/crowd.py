@@ -66,7 +66,19 @@ def _events(jobs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
              "completed_at", "metadata_sequence", "attempt")  # fmt: skip
     for job in jobs:
         kept = {name: job[name] for name in taken}
-        yield {"job_id": job["id"], "occurred_at": job["submitted_at"], **kept}
+        earlier = None
+        if job["status"] == "completed":
+            # As where a run was written at once: what it had before it ended.
+            at, backend = job["submitted_at"], job["backend"]
+            earlier = json.dumps(
+                [
+                    [at, status, backend, "statevector", at, None, None, 1, None]
+                    for status in ("queued", "dispatched")
+                ]
+            )
+        yield {
+            "job_id": job["id"], "occurred_at": job["submitted_at"], "earlier": earlier, **kept
+        }  # fmt: skip
 
 
 def tables() -> dict[str, list[dict[str, Any]]]:

@@ -83,6 +83,25 @@ def _seen_by_postgres(store: Store) -> list[tuple[str, Any]]:
     return seen
 
 
+async def _submit_twice(store: Store) -> None:
+    key = IdempotencyKey(str(uuid.uuid4()), b"")
+    first, second = [
+        await store.jobs.create(new_job(ALICE), QASM, ANALYSIS, max_waiting=None, key=key)
+        for _ in range(2)
+    ]
+    assert first == second
+
+
+async def _queued(store: Store) -> None:
+    # Each is told of by the row of a later event.
+    stretch = await store.events.account_after(ALICE, 1, 10, EventFilter({JobStatus.QUEUED}))
+    assert {event.job.status for event in stretch.events} == {JobStatus.QUEUED}
+
+
+async def _remove_some(store: Store) -> None:
+    assert await store.retention.remove(at(30)) > 20
+
+
 CALLS = {
     "get": lambda s, job: s.jobs.get(ALICE, job.id),
     "list": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0),
@@ -102,6 +121,7 @@ CALLS = {
     "account_after, some": lambda s, _: s.events.account_after(
         ALICE, 1, 10, EventFilter({JobStatus.COMPLETED}, SOME_ID)
     ),
+    "account_after, none that ends": lambda s, _: _queued(s),
     "latest_cursor": lambda s, _: s.events.latest_cursor(ALICE),
     "ensure": lambda s, _: s.accounts.ensure(ALICE, at=T0, tier=Tier.DEVELOPER),
     "key create": lambda s, _: s.api_keys.create(ALICE, "", "", b"", T0, limit=5),
@@ -121,7 +141,9 @@ CALLS = {
         new_job(ALICE), QASM, ANALYSIS, max_waiting=None, key=IdempotencyKey(job.id, b"")
     ),
     "the same submission": lambda s, _: s.idempotency.find(ALICE, IdempotencyKey("key", b""), T0),
+    "a submission that is known": lambda s, _: _submit_twice(s),
     "retention": lambda s, _: s.retention.remove(at(0)),
+    "retention that removes": lambda s, _: _remove_some(s),
     "recover": lambda s, _: s.jobs.recover(T0),
     "cancel": lambda s, job: s.jobs.cancel(ALICE, job.id, T0),
     "forget keys": lambda s, _: s.retention.forget_keys(T0),
