@@ -1,11 +1,15 @@
-"""How many streams may be open at once: watches of an account, and streams of strangers."""
+"""How many streams may be open at once: an account's watches and its streams of circuits, and those
+of strangers.
+"""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from quantcloud.domain.errors import TooManyStreams
 
+OF_CIRCUITS: Final = 100
+"""How many streams of circuits an account may have open: each may hold some megabytes."""
 OF_ADDRESS: Final = 100
 """How many a client address may have open without credentials."""
 OF_STRANGERS: Final = 500
@@ -15,14 +19,20 @@ OF_STRANGERS: Final = 500
 class OpenStreams:
     """Counts the streams that this process has open. Belongs to one event loop.
 
-    An account may have `of_account` watches open, calls that wait for a change among them; an
-    address may have `of_address` streams without credentials, and all addresses `of_strangers`.
+    An account may have `of_account` watches open, calls that wait for a change among them, and
+    `of_circuits` streams on which it sends circuits; an address may have `of_address` streams
+    without credentials, and all addresses `of_strangers`.
     """
 
     def __init__(
-        self, of_account: int, of_address: int = OF_ADDRESS, of_strangers: int = OF_STRANGERS
+        self,
+        of_account: int,
+        of_circuits: int = OF_CIRCUITS,
+        of_address: int = OF_ADDRESS,
+        of_strangers: int = OF_STRANGERS,
     ) -> None:
         self._accounts = _Count(of_account, "watches of this account")
+        self._circuits = _Count(of_circuits, "streams of circuits of this account")
         self._addresses = _Count(of_address, "streams without credentials from this address")
         self._strangers = _Count(of_strangers, "streams without credentials")
 
@@ -38,6 +48,13 @@ class OpenStreams:
 
     def close_watch(self, account_id: str) -> None:
         self._accounts.give_back(account_id)
+
+    def circuits(self, account_id: str) -> AbstractContextManager[None]:
+        """One more on which an account sends circuits, until the block is left.
+
+        Raises `TooManyStreams`.
+        """
+        return self._circuits.one(account_id)
 
     @contextmanager
     def stranger(self, address: str) -> Generator[None]:

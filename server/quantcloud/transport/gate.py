@@ -124,6 +124,10 @@ class Gate:
     def close_watch(self) -> None:
         self._streams.close_watch(call.principal().account_id)
 
+    def stream_of_circuits(self) -> AbstractContextManager[None]:
+        """Count the caller's stream for as long as the block lasts. Raises `TooManyStreams`."""
+        return self._streams.circuits(call.principal().account_id)
+
     def stream_of_anyone(self, context: Context) -> AbstractContextManager[None]:
         """Count a stream without credentials for as long as the block lasts.
 

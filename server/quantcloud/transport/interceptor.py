@@ -147,12 +147,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             entry = Exchange(path, context, self._gate, self._recheck_seconds, parse)
             try:
                 await entry.admit()
-                self._gate.open_watch()
-                try:
+                with self._gate.stream_of_circuits():
                     await entry.open()
                     await behaviour(entry, context)
-                finally:
-                    self._gate.close_watch()
             except asyncio.CancelledError:
                 entry.close(grpc.StatusCode.CANCELLED)
                 raise

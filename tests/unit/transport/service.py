@@ -68,7 +68,7 @@ class Service:
         self.store = store
         self.feed = EventFeed(store.events, QueueMonitor(store.jobs, 0.0), NEVER)
         store.subscribe(self.feed.publish)
-        streams = OpenStreams(MOST, of_address=MOST)
+        streams = OpenStreams(MOST, of_circuits=MOST, of_address=MOST)
         self.jobs = CountedJobs(store, self.feed, streams, now, DEFAULT_TIERS.__getitem__)
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
         gate = Gate(

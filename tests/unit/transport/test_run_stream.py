@@ -132,12 +132,15 @@ async def test_a_key_that_is_revoked_ends_the_stream(opened: Open):
         assert len(circuits.callers) == 1
 
 
-async def test_a_stream_is_one_of_the_accounts_watches(opened: Open):
+async def test_an_account_has_so_many_streams_open_and_each_that_ends_makes_room(opened: Open):
     async with opened() as (circuits, first, channel):
         for each in (first, *(Call(circuits.service, channel) for _ in range(MOST - 1))):
             await each.rpc.initial_metadata()
         refused = Call(circuits.service, channel)
         assert await refused.rpc.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert await refused.rpc.details() == (
+            f"too many streams of circuits of this account: {MOST} may be open at once; close some"
+        )
         await first.rpc.done_writing()
         assert await first.rpc.code() is grpc.StatusCode.OK
         again = Call(circuits.service, channel)
