@@ -34,7 +34,8 @@ def channel(request: pytest.FixtureRequest, server: Server) -> Iterator[grpc.Cha
     if request.param == "server":
         yield server.channel
         return
-    with grpc.insecure_channel(server.endpoints.http.removeprefix("http://")) as front:
+    options = (("grpc.max_receive_message_length", -1),)
+    with grpc.insecure_channel(server.endpoints.http.removeprefix("http://"), options) as front:
         yield front
 
 
@@ -160,6 +161,8 @@ def test_the_end_of_a_job_is_told_whatever_it_is(ada: Api):
 
 
 def test_so_many_are_carried_out_at_a_time_and_the_next_once_one_has_ended(ada: Api):
+    # So many circuits are much to look at.
+    ada.patience = 240
     stream = RunStream(ada)
     for _ in range(UNDER_WAY):
         stream.send(slow(), backend="aer_simulator", shots=1)
@@ -178,9 +181,9 @@ def test_so_many_are_carried_out_at_a_time_and_the_next_once_one_has_ended(ada: 
     assert stream.finish().keys() >= jobs.keys() - {1, 2}
 
 
-def test_large_requests_and_large_results_come_through(ada: Api):
+def test_large_requests_and_large_results_come_through(ada: Api, channel: grpc.Channel):
     circuit = wide(17) + "\n//" + "-" * 6_000_000
-    stream = RunStream(ada)
+    stream = RunStream(ada, channel)
     numbers = [stream.send(circuit, backend="local_simulator", shots=100_000) for _ in range(4)]
     small = stream.send(ASYMMETRIC, shots=1)
     told = stream.finish()
@@ -213,7 +216,8 @@ def test_what_cannot_be_read_ends_the_stream_and_no_job(server: Server, ada: Api
 
 
 def test_a_hundred_streams_at_once_each_have_their_own(server: Server):
-    ada = server.api()
+    # More than one account may have open.
+    accounts = [server.api() for _ in range(5)]
     options = (("grpc.use_local_subchannel_pool", 1),)
     with (
         grpc.insecure_channel(server.endpoints.http.removeprefix("http://"), options) as front,
@@ -221,7 +225,7 @@ def test_a_hundred_streams_at_once_each_have_their_own(server: Server):
     ):
 
         def send(place: int) -> list[tuple[str, dict[str, int]]]:
-            stream = RunStream(ada, front if place % 2 else None)
+            stream = RunStream(accounts[place % 5], front if place % 2 else None)
             for each in range(5):
                 stream.send(ASYMMETRIC, backend="local_simulator", shots=5 * place + each + 1)
             told = stream.finish()

@@ -159,16 +159,17 @@ class CircuitServiceServicer:
         Answers come as there is something to tell, each with the number of its request; those that are
         ready at the same time come in one message. A request is answered with the events that RunAndWatch
         has of it, up to the event of a terminal status, or with the error that it was refused with, and
-        neither ends the stream. Of the requests whose last answer has not been sent the server reads up
-        to 256, and then waits for one of them to end. Now and then a message without answers shows that
-        the stream lives. It ends with OK once the client has ended its side and every request has its
-        last answer. To end the call does not end the jobs.
+        neither ends the stream. The server carries out 256 of them at a time and reads no other until
+        one has ended, nor while a client leaves a mebibyte of answers unread. Now and then a message
+        without answers shows that the stream lives. It ends with OK once the client has ended its side
+        and every request has its last answer. To end the call does not end the jobs.
 
         Quotas and the rate limit hold for each request as for a call of RunCircuit, and opening the
         stream counts as a request, too.
 
-        Errors of the stream: INVALID_ARGUMENT for a message that cannot be read; UNAUTHENTICATED once
-        the credentials no longer hold; UNAVAILABLE when the server shuts down or its database does not
+        Errors of the stream: RESOURCE_EXHAUSTED beyond the rate limit, with 20 of the account's streams
+        open already, and for a message of more than 10 MiB; INVALID_ARGUMENT for one that cannot be
+        read; UNAUTHENTICATED once the credentials no longer hold; UNAVAILABLE when the server shuts down or its database does not
         answer: resume with WatchJob those that have a job, and send the others again with the same
         idempotency key.
         """

@@ -8,8 +8,10 @@ from typing import Final
 
 from quantcloud.domain.errors import TooManyStreams
 
-OF_CIRCUITS: Final = 100
-"""How many streams of circuits an account may have open: each may hold some megabytes."""
+OF_CIRCUITS: Final = 20
+"""How many streams of circuits an account may have open: each has up to 256 jobs watched, and may
+hold the part of a request, 10 MiB, that has arrived.
+"""
 OF_ADDRESS: Final = 100
 """How many a client address may have open without credentials."""
 OF_STRANGERS: Final = 500

@@ -67,6 +67,8 @@ class Entry:
             self.close(grpc.StatusCode.CANCELLED)
             raise error
         refusal = self.refusal(error)
+        # Its frames hold what was to be answered, and a client may take long to hear of this.
+        error.__traceback__ = None
         self.close(refusal.code)
         if self._sent and _REST_PATH in headers_of(self._context):
             # Of server-sent events that have begun the end says nothing.
@@ -113,7 +115,7 @@ class Stream(Entry):
 
     async def write(self, message: bytes) -> None:
         """Send an answer. Raises `Unauthenticated` where the caller may no longer be here."""
-        if self._is_due:
+        if time.monotonic() - self._checked >= self._recheck_seconds:
             await self._gate.recheck(self._context)
             self._checked = time.monotonic()
         # Only now: an error that comes before every answer has no headers of its own, which Envoy
@@ -121,16 +123,11 @@ class Stream(Entry):
         await self.send_headers()
         await self._context.write(message)
 
-    @property
-    def _is_due(self) -> bool:
-        """Whether it is time to look at the caller's credentials again."""
-        return time.monotonic() - self._checked >= self._recheck_seconds
-
 
 class Exchange(Stream):
     """That of a call with many requests, each of which its caller is allowed or not."""
 
-    __slots__ = ("_parse",)
+    __slots__ = ("_parse", "_renewed")
 
     def __init__(
         self,
@@ -142,6 +139,8 @@ class Exchange(Stream):
     ) -> None:
         super().__init__(path, context, gate, recheck_seconds)
         self._parse = parse
+        # When the account was looked at last, as it goes for requests. Answers do without.
+        self._renewed = time.monotonic()
 
     async def open(self) -> None:
         """Tell the caller that it was let in. Envoy waits two minutes for that."""
@@ -160,10 +159,10 @@ class Exchange(Stream):
         data: Any = await self._context.read()
         if data is grpc.aio.EOF:
             return None
-        if self._is_due:
+        if time.monotonic() - self._renewed >= self._recheck_seconds:
             # The account's tier may be another by now, and goes for this request.
             await self._gate.renew(self._context)
-            self._checked = time.monotonic()
+            self._renewed = self._checked = time.monotonic()
         return self._parse(data)
 
     async def count(self) -> None:

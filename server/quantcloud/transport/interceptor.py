@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 import grpc
@@ -30,7 +31,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     An exception that is no domain error is logged with its request id and told as INTERNAL. While
     a stream lasts its caller's credentials are looked at again, before the first answer that comes
-    `recheck_seconds` after they were looked at last. A request that has not arrived within
+    `recheck_seconds` after they were looked at last. A single request that has not arrived within
     `request_seconds` is DEADLINE_EXCEEDED.
     """
 
@@ -145,17 +146,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         async def answer(_: object, context: Context) -> None:
             entry = Exchange(path, context, self._gate, self._recheck_seconds, parse)
-            try:
-                await entry.admit()
-                with self._gate.stream_of_circuits():
+            # Counted until the caller has heard of its end.
+            with ExitStack() as counted:
+                try:
+                    await entry.admit()
+                    counted.enter_context(self._gate.stream_of_circuits())
                     await entry.open()
                     await behaviour(entry, context)
-            except asyncio.CancelledError:
-                entry.close(grpc.StatusCode.CANCELLED)
-                raise
-            except Exception as error:  # noqa: BLE001  # all of them end here
-                await entry.abort(error)
-            entry.close(grpc.StatusCode.OK)
+                except asyncio.CancelledError:
+                    entry.close(grpc.StatusCode.CANCELLED)
+                    raise
+                except Exception as error:  # noqa: BLE001  # all of them end here
+                    await entry.abort(error)
+                entry.close(grpc.StatusCode.OK)
 
         return answer
 

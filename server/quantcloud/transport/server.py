@@ -79,7 +79,8 @@ class GrpcServer:
     """The server on its port. What Envoy lets through of bodies and headers, it takes.
 
     Calls whose client vanished without a word end within two times `keepalive_seconds`, and those
-    whose request does not arrive after `request_seconds`. Raises `OSError` where the port is taken.
+    whose single request does not arrive after `request_seconds`. Raises `OSError` where the port is
+    taken.
     """
 
     def __init__(

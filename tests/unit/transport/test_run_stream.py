@@ -1,9 +1,11 @@
 """RunStream on a real gRPC server, whose jobs change when a test says so."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
+from weakref import WeakSet
 
 import grpc
 import grpc.aio
@@ -11,14 +13,17 @@ import pytest
 import structlog
 
 from quantcloud.auth import api_keys
+from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Credential, Principal
 from quantcloud.domain.account import Account, Tier
-from quantcloud.domain.errors import DomainError, InvalidArgument
+from quantcloud.domain.errors import InvalidArgument, TooManyStreams
 from quantcloud.domain.job import Job, JobEvent, JobResult
 from quantcloud.services.admission import Submission
 from quantcloud.transport import call
+from quantcloud.transport import entry as entries
 from quantcloud.transport.convert.events import LARGE_BYTES
 from quantcloud.transport.errors import Refusal, refuse
+from quantcloud.transport.interceptor import CallInterceptor
 from quantcloud.transport.servicers.run_stream import UNDER_WAY, RunStream
 from quantcloud.transport.servicers.watches import Watches
 from quantcloud.watching.sighting import Sighting
@@ -148,21 +153,34 @@ async def test_an_account_has_so_many_streams_open_and_each_that_ends_makes_room
         assert await again.rpc.code() is grpc.StatusCode.OK
 
 
+class Request:
+    """As a RunStreamRequest, which cannot be referred to weakly."""
+
+    idempotency_key = ""
+
+    def __init__(self, qasm: str) -> None:
+        self.circuit = circuit_pb2.RunCircuitRequest(qasm=qasm)
+        self.ByteSize = self.circuit.ByteSize
+
+
 class Exchange:
     """Requests that are all there, and a client that reads answers when it is let."""
 
     def __init__(self, *circuits: str) -> None:
         self._circuits = list(circuits)
         self.reads = 0
+        # Those that are in memory.
+        self.kept: WeakSet[Request] = WeakSet()
         self.lets = asyncio.Event()
         self.responses: list[circuit_pb2.RunStreamResponse] = []
 
-    async def read(self) -> circuit_pb2.RunStreamRequest | None:
+    async def read(self) -> Any:
         if self.reads == len(self._circuits):
             return None
-        circuit = circuit_pb2.RunCircuitRequest(qasm=self._circuits[self.reads])
+        request = Request(self._circuits[self.reads])
+        self.kept.add(request)
         self.reads += 1
-        return circuit_pb2.RunStreamRequest(circuit=circuit)
+        return request
 
     async def write(self, response: bytes) -> None:
         await self.lets.wait()
@@ -185,11 +203,11 @@ class Completed:
         self.go = asyncio.Event()
         self.go.set()
         self.begun = 0
-        self.error: DomainError | None = None
+        self.refuses = False
 
     async def run(self, _principal: Any, _submission: Submission, _key: object) -> Job:
-        if self.error is not None:
-            raise self.error
+        if self.refuses:
+            raise InvalidArgument("qasm", "is no circuit")
         event = self._events[self.begun]
         self.begun += 1
         await self.go.wait()
@@ -249,8 +267,8 @@ async def test_so_many_are_under_way_and_the_others_unread():
     assert exchange.reads == UNDER_WAY + 5
 
 
-async def test_nothing_is_read_while_a_large_request_becomes_a_job():
-    exchange = Exchange("q", "q" * 100_000, "q")
+async def test_nothing_is_read_while_large_requests_become_jobs():
+    exchange = Exchange("q", "q" * 300_000, "q")
     jobs = Completed(1, 3)
     jobs.go.clear()
     task = served(jobs, exchange)
@@ -282,14 +300,84 @@ async def test_a_client_that_does_not_read_has_few_refusals_on_their_way():
     exchange = Exchange(*"q" * 10_000)
     jobs = Completed(1, 1)
     # Some 260 bytes each.
-    jobs.error = InvalidArgument("qasm", "is no circuit")
+    jobs.refuses = True
     task = served(jobs, exchange)
     await until_nothing_moves()
     assert 1000 < exchange.reads < 6000
+    # Parsed, a request may take many times as much memory as its refusal.
+    assert not exchange.kept
     exchange.lets.set()
     await task
     errors = [answer.error for each in exchange.responses for answer in each.answers]
     assert [error.message for error in errors] == ["qasm: is no circuit"] * 10_000
+
+
+async def test_the_account_is_looked_at_for_requests_however_often_it_is_for_answers(monkeypatch):
+    seconds = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: seconds)
+    told: list[str] = []
+
+    class Gate:
+        async def renew(self, _context: object) -> None:
+            told.append("renew")
+
+        async def recheck(self, _context: object) -> None:
+            told.append("recheck")
+
+    class Context:
+        async def read(self) -> bytes:
+            return b"request"
+
+        async def write(self, _message: bytes) -> None:
+            """Nobody reads."""
+
+    parts: Any = Context(), Gate()
+    entry = entries.Exchange("/path", *parts, 10.0, bytes)
+    for seconds in (5.0, 11.0, 12.0, 21.0, 22.0, 23.0):
+        if seconds != 12.0:
+            await entry.write(b"")
+        await entry.read()
+    # An answer at 11 and at 22 s, and a request at 11 and at 21 s: 10 s after the last each.
+    assert told == ["recheck", "renew", "recheck", "renew"]
+
+
+async def test_a_stream_counts_until_its_client_has_heard_of_its_end():
+    streams = OpenStreams(1, of_circuits=1)
+    heard = asyncio.Event()
+
+    class Gate:
+        def stream_of_circuits(self) -> AbstractContextManager[None]:
+            return streams.circuits(ADA)
+
+        async def admit(self, *_: object) -> None:
+            """Everybody may come in."""
+
+    class Context:
+        async def send_initial_metadata(self, _metadata: object) -> None:
+            """Nobody reads."""
+
+        def invocation_metadata(self) -> Sequence[tuple[str, str]]:
+            return ()
+
+        async def abort(self, *_: object) -> None:
+            await heard.wait()
+            raise grpc.aio.AbortError
+
+    async def breaks(*_: object) -> None:
+        raise InvalidArgument("request", "cannot be read")
+
+    gate: Any = Gate()
+    context: Any = Context()
+    answer = CallInterceptor(gate)._exchange("/path", bytes, breaks)
+    ending = asyncio.create_task(answer(None, context))
+    await until_nothing_moves()
+    with pytest.raises(TooManyStreams), streams.circuits(ADA):
+        pass
+    heard.set()
+    with pytest.raises(grpc.aio.AbortError):
+        await ending
+    with streams.circuits(ADA):
+        pass
 
 
 async def test_a_result_that_fills_a_message_has_one_of_its_own():

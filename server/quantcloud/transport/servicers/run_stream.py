@@ -13,13 +13,15 @@ from quantcloud.transport.convert import circuits as convert
 from quantcloud.transport.convert.events import LARGE_BYTES
 from quantcloud.transport.convert.idempotency import idempotency_key
 from quantcloud.transport.entry import Exchange
+from quantcloud.transport.errors import Refusal
 from quantcloud.transport.servicers.watches import Watches
 from thequantcloud.v1 import circuit_pb2
 
 # Requests that were read, and have not been given their last answer.
 UNDER_WAY = 256
-# Bytes of a request from which it becomes a job before another is read: many would be much memory.
-_LARGE_REQUEST = 64 << 10
+# Bytes of requests that are being made jobs of, from which no further one is read: parsed, they may
+# take many times as much memory.
+_SUBMITTING_BYTES = 256 << 10
 
 
 class RunStream:
@@ -34,12 +36,14 @@ class RunStream:
         self._exchange = exchange
         self._answers = _Answers(exchange.write)
         self._free = asyncio.Semaphore(UNDER_WAY)
+        self._submitting = _Budget(_SUBMITTING_BYTES)
 
     async def serve(self) -> None:
         """Answer until the last request has its last answer.
 
         Raises what `Exchange.read` and `Exchange.write` do, and what a watch of a job does.
         """
+        error: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._answers.send())
@@ -49,7 +53,13 @@ class RunStream:
                 beating.cancel()
                 self._answers.end()
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            error = _first(group)
+        finally:
+            # The call may take long to end.
+            self._answers.clear()
+        if error is not None:
+            # Out here, since it would keep the group, and with it all that was under way.
+            raise error
 
     async def _beat(self) -> None:
         async with aclosing(self._jobs.beats()) as beats:
@@ -60,43 +70,42 @@ class RunStream:
         number = 0
         while True:
             await self._free.acquire()
+            await self._submitting.room()
             request = await self._exchange.read()
             if request is None:
                 return
             number += 1
-            stored = asyncio.Event() if request.ByteSize() >= _LARGE_REQUEST else None
-            tasks.create_task(self._carry_out(number, request, stored))
+            size = request.ByteSize()
+            self._submitting.take(size)
+            tasks.create_task(self._carry_out(number, request, size))
             # The next one may be hours away.
             del request
-            if stored is not None:
-                await stored.wait()
 
     async def _carry_out(
-        self, number: int, request: circuit_pb2.RunStreamRequest, stored: asyncio.Event | None
+        self, number: int, request: circuit_pb2.RunStreamRequest, size: int
     ) -> None:
         try:
-            job_id = await self._submit(number, request)
-            # So may the job's end be.
+            answer = await self._submit(request)
+            self._submitting.give_back(size)
+            # So may the job's end be, and a client that reads on.
             del request
-            if stored is not None:
-                stored.set()
-            if job_id is not None:
-                await self._watch(number, job_id)
+            if isinstance(answer, Refusal):
+                await self._answers.room()
+                self._answers.add(convert.error_answer(number, answer.status))
+            else:
+                await self._watch(number, answer)
         finally:
             self._free.release()
 
-    async def _submit(self, number: int, request: circuit_pb2.RunStreamRequest) -> str | None:
-        """The job that the request has become; None where it was refused, and told so."""
+    async def _submit(self, request: circuit_pb2.RunStreamRequest) -> str | Refusal:
+        """The job that the request has become, or why it was refused."""
         circuit = request.circuit
         try:
             await self._exchange.count()
             key = await idempotency_key(request.idempotency_key or None, circuit, "idempotency_key")
             return (await self._circuits.run(principal(), convert.submission(circuit), key)).id
         except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
-            refusal = self._exchange.refusal(error)
-        await self._answers.room()
-        self._answers.add(convert.error_answer(number, refusal.status))
-        return None
+            return self._exchange.refusal(error)
 
     async def _watch(self, number: int, job_id: str) -> None:
         async def tell(event: bytes) -> None:
@@ -123,6 +132,30 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
+class _Budget:
+    """So much of something as may be in use before there is no room for more."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._used = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def room(self) -> None:
+        """Wait until there is some."""
+        await self._room.wait()
+
+    def take(self, amount: int) -> None:
+        self._used += amount
+        if self._used >= self._most:
+            self._room.clear()
+
+    def give_back(self, amount: int) -> None:
+        self._used -= amount
+        if self._used < self._most:
+            self._room.set()
+
+
 class _Answers:
     """Those on their way: what is there at the same time goes as one message.
 
@@ -132,28 +165,26 @@ class _Answers:
     def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
         self._write = write
         self._waiting: deque[bytes] = deque()
-        self._size = 0
+        # Their bytes: as many as a slow client may have on their way.
+        self._bytes = _Budget(LARGE_BYTES)
+        self.room = self._bytes.room
         self._ended = False
         self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
         self.turn = asyncio.Lock()
         """Of who makes answers that may be large: where there is no room, nobody else does."""
-
-    async def room(self) -> None:
-        """Wait while as much is on its way as a slow client may have there."""
-        await self._room.wait()
 
     def add(self, response: bytes) -> None:
         """Have a response sent, which may be joined with others."""
         self._waiting.append(response)
-        self._size += len(response)
-        if self._size >= LARGE_BYTES:
-            self._room.clear()
+        self._bytes.take(len(response))
         self._news.set()
 
+    def clear(self) -> None:
+        """Drop what is not sent."""
+        self._waiting.clear()
+
     def beat(self) -> None:
-        """Show that the stream lives, where nothing else does."""
+        """Show that the stream lives, unless something is on its way that does."""
         if not self._waiting:
             self.add(b"")
 
@@ -177,7 +208,5 @@ class _Answers:
         while self._waiting and size + len(self._waiting[0]) <= LARGE_BYTES:
             together.append(self._waiting.popleft())
             size += len(together[-1])
-        self._size -= size
-        if self._size < LARGE_BYTES:
-            self._room.set()
+        self._bytes.give_back(size)
         return b"".join(together) if len(together) > 1 else response
