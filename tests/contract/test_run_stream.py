@@ -112,7 +112,7 @@ def test_a_refusal_is_run_circuits_own_and_the_others_go_on(server: Server):
     for number, body in zip(refused, bodies, strict=True):
         with pytest.raises(grpc.RpcError) as of_run:
             ada.circuits.RunCircuit(circuit_pb2.RunCircuitRequest(**body), metadata=ada.metadata)
-        ((error,),) = ([answer.error for answer in told[number]],)
+        (error,) = [answer.error for answer in told[number]]
         trailing = dict(of_run.value.trailing_metadata())
         assert error.SerializeToString() == trailing["grpc-status-details-bin"]
         assert error.message == of_run.value.details()

@@ -34,8 +34,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     ) -> Any:
         """The watch: the interceptor awaits it, and sends its messages."""
         job = await self._run(request, context)
-        sightings = self._jobs.watch(principal(), job.id, after_sequence=None, brief=True)
-        return self._watches.watch(sightings, with_result=True)
+        return self._watches.of_run(job.id)
 
     async def RunStream(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, exchange: Exchange, context: Context

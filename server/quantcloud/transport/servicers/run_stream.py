@@ -114,10 +114,9 @@ class RunStream:
             else:
                 self._answers.add(convert.event_answer(number, event))
 
-        sightings = self._jobs.watch(principal(), job_id, after_sequence=None, brief=True)
-        watch = self._watches.watch(sightings, with_result=True)
-        async with aclosing(sightings):
-            async for seen in sightings:
+        watch = self._watches.of_run(job_id)
+        async with aclosing(watch.sightings):
+            async for seen in watch.sightings:
                 async with self._answers.turn:
                     await self._answers.room()
                     await watch.send(seen, tell)

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from quantcloud.domain.job import JobEvent
 from quantcloud.services.jobs import JobUseCases
+from quantcloud.transport.call import principal
 from quantcloud.transport.convert import events
 from quantcloud.transport.convert.events import LARGE_BYTES, NO_RESULT, EventMessages, EventParts
 from quantcloud.turns import Turns
@@ -21,6 +22,11 @@ class Watches:
     def watch(self, sightings: AsyncGenerator[Sighting], *, with_result: bool) -> "Watch":
         """The answers to a call, which closes `sightings` at its end."""
         return Watch(self._jobs, self._make, sightings, with_result=with_result)
+
+    def of_run(self, job_id: str) -> "Watch":
+        """The answers to the caller's own run, with its result: see `RunAndWatch`."""
+        sightings = self._jobs.watch(principal(), job_id, after_sequence=None, brief=True)
+        return self.watch(sightings, with_result=True)
 
 
 class Watch:
