@@ -1,8 +1,13 @@
 """Settings as they come from the environment."""
 
+import re
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
-from quantcloud.settings import Settings
+from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.settings import DEFAULT_TIERS, PREFIX, Settings
 
 
 @pytest.mark.parametrize(
@@ -14,3 +19,19 @@ def test_one_that_is_set_to_nothing_is_not_set(monkeypatch, name):
     unset = Settings()
     monkeypatch.setenv(f"QUANTCLOUD_{name}", "")
     assert Settings() == unset
+
+
+PAGE = Path(__file__).parents[2] / "docs/configuration.md"
+
+
+def test_the_page_on_configuration_names_every_setting_and_no_other():
+    named = set(re.findall(rf"{PREFIX}(\w+)", PAGE.read_text()))
+    assert named == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_page_on_configuration_shows_the_default_limits_of_every_tier():
+    rows = dict(re.findall(r"^\| `(\w+)`(?: a month)? \| (.*) \|$", PAGE.read_text(), re.MULTILINE))
+    for field in fields(TierLimits):
+        limits = [getattr(DEFAULT_TIERS[tier], field.name) for tier in Tier]
+        shown = ["none" if limit is None else f"{limit:,.0f}" for limit in limits]
+        assert rows[field.name].split(" | ") == shown, field.name
