@@ -66,7 +66,16 @@ _SYSTEM_FILES = (
     "/usr/lib64",
     "/usr/local/lib",
     "/etc/ld.so.cache",
-    "/proc/self",
+    # Not the folder: in its net/ are the addresses of clients and the names of sockets.
+    "/proc/self/auxv",
+    "/proc/self/cgroup",
+    "/proc/self/exe",
+    "/proc/self/fd",
+    "/proc/self/limits",
+    "/proc/self/maps",
+    "/proc/self/stat",
+    "/proc/self/statm",
+    "/proc/self/status",
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/sys/devices/system/cpu",
@@ -79,6 +88,13 @@ _DEVICES = ("/dev/null",)
 _GPU_DEVICES = "nvidia*"
 
 _OPEN_FILES = 64
+# As usual; the memory limit does not count the stack.
+_STACK = 8 << 20
+# Timers, each of which is kernel memory.
+_PENDING_SIGNALS = 64
+# What a worker without a GPU may map beyond its memory limit, in bytes: the libraries that a
+# backend loads late (a build of PyTorch for GPUs has 3 GiB), and what malloc reserves for threads.
+_MAPPED_BESIDE = 4 << 30
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -176,7 +192,7 @@ def confine(confinement: Confinement) -> None:
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
     if sys.platform == "linux":
         _give_up_rights(confinement.readable, gpu=confinement.gpu)
-    _limit_resources(confinement.memory_limit)
+    _limit_resources(confinement)
 
 
 def _give_up_rights(readable: Iterable[str], *, gpu: bool) -> None:
@@ -214,27 +230,34 @@ def _try_filter() -> bool:
     return seccomp.refuse_unneeded()
 
 
-def _limit_resources(memory_limit: int) -> None:
-    # RLIMIT_DATA counts private writable memory, which is what a simulation takes. RLIMIT_AS
-    # would count libraries, reserved arenas and a GPU's address window as well: figures that
-    # differ between machines by far more than a run needs.
+def _limit_resources(confinement: Confinement) -> None:
+    # RLIMIT_DATA counts private memory that may be written, which is what a simulation takes.
     kinds = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
-        resource.RLIMIT_DATA: _private_memory() + memory_limit,
+        resource.RLIMIT_STACK: _STACK,
+        resource.RLIMIT_DATA: _memory("VmData") + confinement.memory_limit,
     }
+    if sys.platform == "linux":
+        kinds[resource.RLIMIT_SIGPENDING] = _PENDING_SIGNALS
+        # Memory that was written and then made read-only is counted here alone, and page tables
+        # are bounded by it. A GPU's address window would be counted too, and is far larger.
+        if not confinement.gpu:
+            kinds[resource.RLIMIT_AS] = (
+                _memory("VmSize") + confinement.memory_limit + _MAPPED_BESIDE
+            )
     for kind, wanted in kinds.items():
         _, hard = resource.getrlimit(kind)
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(kind, (limit, limit))
 
 
-def _private_memory() -> int:
-    """Give the bytes that count against RLIMIT_DATA now."""
+def _memory(kind: str) -> int:
+    """Give the bytes that this process has now, of a kind that `proc_pid_status(5)` names."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmData:"):
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 

@@ -52,6 +52,16 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "shutdown": (48, 210),
     # An io_uring opens sockets and files on behalf of its owner, past any filter.
     "io_uring_setup": (425, 425),
+    # Places in tables that all processes, or all of one user, share.
+    "io_setup": (206, 0),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
+    # A lock on a file that may only be read stops others that lock it.
+    "flock": (73, 32),
+    # Has every disk of the machine written to.
+    "sync": (162, 81),
+    "syncfs": (306, 267),
     # Other programs and processes.
     "execve": (59, 221),
     "execveat": (322, 281),
@@ -101,14 +111,28 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "fremovexattr": (199, 16),
     "removexattrat": (466, 466),
     "file_setattr": (469, 469),
-    # Memory, and messages in it, that outlive the worker and that its limit does not count.
+    # Memory that its limit does not count. The stack, which may grow, keeps that right wherever it
+    # is moved to. The C library's realloc() copies where mremap() is refused.
+    "mremap": (25, 216),
+    "map_shadow_stack": (453, 453),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    # A pipe keeps the pages that were put into it: of a huge page all, for 4 KiB of it.
+    "vmsplice": (278, 75),
+    "splice": (275, 76),
+    "tee": (276, 77),
+    # Memory and messages that outlive the worker. Whoever guesses an id needs no *get() first.
     "shmget": (29, 194),
     "shmat": (30, 196),
     "shmctl": (31, 195),
     "semget": (64, 190),
     "semctl": (66, 191),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
     "msgget": (68, 186),
     "msgctl": (71, 187),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
     "mq_open": (240, 180),
     "mq_unlink": (241, 181),
     # The kernel's less trodden parts, from where rights have been regained before.
@@ -132,6 +156,12 @@ _IOCTL = (16, 29)
 _CLONE = (56, 220)
 _MMAP = (9, 222)
 _CLONE3 = (435, 435)
+_SOCKETPAIR = (53, 199)
+
+# A pair of stream sockets reaches nothing but itself. A datagram socket sends to any name.
+_AF_UNIX = 1
+_SOCK_STREAM = 1
+_SOCK_TYPE = 0xF  # without SOCK_NONBLOCK and SOCK_CLOEXEC
 
 # A thread is started with this flag, a process without.
 _CLONE_THREAD = 0x10000
@@ -139,8 +169,10 @@ _CLONE_THREAD = 0x10000
 _SHARED_ANONYMOUS = 0x21  # MAP_SHARED | MAP_ANONYMOUS
 _GROWS_DOWN = 0x100  # MAP_GROWSDOWN
 # Have the kernel send a signal, to any process of the same user, when something can be read; have
-# others wait who open a file, or be told of them.
-_FCNTL_COMMANDS = (8, 10, 15, 1024, 1026)  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY
+# others wait who open or lock a file (each lock is also kernel memory that no limit counts), or be
+# told of them: F_SETLK, F_SETLKW, F_SETOWN, F_SETSIG, F_SETOWN_EX, F_OFD_SETLK, F_OFD_SETLKW,
+# F_SETLEASE, F_NOTIFY.
+_FCNTL_COMMANDS = (6, 7, 8, 10, 15, 37, 38, 1024, 1026)
 # The first again, and the attributes of a file: FIOSETOWN, SIOCSPGRP, FIOASYNC, FS_IOC_SETFLAGS,
 # FS_IOC_FSSETXATTR.
 _IOCTL_COMMANDS = (0x8901, 0x8902, 0x5452, 0x40086602, 0x401C5820)
@@ -197,6 +229,15 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
         *_of(_FCNTL[column], _refuse_where(1, _FCNTL_COMMANDS)),
         *_of(_IOCTL[column], _refuse_where(1, _IOCTL_COMMANDS)),
         *_of(_CLONE[column], _refuse_unless(0, [_CLONE_THREAD], mask=_CLONE_THREAD)),
+        *_of(
+            _SOCKETPAIR[column],
+            [
+                *_load(0, None),
+                (_JUMP_EQUAL, 1, 0, _AF_UNIX),
+                _REFUSE,
+                *_refuse_unless(1, [_SOCK_STREAM], mask=_SOCK_TYPE),
+            ],
+        ),
         *_of(
             _MMAP[column],
             [
