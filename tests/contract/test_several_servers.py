@@ -14,9 +14,10 @@ from quantcloud.cli.ready import read_endpoints
 from support.api import Api
 from support.circuits import BELL, slow
 from support.postgres import Postgres, installations
+from support.run_stream import RunStream
 from support.server import Server, quantcloud
 from support.watchers import see_the_log
-from thequantcloud.v1 import circuit_pb2, job_pb2
+from thequantcloud.v1 import api_key_pb2, circuit_pb2, job_pb2
 
 PROXY_SECRET = "a-secret-between-envoy-and-its-servers"
 SETTINGS = {
@@ -111,6 +112,22 @@ def test_cancelled_at_the_one_that_does_not_run_it(pair: list[Server]):
         assert last.job.status == job_pb2.Job.cancelled
     # Whoever ran it has a place for another.
     assert sum(one.finish(one.run(BELL, backend="aer_simulator")).result.counts.values()) == 1024
+
+
+def test_a_key_that_is_revoked_at_one_submits_nothing_more_at_the_other(pair: list[Server]):
+    one, two = accounts(pair)
+    key = one.keys.CreateApiKey(api_key_pb2.CreateApiKeyRequest(name="k"), metadata=one.metadata)
+    stream = RunStream(Api(pair[1].channel, pair[1].rest, key.key))
+    answers = stream.changes()
+    stream.send(BELL)
+    next(answers)
+    one.keys.RevokeApiKey(api_key_pb2.RevokeApiKeyRequest(id=key.id), metadata=one.metadata)
+    stream.send(BELL)
+    with pytest.raises(grpc.RpcError) as ended:
+        list(answers)
+    stream.end()
+    assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert two.jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=two.metadata).total == 1
 
 
 def test_concurrency_holds_across_servers(pair: list[Server]):

@@ -12,6 +12,7 @@ import grpc
 import grpc.aio
 import structlog
 
+from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import DomainError
 from quantcloud.transport import call
 from quantcloud.transport.call import Context
@@ -127,7 +128,7 @@ class Stream(Entry):
 class Exchange(Stream):
     """That of a call with many requests, each of which its caller is allowed or not."""
 
-    __slots__ = ("_parse", "_renewed")
+    __slots__ = ("_asked", "_caller", "_looked", "_looking", "_parse")
 
     def __init__(
         self,
@@ -139,8 +140,10 @@ class Exchange(Stream):
     ) -> None:
         super().__init__(path, context, gate, recheck_seconds)
         self._parse = parse
-        # When the account was looked at last, as it goes for requests. Answers do without.
-        self._renewed = time.monotonic()
+        # How many requests asked for a look at the caller, and how many of them have had theirs.
+        self._asked = self._looked = 0
+        self._looking = asyncio.Lock()
+        self._caller: Principal | None = None
 
     async def open(self) -> None:
         """Tell the caller that it was let in. Envoy waits two minutes for that."""
@@ -153,18 +156,31 @@ class Exchange(Stream):
     async def read(self) -> Any:
         """The next request; None after the last.
 
-        Raises `InvalidArgument` for one that cannot be read, and `Unauthenticated` where the caller
-        may no longer be here.
+        Raises `InvalidArgument` for one that cannot be read.
         """
         data: Any = await self._context.read()
-        if data is grpc.aio.EOF:
-            return None
-        if time.monotonic() - self._renewed >= self._recheck_seconds:
-            # The account's tier may be another by now, and goes for this request.
-            await self._gate.renew(self._context)
-            self._renewed = self._checked = time.monotonic()
-        return self._parse(data)
+        return None if data is grpc.aio.EOF else self._parse(data)
 
-    async def count(self) -> None:
-        """Count a request beside the call itself. Raises `RateLimited`."""
+    async def allow(self) -> None:
+        """Look at the caller again, who is in `call` from then on, and count a request.
+
+        A key may be revoked by now, and the account's tier be another. Raises `Unauthenticated` or
+        `RateLimited`.
+        """
+        call.set_principal(await self._seen_again())
         await self._gate.count(call.principal())
+
+    async def _seen_again(self) -> Principal:
+        """The caller, by a look that began after this was called.
+
+        Requests that come together wait for one look, which reads the database.
+        """
+        self._asked += 1
+        mine = self._asked
+        async with self._looking:
+            if self._caller is None or self._looked < mine:
+                asked = self._asked
+                self._caller = await self._gate.authenticate(self._context)
+                self._checked = time.monotonic()
+                self._looked = asked
+            return self._caller

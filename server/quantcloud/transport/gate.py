@@ -101,12 +101,9 @@ class Gate:
         if allowance is not None and not allowance.granted:
             raise refuse(allowance, f"requests for the {principal.account.tier} tier")
 
-    async def renew(self, context: Context) -> None:
-        """Look at the caller's credentials again, and leave the principal in `call` as it is now.
-
-        Raises `Unauthenticated`.
-        """
-        call.set_principal(await self._authenticator.authenticate(headers_of(context)))
+    async def authenticate(self, context: Context) -> Principal:
+        """The caller by the credentials of a call, as they are now. Raises `Unauthenticated`."""
+        return await self._authenticator.authenticate(headers_of(context))
 
     async def recheck(self, context: Context) -> None:
         """Make sure that the caller may still be here. Raises `Unauthenticated`."""

@@ -1,7 +1,6 @@
 """A call with many requests, as the interceptor keeps it."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,38 +11,51 @@ import pytest
 
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.domain.errors import InvalidArgument, TooManyStreams
+from quantcloud.transport import call
 from quantcloud.transport import entry as entries
 from quantcloud.transport.interceptor import CallInterceptor
 from unit.transport.service import ADA
 
 
-async def test_the_account_is_looked_at_for_requests_however_often_it_is_for_answers(monkeypatch):
-    seconds = 0.0
-    monkeypatch.setattr(time, "monotonic", lambda: seconds)
-    told: list[str] = []
+class Checks:
+    """A gate that tells how often it looked, and looks when a test says so."""
 
-    class Gate:
-        async def renew(self, _context: object) -> None:
-            told.append("renew")
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.goes_on = asyncio.Event()
+        self.looks = 0
+        self.counted = 0
 
-        async def recheck(self, _context: object) -> None:
-            told.append("recheck")
+    async def authenticate(self, _context: object) -> str:
+        self.looks += 1
+        look = self.looks
+        self.begun.set()
+        await self.goes_on.wait()
+        return f"caller of look {look}"
 
-    class Context:
-        async def read(self) -> bytes:
-            return b"request"
+    async def count(self, _caller: object) -> None:
+        self.counted += 1
 
-        async def write(self, _message: bytes) -> None:
-            """Nobody reads."""
 
-    parts: Any = Context(), Gate()
+async def test_requests_that_come_together_have_one_look_in_common_that_none_is_older_than():
+    gate = Checks()
+    parts: Any = None, gate
     entry = entries.Exchange("/path", *parts, 10.0, bytes)
-    for seconds in (5.0, 11.0, 12.0, 21.0, 22.0, 23.0):
-        if seconds != 12.0:
-            await entry.write(b"")
-        await entry.read()
-    # An answer at 11 and at 22 s, and a request at 11 and at 21 s: 10 s after the last each.
-    assert told == ["recheck", "renew", "recheck", "renew"]
+
+    async def request() -> object:
+        await entry.allow()
+        return call.principal()
+
+    first = asyncio.create_task(request())
+    await gate.begun.wait()
+    later = [asyncio.create_task(request()) for _ in range(100)]
+    await asyncio.sleep(0)
+    gate.goes_on.set()
+    assert await first == "caller of look 1"
+    assert {await each for each in later} == {"caller of look 2"}
+    assert (gate.looks, gate.counted) == (2, 101)
+    await request()
+    assert gate.looks == 3
 
 
 async def test_a_stream_counts_until_its_client_has_heard_of_its_end():

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -9,7 +10,7 @@ import grpc.aio
 import pytest
 import structlog
 
-from quantcloud.auth import api_keys
+from quantcloud.auth import api_keys, jwt
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Job
@@ -91,7 +92,7 @@ async def test_what_nobody_foresaw_is_told_of_its_request_alone(opened: Open):
 
 
 async def test_each_request_goes_by_the_account_as_it_is_by_then(opened: Open):
-    async with opened(recheck_seconds=0.0) as (circuits, stream, _):
+    async with opened() as (circuits, stream, _):
         answers = stream.answers()
         await stream.send()
         await anext(answers)
@@ -103,8 +104,17 @@ async def test_each_request_goes_by_the_account_as_it_is_by_then(opened: Open):
         assert tiers == [Tier.ENTERPRISE, Tier.EXPLORER]
 
 
-async def test_a_key_that_is_revoked_ends_the_stream(opened: Open):
-    async with opened(recheck_seconds=0.0) as (circuits, _, channel):
+async def ended(stream: Call, answers: AsyncIterator[object]) -> grpc.StatusCode:
+    """The status that a stream ends with when one more request is sent."""
+    await stream.send()
+    with pytest.raises(grpc.aio.AioRpcError) as end:
+        async for _ in answers:
+            pass
+    return end.value.code()
+
+
+async def test_a_key_that_is_revoked_submits_nothing_more_and_ends_the_stream(opened: Open):
+    async with opened() as (circuits, _, channel):
         service = circuits.service
         text = api_keys.generate()
         key = await service.store.api_keys.create(
@@ -115,11 +125,21 @@ async def test_a_key_that_is_revoked_ends_the_stream(opened: Open):
         await stream.send()
         await anext(answers)
         await service.store.api_keys.revoke(ADA, key.id, now())
+        assert await ended(stream, answers) is grpc.StatusCode.UNAUTHENTICATED
+        assert len(circuits.callers) == 1
+
+
+async def test_a_token_that_expires_submits_nothing_more_and_ends_the_stream(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jwt, "_HELD_SECONDS", 0.0)
+    async with opened() as (circuits, stream, _):
+        answers = stream.answers()
         await stream.send()
-        with pytest.raises(grpc.aio.AioRpcError) as ended:
-            async for _ in answers:
-                pass
-        assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        await anext(answers)
+        # As if it were two hours later.
+        monkeypatch.setattr(jwt, "_LEEWAY", timedelta(hours=-2))
+        assert await ended(stream, answers) is grpc.StatusCode.UNAUTHENTICATED
         assert len(circuits.callers) == 1
 
 

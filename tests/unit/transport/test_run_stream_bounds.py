@@ -54,7 +54,7 @@ class Exchange:
         await self.lets.wait()
         self.responses.append(circuit_pb2.RunStreamResponse.FromString(response))
 
-    async def count(self) -> None:
+    async def allow(self) -> None:
         """Every request is allowed."""
 
     def refusal(self, error: Any) -> Refusal:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import cast
 
+from quantcloud.domain.errors import Unauthenticated
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import principal
@@ -41,7 +42,8 @@ class RunStream:
     async def serve(self) -> None:
         """Answer until the last request has its last answer.
 
-        Raises what `Exchange.read` and `Exchange.write` do, and what a watch of a job does.
+        Raises what `Exchange.read` and `Exchange.write` do, what a watch of a job does, and
+        `Unauthenticated` for a request whose caller may no longer be here.
         """
         error: BaseException | None = None
         try:
@@ -101,9 +103,11 @@ class RunStream:
         """The job that the request has become, or why it was refused."""
         circuit = request.circuit
         try:
-            await self._exchange.count()
+            await self._exchange.allow()
             key = await idempotency_key(request.idempotency_key or None, circuit, "idempotency_key")
             return (await self._circuits.run(principal(), convert.submission(circuit), key)).id
+        except Unauthenticated:
+            raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
             return self._exchange.refusal(error)
 
