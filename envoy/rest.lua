@@ -38,8 +38,12 @@ local GRPC_HEADERS = {
   "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-encoding", "grpc-accept-encoding",
 }
 
--- An API key that was put where none belongs: not to be passed on, logged, or told anybody.
-local KEY, KEY_SHOWN = "qc_live_[%w_%-]+", "qc_live_..."
+-- API keys and JWTs that were put where none belong: not to be passed on, logged, or told anybody.
+-- `serve` masks the same in its log.
+local SECRETS = {
+  ["qc_live_[%w_%-]+"] = "qc_live_...",
+  ["eyJ[%w_%-]+%.[%w_%-]+%.?[%w_%-]*"] = "eyJ...",
+}
 
 -- The longest piece of a request that an error shows, in bytes.
 local SHOWN = 60
@@ -105,6 +109,13 @@ local function shorten(text)
     return text
   end
   return text:sub(1, SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "..."
+end
+
+local function without_secrets(text)
+  for secret, shown in pairs(SECRETS) do
+    text = text:gsub(secret, shown)
+  end
+  return text
 end
 
 local function uncapitalised(text)
@@ -221,7 +232,7 @@ local function on_error(handle, status, grpc_message)
     handle:headers():replace(":status", "413")
     set_body(handle, body, '{"detail":"body: is too large once it is decoded"}')
   else
-    local new = error_body(old, status):gsub(KEY, KEY_SHOWN)
+    local new = without_secrets(error_body(old, status))
     if new ~= old then
       set_body(handle, body, new)
     end
@@ -232,9 +243,12 @@ end
 
 function envoy_on_request(handle)
   local path = handle:headers():get(":path") or ""
-  if path:find(KEY) then
-    handle:headers():replace(":path", (path:gsub(KEY, KEY_SHOWN)))
+  local masked = without_secrets(path)
+  if masked ~= path then
+    handle:headers():replace(":path", masked)
   end
+  -- For the access log: what the transcoder makes of it has no name there.
+  handle:streamInfo():dynamicMetadata():set(ITSELF, "path", (masked:gsub("?.*", "")))
   local route = handle:metadata()
   local allow = route:get("allow")
   if allow == "" then

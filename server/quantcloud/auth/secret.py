@@ -4,14 +4,21 @@ import os
 import secrets
 from pathlib import Path
 
+from quantcloud.private import keep_private
+
 FILE_NAME = "jwt-secret"
 MINIMUM_BYTES = 32
+_ADVICE = (
+    "who has read it can sign tokens for every account: to replace it, stop the servers and "
+    "delete it, which ends all tokens that it signed, and no API keys"
+)
 
 
 def load_or_create(data_dir: Path) -> str:
     """The secret kept in the data folder, made at random (mode 0600) the first time.
 
-    Several processes may come at once: all get the same one. Raises `OSError` where the folder
+    Several processes may come at once: all get the same one. A wider mode is mended, with a warning
+    in the log. Raises `OSError` where the folder
     cannot be read or written.
     """
     path = data_dir / FILE_NAME
@@ -29,4 +36,5 @@ def load_or_create(data_dir: Path) -> str:
             pass
         finally:
             candidate.unlink()
+    keep_private(path, _ADVICE)
     return path.read_text().strip()

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, Integer, column, create_engine, event, select, ta
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from quantcloud.private import keep_private
 from quantcloud.storage.database import NOW, Connection, Steps, Work, transacted
 from quantcloud.storage.errors import StoreError, store_closed, translate
 from quantcloud.storage.migrate import migrate
@@ -41,6 +42,8 @@ _QUICK_COMMIT_SECONDS = 0.001
 _COMMITS_FOLDED = 128
 _LARGE_COMMIT = 8
 # Where SQLite keeps the last number that it gave out: https://sqlite.org/autoinc.html.
+_ADVICE = "it holds what every account sent and got, and no API key that works"
+
 _SEQUENCES = table("sqlite_sequence", column("name"), column("seq", Integer()))
 _FOLD = text("PRAGMA wal_checkpoint(PASSIVE)")
 _LAST_CURSOR = select(_SEQUENCES.c.seq).where(_SEQUENCES.c.name == job_events.name)
@@ -290,6 +293,8 @@ def _prepare(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for suffix in ("", "-wal", "-shm"):
+            keep_private(path.with_name(path.name + suffix), _ADVICE)
     except OSError as error:
         raise StoreError(f"cannot open the database {path}: {error.strerror}") from error
     # Foreign keys stay unchecked here: a migration that rebuilds a table drops the old one.

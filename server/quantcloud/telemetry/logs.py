@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 _LEVELS = ("debug", "info", "warning", "error")
-# What API keys look like, wherever somebody put one.
-_KEY = re.compile(r"(qc_live_)[\w-]+")
+# What API keys and JWTs look like, wherever somebody put one; Envoy's access log has the same.
+_SECRET = re.compile(r"(qc_live_)[\w-]+|(eyJ)[\w-]+\.[\w-]+(?:\.[\w-]*)?")
 # Libraries that speak of every step of theirs.
 _QUIET = ("aiosqlite", "alembic", "asyncio", "httpcore", "httpx", "sqlalchemy")
 
@@ -19,9 +19,9 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 )
 
 
-def _without_keys(_logger: Any, _method: str, line: Any) -> str:
-    """A finished line with what could be an API key cut short."""
-    return _KEY.sub(r"\1...", str(line))
+def _without_secrets(_logger: Any, _method: str, line: Any) -> str:
+    """A finished line with what could be an API key or a JWT cut short."""
+    return _SECRET.sub(r"\1\2...", str(line))
 
 
 def _is_no_callers_header(record: logging.LogRecord) -> bool:
@@ -65,7 +65,7 @@ def configure(level: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *last,
-                _without_keys,
+                _without_secrets,
             ],
         )
     )

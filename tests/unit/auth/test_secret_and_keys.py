@@ -4,6 +4,8 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from quantcloud.auth import api_keys
 from quantcloud.auth.secret import FILE_NAME, MINIMUM_BYTES, load_or_create
 
@@ -15,6 +17,26 @@ def test_the_secret_is_made_once_and_readable_to_its_owner_only(tmp_path: Path):
     assert load_or_create(folder) == first
     assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
     assert [path.name for path in folder.iterdir()] == [FILE_NAME]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o604])
+def test_a_secret_that_others_could_read_is_mended_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int
+):
+    secret = load_or_create(tmp_path)
+    path = tmp_path / FILE_NAME
+    assert not caplog.records
+    path.chmod(mode)
+    assert load_or_create(tmp_path) == secret
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"others could use {path} (mode {mode:o}, now private); who has read it can sign tokens "
+        "for every account: to replace it, stop the servers and delete it, which ends all tokens "
+        "that it signed, and no API keys"
+    )
+    assert load_or_create(tmp_path) == secret
+    assert len(caplog.records) == 1
 
 
 def test_many_at_once_get_the_same_secret(tmp_path: Path):

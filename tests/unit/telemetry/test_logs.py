@@ -12,6 +12,8 @@ from quantcloud.telemetry import logs
 logs.configure("debug")
 log = structlog.stdlib.get_logger("test")
 key = "qc_live_" + "a1-_" * 10
+token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIi" + "a1-_" * 10 + ".c2ln" + "a1-_" * 10
+log.info("token", given=f"x {token}, {token.rpartition('.')[0]}")
 log.info("structured", given=key, nested={"deep": [key]})
 logging.getLogger("library").warning("plain %s", key)
 logging.getLogger("grpc._cython.cygrpc").error("Invalid encoding on %s", bytes((255,)))
@@ -31,6 +33,7 @@ def test_no_key_and_no_local_variable_is_ever_written():
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
     )
     lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert lines.pop(0)["given"] == "x eyJ..., eyJ..."
     assert [line["event"] for line in lines] == ["structured", "plain qc_live_...", "unforeseen"]
     assert lines[0]["given"] == "qc_live_..."
     assert lines[0]["nested"] == {"deep": ["qc_live_..."]}

