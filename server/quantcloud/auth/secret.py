@@ -9,8 +9,8 @@ from quantcloud.private import keep_private
 FILE_NAME = "jwt-secret"
 MINIMUM_BYTES = 32
 _ADVICE = (
-    "who has read it can sign tokens for every account: to replace it, stop the servers and "
-    "delete it, which ends all tokens that it signed, and no API keys"
+    "anyone who read it can sign tokens for every account. To replace it, stop the server, delete "
+    "the file and start the server again: tokens signed with it end, API keys go on"
 )
 
 

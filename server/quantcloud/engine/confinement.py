@@ -88,7 +88,7 @@ _DEVICES = ("/dev/null",)
 _GPU_DEVICES = "nvidia*"
 
 _OPEN_FILES = 64
-# As usual; the memory limit does not count the stack.
+# In bytes; the memory limit does not count the stack.
 _STACK = 8 << 20
 # Timers, each of which is kernel memory.
 _PENDING_SIGNALS = 64

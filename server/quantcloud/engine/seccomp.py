@@ -121,7 +121,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "vmsplice": (278, 75),
     "splice": (275, 76),
     "tee": (276, 77),
-    # Memory and messages that outlive the worker. Whoever guesses an id needs no *get() first.
+    # Memory and messages that outlive the worker. One that guesses an id needs no *get() first.
     "shmget": (29, 194),
     "shmat": (30, 196),
     "shmctl": (31, 195),

@@ -31,9 +31,9 @@ def test_a_secret_that_others_could_read_is_mended_with_a_warning(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"others could use {path} (mode {mode:o}, now private); who has read it can sign tokens "
-        "for every account: to replace it, stop the servers and delete it, which ends all tokens "
-        "that it signed, and no API keys"
+        f"others could use {path} (mode {mode:o}, now private); anyone who read it can sign tokens "
+        "for every account. To replace it, stop the server, delete the file and start the server "
+        "again: tokens signed with it end, API keys go on"
     )
     assert load_or_create(tmp_path) == secret
     assert len(caplog.records) == 1

@@ -46,6 +46,28 @@ async def test_new_file_and_folder_are_their_owners_alone(tmp_path):
     assert set(modes.values()) == {0o600}
 
 
+async def test_files_that_others_could_read_are_mended_with_a_warning(tmp_path, caplog):
+    path = tmp_path / "store.db"
+    store = await Store.open(path)
+    await submit(store)
+    # As a server that was killed leaves them: with a log.
+    for file in tmp_path.iterdir():
+        (copy := tmp_path / "copy" / file.name).parent.mkdir(exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+        copy.chmod(0o644)
+    await store.close()
+    names = {"store.db", "store.db-wal", "store.db-shm"}
+    assert names == {file.name for file in (tmp_path / "copy").iterdir()}
+    assert not caplog.records
+    await _reopen(tmp_path / "copy" / "store.db")
+    assert stat.S_IMODE((tmp_path / "copy" / "store.db").stat().st_mode) == 0o600
+    warned = [record.getMessage() for record in caplog.records]
+    files = {tmp_path / "copy" / name for name in names}
+    assert {f"others could use {file} (mode 644, now private)" for file in files} == {
+        text.partition(";")[0] for text in warned
+    }
+
+
 async def test_what_was_written_is_there_after_reopening(path):
     store = await Store.open(path)
     job = await submit(store)
