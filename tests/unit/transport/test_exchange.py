@@ -47,7 +47,8 @@ async def test_requests_that_come_together_have_one_look_in_common_that_none_is_
         return call.principal()
 
     first = asyncio.create_task(request())
-    await gate.begun.wait()
+    async with asyncio.timeout(10):
+        await gate.begun.wait()
     later = [asyncio.create_task(request()) for _ in range(100)]
     await asyncio.sleep(0)
     gate.goes_on.set()
