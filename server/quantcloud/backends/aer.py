@@ -4,6 +4,12 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from quantcloud.backends.aer_limits import (
+    MAX_BRANCHES_BYTES,
+    MAX_MPS_RANK_BITS,
+    MAX_SAVED_QUBITS,
+    is_bare,
+)
 from quantcloud.backends.base import Executor
 from quantcloud.backends.costs import (
     alike,
@@ -31,26 +37,8 @@ MAX_STABILIZER_QUBITS = 1_000
 MAX_MPS_QUBITS = 200
 MAX_DENSITY_MATRIX_QUBITS = 12
 
-MAX_BARE_QUBITS = 12
-"""How many qubits a circuit that measures at its end may have to run on Aer's bare state. With more
-its controller, which takes longer to begin but puts gates together, is as fast."""
-
-MAX_BARE_BRANCHING_QUBITS = 20
-"""The same for one that measures midway. The controller takes longer for each history and each
-shot; with more qubits it takes less memory."""
-
-MAX_SAVED_QUBITS = 20
-"""How many qubits a circuit may have to be sampled from its final state, which Aer copies out."""
-
-MAX_BRANCHES_BYTES = 1 << 29
-"""Memory for the states that Aer keeps, one for each history, when a circuit measures midway."""
-
 # The distributions in which Aer's CUDA build is published.
 _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
-
-MAX_MPS_RANK_BITS = 6
-"""log2 of the Schmidt rank up to which a matrix product state is kept, never truncated. While the
-qubits of a gate are brought together, its bond dimension may be twice that."""
 
 _STATEVECTOR = Coefficients(
     start=6e-5, operation=1e-6, light=2e-9, dense=1.1e-9, wide=2.6e-9, state=3e-8, sample=1e-8
@@ -185,15 +173,6 @@ class AerBackend:
         )
 
         return AerExecutor(self._device)
-
-
-def is_bare(device: str, num_qubits: int, options: RunOptions, *, branches: bool) -> bool:
-    """Whether a run by `statevector` goes without Aer's controller.
-
-    `branches` says whether it measures, resets or asks a condition midway.
-    """
-    most = MAX_BARE_BRANCHING_QUBITS if branches else MAX_BARE_QUBITS
-    return device == "CPU" and num_qubits <= most and options.noise is None
 
 
 def _is_installed(distribution: str) -> bool:

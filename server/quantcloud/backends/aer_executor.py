@@ -26,17 +26,17 @@ from qiskit_aer.noise import (
     thermal_relaxation_error,
 )
 
-from quantcloud.backends.aer import (
-    MAX_BRANCHES_BYTES,
-    MAX_MPS_RANK_BITS,
-    MAX_SAVED_QUBITS,
-    is_bare,
-)
 from quantcloud.backends.aer_circuits import (
     ONE_QUBIT_NAMES,
     TWO_QUBIT_NAMES,
     Translation,
     translated,
+)
+from quantcloud.backends.aer_limits import (
+    MAX_BRANCHES_BYTES,
+    MAX_MPS_RANK_BITS,
+    MAX_SAVED_QUBITS,
+    is_bare,
 )
 from quantcloud.backends.aer_state import AerState, BareStates
 from quantcloud.backends.branching import run as run_branches

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from quantcloud.backends.base import Executor
+from quantcloud.backends.cirq_limits import MOST_GATES_KEPT
 from quantcloud.backends.costs import (
     alike,
     evolution,
@@ -23,10 +24,6 @@ MAX_DENSITY_MATRIX_QUBITS = 10
 
 MAX_PURE_QUBITS = 28
 """How far circuits go that have no noise and measure at their end: to a state of 2 GiB."""
-
-MOST_GATES_KEPT = 20_000
-"""How many gates and their noise are kept translated for all trajectories of a run. Of sequences
-that shots have in common few are long, and those that only one has need not be kept."""
 
 # What Cirq and qsim keep of a gate, measured; where there is noise, with all kinds of it.
 _GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 1_200, 20_300, 13_300

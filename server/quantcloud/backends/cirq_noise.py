@@ -16,7 +16,7 @@ from qsimcirq import qsim
 from qsimcirq.qsim_simulator import QSimOptions
 
 from quantcloud.backends.amplitudes import PureState
-from quantcloud.backends.cirq import MOST_GATES_KEPT
+from quantcloud.backends.cirq_limits import MOST_GATES_KEPT
 from quantcloud.backends.noise import relaxation
 from quantcloud.backends.qsim import as_qsim_has_them, flattened
 from quantcloud.backends.sampling import Counts, Patterns, draw_bits

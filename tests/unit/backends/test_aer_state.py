@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quantcloud.backends.aer import MAX_BARE_QUBITS
+from quantcloud.backends.aer_limits import MAX_BARE_QUBITS
 from quantcloud.backends.aer_state import AerState, BareStates
 from quantcloud.backends.programs import program
 from quantcloud.circuits.ir import Operation

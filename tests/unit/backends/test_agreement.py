@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quantcloud.backends import aer, aer_executor
+from quantcloud.backends import aer_executor, aer_limits
 from quantcloud.domain.execution import Noise
 from unit.backends.exact import (
     assert_agrees,
@@ -166,7 +166,7 @@ def test_clifford_circuits_too(executors, backend, method, source):
 def leave_to_the_controller(monkeypatch):
     """Have Aer's controller run whatever else goes without it."""
     for limit in ("MAX_BARE_QUBITS", "MAX_BARE_BRANCHING_QUBITS"):
-        monkeypatch.setattr(aer, limit, -1)
+        monkeypatch.setattr(aer_limits, limit, -1)
 
 
 SMALL = {**CIRCUITS, **{f"clifford, {name}": text for name, text in CLIFFORD_CIRCUITS.items()}}

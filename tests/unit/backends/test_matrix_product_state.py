@@ -14,7 +14,7 @@ from qiskit_aer.backends.aer_compiler import generate_aer_config
 from qiskit_aer.backends.backend_utils import cpp_execute_circuits
 from qiskit_aer.backends.controller_wrappers import aer_controller_execute
 
-from quantcloud.backends import aer
+from quantcloud.backends import aer, aer_limits
 from quantcloud.backends.aer_circuits import translated
 from quantcloud.backends.noise import narrowed
 from quantcloud.backends.programs import program
@@ -44,7 +44,7 @@ def _log(circuit):
         max_parallel_threads=1,
         mps_log_data=True,
         # Beyond every bound here; where one is wrong, the test ends all the same.
-        matrix_product_state_max_bond_dimension=4 << aer.MAX_MPS_RANK_BITS,
+        matrix_product_state_max_bond_dimension=4 << aer_limits.MAX_MPS_RANK_BITS,
     )
     config = generate_aer_config([QuantumCircuit(1)], simulator.options)
     config.n_qubits = divided.num_qubits
@@ -97,7 +97,7 @@ def test_no_bond_exceeds_the_bound(source):
 @given(circuits(most_qubits=5, most_gates=5))
 def test_what_is_offered_is_exact(executors, source):
     circuit = read(source)
-    if analyse(circuit).entanglement_bits > aer.MAX_MPS_RANK_BITS:
+    if analyse(circuit).entanglement_bits > aer_limits.MAX_MPS_RANK_BITS:
         return
     shots = 2000
     counts = run(executors["aer"], "matrix_product_state", circuit, shots).counts
@@ -117,7 +117,7 @@ def scattered(width, seed):
         low = rng.randrange(width)
         high = low + rng.choice([1, 2, 3, 5])
         cuts = range(low + 1, min(high, width - 1) + 1)
-        if high >= width or any(crossing[cut] >= aer.MAX_MPS_RANK_BITS for cut in cuts):
+        if high >= width or any(crossing[cut] >= aer_limits.MAX_MPS_RANK_BITS for cut in cuts):
             continue
         for cut in cuts:
             crossing[cut] += 1
@@ -133,7 +133,7 @@ def test_gates_between_distant_qubits_stay_within_memory(executors, seed):
     (method,) = aer.CPU.methods(analyse(circuit), 100, RunOptions())
     assert method.name == "matrix_product_state"
     dimensions = bond_dimensions(circuit)
-    assert max(map(max, dimensions)) <= 2 << aer.MAX_MPS_RANK_BITS
+    assert max(map(max, dimensions)) <= 2 << aer_limits.MAX_MPS_RANK_BITS
     tensors = max(32 * int(np.sum(np.multiply((1, *each), (*each, 1)))) for each in dimensions)
     assert method.memory_bytes > tensors
     outcome = run(executors["aer"], "matrix_product_state", circuit, 100)
