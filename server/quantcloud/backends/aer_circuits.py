@@ -14,8 +14,8 @@ from typing import Any
 
 from qiskit_aer.backends.controller_wrappers import AerCircuit
 
+from quantcloud.backends.clifford import clifford_steps
 from quantcloud.backends.programs import Program
-from quantcloud.backends.stabilizer import clifford_steps
 from quantcloud.backends.unitaries import matrix
 from quantcloud.circuits.ir import Condition, Operation
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantcloud.backends.stabilizer import clifford_steps
+from quantcloud.backends.clifford import clifford_steps
 from quantcloud.backends.unitaries import matrix
 from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
 from unit.backends.exact import embedded
