@@ -1,8 +1,4 @@
-"""Angles: arithmetic over numbers, pi, functions, and the parameters of a gate definition.
-
-The parser is operator precedence with its own stacks, so nesting costs memory in proportion to the
-source and never the interpreter's stack. Whatever has no parameter in it is computed at once.
-"""
+"""Angles: arithmetic over numbers, functions, and the parameters of a gate definition."""
 
 import math
 import operator
@@ -10,17 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from quantcloud.circuits.ir import Expression
-from quantcloud.circuits.lexer import Lexer, position, shown
-
-CONSTANTS: Final[Mapping[str, float]] = {"pi": math.pi}
-CONSTANTS_3: Final[Mapping[str, float]] = {
-    "pi": math.pi,
-    "tau": math.tau,
-    "euler": math.e,
-    "\u03c0": math.pi,
-    "\u03c4": math.tau,
-    "\u2107": math.e,
-}
 
 
 class ExpressionError(ValueError):
@@ -49,15 +34,7 @@ FUNCTIONS: Final[Mapping[str, Callable[[float], float]]] = {
     "acos": math.acos,
     "atan": math.atan,
 }
-# What OpenQASM 3 calls some of them.
-FUNCTIONS_3: Final[Mapping[str, str]] = {
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arctan": "atan",
-    "log": "ln",
-}
-
-_OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
+OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
@@ -66,32 +43,33 @@ _OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
 }
 # Simulators add angles up; what a few of these come to is still a number.
 _LARGEST: Final = 1e300
-_NEGATE: Final = "neg"
-# As in Python and in Qiskit: -2^2 is -4, 2^-1 is 0.5, and only ^ groups from the right.
-_PRECEDENCE: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, _NEGATE: 3, "^": 4}
+NEGATE: Final = "neg"
 
 
-def _binary(symbol: str, left: float, right: float) -> float:
+def binary(symbol: str, left: float, right: float) -> float:
+    """Apply one of `OPERATORS`; raises `ExpressionError`."""
     try:
-        value = _OPERATORS[symbol](left, right)
+        value = OPERATORS[symbol](left, right)
     except ZeroDivisionError:
         raise ExpressionError("division by zero") from None
     except OverflowError:
         value = math.inf
-    return _finite(value)
+    return finite(value)
 
 
-def _unary(name: str, argument: float) -> float:
+def unary(name: str, argument: float) -> float:
+    """Apply one of `FUNCTIONS`; raises `ExpressionError`."""
     try:
         value = FUNCTIONS[name](argument)
     except OverflowError:
         value = math.inf
     except ValueError:
         raise ExpressionError(f"{name}({argument:g}) does not exist as a real number") from None
-    return _finite(value)
+    return finite(value)
 
 
-def _finite(value: float) -> float:
+def finite(value: float) -> float:
+    """Return the value; raises `ExpressionError` where it is too large or not a number."""
     # NaN is not below anything.
     if not abs(value) <= _LARGEST:
         raise ExpressionError("the value is too large")
@@ -112,13 +90,13 @@ def evaluate(expression: Expression, arguments: Sequence[float]) -> float:
             stack.append(item)
         elif isinstance(item, int):
             stack.append(arguments[item])
-        elif item == _NEGATE:
+        elif item == NEGATE:
             stack[-1] = -stack[-1]
-        elif item in _OPERATORS:
+        elif item in OPERATORS:
             right = stack.pop()
-            stack[-1] = _binary(item, stack[-1], right)
+            stack[-1] = binary(item, stack[-1], right)
         else:
-            stack[-1] = _unary(item, stack[-1])
+            stack[-1] = unary(item, stack[-1])
     return stack[0]
 
 
@@ -126,196 +104,9 @@ def negated(expression: Expression) -> Expression:
     """Return the expression for the opposite angle."""
     if len(expression) == 1 and isinstance(expression[0], float):
         return (-expression[0],)
-    return (*expression, _NEGATE)
+    return (*expression, NEGATE)
 
 
 def is_constant(expression: Expression) -> bool:
     """Say whether an expression has no parameter in it."""
     return len(expression) == 1 and isinstance(expression[0], float)
-
-
-_INTEGER: Final = "integer"
-_REAL: Final = "real"
-_SYMBOLIC: Final = "symbolic"
-
-
-class _Output:
-    """Postfix under construction; `kinds` has one entry per operand that waits for its operator."""
-
-    def __init__(self, *, integer_division: bool) -> None:
-        self.items: list[float | int | str] = []
-        self.kinds: list[str] = []
-        self.integer_division = integer_division
-
-    def operand(self, item: float, kind: str) -> None:
-        self.items.append(item)
-        self.kinds.append(kind)
-
-    def apply(self, symbol: str) -> None:
-        """Apply an operator or a function to the last operands."""
-        items, kinds = self.items, self.kinds
-        if symbol == _NEGATE or symbol in FUNCTIONS:
-            if kinds[-1] == _SYMBOLIC:
-                items.append(symbol)
-                return
-            value = float(items.pop())
-            if symbol == _NEGATE:
-                items.append(-value)
-            else:
-                items.append(_unary(symbol, value))
-                kinds[-1] = _REAL
-            return
-        right, left = kinds.pop(), kinds.pop()
-        if _SYMBOLIC in (left, right):
-            items.append(symbol)
-            kinds.append(_SYMBOLIC)
-            return
-        second, first = float(items.pop()), float(items.pop())
-        whole = left == right == _INTEGER
-        value = _binary(symbol, first, second)
-        if whole and symbol == "/" and self.integer_division and not value.is_integer():
-            raise ExpressionError(
-                "OpenQASM 3 divides whole numbers without a remainder; "
-                f"write {first:g}.0/{second:g} for the fraction"
-            )
-        items.append(value)
-        kinds.append(_INTEGER if whole and value.is_integer() else _REAL)
-
-
-class ExpressionParser:
-    """Reads one expression at a lexer's cursor and leaves the cursor after it.
-
-    `version` is 2 or 3: in 3, `**` is the power (`^` means another thing there), there are more
-    names, and a division of whole numbers that leaves a remainder is refused.
-    """
-
-    def __init__(self, lexer: Lexer, version: int) -> None:
-        self._lexer = lexer
-        self._is_version_3 = version > 2  # noqa: PLR2004 - the versions are 2 and 3
-        self._constants = CONSTANTS_3 if self._is_version_3 else CONSTANTS
-
-    def parse(self, parameters: Mapping[str, int]) -> Expression:
-        """Return the expression in postfix; `parameters` maps names to their indices.
-
-        Raises `CircuitError` at what is wrong.
-        """
-        lexer = self._lexer
-        start = lexer.start
-        output = _Output(integer_division=self._is_version_3)
-        waiting: list[str] = []  # operators, functions, and "(" for each open parenthesis
-        openings: list[int] = []
-        try:
-            while True:
-                self._operand(parameters, output, waiting, openings)
-                self._closings(output, waiting, openings)
-                symbol = self._infix()
-                if symbol is None:
-                    break
-                level = _PRECEDENCE[symbol] + (symbol == "^")
-                while waiting and _PRECEDENCE.get(waiting[-1], 0) >= level:
-                    output.apply(waiting.pop())
-                waiting.append(symbol)
-            if self._misses_operator(parameters):
-                raise lexer.error(
-                    f"an operator is missing before {lexer.described()}; for a product write '*'"
-                )
-            if openings:
-                line, column = position(lexer.source, openings[-1])
-                raise lexer.error(
-                    f"expected ')' for the '(' at line {line}, column {column}, "
-                    f"got {lexer.described()}"
-                )
-            while waiting:
-                output.apply(waiting.pop())
-        except ExpressionError as error:
-            raise lexer.error(f"in this expression: {error}", start) from None
-        return tuple(output.items)
-
-    def value(self) -> float:
-        """Return the value of an expression without parameters; raises `CircuitError`."""
-        return float(self.parse({})[0])
-
-    def _operand(
-        self,
-        parameters: Mapping[str, int],
-        output: _Output,
-        waiting: list[str],
-        openings: list[int],
-    ) -> None:
-        """Read prefix operators and opening parentheses up to and with the next operand."""
-        lexer = self._lexer
-        while True:
-            text, kind = lexer.text, lexer.kind
-            if kind in ("real", "int"):
-                output.operand(self._number(text), _INTEGER if kind == "int" else _REAL)
-            elif kind in ("id", "pi") and text in parameters:
-                output.operand(parameters[text], _SYMBOLIC)
-            elif kind in ("id", "pi") and text in self._constants:
-                output.operand(self._constants[text], _REAL)
-            elif kind == "id" and (function := self._function(text)) is not None:
-                waiting.append(function)
-                lexer.advance()
-                if not lexer.at("("):
-                    raise lexer.error(f"expected '(' after the function '{text}'")
-                continue
-            elif text == "(" and kind == "op":
-                waiting.append("(")
-                openings.append(lexer.start)
-                lexer.advance()
-                continue
-            elif text in ("-", "+") and kind == "op":
-                if text == "-":
-                    waiting.append(_NEGATE)
-                lexer.advance()
-                continue
-            else:
-                raise self._unexpected(parameters)
-            lexer.advance()
-            return
-
-    def _closings(self, output: _Output, waiting: list[str], openings: list[int]) -> None:
-        """Read the closing parentheses after an operand."""
-        while openings and self._lexer.at(")"):
-            self._lexer.advance()
-            openings.pop()
-            while (symbol := waiting.pop()) != "(":
-                output.apply(symbol)
-            if waiting and waiting[-1] in FUNCTIONS:
-                output.apply(waiting.pop())
-
-    def _function(self, name: str) -> str | None:
-        if self._is_version_3:
-            name = FUNCTIONS_3.get(name, name)
-        return name if name in FUNCTIONS else None
-
-    def _infix(self) -> str | None:
-        lexer = self._lexer
-        symbol = lexer.text if lexer.kind == "op" else ""
-        if symbol == "^" and self._is_version_3:
-            raise lexer.error("in OpenQASM 3 '^' is not a power; write '**'")
-        if symbol == "**":
-            symbol = "^"
-        if symbol not in _OPERATORS:
-            return None
-        lexer.advance()
-        return symbol
-
-    @staticmethod
-    def _number(text: str) -> float:
-        return _finite(float(text))
-
-    def _unexpected(self, parameters: Mapping[str, int]) -> Exception:
-        lexer = self._lexer
-        if lexer.kind != "id":
-            return lexer.error(f"expected a number or an expression, got {lexer.described()}")
-        known = ", ".join([*parameters, *(name for name in self._constants if name.isascii())][:8])
-        return lexer.error(f"{shown(lexer.text)} is not defined here; known are {known}")
-
-    def _misses_operator(self, parameters: Mapping[str, int]) -> bool:
-        """Say whether the cursor is on an operand where an operator is due, as in `2pi`."""
-        lexer = self._lexer
-        return lexer.kind == "id" and (
-            lexer.text in parameters
-            or lexer.text in self._constants
-            or self._function(lexer.text) is not None
-        )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final
 
-from quantcloud.circuits.expressions import ExpressionParser
+from quantcloud.circuits.expression_parser import ExpressionParser
 from quantcloud.circuits.hints import words
 from quantcloud.circuits.ir import Circuit, Condition, Expression, GateCall
 from quantcloud.circuits.lexer import Lexer, shown

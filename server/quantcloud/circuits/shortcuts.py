@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Final, NamedTuple, TypeVar
 
-from quantcloud.circuits.expressions import ExpressionParser
+from quantcloud.circuits.expression_parser import ExpressionParser
 from quantcloud.circuits.gatetable import Signature
 from quantcloud.circuits.ir import Operation, Register
 from quantcloud.circuits.lexer import Lexer

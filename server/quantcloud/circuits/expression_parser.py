@@ -1,0 +1,227 @@
+"""Angles as a source has them: numbers, pi, functions, and a gate definition's parameters.
+
+The parser is operator precedence with its own stacks, so nesting costs memory in proportion to the
+source and never the interpreter's stack. Whatever has no parameter in it is computed at once.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from quantcloud.circuits.expressions import (
+    FUNCTIONS,
+    NEGATE,
+    OPERATORS,
+    ExpressionError,
+    binary,
+    finite,
+    unary,
+)
+from quantcloud.circuits.ir import Expression
+from quantcloud.circuits.lexer import Lexer, position, shown
+
+CONSTANTS: Final[Mapping[str, float]] = {"pi": math.pi}
+CONSTANTS_3: Final[Mapping[str, float]] = {
+    "pi": math.pi,
+    "tau": math.tau,
+    "euler": math.e,
+    "\u03c0": math.pi,
+    "\u03c4": math.tau,
+    "\u2107": math.e,
+}
+# What OpenQASM 3 calls some of them.
+FUNCTIONS_3: Final[Mapping[str, str]] = {
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "log": "ln",
+}
+
+# As in Python and in Qiskit: -2^2 is -4, 2^-1 is 0.5, and only ^ groups from the right.
+_PRECEDENCE: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, NEGATE: 3, "^": 4}
+
+_INTEGER: Final = "integer"
+_REAL: Final = "real"
+_SYMBOLIC: Final = "symbolic"
+
+
+class _Output:
+    """Postfix under construction; `kinds` has one entry per operand that waits for its operator."""
+
+    def __init__(self, *, integer_division: bool) -> None:
+        self.items: list[float | int | str] = []
+        self.kinds: list[str] = []
+        self.integer_division = integer_division
+
+    def operand(self, item: float, kind: str) -> None:
+        self.items.append(item)
+        self.kinds.append(kind)
+
+    def apply(self, symbol: str) -> None:
+        """Apply an operator or a function to the last operands."""
+        items, kinds = self.items, self.kinds
+        if symbol == NEGATE or symbol in FUNCTIONS:
+            if kinds[-1] == _SYMBOLIC:
+                items.append(symbol)
+                return
+            value = float(items.pop())
+            if symbol == NEGATE:
+                items.append(-value)
+            else:
+                items.append(unary(symbol, value))
+                kinds[-1] = _REAL
+            return
+        right, left = kinds.pop(), kinds.pop()
+        if _SYMBOLIC in (left, right):
+            items.append(symbol)
+            kinds.append(_SYMBOLIC)
+            return
+        second, first = float(items.pop()), float(items.pop())
+        whole = left == right == _INTEGER
+        value = binary(symbol, first, second)
+        if whole and symbol == "/" and self.integer_division and not value.is_integer():
+            raise ExpressionError(
+                "OpenQASM 3 divides whole numbers without a remainder; "
+                f"write {first:g}.0/{second:g} for the fraction"
+            )
+        items.append(value)
+        kinds.append(_INTEGER if whole and value.is_integer() else _REAL)
+
+
+class ExpressionParser:
+    """Reads one expression at a lexer's cursor and leaves the cursor after it.
+
+    `version` is 2 or 3: in 3, `**` is the power (`^` means another thing there), there are more
+    names, and a division of whole numbers that leaves a remainder is refused.
+    """
+
+    def __init__(self, lexer: Lexer, version: int) -> None:
+        self._lexer = lexer
+        self._is_version_3 = version > 2  # noqa: PLR2004 - the versions are 2 and 3
+        self._constants = CONSTANTS_3 if self._is_version_3 else CONSTANTS
+
+    def parse(self, parameters: Mapping[str, int]) -> Expression:
+        """Return the expression in postfix; `parameters` maps names to their indices.
+
+        Raises `CircuitError` at what is wrong.
+        """
+        lexer = self._lexer
+        start = lexer.start
+        output = _Output(integer_division=self._is_version_3)
+        waiting: list[str] = []  # operators, functions, and "(" for each open parenthesis
+        openings: list[int] = []
+        try:
+            while True:
+                self._operand(parameters, output, waiting, openings)
+                self._closings(output, waiting, openings)
+                symbol = self._infix()
+                if symbol is None:
+                    break
+                level = _PRECEDENCE[symbol] + (symbol == "^")
+                while waiting and _PRECEDENCE.get(waiting[-1], 0) >= level:
+                    output.apply(waiting.pop())
+                waiting.append(symbol)
+            if self._misses_operator(parameters):
+                raise lexer.error(
+                    f"an operator is missing before {lexer.described()}; for a product write '*'"
+                )
+            if openings:
+                line, column = position(lexer.source, openings[-1])
+                raise lexer.error(
+                    f"expected ')' for the '(' at line {line}, column {column}, "
+                    f"got {lexer.described()}"
+                )
+            while waiting:
+                output.apply(waiting.pop())
+        except ExpressionError as error:
+            raise lexer.error(f"in this expression: {error}", start) from None
+        return tuple(output.items)
+
+    def value(self) -> float:
+        """Return the value of an expression without parameters; raises `CircuitError`."""
+        return float(self.parse({})[0])
+
+    def _operand(
+        self,
+        parameters: Mapping[str, int],
+        output: _Output,
+        waiting: list[str],
+        openings: list[int],
+    ) -> None:
+        """Read prefix operators and opening parentheses up to and with the next operand."""
+        lexer = self._lexer
+        while True:
+            text, kind = lexer.text, lexer.kind
+            if kind in ("real", "int"):
+                output.operand(self._number(text), _INTEGER if kind == "int" else _REAL)
+            elif kind in ("id", "pi") and text in parameters:
+                output.operand(parameters[text], _SYMBOLIC)
+            elif kind in ("id", "pi") and text in self._constants:
+                output.operand(self._constants[text], _REAL)
+            elif kind == "id" and (function := self._function(text)) is not None:
+                waiting.append(function)
+                lexer.advance()
+                if not lexer.at("("):
+                    raise lexer.error(f"expected '(' after the function '{text}'")
+                continue
+            elif text == "(" and kind == "op":
+                waiting.append("(")
+                openings.append(lexer.start)
+                lexer.advance()
+                continue
+            elif text in ("-", "+") and kind == "op":
+                if text == "-":
+                    waiting.append(NEGATE)
+                lexer.advance()
+                continue
+            else:
+                raise self._unexpected(parameters)
+            lexer.advance()
+            return
+
+    def _closings(self, output: _Output, waiting: list[str], openings: list[int]) -> None:
+        """Read the closing parentheses after an operand."""
+        while openings and self._lexer.at(")"):
+            self._lexer.advance()
+            openings.pop()
+            while (symbol := waiting.pop()) != "(":
+                output.apply(symbol)
+            if waiting and waiting[-1] in FUNCTIONS:
+                output.apply(waiting.pop())
+
+    def _function(self, name: str) -> str | None:
+        if self._is_version_3:
+            name = FUNCTIONS_3.get(name, name)
+        return name if name in FUNCTIONS else None
+
+    def _infix(self) -> str | None:
+        lexer = self._lexer
+        symbol = lexer.text if lexer.kind == "op" else ""
+        if symbol == "^" and self._is_version_3:
+            raise lexer.error("in OpenQASM 3 '^' is not a power; write '**'")
+        if symbol == "**":
+            symbol = "^"
+        if symbol not in OPERATORS:
+            return None
+        lexer.advance()
+        return symbol
+
+    @staticmethod
+    def _number(text: str) -> float:
+        return finite(float(text))
+
+    def _unexpected(self, parameters: Mapping[str, int]) -> Exception:
+        lexer = self._lexer
+        if lexer.kind != "id":
+            return lexer.error(f"expected a number or an expression, got {lexer.described()}")
+        known = ", ".join([*parameters, *(name for name in self._constants if name.isascii())][:8])
+        return lexer.error(f"{shown(lexer.text)} is not defined here; known are {known}")
+
+    def _misses_operator(self, parameters: Mapping[str, int]) -> bool:
+        """Say whether the cursor is on an operand where an operator is due, as in `2pi`."""
+        lexer = self._lexer
+        return lexer.kind == "id" and (
+            lexer.text in parameters
+            or lexer.text in self._constants
+            or self._function(lexer.text) is not None
+        )
