@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple, TypeVar
 
-from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.gates import STANDARD_GATES, definition_calls
 from quantcloud.circuits.interaction import link_bits
 from quantcloud.circuits.ir import Circuit, GateDefinition, Operation
-from quantcloud.circuits.lowering import standard_definition
 
 _PAIR = 2
 Key = TypeVar("Key")
@@ -105,10 +104,9 @@ def _links(name: str, known: Mapping[str, Content]) -> Mapping[tuple[int, int], 
 @cache
 def _wide_links(name: str) -> Mapping[tuple[int, int], int]:
     """Return the links of a standard gate on three or more qubits, as its definition makes them."""
-    definition = standard_definition(name)
     links: dict[tuple[int, int], int] = {}
-    for call in definition.body if definition is not None else ():
-        _link(links, _links(call.name, {}), call.qubits, 1)
+    for called, qubits in definition_calls(name):
+        _link(links, _links(called, {}), qubits, 1)
     return links
 
 

@@ -6,6 +6,7 @@ Qiskit's names and with its order of arguments and of qubits.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -125,6 +126,22 @@ STANDARD_GATES: Final[Mapping[str, StandardGate]] = {
 
 BUILTIN_GATES: Final = frozenset({"U", "CX"})
 """The gates of the language itself: their names are reserved."""
+
+
+_QUBITS: Final = "abcde"
+_CALL: Final = re.compile(r" *(?P<name>\w+)(?:\(.*\))? (?P<qubits>[a-e](?:,[a-e])*)")
+
+
+def definition_calls(name: str) -> Sequence[tuple[str, tuple[int, ...]]]:
+    """Return the gates in a standard gate's definition: their names and qubits, no angles."""
+    statements = (STANDARD_GATES[name].definition or "").split(";")[:-1]
+    calls: list[tuple[str, tuple[int, ...]]] = []
+    for statement in statements:
+        match = _CALL.fullmatch(statement)
+        assert match is not None  # noqa: S101 - the definitions above are all of this form
+        qubits = match["qubits"].split(",")
+        calls.append((match["name"], tuple([_QUBITS.index(qubit) for qubit in qubits])))
+    return calls
 
 
 def _multiple(angle: float, unit: float) -> bool:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from quantcloud.circuits import examine, expanded, parse
 from quantcloud.circuits.content import content
-from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.gates import STANDARD_GATES, definition_calls
 from quantcloud.circuits.interaction import interaction, schmidt_bits
+from quantcloud.circuits.lowering import standard_definition
 
 WIDTH = 6
 NAMES = ["h", "x", "cx", "cz", "swap", "rzz", "ccx", "cswap", "c3x", "rccx"]
@@ -89,3 +90,10 @@ def test_definitions_that_say_too_much_are_not_looked_at():
     assert analysis.gates_by_kind == {}
     assert analysis.two_qubit_gate_count == 400 * 40 * 39
     assert analysis.algorithm is None
+
+
+def test_calls_of_definitions_are_those_that_the_parser_reads():
+    for name in STANDARD_GATES:
+        definition = standard_definition(name)
+        read = [(call.name, call.qubits) for call in definition.body] if definition else []
+        assert list(definition_calls(name)) == read
