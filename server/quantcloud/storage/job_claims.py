@@ -21,13 +21,14 @@ from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.execution import is_short
 from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, Lease
-from quantcloud.storage import job_rows, usage_rows
+from quantcloud.storage import job_rows
 from quantcloud.storage.database import Steps
 from quantcloud.storage.job_columns import RECORD_COLUMNS, record_of
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.queries import ACTIVE, queued, status_in
 from quantcloud.storage.tables import accounts, job_circuits, jobs
 from quantcloud.storage.transaction import Added, Transaction
+from quantcloud.storage.usage import usage_of
 
 
 @immutable
@@ -311,7 +312,7 @@ def _take(tx: Transaction, record: JobRecord, tier: Tier, owner: str, at: dateti
     job = record.job
     lease = Lease(owner, job.attempt + 1, secrets.token_hex(16))
     circuit = tx.pending.jobs.get(job.id) or tx.look_up(_CIRCUIT, {"job_id": job.id}).one()
-    used = usage_rows.read(tx, job.account_id, at)
+    used = usage_of(tx, job.account_id, at)
     dispatched = replace(record, lease=lease)
     record, (event,) = job_rows.advance(tx, dispatched, [Change(JobStatus.DISPATCHED, at)])
     return Taken(record, circuit, tier, event, used)

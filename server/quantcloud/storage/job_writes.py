@@ -24,12 +24,13 @@ from quantcloud.domain.job import (
     Lease,
 )
 from quantcloud.domain.quota import check_month, check_waiting
-from quantcloud.storage import idempotency, job_rows, usage_rows
+from quantcloud.storage import idempotency, job_rows
 from quantcloud.storage.idempotency import IdempotencyKey
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.queries import ACTIVE, status_in
 from quantcloud.storage.tables import jobs, lease_owners
 from quantcloud.storage.transaction import Transaction
+from quantcloud.storage.usage import add_usage, usage_of
 
 # A job whose lease was lost this often is failed: it is likely what its workers die of.
 MAX_LOSSES = 3
@@ -112,7 +113,7 @@ def create(
     if max_waiting is not None:
         check_waiting(account_id, tx.pending.waiting(account_id), max_waiting, len(arrivals))
     if monthly is not None:
-        used = usage_rows.read(tx, account_id, at)
+        used = usage_of(tx, account_id, at)
         check_month(account_id, monthly, used, at, qpu_tasks=tasks, cost_usd=cost)
     events: list[list[JobEvent]] = []
     for each in arrivals:
@@ -125,10 +126,10 @@ def create(
             tx.add_result(each.result)
         if new.simulator_seconds:
             taken = MonthlyUsage(new.simulator_seconds)
-            usage_rows.add(tx, account_id, new.changes[-1].at, taken)
+            add_usage(tx, account_id, new.changes[-1].at, taken)
         events.append(told)
     usage = MonthlyUsage(total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost)
-    usage_rows.add(tx, account_id, at, usage)
+    add_usage(tx, account_id, at, usage)
     if key is not None:
         idempotency.keep(tx, key, [submitted for submitted, *_ in events])
     return events
@@ -286,7 +287,7 @@ def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: RunUsage) ->
     cost = usage.cost_usd - job.reserved_cost_usd
     if tasks < 0 or cost < 0:
         given_back = MonthlyUsage(qpu_tasks=min(0, tasks), total_cost_usd=min(0.0, cost))
-        usage_rows.add(tx, job.account_id, job.submitted_at, given_back)
+        add_usage(tx, job.account_id, job.submitted_at, given_back)
     if usage.simulator_seconds or tasks > 0 or cost > 0:
         taken = MonthlyUsage(usage.simulator_seconds, max(0, tasks), 0, max(0.0, cost))
-        usage_rows.add(tx, job.account_id, at, taken)
+        add_usage(tx, job.account_id, at, taken)

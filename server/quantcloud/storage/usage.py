@@ -1,11 +1,26 @@
-"""What accounts used."""
+"""What accounts used by calendar month in UTC, added up as it happens."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 from quantcloud.domain.account import MonthlyUsage
 from quantcloud.storage.database import Connection, Database
-from quantcloud.storage.transaction import MONTH
-from quantcloud.storage.usage_rows import month_of
+from quantcloud.storage.transaction import MONTH, Transaction
+
+
+def month_of(at: date) -> str:
+    """The calendar month of a date, or of an aware time in UTC."""
+    day = at.astimezone(UTC) if isinstance(at, datetime) else at
+    return f"{day.year:04}-{day.month:02}"
+
+
+def usage_of(tx: Transaction, account_id: str, at: date) -> MonthlyUsage:
+    """What the account used in the month that `at` is in."""
+    return tx.pending.used(account_id, month_of(at))
+
+
+def add_usage(tx: Transaction, account_id: str, at: datetime, used: MonthlyUsage) -> None:
+    """Add to the month that `at` is in."""
+    tx.add_usage(account_id, month_of(at), used)
 
 
 class Usage:
