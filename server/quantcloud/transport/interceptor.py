@@ -1,9 +1,9 @@
 """The one interceptor: admission, request ids, errors, nulls and the access log of every RPC."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 import grpc.aio
@@ -16,7 +16,6 @@ from quantcloud.transport.errors import too_late
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.nulls import add_nulls
 from quantcloud.transport.patience import Patience
-from quantcloud.transport.servicers.watches import Watch
 
 # Infrastructure that anyone may ask, as its own specifications have it.
 HEALTH_SERVICE = "/grpc.health.v1."
@@ -24,6 +23,14 @@ REFLECTION_SERVICES = "/grpc.reflection."
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 Parser: TypeAlias = Callable[[bytes], Any]
+
+
+class Answers(Protocol):
+    """What a call that watches is answered: what there is to see, and how each is sent."""
+
+    sightings: AsyncGenerator[Any]
+
+    async def send(self, seen: Any, write: Callable[[bytes], Awaitable[None]], /) -> None: ...
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -114,7 +121,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return answer
 
     def _stream(
-        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Watch]]
+        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Answers]]
     ) -> Any:
         async def answer(_: object, context: Context) -> None:
             entry = Stream(path, context, self._gate, self._recheck_seconds)
