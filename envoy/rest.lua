@@ -56,6 +56,11 @@ local ITSELF = "envoy.filters.http.lua"
 local UNKNOWN = "2"
 local STATUSES = {["The message is too large."] = "8", ["request timeout"] = "4"}
 
+-- A client that hangs up hears no answer. So an answer of CANCELLED is the server's own: it was
+-- stopped, or had too many calls. The client is told UNAVAILABLE instead.
+local CANCELLED, UNAVAILABLE, CLIENT_CLOSED_REQUEST = "1", "14", "499"
+local TRY_AGAIN = "The service cannot answer at the moment. Try again."
+
 -- Text ---------------------------------------------------------------------------------------
 
 local function utf8(code)
@@ -222,7 +227,9 @@ local function on_error(handle, status, grpc_message)
     return -- the answer to a HEAD
   end
   local old = body:length() > 0 and body:getBytes(0, body:length()) or ""
-  if old == "" and grpc_message then
+  if status == CLIENT_CLOSED_REQUEST then
+    set_body(handle, body, '{"detail":"' .. TRY_AGAIN .. '","details":[]}')
+  elseif old == "" and grpc_message then
     -- Details that the descriptor does not know cost the transcoder the whole body.
     local message = grpc_message:gsub("%%(%x%x)", function(hex)
       return string.char(tonumber(hex, 16))
@@ -292,6 +299,10 @@ function envoy_on_response(handle)
     local right = STATUSES[headers:get("grpc-message") or ""]
     if right and headers:get("grpc-status") == UNKNOWN then
       headers:replace("grpc-status", right)
+    elseif headers:get("grpc-status") == CANCELLED then
+      headers:replace("grpc-status", UNAVAILABLE)
+      headers:replace("grpc-message", TRY_AGAIN)
+      headers:replace("retry-after", "1")
     end
     return
   end
@@ -309,6 +320,9 @@ function envoy_on_response(handle)
       headers:add("www-authenticate", 'Bearer realm="thequantcloud"')
     elseif status == "503" and not headers:get("retry-after") then
       headers:add("retry-after", "1")
+    elseif status == CLIENT_CLOSED_REQUEST then
+      headers:replace(":status", "503")
+      headers:replace("retry-after", "1")
     end
     on_error(handle, status, grpc_message)
     if is_head(handle) then

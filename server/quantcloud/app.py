@@ -119,6 +119,7 @@ class Application:
             max_body_bytes=settings.max_body_bytes,
             max_header_kib=settings.max_header_kib,
             recheck_seconds=settings.watch_recheck_seconds,
+            max_requests=settings.max_requests,
         )
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         custody = Custody(

@@ -35,11 +35,18 @@ _UNLIMITED = -1
 # HTTP/2 counts 32 bytes more for each header, and Envoy adds some.
 _HEADER_ROOM_BYTES = 4 * 1024
 
+# Calls at once on one connection. Those that a client opens and resets count until they are cleaned
+# up, so a client cannot queue more than this for the event loop, which takes all calls in turn.
+# Envoy opens another connection when one is full; other clients have to.
+MAX_STREAMS = 128
+
 _OPTIONS = (
     ("grpc.max_send_message_length", _UNLIMITED),
     # Two servers on one port would share its calls in silence.
     ("grpc.so_reuseport", 0),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.max_concurrent_streams", MAX_STREAMS),
+    # Clients may ping, and the server does, while there are no calls.
+    ("grpc.keepalive_permit_without_calls", 1),
     # However long nothing is sent otherwise.
     ("grpc.http2.max_pings_without_data", 0),
 )
@@ -76,11 +83,13 @@ class _AnyMethod:
 
 
 class GrpcServer:
-    """The server on its port. What Envoy lets through of bodies and headers, it takes.
+    """The server on its port. What Envoy lets through of bodies, headers and requests, it takes.
 
     Calls whose client vanished without a word end within two times `keepalive_seconds`, and those
-    whose single request does not arrive after `request_seconds`. Raises `OSError` where the port is
-    taken.
+    whose single request does not arrive after `request_seconds`. A client may ping every
+    `ping_seconds`, with or without calls; the connection of one that pings more often is closed.
+    `max_requests` is what Envoy lets through of each of its two kinds; as many calls may wait for
+    the event loop. Raises `OSError` where the port is taken.
     """
 
     def __init__(
@@ -93,7 +102,11 @@ class GrpcServer:
         recheck_seconds: float = 10.0,
         keepalive_seconds: float = 20.0,
         request_seconds: float = 120.0,
+        ping_seconds: float = 5.0,
+        max_requests: int = 20_000,
     ) -> None:
+        # gRPC answers calls beyond this with CANCELLED, as if their clients had hung up.
+        pending = 2 * max_requests
         keepalive = round(keepalive_seconds * 1000)
         self._health = HealthServicer(("", *SERVICE_NAMES))
         self._server = grpc.aio.server(
@@ -104,6 +117,10 @@ class GrpcServer:
                 ("grpc.keepalive_timeout_ms", keepalive),
                 # How long a ping may go unanswered; the one above does not shorten it.
                 ("grpc.http2.ping_timeout_ms", keepalive),
+                ("grpc.http2.min_ping_interval_without_data_ms", round(ping_seconds * 1000)),
+                # Below the first of these limits none is refused, and above the second all are.
+                ("grpc.server.max_pending_requests", pending),
+                ("grpc.server.max_pending_requests_hard_limit", pending),
                 ("grpc.max_receive_message_length", max_body_bytes + _ROOM_BYTES),
                 ("grpc.max_metadata_size", max_header_kib * 1024 + _HEADER_ROOM_BYTES),
             ),

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from thequantcloud.v1 import job_pb2, job_pb2_grpc
 from unit.transport.upstream import refuse
 
 INT32 = "an integer from -2147483648 to 2147483647"
@@ -296,3 +297,19 @@ def test_headers_that_are_too_large(http):
     assert http.get("/health", headers={"x-large": "x" * 11_000}).status_code == 200
     many = {f"x-{number}": "x" * 50 for number in range(90)}
     assert http.get("/health", headers=many).status_code == 200
+
+
+def test_what_the_server_cancels_is_503_since_the_client_is_still_there(gate, http):
+    async def answer(_request, context):
+        await refuse(context, grpc.StatusCode.CANCELLED, "CANCELLED")
+
+    gate.answer("GetJob", answer)
+    refused = http.get("/v1/jobs/j")
+    assert check(refused, 503) == "The service cannot answer at the moment. Try again."
+    assert refused.headers["retry-after"] == "1"
+    with grpc.insecure_channel(gate.target) as channel:
+        jobs = job_pb2_grpc.JobServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as error:
+            jobs.GetJob(job_pb2.GetJobRequest(id="j"))
+    assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert error.value.details() == "The service cannot answer at the moment. Try again."

@@ -1,0 +1,88 @@
+"""Just enough HTTP/2 (RFC 9113) to send what no well-behaved client sends."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple, Self
+
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
+ACK = END_STREAM = 1
+END_HEADERS = 4
+MAX_CONCURRENT_STREAMS = 3
+CANCEL = 8
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HEAD_BYTES: Final = 9
+# The server keeps no table of headers, so each answer's block can be read by itself.
+_NO_TABLE: Final = (1).to_bytes(2, "big") + bytes(4)
+_SEVEN_BITS: Final = 0x7F
+# `:status: 200` in the static table of RFC 7541, and `:status` as a name.
+_STATUS_200, _STATUS = 0x88, 0x08
+
+
+class Frame(NamedTuple):
+    kind: int
+    flags: int
+    stream: int
+    payload: bytes
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    length = len(payload).to_bytes(3, "big")
+    return length + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+def _text(value: str) -> bytes:
+    rest, head = len(value), bytearray()
+    if rest < _SEVEN_BITS:
+        head.append(rest)
+    else:
+        head.append(_SEVEN_BITS)
+        rest -= _SEVEN_BITS
+        while rest > _SEVEN_BITS:
+            head.append(rest & _SEVEN_BITS | 0x80)
+            rest >>= 7
+        head.append(rest)
+    return bytes(head) + value.encode()
+
+
+def headers(stream: int, flags: int, fields: Sequence[tuple[str, str]]) -> bytes:
+    """A HEADERS frame, with no field in a table."""
+    block = b"".join(b"\0" + _text(name) + _text(value) for name, value in fields)
+    return frame(HEADERS, END_HEADERS | flags, stream, block)
+
+
+def status(block: bytes) -> str:
+    """The status of a block of response headers."""
+    block = block.removeprefix(b"\x20")
+    if block[0] == _STATUS_200:
+        return "200"
+    assert block[0] == _STATUS, block
+    return block[2 : 2 + block[1]].decode()
+
+
+class RawConnection:
+    """A connection whose frames are sent and read one by one; settings and pings are answered."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._socket = socket.create_connection((host, int(port)), 20)
+        self._socket.sendall(_PREFACE + frame(SETTINGS, 0, 0, _NO_TABLE))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def send(self, frames: bytes) -> None:
+        self._socket.sendall(frames)
+
+    def frames(self) -> Iterator[Frame]:
+        """What comes, until the server closes the connection."""
+        with self._socket.makefile("rb") as stream:
+            while head := stream.read(_HEAD_BYTES):
+                payload = stream.read(int.from_bytes(head[:3], "big"))
+                got = Frame(head[3], head[4], int.from_bytes(head[5:], "big"), payload)
+                if got.kind in {SETTINGS, PING} and not got.flags & ACK:
+                    answer = payload if got.kind == PING else b""
+                    self.send(frame(got.kind, ACK, 0, answer))
+                yield got
