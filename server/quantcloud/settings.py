@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".quantcloud")
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
+    # /health alone, for probes: it answers when the other port has no connection left.
+    probe_host: str = "127.0.0.1"
+    probe_port: Port = 0
     grpc_host: str = "127.0.0.1"
     grpc_port: Port = 50051
     envoy: bool = True
@@ -77,6 +80,10 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 8 * 1024 * 1024
     max_header_kib: Annotated[int, Field(ge=1, le=96)] = 12
     max_connections: Annotated[int, Field(ge=1)] = 10_000
+    # Of one IPv4 address or IPv6 /64 network; all of them where trusted proxies stand in front.
+    max_connections_per_address: Annotated[int, Field(ge=1)] = 1_000
+    # How long a connection may be without a request. Over HTTP/2 it ends up to 5 s later.
+    connection_idle_seconds: Annotated[float, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 50.0
     # Requests that are not answered yet; each open watch is one.
     max_requests: Annotated[int, Field(ge=1)] = 20_000
     # Of an account, at each server. Those of all accounts are bounded by `max_requests`.

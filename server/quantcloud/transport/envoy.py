@@ -24,6 +24,7 @@ from quantcloud.transport.envoy_config import (
     render,
     template_values,
 )
+from quantcloud.transport.envoy_probe import silence
 
 __all__ = ["EnvoyError", "EnvoyProcess", "EnvoySettings", "PortTakenError", "envoy_settings"]
 
@@ -55,7 +56,16 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class PortTakenError(EnvoyError):
-    """Something else listens on Envoy's port."""
+    """Something else listens on `port`, which Envoy is to have."""
+
+    def __init__(self, host: str, port: int, setting: str) -> None:
+        super().__init__(f"port {port} of {host} is taken: choose another {setting}")
+        self.port = port
+
+
+def _local(host: str) -> str:
+    """The address that reaches what listens on `host`, which may be every address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound
 
 
 def _free_port(host: str) -> int:
@@ -66,7 +76,7 @@ def _free_port(host: str) -> int:
 
 
 class EnvoyProcess:
-    """A running Envoy, started again when it dies unexpectedly.
+    """A running Envoy, started again when it dies unexpectedly or answers no more.
 
     It has a session of its own, so a terminal's Ctrl-C does not reach it, and an empty
     environment. It ends when the thread that started it does, however that happens.
@@ -74,7 +84,7 @@ class EnvoyProcess:
 
     def __init__(self, settings: EnvoySettings) -> None:
         self._settings = settings
-        self._port = 0
+        self._port = self._probe_port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -85,6 +95,11 @@ class EnvoyProcess:
     def http_port(self) -> int:
         """The port that it listens on, once started."""
         return self._port
+
+    @property
+    def probe_port(self) -> int:
+        """The port of its listener for probes, once started."""
+        return self._probe_port
 
     @property
     def pid(self) -> int | None:
@@ -111,13 +126,15 @@ class EnvoyProcess:
             keep_private(self._settings.access_log_path, _ADVICE)
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             self._port = self._settings.http_port or _free_port(self._settings.http_host)
+            self._probe_port = self._settings.probe_port or _free_port(self._settings.probe_host)
             self._write(files)
             try:
                 await self._spawn()
                 break
-            except PortTakenError:
+            except PortTakenError as error:
                 # Another program may have taken the free port in the meantime.
-                if self._settings.http_port or attempt == _PORT_ATTEMPTS:
+                given = (self._settings.http_port, self._settings.probe_port)
+                if error.port in given or attempt == _PORT_ATTEMPTS:
                     raise
         self._keeper = asyncio.create_task(self._keep(), name="envoy")
 
@@ -132,7 +149,10 @@ class EnvoyProcess:
 
     def _write(self, files: EnvoyFiles) -> None:
         self._settings.data_dir.mkdir(parents=True, exist_ok=True)
-        values = template_values(self._settings, files) | {"http_port": str(self._port)}
+        values = template_values(self._settings, files) | {
+            "http_port": str(self._port),
+            "probe_port": str(self._probe_port),
+        }
         template = files.template.read_text(encoding="utf-8")
         # Its owner's alone: it holds the secret that the server knows this Envoy by.
         self.config_path.unlink(missing_ok=True)
@@ -188,9 +208,7 @@ class EnvoyProcess:
             await asyncio.wait({starting, reader}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             starting.cancel()
-        host = self._settings.http_host
-        # The address that reaches it where it listens on every address.
-        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound
+        local = _local(self._settings.http_host)
         while ready.is_set() and not reader.done():
             try:
                 _, writer = await asyncio.open_connection(local, self._port)
@@ -202,8 +220,11 @@ class EnvoyProcess:
                 await writer.wait_closed()
             return
         code = await process.wait()
-        if any("Address already in use" in line for line in self._last):
-            raise PortTakenError(f"port {self._port} of {host} is taken: choose another HTTP port")
+        for line in self._last:
+            if "Address already in use" in line:
+                if f":{self._probe_port}'" in line:
+                    raise PortTakenError(self._settings.probe_host, self._probe_port, "probe port")
+                raise PortTakenError(self._settings.http_host, self._port, "HTTP port")
         raise EnvoyError(f"Envoy could not start (exit code {code}): {self._said()}")
 
     async def _read(self, process: asyncio.subprocess.Process, ready: asyncio.Event) -> None:
@@ -236,7 +257,11 @@ class EnvoyProcess:
         delay, longest = _BACKOFF_SECONDS
         while self._process is not None and self._reader is not None:
             began = time.monotonic()
-            code = await self._process.wait()
+            guard = asyncio.create_task(self._kill_if_silent(self._process), name="envoy guard")
+            try:
+                code = await self._process.wait()
+            finally:
+                guard.cancel()
             await self._reader
             log.error("envoy died", code=code, last=self._said())
             if time.monotonic() - began > _STEADY_SECONDS:
@@ -251,6 +276,11 @@ class EnvoyProcess:
                 else:
                     log.info("envoy started again", pid=self.pid)
                     break
+
+    async def _kill_if_silent(self, process: asyncio.subprocess.Process) -> None:
+        await silence(_local(self._settings.probe_host), self._probe_port)
+        log.error("envoy does not answer; it is killed", pid=process.pid)
+        process.kill()
 
     async def _end(self, number: signal.Signals) -> None:
         process, reader = self._process, self._reader
@@ -287,10 +317,13 @@ def envoy_settings(
     admin_socket: Path | None = None,
 ) -> EnvoySettings:
     """What an Envoy in front of `servers`, or else of this one, is to be like."""
+    proxied = settings.trusted_proxies > 0
     return EnvoySettings(
         data_dir=settings.data_dir,
         http_host=settings.http_host,
         http_port=settings.http_port,
+        probe_host=settings.probe_host,
+        probe_port=settings.probe_port,
         grpc_host=settings.grpc_host,
         grpc_port=grpc_port,
         servers=tuple(servers),
@@ -302,5 +335,10 @@ def envoy_settings(
         max_header_kib=settings.max_header_kib,
         max_requests=settings.max_requests,
         max_connections=settings.max_connections,
+        # The connections of a trusted proxy are its clients'.
+        max_connections_per_address=settings.max_connections
+        if proxied
+        else settings.max_connections_per_address,
+        connection_idle_seconds=settings.connection_idle_seconds,
         proxy_secret=proxy_secret,
     )

@@ -28,7 +28,7 @@ class EnvoyError(Exception):
 class EnvoySettings:
     """What `envoy/envoy.yaml` leaves open, and how to run it.
 
-    `http_port` 0 means any that is free. `access_log` is a file, `access.log` in the data folder
+    `http_port` and `probe_port` 0 mean any that is free. `access_log` is a file, `access.log` in the data folder
     unless given, or `STANDARD_OUTPUT`. `trusted_proxies` counts the proxies in front whose
     X-Forwarded-For is believed. A body of `max_body_bytes` passes, a longer one is 413, and so do
     headers of `max_header_kib` KiB in all. By `proxy_secret` the server knows that it is this Envoy
@@ -41,6 +41,8 @@ class EnvoySettings:
     data_dir: Path
     http_host: str = "127.0.0.1"
     http_port: int = 8080
+    probe_host: str = "127.0.0.1"
+    probe_port: int = 0
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 50051
     servers: tuple[str, ...] = ()
@@ -54,11 +56,14 @@ class EnvoySettings:
     max_response_bytes: int = 128 * 1024 * 1024
     max_requests: int = 20_000
     max_connections: int = 10_000
+    max_connections_per_address: int = 1_000
+    connection_idle_seconds: float = 50.0
     max_heap_bytes: int = 2 * 1024 * 1024 * 1024
     concurrency: int = 2
 
     def __post_init__(self) -> None:
-        for name, host in (("http_host", self.http_host), ("grpc_host", self.grpc_host)):
+        for name in ("http_host", "probe_host", "grpc_host"):
+            host = getattr(self, name)
             try:
                 ipaddress.ip_address(host)
             except ValueError as error:
@@ -75,6 +80,11 @@ class EnvoySettings:
         if not self.servers:
             return [(self.grpc_host, self.grpc_port)]
         return [_parse_server(server) for server in self.servers]
+
+    @property
+    def connection_idle(self) -> str:
+        """How long a connection may be without a request, as a duration in protobuf's JSON."""
+        return f"{self.connection_idle_seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
     @property
     def max_call_bytes(self) -> int:
@@ -121,6 +131,8 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "admin": "{}",
     "http_host": "127.0.0.1",
     "http_port": "8080",
+    "probe_host": "127.0.0.1",
+    "probe_port": "0",
     "discovery": "STATIC",
     "servers": "[{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 50051}}}}]",
     "health_checks": "[]",
@@ -135,6 +147,8 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "max_response_bytes": "134217728",
     "max_requests": "20000",
     "max_connections": "10000",
+    "max_connections_per_address": "1000",
+    "connection_idle": "50s",
     "max_heap_bytes": "2147483648",
     "descriptor": "gen/thequantcloud/transcoder.binpb",
     "lua": "envoy/rest.lua",

