@@ -208,10 +208,11 @@ class EnvoyProcess:
             await asyncio.wait({starting, reader}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             starting.cancel()
-        local = _local(self._settings.http_host)
+        # Not a connection of its clients'.
+        local = _local(self._settings.probe_host)
         while ready.is_set() and not reader.done():
             try:
-                _, writer = await asyncio.open_connection(local, self._port)
+                _, writer = await asyncio.open_connection(local, self._probe_port)
             except ConnectionRefusedError:  # its workers start to listen a moment later
                 await asyncio.sleep(0.005)
                 continue

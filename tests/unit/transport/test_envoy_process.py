@@ -185,12 +185,14 @@ async def test_one_that_is_stopped_is_replaced(tmp_path, monkeypatch):
         assert await asyncio.to_thread(gone, descriptor)
         os.close(descriptor)
         async with asyncio.timeout(DEADLINE):
-            while process.pid == pid:
-                await asyncio.sleep(0.01)
             while True:
-                with contextlib.suppress(httpx.TransportError):
-                    assert (await asked(process)).status_code == 503
+                try:
+                    answer = await asked(process)
                     break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.01)
+        assert answer.status_code == 503
+        assert process.pid != pid
     finally:
         await process.stop()
 

@@ -1,0 +1,82 @@
+"""What strangers hold of Envoy's listener, for how long, and what still answers when it is full."""
+
+import socket
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from quantcloud.settings import Settings
+from quantcloud.transport.envoy import envoy_settings
+from support.http2 import GOAWAY, RawConnection
+from unit.transport.upstream import gate as make_gate
+
+DEADLINE = 10
+REQUEST = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def connect(gate, source="127.0.0.1"):
+    address = ("127.0.0.1", gate.envoy.http_port)
+    return socket.create_connection(address, DEADLINE, (source, 0))
+
+
+def is_served(connection):
+    """Whether a request on the connection is answered; it was closed otherwise."""
+    try:
+        connection.sendall(REQUEST)
+        return connection.recv(12) == b"HTTP/1.1 200"
+    except ConnectionError:
+        return False
+
+
+def test_a_connection_without_a_request_ends(tmp_path):
+    with make_gate(tmp_path, connection_idle_seconds=0.2) as gate, connect(gate) as silent:
+        assert silent.recv(1) == b""
+        with RawConnection(gate.target) as multiplexed:
+            assert any(frame.kind == GOAWAY for frame in multiplexed.frames())
+
+
+def test_an_address_has_a_share_of_the_connections(tmp_path):
+    others = [f"127.0.0.{number}" for number in range(2, 34)]
+    with make_gate(tmp_path, max_connections_per_address=3) as gate, ExitStack() as stack:
+        held = [stack.enter_context(connect(gate)) for _ in range(3)]
+        assert all(map(is_served, held))
+        assert not is_served(stack.enter_context(connect(gate)))
+        # A sixteenth of all addresses shares with it.
+        served = sum(is_served(stack.enter_context(connect(gate, other))) for other in others)
+        assert served >= len(others) - 6
+        held.pop().close()
+        with httpx.Client(base_url=gate.url) as http:
+            assert http.get("/health").status_code == 200
+
+
+def test_a_probe_is_answered_when_there_are_no_more_connections(tmp_path):
+    with make_gate(tmp_path, max_connections=2) as gate, ExitStack() as stack:
+        held = [stack.enter_context(connect(gate)) for _ in range(2)]
+        assert all(map(is_served, held))
+        assert not is_served(stack.enter_context(connect(gate)))
+        with httpx.Client(base_url=f"http://127.0.0.1:{gate.envoy.probe_port}") as probe:
+            assert probe.get("/health").status_code == 200
+            assert probe.get("/alive").status_code == 200
+            assert probe.get("/v1/status").status_code == 404
+        # The end of a probe's connection makes no room.
+        assert not is_served(stack.enter_context(connect(gate)))
+
+
+@pytest.mark.parametrize(("proxies", "most"), [(0, 7), (1, 70)])
+def test_what_trusted_proxies_hold_is_their_clients(proxies, most):
+    given = Settings(
+        max_connections=70, max_connections_per_address=7, trusted_proxies=proxies
+    )  # fmt: skip
+    assert envoy_settings(given, "s" * 32).max_connections_per_address == most
+
+
+def test_a_header_with_an_underscore_does_not_reach_the_server(gate, http):
+    assert http.get("/v1/jobs/j", headers={"x_tra": "1", "x-tra": "2"}).status_code == 200
+    _, metadata = gate.last("GetJob")
+    assert "x_tra" not in metadata
+    assert metadata["x-tra"] == "2"
+
+
+def test_slashes_that_are_doubled_are_one(gate, http):
+    assert http.get(f"{gate.url}//v1//jobs/j").status_code == 200
