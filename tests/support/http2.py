@@ -1,6 +1,7 @@
 """Just enough HTTP/2 (RFC 9113) to send what no well-behaved client sends."""
 
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, Self
 
@@ -86,3 +87,17 @@ class RawConnection:
                     answer = payload if got.kind == PING else b""
                     self.send(frame(got.kind, ACK, 0, answer))
                 yield got
+
+
+def answers_to_pings(address: str, times: int, seconds: float) -> set[int]:
+    """The kinds of the frames that answer so many pings; a GOAWAY is the last."""
+    kinds = set[int]()
+    with RawConnection(address) as connection:
+        frames = connection.frames()
+        for _ in range(times):
+            time.sleep(seconds)
+            connection.send(frame(PING, 0, 0, bytes(8)))
+            kinds.add(next(got.kind for got in frames if got.kind in {PING, GOAWAY}))
+            if GOAWAY in kinds:
+                break
+    return kinds

@@ -31,9 +31,10 @@ class EnvoySettings:
     `http_port` and `probe_port` 0 mean any that is free. `access_log` is a file, `access.log` in
     the data folder unless given, or `STANDARD_OUTPUT`. `trusted_proxies` counts the proxies in
     front whose X-Forwarded-For is believed. A body of `max_body_bytes` passes, a longer one is 413,
-    and so do headers of `max_header_kib` KiB in all. By `proxy_secret` the server knows that it is this Envoy
-    which says where a request comes from. `servers`, as HOST:PORT, are those that take turns
-    instead of the one at `grpc_host`. `admin_socket` is where its admin interface is to be, if any.
+    and so do headers of `max_header_kib` KiB in all. By `proxy_secret` the server knows that it is
+    this Envoy which says where a request comes from. `servers`, as HOST:PORT, are those that take
+    turns instead of the one at `grpc_host`. `admin_socket` is where its admin interface is to be,
+    if any.
     Raises `ValueError` where a host is not an IP address, and for a server that is not HOST:PORT;
     that host may have a name.
     """

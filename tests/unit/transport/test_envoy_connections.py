@@ -8,7 +8,7 @@ import pytest
 
 from quantcloud.settings import Settings
 from quantcloud.transport.envoy import envoy_settings
-from support.http2 import GOAWAY, RawConnection
+from support.http2 import GOAWAY, PING, RawConnection, answers_to_pings
 from unit.transport.upstream import gate as make_gate
 
 DEADLINE = 10
@@ -34,6 +34,10 @@ def test_a_connection_without_a_request_ends(tmp_path):
         assert silent.recv(1) == b""
         with RawConnection(gate.target) as multiplexed:
             assert any(frame.kind == GOAWAY for frame in multiplexed.frames())
+
+
+def test_a_client_may_ping_while_it_has_no_calls(gate):
+    assert answers_to_pings(gate.target, 8, 0.0) == {PING}
 
 
 def test_an_address_has_a_share_of_the_connections(tmp_path):

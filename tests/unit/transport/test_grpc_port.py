@@ -1,7 +1,6 @@
 """The gRPC port as strangers use it: many calls at once, calls that are reset, and pings."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -17,6 +16,7 @@ from support.http2 import (
     SETTINGS,
     Frame,
     RawConnection,
+    answers_to_pings,
     frame,
     headers,
 )
@@ -62,21 +62,6 @@ async def test_calls_that_strangers_open_and_reset_cost_others_nothing(start: St
                     job_pb2.GetJobRequest(id=job), metadata=service.metadata
                 )
             assert got.job_id == job
-
-
-def answers_to_pings(address: str, times: int, seconds: float) -> set[int]:
-    """The kinds of the frames that answer so many pings; a GOAWAY is the last."""
-    kinds = set[int]()
-    with RawConnection(address) as connection:
-        frames = connection.frames()
-        for _ in range(times):
-            time.sleep(seconds)
-            connection.send(frame(PING, 0, 0, bytes(8)))
-            got = first(frames, {PING, GOAWAY})
-            kinds.add(got.kind)
-            if got.kind == GOAWAY:
-                break
-    return kinds
 
 
 async def test_a_client_may_ping_while_it_has_no_calls(start: Start):
