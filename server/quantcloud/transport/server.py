@@ -39,6 +39,8 @@ _HEADER_ROOM_BYTES = 4 * 1024
 # up, so a client cannot queue more than this for the event loop, which takes all calls in turn.
 # Envoy opens another connection when one is full; other clients have to.
 MAX_STREAMS = 128
+# Calls that may wait for the event loop, about 20 KiB each, however few Envoy lets through.
+_MIN_PENDING = 40_000
 
 _OPTIONS = (
     ("grpc.max_send_message_length", _UNLIMITED),
@@ -88,8 +90,8 @@ class GrpcServer:
     Calls whose client vanished without a word end within two times `keepalive_seconds`, and those
     whose single request does not arrive after `request_seconds`. A client may ping every
     `ping_seconds`, with or without calls; the connection of one that pings more often is closed.
-    `max_requests` is what Envoy lets through of each of its two kinds; as many calls may wait for
-    the event loop. Raises `OSError` where the port is taken.
+    `max_requests` is what Envoy lets through of each of its two kinds; at least as many calls may
+    wait for the event loop. Raises `OSError` where the port is taken.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class GrpcServer:
         max_requests: int = 20_000,
     ) -> None:
         # gRPC answers calls beyond this with CANCELLED, as if their clients had hung up.
-        pending = 2 * max_requests
+        pending = max(_MIN_PENDING, 2 * max_requests)
         keepalive = round(keepalive_seconds * 1000)
         self._health = HealthServicer(("", *SERVICE_NAMES))
         self._server = grpc.aio.server(

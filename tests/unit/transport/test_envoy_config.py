@@ -15,6 +15,7 @@ from quantcloud.transport.envoy_config import (
     render,
     template_values,
 )
+from quantcloud.transport.server import MAX_STREAMS
 from unit.transport.upstream import OVER_REST
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,6 +49,12 @@ def test_the_defaults_are_those_of_the_settings(tmp_path):
     assert {k: v for k, v in values.items() if k not in paths} == {
         k: v for k, v in TEMPLATE_VALUES.items() if k not in paths
     }
+
+
+def test_envoy_sends_no_more_on_a_connection_than_the_server_takes():
+    assert (
+        f"            max_concurrent_streams: {MAX_STREAMS}\n" in TEMPLATE.partition("clusters:")[2]
+    )
 
 
 def test_defaults_change_nothing():
