@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     max_connections: Annotated[int, Field(ge=1)] = 10_000
     # Of one IPv4 address or IPv6 /64 network; all of them where trusted proxies stand in front.
     max_connections_per_address: Annotated[int, Field(ge=1)] = 1_000
-    # How long a connection may be without a request. One that has had requests ends up to 6 s later.
+    # How long a connection may be without a request. One that has had any ends up to 6 s later.
     connection_idle_seconds: Annotated[float, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 50.0
     # Requests that are not answered yet; each open watch is one.
     max_requests: Annotated[int, Field(ge=1)] = 20_000
