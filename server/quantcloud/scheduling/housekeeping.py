@@ -1,18 +1,19 @@
 """Removes what has been kept for long enough, beside everything else that goes on."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.storage import Store
-from quantcloud.storage.retention import BATCH
 
 _EVERY_SECONDS = 600.0
-# Between two batches, so that who writes gets his turn.
-_PAUSE_SECONDS = 0.1
+# After each transaction comes a pause of at least so long, and of so many times what it took: a busy
+# database is left to others.
+_PAUSE_SECONDS = 0.04
+_PAUSE_TIMES = 2
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -40,17 +41,26 @@ class Housekeeping:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def tidy(self) -> int:
-        """Remove all that is due, a batch at a time; of how many jobs that was."""
+        """Remove all that is due; returns of how many jobs that was."""
         now = self._clock()
-        await self._retention.forget_keys(now)
+        await self._repeat(lambda: self._retention.forget_keys(now))
         if self._keep is None:
             return 0
-        removed = number = await self._retention.remove(now - self._keep)
-        while number == BATCH:
-            await asyncio.sleep(_PAUSE_SECONDS)
-            number = await self._retention.remove(now - self._keep)
+        before = now - self._keep
+        return await self._repeat(lambda: self._retention.remove(before))
+
+    async def _repeat(self, remove: Callable[[], Awaitable[int]]) -> int:
+        """Call `remove` until it removes nothing, with pauses; what it removed in all."""
+        removed = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            number = await remove()
+            if not number:
+                return removed
             removed += number
-        return removed
+            took = loop.time() - began
+            await asyncio.sleep(max(_PAUSE_SECONDS, _PAUSE_TIMES * took))
 
     async def _tidy_forever(self) -> None:
         while True:

@@ -15,6 +15,8 @@ from quantcloud.storage.transaction import Transaction
 
 # How long a key is remembered.
 LIFETIME = timedelta(hours=24)
+# How many are forgotten in one transaction, at most.
+BATCH = 500
 
 _FIND = select(
     *(idempotency_keys.c[name] for name in ("digest", "job_id", "first_cursor", "number"))
@@ -39,8 +41,14 @@ _FORGET = delete(idempotency_keys).where(
     idempotency_keys.c.key == bindparam("key"),
 )
 _INSERT = insert(idempotency_keys)
-_FORGET_OLD = delete(idempotency_keys).where(
-    idempotency_keys.c.created_at <= bindparam("since", type_=idempotency_keys.c.created_at.type)
+_OLD = (
+    select(idempotency_keys.c.account_id, idempotency_keys.c.key)
+    .where(
+        idempotency_keys.c.created_at
+        <= bindparam("since", type_=idempotency_keys.c.created_at.type)
+    )
+    .order_by(idempotency_keys.c.created_at)
+    .limit(BATCH)
 )
 
 
@@ -108,6 +116,9 @@ def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) ->
     )
 
 
-def forget_old(tx: Transaction, at: datetime) -> None:
-    """Forget the keys that nobody is told of any more."""
-    tx.write(_FORGET_OLD, {"since": at - LIFETIME})
+def forget_old(tx: Transaction, at: datetime) -> int:
+    """Forget up to `BATCH` keys that have expired; how many."""
+    old = [{"account_id": a, "key": key} for a, key in tx.read(_OLD, {"since": at - LIFETIME})]
+    if old:
+        tx.write(_FORGET, old)
+    return len(old)

@@ -1,13 +1,19 @@
-"""Removes what has been kept for long enough, a little at a time.
+"""Removes what was kept for long enough, in small transactions.
 
 A job whose history is removed keeps its row and its last event: it is still listed, and still says
 how it ended. Jobs go in the order of their ends, and how far that has come is kept too, so each is
 looked at once.
+
+The statements of a transaction are as many for `BATCH` jobs as for one. Each names the jobs by
+their ids, so that no planner has to guess how many there are.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, tuple_, update
 
 from quantcloud.storage import idempotency
 from quantcloud.storage.database import AnyRow
@@ -22,17 +28,36 @@ from quantcloud.storage.tables import (
 from quantcloud.storage.transaction import Transaction
 from quantcloud.storage.writer import Writer
 
-BATCH = 100
+BATCH = 24
+"""The most jobs whose history goes in one transaction."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""How many bytes of results and circuits go in one, unless a single job has more."""
 _ONE = 1
+_PLACES = [f"place_{place}" for place in range(BATCH)]
+
+
+def _one_of(column: Any) -> ColumnElement[bool]:
+    return column.in_([bindparam(name, type_=column.type) for name in _PLACES])
+
 
 _PROGRESS = select(retention_progress.c.completed_at, retention_progress.c.job_id)
 _ENDED = jobs.c.completed_at.is_not(None)
 _OLD = jobs.c.completed_at < bindparam("before", type_=jobs.c.completed_at.type)
+# SQLite and PostgreSQL know the length of a large value without reading it.
+_BYTES = sum(
+    (
+        func.coalesce(func.length(column), 0)
+        for column in (job_results.c.counts, job_results.c.statevector, job_circuits.c.qasm)
+    ),
+    start=func.coalesce(func.length(job_results.c.metadata), 0),
+)
 _NEXT = (
-    select(jobs.c.id, jobs.c.account_id, jobs.c.sequence, jobs.c.completed_at)
+    select(jobs.c.id, jobs.c.completed_at, _BYTES.label("bytes"))
+    .outerjoin(job_results, job_results.c.job_id == jobs.c.id)
+    .outerjoin(job_circuits, job_circuits.c.job_id == jobs.c.id)
     .where(_ENDED, _OLD)
     .order_by(jobs.c.completed_at, jobs.c.id)
-    .limit(bindparam("number"))
+    .limit(BATCH)
 )
 _NEXT_AFTER = _NEXT.where(
     tuple_(jobs.c.completed_at, jobs.c.id)
@@ -41,23 +66,22 @@ _NEXT_AFTER = _NEXT.where(
         bindparam("job_id", type_=jobs.c.id.type),
     )
 )
-_EARLIER_EVENTS = (
-    job_events.c.job_id == bindparam("of_job"),
-    job_events.c.sequence < bindparam("last"),
+_EVENTS = select(
+    job_events.c.account_id, job_events.c.cursor, job_events.c.completed_at, job_events.c.earlier
+).where(_one_of(job_events.c.job_id))
+# The last event of a job that has ended is its end.
+_REMOVE_EVENTS = delete(job_events).where(
+    _one_of(job_events.c.job_id), job_events.c.completed_at.is_(None)
 )
-_LAST_REMOVED = select(func.max(job_events.c.cursor)).where(*_EARLIER_EVENTS)
-_REMOVE_EVENTS = delete(job_events).where(*_EARLIER_EVENTS)
-_LAST_WITH_EARLIER = (
-    job_events.c.job_id == bindparam("of_job"),
-    job_events.c.sequence == bindparam("last"),
-    job_events.c.earlier.is_not(None),
+_REMOVE_EARLIER = (
+    update(job_events)
+    .where(_one_of(job_events.c.job_id), job_events.c.earlier.is_not(None))
+    .values(earlier=None)
 )
-_LAST_CURSOR = select(job_events.c.cursor).where(*_LAST_WITH_EARLIER)
-_REMOVE_EARLIER = update(job_events).where(*_LAST_WITH_EARLIER).values(earlier=None)
-_REMOVE_RESULT = delete(job_results).where(job_results.c.job_id == bindparam("of_job"))
-_REMOVE_CIRCUIT = delete(job_circuits).where(job_circuits.c.job_id == bindparam("of_job"))
-_HORIZON = select(removed_events.c.cursor).where(
-    removed_events.c.account_id == bindparam("account_id")
+_REMOVE_RESULTS = delete(job_results).where(_one_of(job_results.c.job_id))
+_REMOVE_CIRCUITS = delete(job_circuits).where(_one_of(job_circuits.c.job_id))
+_HORIZONS = select(removed_events.c.account_id, removed_events.c.cursor).where(
+    _one_of(removed_events.c.account_id)
 )
 _SET_HORIZON = (
     update(removed_events)
@@ -80,54 +104,74 @@ class Retention:
     async def remove(self, before: datetime) -> int:
         """Remove results, circuits and earlier events of up to `BATCH` jobs that ended before then.
 
-        How many jobs that were: fewer than `BATCH` means that there are no more.
+        Returns how many jobs that were: 0 where there are no more.
         """
-        return await self._writer.run(lambda tx: _remove(tx, before))
+        return await self._writer.run_alone(lambda tx: _remove(tx, before))
 
-    async def forget_keys(self, at: datetime) -> None:
-        """Forget the idempotency keys that have had their day."""
-        await self._writer.run(lambda tx: idempotency.forget_old(tx, at))
+    async def forget_keys(self, at: datetime) -> int:
+        """Forget up to `idempotency.BATCH` keys that have expired.
+
+        Returns how many: 0 where there are no more.
+        """
+        return await self._writer.run_alone(lambda tx: idempotency.forget_old(tx, at))
 
 
 def _remove(tx: Transaction, before: datetime) -> int:
     progress = tx.read(_PROGRESS).one_or_none()
-    values = {"before": before, "number": BATCH}
     if progress is None:
-        found = tx.read(_NEXT, values).all()
+        found = tx.read(_NEXT, {"before": before}).all()
     else:
         after = {"completed_at": progress.completed_at, "job_id": progress.job_id}
-        found = tx.read(_NEXT_AFTER, {**values, **after}).all()
-    horizons: dict[str, int] = {}
-    for job in found:
-        cursor = _remove_history(tx, job)
-        horizons[job.account_id] = max(horizons.get(job.account_id, 0), cursor)
-    for account_id, cursor in horizons.items():
-        _raise_horizon(tx, account_id, cursor)
-    if found:
-        reached = {"completed_at": found[-1].completed_at, "job_id": found[-1].id}
-        if tx.write(_SET_PROGRESS, reached).rowcount == 0:
-            tx.write(_INSERT_PROGRESS, {"id": _ONE, **reached})
+        found = tx.read(_NEXT_AFTER, {"before": before, **after}).all()
+    found = _bounded(found)
+    if not found:
+        return 0
+    _remove_history(tx, [job.id for job in found])
+    reached = {"completed_at": found[-1].completed_at, "job_id": found[-1].id}
+    if tx.write(_SET_PROGRESS, reached).rowcount == 0:
+        tx.write(_INSERT_PROGRESS, {"id": _ONE, **reached})
     return len(found)
 
 
-def _remove_history(tx: Transaction, job: AnyRow) -> int:
-    """Remove a job's history but its last event; the highest cursor that went."""
-    values = {"of_job": job.id, "last": job.sequence}
-    last = tx.read(_LAST_CURSOR, values).one_or_none()
-    if last is None:
-        cursor = tx.read(_LAST_REMOVED, values).scalar_one()
-    else:
-        cursor = last.cursor - 1
-        tx.write(_REMOVE_EARLIER, values)
-    tx.write(_REMOVE_EVENTS, values)
-    tx.write(_REMOVE_RESULT, {"of_job": job.id})
-    tx.write(_REMOVE_CIRCUIT, {"of_job": job.id})
-    return cursor or 0
+def _bounded(found: Sequence[AnyRow]) -> Sequence[AnyRow]:
+    """The first of the jobs, which have `BATCH_BYTES` together, or one that has more."""
+    sizes = accumulate(job.bytes for job in found)
+    return found[: max(1, sum(size <= BATCH_BYTES for size in sizes))]
 
 
-def _raise_horizon(tx: Transaction, account_id: str, cursor: int) -> None:
-    present = tx.read(_HORIZON, {"account_id": account_id}).one_or_none()
-    if present is None:
-        tx.write(_INSERT_HORIZON, {"account_id": account_id, "cursor": cursor})
-    elif present.cursor < cursor:
-        tx.write(_SET_HORIZON, {"of_account": account_id, "to_cursor": cursor})
+def _placed(values: Sequence[str]) -> dict[str, str]:
+    """One value for each place; the last one repeats, which changes nothing."""
+    return dict(zip(_PLACES, [*values, *values[-1:] * BATCH], strict=False))
+
+
+def _remove_history(tx: Transaction, job_ids: Sequence[str]) -> None:
+    """Remove all of the jobs' history but their last events."""
+    places = _placed(job_ids)
+    horizons: dict[str, int] = {}
+    for event in tx.read(_EVENTS, places):
+        # A row has the cursors of its earlier events, too.
+        gone = event.cursor - 1 if event.earlier is not None else event.cursor
+        if event.completed_at is None or event.earlier is not None:
+            horizons[event.account_id] = max(horizons.get(event.account_id, 0), gone)
+    for statement in (_REMOVE_EVENTS, _REMOVE_EARLIER, _REMOVE_RESULTS, _REMOVE_CIRCUITS):
+        tx.write(statement, places)
+    if horizons:
+        _raise_horizons(tx, horizons)
+
+
+def _raise_horizons(tx: Transaction, horizons: dict[str, int]) -> None:
+    present = {row.account_id: row.cursor for row in tx.read(_HORIZONS, _placed([*horizons]))}
+    raised = [
+        {"of_account": account_id, "to_cursor": cursor}
+        for account_id, cursor in horizons.items()
+        if present.get(account_id, cursor) < cursor
+    ]
+    new = [
+        {"account_id": account_id, "cursor": cursor}
+        for account_id, cursor in horizons.items()
+        if account_id not in present
+    ]
+    if raised:
+        tx.write(_SET_HORIZON, raised)
+    if new:
+        tx.write(_INSERT_HORIZON, new)

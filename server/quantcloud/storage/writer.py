@@ -169,6 +169,9 @@ class Writer:
         self._waiting: deque[_Waiting] = deque()
         # What goes last in its transaction.
         self._waiting_last: list[_Waiting] = []
+        # What has a transaction to itself, and whether it is the turn of one of these.
+        self._waiting_alone: deque[_Waiting] = deque()
+        self._alone_is_next = False
         self._wake: asyncio.Future[None] | None = None
         self._gathering = Gathering()
         self._closed = False
@@ -205,6 +208,14 @@ class Writer:
         done: asyncio.Future[T] = self._loop.create_future()
         return self._put(self._waiting_last, _Waiting(unit, done, brief, tell))
 
+    async def run_alone(self, unit: Unit[T]) -> T:
+        """As `run`, in a transaction of its own between two of the others'.
+
+        It is for what can wait, and may take some milliseconds: after it, what waits goes first.
+        """
+        done: asyncio.Future[T] = self._loop.create_future()
+        return await self._put(self._waiting_alone, _Waiting(unit, done, brief=False))
+
     def _put(
         self, queue: deque[_Waiting] | list[_Waiting], waiting: _Waiting
     ) -> asyncio.Future[Any]:
@@ -235,7 +246,7 @@ class Writer:
             self._wake.set_result(None)
 
     async def _commit_forever(self) -> None:
-        queues = self._waiting, self._waiting_last
+        queues = self._waiting, self._waiting_last, self._waiting_alone
         try:
             while any(queues) or not self._closed:
                 if batch := self._take():
@@ -256,6 +267,18 @@ class Writer:
                     waiting.done.cancel()
 
     def _take(self) -> list[_Waiting]:
+        shared = self._take_shared() if not (self._alone_is_next and self._waiting_alone) else []
+        self._alone_is_next = bool(shared)
+        return shared or self._take_alone() or self._take_shared()
+
+    def _take_alone(self) -> list[_Waiting]:
+        while self._waiting_alone:
+            waiting = self._waiting_alone.popleft()
+            if not waiting.done.done():
+                return [waiting]
+        return []
+
+    def _take_shared(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
         while self._waiting and len(batch) < self._limit:
             waiting = self._waiting.popleft()

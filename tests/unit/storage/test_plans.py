@@ -18,6 +18,7 @@ from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus, StaleLeaseError
 from quantcloud.storage import CircuitPatch, IdempotencyKey, Store
+from quantcloud.storage.retention import BATCH
 from support.postgres import Postgres
 from unit.storage.builders import ANALYSIS, QASM, STALE, T0, UNLIMITED, at, new_job, queue
 from unit.storage.conftest import INSTALLATIONS, migrate
@@ -206,6 +207,27 @@ async def test_every_query_of_postgres_goes_by_an_index(crowded_postgres, name):
             removed = node.get("Rows Removed by Filter", 0)
             rows = (node["Actual Rows"] + removed) * node["Actual Loops"]
             assert rows <= MOST_ROWS, (statement, node)
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_to_remove_many_histories_takes_as_many_statements_as_one(request, kind):
+    if kind == "sqlite":
+        location, seen_by = request.getfixturevalue("crowd"), _seen_by_sqlite
+    else:
+        location, seen_by = request.getfixturevalue("crowded_postgres"), _seen_by_postgres
+    store = await Store.open(location)
+    # The jobs end a second apart.
+    while await store.retention.remove(at(100)):
+        pass
+    seen = seen_by(store)
+    numbers = []
+    for seconds, removed in ((100.5, 1), (1000, BATCH)):
+        seen.clear()
+        assert await store.retention.remove(at(seconds)) == removed
+        told = [each if isinstance(each, str) else each[0] for each in seen]
+        numbers.append(sum("job_" in statement for statement in told))
+    assert numbers[0] == numbers[1] < BATCH
     await store.close()
 
 

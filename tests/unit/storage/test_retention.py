@@ -1,12 +1,18 @@
 """What is removed, and what is said to who asks for it; idempotency keys."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.exc import NoResultFound
 
 from quantcloud.domain.errors import AlreadyExists, OutOfRange
-from quantcloud.storage import IdempotencyKey, NewJob, retention
+from quantcloud.scheduling.housekeeping import Housekeeping
+from quantcloud.storage import IdempotencyKey, NewJob, idempotency, retention
+from quantcloud.storage.retention import BATCH
+from quantcloud.storage.tables import idempotency_keys
 from unit.storage.builders import (
     ANALYSIS,
     QASM,
@@ -21,6 +27,7 @@ from unit.storage.builders import (
     routed,
     start,
     stored_circuit,
+    submit,
 )  # fmt: skip
 
 
@@ -79,18 +86,77 @@ async def test_history_that_was_written_at_once_goes_too(store):
     assert await logged(store, "alice", events[-2].cursor) == events[-1:]
 
 
-async def test_it_goes_in_small_batches_each_job_once(store, monkeypatch):
-    monkeypatch.setattr(retention, "BATCH", 3)
-    jobs = [await ended(store, seconds=n % 4) for n in range(8)]
+async def ran_at_once(store, times: Sequence[float], **fields) -> list[str]:
+    """The ids of jobs that were stored with their results, and ended at `times`."""
+    await store.accounts.ensure("alice", at=T0)
+    jobs = [new_job(**fields) for _ in times]
+    new = [
+        NewJob(job, QASM, ANALYSIS, ran(ended=at), result_of(job))
+        for job, at in zip(jobs, times, strict=True)
+    ]
+    await store.jobs.create_all(new, max_waiting=None)
+    return [job.id for job in jobs]
+
+
+async def with_results(store, jobs: Sequence[str]) -> int:
+    found = [await store.jobs.result("alice", job) for job in jobs]
+    return sum(result is not None for result in found)
+
+
+async def test_it_goes_in_small_batches_each_job_once(store):
+    jobs = await ran_at_once(store, [n % 4 for n in range(2 * BATCH + 2)])
     removed = []
     while number := await store.retention.remove(at(50)):
         removed.append(number)
-    assert removed == [3, 3, 2]
-    for job in jobs:
-        assert await store.jobs.result("alice", job.id) is None
-    late = await ended(store, seconds=49)
+    assert removed == [BATCH, BATCH, 2]
+    assert await with_results(store, jobs) == 0
+    (late,) = await ran_at_once(store, [49])
     assert await store.retention.remove(at(50)) == 1
-    assert await store.jobs.result("alice", late.id) is None
+    assert await with_results(store, [late]) == 0
+
+
+async def test_of_large_results_fewer_go_at_once(store, monkeypatch):
+    jobs = await ran_at_once(store, [1, 2, 3])
+    sizes = retention._NEXT.limit(1)
+    (row,) = await store._database.read(lambda c: c.execute(sizes, {"before": at(50)}).all())
+    monkeypatch.setattr(retention, "BATCH_BYTES", 2 * row.bytes)
+    assert await store.retention.remove(at(50)) == 2
+    monkeypatch.setattr(retention, "BATCH_BYTES", row.bytes - 1)
+    assert await store.retention.remove(at(50)) == 1
+    assert await with_results(store, jobs) == 0
+
+
+async def test_submissions_are_stored_while_much_is_removed(store):
+    jobs = await ran_at_once(store, range(5 * BATCH))
+    first = asyncio.Event()
+    remove = store.retention.remove
+
+    async def noted(before) -> int:
+        number = await remove(before)
+        first.set()
+        return number
+
+    store.retention.remove = noted
+    keep = timedelta(seconds=10)
+    housekeeping = Housekeeping(store, lambda: at(5 * BATCH) + keep, keep)
+    removing = asyncio.create_task(housekeeping.tidy())
+    await first.wait()
+    new = await submit(store)
+    assert not removing.done()
+    assert (await store.jobs.get("alice", new.id)).id == new.id
+    assert await removing == 5 * BATCH
+    assert await with_results(store, jobs) == 0
+
+
+async def test_keys_are_forgotten_a_few_at_a_time(store, monkeypatch):
+    job = await submit(store)
+    row = {"account_id": "alice", "digest": b"", "job_id": job.id, "first_cursor": 1, "number": 1}
+    rows = [{**row, "key": str(n), "created_at": at(n % 2)} for n in range(idempotency.BATCH + 3)]
+    await store._writer.run(lambda tx: tx.write(insert(idempotency_keys), rows))
+    day = 24 * 3600
+    assert await store.retention.forget_keys(at(day + 1)) == idempotency.BATCH
+    assert await store.retention.forget_keys(at(day + 1)) == 3
+    assert await store.retention.forget_keys(at(day + 1)) == 0
 
 
 def key(name: str = "key", digest: bytes = b"a") -> IdempotencyKey:

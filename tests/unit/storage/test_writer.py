@@ -104,6 +104,35 @@ async def test_what_goes_last_goes_last_and_into_the_first_transaction(store):
     assert seen.count("BEGIN") == 3
 
 
+async def test_what_has_a_transaction_alone_takes_turns_with_the_others(store):
+    seen = _Commits(store)
+    order = []
+
+    async def alone(number: int) -> None:
+        await store._writer.run_alone(lambda _tx: order.append(number))
+
+    async def note(number: int) -> None:
+        await store._writer.run(lambda _tx: order.append(number))
+
+    await _at_once(store, alone(-1), alone(-2), alone(-3), *(note(n) for n in range(300)))
+    # The gate was one of the others.
+    assert order == [-1, *range(256), -2, *range(256, 300), -3]
+    assert seen.count("BEGIN") == 6
+
+
+async def test_one_that_is_given_up_before_its_turn_holds_nobody_up(store):
+    order = []
+    async with _Gate(store):
+        given_up = asyncio.create_task(store._writer.run_alone(lambda _tx: order.append(0)))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.sleep(0)
+        rest = asyncio.create_task(store._writer.run(lambda _tx: order.append(1)))
+        await asyncio.sleep(0)
+    await rest
+    assert order == [1]
+
+
 async def test_refusals_cost_the_others_nothing(store):
     good = [await submit(store) for _ in range(3)]
     ended = await queue(store)
