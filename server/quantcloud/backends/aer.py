@@ -81,6 +81,8 @@ class AerBackend:
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
+        if options.noise is not None:
+            analysis = analysis.with_noise()
         if options.noise is not None and options.statevector:
             return Refusal("the statevector option does not go with noise: a noisy state is mixed")
         noisy = options.noise is not None

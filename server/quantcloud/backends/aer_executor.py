@@ -81,7 +81,7 @@ class AerExecutor:
             raise ValueError(f"Qiskit Aer has no method {method!r} here")
         if noise is not None or method in _NARROW_METHODS:
             circuit = narrowed(circuit)
-        divided = program(circuit)
+        divided = program(circuit, noisy=noise is not None)
         check_statevector(execution, divided.num_qubits, branches=divided.branches)
         if method == "matrix_product_state":
             _check_rank(divided)
@@ -141,7 +141,7 @@ class AerExecutor:
             data = self._run_once(translation, divided, method, shots=shots, seed=seed, noise=model)
             # Where no measurement can happen Aer has none.
             counts.update(data.get("counts", {"0x0": shots}))
-        return _bitstrings(counts, divided.num_clbits)
+        return _bitstrings(counts, divided)
 
     def _run_once(
         self,
@@ -183,7 +183,7 @@ def _configuration(method: str, device: str) -> Any:
 def _tallied(divided: Program, patterns: Patterns, drawn: Counts) -> dict[str, int]:
     """Count outcomes of the measurements at the circuit's end."""
     tally = Tally(divided.num_clbits)
-    tally.add(patterns, drawn, tuple(divided.final))
+    tally.add(patterns, drawn, tuple(divided.final), divided.at_end(0))
     return tally.counts
 
 
@@ -213,12 +213,12 @@ def _check_rank(divided: Program) -> None:
         )
 
 
-def _bitstrings(counts: Mapping[str, int], num_clbits: int) -> dict[str, int]:
+def _bitstrings(counts: Mapping[str, int], divided: Program) -> dict[str, int]:
     """Rewrite Aer's keys, hexadecimal numbers, as bitstrings of the circuit's own bits."""
-    width, own = f"0{num_clbits}b", (1 << num_clbits) - 1
+    width, own = f"0{divided.num_clbits}b", (1 << divided.num_clbits) - 1
     found: dict[str, int] = {}
     for key, count in counts.items():
-        bits = format(int(key, 16) & own, width)
+        bits = format(divided.at_end(int(key, 16) & own), width)
         found[bits] = found.get(bits, 0) + count
     return found
 

@@ -87,7 +87,7 @@ def run(
         patterns, drawn = branch.state.sample(qubits, branch.shots, rng)
         if readout_error:
             patterns, drawn = flip_bits(patterns, drawn, len(qubits), readout_error, rng)
-        tally.add(patterns, drawn, clbits, branch.bits)
+        tally.add(patterns, drawn, clbits, program.at_end(branch.bits))
     return tally
 
 

@@ -33,7 +33,7 @@ class CirqExecutor:
                 amplitudes=state.amplitudes,
                 details={"engine": "qsim"},
             )
-        divided = program(narrowed(circuit))
+        divided = program(narrowed(circuit), noisy=True)
         check_statevector(execution, divided.num_qubits, branches=divided.branches)
         if execution.method == "density_matrix":
             mixed = DensityMatrix(divided.num_qubits, noise)

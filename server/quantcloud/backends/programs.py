@@ -5,8 +5,10 @@ drawn from its probabilities. Only a measurement, reset or condition that later 
 on has to happen where it stands.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 
+from quantcloud.circuits.certain import decided
 from quantcloud.circuits.ir import Circuit, Condition, Operation
 from quantcloud.domain.immutable import immutable
 
@@ -16,8 +18,9 @@ class Program:
     """What a simulator has to do for a circuit.
 
     `body` holds no barriers, and no operation that cannot have an effect. After it, `final` maps
-    classical bits to the qubits that they are read from. Classical bits that nothing writes are 0.
-    `branches` says whether the body measures, resets or asks a condition.
+    classical bits to the qubits that they are read from. Bits in `fixed` have a certain value at
+    the end, whatever the body writes there; other bits that nothing writes are 0. `branches` says
+    whether the body measures, resets or asks a condition.
     """
 
     num_qubits: int
@@ -25,44 +28,38 @@ class Program:
     body: tuple[Operation, ...]
     final: dict[int, int]
     branches: bool
+    fixed: Mapping[int, int] = field(default_factory=dict[int, int])
+
+    def at_end(self, bits: int) -> int:
+        """The classical bits at the end, where the body has left `bits` (bit 0 lowest)."""
+        for bit, value in self.fixed.items():
+            bits = bits & ~(1 << bit) | value << bit
+        return bits
 
 
-def program(circuit: Circuit) -> Program:
-    """Divide `circuit`, whose user-defined gates are expanded."""
-    body, final = _defer_measurements(_without_idle(circuit.operations))
-    branches = any(
+def program(circuit: Circuit, *, noisy: bool = False) -> Program:
+    """Divide `circuit`, whose user-defined gates are expanded, for a run with or without noise."""
+    width, num_clbits = circuit.num_qubits, circuit.num_clbits
+    body, final = _defer_measurements(
+        [operation for operation in circuit.operations if operation.name != "barrier"]
+    )
+    if not _branches(body):
+        return Program(width, num_clbits, tuple(body), final, branches=False)
+    operations, fixed = decided(circuit.operations, noisy=noisy)
+    body, final = _defer_measurements(operations)
+    final = {bit: qubit for bit, qubit in final.items() if bit not in fixed}
+    return Program(width, num_clbits, tuple(body), final, _branches(body), fixed)
+
+
+def _branches(body: Iterable[Operation]) -> bool:
+    return any(
         operation.condition is not None or operation.name in ("measure", "reset")
         for operation in body
     )
-    return Program(circuit.num_qubits, circuit.num_clbits, tuple(body), final, branches)
-
-
-def _without_idle(operations: Iterable[Operation]) -> list[Operation]:
-    """Leave out barriers, resets of fresh qubits, and conditions that are sure to hold or not."""
-    touched: set[int] = set()
-    written: set[int] = set()
-    kept: list[Operation] = []
-    for operation in operations:
-        name, qubits, _, clbits, condition = operation
-        if name == "barrier":
-            continue
-        if condition is not None:
-            if condition.value >> condition.size:
-                continue
-            if written.isdisjoint(_bits(condition)):
-                if condition.value:
-                    continue
-                operation = operation._replace(condition=None)  # noqa: PLW2901 - the same, simpler
-        if name == "reset" and touched.isdisjoint(qubits):
-            continue
-        touched.update(qubits)
-        written.update(clbits)
-        kept.append(operation)
-    return kept
 
 
 def _defer_measurements(
-    operations: list[Operation],
+    operations: Sequence[Operation],
 ) -> tuple[list[Operation], dict[int, int]]:
     """Move measurements to the end whose qubit and bit nothing after them uses."""
     body: list[Operation] = []

@@ -1,9 +1,10 @@
 """What a circuit is like: the figures that users are shown and that the router goes by."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quantcloud.circuits.algorithms import MAX_OPERATIONS, algorithm
+from quantcloud.circuits.certain import decided
 from quantcloud.circuits.content import TooMuchError, content, counted
 from quantcloud.circuits.expand import expanded, standard_calls, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
@@ -27,9 +28,11 @@ class Analysis:
     own name. `is_clifford` says that after expansion every gate is a Clifford gate, whether it
     has a condition or not. `has_mid_circuit` says that the circuit cannot be run as gates followed
     by one measurement: something acts on a qubit or a bit after its measurement, a qubit is reset
-    after something acted on it, or there is a condition.
+    after something acted on it, or there is a condition; and what comes of that is not certain
+    before the run (`certain`).
 
-    `branching_count` is how many measurements and resets something after them depends on.
+    `branching_count` is how many measurements and resets something after them depends on, whose
+    outcomes are not certain. Where there is noise less is: `with_noise` has these two figures then.
     `parameter_count` is how many angles its instructions are given. `gates_by_kind` has the
     standard gates after expansion by their kinds (`kinds`). The interaction graph has the
     qubits as nodes, and an edge between two on which a gate acts after expansion:
@@ -64,6 +67,18 @@ class Analysis:
     chain_rank_bits: int | None = None
     chain_gates: int | None = None
     chain_cubes: float | None = None
+    noisy_mid_circuit: bool | None = None
+    noisy_branching_count: int | None = None
+
+    def with_noise(self) -> "Analysis":
+        """The figures of the circuit for a run with noise."""
+        if self.noisy_mid_circuit is None or self.noisy_branching_count is None:
+            return self
+        return replace(
+            self,
+            has_mid_circuit=self.noisy_mid_circuit,
+            branching_count=self.noisy_branching_count,
+        )
 
 
 _NOT_GATES = frozenset({"measure", "reset", "barrier"})
@@ -92,7 +107,12 @@ def analyse(circuit: Circuit) -> Analysis:
         shown = name if name in circuit.definitions else _COUNTED_AS.get(name, name)
         gate_counts[shown] = gate_counts.get(shown, 0) + count
     operation_count, two_qubit_gate_count = _expanded_counts(counts, circuit.definitions)
-    has_mid_circuit = _has_mid_circuit(circuit)
+    has_mid_circuit, branching = _branching(circuit)
+    noisy_mid_circuit, noisy_branching = False, 0
+    if has_mid_circuit:
+        plain = expanded(circuit)
+        noisy_mid_circuit, noisy_branching = _branching(_decided(plain, noisy=True))
+        has_mid_circuit, branching = _branching(_decided(plain, noisy=False))
     try:
         inside = content(circuit, counts)
     except TooMuchError:
@@ -114,7 +134,7 @@ def analyse(circuit: Circuit) -> Analysis:
         is_clifford=_is_clifford(circuit),
         has_mid_circuit=has_mid_circuit,
         measures_all=measures_all,
-        branching_count=_branching_count(circuit) if has_mid_circuit else 0,
+        branching_count=branching,
         parameter_count=sum([len(params) for _, _, params, _, _ in circuit.operations]),
         gates_by_kind=kinds,
         interaction_pairs=graph.pairs if graph else None,
@@ -125,7 +145,20 @@ def analyse(circuit: Circuit) -> Analysis:
         chain_rank_bits=graph.chain.rank_bits if graph else None,
         chain_gates=graph.chain.gates if graph else None,
         chain_cubes=graph.chain.cubes if graph else None,
+        noisy_mid_circuit=noisy_mid_circuit,
+        noisy_branching_count=noisy_branching,
     )
+
+
+def _decided(circuit: Circuit, *, noisy: bool) -> Circuit:
+    """Return the circuit, which has no definitions, without what is certain."""
+    return replace(circuit, operations=tuple(decided(circuit.operations, noisy=noisy).operations))
+
+
+def _branching(circuit: Circuit) -> tuple[bool, int]:
+    """Return `has_mid_circuit` and `branching_count`, whatever is certain."""
+    has_mid_circuit = _has_mid_circuit(circuit)
+    return has_mid_circuit, _branching_count(circuit) if has_mid_circuit else 0
 
 
 def _standard(circuit: Circuit) -> Sequence[Operation]:

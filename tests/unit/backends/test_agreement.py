@@ -137,6 +137,17 @@ CLIFFORD_CIRCUITS = {
         h q[2]; cx q[2],q[0]; measure q[1] -> c[0]; cz q[2],q[3]; h q[3]; measure q[3] -> c[4];
         measure q[0] -> c[2];
     """,
+    "certain midway": """
+        qreg q[4]; creg c[5];
+        x q[1]; measure q[1] -> c[3]; reset q[1]; h q[0]; measure q[0] -> c[0]; h q[0];
+        measure q[2] -> c[0]; cx q[0],q[2]; cx q[0],q[2]; reset q[2]; measure q[0] -> c[1];
+        if (c==8) x q[3]; if (c==16) h q[3]; measure q[3] -> c[2]; h q[1]; x q[2];
+        measure q[2] -> c[4];
+    """,
+    "all that is measured is certain": """
+        qreg q[2]; creg c[2];
+        h q[0]; x q[1]; measure q[1] -> c[1]; reset q[1]; h q[1];
+    """,
     "conditions": """
         qreg q[4]; creg c[2]; creg d[3];
         h q[0]; cx q[0],q[1]; h q[2]; cx q[2],q[3]; measure q[0] -> c[0]; measure q[2] -> c[1];

@@ -1,17 +1,23 @@
 """Dividing a circuit changes nothing that can be measured."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantcloud.backends.noise import narrowed
 from quantcloud.backends.programs import holds, program
+from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.ir import Circuit, Condition, Operation, Register
+from quantcloud.domain.execution import Noise
 from unit.backends.exact import distribution, read
 
 WIDTH = 3
 QUBITS = st.integers(0, WIDTH - 1)
 CLBITS = st.integers(0, 2)
+GATES = ("ry", "ry", "x", "cx", "cx", "ccx", "swap", "cswap", "cry", "rzz", "ecr", "rccx", "dcx")
 
 
 @st.composite
@@ -23,14 +29,14 @@ def conditions(draw):
 
 @st.composite
 def operations(draw):
-    kind = draw(st.sampled_from(["ry", "cx", "measure", "measure", "reset", "barrier"]))
+    kind = draw(st.sampled_from([*GATES, "measure", "measure", "reset", "reset", "barrier"]))
     condition = draw(st.one_of(st.none(), st.none(), conditions()))
-    if kind == "ry":
-        angle = draw(st.sampled_from([0.7, 1.9, 2.5]))
-        return Operation("ry", (draw(QUBITS),), (angle,), (), condition)
-    if kind == "cx":
-        control, target = draw(st.permutations(range(WIDTH)))[:2]
-        return Operation("cx", (control, target), (), (), condition)
+    if kind in GATES:
+        gate = STANDARD_GATES[kind]
+        angles = st.sampled_from([0.7, 2.5, math.pi])
+        qubits = tuple(draw(st.permutations(range(WIDTH)))[: gate.num_qubits])
+        params = tuple(draw(angles) for _ in range(gate.num_params))
+        return Operation(kind, qubits, params, (), condition)
     if kind == "measure":
         return Operation("measure", (draw(QUBITS),), (), (draw(CLBITS),), condition)
     if kind == "reset":
@@ -42,13 +48,16 @@ def circuit(sequence):
     return Circuit((Register("q", 0, WIDTH),), (Register("c", 0, 3),), tuple(sequence))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(operations(), max_size=14))
 def test_the_divided_circuit_has_the_same_distribution(sequence):
     divided = program(circuit(sequence))
     final = [Operation("measure", (qubit,), (), (bit,)) for bit, qubit in divided.final.items()]
     before = distribution(circuit(sequence))
-    after = distribution(circuit([*divided.body, *final]))
+    after: dict[str, float] = {}
+    for key, likely in distribution(circuit([*divided.body, *final])).items():
+        read_as = format(divided.at_end(int(key, 2)), "03b")
+        after[read_as] = after.get(read_as, 0) + likely
     assert before.keys() | after.keys() == before.keys()
     assert all(np.isclose(after.get(key, 0), value) for key, value in before.items())
 
@@ -65,6 +74,20 @@ def test_the_divided_circuit_has_the_same_distribution(sequence):
 )
 def test_what_can_be_sampled_at_the_end_does_not_branch(source):
     assert not program(read(source)).branches
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(operations(), max_size=10))
+def test_with_noise_it_has_the_same_distribution(sequence):
+    noise = Noise(depolarizing_1q=0.1, depolarizing_2q=0.2)
+    narrow = narrowed(circuit(sequence))
+    divided = program(narrow, noisy=True)
+    assert not divided.fixed
+    final = [Operation("measure", (qubit,), (), (bit,)) for bit, qubit in divided.final.items()]
+    before = distribution(narrow, noise)
+    after = distribution(circuit([*divided.body, *final]), noise)
+    for key in before.keys() | after.keys():
+        assert np.isclose(after.get(key, 0), before.get(key, 0))
 
 
 def test_a_condition_reads_its_own_bits():

@@ -1,0 +1,284 @@
+"""What is certain before a circuit runs: resets, measurements and conditions that need not wait.
+
+Every qubit and bit has a value, which is a function of variables: each basis state that occurs with
+some amplitude, on some path, gives the variables values, and the functions say what the qubits are
+in it. A gate that only permutes basis states changes the functions; one that mixes them gives its
+qubit a new variable. A qubit whose function is constant is certainly in that state, also one that
+gates have computed and uncomputed.
+
+A function is a sum modulo 2 of terms. A term is a variable, or the product of functions.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
+from typing import Final, NamedTuple
+
+from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.ir import Condition, Operation
+from quantcloud.circuits.limits import MAX_REMEMBERED
+
+_Value = frozenset[int]
+_ONE_TERM: Final = 0
+_ZERO: Final[_Value] = frozenset()
+_ONE: Final[_Value] = frozenset((_ONE_TERM,))
+_CONSTANTS: Final = {_ZERO: 0, _ONE: 1}
+# Longer sums and products become variables: that forgets something, and bounds the work.
+_MOST_TERMS = 32
+# As in `gates`: probabilities differ from those of the exact angle by far less than shots show.
+_ANGLE_TOLERANCE: Final = 1e-10
+
+
+class Decided(NamedTuple):
+    """Operations that have the same outcomes, without what was certain.
+
+    They hold no barriers. `fixed` are classical bits that have a certain value at the end, whatever
+    the operations write there.
+    """
+
+    operations: Sequence[Operation]
+    fixed: Mapping[int, int]
+
+
+def decided(operations: Iterable[Operation], *, noisy: bool = False) -> Decided:
+    """Decide what is certain in standard operations.
+
+    Resets of a qubit that is certainly 0 go, those of one that is 1 become `x`. Measurements whose
+    outcome is certain go where no condition that is left reads it. Conditions lose the bits that
+    are certain. With `noisy` a gate leaves nothing certain, and nor does a measurement.
+    """
+    values = _Values(noisy=noisy)
+    return _without_constants([each for each in map(values.take, operations) if each is not None])
+
+
+class _Step(NamedTuple):
+    """An operation, and the outcome that it certainly has, if it is such a measurement."""
+
+    operation: Operation
+    outcome: int | None = None
+
+
+def _without_constants(steps: Sequence[_Step]) -> Decided:
+    """Drop measurements with a certain outcome that nothing left reads."""
+    kept: list[Operation] = []
+    fixed: dict[int, int] = {}
+    read: set[int] = set()
+    written: set[int] = set()
+    for operation, outcome in reversed(steps):
+        condition = operation.condition
+        if condition is not None:
+            read.update(range(condition.offset, condition.offset + condition.size))
+            # What the bit was before may stay.
+            read.update(operation.clbits)
+        elif operation.clbits:
+            (bit,) = operation.clbits
+            needed = outcome is None or bit in read
+            if outcome is not None and not needed and bit not in written:
+                fixed[bit] = outcome
+            written.add(bit)
+            read.discard(bit)
+            if not needed:
+                continue
+        kept.append(operation)
+    kept.reverse()
+    return Decided(kept, fixed)
+
+
+class _Values:
+    """The values of all qubits and bits at one point of a circuit; at first they are 0."""
+
+    def __init__(self, *, noisy: bool) -> None:
+        self._noisy = noisy
+        self._qubits: dict[int, _Value] = {}
+        self._bits: dict[int, _Value] = {}
+        self._terms = count(_ONE_TERM + 1)
+        self._products: dict[frozenset[_Value], int] = {}
+        self._factors: dict[int, frozenset[_Value]] = {}
+
+    def take(self, operation: Operation) -> _Step | None:
+        """Go past an operation; what is left of it, or None where it does nothing."""
+        if operation.name == "barrier":
+            return None
+        holds = _ONE
+        if operation.condition is not None:
+            holds = self._product(self._agreements(operation.condition))
+            if holds == _ZERO:
+                return None
+            rest = None if holds == _ONE else self._narrowed(operation.condition)
+            operation = operation._replace(condition=rest)
+        if operation.name == "measure":
+            return self._measure(operation, holds)
+        if operation.name == "reset":
+            return self._reset(operation, holds)
+        if self._noisy:
+            for qubit in operation.qubits:
+                self._qubits[qubit] = self._new()
+        else:
+            self._apply(operation, holds)
+        return _Step(operation)
+
+    def _agreements(self, condition: Condition) -> list[_Value]:
+        """A value for each bit, which is 1 where the bit is what the condition wants."""
+        offset, size, value = condition
+        if value >> size:
+            return [_ZERO]
+        return [
+            self._bits.get(offset + place, _ZERO) ^ (_ZERO if value >> place & 1 else _ONE)
+            for place in range(size)
+        ]
+
+    def _narrowed(self, condition: Condition) -> Condition:
+        """Leave out bits at both ends that are certain."""
+        offset, size, value = condition
+        while self._bits.get(offset, _ZERO) in _CONSTANTS:
+            offset, size, value = offset + 1, size - 1, value >> 1
+        while self._bits.get(offset + size - 1, _ZERO) in _CONSTANTS:
+            size -= 1
+        return Condition(offset, size, value & ((1 << size) - 1))
+
+    def _measure(self, operation: Operation, holds: _Value) -> _Step:
+        (qubit,), (bit,) = operation.qubits, operation.clbits
+        value = self._new() if self._noisy else self._qubits.get(qubit, _ZERO)
+        if holds == _ONE:
+            self._bits[bit] = value
+            return _Step(operation, _CONSTANTS.get(value))
+        before = self._bits.get(bit, _ZERO)
+        self._bits[bit] = self._sum(before, self._product([holds, self._sum(before, value)]))
+        return _Step(operation)
+
+    def _reset(self, operation: Operation, holds: _Value) -> _Step | None:
+        (qubit,) = operation.qubits
+        value = self._qubits.get(qubit, _ZERO)
+        self._qubits[qubit] = self._sum(value, self._product([holds, value]))
+        if value == _ZERO:
+            return None
+        return _Step(operation._replace(name="x") if value == _ONE else operation)
+
+    def _apply(self, gate: Operation, holds: _Value) -> None:
+        name, qubits, params, _, _ = gate
+        rule = _RULES.get(name)
+        if rule is None:
+            self._mix(qubits)
+            return
+        number, act = rule
+        controls = [self._qubits.get(qubit, _ZERO) for qubit in qubits[:number]]
+        controlled = self._product([holds, *controls])
+        if controlled != _ZERO:
+            act(self, qubits[number:], params, controlled)
+
+    def _mix(self, qubits: Iterable[int]) -> None:
+        for qubit in qubits:
+            self._qubits[qubit] = self._new()
+
+    def _add(self, qubit: int, value: _Value) -> None:
+        self._qubits[qubit] = self._sum(self._qubits.get(qubit, _ZERO), value)
+
+    def keep(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
+        """A diagonal gate."""
+
+    def mix(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
+        """A gate that mixes the basis states of all its qubits."""
+        del params, controlled
+        self._mix(qubits)
+
+    def flip(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
+        """X on each qubit, up to phases."""
+        del params
+        for qubit in qubits:
+            self._add(qubit, controlled)
+
+    def turn(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
+        """A rotation by its first angle from the poles: a half turn flips, a whole one does not."""
+        halves = params[0] / math.pi
+        nearest = round(halves)
+        if abs(halves - nearest) * math.pi > _ANGLE_TOLERANCE:
+            self._mix(qubits)
+        elif nearest % 2:
+            self.flip(qubits, params, controlled)
+
+    def swap(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
+        """An exchange of two qubits, up to phases."""
+        del params
+        first, second = (self._qubits.get(qubit, _ZERO) for qubit in qubits)
+        difference = self._product([controlled, self._sum(first, second)])
+        for qubit in qubits:
+            self._add(qubit, difference)
+
+    def double_cx(
+        self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value
+    ) -> None:
+        """CX one way and then the other."""
+        del params
+        for control, target in (qubits, qubits[::-1]):
+            self._add(
+                target, self._product([controlled, self._qubits.get(control, _ZERO)])
+            )
+
+    def echo(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
+        """ECR: its first qubit is flipped, the second is mixed."""
+        self.flip(qubits[:1], params, controlled)
+        self._mix(qubits[1:])
+
+    def turn_second(
+        self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value
+    ) -> None:
+        """A rotation of the second qubit whose direction the first one controls."""
+        self.turn(qubits[1:], params, controlled)
+
+    def _new(self) -> _Value:
+        return frozenset((next(self._terms),))
+
+    def _sum(self, first: _Value, second: _Value) -> _Value:
+        both = first ^ second
+        return both if len(both) <= _MOST_TERMS else self._new()
+
+    def _product(self, values: Iterable[_Value]) -> _Value:
+        factors: set[_Value] = set()
+        for value in values:
+            if value == _ZERO:
+                return _ZERO
+            if value == _ONE:
+                continue
+            inner = self._factors.get(next(iter(value))) if len(value) == 1 else None
+            factors.update((value,) if inner is None else inner)
+        if any(factor ^ _ONE in factors for factor in factors):
+            return _ZERO
+        if len(factors) <= 1:
+            return next(iter(factors), _ONE)
+        if len(factors) > _MOST_TERMS:
+            return self._new()
+        key = frozenset(factors)
+        term = self._products.get(key)
+        if term is None:
+            term = next(self._terms)
+            if len(self._products) < MAX_REMEMBERED:
+                self._products[key] = term
+                self._factors[term] = key
+        return frozenset((term,))
+
+
+_Act = Callable[[_Values, tuple[int, ...], tuple[float, ...], _Value], None]
+# How many controls a gate has, and what it does to its other qubits where they are all 1. A gate
+# that is not here mixes all its qubits.
+_RULES: Final[Mapping[str, tuple[int, _Act]]] = {
+    **dict.fromkeys(
+        ("id", "u0", "z", "s", "sdg", "t", "tdg", "p", "u1", "rz", "cz", "cs", "csdg", "cp", "cu1",
+         "crz", "rzz", "ccz"),
+        (0, _Values.keep),
+    ),
+    **dict.fromkeys(("x", "y"), (0, _Values.flip)),
+    **dict.fromkeys(("cx", "CX", "cy"), (1, _Values.flip)),
+    **dict.fromkeys(("ccx", "rccx"), (2, _Values.flip)),
+    **dict.fromkeys(("c3x", "rc3x"), (3, _Values.flip)),
+    "c4x": (4, _Values.flip),
+    **dict.fromkeys(("U", "u", "u3", "r", "rx", "ry", "rxx", "ryy"), (0, _Values.turn)),
+    **dict.fromkeys(("crx", "cry", "cu", "cu3"), (1, _Values.turn)),
+    **dict.fromkeys(("ch", "csx"), (1, _Values.mix)),
+    "c3sqrtx": (3, _Values.mix),
+    **dict.fromkeys(("swap", "iswap"), (0, _Values.swap)),
+    "cswap": (1, _Values.swap),
+    "dcx": (0, _Values.double_cx),
+    "ecr": (0, _Values.echo),
+    "rzx": (0, _Values.turn_second),
+}  # fmt: skip
+assert _RULES.keys() <= STANDARD_GATES.keys()  # noqa: S101
