@@ -44,6 +44,7 @@ from quantcloud.backends.noise import narrowed, relaxation_times
 from quantcloud.backends.programs import Program, program
 from quantcloud.backends.results import MAX_STATEVECTOR_QUBITS, Run, check_statevector
 from quantcloud.backends.sampling import Counts, Patterns, Tally, draw_bits, draw_bits_from_state
+from quantcloud.backends.warm_up import WarmsUp
 from quantcloud.circuits.interaction import schmidt_bits
 from quantcloud.circuits.ir import Circuit
 from quantcloud.circuits.states import statevector_bytes
@@ -58,7 +59,7 @@ _KRAUS_QUBITS = 8
 _MAX_SEED = 1 << 53
 
 
-class AerExecutor:
+class AerExecutor(WarmsUp):
     """See `base.Executor`. Keeps one configuration for each method.
 
     It does what `AerSimulator.run` does, without circuits of Qiskit's, a thread and result objects

@@ -5,6 +5,7 @@ import os
 from collections.abc import KeysView, Mapping
 
 from quantcloud.backends.base import Backend, Executor
+from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import Circuit, expanded, with_measurements
 from quantcloud.domain.execution import Execution, Outcome
 
@@ -19,6 +20,7 @@ class AtOnce:
 
     def __init__(self, backends: Mapping[str, Backend]) -> None:
         self._executors: dict[str, Executor] = {}
+        self._first_runs = FirstRuns(wide=False)
         for name, backend in backends.items():
             if getattr(backend, "at_once", False):
                 # NumPy would start a thread for each core, for matrices that are never so large.
@@ -37,6 +39,7 @@ class AtOnce:
         """Run a circuit whose method is `at_once`; None where a worker is to run it after all."""
         try:
             executor = self._executors[execution.backend]
+            self._first_runs.before(executor, execution)
             return executor.run(expanded(with_measurements(circuit)), execution)
         except Exception:  # noqa: BLE001  # a simulator raises what it likes
             _log.exception("job %s could not be run at once", execution.job_id)

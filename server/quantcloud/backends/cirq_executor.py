@@ -7,11 +7,12 @@ from quantcloud.backends.programs import Program, program
 from quantcloud.backends.qsim import QsimState
 from quantcloud.backends.results import Run, check_statevector
 from quantcloud.backends.sampling import Tally
+from quantcloud.backends.warm_up import WarmsUp
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Noise, Outcome
 
 
-class CirqExecutor:
+class CirqExecutor(WarmsUp):
     """See `base.Executor`."""
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:

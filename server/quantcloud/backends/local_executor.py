@@ -4,11 +4,12 @@ from quantcloud.backends.branching import run as run_branches
 from quantcloud.backends.programs import program
 from quantcloud.backends.results import Run, check_statevector
 from quantcloud.backends.statevector import Statevector
+from quantcloud.backends.warm_up import WarmsUp
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Outcome
 
 
-class LocalExecutor:
+class LocalExecutor(WarmsUp):
     """See `base.Executor`."""
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:

@@ -17,6 +17,7 @@ from quantcloud.backends.branching import run as run_branches
 from quantcloud.backends.programs import program
 from quantcloud.backends.results import Run, check_statevector
 from quantcloud.backends.unitaries import matrix
+from quantcloud.backends.warm_up import WarmsUp
 from quantcloud.circuits.ir import Circuit, Operation
 from quantcloud.domain.execution import Execution, Outcome
 
@@ -79,7 +80,7 @@ class LightningState(PureState):
         self.amplitudes = np.asarray(_device(self.num_qubits).execute(script))
 
 
-class PennyLaneExecutor:
+class PennyLaneExecutor(WarmsUp):
     """See `base.Executor`."""
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:

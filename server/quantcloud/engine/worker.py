@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from quantcloud.backends.base import Backend, Executor
+from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import examine, expanded, parse, with_measurements
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome
@@ -42,6 +43,7 @@ class Worker:
         self._warm = [name for name in warm if name in backends]
         self._memory_limit = memory_limit
         self._executors: dict[str, Executor] = {}
+        self._first_runs = FirstRuns(wide=True)
 
     def serve(self) -> None:
         """Answer requests until the server hangs up."""
@@ -79,10 +81,11 @@ class Worker:
     def _execute(self, payload: bytes, *, prepare: bool) -> bytes:
         try:
             execution = messages.decode_execution(payload)
+            executor = self._executor(execution.backend)
+            self._first_runs.before(executor, execution)
             if prepare:
-                self._executor(execution.backend)
                 self._send(messages.frame(messages.PREPARED))
-            answer = messages.encode_outcome(self._run(execution))
+            answer = messages.encode_outcome(_run(executor, execution))
             if len(answer) > messages.MAX_ANSWER:
                 largest = readable_size(messages.MAX_ANSWER)
                 return self._failure(
@@ -91,10 +94,6 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 (a simulator raises what it likes)
             return self._failure(error)
         return messages.frame(messages.OUTCOME, answer)
-
-    def _run(self, execution: Execution) -> Outcome:
-        circuit = expanded(with_measurements(parse(execution.qasm)))
-        return self._executor(execution.backend).run(circuit, execution)
 
     def _examine(self, payload: bytes) -> bytes:
         try:
@@ -122,6 +121,10 @@ class Worker:
 
     def _send(self, data: bytes) -> None:
         self._connection.sendall(data)
+
+
+def _run(executor: Executor, execution: Execution) -> Outcome:
+    return executor.run(expanded(with_measurements(parse(execution.qasm))), execution)
 
 
 def run(

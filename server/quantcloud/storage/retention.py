@@ -141,7 +141,7 @@ def _bounded(found: Sequence[AnyRow]) -> Sequence[AnyRow]:
 
 def _placed(values: Sequence[str]) -> dict[str, str]:
     """One value for each place; the last one repeats, which changes nothing."""
-    return dict(zip(_PLACES, [*values, *values[-1:] * BATCH], strict=False))
+    return dict(zip(_PLACES, [*values, *[values[-1]] * BATCH], strict=False))
 
 
 def _remove_history(tx: Transaction, job_ids: Sequence[str]) -> None:
