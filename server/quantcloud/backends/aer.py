@@ -81,8 +81,7 @@ class AerBackend:
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
-        if options.noise is not None:
-            analysis = analysis.with_noise()
+        analysis = analysis.of_run(noisy=options.noise is not None)
         if options.noise is not None and options.statevector:
             return Refusal("the statevector option does not go with noise: a noisy state is mixed")
         noisy = options.noise is not None

@@ -58,8 +58,7 @@ class CirqBackend:
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
-        if options.noise is not None:
-            analysis = analysis.with_noise()
+        analysis = analysis.of_run(noisy=options.noise is not None)
         width = analysis.num_qubits
         pure = options.noise is None and not analysis.has_mid_circuit
         if width > (MAX_PURE_QUBITS if pure else self.info.num_qubits):

@@ -49,9 +49,7 @@ def sample(program: Program, shots: int, seed: int, rng: np.random.Generator) ->
     operations = (*program.body, *final)
     circuit = _translated(operations)
     measured = [operation.clbits[0] for operation in operations if operation.name == "measure"]
-    column = {
-        clbit: place for place, clbit in enumerate(measured) if clbit not in program.fixed
-    }
+    column = {clbit: place for place, clbit in enumerate(measured) if clbit not in program.fixed}
     rows = circuit.compile_sampler(seed=seed).sample(shots)[:, list(column.values())]
     tally = Tally(program.num_clbits)
     tally.add(*_distinct(rows), tuple(column), program.at_end(0))

@@ -32,7 +32,7 @@ class Analysis:
     before the run (`certain`).
 
     `branching_count` is how many measurements and resets something after them depends on, whose
-    outcomes are not certain. Where there is noise less is: `with_noise` has these two figures then.
+    outcomes are not certain. Where there is noise less is: `of_run` has these two figures for it.
     `parameter_count` is how many angles its instructions are given. `gates_by_kind` has the
     standard gates after expansion by their kinds (`kinds`). The interaction graph has the
     qubits as nodes, and an edge between two on which a gate acts after expansion:
@@ -70,9 +70,9 @@ class Analysis:
     noisy_mid_circuit: bool | None = None
     noisy_branching_count: int | None = None
 
-    def with_noise(self) -> "Analysis":
-        """The figures of the circuit for a run with noise."""
-        if self.noisy_mid_circuit is None or self.noisy_branching_count is None:
+    def of_run(self, *, noisy: bool) -> "Analysis":
+        """The figures of the circuit for a run with or without noise."""
+        if not noisy or self.noisy_mid_circuit is None or self.noisy_branching_count is None:
             return self
         return replace(
             self,

@@ -210,9 +210,7 @@ class _Values:
         """CX one way and then the other."""
         del params
         for control, target in (qubits, qubits[::-1]):
-            self._add(
-                target, self._product([controlled, self._qubits.get(control, _ZERO)])
-            )
+            self._add(target, self._product([controlled, self._qubits.get(control, _ZERO)]))
 
     def echo(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
         """ECR: its first qubit is flipped, the second is mixed."""

@@ -80,6 +80,10 @@ class Decision:
     candidates: Sequence[Candidate]
 
 
+HOPELESS = 10
+"""A run that is predicted to take so many times its limit is not tried, unless that is asked for.
+"""
+
 _Admitted = tuple[Offer, float, Sequence[Method]]
 _first = itemgetter(0)
 
@@ -149,28 +153,38 @@ def _in_time(
 ) -> list[_Admitted]:
     """Leave out what is predicted to be stopped before its end, if something else is not.
 
-    Predictions may be wrong: where nothing is predicted to end in time, all is left as it is.
+    Predictions may be wrong: where nothing is predicted to end in time, what is within `HOPELESS`
+    times the limit goes before what is not, and else all is left as it is.
     """
     limit = demand.time_limit
-    if limit is None or all(
-        method.seconds <= limit for _, _, methods in admitted for method in methods
-    ):
+    if limit is None:
         return admitted
+    for longest in (limit, HOPELESS * limit):
+        kept, late = _parted(admitted, longest, limit)
+        if kept:
+            rejected += late
+            return kept
+    return admitted
+
+
+def _parted(
+    admitted: list[_Admitted], longest: float, limit: float
+) -> tuple[list[_Admitted], list[Candidate]]:
+    """Those that are predicted to take `longest` at most, with such methods, and the others."""
+    if all(method.seconds <= longest for _, _, methods in admitted for method in methods):
+        return admitted, []
     kept: list[_Admitted] = []
     late: list[Candidate] = []
     for offer, cost, methods in admitted:
-        if any(method.seconds <= limit for method in methods):
+        if any(method.seconds <= longest for method in methods):
             # By what the backend states, like the choice between them (see `_best`).
-            soon = [method for method in methods if method.as_stated().seconds <= limit]
+            soon = [method for method in methods if method.as_stated().seconds <= longest]
             kept.append((offer, cost, soon or methods))
             continue
         least = duration(min(method.seconds for method in methods))
         reason = f"is predicted to take {least}, a run may take {duration(limit)}"
         late.append(Candidate(offer.info.name, rejection=reason))
-    if not kept:
-        return admitted
-    rejected += late
-    return kept
+    return kept, late
 
 
 def _ranked(

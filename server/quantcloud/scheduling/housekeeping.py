@@ -10,8 +10,8 @@ from quantcloud.domain.errors import Unavailable
 from quantcloud.storage import Store
 
 _EVERY_SECONDS = 600.0
-# After each transaction comes a pause of at least so long, and of so many times what it took: a busy
-# database is left to others.
+# After each transaction comes a pause of at least so long, and of so many times what it took: what
+# is busy is left to others.
 _PAUSE_SECONDS = 0.04
 _PAUSE_TIMES = 2
 

@@ -20,7 +20,9 @@ from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.domain.quota import check_month
 from quantcloud.engine.base import Engine
 from quantcloud.routing.explanation import explain
-from quantcloud.routing.router import Decision, Demand
+from quantcloud.routing.method import Method
+from quantcloud.routing.readable import duration
+from quantcloud.routing.router import HOPELESS, Decision, Demand
 from quantcloud.services.options import SEED_BITS
 from quantcloud.services.queues import RecentFigures
 from quantcloud.storage import Store
@@ -95,7 +97,8 @@ class Admission:
         """Let a submission in, which may be one of a batch, or say exactly why not.
 
         With `check_month_later` whoever stores the job checks the month's limits, in the same
-        transaction. Raises `InvalidArgument`, `CircuitError`, `QuotaExceeded` or
+        transaction. Raises `InvalidArgument` (also where the run is predicted to take `HOPELESS`
+        times its limit), `CircuitError`, `QuotaExceeded` or
         `FailedPrecondition`.
         """
         arrived = self._clock()
@@ -131,6 +134,7 @@ class Admission:
         chosen, method = decision.chosen, decision.chosen and decision.chosen.method
         if chosen is None or method is None:
             raise self._refusal(submission.backend, decision)
+        _check_hopeless(submission.options, chosen.backend, method, time_limit)
         info = self._fleet.info(chosen.backend)
         tasks = 0 if info is None or info.is_simulator else 1
         if used is not None:
@@ -247,6 +251,29 @@ def _check_options(options: RunOptions, analysis: Analysis) -> None:
             f"is returned for up to {STATEVECTOR_QUBITS} qubits, "
             f"the circuit has {analysis.num_qubits}",
         )
+
+
+def _check_hopeless(options: RunOptions, backend: str, method: Method, time_limit: float) -> None:
+    """Refuse a run that would be stopped long before its end.
+
+    The router chooses such a one only where no other backend's is shorter.
+    """
+    if options.timeout_seconds is not None or method.seconds <= HOPELESS * time_limit:
+        return
+    raise InvalidArgument(
+        "qasm",
+        f"is predicted to take {duration(method.seconds)} on {backend} ({method.name}), more than "
+        f"{HOPELESS} times the {duration(time_limit)} after which a run is stopped; send fewer "
+        "shots, qubits, gates or measurements midway, or set options.timeout_seconds to have it "
+        "run until then",
+        reason="RUN_TOO_LONG",
+        metadata={
+            "backend": backend,
+            "method": method.name,
+            "predicted_seconds": f"{method.seconds:.6g}",
+            "time_limit_seconds": f"{time_limit:.6g}",
+        },
+    )
 
 
 def _affordable(demand: Demand, limits: TierLimits, used: MonthlyUsage) -> Demand:

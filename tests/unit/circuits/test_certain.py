@@ -63,8 +63,8 @@ HEAD = "qreg q[5]; creg c[3]; h q[0]; h q[1]; h q[2];"
         "reset q[3];",
         "x q[3]; reset q[3];",
         "ccx q[0],q[1],q[3]; t q[0]; ccx q[0],q[1],q[3]; reset q[3];",
-        "x q[0]; rccx q[0],q[1],q[3]; ccx q[3],q[2],q[4]; ccx q[3],q[2],q[4]; "
-        "rccx q[0],q[1],q[3]; x q[0]; reset q[3]; reset q[4];",
+        "x q[0]; rccx q[0],q[1],q[3]; ccx q[3],q[2],q[4]; ccx q[3],q[2],q[4]; rccx q[0],q[1],q[3];"
+        + "x q[0]; reset q[3]; reset q[4];",
         "cx q[0],q[3]; swap q[3],q[4]; cx q[0],q[4]; reset q[4]; reset q[3];",
         "cx q[0],q[3]; cx q[1],q[3]; cx q[0],q[3]; cx q[1],q[3]; reset q[3];",
         "x q[3]; measure q[3] -> c[0]; if (c==1) h q[4];",
@@ -86,8 +86,7 @@ def test_nothing_certain_is_left(statements):
         ("measure q[0] -> c[0]; if (c==1) x q[3];", ["measure", "x"]),
         # The condition reads what was certain, between bits that are not.
         (
-            "measure q[0] -> c[0]; measure q[3] -> c[1]; measure q[1] -> c[2]; "
-            "if (c==1) x q[4];",
+            "measure q[0] -> c[0]; measure q[3] -> c[1]; measure q[1] -> c[2]; if (c==1) x q[4];",
             ["measure", "measure", "measure", "x"],
         ),
         # A qubit that was set by what was measured of it.
@@ -104,7 +103,7 @@ def test_noise_leaves_only_what_no_gate_has_touched():
     assert _left(source, noisy=True) == ["reset", "measure"]
     analysis = examine("OPENQASM 2.0; " + source)
     assert (analysis.has_mid_circuit, analysis.branching_count) == (False, 0)
-    noisy = analysis.with_noise()
+    noisy = analysis.of_run(noisy=True)
     assert (noisy.has_mid_circuit, noisy.branching_count) == (True, 1)
 
 

@@ -144,6 +144,14 @@ def test_where_all_are_predicted_to_be_stopped_the_reason_says_so():
     assert not any(c.rejection for c in decision.candidates)
 
 
+def test_what_is_late_goes_before_what_is_hopeless():
+    wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
+    decision = decide(wanted, offer("a", 601.0), offer("b", 600.0, double=False))
+    assert decision.chosen is not None
+    assert decision.chosen.backend == "b"
+    assert decision.candidates[1].rejection == "is predicted to take 10 min, a run may take 60 s"
+
+
 def test_a_method_that_is_late_leaves_the_others_of_its_backend():
     methods = [Method("late", 1, 90.0), Method("soon", 1, 9.0, exact=False)]
     wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
