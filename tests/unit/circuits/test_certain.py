@@ -63,8 +63,8 @@ HEAD = "qreg q[5]; creg c[3]; h q[0]; h q[1]; h q[2];"
         "reset q[3];",
         "x q[3]; reset q[3];",
         "ccx q[0],q[1],q[3]; t q[0]; ccx q[0],q[1],q[3]; reset q[3];",
-        "x q[0]; rccx q[0],q[1],q[3]; ccx q[3],q[2],q[4]; ccx q[3],q[2],q[4]; rccx q[0],q[1],q[3];"
-        + "x q[0]; reset q[3]; reset q[4];",
+        "x q[0]; rccx q[0],q[1],q[3]; ccx q[3],q[2],q[4]; ccx q[3],q[2],q[4]; "  # noqa: ISC004
+        "rccx q[0],q[1],q[3]; x q[0]; reset q[3]; reset q[4];",
         "cx q[0],q[3]; swap q[3],q[4]; cx q[0],q[4]; reset q[4]; reset q[3];",
         "cx q[0],q[3]; cx q[1],q[3]; cx q[0],q[3]; cx q[1],q[3]; reset q[3];",
         "x q[3]; measure q[3] -> c[0]; if (c==1) h q[4];",
