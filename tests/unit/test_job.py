@@ -1,9 +1,11 @@
 """What a change makes of a job."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quantcloud.domain.job import (
     LEASED,
@@ -37,7 +39,7 @@ def test_a_change_moves_the_job_and_nothing_else(
         with pytest.raises(InvalidTransitionError):
             job.advance(Change(status, AT))
         return
-    after = replace(job, status=status, sequence=6)
+    after = replace(job, status=status, sequence=6, changed_at=AT)
     if status is JobStatus.QUEUED and present in LEASED:
         after = replace(after, started_at=None)
     elif status is JobStatus.QUEUED:
@@ -52,3 +54,25 @@ def test_a_change_moves_the_job_and_nothing_else(
     told = {"backend": "z", "method": "s", "error_message": "why", "metadata": {}}
     assert job.advance(Change(status, AT, **told)) == replace(after, **told)
     assert job == job_in(present, times)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(-60, 60)), max_size=20))
+def test_the_times_of_events_never_go_back(steps: list[tuple[int, int]]):
+    job = replace(job_in(JobStatus.SUBMITTED), attempt=0, sequence=1)
+    latest = [job.latest_at]
+    for choice, seconds in steps:
+        if not (possible := sorted(TRANSITIONS[job.status])):
+            break
+        job = job.advance(
+            Change(possible[choice % len(possible)], BEFORE + timedelta(seconds=seconds))
+        )
+        latest.append(job.latest_at)
+    assert latest == sorted(latest)
+    times = [job.submitted_at, job.queued_at, job.started_at, job.completed_at]
+    reached = [time for time in times if time is not None]
+    assert reached == sorted(reached)
+
+
+def test_a_change_that_comes_late_keeps_its_own_time():
+    job = job_in(JobStatus.SUBMITTED)
+    assert job.advance(Change(JobStatus.ANALYZING, AT)).latest_at == AT

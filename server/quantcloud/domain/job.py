@@ -81,7 +81,10 @@ class Lease:
 
 @immutable
 class Change:
-    """One step of a job. A field that is None leaves the job's own as it is."""
+    """One step of a job. A field that is None leaves the job's own as it is.
+
+    `at` is what the clock of its maker says. `Job.advance` holds it to the job's own order.
+    """
 
     status: JobStatus
     at: datetime
@@ -99,7 +102,7 @@ class Job:
     that of its latest event. `reserved_qpu_tasks` (1 for a job on quantum hardware) and
     `reserved_cost_usd` count in the month of its submission from then on. `predicted_seconds` is
     how long the router expects its run to take, None where nobody knows; `batch_id` is shared
-    by the jobs of one submission of several circuits.
+    by the jobs of one submission of several circuits. `changed_at` is the time of its latest event.
     """
 
     id: str
@@ -126,9 +129,20 @@ class Job:
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     attempt: int = 0
     sequence: int = 1
+    changed_at: datetime | None = None
+
+    @property
+    def latest_at(self) -> datetime:
+        """When its latest event happened, which may be that of its submission."""
+        return self.changed_at or self.submitted_at
 
     def advance(self, change: Change) -> "Job":
-        """The job after `change`. Raises `InvalidTransitionError`."""
+        """The job after `change`. Raises `InvalidTransitionError`.
+
+        The times of a job's events never go back: a change of an earlier time than the latest event
+        gets the time of that event. Clocks are set back, those of several servers differ, and
+        events that are written together may be noted out of order.
+        """
         status = change.status
         if status not in TRANSITIONS[self.status]:
             raise InvalidTransitionError(self.id, self.status, status)
@@ -136,6 +150,7 @@ class Job:
         values = [*_values(self)]
         values[_STATUS] = status
         values[_SEQUENCE] += 1
+        at = values[_CHANGED] = max(change.at, self.latest_at)
         if change.backend:
             values[_BACKEND] = change.backend
         if change.method:
@@ -148,7 +163,7 @@ class Job:
         if status is _S.QUEUED and self.status in LEASED:
             values[_STARTED] = None
         elif (time := _TIMES.get(status)) is not None:
-            values[time] = change.at
+            values[time] = at
         elif status is _S.DISPATCHED:
             values[_ATTEMPT] += 1
         return Job(*values)
@@ -156,11 +171,11 @@ class Job:
 
 _PLACES = {each.name: place for place, each in enumerate(fields(Job))}
 _values = attrgetter(*_PLACES)
-_STATUS, _SEQUENCE, _BACKEND, _METHOD, _ERROR, _METADATA, _STARTED, _ATTEMPT = (
+_STATUS, _SEQUENCE, _BACKEND, _METHOD, _ERROR, _METADATA, _STARTED, _ATTEMPT, _CHANGED = (
     _PLACES[name]
     for name in (
         "status", "sequence", "backend", "method", "error_message", "metadata", "started_at",
-        "attempt",
+        "attempt", "changed_at",
     )
 )  # fmt: skip
 # Which of a job's times a change to a status is.

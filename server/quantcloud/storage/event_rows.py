@@ -6,10 +6,9 @@ ones, which lead up to it without a gap, what they had otherwise.
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
 from operator import attrgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from sqlalchemy import func, select
 
@@ -55,16 +54,9 @@ _Earlier = tuple[
 ]
 
 
-class Step(NamedTuple):
-    """A job after one change, and when that was."""
-
-    job: Job
-    at: datetime
-
-
 def last_event_of(row: AnyRow) -> JobEvent:
     """The last of the events that a row of `EVENTS` tells of."""
-    return JobEvent(row.sequence, row.cursor, row.occurred_at, job_of(row))
+    return JobEvent(row.sequence, row.cursor, row.occurred_at, job_of(row, row.occurred_at))
 
 
 def may_be_earlier(statuses: Collection[JobStatus]) -> bool:
@@ -101,18 +93,18 @@ def _earlier_events(
     return reversed(events)
 
 
-def row_of(steps: Sequence[Step], cursor: int, metadata_sequence: int) -> dict[str, Any]:
-    """The row of the events of a job's `steps`, of which only the last may end it.
+def row_of(steps: Sequence[Job], cursor: int, metadata_sequence: int) -> dict[str, Any]:
+    """The row of the events of a job, which is one of `steps` after each; only the last may end it.
 
     `cursor` is the last one's. `metadata_sequence` is that of the row which brought the metadata
     that the job has then.
     """
-    job, at = steps[-1]
+    job = steps[-1]
     row = changing(job)
     row["cursor"] = cursor
     row["job_id"] = job.id
     row["account_id"] = job.account_id
-    row["occurred_at"] = at
+    row["occurred_at"] = job.latest_at
     row["metadata_sequence"] = metadata_sequence
     if metadata_sequence != job.sequence or job.status.is_terminal:
         row["metadata"] = None
@@ -126,12 +118,11 @@ def row_of(steps: Sequence[Step], cursor: int, metadata_sequence: int) -> dict[s
 # does.
 
 
-def _values_before(step: Step, following: Step) -> _Earlier:
-    job, at = step
+def _values_before(job: Job, following: Job) -> _Earlier:
     return (
-        microseconds(at), job.status, job.backend, job.method, microseconds(job.queued_at),
+        microseconds(job.latest_at), job.status, job.backend, job.method, microseconds(job.queued_at),
         microseconds(job.started_at), job.error_message, job.attempt,
-        _metadata_before(job.metadata, following.job.metadata),
+        _metadata_before(job.metadata, following.metadata),
     )  # fmt: skip
 
 
@@ -139,6 +130,7 @@ def _event_before(
     last: JobEvent, back: int, values: _Earlier, fixed: Mapping[str, Any], metadata: _Object
 ) -> JobEvent:
     at, status, backend, method, queued_at, started_at, error_message, attempt, _ = values
+    occurred_at = moment(at)
     job = Job(
         **fixed,
         status=JobStatus(status),
@@ -150,8 +142,9 @@ def _event_before(
         error_message=error_message,
         attempt=attempt,
         metadata=metadata,
+        changed_at=occurred_at,
     )
-    return JobEvent(job.sequence, last.cursor - back, moment(at), job)
+    return JobEvent(job.sequence, last.cursor - back, occurred_at, job)
 
 
 def _metadata_before(own: _Object, following: _Object) -> _Metadata:

@@ -1,6 +1,7 @@
 """What a job's row has, and how it is read."""
 
 from dataclasses import asdict, fields
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -42,7 +43,7 @@ _changing_values = attrgetter(*CHANGING)
 CUSTODY = ("losses", "metered", "lease_owner", "lease_token")
 
 # Each row of these gives a Job; those of `RECORD_COLUMNS` a record of it.
-JOB_COLUMNS = [jobs.c[name] for name in (*FIXED, *CHANGING)]
+JOB_COLUMNS = [jobs.c[name] for name in (*FIXED, *CHANGING, "changed_at")]
 RECORD_COLUMNS = [
     *JOB_COLUMNS,
     jobs.c.metadata_sequence,
@@ -58,8 +59,10 @@ def changing(job: Job) -> dict[str, Any]:
     return dict(zip(CHANGING, _changing_values(job), strict=True))
 
 
-def job_of(row: AnyRow) -> Job:
-    """The job of a row with at least `JOB_COLUMNS`."""
+def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
+    """The job of a row with at least `FIXED` and `CHANGING`, whose latest event was at
+    `changed_at`.
+    """
     return Job(
         id=row.id,
         account_id=row.account_id,
@@ -85,6 +88,7 @@ def job_of(row: AnyRow) -> Job:
         metadata=row.metadata,
         attempt=row.attempt,
         sequence=row.sequence,
+        changed_at=changed_at,
     )
 
 
@@ -94,7 +98,7 @@ def record_of(row: AnyRow) -> JobRecord:
     if row.lease_token is not None:
         lease = Lease(row.lease_owner, row.attempt, row.lease_token)
     return JobRecord(
-        job_of(row), lease, row.losses, row.metered, row.metadata_sequence,
+        job_of(row, row.changed_at), lease, row.losses, row.metered, row.metadata_sequence,
         _unknown_options(row.options),
     )  # fmt: skip
 

@@ -112,7 +112,7 @@ def get(connection: Connection, account_id: str, job_id: str) -> Job:
     row = connection.execute(_GET, {"account_id": account_id, "job_id": job_id}).one_or_none()
     if row is None:
         raise NotFound("job", job_id)
-    return job_of(row)
+    return job_of(row, row.changed_at)
 
 
 def page(
@@ -123,7 +123,7 @@ def page(
     values = {"account_id": account_id} | ({} if status is None else {"status": status.value})
     total = connection.execute(count, values).scalar_one()
     found = connection.execute(rows, {**values, "limit": limit, "offset": offset})
-    return Page([job_of(row) for row in found], total, limit, offset)
+    return Page([job_of(row, row.changed_at) for row in found], total, limit, offset)
 
 
 class Found(NamedTuple):

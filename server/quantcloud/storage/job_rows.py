@@ -13,7 +13,7 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult
 from quantcloud.storage.columns import JsonObject
-from quantcloud.storage.event_rows import Step, row_of
+from quantcloud.storage.event_rows import row_of
 from quantcloud.storage.job_columns import (
     CHANGING,
     CUSTODY,
@@ -63,11 +63,12 @@ def add(
     Its row is written in time; its circuit's is the caller's to add. `result` is of one that has
     ended, and goes along with the last event.
     """
-    steps = [Step(job, job.submitted_at), *_steps(job, changes)]
-    last = steps[-1].job
+    steps = [replace(job, changed_at=job.submitted_at), *_steps(job, changes)]
+    last = steps[-1]
     row: dict[str, Any] = dict(zip(_NAMES, _values(last), strict=True))
     row["options"] = options_to_json(job.options)
     row |= {
+        "changed_at": last.changed_at,
         "metadata_sequence": last.sequence,
         "losses": 0,
         "metered": last.status.is_terminal,
@@ -115,13 +116,14 @@ def _advance(
     steps = _steps(record.job, changes)
     if not steps:
         return Written(record, [])
-    last = steps[-1].job
+    last = steps[-1]
     told = any(change.metadata is not None for change in changes)
     metadata_sequence = last.sequence if told else record.metadata_sequence
     lease = record.lease if last.status in LEASED else None
     after = replace(record, job=last, lease=lease, metadata_sequence=metadata_sequence)
     values = {
         **changing(last),
+        "changed_at": last.changed_at,
         "losses": record.losses,
         "metered": record.metered,
         "lease_owner": lease and lease.owner,
@@ -146,8 +148,8 @@ def _advance(
     return Written(after, _add_events(tx, steps, metadata_sequence, result))
 
 
-def _steps(job: Job, changes: Sequence[Change]) -> list[Step]:
-    steps: list[Step] = []
+def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
+    steps: list[Job] = []
     for change in changes:
         if change.metadata is not None:
             # Made JSON once, however many rows have it.
@@ -156,17 +158,17 @@ def _steps(job: Job, changes: Sequence[Change]) -> list[Step]:
                 JsonObject(change.metadata),
             )  # fmt: skip
         job = job.advance(change)
-        steps.append(Step(job, change.at))
+        steps.append(job)
     return steps
 
 
 def _add_events(
-    tx: Transaction, steps: Sequence[Step], metadata_sequence: int, result: JobResult | None
+    tx: Transaction, steps: Sequence[Job], metadata_sequence: int, result: JobResult | None
 ) -> list[JobEvent]:
     cursors = tx.pending.cursors(len(steps))
     events = [
-        JobEvent(job.sequence, cursor, at, job, result if job is steps[-1].job else None)
-        for cursor, (job, at) in zip(cursors, steps, strict=True)
+        JobEvent(job.sequence, cursor, job.latest_at, job, result if job is steps[-1] else None)
+        for cursor, job in zip(cursors, steps, strict=True)
     ]
     tx.add_events(row_of(steps, cursors[-1], metadata_sequence), events)
     return events
@@ -174,7 +176,7 @@ def _add_events(
 
 @cache
 def _update(*, with_metadata: bool, as_known: bool) -> Update:
-    names = {*CHANGING, *CUSTODY, "metadata_sequence"}
+    names = {*CHANGING, *CUSTODY, "changed_at", "metadata_sequence"}
     if not with_metadata:
         names -= {"metadata", "metadata_sequence"}
     statement = (

@@ -129,6 +129,8 @@ jobs = Table(
     Column("metadata", JsonText, nullable=False),
     Column("metadata_sequence", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
+    # The time of the latest event; NULL in jobs that had ended when this column was new.
+    Column("changed_at", UtcDatetime),
     Column("losses", Integer, nullable=False),
     Column("metered", Boolean, nullable=False),
     Column("lease_owner", Text),

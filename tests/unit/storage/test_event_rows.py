@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantcloud.domain.job import TERMINAL, TRANSITIONS, Change, JobEvent, JobStatus
+from quantcloud.domain.job import TERMINAL, TRANSITIONS, Change, Job, JobEvent, JobStatus
 from quantcloud.storage.columns import JsonObject
-from quantcloud.storage.event_rows import Step, events_of, last_event_of, row_of
+from quantcloud.storage.event_rows import events_of, last_event_of, row_of
 from quantcloud.storage.job_columns import FIXED, options_to_json
 from unit.storage.builders import at, new_job
 
@@ -21,11 +21,12 @@ objects = st.dictionaries(
 
 
 @st.composite
-def lives(draw) -> list[Step]:
+def lives(draw) -> list[Job]:
     """A job at its submission and after each of some changes, in any order that is allowed."""
-    job = new_job(metadata=JsonObject(draw(st.sampled_from([{}, {"num_qubits": 2}]))))
-    steps = [Step(job, job.submitted_at)]
-    for seconds in range(draw(st.integers(0, 12))):
+    metadata = JsonObject(draw(st.sampled_from([{}, {"num_qubits": 2}])))
+    job = new_job(metadata=metadata)
+    steps = [job]
+    for _ in range(draw(st.integers(0, 12))):
         if job.status in TERMINAL:
             break
         brought = draw(st.none() | objects)
@@ -33,14 +34,14 @@ def lives(draw) -> list[Step]:
             brought = _more(job.metadata, brought)
         change = Change(
             draw(st.sampled_from(sorted(TRANSITIONS[job.status]))),
-            at(seconds / 7),
+            at(draw(st.integers(-9, 9)) / 7),
             backend=draw(texts),
             method=draw(texts),
             error_message=draw(texts),
             metadata=None if brought is None else JsonObject(brought),
         )
         job = job.advance(change)
-        steps.append(Step(job, change.at))
+        steps.append(job)
     return steps
 
 
@@ -57,7 +58,7 @@ def _more(present, brought):
 @given(lives(), st.integers(0, 12), st.integers(1, 1 << 40), st.sets(st.sampled_from(JobStatus)))
 def test_events_of_one_row_are_read_as_they_were(life, first, cursor, statuses):
     steps = life[min(first, len(life) - 1) :]
-    last = steps[-1].job
+    last = steps[-1]
     written = row_of(steps, cursor, metadata_sequence=last.sequence)
     assert (written["metadata"] is None) is last.status.is_terminal
     fixed = {name: getattr(last, name) for name in FIXED}
@@ -65,8 +66,8 @@ def test_events_of_one_row_are_read_as_they_were(life, first, cursor, statuses):
     # Where the row has none, its metadata are found with the job.
     row = SimpleNamespace(**{**fixed, **written, "metadata": last.metadata})
     events = [
-        JobEvent(job.sequence, cursor - last.sequence + job.sequence, moment, job)
-        for job, moment in steps
+        JobEvent(job.sequence, cursor - last.sequence + job.sequence, job.latest_at, job)
+        for job in steps
     ]
     assert [*events_of([row])] == events
     assert last_event_of(row) == events[-1]
@@ -78,12 +79,12 @@ def test_metadata_that_only_grew_are_not_told_twice():
     routing = JsonObject({"routing": {"backend": "local_simulator"}, "a": 1})
     told = {**routing, "routing": {**routing["routing"], "actual_seconds": 0.5}}
     first = new_job(metadata={})
-    steps = [Step(first, first.submitted_at)]
+    steps = [first]
     for change in (
         Change(JobStatus.ANALYZING, at(1), metadata=routing),
         Change(JobStatus.CANCELLED, at(2), metadata=JsonObject(told)),
     ):
-        steps.append(Step(steps[-1].job.advance(change), change.at))
+        steps.append(steps[-1].advance(change))
     row = row_of(steps, 3, metadata_sequence=3)
     assert [values[-1] for values in json.loads(row["earlier"])] == [
         {"routing": None, "a": None},
@@ -93,5 +94,5 @@ def test_metadata_that_only_grew_are_not_told_twice():
 
 def test_a_single_event_has_nothing_before_it():
     job = new_job()
-    row = row_of([Step(job, job.submitted_at)], 7, metadata_sequence=1)
+    row = row_of([job], 7, metadata_sequence=1)
     assert (row["cursor"], row["earlier"]) == (7, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from datetime import datetime
 
 from quantcloud.domain.job import JobEvent
 from quantcloud.services.jobs import JobUseCases
@@ -35,7 +36,7 @@ class Watch:
     No generator around the other, which there may be very many of: it would take 0.4 KiB more.
     """
 
-    __slots__ = ("_job", "_jobs", "_make", "_with_result", "sightings")
+    __slots__ = ("_job", "_jobs", "_latest", "_make", "_with_result", "sightings")
 
     def __init__(
         self,
@@ -49,8 +50,9 @@ class Watch:
         self._jobs = jobs
         self._make = make
         self._with_result = with_result
-        # That of the last event, which checkpoints repeat.
+        # That of the last event, which checkpoints repeat, and its time, before which none is.
         self._job: bytes | None = None
+        self._latest: datetime | None = None
 
     async def send(self, seen: Sighting, write: Callable[[bytes], Awaitable[None]]) -> None:
         """Send a sighting, and in the same message what follows it and is at hand, as far as that
@@ -93,7 +95,9 @@ class Watch:
             if event is not None:
                 self._parts(event)
             # One of all jobs, which has the sequence 0, repeats none.
-            return events.checkpoint(seen, self._jobs.now(), self._job if seen.sequence else None)
+            now = self._jobs.now()
+            at = max(now, self._latest or now)
+            return events.checkpoint(seen, at, self._job if seen.sequence else None)
         parts = self._parts(event)
         result = await self._make.result(event) if self._with_result else NO_RESULT
         if len(result) > LARGE_BYTES:
@@ -103,7 +107,7 @@ class Watch:
     def _parts(self, event: JobEvent) -> EventParts:
         """Those of an event, whose job checkpoints repeat from now on."""
         parts = self._make.parts(event)
-        self._job = parts.job
+        self._job, self._latest = parts.job, event.occurred_at
         return parts
 
 

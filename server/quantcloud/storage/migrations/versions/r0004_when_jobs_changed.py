@@ -1,0 +1,20 @@
+"""Jobs say when they changed last: no event of theirs is told with an earlier time than that."""
+
+from alembic import op
+from sqlalchemy import BigInteger, Column
+
+revision = "0004"
+down_revision = "0003"
+
+# Jobs that have ended change no more.
+_FILL = """
+UPDATE jobs SET changed_at = (
+    SELECT MAX(occurred_at) FROM job_events WHERE job_events.job_id = jobs.id
+) WHERE completed_at IS NULL
+"""
+
+
+def upgrade() -> None:
+    """Add the time of the latest event to the jobs that may have another one."""
+    op.add_column("jobs", Column("changed_at", BigInteger))
+    op.execute(_FILL)

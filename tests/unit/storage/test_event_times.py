@@ -1,0 +1,29 @@
+"""What is stored of one job's events, by servers whose clocks differ: their times never go back."""
+
+from quantcloud.domain.job import JobStatus
+from unit.storage.builders import UNLIMITED, at, claim_one, logged, queue, result_of, to
+
+
+async def test_no_event_is_stored_with_an_earlier_time_than_the_one_before(store):
+    job = await queue(store, seconds=100)
+    lost = await claim_one(store, seconds=99)
+    await store.jobs.requeue(job.id, lost.lease, at(98))
+    (claim,) = await store.jobs.claim("server-2", 1, at(120), concurrency=UNLIMITED)
+    await store.jobs.advance(job.id, [to(JobStatus.RUNNING, 97)], lease=claim.lease)
+    end = [to(JobStatus.COMPLETED, 110)]
+    await store.jobs.complete(job.id, claim.lease, result_of(job), end)
+    events = await logged(store, "alice")
+    assert [event.occurred_at for event in events] == [
+        *[at(100)] * 6, *[at(120)] * 3
+    ]  # fmt: skip
+    ended = await store.jobs.get("alice", job.id)
+    assert (ended.queued_at, ended.started_at, ended.completed_at) == (at(100), at(120), at(120))
+    assert ended == events[-1].job
+
+
+async def test_an_end_that_is_written_without_reading_the_job_comes_no_earlier(store):
+    job = await queue(store, seconds=100)
+    claim = await claim_one(store, seconds=120)
+    changes = [to(JobStatus.RUNNING, 90), to(JobStatus.COMPLETED, 80)]
+    await store.jobs.complete(job.id, claim.lease, result_of(job), changes, known=claim.record)
+    assert [event.occurred_at for event in await logged(store, "alice")][-3:] == [at(120)] * 3
