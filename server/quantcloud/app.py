@@ -18,9 +18,11 @@ from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.backends.fleet import Fleet
+from quantcloud.cli.failure import explained
 from quantcloud.cli.main import build, not_text
 from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
+from quantcloud.domain.errors import DomainError
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import allow_open_files, spare_garbage_collection
@@ -56,7 +58,9 @@ _NOTICE_SECONDS = 3.0
 # as there are large results being converted.
 _TURN_SECONDS = 0.001
 
-_CANNOT_START = (OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError)
+_CANNOT_START = (
+    OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError, DomainError,
+)  # fmt: skip
 
 
 def utc_now() -> datetime:
@@ -169,6 +173,7 @@ class Application:
                 await asyncio.sleep(_ON_THEIR_WAY_SECONDS)
 
         parts.push_async_callback(drain)
+        store.log_faults()
         return Endpoints(http, f"{bracketed(settings.grpc_host)}:{grpc_port}")
 
     def _model_keeper(
@@ -308,7 +313,7 @@ def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> i
         allow_open_files()
         asyncio.run(work())
     except _CANNOT_START as error:
-        print(f"quantcloud: {error}", file=sys.stderr)  # noqa: T201  # a line for a person
+        print(f"quantcloud: {explained(error)}", file=sys.stderr)  # noqa: T201  # a line for a person
         return 1
     return 0
 

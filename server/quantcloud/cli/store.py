@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from quantcloud.cli.failure import Failure
+from quantcloud.cli.failure import Failure, explained
 from quantcloud.domain.errors import DomainError
 from quantcloud.settings import Settings
 from quantcloud.storage import Store, StoreError
@@ -45,4 +45,4 @@ def with_store(
     try:
         return asyncio.run(run())
     except (StoreError, DomainError, OSError) as error:
-        raise Failure(str(error)) from error
+        raise Failure(explained(error)) from error

@@ -184,6 +184,12 @@ class FailedPrecondition(DomainError):
     reason = "FAILED_PRECONDITION"
 
 
+class Damaged(DomainError):
+    """What the service has stored cannot be read or written, until an operator repairs it."""
+
+    reason = "DAMAGED"
+
+
 class Unavailable(DomainError):
     """The service cannot answer now; trying again after `retry_after` may succeed."""
 

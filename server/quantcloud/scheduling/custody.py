@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent
 from quantcloud.scheduling.patience import RETRY_SECONDS
 from quantcloud.storage import Store
@@ -103,7 +103,7 @@ class Custody:
             delay = seconds
             try:
                 await work()
-            except Unavailable as error:
+            except (Unavailable, Damaged) as error:
                 delay = min(seconds, RETRY_SECONDS)
                 log.warning("the leases could not be looked after", error=error.message)
             except Exception:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.storage import Store
 
 _EVERY_SECONDS = 600.0
@@ -67,7 +67,7 @@ class Housekeeping:
             try:
                 if removed := await self.tidy():
                     log.info("history removed", jobs=removed)
-            except Unavailable as error:
+            except (Unavailable, Damaged) as error:
                 log.warning("nothing could be removed", error=error.message)
             except Exception:
                 log.exception("nothing could be removed")

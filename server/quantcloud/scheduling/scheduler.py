@@ -12,7 +12,7 @@ import structlog
 
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
-from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
 from quantcloud.engine.base import Engine
 from quantcloud.scheduling.executing import Executing
@@ -68,6 +68,8 @@ class Scheduler:
         self._unheld = False
         self._check_seconds = check_seconds
         self._retry: asyncio.TimerHandle | None = None
+        # Why claims fail at present.
+        self._failure: str | None = None
         self._unsubscribe: list[Callable[[], None]] = []
         self._stopping = False
 
@@ -202,6 +204,8 @@ class Scheduler:
             self._unheld = self._left = True
             self._claim_later(error)
             claims = Claims(left=True)
+        else:
+            self._failure = None
         if not told:
             self._take_up(claims)
 
@@ -225,7 +229,7 @@ class Scheduler:
         try:
             for event in await self._store.leases.disown(self._owner, known, self._clock()):
                 log.warning("a lease that no run held was given back", job_id=event.job.id)
-        except Unavailable as error:
+        except (Unavailable, Damaged) as error:
             self._unheld = True
             self._claim_later(error)
         except Exception:
@@ -243,11 +247,15 @@ class Scheduler:
             self._dispatch()
 
     def _claim_later(self, error: Exception) -> None:
-        """Try again in a while, once however many claims failed."""
+        """Try again in a while, once however many claims failed. A failure that goes on is logged
+        once.
+        """
         if self._retry is not None:
             return
-        if isinstance(error, Unavailable):
-            log.warning("claiming failed, trying again", error=error.message)
+        if isinstance(error, Unavailable | Damaged):
+            if error.reason != self._failure:
+                log.warning("claiming failed, trying again", error=error.message)
+            self._failure = error.reason
         else:
             log.error("claiming failed, trying again", exc_info=error)
         self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._claim_again)

@@ -11,6 +11,8 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Executable
 
+from quantcloud.storage.faults import Faults
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -62,14 +64,17 @@ class Work(Protocol[T_co]):
 
 
 class Database(Protocol):
-    """An open database."""
+    """An open database. `faults` translates its errors."""
+
+    faults: Faults
 
     async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
         """What `work` returns; it sees one consistent state and never waits for a writer.
 
         A `brief` one is a single statement that looks up a few rows by a unique key: where that
         takes less than going to another thread and back, it happens on the event loop. Raises
-        `domain.errors.Unavailable` when the database does not answer.
+        `domain.errors.Unavailable` when the database does not answer, and `Damaged` when what it
+        holds cannot be read.
         """
         ...
 

@@ -18,7 +18,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlc
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from quantcloud.storage.database import Connection, Work, transacted
-from quantcloud.storage.errors import StoreError, store_closed, translate
+from quantcloud.storage.errors import StoreError, store_closed
+from quantcloud.storage.faults import Faults
 from quantcloud.storage.migrate import migrate
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, connections: int) -> None:
         self._url = url
+        self.faults = Faults(_shown(url))
         # The process of PostgreSQL that carries out this server's writes.
         self.writers_pid: int | None = None
         self._write_engine = self._engine(1)
@@ -133,7 +135,7 @@ class PostgresDatabase:
             async with asyncio.timeout(seconds), engine.connect() as connection:
                 return await connection.run_sync(work)
         except _ERRORS as error:
-            raise translate(error) from error
+            raise self.faults.translate(error) from error
 
     def _note_writer(self, connection: Any, _record: object) -> None:
         self.writers_pid = connection.driver_connection.get_server_pid()

@@ -18,10 +18,9 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from quantcloud.storage.database import AnyRow, Parameters
+from quantcloud.storage.errors import PRIMARY_CODE
 
 _DIALECT = sqlite.dialect(paramstyle="qmark")
-# What is more in an extended error code of SQLite says why.
-_PRIMARY_CODE = 0xFF
 
 
 class PreparedRows(list[AnyRow]):
@@ -188,8 +187,8 @@ class PreparedConnection:
             self._cursor.execute("PRAGMA busy_timeout=0")
         try:
             self._cursor.execute(self._begin_with)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
                 raise _as_raised_by_sqlalchemy(error, self._begin_with) from error
             return False
         return True

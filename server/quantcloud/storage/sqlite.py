@@ -2,36 +2,28 @@
 
 import asyncio
 import math
-import os
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
-from sqlalchemy import Connection as AlchemyConnection
-from sqlalchemy import Engine, Integer, column, create_engine, event, select, table, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import Integer, column, select, table, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from quantcloud.private import keep_private
 from quantcloud.storage.database import NOW, Connection, Steps, Work, transacted
-from quantcloud.storage.errors import StoreError, store_closed, translate
-from quantcloud.storage.migrate import migrate
+from quantcloud.storage.errors import store_closed
+from quantcloud.storage.faults import Faults
 from quantcloud.storage.prepared import PreparedConnection
 from quantcloud.storage.reading import Reading
+from quantcloud.storage.sqlite_file import connect, prepare
 from quantcloud.storage.tables import job_events
 from quantcloud.turns import Turns
 
 T = TypeVar("T")
 
-# How long to wait for another process to finish its write.
-BUSY_SECONDS = 10.0
 READERS = 4
-# What the write-ahead log is cut back to after it had to hold more.
-LOG_BYTES = 64 * 1024 * 1024
 _CHUNK_ROWS = 64
 # How often a read is broken off that was given up, until it has ended.
 _BREAK_OFF_SECONDS = 0.05
@@ -42,8 +34,6 @@ _QUICK_COMMIT_SECONDS = 0.001
 _COMMITS_FOLDED = 128
 _LARGE_COMMIT = 8
 # Where SQLite keeps the last number that it gave out: https://sqlite.org/autoinc.html.
-_ADVICE = "it holds what every account sent and got, and no API key that works"
-
 _SEQUENCES = table("sqlite_sequence", column("name"), column("seq", Integer()))
 _FOLD = text("PRAGMA wal_checkpoint(PASSIVE)")
 _LAST_CURSOR = select(_SEQUENCES.c.seq).where(_SEQUENCES.c.name == job_events.name)
@@ -90,6 +80,7 @@ class SqliteDatabase:
     """
 
     def __init__(self, path: Path) -> None:
+        self.faults = Faults(str(path))
         self._writer = _Session(lambda: _session(path, read_only=False), "BEGIN IMMEDIATE")
         self._readers = [
             _Session(lambda: _session(path, read_only=True), "BEGIN") for _ in range(READERS)
@@ -110,7 +101,7 @@ class SqliteDatabase:
 
         Raises `StoreError` naming the file and what is wrong with it.
         """
-        await asyncio.to_thread(_prepare, path)
+        await asyncio.to_thread(prepare, path)
         database = cls(path)
         await database._writer
         for reader in database._readers:
@@ -142,7 +133,7 @@ class SqliteDatabase:
         try:
             return under_way.result()
         except SQLAlchemyError as error:
-            raise translate(error) from error
+            raise self.faults.translate(error) from error
 
     def _was_read(self, reading: asyncio.Future[Any]) -> None:
         self._idle.put_nowait(self._readings.pop(reading))
@@ -258,74 +249,11 @@ def _brief_session(path: Path) -> PreparedConnection:
     return PreparedConnection(connection, "BEGIN")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path,
-        timeout=BUSY_SECONDS,
-        # Transactions begin where SQLAlchemy says so, not where sqlite3 guesses.
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
-    )
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
-    return connection
-
-
 def _session(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    connection = _connect(path)
+    connection = connect(path)
     connection.execute("PRAGMA foreign_keys=ON")
     if read_only:
         connection.execute("PRAGMA query_only=ON")
     else:
         connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection
-
-
-def _begin_with(engine: Engine, statement: str) -> None:
-    def begin(connection: AlchemyConnection) -> None:
-        connection.exec_driver_sql(statement)
-
-    event.listen(engine, "begin", begin)
-
-
-def _prepare(path: Path) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        for suffix in ("", "-wal", "-shm"):
-            keep_private(path.with_name(path.name + suffix), _ADVICE)
-    except OSError as error:
-        raise StoreError(f"cannot open the database {path}: {error.strerror}") from error
-    # Foreign keys stay unchecked here: a migration that rebuilds a table drops the old one.
-    engine = create_engine("sqlite://", creator=lambda: _connect(path), poolclass=QueuePool)
-    _begin_with(engine, "BEGIN IMMEDIATE")
-    try:
-        with engine.connect() as connection:
-            with connection.begin():
-                migrate(connection)
-            _use_write_ahead_log(connection)
-    except DBAPIError as error:
-        raise StoreError(f"cannot use the database {path}: {error.orig}") from error
-    except StoreError as error:
-        raise StoreError(f"cannot use the database {path}: {error}") from error
-    finally:
-        engine.dispose()
-
-
-def _use_write_ahead_log(connection: AlchemyConnection) -> None:
-    """Switch the file over; SQLite refuses at once, without waiting, while others have it open."""
-    raw = connection.connection.driver_connection
-    assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # what _connect made
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            (mode,) = raw.execute("PRAGMA journal_mode=WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            if time.monotonic() > deadline:
-                raise StoreError(str(error)) from error
-            time.sleep(0.02)
-            continue
-        if mode != "wal":
-            raise StoreError(f"its file system cannot hold a write-ahead log (mode {mode!r})")
-        return

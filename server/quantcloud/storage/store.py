@@ -85,6 +85,10 @@ class Store:
         """Whether other servers may be at work on the same database."""
         return self._notices is not None
 
+    def log_faults(self) -> None:
+        """Log from now on what is the matter with the database: each failure once a while."""
+        self._database.faults.logged = True
+
     async def close(self) -> None:
         """Carry out what was asked already, and close the database."""
         await self._writer.close()

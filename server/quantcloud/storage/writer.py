@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database import NOW, Connection, Database, Steps
-from quantcloud.storage.errors import is_fatal, store_closed, translate
+from quantcloud.storage.errors import is_fatal, store_closed
 from quantcloud.storage.gathering import Gathering, is_many
 from quantcloud.storage.transaction import Pending, Transaction
 
@@ -305,13 +305,14 @@ class Writer:
         if self._arrange is not None and events:
             events = await self._arrange(events)
         self.publish(events)
+        faults = self._database.faults
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.done.done():
                 continue
             if outcome.error is None:
                 waiting.done.set_result(outcome.value)
             else:
-                waiting.done.set_exception(translate(outcome.error))
+                waiting.done.set_exception(faults.translate(outcome.error))
 
     async def _again(self, batch: list[_Waiting], error: BaseException | None) -> list[_Outcome]:
         """Carry out what was undone; what was told of already fails."""

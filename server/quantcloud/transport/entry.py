@@ -13,7 +13,7 @@ import grpc.aio
 import structlog
 
 from quantcloud.auth.principal import Principal
-from quantcloud.domain.errors import DomainError
+from quantcloud.domain.errors import Damaged, DomainError
 from quantcloud.transport import call
 from quantcloud.transport.call import Context
 from quantcloud.transport.errors import Refusal, internal, rate_limit_headers, refuse
@@ -51,6 +51,8 @@ class Entry:
 
     def refusal(self, error: Exception) -> Refusal:
         """The status that an error stands for. What nobody foresaw is logged."""
+        if isinstance(error, Damaged):
+            return internal(self._request_id(), error)
         if isinstance(error, DomainError):
             return refuse(error)
         if isinstance(error, Refusal):

@@ -135,14 +135,17 @@ def too_late() -> Refusal:
     )
 
 
-def internal(request_id: str) -> Refusal:
-    """What the caller is told of an exception that nobody foresaw: nothing but the request id."""
+def internal(request_id: str, error: errors.Damaged | None = None) -> Refusal:
+    """What the caller is told of damage, and of an exception that nobody foresaw: of this nothing
+    but the request id.
+    """
+    message, reason = (error.message, error.reason) if error else ("internal error", "INTERNAL")
     return Refusal(
         grpc.StatusCode.INTERNAL,
-        f"internal error; request id {request_id}",
+        f"{message}; request id {request_id}",
         [
             error_details_pb2.ErrorInfo(
-                reason="INTERNAL", domain=ERROR_DOMAIN, metadata={"request_id": request_id}
+                reason=reason, domain=ERROR_DOMAIN, metadata={"request_id": request_id}
             )
         ],
     )

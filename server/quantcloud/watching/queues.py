@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
 from quantcloud.watching.subscription import Subscription, in_turns
 
@@ -85,7 +85,7 @@ class QueueMonitor:
     async def _read(self, backend: str) -> None:
         try:
             positions = await self._queues.queue_positions(backend)
-        except Unavailable as error:
+        except (Unavailable, Damaged) as error:
             log.warning("a queue could not be read", backend=backend, error=error.message)
             return
         except Exception:  # the watch goes on without

@@ -72,6 +72,7 @@ async def test_every_field_of_a_finished_job_is_read_back(store):
         attempt=1,
         started_at=at(2),
         completed_at=at(3),
+        changed_at=at(3),
         sequence=7,
     )
 
@@ -318,9 +319,10 @@ async def test_times_keep_their_microseconds(store):
     instant = T0.replace(year=2400, microsecond=999_999)
     job = await submit(store)
     changed = await store.jobs.advance(
-        job.id, [replace(to(JobStatus.ANALYZING), at=instant), to(JobStatus.FAILED)]
+        job.id, [to(JobStatus.ANALYZING), replace(to(JobStatus.FAILED), at=instant)]
     )
     stored = await store.events.after("alice", job.id, 1, 10)
     assert stored == changed
-    assert stored[0].occurred_at - instant == timedelta(0)
-    assert stored[1].job.completed_at == T0
+    assert stored[0].occurred_at == T0
+    assert stored[1].occurred_at - instant == timedelta(0)
+    assert stored[1].job.completed_at == instant

@@ -11,7 +11,7 @@ import sys
 import pytest
 from sqlalchemy import create_engine
 
-from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.migrations import HEAD
 from quantcloud.storage.tables import metadata
@@ -42,7 +42,7 @@ async def test_new_file_and_folder_are_their_owners_alone(tmp_path):
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
     await store.close()
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert set(modes) == {"store.db", "store.db-wal", "store.db-shm"}
+    assert set(modes) == {"store.db", "store.db-initialized", "store.db-wal", "store.db-shm"}
     assert set(modes.values()) == {0o600}
 
 
@@ -72,7 +72,7 @@ async def test_what_was_written_is_there_after_reopening(path):
     store = await Store.open(path)
     job = await submit(store)
     await store.close()
-    assert [p.name for p in path.parent.iterdir()] == ["store.db"]
+    assert {p.name for p in path.parent.iterdir()} == {"store.db", "store.db-initialized"}
     store = await Store.open(f"sqlite:///{path}")
     assert await store.jobs.get("alice", job.id) == job
     await store.close()
@@ -130,6 +130,42 @@ async def test_file_that_is_no_database(tmp_path):
         await Store.open(path)
 
 
+def _empty(path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("lose", [_empty, os.remove])
+async def test_a_database_that_was_lost_is_no_new_one(path, lose):
+    await _reopen(path)
+    lose(path)
+    with pytest.raises(StoreError, match=r"though it was in use before: put a backup in its place"):
+        await Store.open(path)
+    (path.parent / f"{path.name}-initialized").unlink()
+    await _reopen(path)
+
+
+async def test_a_write_ahead_log_without_its_database_is_kept(path):
+    """As it stands beside a server that was killed."""
+    store = await Store.open(path)
+    await submit(store)
+    log = path.with_name(f"{path.name}-wal")
+    held = log.read_bytes()
+    await store.close()
+    path.write_bytes(b"")
+    path.with_name(f"{path.name}-initialized").unlink()
+    log.write_bytes(held)
+    with pytest.raises(StoreError, match="is empty, though it was in use before"):
+        await Store.open(path)
+    assert log.read_bytes() == held
+
+
+async def test_a_start_that_broke_off_before_the_first_table(tmp_path):
+    """It leaves an empty file, which is as good as none."""
+    path = tmp_path / "store.db"
+    path.write_bytes(b"")
+    await _reopen(path)
+
+
 async def test_database_of_another_program(tmp_path):
     path = tmp_path / "store.db"
     connection = sqlite3.connect(path)
@@ -167,9 +203,10 @@ async def test_damaged_page_gives_an_error_and_no_wrong_answer(path):
     await store.close()
     _damage(path, "jobs")
     store = await Store.open(path)
-    with pytest.raises(StoreError, match="damaged: database disk image is malformed"):
+    with pytest.raises(Damaged, match="the service's database is damaged") as caught:
         await store.jobs.get("alice", job.id)
-    with pytest.raises(StoreError, match="damaged"):
+    assert caught.value.__notes__ == [f"{path}: database disk image is malformed"]
+    with pytest.raises(Damaged):
         await submit(store)
     assert await store.accounts.get("alice") is not None
     await store.close()

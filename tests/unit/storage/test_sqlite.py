@@ -7,7 +7,7 @@ import pytest
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
-from quantcloud.storage import Store, sqlite
+from quantcloud.storage import Store, sqlite_file
 from unit.storage.builders import ANALYSIS, QASM, T0, logged, new_job, routed, submit, to
 
 
@@ -42,7 +42,7 @@ async def test_full_disk_refuses_writes_undoes_them_whole_and_passes(path):
 
 
 async def test_database_locked_for_too_long_is_unavailable_for_that_time(path, monkeypatch):
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.05)
     store = await Store.open(path)
     job = await submit(store)
     other = sqlite3.connect(path, isolation_level=None)

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import structlog
 
-from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
 from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import timestamp
@@ -155,7 +155,7 @@ class EventMessages:
                 cursor = cursors[result.job_id]
                 found[cursor] = self._results.keep(cursor, _result(result))
                 await turns.between()
-        except Unavailable:
+        except (Unavailable, Damaged):
             pass
         except Exception:
             log.exception("small results could not be read together")
