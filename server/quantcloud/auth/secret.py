@@ -26,14 +26,17 @@ def load_or_create(data_dir: Path) -> str:
     if not path.exists():
         candidate = path.with_name(f"{FILE_NAME}.{os.getpid()}.{secrets.token_hex(4)}")
         descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(48))
+                file.flush()
+                os.fsync(file.fileno())
             path.hardlink_to(candidate)  # whole or not at all, and the first one wins
         except FileExistsError:
             pass
+        except OSError as error:
+            # A call that writes names no file.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         finally:
             candidate.unlink()
     keep_private(path, _ADVICE)

@@ -50,7 +50,8 @@ class DataDirLock:
 def lock_data_dir(path: Path) -> DataDirLock:
     """Lock the folder `path`, made for its owner only if it is not there.
 
-    Raises `DataDirLockedError` when another server has it, and `OSError` when it cannot be made.
+    Raises `DataDirLockedError` when another server has it, and `OSError` when it cannot be made or
+    written to.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -61,6 +62,11 @@ def lock_data_dir(path: Path) -> DataDirLock:
         os.close(descriptor)
         pid = int(written) if written.strip().isdigit() else None
         raise DataDirLockedError(path, pid) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(descriptor)
+        # The call names no file.
+        raise OSError(error.errno, error.strerror, str(path / LOCK_FILE)) from error
     return DataDirLock(descriptor)

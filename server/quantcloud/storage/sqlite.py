@@ -80,7 +80,7 @@ class SqliteDatabase:
     """
 
     def __init__(self, path: Path) -> None:
-        self.faults = Faults(str(path))
+        self.faults = Faults(str(path), path.parent)
         self._writer = _Session(lambda: _session(path, read_only=False), "BEGIN IMMEDIATE")
         self._readers = [
             _Session(lambda: _session(path, read_only=True), "BEGIN") for _ in range(READERS)
@@ -101,12 +101,19 @@ class SqliteDatabase:
 
         Raises `StoreError` naming the file and what is wrong with it.
         """
-        await asyncio.to_thread(prepare, path)
-        database = cls(path)
-        await database._writer
-        for reader in database._readers:
-            await reader
-            database._idle.put_nowait(reader)
+        try:
+            await asyncio.to_thread(prepare, path)
+            database = cls(path)
+            try:
+                await database._writer
+                for reader in database._readers:
+                    await reader
+                    database._idle.put_nowait(reader)
+            except BaseException:
+                await database.close()
+                raise
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            raise Faults(str(path), path.parent).unusable(error) from error
         return database
 
     async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:

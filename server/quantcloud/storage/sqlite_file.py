@@ -7,11 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection as AlchemyConnection
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from quantcloud.private import keep_private
-from quantcloud.storage.errors import Failure, StoreError, cause_of, failure_of
+from quantcloud.storage.errors import Failure, StoreError, failure_of
 from quantcloud.storage.migrate import migrate
 
 # How long to wait for another process to finish its write.
@@ -41,7 +40,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def prepare(path: Path) -> None:
     """Make the file if need be, readable to its owner only, and bring its tables up to date.
 
-    Raises `StoreError` naming the file and what is wrong with it.
+    Raises `StoreError` naming the file and what is wrong with it, and what SQLite raises.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,10 +59,6 @@ def prepare(path: Path) -> None:
                 migrate(connection)
             _use_write_ahead_log(connection)
         _beside(path, _INITIALIZED).touch(0o600)
-    except (DBAPIError, sqlite3.Error, OSError) as error:
-        full = failure_of(error) is Failure.FULL
-        cause = f"its disk is full ({cause_of(error)})" if full else cause_of(error)
-        raise StoreError(f"cannot use the database {path}: {cause}") from error
     except StoreError as error:
         raise StoreError(f"cannot use the database {path}: {error}") from error
     finally:

@@ -156,10 +156,15 @@ class EnvoyProcess:
         template = files.template.read_text(encoding="utf-8")
         # Its owner's alone: it holds the secret that the server knows this Envoy by.
         self.config_path.unlink(missing_ok=True)
-        with open(  # the method of a Path takes no opener
-            self.config_path, "w", encoding="utf-8", opener=_open_private
-        ) as config:
-            config.write(render(template, values))
+        text = render(template, values)
+        try:
+            with open(  # the method of a Path takes no opener
+                self.config_path, "w", encoding="utf-8", opener=_open_private
+            ) as config:
+                config.write(text)
+        except OSError as error:
+            # A call that writes names no file.
+            raise OSError(error.errno, error.strerror, str(self.config_path)) from error
 
     async def _spawn(self) -> None:
         """Start the binary and wait until it accepts connections."""
