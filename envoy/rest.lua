@@ -214,13 +214,26 @@ local function error_body(body, status)
   return body
 end
 
+-- The health of a service that cannot take jobs, after the error that says why: with the fields that
+-- the health of one that can has, as far as the server gave them.
+local function unhealthy(body)
+  local fields = '{"status":"unhealthy",'
+  for _, name in ipairs({"version", "timestamp"}) do
+    local value = body:match('"' .. name .. '":"([^"]*)"')
+    if value then
+      fields = fields .. '"' .. name .. '":"' .. value .. '",'
+    end
+  end
+  return fields .. body:sub(2)
+end
+
 local function set_body(handle, body, text)
   local length = body:setBytes(text)
   handle:headers():replace("content-length", tostring(length))
   handle:headers():replace("content-type", "application/json")
 end
 
-local function on_error(handle, status, grpc_message)
+local function on_error(handle, status, grpc_message, health)
   -- Waits for the body; what was taken from the handle before is void afterwards.
   local body = handle:body(grpc_message ~= nil)
   if not body then
@@ -240,6 +253,9 @@ local function on_error(handle, status, grpc_message)
     set_body(handle, body, '{"detail":"body: is too large once it is decoded"}')
   else
     local new = without_secrets(error_body(old, status))
+    if health and status == "503" and new:sub(1, 10) == '{"detail":' then
+      new = unhealthy(new)
+    end
     if new ~= old then
       set_body(handle, body, new)
     end
@@ -324,7 +340,7 @@ function envoy_on_response(handle)
       headers:replace(":status", "503")
       headers:replace("retry-after", "1")
     end
-    on_error(handle, status, grpc_message)
+    on_error(handle, status, grpc_message, handle:metadata():get("health"))
     if is_head(handle) then
       without_body(handle)
     end

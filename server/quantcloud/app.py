@@ -22,7 +22,7 @@ from quantcloud.cli.failure import explained
 from quantcloud.cli.main import build, not_text
 from quantcloud.cli.ready import Endpoints, bracketed
 from quantcloud.cli.token import issuer
-from quantcloud.domain.errors import DomainError
+from quantcloud.domain.errors import Damaged, DomainError
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import allow_open_files, spare_garbage_collection
@@ -33,6 +33,7 @@ from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
 from quantcloud.services.circuits import CircuitUseCases
+from quantcloud.services.health import Health
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
@@ -116,15 +117,6 @@ class Application:
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
         store.subscribe(feed.publish)
         store.subscribe_loss(feed.interrupt)
-        platform = PlatformUseCases(store, fleet, self._clock)
-        server = GrpcServer(
-            self._use_cases(platform, store, started, feed),
-            self._gate(store),
-            max_body_bytes=settings.max_body_bytes,
-            max_header_kib=settings.max_header_kib,
-            recheck_seconds=settings.watch_recheck_seconds,
-            max_requests=settings.max_requests,
-        )
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         custody = Custody(
             store,
@@ -148,20 +140,32 @@ class Application:
             clock=self._clock,
             limits=settings.limits,
         )
+        health = Health(store, engine, probe=custody.beat, claims=lambda: _damage(scheduler))
+        platform = PlatformUseCases(store, fleet, health, self._clock)
+        server = GrpcServer(
+            self._use_cases(platform, store, started, feed),
+            self._gate(store),
+            max_body_bytes=settings.max_body_bytes,
+            max_header_kib=settings.max_header_kib,
+            recheck_seconds=settings.watch_recheck_seconds,
+            max_requests=settings.max_requests,
+        )
         # Before the engine, whose end would look like the loss of every worker.
         parts.push_async_callback(scheduler.stop, 0.0)
         await scheduler.start()
         grpc_port = await server.start(settings.grpc_host, settings.grpc_port)
         # Should it never come to the drain, which stops it too.
         parts.push_async_callback(server.stop, _CALL_GRACE_SECONDS)
+        health.subscribe(server.tell)
+        health.start()
+        parts.push_async_callback(health.stop)
         http = await self._start_envoy(grpc_port) if settings.envoy else ""
         keeper = self._model_keeper(files, model, engine, fleet)
         parts.push_async_callback(keeper.stop)
         keeper.start()
 
         async def drain() -> None:
-            platform.draining = True
-            server.drain()
+            health.drain()
             feed.close()
             # Whoever stands in front, if it is not our own Envoy, has to notice first.
             notice = 0.0 if settings.envoy else min(_NOTICE_SECONDS, self._grace)
@@ -239,6 +243,11 @@ class Application:
             ),
             jobs=JobUseCases(store, feed, self._streams, clock, limits),
         )
+
+
+def _damage(scheduler: Scheduler) -> Damaged | None:
+    """What keeps every job from being dispatched. What passes shows in other ways, too."""
+    return scheduler.failure if isinstance(scheduler.failure, Damaged) else None
 
 
 def _told() -> asyncio.Future[signal.Signals]:

@@ -57,6 +57,11 @@ class Engine(Protocol):
         """
         ...
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no run can begin, whatever its backend; None where one can. Fit for anyone."""
+        ...
+
     def is_ready(self, backend: str) -> bool:
         """Whether a run on `backend` can begin; if not, it waits without taking a slot."""
         ...

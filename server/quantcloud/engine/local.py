@@ -125,6 +125,12 @@ class LocalEngine:
     def backlog(self) -> int:
         return self._workers * _BACKLOG
 
+    @property
+    def trouble(self) -> str | None:
+        if self._supervisor.is_running and not self._executions.wanting:
+            return None
+        return "no worker can be started"
+
     def is_ready(self, backend: str) -> bool:
         return self._supervisor.is_preloaded(backend)
 

@@ -121,6 +121,10 @@ class RayEngine:
     def backlog(self) -> int:
         return self._slots
 
+    @property
+    def trouble(self) -> str | None:
+        return None if self._slots else "no node of the Ray cluster is ready"
+
     def is_ready(self, backend: str) -> bool:
         room = self._places.capacity(backend)
         # One that waits for what is scarce, such as a QPU, is not to keep others from the cores.

@@ -202,6 +202,11 @@ class Slots:
         """Whether no worker is ordered, since the system had none to give a moment ago."""
         return self._resume is not None
 
+    @property
+    def wanting(self) -> bool:
+        """Whether there is no worker, and the system has no process to give for one."""
+        return self._short_since is not None and not any(slot.worker for slot in self._slots)
+
     def note_shortage(self, error: BaseException) -> None:
         """Order nothing for a moment; what has waited for too long is told why."""
         if self.pausing or self._closed is not None:

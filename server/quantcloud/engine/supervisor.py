@@ -76,6 +76,11 @@ class Supervisor:
     def is_warm(self) -> bool:
         return self._preloaded == len(self._reached)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a fork server."""
+        return self._control is not None
+
     def position(self, backend: str) -> int:
         """Give the backend's place in the order of preloading, from 1; 0 where it is not in it."""
         return self._positions.get(backend, 0)

@@ -32,7 +32,10 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Scheduler:
-    """One server's share of the work. `owner` names the server in its leases."""
+    """One server's share of the work. `owner` names the server in its leases.
+
+    `failure` is what kept the last claim from being carried out.
+    """
 
     def __init__(
         self,
@@ -68,8 +71,7 @@ class Scheduler:
         self._unheld = False
         self._check_seconds = check_seconds
         self._retry: asyncio.TimerHandle | None = None
-        # Why claims fail at present.
-        self._failure: str | None = None
+        self.failure: Unavailable | Damaged | None = None
         self._unsubscribe: list[Callable[[], None]] = []
         self._stopping = False
 
@@ -205,7 +207,7 @@ class Scheduler:
             self._claim_later(error)
             claims = Claims(left=True)
         else:
-            self._failure = None
+            self.failure = None
         if not told:
             self._take_up(claims)
 
@@ -253,9 +255,9 @@ class Scheduler:
         if self._retry is not None:
             return
         if isinstance(error, Unavailable | Damaged):
-            if error.reason != self._failure:
+            if self.failure is None or error.reason != self.failure.reason:
                 log.warning("claiming failed, trying again", error=error.message)
-            self._failure = error.reason
+            self.failure = error
         else:
             log.error("claiming failed, trying again", exc_info=error)
         self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._claim_again)

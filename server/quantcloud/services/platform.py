@@ -5,8 +5,9 @@ from datetime import datetime
 
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.domain.backend import BackendInfo, BackendStatus
-from quantcloud.domain.errors import NotFound, Unavailable
+from quantcloud.domain.errors import DomainError, NotFound
 from quantcloud.domain.immutable import immutable
+from quantcloud.services.health import Health
 from quantcloud.storage import Store
 
 
@@ -33,20 +34,28 @@ class PlatformReport:
         return BackendStatus.ONLINE in self.backends.values()
 
 
+@immutable
+class HealthReport:
+    """What keeps the server from taking jobs; None where nothing does."""
+
+    problem: DomainError | None
+    at: datetime
+
+
 class PlatformUseCases:
     """What anyone may ask."""
 
-    def __init__(self, store: Store, fleet: Fleet, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, fleet: Fleet, health: Health, clock: Callable[[], datetime]
+    ) -> None:
         self._store = store
+        self._health = health
         self._fleet = fleet
         self._clock = clock
-        self.draining = False
 
-    def healthy_at(self) -> datetime:
-        """The time. Raises `Unavailable` while the server drains."""
-        if self.draining:
-            raise Unavailable("the server is shutting down", reason="SERVER_DRAINING")
-        return self._clock()
+    def health(self) -> HealthReport:
+        """Whether the server can take jobs."""
+        return HealthReport(self._health.problem, self._clock())
 
     async def report(self) -> PlatformReport:
         return PlatformReport(

@@ -101,6 +101,13 @@ class Database(Protocol):
         """Gives so many new cursors of events, in a transaction that writes them."""
         ...
 
+    async def check_file(self) -> None:
+        """Raise `Damaged` where the database is a file that was removed, or replaced, meanwhile.
+
+        What is written then is lost with the process.
+        """
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -22,9 +22,10 @@ from quantcloud.domain.errors import Damaged, DomainError, Unavailable
 # Classes of SQLSTATE (PostgreSQL's manual, appendix A). What is wrong with one statement: its data,
 # a constraint, its text or its rights.
 _OF_STATEMENT = frozenset({"22", "23", "42"})
-# What passes: connections, a database that is read-only for now, conflicts with others, too few
-# resources, locks, an operator's intervention, the machine.
-_PASSING = frozenset({"08", "25", "40", "53", "55", "57", "58"})
+# What passes: connections, a database that is read-only for now, rights to connect, a database that
+# is not there, conflicts with others, too few resources, locks, an operator's intervention, the
+# machine.
+_PASSING = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
 # What is more in an extended error code of SQLite says why.
 PRIMARY_CODE = 0xFF
 # The disk cannot give back what it was given. A code of SQLite that Python does not name.

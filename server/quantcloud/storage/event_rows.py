@@ -120,8 +120,8 @@ def row_of(steps: Sequence[Job], cursor: int, metadata_sequence: int) -> dict[st
 
 def _values_before(job: Job, following: Job) -> _Earlier:
     return (
-        microseconds(job.latest_at), job.status, job.backend, job.method, microseconds(job.queued_at),
-        microseconds(job.started_at), job.error_message, job.attempt,
+        microseconds(job.latest_at), job.status, job.backend, job.method,
+        microseconds(job.queued_at), microseconds(job.started_at), job.error_message, job.attempt,
         _metadata_before(job.metadata, following.metadata),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, Tier
+from quantcloud.domain.errors import Damaged
 from quantcloud.domain.job import (
     Change,
     Job,
@@ -37,6 +38,8 @@ BRIEF_JOBS = 8
 BRIEF_BYTES = 64 * 1024
 # Up to which time claims choose on the event loop.
 BRIEF_SECONDS = 0.003
+# How long damage that one new job met stands for all.
+_DAMAGE_SECONDS = 60.0
 
 
 class Jobs:
@@ -53,6 +56,8 @@ class Jobs:
         self._on_write: list[Callable[[bool], None]] = []
         # How long the last claim took to choose, which depends on how many accounts wait.
         self._choice_seconds = math.inf
+        # What kept the last new job from being stored, and when, by the monotonic clock.
+        self._damage: tuple[Damaged, float] | None = None
 
     async def gathered(self) -> None:
         """Wait for the others where many write: what is about to be written is best made now."""
@@ -106,7 +111,20 @@ class Jobs:
         )
         if not all(map(_has_completed, new)):
             self._about_to_write(arrival=True)
-        return await created
+        try:
+            events = await created
+        except Damaged as error:
+            self._damage = error, time.monotonic()
+            raise
+        self._damage = None
+        return events
+
+    @property
+    def damage(self) -> Damaged | None:
+        """What kept a job from being stored within the last minute, where none was stored since."""
+        if self._damage is None or time.monotonic() - self._damage[1] > _DAMAGE_SECONDS:
+            return None
+        return self._damage[0]
 
     def subscribe_writes(self, listener: Callable[[bool], None]) -> Callable[[], None]:
         """Call `listener` when a job is about to be written (True), or the end of a run (False).

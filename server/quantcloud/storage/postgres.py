@@ -121,6 +121,9 @@ class PostgresDatabase:
         driver: Any = asyncpg
         return await driver.connect(self._url, timeout=CONNECT_SECONDS, server_settings=_SESSION)
 
+    async def check_file(self) -> None:
+        """Its files are PostgreSQL's."""
+
     async def close(self) -> None:
         self._closed = True
         for engine in (self._write_engine, self._read_engine):

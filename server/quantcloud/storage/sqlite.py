@@ -12,12 +12,13 @@ import aiosqlite
 from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from quantcloud.domain.errors import Damaged
 from quantcloud.storage.database import NOW, Connection, Steps, Work, transacted
 from quantcloud.storage.errors import store_closed
 from quantcloud.storage.faults import Faults
 from quantcloud.storage.prepared import PreparedConnection
 from quantcloud.storage.reading import Reading
-from quantcloud.storage.sqlite_file import connect, prepare
+from quantcloud.storage.sqlite_file import connect, file_id, prepare
 from quantcloud.storage.tables import job_events
 from quantcloud.turns import Turns
 
@@ -81,6 +82,8 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self.faults = Faults(str(path), path.parent)
+        self._path = path
+        self._file_id = file_id(path)
         self._writer = _Session(lambda: _session(path, read_only=False), "BEGIN IMMEDIATE")
         self._readers = [
             _Session(lambda: _session(path, read_only=True), "BEGIN") for _ in range(READERS)
@@ -214,6 +217,13 @@ class SqliteDatabase:
             return range(first, last + 1)
 
         return following
+
+    async def check_file(self) -> None:
+        if await asyncio.to_thread(file_id, self._path) != self._file_id:
+            raise Damaged(
+                "the file of the service's database was removed or replaced while in use",
+                reason="STORE_GONE",
+            )
 
     async def close(self) -> None:
         """Let what runs finish, and fold the write-ahead log into the file."""

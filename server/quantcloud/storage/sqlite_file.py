@@ -65,6 +65,15 @@ def prepare(path: Path) -> None:
         engine.dispose()
 
 
+def file_id(path: Path) -> tuple[int, int] | None:
+    """What tells the file from any other; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 

@@ -85,6 +85,14 @@ class Store:
         """Whether other servers may be at work on the same database."""
         return self._notices is not None
 
+    def wrote_since(self, moment: float) -> bool:
+        """Whether something was written and committed since then, by the event loop's clock."""
+        return self._writer.wrote_at >= moment
+
+    async def check_file(self) -> None:
+        """Raise `Damaged` where the database is a file that was removed, or replaced, meanwhile."""
+        await self._database.check_file()
+
     def log_faults(self) -> None:
         """Log from now on what is the matter with the database: each failure once a while."""
         self._database.faults.logged = True

@@ -6,6 +6,7 @@ under way, more units of work gather for the next.
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class _Outcome:
     value: Any = None
     error: Exception | None = None
     events: list[JobEvent] = field(default_factory=list[JobEvent])
+    wrote: bool = False
 
 
 @dataclass(slots=True)
@@ -89,7 +91,7 @@ def _together(
         tx = Transaction(connection, pending)
         try:
             value = yield from _carried_out(waiting.unit, tx)
-            outcomes.append(_Outcome(value=value, events=tx.events))
+            outcomes.append(_Outcome(value, None, tx.events, tx.wrote))
         except Exception as error:
             # An error of the database itself leaves a PostgreSQL transaction unusable.
             if tx.wrote or pending.failed or isinstance(error, DBAPIError):
@@ -137,7 +139,7 @@ def _one_by_one(
             pending.forget()
             outcomes.append(_Outcome(error=error))
         else:
-            outcomes.append(_Outcome(value=value, events=tx.events))
+            outcomes.append(_Outcome(value, None, tx.events, tx.wrote))
         yield
     return outcomes
 
@@ -176,6 +178,8 @@ class Writer:
         self._gathering = Gathering()
         self._closed = False
         self._listeners: list[Listener] = []
+        # When something was last written and committed, by the event loop's clock.
+        self.wrote_at = -math.inf
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._commit_forever(), name="store writer")
 
@@ -301,6 +305,8 @@ class Writer:
             for waiting in batch:
                 waiting.done.cancel()
             raise
+        if any(outcome.wrote for outcome in outcomes):
+            self.wrote_at = self._loop.time()
         events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
         if self._arrange is not None and events:
             events = await self._arrange(events)

@@ -163,7 +163,7 @@ def _scalar(text: str) -> str:
 
 _HEALTH_CHECKS = (
     "[{timeout: 1s, interval: 1s, no_traffic_interval: 1s, unhealthy_threshold: 2, "
-    "healthy_threshold: 1, grpc_health_check: {}}]"
+    "healthy_threshold: 1, grpc_health_check: {service_name: readiness}}]"
 )
 
 

@@ -163,12 +163,12 @@ class GrpcServer:
                 f"cannot serve gRPC on {address}: the port is taken, or the address is not ours"
             ) from error
         await self._server.start()
-        self._health.tell(serving=True)
+        self._health.tell(ready=True)
         return bound
 
-    def drain(self) -> None:
-        """Tell load balancers to send nothing more."""
-        self._health.tell(serving=False)
+    def tell(self, ready: bool) -> None:  # noqa: FBT001  # a listener's signature
+        """Tell load balancers whether to send jobs."""
+        self._health.tell(ready=ready)
 
     async def stop(self, grace: float) -> None:
         """Take no more calls, and end those that have not ended after `grace` seconds."""

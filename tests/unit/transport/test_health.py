@@ -24,7 +24,7 @@ class Reader:
             await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("name", ["", "a.Service"])
+@pytest.mark.parametrize("name", ["", "a.Service", "readiness"])
 async def test_who_reads_nothing_holds_up_no_other_watcher(name: str):
     health = HealthServicer(["", "a.Service"])
     stuck, reader = Reader(reads=False), Reader()
@@ -34,7 +34,7 @@ async def test_who_reads_nothing_holds_up_no_other_watcher(name: str):
         await stuck.writes.get()
         assert await reader.writes.get() == ANSWER.NOT_SERVING
         for serving, status in ((True, ANSWER.SERVING), (False, ANSWER.NOT_SERVING)):
-            health.tell(serving=serving)
+            health.tell(ready=serving)
             assert await reader.writes.get() == status
             assert (await health.Check(request, reader)).status == status
     for watch in watches:
@@ -48,3 +48,11 @@ async def test_a_service_that_is_unknown_may_come_to_be_known():
     )
     assert await reader.writes.get() == ANSWER.SERVICE_UNKNOWN
     watch.cancel()
+
+
+async def test_a_server_that_takes_no_jobs_is_alive():
+    health, reader = HealthServicer(["", "a.Service"]), Reader()
+    for ready in (False, True, False):
+        health.tell(ready=ready)
+        request = health_pb2.HealthCheckRequest(service="liveness")
+        assert (await health.Check(request, reader)).status == ANSWER.SERVING

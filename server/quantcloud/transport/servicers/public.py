@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from quantcloud.domain.errors import Unavailable
 from quantcloud.services.platform import PlatformUseCases
 from quantcloud.transport.call import Context
 from quantcloud.transport.convert import platform as convert
@@ -21,11 +22,16 @@ class StatusServicer(status_pb2_grpc.StatusServiceServicer):
     async def GetHealth(
         self, request: status_pb2.GetHealthRequest, context: Context
     ) -> status_pb2.GetHealthResponse:
-        return status_pb2.GetHealthResponse(
-            status="healthy",
-            version=self._version,
-            timestamp=timestamp(self._platform.healthy_at()),
-        )
+        report = self._platform.health()
+        at = timestamp(report.at)
+        if (problem := report.problem) is not None:
+            # Envoy makes a body of it that has the fields of a healthy server's.
+            raise Unavailable(
+                problem.message,
+                reason=problem.reason,
+                metadata={"version": self._version, "timestamp": at.ToJsonString()},
+            )
+        return status_pb2.GetHealthResponse(status="healthy", version=self._version, timestamp=at)
 
     async def GetStatus(
         self, request: status_pb2.GetStatusRequest, context: Context
