@@ -1,6 +1,7 @@
 """Health says whether a server can take jobs, in time and with the reason; liveness does not."""
 
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -9,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -179,7 +181,7 @@ async def test_envoy_sends_jobs_to_who_can_take_them(tmp_path: Path, postgres: P
         postgres.stop()
         readiness.until(NOT_SERVING)
         # Not Envoy's own words: the servers say what is the matter.
-        until(lambda: front.get("/health").status_code == 503)
+        until(lambda: failing(front) == set(servers))
         for _ in range(10):
             answer = api.rest("POST", "/v1/circuits/run", {"qasm": BELL})
             assert answer.status_code == 503
@@ -198,6 +200,14 @@ async def test_envoy_sends_jobs_to_who_can_take_them(tmp_path: Path, postgres: P
 
 def submit(api: Api) -> int:
     return api.rest("POST", "/v1/circuits/run", {"qasm": BELL}).status_code
+
+
+def failing(front: Server) -> set[str]:
+    """The servers that have failed Envoy's looks."""
+    admin = httpx.HTTPTransport(uds=str(front.data_dir / "envoy.admin"))
+    with httpx.Client(transport=admin, base_url="http://envoy") as client:
+        listed = client.get("/clusters").text
+    return set(re.findall(r"^quantcloud::(\S+?)::health_flags::/failed_active_hc", listed, re.M))
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -8,12 +8,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from support.api import Api
 from support.circuits import ASYMMETRIC, slow
@@ -33,8 +37,8 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 @contextmanager
-def full_disk(server: Server) -> Iterator[None]:
-    """No file of the server can grow: what a full disk does, to one process only."""
+def no_more_room(server: Server) -> Iterator[None]:
+    """No file of the server can grow: what a quota does, to one process only."""
     pid = server.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, before[1]))
@@ -44,35 +48,130 @@ def full_disk(server: Server) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)]
+    if os.geteuid() or shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
+        pytest.skip("only root may make a small disk, and not in every container")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(disk: Path, *, but: int = 0) -> Path:
+    """Fill a disk but for so many KiB; the file to remove for there to be room again."""
+    path = disk / "filler"
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)) == 4096:
+            pass
+    os.truncate(path, path.stat().st_size - but * 1024)
+    return path
+
+
 def result_of(api: Api, job: str) -> job_pb2.JobResult:
     return api.jobs.GetJobResult(job_pb2.GetJobResultRequest(id=job), metadata=api.metadata)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes are Linux's")
-def test_a_full_disk_is_told_and_costs_no_job_anything(tmp_path: Path):
-    with Deployment(tmp_path) as deployment:
-        (server,) = deployment.servers
+def reason_of(answer: httpx.Response) -> str:
+    (info,) = [each for each in answer.json()["details"] if "reason" in each]
+    return info["reason"]
+
+
+def test_a_full_disk_is_told_and_costs_no_job_anything(tmp_path: Path, disk: Path):
+    deployment = Deployment(tmp_path, data_dir=disk / "data")
+    (server,) = deployment.servers
+    server.log_path = tmp_path / "server.log"
+    with deployment:
         api = deployment.api()
         earlier = api.run(ASYMMETRIC, backend="local_simulator", shots=10)
         assert dict(api.finish(earlier).result.counts) == {"001": 10}
         running = api.run(_QASM, backend="nap", shots=500)
         api.until(running, job_pb2.Job.running)
-        with full_disk(server):
-            with pytest.raises(grpc.RpcError) as refused:
-                api.run(ASYMMETRIC)
-            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-            answer = api.rest("POST", "/v1/circuits/run", {"qasm": ASYMMETRIC})
-            assert answer.status_code == 503
-            assert int(answer.headers["retry-after"]) >= 1
-            assert "database" in answer.json()["detail"]
-            # What is there can be read all the same.
-            assert dict(result_of(api, earlier).counts) == {"001": 10}
+        filler = fill(disk)
+        answer = until_refused(api)
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert reason_of(answer) == "DISK_FULL"
+        assert "disk" in answer.json()["detail"]
+        with pytest.raises(grpc.RpcError) as refused:
+            api.run(ASYMMETRIC)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        until_health(server, 503)
+        health = server.get("/health")
+        assert reason_of(health) == "DISK_FULL"
+        assert str(disk) not in health.text
+        # What is there can be read all the same.
+        assert dict(result_of(api, earlier).counts) == {"001": 10}
+        # However many calls and retries met it.
+        lines = server.log_path.read_text().splitlines()
+        (line,) = [each for each in lines if "database or disk is full" in each]
+        assert f"{server.data_dir}/quantcloud.db: database or disk is full" in line
+        assert '"level": "error"' in line
+        filler.unlink()
         last = api.finish(running)
         assert last.job.status == job_pb2.Job.completed
         assert dict(last.result.counts) == {"11": 500}
         assert api.finish(api.run(ASYMMETRIC, shots=7)).result.counts["001"] == 7
-        page = api.jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=api.metadata)
-        assert page.total == 3
+        until_health(server, 200)
+
+
+def until_refused(api: Api) -> httpx.Response:
+    """Submit until there is no room: the write-ahead log has some left at first."""
+    while True:
+        answer = api.rest("POST", "/v1/circuits/run", {"qasm": ASYMMETRIC})
+        if answer.status_code != 202:
+            return answer
+
+
+def until_health(server: Server, status: int) -> None:
+    deadline = time.monotonic() + 30
+    while server.get("/health").status_code != status:
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes are Linux's")
+def test_a_disk_that_refuses_writes_is_told_and_costs_no_job_anything(tmp_path: Path):
+    with Deployment(tmp_path) as deployment:
+        (server,) = deployment.servers
+        api = deployment.api()
+        running = api.run(_QASM, backend="nap", shots=500)
+        api.until(running, job_pb2.Job.running)
+        with no_more_room(server):
+            answer = until_refused(api)
+            assert answer.status_code == 503
+            assert reason_of(answer) == "STORE_IO_ERROR"
+            until_health(server, 503)
+        last = api.finish(running)
+        assert last.job.status == job_pb2.Job.completed
+        assert dict(last.result.counts) == {"11": 500}
+
+
+@pytest.mark.parametrize("room", [0, 64, 200, 208, 232])
+def test_a_start_on_a_full_disk_is_one_line(disk: Path, room: int):
+    """Of a new service, whose files take 252 KiB as it starts."""
+    fill(disk, but=room)
+    one_line(serve(disk / "data", "--http-port", "0"), disk)
+
+
+@pytest.mark.parametrize("room", [0, 40])
+def test_a_start_on_a_full_disk_of_a_service_that_was_in_use(disk: Path, room: int):
+    with Server(disk / "data", "--no-envoy"):
+        pass
+    filler = fill(disk, but=room)
+    one_line(serve(disk / "data", "--no-envoy"), disk)
+    filler.unlink()
+    with Server(disk / "data", "--no-envoy"):
+        pass
+
+
+def one_line(failed: "subprocess.CompletedProcess[str]", disk: Path) -> None:
+    assert failed.returncode == 1
+    (line,) = failed.stderr.splitlines()
+    assert line.startswith("quantcloud: ")
+    assert "full" in line or "No space left on device" in line
+    assert f"{disk}/data/" in line
 
 
 def test_a_file_that_may_not_be_written(tmp_path: Path):
@@ -81,18 +180,34 @@ def test_a_file_that_may_not_be_written(tmp_path: Path):
         pass
     database = data / "quantcloud.db"
     database.chmod(0o444)
-    failed = serve(data, sys.executable, "-c", _WITHOUT_RIGHTS)
+    failed = serve(data, "--no-envoy", before=[sys.executable, "-c", _WITHOUT_RIGHTS])
     assert failed.returncode == 1
     assert failed.stderr == f"quantcloud: cannot open the database {database}: Permission denied\n"
 
 
-def serve(data: Path, *before: str) -> "subprocess.CompletedProcess[str]":
+def serve(
+    data: Path, *options: str, before: Sequence[str] = ()
+) -> "subprocess.CompletedProcess[str]":
     """Start a server that does not come up."""
     return subprocess.run(
-        [*before, *quantcloud("serve", "--data-dir", str(data), "--no-envoy", "--grpc-port", "0")],
+        [*before, *quantcloud("serve", "--data-dir", str(data), "--grpc-port", "0", *options)],
         capture_output=True, text=True, check=False, timeout=60,
         env={**os.environ, "QUANTCLOUD_LOG_LEVEL": "error", "QUANTCLOUD_ROUTER_CALIBRATE": "false"},
     )  # fmt: skip
+
+
+def test_an_empty_database_of_a_service_that_was_in_use(tmp_path: Path, used):
+    data = tmp_path / "data"
+    shutil.copytree(used[0], data)
+    database = data / "quantcloud.db"
+    os.truncate(database, 0)
+    (data / "quantcloud.db-wal").unlink(missing_ok=True)
+    failed = serve(data, "--no-envoy")
+    assert failed.returncode == 1
+    (line,) = failed.stderr.splitlines()
+    assert line.startswith(f"quantcloud: the database {database} is empty, though it was in use")
+    assert "backup" in line
+    assert database.stat().st_size == 0
 
 
 def damage(database: Path, table: str) -> None:
@@ -127,10 +242,13 @@ def test_a_damaged_table_of_jobs_keeps_the_server_from_starting(tmp_path: Path, 
     data = tmp_path / "data"
     shutil.copytree(used[0], data)
     damage(data / "quantcloud.db", "jobs")
-    failed = serve(data)
+    failed = serve(data, "--no-envoy")
     assert failed.returncode == 1
-    assert "the database is damaged: database disk image is malformed" in failed.stderr
-    assert "Traceback" not in failed.stderr
+    database = data / "quantcloud.db"
+    assert failed.stderr == (
+        "quantcloud: the service's database is damaged; "
+        f"{database}: database disk image is malformed\n"
+    )
 
 
 def test_a_damaged_result_is_an_error_and_no_wrong_answer(tmp_path: Path, used):
@@ -142,9 +260,54 @@ def test_a_damaged_result_is_an_error_and_no_wrong_answer(tmp_path: Path, used):
         api = Api(server.channel, server.rest, credential)
         found = api.jobs.GetJob(job_pb2.GetJobRequest(id=job), metadata=api.metadata)
         assert found.status == job_pb2.Job.completed
-        with pytest.raises(grpc.RpcError) as refused:
-            result_of(api, job)
-        assert refused.value.code() is grpc.StatusCode.INTERNAL
-        assert "the database is damaged" in server.log_path.read_text()
+        for _ in range(5):
+            with pytest.raises(grpc.RpcError) as refused:
+                result_of(api, job)
+            assert refused.value.code() is grpc.StatusCode.INTERNAL
+            (info,) = error_info(refused.value)
+            assert info.reason == "STORE_DAMAGED"
+            assert info.metadata["request_id"] in (refused.value.details() or "")
+            assert str(data) not in (refused.value.details() or "")
+        lines = [each for each in server.log_path.read_text().splitlines() if "damaged" in each]
+        (line,) = lines
+        assert f"{data}/quantcloud.db: database disk image is malformed" in line
+        assert '"level": "error"' in line
         statuses = [event.job.status for event in api.watch(job)]
         assert statuses[-1] == job_pb2.Job.completed
+
+
+def error_info(error: grpc.RpcError) -> list[error_details_pb2.ErrorInfo]:
+    found = []
+    for packed in rpc_status.from_call(error).details:
+        if packed.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+            packed.Unpack(info := error_details_pb2.ErrorInfo())
+            found.append(info)
+    return found
+
+
+def test_new_jobs_that_meet_damage_make_the_server_unhealthy(tmp_path: Path):
+    with Server(tmp_path / "data") as server:
+        api = server.api()
+        damage_open(server.data_dir / "quantcloud.db", "jobs")
+        answer = api.rest("POST", "/v1/circuits/run", {"qasm": ASYMMETRIC})
+        assert answer.status_code == 500
+        assert reason_of(answer) == "STORE_DAMAGED"
+        assert "try again" not in answer.json()["detail"]
+        until_health(server, 503)
+        assert reason_of(server.get("/health")) == "STORE_DAMAGED"
+        assert "Traceback" not in server.log_path.read_text()
+
+
+def damage_open(database: Path, table: str) -> None:
+    """Damage the first page of a table behind the back of a server that has it open."""
+    connection = sqlite3.connect(database)
+    # What the write-ahead log has of the page goes before what the file has.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    damage(database, table)
+    # Who has read the page before looks again once something was committed.
+    connection = sqlite3.connect(database)
+    connection.execute("DELETE FROM idempotency_keys")
+    connection.execute("UPDATE accounts SET turn = turn + 1")
+    connection.commit()
+    connection.close()

@@ -41,7 +41,7 @@ def free_port() -> int:
 class Deployment:
     """One server on its SQLite file with its Envoy, or `servers` on one PostgreSQL behind one.
 
-    Ports outlive restarts; `targets` are all of them, HOST:PORT. `workers` are of each server.
+    `data_dir` is of a single server. Ports outlive restarts; `targets` are all of them, HOST:PORT. `workers` are of each server.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Deployment:
         servers: int = 1,
         workers: int = 2,
         settings: Mapping[str, str] | None = None,
+        data_dir: Path | None = None,
     ) -> None:
         site = folder / "site"
         source = (_FAULTS / "napping_backend.py").read_text()
@@ -71,7 +72,7 @@ class Deployment:
         self.targets = [f"127.0.0.1:{free_port()}" for _ in range(servers)]
         self.servers = [
             Server(
-                folder / f"server-{place}",
+                data_dir or folder / f"server-{place}",
                 "--workers",
                 str(workers),
                 "--grpc-port",

@@ -36,25 +36,23 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    def _status(self, name: str) -> health_pb2.HealthCheckResponse.ServingStatus:
+    def _answer(self, name: str) -> health_pb2.HealthCheckResponse:
+        answer = health_pb2.HealthCheckResponse
         if name == LIVENESS:
-            return health_pb2.HealthCheckResponse.SERVING
-        if name in self._names:
-            return self._ready
-        return health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+            return answer(status=answer.SERVING)
+        return answer(status=self._ready if name in self._names else answer.SERVICE_UNKNOWN)
 
     async def Check(
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> health_pb2.HealthCheckResponse:
-        status = self._status(request.service)
-        if status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN:
+        answer = self._answer(request.service)
+        if answer.status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such service")
-        return health_pb2.HealthCheckResponse(status=status)
+        return answer
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
         """The state now, and each that comes."""
         while True:
             changed = self._changed
-            status = self._status(request.service)
-            await context.write(health_pb2.HealthCheckResponse(status=status))
+            await context.write(self._answer(request.service))
             await changed.wait()
