@@ -207,7 +207,7 @@ def failing(front: Server) -> set[str]:
     admin = httpx.HTTPTransport(uds=str(front.data_dir / "envoy.admin"))
     with httpx.Client(transport=admin, base_url="http://envoy") as client:
         listed = client.get("/clusters").text
-    return set(re.findall(r"^quantcloud::(\S+?)::health_flags::/failed_active_hc", listed, re.M))
+    return set(re.findall(r"(?m)^quantcloud::(\S+?)::health_flags::/failed_active_hc", listed))
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -41,7 +41,8 @@ def free_port() -> int:
 class Deployment:
     """One server on its SQLite file with its Envoy, or `servers` on one PostgreSQL behind one.
 
-    `data_dir` is of a single server. Ports outlive restarts; `targets` are all of them, HOST:PORT. `workers` are of each server.
+    `data_dir` is of a single server. Ports outlive restarts; `targets` are all of them, HOST:PORT.
+    `workers` are of each server.
     """
 
     def __init__(

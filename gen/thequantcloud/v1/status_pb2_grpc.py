@@ -52,9 +52,16 @@ class StatusServiceServicer:
     """
 
     def GetHealth(self, request, context):
-        """Answers as soon as the server takes requests.
+        """Says whether the server can take jobs, as it was at most three seconds ago.
 
-        Errors: none of its own; UNAVAILABLE (503) while the server is down or draining.
+        Errors: UNAVAILABLE (503) while it cannot: its database does not answer or cannot be written,
+        it has no workers, it drains, or it is down. The message says why, and the reason is one of
+        STORE_UNAVAILABLE, DISK_FULL, STORE_IO_ERROR, STORE_DAMAGED, STORE_GONE, ENGINE_UNAVAILABLE,
+        SERVER_DRAINING. Over REST the body has `status` "unhealthy", `version`, `timestamp`, and the
+        message as `detail`.
+
+        The standard service grpc.health.v1.Health has the same state for "", "readiness" and every
+        service of this API. "liveness" is SERVING for as long as the process works.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

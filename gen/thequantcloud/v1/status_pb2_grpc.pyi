@@ -34,9 +34,16 @@ class StatusServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> StatusServiceAsyncStub: ...
     GetHealth: _grpc.UnaryUnaryMultiCallable[_status_pb2.GetHealthRequest, _status_pb2.GetHealthResponse]
-    """Answers as soon as the server takes requests.
+    """Says whether the server can take jobs, as it was at most three seconds ago.
 
-    Errors: none of its own; UNAVAILABLE (503) while the server is down or draining.
+    Errors: UNAVAILABLE (503) while it cannot: its database does not answer or cannot be written,
+    it has no workers, it drains, or it is down. The message says why, and the reason is one of
+    STORE_UNAVAILABLE, DISK_FULL, STORE_IO_ERROR, STORE_DAMAGED, STORE_GONE, ENGINE_UNAVAILABLE,
+    SERVER_DRAINING. Over REST the body has `status` "unhealthy", `version`, `timestamp`, and the
+    message as `detail`.
+
+    The standard service grpc.health.v1.Health has the same state for "", "readiness" and every
+    service of this API. "liveness" is SERVING for as long as the process works.
     """
     GetStatus: _grpc.UnaryUnaryMultiCallable[_status_pb2.GetStatusRequest, _status_pb2.GetStatusResponse]
     """The platform's status, each backend's availability, and how many jobs are under way."""
@@ -47,9 +54,16 @@ class StatusServiceAsyncStub(StatusServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetHealth: _aio.UnaryUnaryMultiCallable[_status_pb2.GetHealthRequest, _status_pb2.GetHealthResponse]  # type: ignore[assignment]
-    """Answers as soon as the server takes requests.
+    """Says whether the server can take jobs, as it was at most three seconds ago.
 
-    Errors: none of its own; UNAVAILABLE (503) while the server is down or draining.
+    Errors: UNAVAILABLE (503) while it cannot: its database does not answer or cannot be written,
+    it has no workers, it drains, or it is down. The message says why, and the reason is one of
+    STORE_UNAVAILABLE, DISK_FULL, STORE_IO_ERROR, STORE_DAMAGED, STORE_GONE, ENGINE_UNAVAILABLE,
+    SERVER_DRAINING. Over REST the body has `status` "unhealthy", `version`, `timestamp`, and the
+    message as `detail`.
+
+    The standard service grpc.health.v1.Health has the same state for "", "readiness" and every
+    service of this API. "liveness" is SERVING for as long as the process works.
     """
     GetStatus: _aio.UnaryUnaryMultiCallable[_status_pb2.GetStatusRequest, _status_pb2.GetStatusResponse]  # type: ignore[assignment]
     """The platform's status, each backend's availability, and how many jobs are under way."""
@@ -63,9 +77,16 @@ class StatusServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _status_pb2.GetHealthRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_status_pb2.GetHealthResponse, _abc.Awaitable[_status_pb2.GetHealthResponse]]:
-        """Answers as soon as the server takes requests.
+        """Says whether the server can take jobs, as it was at most three seconds ago.
 
-        Errors: none of its own; UNAVAILABLE (503) while the server is down or draining.
+        Errors: UNAVAILABLE (503) while it cannot: its database does not answer or cannot be written,
+        it has no workers, it drains, or it is down. The message says why, and the reason is one of
+        STORE_UNAVAILABLE, DISK_FULL, STORE_IO_ERROR, STORE_DAMAGED, STORE_GONE, ENGINE_UNAVAILABLE,
+        SERVER_DRAINING. Over REST the body has `status` "unhealthy", `version`, `timestamp`, and the
+        message as `detail`.
+
+        The standard service grpc.health.v1.Health has the same state for "", "readiness" and every
+        service of this API. "liveness" is SERVING for as long as the process works.
         """
 
     @_abc_1.abstractmethod

@@ -51,13 +51,14 @@ async def asked(envoy, path="/health"):
 
 
 async def test_once_started_it_answers_and_without_a_server_it_says_503(envoy):
-    for path in ("/health", "/v1/jobs/j/events"):
+    for path, health in (("/health", {"status": "unhealthy"}), ("/v1/jobs/j/events", {})):
         answer = await asked(envoy, path)
         assert answer.status_code == 503
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["retry-after"] == "1"
         assert "x-request-id" in answer.headers
-        assert answer.json() == {"detail": "The service cannot answer at the moment. Try again."}
+        detail = "The service cannot answer at the moment. Try again."
+        assert answer.json() == {**health, "detail": detail}
 
 
 def test_it_has_a_session_of_its_own_and_no_environment(gate):
