@@ -331,6 +331,11 @@ function envoy_on_response(handle)
   for _, name in ipairs(GRPC_HEADERS) do
     headers:remove(name)
   end
+  local health = handle:metadata():get("health")
+  if health and status == "504" then
+    status = "503"
+    headers:replace(":status", status)
+  end
   if status >= "400" then
     if status == "401" and not headers:get("www-authenticate") then
       headers:add("www-authenticate", 'Bearer realm="thequantcloud"')
@@ -340,7 +345,7 @@ function envoy_on_response(handle)
       headers:replace(":status", "503")
       headers:replace("retry-after", "1")
     end
-    on_error(handle, status, grpc_message, handle:metadata():get("health"))
+    on_error(handle, status, grpc_message, health)
     if is_head(handle) then
       without_body(handle)
     end

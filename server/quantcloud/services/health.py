@@ -94,7 +94,8 @@ class Health:
         except DomainError as error:
             return error
         except Exception:
-            log.exception("the database cannot be written, for a reason that nobody foresaw")
+            if self._found is None:
+                log.exception("the database cannot be written, for a reason that nobody foresaw")
             return Unavailable("the database cannot be written", reason="STORE_UNAVAILABLE")
         return None
 

@@ -14,7 +14,7 @@ import pytest
 from quantcloud.backends.base import installed_backends
 from quantcloud.circuits import examine
 from quantcloud.domain.execution import RunOptions
-from quantcloud.engine import landlock, preload, seccomp
+from quantcloud.engine import landlock, preload, seccomp, supervisor
 from quantcloud.engine.base import ExecutionFailed, MachineLost, WorkerLost
 from quantcloud.engine.local import LocalEngine
 from unit.engine.harness import ALLOWED, BELL, DEADLINE, Ends, Runner, running
@@ -23,8 +23,8 @@ DRIVER = Path(__file__).parent / "driver.py"
 
 
 def processes(engine):
-    supervisor = engine._supervisor
-    return [supervisor._process.pid, *supervisor._workers]
+    started = engine._supervisor
+    return [started._process.pid, *started._workers]
 
 
 def threads(pid):
@@ -262,3 +262,16 @@ def test_serving_process_imports_no_simulator():
     )
     heavy = {"numpy", "qiskit", "qiskit_aer", "cirq", "qsimcirq", "stim", "pennylane"}
     assert not heavy & set(done.stdout.split())
+
+
+async def test_without_a_fork_server_no_run_can_begin(monkeypatch):
+    monkeypatch.setattr(supervisor, "_FIRST_DELAY", 0.2)
+    async with running() as engine:
+        assert engine.trouble is None
+        async with asyncio.timeout(DEADLINE):
+            os.kill(engine._supervisor._process.pid, signal.SIGKILL)
+            while engine.trouble is None:  # noqa: ASYNC110  # it does not tell by itself
+                await asyncio.sleep(0)
+            assert engine.trouble == "no worker can be started"
+            while engine.trouble is not None:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.01)

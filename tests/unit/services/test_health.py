@@ -1,0 +1,126 @@
+"""What makes a server unable to take jobs, and how little it takes to know."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from quantcloud.domain.errors import Damaged, DomainError, Unavailable
+from quantcloud.services import health as subject
+from quantcloud.services.health import Health
+from quantcloud.storage import Store
+from unit.storage.builders import T0, submit
+
+
+class Engine:
+    trouble: str | None = None
+
+
+class World:
+    """A store, an engine, and how often the first was probed."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.engine = Engine()
+        self.probes = 0
+        self.failure: Exception | None = None
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.claims: DomainError | None = None
+        self.told: asyncio.Queue[bool] = asyncio.Queue()
+        self.health = Health(
+            store, cast("Any", self.engine), probe=self.probe, claims=lambda: self.claims
+        )
+
+    async def probe(self) -> None:
+        self.probes += 1
+        await self.answers.wait()
+        if self.failure is not None:
+            raise self.failure
+        await self.store.leases.heartbeat("server-1", T0)
+
+    async def reason(self) -> str:
+        """Why the server cannot take jobs, once it cannot."""
+        assert await self.told.get() is False
+        problem = self.health.problem
+        assert problem is not None
+        return problem.reason
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(subject, "_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(subject, "_PROBE_SECONDS", 0.2)
+    store = await Store.open(tmp_path / "store.db")
+    world = World(store)
+    world.health.subscribe(world.told.put_nowait)
+    assert await world.told.get() is True
+    world.health.start()
+    yield world
+    await world.health.stop()
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (Unavailable("full", reason="DISK_FULL"), "DISK_FULL"),
+        (Damaged("damaged", reason="STORE_DAMAGED"), "STORE_DAMAGED"),
+        (RuntimeError("what nobody foresaw"), "STORE_UNAVAILABLE"),
+    ],
+)
+async def test_a_write_that_fails(world: World, failure: Exception, reason: str):
+    world.failure = failure
+    assert await world.reason() == reason
+    world.failure = None
+    assert await world.told.get() is True
+    assert world.health.problem is None
+
+
+async def test_a_write_that_hangs(world: World):
+    world.answers.clear()
+    assert await world.reason() == "STORE_UNAVAILABLE"
+    world.answers.set()
+    assert await world.told.get() is True
+
+
+async def test_where_others_write_nothing_is_probed(world: World, monkeypatch: pytest.MonkeyPatch):
+    await world.health.stop()
+    monkeypatch.setattr(subject, "_EVERY_SECONDS", 600.0)
+    await submit(world.store)
+    probed = world.probes
+    assert await world.health._look() is None
+    assert world.probes == probed
+
+
+async def test_a_probe_that_waits_while_others_write_is_no_failure(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    await world.health.stop()
+    monkeypatch.setattr(subject, "_EVERY_SECONDS", 0.0)
+    world.answers.clear()
+    looking = asyncio.create_task(world.health._look())
+    await submit(world.store)
+    assert await looking is None
+
+
+async def test_no_run_can_begin(world: World):
+    world.engine.trouble = "no worker can be started"
+    assert await world.reason() == "ENGINE_UNAVAILABLE"
+    world.engine.trouble = None
+    assert await world.told.get() is True
+
+
+async def test_no_job_can_be_dispatched(world: World):
+    world.claims = Damaged("damaged", reason="STORE_DAMAGED")
+    assert await world.reason() == "STORE_DAMAGED"
+
+
+async def test_a_drain_is_for_good(world: World):
+    world.health.drain()
+    assert await world.reason() == "SERVER_DRAINING"
+    world.engine.trouble = "no worker can be started"
+    world.engine.trouble = None
+    assert world.health.problem is not None
