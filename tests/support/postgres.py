@@ -51,6 +51,35 @@ def installations() -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def _runs_as(user: str, programs: Path) -> bool:
+    """Whether a user may run the programs, and load the libraries that they need."""
+    entry = pwd.getpwnam(user)
+    try:
+        done = subprocess.run(
+            [programs / "initdb", "--version"], capture_output=True, check=False, cwd="/",
+            user=entry.pw_uid, group=entry.pw_gid, extra_groups=[],
+        )  # fmt: skip
+    except PermissionError:
+        return False
+    return done.returncode == 0
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """Copy an installation into `folder`; its programs there.
+
+    A wheel keeps the libraries that its programs load beside its package, in `PACKAGE.libs`, and
+    the programs find them by their relative path.
+    """
+    installation = programs.parent
+    package = installation.parent
+    copy = folder / package.name / installation.name
+    shutil.copytree(installation, copy, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    return copy / programs.name
+
+
 class Postgres:
     """A server of one version on a free port of this machine; with `durable` as one in service."""
 
@@ -68,11 +97,10 @@ class Postgres:
         if os.geteuid() == 0:
             self._user = _NOBODY
             entry = pwd.getpwnam(_NOBODY)
-            os.chown(self.folder, entry.pw_uid, entry.pw_gid)
-            if not all(parent.stat().st_mode & 0o001 for parent in programs.parents):
-                # The checkout is root's alone.
-                shutil.copytree(programs.parent, self.folder / "installation", symlinks=True)
-                self._programs = self.folder / "installation" / programs.name
+            if not _runs_as(_NOBODY, programs):
+                self._programs = _copied(programs, self.folder)
+            for path in (self.folder, *self.folder.rglob("*")):
+                os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
 
