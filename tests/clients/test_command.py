@@ -187,5 +187,5 @@ def test_a_setting_that_is_no_text_is_named(tmp_path: Path):
 
 def test_the_version_is_that_of_the_package():
     done = run("--version")
-    assert done.stdout == f"quantcloud {metadata.version('thequantcloud-server')}\n"
+    assert done.stdout == f"quantcloud {metadata.version('thequantcloud')}\n"
     assert done.returncode == 0

@@ -13,6 +13,7 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from quantcloud import DISTRIBUTION
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.token import DEFAULT_LIFETIME_HOURS, MAXIMUM_LIFETIME_HOURS, make_token
 from quantcloud.domain.account import Tier
@@ -217,7 +218,7 @@ def _is_text(value: str) -> bool:
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001  # typer's signature
     if wanted:
-        typer.echo(f"quantcloud {metadata.version('thequantcloud-server')}")
+        typer.echo(f"quantcloud {metadata.version(DISTRIBUTION)}")
         raise typer.Exit
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from quantcloud import DISTRIBUTION
 from quantcloud.backends.base import Backend
 from quantcloud.backends.resources import Resources, resources_of
 from quantcloud.domain.execution import Execution, Outcome
@@ -154,7 +155,7 @@ class RayEngine:
     async def start(self) -> None:
         """Connect and wait for a node that is ready. Raises `EngineError` for want of a cluster."""
         if importlib.util.find_spec("ray") is None:
-            raise EngineError("Ray is not installed: pip install 'thequantcloud-server[ray]'")
+            raise EngineError(f"Ray is not installed: pip install '{DISTRIBUTION}[ray]'")
         await self._examiner.start()
         self._driving = asyncio.ensure_future(self._driver.run())
         with suppress(TimeoutError):

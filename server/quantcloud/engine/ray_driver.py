@@ -19,6 +19,7 @@ import ray
 from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from quantcloud import DISTRIBUTION
 from quantcloud.backends.resources import Resources
 from quantcloud.engine import confinement, ray_messages
 from quantcloud.engine.failure import describe
@@ -238,9 +239,9 @@ def _has_places(totals: Mapping[str, float]) -> bool:
 def _notes(about: Mapping[str, Any]) -> tuple[str, ...]:
     """What the operator should know of a node."""
     notes: list[str] = []
-    own = metadata.version("thequantcloud-server")
+    own = metadata.version(DISTRIBUTION)
     if about["version"] != own:
-        notes.append(f"it has thequantcloud-server {about['version']}, the server {own}")
+        notes.append(f"it has {DISTRIBUTION} {about['version']}, the server {own}")
     if missing := about["missing"]:
         notes.append(f"its workers run without {' and '.join(missing)}: not on that machine")
     return tuple(notes)

@@ -24,6 +24,7 @@ from typing import Any
 
 import ray
 
+from quantcloud import DISTRIBUTION
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import offline_reasons
 from quantcloud.backends.resources import Resources, resources_of
@@ -96,7 +97,7 @@ class NodeHost:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
         about = {
-            "version": metadata.version("thequantcloud-server"),
+            "version": metadata.version(DISTRIBUTION),
             "missing": missing_protections(),
             "offline": offline_reasons(installed_backends()),
         }

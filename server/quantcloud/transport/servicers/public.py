@@ -2,14 +2,13 @@
 
 from importlib.metadata import version
 
+from quantcloud import DISTRIBUTION
 from quantcloud.domain.errors import Unavailable
 from quantcloud.services.platform import PlatformUseCases
 from quantcloud.transport.call import Context
 from quantcloud.transport.convert import platform as convert
 from quantcloud.transport.convert.values import timestamp
 from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, status_pb2, status_pb2_grpc
-
-DISTRIBUTION = "thequantcloud-server"
 
 
 class StatusServicer(status_pb2_grpc.StatusServiceServicer):
