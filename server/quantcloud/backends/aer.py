@@ -19,6 +19,7 @@ from quantcloud.backends.costs import (
     readable_bytes,
     waiting_states,
 )
+from quantcloud.backends.packages import missing
 from quantcloud.backends.resources import Resources
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
@@ -71,7 +72,7 @@ class AerBackend:
 
     def offline_reason(self) -> str | None:
         if self._device != "GPU":
-            return None
+            return missing("qiskit", "qiskit_aer")
         if not any(map(_is_installed, _CUDA_DISTRIBUTIONS)):
             return f"no CUDA build of Qiskit Aer is installed ({_CUDA_DISTRIBUTIONS[0]})"
         if not any(Path("/dev").glob("nvidia[0-9]*")):

@@ -12,6 +12,7 @@ from quantcloud.backends.costs import (
     readable_bytes,
     waiting_states,
 )
+from quantcloud.backends.packages import missing
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import SINGLE, density_matrix_bytes, statevector_bytes
@@ -52,8 +53,8 @@ class CirqBackend:
         description="Google's qsim in single precision; noise by Cirq",
     )
 
-    def offline_reason(self) -> None:
-        return None
+    def offline_reason(self) -> str | None:
+        return missing("cirq", "qsimcirq")
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions

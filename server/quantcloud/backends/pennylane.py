@@ -10,6 +10,7 @@ from quantcloud.backends.costs import (
     readable_bytes,
     waiting_states,
 )
+from quantcloud.backends.packages import missing
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import statevector_bytes
@@ -37,8 +38,8 @@ class PennyLaneBackend:
         description="PennyLane's lightning.qubit statevector simulator",
     )
 
-    def offline_reason(self) -> None:
-        return None
+    def offline_reason(self) -> str | None:
+        return missing("pennylane", "pennylane_lightning")
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions

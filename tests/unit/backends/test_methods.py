@@ -311,3 +311,18 @@ def test_gates_take_no_more_memory_than_predicted(backend, method, gates, noise)
         env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert predicted / 4 < int(result.stdout) < predicted
+
+
+@pytest.mark.parametrize(
+    ("backend", "package"),
+    [
+        (aer.CPU, "qiskit"), (aer.CPU, "qiskit_aer"), (cirq.BACKEND, "cirq"),
+        (cirq.BACKEND, "qsimcirq"), (pennylane.BACKEND, "pennylane"),
+        (pennylane.BACKEND, "pennylane_lightning"),
+    ],
+)  # fmt: skip
+def test_a_backend_whose_package_is_not_installed_is_offline(backend, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    reason = backend.offline_reason()
+    assert reason is not None
+    assert reason.startswith(f"the package {package} is not installed for this Python, 3.")
