@@ -1,4 +1,4 @@
-"""The composition root: the only module that knows all the others."""
+"""The composition root: the only module that knows all others below it."""
 
 import asyncio
 import os
@@ -14,15 +14,13 @@ from typing import Any
 import structlog
 
 from quantcloud.auth.authenticator import Authenticator
+from quantcloud.auth.issuer import issuer
 from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.backends.fleet import Fleet
-from quantcloud.cli.failure import explained
-from quantcloud.cli.main import build, not_text
-from quantcloud.cli.ready import Endpoints, bracketed
-from quantcloud.cli.token import issuer
-from quantcloud.domain.errors import Damaged, DomainError
+from quantcloud.domain.errors import Damaged, DomainError, explained
+from quantcloud.endpoints import Endpoints, bracketed
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import allow_open_files, spare_garbage_collection
@@ -324,13 +322,4 @@ def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> i
     except _CANNOT_START as error:
         print(f"quantcloud: {explained(error)}", file=sys.stderr)  # noqa: T201  # a line for a person
         return 1
-    return 0
-
-
-def main() -> int:
-    """The `quantcloud` command."""
-    if wrong := not_text(sys.argv[1:], os.environ):
-        print(f"quantcloud: {wrong}", file=sys.stderr)  # noqa: T201  # a line for a person
-        return 2
-    build(serve, front)()
     return 0

@@ -11,8 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quantcloud.domain.account import Tier, TierLimits
-
-PREFIX = "QUANTCLOUD_"
+from quantcloud.environment import PREFIX
 
 DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
     Tier.EXPLORER: TierLimits(

@@ -12,7 +12,7 @@ import grpc.aio
 
 from benchmarks.workloads import BELL, SHOTS
 from quantcloud.backends.base import installed_backends
-from quantcloud.cli.ready import Endpoints
+from quantcloud.endpoints import Endpoints
 from support.server import Server
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
 

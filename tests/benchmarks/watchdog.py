@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from quantcloud import app
+from quantcloud import __main__, app
 
 _PAUSE_SECONDS = 0.001
 # Shorter ones are not written.
@@ -39,7 +39,7 @@ def main() -> int:
             watching.cancel()
 
         app._serve = watched
-        return app.main()
+        return __main__.main()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The `quantcloud` command as people use it."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -189,3 +190,33 @@ def test_the_version_is_that_of_the_package():
     done = run("--version")
     assert done.stdout == f"quantcloud {metadata.version('thequantcloud')}\n"
     assert done.returncode == 0
+
+
+INTERRUPTED = """
+import os, signal, sys
+from quantcloud.__main__ import main
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+sys.argv[1:] = {arguments}
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("typer", ["--help"]), ("sqlalchemy", ["serve"]), ("grpc", ["run", "-", "--token", "t"]),
+    ],
+)  # fmt: skip
+def test_ctrl_c_while_a_command_is_loaded_is_quiet(module, arguments, tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(module=module, arguments=arguments)],
+        capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path, input="",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 
 from quantcloud.cli import stream
 from quantcloud.cli.failure import Failure
@@ -11,8 +12,8 @@ from thequantcloud.v1 import job_pb2
 class Broken(grpc.RpcError, grpc.Call):
     """The end of a stream that broke off."""
 
-    def __init__(self, code, details):
-        self._code, self._details = code, details
+    def __init__(self, code, details, trailers=()):
+        self._code, self._details, self._trailers = code, details, trailers
 
     def code(self):
         return self._code
@@ -21,7 +22,7 @@ class Broken(grpc.RpcError, grpc.Call):
         return self._details
 
     def trailing_metadata(self):
-        return ()
+        return self._trailers
 
     def add_callback(self, callback):
         raise NotImplementedError
@@ -64,6 +65,20 @@ def test_a_stream_that_broke_is_taken_up_again(monkeypatch, broken):
     monkeypatch.setattr(stream, "_FIRST_PAUSE", 0.0)
     events = stream._resumed(parts([1, 2, broken], [3]))
     assert [event.sequence for event in events] == [1, 2, 3]
+
+
+def test_the_server_says_how_long_to_wait(monkeypatch):
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromSeconds(3)
+    status = status_pb2.Status(code=14)
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="BUSY"))
+    status.details.add().Pack(retry)
+    trailers = (("date", "now"), ("grpc-status-details-bin", status.SerializeToString()))
+    broken = Broken(grpc.StatusCode.UNAVAILABLE, "busy", trailers)
+    pauses = []
+    monkeypatch.setattr(stream.time, "sleep", pauses.append)
+    assert len([*stream._resumed(parts([1, broken], [2]))]) == 2
+    assert pauses == [3.0]
 
 
 def test_an_error_of_the_servers_is_told(monkeypatch):

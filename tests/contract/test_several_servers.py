@@ -10,7 +10,7 @@ import grpc
 import httpx
 import pytest
 
-from quantcloud.cli.ready import read_endpoints
+from quantcloud.endpoints import read_endpoints
 from support.api import Api
 from support.circuits import BELL, slow
 from support.postgres import Postgres, installations

@@ -16,7 +16,7 @@ import grpc
 import httpx
 import jwt
 
-from quantcloud.cli.ready import read_endpoints
+from quantcloud.endpoints import read_endpoints
 from support.api import Api
 
 SECRET = "a-secret-for-tests-that-is-long-enough-for-hs256"

@@ -31,7 +31,7 @@ def test_open_files(soft, hard, most, open_files):
 
 IMPORTS = """
 import sys
-from quantcloud.__main__ import import_structlog
+from quantcloud.process import import_structlog
 import_structlog()
 import quantcloud.app
 print("rich" in sys.modules, "stim" in sys.modules, "qiskit" in sys.modules)

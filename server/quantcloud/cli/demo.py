@@ -18,7 +18,7 @@ from rich.console import Console
 from quantcloud.cli.client import follow
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.histogram import histogram
-from quantcloud.cli.ready import READY, Endpoints, read_endpoints
+from quantcloud.endpoints import READY, Endpoints, read_endpoints
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
 
 BELL = """OPENQASM 2.0;

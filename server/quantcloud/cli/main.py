@@ -1,67 +1,81 @@
 """The commands and their options.
 
-What only one command needs is imported by that one: a server, which needs little of it, is to
-start soon.
+Each command imports what it needs when it runs, so that help comes at once, and commands for a
+remote server work where only the client is installed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from quantcloud import DISTRIBUTION
 from quantcloud.cli.failure import Failure
-from quantcloud.cli.token import DEFAULT_LIFETIME_HOURS, MAXIMUM_LIFETIME_HOURS, make_token
 from quantcloud.domain.account import Tier
-from quantcloud.settings import PREFIX, Settings
+from quantcloud.environment import not_text
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Where the server keeps its state. [default: .quantcloud]")
 ]
+HttpPort = Annotated[
+    int | None, typer.Option(help="Port of Envoy; 0 is any free one. [default: 8080]")
+]
 Server = Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="QUANTCLOUD_SERVER")]
 Token = Annotated[str | None, typer.Option(help="JWT or API key.", envvar="QUANTCLOUD_TOKEN")]
 User = Annotated[str, typer.Argument(help="The account's identifier.")]
-DEFAULT_SERVER = "localhost:50051"
+
+_DEFAULT_SERVER = "localhost:50051"
+_DEFAULT_LIFETIME_HOURS = 12.0
+_MAXIMUM_LIFETIME_HOURS = 10 * 366 * 24.0
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+accounts = typer.Typer(help="Look at accounts and change them.", no_args_is_help=True)
+app.add_typer(accounts, name="account")
 
 
-def build(
-    serve: Callable[[Settings], int], front: Callable[[Settings, Sequence[str]], int]
-) -> typer.Typer:
-    """The command line; `serve` runs a server until it is told to stop, and `front` an Envoy."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+def main() -> int:
+    """Run the command that the arguments name; the exit code. Also raises `SystemExit`."""
+    if wrong := not_text(sys.argv[1:], os.environ):
+        typer.echo(f"quantcloud: {wrong}", err=True)
+        return 2
+    app()
+    return 0
 
-    app.callback()(_every_command)
 
-    @app.command("serve")
-    def serve_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        *,
-        data_dir: DataDir = None,
-        http_port: Annotated[
-            int | None, typer.Option(help="Port of Envoy; 0 is any free one. [default: 8080]")
-        ] = None,
-        grpc_port: Annotated[
-            int | None,
-            typer.Option(help="Port of the gRPC server; 0 is any free one. [default: 50051]"),
-        ] = None,
-        workers: Annotated[
-            int | None, typer.Option(help="Worker processes. [default: one for each core]")
-        ] = None,
-        engine: Annotated[
-            str | None,
-            typer.Option(help="Where circuits run: local, or ray for a Ray cluster."),
-        ] = None,
-        ray_address: Annotated[
-            str | None,
-            typer.Option(help="HOST:PORT of the cluster's head. [default: that of this machine]"),
-        ] = None,
-        no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC only.")] = False,
-    ) -> None:
-        """Run the server, its workers and Envoy in the foreground."""
-        given: dict[str, Any] = {
+@app.command("serve")
+def serve_command(
+    *,
+    data_dir: DataDir = None,
+    http_port: HttpPort = None,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the gRPC server; 0 is any free one. [default: 50051]"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes. [default: one for each core]")
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Where circuits run: local, or ray for a Ray cluster."),
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="HOST:PORT of the cluster's head. [default: that of this machine]"),
+    ] = None,
+    no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC only.")] = False,
+) -> None:
+    """Run the server, its workers and Envoy in the foreground."""
+    with _loading_server():
+        from quantcloud.app import serve
+        from quantcloud.cli.configuration import read_settings
+
+    settings = read_settings(
+        {
             "data_dir": data_dir,
             "http_port": http_port,
             "grpc_port": grpc_port,
@@ -70,159 +84,158 @@ def build(
             "ray_address": ray_address,
             "envoy": False if no_envoy else None,
         }
-        raise typer.Exit(serve(_settings(given)))
+    )
+    raise typer.Exit(serve(settings))
 
-    @app.command("token")
-    def token_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        user: Annotated[str, typer.Option(help="The account's identifier.")],
-        tier: Annotated[Tier | None, typer.Option(help="Put the account on this tier.")] = None,
-        data_dir: DataDir = None,
-        hours: Annotated[
-            float,
-            typer.Option(help="How long the token holds.", min=0.01, max=MAXIMUM_LIFETIME_HOURS),
-        ] = DEFAULT_LIFETIME_HOURS,
-    ) -> None:
-        """Print a JWT for an account, which is made if need be."""
-        settings = _settings({"data_dir": data_dir})
-        _guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
 
-    @app.command("run")
-    def run_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        file: Annotated[Path, typer.Argument(help="An OpenQASM circuit; - is standard input.")],
-        backend: Annotated[
-            str | None, typer.Option(help="Backend to run on; QuantRouter chooses unless given.")
-        ] = None,
-        shots: Annotated[
-            int | None,
-            typer.Option(help="Measurement shots. [default: 1024]", min=1, max=2**31 - 1),
-        ] = None,
-        server: Server = DEFAULT_SERVER,
-        token: Token = None,
-    ) -> None:
-        """Submit a circuit, show its progress live, and print the histogram."""
+@app.command("token")
+def token_command(
+    user: Annotated[str, typer.Option(help="The account's identifier.")],
+    tier: Annotated[Tier | None, typer.Option(help="Put the account on this tier.")] = None,
+    data_dir: DataDir = None,
+    hours: Annotated[
+        float,
+        typer.Option(help="How long the token holds.", min=0.01, max=_MAXIMUM_LIFETIME_HOURS),
+    ] = _DEFAULT_LIFETIME_HOURS,
+) -> None:
+    """Print a JWT for an account, which is made if need be."""
+    with _loading_server():
+        from quantcloud.cli.configuration import read_settings
+        from quantcloud.cli.token import make_token
+
+    settings = read_settings({"data_dir": data_dir})
+    _guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
+
+
+@app.command("run")
+def run_command(
+    file: Annotated[Path, typer.Argument(help="An OpenQASM circuit; - is standard input.")],
+    backend: Annotated[
+        str | None, typer.Option(help="Backend to run on; QuantRouter chooses unless given.")
+    ] = None,
+    shots: Annotated[
+        int | None,
+        typer.Option(help="Measurement shots. [default: 1024]", min=1, max=2**31 - 1),
+    ] = None,
+    server: Server = _DEFAULT_SERVER,
+    token: Token = None,
+) -> None:
+    """Submit a circuit, show its progress live, and print the histogram."""
+    with _loading():
         from quantcloud.cli.client import run_file
 
-        _guarded(lambda: run_file(file, backend, shots, server, token))
+    _guarded(lambda: run_file(file, backend, shots, server, token))
 
-    @app.command("watch")
-    def watch_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        job: Annotated[str | None, typer.Argument(help="The job's id.")] = None,
-        everything: Annotated[  # noqa: FBT002  # a flag, given by name
-            bool, typer.Option("--all", help="All jobs of the account.")
-        ] = False,
-        server: Server = DEFAULT_SERVER,
-        token: Token = None,
-    ) -> None:
-        """Show a job's changes live, or those of all jobs; reconnects by itself."""
+
+@app.command("watch")
+def watch_command(
+    job: Annotated[str | None, typer.Argument(help="The job's id.")] = None,
+    everything: Annotated[  # noqa: FBT002  # a flag, given by name
+        bool, typer.Option("--all", help="All jobs of the account.")
+    ] = False,
+    server: Server = _DEFAULT_SERVER,
+    token: Token = None,
+) -> None:
+    """Show a job's changes live, or those of all jobs; reconnects by itself."""
+    with _loading():
         from quantcloud.cli.watch import watch
 
-        if (job is None) != everything:
-            raise typer.BadParameter("name a job, or give --all")
-        _guarded(lambda: watch(job, server, token))
+    if (job is None) != everything:
+        raise typer.BadParameter("name a job, or give --all")
+    _guarded(lambda: watch(job, server, token))
 
-    @app.command("calibrate")
-    def calibrate_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        data_dir: DataDir = None,
-        seconds: Annotated[
-            float, typer.Option(help="Measure for so long at most.", min=1, max=3600)
-        ] = 45.0,
-        show: Annotated[  # noqa: FBT002  # a flag, given by name
-            bool, typer.Option("--show", help="Measure nothing; show what is known.")
-        ] = False,
-    ) -> None:
-        """Measure how fast each simulator is on this machine, for QuantRouter to go by."""
+
+@app.command("calibrate")
+def calibrate_command(
+    data_dir: DataDir = None,
+    seconds: Annotated[
+        float, typer.Option(help="Measure for so long at most.", min=1, max=3600)
+    ] = 45.0,
+    show: Annotated[  # noqa: FBT002  # a flag, given by name
+        bool, typer.Option("--show", help="Measure nothing; show what is known.")
+    ] = False,
+) -> None:
+    """Measure how fast each simulator is on this machine, for QuantRouter to go by."""
+    with _loading_server():
         from quantcloud.cli import calibrate
+        from quantcloud.cli.configuration import read_settings
 
-        settings = _settings({"data_dir": data_dir})
-        _guarded(
-            lambda: calibrate.show(settings) if show else calibrate.calibrate(settings, seconds)
-        )
+    settings = read_settings({"data_dir": data_dir})
+    _guarded(lambda: calibrate.show(settings) if show else calibrate.calibrate(settings, seconds))
 
-    accounts = typer.Typer(help="Look at accounts and change them.", no_args_is_help=True)
-    app.add_typer(accounts, name="account")
 
-    @accounts.command("set-tier")
-    def set_tier_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        user: User, tier: Annotated[Tier, typer.Argument()], data_dir: DataDir = None
-    ) -> None:
-        """Put an account on a tier; it holds from its next request on."""
+@accounts.command("set-tier")
+def set_tier_command(
+    user: User, tier: Annotated[Tier, typer.Argument()], data_dir: DataDir = None
+) -> None:
+    """Put an account on a tier; it holds from its next request on."""
+    with _loading_server():
         from quantcloud.cli import account
+        from quantcloud.cli.configuration import read_settings
 
-        settings = _settings({"data_dir": data_dir})
-        _guarded(lambda: typer.echo(account.set_tier(settings, user, tier)))
+    settings = read_settings({"data_dir": data_dir})
+    _guarded(lambda: typer.echo(account.set_tier(settings, user, tier)))
 
-    @accounts.command("show")
-    def show_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        user: User, data_dir: DataDir = None
-    ) -> None:
-        """Show an account, and what it used of this month."""
+
+@accounts.command("show")
+def show_command(user: User, data_dir: DataDir = None) -> None:
+    """Show an account, and what it used of this month."""
+    with _loading_server():
         from quantcloud.cli import account
+        from quantcloud.cli.configuration import read_settings
 
-        settings = _settings({"data_dir": data_dir})
-        _guarded(lambda: typer.echo(account.show(settings, user)))
+    settings = read_settings({"data_dir": data_dir})
+    _guarded(lambda: typer.echo(account.show(settings, user)))
 
-    @app.command("demo")
-    def demo_command() -> None:  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        """Start a server in a temporary folder, run two circuits, and stop it."""
+
+@app.command("demo")
+def demo_command() -> None:
+    """Start a server in a temporary folder, run two circuits, and stop it."""
+    with _loading_server():
         from quantcloud.cli.demo import demo
 
-        _guarded(demo)
-
-    _add_operations(app, front)
-    return app
+    _guarded(demo)
 
 
-def _add_operations(app: typer.Typer, front: Callable[[Settings, Sequence[str]], int]) -> None:
-    """What a host needs besides the server itself."""
+@app.command("envoy")
+def envoy_command(
+    grpc: Annotated[list[str], typer.Option(help="HOST:PORT of a server; once for each server.")],
+    data_dir: DataDir = None,
+    http_port: HttpPort = None,
+) -> None:
+    """Run Envoy alone in the foreground, in front of several servers on one database."""
+    with _loading_server():
+        from quantcloud.app import front
+        from quantcloud.cli.configuration import read_settings
 
-    @app.command("envoy")
-    def envoy_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        grpc: Annotated[
-            list[str], typer.Option(help="HOST:PORT of a server; once for each server.")
-        ],
-        data_dir: DataDir = None,
-        http_port: Annotated[
-            int | None, typer.Option(help="Port of Envoy; 0 is any free one. [default: 8080]")
-        ] = None,
-    ) -> None:
-        """Run Envoy alone in the foreground, in front of several servers on one database."""
-        given: dict[str, Any] = {"data_dir": data_dir, "http_port": http_port}
-        raise typer.Exit(front(_settings(given), grpc))
+    settings = read_settings({"data_dir": data_dir, "http_port": http_port})
+    raise typer.Exit(front(settings, grpc))
 
-    @app.command("backup")
-    def backup_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
-        file: Annotated[Path, typer.Argument(help="The copy, which must not be there yet.")],
-        data_dir: DataDir = None,
-    ) -> None:
-        """Copy the SQLite database as it is at one moment, while the server runs too."""
+
+@app.command("backup")
+def backup_command(
+    file: Annotated[Path, typer.Argument(help="The copy, which must not be there yet.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Copy the SQLite database as it is at one moment, while the server runs too."""
+    with _loading_server():
         from quantcloud.cli.backup import backup
+        from quantcloud.cli.configuration import read_settings
 
-        settings = _settings({"data_dir": data_dir})
-        _guarded(lambda: typer.echo(backup(settings, file)))
-
-
-def not_text(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """What is wrong with an argument, or a setting, that is no text in UTF-8; empty if none is."""
-    given = {f"argument {place}": value for place, value in enumerate(arguments, 1)}
-    given |= {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-    for name, value in given.items():
-        if not _is_text(name) or not _is_text(value):
-            return f"{name} is not a text in UTF-8: {value!r}"
-    return ""
-
-
-def _is_text(value: str) -> bool:
-    # What Python made of bytes that are none.
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    settings = read_settings({"data_dir": data_dir})
+    _guarded(lambda: typer.echo(backup(settings, file)))
 
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001  # typer's signature
     if wanted:
+        from importlib import metadata
+
         typer.echo(f"quantcloud {metadata.version(DISTRIBUTION)}")
         raise typer.Exit
 
 
-def _every_command(
+@app.callback()
+def _every_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
     *,
     version: Annotated[
         bool,
@@ -234,18 +247,33 @@ def _every_command(
     """TheQuantCloud: a quantum cloud that anyone can host."""
 
 
-def _settings(given: dict[str, Any]) -> Settings:
-    """Settings from the environment, with what the command line gave put over them."""
+@contextmanager
+def _loading() -> Generator[None]:
+    """Import what a command needs. Ctrl-C meanwhile ends the process without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def _loading_server() -> Generator[None]:
+    """Import what runs on the server's machine.
+
+    Where that is not installed, one line says how to install it, and the exit code is 1.
+    """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        for fault in error.errors():
-            place = ".".join(str(part) for part in fault["loc"])
-            typer.echo(f"quantcloud: {place}: {fault['msg']}", err=True)
-        raise typer.Exit(2) from error
-    except SettingsError as error:
-        typer.echo(f"quantcloud: {error}; is its variable's value JSON?", err=True)
-        raise typer.Exit(2) from error
+        with _loading():
+            from quantcloud.process import import_structlog
+
+            import_structlog()
+            yield
+    except ModuleNotFoundError as missing:
+        typer.echo(
+            f"quantcloud: {missing.name} is not installed, and this command needs it: "
+            f"pip install '{DISTRIBUTION}[server]'",
+            err=True,
+        )
+        raise typer.Exit(1) from missing
 
 
 def _guarded(work: Callable[[], None]) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from quantcloud.cli.failure import Failure, explained
-from quantcloud.domain.errors import DomainError
+from quantcloud.cli.failure import Failure
+from quantcloud.domain.errors import DomainError, explained
 from quantcloud.settings import Settings
 from quantcloud.storage import Store, StoreError
 from quantcloud.storage.store import is_postgres, sqlite_path

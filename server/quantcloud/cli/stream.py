@@ -9,7 +9,6 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inl
     error_details_pb2,
     status_pb2,
 )
-from grpc_status import rpc_status
 
 from quantcloud.cli.failure import Failure
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
@@ -21,6 +20,8 @@ TERMINAL = frozenset(
 )
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _PATIENCE_SECONDS = 120.0
+# Where gRPC carries the details of a failure, as a `google.rpc.Status`.
+_DETAILS = "grpc-status-details-bin"
 
 
 def job_events(
@@ -90,11 +91,8 @@ def _asked_pause(error: grpc.RpcError) -> float:
     """How many seconds the server asks to wait before another try."""
     if not isinstance(error, grpc.Call):
         return 0.0
-    status = cast(
-        "status_pb2.Status | None",
-        rpc_status.from_call(error),  # pyright: ignore[reportUnknownMemberType]  # no google.rpc
-    )
-    for detail in status.details if status else ():
+    trailers = dict(cast("tuple[tuple[str, bytes], ...]", error.trailing_metadata() or ()))
+    for detail in status_pb2.Status.FromString(trailers.get(_DETAILS, b"")).details:
         retry = error_details_pb2.RetryInfo()
         if detail.Unpack(retry):
             return min(retry.retry_delay.ToTimedelta().total_seconds(), _LONGEST_PAUSE)

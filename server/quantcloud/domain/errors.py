@@ -205,3 +205,8 @@ class Unavailable(DomainError):
     ) -> None:
         super().__init__(message, reason=reason, metadata=metadata)
         self.retry_after = retry_after
+
+
+def explained(error: Exception) -> str:
+    """What an error says, with the notes on it that are for an operator."""
+    return "; ".join([str(error), *getattr(error, "__notes__", ())])

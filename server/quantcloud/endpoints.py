@@ -1,4 +1,4 @@
-"""What `quantcloud serve` says once it serves, and how to read it."""
+"""Where a server is reached: what `quantcloud serve` prints, and how to read it."""
 
 from collections.abc import Iterable
 
