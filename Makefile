@@ -1,49 +1,62 @@
 # Every target that needs set-up does it, and does it again only when pyproject.toml changed.
+# `demo` and `serve` install what runs, the other targets also what tests, checks and generates.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.ready
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SERVER := $(VENV)/.server
+DEV := $(VENV)/.dev
 ONLY ?=
 COMPARE ?=
 SOAK_KILLS ?= 200
 SOAK_LATE ?= 100
 SOAK_SEED ?= $(shell date +%s)
 
-.PHONY: setup demo serve test soak bench check gen clean
+.PHONY: setup demo serve test test-quick soak bench check gen clean
 
-setup: $(STAMP)
+setup: $(DEV)
 
-$(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+$(BIN)/python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed, $(PYTHON) is older; try make PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
-	@$(BIN)/python .ci/contract.py protos
+	@"$(PYTHON)" -m venv $(VENV)
+
+$(SERVER): pyproject.toml | $(BIN)/python
+	@echo "Installing the server into $(VENV): about 900 MB, a minute or two ..."
+	@$(PIP_INSTALL) --no-compile --editable ".[server]"
 	@touch $@
 
-demo: setup
-	@$(BIN)/quantcloud demo
+$(DEV): pyproject.toml | $(BIN)/python
+	@echo "Installing the server and what tests it into $(VENV): about 2 GB, a few minutes ..."
+	@$(PIP_INSTALL) --editable ".[dev]"
+	@$(BIN)/python .ci/contract.py protos
+	@touch $(SERVER) $@
 
-serve: setup
-	@$(BIN)/quantcloud serve
+# Python compiles what it imports; what it does not is most of what is installed.
+demo serve: export PYTHONDONTWRITEBYTECODE :=
 
-test: setup
+demo: $(SERVER)
+	@$(BIN)/python -m quantcloud demo
+
+serve: $(SERVER)
+	@$(BIN)/python -m quantcloud serve
+
+test: $(DEV)
 	@$(BIN)/python -m pytest $(ONLY)
 
-soak: setup
+soak: $(DEV)
 	@SOAK_KILLS=$(SOAK_KILLS) SOAK_LATE=$(SOAK_LATE) SOAK_SEED=$(SOAK_SEED) \
 		$(BIN)/python -m pytest --capture=no tests/faults/test_kills.py tests/faults/test_late_writes.py
 
-bench: setup
+bench: $(DEV)
 	@$(BIN)/python tests/benchmarks/run.py $(if $(ONLY),--only $(ONLY)) \
 		$(if $(COMPARE),--compare "$(COMPARE)")
 
-check: setup
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/pyright
+check: $(DEV)
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m pyright
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/contract.py protos
 	$(BIN)/buf format --diff --exit-code
@@ -52,7 +65,7 @@ check: setup
 	$(BIN)/python .ci/contract.py breaking
 	$(BIN)/python .ci/contract.py stale
 
-gen: setup
+gen: $(DEV)
 	$(BIN)/python .ci/contract.py generate
 
 clean:

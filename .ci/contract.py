@@ -58,6 +58,7 @@ def generate(target: Path) -> None:
     shutil.rmtree(target / "google", ignore_errors=True)  # the installed package has these
     derived = transcoder_descriptor(FileDescriptorSet.FromString(descriptor.read_bytes()))
     descriptor.unlink()
+    (target / "thequantcloud" / "py.typed").touch()
     (target / TRANSCODER).write_bytes(derived.SerializeToString(deterministic=True))
 
 
