@@ -11,12 +11,14 @@ from quantcloud.storage import Store
 from quantcloud.storage.tables import metadata
 from support.postgres import Postgres, installations
 
-INSTALLATIONS = installations()
+# POSTGRES=none leaves PostgreSQL out, POSTGRES=all takes every version that can be found; otherwise
+# the oldest and the newest are tested.
+_WANTED = os.environ.get("POSTGRES")
+INSTALLATIONS = {} if _WANTED == "none" else installations()
 # Quicker than a database for each test.
 EMPTY = f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"
-# The oldest and the newest that can be found, or with POSTGRES=all every one.
 _FOUND = sorted(INSTALLATIONS)
-_TESTED = _FOUND if os.environ.get("POSTGRES") == "all" else sorted({*_FOUND[:1], *_FOUND[-1:]})
+_TESTED = _FOUND if _WANTED == "all" else sorted({*_FOUND[:1], *_FOUND[-1:]})
 VERSIONS = [f"postgres-{version}" for version in _TESTED]
 
 
