@@ -46,6 +46,9 @@ serve: $(SERVER)
 test: $(DEV)
 	@$(BIN)/python -m pytest $(ONLY)
 
+test-quick: $(DEV)
+	@POSTGRES=none $(BIN)/python -m pytest -m "not slow" $(or $(ONLY),tests/unit)
+
 soak: $(DEV)
 	@SOAK_KILLS=$(SOAK_KILLS) SOAK_LATE=$(SOAK_LATE) SOAK_SEED=$(SOAK_SEED) \
 		$(BIN)/python -m pytest --capture=no tests/faults/test_kills.py tests/faults/test_late_writes.py

@@ -15,6 +15,8 @@ from unit.backends.exact import (
     statevector,
 )
 
+pytestmark = pytest.mark.slow
+
 # Aer runs most circuits that measure midway shot by shot, and qsim every trajectory; for all
 # others the time hardly depends on the shots, so they are looked at more closely.
 FEW, SHOTS, MANY = 3_000, 6_000, 400_000

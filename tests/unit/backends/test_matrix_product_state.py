@@ -23,6 +23,8 @@ from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.execution import RunOptions
 from unit.backends.exact import FALSE_ALARM, distribution, read, run
 
+pytestmark = pytest.mark.slow
+
 _DIMENSIONS = re.compile(r"BD=\[([\d ]*)\]")
 _GATES = sorted(name for name, gate in STANDARD_GATES.items() if 2 <= gate.num_qubits <= 3)
 

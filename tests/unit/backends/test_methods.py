@@ -287,6 +287,7 @@ def rotations(gates):
     return f"qreg q[2]; creg c[2]; {turned} measure q -> c;"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="a process's peak of memory is Linux's")
 @pytest.mark.parametrize(
     ("backend", "method", "gates", "noise"),

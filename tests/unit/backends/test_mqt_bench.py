@@ -14,6 +14,8 @@ from quantcloud.circuits import expanded, parse, with_measurements
 from unit.backends.conftest import BACKENDS
 from unit.backends.exact import assert_agrees, distribution, run
 
+pytestmark = pytest.mark.slow
+
 WIDEST = 12
 SHOTS = 20_000
 # They depend on measurements; the others measure at their end or nothing.

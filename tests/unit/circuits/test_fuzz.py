@@ -11,6 +11,8 @@ import pytest
 from unit.circuits.test_hostile import DOUBLING, DOUBLING_ANGLES, HEADER
 from unit.circuits.test_properties import VALID, WORDS
 
+pytestmark = pytest.mark.slow
+
 DRIVER = Path(__file__).parent / "fuzz_parser.py"
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "4"))
 LONGEST = 2048

@@ -10,6 +10,8 @@ from quantcloud.circuits.limits import MAX_OPERATIONS
 from quantcloud.circuits.source import UNBOUNDED
 from quantcloud.domain.errors import CircuitError
 
+pytestmark = pytest.mark.slow
+
 HEADER = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; creg c[3]; '
 DOUBLING = "gate g0 a { x a; } " + "".join(
     f"gate g{level + 1} a {{ g{level} a; g{level} a; }} " for level in range(40)

@@ -15,6 +15,8 @@ from quantcloud.circuits.parser import Parser
 from quantcloud.circuits.qasm3 import Parser3
 from quantcloud.domain.errors import CircuitError
 
+pytestmark = pytest.mark.slow
+
 VALID_2 = """OPENQASM 2.0;
 include "qelib1.inc";
 // comment

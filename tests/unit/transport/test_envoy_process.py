@@ -25,6 +25,8 @@ from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings, 
 from quantcloud.transport.envoy_config import EnvoyFiles
 from unit.transport.upstream import gate as make_gate
 
+pytestmark = pytest.mark.slow
+
 DEADLINE = 10
 
 
