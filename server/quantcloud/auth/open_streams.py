@@ -6,11 +6,20 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
+from quantcloud.auth.turns import Turns
 from quantcloud.domain.errors import TooManyStreams
 
 OF_CIRCUITS: Final = 20
 """How many streams of circuits an account may have open: each has up to 256 jobs watched, and may
 hold the part of a request, 10 MiB, that has arrived.
+"""
+ARRIVING: Final = 20
+"""How many calls of an account, or of a client address without credentials, this server receives
+the request of at once: each may hold the part, up to 10 MiB, that has arrived.
+"""
+UPLOADS: Final = 8
+"""How many long bodies of JSON of an account Envoy receives at once: it holds each until it is
+complete, up to 8 MiB.
 """
 OF_ADDRESS: Final = 100
 """How many a client address may have open without credentials."""
@@ -23,7 +32,8 @@ class OpenStreams:
 
     An account may have `of_account` watches open, calls that wait for a change among them, and
     `of_circuits` streams on which it sends circuits; an address may have `of_address` streams
-    without credentials, and all addresses `of_strangers`.
+    without credentials, and all addresses `of_strangers`. `arriving` and `uploads` let so many
+    requests of a caller be received at once.
     """
 
     def __init__(
@@ -37,6 +47,8 @@ class OpenStreams:
         self._circuits = _Count(of_circuits, "streams of circuits of this account")
         self._addresses = _Count(of_address, "streams without credentials from this address")
         self._strangers = _Count(of_strangers, "streams without credentials")
+        self.arriving = Turns(ARRIVING, "unfinished requests")
+        self.uploads = Turns(UPLOADS, "unfinished requests with a long body")
 
     @contextmanager
     def watch(self, account_id: str) -> Generator[None]:

@@ -1,0 +1,60 @@
+"""Turns: so many at once, and the others after them."""
+
+import asyncio
+
+import pytest
+
+from quantcloud.auth.turns import Turns
+from quantcloud.domain.errors import TooManyStreams
+
+
+async def taken(turns: Turns, whose: str) -> asyncio.Task[None]:
+    """A task that waits for its turn."""
+    task = asyncio.create_task(turns.take(whose))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_each_has_so_many_and_the_next_waits_for_the_first_that_is_given_back():
+    turns = Turns(2, "things", 30)
+    assert turns.take_at_once("ada")
+    assert turns.take_at_once("ada")
+    assert not turns.take_at_once("ada")
+    assert turns.take_at_once("bob")
+    first, second = await taken(turns, "ada"), await taken(turns, "ada")
+    assert not first.done()
+    turns.give_back("ada")
+    await first
+    assert not second.done()
+    turns.give_back("ada")
+    await second
+    turns.give_back("ada")
+    turns.give_back("ada")
+    turns.give_back("bob")
+    assert turns.take_at_once("ada")
+
+
+async def test_who_waits_too_long_is_refused():
+    turns = Turns(1, "things", 0.01)
+    async with turns.one("ada"):
+        with pytest.raises(TooManyStreams, match="too many things: 1 may be open"):
+            await turns.take("ada")
+    assert turns.take_at_once("ada")
+
+
+@pytest.mark.parametrize("given_back", [False, True])
+async def test_who_stops_waiting_takes_nobodys_turn(*, given_back: bool):
+    turns = Turns(1, "things", 30)
+    assert turns.take_at_once("ada")
+    leaving, next_one = await taken(turns, "ada"), await taken(turns, "ada")
+    if given_back:
+        turns.give_back("ada")  # its turn has come, and it does not know yet
+        leaving.cancel()
+    else:
+        leaving.cancel()
+        turns.give_back("ada")
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    await next_one
+    turns.give_back("ada")
+    assert turns.take_at_once("ada")
