@@ -73,9 +73,8 @@ class Application:
     def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._settings = settings
         self._clock = clock
-        given = settings.proxy_secret
-        # Of the Envoy that we start, which alone may say whom a call comes from.
-        self._proxy_secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
+        # Of our Envoy, which alone may say whom a call comes from.
+        self._proxy_secret = _proxy_secret(settings)
         self._streams = OpenStreams(settings.max_watches)
         self._parts = AsyncExitStack()
         self._grace = 0.0
@@ -197,7 +196,8 @@ class Application:
 
     async def _start_envoy(self, grpc_port: int) -> str:
         settings = self._settings
-        envoy = EnvoyProcess(envoy_settings(settings, self._proxy_secret, grpc_port=grpc_port))
+        secret = self._proxy_secret or ""
+        envoy = EnvoyProcess(envoy_settings(settings, secret, grpc_port=grpc_port))
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
         return f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
@@ -246,6 +246,13 @@ class Application:
 def _damage(scheduler: Scheduler) -> Damaged | None:
     """What keeps every job from being dispatched. What passes shows in other ways, too."""
     return scheduler.failure if isinstance(scheduler.failure, Damaged) else None
+
+
+def _proxy_secret(settings: Settings) -> str | None:
+    """The secret that was given, or one for the Envoy that we start; else there is none."""
+    if settings.proxy_secret:
+        return settings.proxy_secret.get_secret_value()
+    return secrets.token_urlsafe(32) if settings.envoy else None
 
 
 def _told() -> asyncio.Future[signal.Signals]:

@@ -19,7 +19,7 @@ _WIDE = (1 << 31) - 1
 _DEFAULT_WINDOW = 65_535
 # In the static table of RFC 7541: `:method: POST` and `:scheme: http`.
 _STATIC = b"\x83\x86"
-_FIRST_DYNAMIC = 62
+_NO_TABLE = b"\x20"
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -80,17 +80,15 @@ class Connection(asyncio.Protocol):
     def request(self, message: bytes) -> int:
         """Begin a call with one message; the number of its stream."""
         stream, self._next = self._next, self._next + 2
-        if stream == 1:
-            # Each field goes into the dynamic table, and the last is the first there.
-            block = b"".join(b"\x40" + _text(name) + _text(value) for name, value in self._fields)
-        else:
-            block = bytes(
-                0x80 | _FIRST_DYNAMIC + place for place in reversed(range(len(self._fields)))
-            )
+        # No field goes into the dynamic table, whose size is 0: the server wants none.
+        block = b"" if stream > 1 else _NO_TABLE
+        block += _STATIC + b"".join(
+            b"\0" + _text(name) + _text(value) for name, value in self._fields
+        )
         self.arrivals[stream] = []
         content = b"\0" + len(message).to_bytes(4, "big") + message
         self._transport.write(
-            _frame(_HEADERS, _END_HEADERS, stream, _STATIC + block)
+            _frame(_HEADERS, _END_HEADERS, stream, block)
             + _frame(_DATA, _END_STREAM, stream, content)
         )
         return stream

@@ -1,12 +1,13 @@
 """Nothing that one caller sends is felt by another."""
 
 import grpc
+import httpx
 import pytest
 
 from support.api import Api
 from support.circuits import BELL, slow
 from support.server import Server
-from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, circuit_pb2, job_pb2
+from thequantcloud.v1 import circuit_pb2, job_pb2, job_pb2_grpc, status_pb2, status_pb2_grpc
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +23,11 @@ def test_a_refusal_of_something_huge_closes_nobodys_stream(server: Server, ada: 
         if event.job.status == job_pb2.Job.running:
             break
     with grpc.insecure_channel(server.endpoints.http.removeprefix("http://")) as through_envoy:
-        backends = backend_pb2_grpc.BackendServiceStub(through_envoy)
+        jobs = job_pb2_grpc.JobServiceStub(through_envoy)
         for character in ("x", "\u00e9", "\U0001f600"):
+            huge = job_pb2.GetJobRequest(id=character * 200_000)
             with pytest.raises(grpc.RpcError) as refused:
-                backends.GetBackend(backend_pb2.GetBackendRequest(name=character * 200_000))
+                jobs.GetJob(huge, metadata=ada.metadata)
             assert refused.value.code() is grpc.StatusCode.NOT_FOUND
             assert len(refused.value.details() or "") < 1100
     for field in ({"backend": "x" * 100_000}, {"options": {"x" * 60_000: 1}}):
@@ -33,6 +35,20 @@ def test_a_refusal_of_something_huge_closes_nobodys_stream(server: Server, ada: 
     ada.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=ada.metadata)
     *_, last = events
     assert last.job.status == job_pb2.Job.cancelled
+
+
+def test_a_header_that_cannot_be_read_breaks_nobodys_call(server: Server):
+    """Envoy has one connection for all clients, on which names of headers could be remembered."""
+    address = server.endpoints.http.removeprefix("http://")
+    path = f"http://{address}/thequantcloud.v1.StatusService/GetHealth"
+    for _ in range(20):  # more than Envoy has connections
+        wrong = {"content-type": "application/grpc", "x-trace-bin": "!"}
+        got = httpx.post(path, content=bytes(5), headers=wrong)
+        assert got.headers["grpc-status"] == "13"
+        with grpc.insecure_channel(address) as channel:
+            status_pb2_grpc.StatusServiceStub(channel).GetHealth(
+                status_pb2.GetHealthRequest(), metadata=(("x-trace-bin", b"1"),)
+            )
 
 
 def test_what_would_hold_the_server_up_is_refused(ada: Api):

@@ -21,6 +21,11 @@ def set_principal(principal: Principal) -> None:
     _principal.set(principal)
 
 
+def known_principal() -> Principal | None:
+    """The caller; None of an RPC that is open to anyone."""
+    return _principal.get()
+
+
 def principal() -> Principal:
     """The caller. Only an RPC whose access rule asks for credentials has one."""
     found = _principal.get()

@@ -13,8 +13,6 @@ from quantcloud.domain.immutable import immutable
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
 _PRIVATE = 0o600
-# What a message may have beyond a body: a little more than for the server, which then says so.
-_CALL_ROOM_BYTES = 2 * 1024 * 1024 + 64 * 1024
 # Of a request that is watched Envoy's transcoder keeps about five times its body until its end.
 _WATCHED_BODY_BYTES = 1024 * 1024
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./-]*")
@@ -88,11 +86,6 @@ class EnvoySettings:
         return f"{self.connection_idle_seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
     @property
-    def max_call_bytes(self) -> int:
-        """Of a gRPC call whose message is sent on once it is here whole."""
-        return self.max_body_bytes + _CALL_ROOM_BYTES
-
-    @property
     def max_watched_body_bytes(self) -> int:
         """The longest body of a request over HTTP whose answer is a watch."""
         return min(self.max_body_bytes, _WATCHED_BODY_BYTES)
@@ -143,7 +136,6 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "proxy_secret": "unset",
     "max_body_bytes": "8388608",
     "max_watched_body_bytes": "1048576",
-    "max_call_bytes": "10551296",
     "max_header_kib": "12",
     "max_response_bytes": "134217728",
     "max_requests": "20000",

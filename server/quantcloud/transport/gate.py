@@ -3,8 +3,8 @@
 import hmac
 import ipaddress
 import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Hashable, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
 
@@ -53,19 +53,24 @@ def access_rule(method: MethodDescriptor) -> int:
 
 
 class Gate:
-    """Lets calls in. `proxy_secret` is what our Envoy, and nobody else, sends along."""
+    """Lets calls in.
+
+    `proxy_secret` is what our Envoy, and nobody else, sends along; None where there is no secret,
+    and so no Envoy whose word counts.
+    """
 
     def __init__(
         self,
         authenticator: Authenticator,
         limits: RequestLimits,
         streams: OpenStreams,
-        proxy_secret: str,
+        proxy_secret: str | None,
     ) -> None:
         self._authenticator = authenticator
         self._limits = limits
         self._streams = streams
-        self._proxy_secret = proxy_secret.encode()
+        self.arriving = streams.arriving
+        self._proxy_secret = proxy_secret.encode() if proxy_secret else None
         self._rules = {path: access_rule(method) for path, method in methods().items()}
 
     async def admit(self, path: str, context: Context) -> None:
@@ -81,11 +86,7 @@ class Gate:
             return
         if rule == access_pb2.Access.unspecified:
             raise PermissionDenied("this RPC is open to nobody")
-        try:
-            principal = await self._authenticator.authenticate(headers)
-        except Unauthenticated:
-            await self._limits.failed_login(self._address(context, headers))
-            raise
+        principal = await self._authenticate(context, headers)
         await self.count(principal)
         if rule == access_pb2.Access.jwt and principal.credential is not Credential.JWT:
             raise PermissionDenied(
@@ -93,6 +94,23 @@ class Gate:
                 reason="JWT_REQUIRED",
             )
         call.set_principal(principal)
+
+    async def _authenticate(self, context: Context, headers: Mapping[str, str]) -> Principal:
+        """The caller. Counts credentials that do not hold."""
+        try:
+            return await self._authenticator.authenticate(headers)
+        except Unauthenticated:
+            await self._limits.failed_login(self._address(context, headers))
+            raise
+
+    async def admit_upload(self, context: Context) -> AbstractAsyncContextManager[None]:
+        """Let the body of a request of an account in, which the call itself is counted for.
+
+        It is on its way until the block is left, which waits for its turn. Raises
+        `Unauthenticated`, `RateLimited` or `TooManyStreams`.
+        """
+        principal = await self._authenticate(context, headers_of(context))
+        return self._streams.uploads.one(principal.account_id)
 
     async def count(self, principal: Principal) -> None:
         """Count a request of an account, whose allowance `call` has then. Raises `RateLimited`."""
@@ -132,11 +150,26 @@ class Gate:
         """
         return self._streams.stranger(self._address(context, headers_of(context)))
 
+    def whose(self, context: Context) -> Hashable:
+        """Whom a call's request is counted for: the account, or the address of a stranger."""
+        principal = call.known_principal()
+        if principal is not None:
+            return principal.account_id
+        return "address", self._address(context, headers_of(context))
+
+    def lets_envoy_ask(self, headers: Mapping[str, str]) -> bool:
+        """Whether a call with these headers may ask what only Envoy needs to know."""
+        return self._proxy_secret is None or self._is_from_envoy(headers)
+
+    def _is_from_envoy(self, headers: Mapping[str, str]) -> bool:
+        secret = headers.get(PROXY_SECRET_HEADER, "").encode("utf-8", "replace")
+        return self._proxy_secret is not None and hmac.compare_digest(secret, self._proxy_secret)
+
     def _address(self, context: Context, headers: Mapping[str, str]) -> str:
         """Where a call comes from: what Envoy says of it, or else the peer of the connection."""
-        secret = headers.get(PROXY_SECRET_HEADER, "").encode("utf-8", "replace")
-        if hmac.compare_digest(secret, self._proxy_secret):
-            return network(headers.get(_CLIENT_HEADER, ""))
+        if self._is_from_envoy(headers):
+            # Envoy puts the client first. In a call of its own its own address follows.
+            return network(headers.get(_CLIENT_HEADER, "").partition(",")[0])
         return network(peer_address(context.peer()))
 
 

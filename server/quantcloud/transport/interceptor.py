@@ -10,6 +10,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
 from quantcloud.domain.errors import InvalidArgument
+from quantcloud.transport import uploads
 from quantcloud.transport.call import Context
 from quantcloud.transport.entry import Entry, Exchange, Stream
 from quantcloud.transport.errors import too_late
@@ -48,8 +49,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._gate = gate
         self._recheck_seconds = recheck_seconds
         self._patience = Patience(request_seconds)
-        # Those of the contract, by their path, as they are wrapped.
-        self._handlers: dict[str, Handler] = {}
+        # By their path, as they are wrapped.
+        self._handlers: dict[str, Handler] = {
+            uploads.PATH: uploads.handler(gate, self._patience),
+        }
 
     async def intercept_service(
         self,
@@ -93,11 +96,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
 
     async def _request(self, context: Context) -> Any:
-        """The bytes of the request, or `EOF`. Raises `Refusal` where they do not arrive."""
+        """The bytes of the request, or `EOF`.
+
+        Raises `Refusal` where they do not arrive, and `TooManyStreams` where others of the caller
+        do not.
+        """
+        whose, arriving = self._gate.whose(context), self._gate.arriving
+        if not arriving.take_at_once(whose):
+            await arriving.take(whose)
         try:
             return await self._patience.wait(context.read())
         except TimeoutError:
             raise too_late() from None
+        finally:
+            arriving.give_back(whose)
 
     def _unary(
         self,

@@ -51,6 +51,12 @@ _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     # However long nothing is sent otherwise.
     ("grpc.http2.max_pings_without_data", 0),
+    # gRPC remembers with a header's name that its value could not be read, and refuses later calls
+    # that refer to the name. Envoy makes calls for everyone: so no names are remembered.
+    ("grpc.http2.hpack_table_size.decoder", 0),
+    # Or gRPC would take in megabytes of each request that nobody reads yet. Of one that is read it
+    # takes in all that is left.
+    ("grpc.http2.bdp_probe", 0),
 )
 
 SERVICE_NAMES = tuple(

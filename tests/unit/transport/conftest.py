@@ -18,6 +18,7 @@ def clean_gate(shared_gate):
     """The gate that all tests share, with no answers but empty ones."""
     shared_gate.upstream.answers.clear()
     shared_gate.upstream.requests.clear()
+    shared_gate.upstream.uploads.clear()
     return shared_gate
 
 

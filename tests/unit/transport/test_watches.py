@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
+from quantcloud.auth.turns import Turns
 from quantcloud.domain.errors import Unauthenticated, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult
 from quantcloud.transport.convert import jobs as convert
@@ -176,6 +177,10 @@ class _Gate:
 
     def __init__(self, times: int) -> None:
         self.times = times
+        self.arriving = Turns(9, "requests")
+
+    def whose(self, context: object) -> str:
+        return "ada"
 
     async def admit(self, path: str, context: object) -> None: ...
 

@@ -14,6 +14,7 @@ from grpc_health.v1.health import aio as aio_health
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
+from quantcloud.transport import uploads
 from quantcloud.transport.envoy import EnvoyProcess, EnvoySettings
 from quantcloud.transport.nulls import add_nulls
 from thequantcloud.v1 import (
@@ -55,6 +56,7 @@ class Upstream:
     def __init__(self):
         self.answers = {}
         self.requests = []
+        self.uploads = []
         self.port = 0
         self._server = None
 
@@ -72,6 +74,10 @@ class Upstream:
                 add = getattr(stubs, f"add_{service.name}Servicer_to_server")
                 add(type(service.name, (base,), methods)(), server)
         health_pb2_grpc.add_HealthServicer_to_server(aio_health.HealthServicer(), server)
+        letting_in = grpc.stream_stream_rpc_method_handler(self._let_in)
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(uploads.SERVICE, {"Process": letting_in})]
+        )
         names = [service.full_name for service in SERVICES]
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
         self.port = server.add_insecure_port("127.0.0.1:0")
@@ -79,6 +85,13 @@ class Upstream:
 
     async def stop(self):
         await self._server.stop(None)
+
+    async def _let_in(self, _requests, context):
+        """Let every long body in, as the server does of those whom it knows."""
+        self.uploads.append(dict(context.invocation_metadata()))
+        await context.read()
+        await context.write(uploads.CONTINUE)
+        await context.read()
 
     def _method(self, method):
         empty = GetMessageClass(method.output_type)

@@ -1,0 +1,165 @@
+"""Long requests: nothing is kept of one before its sender is known, and of an account's not much.
+
+UPLOADS in the environment is the number of requests that never end.
+"""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from quantcloud.transport import uploads as asked
+from support.circuits import BELL
+from support.server import Server, newcomers_token
+from support.uploads import Upload, envoy_pid, resident_mib, under_way
+
+UPLOADS = int(os.environ.get("UPLOADS", "60"))
+SIZE = 8_000_000
+# Of memory that is new. Before, 60 requests took 480 MiB and more.
+MOST_MIB = 230
+PATIENCE_SECONDS = 30
+SECRET = "s" * 32
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """With limits, and a secret that the test knows."""
+    with Server(
+        tmp_path_factory.mktemp("strict") / "data",
+        QUANTCLOUD_FAILED_LOGINS_PER_MINUTE="3",
+        QUANTCLOUD_PROXY_SECRET=SECRET,
+        QUANTCLOUD_TIERS=json.dumps({}),
+    ) as running:
+        yield running
+
+
+async def healthy(server: Server, until: asyncio.Future[Any]) -> float:
+    """The most memory that Envoy has until then, while it answers for health all the time."""
+    pid, most = envoy_pid(server), 0.0
+    async with httpx.AsyncClient(base_url=server.endpoints.http, timeout=10) as client:
+        while not until.done():
+            assert (await client.get("/health")).status_code == 200
+            most = max(most, resident_mib(pid))
+            await asyncio.wait([until], timeout=0.05)
+    return most
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one address", "many addresses"])
+@pytest.mark.parametrize("token", [None, "bogus"])
+@pytest.mark.parametrize("kind", ["grpc", "json"])
+async def test_strangers_uploads_are_refused_while_they_are_sent(
+    server: Server, kind: str, token: str | None, *, many: bool
+):
+    before = resident_mib(envoy_pid(server))
+    sent = [
+        Upload(kind, SIZE, token, f"127.0.0.{2 + n % 200}" if many else "127.0.0.1")
+        for n in range(UPLOADS)
+    ]
+    async with asyncio.timeout(PATIENCE_SECONDS), under_way(server, sent) as tasks:
+        most = await healthy(server, asyncio.ensure_future(asyncio.wait(tasks)))
+    for upload in sent:
+        status = "HTTP/1.1 401" if kind == "json" else "HTTP/1.1 200"
+        assert upload.answer.startswith(status)
+        assert ("grpc-status: 16" in upload.answer) is (kind == "grpc")
+    assert most - before < MOST_MIB
+
+
+@pytest.mark.parametrize("kind", ["grpc", "json"])
+async def test_an_account_has_few_uploads_at_once_and_others_are_served(server: Server, kind: str):
+    ada, bob = server.api(), server.api()
+    before = resident_mib(envoy_pid(server))
+    sent = [Upload(kind, SIZE, ada.credential) for _ in range(UPLOADS)]
+    async with asyncio.timeout(PATIENCE_SECONDS), under_way(server, sent) as tasks:
+        # Those beyond are refused when their turn does not come.
+        refused = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED))
+        most = await healthy(server, refused)
+        assert await asyncio.to_thread(bob.run, BELL)
+        large = {"qasm": BELL + "//" + "x" * 20_000}
+        answer = await asyncio.to_thread(bob.rest, "POST", "/v1/circuits/run", large)
+        assert answer.status_code == 202
+    answers = [upload.answer for upload in sent if upload.answer]
+    wanted = "grpc-status: 8" if kind == "grpc" else "HTTP/1.1 429"
+    assert answers
+    assert all(wanted in answer for answer in answers)
+    assert most - before < MOST_MIB
+
+
+def test_a_long_body_is_refused_as_a_short_one(server: Server, strict: Server):
+    def refusal(size: int, headers: dict[str, str]) -> httpx.Response:
+        body = {"qasm": "x" * size}
+        return strict.rest.post("/v1/circuits/run", json=body, headers=headers)
+
+    def said(answer: httpx.Response) -> tuple[Any, ...]:
+        names = ("www-authenticate", "content-type", "cache-control", "x-content-type-options")
+        return answer.status_code, answer.json(), *(answer.headers[name] for name in names)
+
+    for headers in ({}, {"Authorization": "Basic eA=="}, {"X-API-Key": "qc_live_" + "x" * 40}):
+        short = server.rest.post("/v1/circuits/run", json={"qasm": "x"}, headers=headers)
+        # Each counts as a failed login, and as one.
+        long = refusal(20_000, headers)
+        assert long.status_code == 401
+        assert said(long) == said(short)
+    short, long = refusal(1, {}), refusal(20_000, {})
+    assert short.status_code == long.status_code == 429
+    assert long.json()["details"][0] == short.json()["details"][0]
+    assert "failed logins from this address" in long.json()["detail"]
+    assert 0 < int(long.headers["retry-after"]) <= 60
+
+
+def test_a_long_request_counts_once(strict: Server):
+    headers = {"Authorization": f"Bearer {newcomers_token()}"}
+    for left in (29, 28):
+        body = {"qasm": BELL + "//" + "x" * 20_000}
+        answer = strict.rest.post("/v1/circuits/run", json=body, headers=headers)
+        assert answer.status_code == 202
+        assert answer.headers["x-ratelimit-remaining"] == str(left)
+
+
+def test_only_envoy_may_ask(strict: Server):
+    """What it asks is not for others, and through Envoy there is no way to it."""
+    token = ("authorization", f"Bearer {newcomers_token()}")
+    envoy = strict.endpoints.http.removeprefix("http://")
+    for address, metadata in (
+        (strict.endpoints.grpc, [token]),
+        (strict.endpoints.grpc, [token, ("x-quantcloud-proxy-secret", "t" * 32)]),
+        (envoy, [token, ("x-quantcloud-proxy-secret", SECRET)]),
+    ):
+        with grpc.insecure_channel(address) as channel:
+            answers = channel.stream_stream(asked.PATH)(iter([b""]), metadata=metadata)
+            with pytest.raises(grpc.RpcError) as error:
+                next(answers)
+            assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("path", ["/v1/backends", "/v1/status", "/health", "/v1/jobs/j/cancel"])
+def test_a_request_that_needs_no_body_may_have_a_short_one(server: Server, path: str):
+    ada = server.api()
+    method = "POST" if path.endswith("cancel") else "GET"
+    refused = ada.rest(method, path, content=b"x" * 20_000)
+    assert refused.status_code == 413
+    assert refused.json() == {"detail": "The body is too large: it may have 16384 bytes here."}
+
+
+@pytest.mark.parametrize("path", ["/nope", "/v1/nope", "/v1/jobs"])
+def test_a_path_that_takes_no_post_is_answered_before_the_body(server: Server, path: str):
+    host, port = server.endpoints.http.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as connection:
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {SIZE}\r\n\r\n"
+        connection.sendall(head.encode())
+        answer = connection.recv(65536).decode()
+    assert answer.startswith(("HTTP/1.1 404", "HTTP/1.1 405"))
+
+
+def test_without_a_secret_an_envoy_of_ones_own_may_ask(tmp_path: Path):
+    with Server(tmp_path / "data", "--no-envoy") as server:
+        api = server.newcomer()
+        with grpc.insecure_channel(server.endpoints.grpc) as channel:
+            call = channel.stream_stream(asked.PATH)(iter([b""]), metadata=api.metadata)
+            assert next(call) == asked.CONTINUE
