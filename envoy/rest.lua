@@ -27,6 +27,9 @@ local TYPES = {
   STRING = "a string",
 }
 
+-- The methods whose requests have a body.
+local WITH_BODY = {POST = true, PUT = true}
+
 local SECURITY_HEADERS = {
   ["cache-control"] = "no-store",
   ["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'",
@@ -51,9 +54,12 @@ local SHOWN = 60
 -- Where the filter notes what it has to know of a request when its answer comes.
 local ITSELF = "envoy.filters.http.lua"
 
+-- What a call may be compressed with.
+local ENCODINGS = {identity = true, deflate = true, gzip = true}
+
 -- The statuses of gRPC for what Envoy says of a call and knows none for: RESOURCE_EXHAUSTED and
 -- DEADLINE_EXCEEDED instead of UNKNOWN.
-local UNKNOWN = "2"
+local UNKNOWN, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED = "2", "3", "8", "12"
 local STATUSES = {["The message is too large."] = "8", ["request timeout"] = "4"}
 
 -- A client that hangs up hears no answer. So an answer of CANCELLED is the server's own: it was
@@ -202,6 +208,11 @@ end
 
 -- The body of an error in the API's shape: {"detail": TEXT, "details": [...]}.
 local function error_body(body, status)
+  -- The gRPC server's, as it answers the filter `admission`.
+  local asked = body:match('^{"detail":"({\\"detail\\":.*})"}%s*$')
+  if asked then
+    return from_json(asked)
+  end
   -- The gRPC server's, as the transcoder prints it.
   local converted, count = body:gsub('^{"code":%d+,"message":', '{"detail":', 1)
   if count > 0 then
@@ -264,6 +275,74 @@ end
 
 -- Filter -------------------------------------------------------------------------------------
 
+local function note(handle, key, value)
+  handle:streamInfo():dynamicMetadata():set(ITSELF, key, value)
+end
+
+local function noted(handle, key)
+  local notes = handle:streamInfo():dynamicMetadata():get(ITSELF)
+  return notes and notes[key]
+end
+
+-- Refuses a request whose content cannot be read here: with the status of HTTP, for gRPC too.
+local function refuse_content(handle, text)
+  note(handle, "unreadable", text)
+  handle:respond({[":status"] = "415"}, text)
+end
+
+-- Refuses a call with a status of gRPC.
+local function refuse_call(handle, status, text)
+  note(handle, "grpc_status", status)
+  handle:respond({[":status"] = "400"}, text)
+end
+
+local function media_type(headers)
+  return (headers:get("content-type") or ""):lower():match("^%s*([^;%s]*)")
+end
+
+-- Whether the headers have more than the setting, counted as in HTTP/2: RFC 9113, section 6.5.2.
+local function too_large(headers, kib)
+  local left = (kib or 0) * 1024
+  for name, value in pairs(headers) do
+    left = left - #name - #value - 32
+  end
+  return kib and left < 0
+end
+
+-- Refuses what the server would break off without a word of its own.
+local function check_call(handle, headers)
+  local kind, encoding = media_type(headers), headers:get("grpc-encoding")
+  local timeout = headers:get("grpc-timeout")
+  if headers:get(":method") ~= "POST" then
+    refuse_call(handle, UNIMPLEMENTED, "A call is a POST request.")
+  elseif kind ~= "application/grpc" and kind ~= "application/grpc+proto" then
+    refuse_content(handle, "Content-Type: must be application/grpc here, with messages of protobuf.")
+  elseif headers:get("content-encoding") then
+    refuse_call(handle, INVALID_ARGUMENT, "Content-Encoding: messages are compressed by grpc-encoding.")
+  elseif encoding and not ENCODINGS[encoding] then
+    refuse_call(handle, UNIMPLEMENTED, "grpc-encoding: must be identity, deflate or gzip.")
+  elseif timeout and (#timeout > 9 or not timeout:find("^%d+[HMSmun]$")) then
+    refuse_call(handle, INVALID_ARGUMENT,
+      "grpc-timeout: must be up to 8 digits and a unit, such as 500m for 500 ms.")
+  elseif not headers:get("te") then
+    headers:add("te", "trailers") -- the server needs it, and HTTP/1.1 clients may leave it out
+  end
+end
+
+-- Refuses a body that is not JSON. One without a type is read as JSON.
+local function check_body(handle, headers)
+  local kind = media_type(headers)
+  if kind:find("application/grpc", 1, true) == 1 then
+    refuse_content(handle, "There is no gRPC at this path: it takes JSON, as Content-Type: application/json.")
+  elseif headers:get("content-length") == "0" or not WITH_BODY[headers:get(":method")] then
+    return
+  elseif kind ~= "" and kind ~= "application/json" then
+    refuse_content(handle, "Content-Type: must be application/json, got " .. shorten(kind) .. ".")
+  elseif (headers:get("content-encoding") or "identity") ~= "identity" then
+    refuse_content(handle, "Content-Encoding: is not supported; send the body as it is.")
+  end
+end
+
 function envoy_on_request(handle)
   local path = handle:headers():get(":path") or ""
   local masked = without_secrets(path)
@@ -271,24 +350,28 @@ function envoy_on_request(handle)
     handle:headers():replace(":path", masked)
   end
   -- For the access log: what the transcoder makes of it has no name there.
-  handle:streamInfo():dynamicMetadata():set(ITSELF, "path", (masked:gsub("?.*", "")))
+  note(handle, "path", (masked:gsub("?.*", "")))
   local route = handle:metadata()
   local allow = route:get("allow")
-  if allow == "" then
+  local kib = handle:filterContext():get("max_header_kib")
+  if too_large(handle:headers(), kib) then
+    note(handle, "grpc_status", RESOURCE_EXHAUSTED)
+    handle:respond({[":status"] = "431"}, string.format(
+      "The metadata is too large: it may have %d KiB in all, with 32 bytes more for each.", kib))
+  elseif allow == "" then
     handle:respond({[":status"] = "404"}, "")
   elseif allow then
     handle:respond({[":status"] = "405", ["allow"] = allow}, "")
+  elseif route:get("takes") == "gRPC" then
+    check_call(handle, handle:headers())
   elseif route:get("head") then
     handle:headers():replace(":method", "GET")
     handle:headers():add("x-envoy-original-method", "HEAD") -- for the access log
     -- The route is another one from now on.
-    handle:streamInfo():dynamicMetadata():set(ITSELF, "head", true)
+    note(handle, "head", true)
+  else
+    check_body(handle, handle:headers())
   end
-end
-
-local function is_head(handle)
-  local noted = handle:streamInfo():dynamicMetadata():get(ITSELF)
-  return noted and noted.head
 end
 
 -- Leaves the headers of an answer to HEAD alone, which are those of the answer to GET.
@@ -311,7 +394,11 @@ function envoy_on_response(handle)
   local content_type = headers:get("content-type") or ""
   -- gRPC's own status is in its trailers. Any other here is that of an error which the transcoder
   -- could not print.
-  if status == "200" and content_type:find("application/grpc", 1, true) == 1 then
+  local unreadable = noted(handle, "unreadable")
+  if unreadable then
+    status = "415"
+    headers:replace(":status", status)
+  elseif status == "200" and content_type:find("application/grpc", 1, true) == 1 then
     local right = STATUSES[headers:get("grpc-message") or ""]
     if right and headers:get("grpc-status") == UNKNOWN then
       headers:replace("grpc-status", right)
@@ -319,6 +406,8 @@ function envoy_on_response(handle)
       headers:replace("grpc-status", UNAVAILABLE)
       headers:replace("grpc-message", TRY_AGAIN)
       headers:replace("retry-after", "1")
+    elseif noted(handle, "grpc_status") then
+      headers:replace("grpc-status", noted(handle, "grpc_status"))
     end
     return
   end
@@ -345,8 +434,12 @@ function envoy_on_response(handle)
       headers:replace(":status", "503")
       headers:replace("retry-after", "1")
     end
-    on_error(handle, status, grpc_message, health)
-    if is_head(handle) then
+    if unreadable then
+      set_body(handle, handle:body(true), '{"detail":"' .. to_json(unreadable) .. '"}')
+    else
+      on_error(handle, status, grpc_message, health)
+    end
+    if noted(handle, "head") then
       without_body(handle)
     end
   elseif status == "200" then
@@ -354,7 +447,7 @@ function envoy_on_response(handle)
     if success then
       headers:replace(":status", success)
     end
-    if is_head(handle) then
+    if noted(handle, "head") then
       without_body(handle)
     end
     if content_type == "text/event-stream" then

@@ -287,13 +287,72 @@ def test_a_path_with_quotes_is_shown_as_valid_json(gate):
     assert httpx.Response(404, text=body).json()["detail"].startswith("There is nothing at /a")
 
 
+JSON = "Content-Type: must be application/json, got "
+CONTENT = {
+    "text/plain; charset=utf-8": f"{JSON}text/plain.",
+    "application/x-www-form-urlencoded": f"{JSON}application/x-www-form-urlencoded.",
+    "multipart/form-data; boundary=x": f"{JSON}multipart/form-data.",
+    "application/jsonx": f"{JSON}application/jsonx.",
+    "application/grpc": (
+        "There is no gRPC at this path: it takes JSON, as Content-Type: application/json."
+    ),
+}
+
+
+@pytest.mark.parametrize("size", [2, 20_000])
+@pytest.mark.parametrize(("kind", "detail"), CONTENT.items(), ids=CONTENT)
+def test_a_body_that_is_not_json_is_415(gate, http, kind, detail, size):
+    body = b"x" * size
+    got = http.post("/v1/circuits/run", content=body, headers={"Content-Type": kind})
+    assert check(got, 415) == detail
+    assert gate.upstream.requests == gate.upstream.uploads == []
+
+
+@pytest.mark.parametrize("kind", [None, "", "Application/JSON", "application/json; charset=utf-8"])
+def test_json_without_a_type_is_json(http, kind):
+    headers = {} if kind is None else {"Content-Type": kind}
+    assert http.post("/v1/circuits/run", content=b"{}", headers=headers).status_code == 202
+
+
+def test_the_type_of_no_body_says_nothing(http):
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert http.post("/v1/jobs/j/cancel", content=b"", headers=headers).status_code == 200
+    assert http.get("/v1/jobs/j", headers=headers).status_code == 200
+
+
+def test_a_body_that_is_compressed_is_415(http):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    got = http.post("/v1/circuits/run", content=b"x", headers=headers)
+    assert check(got, 415) == "Content-Encoding: is not supported; send the body as it is."
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "another"])
+def test_an_upgrade_is_refused_with_what_there_is_instead(http, protocol):
+    headers = {"Connection": "Upgrade", "Upgrade": protocol}
+    assert check(http.get("/v1/jobs/events", headers=headers), 400) == (
+        "Upgrade: is not supported, nor are WebSockets. Events come as server-sent events, "
+        "as from GET /v1/jobs/events."
+    )
+
+
+def test_another_transfer_encoding_than_chunked_is_refused(gate):
+    raw = b"POST /v1/circuits/run HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n"
+    head, body = exchange(gate, raw)
+    assert head.startswith("http/1.1 400")
+    assert body.rstrip() == '{"detail":"Transfer-Encoding: must be chunked, or left out."}'
+
+
 def test_headers_that_are_too_large(http):
     got = http.get("/health", headers={"x-large": "x" * 13_000})
     assert got.status_code == 431
     assert got.headers["content-type"] == "application/json"
     assert got.json() == {
-        "detail": "The headers are too large: they may have 12 KiB in all, and be 100 at most."
+        "detail": (
+            "The headers are too large: they may have 12 KiB in all, with 32 bytes more for each."
+        )
     }
+    # Beyond what Envoy itself takes.
+    assert http.get("/health", headers={"x-large": "x" * 100_000}).json() == got.json()
     assert http.get("/health", headers={"x-large": "x" * 11_000}).status_code == 200
     many = {f"x-{number}": "x" * 50 for number in range(90)}
     assert http.get("/health", headers=many).status_code == 200

@@ -28,6 +28,7 @@ from thequantcloud.v1.job_pb2_grpc import JobServiceStub
 from unit.transport.upstream import SERVICES, refuse
 
 DEADLINE = 10
+CIRCUITS = "thequantcloud.v1.CircuitService/RunCircuit"
 
 
 class Steps:
@@ -287,7 +288,48 @@ async def test_health_and_reflection_are_there(gate, channel):
     }
 
 
-def test_json_to_a_grpc_path_is_not_there(gate):
+@pytest.mark.parametrize("path", ["grpc.health.v1.Health/Check", CIRCUITS])
+@pytest.mark.parametrize("kind", ["application/json", "application/grpc+json", "application/grpcx"])
+def test_what_is_not_protobuf_to_a_grpc_path_is_415(gate, path, kind):
     with httpx.Client() as client:
-        answer = client.post(f"{gate.url}/grpc.health.v1.Health/Check", json={})
-    assert answer.status_code == 404
+        answer = client.post(
+            f"{gate.url}/{path}", content=b"{}", headers={"Content-Type": kind, "TE": "trailers"}
+        )
+    assert answer.status_code == 415
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {
+        "detail": "Content-Type: must be application/grpc here, with messages of protobuf."
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "header", "status", "message"),
+    [
+        ("PUT", {}, "12", "A call is a POST request."),
+        ("GET", {}, "12", "A call is a POST request."),
+        ("POST", {"grpc-encoding": "br"}, "12",
+         "grpc-encoding: must be identity, deflate or gzip."),
+        ("POST", {"grpc-timeout": "soon"}, "3",
+         "grpc-timeout: must be up to 8 digits and a unit, such as 500m for 500 ms."),
+        ("POST", {"content-encoding": "gzip"}, "3",
+         "Content-Encoding: messages are compressed by grpc-encoding."),
+    ],
+)  # fmt: skip
+def test_a_call_that_the_server_would_break_off_is_refused(gate, method, header, status, message):
+    headers = {"Content-Type": "application/grpc", **header}
+    with httpx.Client() as client:
+        answer = client.request(method, f"{gate.url}/{CIRCUITS}", headers=headers)
+    assert (answer.headers["grpc-status"], answer.headers["grpc-message"]) == (status, message)
+    assert gate.upstream.requests == []
+
+
+@pytest.mark.parametrize(("size", "number"), [(13_000, 1), (60_000, 1), (300, 150), (1, 400)])
+async def test_metadata_that_is_too_large_is_resource_exhausted(gate, size, number):
+    metadata = [(f"x-{n}", "x" * size) for n in range(number)]
+    async with grpc.aio.insecure_channel(gate.target) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await JobServiceStub(channel).GetJob(GetJobRequest(id="j"), metadata=metadata)
+    assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert error.value.details() == (
+        "The metadata is too large: it may have 12 KiB in all, with 32 bytes more for each."
+    )
