@@ -343,6 +343,16 @@ local function check_body(handle, headers)
   end
 end
 
+-- Notes a body that may be kept before its sender is known, which `admission` in envoy.yaml reads: a
+-- connection of HTTP/1.1 has one request at a time, so such bodies cannot be many.
+local function mark_short_body(handle, headers)
+  local length = headers:get("content-length") or ""
+  headers:remove("x-short-body")
+  if length:find("^%d%d?%d?%d?$") and handle:streamInfo():protocol() ~= "HTTP/2" then
+    headers:add("x-short-body", "yes")
+  end
+end
+
 function envoy_on_request(handle)
   local path = handle:headers():get(":path") or ""
   local masked = without_secrets(path)
@@ -370,6 +380,7 @@ function envoy_on_request(handle)
     -- The route is another one from now on.
     note(handle, "head", true)
   else
+    mark_short_body(handle, handle:headers())
     check_body(handle, handle:headers())
   end
 end

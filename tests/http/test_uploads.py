@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from quantcloud.transport import uploads as asked
+from support import http2
 from support.circuits import BELL
 from support.server import Server, newcomers_token
 from support.uploads import Upload, envoy_pid, resident_mib, under_way
@@ -69,6 +70,19 @@ async def test_strangers_uploads_are_refused_while_they_are_sent(
         assert upload.answer.startswith(status)
         assert ("grpc-status: 16" in upload.answer) is (kind == "grpc")
     assert most - before < MOST_MIB
+
+
+def test_a_strangers_short_body_is_refused_before_it_ends_in_http_2(server: Server):
+    """In HTTP/1.1 a connection has one of these; here it has as many as streams."""
+    begun = http2.headers(1, 0, [
+        (":method", "POST"), (":scheme", "http"), (":path", "/v1/circuits/run"),
+        (":authority", "x"), ("content-type", "application/json"), ("content-length", "100"),
+        ("x-short-body", "yes"),
+    ])  # fmt: skip
+    with http2.RawConnection(server.endpoints.http.removeprefix("http://")) as connection:
+        connection.send(begun)
+        answer = next(got for got in connection.frames() if got.kind == http2.HEADERS)
+    assert http2.status(answer.payload) == "401"
 
 
 @pytest.mark.parametrize("kind", ["grpc", "json"])

@@ -17,6 +17,9 @@ _NO_TABLE: Final = (1).to_bytes(2, "big") + bytes(4)
 _SEVEN_BITS: Final = 0x7F
 # `:status: 200` in the static table of RFC 7541, and `:status` as a name.
 _STATUS_200, _STATUS = 0x88, 0x08
+_DIGITS: Final = (
+    "00000", "00001", "00010", "011001", "011010", "011011", "011100", "011101", "011110", "011111",
+)  # fmt: skip
 
 
 class Frame(NamedTuple):
@@ -57,7 +60,18 @@ def status(block: bytes) -> str:
     if block[0] == _STATUS_200:
         return "200"
     assert block[0] == _STATUS, block
-    return block[2 : 2 + block[1]].decode()
+    length = block[1] & _SEVEN_BITS
+    text = block[2 : 2 + length]
+    if length == block[1]:
+        return text.decode()
+    return next(str(code) for code in range(100, 600) if _huffman(str(code)) == text)
+
+
+def _huffman(digits: str) -> bytes:
+    """The digits in the code of RFC 7541, appendix B."""
+    bits = "".join(_DIGITS[int(digit)] for digit in digits)
+    bits += "1" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
 class RawConnection:
