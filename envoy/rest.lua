@@ -16,7 +16,7 @@ local QUERY_PARAMETERS = {
   ["thequantcloud.v1.ListCircuitsRequest"] = "limit, offset",
   ["thequantcloud.v1.ListJobsRequest"] = "limit, offset, status, status_filter",
   ["thequantcloud.v1.WatchJobRequest"] = "after_sequence, with_result",
-  ["thequantcloud.v1.WatchJobsRequest"] = "after_cursor, status, with_result, batch_id, grouped",
+  ["thequantcloud.v1.WatchJobsRequest"] = "after_cursor, status, with_result, batch_id",
 }
 
 -- What a value of each type looks like.

@@ -30,6 +30,7 @@ from quantcloud.process import spare_garbage_collection
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import NewJob, Store
+from quantcloud.storage.epoch import epoch_of
 from quantcloud.storage.sqlite import SqliteDatabase
 from quantcloud.telemetry import logs
 from quantcloud.transport.envoy import EnvoyProcess, EnvoySettings
@@ -59,7 +60,7 @@ class Watched:
     async def start(self) -> dict[str, str]:
         database = await SqliteDatabase.open(self._folder / "quantcloud.db")
         self._note_commits(database)
-        self._store = store = Store(database)
+        self._store = store = Store(database, await epoch_of(database))
         store.subscribe(self._note)
         queues = QueueMonitor(store.jobs, 0.5)
         # No checkpoints: what arrives is a change.

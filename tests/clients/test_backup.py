@@ -5,6 +5,9 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
+import pytest
+
 from support.circuits import BELL
 from support.server import Server, quantcloud
 
@@ -29,12 +32,16 @@ def test_a_copy_of_a_live_file_holds_what_was_acknowledged(tmp_path):
         again = backup(server, tmp_path / "copy.db")
         assert again.returncode == 1
         assert "is there already" in again.stderr
-        credential = api.credential
+        credential, cursor = api.credential, api.cursor()
     restored = {"QUANTCLOUD_DATABASE_URL": f"sqlite:///{tmp_path / 'copy.db'}"}
     with Server(tmp_path / "other", "--workers", "1", "--no-envoy", **restored) as other:
         api = type(api)(other.channel, other.rest, credential)
         for job in before:
             assert sum(api.finish(job).result.counts.values()) == 1024
+        # The jobs that the copy lacks had events at places which its own will have.
+        with pytest.raises(grpc.RpcError) as refused:
+            next(api.watch_all(after_cursor=cursor))
+        assert "of this one before it was restored" in refused.value.details()
 
 
 def test_what_cannot_be_copied(tmp_path):

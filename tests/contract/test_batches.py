@@ -1,8 +1,5 @@
 """Several circuits in one submission: all or none."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import grpc
 import pytest
 from google.protobuf.struct_pb2 import Struct
@@ -92,11 +89,12 @@ def test_one_watch_follows_a_batch_and_nothing_else(server: Server):
     submitted: list[str] = []
     shots: dict[str, int] = {}
     watch = ada.jobs.WatchJobs(request, metadata=ada.metadata, timeout=60)
-    for event in watch:
-        if event.job.status == job_pb2.Job.submitted:
-            submitted.append(event.job.job_id)
-        elif event.job.status == job_pb2.Job.completed:
-            shots[event.job.job_id] = sum(event.result.counts.values())
+    for response in watch:
+        for event in response.events:
+            if event.job.status == job_pb2.Job.submitted:
+                submitted.append(event.job.job_id)
+            elif event.job.status == job_pb2.Job.completed:
+                shots[event.job.job_id] = sum(event.result.counts.values())
         if len(shots) == 30:
             break
     watch.cancel()
@@ -104,53 +102,34 @@ def test_one_watch_follows_a_batch_and_nothing_else(server: Server):
     assert [shots[job.job_id] for job in batch.jobs] == [*range(1, 31)]
 
 
-def test_a_grouped_watch_has_the_same_in_fewer_messages(server: Server):
+def test_a_watch_has_many_events_in_few_messages(server: Server):
     ada = server.api()
     # A result of 4,096 outcomes, most of which come once.
     wide = HEADER + "qreg q[12]; creg c[12]; h q; measure q -> c;"
     circuits = [Run(qasm=wide, shots=20_000), *[Run(qasm=BELL)] * 100]
     batch = run_all(ada, *circuits)
-    request = job_pb2.WatchJobsRequest(
+    for job in batch.jobs:
+        ada.finish(job.job_id)
+    query = (
+        f"after_cursor={batch.cursor}&batch_id={batch.batch_id}&with_result=true"
+        "&status=submitted&status=completed"
+    )
+    over_grpc = ada.watch_all(
         after_cursor=batch.cursor,
         batch_id=batch.batch_id,
         status=[job_pb2.Job.submitted, job_pb2.Job.completed],
         with_result=True,
     )
-    for job in batch.jobs:
-        ada.finish(job.job_id)
-
-    def watch(**fields: Any) -> Iterator[list[job_pb2.JobEvent]]:
-        """The events, as they came together."""
-        given = job_pb2.WatchJobsRequest(**fields)
-        given.MergeFrom(request)
-        for message in ada.jobs.WatchJobs(given, metadata=ada.metadata, timeout=60):
-            following = [*message.following]
-            message.ClearField("following")
-            yield [message, *following]
-
-    def by_rest(*more: str) -> Iterator[list[dict[str, Any]]]:
-        query = f"after_cursor={batch.cursor}&batch_id={batch.batch_id}&with_result=true"
-        statuses = "&status=submitted&status=completed"
-        for message in ada.told("&".join([f"/v1/jobs/events?{query}{statuses}", *more])):
-            yield [{**message, "following": []}, *message["following"]]
-
-    def all_of(messages: Iterator[list[Any]]) -> tuple[list[Any], int]:
-        """The events, and how many messages they came in."""
-        events: list[Any] = []
-        for number, message in enumerate(messages, 1):
-            events += message
+    for messages in (over_grpc, ada.events(f"/v1/jobs/events?{query}")):
+        events: list[job_pb2.JobEvent] = []
+        for number, message in enumerate(messages, 1):  # noqa: B007  # it is how many there are
+            events += message.events
             if len(events) == 2 * len(circuits):
-                return events, number
-        raise AssertionError(events)
-
-    told, _ = all_of(watch())
-    assert sum(len(event.result.counts) > 3500 for event in told) == 1
-    for alone, grouped in ((watch(), watch(grouped=True)), (by_rest(), by_rest("grouped=true"))):
-        events, number = all_of(alone)
-        assert number == len(events)
-        together, number = all_of(grouped)
-        assert together == events
+                break
         assert number <= 4 + len(events) // 64
+        assert {event.job.job_id for event in events} == {job.job_id for job in batch.jobs}
+        assert sum(len(event.result.counts) > 3500 for event in events) == 1
+        assert sum(sum(event.result.counts.values()) for event in events) == 20_000 + 100 * 1024
 
 
 def test_over_rest(server: Server):

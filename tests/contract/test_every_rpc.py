@@ -1,11 +1,16 @@
 """Every RPC over plain gRPC, on a whole server."""
 
+from base64 import b64decode
+
 import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
+from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_status import rpc_status
 
+from quantcloud.domain.cursors import Cursors
 from support.api import Api
 from support.circuits import ASYMMETRIC, BELL, slow
 from support.server import Server
@@ -167,24 +172,51 @@ def test_cancel_stops_queued_and_running_jobs(ada: Api):
 
 def test_watch_jobs_follows_the_whole_account(server: Server):
     ada = server.api()
-    watch = ada.jobs.WatchJobs(
-        job_pb2.WatchJobsRequest(after_cursor="0", with_result=True),
-        metadata=ada.metadata, timeout=60,
-    )  # fmt: skip
+    watch = ada.watch_all(after_cursor=ada.cursor(), with_result=True)
     jobs = [ada.run(BELL, backend="local_simulator") for _ in range(3)]
-    events = [next(watch) for _ in range(3 * len(STORY))]
+    responses = []
+    while sum(len(response.events) for response in responses) < 3 * len(STORY):
+        responses.append(next(watch))
+    events = [event for response in responses for event in response.events]
     for job in jobs:
         mine = [event for event in events if event.job.job_id == job]
         assert [status_of(event) for event in mine] == STORY
         assert mine[-1].HasField("result")
     watch.cancel()
-    resumed = ada.jobs.WatchJobs(
-        job_pb2.WatchJobsRequest(after_cursor=events[10].cursor, status=[job_pb2.Job.completed]),
-        metadata=ada.metadata, timeout=60,
-    )  # fmt: skip
-    left = [event.job.job_id for event in events[11:] if status_of(event) == "completed"]
-    assert [next(resumed).job.job_id for _ in left] == left
-    resumed.cancel()
+    # After each message: what it had is not sent again, and all the rest is.
+    for number, response in enumerate(responses[:-1], 1):
+        resumed = ada.watch_all(after_cursor=response.cursor)
+        left = [event for response in responses[number:] for event in response.events]
+        again: list[job_pb2.JobEvent] = []
+        while len(again) < len(left):
+            again += next(resumed).events
+        resumed.cancel()
+        assert [(e.job.job_id, e.sequence) for e in again] == [
+            (e.job.job_id, e.sequence) for e in left
+        ]
+
+
+def test_a_cursor_is_of_one_database_and_is_taken_unchanged(server: Server, ada: Api):
+    cursor = ada.cursor()
+    stranger = Cursors(b"another!").write(3)
+    epoch = b64decode(cursor + "=", altchars=b"-_")[1:9]
+    beyond = Cursors(epoch).write(1 << 60)
+    for wrong, says in (
+        ("0", "must be a cursor that an answer had"),
+        (cursor[:-1], "must be a cursor that an answer had"),
+        (cursor + "A", "must be a cursor that an answer had"),
+        ("\u00e9" + cursor[1:], "must be a cursor that an answer had"),
+        ("_" + cursor[1:], "must be a cursor that an answer had"),
+        (stranger, "is the cursor of another database"),
+        (beyond, "must be a cursor of this account"),
+    ):
+        with pytest.raises(grpc.RpcError) as refused:
+            next(ada.watch_all(after_cursor=wrong))
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert refused.value.details().startswith(f"after_cursor: {says}")
+        info = error_details_pb2.ErrorInfo()
+        assert rpc_status.from_call(refused.value).details[0].Unpack(info)
+        assert info.reason == "INVALID_CURSOR"
 
 
 def test_saved_circuits(ada: Api):

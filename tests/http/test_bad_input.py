@@ -181,7 +181,7 @@ def test_a_bad_circuit_tells_programs_where(ada: Api):
         ("/v1/jobs/events?with_result=true&with_result=true", "with_result: is given more than"),
         ("/v1/circuits?limit=-1", "limit: must be 1 to 100, is -1"),
         (f"/v1/jobs/{NOBODY}/events?after_sequence=-1", "after_sequence: must be 0 or more"),
-        ("/v1/jobs/events?after_cursor=x", "after_cursor: must be the cursor of an event"),
+        ("/v1/jobs/events?after_cursor=x", "after_cursor: must be a cursor that an answer had"),
     ],
 )
 def test_bad_query_parameters_are_400(ada: Api, path: str, says: str):

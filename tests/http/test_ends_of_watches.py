@@ -20,7 +20,7 @@ def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
         if line.startswith("data:"):
             told = json.loads(line.removeprefix("data:"))
-            ParseDict(told, job_pb2.JobEvent())
+            ParseDict(told, job_pb2.WatchJobsResponse())
             yield told
 
 

@@ -68,6 +68,18 @@ class Api:
         request = job_pb2.WatchJobRequest(id=job_id, **fields)
         return self.jobs.WatchJob(request, metadata=self.metadata, timeout=self.patience)
 
+    def watch_all(self, **fields: Any) -> Any:
+        """Follow all jobs over gRPC."""
+        request = job_pb2.WatchJobsRequest(**fields)
+        return self.jobs.WatchJobs(request, metadata=self.metadata, timeout=self.patience)
+
+    def cursor(self) -> str:
+        """Where a watch of all jobs begins now."""
+        watch = self.watch_all()
+        cursor = next(watch).cursor
+        watch.cancel()
+        return cursor
+
     def until(
         self, job_id: str, status: job_pb2.Job.Status, after_sequence: int = 0
     ) -> list[job_pb2.Job.Status]:
@@ -94,13 +106,15 @@ class Api:
 
     def events(
         self, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Iterator[job_pb2.JobEvent]:
+    ) -> Iterator[Any]:
         """Server-sent events through Envoy, each as it comes; with a `body` it is posted.
 
-        Raises `WatchEndedError` where the server says why it ends them.
+        They are messages of WatchJobs where the path is its own, and JobEvents otherwise. Raises
+        `WatchEndedError` where the server says why it ends them.
         """
+        of_all = path.startswith("/v1/jobs/events")
         for told in self.told(path, body, headers):
-            event = ParseDict(told, job_pb2.JobEvent())
+            event = ParseDict(told, job_pb2.WatchJobsResponse() if of_all else job_pb2.JobEvent())
             if event.HasField("error"):
                 raise WatchEndedError(event.error.message)
             yield event

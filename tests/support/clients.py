@@ -104,7 +104,9 @@ class Clients:
 
     async def work(self, number: int) -> None:
         """Submit until told to stop, and see everything through."""
-        everything = asyncio.create_task(self._watch_all("watcher of all"))
+        # Taken before there are any jobs, so that no event is missed.
+        cursor = await self._first_cursor()
+        everything = asyncio.create_task(self._watch_all("watcher of all", cursor))
         try:
             await asyncio.gather(*(self._user(place) for place in range(number)))
             await everything
@@ -213,30 +215,35 @@ class Clients:
             if view.answer is not None and not ended:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _watch_all(self, watcher: str) -> None:
+    async def _first_cursor(self) -> str:
+        """Where the account's events begin."""
+        while True:
+            stub = job_pb2_grpc.JobServiceStub(self._channel(self._random))
+            call = stub.WatchJobs(job_pb2.WatchJobsRequest(), metadata=self._metadata)
+            try:
+                return (await call.read()).cursor
+            except grpc.aio.AioRpcError:
+                await asyncio.sleep(_AGAIN_SECONDS)
+            finally:
+                call.cancel()
+
+    async def _watch_all(self, watcher: str, cursor: str) -> None:
         """Follow every job of the account until all that were acknowledged have ended."""
-        # That of an account's beginning.
-        cursor = "0"
         ended: set[str] = set()
         random_ = random.Random(self._random.random())
         done = False
         while not done:
-            view = View(watcher, "", int(cursor))
+            view = View(watcher, "", 0)
             self._history.views.append(view)
             stub = job_pb2_grpc.JobServiceStub(self._channel(random_))
             call = stub.WatchJobs(
-                job_pb2.WatchJobsRequest(
-                    after_cursor=cursor, with_result=True, grouped=random_.random() < 0.5
-                ),
+                job_pb2.WatchJobsRequest(after_cursor=cursor, with_result=True),
                 metadata=self._metadata,
             )
             try:
-                async for first in call:
-                    for message in (first, *first.following):
-                        cursor = message.cursor
-                        if message.checkpoint:
-                            continue
-                        event = _event(message)
+                async for response in call:
+                    cursor = response.cursor
+                    for event in map(_event, response.events):
                         view.events.append(event)
                         if event.status in TERMINAL:
                             ended.add(event.job)

@@ -123,26 +123,22 @@ class JobResult(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., probabilities: _Optional[_Mapping[str, float]] = ..., statevector: _Optional[_Union[Statevector, _Mapping]] = ..., execution_time_ms: _Optional[float] = ..., backend: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class JobEvent(_message.Message):
-    __slots__ = ("sequence", "occurred_at", "job", "queue_position", "result", "checkpoint", "cursor", "error", "following")
+    __slots__ = ("sequence", "occurred_at", "job", "queue_position", "result", "checkpoint", "error")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     QUEUE_POSITION_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
-    CURSOR_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
-    FOLLOWING_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     occurred_at: _timestamp_pb2.Timestamp
     job: Job
     queue_position: int
     result: JobResult
     checkpoint: bool
-    cursor: str
     error: _status_pb2.Status
-    following: _containers.RepeatedCompositeFieldContainer[JobEvent]
-    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., queue_position: _Optional[int] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., checkpoint: _Optional[bool] = ..., cursor: _Optional[str] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., following: _Optional[_Iterable[_Union[JobEvent, _Mapping]]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., queue_position: _Optional[int] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., checkpoint: _Optional[bool] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("limit", "offset", "status", "status_filter")
@@ -209,15 +205,25 @@ class WatchJobRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., with_result: _Optional[bool] = ...) -> None: ...
 
 class WatchJobsRequest(_message.Message):
-    __slots__ = ("after_cursor", "status", "with_result", "batch_id", "grouped")
+    __slots__ = ("after_cursor", "status", "with_result", "batch_id")
     AFTER_CURSOR_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     WITH_RESULT_FIELD_NUMBER: _ClassVar[int]
     BATCH_ID_FIELD_NUMBER: _ClassVar[int]
-    GROUPED_FIELD_NUMBER: _ClassVar[int]
     after_cursor: str
     status: _containers.RepeatedScalarFieldContainer[Job.Status]
     with_result: bool
     batch_id: str
-    grouped: bool
-    def __init__(self, after_cursor: _Optional[str] = ..., status: _Optional[_Iterable[_Union[Job.Status, str]]] = ..., with_result: _Optional[bool] = ..., batch_id: _Optional[str] = ..., grouped: _Optional[bool] = ...) -> None: ...
+    def __init__(self, after_cursor: _Optional[str] = ..., status: _Optional[_Iterable[_Union[Job.Status, str]]] = ..., with_result: _Optional[bool] = ..., batch_id: _Optional[str] = ...) -> None: ...
+
+class WatchJobsResponse(_message.Message):
+    __slots__ = ("cursor", "events", "checkpoint", "error")
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    cursor: str
+    events: _containers.RepeatedCompositeFieldContainer[JobEvent]
+    checkpoint: bool
+    error: _status_pb2.Status
+    def __init__(self, cursor: _Optional[str] = ..., events: _Optional[_Iterable[_Union[JobEvent, _Mapping]]] = ..., checkpoint: _Optional[bool] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...

@@ -66,7 +66,7 @@ class JobServiceStub:
         self.WatchJobs = channel.unary_stream(
                 '/thequantcloud.v1.JobService/WatchJobs',
                 request_serializer=thequantcloud_dot_v1_dot_job__pb2.WatchJobsRequest.SerializeToString,
-                response_deserializer=thequantcloud_dot_v1_dot_job__pb2.JobEvent.FromString,
+                response_deserializer=thequantcloud_dot_v1_dot_job__pb2.WatchJobsResponse.FromString,
                 _registered_method=True)
 
 
@@ -133,12 +133,17 @@ class JobServiceServicer:
 
     def WatchJobs(self, request, context):
         """Every change of every job of the account, from now on or from a cursor on. Never ends by
-        itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
-        that there is one to resume from.
+        itself.
 
-        Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; OUT_OF_RANGE (400) where
-        events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its database
-        does not answer: resume with `after_cursor`.
+        Each job's events come once and in order. Events that are there at the same time come in one
+        message, at most 64 of them, and hardly more than 1 MiB unless one event alone is larger. Without
+        a cursor the first message is a checkpoint, so that you have a cursor to resume from. In quiet
+        times a checkpoint shows that the stream lives. Over HTTP the messages come as server-sent
+        events.
+
+        Errors: INVALID_ARGUMENT (400) for a cursor that this database did not give; OUT_OF_RANGE (400)
+        where events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its
+        database does not answer: resume with `after_cursor`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,7 +180,7 @@ def add_JobServiceServicer_to_server(servicer, server):
             'WatchJobs': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchJobs,
                     request_deserializer=thequantcloud_dot_v1_dot_job__pb2.WatchJobsRequest.FromString,
-                    response_serializer=thequantcloud_dot_v1_dot_job__pb2.JobEvent.SerializeToString,
+                    response_serializer=thequantcloud_dot_v1_dot_job__pb2.WatchJobsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -343,7 +348,7 @@ class JobService:
             target,
             '/thequantcloud.v1.JobService/WatchJobs',
             thequantcloud_dot_v1_dot_job__pb2.WatchJobsRequest.SerializeToString,
-            thequantcloud_dot_v1_dot_job__pb2.JobEvent.FromString,
+            thequantcloud_dot_v1_dot_job__pb2.WatchJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

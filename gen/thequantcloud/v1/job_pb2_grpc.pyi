@@ -71,14 +71,19 @@ class JobServiceStub:
     reached; OUT_OF_RANGE (400) where events after it are no longer kept; UNAVAILABLE (503) when the
     server shuts down or its database does not answer: resume with `after_sequence`.
     """
-    WatchJobs: _grpc.UnaryStreamMultiCallable[_job_pb2.WatchJobsRequest, _job_pb2.JobEvent]
+    WatchJobs: _grpc.UnaryStreamMultiCallable[_job_pb2.WatchJobsRequest, _job_pb2.WatchJobsResponse]
     """Every change of every job of the account, from now on or from a cursor on. Never ends by
-    itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
-    that there is one to resume from.
+    itself.
 
-    Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; OUT_OF_RANGE (400) where
-    events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its database
-    does not answer: resume with `after_cursor`.
+    Each job's events come once and in order. Events that are there at the same time come in one
+    message, at most 64 of them, and hardly more than 1 MiB unless one event alone is larger. Without
+    a cursor the first message is a checkpoint, so that you have a cursor to resume from. In quiet
+    times a checkpoint shows that the stream lives. Over HTTP the messages come as server-sent
+    events.
+
+    Errors: INVALID_ARGUMENT (400) for a cursor that this database did not give; OUT_OF_RANGE (400)
+    where events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its
+    database does not answer: resume with `after_cursor`.
     """
 
 @_typing.type_check_only
@@ -124,14 +129,19 @@ class JobServiceAsyncStub(JobServiceStub):
     reached; OUT_OF_RANGE (400) where events after it are no longer kept; UNAVAILABLE (503) when the
     server shuts down or its database does not answer: resume with `after_sequence`.
     """
-    WatchJobs: _aio.UnaryStreamMultiCallable[_job_pb2.WatchJobsRequest, _job_pb2.JobEvent]  # type: ignore[assignment]
+    WatchJobs: _aio.UnaryStreamMultiCallable[_job_pb2.WatchJobsRequest, _job_pb2.WatchJobsResponse]  # type: ignore[assignment]
     """Every change of every job of the account, from now on or from a cursor on. Never ends by
-    itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
-    that there is one to resume from.
+    itself.
 
-    Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; OUT_OF_RANGE (400) where
-    events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its database
-    does not answer: resume with `after_cursor`.
+    Each job's events come once and in order. Events that are there at the same time come in one
+    message, at most 64 of them, and hardly more than 1 MiB unless one event alone is larger. Without
+    a cursor the first message is a checkpoint, so that you have a cursor to resume from. In quiet
+    times a checkpoint shows that the stream lives. Over HTTP the messages come as server-sent
+    events.
+
+    Errors: INVALID_ARGUMENT (400) for a cursor that this database did not give; OUT_OF_RANGE (400)
+    where events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its
+    database does not answer: resume with `after_cursor`.
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -210,14 +220,19 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _job_pb2.WatchJobsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_job_pb2.JobEvent], _abc.AsyncIterator[_job_pb2.JobEvent]]:
+    ) -> _typing.Union[_abc.Iterator[_job_pb2.WatchJobsResponse], _abc.AsyncIterator[_job_pb2.WatchJobsResponse]]:
         """Every change of every job of the account, from now on or from a cursor on. Never ends by
-        itself. Each job's events come once and in order. Without a cursor a checkpoint comes first, so
-        that there is one to resume from.
+        itself.
 
-        Errors: INVALID_ARGUMENT (400) for a cursor that no event carried; OUT_OF_RANGE (400) where
-        events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its database
-        does not answer: resume with `after_cursor`.
+        Each job's events come once and in order. Events that are there at the same time come in one
+        message, at most 64 of them, and hardly more than 1 MiB unless one event alone is larger. Without
+        a cursor the first message is a checkpoint, so that you have a cursor to resume from. In quiet
+        times a checkpoint shows that the stream lives. Over HTTP the messages come as server-sent
+        events.
+
+        Errors: INVALID_ARGUMENT (400) for a cursor that this database did not give; OUT_OF_RANGE (400)
+        where events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its
+        database does not answer: resume with `after_cursor`.
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from quantcloud.cli.failure import Failure
@@ -48,6 +48,10 @@ def _copy(source: Path, target: Path) -> int:
         (verdict,) = copy.execute("PRAGMA quick_check").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"the copy is damaged: {verdict}")
+        # In the place of the file, the copy will give later events the cursors of others.
+        with suppress(sqlite3.OperationalError):  # files of older releases have no epoch
+            copy.execute("DELETE FROM store_epoch")
+        copy.commit()
         (pages,) = copy.execute("PRAGMA page_count").fetchone()
     _flush(target)
     return int(pages)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import TypeVar, cast
 
 import grpc
 from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inline
@@ -13,6 +13,7 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inl
 from quantcloud.cli.failure import Failure
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
 
+Message = TypeVar("Message")
 Metadata = tuple[tuple[str, str], ...]
 
 TERMINAL = frozenset(
@@ -50,24 +51,23 @@ def account_events(channel: grpc.Channel, metadata: Metadata) -> Iterator[job_pb
     stub = job_pb2_grpc.JobServiceStub(channel)
     cursor: str | None = None
 
-    def connect() -> Iterator[job_pb2.JobEvent]:
-        request = job_pb2.WatchJobsRequest(after_cursor=cursor, grouped=True)
+    def connect() -> Iterator[job_pb2.WatchJobsResponse]:
+        request = job_pb2.WatchJobsRequest(after_cursor=cursor)
         return stub.WatchJobs(request, metadata=metadata)
 
-    for first in _resumed(connect):
-        for event in (first, *first.following):
-            cursor = event.cursor
-            yield event
+    for response in _resumed(connect):
+        yield from response.events
+        cursor = response.cursor
 
 
-def _resumed(connect: Callable[[], Iterator[job_pb2.JobEvent]]) -> Iterator[job_pb2.JobEvent]:
-    """Events of one stream after another; `connect` opens each where the last broke off."""
+def _resumed(connect: Callable[[], Iterator[Message]]) -> Iterator[Message]:
+    """Messages of one stream after another; `connect` opens each where the last broke off."""
     pause, heard = _FIRST_PAUSE, -_PATIENCE_SECONDS
     while True:
         try:
-            for event in connect():
+            for message in connect():
                 pause, heard = _FIRST_PAUSE, time.monotonic()
-                yield event
+                yield message
         except grpc.RpcError as error:
             if not _is_lost(error) or time.monotonic() - heard > _PATIENCE_SECONDS:
                 raise Failure(explain(error)) from error

@@ -60,7 +60,7 @@ class Batch:
 
     id: str
     jobs: Sequence[Job]
-    cursor: int
+    cursor: str
 
 
 class CircuitUseCases:
@@ -112,7 +112,7 @@ class CircuitUseCases:
         the submission that cannot be run.
         """
         if (known := await self._known(principal, key)) is not None:
-            return _batch(known)
+            return self._batch(known)
         batch_id = str(uuid.uuid4())
         turns = Turns()
         admitted: list[Admitted] = []
@@ -132,14 +132,19 @@ class CircuitUseCases:
         except QuotaExceeded:
             # It may be what the same submission, sent twice at once, has taken meanwhile.
             if (known := await self._known(principal, key)) is not None:
-                return _batch(known)
+                return self._batch(known)
             raise
         new: list[NewJob] = []
         for each in admitted:
             new.append(self._short_runs.new_job(each))
             await turns.between()
         created = await self._store_jobs(principal, new, key)
-        return _batch([submitted for submitted, *_ in created])
+        return self._batch([submitted for submitted, *_ in created])
+
+    def _batch(self, submitted: Sequence[JobEvent]) -> Batch:
+        first = submitted[0]
+        before = self._store.cursors.write(first.cursor - 1)
+        return Batch(first.job.batch_id or "", [event.job for event in submitted], before)
 
     async def _check_room(self, principal: Principal, admitted: Sequence[Admitted]) -> None:
         """Raise `QuotaExceeded` where it shows before anything is run that a limit is passed."""
@@ -278,13 +283,6 @@ def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> Allowance:
         None if tasks is None else max(0, tasks - used.qpu_tasks),
         max(0.0, limits.credits_usd - used.total_cost_usd),
         max(0, limits.max_waiting_jobs - waiting),
-    )
-
-
-def _batch(submitted: Sequence[JobEvent]) -> Batch:
-    first = submitted[0]
-    return Batch(
-        first.job.batch_id or "", [event.job for event in submitted], cursor=first.cursor - 1
     )
 
 

@@ -15,7 +15,7 @@ from quantcloud.domain.page import Page
 from quantcloud.services.paging import window
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.sighting import AccountUpdate, Sighting
 
 MAXIMUM_WAIT_SECONDS = 60
 
@@ -123,11 +123,14 @@ class JobUseCases:
         *,
         after_cursor: str | None,
         wanted: EventFilter,
-        grouped: bool = False,
-    ) -> AsyncGenerator[Sighting]:
+    ) -> AsyncGenerator[AccountUpdate]:
         """The account's changes that are wanted; is and raises as `EventFeed.watch_account`."""
-        cursor = _parse_cursor(after_cursor) if after_cursor else None
-        return self._feed.watch_account(principal.account_id, cursor, wanted, grouped=grouped)
+        position = self._store.cursors.read("after_cursor", after_cursor) if after_cursor else None
+        return self._feed.watch_account(principal.account_id, position, wanted)
+
+    def cursor(self, position: int) -> str:
+        """The cursor of an event, as clients keep it."""
+        return self._store.cursors.write(position)
 
     def beats(self) -> AsyncGenerator[None]:
         """Signs of life for a stream; is and raises as `EventFeed.beats`."""
@@ -147,9 +150,3 @@ class JobUseCases:
         """What the jobs of one account gave whose completions these are; of small ones only."""
         job_ids = [event.job.id for event in events]
         return await self._store.jobs.small_results(events[0].job.account_id, job_ids)
-
-
-def _parse_cursor(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > 18:  # noqa: PLR2004  # fits 64 bits
-        raise InvalidArgument("after_cursor", "must be the cursor of an event of this account")
-    return int(text)

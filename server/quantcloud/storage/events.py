@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Select, bindparam, func, select
 
+from quantcloud.domain.cursors import Cursors
 from quantcloud.domain.errors import NotFound, OutOfRange
 from quantcloud.domain.event_filter import EVERYTHING, EventFilter, Stretch
 from quantcloud.domain.job import JobEvent, JobStatus
@@ -76,8 +77,9 @@ _LAST = (1 << 63) - 1
 class Events:
     """Reads of the event log. A job of another account raises `NotFound`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cursors: Cursors) -> None:
         self._database = database
+        self._cursors = cursors
 
     async def latest(self, account_id: str, job_id: str) -> JobEvent:
         """The job's last event: where it stands."""
@@ -134,7 +136,7 @@ class Events:
                     "the events that follow this cursor are no longer kept; list the jobs, and "
                     "watch without after_cursor from now on",
                     reason=_REMOVED,
-                    metadata={"oldest_cursor": str(horizon.cursor)},
+                    metadata={"oldest_cursor": self._cursors.write(horizon.cursor)},
                 )
             return _stretch(connection, account_id, cursor, limit, wanted)
 

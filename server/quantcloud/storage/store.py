@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from quantcloud.domain.cursors import Cursors
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.accounts import Accounts
 from quantcloud.storage.api_keys import ApiKeys
 from quantcloud.storage.circuits import Circuits
 from quantcloud.storage.database import Database
+from quantcloud.storage.epoch import epoch_of
 from quantcloud.storage.errors import StoreError
 from quantcloud.storage.events import Events
 from quantcloud.storage.idempotency import Idempotency
@@ -42,7 +44,10 @@ class Store:
     Every method may raise `domain.errors.Unavailable` when the database does not answer.
     """
 
-    def __init__(self, database: Database, notices: _MakesNotices | None = None) -> None:
+    def __init__(
+        self, database: Database, epoch: bytes, notices: _MakesNotices | None = None
+    ) -> None:
+        self.cursors = Cursors(epoch)
         self._database = database
         self._on_loss: list[Callable[[], None]] = []
         self._notices = notices(self._publish, self._lost) if notices else None
@@ -50,7 +55,7 @@ class Store:
         self.jobs = Jobs(database, self._writer)
         self.leases = Leases(self._writer)
         self.idempotency = Idempotency(database)
-        self.events = Events(database)
+        self.events = Events(database, self.cursors)
         self.retention = Retention(self._writer)
         self.accounts = Accounts(database, self._writer)
         self.api_keys = ApiKeys(database, self._writer)
@@ -75,7 +80,8 @@ class Store:
         if isinstance(location, str) and (url := _postgres_url(location)):
             store = await _open_postgres(url, connections, poll_seconds)
         else:
-            store = cls(await SqliteDatabase.open(sqlite_path(location)))
+            database = await SqliteDatabase.open(sqlite_path(location))
+            store = cls(database, await epoch_of(database))
         if store._notices is not None:
             await store._notices.start()
         return store
@@ -130,7 +136,11 @@ async def _open_postgres(url: str, connections: int, poll_seconds: float) -> Sto
     from quantcloud.storage.postgres import PostgresDatabase  # noqa: PLC0415
 
     database = await PostgresDatabase.open(url, connections=connections)
-    return Store(database, lambda publish, lost: Notices(database, publish, lost, poll_seconds))
+    return Store(
+        database,
+        await epoch_of(database),
+        lambda publish, lost: Notices(database, publish, lost, poll_seconds),
+    )
 
 
 def _postgres_url(location: str) -> str | None:

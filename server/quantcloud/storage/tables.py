@@ -252,3 +252,13 @@ retention_progress = Table(
     Column("completed_at", UtcDatetime, nullable=False),
     Column("job_id", CHAR(36), nullable=False),
 )
+
+# Which database this is, as its cursors say. One row, which a start writes where it is missing. A
+# copy that may take the place of this database must not have it: events that were written after
+# the copy was made have cursors that the copy will give to others.
+store_epoch = Table(
+    "store_epoch",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", LargeBinary, nullable=False),
+)

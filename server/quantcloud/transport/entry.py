@@ -77,7 +77,7 @@ class Entry:
             # Of server-sent events that have begun the end says nothing.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_EVENT_SECONDS):
-                    await self._context.write(refusal.last_event)
+                    await self._context.write(refusal.last_message(self._path))
         metadata = refusal.metadata
         if not self._sent and (allowance := call.allowance.get()) is not None:
             metadata = (*metadata, *rate_limit_headers(allowance))

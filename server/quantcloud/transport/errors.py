@@ -19,6 +19,7 @@ from quantcloud.domain import errors
 from thequantcloud.v1 import job_pb2
 
 ERROR_DOMAIN = "thequantcloud.com"
+_WATCH_JOBS = "/thequantcloud.v1.JobService/WatchJobs"
 DETAILS_KEY = "grpc-status-details-bin"
 # A status travels in headers. gRPC clients take 8 KiB of them, and Envoy answers more than it takes
 # by closing the connection, which other callers share.
@@ -61,9 +62,10 @@ class Refusal(Exception):  # a status, not a fault
             (DETAILS_KEY, self.status.SerializeToString()),
         )
 
-    @property
-    def last_event(self) -> job_pb2.JobEvent:
-        """What says the same at the end of a watch."""
+    def last_message(self, path: str) -> Message:
+        """What says the same at the end of the watch that the method at `path` is."""
+        if path == _WATCH_JOBS:
+            return job_pb2.WatchJobsResponse(error=self.status)
         return job_pb2.JobEvent(error=self.status)
 
 

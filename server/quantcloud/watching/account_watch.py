@@ -3,51 +3,49 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
+from quantcloud.domain.cursors import INVALID_CURSOR
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobEvent, JobStatus
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.sighting import AccountUpdate, PlacedEvent
 from quantcloud.watching.sources import PAGE, Sources
 from quantcloud.watching.subscription import AccountSubscription
 
 LARGEST_GROUP: Final = 64
-"""How many events a sighting of a grouped watch has at most."""
+"""How many events an update has at most."""
 
 
 class AccountWatch:
     """Reads what one watcher of an account is sent."""
 
-    def __init__(
-        self, sources: Sources, account_id: str, wanted: EventFilter, *, grouped: bool = False
-    ) -> None:
+    def __init__(self, sources: Sources, account_id: str, wanted: EventFilter) -> None:
         self._sources = sources
-        self._largest_group = LARGEST_GROUP if grouped else 1
         self._account_id, self._filter = account_id, wanted
         self._subscription = AccountSubscription(wanted.of_each_job)
         self._cursor = 0
         self._behind = False
 
-    async def sightings(self, after_cursor: int | None) -> AsyncGenerator[Sighting]:
+    async def updates(self, after_cursor: int | None) -> AsyncGenerator[AccountUpdate]:
         """As `EventFeed.watch_account`."""
         subscription, quiet = self._subscription, self._sources.quiet
         self._sources.by_account.add(self._account_id, subscription)
         try:
             await self._begin(after_cursor)
             if after_cursor is None:
-                yield Sighting(0, self._cursor, checkpoint=True)
+                yield AccountUpdate(self._cursor)
             quiet.heard(subscription)
             while True:
                 while not (self._behind or subscription.has_news):
                     await subscription.sleep()
                 fresh, cursor = await self._read_on() if self._behind else self._take()
                 last_of = {event.job.id: event for event in fresh}
-                group: list[Sighting] = []
+                group: list[PlacedEvent] = []
                 for event in fresh:
                     self._cursor = event.cursor
                     if self._filter.wants(event):
-                        group.append(await self._sighting(event, last_of[event.job.id]))
-                    if group and (event is fresh[-1] or len(group) == self._largest_group):
-                        yield _together(group)
+                        group.append(await self._placed(event, last_of[event.job.id]))
+                    if group and (event is fresh[-1] or len(group) == LARGEST_GROUP):
+                        yield AccountUpdate(self._cursor, group)
                         quiet.heard(subscription)
                         group = []
                 self._cursor = max(self._cursor, cursor)
@@ -57,7 +55,7 @@ class AccountWatch:
                 if not (self._behind or subscription.has_events):
                     self._cursor = max(self._cursor, subscription.passed)
                 if subscription.quiet:
-                    yield Sighting(0, self._cursor, checkpoint=True)
+                    yield AccountUpdate(self._cursor)
                     quiet.heard(subscription)
         finally:
             self._sources.by_account.forget(self._account_id, subscription)
@@ -66,7 +64,11 @@ class AccountWatch:
     async def _begin(self, after_cursor: int | None) -> None:
         latest = await self._sources.log.latest_cursor(self._account_id)
         if after_cursor is not None and after_cursor > latest:
-            raise InvalidArgument("after_cursor", "must be the cursor of an event of this account")
+            raise InvalidArgument(
+                "after_cursor",
+                "must be a cursor of this account, and lies after all its events",
+                reason=INVALID_CURSOR,
+            )
         self._cursor = latest if after_cursor is None else after_cursor
         self._behind = self._cursor < latest
 
@@ -84,10 +86,9 @@ class AccountWatch:
         known = self._cursor
         return () if self._behind else [e for e in events if e.cursor > known], known
 
-    async def _sighting(self, event: JobEvent, last: JobEvent) -> Sighting:
-        """That of an event; `last` is the last one of its job that is known."""
-        place = await self._position(event) if event is last else None
-        return Sighting(event.sequence, event.cursor, event, queue_position=place)
+    async def _placed(self, event: JobEvent, last: JobEvent) -> PlacedEvent:
+        """An event with its job's place; `last` is the last one of its job that is known."""
+        return PlacedEvent(event, await self._position(event) if event is last else None)
 
     async def _position(self, event: JobEvent) -> int | None:
         """Where a job stands; None where it is not queued, or other events of it follow."""
@@ -100,8 +101,3 @@ class AccountWatch:
         ):
             return None
         return await self._sources.queues.position(job)
-
-
-def _together(group: Sequence[Sighting]) -> Sighting:
-    first, *following = group
-    return first._replace(following=following) if following else first

@@ -15,7 +15,7 @@ from quantcloud.watching.account_watch import AccountWatch
 from quantcloud.watching.job_watch import JobWatch
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.quiet import QuietWatches
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.sighting import AccountUpdate, Sighting
 from quantcloud.watching.sources import EventLog, Sources
 from quantcloud.watching.subscription import Subscription, in_turns
 
@@ -106,22 +106,19 @@ class EventFeed:
         account_id: str,
         after_cursor: int | None,
         wanted: EventFilter = EVERYTHING,
-        *,
-        grouped: bool = False,
-    ) -> AsyncGenerator[Sighting]:
-        """The account's changes after `after_cursor`, or from now on, that are wanted. Never ends.
+    ) -> AsyncGenerator[AccountUpdate]:
+        """The account's events after `after_cursor`, or from now on, that are wanted. Never ends.
 
         Without a cursor a checkpoint comes first: where to resume, should nothing happen for a
-        while. A `grouped` watch has what is there at the same time in one sighting. Raises
-        `InvalidArgument` for a cursor that no event had, and `Unavailable` when the feed closes.
+        while. Raises `InvalidArgument` for a cursor that no event had, and `Unavailable` when the
+        feed closes.
         """
-        watch = AccountWatch(self._sources, account_id, wanted, grouped=grouped)
-        return watch.sightings(after_cursor)
+        return AccountWatch(self._sources, account_id, wanted).updates(after_cursor)
 
 
 async def _only(event: JobEvent) -> AsyncGenerator[Sighting]:
     """What is to be seen of a job that has ended."""
-    yield Sighting(event.sequence, event.cursor, event)
+    yield Sighting(event.sequence, event)
 
 
 def _by_job(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:

@@ -18,8 +18,8 @@ class JobWatch:
     """Reads what one watcher of a job is sent; there may be very many, so it keeps no event."""
 
     __slots__ = (
-        "_account_id", "_behind", "_brief", "_cursor", "_ended", "_had", "_job_id", "_place",
-        "_queue", "_sequence", "_sources", "_subscription",
+        "_account_id", "_behind", "_brief", "_ended", "_had", "_job_id", "_place", "_queue",
+        "_sequence", "_sources", "_subscription",
     )  # fmt: skip
 
     def __init__(self, sources: Sources, account_id: str, job_id: str, *, brief: bool) -> None:
@@ -27,7 +27,7 @@ class JobWatch:
         self._brief = brief
         self._account_id, self._job_id = account_id, job_id
         self._subscription = Subscription()
-        self._sequence = self._cursor = 0
+        self._sequence = 0
         self._behind = self._ended = False
         # The job's latest event, where the watcher has it from an earlier watch.
         self._had: JobEvent | None = None
@@ -48,7 +48,7 @@ class JobWatch:
                     self._note(event)
                     if self._queue is not None and event is fresh[-1]:
                         self._place = await self._position(event)
-                    yield Sighting(event.sequence, event.cursor, event, queue_position=self._place)
+                    yield Sighting(event.sequence, event, queue_position=self._place)
                     sent = True
                 if self._ended:
                     return
@@ -65,8 +65,7 @@ class JobWatch:
                     fresh = self._take()
                 elif await self._wants_checkpoint():
                     yield Sighting(
-                        self._sequence, self._cursor, self._had,
-                        checkpoint=True, queue_position=self._place,
+                        self._sequence, self._had, checkpoint=True, queue_position=self._place
                     )  # fmt: skip
                     self._had, sent = None, True
         finally:
@@ -135,7 +134,7 @@ class JobWatch:
     def _note(self, event: JobEvent) -> None:
         """Go by `event` from now on."""
         job = event.job
-        self._sequence, self._cursor = event.sequence, event.cursor
+        self._sequence = event.sequence
         self._ended = job.status.is_terminal
         # What was known of the job's place is of the past.
         self._had = self._place = self._subscription.position = None

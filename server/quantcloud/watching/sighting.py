@@ -7,17 +7,30 @@ from quantcloud.domain.job import JobEvent
 
 
 class Sighting(NamedTuple):
-    """A change, or a checkpoint, which is none: a sign of life, or a queue that moved.
+    """A change of a job, or a checkpoint, which is none: a sign of life, or a queue that moved.
 
-    In a checkpoint `event` is None, but for the first of a watch of one job that was sent no change
-    yet: then it is the job's latest. `sequence` is 0 in one of an account. A watch resumes after
-    `sequence` or `cursor`. `following` are those that were there at the same time, in order, where
-    the watch is a grouped one.
+    In a checkpoint `event` is None, but for the first of a watch that was sent no change yet: then
+    it is the job's latest. A watch resumes after `sequence`.
     """
 
     sequence: int
-    cursor: int
     event: JobEvent | None = None
     checkpoint: bool = False
     queue_position: int | None = None
-    following: Sequence["Sighting"] = ()
+
+
+class PlacedEvent(NamedTuple):
+    """A change of one of an account's jobs, with the job's place in its queue."""
+
+    event: JobEvent
+    queue_position: int | None = None
+
+
+class AccountUpdate(NamedTuple):
+    """Events that were there at the same time, in order; without any it is a checkpoint.
+
+    A watch resumes after `cursor`.
+    """
+
+    cursor: int
+    events: Sequence[PlacedEvent] = ()

@@ -32,8 +32,8 @@ async def run(rounds: int) -> list[Finding]:
     return [
         ratio(
             "batch",
-            f"Bell jobs a second on {BACKEND}: {CIRCUITS} by one RunCircuits and one WatchJobs, "
-            f"grouped, with results / by RunCircuit and WatchJob each, {IN_FLIGHT} in flight",
+            f"Bell jobs a second on {BACKEND}: {CIRCUITS} by one RunCircuits and one WatchJobs "
+            f"with results / by RunCircuit and WatchJob each, {IN_FLIGHT} in flight",
             ours=rates["ours"],
             bare=rates["bare"],
             unit="/s",
@@ -51,15 +51,12 @@ async def _batch(client: Client) -> None:
         batch_id=batch.batch_id,
         status=[job_pb2.Job.completed],
         with_result=True,
-        grouped=True,
     )
     missing = {job.job_id for job in batch.jobs}
     async with asyncio.timeout(PATIENCE_SECONDS):
         call = client.jobs.WatchJobs(watch, metadata=client.metadata)
-        async for first in call:
-            if first.checkpoint:
-                continue
-            for event in (first, *first.following):
+        async for response in call:
+            for event in response.events:
                 if sum(event.result.counts.values()) != SHOTS:
                     raise AssertionError(event)
                 missing.remove(event.job.job_id)

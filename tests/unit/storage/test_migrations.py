@@ -1,5 +1,6 @@
 """Forward from every released revision, with what was written there."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -97,6 +98,15 @@ async def test_forward_with_what_is_there(empty, revision):
     again = await Store.open(empty)
     assert (await again.jobs.list("alice", limit=9, offset=0)).total == 2
     await again.close()
+
+
+async def test_all_who_open_a_database_know_it_as_the_same(empty):
+    stores = await asyncio.gather(Store.open(empty), Store.open(empty))
+    for store in stores:
+        await store.close()
+    stores.append(await Store.open(empty))
+    await stores[-1].close()
+    assert len({store.cursors.write(7) for store in stores}) == 1
 
 
 async def test_postgres_has_the_declared_tables(servers: Servers):

@@ -64,8 +64,10 @@ async def test_who_asks_for_removed_history_is_told(store):
         assert caught.value.reason == "HISTORY_REMOVED"
         assert caught.value.metadata["oldest_sequence"] == "7"
     assert [e.sequence for e in await store.events.after("alice", job.id, 6, 9)] == [7]
-    with pytest.raises(OutOfRange, match="no longer kept"):
+    with pytest.raises(OutOfRange, match="no longer kept") as caught:
         await logged(store, "alice", cursors[4], 9)
+    oldest = caught.value.metadata["oldest_cursor"]
+    assert store.cursors.read("after_cursor", oldest) == cursors[5]
     assert [e.sequence for e in await logged(store, "alice", cursors[5], 9)] == [7]
     assert len(await logged(store, "bob")) == 7
     assert len(await store.events.after("bob", other.id, 0, 9)) == 7

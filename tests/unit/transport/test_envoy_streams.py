@@ -23,6 +23,7 @@ from thequantcloud.v1.job_pb2 import (
     JobResult,
     WatchJobRequest,
     WatchJobsRequest,
+    WatchJobsResponse,
 )
 from thequantcloud.v1.job_pb2_grpc import JobServiceStub
 from unit.transport.upstream import SERVICES, refuse
@@ -109,9 +110,7 @@ def test_events_come_one_by_one_as_they_happen(http, gate, steps):
             "queue_position": 1,
             "result": None,
             "checkpoint": False,
-            "cursor": "",
             "error": None,
-            "following": [],
         }
         steps.send(JobEvent(sequence=2, result=JobResult(job_id="j", counts={"0": 1})))
         event = data(lines)
@@ -123,6 +122,21 @@ def test_events_come_one_by_one_as_they_happen(http, gate, steps):
         assert list(lines) == []
     request, _ = gate.last("WatchJob")
     assert request == WatchJobRequest(id="j", after_sequence=0, with_result=True)
+
+
+def test_the_messages_of_all_jobs_are_as_the_contract_has_them(http, gate):
+    async def answer(_request, _context):
+        yield WatchJobsResponse(cursor="c", checkpoint=True)
+        yield WatchJobsResponse(cursor="d", events=[JobEvent(sequence=1), JobEvent(sequence=2)])
+
+    gate.answer("WatchJobs", answer)
+    with http.stream("GET", "/v1/jobs/events?after_cursor=b") as answered:
+        lines = answered.iter_lines()
+        first, second = data(lines), data(lines)
+    assert first == {"cursor": "c", "events": [], "checkpoint": True, "error": None}
+    assert list(first) == ["cursor", "events", "checkpoint", "error"]
+    assert [event["sequence"] for event in second["events"]] == [1, 2]
+    assert gate.last("WatchJobs")[0] == WatchJobsRequest(after_cursor="b")
 
 
 def test_the_stream_of_all_jobs_is_not_a_job_called_events(http, gate):

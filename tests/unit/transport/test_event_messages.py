@@ -114,10 +114,10 @@ def test_an_event_is_what_protobuf_makes_of_its_fields(
         completed_at=job.completed_at, error_message=job.error_message, metadata=metadata,
         batch_id=job.batch_id,
     )  # fmt: skip
-    whole = job_pb2.JobEvent(sequence=sequence, occurred_at=at, job=told, cursor=str(cursor))
+    whole = job_pb2.JobEvent(sequence=sequence, occurred_at=at, job=told)
     parts = Loads(None).messages().parts(JobEvent(sequence, cursor, at, job))
     assert convert.job(job) == told
-    assert same(events.change(parts, None), whole)
+    assert same(b"".join(events.change(parts, None)), whole)
 
 
 @pytest.mark.parametrize("position", [None, 1, 300])
@@ -129,10 +129,10 @@ async def test_a_message_of_parts_is_the_message(position: int | None, *, with_r
     content = job_pb2.JobResult.FromString(convert.result(result_of()))
     content.DiscardUnknownFields()
     whole = job_pb2.JobEvent(
-        sequence=3, occurred_at=timestamp(AT), job=convert.job(event.job), cursor="7",
+        sequence=3, occurred_at=timestamp(AT), job=convert.job(event.job),
         queue_position=position, result=content if with_result else None,
     )  # fmt: skip
-    assert same(events.change(make.parts(event), position, result), whole)
+    assert same(b"".join(events.change(make.parts(event), position, result)), whole)
 
 
 @pytest.mark.parametrize("outcomes", [0, 1, 2000, 2001, 5000])
@@ -146,17 +146,29 @@ def test_a_result_of_many_parts_is_whole(outcomes: int):
     assert message.HasField("metadata")
 
 
-@pytest.mark.parametrize("with_job", [False, True])
-def test_a_checkpoint_repeats_the_job_and_has_its_own_time(*, with_job: bool):
+def test_a_checkpoint_repeats_the_job_and_has_its_own_time():
     event = event_of(JobStatus.QUEUED)
     later = AT.replace(hour=13)
-    seen = Sighting(3 if with_job else 0, 7, checkpoint=True, queue_position=2)
-    job = Loads(None).messages().parts(event).job if with_job else None
+    seen = Sighting(3, checkpoint=True, queue_position=2)
+    job = Loads(None).messages().parts(event).job
     whole = job_pb2.JobEvent(
-        sequence=seen.sequence, occurred_at=timestamp(later), cursor="7", checkpoint=True,
-        queue_position=2, job=convert.job(event.job) if with_job else None,
+        sequence=3, occurred_at=timestamp(later), checkpoint=True, queue_position=2,
+        job=convert.job(event.job),
     )  # fmt: skip
     assert same(events.checkpoint(seen, later, job), whole)
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_a_response_has_its_events_and_a_cursor_first(number: int):
+    make = Loads(None).messages()
+    parts = [events.change(make.parts(event), 2) for event in completions(number)]
+    data = events.response("c", parts)
+    assert data.startswith(job_pb2.WatchJobsResponse(cursor="c").SerializeToString())
+    read = job_pb2.WatchJobsResponse.FromString(data)
+    assert nulls(read) == {"error"}
+    for event, part in zip(read.events, parts, strict=True):
+        assert event == job_pb2.JobEvent.FromString(b"".join(part))
+    assert (read.cursor, read.checkpoint) == ("c", number == 0)
 
 
 def test_an_event_is_serialised_once():

@@ -83,7 +83,7 @@ class Completed:
 
     async def watch(self, _: Any, job_id: str, **_options: Any) -> AsyncGenerator[Sighting]:
         (event,) = [event for event in self._events if event.job.id == job_id]
-        yield Sighting(event.sequence, event.cursor, event)
+        yield Sighting(event.sequence, event)
 
     async def result_of(self, event: JobEvent) -> JobResult:
         self.loads += 1

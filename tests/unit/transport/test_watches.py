@@ -1,4 +1,4 @@
-"""The messages of a watch: which sightings come together."""
+"""The messages of a watch of all jobs: which events come together."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,10 +13,14 @@ from quantcloud.domain.job import JobEvent, JobResult
 from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.events import LARGE_BYTES
 from quantcloud.transport.interceptor import CallInterceptor
-from quantcloud.transport.servicers.watches import Watch, Watches
-from quantcloud.watching.sighting import Sighting
+from quantcloud.transport.servicers.watches import AccountWatch, Watches
+from quantcloud.watching.sighting import AccountUpdate, PlacedEvent
 from thequantcloud.v1 import job_pb2
 from unit.transport.test_event_messages import completions, result_of
+
+
+def update_of(events: Sequence[PlacedEvent]) -> AccountUpdate:
+    return AccountUpdate(events[-1].event.cursor, events)
 
 
 class Jobs:
@@ -52,20 +56,24 @@ class Jobs:
             if self.outcomes[event.cursor - 1] == 1
         ]
 
-    def watch(self) -> tuple[Watch, Sighting]:
-        """A watch with results, and all the completions as one group."""
+    def cursor(self, position: int) -> str:
+        return str(position)
+
+    def watch(self) -> tuple[AccountWatch, AccountUpdate]:
+        """A watch with results, and all the completions as one update."""
 
         async def nothing():
             return
             yield
 
-        first, *following = (
-            Sighting(event.sequence, event.cursor, event)
-            for event in completions(len(self.outcomes))
-        )
         jobs: Any = self
-        watch = Watches(jobs).watch(nothing(), with_result=True)
-        return watch, first._replace(following=following)
+        watch = Watches(jobs).watch_all(nothing(), with_result=True)
+        return watch, update_of([PlacedEvent(event) for event in completions(len(self.outcomes))])
+
+
+def place(event: job_pb2.JobEvent) -> int:
+    """Which of the completions it is, and so its cursor."""
+    return int(event.job.job_id.removeprefix("job "))
 
 
 class Sent:
@@ -75,13 +83,14 @@ class Sent:
         self.messages: list[list[job_pb2.JobEvent]] = []
 
     async def write(self, message: bytes) -> None:
-        first = job_pb2.JobEvent.FromString(message)
-        self.messages.append([first, *first.following])
-        assert len(message) < LARGE_BYTES + 1024 or not first.following
+        response = job_pb2.WatchJobsResponse.FromString(message)
+        self.messages.append([*response.events])
+        assert int(response.cursor) == place(response.events[-1])
+        assert len(message) < LARGE_BYTES + 1024 or len(response.events) == 1
 
     @property
-    def cursors(self) -> list[list[int]]:
-        return [[int(event.cursor) for event in message] for message in self.messages]
+    def places(self) -> list[list[int]]:
+        return [[*map(place, message)] for message in self.messages]
 
 
 # A thousand outcomes take some 65 KB.
@@ -102,7 +111,7 @@ async def test_a_message_has_what_is_at_hand_and_fits(outcomes: list[int], toget
     await watch.send(group, sent.write)
     assert [len(message) for message in sent.messages] == together
     events = [event for message in sent.messages for event in message]
-    assert [int(event.cursor) for event in events] == [*range(1, len(outcomes) + 1)]
+    assert [place(event) for event in events] == [*range(1, len(outcomes) + 1)]
     assert [len(event.result.counts) for event in events] == outcomes
     # Small ones together, and only the others by themselves.
     assert jobs.fetches == [[*range(1, len(outcomes) + 1)]]
@@ -129,15 +138,15 @@ async def test_what_is_ready_waits_for_no_other(error: Exception | None):
     watch, group = jobs.watch()
     sending = asyncio.ensure_future(watch.send(group, sent.write))
     await jobs.begun.wait()
-    assert sent.cursors == [[*range(1, 40)]]
+    assert sent.places == [[*range(1, 40)]]
     jobs.go.set()
     if error is None:
         await sending
-        assert sent.cursors == [[*range(1, 40)], [*range(40, 65)]]
+        assert sent.places == [[*range(1, 40)], [*range(40, 65)]]
         return
     with pytest.raises(Unavailable):
         await sending
-    assert sent.cursors == [[*range(1, 40)]]
+    assert sent.places == [[*range(1, 40)]]
 
 
 async def test_what_is_read_together_is_read_once_for_all():
@@ -151,20 +160,20 @@ async def test_what_is_read_together_is_read_once_for_all():
     assert len(jobs.fetches) == 1
     assert not jobs.reads
     for sent in all_sent[1:]:
-        assert sent.cursors == [[*range(1, 65)]]
+        assert sent.places == [[*range(1, 65)]]
 
 
 async def test_groups_of_several_accounts_stay_whole():
     """However many results others have at hand meanwhile."""
     jobs = Jobs([1] * 64 * 6)
     watch, everything = jobs.watch()
-    seen = [everything._replace(following=()), *everything.following]
+    seen = everything.events
     groups = [seen[first : first + 64] for first in range(0, len(seen), 64)]
     all_sent = [Sent() for _ in groups]
     await asyncio.gather(
         *[
-            watch.send(first._replace(following=following), sent.write)
-            for (first, *following), sent in zip(groups, all_sent, strict=True)
+            watch.send(update_of(group), sent.write)
+            for group, sent in zip(groups, all_sent, strict=True)
         ]
     )
     assert [len(sent.messages) for sent in all_sent] == [1] * 6
@@ -224,16 +233,16 @@ async def test_the_caller_is_looked_at_again_between_the_messages_of_a_group():
     jobs = Jobs([30_000] * 12)
     watch, group = jobs.watch()
 
-    async def sightings() -> AsyncIterator[Sighting]:
+    async def updates() -> AsyncIterator[AccountUpdate]:
         yield group
 
-    watch.sightings = sightings()
+    watch.sightings = updates()
 
-    async def behaviour(request: object, context: object) -> Watch:
+    async def behaviour(request: object, context: object) -> AccountWatch:
         return watch
 
     context = _Context()
     wrapped = await _intercepted(_Gate(times=3), behaviour)
     await wrapped.stream_stream(None, context)
-    assert context.cursors == [[1], [2], [3]]
+    assert context.places == [[1], [2], [3]]
     assert context.ended is grpc.StatusCode.UNAUTHENTICATED

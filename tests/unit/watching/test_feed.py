@@ -13,7 +13,7 @@ from quantcloud.domain.job import JobStatus
 from quantcloud.storage import Store
 from quantcloud.watching import job_watch
 from quantcloud.watching.account_watch import LARGEST_GROUP
-from unit.watching.world import ADA, BOB, STORY, World, change, checkpoint, collect, now
+from unit.watching.world import ADA, BOB, STORY, World, change, changes, checkpoint, collect, now
 
 
 async def test_the_whole_story_is_told_live(world: World):
@@ -91,12 +91,12 @@ async def test_a_brief_watch_waits_a_moment_for_the_end(world: World, monkeypatc
 async def test_a_slow_reader_is_fed_from_the_log(world: World):
     """More events than memory holds for it come while the reader looks away."""
     events = world.feed.watch_account(ADA, None)
-    await checkpoint(events)
+    assert not (await anext(events)).events
     jobs = []
     for _ in range(60):
         jobs.append(await world.submit())
         await world.tell_story(jobs[-1])
-    told = [await change(events) for _ in range(60 * len(STORY))]
+    told = await changes(events, 60 * len(STORY))
     await events.aclose()
     assert all(a.cursor < b.cursor for a, b in pairwise(told))
     for job in jobs:
@@ -136,42 +136,40 @@ async def test_an_account_sees_its_own_jobs_only(world: World):
     mine = await world.submit(ADA)
     await world.submit(BOB)
     also_mine = await world.submit(ADA)
-    seen = [await change(events), await change(events)]
+    seen = await changes(events, 2)
     await events.aclose()
     assert [event.job.id for event in seen] == [mine, also_mine]
 
 
-async def test_a_grouped_watch_has_together_what_is_there_together(world: World):
+async def test_what_is_there_together_comes_together(world: World):
     jobs = [await world.submit() for _ in range(40)]
     for job in jobs:
         await world.tell_story(job)
-    alone = world.feed.watch_account(ADA, 0)
-    one_by_one = [await anext(alone) for _ in range(40 * len(STORY))]
-    await alone.aclose()
-    watch = world.feed.watch_account(ADA, 0, grouped=True)
-    groups, left = [], len(one_by_one)
+    log = [event for job in jobs for event in await collect(world.feed.watch_job(ADA, job, 0))]
+    log.sort(key=lambda event: event.cursor)
+    watch = world.feed.watch_account(ADA, 0)
+    updates, left = [], len(log)
     while left:
-        first = await anext(watch)
-        groups.append([first._replace(following=()), *first.following])
-        left -= len(groups[-1])
-    assert [seen for group in groups for seen in group] == one_by_one
-    assert max(map(len, groups)) == LARGEST_GROUP
-    assert len(groups) <= len(one_by_one) // LARGEST_GROUP + 1
+        updates.append(await anext(watch))
+        left -= len(updates[-1].events)
+    assert [seen.event for update in updates for seen in update.events] == log
+    assert [update.cursor for update in updates] == [u.events[-1].event.cursor for u in updates]
+    assert max(len(update.events) for update in updates) == LARGEST_GROUP
+    assert len(updates) <= len(log) // LARGEST_GROUP + 1
     # What comes then comes at once.
     late = await world.submit()
-    seen = await anext(watch)
-    assert (seen.event.job.id, seen.following) == (late, ())
+    (seen,) = (await anext(watch)).events
+    assert seen.event.job.id == late
     await watch.aclose()
 
 
-async def test_a_grouped_watch_has_only_what_is_wanted(world: World):
+async def test_a_watch_has_only_what_is_wanted(world: World):
     for _ in range(3):
         await world.tell_story(await world.submit())
     wanted = EventFilter(statuses={JobStatus.SUBMITTED, JobStatus.CANCELLED})
-    watch = world.feed.watch_account(ADA, 0, wanted, grouped=True)
-    first = await anext(watch)
+    watch = world.feed.watch_account(ADA, 0, wanted)
+    seen = (await anext(watch)).events
     await watch.aclose()
-    seen = [first, *first.following]
     assert [each.event.job.status for each in seen] == [
         JobStatus.SUBMITTED,
         JobStatus.CANCELLED,
@@ -181,23 +179,21 @@ async def test_a_grouped_watch_has_only_what_is_wanted(world: World):
 async def test_a_cursor_resumes_the_account(world: World):
     job = await world.submit()
     await world.tell_story(job)
-    events = world.feed.watch_account(ADA, 0)
-    third = [await anext(events) for _ in range(3)][-1]
-    await events.aclose()
-    resumed = world.feed.watch_account(ADA, third.cursor)
-    fourth = await anext(resumed)
+    log = await collect(world.feed.watch_job(ADA, job, 0))
+    resumed = world.feed.watch_account(ADA, log[2].cursor)
+    assert await changes(resumed, 2) == log[3:]
     await resumed.aclose()
-    assert fourth.sequence == 4
 
 
 async def test_a_watch_that_starts_now_tells_where_to_resume(world: World):
     await world.submit()
     events = world.feed.watch_account(ADA, None)
-    first = await checkpoint(events)
+    first = await anext(events)
+    assert not first.events
     await events.aclose()
     missed = await world.submit()
     resumed = world.feed.watch_account(ADA, first.cursor)
-    event = await change(resumed)
+    (event,) = await changes(resumed, 1)
     await resumed.aclose()
     assert event.job.id == missed
 
@@ -207,7 +203,7 @@ async def test_what_a_filter_hides_keeps_no_checkpoint_away(tmp_path: Path):
     await store.accounts.ensure(ADA, email=None, name=None, at=now())
     world = World(store, checkpoint_seconds=0.05)
     events = world.feed.watch_account(ADA, None, EventFilter(statuses={JobStatus.COMPLETED}))
-    start = await checkpoint(events)
+    start = await anext(events)
     stop = asyncio.Event()
 
     async def keep_submitting() -> None:
@@ -215,11 +211,12 @@ async def test_what_a_filter_hides_keeps_no_checkpoint_away(tmp_path: Path):
             await world.submit()
 
     busy = asyncio.create_task(keep_submitting())
-    later = await checkpoint(events)
+    later = await anext(events)
     stop.set()
     await busy
     await events.aclose()
     await store.close()
+    assert not later.events
     assert later.cursor > start.cursor
 
 
@@ -232,17 +229,16 @@ async def test_quiet_times_have_checkpoints(tmp_path: Path):
     first = await change(events)
     for _ in range(2):
         quiet = await checkpoint(events)
-        assert (quiet.sequence, quiet.cursor, quiet.event) == (1, first.cursor, None)
+        assert (quiet.sequence, quiet.event) == (1, None)
     await events.aclose()
     resumed = world.feed.watch_job(ADA, job, 1)
     for event in (first, None):
         quiet = await checkpoint(resumed)
-        assert (quiet.sequence, quiet.cursor, quiet.event) == (1, first.cursor, event)
+        assert (quiet.sequence, quiet.event) == (1, event)
     await resumed.aclose()
     everything = world.feed.watch_account(ADA, None)
     for _ in range(2):
-        quiet = await checkpoint(everything)
-        assert (quiet.sequence, quiet.cursor, quiet.event) == (0, first.cursor, None)
+        assert await anext(everything) == (first.cursor, ())
     await everything.aclose()
     await store.close()
 

@@ -9,7 +9,7 @@ from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, Optimization
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.sighting import AccountUpdate, Sighting
 from support.circuits import BELL
 
 ADA, BOB = "ada", "bob"
@@ -66,6 +66,17 @@ async def change(sightings: AsyncIterator[Sighting]) -> JobEvent:
     assert seen.event is not None
     assert not seen.checkpoint
     return seen.event
+
+
+async def changes(updates: AsyncIterator[AccountUpdate], number: int) -> list[JobEvent]:
+    """The next events of an account, of which as many come as are asked for, and no checkpoint."""
+    seen: list[JobEvent] = []
+    while len(seen) < number:
+        update = await anext(updates)
+        assert update.events
+        seen += [event for event, _ in update.events]
+    assert len(seen) == number
+    return seen
 
 
 async def checkpoint(sightings: AsyncIterator[Sighting]) -> Sighting:

@@ -77,7 +77,7 @@ def batch(batch: Batch) -> circuit_pb2.RunCircuitsResponse:
         batch_id=batch.id,
         jobs=[submitted(job) for job in batch.jobs],
         count=len(batch.jobs),
-        cursor=str(batch.cursor),
+        cursor=batch.cursor,
     )
 
 

@@ -1,4 +1,4 @@
-"""Events as the bytes of `JobEvent` messages, made once for all watchers.
+"""Events as the bytes of messages, made once for all watchers.
 
 The messages of one event differ in its place in the queue and in whether they have its result, its
 checkpoints in their time: so each watch puts its messages together of parts. Fields may stand in
@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import structlog
 
@@ -17,22 +17,23 @@ from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
 from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import timestamp
-from quantcloud.transport.nulls import twin
+from quantcloud.transport.nulls import nullable
 from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
 from quantcloud.turns import Turns
 from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2
 
-_FIELDS: Mapping[str, Any] = job_pb2.JobEvent.DESCRIPTOR.fields_by_name
-_NO_JOB, _NO_POSITION, NO_RESULT, _NO_ERROR = (
-    twin(_FIELDS[name]) for name in ("job", "queue_position", "result", "error")
+_NO_POSITION, NO_RESULT, _NO_ERROR = (
+    nullable(job_pb2.JobEvent, name).null for name in ("queue_position", "result", "error")
 )
 _SEQUENCE = tag(job_pb2.JobEvent.SEQUENCE_FIELD_NUMBER, VARINT)
 _OCCURRED_AT = tag(job_pb2.JobEvent.OCCURRED_AT_FIELD_NUMBER)
-_CURSOR = tag(job_pb2.JobEvent.CURSOR_FIELD_NUMBER)
 _JOB = tag(job_pb2.JobEvent.JOB_FIELD_NUMBER)
 _RESULT = tag(job_pb2.JobEvent.RESULT_FIELD_NUMBER)
-_FOLLOWING = tag(job_pb2.JobEvent.FOLLOWING_FIELD_NUMBER)
+_CURSOR = tag(job_pb2.WatchJobsResponse.CURSOR_FIELD_NUMBER)
+_EVENTS = tag(job_pb2.WatchJobsResponse.EVENTS_FIELD_NUMBER)
+_CHECKPOINT = job_pb2.WatchJobsResponse(checkpoint=True).SerializeToString()
+_NO_ERROR_OF_ALL = nullable(job_pb2.WatchJobsResponse, "error").null
 # Bytes that another thread copies: it does so without the interpreter, which the event loop has.
 LARGE_BYTES: Final = 1 << 20
 _KEPT_EVENTS = 1024
@@ -45,6 +46,8 @@ _AT_ONCE = 2
 log = structlog.stdlib.get_logger(__name__)
 
 Part = TypeVar("Part")
+Message: TypeAlias = Sequence[bytes]
+"""The bytes of a message in parts, which are to be joined once: some are large."""
 
 
 class EventParts(NamedTuple):
@@ -198,30 +201,33 @@ class _Kept(Generic[Part]):
         return part
 
 
-def change(parts: EventParts, position: int | None, result: bytes = NO_RESULT) -> bytes:
+def change(parts: EventParts, position: int | None, result: bytes = NO_RESULT) -> Message:
     """The message of an event."""
-    return b"".join((parts.own, parts.job, _position(position), result))
+    return parts.own, parts.job, _position(position), result
 
 
-def following(message: bytes) -> bytes:
-    """The message of an event as a part of that of an earlier one."""
-    return _FOLLOWING + delimited(message)
-
-
-def checkpoint(seen: Sighting, at: datetime, job: bytes | None) -> bytes:
+def checkpoint(seen: Sighting, at: datetime, job: bytes) -> bytes:
     """The message of a checkpoint that is sent at `at`; `job` is a part of `EventParts`."""
-    own = job_pb2.JobEvent(
-        sequence=seen.sequence, occurred_at=timestamp(at), checkpoint=True, cursor=str(seen.cursor)
-    )
-    rest = (_NO_JOB if job is None else job) + _position(seen.queue_position) + NO_RESULT
-    return own.SerializeToString() + rest + _NO_ERROR
+    own = job_pb2.JobEvent(sequence=seen.sequence, occurred_at=timestamp(at), checkpoint=True)
+    rest = job + _position(seen.queue_position) + NO_RESULT + _NO_ERROR
+    return own.SerializeToString() + rest
+
+
+def response(cursor: str, changes: Iterable[Message]) -> bytes:
+    """The message of WatchJobs that has these messages of events; without any, a checkpoint."""
+    parts = [_CURSOR, delimited(cursor.encode()), _NO_ERROR_OF_ALL]
+    head = len(parts)
+    for message in changes:
+        parts += _EVENTS, varint(sum(map(len, message))), *message
+    if len(parts) == head:
+        parts.append(_CHECKPOINT)
+    return b"".join(parts)
 
 
 def _parts(event: JobEvent, metadata: bytes) -> EventParts:
-    cursor = str(event.cursor).encode()
     own = (
         _SEQUENCE, varint(event.sequence), _OCCURRED_AT, timestamp_bytes(event.occurred_at),
-        _CURSOR, delimited(cursor), _NO_ERROR,
+        _NO_ERROR,
     )  # fmt: skip
     job = convert.job_bytes(event.job, metadata)
     return EventParts(b"".join(own), _JOB + delimited(job))

@@ -63,10 +63,9 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         self, request: job_pb2.WatchJobsRequest, context: Context
     ) -> Any:
         """The watch: the interceptor awaits it, and sends its messages."""
-        sightings = self._jobs.watch_all(
+        updates = self._jobs.watch_all(
             principal(),
             after_cursor=given(request, "after_cursor"),
             wanted=convert.event_filter(request),
-            grouped=request.grouped,
         )
-        return self._watches.watch(sightings, with_result=request.with_result)
+        return self._watches.watch_all(updates, with_result=request.with_result)

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import TypeAlias
 
 from quantcloud.domain.job import JobEvent
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import principal
 from quantcloud.transport.convert import events
-from quantcloud.transport.convert.events import LARGE_BYTES, NO_RESULT, EventMessages, EventParts
+from quantcloud.transport.convert.events import LARGE_BYTES, NO_RESULT, EventMessages
 from quantcloud.turns import Turns
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.sighting import AccountUpdate, Sighting
+
+Write: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
 class Watches:
@@ -29,9 +32,15 @@ class Watches:
         sightings = self._jobs.watch(principal(), job_id, after_sequence=None, brief=True)
         return self.watch(sightings, with_result=True)
 
+    def watch_all(
+        self, updates: AsyncGenerator[AccountUpdate], *, with_result: bool
+    ) -> "AccountWatch":
+        """The answers to a call, which closes `updates` at its end."""
+        return AccountWatch(self._jobs, self._make, updates, with_result=with_result)
+
 
 class Watch:
-    """What one call is answered: sightings, and each as the bytes of its `JobEvent`.
+    """What a call that watches one job is answered: each sighting as the bytes of a `JobEvent`.
 
     No generator around the other, which there may be very many of: it would take 0.4 KiB more.
     """
@@ -51,85 +60,104 @@ class Watch:
         self._make = make
         self._with_result = with_result
         # That of the last event, which checkpoints repeat, and its time, before which none is.
-        self._job: bytes | None = None
+        self._job = b""
         self._latest: datetime | None = None
 
-    async def send(self, seen: Sighting, write: Callable[[bytes], Awaitable[None]]) -> None:
-        """Send a sighting, and in the same message what follows it and is at hand, as far as that
-        fits: clients of gRPC take 4 MiB unless they say otherwise.
-        """
-        if not seen.following:
-            await write(await self._message(seen))
-            return
-        group = seen, *seen.following
-        results: Mapping[int, bytes] = {}
-        if self._with_result:
-            results = await self._make.fetch([each.event for each in group if each.event])
-        together = _Together(write)
-        turns = Turns()
-        for each in group:
-            message = self._at_hand(each, results)
-            if message is None:
-                # What is ready does not wait for what is not, nor stand in memory beside it.
-                await together.send()
-                message = await self._message(each)
-            await together.add(message)
-            await turns.between()
-        await together.send()
-
-    def _at_hand(self, seen: Sighting, results: Mapping[int, bytes]) -> bytes | None:
-        """The message of a change, unless its result is to be waited for."""
-        event = seen.event
-        if event is None:
-            return None
-        result: bytes | None = NO_RESULT
-        if self._with_result:
-            result = results.get(event.cursor) or self._make.result_at_hand(event)
-        if result is None:
-            return None
-        return events.change(self._parts(event), seen.queue_position, result)
+    async def send(self, seen: Sighting, write: Write) -> None:
+        """Send a sighting in a message of its own."""
+        await write(await self._message(seen))
 
     async def _message(self, seen: Sighting) -> bytes:
         event = seen.event
+        if event is not None:
+            self._job, self._latest = self._make.parts(event).job, event.occurred_at
         if event is None or seen.checkpoint:
-            if event is not None:
-                self._parts(event)
-            # One of all jobs, which has the sequence 0, repeats none.
             now = self._jobs.now()
-            at = max(now, self._latest or now)
-            return events.checkpoint(seen, at, self._job if seen.sequence else None)
-        parts = self._parts(event)
+            return events.checkpoint(seen, max(now, self._latest or now), self._job)
         result = await self._make.result(event) if self._with_result else NO_RESULT
+        message = events.change(self._make.parts(event), seen.queue_position, result)
         if len(result) > LARGE_BYTES:
-            return await asyncio.to_thread(events.change, parts, seen.queue_position, result)
-        return events.change(parts, seen.queue_position, result)
+            return await asyncio.to_thread(b"".join, message)
+        return b"".join(message)
 
-    def _parts(self, event: JobEvent) -> EventParts:
-        """Those of an event, whose job checkpoints repeat from now on."""
-        parts = self._make.parts(event)
-        self._job, self._latest = parts.job, event.occurred_at
-        return parts
+
+class AccountWatch:
+    """What a call that watches all jobs is answered: updates as bytes of `WatchJobsResponse`."""
+
+    def __init__(
+        self,
+        jobs: JobUseCases,
+        make: EventMessages,
+        updates: AsyncGenerator[AccountUpdate],
+        *,
+        with_result: bool,
+    ) -> None:
+        self.sightings = updates
+        self._cursor = jobs.cursor
+        self._make = make
+        self._with_result = with_result
+
+    async def send(self, update: AccountUpdate, write: Write) -> None:
+        """Send an update in one message, as far as it is at hand and fits: clients of gRPC take
+        4 MiB unless they say otherwise.
+        """
+        if not update.events:
+            await write(events.response(self._cursor(update.cursor), ()))
+            return
+        results: Mapping[int, bytes] = {}
+        if self._with_result:
+            results = await self._make.fetch([each.event for each in update.events])
+        together = _Together(self._cursor, write)
+        turns = Turns()
+        for event, position in update.events:
+            result = self._at_hand(event, results)
+            if result is None:
+                # What is ready does not wait for what is not, nor stand in memory beside it.
+                await together.send()
+                result = await self._make.result(event)
+            message = events.change(self._make.parts(event), position, result)
+            await together.add(message, event.cursor)
+            await turns.between()
+        await together.send()
+
+    def _at_hand(self, event: JobEvent, results: Mapping[int, bytes]) -> bytes | None:
+        """The result's part of a message; None where it is to be waited for."""
+        if not self._with_result:
+            return NO_RESULT
+        return results.get(event.cursor) or self._make.result_at_hand(event)
 
 
 class _Together:
-    """Messages on their way as one: the first, with the others as what follows it."""
+    """Messages of events on their way as one."""
 
-    def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(self, write_cursor: Callable[[int], str], write: Write) -> None:
+        self._write_cursor = write_cursor
         self._write = write
-        self._parts: list[bytes] = []
+        self._messages: list[events.Message] = []
         self._size = 0
+        # That of the last event.
+        self._cursor = 0
 
-    async def add(self, message: bytes) -> None:
+    async def add(self, message: events.Message, cursor: int) -> None:
         """Put a message behind the others, or where it does not fit send these first."""
-        if self._parts and self._size + len(message) > LARGE_BYTES:
+        size = sum(map(len, message))
+        if self._size + size > LARGE_BYTES:
             await self.send()
-        self._parts.append(events.following(message) if self._parts else message)
-        self._size += len(message)
+        self._messages.append(message)
+        self._size += size
+        self._cursor = cursor
 
     async def send(self) -> None:
         """Send what there is."""
-        if self._parts:
-            message = b"".join(self._parts)
-            self._parts.clear()
-            self._size = 0
-            await self._write(message)
+        if not self._messages:
+            return
+        messages, large = self._messages, self._size > LARGE_BYTES
+        self._messages, self._size = [], 0
+        cursor = self._write_cursor(self._cursor)
+        if large:
+            response = await asyncio.to_thread(events.response, cursor, messages)
+        else:
+            response = events.response(cursor, messages)
+        # While a slow client takes it, its parts are not in memory, too.
+        del messages
+        await self._write(response)

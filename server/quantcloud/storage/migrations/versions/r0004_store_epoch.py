@@ -1,0 +1,17 @@
+"""A database knows which one it is."""
+
+from alembic import op
+from sqlalchemy import Column, Integer, LargeBinary, PrimaryKeyConstraint
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Add where the epoch is kept; the first start writes it."""
+    op.create_table(
+        "store_epoch",
+        Column("id", Integer, nullable=False, autoincrement=False),
+        Column("epoch", LargeBinary, nullable=False),
+        PrimaryKeyConstraint("id", name="pk_store_epoch"),
+    )
