@@ -95,13 +95,13 @@ _TEXTS = st.sampled_from(["", "a", "\u00e9" * 100, "local_simulator", "x" * 20_0
 @given(
     st.builds(
         Job, id=_TEXTS, account_id=st.just("ada"), status=st.sampled_from(JobStatus),
-        shots=st.integers(0, 2**32 - 1), optimize_for=st.sampled_from(OptimizationTarget),
+        shots=st.integers(0, 2**31 - 1), optimize_for=st.sampled_from(OptimizationTarget),
         submitted_at=_MOMENTS, seed=st.just(1), batch_id=st.none() | _TEXTS,
         backend=st.none() | _TEXTS, started_at=st.none() | _MOMENTS,
         completed_at=st.none() | _MOMENTS, error_message=st.none() | _TEXTS,
         metadata=st.sampled_from([{}, {"routing": {"candidates": [1, None]}}]),
     ),
-    st.integers(1, 2**32 - 1), st.integers(1, 2**63 - 1), _MOMENTS,
+    st.integers(1, 2**31 - 1), st.integers(1, 2**63 - 1), _MOMENTS,
 )  # fmt: skip
 def test_an_event_is_what_protobuf_makes_of_its_fields(
     job: Job, sequence: int, cursor: int, at: datetime
