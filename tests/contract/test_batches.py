@@ -2,7 +2,6 @@
 
 import grpc
 import pytest
-from google.protobuf.struct_pb2 import Struct
 
 from support.api import Api
 from support.circuits import ASYMMETRIC, BELL, HEADER
@@ -39,12 +38,10 @@ def test_each_circuit_is_a_job_of_its_own(server: Server):
 
 def test_one_bad_circuit_keeps_all_out_and_is_named(server: Server):
     ada = server.api(tier="explorer")
-    options = Struct()
-    options.update({"sots": 1})
     for bad, where in (
         (Run(qasm=HEADER + "qreg q[1];\nhh q[0];"), "circuits[1].qasm: line 4, column 1: "),
         (Run(qasm=BELL, backend="nowhere"), "circuits[1].backend: 'nowhere' is unknown"),
-        (Run(qasm=BELL, options=options), "circuits[1].options.sots: "),
+        (Run(qasm=BELL, options={"seed": -1}), "circuits[1].options.seed: "),
         (Run(qasm=BELL, shots=10_001), "circuits[1]: shots: 10001 asked for"),
         (Run(), "circuits[1].qasm: is empty"),
     ):

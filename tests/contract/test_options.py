@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
 
 from support.api import Api
 from support.circuits import BELL, HEADER
@@ -35,15 +34,9 @@ def ada(server: Server) -> Api:
     return server.api()
 
 
-def struct(options: dict[str, Any]) -> Struct:
-    message = Struct()
-    message.update(options)
-    return message
-
-
 def result(api: Api, qasm: str, backend: str, shots: int = 500, **options: Any) -> dict[str, Any]:
     """Run over gRPC; the result as JSON has it."""
-    job = api.run(qasm, backend=backend, shots=shots, options=struct(options))
+    job = api.run(qasm, backend=backend, shots=shots, options=options)
     last = api.finish(job)
     assert last.job.status == job_pb2.Job.completed, last.job.error_message
     return MessageToDict(last.result, preserving_proto_field_name=True)
@@ -60,12 +53,18 @@ def rest_result(api: Api, qasm: str, backend: str, shots: int, **options: Any) -
 
 def assert_refused(api: Api, says: str, qasm: str, backend: str | None, **options: Any) -> None:
     """A run and a plan are refused alike over gRPC and over REST, for the stated reason."""
-    request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, options=struct(options))
+    request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, options=options)
     for call in (api.circuits.RunCircuit, api.circuits.PlanCircuit):
         with pytest.raises(grpc.RpcError) as refused:
             call(request, metadata=api.metadata)
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert says in refused.value.details()
+    assert_refused_over_rest(api, says, qasm, backend, options)
+
+
+def assert_refused_over_rest(
+    api: Api, says: str, qasm: str, backend: str | None, options: dict[str, Any]
+) -> None:
     body = {"qasm": qasm, "options": options} | ({"backend": backend} if backend else {})
     for path in ("/v1/circuits/run", "/v1/circuits/plan"):
         response = api.rest("POST", path, body)
@@ -94,8 +93,7 @@ def test_a_seed_repeats_the_counts(ada: Api, backend: str):
 def test_a_seed_is_always_given_and_repeats_the_counts(ada: Api, backend: str, qasm: str):
     first = result(ada, qasm, backend, shots=5000)
     seed = first["metadata"]["seed"]
-    assert seed == int(seed)
-    again = result(ada, qasm, backend, shots=5000, seed=seed)
+    again = result(ada, qasm, backend, shots=5000, seed=int(seed))
     assert first["counts"] == again["counts"]
     assert first["metadata"]["method"] == again["metadata"]["method"]
 
@@ -107,7 +105,7 @@ def test_seeds_that_are_given_differ(ada: Api):
 
 def test_the_routers_choice_can_be_repeated_by_its_name(ada: Api):
     first = ada.finish(ada.run(SPREAD)).result
-    again = result(ada, SPREAD, first.backend, shots=1024, seed=first.metadata["seed"])
+    again = result(ada, SPREAD, first.backend, shots=1024, seed=int(first.metadata["seed"]))
     assert dict(first.counts) == again["counts"]
 
 
@@ -247,7 +245,7 @@ def test_backends_without_noise_refuse_it(ada: Api, backend: str):
 
 
 def test_the_router_takes_noise_to_a_backend_that_has_it(ada: Api):
-    last = ada.finish(ada.run(X, options=struct({"noise": {"readout": 0.5}})))
+    last = ada.finish(ada.run(X, options={"noise": {"readout": 0.5}}))
     assert last.result.backend in NOISY
     assert len(last.result.counts) == 2
 
@@ -262,16 +260,49 @@ def test_noise_and_a_statevector_do_not_go_together(ada: Api, backend: str):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"sed": 1}, "options.sed: is unknown; known are seed, statevector, memory, noise"),
-        ({"seed": 1, "": 2}, "options.: is unknown"),
-        ({"noise": {"t3_us": 1}}, "options.noise.t3_us: is unknown; known are depolarizing_1q"),
         ({"timeout_seconds": 0}, "options.timeout_seconds: must be greater than 0"),
-        ({"seed": 2.0**53}, "options.seed: must be an integer from 0 to 9007199254740991"),
-        ({"memory": "yes"}, "options.memory: must be true or false"),
+        ({"seed": 2**53}, "options.seed: must be an integer from 0 to 9007199254740991"),
+        ({"seed": -1}, "options.seed: must be an integer from 0 to 9007199254740991"),
+        ({"noise": {"readout": 2}}, "options.noise.readout: must be a probability from 0 to 1"),
+        ({"noise": {"t1_us": 1, "t2_us": 3}}, "options.noise.t2_us: must be at most twice t1_us"),
     ],
 )
 def test_a_wrong_option_is_named(ada: Api, backend: str | None, options: dict[str, Any], says: str):
     assert_refused(ada, says, BELL, backend, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"sed": 1}, "options.sed: is unknown; known are seed, statevector, memory, noise"),
+        ({"seed": 1, "": 2}, "options.: is unknown"),
+        ({"noise": {"t3_us": 1}}, "options.noise.t3_us: is unknown; known are depolarizing_1q"),
+        ({"seed": 1.5}, "options.seed: must be an integer from 0 to 9007199254740991"),
+        ({"seed": "1"}, "options.seed: must be a number"),
+        ({"memory": "yes"}, "options.memory: must be true or false"),
+        ({"noise": 1}, "options.noise: must be an object with any of depolarizing_1q"),
+    ],
+)
+def test_what_only_json_can_say_wrong_is_named(ada: Api, options: dict[str, Any], says: str):
+    assert_refused_over_rest(ada, says, BELL, None, options)
+    batch = {"circuits": [{"qasm": BELL}, {"qasm": BELL, "options": options}]}
+    refused = ada.rest("POST", "/v1/circuits/run-batch", batch)
+    assert refused.status_code == 400
+    assert refused.json()["detail"].startswith(f"circuits[1].{says}")
+
+
+def test_options_are_the_same_request_in_json_and_over_grpc(ada: Api):
+    """However their JSON is ordered, and where it says null."""
+    metadata = (*ada.metadata, ("idempotency-key", "either way"))
+    options = {"seed": 5, "noise": {"readout": 0.5}}
+    request = circuit_pb2.RunCircuitRequest(qasm=BELL, options=options)
+    first = ada.circuits.RunCircuit(request, metadata=metadata).job_id
+    for same in (options, {"memory": None, "noise": {"t1_us": None, "readout": 0.5}, "seed": 5.0}):
+        again = ada.rest(
+            "POST", "/v1/circuits/run", {"qasm": BELL, "options": same},
+            headers={"Idempotency-Key": "either way"},
+        )  # fmt: skip
+        assert again.json()["job_id"] == first
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from google.protobuf.struct_pb2 import Struct
 from pydantic import SecretStr
 
 from quantcloud.app import Application
@@ -212,9 +211,8 @@ def test_credits_are_taken_with_the_submission_and_given_back_without_a_run(hard
     refused = next(call for call in calls if call.code() is DENIED)
     assert "of the month's $50.00 of credits are used, this job costs $24.00" in refused.details()
     assert month(ada) == (2, 48.0)
-    options = Struct()
-    options.update({"memory": True})  # breaks it
-    (call,) = submit(ada, 1, shots=100, options=options)
+    breaks_it = {"memory": True}
+    (call,) = submit(ada, 1, shots=100, options=breaks_it)
     assert ada.finish(call.result().job_id).job.status == job_pb2.Job.failed
     assert month(ada) == (2, 48.0)
     # Hardware does not take simulator time.

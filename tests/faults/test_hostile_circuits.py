@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from google.protobuf.struct_pb2 import Struct
 
 from support.api import Api
 from support.circuits import BELL, HEADER
@@ -268,9 +267,7 @@ def test_many_submissions_at_once(server: Server, ada: Api):
 def test_others_are_served_while_a_large_result_is_read(server: Server, ada: Api):
     """Hundreds of thousands of outcomes and shots: their conversion holds nobody up."""
     qasm = HEADER + "qreg q[20];\ncreg c[20];\nh q;\nry(0.3) q;\nmeasure q -> c;"
-    options = Struct()
-    options.update({"memory": True})
-    job = ada.run(qasm, backend="local_simulator", shots=400_000, options=options)
+    job = ada.run(qasm, backend="local_simulator", shots=400_000, options={"memory": True})
     *_, last = ada.watch(job)
     assert last.job.status == job_pb2.Job.completed
     # As bytes: this process is to measure the server, and not itself.

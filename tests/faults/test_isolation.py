@@ -12,7 +12,6 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
 
 from quantcloud.settings import DEFAULT_TIERS
 from support.api import Api
@@ -65,12 +64,6 @@ def ada(confined: Server) -> Api:
     return confined.api()
 
 
-def options(**values: object) -> Struct:
-    struct = Struct()
-    struct.update(values)
-    return struct
-
-
 def name_of(status: int) -> str:
     return job_pb2.Job.Status.Name(status)
 
@@ -115,7 +108,7 @@ def worker_with_24_qubits(server: Server) -> int:
 
 def test_a_users_time_limit_ends_in_timeout(ada: Api):
     last = ada.finish(
-        ada.run(slow(20), backend="local_simulator", options=options(timeout_seconds=0.3))
+        ada.run(slow(20), backend="local_simulator", options={"timeout_seconds": 0.3})
     )
     assert name_of(last.job.status) == "timeout"
     assert last.job.error_message == "reached its time limit of 0.3 s"
@@ -129,7 +122,7 @@ def test_a_users_time_limit_ends_in_timeout(ada: Api):
 @pytest.mark.parametrize("own", [None, 1000.0])
 def test_a_tiers_time_limit_holds_whatever_the_user_asks_for(confined: Server, own: float | None):
     eve = confined.api("explorer")
-    asked = {} if own is None else {"options": options(timeout_seconds=own)}
+    asked = {} if own is None else {"options": {"timeout_seconds": own}}
     last = eve.finish(eve.run(slow(20), backend="local_simulator", **asked))
     assert name_of(last.job.status) == "timeout"
     assert last.job.error_message == "reached its time limit of 0.5 s"

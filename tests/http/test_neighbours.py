@@ -67,12 +67,11 @@ def test_what_would_hold_the_server_up_is_refused(ada: Api):
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_numbers_that_json_has_no_word_for_are_refused(ada: Api, number: float):
-    request = circuit_pb2.RunCircuitRequest(qasm=BELL)
-    request.options["seed"] = number
+    request = circuit_pb2.RunCircuitRequest(qasm=BELL, options={"timeout_seconds": number})
     with pytest.raises(grpc.RpcError) as refused:
         ada.circuits.RunCircuit(request, metadata=ada.metadata)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert refused.value.details() == "options.seed: must be a finite number"
+    assert refused.value.details() == "options.timeout_seconds: must be a finite number"
 
 
 def test_a_changed_circuit_is_checked_like_a_new_one(ada: Api):

@@ -34,8 +34,10 @@ def _checked(
 
 
 def _number(field: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidArgument(field, "must be a number")
+    if not math.isfinite(value):
+        raise InvalidArgument(field, "must be a finite number")
     return float(value)
 
 

@@ -1,7 +1,7 @@
 """The descriptor that Envoy's gRPC-JSON transcoder reads, derived from the contract's.
 
-It says the same as the contract on the wire, and differs in what concerns JSON only: see
-`transcoder_descriptor`.
+It says the same as the contract on the wire, but for the options of a run, and differs in what
+concerns JSON: see `transcoder_descriptor`.
 """
 
 import re
@@ -20,6 +20,9 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from quantcloud.transport.nulls import PACKAGE, TWIN_OFFSET, has_twin
 
 PATH_SUFFIX = "_from_path"
+# The type of a run's options, and the type that they have for the transcoder.
+_OPTIONS = f".{PACKAGE}.RunOptions"
+_ANY_OPTIONS = ".google.protobuf.Struct"
 # Where NullValue is, and the package of what errors carry.
 _STRUCT = "google/protobuf/struct.proto"
 _ERROR_DETAILS = "google.rpc"
@@ -33,6 +36,7 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
     - Every field's JSON name is its own name, in error details too.
     - Each nullable field of a response has its twin (see `nulls`).
     - A parameter of a query that is given twice is an error, unless it is a list.
+    - The options of a run are a Struct (see `convert.options`).
     - A field that a path binds is called otherwise, so that body and query cannot reach it: the
       transcoder would let them have the last word on which resource a path names.
     """
@@ -48,6 +52,7 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
         if file.package not in (PACKAGE, _ERROR_DETAILS):
             continue
         _rename_path_fields(file)
+        _take_any_options(file)
         twins = [_add_twins(message, file.package, responses) for message in file.message_type]
         if any(twins) and _STRUCT not in file.dependency:
             file.dependency.append(_STRUCT)
@@ -89,6 +94,14 @@ def _rename_path_fields(file: FileDescriptorProto) -> None:
                     field.name += PATH_SUFFIX
                 elif verb == "get":
                     _refuse_twice(messages[method.input_type], field)
+
+
+def _take_any_options(file: FileDescriptorProto) -> None:
+    for message in file.message_type:
+        for field in message.field:
+            if field.type_name == _OPTIONS:
+                field.number += TWIN_OFFSET
+                field.type_name = _ANY_OPTIONS
 
 
 def _refuse_twice(message: DescriptorProto, field: FieldDescriptorProto) -> None:

@@ -155,11 +155,16 @@ def table(name):
 
 
 def fields(descriptor, seen=()):
-    """Every field that a request of this type may hold."""
+    """Every field that a request of this type may hold, as the transcoder knows them."""
     for field in descriptor.fields:
         yield field
         inner = field.message_type
-        if inner is not None and inner.file.package == "thequantcloud.v1" and inner not in seen:
+        if (
+            field.name != "options"
+            and inner is not None
+            and inner.file.package == "thequantcloud.v1"
+            and inner not in seen
+        ):
             yield from fields(inner, (*seen, inner))
 
 

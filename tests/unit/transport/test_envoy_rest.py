@@ -8,6 +8,8 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.transport.convert.options import take_json_options
 from thequantcloud.v1.account_pb2 import GetUsageResponse, MonthlyUsage, Tier, TierLimits
 from thequantcloud.v1.backend_pb2 import Backend
 from thequantcloud.v1.circuit_pb2 import RunCircuitResponse
@@ -262,7 +264,10 @@ def test_a_request_arrives_as_it_was_sent(gate, http):
     assert not request.HasField("backend")
     assert request.optimize_for == Optimization.accuracy
     assert (request.max_cost_usd, request.min_fidelity) == (1, 0.5)
-    assert request.options["noise"]["readout"][0] == 0.1
+    # As JSON has them, for the server to say what is wrong.
+    assert not request.HasField("options")
+    with pytest.raises(InvalidArgument, match=r"options.noise.readout: must be a number"):
+        take_json_options(request)
 
 
 def test_query_parameters_arrive(gate, http):

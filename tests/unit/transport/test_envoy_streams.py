@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 from grpc_status import rpc_status
 
+from quantcloud.transport.convert.options import take_json_options
 from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
 from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
 from thequantcloud.v1.job_pb2 import (
@@ -167,7 +168,8 @@ def test_a_submission_is_answered_with_events(http, gate, steps):
         steps.send(None)
         assert list(lines) == []
     request, metadata = gate.last("RunAndWatch")
-    assert (request.qasm, request.shots, request.options["seed"]) == ("q", 7, 1)
+    take_json_options(request)
+    assert (request.qasm, request.shots, request.options.seed) == ("q", 7, 1)
     assert metadata["idempotency-key"] == "k"
 
 

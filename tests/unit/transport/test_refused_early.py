@@ -7,9 +7,10 @@ from google.protobuf.struct_pb2 import Struct
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.transport.convert.jobs import event_filter
+from quantcloud.transport.convert.options import JSON_OPTIONS, take_json_options
 from quantcloud.transport.convert.values import MAXIMUM_DEPTH, unstruct
 from quantcloud.transport.servicers.circuits import CircuitServicer
-from quantcloud.transport.wire import struct_bytes
+from quantcloud.transport.wire import VARINT, struct_bytes, tag, varint
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
 JOB = "0190f7a0-0000-7000-8000-000000000000"
@@ -51,6 +52,22 @@ def test_what_is_accepted_can_be_read_in_every_answer():
     metadata = _struct(_nested(MAXIMUM_DEPTH))
     listed = circuit_pb2.ListCircuitsResponse(circuits=[circuit_pb2.Circuit(metadata=metadata)])
     assert circuit_pb2.ListCircuitsResponse.FromString(listed.SerializeToString()) == listed
+
+
+@pytest.mark.parametrize(
+    "content", [varint(2) + b"\xff\xff", varint(3) + b"\x0a\x01\xff", varint(2) + b"\x0a\x05"]
+)
+def test_json_options_that_no_json_makes_are_refused(content: bytes):
+    request = circuit_pb2.RunCircuitRequest.FromString(tag(JSON_OPTIONS) + content)
+    with pytest.raises(InvalidArgument, match="options: cannot be read"):
+        take_json_options(request)
+
+
+def test_a_field_of_another_type_is_passed_over():
+    number = tag(JSON_OPTIONS, VARINT) + varint(7)
+    request = circuit_pb2.RunCircuitRequest.FromString(number)
+    take_json_options(request)
+    assert not request.HasField("options")
 
 
 @pytest.mark.parametrize("batch_id", ["a\0b", "x" * 10_000, "'; --", JOB.upper()])

@@ -1,6 +1,7 @@
 """Circuits: submissions, plans, saved ones."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from google.rpc.status_pb2 import (
@@ -11,14 +12,13 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
-from quantcloud.domain.execution import NO_OPTIONS
 from quantcloud.domain.job import Job, OptimizationTarget
 from quantcloud.domain.page import Page
 from quantcloud.routing.router import Candidate
 from quantcloud.services.admission import Submission
 from quantcloud.services.circuits import Batch, Plan
-from quantcloud.services.options import parse_options
 from quantcloud.storage import CircuitPatch
+from quantcloud.transport.convert.options import run_options, take_json_options
 from quantcloud.transport.convert.values import envelope, given, timestamp, unstruct
 from quantcloud.transport.nulls import nulls
 from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, varint
@@ -54,22 +54,39 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         num_qubits=given(request, "num_qubits"),
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),
-        options=parse_options(unstruct(request.options, "options"))
-        if request.HasField("options")
-        else NO_OPTIONS,
+        options=run_options(request),
     )
+
+
+async def take_options(requests: Sequence[circuit_pb2.RunCircuitRequest]) -> None:
+    """Move options of several runs that came as JSON to where those of gRPC are.
+
+    Raises `InvalidArgument` with the place.
+    """
+    turns = Turns()
+    for place, each in enumerate(requests):
+        with _at(place):
+            take_json_options(each)
+        await turns.between()
 
 
 def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
     """What a request for several runs asks for. Raises `InvalidArgument` with the place."""
     found: list[Submission] = []
     for place, each in enumerate(request.circuits):
-        try:
+        with _at(place):
             found.append(submission(each))
-        except InvalidArgument as error:
-            error.locate(f"circuits[{place}]")
-            raise
     return found
+
+
+@contextmanager
+def _at(place: int) -> Generator[None]:
+    """Say of an error which circuit it is about."""
+    try:
+        yield
+    except InvalidArgument as error:
+        error.locate(f"circuits[{place}]")
+        raise
 
 
 def batch(batch: Batch) -> circuit_pb2.RunCircuitsResponse:

@@ -8,6 +8,7 @@ from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import Context, principal
 from quantcloud.transport.convert import circuits as convert
 from quantcloud.transport.convert.idempotency import HEADER, idempotency_key
+from quantcloud.transport.convert.options import take_json_options
 from quantcloud.transport.convert.values import given, unstruct
 from quantcloud.transport.entry import Exchange
 from quantcloud.transport.gate import headers_of
@@ -43,6 +44,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         await RunStream(self._circuits, self._jobs, self._watches, exchange).serve()
 
     async def _run(self, request: circuit_pb2.RunCircuitRequest, context: Context) -> Job:
+        take_json_options(request)
         key = await idempotency_key(headers_of(context).get(HEADER), request)
         return await self._circuits.run(principal(), convert.submission(request), key)
 
@@ -51,6 +53,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     ) -> circuit_pb2.RunCircuitsResponse:
         # Before any of them is looked at: there may be millions.
         check_batch_size(len(request.circuits))
+        await convert.take_options(request.circuits)
         key = await idempotency_key(headers_of(context).get(HEADER), request)
         batch = await self._circuits.run_batch(principal(), convert.submissions(request), key)
         return convert.batch(batch)
@@ -58,6 +61,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def PlanCircuit(
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> circuit_pb2.PlanCircuitResponse:
+        take_json_options(request)
         plan = await self._circuits.plan(principal(), convert.submission(request))
         return convert.plan(plan)
 
