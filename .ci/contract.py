@@ -23,7 +23,13 @@ GEN = ROOT / "gen"
 THIRD_PARTY = ROOT / ".build" / "third_party"
 TRANSCODER = Path("thequantcloud") / "transcoder.binpb"
 INSTALLED = Path(next(iter(google.rpc.__path__))).parent
-IMPORTS = ("api/annotations.proto", "api/http.proto", "rpc/error_details.proto", "rpc/status.proto")
+IMPORTS = (
+    "api/annotations.proto",
+    "api/field_behavior.proto",
+    "api/http.proto",
+    "rpc/error_details.proto",
+    "rpc/status.proto",
+)
 # An image has no buf.yaml of its own.
 BREAKING = '{"version": "v2", "breaking": {"use": ["FILE"]}}'
 BUF = str(Path(sys.executable).parent / "buf")

@@ -132,10 +132,11 @@ class CircuitServiceServicer:
 
         Once the job is stored come its latest event, then each event as it happens, in order; the
         result is on the event of `completed`. Of events that come together only the last is sent, whose
-        job tells of all of them, and the first one waits 50 milliseconds for others: most runs are told
-        of by a single message. WatchJob has each event at once. The stream ends with OK after the event of a terminal status. In quiet times a checkpoint
-        shows that it lives. Over HTTP the events come as server-sent events, and the request may have
-        1 MiB. To end the call does not end the job, whose id is in every event.
+        job has what all of them changed, and the first one waits 50 milliseconds for others: most runs
+        need a single message. WatchJob has each event at once. The stream ends with OK after the event
+        of a terminal status. In quiet times a checkpoint shows that it lives. Over HTTP the events come
+        as server-sent events, and the request may have 1 MiB. To end the call does not end the job,
+        whose id is in every event.
 
         Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
         shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
@@ -169,9 +170,9 @@ class CircuitServiceServicer:
 
         Errors of the stream: RESOURCE_EXHAUSTED beyond the rate limit, with 20 of the account's streams
         open already, and for a message of more than 10 MiB; INVALID_ARGUMENT for one that cannot be
-        read; UNAUTHENTICATED once the credentials no longer hold; UNAVAILABLE when the server shuts down or its database does not
-        answer: resume with WatchJob those that have a job, and send the others again with the same
-        idempotency key.
+        read; UNAUTHENTICATED once the credentials no longer hold; UNAVAILABLE when the server shuts down
+        or its database does not answer: resume with WatchJob those that have a job, and send the others
+        again with the same idempotency key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

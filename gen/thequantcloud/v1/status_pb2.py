@@ -23,36 +23,52 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from thequantcloud.v1 import access_pb2 as thequantcloud_dot_v1_dot_access__pb2
 from thequantcloud.v1 import backend_pb2 as thequantcloud_dot_v1_dot_backend__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dthequantcloud/v1/status.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dthequantcloud/v1/access.proto\x1a\x1ethequantcloud/v1/backend.proto\"\x12\n\x10GetHealthRequest\"c\n\x11GetHealthResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12-\n\ttimestamp\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x12\n\x10GetStatusRequest\"\xf5\x02\n\x11GetStatusResponse\x12\x42\n\x06status\x18\x01 \x01(\x0e\x32\x32.thequantcloud.v1.GetStatusResponse.PlatformStatus\x12\x43\n\x08\x62\x61\x63kends\x18\x02 \x03(\x0b\x32\x31.thequantcloud.v1.GetStatusResponse.BackendsEntry\x12\x13\n\x0b\x61\x63tive_jobs\x18\x03 \x01(\r\x12-\n\ttimestamp\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1aQ\n\rBackendsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12/\n\x05value\x18\x02 \x01(\x0e\x32 .thequantcloud.v1.Backend.Status:\x02\x38\x01\"@\n\x0ePlatformStatus\x12\x0f\n\x0bunspecified\x10\x00\x12\x0f\n\x0boperational\x10\x01\x12\x0c\n\x08\x64\x65graded\x10\x02\x32\xe8\x01\n\rStatusService\x12i\n\tGetHealth\x12\".thequantcloud.v1.GetHealthRequest\x1a#.thequantcloud.v1.GetHealthResponse\"\x13\xa8\xbb\x18\x01\x82\xd3\xe4\x93\x02\t\x12\x07/health\x12l\n\tGetStatus\x12\".thequantcloud.v1.GetStatusRequest\x1a#.thequantcloud.v1.GetStatusResponse\"\x16\xa8\xbb\x18\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/statusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dthequantcloud/v1/status.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dthequantcloud/v1/access.proto\x1a\x1ethequantcloud/v1/backend.proto\"\x12\n\x10GetHealthRequest\"u\n\x11GetHealthResponse\x12\x14\n\x06status\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\ttimestamp\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x12\n\x10GetStatusRequest\"\x8d\x03\n\x11GetStatusResponse\x12H\n\x06status\x18\x01 \x01(\x0e\x32\x32.thequantcloud.v1.GetStatusResponse.PlatformStatusB\x04\xe2\x41\x01\x03\x12I\n\x08\x62\x61\x63kends\x18\x02 \x03(\x0b\x32\x31.thequantcloud.v1.GetStatusResponse.BackendsEntryB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x61\x63tive_jobs\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x33\n\ttimestamp\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1aQ\n\rBackendsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12/\n\x05value\x18\x02 \x01(\x0e\x32 .thequantcloud.v1.Backend.Status:\x02\x38\x01\"@\n\x0ePlatformStatus\x12\x0f\n\x0bunspecified\x10\x00\x12\x0f\n\x0boperational\x10\x01\x12\x0c\n\x08\x64\x65graded\x10\x02\x32\xe8\x01\n\rStatusService\x12i\n\tGetHealth\x12\".thequantcloud.v1.GetHealthRequest\x1a#.thequantcloud.v1.GetHealthResponse\"\x13\xa8\xbb\x18\x01\x82\xd3\xe4\x93\x02\t\x12\x07/health\x12l\n\tGetStatus\x12\".thequantcloud.v1.GetStatusRequest\x1a#.thequantcloud.v1.GetStatusResponse\"\x16\xa8\xbb\x18\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/statusBf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'thequantcloud.v1.status_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\024com.thequantcloud.v1P\001Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\252\002\020TheQuantCloud.V1'
+  _globals['_GETHEALTHRESPONSE'].fields_by_name['status']._loaded_options = None
+  _globals['_GETHEALTHRESPONSE'].fields_by_name['status']._serialized_options = b'\342A\001\003'
+  _globals['_GETHEALTHRESPONSE'].fields_by_name['version']._loaded_options = None
+  _globals['_GETHEALTHRESPONSE'].fields_by_name['version']._serialized_options = b'\342A\001\003'
+  _globals['_GETHEALTHRESPONSE'].fields_by_name['timestamp']._loaded_options = None
+  _globals['_GETHEALTHRESPONSE'].fields_by_name['timestamp']._serialized_options = b'\342A\001\003'
   _globals['_GETSTATUSRESPONSE_BACKENDSENTRY']._loaded_options = None
   _globals['_GETSTATUSRESPONSE_BACKENDSENTRY']._serialized_options = b'8\001'
+  _globals['_GETSTATUSRESPONSE'].fields_by_name['status']._loaded_options = None
+  _globals['_GETSTATUSRESPONSE'].fields_by_name['status']._serialized_options = b'\342A\001\003'
+  _globals['_GETSTATUSRESPONSE'].fields_by_name['backends']._loaded_options = None
+  _globals['_GETSTATUSRESPONSE'].fields_by_name['backends']._serialized_options = b'\342A\001\003'
+  _globals['_GETSTATUSRESPONSE'].fields_by_name['active_jobs']._loaded_options = None
+  _globals['_GETSTATUSRESPONSE'].fields_by_name['active_jobs']._serialized_options = b'\342A\001\003'
+  _globals['_GETSTATUSRESPONSE'].fields_by_name['timestamp']._loaded_options = None
+  _globals['_GETSTATUSRESPONSE'].fields_by_name['timestamp']._serialized_options = b'\342A\001\003'
   _globals['_STATUSSERVICE'].methods_by_name['GetHealth']._loaded_options = None
   _globals['_STATUSSERVICE'].methods_by_name['GetHealth']._serialized_options = b'\250\273\030\001\202\323\344\223\002\t\022\007/health'
   _globals['_STATUSSERVICE'].methods_by_name['GetStatus']._loaded_options = None
   _globals['_STATUSSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\250\273\030\001\202\323\344\223\002\014\022\n/v1/status'
-  _globals['_GETHEALTHREQUEST']._serialized_start=177
-  _globals['_GETHEALTHREQUEST']._serialized_end=195
-  _globals['_GETHEALTHRESPONSE']._serialized_start=197
-  _globals['_GETHEALTHRESPONSE']._serialized_end=296
-  _globals['_GETSTATUSREQUEST']._serialized_start=298
-  _globals['_GETSTATUSREQUEST']._serialized_end=316
-  _globals['_GETSTATUSRESPONSE']._serialized_start=319
-  _globals['_GETSTATUSRESPONSE']._serialized_end=692
-  _globals['_GETSTATUSRESPONSE_BACKENDSENTRY']._serialized_start=545
-  _globals['_GETSTATUSRESPONSE_BACKENDSENTRY']._serialized_end=626
-  _globals['_GETSTATUSRESPONSE_PLATFORMSTATUS']._serialized_start=628
-  _globals['_GETSTATUSRESPONSE_PLATFORMSTATUS']._serialized_end=692
-  _globals['_STATUSSERVICE']._serialized_start=695
-  _globals['_STATUSSERVICE']._serialized_end=927
+  _globals['_GETHEALTHREQUEST']._serialized_start=210
+  _globals['_GETHEALTHREQUEST']._serialized_end=228
+  _globals['_GETHEALTHRESPONSE']._serialized_start=230
+  _globals['_GETHEALTHRESPONSE']._serialized_end=347
+  _globals['_GETSTATUSREQUEST']._serialized_start=349
+  _globals['_GETSTATUSREQUEST']._serialized_end=367
+  _globals['_GETSTATUSRESPONSE']._serialized_start=370
+  _globals['_GETSTATUSRESPONSE']._serialized_end=767
+  _globals['_GETSTATUSRESPONSE_BACKENDSENTRY']._serialized_start=620
+  _globals['_GETSTATUSRESPONSE_BACKENDSENTRY']._serialized_end=701
+  _globals['_GETSTATUSRESPONSE_PLATFORMSTATUS']._serialized_start=703
+  _globals['_GETSTATUSRESPONSE_PLATFORMSTATUS']._serialized_end=767
+  _globals['_STATUSSERVICE']._serialized_start=770
+  _globals['_STATUSSERVICE']._serialized_end=1002
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pytest
+from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 PROTO = Path(__file__).parents[3] / "proto"
@@ -33,6 +35,41 @@ FIELDS = [
     for message in messages(file.message_types_by_name.values())
     for field in message.fields
 ]
+
+
+def behaviors(field: FieldDescriptor) -> list[int]:
+    return list(field.GetOptions().Extensions[field_behavior_pb2.field_behavior])
+
+
+def test_every_field_says_who_fills_it_in():
+    assert not [field.full_name for field in FIELDS if len(behaviors(field)) != 1]
+
+
+def test_a_request_does_not_ask_for_what_the_server_fills_in():
+    taken = {field_behavior_pb2.REQUIRED, field_behavior_pb2.OPTIONAL}
+    for file in FILES:
+        for service in file.services_by_name.values():
+            for method in service.methods:
+                for message, allowed in ((method.input_type, True), (method.output_type, False)):
+                    for field in fields_of(message):
+                        assert taken.issuperset(behaviors(field)) is allowed, field.full_name
+
+
+def fields_of(message: Descriptor) -> Iterator[FieldDescriptor]:
+    """Those of a message and of what stands in it."""
+    for field in message.fields:
+        yield field
+        inner = field.message_type
+        if inner is not None and inner.file in FILES and not inner.GetOptions().map_entry:
+            yield from fields_of(inner)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_file_names_its_package_in_every_language(file: Any):
+    options = file.GetOptions()
+    assert options.go_package == "thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1"
+    assert (options.java_package, options.java_multiple_files) == ("com.thequantcloud.v1", True)
+    assert options.csharp_namespace == "TheQuantCloud.V1"
 
 
 def test_a_number_that_answers_and_requests_have_is_of_one_type():
