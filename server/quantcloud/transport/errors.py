@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import grpc
 from google.protobuf.any_pb2 import Any as ProtoAny
@@ -17,8 +17,10 @@ from quantcloud.auth import api_keys
 from quantcloud.auth.rate_limits import Allowance
 from quantcloud.domain import errors
 from thequantcloud.v1 import job_pb2
+from thequantcloud.v1.error_reason_pb2 import ErrorReason
 
 ERROR_DOMAIN = "thequantcloud.com"
+_REASON = ErrorReason.Name
 _WATCH_JOBS = "/thequantcloud.v1.JobService/WatchJobs"
 DETAILS_KEY = "grpc-status-details-bin"
 # A status travels in headers. gRPC clients take 8 KiB of them, and Envoy answers more than it takes
@@ -76,9 +78,7 @@ def refuse(error: errors.DomainError) -> Refusal:
         grpc.StatusCode.INTERNAL,
     )
     metadata = {name: _told(value) for name, value in error.metadata.items()}
-    details: list[Message] = [
-        error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN, metadata=metadata)
-    ]
+    details: list[Message] = [_info(error.reason, metadata)]
     message = _told(error.message)
     headers: list[tuple[str, str]] = []
     if isinstance(error, errors.InvalidArgument):
@@ -133,7 +133,7 @@ def too_late() -> Refusal:
     return Refusal(
         grpc.StatusCode.DEADLINE_EXCEEDED,
         "request: took too long to arrive",
-        [error_details_pb2.ErrorInfo(reason="REQUEST_TIMEOUT", domain=ERROR_DOMAIN)],
+        [_info(_REASON.Name(ErrorReason.REQUEST_TIMEOUT))],
     )
 
 
@@ -141,16 +141,19 @@ def internal(request_id: str, error: errors.Damaged | None = None) -> Refusal:
     """What the caller is told of damage, and of an exception that nobody foresaw: of this nothing
     but the request id.
     """
-    message, reason = (error.message, error.reason) if error else ("internal error", "INTERNAL")
+    message, reason = "internal error", _REASON.Name(ErrorReason.INTERNAL)
+    if error:
+        message, reason = error.message, error.reason
     return Refusal(
         grpc.StatusCode.INTERNAL,
         f"{message}; request id {request_id}",
-        [
-            error_details_pb2.ErrorInfo(
-                reason=reason, domain=ERROR_DOMAIN, metadata={"request_id": request_id}
-            )
-        ],
+        [_info(reason, {"request_id": request_id})],
     )
+
+
+def _info(reason: str, metadata: Mapping[str, str] | None = None) -> Message:
+    """`reason` is a name of the contract's `ErrorReason`, of which a test makes sure."""
+    return error_details_pb2.ErrorInfo(reason=reason, domain=ERROR_DOMAIN, metadata=metadata)
 
 
 def _status(code: grpc.StatusCode, message: str, details: Sequence[Message]) -> status_pb2.Status:
