@@ -3,11 +3,13 @@
 contract.py protos            lay the third-party protos where buf looks for them
 contract.py generate          write gen/
 contract.py stale             fail when gen/ is not what `generate` would write
-contract.py breaking          fail when the contract breaks that of main
+contract.py breaking          fail when the contract breaks that of main in a way that breaks.txt
+                              does not list
 """
 
 import filecmp
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -30,6 +32,9 @@ IMPORTS = (
     "rpc/error_details.proto",
     "rpc/status.proto",
 )
+BREAKS = Path(__file__).with_name("breaks.txt")
+# The exit status with which buf says that it found breaks.
+BROKEN = 100
 # An image has no buf.yaml of its own.
 BREAKING = '{"version": "v2", "breaking": {"use": ["FILE"]}}'
 BUF = str(Path(sys.executable).parent / "buf")
@@ -88,13 +93,25 @@ def stale() -> int:
 def breaking() -> int:
     """Compare the contract with that of the last commit of main, and of the one before."""
     compared = [_breaks(ref) for ref in ("main", "main~1")]
-    if all(code is None for code in compared):
+    if all(found is None for found in compared):
         print("main has no contract yet: nothing to compare with")
-    return max(code or 0 for code in compared)
+    accepted = _accepted()
+    new = {each for found in compared for each in found or ()} - accepted
+    for each in sorted(new):
+        print(f"{each}\n  breaks the contract of main; list it in {BREAKS}", file=sys.stderr)
+    return len(new)
 
 
-def _breaks(ref: str) -> int | None:
-    """What buf says of the contract against that of a commit; None where that has none."""
+def _accepted() -> set[str]:
+    """The breaks that breaks.txt lists."""
+    if not BREAKS.exists():
+        return set()
+    lines = BREAKS.read_text().splitlines()
+    return {line.strip() for line in lines if line.startswith(" ")}
+
+
+def _breaks(ref: str) -> set[str] | None:
+    """How the contract breaks that of a commit; None where that has none."""
     git = shutil.which("git") or "git"
     archive = subprocess.run(  # noqa: S603  # our own arguments
         [git, "archive", ref, "proto", "buf.yaml"], cwd=ROOT, capture_output=True, check=False
@@ -108,9 +125,15 @@ def _breaks(ref: str) -> int | None:
         before, now = Path(folder) / "before.binpb", Path(folder) / "now.binpb"
         for source, image in ((folder, before), (ROOT, now)):
             subprocess.run([BUF, "build", source, "-o", image], check=True)  # noqa: S603  # our own
-        return subprocess.run(  # noqa: S603  # our own arguments
-            [BUF, "breaking", now, "--against", before, "--config", BREAKING], check=False
-        ).returncode
+        told = subprocess.run(  # noqa: S603  # our own arguments
+            [BUF, "breaking", now, "--against", before, "--config", BREAKING,
+             "--error-format", "json"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    if told.returncode not in (0, BROKEN):
+        raise RuntimeError(told.stderr)
+    found = [json.loads(line) for line in told.stdout.splitlines()]
+    return {f"{each['type']} {each['path']} {each['message']}" for each in found}
 
 
 def main() -> int:
