@@ -13,8 +13,8 @@ local ENUMS = {
 -- The query parameters of each request that has any. A test compares them with the contract.
 local QUERY_PARAMETERS = {
   ["thequantcloud.v1.GetJobRequest"] = "wait_seconds",
-  ["thequantcloud.v1.ListCircuitsRequest"] = "limit, offset",
-  ["thequantcloud.v1.ListJobsRequest"] = "limit, offset, status, status_filter",
+  ["thequantcloud.v1.ListCircuitsRequest"] = "after_cursor, limit, offset",
+  ["thequantcloud.v1.ListJobsRequest"] = "after_cursor, limit, offset, status, status_filter",
   ["thequantcloud.v1.WatchJobRequest"] = "after_sequence, with_result",
   ["thequantcloud.v1.WatchJobsRequest"] = "after_cursor, status, with_result, batch_id",
 }

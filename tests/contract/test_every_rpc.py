@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
-from quantcloud.domain.cursors import Cursors
+from quantcloud.domain.cursors import Cursors, Listing
 from support.api import Api
 from support.circuits import ASYMMETRIC, BELL, slow
 from support.server import Server
@@ -196,11 +196,39 @@ def test_watch_jobs_follows_the_whole_account(server: Server):
         ]
 
 
+def test_a_listing_goes_on_where_its_page_ended(server: Server):
+    ada = server.api()
+    jobs = [ada.run(BELL, backend="local_simulator") for _ in range(5)]
+    first = ada.jobs.ListJobs(job_pb2.ListJobsRequest(limit=2), metadata=ada.metadata)
+    ada.run(BELL, backend="local_simulator")
+    second = ada.rest("GET", f"/v1/jobs?limit=2&after_cursor={first.cursor}").json()
+    rest = ada.rest("GET", f"/v1/jobs?limit=2&after_cursor={second['cursor']}").json()
+    seen = [job.job_id for job in first.jobs]
+    assert seen + [job["job_id"] for job in (*second["jobs"], *rest["jobs"])] == jobs[::-1]
+    assert (rest["count"], rest["total"], rest["cursor"]) == (1, 6, None)
+    both = ada.rest("GET", f"/v1/jobs?offset=1&after_cursor={first.cursor}")
+    assert (both.status_code, both.json()["detail"]) == (
+        400, "offset: is given with 'after_cursor'; send one of them",
+    )  # fmt: skip
+    for name in ("a", "b", "c"):
+        saved = circuit_pb2.CreateCircuitRequest(name=name, qasm=BELL)
+        ada.circuits.CreateCircuit(saved, metadata=ada.metadata)
+    page = ada.rest("GET", "/v1/circuits?limit=2").json()
+    request = circuit_pb2.ListCircuitsRequest(limit=2, after_cursor=page["cursor"])
+    last = ada.circuits.ListCircuits(request, metadata=ada.metadata)
+    assert [circuit["name"] for circuit in page["circuits"]] == ["c", "b"]
+    assert [circuit.name for circuit in last.circuits] == ["a"]
+    assert not last.HasField("cursor")
+    wrong = ada.rest("GET", f"/v1/circuits?after_cursor={first.cursor}")
+    assert wrong.status_code == 400
+    assert wrong.json()["detail"].startswith("after_cursor: must be a cursor")
+
+
 def test_a_cursor_is_of_one_database_and_is_taken_unchanged(server: Server, ada: Api):
     cursor = ada.cursor()
-    stranger = Cursors(b"another!").write(3)
+    stranger = Cursors(b"another!").write(Listing.EVENTS, 3)
     epoch = b64decode(cursor + "=", altchars=b"-_")[1:9]
-    beyond = Cursors(epoch).write(1 << 60)
+    beyond = Cursors(epoch).write(Listing.EVENTS, 1 << 60)
     for wrong, says in (
         ("0", "must be a cursor that an answer had"),
         (cursor[:-1], "must be a cursor that an answer had"),
@@ -209,6 +237,8 @@ def test_a_cursor_is_of_one_database_and_is_taken_unchanged(server: Server, ada:
         ("_" + cursor[1:], "must be a cursor that an answer had"),
         (stranger, "is the cursor of another database"),
         (beyond, "must be a cursor of this account"),
+        (Cursors(epoch).write(Listing.EVENTS, -1), "must be a cursor of this account"),
+        (Cursors(epoch).write(Listing.JOBS, 1, bytes(16)), "must be a cursor that an answer had"),
     ):
         with pytest.raises(grpc.RpcError) as refused:
             next(ada.watch_all(after_cursor=wrong))

@@ -193,14 +193,16 @@ def test_cancel(ada: Api):
 def test_jobs(ada: Api):
     job_id = finished(ada, run(ada)["job_id"])
     body = json(ada.rest("GET", "/v1/jobs", params={"limit": 1}), 200)
-    assert set(body) == {"jobs", "count", "total", "limit", "offset"}
+    assert set(body) == {"cursor", "jobs", "count", "total", "limit", "offset"}
     assert (body["count"], body["limit"], body["offset"]) == (1, 1, 0)
     assert body["total"] >= 1
     assert body["jobs"][0]["job_id"] == job_id
     assert set(body["jobs"][0]) == JOB_KEYS
     for name in ("status", "status_filter"):
         found = json(ada.rest("GET", "/v1/jobs", params={name: "failed"}), 200)
-        assert found == {"jobs": [], "count": 0, "total": 0, "limit": 20, "offset": 0}
+        assert found == {
+            "cursor": None, "jobs": [], "count": 0, "total": 0, "limit": 20, "offset": 0
+        }  # fmt: skip
 
 
 def test_saved_circuits(ada: Api):
@@ -214,7 +216,9 @@ def test_saved_circuits(ada: Api):
     path = f"/v1/circuits/{made['id']}"
     assert json(ada.rest("GET", path), 200) == made
     listed = json(ada.rest("GET", "/v1/circuits"), 200)
-    assert listed == {"circuits": [made], "count": 1, "total": 1, "limit": 20, "offset": 0}
+    assert listed == {
+        "cursor": None, "circuits": [made], "count": 1, "total": 1, "limit": 20, "offset": 0
+    }  # fmt: skip
     changed = json(ada.rest("PUT", path, {"name": "Renamed", "metadata": {"a": [1]}}), 200)
     assert changed == {
         **made, "name": "Renamed", "metadata": {"a": [1]}, "updated_at": changed["updated_at"],

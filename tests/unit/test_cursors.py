@@ -4,23 +4,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantcloud.domain.cursors import EPOCH_BYTES, Cursors
+from quantcloud.domain.cursors import EPOCH_BYTES, Cursors, Listing
 from quantcloud.domain.errors import InvalidArgument
 
 ONE, OTHER = (Cursors(bytes([number]) * EPOCH_BYTES) for number in (1, 250))
+NUMBERS = st.integers(-(2**63), 2**63 - 1)
+PLACES = st.tuples(NUMBERS, st.binary(min_size=16, max_size=16))
+CURSORS = (
+    st.tuples(st.just(Listing.EVENTS), st.tuples(NUMBERS))
+    | st.tuples(st.just(Listing.JOBS), PLACES)
+    | st.tuples(st.just(Listing.CIRCUITS), PLACES)
+)
 
 
-@given(st.integers(0, 2**63 - 1))
-def test_what_is_written_is_read(position: int):
-    cursor = ONE.write(position)
+@given(CURSORS)
+def test_what_is_written_is_read(written):
+    listing, position = written
+    cursor = ONE.write(listing, *position)
     assert cursor.replace("-", "").replace("_", "").isalnum()
-    assert ONE.read("c", cursor) == position
+    assert ONE.read("c", listing, cursor) == position
     with pytest.raises(InvalidArgument, match="c: is the cursor of another database"):
-        OTHER.read("c", cursor)
+        OTHER.read("c", listing, cursor)
+    for other in set(Listing) - {listing}:
+        with pytest.raises(InvalidArgument, match="c: must be a cursor that an answer had"):
+            ONE.read("c", other, cursor)
 
 
-@given(st.text(max_size=40) | st.text("AQ-_=", min_size=23, max_size=23))
-def test_what_was_never_written_is_refused_by_the_name_of_its_field(text: str):
+@given(st.text(max_size=70) | st.text("AQ-_=", max_size=70), st.sampled_from(Listing))
+def test_what_was_never_written_is_refused_by_the_name_of_its_field(text: str, listing: Listing):
     with pytest.raises(InvalidArgument, match=r"^c: ") as refused:
-        ONE.read("c", text)
+        ONE.read("c", listing, text)
     assert refused.value.reason == "INVALID_CURSOR"

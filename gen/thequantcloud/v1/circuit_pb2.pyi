@@ -317,26 +317,30 @@ class CreateCircuitRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., code: _Optional[str] = ..., qasm: _Optional[str] = ..., num_qubits: _Optional[int] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class ListCircuitsRequest(_message.Message):
-    __slots__ = ("limit", "offset")
+    __slots__ = ("after_cursor", "limit", "offset")
+    AFTER_CURSOR_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
+    after_cursor: str
     limit: int
     offset: int
-    def __init__(self, limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, after_cursor: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class ListCircuitsResponse(_message.Message):
-    __slots__ = ("circuits", "count", "total", "limit", "offset")
+    __slots__ = ("cursor", "circuits", "count", "total", "limit", "offset")
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
     CIRCUITS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
+    cursor: str
     circuits: _containers.RepeatedCompositeFieldContainer[Circuit]
     count: int
     total: int
     limit: int
     offset: int
-    def __init__(self, circuits: _Optional[_Iterable[_Union[Circuit, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, cursor: _Optional[str] = ..., circuits: _Optional[_Iterable[_Union[Circuit, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class GetCircuitRequest(_message.Message):
     __slots__ = ("id",)

@@ -8,6 +8,7 @@ from datetime import datetime
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
+from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import DomainError, InvalidArgument, QuotaExceeded, Unavailable
 from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import Job, JobEvent
@@ -15,7 +16,7 @@ from quantcloud.domain.page import Page
 from quantcloud.domain.quota import check_month, check_waiting, simulator_seconds_left
 from quantcloud.engine.base import Engine
 from quantcloud.services.admission import Admission, Admitted, Submission
-from quantcloud.services.paging import window
+from quantcloud.services.paging import Listings
 from quantcloud.services.short_runs import ShortRuns
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
 from quantcloud.turns import Turns
@@ -77,6 +78,7 @@ class CircuitUseCases:
         limits: Callable[[Tier], TierLimits],
     ) -> None:
         self._store = store
+        self._listings = Listings(store.cursors, Listing.CIRCUITS)
         self._engine = engine
         self._admission = admission
         self._short_runs = short_runs
@@ -143,7 +145,7 @@ class CircuitUseCases:
 
     def _batch(self, submitted: Sequence[JobEvent]) -> Batch:
         first = submitted[0]
-        before = self._store.cursors.write(first.cursor - 1)
+        before = self._store.cursors.write(Listing.EVENTS, first.cursor - 1)
         return Batch(first.job.batch_id or "", [event.job for event in submitted], before)
 
     async def _check_room(self, principal: Principal, admitted: Sequence[Admitted]) -> None:
@@ -228,13 +230,17 @@ class CircuitUseCases:
         return circuit
 
     async def list(
-        self, principal: Principal, *, limit: int | None, offset: int | None
-    ) -> Page[SavedCircuit]:
-        """The account's saved circuits, newest first."""
-        part = window(limit, offset)
-        return await self._store.circuits.list(
-            principal.account_id, limit=part.limit, offset=part.offset
-        )
+        self,
+        principal: Principal,
+        *,
+        limit: int | None,
+        offset: int | None,
+        after_cursor: str | None,
+    ) -> tuple[Page[SavedCircuit], str | None]:
+        """The account's saved circuits, newest first, and the next page's cursor."""
+        part = self._listings.window(limit, offset, after_cursor)
+        page = await self._store.circuits.list(principal.account_id, **part._asdict())
+        return page, self._listings.cursor(page)
 
     async def get(self, principal: Principal, circuit_id: str) -> SavedCircuit:
         return await self._store.circuits.get(principal.account_id, circuit_id)

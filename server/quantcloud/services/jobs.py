@@ -8,11 +8,12 @@ from datetime import datetime
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, OutOfRange, Unavailable
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
 from quantcloud.domain.page import Page
-from quantcloud.services.paging import window
+from quantcloud.services.paging import Listings
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.sighting import AccountUpdate, Sighting
@@ -32,6 +33,7 @@ class JobUseCases:
         limits: Callable[[Tier], TierLimits],
     ) -> None:
         self._store = store
+        self._listings = Listings(store.cursors, Listing.JOBS)
         self._feed = feed
         self._streams = streams
         self._clock = clock
@@ -71,13 +73,13 @@ class JobUseCases:
         *,
         limit: int | None,
         offset: int | None,
+        after_cursor: str | None,
         status: JobStatus | None,
-    ) -> Page[Job]:
-        """The account's jobs of that status, or of any, newest first."""
-        part = window(limit, offset)
-        return await self._store.jobs.list(
-            principal.account_id, limit=part.limit, offset=part.offset, status=status
-        )
+    ) -> tuple[Page[Job], str | None]:
+        """Jobs of that status, or of any, newest first, and the cursor of the next page."""
+        part = self._listings.window(limit, offset, after_cursor)
+        page = await self._store.jobs.list(principal.account_id, **part._asdict(), status=status)
+        return page, self._listings.cursor(page)
 
     async def result(self, principal: Principal, job_id: str) -> JobResult:
         """A completed job's result. Raises `NotFound`, `FailedPrecondition` before its end, and
@@ -125,12 +127,14 @@ class JobUseCases:
         wanted: EventFilter,
     ) -> AsyncGenerator[AccountUpdate]:
         """The account's changes that are wanted; is and raises as `EventFeed.watch_account`."""
-        position = self._store.cursors.read("after_cursor", after_cursor) if after_cursor else None
+        position: int | None = None
+        if after_cursor:
+            (position,) = self._store.cursors.read("after_cursor", Listing.EVENTS, after_cursor)
         return self._feed.watch_account(principal.account_id, position, wanted)
 
     def cursor(self, position: int) -> str:
         """The cursor of an event, as clients keep it."""
-        return self._store.cursors.write(position)
+        return self._store.cursors.write(Listing.EVENTS, position)
 
     def beats(self) -> AsyncGenerator[None]:
         """Signs of life for a stream; is and raises as `EventFeed.beats`."""

@@ -1,27 +1,56 @@
-"""The `limit` and `offset` that every listing takes."""
+"""Which part of a listing is asked for: `limit`, and `offset` or `after_cursor`."""
 
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
+from quantcloud.domain.cursors import Cursors, Listing
 from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.page import Page, Place, Window
 
 DEFAULT_LIMIT = 20
 MAXIMUM_LIMIT = 100
+_AFTER = "after_cursor"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-class Window(NamedTuple):
-    """The part of a listing that is asked for."""
-
-    limit: int
-    offset: int
-
-
-def window(limit: int | None, offset: int | None) -> Window:
+def window(limit: int | None, offset: int | None, after: Place | None = None) -> Window:
     """Fill in what was not given and bound what is too much. Raises `InvalidArgument`."""
     if limit is not None and limit < 1:
         raise InvalidArgument("limit", f"must be 1 to {MAXIMUM_LIMIT}, is {limit}")
     if offset is not None and offset < 0:
         raise InvalidArgument("offset", f"must be 0 or more, is {offset}")
+    if offset and after is not None:
+        raise InvalidArgument("offset", f"is given with '{_AFTER}'; send one of them")
     return Window(
         DEFAULT_LIMIT if limit is None else min(limit, MAXIMUM_LIMIT),
         0 if offset is None else offset,
+        after,
     )
+
+
+class Listings:
+    """The cursors of a listing."""
+
+    def __init__(self, cursors: Cursors, listing: Listing) -> None:
+        self._cursors = cursors
+        self._listing = listing
+
+    def window(self, limit: int | None, offset: int | None, after_cursor: str | None) -> Window:
+        """The part of the listing that a request asks for. Raises `InvalidArgument`."""
+        return window(limit, offset, self._place(after_cursor) if after_cursor else None)
+
+    def _place(self, cursor: str) -> Place:
+        since, identifier = self._cursors.read(_AFTER, self._listing, cursor)
+        try:
+            return Place(_EPOCH + since * _MICROSECOND, str(UUID(bytes=identifier)))
+        except OverflowError as error:
+            raise InvalidArgument(_AFTER, "must be a cursor that an answer had") from error
+
+    def cursor(self, page: Page[Any]) -> str | None:
+        """The cursor of the next page; None where there is none."""
+        if page.last is None:
+            return None
+        since = (page.last.at - _EPOCH) // _MICROSECOND
+        return self._cursors.write(self._listing, since, UUID(page.last.id).bytes)

@@ -13,9 +13,10 @@ from sqlalchemy.sql.dml import Update
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.immutable import immutable
-from quantcloud.domain.page import Page
+from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.storage import codec
 from quantcloud.storage.database import AnyRow, Connection, Database
+from quantcloud.storage.listings import listings, shown
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.tables import saved_circuits
 from quantcloud.storage.transaction import Transaction
@@ -28,12 +29,8 @@ _OWN = (
 _OF_ACCOUNT = saved_circuits.c.account_id == bindparam("of_account")
 
 _GET = select(saved_circuits).where(*_OWN)
-_LIST = (
-    select(saved_circuits)
-    .where(_OF_ACCOUNT)
-    .order_by(saved_circuits.c.created_at.desc(), saved_circuits.c.id.desc())
-    .limit(bindparam("limit"))
-    .offset(bindparam("offset"))
+_LIST, _LIST_AFTER = listings(
+    select(saved_circuits).where(_OF_ACCOUNT), saved_circuits.c.created_at, saved_circuits.c.id
 )
 _COUNT = select(func.count()).select_from(saved_circuits).where(_OF_ACCOUNT)
 _INSERT = insert(saved_circuits)
@@ -76,16 +73,20 @@ class Circuits:
         (circuit,) = await _unpack([row])
         return circuit
 
-    async def list(self, account_id: str, *, limit: int, offset: int) -> Page[SavedCircuit]:
+    async def list(
+        self, account_id: str, *, limit: int, offset: int = 0, after: Place | None = None
+    ) -> Page[SavedCircuit]:
         """A page of the account's circuits, newest first."""
+        window = Window(limit, offset, after)
         values = {"of_account": account_id}
+        statement = _LIST if window.after is None else _LIST_AFTER
 
         def read(connection: Connection) -> tuple[list[AnyRow], int]:
-            rows = connection.execute(_LIST, {**values, "limit": limit, "offset": offset}).all()
+            rows = connection.execute(statement, {**values, **shown(window)}).all()
             return list(rows), connection.execute(_COUNT, values).scalar_one()
 
         rows, total = await self._database.read(read)
-        return Page(await _unpack(rows), total, limit, offset)
+        return page_of(await _unpack(rows), total, window, _place)
 
     async def update(
         self, account_id: str, circuit_id: str, patch: CircuitPatch, at: datetime
@@ -114,6 +115,10 @@ class Circuits:
                 raise NotFound("circuit", circuit_id)
 
         await self._writer.run(unit)
+
+
+def _place(circuit: SavedCircuit) -> Place:
+    return Place(circuit.created_at, circuit.id)
 
 
 async def _pack(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Select, bindparam, func, select
 
-from quantcloud.domain.cursors import Cursors
+from quantcloud.domain.cursors import Cursors, Listing
 from quantcloud.domain.errors import NotFound, OutOfRange
 from quantcloud.domain.event_filter import EVERYTHING, EventFilter, Stretch
 from quantcloud.domain.job import JobEvent, JobStatus
@@ -136,7 +136,7 @@ class Events:
                     "the events that follow this cursor are no longer kept; list the jobs, and "
                     "watch without after_cursor from now on",
                     reason=_REMOVED,
-                    metadata={"oldest_cursor": self._cursors.write(horizon.cursor)},
+                    metadata={"oldest_cursor": self._cursors.write(Listing.EVENTS, horizon.cursor)},
                 )
             return _stretch(connection, account_id, cursor, limit, wanted)
 

@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, tup
 
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import Job, JobStatus
-from quantcloud.domain.page import Page
+from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.storage.database import AnyRow, Connection
 from quantcloud.storage.job_columns import JOB_COLUMNS, job_of
+from quantcloud.storage.listings import listings, shown
 from quantcloud.storage.queries import ACTIVE, queued
 from quantcloud.storage.tables import job_results, jobs, monthly_usage
 from quantcloud.storage.transaction import COUNT_WAITING
@@ -89,19 +90,14 @@ _SUBMITTED = select(func.coalesce(func.sum(monthly_usage.c.total_jobs), 0)).wher
 )
 
 
-def _listing(*, with_status: bool) -> tuple[Select[Any], Select[Any]]:
+def _listing(*, with_status: bool) -> tuple[Select[Any], Select[Any], Select[Any]]:
+    """A page, a page after a place, and how many there are."""
     conditions = [jobs.c.account_id == bindparam("account_id")]
     if with_status:
         conditions.append(jobs.c.status == bindparam("status"))
-    page = (
-        select(*JOB_COLUMNS)
-        .where(*conditions)
-        .order_by(jobs.c.submitted_at.desc(), jobs.c.id.desc())
-        .limit(bindparam("limit"))
-        .offset(bindparam("offset"))
-    )
+    page, later = listings(select(*JOB_COLUMNS).where(*conditions), jobs.c.submitted_at, jobs.c.id)
     counted = select(func.count()).select_from(jobs).where(*conditions)
-    return page, counted if with_status else _SUBMITTED
+    return page, later, counted if with_status else _SUBMITTED
 
 
 _LISTINGS = {with_status: _listing(with_status=with_status) for with_status in (False, True)}
@@ -116,14 +112,20 @@ def get(connection: Connection, account_id: str, job_id: str) -> Job:
 
 
 def page(
-    connection: Connection, account_id: str, limit: int, offset: int, status: JobStatus | None
+    connection: Connection, account_id: str, window: Window, status: JobStatus | None
 ) -> Page[Job]:
     """A page of the account's jobs, newest first, of those with `status` if one is given."""
-    rows, count = _LISTINGS[status is not None]
+    first, later, count = _LISTINGS[status is not None]
+    rows = first if window.after is None else later
     values = {"account_id": account_id} | ({} if status is None else {"status": status.value})
     total = connection.execute(count, values).scalar_one()
-    found = connection.execute(rows, {**values, "limit": limit, "offset": offset})
-    return Page([job_of(row, row.changed_at) for row in found], total, limit, offset)
+    rows_found = connection.execute(rows, {**values, **shown(window)})
+    found = [job_of(row, row.changed_at) for row in rows_found]
+    return page_of(found, total, window, _place)
+
+
+def _place(job: Job) -> Place:
+    return Place(job.submitted_at, job.id)
 
 
 class Found(NamedTuple):

@@ -19,7 +19,7 @@ from quantcloud.domain.job import (
     JobStatus,
     Lease,
 )
-from quantcloud.domain.page import Page
+from quantcloud.domain.page import Page, Place, Window
 from quantcloud.storage import codec, job_claims, job_documents, job_reads, job_writes
 from quantcloud.storage.database import Database, Steps
 from quantcloud.storage.idempotency import IdempotencyKey
@@ -359,12 +359,17 @@ class Jobs:
 
     # Last in the class, since it hides the built-in of its name from what follows.
     async def list(
-        self, account_id: str, *, limit: int, offset: int, status: JobStatus | None = None
+        self,
+        account_id: str,
+        *,
+        limit: int,
+        offset: int = 0,
+        after: Place | None = None,
+        status: JobStatus | None = None,
     ) -> Page[Job]:
         """A page of the account's jobs, newest first."""
-        return await self._database.read(
-            lambda c: job_reads.page(c, account_id, limit, offset, status)
-        )
+        window = Window(limit, offset, after)
+        return await self._database.read(lambda c: job_reads.page(c, account_id, window, status))
 
 
 async def _arrival(new: NewJob) -> Arrival:

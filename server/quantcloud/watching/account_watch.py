@@ -63,10 +63,10 @@ class AccountWatch:
 
     async def _begin(self, after_cursor: int | None) -> None:
         latest = await self._sources.log.latest_cursor(self._account_id)
-        if after_cursor is not None and after_cursor > latest:
+        if after_cursor is not None and not 0 <= after_cursor <= latest:
             raise InvalidArgument(
                 "after_cursor",
-                "must be a cursor of this account, and lies after all its events",
+                "must be a cursor of this account, and none of its events is there",
                 reason=INVALID_CURSOR,
             )
         self._cursor = latest if after_cursor is None else after_cursor

@@ -1,20 +1,45 @@
 """`limit` and `offset` of every listing."""
 
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantcloud.domain.cursors import Cursors, Listing
 from quantcloud.domain.errors import InvalidArgument
-from quantcloud.services.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, window
+from quantcloud.domain.page import Page, Place
+from quantcloud.services.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, Listings, window
 
 INT32 = st.none() | st.integers(-(2**31), 2**31 - 1)
 
 
 def test_the_defaults():
-    assert window(None, None) == (20, 0)
+    assert window(None, None) == (20, 0, None)
 
 
 def test_too_much_is_bounded():
-    assert window(1000, 5) == (100, 5)
+    assert window(1000, 5) == (100, 5, None)
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.uuids())
+def test_the_cursor_of_a_page_is_where_the_next_one_begins(at: datetime, identifier: UUID):
+    listings = Listings(Cursors(bytes(8)), Listing.JOBS)
+    place = Place(at, str(identifier))
+    cursor = listings.cursor(Page([], 9, 2, 0, place))
+    assert listings.window(2, None, cursor) == (2, 0, place)
+    with pytest.raises(InvalidArgument, match="offset: is given with 'after_cursor'"):
+        listings.window(2, 1, cursor)
+    assert listings.cursor(Page([], 9, 2, 0)) is None
+    assert listings.window(2, 1, "") == (2, 1, None)
+
+
+@pytest.mark.parametrize("since", [-(2**63), 2**63 - 1])
+def test_a_place_at_no_time_is_refused(since: int):
+    cursors = Cursors(bytes(8))
+    with pytest.raises(InvalidArgument, match="after_cursor: must be a cursor"):
+        Listings(cursors, Listing.JOBS).window(1, 0, cursors.write(Listing.JOBS, since, bytes(16)))
 
 
 @given(INT32, INT32)

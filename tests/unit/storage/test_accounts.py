@@ -120,6 +120,9 @@ async def test_saved_circuit(store):
     assert (list(page.items), page.total, page.limit, page.offset) == ([bare], 2, 1, 1)
     page = await store.circuits.list("alice", limit=20, offset=0)
     assert list(page.items) == [full, bare]
+    page = await store.circuits.list("alice", limit=1)
+    page = await store.circuits.list("alice", limit=2, after=page.last)
+    assert (list(page.items), page.last) == ([bare], None)
     assert (await store.circuits.list("bob", limit=20, offset=0)).total == 0
 
 

@@ -13,6 +13,7 @@ from quantcloud.domain.account import MonthlyUsage
 from quantcloud.domain.errors import NotFound, QuotaExceeded
 from quantcloud.domain.execution import Noise, RunOptions, Statevector
 from quantcloud.domain.job import JobStatus, OptimizationTarget
+from quantcloud.domain.page import Place
 from quantcloud.storage import codec
 from unit.storage.builders import (
     ANALYSIS,
@@ -162,6 +163,24 @@ async def test_jobs_of_one_instant_are_paged_without_gaps(store):
     ids = {(await submit(store)).id for _ in range(6)}
     pages = [await store.jobs.list("alice", limit=2, offset=n) for n in (0, 2, 4)]
     assert {job.id for page in pages for job in page.items} == ids
+
+
+@pytest.mark.parametrize("status", [None, JobStatus.SUBMITTED])
+async def test_jobs_after_a_place_are_those_that_were_there(store, status):
+    """Some of one instant; others come meanwhile."""
+    for seconds in (0, 1, 1, 1, 2):
+        await submit(store, seconds=seconds)
+    there = (await store.jobs.list("alice", limit=9, offset=0, status=status)).items
+    found, place = [], None
+    while len(found) < 5:
+        page = await store.jobs.list("alice", limit=2, after=place, status=status)
+        found += page.items
+        await submit(store, seconds=9)
+        place = page.last
+    assert found == list(there)
+    assert page.last is None
+    end = Place(found[-1].submitted_at, found[-1].id)
+    assert (await store.jobs.list("alice", limit=5, after=end)).items == []
 
 
 @pytest.mark.parametrize("job_id", ["", "x", "é", "\x00", "\ud800", "A" * 9999, "%", None])

@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
+from quantcloud.domain.cursors import Listing
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage import Store, StoreError, migrate
 from quantcloud.storage.migrations import HEAD
@@ -106,7 +107,7 @@ async def test_all_who_open_a_database_know_it_as_the_same(empty):
         await store.close()
     stores.append(await Store.open(empty))
     await stores[-1].close()
-    assert len({store.cursors.write(7) for store in stores}) == 1
+    assert len({store.cursors.write(Listing.EVENTS, 7) for store in stores}) == 1
 
 
 async def test_postgres_has_the_declared_tables(servers: Servers):

@@ -17,6 +17,7 @@ from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus, StaleLeaseError
+from quantcloud.domain.page import Place
 from quantcloud.storage import CircuitPatch, IdempotencyKey, Store
 from quantcloud.storage.retention import BATCH
 from support.postgres import Postgres
@@ -28,9 +29,10 @@ pytestmark = pytest.mark.slow
 
 # Walking one of these is walking what it is about: the jobs that have not ended, the queue.
 # Tables of a row or a few.
-SMALL = {"waiting", "lease_owners", "retention_progress", "sqlite_sequence"}
+SMALL = {"waiting", "lease_owners", "retention_progress", "sqlite_sequence", "store_epoch"}
 PARTIAL = {"ix_jobs_active", "ix_jobs_queue", "ix_jobs_backend_queue"}
 SOME_ID = str(uuid.uuid4())
+PLACE = Place(at(50), SOME_ID)
 # Has 200 jobs, one of them queued.
 ALICE = "user-4"
 JOB_ID = job_id(JOBS - ACCOUNTS + 4)
@@ -110,6 +112,10 @@ async def _remove_some(store: Store) -> None:
 CALLS = {
     "get": lambda s, job: s.jobs.get(ALICE, job.id),
     "list": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0),
+    "list after": lambda s, _: s.jobs.list(ALICE, limit=20, after=PLACE),
+    "list after by status": lambda s, _: s.jobs.list(
+        ALICE, limit=20, after=PLACE, status=JobStatus.FAILED
+    ),
     "list by status": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0, status=JobStatus.FAILED),
     "create": lambda s, _: s.jobs.create(new_job(ALICE), QASM, ANALYSIS, max_waiting=9),
     "result": lambda s, job: s.jobs.result(ALICE, job.id),
@@ -134,6 +140,7 @@ CALLS = {
     "key find": lambda s, _: s.api_keys.find(b""),
     "key touch": lambda s, _: s.api_keys.touch({SOME_ID: T0}),
     "key revoke": lambda s, _: s.api_keys.revoke(ALICE, SOME_ID, T0),
+    "circuit list after": lambda s, _: s.circuits.list(ALICE, limit=20, after=PLACE),
     "circuit list": lambda s, _: s.circuits.list(ALICE, limit=20, offset=0),
     "circuit get": lambda s, _: s.circuits.get(ALICE, SOME_ID),
     "circuit update": lambda s, _: s.circuits.update(ALICE, SOME_ID, CircuitPatch(code=""), T0),

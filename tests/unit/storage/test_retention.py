@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import NoResultFound
 
+from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import AlreadyExists, OutOfRange
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.storage import IdempotencyKey, NewJob, idempotency, retention
@@ -67,7 +68,7 @@ async def test_who_asks_for_removed_history_is_told(store):
     with pytest.raises(OutOfRange, match="no longer kept") as caught:
         await logged(store, "alice", cursors[4], 9)
     oldest = caught.value.metadata["oldest_cursor"]
-    assert store.cursors.read("after_cursor", oldest) == cursors[5]
+    assert store.cursors.read("after_cursor", Listing.EVENTS, oldest) == (cursors[5],)
     assert [e.sequence for e in await logged(store, "alice", cursors[5], 9)] == [7]
     assert len(await logged(store, "bob")) == 7
     assert len(await store.events.after("bob", other.id, 0, 9)) == 7

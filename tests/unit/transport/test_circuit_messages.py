@@ -10,7 +10,7 @@ from quantcloud import turns
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.page import Page
 from quantcloud.transport.convert import circuits as convert
-from quantcloud.transport.nulls import add_nulls
+from quantcloud.transport.nulls import add_nulls, nulls
 from thequantcloud.v1 import circuit_pb2
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
@@ -40,12 +40,14 @@ FIELDS: list[dict[str, Any]] = [
 ]
 
 
-def test_a_listing_is_what_protobuf_makes_of_it():
+@pytest.mark.parametrize("cursor", [None, "c"])
+def test_a_listing_is_what_protobuf_makes_of_it(cursor: str | None):
     saved = [circuit(number, **fields) for number, fields in enumerate(FIELDS)]
-    answer = asyncio.run(convert.circuits(Page(saved, 9, 20, 6)))
+    answer = asyncio.run(convert.circuits(Page(saved, 9, 20, 6), cursor))
     expected = circuit_pb2.ListCircuitsResponse(
-        circuits=map(by_protobuf, saved), count=3, total=9, limit=20, offset=6
+        circuits=map(by_protobuf, saved), count=3, total=9, limit=20, offset=6, cursor=cursor
     )
+    expected.MergeFromString(nulls(expected))
     # What was read from bytes keeps unknown fields, the nulls, in an order of its own.
     read = circuit_pb2.ListCircuitsResponse.FromString(answer)
     assert len(answer) == expected.ByteSize()
@@ -65,6 +67,6 @@ async def test_others_have_turns_while_a_long_listing_is_converted(monkeypatch: 
 
     saved = [circuit(each, metadata={"a": [None] * 100}) for each in range(100)]
     task = asyncio.ensure_future(other())
-    await convert.circuits(Page(saved, 100, 100, 0))
+    await convert.circuits(Page(saved, 100, 100, 0), None)
     task.cancel()
     assert number >= 90

@@ -192,7 +192,7 @@ def test_nulls_in_lists_and_in_nested_messages(gate, http):
     answer = http.get("/v1/jobs").json()
     assert [job["backend"] for job in answer["jobs"]] == ["x", None]
     assert {k: v for k, v in answer.items() if k != "jobs"} == {
-        "count": 0, "total": 2, "limit": 0, "offset": 0,
+        "cursor": None, "count": 0, "total": 2, "limit": 0, "offset": 0,
     }  # fmt: skip
     gate.answer("ListJobs", lambda *_: ListJobsResponse())
     assert http.get("/v1/jobs").json()["jobs"] == []

@@ -8,6 +8,7 @@ from typing import Any
 import grpc.aio
 import pytest
 
+from quantcloud.domain.cursors import Listing
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
 from unit.transport.service import ADA, Start, now
 
@@ -78,6 +79,7 @@ async def test_a_quiet_watcher_outlives_the_keepalive(start: Start):
 
 CLIENT = """
 import sys, grpc
+from quantcloud.domain.cursors import Listing
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
 address, token, job = sys.argv[1:]
 with grpc.insecure_channel(address) as channel:
@@ -134,7 +136,7 @@ async def test_who_does_not_read_holds_nobody_up_and_costs_little(start: Start):
         grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=narrow) as channel,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as other,
     ):
-        start = service.store.cursors.write(0)
+        start = service.store.cursors.write(Listing.EVENTS, 0)
         everything = job_pb2.WatchJobsRequest(after_cursor=start)
         sluggish, eager = (
             job_pb2_grpc.JobServiceStub(each).WatchJobs(everything, metadata=service.metadata)

@@ -227,13 +227,13 @@ def circuit(circuit: SavedCircuit) -> bytes:
     return b"".join(parts)
 
 
-async def circuits(page: Page[SavedCircuit]) -> bytes:
+async def circuits(page: Page[SavedCircuit], cursor: str | None) -> bytes:
     """The bytes of a listing's message.
 
     With much metadata that takes the better part of a second, so others have their turns between.
     """
-    head = circuit_pb2.ListCircuitsResponse(circuits=(), **envelope(page))
-    parts = [head.SerializeToString()]
+    head = circuit_pb2.ListCircuitsResponse(cursor=cursor, circuits=(), **envelope(page))
+    parts = [head.SerializeToString(), nulls(head)]
     turns = Turns()
     for each in page.items:
         # One can take 10 ms by itself.

@@ -81,12 +81,13 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
 
     async def ListCircuits(self, request: circuit_pb2.ListCircuitsRequest, context: Context) -> Any:
         """The bytes of the message."""
-        page = await self._circuits.list(
+        page, cursor = await self._circuits.list(
             principal(),
             limit=given(request, "limit"),
             offset=given(request, "offset"),
+            after_cursor=given(request, "after_cursor"),
         )
-        return await convert.circuits(page)
+        return await convert.circuits(page, cursor)
 
     async def GetCircuit(self, request: circuit_pb2.GetCircuitRequest, context: Context) -> Any:
         """The bytes of the message."""

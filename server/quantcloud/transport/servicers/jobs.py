@@ -21,14 +21,15 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def ListJobs(
         self, request: job_pb2.ListJobsRequest, context: Context
     ) -> job_pb2.ListJobsResponse:
-        page = await self._jobs.list(
+        page, cursor = await self._jobs.list(
             principal(),
             limit=given(request, "limit"),
             offset=given(request, "offset"),
+            after_cursor=given(request, "after_cursor"),
             status=convert.status_filter(request),
         )
         return job_pb2.ListJobsResponse(
-            jobs=[convert.job(job) for job in page.items], **envelope(page)
+            cursor=cursor, jobs=[convert.job(job) for job in page.items], **envelope(page)
         )
 
     async def GetJob(self, request: job_pb2.GetJobRequest, context: Context) -> job_pb2.Job:
