@@ -66,7 +66,7 @@ class AccountWatch:
         if after_cursor is not None and not 0 <= after_cursor <= latest:
             raise InvalidArgument(
                 "after_cursor",
-                "must be a cursor of this account, and none of its events is there",
+                "must be a cursor of this account; this one lies beyond the account's last event",
                 reason=INVALID_CURSOR,
             )
         self._cursor = latest if after_cursor is None else after_cursor

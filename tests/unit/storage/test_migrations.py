@@ -140,4 +140,4 @@ async def test_a_postgres_that_cannot_be_used(servers: Servers):
     with pytest.raises(StoreError, match="belongs to another program"):
         await Store.open(server.url(name))
     await server.drop_database(name)
-    assert HEAD == "0004"
+    assert HEAD == "0005"

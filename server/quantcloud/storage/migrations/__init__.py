@@ -4,4 +4,4 @@ A new one is a module in `versions` that names the one before it in `down_revisi
 becomes its revision. A released one is never changed. They go forward only.
 """
 
-HEAD = "0004"
+HEAD = "0005"

@@ -69,16 +69,21 @@ class Watch:
 
     async def _message(self, seen: Sighting) -> bytes:
         event = seen.event
-        if event is not None:
-            self._job, self._latest = self._make.parts(event).job, event.occurred_at
-        if event is None or seen.checkpoint:
-            now = self._jobs.now()
-            return events.checkpoint(seen, max(now, self._latest or now), self._job)
+        if event is None:
+            return self._checkpoint(seen)
+        parts = self._make.parts(event)
+        self._job, self._latest = parts.job, event.occurred_at
+        if seen.checkpoint:
+            return self._checkpoint(seen)
         result = await self._make.result(event) if self._with_result else NO_RESULT
-        message = events.change(self._make.parts(event), seen.queue_position, result)
+        message = events.change(parts, seen.queue_position, result)
         if len(result) > LARGE_BYTES:
             return await asyncio.to_thread(b"".join, message)
         return b"".join(message)
+
+    def _checkpoint(self, seen: Sighting) -> bytes:
+        now = self._jobs.now()
+        return events.checkpoint(seen, max(now, self._latest or now), self._job)
 
 
 class AccountWatch:
@@ -117,6 +122,8 @@ class AccountWatch:
                 result = await self._make.result(event)
             message = events.change(self._make.parts(event), position, result)
             await together.add(message, event.cursor)
+            # They may be large, and are not to stand beside the message that a slow client takes.
+            del message, result
             await turns.between()
         await together.send()
 
