@@ -1,4 +1,4 @@
-"""A backend from another package joins by its entry point: the README's example, as it stands."""
+"""A backend from another package joins by its entry point: the example of docs/backends.md."""
 
 import re
 import tomllib
@@ -13,16 +13,15 @@ from support.packages import install
 from support.server import Server
 from thequantcloud.v1 import backend_pb2, job_pb2
 
-README = Path(__file__).parents[2] / "README.md"
-SECTION = "## A backend of your own"
+PAGE = Path(__file__).parents[2] / "docs/backends.md"
 
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server in whose environment the example is installed, and a package that is broken."""
     folder = tmp_path_factory.mktemp("extended")
-    section = README.read_text().partition(SECTION)[2].partition("\n## ")[0]
-    blocks = dict(re.findall(r"```(\w+)\n(.*?)```", section, re.DOTALL))
+    # The first fence of each language; a later one shows another backend.
+    blocks = dict(reversed(re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(), re.DOTALL)))
     (points,) = tomllib.loads(blocks["toml"])["project"]["entry-points"].values()
     install(folder / "site", "my_package", blocks["python"], points)
     install(folder / "site", "broken", "raise RuntimeError", {"broken": "broken:BACKEND"})

@@ -27,7 +27,7 @@ _READY_SECONDS = 60
 
 @dataclass(frozen=True)
 class Fence:
-    """One fenced block; `before` is the paragraph above it."""
+    """One fenced block; `before` is what its section says above it."""
 
     language: str
     text: str
@@ -50,7 +50,7 @@ def fences(page: Path) -> list[Fence]:
             match[1],
             match[2],
             text.count("\n", 0, match.start()) + 1,
-            text[: match.start()].rstrip().rpartition("\n\n")[2],
+            text[: match.start()].rpartition("\n#")[2],
         )
         for match in _FENCE.finditer(text)
     ]
