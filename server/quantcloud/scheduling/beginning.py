@@ -8,9 +8,9 @@ from datetime import datetime
 
 import structlog
 
+from quantcloud.aio.retry import patiently
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import Change, InvalidTransitionError, JobStatus, StaleLeaseError
-from quantcloud.scheduling.patience import patiently
 from quantcloud.storage import Claim, Store
 
 REFUSALS = (StaleLeaseError, InvalidTransitionError, NotFound)

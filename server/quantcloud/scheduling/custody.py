@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from quantcloud.aio.retry import RETRY_SECONDS
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.scheduling.patience import RETRY_SECONDS
 from quantcloud.storage import Store
 
 LEASE_SECONDS = 30.0

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import structlog
 
+from quantcloud.aio.retry import patiently
 from quantcloud.backends.fleet import Fleet, Ran
 from quantcloud.backends.runs import completed, execution_of
 from quantcloud.domain.account import Tier, TierLimits
@@ -21,7 +22,6 @@ from quantcloud.domain.quota import next_month, simulator_seconds_left
 from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, MachineLost, WorkerLost
 from quantcloud.routing.explanation import with_actual
 from quantcloud.scheduling.beginning import REFUSALS, Beginning
-from quantcloud.scheduling.patience import patiently
 from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, Store
 
 # A circuit that its worker dies of is likely to kill the next one too.

@@ -10,13 +10,13 @@ from typing import Any
 
 import structlog
 
+from quantcloud.aio.retry import RETRY_SECONDS, patiently
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
 from quantcloud.engine.base import Engine
 from quantcloud.scheduling.executing import Executing
-from quantcloud.scheduling.patience import RETRY_SECONDS, patiently
 from quantcloud.scheduling.runner import Runner
 from quantcloud.storage import Claim, Claims, Room, Store
 

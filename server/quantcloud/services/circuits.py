@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from quantcloud.aio.cooperative import Turns
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
@@ -19,7 +20,6 @@ from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.paging import Listings
 from quantcloud.services.short_runs import ShortRuns
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
-from quantcloud.turns import Turns
 
 MAXIMUM_NAME_LENGTH = 200
 MAXIMUM_BATCH = 1_000

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from quantcloud.aio.cooperative import Turns
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, Tier
 from quantcloud.domain.errors import Damaged
@@ -29,7 +30,6 @@ from quantcloud.storage.job_writes import MAX_LOSSES, Arrival, NewJob, Packed, R
 from quantcloud.storage.queries import identifier
 from quantcloud.storage.transaction import Transaction
 from quantcloud.storage.writer import Writer
-from quantcloud.turns import Turns
 
 T = TypeVar("T")
 

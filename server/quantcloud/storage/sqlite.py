@@ -12,6 +12,7 @@ import aiosqlite
 from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from quantcloud.aio.cooperative import Turns
 from quantcloud.domain.errors import Damaged
 from quantcloud.storage.database import NOW, Connection, Steps, Work, transacted
 from quantcloud.storage.errors import store_closed
@@ -20,7 +21,6 @@ from quantcloud.storage.prepared import PreparedConnection
 from quantcloud.storage.reading import Reading
 from quantcloud.storage.sqlite_file import connect, file_id, prepare
 from quantcloud.storage.tables import job_events
-from quantcloud.turns import Turns
 
 T = TypeVar("T")
 

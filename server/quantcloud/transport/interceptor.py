@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
+from quantcloud.aio.deadlines import Patience
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.transport import uploads
 from quantcloud.transport.call import Context
@@ -16,7 +17,6 @@ from quantcloud.transport.entry import Entry, Exchange, Stream
 from quantcloud.transport.errors import too_late
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.nulls import add_nulls
-from quantcloud.transport.patience import Patience
 
 # Infrastructure that anyone may ask, as its own specifications have it.
 HEALTH_SERVICE = "/grpc.health.v1."

@@ -14,11 +14,11 @@ import grpc
 import structlog
 from google.protobuf.json_format import MessageToDict
 
+from quantcloud.aio.deadlines import Patience
 from quantcloud.transport.call import Context
 from quantcloud.transport.entry import Entry
 from quantcloud.transport.errors import Refusal
 from quantcloud.transport.gate import Gate, headers_of
-from quantcloud.transport.patience import Patience
 from quantcloud.transport.wire import VARINT, delimited, tag, varint
 
 SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from quantcloud.aio import retry as patience
 from quantcloud.domain.account import MonthlyUsage
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
 from quantcloud.engine.base import ExecutionFailed
-from quantcloud.scheduling import beginning, patience
+from quantcloud.scheduling import beginning
 from quantcloud.storage import Store
 from unit.scheduling.served import PATIENCE, Served
 from unit.storage.builders import T0, new_job, queue

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quantcloud import turns
+from quantcloud.aio import cooperative as turns
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.page import Page
 from quantcloud.transport.convert import circuits as convert

@@ -8,6 +8,7 @@ from google.rpc.status_pb2 import (
     Status,  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 )
 
+from quantcloud.aio.cooperative import Turns
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
@@ -22,7 +23,6 @@ from quantcloud.transport.convert.options import run_options, take_json_options
 from quantcloud.transport.convert.values import envelope, given, timestamp, unstruct
 from quantcloud.transport.nulls import nulls
 from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, varint
-from quantcloud.turns import Turns
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
 _TARGETS: Final[Mapping[int, OptimizationTarget]] = {

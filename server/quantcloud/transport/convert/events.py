@@ -13,13 +13,13 @@ from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import structlog
 
+from quantcloud.aio.cooperative import Turns
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
 from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import timestamp
 from quantcloud.transport.nulls import nullable
 from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
-from quantcloud.turns import Turns
 from quantcloud.watching.sighting import Sighting
 from thequantcloud.v1 import job_pb2
 

@@ -5,12 +5,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
+from quantcloud.aio.cooperative import Turns
 from quantcloud.domain.job import JobEvent
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import principal
 from quantcloud.transport.convert import events
 from quantcloud.transport.convert.events import LARGE_BYTES, NO_RESULT, EventMessages
-from quantcloud.turns import Turns
 from quantcloud.watching.sighting import AccountUpdate, Sighting
 
 Write: TypeAlias = Callable[[bytes], Awaitable[None]]

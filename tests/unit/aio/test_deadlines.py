@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from quantcloud.transport.patience import Patience
+from quantcloud.aio.deadlines import Patience
 
 
 async def _answer(value: object) -> object:

@@ -1,0 +1,1 @@
+"""What helps any asyncio code: cooperative yielding, retry, deadlines."""
