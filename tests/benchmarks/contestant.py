@@ -20,8 +20,9 @@ Once = Callable[[int], object]
 def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
     """Parse, run and count as a worker of the service does. Takes a seed; gives an `Outcome`."""
     from quantcloud.backends.base import installed_backends
-    from quantcloud.circuits import expanded, parse, with_measurements
+    from quantcloud.circuits import expanded, with_measurements
     from quantcloud.domain.execution import Execution
+    from quantcloud.openqasm import parse
 
     runs = installed_backends()[backend].executor()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from quantcloud.circuits import parse
+from quantcloud.openqasm import parse
 from support.pages import PAGES, ROOT, Session, Step, fences, links, shows, steps
 
 RUN = ("console", "python")

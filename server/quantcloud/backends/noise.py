@@ -13,9 +13,10 @@ gate on three or more qubits counts as the gates of its standard definition on o
 import math
 from typing import NamedTuple
 
-from quantcloud.circuits import Circuit, lowered
+from quantcloud.circuits import Circuit
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.execution import Noise
+from quantcloud.openqasm import lowered
 
 NARROW_GATES = frozenset(
     name

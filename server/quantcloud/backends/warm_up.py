@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from quantcloud.backends.base import Executor
-from quantcloud.circuits import parse
 from quantcloud.domain.execution import Execution
+from quantcloud.openqasm import parse
 
 # One that measures midway, and one that is wide enough for what simulators do on larger states.
 _NARROW = parse(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from quantcloud.circuits import analyse, parse
+from quantcloud.circuits import analyse
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
 from quantcloud.domain.execution import Execution, Outcome
@@ -39,6 +39,7 @@ from quantcloud.engine.slots import Slots
 from quantcloud.engine.small import is_small
 from quantcloud.engine.supervisor import ForkFailed, Supervisor
 from quantcloud.engine.turns import Turns
+from quantcloud.openqasm import parse
 
 _log = logging.getLogger(__name__)
 

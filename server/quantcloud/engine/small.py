@@ -2,7 +2,7 @@
 
 import re
 
-from quantcloud.circuits import work_bound
+from quantcloud.openqasm import work_bound
 
 # A circuit is examined on the event loop if its text is no longer than this, in characters, has
 # no gate definitions, and cannot say more than so many operations.

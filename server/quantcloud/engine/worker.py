@@ -10,13 +10,14 @@ from contextlib import suppress
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.warm_up import FirstRuns
-from quantcloud.circuits import examine, expanded, parse, with_measurements
+from quantcloud.circuits import expanded, with_measurements
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine import messages, permits
 from quantcloud.engine.confinement import Confinement, confine
 from quantcloud.engine.failure import describe, is_about_memory
 from quantcloud.engine.memory import readable_size
+from quantcloud.openqasm import examine, parse
 
 
 class Worker:

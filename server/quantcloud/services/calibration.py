@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import structlog
 
 from quantcloud.backends.base import Backend
-from quantcloud.circuits import examine, samples
 from quantcloud.domain.execution import NO_OPTIONS, Execution, Noise, RunOptions
 from quantcloud.domain.immutable import immutable
 from quantcloud.engine.base import Engine, EngineError
+from quantcloud.openqasm import examine, samples
 from quantcloud.routing.cost_model import Calibration, Key
 from quantcloud.routing.fitting import Sample, fitted
 from quantcloud.routing.method import Method, Refusal

@@ -8,9 +8,9 @@ from benchmarks.bare import Contestant
 from benchmarks.figures import Finding, Target
 from benchmarks.workloads import BELL, SHOTS
 from quantcloud.backends.base import installed_backends
-from quantcloud.circuits import examine
 from quantcloud.domain.execution import Execution, RunOptions
 from quantcloud.engine.local import LocalEngine
+from quantcloud.openqasm import examine
 
 WORKERS = 2
 IN_FLIGHT = 64

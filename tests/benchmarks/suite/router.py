@@ -10,11 +10,11 @@ from benchmarks.figures import Finding, Target, spread
 from benchmarks.workloads import SHOTS
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
-from quantcloud.circuits import examine
 from quantcloud.domain.execution import Execution, RunOptions
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.engine.base import EngineError
 from quantcloud.engine.local import LocalEngine
+from quantcloud.openqasm import examine
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.router import Candidate, Demand
 from quantcloud.services.calibration import calibration, measure

@@ -9,10 +9,11 @@ from benchmarks.rounds import interleaved
 from benchmarks.workloads import BELL, SHOTS, Gate, measured
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
-from quantcloud.circuits import analyse, parse
+from quantcloud.circuits import analyse
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.engine.memory import default_memory_limit
+from quantcloud.openqasm import parse
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.router import Demand
 

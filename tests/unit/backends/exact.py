@@ -13,10 +13,11 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
 
 from quantcloud.backends.base import Executor
-from quantcloud.circuits import Circuit, expanded, parse, with_measurements
+from quantcloud.circuits import Circuit, expanded, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.ir import Operation
 from quantcloud.domain.execution import Execution, Noise, Outcome, RunOptions
+from quantcloud.openqasm import parse
 
 FALSE_ALARM = 1e-10
 

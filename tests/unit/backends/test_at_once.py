@@ -9,10 +9,11 @@ import pytest
 from quantcloud.backends.at_once import AtOnce
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
-from quantcloud.circuits import examine, expanded, parse, with_measurements
+from quantcloud.circuits import expanded, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.execution import Execution, Noise, RunOptions
 from quantcloud.domain.job import OptimizationTarget
+from quantcloud.openqasm import examine, parse
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.router import Demand
 from support.circuits import BELL, HEADER

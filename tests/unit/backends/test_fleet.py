@@ -4,10 +4,10 @@ import pytest
 
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures, Ran
-from quantcloud.circuits import examine
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
+from quantcloud.openqasm import examine
 from quantcloud.routing.method import Method
 from quantcloud.routing.router import Demand
 

@@ -3,7 +3,7 @@
 import pytest
 
 from quantcloud.backends.hardware import Device
-from quantcloud.circuits import examine
+from quantcloud.openqasm import examine
 
 HEAD = 'include "qelib1.inc"; qreg q[4]; creg c[4]; '
 LINE = frozenset({(0, 1), (1, 2), (2, 3)})

@@ -14,8 +14,9 @@ import pytest
 from quantcloud.backends import aer, cirq, local, pennylane
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.costs import histories, readable_bytes
-from quantcloud.circuits import analyse, parse
+from quantcloud.circuits import analyse
 from quantcloud.domain.execution import Noise, RunOptions
+from quantcloud.openqasm import parse
 from quantcloud.routing.method import Refusal
 from unit.backends.exact import read, run
 
@@ -233,7 +234,8 @@ def test_the_gpu_wants_a_cuda_build(tmp_path, monkeypatch):
 LIGHT = """
 import sys
 from quantcloud.backends.base import installed_backends
-from quantcloud.circuits import analyse, parse
+from quantcloud.circuits import analyse
+from quantcloud.openqasm import parse
 from quantcloud.domain.execution import RunOptions
 circuit = parse('OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; creg c[3]; h q; measure q -> c;')
 for backend in installed_backends().values():

@@ -10,7 +10,8 @@ from mqt.bench.benchmarks import get_available_benchmark_names
 from qiskit import QuantumCircuit, qasm2, qasm3, transpile
 from qiskit.quantum_info import Statevector
 
-from quantcloud.circuits import expanded, parse, with_measurements
+from quantcloud.circuits import expanded, with_measurements
+from quantcloud.openqasm import parse
 from unit.backends.conftest import BACKENDS
 from unit.backends.exact import assert_agrees, distribution, run
 

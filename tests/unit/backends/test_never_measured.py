@@ -3,8 +3,9 @@
 import pytest
 
 from quantcloud.backends.base import installed_backends
-from quantcloud.circuits import expanded, parse, with_measurements
+from quantcloud.circuits import expanded, with_measurements
 from quantcloud.domain.execution import Execution
+from quantcloud.openqasm import parse
 
 SOURCE = """OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg a[1];
 h q[0]; reset q[0]; if (a == 1) measure q[0] -> a[0];"""

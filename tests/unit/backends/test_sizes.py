@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.backends.sizes import MAX_RESULT_BYTES, check_result_size, least_result_bytes
-from quantcloud.circuits import examine
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Outcome, RunOptions, Statevector
 from quantcloud.engine import messages
+from quantcloud.openqasm import examine
 
 MIB = 1 << 20
 

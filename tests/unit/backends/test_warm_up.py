@@ -58,7 +58,8 @@ import sys, time
 from importlib import import_module
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.warm_up import FirstRuns
-from quantcloud.circuits import expanded, parse
+from quantcloud.circuits import expanded
+from quantcloud.openqasm import parse
 from quantcloud.domain.execution import Execution, Noise, RunOptions
 from quantcloud.engine.preload import MODULES
 

@@ -4,7 +4,7 @@ import pytest
 from mqt.bench import BenchmarkLevel, get_benchmark
 from qiskit import qasm2
 
-from quantcloud.circuits import examine
+from quantcloud.openqasm import examine
 
 PLAIN = [
     ("qreg q[2]; h q[0]; cx q[0],q[1];", "bell"),

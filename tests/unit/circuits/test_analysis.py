@@ -2,7 +2,8 @@
 
 import pytest
 
-from quantcloud.circuits import analyse, examine, expanded, parse
+from quantcloud.circuits import analyse, expanded
+from quantcloud.openqasm import examine, parse
 
 HEADER = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; creg c[3]; '
 

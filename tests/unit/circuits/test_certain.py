@@ -6,11 +6,12 @@ import math
 import pytest
 
 from quantcloud.backends import aer
-from quantcloud.circuits import examine, expanded, parse
+from quantcloud.circuits import expanded
 from quantcloud.circuits.certain import decided
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.ir import Circuit, Operation, Register
 from quantcloud.domain.execution import NO_OPTIONS
+from quantcloud.openqasm import examine, parse
 from unit.backends.exact import distribution
 
 ANGLES = (0.0, 0.7, math.pi, 2 * math.pi)

@@ -5,11 +5,12 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantcloud.circuits import examine, expanded, parse
+from quantcloud.circuits import expanded
 from quantcloud.circuits.content import content
 from quantcloud.circuits.gates import STANDARD_GATES, definition_calls
 from quantcloud.circuits.interaction import interaction, schmidt_bits
-from quantcloud.circuits.lowering import standard_definition
+from quantcloud.openqasm import examine, parse
+from quantcloud.openqasm.lowering import standard_definition
 
 WIDTH = 6
 NAMES = ["h", "x", "cx", "cz", "swap", "rzz", "ccx", "cswap", "c3x", "rccx"]

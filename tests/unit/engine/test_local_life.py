@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from quantcloud.backends.base import installed_backends
-from quantcloud.circuits import examine
 from quantcloud.domain.execution import RunOptions
 from quantcloud.engine import landlock, preload, seccomp, supervisor
 from quantcloud.engine.base import ExecutionFailed, MachineLost, WorkerLost
 from quantcloud.engine.local import LocalEngine
+from quantcloud.openqasm import examine
 from unit.engine.harness import ALLOWED, BELL, DEADLINE, Ends, Runner, running
 
 pytestmark = pytest.mark.slow

@@ -7,10 +7,10 @@ import signal
 import pytest
 import pytest_asyncio
 
-from quantcloud.circuits import parse
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.engine.base import ExecutionFailed, ExecutionTimedOut, OutOfMemory, WorkerLost
 from quantcloud.engine.small import is_small
+from quantcloud.openqasm import parse
 from unit.engine.harness import BELL, DEADLINE, Ends, Runner, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

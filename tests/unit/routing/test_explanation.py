@@ -1,9 +1,9 @@
 """What a job's metadata tell of the router's decision."""
 
-from quantcloud.circuits import examine
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
+from quantcloud.openqasm import examine
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.router import Demand, Offer, choose

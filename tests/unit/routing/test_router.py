@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantcloud.circuits import examine
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
+from quantcloud.openqasm import examine
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.readable import binary_size, duration
 from quantcloud.routing.router import Demand, Offer, choose

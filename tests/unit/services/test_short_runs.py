@@ -10,11 +10,12 @@ from quantcloud.auth.principal import Credential, Principal
 from quantcloud.backends.at_once import AtOnce
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
-from quantcloud.circuits import analyse, parse
+from quantcloud.circuits import analyse
 from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import JobStatus, OptimizationTarget
 from quantcloud.engine.base import Examined
+from quantcloud.openqasm import parse
 from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.short_runs import ShortRuns
 from quantcloud.settings import DEFAULT_TIERS

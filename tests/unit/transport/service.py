@@ -15,9 +15,9 @@ from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
-from quantcloud.circuits import examine
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
+from quantcloud.openqasm import examine
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import NewJob, Store

@@ -4,8 +4,8 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-from quantcloud.circuits import examine
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
+from quantcloud.openqasm import examine
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from quantcloud.circuits.expressions import negated
-from quantcloud.circuits.hints import words
 from quantcloud.circuits.ir import Expression
+from quantcloud.openqasm.hints import words
 
 Call = tuple[str, tuple[Expression, ...]]
 

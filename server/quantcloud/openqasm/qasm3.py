@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final
 
-from quantcloud.circuits.hints import words
 from quantcloud.circuits.ir import Circuit, Condition, Expression, GateCall
-from quantcloud.circuits.lexer import shown
-from quantcloud.circuits.modifiers import controlled, inverse
-from quantcloud.circuits.operands import PHYSICAL
-from quantcloud.circuits.parser import Parser
-from quantcloud.circuits.program import Operand
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm.hints import words
+from quantcloud.openqasm.lexer import shown
+from quantcloud.openqasm.modifiers import controlled, inverse
+from quantcloud.openqasm.operands import PHYSICAL
+from quantcloud.openqasm.parser import Parser
+from quantcloud.openqasm.program import Operand
 
 _TYPES: Final = words(
     "const int uint float angle bool complex array duration stretch input output extern"

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the parser: `python tests/unit/circuits/fuzz_parser.py -help=1`.
+"""Coverage-guided fuzzing of the parser: `python tests/unit/openqasm/fuzz_parser.py -help=1`.
 
 Every text is a circuit, which can be analysed and expanded, or a `CircuitError` that points into
 it. Anything else is a finding, and so is what takes longer than libFuzzer's `-timeout` in seconds.
@@ -10,7 +10,8 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["quantcloud.circuits"]):
-    from quantcloud.circuits import analyse, expanded, parse, with_measurements, work_bound
+    from quantcloud.circuits import analyse, expanded, with_measurements
+    from quantcloud.openqasm import parse, work_bound
 
 from quantcloud.domain.errors import CircuitError
 

@@ -5,11 +5,11 @@ from typing import Final
 
 from quantcloud.circuits.analysis import Analysis, analyse
 from quantcloud.circuits.ir import Circuit
-from quantcloud.circuits.lexer import Lexer, shown
 from quantcloud.circuits.limits import MAX_QUBITS
-from quantcloud.circuits.parser import Parser
-from quantcloud.circuits.qasm3 import Parser3
-from quantcloud.circuits.shortcuts import version
+from quantcloud.openqasm.lexer import Lexer, shown
+from quantcloud.openqasm.parser import Parser
+from quantcloud.openqasm.qasm3 import Parser3
+from quantcloud.openqasm.shortcuts import version
 
 _VERSIONS: Final[dict[str, type[Parser]]] = {
     "2": Parser,

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from quantcloud.circuits import expanded, lowered, parse, with_measurements
+from quantcloud.circuits import expanded, with_measurements
 from quantcloud.circuits.ir import Circuit, Condition, Operation, Register
+from quantcloud.openqasm import lowered, parse
 
 QREGS = "qreg q[3]; creg c[3];"
 HEADER_2 = f'OPENQASM 2.0;\ninclude "qelib1.inc";\n{QREGS}\n'

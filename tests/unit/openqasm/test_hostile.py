@@ -5,10 +5,11 @@ None of them is timed: what keeps them cheap are limits, and without those they 
 
 import pytest
 
-from quantcloud.circuits import analyse, examine, expanded, parse, with_measurements, work_bound
+from quantcloud.circuits import analyse, expanded, with_measurements
 from quantcloud.circuits.limits import MAX_OPERATIONS
-from quantcloud.circuits.source import UNBOUNDED
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm import examine, parse, work_bound
+from quantcloud.openqasm.source import UNBOUNDED
 
 pytestmark = pytest.mark.slow
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final
 
-from quantcloud.circuits.expression_parser import ExpressionParser
-from quantcloud.circuits.hints import words
 from quantcloud.circuits.ir import Circuit, Condition, Expression, GateCall
-from quantcloud.circuits.lexer import Lexer, shown
-from quantcloud.circuits.operands import OperandReader
-from quantcloud.circuits.program import Operand, Program
-from quantcloud.circuits.shortcuts import Shortcuts
+from quantcloud.openqasm.expressions import ExpressionParser
+from quantcloud.openqasm.hints import words
+from quantcloud.openqasm.lexer import Lexer, shown
+from quantcloud.openqasm.operands import OperandReader
+from quantcloud.openqasm.program import Operand, Program
+from quantcloud.openqasm.shortcuts import Shortcuts
 
 _RESERVED: Final = words(
     "OPENQASM include qreg creg gate opaque measure reset barrier if U CX pi "

@@ -4,10 +4,10 @@ import pickle
 
 import pytest
 
-from quantcloud.circuits import parse
-from quantcloud.circuits.parser import Parser
-from quantcloud.circuits.qasm3 import Parser3
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm import parse
+from quantcloud.openqasm.parser import Parser
+from quantcloud.openqasm.qasm3 import Parser3
 
 HEADER_2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[3];\ncreg c[3];\n'
 HEADER_3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[3] q;\nbit[3] c;\n'

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from quantcloud.circuits.hints import counted, nearest_name
 from quantcloud.circuits.ir import Register
-from quantcloud.circuits.lexer import Lexer, shown
-from quantcloud.circuits.program import Operand, Program
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm.hints import counted, nearest_name
+from quantcloud.openqasm.lexer import Lexer, shown
+from quantcloud.openqasm.program import Operand, Program
 
 PHYSICAL = "$"
 """The name of the register of OpenQASM 3's physical qubits, which need no declaration."""

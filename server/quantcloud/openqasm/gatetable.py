@@ -7,10 +7,10 @@ from typing import NamedTuple, NoReturn
 from quantcloud.circuits.expand import standard_calls
 from quantcloud.circuits.expressions import ExpressionError, is_constant
 from quantcloud.circuits.gates import BUILTIN_GATES, STANDARD_GATES
-from quantcloud.circuits.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, counted, nearest_name
 from quantcloud.circuits.ir import GateCall, GateDefinition
-from quantcloud.circuits.lexer import Lexer, shown
 from quantcloud.circuits.limits import MAX_OPERATIONS
+from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, counted, nearest_name
+from quantcloud.openqasm.lexer import Lexer, shown
 
 
 class Signature(NamedTuple):

@@ -10,13 +10,13 @@ import re
 from collections.abc import Collection
 from typing import Final, NamedTuple, TypeVar
 
-from quantcloud.circuits.expression_parser import ExpressionParser
-from quantcloud.circuits.gatetable import Signature
 from quantcloud.circuits.ir import Operation, Register
-from quantcloud.circuits.lexer import Lexer
 from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
-from quantcloud.circuits.program import Operand, Program
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm.expressions import ExpressionParser
+from quantcloud.openqasm.gatetable import Signature
+from quantcloud.openqasm.lexer import Lexer
+from quantcloud.openqasm.program import Operand, Program
 
 # A statement up to its semicolon, and the space after that. It may still turn out to end elsewhere:
 # in a comment, say.

@@ -18,7 +18,7 @@ from quantcloud.circuits.expressions import (
     unary,
 )
 from quantcloud.circuits.ir import Expression
-from quantcloud.circuits.lexer import Lexer, position, shown
+from quantcloud.openqasm.lexer import Lexer, position, shown
 
 CONSTANTS: Final[Mapping[str, float]] = {"pi": math.pi}
 CONSTANTS_3: Final[Mapping[str, float]] = {

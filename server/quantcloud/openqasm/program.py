@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import NamedTuple, NoReturn
 
-from quantcloud.circuits.gatetable import GateTable
-from quantcloud.circuits.hints import counted
 from quantcloud.circuits.ir import Circuit, Condition, Operation, Register
-from quantcloud.circuits.lexer import Lexer, shown
 from quantcloud.circuits.limits import MAX_CLBITS, MAX_OPERATIONS, MAX_QUBITS
+from quantcloud.openqasm.gatetable import GateTable
+from quantcloud.openqasm.hints import counted
+from quantcloud.openqasm.lexer import Lexer, shown
 
 
 class Operand(NamedTuple):

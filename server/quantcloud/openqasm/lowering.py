@@ -7,7 +7,7 @@ from functools import cache
 from quantcloud.circuits.expand import expanded, replaced
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.ir import Circuit, GateDefinition
-from quantcloud.circuits.parser import Parser
+from quantcloud.openqasm.parser import Parser
 
 
 @cache

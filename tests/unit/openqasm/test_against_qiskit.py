@@ -12,10 +12,11 @@ from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Clifford, Operator
 from qiskit.transpiler import CouplingMap
 
-from quantcloud.circuits import analyse, expanded, lowered, parse
+from quantcloud.circuits import analyse, expanded
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
 from quantcloud.circuits.ir import Circuit, Operation
+from quantcloud.openqasm import lowered, parse
 
 HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 

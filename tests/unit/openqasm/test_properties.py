@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantcloud.circuits import analyse, expanded, parse
+from quantcloud.circuits import analyse, expanded
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.ir import Circuit, Condition, Operation
-from quantcloud.circuits.lowering import lowered
-from quantcloud.circuits.parser import Parser
-from quantcloud.circuits.qasm3 import Parser3
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm import parse
+from quantcloud.openqasm.lowering import lowered
+from quantcloud.openqasm.parser import Parser
+from quantcloud.openqasm.qasm3 import Parser3
 
 pytestmark = pytest.mark.slow
 
