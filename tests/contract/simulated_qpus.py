@@ -41,7 +41,7 @@ class Qpu:
         ]
 
     def executor(self):
-        from quantcloud.backends.local_executor import LocalExecutor  # noqa: PLC0415
+        from quantcloud.backends.local.executor import LocalExecutor  # noqa: PLC0415
 
         return Simulated(LocalExecutor())
 

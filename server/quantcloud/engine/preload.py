@@ -14,11 +14,14 @@ from quantcloud.backends.base import installed_backends
 # first runs a circuit on it.
 MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "local_simulator": ("quantcloud.backends.local_executor", "quantcloud.backends.stabilizer"),
-        "aer_simulator": ("quantcloud.backends.aer_executor",),
-        "cirq_simulator": ("quantcloud.backends.cirq_executor",),
+        "local_simulator": (
+            "quantcloud.backends.local.executor",
+            "quantcloud.backends.local.stabilizer",
+        ),
+        "aer_simulator": ("quantcloud.backends.aer.executor",),
+        "cirq_simulator": ("quantcloud.backends.cirq.executor",),
         "pennylane_simulator": (
-            "quantcloud.backends.pennylane_executor",
+            "quantcloud.backends.pennylane.executor",
             # PennyLane looks a device up by its name, when it is first made.
             "pennylane_lightning.lightning_qubit",
         ),

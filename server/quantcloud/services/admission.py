@@ -8,7 +8,7 @@ from datetime import datetime
 
 from quantcloud.auth.principal import Principal
 from quantcloud.backends.fleet import Fleet
-from quantcloud.backends.sizes import check_result_size
+from quantcloud.backends.simulation.sizes import check_result_size
 from quantcloud.circuits import Circuit
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits

@@ -1,6 +1,9 @@
 import pytest
 
-from quantcloud.backends import aer, cirq, local, pennylane
+from quantcloud.backends.aer import backend as aer
+from quantcloud.backends.cirq import backend as cirq
+from quantcloud.backends.local import backend as local
+from quantcloud.backends.pennylane import backend as pennylane
 
 BACKENDS = {
     "local": local.BACKEND,

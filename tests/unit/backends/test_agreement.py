@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from quantcloud.backends import aer_executor, aer_limits
+from quantcloud.backends.aer import executor as aer_executor
+from quantcloud.backends.aer import limits as aer_limits
 from quantcloud.domain.execution import Noise
 from unit.backends.exact import (
     assert_agrees,

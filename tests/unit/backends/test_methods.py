@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quantcloud.backends import aer, cirq, local, pennylane
+from quantcloud.backends.aer import backend as aer
 from quantcloud.backends.base import installed_backends
-from quantcloud.backends.costs import histories, readable_bytes
+from quantcloud.backends.cirq import backend as cirq
+from quantcloud.backends.local import backend as local
+from quantcloud.backends.pennylane import backend as pennylane
+from quantcloud.backends.simulation.costs import histories, readable_bytes
 from quantcloud.circuits import analyse
 from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.openqasm import parse

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from quantcloud.backends import aer
+from quantcloud.backends.aer import backend as aer
 from quantcloud.circuits import expanded
 from quantcloud.circuits.certain import decided
 from quantcloud.circuits.gates import STANDARD_GATES

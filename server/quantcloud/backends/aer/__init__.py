@@ -1,0 +1,1 @@
+"""`aer_simulator` and `aer_gpu_simulator`: Qiskit Aer."""

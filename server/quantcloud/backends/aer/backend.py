@@ -1,0 +1,280 @@
+"""`aer_simulator` and `aer_gpu_simulator`: Qiskit Aer on a processor and on an NVIDIA GPU."""
+
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from quantcloud.backends.aer.limits import (
+    MAX_BRANCHES_BYTES,
+    MAX_MPS_RANK_BITS,
+    MAX_SAVED_QUBITS,
+    is_bare,
+)
+from quantcloud.backends.base import Executor
+from quantcloud.backends.packages import missing
+from quantcloud.backends.resources import Resources
+from quantcloud.backends.simulation.costs import (
+    alike,
+    evolution,
+    histories,
+    predicted,
+    readable_bytes,
+    waiting_states,
+)
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.states import (
+    density_matrix_bytes,
+    matrix_product_bytes,
+    statevector_bytes,
+    tableau_bytes,
+)
+from quantcloud.domain.backend import BackendInfo
+from quantcloud.domain.execution import RunOptions
+from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.work import Coefficients, Work
+
+MAX_STABILIZER_QUBITS = 1_000
+MAX_MPS_QUBITS = 200
+MAX_DENSITY_MATRIX_QUBITS = 12
+
+# The distributions in which Aer's CUDA build is published.
+_CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
+
+_STATEVECTOR = Coefficients(
+    start=6e-5, operation=1e-6, light=2e-9, dense=1.1e-9, wide=2.6e-9, state=3e-8, sample=1e-8
+)
+# What Aer's controller takes for a circuit and for each operation, in operations on a bare state.
+_CIRCUIT, _CONTROLLED = 240, 4.7
+# What it takes to hand Aer a state and to look at what became of it, in the same unit.
+_EVOLUTION = 90
+# What a shot takes where Aer itself draws or runs it, in characters of an outcome.
+_SHOT = 3000
+
+_DENSITY_MATRIX = alike(5e-9, start=7e-4, operation=1.8e-5, sample=4e-8)
+_TRAJECTORY = alike(3e-9, start=5e-3, operation=2.6e-6, sample=1e-8)
+_STABILIZER = Coefficients(start=7e-4, operation=1.6e-5, light=9e-8, sample=1e-8)
+# `light` are gates on neighbours, `dense` the cubes of bond dimensions, `state` their squares.
+_MPS = Coefficients(start=3e-3, operation=4e-6, light=3e-5, dense=1.3e-8, state=1.5e-9, sample=5e-7)
+_GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
+_GPU_HOST_BYTES = 1 << 30
+# What Aer keeps of a gate, measured; where there is noise, with all kinds of it.
+_GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 1_800, 4_700, 11_300
+
+
+class AerBackend:
+    """See `base.Backend`. `device` is Aer's name for what it runs on."""
+
+    def __init__(self, info: BackendInfo, device: str) -> None:
+        self.info = info
+        self.resources = Resources(gpus=float(device == "GPU"))
+        self._device = device
+
+    def offline_reason(self) -> str | None:
+        if self._device != "GPU":
+            return missing("qiskit", "qiskit_aer")
+        if not any(map(_is_installed, _CUDA_DISTRIBUTIONS)):
+            return f"no CUDA build of Qiskit Aer is installed ({_CUDA_DISTRIBUTIONS[0]})"
+        if not any(Path("/dev").glob("nvidia[0-9]*")):
+            return "this machine shows no NVIDIA GPU (/dev/nvidia0)"
+        return None
+
+    def methods(
+        self, analysis: Analysis, shots: int, options: RunOptions
+    ) -> Sequence[Method] | Refusal:
+        analysis = analysis.of_run(noisy=options.noise is not None)
+        if options.noise is not None and options.statevector:
+            return Refusal("the statevector option does not go with noise: a noisy state is mixed")
+        noisy = options.noise is not None
+        methods: list[Method] = []
+        if analysis.num_qubits <= self.info.num_qubits:
+            if is_bare(
+                self._device, analysis.num_qubits, options, branches=analysis.has_mid_circuit
+            ):
+                methods.append(_bare(analysis, shots, options))
+            else:
+                methods.append(self._statevector(analysis, shots, noisy=noisy))
+        if noisy:
+            if analysis.num_qubits <= MAX_DENSITY_MATRIX_QUBITS:
+                methods.append(self._density_matrix(analysis, shots))
+        elif self._device == "CPU" and not options.statevector:
+            if analysis.is_clifford and analysis.num_qubits <= MAX_STABILIZER_QUBITS:
+                methods.append(_stabilizer(analysis, shots))
+            if self.info.num_qubits < analysis.num_qubits <= MAX_MPS_QUBITS and _is_sparse(
+                analysis
+            ):
+                methods.append(_matrix_product_state(analysis, shots))
+        if methods:
+            return sorted(methods, key=lambda method: method.seconds)
+        return self._refusal(analysis, noisy=noisy)
+
+    def _statevector(self, analysis: Analysis, shots: int, *, noisy: bool) -> Method:
+        size = statevector_bytes(analysis.num_qubits)
+        branches, cost = histories(analysis, shots), _STATEVECTOR
+        if noisy:
+            branches, cost = shots, _TRAJECTORY
+        elif analysis.has_mid_circuit:
+            # Histories that do not fit in memory together are run in parts.
+            parts = max(1, branches * size // MAX_BRANCHES_BYTES)
+            branches = min(shots, parts * branches)
+        if self._device == "GPU":
+            cost = _GPU
+        work = evolution(analysis, 1 << analysis.num_qubits, shots, branches)
+        if cost is _STATEVECTOR:
+            work = work._replace(operations=_CIRCUIT + _CONTROLLED * work.operations)
+        kept = 0
+        if analysis.has_mid_circuit:
+            kept = min(shots * size, MAX_BRANCHES_BYTES)
+        elif not noisy and analysis.num_qubits <= MAX_SAVED_QUBITS:
+            kept = size
+        if analysis.has_mid_circuit or not kept:
+            work = work._replace(samples=work.samples + _SHOT * shots)
+        memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
+        return predicted(
+            "statevector",
+            memory,
+            cost,
+            work,
+            gates=analysis.operation_count,
+            gate_bytes=_TRAJECTORY_GATE_BYTES if noisy else _GATE_BYTES,
+        )
+
+    def _density_matrix(self, analysis: Analysis, shots: int) -> Method:
+        repeats = shots if analysis.has_mid_circuit else 1
+        elements = 1 << 2 * analysis.num_qubits
+        memory = _GPU_HOST_BYTES
+        if self._device == "CPU":
+            memory = 2 * density_matrix_bytes(analysis.num_qubits)
+        return predicted(
+            "density_matrix",
+            memory,
+            _DENSITY_MATRIX,
+            evolution(analysis, elements, shots, repeats),
+            gates=analysis.operation_count,
+            gate_bytes=_DENSITY_MATRIX_GATE_BYTES,
+        )
+
+    def _refusal(self, analysis: Analysis, *, noisy: bool) -> Refusal:
+        name, limit, width = self.info.name, self.info.num_qubits, analysis.num_qubits
+        need = (
+            f"{name} runs up to {limit} qubits of any circuit (this one has {width:,}, a "
+            f"statevector of {readable_bytes(statevector_bytes(width))})"
+        )
+        if noisy or self._device == "GPU":
+            return Refusal(need)
+        return Refusal(
+            f"{need}; beyond that, Clifford circuits up to {MAX_STABILIZER_QUBITS:,} qubits, and "
+            f"circuits up to {MAX_MPS_QUBITS} qubits whose gates across any cut between "
+            f"neighbouring qubits allow a Schmidt rank of {2**MAX_MPS_RANK_BITS} (its gates allow "
+            f"{_rank(analysis)})"
+        )
+
+    def executor(self) -> Executor:
+        from quantcloud.backends.aer.executor import (  # noqa: PLC0415 - the light half imports no simulator
+            AerExecutor,
+        )
+
+        return AerExecutor(self._device)
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _is_sparse(analysis: Analysis) -> bool:
+    bits = analysis.entanglement_bits
+    return bits is not None and bits <= MAX_MPS_RANK_BITS
+
+
+def _rank(analysis: Analysis) -> str:
+    bits = analysis.entanglement_bits
+    return "any" if bits is None else f"2**{bits}"
+
+
+def _bare(analysis: Analysis, shots: int, options: RunOptions) -> Method:
+    width, events = analysis.num_qubits, analysis.branching_count
+    size = statevector_bytes(width)
+    branches = histories(analysis, shots)
+    work = evolution(analysis, 1 << width, shots, branches)
+    if events or options.statevector:
+        # Histories have their beginnings in common.
+        evolutions = (branches * (events + 1) + 1) // 2
+        work = work._replace(operations=work.operations + _EVOLUTION * evolutions)
+    return predicted(
+        "statevector",
+        # Measured: Aer has copies of its own, and what looks at a state another.
+        (7 + waiting_states(analysis, shots)) * size,
+        _STATEVECTOR,
+        work,
+        gates=analysis.operation_count,
+        gate_bytes=_GATE_BYTES,
+    )
+
+
+def _stabilizer(analysis: Analysis, shots: int) -> Method:
+    # Every shot measures every qubit, each in time linear in the width at most.
+    width, operations = analysis.num_qubits, analysis.operation_count
+    repeated = shots * operations if analysis.has_mid_circuit else 0
+    work = Work(operations=operations, light=repeated, samples=shots * width**2)
+    return predicted(
+        "stabilizer",
+        2 * tableau_bytes(width),
+        _STABILIZER,
+        work,
+        gates=operations,
+        gate_bytes=_GATE_BYTES,
+    )
+
+
+def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
+    width, operations = analysis.num_qubits, analysis.operation_count
+    bits, most_bits = analysis.entanglement_bits or 0, analysis.chain_rank_bits or 0
+    gates, cubes = analysis.chain_gates or 0, analysis.chain_cubes or 0.0
+    kept, repeats = operations + gates, 1
+    if analysis.has_mid_circuit:
+        # A measurement that is made where it stands, and the one at the end, go along the line, of
+        # which about half is still entangled.
+        repeats, sweeps = shots, width * (analysis.branching_count + 1) // 2
+        gates, cubes = gates + sweeps, cubes + sweeps * 8.0**bits
+    work = Work(
+        operations=repeats * operations,
+        light=repeats * gates,
+        dense=repeats * cubes,
+        state=shots * width * 4.0**bits,
+        samples=shots * width,
+    )
+    return predicted(
+        "matrix_product_state",
+        # The state, and as much again for a copy and for what is being worked on.
+        3 * matrix_product_bytes(width, most_bits),
+        _MPS,
+        work,
+        gates=kept,
+        gate_bytes=_GATE_BYTES,
+    )
+
+
+CPU = AerBackend(
+    BackendInfo(
+        name="aer_simulator",
+        provider="ibm",
+        num_qubits=25,
+        native_gates=tuple(sorted(STANDARD_GATES)),
+        description="IBM Qiskit Aer high-performance simulator",
+    ),
+    device="CPU",
+)
+GPU = AerBackend(
+    BackendInfo(
+        name="aer_gpu_simulator",
+        provider="ibm",
+        num_qubits=30,
+        native_gates=tuple(sorted(STANDARD_GATES)),
+        description="IBM Qiskit Aer on an NVIDIA GPU",
+    ),
+    device="GPU",
+)

@@ -1,0 +1,1 @@
+"""`cirq_simulator`: Google's qsim and Cirq."""

@@ -1,0 +1,1 @@
+"""`local_simulator`: NumPy and Stim."""

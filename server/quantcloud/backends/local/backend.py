@@ -1,0 +1,152 @@
+"""`local_simulator`: the project's own simulator."""
+
+from collections.abc import Sequence
+
+from quantcloud.backends.base import Executor
+from quantcloud.backends.simulation.costs import (
+    evolution,
+    histories,
+    predicted,
+    readable_bytes,
+    waiting_states,
+)
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.circuits.gates import STANDARD_GATES
+from quantcloud.circuits.states import statevector_bytes, tableau_bytes
+from quantcloud.domain.backend import BackendInfo
+from quantcloud.domain.execution import AT_ONCE_SECONDS, RunOptions
+from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.work import Coefficients, Work
+
+MAX_STABILIZER_QUBITS = 5_000
+
+_STATEVECTOR = Coefficients(
+    start=6e-5, operation=6.5e-6, light=6e-10, dense=3.4e-9, wide=2.5e-9, state=1.3e-8, sample=1e-8
+)
+_STABILIZER = Coefficients(start=1.2e-4, operation=1.7e-6, state=3e-8, sample=4e-9)
+
+# What NumPy's matrices, and what Stim and its text of a circuit, take for a gate, measured.
+_GATE_BYTES, _STABILIZER_GATE_BYTES = 100, 700
+
+# What a gate may take more on a small state than is predicted for it, in seconds, measured: one on
+# one qubit with angles that are new; one on two, with such angles or where it mixes amplitudes for
+# the first time; and one on more.
+_NO_GATES = frozenset({"measure", "barrier"})
+_SMALL_GATE = 2
+_MIXING = frozenset({"ch", "csx", "ecr"})
+_ANGLED_SECONDS, _PAIR_SECONDS, _WIDE_SECONDS = 1e-5, 2.5e-5, 2e-5
+
+# What a shot takes beyond its bits, in bits.
+_SHOT_BITS = 32
+
+
+class LocalBackend:
+    """See `base.Backend`."""
+
+    info = BackendInfo(
+        name="local_simulator",
+        provider="quantsdk",
+        num_qubits=20,
+        native_gates=tuple(sorted(STANDARD_GATES)),
+        description="NumPy statevector simulator; Clifford circuits of any width by Stim",
+    )
+
+    at_once = True
+
+    def offline_reason(self) -> None:
+        return None
+
+    def methods(
+        self, analysis: Analysis, shots: int, options: RunOptions
+    ) -> Sequence[Method] | Refusal:
+        if options.noise is not None:
+            return Refusal(
+                "local_simulator simulates no noise; aer_simulator and cirq_simulator do"
+            )
+        methods: list[Method] = []
+        if analysis.num_qubits <= self.info.num_qubits:
+            methods.append(_statevector(analysis, shots, options))
+        if (
+            analysis.is_clifford
+            and analysis.num_qubits <= MAX_STABILIZER_QUBITS
+            and not options.statevector
+        ):
+            methods.append(_stabilizer(analysis, shots))
+        return sorted(methods, key=lambda method: method.seconds) or self._refusal(analysis)
+
+    def _refusal(self, analysis: Analysis) -> Refusal:
+        width = analysis.num_qubits
+        need = readable_bytes(statevector_bytes(width))
+        return Refusal(
+            f"local_simulator runs up to {self.info.num_qubits} qubits of any circuit (this one "
+            f"has {width:,}, a statevector of {need}); beyond that, Clifford circuits up to "
+            f"{MAX_STABILIZER_QUBITS:,} qubits, without the statevector option"
+        )
+
+    def executor(self) -> Executor:
+        from quantcloud.backends.local.executor import (  # noqa: PLC0415 - the light half imports no simulator
+            LocalExecutor,
+        )
+
+        return LocalExecutor()
+
+
+def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
+    amplitudes = 1 << analysis.num_qubits
+    branches = histories(analysis, shots)
+    # The running state has a spare; the weights of a sample are two halves, a measurement's too.
+    states = waiting_states(analysis, shots) + 3
+    method = predicted(
+        "statevector",
+        states * statevector_bytes(analysis.num_qubits),
+        _STATEVECTOR,
+        evolution(analysis, amplitudes, shots, branches),
+        gates=analysis.operation_count,
+        gate_bytes=_GATE_BYTES,
+    )
+    # One evolution, of which it is known how long it takes at most, and one draw.
+    at_once = (
+        options.only_counts
+        and not analysis.has_mid_circuit
+        and method.seconds + _first_seconds(analysis) <= AT_ONCE_SECONDS
+    )
+    return method._replace(at_once=at_once)
+
+
+def _first_seconds(analysis: Analysis) -> float:
+    """What the gates may take beyond what is predicted for them, where none of them came before."""
+    total = 0.0
+    for name, number in analysis.gate_counts.items():
+        if name in _NO_GATES:
+            continue
+        gate = STANDARD_GATES.get(name)
+        if gate is None or gate.num_qubits > _SMALL_GATE:
+            total += number * _WIDE_SECONDS
+        elif gate.num_qubits == 1 and gate.num_params:
+            total += number * _ANGLED_SECONDS
+        elif gate.num_params or name in _MIXING:
+            total += number * _PAIR_SECONDS
+    return total
+
+
+def _stabilizer(analysis: Analysis, shots: int) -> Method:
+    counts = analysis.gate_counts
+    measurements = counts.get("measure", 0)
+    return predicted(
+        "stabilizer",
+        # Stim gives a byte for each measurement of each shot, from a bit that it keeps.
+        tableau_bytes(analysis.num_qubits)
+        + shots * (2 * analysis.num_clbits + measurements + measurements // 8),
+        _STABILIZER,
+        Work(
+            operations=analysis.operation_count,
+            # Each measurement and reset goes over a row of the tableau.
+            state=analysis.num_qubits * (measurements + counts.get("reset", 0)),
+            samples=shots * (_SHOT_BITS + measurements),
+        ),
+        gates=analysis.operation_count,
+        gate_bytes=_STABILIZER_GATE_BYTES,
+    )
+
+
+BACKEND = LocalBackend()

@@ -1,0 +1,1 @@
+"""`pennylane_simulator`: Xanadu's lightning.qubit."""

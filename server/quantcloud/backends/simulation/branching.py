@@ -1,0 +1,160 @@
+"""Runs circuits that measure, reset or decide midway, without running each shot on its own.
+
+All shots start together. Where a measurement divides them, a binomial draw says how many see each
+outcome, and the state is copied once for the other part. So the work grows with the number of
+different histories, not with the shots, and the outcomes are distributed as if each shot had run
+alone. The part with fewer shots goes on first and the other waits: whatever waits has at least as
+many shots as all that is done before it, so at most log2(shots) + 1 states wait at any time.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+
+from quantcloud.backends.simulation.programs import Program, holds
+from quantcloud.backends.simulation.sampling import Counts, Patterns, Tally, flip_bits
+from quantcloud.circuits.ir import Operation
+
+
+class State(Protocol):
+    """A quantum state of all qubits, normalised."""
+
+    def evolve(self, gates: Sequence[Operation]) -> None:
+        """Apply standard gates, in place."""
+        ...
+
+    def flip(self, qubit: int) -> None:
+        """Apply a perfect X gate."""
+        ...
+
+    def probability_of_one(self, qubit: int) -> float: ...
+
+    def project(self, qubit: int, *, outcome: bool, probability: float) -> None:
+        """Go on as after measuring `qubit` with `outcome`, which had `probability`."""
+        ...
+
+    def copy(self) -> Self: ...
+
+    def sample(
+        self, qubits: Sequence[int], shots: int, rng: np.random.Generator
+    ) -> tuple[Patterns, Counts]:
+        """Measure `qubits` `shots` times from this same state.
+
+        Returns distinct patterns, whose bit i is `qubits[i]`, and their counts.
+        """
+        ...
+
+
+class _Branch(NamedTuple):
+    """Shots that have gone the same way up to `position` in the body."""
+
+    state: State
+    position: int
+    bits: int
+    shots: int
+
+
+class _Part(NamedTuple):
+    """The shots of a branch for which a qubit was `outcome` and was recorded as `read`."""
+
+    shots: int
+    outcome: bool
+    read: bool
+
+
+def run(
+    program: Program,
+    state: State,
+    shots: int,
+    rng: np.random.Generator,
+    *,
+    readout_error: float = 0.0,
+    tally: Tally | None = None,
+) -> Tally:
+    """Run `program` from `state`, which it uses up, and count the outcomes of `shots` shots.
+
+    `readout_error` is the probability that a measured bit is recorded flipped. The counts are
+    added to `tally`, or a new one.
+    """
+    if tally is None:
+        tally = Tally(program.num_clbits)
+    clbits = tuple(program.final)
+    qubits = tuple(program.final.values())
+    waiting = [_Branch(state, 0, 0, shots)]
+    while waiting:
+        branch = _follow(program.body, waiting.pop(), waiting, rng, readout_error)
+        patterns, drawn = branch.state.sample(qubits, branch.shots, rng)
+        if readout_error:
+            patterns, drawn = flip_bits(patterns, drawn, len(qubits), readout_error, rng)
+        tally.add(patterns, drawn, clbits, program.at_end(branch.bits))
+    return tally
+
+
+def _follow(
+    body: Sequence[Operation],
+    branch: _Branch,
+    waiting: list[_Branch],
+    rng: np.random.Generator,
+    readout_error: float,
+) -> _Branch:
+    """Follow `branch` to the end of `body`, leaving in `waiting` what parts from it."""
+    state, position, bits, shots = branch
+    gates: list[Operation] = []
+    while position < len(body):
+        operation = body[position]
+        position += 1
+        if operation.condition is not None and not holds(operation.condition, bits):
+            continue
+        if operation.name not in ("measure", "reset"):
+            gates.append(operation)
+            continue
+        if gates:
+            state.evolve(gates)
+            gates = []
+        (qubit,) = operation.qubits
+        probability = min(max(state.probability_of_one(qubit), 0.0), 1.0)
+        parts = _divide(shots, probability, rng)
+        if operation.name == "measure" and readout_error:
+            parts = _misread(parts, readout_error, rng)
+        parts.sort(reverse=True)
+        for part in parts[:-1]:
+            other = _settle(state.copy(), operation, part, probability)
+            waiting.append(_Branch(other, position, _record(bits, operation, part), part.shots))
+        part = parts[-1]
+        state = _settle(state, operation, part, probability)
+        bits = _record(bits, operation, part)
+        shots = part.shots
+    if gates:
+        state.evolve(gates)
+    return _Branch(state, position, bits, shots)
+
+
+def _divide(shots: int, probability_of_one: float, rng: np.random.Generator) -> list[_Part]:
+    ones = int(rng.binomial(shots, probability_of_one))
+    parts = (_Part(shots - ones, outcome=False, read=False), _Part(ones, outcome=True, read=True))
+    return [part for part in parts if part.shots]
+
+
+def _misread(parts: list[_Part], rate: float, rng: np.random.Generator) -> list[_Part]:
+    result: list[_Part] = []
+    for shots, outcome, read in parts:
+        wrong = int(rng.binomial(shots, rate))
+        result += [_Part(shots - wrong, outcome, read), _Part(wrong, outcome, not read)]
+    return [part for part in result if part.shots]
+
+
+def _settle(state: State, operation: Operation, part: _Part, probability_of_one: float) -> State:
+    (qubit,) = operation.qubits
+    probability = probability_of_one if part.outcome else 1 - probability_of_one
+    state.project(qubit, outcome=part.outcome, probability=probability)
+    if operation.name == "reset" and part.outcome:
+        state.flip(qubit)
+    return state
+
+
+def _record(bits: int, operation: Operation, part: _Part) -> int:
+    if operation.name != "measure":
+        return bits
+    mask = 1 << operation.clbits[0]
+    return bits | mask if part.read else bits & ~mask

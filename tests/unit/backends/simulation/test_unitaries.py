@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantcloud.backends.simulation.unitaries import GATE_NAMES, matrix
+from quantcloud.circuits.gates import STANDARD_GATES
+from unit.backends.exact import gate_matrix
+
+ANGLES = st.floats(-20, 20, allow_subnormal=False)
+
+
+def test_every_standard_gate_has_a_matrix():
+    assert STANDARD_GATES.keys() == GATE_NAMES
+
+
+@given(data=st.data())
+@pytest.mark.parametrize("name", sorted(GATE_NAMES))
+def test_matrices_are_qiskits(name, data):
+    gate = STANDARD_GATES[name]
+    params = tuple(data.draw(ANGLES) for _ in range(gate.num_params))
+    ours = matrix(name, params)
+    assert ours.shape == (2**gate.num_qubits, 2**gate.num_qubits)
+    assert np.allclose(ours, gate_matrix(name, params), atol=1e-12)
+
+
+def test_a_matrix_is_shared_and_cannot_be_changed():
+    assert matrix("h") is matrix("h")
+    with pytest.raises(ValueError, match="read-only"):
+        matrix("h")[0, 0] = 1
+
+
+def test_an_unknown_gate_is_named():
+    with pytest.raises(ValueError, match="'hadamard' is no standard gate"):
+        matrix("hadamard")
