@@ -30,8 +30,8 @@ from quantcloud.process import spare_garbage_collection
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import NewJob, Store
-from quantcloud.storage.epoch import epoch_of
-from quantcloud.storage.sqlite import SqliteDatabase
+from quantcloud.storage.database.epoch import epoch_of
+from quantcloud.storage.database.sqlite import SqliteDatabase
 from quantcloud.telemetry import logs
 from quantcloud.transport.envoy import EnvoyProcess, EnvoySettings
 from quantcloud.transport.gate import Gate

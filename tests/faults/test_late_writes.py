@@ -1,7 +1,7 @@
 """A server is stopped past its leases' end and goes on: what its runs gave meanwhile comes late.
 
 Another server has had its jobs by then. `SOAK_LATE` is how many late writes there are in all;
-`tests/unit/storage/test_late_writes.py` has a hundred at once.
+`tests/unit/storage/jobs/test_late_writes.py` has a hundred at once.
 """
 
 import asyncio

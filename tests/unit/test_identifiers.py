@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.domain.identifiers import time_ordered_id
-from quantcloud.storage.queries import identifier
+from quantcloud.storage.database.queries import identifier
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIMES = st.timedeltas(timedelta(0), timedelta(days=365_000)).map(lambda since: EPOCH + since)

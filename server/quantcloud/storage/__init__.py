@@ -2,11 +2,11 @@
 
 from quantcloud.storage.circuits import CircuitPatch
 from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_data_dir
-from quantcloud.storage.errors import StoreError
-from quantcloud.storage.idempotency import IdempotencyKey
-from quantcloud.storage.job_claims import Claim, Claims, Room
+from quantcloud.storage.database.errors import StoreError
 from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.job_writes import MAX_LOSSES, NewJob
+from quantcloud.storage.jobs.claims import Claim, Claims, Room
+from quantcloud.storage.jobs.idempotency import IdempotencyKey
+from quantcloud.storage.jobs.writes import MAX_LOSSES, NewJob
 from quantcloud.storage.store import Store
 
 __all__ = [

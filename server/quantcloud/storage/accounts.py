@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, insert, select, update
 
 from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.errors import NotFound
-from quantcloud.storage.database import AnyRow, Database
-from quantcloud.storage.tables import accounts
-from quantcloud.storage.transaction import Transaction
-from quantcloud.storage.writer import Writer
+from quantcloud.storage.database.interface import AnyRow, Database
+from quantcloud.storage.database.tables import accounts
+from quantcloud.storage.unit_of_work.group_commit import Writer
+from quantcloud.storage.unit_of_work.transaction import Transaction
 
 COLUMNS = [accounts.c[name] for name in ("id", "tier", "created_at", "email", "name")]
 

@@ -10,11 +10,11 @@ from quantcloud.domain.account import Account, ApiKey
 from quantcloud.domain.errors import NotFound, QuotaExceeded
 from quantcloud.storage.accounts import COLUMNS as ACCOUNT_COLUMNS
 from quantcloud.storage.accounts import account_of
-from quantcloud.storage.database import AnyRow, Connection, Database
-from quantcloud.storage.queries import identifier
-from quantcloud.storage.tables import accounts, api_keys
-from quantcloud.storage.transaction import Transaction
-from quantcloud.storage.writer import Writer
+from quantcloud.storage.database.interface import AnyRow, Connection, Database
+from quantcloud.storage.database.queries import identifier
+from quantcloud.storage.database.tables import accounts, api_keys
+from quantcloud.storage.unit_of_work.group_commit import Writer
+from quantcloud.storage.unit_of_work.transaction import Transaction
 
 _KEY_COLUMNS = [
     api_keys.c[name].label(f"key_{name}")

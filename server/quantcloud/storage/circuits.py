@@ -14,13 +14,13 @@ from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.immutable import immutable
 from quantcloud.domain.page import Page, Place, Window, page_of
-from quantcloud.storage import codec
-from quantcloud.storage.database import AnyRow, Connection, Database
+from quantcloud.storage.database import codec
+from quantcloud.storage.database.interface import AnyRow, Connection, Database
+from quantcloud.storage.database.queries import identifier
+from quantcloud.storage.database.tables import saved_circuits
 from quantcloud.storage.listings import listings, shown
-from quantcloud.storage.queries import identifier
-from quantcloud.storage.tables import saved_circuits
-from quantcloud.storage.transaction import Transaction
-from quantcloud.storage.writer import Writer
+from quantcloud.storage.unit_of_work.group_commit import Writer
+from quantcloud.storage.unit_of_work.transaction import Transaction
 
 _OWN = (
     saved_circuits.c.id == bindparam("circuit_id"),

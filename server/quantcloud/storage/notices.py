@@ -14,9 +14,9 @@ from sqlalchemy import bindparam, func, select
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage.event_rows import EVENTS, events_of
-from quantcloud.storage.postgres import CHANNEL, PostgresDatabase
-from quantcloud.storage.tables import job_events
+from quantcloud.storage.database.postgres import CHANNEL, PostgresDatabase
+from quantcloud.storage.database.tables import job_events
+from quantcloud.storage.jobs.event_rows import EVENTS, events_of
 
 # Rows that are read at a time. Each tells of up to seven events or so, and what is told at once
 # must fit into what a watch keeps for its reader.

@@ -15,9 +15,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, tuple_, update
 
-from quantcloud.storage import idempotency
-from quantcloud.storage.database import AnyRow
-from quantcloud.storage.tables import (
+from quantcloud.storage.database.interface import AnyRow
+from quantcloud.storage.database.tables import (
     job_circuits,
     job_events,
     job_results,
@@ -25,8 +24,9 @@ from quantcloud.storage.tables import (
     removed_events,
     retention_progress,
 )
-from quantcloud.storage.transaction import Transaction
-from quantcloud.storage.writer import Writer
+from quantcloud.storage.jobs import idempotency
+from quantcloud.storage.unit_of_work.group_commit import Writer
+from quantcloud.storage.unit_of_work.transaction import Transaction
 
 BATCH = 24
 """The most jobs whose history goes in one transaction."""

@@ -15,17 +15,17 @@ from quantcloud.domain.job import JobEvent
 from quantcloud.storage.accounts import Accounts
 from quantcloud.storage.api_keys import ApiKeys
 from quantcloud.storage.circuits import Circuits
-from quantcloud.storage.database import Database
-from quantcloud.storage.epoch import epoch_of
-from quantcloud.storage.errors import StoreError
-from quantcloud.storage.events import Events
-from quantcloud.storage.idempotency import Idempotency
-from quantcloud.storage.jobs import Jobs
-from quantcloud.storage.leases import Leases
+from quantcloud.storage.database.epoch import epoch_of
+from quantcloud.storage.database.errors import StoreError
+from quantcloud.storage.database.interface import Database
+from quantcloud.storage.database.sqlite import SqliteDatabase
+from quantcloud.storage.jobs.events import Events
+from quantcloud.storage.jobs.idempotency import Idempotency
+from quantcloud.storage.jobs.leases import Leases
+from quantcloud.storage.jobs.repository import Jobs
 from quantcloud.storage.retention import Retention
-from quantcloud.storage.sqlite import SqliteDatabase
+from quantcloud.storage.unit_of_work.group_commit import Listener, Writer
 from quantcloud.storage.usage import Usage
-from quantcloud.storage.writer import Listener, Writer
 
 if TYPE_CHECKING:
     from quantcloud.storage.notices import Notices
@@ -132,8 +132,8 @@ class Store:
 
 async def _open_postgres(url: str, connections: int, poll_seconds: float) -> Store:
     # A server on SQLite has no use for them, and they take a third of a second and 20 MiB.
+    from quantcloud.storage.database.postgres import PostgresDatabase  # noqa: PLC0415
     from quantcloud.storage.notices import Notices  # noqa: PLC0415
-    from quantcloud.storage.postgres import PostgresDatabase  # noqa: PLC0415
 
     database = await PostgresDatabase.open(url, connections=connections)
     return Store(

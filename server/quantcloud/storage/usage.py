@@ -3,8 +3,8 @@
 from datetime import UTC, date, datetime
 
 from quantcloud.domain.account import MonthlyUsage
-from quantcloud.storage.database import Connection, Database
-from quantcloud.storage.transaction import MONTH, Transaction
+from quantcloud.storage.database.interface import Connection, Database
+from quantcloud.storage.unit_of_work.transaction import MONTH, Transaction
 
 
 def month_of(at: date) -> str:

@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from quantcloud.domain.job import JobStatus
 from quantcloud.scheduling import scheduler as scheduling
-from quantcloud.storage import Store, sqlite
+from quantcloud.storage import Store
+from quantcloud.storage.database import sqlite
 from unit.scheduling.served import PATIENCE, Served
 from unit.storage.builders import T0, new_job, spoil
 

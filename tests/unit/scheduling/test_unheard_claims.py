@@ -9,7 +9,7 @@ from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
 from quantcloud.scheduling import scheduler as scheduling
 from quantcloud.storage import Store
-from quantcloud.storage.tables import jobs
+from quantcloud.storage.database.tables import jobs
 from unit.scheduling.served import PATIENCE, Served
 from unit.storage.builders import queue
 

@@ -18,9 +18,9 @@ from quantcloud.domain.job import (
     OptimizationTarget,
 )
 from quantcloud.storage import Claim, Store
-from quantcloud.storage.codec import unpack_text
-from quantcloud.storage.tables import job_circuits
-from quantcloud.storage.transaction import Transaction
+from quantcloud.storage.database.codec import unpack_text
+from quantcloud.storage.database.tables import job_circuits
+from quantcloud.storage.unit_of_work.transaction import Transaction
 
 T0 = datetime(2025, 3, 31, 23, 59, 58, 123457, tzinfo=UTC)
 QASM = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[1];\n'

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quantcloud.storage import Store
-from quantcloud.storage.tables import metadata
+from quantcloud.storage.database.tables import metadata
 from support.postgres import Postgres, installations
 
 # POSTGRES=none leaves PostgreSQL out, POSTGRES=all takes every version that can be found; otherwise

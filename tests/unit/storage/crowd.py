@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from quantcloud.storage import codec
+from quantcloud.storage.database import codec
 from unit.storage.builders import ANALYSIS, QASM, T0, at
 
 JOBS = 200_000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
-from quantcloud.storage import postgres
+from quantcloud.storage.database import postgres
 
 
 @asynccontextmanager

@@ -13,8 +13,8 @@ from sqlalchemy import create_engine
 
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
-from quantcloud.storage.migrations import HEAD
-from quantcloud.storage.tables import metadata
+from quantcloud.storage.database.migrations import HEAD
+from quantcloud.storage.database.tables import metadata
 from unit.storage.builders import T0, submit
 
 

@@ -11,9 +11,10 @@ from sqlalchemy.exc import NoResultFound
 from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import AlreadyExists, OutOfRange
 from quantcloud.scheduling.housekeeping import Housekeeping
-from quantcloud.storage import IdempotencyKey, NewJob, idempotency, retention
+from quantcloud.storage import IdempotencyKey, NewJob, retention
+from quantcloud.storage.database.tables import idempotency_keys
+from quantcloud.storage.jobs import idempotency
 from quantcloud.storage.retention import BATCH
-from quantcloud.storage.tables import idempotency_keys
 from unit.storage.builders import (
     ANALYSIS,
     QASM,

@@ -8,7 +8,8 @@ import pytest
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage import NewJob, Store, notices, postgres
+from quantcloud.storage import NewJob, Store, notices
+from quantcloud.storage.database import postgres
 from quantcloud.storage.notices import Notices
 from unit.storage.builders import (
     ANALYSIS,

@@ -1,0 +1,112 @@
+"""Column types that hold the same values in SQLite and PostgreSQL."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, overload
+
+from sqlalchemy import BigInteger, Dialect, Integer, Text, TypeDecorator
+
+from quantcloud.storage.database.codec import compact_json
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+# SQLite gives out row ids only to a column whose type is exactly INTEGER; there it holds 64 bits.
+Cursor = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class UtcDatetime(TypeDecorator[datetime]):
+    """An aware datetime as microseconds since 1970 in UTC: exact, and its integers sort by time."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    # Given as they are: what a `TypeDecorator` would wrap around them takes longer than they do.
+    def bind_processor(self, dialect: Dialect) -> Any:
+        del dialect
+        return microseconds
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        del dialect, coltype
+        return moment
+
+
+class JsonObject(Mapping[str, Any]):
+    """A JSON object that is read, and written, once and where it is needed."""
+
+    __slots__ = ("_text", "_values")
+
+    def __init__(self, values: Mapping[str, Any] | None = None, *, text: str | None = None) -> None:
+        self._values = values
+        self._text = text
+
+    @property
+    def text(self) -> str:
+        """As JSON, without spaces."""
+        if self._text is None:
+            values = self._values
+            self._text = compact_json(dict(values)) if values else "{}"
+        return self._text
+
+    def __getitem__(self, key: str) -> Any:
+        return self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return 0 if self._text == "{}" else len(self._read())
+
+    def __repr__(self) -> str:
+        return repr(self._read())
+
+    def _read(self) -> Mapping[str, Any]:
+        values = self._values
+        if values is None:
+            values = self._values = json.loads(self._text or "{}")
+        return values
+
+
+class JsonText(TypeDecorator[JsonObject]):
+    """A JSON object as text, since nothing is ever searched for inside it."""
+
+    impl = Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        del dialect
+        return json_text
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        del dialect, coltype
+        return _json_object
+
+
+@overload
+def microseconds(value: datetime) -> int: ...
+@overload
+def microseconds(value: None) -> None: ...
+def microseconds(value: datetime | None) -> int | None:
+    """Since 1970 in UTC."""
+    return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+
+@overload
+def moment(value: int) -> datetime: ...
+@overload
+def moment(value: None) -> None: ...
+def moment(value: int | None) -> datetime | None:
+    """What `microseconds` was given."""
+    return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+def json_text(value: Mapping[str, Any] | None) -> str | None:
+    """An object as JSON, without spaces."""
+    if value is None:
+        return None
+    return value.text if isinstance(value, JsonObject) else JsonObject(value).text
+
+
+def _json_object(value: str | None) -> JsonObject | None:
+    return None if value is None else JsonObject(text=value)

@@ -1,0 +1,185 @@
+"""A PostgreSQL database: one connection that writes, a pool of those that read beside it.
+
+Writes of all servers go one after the other: each transaction takes a lock as it begins, as SQLite
+does by itself. That gives events their cursors in the order in which they become visible, lets no
+two servers wait for each other's rows in a circle, and makes what a transaction counted (waiting
+jobs, a month's usage, an account's runs) true until it ends. Since each commits what has gathered
+meanwhile, waiting costs time and not throughput.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
+from sqlalchemy import Connection as AlchemyConnection
+from sqlalchemy import bindparam, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from quantcloud.storage.database.errors import StoreError, store_closed
+from quantcloud.storage.database.faults import Faults
+from quantcloud.storage.database.interface import Connection, Work, transacted
+from quantcloud.storage.database.migrate import migrate
+
+T = TypeVar("T")
+
+OLDEST_VERSION = 15
+# What the trigger of `job_events` notifies.
+CHANNEL = "quantcloud_events"
+# Any number that no other program on the same database locks.
+_WRITE_LOCK = 0x5175616E74436C64
+
+CONNECT_SECONDS = 5.0
+# How long to wait for a connection out of the pool, for a read, and for a transaction.
+POOL_SECONDS = 5.0
+READ_SECONDS = 10.0
+WRITE_SECONDS = 15.0
+_SESSION = {
+    "application_name": "quantcloud",
+    # A server that is stopped or cut off in the middle of a transaction must not hold the others
+    # up: its transaction is undone, and the lock is free. In milliseconds, as the next two are.
+    "idle_in_transaction_session_timeout": "5000",
+    "lock_timeout": "10000",
+    "statement_timeout": "15000",
+    # In seconds.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    # Compiling a plan takes longer than any statement of the store does.
+    "jit": "off",
+}
+# PostgreSQL names the sequence of a column so.
+_CURSORS = select(func.nextval("job_events_cursor_seq")).select_from(
+    func.generate_series(1, bindparam("number"))
+)
+_ERRORS = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class PostgresDatabase:
+    """An open database. It may go away and come back; connections are made anew as need be."""
+
+    def __init__(self, url: str, connections: int) -> None:
+        self._url = url
+        self.faults = Faults(_shown(url))
+        # The process of PostgreSQL that carries out this server's writes.
+        self.writers_pid: int | None = None
+        self._write_engine = self._engine(1)
+        event.listen(self._write_engine.sync_engine, "begin", _lock)
+        event.listen(self._write_engine.sync_engine, "connect", self._note_writer)
+        readers = self._engine(connections)
+        self._read_engine = readers.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str, *, connections: int) -> "PostgresDatabase":
+        """Open the database at `url`, as `libpq` reads it, and bring its tables up to date.
+
+        Raises `StoreError` naming the database and what is wrong with it.
+        """
+        database = cls(url, connections)
+        try:
+            async with database._write_engine.connect() as connection:
+                await connection.run_sync(_migrate)
+        except (*_ERRORS, StoreError, ValueError, OverflowError) as error:
+            await database.close()
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            raise StoreError(f"cannot use the database {_shown(url)}: {reason}") from error
+        return database
+
+    async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
+        del brief  # no statement takes less than the way to the database
+
+        def run(connection: AlchemyConnection) -> T:
+            with connection.begin():
+                return work(cast("Connection", connection))
+
+        return await self._run(self._read_engine, run, READ_SECONDS)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        return await self._run(
+            self._write_engine, lambda c: work(cast("Connection", c)), WRITE_SECONDS
+        )
+
+    async def transact(
+        self,
+        work: Work[T],
+        *,
+        brief: bool = False,
+        crowded: bool = False,
+    ) -> T:
+        del brief, crowded  # nothing of it is done on the event loop
+        return await self.write(lambda connection: transacted(connection, work))
+
+    def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
+        return lambda number: sorted(connection.execute(_CURSORS, {"number": number}).scalars())
+
+    async def connect(self) -> Any:
+        """A connection of asyncpg for one that needs its own; raises what asyncpg does."""
+        driver: Any = asyncpg
+        return await driver.connect(self._url, timeout=CONNECT_SECONDS, server_settings=_SESSION)
+
+    async def check_file(self) -> None:
+        """Its files are PostgreSQL's."""
+
+    async def close(self) -> None:
+        self._closed = True
+        for engine in (self._write_engine, self._read_engine):
+            await engine.dispose()
+
+    async def _run(
+        self, engine: AsyncEngine, work: Callable[[AlchemyConnection], T], seconds: float
+    ) -> T:
+        if self._closed:
+            raise store_closed()
+        try:
+            async with asyncio.timeout(seconds), engine.connect() as connection:
+                return await connection.run_sync(work)
+        except _ERRORS as error:
+            raise self.faults.translate(error) from error
+
+    def _note_writer(self, connection: Any, _record: object) -> None:
+        self.writers_pid = connection.driver_connection.get_server_pid()
+
+    def _engine(self, connections: int) -> AsyncEngine:
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            # The driver reads the whole URL, as other programs on PostgreSQL do.
+            async_creator=self.connect,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=POOL_SECONDS,
+            # They are of people, and errors go to the log.
+            hide_parameters=True,
+        )
+        event.listen(engine.sync_engine, "checkout", _refuse_closed)
+        return engine
+
+
+def _lock(connection: AlchemyConnection) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Have the pool make another connection where PostgreSQL has closed one meanwhile."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _migrate(connection: AlchemyConnection) -> None:
+    version = connection.dialect.server_version_info or (0,)
+    if int(version[0]) < OLDEST_VERSION:
+        raise StoreError(f"it is of version {version[0]}; {OLDEST_VERSION} or newer is needed")
+    with connection.begin():
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        migrate(connection)
+
+
+def _shown(url: str) -> str:
+    """The URL without its password."""
+    try:
+        return make_url(url).set(query={}).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "postgresql://..."

@@ -1,0 +1,35 @@
+"""Conditions that partial indexes hold to; the planner knows them by their literal text."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, literal_column
+
+from quantcloud.domain.errors import NotFound
+from quantcloud.domain.identifiers import is_id
+from quantcloud.domain.job import JobStatus
+from quantcloud.storage.database.tables import jobs
+
+
+def _literal(status: JobStatus) -> ColumnElement[str]:
+    return literal_column(f"'{status.value}'")
+
+
+def status_in(statuses: Collection[JobStatus], table: FromClause = jobs) -> ColumnElement[bool]:
+    """The status is one of `statuses`."""
+    return table.c.status.in_([_literal(status) for status in sorted(statuses)])
+
+
+def queued(table: FromClause = jobs) -> ColumnElement[bool]:
+    """The job is queued."""
+    return table.c.status == _literal(JobStatus.QUEUED)
+
+
+ACTIVE: ColumnElement[bool] = jobs.c.completed_at.is_(None)
+
+
+def identifier(resource: str, text: Any) -> str:
+    """`text` if it could be an id of ours; raises `NotFound` at once if it could not."""
+    if not is_id(text):
+        raise NotFound(resource, text)
+    return text

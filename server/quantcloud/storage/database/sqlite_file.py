@@ -1,0 +1,125 @@
+"""The file of a SQLite database: made, brought up to date, and never mistaken for a new one."""
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection as AlchemyConnection
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+from quantcloud.private import keep_private
+from quantcloud.storage.database.errors import Failure, StoreError, failure_of
+from quantcloud.storage.database.migrate import migrate
+
+# How long to wait for another process to finish its write.
+BUSY_SECONDS = 10.0
+# What the write-ahead log is cut back to after it had to hold more.
+LOG_BYTES = 64 * 1024 * 1024
+# Beside a database that once had its tables stands an empty file of its name with this at the end.
+_INITIALIZED = "-initialized"
+_ADVICE = "it holds what every account sent and got, and no API key that works"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A new connection."""
+    connection = sqlite3.connect(
+        path,
+        timeout=BUSY_SECONDS,
+        # Transactions begin where SQLAlchemy says so, not where sqlite3 guesses.
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
+    return connection
+
+
+def prepare(path: Path) -> None:
+    """Make the file if need be, readable to its owner only, and bring its tables up to date.
+
+    Raises `StoreError` naming the file and what is wrong with it, and what SQLite raises.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_lost(path)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for ending in ("", "-wal", "-shm"):
+            keep_private(_beside(path, ending), _ADVICE)
+    except OSError as error:
+        raise StoreError(f"cannot open the database {path}: {error.strerror}") from error
+    # Foreign keys stay unchecked here: a migration that rebuilds a table drops the old one.
+    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=QueuePool)
+    _begin_with(engine, "BEGIN IMMEDIATE")
+    try:
+        with engine.connect() as connection:
+            with connection.begin():
+                migrate(connection)
+            _use_write_ahead_log(connection)
+        _beside(path, _INITIALIZED).touch(0o600)
+    except StoreError as error:
+        raise StoreError(f"cannot use the database {path}: {error}") from error
+    finally:
+        engine.dispose()
+
+
+def file_id(path: Path) -> tuple[int, int] | None:
+    """What tells the file from any other; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _refuse_lost(path: Path) -> None:
+    """Raise `StoreError` where the file is empty or gone, and was not so before.
+
+    SQLite would take it for a new database, and drop a write-ahead log that is still there.
+    """
+    marker = _beside(path, _INITIALIZED)
+    if _size(path) or not (marker.exists() or _size(_beside(path, "-wal"))):
+        return
+    what = "is empty" if path.exists() else "is gone"
+    raise StoreError(
+        f"the database {path} {what}, though it was in use before: put a backup in its place, or, "
+        f"to begin anew without its jobs and accounts, remove {marker} and {path}-wal"
+    )
+
+
+def _begin_with(engine: Engine, statement: str) -> None:
+    def begin(connection: AlchemyConnection) -> None:
+        connection.exec_driver_sql(statement)
+
+    event.listen(engine, "begin", begin)
+
+
+def _use_write_ahead_log(connection: AlchemyConnection) -> None:
+    """Switch the file over; SQLite refuses at once, without waiting, while others have it open."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # what `connect` made
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            (mode,) = raw.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if failure_of(error) is not Failure.AWAY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+            continue
+        if mode != "wal":
+            raise StoreError(f"its file system cannot hold a write-ahead log (mode {mode!r})")
+        return

@@ -1,0 +1,230 @@
+"""SQLAlchemy Core straight on sqlite3: statements are compiled once and run with no more between.
+
+SQLAlchemy's own execution takes several times as long as SQLite takes for a statement of the store.
+"""
+
+import sqlite3
+import time
+from collections import namedtuple
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any, cast
+
+from sqlalchemy import ClauseElement, Executable
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from quantcloud.storage.database.errors import PRIMARY_CODE
+from quantcloud.storage.database.interface import AnyRow, Parameters
+
+_DIALECT = sqlite.dialect(paramstyle="qmark")
+
+
+class PreparedRows(list[AnyRow]):
+    """All rows of a statement, as tuples with names."""
+
+    __slots__ = ("rowcount",)
+
+    def __init__(self, rows: Iterable[AnyRow], rowcount: int) -> None:
+        super().__init__(rows)
+        self.rowcount = rowcount
+
+    def all(self) -> Sequence[AnyRow]:
+        return self
+
+    def one(self) -> AnyRow:
+        if len(self) != 1:
+            raise MultipleResultsFound if self else NoResultFound
+        return self[0]
+
+    def one_or_none(self) -> AnyRow | None:
+        return self.one() if self else None
+
+    def scalars(self) -> Iterable[Any]:
+        return [row[0] for row in self]
+
+    def scalar_one(self) -> Any:
+        return self.one()[0]
+
+
+class _Prepared:
+    """One statement: its SQL, and how values go in and come out."""
+
+    __slots__ = ("_inward", "_names", "_outward", "_own", "_row", "_take", "sql")
+
+    def __init__(self, statement: Executable, keys: Sequence[str]) -> None:
+        # Not every `Executable` can be compiled; every statement of the store can.
+        clause = cast("ClauseElement", statement)
+        compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECT, column_keys=[*keys]))
+        self.sql = str(compiled)
+        self._names = compiled.positiontup or ()
+        # Of a single name it would not give a tuple.
+        self._take = itemgetter(*self._names) if len(self._names) > 1 else None
+        binds = [compiled.binds[name] for name in self._names]
+        # What the statement itself says, such as a LIMIT, stands unless it is given.
+        self._own = {
+            name: bind.value
+            for name, bind in zip(self._names, binds, strict=True)
+            if not bind.required
+        }
+        self._inward = _processors(bind.type.bind_processor(_DIALECT) for bind in binds)
+        columns = _columns(statement)
+        self._outward = _processors(each.type.result_processor(_DIALECT, None) for each in columns)
+        self._row = _row_type([each.key for each in columns]) if columns else None
+
+    def values(self, parameters: dict[str, Any]) -> list[Any]:
+        if self._own:
+            parameters = {**self._own, **parameters}
+        take = self._take
+        values = [*take(parameters)] if take else [parameters[name] for name in self._names]
+        for place, process in self._inward:
+            values[place] = process(values[place])
+        return values
+
+    def rows(self, cursor: sqlite3.Cursor) -> list[AnyRow]:
+        found = cursor.fetchall()
+        if not found:
+            return found
+        make = self._row or _row_type([name for name, *_ in cursor.description])
+        if not self._outward:
+            return [*map(make, found)]
+        made: list[AnyRow] = []
+        for row in found:
+            values = list(row)
+            for place, process in self._outward:
+                values[place] = process(values[place])
+            made.append(make(values))
+        return made
+
+
+def _processors(each: Iterable[Any]) -> Sequence[tuple[int, Callable[[Any], Any]]]:
+    """Those that do something, with their places."""
+    return [(place, processor) for place, processor in enumerate(each) if processor is not None]
+
+
+def _columns(statement: Executable) -> Sequence[Any]:
+    for attribute in ("selected_columns", "exported_columns"):
+        columns = getattr(statement, attribute, None)
+        if isinstance(columns, ReadOnlyColumnCollection):
+            return [*cast("ReadOnlyColumnCollection[str, Any]", columns)]
+    return ()
+
+
+def _row_type(names: Sequence[str]) -> Callable[[Iterable[Any]], AnyRow]:
+    # The names come at run time.
+    made: Any = namedtuple("Row", names, rename=True)  # noqa: PYI024  # pyright: ignore[reportUntypedNamedTuple]
+    return made._make
+
+
+class PreparedConnection:
+    """A sqlite3 connection that takes statements of SQLAlchemy Core.
+
+    `begin_with` begins its transactions. What sqlite3 raises is raised as SQLAlchemy's errors are.
+    """
+
+    def __init__(self, driver_connection: sqlite3.Connection, begin_with: str) -> None:
+        self.driver_connection = driver_connection
+        self._begin_with = begin_with
+        self._cursor = driver_connection.cursor()
+        self._prepared: dict[Any, _Prepared] = {}
+        # How long it waits for other processes, in milliseconds, where at present it does not.
+        self._patience: int | None = None
+
+    def execute(self, statement: Executable, parameters: Parameters | None = None) -> PreparedRows:
+        """Run `statement`, with a list of parameters once for each; a value for each bind name."""
+        many = isinstance(parameters, list)
+        first: dict[str, Any] = (parameters[0] if many else parameters) or {}
+        # An INSERT has the columns that its parameters name.
+        key = (statement, *first) if getattr(statement, "is_insert", False) else statement
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            prepared = self._prepared[key] = _Prepared(statement, [*first])
+        try:
+            if many:
+                rows = [prepared.values(each) for each in parameters]
+                return PreparedRows((), self._cursor.executemany(prepared.sql, rows).rowcount)
+            cursor = self._cursor.execute(prepared.sql, prepared.values(first))
+            return PreparedRows(prepared.rows(cursor), cursor.rowcount)
+        except sqlite3.Error as error:
+            raise _as_raised_by_sqlalchemy(error, prepared.sql) from error
+
+    def exec_driver_sql(self, sql: str) -> PreparedRows:
+        """Run SQL as it stands."""
+        try:
+            cursor = self._cursor.execute(sql)
+            found = cursor.fetchall()
+        except sqlite3.Error as error:
+            raise _as_raised_by_sqlalchemy(error, sql) from error
+        make = _row_type([name for name, *_ in cursor.description or ()])
+        return PreparedRows(map(make, found), cursor.rowcount)
+
+    @contextmanager
+    def begin(self) -> Generator[None]:
+        """A transaction: committed at the end of the block, undone when it raises."""
+        self.begin_now()
+        try:
+            yield
+            self.commit()
+        except BaseException:
+            self.undo()
+            raise
+
+    def begin_now(self) -> None:
+        """Begin a transaction, once that of another process is over."""
+        if self._patience is not None:
+            self._cursor.execute(f"PRAGMA busy_timeout={self._patience}")
+            self._patience = None
+        self._command(self._begin_with)
+
+    def begin_at_once(self) -> bool:
+        """Begin a transaction, unless one of another process is under way."""
+        if self._patience is None:
+            # One transaction after the other begins so, and within one there is nobody to wait for.
+            (self._patience,) = self._cursor.execute("PRAGMA busy_timeout").fetchone()
+            self._cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            self._cursor.execute(self._begin_with)
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+                raise _as_raised_by_sqlalchemy(error, self._begin_with) from error
+            return False
+        return True
+
+    def commit(self) -> float:
+        """End the transaction; how many seconds that took."""
+        began = time.perf_counter()
+        self._command("COMMIT")
+        return time.perf_counter() - began
+
+    def undo(self) -> None:
+        # SQLite ends some transactions by itself: when the disk is full, say.
+        if self.driver_connection.in_transaction:
+            self._command("ROLLBACK")
+
+    @contextmanager
+    def begin_nested(self) -> Generator[None]:
+        """A part of a transaction that can be undone by itself."""
+        self._command("SAVEPOINT nested")
+        try:
+            yield
+        except BaseException:
+            if self.driver_connection.in_transaction:
+                self._command("ROLLBACK TO nested")
+                self._command("RELEASE nested")
+            raise
+        self._command("RELEASE nested")
+
+    def _command(self, sql: str) -> None:
+        try:
+            self._cursor.execute(sql)
+        except sqlite3.Error as error:
+            raise _as_raised_by_sqlalchemy(error, sql) from error
+
+
+def _as_raised_by_sqlalchemy(error: sqlite3.Error, sql: str) -> BaseException:
+    return DBAPIError.instance(
+        sql, None, error, sqlite3.Error, dialect=_DIALECT, hide_parameters=True
+    )

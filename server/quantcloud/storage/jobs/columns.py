@@ -1,0 +1,130 @@
+"""What a job's row has, and how it is read."""
+
+from dataclasses import asdict, fields
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
+from quantcloud.domain.job import Job, JobStatus, Lease, OptimizationTarget
+from quantcloud.storage.database.interface import AnyRow
+from quantcloud.storage.database.tables import jobs
+from quantcloud.storage.job_record import JobRecord
+
+FIXED = (
+    "id",
+    "account_id",
+    "submitted_at",
+    "shots",
+    "optimize_for",
+    "seed",
+    "requested_backend",
+    "max_cost_usd",
+    "min_fidelity",
+    "options",
+    "reserved_qpu_tasks",
+    "reserved_cost_usd",
+    "predicted_seconds",
+    "batch_id",
+)
+CHANGING = (
+    "status",
+    "sequence",
+    "backend",
+    "method",
+    "queued_at",
+    "started_at",
+    "completed_at",
+    "error_message",
+    "metadata",
+    "attempt",
+)
+_changing_values = attrgetter(*CHANGING)
+CUSTODY = ("losses", "metered", "lease_owner", "lease_token")
+
+# Each row of these gives a Job; those of `RECORD_COLUMNS` a record of it.
+JOB_COLUMNS = [jobs.c[name] for name in (*FIXED, *CHANGING, "changed_at")]
+RECORD_COLUMNS = [
+    *JOB_COLUMNS,
+    jobs.c.metadata_sequence,
+    *(jobs.c[name] for name in CUSTODY),
+]
+
+_OPTIONS = frozenset(field.name for field in fields(RunOptions))
+_NOISE = frozenset(field.name for field in fields(Noise))
+
+
+def changing(job: Job) -> dict[str, Any]:
+    """The values of `CHANGING`, by name."""
+    return dict(zip(CHANGING, _changing_values(job), strict=True))
+
+
+def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
+    """The job of a row with at least `FIXED` and `CHANGING`, whose latest event was at
+    `changed_at`.
+    """
+    return Job(
+        id=row.id,
+        account_id=row.account_id,
+        status=JobStatus(row.status),
+        shots=row.shots,
+        optimize_for=OptimizationTarget(row.optimize_for),
+        submitted_at=row.submitted_at,
+        seed=row.seed,
+        requested_backend=row.requested_backend,
+        max_cost_usd=row.max_cost_usd,
+        min_fidelity=row.min_fidelity,
+        options=_options_from_json(row.options),
+        reserved_qpu_tasks=row.reserved_qpu_tasks,
+        reserved_cost_usd=row.reserved_cost_usd,
+        predicted_seconds=row.predicted_seconds,
+        batch_id=row.batch_id,
+        backend=row.backend,
+        method=row.method,
+        queued_at=row.queued_at,
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+        error_message=row.error_message,
+        metadata=row.metadata,
+        attempt=row.attempt,
+        sequence=row.sequence,
+        changed_at=changed_at,
+    )
+
+
+def record_of(row: AnyRow) -> JobRecord:
+    """The record of a row with `RECORD_COLUMNS`."""
+    lease = None
+    if row.lease_token is not None:
+        lease = Lease(row.lease_owner, row.attempt, row.lease_token)
+    return JobRecord(
+        job_of(row, row.changed_at), lease, row.losses, row.metered, row.metadata_sequence,
+        _unknown_options(row.options),
+    )  # fmt: skip
+
+
+def _options_from_json(document: dict[str, Any]) -> RunOptions:
+    if not document:
+        return NO_OPTIONS
+    known = {name: value for name, value in document.items() if name in _OPTIONS}
+    if (noise := document.get("noise")) is not None:
+        known["noise"] = Noise(**{name: noise[name] for name in noise if name in _NOISE})
+    return RunOptions(**known)
+
+
+def _unknown_options(document: dict[str, Any]) -> tuple[str, ...]:
+    """What is set of options that a newer server has written, and that are unknown here."""
+    if not document:
+        return ()
+    noise: dict[str, Any] = document.get("noise") or {}
+    return (
+        *(name for name, value in document.items() if value and name not in _OPTIONS),
+        *(f"noise.{name}" for name, value in noise.items() if value and name not in _NOISE),
+    )
+
+
+def options_to_json(options: RunOptions) -> dict[str, Any]:
+    """The options as `job_of` reads them."""
+    if options == NO_OPTIONS:
+        return {}
+    return asdict(options)

@@ -1,0 +1,194 @@
+"""Events as rows. Those of one job that are written together have one row.
+
+It is that of the last of them, with the job's changing fields as of it, and says of the earlier
+ones, which lead up to it without a gap, what they had otherwise.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from operator import attrgetter
+from typing import Any, cast
+
+from sqlalchemy import func, select
+
+from quantcloud.domain.job import TERMINAL, Job, JobEvent, JobStatus
+from quantcloud.storage.database.codec import compact_json
+from quantcloud.storage.database.columns import JsonObject, json_text, microseconds, moment
+from quantcloud.storage.database.interface import AnyRow
+from quantcloud.storage.database.tables import job_events, jobs
+from quantcloud.storage.jobs.columns import CHANGING, FIXED, changing, job_of
+
+_fixed_values = attrgetter(*FIXED)
+
+# A row has the job's metadata only where that changed, and may change again; the others name the
+# row that has, or find it with the job.
+_told = job_events.alias("told")
+
+EVENTS = (
+    select(
+        job_events.c.cursor,
+        job_events.c.occurred_at,
+        *(jobs.c[name] for name in FIXED),
+        *(job_events.c[name] for name in CHANGING if name != "metadata"),
+        func.coalesce(_told.c.metadata, jobs.c.metadata).label("metadata"),
+        job_events.c.earlier,
+    )
+    .join_from(job_events, jobs, jobs.c.id == job_events.c.job_id)
+    .outerjoin(
+        _told,
+        (_told.c.job_id == job_events.c.job_id)
+        & (_told.c.sequence == job_events.c.metadata_sequence),
+    )
+)
+"""Rows of events, each with what `last_event_of` and `events_of` read."""
+
+_Object = Mapping[str, Any]
+# What metadata were before an event: the same (None), the same but for the names that came with it
+# (see `_added`), or these, as JSON.
+_Metadata = dict[str, Any] | str | None
+# When it happened, and the job as of it: status, backend, method, when it was queued and when it
+# started, error message, attempt, and metadata.
+_Earlier = tuple[
+    int, str, str | None, str | None, int | None, int | None, str | None, int, _Metadata
+]
+
+
+def last_event_of(row: AnyRow) -> JobEvent:
+    """The last of the events that a row of `EVENTS` tells of."""
+    return JobEvent(row.sequence, row.cursor, row.occurred_at, job_of(row, row.occurred_at))
+
+
+def may_be_earlier(statuses: Collection[JobStatus]) -> bool:
+    """Whether an event of one of `statuses`, or of any where none are given, may be told of by the
+    row of a later one: all but the end of a job may.
+    """
+    return not statuses or not TERMINAL.issuperset(statuses)
+
+
+def events_of(rows: Iterable[AnyRow], statuses: Collection[JobStatus] = ()) -> Iterator[JobEvent]:
+    """The events that rows of `EVENTS` tell of, in order; where `statuses` are given, of those
+    alone.
+    """
+    earlier_too = may_be_earlier(statuses)
+    for row in rows:
+        last = last_event_of(row)
+        if earlier_too and row.earlier is not None:
+            yield from _earlier_events(row.earlier, last, statuses)
+        if not statuses or last.job.status in statuses:
+            yield last
+
+
+def _earlier_events(
+    told: str, last: JobEvent, statuses: Collection[JobStatus]
+) -> Iterator[JobEvent]:
+    events: list[JobEvent] = []
+    fixed: dict[str, Any] = dict(zip(FIXED, _fixed_values(last.job), strict=True))
+    metadata = last.job.metadata
+    earlier: list[_Earlier] = json.loads(told)
+    for back, values in enumerate(reversed(earlier), 1):
+        metadata = _metadata_from(values[-1], metadata)
+        if not statuses or values[1] in statuses:
+            events.append(_event_before(last, back, values, fixed, metadata))
+    return reversed(events)
+
+
+def row_of(steps: Sequence[Job], cursor: int, metadata_sequence: int) -> dict[str, Any]:
+    """The row of the events of a job, which is one of `steps` after each; only the last may end it.
+
+    `cursor` is the last one's. `metadata_sequence` is that of the row which brought the metadata
+    that the job has then.
+    """
+    job = steps[-1]
+    row = changing(job)
+    row["cursor"] = cursor
+    row["job_id"] = job.id
+    row["account_id"] = job.account_id
+    row["occurred_at"] = job.latest_at
+    row["metadata_sequence"] = metadata_sequence
+    if metadata_sequence != job.sequence or job.status.is_terminal:
+        row["metadata"] = None
+    row["earlier"] = None
+    if len(steps) > 1:
+        row["earlier"] = compact_json([_values_before(*each) for each in pairwise(steps)])
+    return row
+
+
+# `_event_before` reads what `_values_before` writes, and `_metadata_from` what `_metadata_before`
+# does.
+
+
+def _values_before(job: Job, following: Job) -> _Earlier:
+    return (
+        microseconds(job.latest_at), job.status, job.backend, job.method,
+        microseconds(job.queued_at), microseconds(job.started_at), job.error_message, job.attempt,
+        _metadata_before(job.metadata, following.metadata),
+    )  # fmt: skip
+
+
+def _event_before(
+    last: JobEvent, back: int, values: _Earlier, fixed: Mapping[str, Any], metadata: _Object
+) -> JobEvent:
+    at, status, backend, method, queued_at, started_at, error_message, attempt, _ = values
+    occurred_at = moment(at)
+    job = Job(
+        **fixed,
+        status=JobStatus(status),
+        sequence=last.sequence - back,
+        backend=backend,
+        method=method,
+        queued_at=moment(queued_at),
+        started_at=moment(started_at),
+        error_message=error_message,
+        attempt=attempt,
+        metadata=metadata,
+        changed_at=occurred_at,
+    )
+    return JobEvent(job.sequence, last.cursor - back, occurred_at, job)
+
+
+def _metadata_before(own: _Object, following: _Object) -> _Metadata:
+    if own is following:
+        return None
+    added = _added(own, following)
+    return json_text(own) if added is None else added
+
+
+def _metadata_from(told: _Metadata, following: _Object) -> _Object:
+    if told is None:
+        return following
+    if isinstance(told, str):
+        return JsonObject(text=told)
+    return JsonObject(_without(told, following))
+
+
+def _added(before: _Object, after: _Object) -> dict[str, Any] | None:
+    """The names that an object has got, with None, or with those that one inside of it has; None
+    where that is not all. Whoever adds to metadata keeps the other values themselves.
+    """
+    added: dict[str, Any] = {}
+    kept = 0
+    for name, value in after.items():
+        if name not in before:
+            added[name] = None
+            continue
+        kept += 1
+        present = before[name]
+        if present is value:
+            continue
+        if not (isinstance(present, Mapping) and isinstance(value, Mapping)):
+            return None
+        inside = _added(cast("_Object", present), cast("_Object", value))
+        if inside is None:
+            return None
+        added[name] = inside
+    return added if kept == len(before) else None
+
+
+def _without(added: _Object, after: _Object) -> dict[str, Any]:
+    """What `added` was made of."""
+    return {
+        name: value if name not in added else _without(added[name], value)
+        for name, value in after.items()
+        if added.get(name, added) is not None
+    }

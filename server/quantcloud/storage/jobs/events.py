@@ -1,0 +1,181 @@
+"""The events of jobs, as they are replayed to watchers."""
+
+from itertools import islice, zip_longest
+from typing import Any
+
+from sqlalchemy import Boolean, Select, bindparam, func, select
+
+from quantcloud.domain.cursors import Cursors, Listing
+from quantcloud.domain.errors import NotFound, OutOfRange
+from quantcloud.domain.event_filter import EVERYTHING, EventFilter, Stretch
+from quantcloud.domain.job import JobEvent, JobStatus
+from quantcloud.storage.database.interface import AnyRow, Connection, Database
+from quantcloud.storage.database.queries import identifier
+from quantcloud.storage.database.tables import job_events, jobs, removed_events
+from quantcloud.storage.jobs.event_rows import EVENTS, events_of, last_event_of, may_be_earlier
+
+_OF_JOB = EVENTS.where(
+    job_events.c.job_id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
+)
+_LATEST = _OF_JOB.order_by(job_events.c.sequence.desc()).limit(1)
+_AFTER = (
+    _OF_JOB.where(job_events.c.sequence > bindparam("sequence"))
+    .order_by(job_events.c.sequence)
+    .limit(bindparam("limit"))
+)
+# How many events are expected of a row, so that not too many rows are read for a page.
+_EVENTS_A_ROW = 4
+# How far is looked at a time for events that are wanted.
+_LOOKED_AT = 4096
+_OF_ACCOUNT = (
+    job_events.c.account_id == bindparam("account_id"),
+    job_events.c.cursor > bindparam("cursor"),
+)
+_FAR = (
+    select(job_events.c.cursor)
+    .where(*_OF_ACCOUNT)
+    .order_by(job_events.c.cursor)
+    .offset(bindparam("between"))
+    .limit(1)
+)
+_EARLIER_TOO = bindparam("earlier_too", type_=Boolean())
+# A place for each status that there is, so that one statement serves for any number of them.
+_STATUSES = [f"status_{place}" for place in range(len(JobStatus))]
+
+
+def _account_after(*, with_statuses: bool, with_batch: bool) -> Select[Any]:
+    conditions = [*_OF_ACCOUNT]
+    if with_statuses or with_batch:
+        conditions.append(job_events.c.cursor <= bindparam("end"))
+    if with_statuses:
+        wanted = job_events.c.status.in_([bindparam(name) for name in _STATUSES])
+        conditions.append(wanted | (job_events.c.earlier.is_not(None) & _EARLIER_TOO))
+    if with_batch:
+        conditions.append(jobs.c.batch_id == bindparam("batch_id"))
+    return EVENTS.where(*conditions).order_by(job_events.c.cursor).limit(bindparam("limit"))
+
+
+_ACCOUNT_AFTER = {
+    (with_statuses, with_batch): _account_after(with_statuses=with_statuses, with_batch=with_batch)
+    for with_statuses in (False, True)
+    for with_batch in (False, True)
+}
+_OWNED = select(jobs.c.id).where(
+    jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id")
+)
+_LATEST_CURSOR = select(func.max(job_events.c.cursor)).where(
+    job_events.c.account_id == bindparam("account_id")
+)
+_HORIZON = select(removed_events.c.cursor).where(
+    removed_events.c.account_id == bindparam("account_id")
+)
+_REMOVED = "HISTORY_REMOVED"
+# No cursor is larger.
+_LAST = (1 << 63) - 1
+
+
+class Events:
+    """Reads of the event log. A job of another account raises `NotFound`."""
+
+    def __init__(self, database: Database, cursors: Cursors) -> None:
+        self._database = database
+        self._cursors = cursors
+
+    async def latest(self, account_id: str, job_id: str) -> JobEvent:
+        """The job's last event: where it stands."""
+        identifier("job", job_id)
+        values = {"account_id": account_id, "job_id": job_id}
+
+        def read(connection: Connection) -> JobEvent:
+            row = connection.execute(_LATEST, values).one_or_none()
+            if row is None:
+                raise NotFound("job", job_id)
+            return last_event_of(row)
+
+        return await self._database.read(read, brief=True)
+
+    async def after(
+        self, account_id: str, job_id: str, sequence: int, limit: int
+    ) -> list[JobEvent]:
+        """Up to `limit` of the job's events that follow `sequence`, in order.
+
+        Raises `OutOfRange` where some of them were removed.
+        """
+        identifier("job", job_id)
+        values = {"account_id": account_id, "job_id": job_id}
+
+        def read(connection: Connection) -> list[JobEvent]:
+            rows = connection.execute(_AFTER, {**values, "sequence": sequence, "limit": limit})
+            later = (event for event in events_of(rows) if event.sequence > sequence)
+            found = [*islice(later, limit)]
+            if not found and connection.execute(_OWNED, values).one_or_none() is None:
+                raise NotFound("job", job_id)
+            if found and found[0].sequence > sequence + 1:
+                raise OutOfRange(
+                    f"the events of job {job_id} that follow {sequence} are no longer kept; "
+                    "watch it without after_sequence, which tells how it ended",
+                    reason=_REMOVED,
+                    metadata={"id": job_id, "oldest_sequence": str(found[0].sequence)},
+                )
+            return found
+
+        return await self._database.read(read)
+
+    async def account_after(
+        self, account_id: str, cursor: int, limit: int, wanted: EventFilter = EVERYTHING
+    ) -> Stretch:
+        """Up to `limit` events of all the account's jobs that follow `cursor` and are wanted.
+
+        Raises `OutOfRange` where some of those that follow were removed.
+        """
+
+        def read(connection: Connection) -> Stretch:
+            horizon = connection.execute(_HORIZON, {"account_id": account_id}).one_or_none()
+            if horizon is not None and cursor < horizon.cursor:
+                raise OutOfRange(
+                    "the events that follow this cursor are no longer kept; list the jobs, and "
+                    "watch without after_cursor from now on",
+                    reason=_REMOVED,
+                    metadata={"oldest_cursor": self._cursors.write(Listing.EVENTS, horizon.cursor)},
+                )
+            return _stretch(connection, account_id, cursor, limit, wanted)
+
+        return await self._database.read(read)
+
+    async def latest_cursor(self, account_id: str) -> int:
+        """The cursor of the account's last event, 0 when it has none."""
+        return await self._database.read(
+            lambda c: c.execute(_LATEST_CURSOR, {"account_id": account_id}).scalar_one() or 0,
+            brief=True,
+        )
+
+
+def _stretch(
+    connection: Connection, account_id: str, cursor: int, limit: int, wanted: EventFilter
+) -> Stretch:
+    of_account = {"account_id": account_id, "cursor": cursor}
+    number = max(1, limit // _EVENTS_A_ROW)
+    values: dict[str, Any] = {**of_account, "limit": number}
+    statuses, batch_id = sorted(wanted.statuses), wanted.batch_id
+    far: AnyRow | None = None
+    if statuses or batch_id is not None:
+        far = connection.execute(_FAR, {**of_account, "between": _LOOKED_AT - 1}).one_or_none()
+        values["end"] = _LAST if far is None else far.cursor
+    if statuses:
+        values |= zip_longest(_STATUSES, statuses, fillvalue=statuses[0])
+        values["earlier_too"] = may_be_earlier(statuses)
+    if batch_id is not None:
+        values["batch_id"] = batch_id
+    statement = _ACCOUNT_AFTER[bool(statuses), batch_id is not None]
+    rows = connection.execute(statement, values).all()
+    told = events_of(rows, wanted.statuses)
+    later = (event for event in told if event.cursor > cursor)
+    events = [*islice(later, limit)]
+    # A row tells of several, and may go on.
+    if len(events) == limit:
+        return Stretch(events, events[-1].cursor, more=True)
+    if len(rows) == number:
+        return Stretch(events, rows[-1].cursor, more=True)
+    if far is not None:
+        return Stretch(events, far.cursor, more=True)
+    return Stretch(events, events[-1].cursor if events else cursor, more=False)

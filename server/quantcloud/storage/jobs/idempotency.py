@@ -1,0 +1,124 @@
+"""Submissions that may be repeated: the same key stands for the same jobs."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from quantcloud.domain.errors import AlreadyExists
+from quantcloud.domain.immutable import immutable
+from quantcloud.domain.job import JobEvent
+from quantcloud.storage.database.interface import Database
+from quantcloud.storage.database.tables import idempotency_keys, job_events
+from quantcloud.storage.jobs.event_rows import EVENTS, events_of
+from quantcloud.storage.unit_of_work.transaction import Transaction
+
+# How long a key is remembered.
+LIFETIME = timedelta(hours=24)
+# How many are forgotten in one transaction, at most.
+BATCH = 500
+
+_FIND = select(
+    *(idempotency_keys.c[name] for name in ("digest", "job_id", "first_cursor", "number"))
+).where(
+    idempotency_keys.c.account_id == bindparam("account_id"),
+    idempotency_keys.c.key == bindparam("key"),
+    idempotency_keys.c.created_at > bindparam("since", type_=idempotency_keys.c.created_at.type),
+)
+# The events of one transaction stand together in the log, so these are the first rows from there on
+# that may tell of a submission.
+_SUBMISSIONS = (
+    EVENTS.where(
+        job_events.c.account_id == bindparam("account_id"),
+        job_events.c.cursor >= bindparam("first_cursor"),
+        (job_events.c.sequence == 1) | job_events.c.earlier.is_not(None),
+    )
+    .order_by(job_events.c.cursor)
+    .limit(bindparam("number"))
+)
+_FORGET = delete(idempotency_keys).where(
+    idempotency_keys.c.account_id == bindparam("account_id"),
+    idempotency_keys.c.key == bindparam("key"),
+)
+_INSERT = insert(idempotency_keys)
+_OLD = (
+    select(idempotency_keys.c.account_id, idempotency_keys.c.key)
+    .where(
+        idempotency_keys.c.created_at
+        <= bindparam("since", type_=idempotency_keys.c.created_at.type)
+    )
+    .order_by(idempotency_keys.c.created_at)
+    .limit(BATCH)
+)
+
+
+@immutable
+class IdempotencyKey:
+    """What a caller named a submission, and the digest of all that it sent."""
+
+    key: str
+    digest: bytes
+
+
+class Idempotency:
+    """What keys stand for, each for its account."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(
+        self, account_id: str, key: IdempotencyKey, at: datetime
+    ) -> Sequence[JobEvent] | None:
+        """The submissions of the jobs that `key` stands for, in order; None where it is new.
+
+        Raises `AlreadyExists` where it stands for another request.
+        """
+        return await self._database.read(lambda c: find(Transaction(c), account_id, key, at))
+
+
+def find(
+    tx: Transaction, account_id: str, key: IdempotencyKey, at: datetime
+) -> Sequence[JobEvent] | None:
+    """What `Idempotency.find` says, as of this transaction."""
+    values = {"account_id": account_id, "key": key.key, "since": at - LIFETIME}
+    row = tx.read(_FIND, values).one_or_none()
+    if row is None:
+        return None
+    if row.digest != key.digest:
+        raise AlreadyExists(
+            f"the idempotency key {key.key!r} stands for another request, that of job "
+            f"{row.job_id}; send that one again, or another key",
+            reason="IDEMPOTENCY_KEY_REUSED",
+            metadata={"job_id": row.job_id, "idempotency_key": key.key},
+        )
+    within = {
+        "account_id": account_id, "first_cursor": row.first_cursor, "number": row.number,
+    }  # fmt: skip
+    return [event for event in events_of(tx.read(_SUBMISSIONS, within)) if event.sequence == 1]
+
+
+def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) -> None:
+    """Remember what `key` stands for, in the transaction that creates the jobs."""
+    first = submitted[0]
+    account_id = first.job.account_id
+    tx.write(_FORGET, {"account_id": account_id, "key": key.key})
+    tx.write(
+        _INSERT,
+        {
+            "account_id": account_id,
+            "key": key.key,
+            "digest": key.digest,
+            "job_id": first.job.id,
+            "first_cursor": first.cursor,
+            "number": len(submitted),
+            "created_at": first.occurred_at,
+        },
+    )
+
+
+def forget_old(tx: Transaction, at: datetime) -> int:
+    """Forget up to `BATCH` keys that have expired; how many."""
+    old = [{"account_id": a, "key": key} for a, key in tx.read(_OLD, {"since": at - LIFETIME})]
+    if old:
+        tx.write(_FORGET, old)
+    return len(old)

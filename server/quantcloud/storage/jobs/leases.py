@@ -1,0 +1,102 @@
+"""Leases end: their owners give signs of life, and what a silent one held goes back to its queue.
+
+A lease is (owner, attempt, token). It lasts as long as its owner's name does: one row for each
+server, however many runs it has. The token is what a write is held to, so it does not matter when
+who was thought dead comes back.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, or_, select, update
+
+from quantcloud.domain.job import LEASED, JobEvent
+from quantcloud.storage.database.queries import ACTIVE, status_in
+from quantcloud.storage.database.tables import jobs, lease_owners
+from quantcloud.storage.jobs import rows as job_rows
+from quantcloud.storage.jobs import writes as job_writes
+from quantcloud.storage.unit_of_work.group_commit import Writer
+from quantcloud.storage.unit_of_work.transaction import Transaction
+
+_EXTEND = (
+    update(lease_owners)
+    .where(lease_owners.c.owner == bindparam("of_owner"))
+    .values(expires_at=bindparam("until"))
+)
+_INSERT = insert(lease_owners)
+_EXPIRED = lease_owners.c.expires_at <= bindparam("at", type_=lease_owners.c.expires_at.type)
+_ORPHANS = (
+    select(jobs.c.id)
+    .join_from(jobs, lease_owners, lease_owners.c.owner == jobs.c.lease_owner, isouter=True)
+    .where(
+        ACTIVE,
+        status_in(LEASED),
+        jobs.c.lease_owner != bindparam("by"),
+        or_(lease_owners.c.owner.is_(None), _EXPIRED),
+    )
+    .order_by(jobs.c.queued_at, jobs.c.id)
+)
+_HELD = (
+    select(jobs.c.id, jobs.c.lease_token)
+    .where(ACTIVE, status_in(LEASED), jobs.c.lease_owner == bindparam("of_owner"))
+    .order_by(jobs.c.queued_at, jobs.c.id)
+)
+_FORGET_EXPIRED = delete(lease_owners).where(_EXPIRED, lease_owners.c.owner != bindparam("by"))
+_FORGET = delete(lease_owners).where(lease_owners.c.owner == bindparam("of_owner"))
+
+
+class Leases:
+    """Whose leases hold. Times are those of the callers' clocks, which must agree to within a few
+    seconds.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def heartbeat(self, owner: str, until: datetime) -> None:
+        """A sign of life: the leases of `owner` hold until then."""
+
+        def unit(tx: Transaction) -> None:
+            if tx.write(_EXTEND, {"of_owner": owner, "until": until}).rowcount == 0:
+                tx.write(_INSERT, {"owner": owner, "expires_at": until})
+
+        await self._writer.run(unit)
+
+    async def sweep(self, by: str, at: datetime) -> list[JobEvent]:
+        """End the leases of every owner but `by` that does not hold any more, as lost.
+
+        Their jobs go back to their places in the queue; one that was lost the third time is failed.
+        """
+        return await self._writer.run(lambda tx: _sweep(tx, by, at))
+
+    async def disown(self, owner: str, known: Collection[str], at: datetime) -> list[JobEvent]:
+        """Give back what `owner` has claimed and does not know of: the answer to its claim was
+        lost. `known` are the tokens of the leases that it knows; the runs of others never began.
+        """
+        return await self._writer.run(lambda tx: _disown(tx, owner, known, at))
+
+    async def release(self, owner: str) -> None:
+        """The owner stops: what it has not given back may be taken from it at once."""
+
+        def unit(tx: Transaction) -> None:
+            tx.write(_FORGET, {"of_owner": owner})
+
+        await self._writer.run(unit)
+
+
+def _sweep(tx: Transaction, by: str, at: datetime) -> list[JobEvent]:
+    values = {"by": by, "at": at}
+    events = [
+        job_writes.return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
+        for job_id in tx.read(_ORPHANS, values).scalars()
+    ]
+    tx.write(_FORGET_EXPIRED, values)
+    return events
+
+
+def _disown(tx: Transaction, owner: str, known: Collection[str], at: datetime) -> list[JobEvent]:
+    return [
+        job_writes.return_to_queue(tx, job_rows.load(tx, row.id), at, lost=False)
+        for row in tx.read(_HELD, {"of_owner": owner}).all()
+        if row.lease_token not in known
+    ]

@@ -1,0 +1,202 @@
+"""What is asked about jobs; each query goes by an index and ends early."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, tuple_
+
+from quantcloud.domain.errors import NotFound
+from quantcloud.domain.job import Job, JobStatus
+from quantcloud.domain.page import Page, Place, Window, page_of
+from quantcloud.storage.database.interface import AnyRow, Connection
+from quantcloud.storage.database.queries import ACTIVE, queued
+from quantcloud.storage.database.tables import job_results, jobs, monthly_usage
+from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
+from quantcloud.storage.listings import listings, shown
+from quantcloud.storage.unit_of_work.transaction import COUNT_WAITING
+
+# How many jobs of a backend its mean time in the queue is taken from.
+RECENT = 50
+
+_OWN = (jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id"))
+_GET = select(*JOB_COLUMNS).where(*_OWN)
+_RESULT_SIZE = (
+    func.length(job_results.c.counts)
+    + func.coalesce(func.length(job_results.c.statevector), 0)
+    + func.length(job_results.c.metadata)
+)
+
+
+def _result_of(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(jobs.c.completed_at, *job_results.c)
+        .join_from(
+            jobs, job_results, and_(job_results.c.job_id == jobs.c.id, *conditions), isouter=True
+        )
+        .where(*_OWN)
+    )
+
+
+_RESULT = _result_of()
+_SMALL_RESULT = _result_of(bindparam("size") > _RESULT_SIZE)
+AT_ONCE = 64
+"""How many jobs' results are read at once, at most."""
+# A place for each of them.
+_PLACES = [f"job_{place}" for place in range(AT_ONCE)]
+_SMALL_RESULTS = (
+    select(*job_results.c)
+    .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id)
+    .where(
+        jobs.c.id.in_([bindparam(name) for name in _PLACES]),
+        jobs.c.account_id == bindparam("account_id"),
+        bindparam("size") > _RESULT_SIZE,
+    )
+)
+_COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
+_DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
+_AHEAD = (
+    select(func.count())
+    .select_from(jobs)
+    .where(
+        queued(),
+        jobs.c.backend == bindparam("backend"),
+        tuple_(jobs.c.queued_at, jobs.c.id)
+        < tuple_(
+            bindparam("queued_at", type_=jobs.c.queued_at.type),
+            bindparam("job_id", type_=jobs.c.id.type),
+        ),
+    )
+)
+_QUEUE = (
+    select(jobs.c.id)
+    .where(queued(), jobs.c.backend == bindparam("backend"))
+    .order_by(jobs.c.queued_at, jobs.c.id)
+)
+_NEXT_BEGUN_BACKEND = select(func.min(jobs.c.backend)).where(
+    jobs.c.started_at.is_not(None), jobs.c.backend > bindparam("after")
+)
+_RECENTLY_BEGUN = (
+    select(jobs.c.queued_at, jobs.c.started_at)
+    .where(jobs.c.started_at.is_not(None), jobs.c.backend == bindparam("backend"))
+    .order_by(jobs.c.started_at.desc())
+    .limit(RECENT)
+)
+
+
+# No job's row is ever removed: the account has as many as its months have counted.
+_SUBMITTED = select(func.coalesce(func.sum(monthly_usage.c.total_jobs), 0)).where(
+    monthly_usage.c.account_id == bindparam("account_id")
+)
+
+
+def _listing(*, with_status: bool) -> tuple[Select[Any], Select[Any], Select[Any]]:
+    """A page, a page after a place, and how many there are."""
+    conditions = [jobs.c.account_id == bindparam("account_id")]
+    if with_status:
+        conditions.append(jobs.c.status == bindparam("status"))
+    page, later = listings(select(*JOB_COLUMNS).where(*conditions), jobs.c.submitted_at, jobs.c.id)
+    counted = select(func.count()).select_from(jobs).where(*conditions)
+    return page, later, counted if with_status else _SUBMITTED
+
+
+_LISTINGS = {with_status: _listing(with_status=with_status) for with_status in (False, True)}
+
+
+def get(connection: Connection, account_id: str, job_id: str) -> Job:
+    """The account's job. Raises `NotFound`."""
+    row = connection.execute(_GET, {"account_id": account_id, "job_id": job_id}).one_or_none()
+    if row is None:
+        raise NotFound("job", job_id)
+    return job_of(row, row.changed_at)
+
+
+def page(
+    connection: Connection, account_id: str, window: Window, status: JobStatus | None
+) -> Page[Job]:
+    """A page of the account's jobs, newest first, of those with `status` if one is given."""
+    first, later, count = _LISTINGS[status is not None]
+    rows = first if window.after is None else later
+    values = {"account_id": account_id} | ({} if status is None else {"status": status.value})
+    total = connection.execute(count, values).scalar_one()
+    rows_found = connection.execute(rows, {**values, **shown(window)})
+    found = [job_of(row, row.changed_at) for row in rows_found]
+    return page_of(found, total, window, _place)
+
+
+def _place(job: Job) -> Place:
+    return Place(job.submitted_at, job.id)
+
+
+class Found(NamedTuple):
+    """The row of a job's result; None where it has none, or `elsewhere`."""
+
+    row: AnyRow | None
+    elsewhere: bool = False
+
+
+def small_result(connection: Connection, account_id: str, job_id: str, size: int) -> Found:
+    """The result of the account's job, of less than `size` bytes. Raises `NotFound`."""
+    values = {"account_id": account_id, "job_id": job_id, "size": size}
+    row = connection.execute(_SMALL_RESULT, values).one_or_none()
+    if row is None:
+        raise NotFound("job", job_id)
+    if row.job_id is not None:
+        return Found(row)
+    return Found(None, elsewhere=row.completed_at is not None)
+
+
+def small_results(
+    connection: Connection, account_id: str, job_ids: Sequence[str], size: int
+) -> list[AnyRow]:
+    """The results, of less than `size` bytes each, of those jobs that are the account's.
+
+    `AT_ONCE` jobs at most, and one at least.
+    """
+    values: dict[str, Any] = {"account_id": account_id, "size": size}
+    values |= zip_longest(_PLACES, job_ids, fillvalue=job_ids[0])
+    return [*connection.execute(_SMALL_RESULTS, values)]
+
+
+def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | None:
+    """The row of the result of the account's job, None where there is none."""
+    row = connection.execute(_RESULT, {"account_id": account_id, "job_id": job_id}).one_or_none()
+    return None if row is None or row.job_id is None else row
+
+
+def active_count(connection: Connection) -> int:
+    """How many jobs have not ended."""
+    return connection.execute(_COUNT_ACTIVE).scalar_one()
+
+
+def waiting_count(connection: Connection, account_id: str) -> int:
+    """How many of an account's jobs have not begun."""
+    return connection.execute(COUNT_WAITING, {"account_id": account_id}).scalar_one()
+
+
+def queue_depths(connection: Connection) -> dict[str, int]:
+    """How many jobs are queued for each backend that has any."""
+    return {backend: number for backend, number in connection.execute(_DEPTHS) if backend}
+
+
+def queue_position(connection: Connection, job: Job) -> int:
+    """1 for the job next in the queue of its backend."""
+    values = {"backend": job.backend, "queued_at": job.queued_at, "job_id": job.id}
+    return 1 + connection.execute(_AHEAD, values).scalar_one()
+
+
+def queue_positions(connection: Connection, backend: str) -> dict[str, int]:
+    """The place, from 1, of every job in a backend's queue."""
+    ids = connection.execute(_QUEUE, {"backend": backend}).scalars()
+    return {job_id: place for place, job_id in enumerate(ids, start=1)}
+
+
+def mean_queue_seconds(connection: Connection) -> dict[str, float]:
+    """The mean wait of the `RECENT` jobs last begun on each backend."""
+    means: dict[str, float] = {}
+    backend = ""
+    while backend := connection.execute(_NEXT_BEGUN_BACKEND, {"after": backend}).scalar_one():
+        rows = connection.execute(_RECENTLY_BEGUN, {"backend": backend}).all()
+        waits = [(row.started_at - row.queued_at).total_seconds() for row in rows]
+        means[backend] = sum(waits) / len(waits)
+    return means

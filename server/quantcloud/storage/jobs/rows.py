@@ -1,0 +1,192 @@
+"""A job as rows: the one place that writes a job's changes, each with its event."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.sql.dml import Update
+
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.errors import NotFound
+from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult
+from quantcloud.storage.database.columns import JsonObject
+from quantcloud.storage.database.tables import jobs
+from quantcloud.storage.job_record import JobRecord
+from quantcloud.storage.jobs.columns import (
+    CHANGING,
+    CUSTODY,
+    FIXED,
+    RECORD_COLUMNS,
+    changing,
+    options_to_json,
+    record_of,
+)
+from quantcloud.storage.jobs.event_rows import row_of
+from quantcloud.storage.unit_of_work.transaction import Added, Transaction
+
+_NAMES = (*FIXED, *CHANGING)
+_values = attrgetter(*_NAMES)
+_SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_for_update()
+
+
+class Written(NamedTuple):
+    """A job as it is after changes, and the events that tell of them."""
+
+    record: JobRecord
+    events: list[JobEvent]
+
+
+def load(tx: Transaction, job_id: str) -> JobRecord:
+    """The job's row, locked until the transaction ends. Raises `NotFound`."""
+    if (added := tx.pending.jobs.get(job_id)) is not None:
+        return added.record
+    row = tx.look_up(_SELECT, {"job_id": job_id}).one_or_none()
+    if row is None:
+        raise NotFound("job", job_id)
+    return record_of(row)
+
+
+def add(
+    tx: Transaction,
+    job: Job,
+    changes: Sequence[Change],
+    qasm: str,
+    analysis: Analysis,
+    *,
+    result: JobResult | None = None,
+) -> tuple[Added, list[JobEvent]]:
+    """A new job as it is after `changes`, and its events, that of its submission first.
+
+    Its row is written in time; its circuit's is the caller's to add. `result` is of one that has
+    ended, and goes along with the last event.
+    """
+    steps = [replace(job, changed_at=job.submitted_at), *_steps(job, changes)]
+    last = steps[-1]
+    row: dict[str, Any] = dict(zip(_NAMES, _values(last), strict=True))
+    row["options"] = options_to_json(job.options)
+    row |= {
+        "changed_at": last.changed_at,
+        "metadata_sequence": last.sequence,
+        "losses": 0,
+        "metered": last.status.is_terminal,
+        "lease_owner": None,
+        "lease_token": None,
+    }
+    record = JobRecord(last, metered=row["metered"], metadata_sequence=last.sequence)
+    tx.pending.moved(job.account_id, None, last.status)
+    return Added(record, row, qasm, analysis), _add_events(tx, steps, last.sequence, result)
+
+
+def advance(
+    tx: Transaction,
+    record: JobRecord,
+    changes: Sequence[Change],
+    *,
+    result: JobResult | None = None,
+) -> Written:
+    """Take `record` through `changes`, one event each; raises `InvalidTransitionError` before it
+    writes. The record's lease stays only while the job's status needs one. `result` goes along with
+    the last event.
+    """
+    written = _advance(tx, record, changes, result, as_known=False)
+    assert written is not None  # noqa: S101  # nothing was asked of the row
+    return written
+
+
+def advance_as_known(
+    tx: Transaction, record: JobRecord, changes: Sequence[Change], *, result: JobResult | None
+) -> Written | None:
+    """As `advance`, of a record that was not read in this transaction; None, and nothing written,
+    where the job has changed since.
+    """
+    return _advance(tx, record, changes, result, as_known=True)
+
+
+def _advance(
+    tx: Transaction,
+    record: JobRecord,
+    changes: Sequence[Change],
+    result: JobResult | None,
+    *,
+    as_known: bool,
+) -> Written | None:
+    steps = _steps(record.job, changes)
+    if not steps:
+        return Written(record, [])
+    last = steps[-1]
+    told = any(change.metadata is not None for change in changes)
+    metadata_sequence = last.sequence if told else record.metadata_sequence
+    lease = record.lease if last.status in LEASED else None
+    after = replace(record, job=last, lease=lease, metadata_sequence=metadata_sequence)
+    values = {
+        **changing(last),
+        "changed_at": last.changed_at,
+        "losses": record.losses,
+        "metered": record.metered,
+        "lease_owner": lease and lease.owner,
+        "lease_token": lease and lease.token,
+    }
+    if told:
+        values["metadata_sequence"] = metadata_sequence
+    else:
+        del values["metadata"]
+    if (added := tx.pending.jobs.get(record.job.id)) is not None:
+        added.row.update(values)
+        added.record = after
+    else:
+        values["job_id"] = record.job.id
+        if as_known:
+            values["known_sequence"] = record.job.sequence
+            values["known_token"] = record.lease and record.lease.token
+        update = _update(with_metadata=told, as_known=as_known)
+        if tx.change(update, values).rowcount == 0 and as_known:
+            return None
+    tx.pending.moved(record.job.account_id, record.job.status, last.status)
+    return Written(after, _add_events(tx, steps, metadata_sequence, result))
+
+
+def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
+    steps: list[Job] = []
+    for change in changes:
+        if change.metadata is not None:
+            # Made JSON once, however many rows have it.
+            change = Change(  # noqa: PLW2901
+                change.status, change.at, change.backend, change.method, change.error_message,
+                JsonObject(change.metadata),
+            )  # fmt: skip
+        job = job.advance(change)
+        steps.append(job)
+    return steps
+
+
+def _add_events(
+    tx: Transaction, steps: Sequence[Job], metadata_sequence: int, result: JobResult | None
+) -> list[JobEvent]:
+    cursors = tx.pending.cursors(len(steps))
+    events = [
+        JobEvent(job.sequence, cursor, job.latest_at, job, result if job is steps[-1] else None)
+        for cursor, job in zip(cursors, steps, strict=True)
+    ]
+    tx.add_events(row_of(steps, cursors[-1], metadata_sequence), events)
+    return events
+
+
+@cache
+def _update(*, with_metadata: bool, as_known: bool) -> Update:
+    names = {*CHANGING, *CUSTODY, "changed_at", "metadata_sequence"}
+    if not with_metadata:
+        names -= {"metadata", "metadata_sequence"}
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == bindparam("job_id"))
+        .values({name: bindparam(name) for name in sorted(names)})
+    )
+    if as_known:
+        statement = statement.where(
+            jobs.c.sequence == bindparam("known_sequence"),
+            jobs.c.lease_token == bindparam("known_token"),
+        )
+    return statement

@@ -1,0 +1,294 @@
+"""What is done to jobs, as units of work. Each is atomic, and refuses before it writes."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
+from quantcloud.domain.errors import FailedPrecondition, NotFound
+from quantcloud.domain.immutable import immutable
+from quantcloud.domain.job import (
+    LEASED,
+    TERMINAL,
+    Change,
+    InvalidTransitionError,
+    Job,
+    JobEvent,
+    JobResult,
+    JobStatus,
+    Lease,
+)
+from quantcloud.domain.quota import check_month, check_waiting
+from quantcloud.storage.database.queries import ACTIVE, status_in
+from quantcloud.storage.database.tables import jobs, lease_owners
+from quantcloud.storage.job_record import JobRecord
+from quantcloud.storage.jobs import idempotency
+from quantcloud.storage.jobs import rows as job_rows
+from quantcloud.storage.jobs.idempotency import IdempotencyKey
+from quantcloud.storage.unit_of_work.transaction import Transaction
+from quantcloud.storage.usage import add_usage, usage_of
+
+# A job whose lease was lost this often is failed: it is likely what its workers die of.
+MAX_LOSSES = 3
+WORKER_LOST = "WORKER_LOST"
+
+_LEASED_IDS = (
+    select(jobs.c.id).where(ACTIVE, status_in(LEASED)).order_by(jobs.c.queued_at, jobs.c.id)
+)
+
+_LEASE_OWNER = select(lease_owners.c.expires_at).where(lease_owners.c.owner == bindparam("owner"))
+
+_CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
+
+
+@immutable
+class NewJob:
+    """A job at its submission, its circuit, and the changes that it has been through since.
+
+    Where the last of them is to completed, `result` is what it gave, and `simulator_seconds` what
+    its run takes of its account's month.
+    """
+
+    job: Job
+    qasm: str
+    analysis: Analysis
+    changes: Sequence[Change] = ()
+    result: JobResult | None = None
+    simulator_seconds: float = 0.0
+
+
+@immutable
+class Arrival:
+    """A new job, and the rows that its circuit and its result, if it has one, are kept as."""
+
+    new: NewJob
+    circuit: dict[str, Any]
+    result: dict[str, Any] | None
+
+
+@immutable
+class Packed:
+    """A result, and the row that it is kept as."""
+
+    result: JobResult
+    row: dict[str, Any]
+
+
+@immutable
+class RunUsage:
+    """What one finished run adds to its account's month."""
+
+    simulator_seconds: float
+    qpu_tasks: int
+    cost_usd: float
+
+
+_NOTHING = RunUsage(0.0, 0, 0.0)
+
+
+def create(
+    tx: Transaction,
+    arrivals: Sequence[Arrival],
+    *,
+    max_waiting: int | None,
+    monthly: MonthlyLimits | None,
+    key: IdempotencyKey | None = None,
+) -> list[list[JobEvent]]:
+    """Add jobs of one account, their circuits' rows and their events; count them and what they
+    reserve. The limits are held against all of them together. Where `key` stands for jobs already,
+    the events of their submission and nothing else.
+    """
+    first = arrivals[0].new.job
+    account_id, at = first.account_id, first.submitted_at
+    if key is not None:
+        known = idempotency.find(tx, account_id, key, at)
+        if known is not None:
+            return [[event] for event in known]
+    tasks = sum(each.new.job.reserved_qpu_tasks for each in arrivals)
+    cost = sum(each.new.job.reserved_cost_usd for each in arrivals)
+    if max_waiting is not None:
+        check_waiting(account_id, tx.pending.waiting(account_id), max_waiting, len(arrivals))
+    if monthly is not None:
+        used = usage_of(tx, account_id, at)
+        check_month(account_id, monthly, used, at, qpu_tasks=tasks, cost_usd=cost)
+    events: list[list[JobEvent]] = []
+    for each in arrivals:
+        new = each.new
+        added, told = job_rows.add(
+            tx, new.job, new.changes, new.qasm, new.analysis, result=new.result
+        )
+        tx.add_job(added, each.circuit)
+        if each.result is not None:
+            tx.add_result(each.result)
+        if new.simulator_seconds:
+            taken = MonthlyUsage(new.simulator_seconds)
+            add_usage(tx, account_id, new.changes[-1].at, taken)
+        events.append(told)
+    usage = MonthlyUsage(total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost)
+    add_usage(tx, account_id, at, usage)
+    if key is not None:
+        idempotency.keep(tx, key, [submitted for submitted, *_ in events])
+    return events
+
+
+def advance(
+    tx: Transaction, job_id: str, changes: Sequence[Change], lease: Lease | None
+) -> list[JobEvent]:
+    """Take a job through `changes`, which neither dispatch it nor end a run."""
+    for change in changes:
+        if change.status in _CLAIM_OR_END:
+            raise ValueError(f"advance() cannot make a job {change.status}; claim or complete it")
+        if lease is not None and change.status in TERMINAL:
+            raise ValueError(f"advance() cannot make a run {change.status}; end it")
+    record = job_rows.load(tx, job_id)
+    record.fence(lease)
+    ends = any(change.status in TERMINAL for change in changes)
+    events = job_rows.advance(tx, replace(record, metered=record.metered or ends), changes).events
+    if ends:
+        _meter(tx, record, changes[-1].at, _NOTHING)
+    return events
+
+
+def finish(
+    tx: Transaction,
+    job_id: str,
+    lease: Lease,
+    changes: Sequence[Change],
+    *,
+    known: JobRecord | None,
+    usage: RunUsage,
+    result: Packed | None = None,
+) -> JobEvent:
+    """End a run under its lease: the changes, the result's row if it has one, the usage once.
+
+    Where the job still is as `known`, it need not be read.
+    """
+    kept = result.result if result else None
+    written = None
+    if known is not None and known.lease == lease:
+        # It may have gone on since.
+        with suppress(InvalidTransitionError):
+            record = replace(known, metered=True)
+            written = job_rows.advance_as_known(tx, record, changes, result=kept)
+    if written is None or known is None:
+        known = job_rows.load(tx, job_id)
+        known.fence(lease)
+        written = job_rows.advance(tx, replace(known, metered=True), changes, result=kept)
+    if result is not None:
+        tx.add_result(result.row)
+    _meter(tx, known, changes[-1].at, usage)
+    return written.events[-1]
+
+
+def cancel(
+    tx: Transaction, account_id: str, job_id: str, at: datetime, *, job_seconds: float
+) -> JobEvent | None:
+    """End a job for its account; its lease ends with it."""
+    record = job_rows.load(tx, job_id)
+    job = record.job
+    if job.account_id != account_id:
+        raise NotFound("job", job_id)
+    if job.status is JobStatus.CANCELLED:
+        return None
+    if job.status in TERMINAL:
+        raise FailedPrecondition(
+            f"the job is {job.status} already",
+            reason="JOB_ALREADY_FINISHED",
+            metadata={"id": job_id, "status": job.status.value},
+        )
+    change = Change(JobStatus.CANCELLED, at)
+    (event,) = job_rows.advance(tx, replace(record, metered=True), [change]).events
+    _meter(tx, record, at, _so_far(tx, record, at, job_seconds))
+    return event
+
+
+def requeue(
+    tx: Transaction,
+    job_id: str,
+    lease: Lease,
+    at: datetime,
+    *,
+    lost: bool,
+    because: str,
+    most: int,
+) -> JobEvent:
+    """Give a job back to its queue under its lease."""
+    record = job_rows.load(tx, job_id)
+    record.fence(lease)
+    return return_to_queue(tx, record, at, lost=lost, because=because, most=most)
+
+
+def recover(tx: Transaction, at: datetime) -> list[JobEvent]:
+    """End every lease there is, as lost."""
+    return [
+        return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
+        for job_id in tx.read(_LEASED_IDS).scalars()
+    ]
+
+
+def return_to_queue(
+    tx: Transaction,
+    record: JobRecord,
+    at: datetime,
+    *,
+    lost: bool,
+    because: str = "",
+    most: int = MAX_LOSSES,
+) -> JobEvent:
+    """End a job's lease; `lost` for the last time ends the job, and says `because` of what."""
+    record = replace(record, losses=record.losses + lost)
+    change = Change(JobStatus.QUEUED, at)
+    if lost and record.losses >= most:
+        change = Change(
+            JobStatus.FAILED,
+            at,
+            error_message=f"the worker that ran this job was lost {record.losses} times"
+            + (f": {because}" if because else ""),
+            metadata={**record.job.metadata, "reason": WORKER_LOST},
+        )
+    ends = change.status in TERMINAL
+    record_after = replace(record, metered=record.metered or ends)
+    (event,) = job_rows.advance(tx, record_after, [change]).events
+    if ends:
+        _meter(tx, record, at, _NOTHING)
+    return event
+
+
+def _so_far(tx: Transaction, record: JobRecord, at: datetime, job_seconds: float) -> RunUsage:
+    """What a job has used that is broken off: nothing, unless it runs."""
+    job = record.job
+    if job.status is not JobStatus.RUNNING or job.started_at is None:
+        return _NOTHING
+    if job.reserved_qpu_tasks:
+        return RunUsage(0.0, job.reserved_qpu_tasks, job.reserved_cost_usd)
+    # Its server may be dead, or have been out of touch when the run ended.
+    owner = tx.look_up(_LEASE_OWNER, {"owner": record.held.owner}).one_or_none()
+    last = at if owner is None else min(at, owner.expires_at)
+    seconds = (last - job.started_at).total_seconds()
+    own = job.options.timeout_seconds
+    limit = job_seconds if own is None else min(job_seconds, own)
+    # Two servers' clocks may differ.
+    return RunUsage(min(max(0.0, seconds), limit), 0, job.reserved_cost_usd)
+
+
+def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: RunUsage) -> None:
+    """Count what a job that ends has used, once.
+
+    What it reserved and did not take goes back into the month that it was taken from.
+    """
+    if record.metered:
+        return
+    job = record.job
+    tasks = usage.qpu_tasks - job.reserved_qpu_tasks
+    cost = usage.cost_usd - job.reserved_cost_usd
+    if tasks < 0 or cost < 0:
+        given_back = MonthlyUsage(qpu_tasks=min(0, tasks), total_cost_usd=min(0.0, cost))
+        add_usage(tx, job.account_id, job.submitted_at, given_back)
+    if usage.simulator_seconds or tasks > 0 or cost > 0:
+        taken = MonthlyUsage(usage.simulator_seconds, max(0, tasks), 0, max(0.0, cost))
+        add_usage(tx, job.account_id, at, taken)

@@ -1,0 +1,220 @@
+"""One unit's view of a transaction, and the rows that all its units add.
+
+A statement for many rows costs little more than one for a single row. So new rows are gathered, and
+written before anything may read them, at the latest at the transaction's end.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Executable, Table, bindparam, func, insert, select, update
+
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.account import MonthlyUsage
+from quantcloud.domain.job import UNROUTED, JobEvent, JobStatus
+from quantcloud.storage.database.interface import Connection, Parameters, Rows, Steps
+from quantcloud.storage.database.queries import ACTIVE, status_in
+from quantcloud.storage.database.tables import (
+    job_circuits,
+    job_events,
+    job_results,
+    jobs,
+    monthly_usage,
+)
+from quantcloud.storage.job_record import JobRecord
+
+WAITING: Final = UNROUTED | {JobStatus.QUEUED}
+COUNT_WAITING = (
+    select(func.count())
+    .select_from(jobs)
+    .where(ACTIVE, status_in(WAITING), jobs.c.account_id == bindparam("account_id"))
+)
+"""Jobs of an account that have not begun."""
+
+_FIGURES = tuple(MonthlyUsage.__dataclass_fields__)
+MONTH = select(*(monthly_usage.c[name] for name in _FIGURES)).where(
+    monthly_usage.c.account_id == bindparam("account_id"),
+    monthly_usage.c.month == bindparam("month"),
+)
+"""What an account has used of a month."""
+_ADD_USAGE = (
+    update(monthly_usage)
+    .where(
+        monthly_usage.c.account_id == bindparam("of_account"),
+        monthly_usage.c.month == bindparam("of_month"),
+    )
+    .values({name: monthly_usage.c[name] + bindparam(name) for name in _FIGURES})
+)
+_INSERT_USAGE = insert(monthly_usage)
+# In the order in which their foreign keys allow it.
+_INSERTS: Mapping[Table, Executable] = {
+    table: insert(table) for table in (jobs, job_circuits, job_events, job_results)
+}
+
+_Month = tuple[str, str]
+# Rows that are written in one step.
+_AT_ONCE = 128
+
+
+@dataclass(slots=True)
+class Added:
+    """A job whose row is still to be written, and its circuit."""
+
+    record: JobRecord
+    row: dict[str, Any]
+    qasm: str
+    analysis: Analysis
+
+
+class Pending:
+    """What the units of one transaction have added.
+
+    `cursors` gives so many new cursors of events.
+    """
+
+    def __init__(
+        self, connection: Connection, cursors: Callable[[int], Sequence[int]] | None = None
+    ) -> None:
+        self._connection = connection
+        self._cursors = cursors
+        self._rows: dict[Table, list[dict[str, Any]]] = {table: [] for table in _INSERTS}
+        self.jobs: dict[str, Added] = {}
+        # Whether some of it could not be written, whoever added it.
+        self.failed = False
+        # By account and month: what is in the table, and what is to be added there.
+        self._used: dict[_Month, MonthlyUsage] = {}
+        self._usage: defaultdict[_Month, list[float]] = defaultdict(lambda: [0] * len(_FIGURES))
+        self._waiting: dict[str, int] = {}
+
+    def forget(self) -> None:
+        """Drop what was added since the last `write`, and what is known of the accounts."""
+        self.failed = False
+        self.jobs.clear()
+        for rows in self._rows.values():
+            rows.clear()
+        for known in (self._usage, self._used, self._waiting):
+            known.clear()
+
+    def cursors(self, number: int) -> Sequence[int]:
+        if self._cursors is None:
+            raise AssertionError("nothing is written here")
+        return self._cursors(number)
+
+    def add(self, table: Table, row: dict[str, Any]) -> None:
+        self._rows[table].append(row)
+
+    def add_job(self, added: Added, circuit: dict[str, Any]) -> None:
+        self.jobs[added.record.job.id] = added
+        self._rows[jobs].append(added.row)
+        self._rows[job_circuits].append(circuit)
+
+    def add_usage(self, account_id: str, month: str, usage: MonthlyUsage) -> None:
+        sums = self._usage[account_id, month]
+        for place, name in enumerate(_FIGURES):
+            sums[place] += getattr(usage, name)
+
+    def used(self, account_id: str, month: str) -> MonthlyUsage:
+        """What an account has used of a month, with what is to be added."""
+        key = account_id, month
+        if (found := self._used.get(key)) is None:
+            values = {"account_id": account_id, "month": month}
+            row = self._connection.execute(MONTH, values).one_or_none()
+            found = self._used[key] = MonthlyUsage() if row is None else MonthlyUsage(*row)
+        return _sum(found, self._usage[key]) if key in self._usage else found
+
+    def waiting(self, account_id: str) -> int:
+        """How many of an account's jobs have not begun."""
+        if account_id not in self._waiting:
+            self.write()
+            rows = self._connection.execute(COUNT_WAITING, {"account_id": account_id})
+            self._waiting[account_id] = rows.scalar_one()
+        return self._waiting[account_id]
+
+    def moved(self, account_id: str, before: JobStatus | None, after: JobStatus) -> None:
+        """Note that a job, which may be new, went from one status to another."""
+        if account_id in self._waiting:
+            self._waiting[account_id] += (after in WAITING) - (before in WAITING)
+
+    def write(self) -> None:
+        """Write all that was added."""
+        for _ in self.write_in_steps():
+            pass
+
+    def write_in_steps(self) -> Steps[None]:
+        """Write all that was added, with pauses, in which nothing may be added."""
+        self.failed = True
+        self.jobs.clear()
+        for table, statement in _INSERTS.items():
+            rows, self._rows[table] = self._rows[table], []
+            for first in range(0, len(rows), _AT_ONCE):
+                self._connection.execute(statement, rows[first : first + _AT_ONCE])
+                yield
+        usage, self._usage = self._usage, defaultdict(self._usage.default_factory)
+        for (account_id, month), sums in usage.items():
+            figures = dict(zip(_FIGURES, sums, strict=True))
+            values = {"of_account": account_id, "of_month": month, **figures}
+            if self._connection.execute(_ADD_USAGE, values).rowcount == 0:
+                values = {"account_id": account_id, "month": month, **figures}
+                self._connection.execute(_INSERT_USAGE, values)
+            self._used.pop((account_id, month), None)
+            yield
+        self.failed = False
+
+
+class Transaction:
+    """One unit's view of the transaction that it shares; it neither begins nor ends it."""
+
+    __slots__ = ("_connection", "events", "pending", "wrote")
+
+    def __init__(self, connection: Connection, pending: Pending | None = None) -> None:
+        self._connection = connection
+        self.pending = Pending(connection) if pending is None else pending
+        self.events: list[JobEvent] = []
+        self.wrote = False
+
+    def read(self, statement: Executable, parameters: Parameters | None = None) -> Rows:
+        self.pending.write()
+        return self._connection.execute(statement, parameters)
+
+    def write(self, statement: Executable, parameters: Parameters) -> Rows:
+        self.pending.write()
+        return self.change(statement, parameters)
+
+    def look_up(self, statement: Executable, parameters: Parameters | None = None) -> Rows:
+        """Read where nothing that is still to be written has a part."""
+        return self._connection.execute(statement, parameters)
+
+    def change(self, statement: Executable, parameters: Parameters) -> Rows:
+        """Write where nothing that is still to be written has a part."""
+        before, self.wrote = self.wrote, True
+        result = self._connection.execute(statement, parameters)
+        self.wrote = before or result.rowcount != 0
+        return result
+
+    def add_job(self, added: Added, circuit: dict[str, Any]) -> None:
+        """Write a new job and its circuit, in time."""
+        self.wrote = True
+        self.pending.add_job(added, circuit)
+
+    def add_result(self, row: dict[str, Any]) -> None:
+        """Write a result, in time."""
+        self.wrote = True
+        self.pending.add(job_results, row)
+
+    def add_events(self, row: dict[str, Any], events: Sequence[JobEvent]) -> None:
+        """Write events, in time, and tell the listeners once the transaction is committed."""
+        self.wrote = True
+        self.pending.add(job_events, row)
+        self.events += events
+
+    def add_usage(self, account_id: str, month: str, usage: MonthlyUsage) -> None:
+        """Add to what an account has used of a month, in time."""
+        self.wrote = True
+        self.pending.add_usage(account_id, month, usage)
+
+
+def _sum(used: MonthlyUsage, sums: Sequence[float]) -> MonthlyUsage:
+    added = (getattr(used, name) + more for name, more in zip(_FIGURES, sums, strict=True))
+    return MonthlyUsage(*added)

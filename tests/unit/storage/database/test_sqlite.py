@@ -1,0 +1,58 @@
+"""A SQLite file that is full or locked."""
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from quantcloud.domain.errors import Unavailable
+from quantcloud.domain.job import JobStatus
+from quantcloud.storage import Store
+from quantcloud.storage.database import sqlite_file
+from unit.storage.builders import ANALYSIS, QASM, T0, logged, new_job, routed, submit, to
+
+
+async def test_full_disk_refuses_writes_undoes_them_whole_and_passes(path):
+    store = await Store.open(path)
+    await store.accounts.ensure("alice", at=T0)
+    kept = await submit(store)
+
+    def limit(connection, pages: int) -> None:
+        with connection.begin():
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    (pages,) = await store._database.read(lambda c: c.exec_driver_sql("PRAGMA page_count").one())
+    await store._database.write(lambda c: limit(c, pages + 2))
+    # Hardly compressible, and short enough to be packed at once.
+    text = "".join(new_job().id for _ in range(1600))
+    big, small = new_job(), new_job()
+    outcomes = await asyncio.gather(
+        store.jobs.advance(kept.id, [to(JobStatus.ANALYZING)]),
+        store.jobs.create(big, text, ANALYSIS, max_waiting=None),
+        store.jobs.create(small, QASM, ANALYSIS, max_waiting=None),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+    assert await store.jobs.get("alice", kept.id) == kept
+    assert (await store.jobs.list("alice", limit=9, offset=0)).total == 1
+    assert len(await logged(store, "alice")) == 1
+    await store._database.write(lambda c: limit(c, 100_000))
+    await store.jobs.create(big, text, ANALYSIS, max_waiting=None)
+    assert (await store.usage.month("alice", T0)).total_jobs == 2
+    await store.close()
+
+
+async def test_database_locked_for_too_long_is_unavailable_for_that_time(path, monkeypatch):
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.05)
+    store = await Store.open(path)
+    job = await submit(store)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable) as caught:
+        await store.jobs.advance(job.id, routed())
+    assert caught.value.reason == "STORE_UNAVAILABLE"
+    assert await store.jobs.get("alice", job.id) == job
+    other.execute("ROLLBACK")
+    other.close()
+    assert len(await store.jobs.advance(job.id, routed())) == 3
+    await store.close()

@@ -1,0 +1,312 @@
+"""Jobs that come and are claimed in one transaction, before their rows are written."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+
+from quantcloud.domain.account import MonthlyUsage, Tier
+from quantcloud.domain.errors import QuotaExceeded
+from quantcloud.domain.job import JobStatus, StaleLeaseError
+from quantcloud.storage import JobRecord, NewJob, Store
+from quantcloud.storage.database.tables import accounts
+from unit.storage.builders import (
+    ANALYSIS,
+    QASM,
+    T0,
+    UNLIMITED,
+    at,
+    new_job,
+    ran,
+    result_of,
+    routed,
+    spoil,
+    stored_circuit,
+    to,
+)
+
+STORY = ["submitted", "analyzing", "routing", "queued", "dispatched"]
+USERS = ("alice", "bob", "carol")
+
+
+def arrive(store: Store, job, seconds: float = 0, **limits):
+    """Write a job that is queued when it comes; not awaited, it waits for the next transaction."""
+    new = NewJob(job, QASM, ANALYSIS, routed(seconds))
+    return asyncio.ensure_future(store.jobs.create_all([new], **{"max_waiting": None, **limits}))
+
+
+async def arrivals(store: Store, *jobs, **claim):
+    """Jobs and a claim of them, in one transaction; heard are its commits."""
+    heard = []
+    unsubscribe = store.subscribe(heard.append)
+    tasks = [arrive(store, job, number) for number, job in enumerate(jobs)]
+    await asyncio.sleep(0)
+    options = {"concurrency": UNLIMITED, "only_arrivals": True, **claim}
+    claims = await store.jobs.claim("server-1", options.pop("slots", 9), at(1), **options)
+    await asyncio.gather(*tasks)
+    unsubscribe()
+    return claims, heard
+
+
+async def test_a_job_is_claimed_in_the_transaction_that_it_comes_in(store):
+    await store.accounts.ensure("alice", at=T0, tier=Tier.DEVELOPER)
+    job = new_job()
+    (claim,), heard = await arrivals(store, job)
+    assert [[event.job.status for event in commit] for commit in heard] == [STORY]
+    assert (claim.job.id, claim.qasm, claim.analysis) == (job.id, QASM, ANALYSIS)
+    assert (claim.tier, claim.used.total_jobs) == (Tier.DEVELOPER, 1)
+    assert claim.job == await store.jobs.get("alice", job.id)
+    assert (await stored_circuit(store, job.id))[0] == QASM
+    log = await store.events.after("alice", job.id, 0, 9)
+    assert log == [*heard[0]]
+    assert [event.cursor for event in log] == [*range(log[0].cursor, log[0].cursor + 5)]
+    # The lease is the row's.
+    await store.jobs.advance(job.id, [to(JobStatus.RUNNING)], lease=claim.lease)
+
+
+async def test_a_job_that_ran_as_it_came_is_written_with_its_result(store):
+    await store.accounts.ensure("alice", at=T0)
+    job, waits = new_job(), new_job(seconds=1)
+    result = result_of(job, metadata={"seed": 7})
+    done = NewJob(job, QASM, ANALYSIS, ran(0, 1), result, simulator_seconds=0.25)
+    heard = []
+    store.subscribe(heard.append)
+    written = asyncio.ensure_future(store.jobs.create_all([done], max_waiting=None))
+    claims, _ = await arrivals(store, waits)
+    # It is nobody's to claim, and holds no place.
+    assert [claim.job.id for claim in claims] == [waits.id]
+    (events,) = await written
+    assert [event.job.status for event in events] == [*STORY, "running", "completed"]
+    assert events == [*heard[0][:7]] == [*await store.events.after("alice", job.id, 0, 9)]
+    assert [event.result for event in events] == [None] * 6 + [result]
+    last = events[-1].job
+    assert last == await store.jobs.get("alice", job.id)
+    assert (last.attempt, last.started_at, last.completed_at) == (1, at(0), at(1))
+    assert await store.jobs.result("alice", job.id) == result
+    # Nobody is to run it any more.
+    assert await stored_circuit(store, job.id) == (QASM, None)
+    assert await store.usage.month("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
+    # What ended counts no second time.
+    assert await store.jobs.recover(at(3)) != []
+    assert await store.usage.month("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
+
+
+async def test_a_run_that_ends_in_the_next_month_counts_there(store):
+    await store.accounts.ensure("alice", at=T0)
+    job = new_job()
+    new = NewJob(job, QASM, ANALYSIS, ran(0, 2), result_of(job), simulator_seconds=0.25)
+    await store.jobs.create_all([new], max_waiting=None)
+    assert await store.usage.month("alice", T0) == MonthlyUsage(total_jobs=1)
+    assert await store.usage.month("alice", at(2)) == MonthlyUsage(0.25)
+
+
+async def test_jobs_that_ran_count_against_the_limits_of_those_that_come(store):
+    await store.accounts.ensure("alice", at=T0)
+    jobs = [new_job(), new_job()]
+    new = [NewJob(job, QASM, ANALYSIS, ran(), result_of(job)) for job in jobs]
+    with pytest.raises(QuotaExceeded, match="waiting"):
+        await store.jobs.create_all(new, max_waiting=1)
+    assert (await store.jobs.list("alice", limit=9, offset=0)).items == []
+    await store.jobs.create_all(new, max_waiting=2)
+    assert await store.jobs.waiting_count("alice") == 0
+
+
+@pytest.mark.parametrize("completed", [True, False])
+async def test_a_new_job_has_a_result_where_it_has_completed_and_only_there(store, completed):
+    job = new_job()
+    changes, result = (ran(), None) if completed else (routed(), result_of(job))
+    with pytest.raises(ValueError, match="result"):
+        await store.jobs.create_all(
+            [NewJob(job, QASM, ANALYSIS, changes, result)], max_waiting=None
+        )
+
+
+async def test_only_what_came_in_the_transaction_is_looked_at(store):
+    await store.accounts.ensure("alice", at=T0)
+    await arrive(store, new_job())
+    claims, _ = await arrivals(store, slots=9)
+    assert (list(claims), claims.left) == ([], False)
+    came = new_job()
+    claims, _ = await arrivals(store, came, new_job(), slots=1)
+    assert [claim.job.id for claim in claims] == [came.id]
+    assert claims.left
+
+
+async def test_limits_count_what_came_in_the_same_transaction(store):
+    await store.accounts.ensure("alice", at=T0)
+    tasks = [arrive(store, new_job(), max_waiting=3) for _ in range(5)]
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [list] * 3 + [QuotaExceeded] * 2
+    assert (await store.usage.month("alice", T0)).total_jobs == 3
+    assert await store.jobs.waiting_count("alice") == 3
+    # What is claimed waits no more.
+    await store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED)
+    tasks = [arrive(store, new_job(), max_waiting=3) for _ in range(5)]
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [list] * 2 + [QuotaExceeded] * 3
+
+
+def path_has_jobs(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT count(*) FROM jobs").fetchone()[0]
+
+
+@pytest.fixture(scope="module")
+def loop():
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def two_stores(loop, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+
+    async def opened(name: str) -> Store:
+        return await Store.open(folder / name)
+
+    stores = [loop.run(opened(name)) for name in ("arrivals.db", "stored.db")]
+    yield stores
+    for store in stores:
+        loop.run(store.close())
+
+
+crowds = st.lists(
+    st.tuples(st.sampled_from(USERS), st.sampled_from([None, 0.001, 0.004, 0.2])),
+    min_size=1,
+    max_size=12,
+)
+
+
+rooms = st.fixed_dictionaries(
+    {
+        "slots": st.integers(0, 4),
+        "short": st.integers(0, 8),
+        "seconds": st.sampled_from([0.0, 0.003, 0.009, 1.0]),
+        "concurrency": st.builds(lambda most: dict.fromkeys(Tier, most), st.integers(1, 4)),
+    }
+)
+
+
+@given(crowd=crowds, claim=rooms)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_arrivals_are_chosen_as_stored_jobs_are(loop, two_stores, crowd, claim):
+
+    async def chosen(store: Store, *, only_arrivals: bool):
+        jobs = [new_job(user, predicted_seconds=takes) for user, takes in crowd]
+        for user in USERS:
+            await store.accounts.ensure(user, at=T0)
+        if only_arrivals:
+            claims, _ = await arrivals(store, *jobs, **claim)
+        else:
+            await asyncio.gather(*(arrive(store, job, n) for n, job in enumerate(jobs)))
+            claims, _ = await arrivals(store, **claim, only_arrivals=False)
+        places = [job.id for job in jobs]
+        took = [places.index(each.job.id) for each in claims]
+        for job in jobs:
+            await store.jobs.cancel(job.account_id, job.id, T0)
+        return took, claims.left
+
+    first, second = two_stores
+    assert loop.run(chosen(first, only_arrivals=True)) == loop.run(
+        chosen(second, only_arrivals=False)
+    )
+
+
+async def test_a_run_is_told_of_before_its_claim_is_durable(sqlite_store, path):
+    store = sqlite_store
+    await store.accounts.ensure("alice", at=T0)
+    # How long one takes is known then.
+    await arrivals(store)
+    told = []
+
+    def before_commit(claims) -> None:
+        told.append((claims, path_has_jobs(path)))
+
+    claims, _ = await arrivals(store, new_job(), before_commit=before_commit)
+    assert told == [(claims, 0)]
+    assert told[0][0] is claims
+    assert path_has_jobs(path) == 1
+
+
+async def test_a_claim_whose_commit_fails_fails(sqlite_store, path):
+    """The claim was told of: whoever began the run is to hear that it came to nothing."""
+    store = sqlite_store
+    await store.accounts.ensure("alice", at=T0)
+
+    await arrivals(store)
+    told, job = [], new_job()
+    spoilt = asyncio.ensure_future(store._writer.run(spoil))
+    coming = arrive(store, job)
+    await asyncio.sleep(0)
+    claiming = store.jobs.claim(
+        "server-1", 1, T0, concurrency=UNLIMITED, only_arrivals=False, before_commit=told.append
+    )
+    outcomes = await asyncio.gather(spoilt, coming, claiming, return_exceptions=True)
+    assert all(isinstance(outcome, IntegrityError) for outcome in outcomes)
+    assert path_has_jobs(path) == 0
+    await arrive(store, job)
+    assert (await store.jobs.get("alice", job.id)).status is JobStatus.QUEUED
+
+
+async def test_a_run_that_is_known_is_ended_without_reading_it(store):
+    await store.accounts.ensure("alice", at=T0)
+    (claim,), _ = await arrivals(store, new_job())
+    end = [to(JobStatus.RUNNING, 51), to(JobStatus.COMPLETED, 52)]
+    await store.jobs.complete(
+        claim.job.id, claim.lease, result_of(claim.job), end, known=claim.record
+    )
+    job = await store.jobs.get("alice", claim.job.id)
+    assert (job.status, job.sequence, job.started_at) == (JobStatus.COMPLETED, 7, at(51))
+
+
+async def test_what_is_known_may_be_out_of_date(store):
+    await store.accounts.ensure("alice", at=T0)
+    (first, second), _ = await arrivals(store, new_job(), new_job())
+    await store.jobs.advance(first.job.id, [to(JobStatus.RUNNING, 51)], lease=first.lease)
+    await store.jobs.complete(
+        first.job.id, first.lease, result_of(first.job), [to(JobStatus.COMPLETED, 52)],
+        known=first.record,
+    )  # fmt: skip
+    assert (await store.jobs.get("alice", first.job.id)).sequence == 7
+    await store.jobs.cancel("alice", second.job.id, at(51))
+    end = [to(JobStatus.RUNNING, 51), to(JobStatus.COMPLETED, 52)]
+    known: JobRecord = second.record
+    with pytest.raises(StaleLeaseError):
+        await store.jobs.complete(
+            second.job.id, second.lease, result_of(second.job), end, known=known
+        )
+    assert (await store.jobs.get("alice", second.job.id)).status is JobStatus.CANCELLED
+    assert await store.jobs.result("alice", second.job.id) is None
+
+
+async def test_what_was_added_is_written_before_others_read(store):
+    await store.accounts.ensure("alice", at=T0)
+    job = new_job()
+    coming = arrive(store, job)
+    await asyncio.sleep(0)
+    cancelled = await store.jobs.cancel("alice", job.id, at(1))
+    await coming
+    assert cancelled is not None
+    assert cancelled.sequence == 5
+    assert (await store.jobs.get("alice", job.id)).status is JobStatus.CANCELLED
+    # Another job, and a unit that writes and fails: it takes nothing with it.
+    other = new_job()
+
+    def half(tx) -> None:
+        tx.write(insert(accounts), {"id": "half", "tier": "explorer", "created_at": T0, "turn": 0})
+        raise RuntimeError
+
+    coming = arrive(store, other)
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError):
+        await store._writer.run(half)
+    await coming
+    assert (await store.jobs.get("alice", other.id)).sequence == 4
+    assert (await stored_circuit(store, other.id))[0] == QASM
+    assert (await store.usage.month("alice", T0)).total_jobs == 2

@@ -1,0 +1,388 @@
+"""Any order of calls, against a model that fits on a page."""
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from quantcloud.domain.account import Tier
+from quantcloud.domain.errors import FailedPrecondition
+from quantcloud.domain.job import (
+    LEASED,
+    TERMINAL,
+    InvalidTransitionError,
+    JobEvent,
+    JobStatus,
+    StaleLeaseError,
+)
+from quantcloud.storage import Claim, NewJob, Store
+from quantcloud.storage.database.tables import job_events
+from quantcloud.storage.jobs.event_rows import EVENTS, events_of
+from unit.storage.builders import ANALYSIS, QASM, at, new_job, queue, ran, result_of, to
+from unit.storage.conftest import EMPTY, VERSIONS, Servers
+
+CONCURRENCY = dict.fromkeys(Tier, 2)
+ACCOUNTS = ("alice", "bob", "carol")
+OWNERS = ("server-1", "server-2")
+
+
+@dataclass
+class Model:
+    account: str
+    queued_at: float
+    status: JobStatus = JobStatus.QUEUED
+    events: list[str] = field(
+        default_factory=lambda: ["submitted", "analyzing", "routing", "queued"]
+    )
+    attempt: int = 0
+    losses: int = 0
+    token: str | None = None
+    owner: str = ""
+    quantum: bool = False
+    metered: bool = False
+    seconds: float = 0.0
+    # Whether what it reserved, a task of $2, stands or was given back.
+    charged: bool = False
+    began: float = 0.0
+
+    def move(self, status: JobStatus) -> None:
+        self.status = status
+        if status in TERMINAL:
+            self.metered = True
+            self.charged = False
+        self.events.append(status.value)
+        if status not in LEASED:
+            self.token = None
+
+    def lose(self) -> None:
+        self.losses += 1
+        self.move(JobStatus.FAILED if self.losses == 3 else JobStatus.QUEUED)
+
+
+class Lifecycle(RuleBasedStateMachine):
+    claims = Bundle("claims")
+    # Where there is an empty database, made anew for each run.
+    fresh: Callable[[], Path | str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.location = type(self).fresh()
+        self.runner = asyncio.Runner()
+        self.alive: dict[str, float] = {}
+        self.jobs: dict[str, Model] = {}
+        self.clock = 0.0
+        self.heard = []
+
+    @initialize()
+    def open(self) -> None:
+        self.store = self.runner.run(Store.open(self.location))
+        self.store.subscribe(self.heard.extend)
+
+    def now(self) -> float:
+        self.clock += 1
+        return self.clock
+
+    def call(self, coroutine):
+        return self.runner.run(coroutine)
+
+    @rule(account=st.sampled_from(ACCOUNTS), quantum=st.booleans())
+    def submit(self, account, quantum):
+        now = self.now()
+        reserved = {"reserved_qpu_tasks": 1, "reserved_cost_usd": 2.0} if quantum else {}
+        job = self.call(queue(self.store, account, seconds=now, **reserved))
+        self.jobs[job.id] = Model(account, now, quantum=quantum, charged=quantum)
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def submit_completed(self, account):
+        """One that was run as it came."""
+        now = self.now()
+        self.call(self.store.accounts.ensure(account, at=at(now)))
+        job = new_job(account, seconds=now)
+        new = NewJob(job, QASM, ANALYSIS, ran(now, now), result_of(job), simulator_seconds=1.0)
+        self.call(self.store.jobs.create_all([new], max_waiting=None))
+        model = self.jobs[job.id] = Model(account, now, attempt=1, seconds=1.0)
+        for status in (JobStatus.DISPATCHED, JobStatus.RUNNING, JobStatus.COMPLETED):
+            model.move(status)
+
+    def used(self, claim: Claim) -> dict[str, float]:
+        quantum = self.jobs[claim.job.id].quantum
+        return {"qpu_tasks": 1, "cost_usd": 2.0} if quantum else {"simulator_seconds": 1.0}
+
+    def charge(self, claim: Claim) -> None:
+        model = self.jobs[claim.job.id]
+        model.charged, model.seconds = model.quantum, 0.0 if model.quantum else 1.0
+
+    @rule(target=claims, slots=st.integers(1, 4), owner=st.sampled_from(OWNERS))
+    def claim(self, slots, owner):
+        now = self.now()
+        taken = self.call(self.store.jobs.claim(owner, slots, at(now), concurrency=CONCURRENCY))
+        room = {
+            account: 2 - sum(m.account == account and m.status in LEASED for m in self.of(account))
+            for account in ACCOUNTS
+        }
+        waiting = {
+            account: sorted(
+                (m.queued_at, job_id)
+                for job_id, m in self.jobs.items()
+                if m.account == account and m.status is JobStatus.QUEUED
+            )
+            for account in ACCOUNTS
+        }
+        most = sum(min(room[account], len(waiting[account])) for account in ACCOUNTS)
+        assert len(taken) == min(slots, most)
+        for claim in taken:
+            model = self.jobs[claim.job.id]
+            assert waiting[model.account].pop(0)[1] == claim.job.id
+            model.attempt += 1
+            model.move(JobStatus.DISPATCHED)
+            model.token, model.owner = claim.lease.token, owner
+            assert claim.lease.attempt == claim.job.attempt == model.attempt
+        served = {claim.job.account_id for claim in taken}
+        for account in ACCOUNTS:
+            # Nobody is served twice while another who could be is not served at all.
+            if waiting[account] and room[account] and account not in served:
+                assert len(served) == len(taken)
+        return multiple(*taken)
+
+    def of(self, account: str) -> list[Model]:
+        return [model for model in self.jobs.values() if model.account == account]
+
+    def fenced(self, claim: Claim, status: JobStatus, coroutine) -> bool:
+        """Whether a write of `claim`'s run went through, as the model says that it must."""
+        model = self.jobs[claim.job.id]
+        held = model.token == claim.lease.token
+        forward = {
+            JobStatus.DISPATCHED: {JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.FAILED},
+            JobStatus.RUNNING: {
+                JobStatus.COMPLETED,
+                JobStatus.QUEUED,
+                JobStatus.FAILED,
+                JobStatus.TIMEOUT,
+            },
+        }
+        if not held:
+            with pytest.raises(StaleLeaseError):
+                self.call(coroutine)
+        elif status not in forward[model.status]:
+            with pytest.raises(InvalidTransitionError):
+                self.call(coroutine)
+        else:
+            self.call(coroutine)
+            return True
+        return False
+
+    @rule(claim=claims)
+    def start(self, claim):
+        now = self.now()
+        write = self.store.jobs.advance(
+            claim.job.id, [to(JobStatus.RUNNING, now)], lease=claim.lease
+        )
+        if self.fenced(claim, JobStatus.RUNNING, write):
+            self.jobs[claim.job.id].move(JobStatus.RUNNING)
+            self.jobs[claim.job.id].began = now
+
+    @rule(claim=claims)
+    def complete(self, claim):
+        """Of a lease that ended too: the bundle keeps every claim there was."""
+        write = self.store.jobs.complete(
+            claim.job.id,
+            claim.lease,
+            result_of(claim.job),
+            [to(JobStatus.COMPLETED, self.now())],
+            **self.used(claim),
+        )
+        if self.fenced(claim, JobStatus.COMPLETED, write):
+            self.jobs[claim.job.id].move(JobStatus.COMPLETED)
+            self.charge(claim)
+
+    @rule(claim=claims, status=st.sampled_from([JobStatus.FAILED, JobStatus.TIMEOUT]))
+    def end(self, claim, status):
+        write = self.store.jobs.end(
+            claim.job.id, claim.lease, [to(status, self.now())], **self.used(claim)
+        )
+        if self.fenced(claim, status, write):
+            self.jobs[claim.job.id].move(status)
+            self.charge(claim)
+
+    @rule(claim=claims, lost=st.booleans())
+    def requeue(self, claim, lost):
+        write = self.store.jobs.requeue(claim.job.id, claim.lease, at(self.now()), lost=lost)
+        if self.fenced(claim, JobStatus.QUEUED, write):
+            model = self.jobs[claim.job.id]
+            model.lose() if lost else model.move(JobStatus.QUEUED)
+
+    @rule(claim=consumes(claims))
+    def forget(self, claim):
+        """Turn to other claims."""
+
+    @rule(data=st.data())
+    def cancel(self, data):
+        if not self.jobs:
+            return
+        # By age, not by id: ids are random, and a replayed example has others.
+        job_id = list(self.jobs)[data.draw(st.integers(0, len(self.jobs) - 1))]
+        model = self.jobs[job_id]
+        now = self.now()
+        write = self.store.jobs.cancel(model.account, job_id, at(now))
+        if model.status is JobStatus.CANCELLED:
+            assert self.call(write) is None
+        elif model.status in TERMINAL:
+            with pytest.raises(FailedPrecondition):
+                self.call(write)
+        else:
+            assert self.call(write).job.status is JobStatus.CANCELLED
+            ran = model.status is JobStatus.RUNNING
+            model.move(JobStatus.CANCELLED)
+            if ran:
+                model.charged = model.quantum
+                model.seconds = 0.0 if model.quantum else now - model.began
+
+    @rule(reopen=st.booleans())
+    def recover(self, reopen):
+        if reopen:
+            self.call(self.store.close())
+            self.open()
+        events = self.call(self.store.jobs.recover(at(self.now())))
+        leased = {job_id for job_id, model in self.jobs.items() if model.status in LEASED}
+        assert {event.job.id for event in events} == leased
+        for job_id in leased:
+            self.jobs[job_id].lose()
+
+    @rule(owner=st.sampled_from(OWNERS), seconds=st.integers(1, 20))
+    def heartbeat(self, owner, seconds):
+        self.alive[owner] = self.now() + seconds
+        self.call(self.store.leases.heartbeat(owner, at(self.alive[owner])))
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def kill(self, owner):
+        """A server that is gone releases nothing; one that stops does."""
+        self.alive.pop(owner, None)
+        self.call(self.store.leases.release(owner))
+
+    @rule(by=st.sampled_from(OWNERS))
+    def sweep(self, by):
+        now = self.now()
+        events = self.call(self.store.leases.sweep(by, at(now)))
+        expired = {
+            job_id
+            for job_id, model in self.jobs.items()
+            if model.status in LEASED
+            and model.owner != by
+            and self.alive.get(model.owner, now) <= now
+        }
+        assert {event.job.id for event in events} == expired
+        for job_id in expired:
+            self.jobs[job_id].lose()
+
+    @rule(owner=st.sampled_from(OWNERS), data=st.data())
+    def disown(self, owner, data):
+        """The answers to some claims were lost."""
+        held = [m for m in self.jobs.values() if m.status in LEASED and m.owner == owner]
+        heard = held[: data.draw(st.integers(0, len(held)))]
+        known = {model.token for model in heard}
+        events = self.call(self.store.leases.disown(owner, known, at(self.now())))
+        assert len(events) == len(held) - len(heard)
+        for model in held[len(heard) :]:
+            model.move(JobStatus.QUEUED)
+
+    @invariant()
+    def listeners_heard_every_event_once(self):
+        assert len(self.heard) == sum(len(model.events) for model in self.jobs.values())
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.check()
+            self.call(self.store.close())
+        self.runner.close()
+
+    def read(self, statement: str) -> list[tuple]:
+        def work(connection):
+            return [tuple(row) for row in connection.exec_driver_sql(statement)]
+
+        return self.call(self.store._database.read(work))
+
+    def log(self) -> list[JobEvent]:
+        """All events, as the store reads them."""
+
+        def work(connection):
+            return [*events_of(connection.execute(EVENTS.order_by(job_events.c.cursor)))]
+
+        return self.call(self.store._database.read(work))
+
+    def check(self) -> None:
+        """Compare what the database holds with the model."""
+        log = self.log()
+        assert log == self.heard
+        events: dict[str, list[str]] = {}
+        for event in log:
+            events.setdefault(event.job.id, []).append(event.job.status)
+            assert event.sequence == event.job.sequence == len(events[event.job.id])
+        assert events == {job_id: model.events for job_id, model in self.jobs.items()}
+        for statuses in events.values():
+            assert sum(status in set(TERMINAL) for status in statuses) <= 1
+        jobs = self.read(
+            "SELECT id, status, sequence, attempt, losses, metered, lease_token FROM jobs"
+        )
+        assert {row[0]: row[1:] for row in jobs} == {
+            job_id: (m.status, len(m.events), m.attempt, m.losses, m.metered, m.token)
+            for job_id, m in self.jobs.items()
+        }
+        results = [job_id for (job_id,) in self.read("SELECT job_id FROM job_results")]
+        assert sorted(results) == sorted(
+            job_id for job_id, m in self.jobs.items() if m.status is JobStatus.COMPLETED
+        )
+        used = self.read(
+            "SELECT COALESCE(SUM(simulator_seconds), 0), COALESCE(SUM(qpu_tasks), 0),"
+            " COALESCE(SUM(total_cost_usd), 0), COALESCE(SUM(total_jobs), 0) FROM monthly_usage"
+        )
+        charged = sum(m.charged for m in self.jobs.values())
+        seconds = sum(m.seconds for m in self.jobs.values())
+        assert used == [(seconds, charged, 2 * charged, len(self.jobs))]
+
+
+def explore(fresh: Callable[[], Path | str], examples: int) -> None:
+    Lifecycle.fresh = staticmethod(fresh)
+    case = Lifecycle.TestCase
+    case.settings = settings(
+        max_examples=examples,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+    case().runTest()
+
+
+def test_lifecycle_on_sqlite(template, tmp_path):
+    def fresh() -> Path:
+        path = tmp_path / f"{uuid.uuid4()}.db"
+        shutil.copy(template, path)
+        return path
+
+    explore(fresh, 25)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_lifecycle_on_postgres(servers: Servers, name):
+    server = asyncio.run(servers.get(name))
+
+    def fresh() -> str:
+        asyncio.run(server.execute(EMPTY, "store"))
+        return server.url("store")
+
+    explore(fresh, 10)
+    fresh()
