@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from quantcloud.engine.confinement import environment
+from quantcloud.engine.sandbox.confinement import environment
 
 _TESTS = Path(__file__).parents[1]
 _LINE_LIMIT = 1 << 24

@@ -4,7 +4,7 @@ from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
-from quantcloud.engine.memory import default_memory_limit
+from quantcloud.engine.sandbox.memory import default_memory_limit
 from quantcloud.openqasm import examine
 from quantcloud.routing.router import Demand
 

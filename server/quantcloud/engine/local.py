@@ -11,7 +11,6 @@ from quantcloud.circuits import analyse
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
 from quantcloud.domain.execution import Execution, Outcome
-from quantcloud.engine import messages, preload
 from quantcloud.engine.base import (
     EngineError,
     Examined,
@@ -21,24 +20,25 @@ from quantcloud.engine.base import (
     OutOfMemory,
     WorkerLost,
 )
-from quantcloud.engine.calls import (
+from quantcloud.engine.fair_queue import Turns
+from quantcloud.engine.inline_examination import is_small
+from quantcloud.engine.pool import messages, preload
+from quantcloud.engine.pool.call import (
     START_LIMIT,
     Call,
     NotPrepared,
     TimeLimitReached,
     WorkerEnded,
 )
-from quantcloud.engine.confinement import missing_protections
-from quantcloud.engine.control import Role
-from quantcloud.engine.decoding import decoded
-from quantcloud.engine.failure import describe_end
-from quantcloud.engine.forkserver import Configuration
-from quantcloud.engine.memory import default_memory_limit
-from quantcloud.engine.messages import Frame, MalformedAnswer
-from quantcloud.engine.slots import Slots
-from quantcloud.engine.small import is_small
-from quantcloud.engine.supervisor import ForkFailed, Supervisor
-from quantcloud.engine.turns import Turns
+from quantcloud.engine.pool.control import Role
+from quantcloud.engine.pool.decoding import decoded
+from quantcloud.engine.pool.failure import describe_end
+from quantcloud.engine.pool.forkserver import Configuration
+from quantcloud.engine.pool.messages import Frame, MalformedAnswer
+from quantcloud.engine.pool.slots import Slots
+from quantcloud.engine.pool.supervisor import ForkFailed, Supervisor
+from quantcloud.engine.sandbox.confinement import missing_protections
+from quantcloud.engine.sandbox.memory import default_memory_limit
 from quantcloud.openqasm import parse
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.engine.base import Engine
 from quantcloud.engine.local import LocalEngine
-from quantcloud.engine.ray import RayEngine
+from quantcloud.engine.ray.engine import RayEngine
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.scores import Weights
 from quantcloud.settings import Settings

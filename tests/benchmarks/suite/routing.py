@@ -12,7 +12,7 @@ from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.circuits import analyse
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
-from quantcloud.engine.memory import default_memory_limit
+from quantcloud.engine.sandbox.memory import default_memory_limit
 from quantcloud.openqasm import parse
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.router import Demand

@@ -17,7 +17,7 @@ from quantcloud.engine.base import (
     OutOfMemory,
     WorkerLost,
 )
-from quantcloud.engine.ray import RayEngine
+from quantcloud.engine.ray.engine import RayEngine
 from support.circuits import BELL, slow
 from support.processes import command, descendants, gone
 from unit.engine.harness import ALLOWED, Runner
@@ -111,7 +111,7 @@ async def run(runner):
 def engines(cluster):
     """The processes that circuits run in, and their fork servers."""
     pids = {pid for node in cluster.nodes for pid in descendants(node.process.pid)}
-    return {pid for pid in pids if "engine.forkserver" in command(pid)}
+    return {pid for pid in pids if "engine.pool.forkserver" in command(pid)}
 
 
 def workers(cluster):
@@ -258,7 +258,7 @@ async def test_a_host_that_dies_is_started_again(run, cluster):
 async def test_the_engine_outlives_its_driver(run):
     task = await run.begin("loop_in_c")
     (driver,) = [
-        pid for pid in descendants(os.getpid()) if "quantcloud.engine.ray_driver" in command(pid)
+        pid for pid in descendants(os.getpid()) if "quantcloud.engine.ray.driver" in command(pid)
     ]
     grown = asyncio.Event()
     run.engine.subscribe(grown.set)

@@ -61,7 +61,7 @@ from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import expanded
 from quantcloud.openqasm import parse
 from quantcloud.domain.execution import Execution, Noise, RunOptions
-from quantcloud.engine.preload import MODULES
+from quantcloud.engine.pool.preload import MODULES
 
 name, method, width, noisy = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "noisy"
 for module in MODULES[name]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from quantcloud.backends.base import installed_backends
-from quantcloud.engine import messages
+from quantcloud.engine.pool import messages
 from unit.engine.puppet import Puppet
 
 HERE = Path(__file__).parent

@@ -5,11 +5,11 @@ import socket
 import subprocess
 import sys
 
-from quantcloud.engine import messages, permits
-from quantcloud.engine.calls import Call
-from quantcloud.engine.messages import Frame
-from quantcloud.engine.permits import Permits
-from quantcloud.engine.processes import WorkerProcess
+from quantcloud.engine.pool import messages, permits
+from quantcloud.engine.pool.call import Call
+from quantcloud.engine.pool.messages import Frame
+from quantcloud.engine.pool.permits import Permits
+from quantcloud.engine.pool.worker_process import WorkerProcess
 from unit.engine.harness import DEADLINE
 
 SHORT = 1e-4

@@ -13,9 +13,10 @@ import pytest
 
 from quantcloud.backends.base import installed_backends
 from quantcloud.domain.execution import RunOptions
-from quantcloud.engine import landlock, preload, seccomp, supervisor
 from quantcloud.engine.base import ExecutionFailed, MachineLost, WorkerLost
 from quantcloud.engine.local import LocalEngine
+from quantcloud.engine.pool import preload, supervisor
+from quantcloud.engine.sandbox import landlock, seccomp
 from quantcloud.openqasm import examine
 from unit.engine.harness import ALLOWED, BELL, DEADLINE, Ends, Runner, running
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.engine.base import ExecutionFailed, ExecutionTimedOut, OutOfMemory, WorkerLost
-from quantcloud.engine.small import is_small
+from quantcloud.engine.inline_examination import is_small
 from quantcloud.openqasm import parse
 from unit.engine.harness import BELL, DEADLINE, Ends, Runner, running
 

@@ -13,7 +13,7 @@ from quantcloud.backends.simulation.sizes import (
 )
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Outcome, RunOptions, Statevector
-from quantcloud.engine import messages
+from quantcloud.engine.pool import messages
 from quantcloud.openqasm import examine
 
 MIB = 1 << 20

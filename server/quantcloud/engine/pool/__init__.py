@@ -1,0 +1,1 @@
+"""Worker processes: the server's side, the workers', and what goes between."""

@@ -1,0 +1,177 @@
+"""The server's end of a worker's socket: requests with their permits out, whole frames in."""
+
+import asyncio
+import math
+import socket
+from typing import Protocol
+
+from quantcloud.engine.pool import messages
+from quantcloud.engine.pool.messages import Frame, MalformedAnswer
+from quantcloud.engine.pool.permits import Permits
+
+_CHUNK = 256 << 10
+
+
+class Receiver(Protocol):
+    """Whoever a worker talks to."""
+
+    def received(self, frame: Frame) -> None:
+        """Take a frame. Raises `MalformedAnswer` for one that the worker should not have sent."""
+        ...
+
+    def read(self, error: MalformedAnswer | None) -> None:
+        """All frames that came together were received, up to the one that made no sense."""
+        ...
+
+    def hung_up(self) -> None:
+        """The worker has ended, and all that it had said was received."""
+        ...
+
+
+class Connection:
+    """One worker's socket. Frames that are sent in one turn of the event loop go out together.
+
+    What comes is read at once, or after `let_gather` a moment later, together with what else has
+    come by then. It lies in the socket meanwhile, where it survives its worker.
+    """
+
+    def __init__(self, worker: socket.socket, permits: Permits, receiver: Receiver) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = worker
+        self._permits = permits
+        self._receiver = receiver
+        self._input = bytearray()
+        self._output = bytearray()
+        self._unsent = 0
+        self._flushing = False
+        self._writing = False
+        self._closed = False
+        self._reading = False
+        # Set while answers gather in the socket, which the event loop does not look at then.
+        self._round: asyncio.TimerHandle | None = None
+        worker.setblocking(False)  # noqa: FBT003 (the standard library's signature)
+        self._loop.add_reader(worker, self._readable)
+
+    def send(self, request: bytes, *, now: bool) -> None:
+        """Send a framed request, at once or with whatever else is sent in this turn."""
+        self._unsent += 1
+        self._output += request
+        if now:
+            self.flush()
+        elif not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self.flush)
+
+    def take_back(self) -> int:
+        """Withdraw all requests that the worker has not begun: the last ones. Give their number.
+
+        What was sent of them it reads, and says that it did not begin.
+        """
+        count = self._unsent + self._permits.take_back()
+        self._unsent = 0
+        return count
+
+    def let_gather(self, seconds: float) -> None:
+        """Read what comes from now on all at once, in so many seconds at the latest.
+
+        All connections at the same moments: the server wakes once for all of them.
+        """
+        if self._closed:
+            return
+        if self._round is None:
+            self._loop.remove_reader(self._socket)
+        else:
+            self._round.cancel()
+        due = (math.floor(self._loop.time() / seconds) + 1) * seconds
+        self._round = self._loop.call_at(due, self._fetch)
+
+    def catch_up(self) -> None:
+        """Read what has come by now."""
+        if self._reading or self._closed:
+            return
+        if self._round is not None:
+            self._round.cancel()
+            self._fetch()
+        else:
+            self._readable()
+
+    def close(self) -> None:
+        self._closed = True
+        if self._round is not None:
+            self._round.cancel()
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._socket.close()
+        self._permits.close()
+
+    def flush(self) -> None:
+        """Write what the socket takes now."""
+        self._flushing = False
+        if self._closed:
+            return
+        if self._unsent:
+            try:
+                self._permits.give(self._unsent)
+            except OSError:
+                # Not at once: whoever sends is in the middle of something.
+                error = MalformedAnswer("it takes no permits")
+                self._loop.call_soon(self._receiver.read, error)
+                return
+            self._unsent = 0
+        try:
+            del self._output[: self._socket.send(self._output)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._output.clear()  # its end will be read, behind what it answered before
+        if self._output and not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._socket, self.flush)
+        elif self._writing and not self._output:
+            self._writing = False
+            self._loop.remove_writer(self._socket)
+
+    def _fetch(self) -> None:
+        """Read what has gathered, and go back to reading at once unless told to gather again."""
+        ended = self._round
+        self._readable()
+        if self._round is ended and not self._closed:
+            self._round = None
+            self._loop.add_reader(self._socket, self._readable)
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._receiver.hung_up()
+            return
+        self._input += data
+        error = None
+        self._reading = True
+        try:
+            self._parse()
+        except MalformedAnswer as malformed:
+            self._input.clear()
+            error = malformed
+        finally:
+            self._reading = False
+        self._receiver.read(error)
+
+    def _parse(self) -> None:
+        size, offset, end = messages.HEADER.size, 0, len(self._input)
+        while end - offset >= size:
+            kind, length = messages.HEADER.unpack_from(self._input, offset)
+            if length > messages.MAX_ANSWER:
+                raise MalformedAnswer("too large")
+            start, stop = offset + size, offset + size + length
+            if end < stop:
+                break
+            with memoryview(self._input) as view:
+                payload = bytes(view[start:stop])
+            offset = stop
+            self._receiver.received(Frame(kind, payload))
+        del self._input[:offset]

@@ -1,0 +1,189 @@
+"""The fork server: a process that has imported the simulators and starts workers by forking.
+
+It has one thread and runs no circuit, so that a fork copies a whole and idle process. It is
+started as `python -c "from quantcloud.engine.pool.forkserver import main; main(FD)"`, with a clean
+environment, and obeys the records of `control` on the socket FD until the server hangs up.
+"""
+
+import errno
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+
+from quantcloud.backends.base import Backend, installed_backends
+from quantcloud.backends.resources import resources_of
+from quantcloud.domain.immutable import immutable
+from quantcloud.engine.pool import worker
+from quantcloud.engine.pool.control import (
+    LENGTH,
+    SIZE,
+    Order,
+    Record,
+    Role,
+    receive_exactly,
+    unpack,
+)
+from quantcloud.engine.sandbox.confinement import (
+    Confinement,
+    die_with_parent,
+    ignore_signals,
+    readable_paths,
+)
+
+
+@immutable
+class Configuration:
+    """What the fork server is told at its start.
+
+    `parent` is the server's process id. `preload` pairs backends with their modules, in order.
+    `memory_limits` are in bytes, one per `Role`. `hidden` are paths that no worker may read.
+    """
+
+    parent: int
+    preload: tuple[tuple[str, tuple[str, ...]], ...]
+    memory_limits: tuple[int, int]
+    hidden: tuple[str, ...]
+
+    def encode(self) -> bytes:
+        fields = [self.parent, self.preload, self.memory_limits, self.hidden]
+        data = json.dumps(fields).encode()
+        return LENGTH.pack(len(data)) + data
+
+    @classmethod
+    def receive(cls, connection: socket.socket) -> "Configuration | None":
+        header = receive_exactly(connection, LENGTH.size)
+        data = receive_exactly(connection, *LENGTH.unpack(header)) if header else None
+        if data is None:
+            return None
+        parent, preload, (execution, examination), hidden = json.loads(data)
+        steps = tuple((name, tuple(modules)) for name, modules in preload)
+        return cls(parent, steps, (execution, examination), tuple(hidden))
+
+
+class ForkServer:
+    """Obeys orders on `control`, one at a time."""
+
+    def __init__(self, control: socket.socket, configuration: Configuration) -> None:
+        self._control = control
+        self._configuration = configuration
+        self._backends: Mapping[str, Backend] = installed_backends()
+        self._steps: Iterator[tuple[str, Sequence[str]]] = iter(configuration.preload)
+        self._warm: list[str] = []
+        self._children: set[int] = set()
+        self._readable = readable_paths(configuration.hidden)
+        self._has_gpu = _has_gpu(self._backends.values())
+        self._pid = os.getpid()
+
+    def serve(self) -> None:
+        """Obey until the server hangs up, then end every worker."""
+        try:
+            while (data := receive_exactly(self._control, SIZE)) is not None:
+                record = unpack(data)
+                if record.order is Order.PRELOAD:
+                    self._preload()
+                elif record.order is Order.FORK:
+                    self._fork(Role(record.extra))
+                elif record.order is Order.REAP:
+                    self._reap(record.value)
+        except ConnectionError:
+            pass  # the server is gone
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._children:
+            os.waitpid(pid, 0)
+
+    def _preload(self) -> None:
+        name, modules = next(self._steps)
+        failed = 0
+        try:
+            for module in modules:
+                importlib.import_module(module)
+        except Exception:  # noqa: BLE001 (any import error is that backend's own)
+            traceback.print_exc()
+            failed = 1
+        self._warm.append("" if failed else name)
+        self._readable = readable_paths(self._configuration.hidden)
+        # What is imported stays: collecting it again and again in every worker would copy it.
+        gc.collect()
+        gc.freeze()
+        self._send(Record(Order.PRELOADED, len(self._warm), failed))
+
+    def _fork(self, role: Role) -> None:
+        with ExitStack() as opened:
+            try:
+                ours, theirs = map(opened.enter_context, socket.socketpair())
+                reading, writing = map(opened.enter_context, socket.socketpair())
+                pid = os.fork()
+            except OSError as error:
+                self._send(Record(Order.FORKED, -(error.errno or errno.EAGAIN), len(self._warm)))
+                return
+            if pid == 0:
+                self._become_worker(theirs, reading, role)
+            self._children.add(pid)
+            record = Record(Order.FORKED, pid, len(self._warm))
+            descriptors = [each.fileno() for each in (ours, reading, writing)]
+            socket.send_fds(self._control, [record.pack()], descriptors)
+
+    def _become_worker(
+        self, connection: socket.socket, permitted: socket.socket, role: Role
+    ) -> None:
+        code = 1
+        try:
+            die_with_parent(self._pid)
+            warm = self._warm if role is Role.EXECUTION else ()
+            worker.run(connection, permitted, self._backends, warm, self.confinement(role))
+            code = 0
+        except BaseException:  # noqa: BLE001 (the process ends here, whatever it was)
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            # Nothing that the parent has registered to happen at its exit happens here.
+            os._exit(code)
+
+    def confinement(self, role: Role) -> Confinement:
+        """Give the limits of a worker."""
+        gpu = self._has_gpu and role is Role.EXECUTION
+        return Confinement(self._configuration.memory_limits[role], self._readable, gpu)
+
+    def _reap(self, pid: int) -> None:
+        if pid not in self._children:
+            return
+        self._children.remove(pid)
+        # It may have hung up and live on. Not reaped yet, it has its id to itself.
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        self._send(Record(Order.REAPED, pid, os.waitstatus_to_exitcode(status)))
+
+    def _send(self, record: Record) -> None:
+        self._control.sendall(record.pack())
+
+
+def _has_gpu(backends: Iterable[Backend]) -> bool:
+    """Whether a GPU is shown to CUDA, and a backend is online that takes one for a run."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
+    return shown and any(map(_takes_gpu, backends))
+
+
+def _takes_gpu(backend: Backend) -> bool:
+    try:
+        return resources_of(backend).gpus > 0 and backend.offline_reason() is None
+    except Exception:  # noqa: BLE001 (whatever a package does when it is asked)
+        return False
+
+
+def main(descriptor: int) -> None:
+    """Run the fork server on the inherited socket `descriptor`."""
+    ignore_signals()
+    with socket.socket(fileno=descriptor) as control:
+        configuration = Configuration.receive(control)
+        if configuration is None:
+            return
+        die_with_parent(configuration.parent)
+        ForkServer(control, configuration).serve()

@@ -1,0 +1,295 @@
+"""What the server and a worker say to each other over their socket.
+
+A frame is its kind, its length and a payload. The server trusts nothing that comes from a worker:
+what comes back is JSON and flat arrays, which can be wrong but cannot run, unlike a pickle.
+"""
+
+import json
+import math
+import pickle
+import struct
+from array import array
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
+
+from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.errors import CircuitError, InvalidArgument
+from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
+from quantcloud.engine.pool.failure import bounded
+
+HEADER = struct.Struct("!cQ")
+
+# To a worker.
+EXECUTE = b"x"
+PREPARE_AND_EXECUTE = b"p"
+EXAMINE = b"e"
+
+# From a worker: READY once, when from then on it begins on requests as they come; then one of the
+# others for each request, in their order. NOT_BEGUN is for one that the server took back, and
+# OUT_OF_MEMORY is the last that a worker says. PREPARED comes before the answer, when the backend
+# is there that had to be prepared.
+READY = b"r"
+PREPARED = b"d"
+OUTCOME = b"o"
+ANALYSIS = b"a"
+INVALID = b"i"
+FAILED = b"f"
+OUT_OF_MEMORY = b"m"
+NOT_BEGUN = b"n"
+
+# A worker's answer may not be larger, in bytes.
+MAX_ANSWER = MAX_RESULT_BYTES
+
+# JSON may not be longer, in bytes: what reads it lets no other thread run meanwhile. Large results
+# are arrays.
+MAX_JSON = 256 << 10
+
+# Of a traceback, for the operator's log: the end, which says most, in characters.
+MAX_DETAILS = 8192
+
+# Pickling their values takes half as long as pickling dataclasses with slots.
+_FIELDS = tuple(field.name for field in fields(Execution))
+_OPTIONS = _FIELDS.index("options")
+_values = attrgetter(*_FIELDS)
+_option_values = attrgetter(*(field.name for field in fields(RunOptions)))
+
+_LENGTH = struct.Struct("!Q")
+_SECTIONS = struct.Struct("!5Q")
+
+# Made once: `json.dumps` and `json.loads` look first what they are asked for.
+_write_json = json.JSONEncoder(check_circular=False).encode
+_read_json = json.JSONDecoder().raw_decode
+
+# An analysis has the names of a circuit's gates, and so many bytes of other things. Outside ASCII a
+# character is up to 12 bytes of JSON.
+_ANALYSIS, _EACH_CHARACTER = 4096, 12
+
+# So many outcomes, of so many characters together, are all JSON; more are faster as arrays.
+_FEW = 64
+_SHORT = 16 << 10
+
+# Large answers are decoded in another thread, so many characters or numbers at a time: within one
+# step it lets no other thread run.
+_PART = 1 << 14
+
+# What decoding raises.
+_NONSENSE = (struct.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
+
+
+class Frame(NamedTuple):
+    """One message."""
+
+    kind: bytes
+    payload: bytes
+
+
+class MalformedAnswer(Exception):
+    """A worker sent what no worker of ours would."""
+
+
+def frame(kind: bytes, payload: bytes = b"") -> bytes:
+    """Give the bytes of a message."""
+    return HEADER.pack(kind, len(payload)) + payload
+
+
+def encode_execution(execution: Execution) -> bytes:
+    """Encode a run for a worker."""
+    values = list(_values(execution))
+    values[_OPTIONS] = _option_values(execution.options)
+    return pickle.dumps(values)
+
+
+def decode_execution(payload: bytes) -> Execution:
+    """Decode a run in the worker, which may trust the server."""
+    values: list[Any] = pickle.loads(payload)  # noqa: S301 (from the server)
+    values[_OPTIONS] = RunOptions(*values[_OPTIONS])
+    return Execution(*values)
+
+
+def encode_failure(message: str, details: str) -> bytes:
+    """Encode why a run failed: `message` is for the user, `details` for the operator's log."""
+    return json.dumps([message, details]).encode()
+
+
+def decode_failure(payload: bytes) -> tuple[str, str]:
+    """Decode a failure. Raises `MalformedAnswer`."""
+    with _checked():
+        message, details = json.loads(_bounded(payload))
+        return bounded(str(message)), bounded(str(details), MAX_DETAILS)
+
+
+def encode_analysis(analysis: Analysis) -> bytes:
+    """Encode what examining a circuit gave."""
+    return json.dumps(asdict(analysis)).encode()
+
+
+def decode_analysis(payload: bytes, characters: int = MAX_JSON) -> Analysis:
+    """Decode the analysis of a circuit of so many characters. Raises `MalformedAnswer`."""
+    with _checked():
+        if len(payload) > _ANALYSIS + _EACH_CHARACTER * characters:
+            raise ValueError("too much JSON")
+        return Analysis(**json.loads(payload))
+
+
+def encode_invalid(error: InvalidArgument) -> bytes:
+    """Encode what is wrong with a circuit."""
+    where = (error.line, error.column) if isinstance(error, CircuitError) else None
+    fields = [error.field, error.description, error.reason, error.metadata, where]
+    return json.dumps(fields).encode()
+
+
+def decode_invalid(payload: bytes) -> InvalidArgument:
+    """Decode what is wrong with a circuit, as it was raised. Raises `MalformedAnswer`."""
+    with _checked():
+        field, description, reason, metadata, where = json.loads(_bounded(payload))
+        if where is None:
+            return InvalidArgument(field, description, reason=reason, metadata=metadata)
+        line, column = where
+        # The constructor puts the place before the message, where it already is.
+        text = str(description).removeprefix(f"line {line}, column {column}: ")
+        error = CircuitError(text, line, column, field=field)
+        error.reason = reason
+        error.metadata = dict(metadata)
+        return error
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """Encode an outcome; the bitstrings hold no line feed and there are less than 2**63 shots.
+
+    Raises `TypeError` for metadata that JSON has no word for, and `ValueError` for too much.
+    """
+    counts, state, memory = outcome.counts, outcome.statevector, outcome.memory
+    about = [float(outcome.execution_time_ms), dict(outcome.metadata)]
+    are_few = len(counts) <= _FEW and sum(map(len, counts)) <= _SHORT
+    if are_few and state is None and memory is None:
+        return _headed([*about, {key: int(count) for key, count in counts.items()}])
+    sections = (
+        "\n".join(counts).encode("ascii"),
+        array("q", map(int, counts.values())).tobytes(),
+        array("d", state.real if state else ()).tobytes(),
+        array("d", state.imag if state else ()).tobytes(),
+        "\n".join(memory or ()).encode("ascii"),
+    )
+    # One empty bitstring and none at all join to the same text.
+    shots = None if memory is None else len(memory)
+    head = _headed([*about, [len(counts), state is not None, shots]])
+    return head + _SECTIONS.pack(*map(len, sections)) + b"".join(sections)
+
+
+def _headed(about: list[object]) -> bytes:
+    head = _write_json(about).encode()
+    if len(head) > MAX_JSON:
+        raise ValueError(f"the result's metadata is longer than {MAX_JSON >> 10} KiB as JSON")
+    return _LENGTH.pack(len(head)) + head
+
+
+def decode_outcome(payload: bytes) -> Outcome:
+    """Decode an outcome. Raises `MalformedAnswer`."""
+    try:
+        return _outcome(payload)
+    except _NONSENSE as error:
+        raise MalformedAnswer(str(error)) from error
+
+
+def _outcome(payload: bytes) -> Outcome:
+    (length,) = _LENGTH.unpack_from(payload)
+    end = _LENGTH.size + length
+    text = _bounded(payload[_LENGTH.size : end]).decode()
+    (time_ms, metadata, content), read = _read_json(text)
+    if read != len(text):
+        raise ValueError("more than JSON")
+    if isinstance(content, dict):
+        if len(payload) != end:
+            raise ValueError("more than it says")
+        counts = cast("dict[str, int]", content)
+        checked = dict(zip(counts, _natural(array("q", counts.values())), strict=True))
+        return Outcome(checked, _milliseconds(time_ms), metadata=_mapping(metadata))
+    outcomes, has_state, shots = content
+    sections: list[bytes] = []
+    offset = end + _SECTIONS.size
+    for size in _SECTIONS.unpack_from(payload, end):
+        sections.append(payload[offset : offset + size])
+        offset += size
+    keys, values, real, imag, memory = sections
+    return Outcome(
+        counts=_counts(_lines(keys, outcomes), _natural(_integers(values))),
+        execution_time_ms=_milliseconds(time_ms),
+        statevector=Statevector(_floats(real), _floats(imag)) if has_state else None,
+        memory=None if shots is None else tuple(_lines(memory, shots)),
+        metadata=_mapping(metadata),
+    )
+
+
+def _bounded(text: bytes) -> bytes:
+    if len(text) > MAX_JSON:
+        raise ValueError("too much JSON")
+    return text
+
+
+@contextmanager
+def _checked() -> Generator[None]:
+    """Raise whatever goes wrong in decoding as `MalformedAnswer`."""
+    try:
+        yield
+    except _NONSENSE as error:
+        raise MalformedAnswer(str(error)) from error
+
+
+def _counts(outcomes: Sequence[str], values: Sequence[int]) -> dict[str, int]:
+    if len(outcomes) != len(values):
+        raise ValueError("counts missing")
+    counts: dict[str, int] = {}
+    for first in range(0, len(outcomes), _PART):
+        some = slice(first, first + _PART)
+        counts.update(zip(outcomes[some], values[some], strict=True))
+    return counts
+
+
+def _lines(text: bytes, count: int) -> list[str]:
+    whole = text.decode("ascii")
+    lines: list[str] = []
+    start = 0
+    while count and start <= len(whole):
+        end = whole.find("\n", start + _PART)
+        end = len(whole) if end < 0 else end
+        lines += whole[start:end].split("\n")
+        start = end + 1
+    if len(lines) != count:
+        raise ValueError("bitstrings missing")
+    return lines
+
+
+def _integers(data: bytes) -> Sequence[int]:
+    values = array("q")
+    values.frombytes(data)
+    return values
+
+
+def _natural(counts: Sequence[int]) -> Sequence[int]:
+    if counts and min(counts) < 0:
+        raise ValueError("a count below nothing")
+    return counts
+
+
+def _floats(data: bytes) -> tuple[float, ...]:
+    values = array("d")
+    values.frombytes(data)
+    return tuple(values)
+
+
+def _milliseconds(value: Any) -> float:
+    """How long a run took, which its account is charged."""
+    milliseconds = float(value)
+    if not 0 <= milliseconds < math.inf:
+        raise ValueError("no time")
+    return milliseconds
+
+
+def _mapping(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError("metadata is no mapping")
+    return cast("dict[str, object]", value)

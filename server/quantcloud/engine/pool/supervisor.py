@@ -1,0 +1,305 @@
+"""Starts the fork server, keeps it running, and gets workers from it."""
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import IO, Any
+
+from quantcloud.engine.pool import child, control
+from quantcloud.engine.pool.control import Order, Record, Role
+from quantcloud.engine.pool.forkserver import Configuration
+from quantcloud.engine.pool.permits import Permits
+from quantcloud.engine.pool.worker_process import WorkerProcess
+from quantcloud.engine.sandbox import confinement
+
+_log = logging.getLogger(__name__)
+
+_PROGRAM = "from quantcloud.engine.pool.forkserver import main; main({})"
+
+# Seconds before the fork server is started again, doubled each time it ends without having been
+# of use.
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 10.0
+
+# How much of what the fork server wrote to standard error goes to the log, in bytes.
+_MAX_ERROR_TEXT = 4096
+
+
+class ForkFailed(Exception):
+    """The system had no process to give."""
+
+
+class Supervisor:
+    """One fork server and all of its workers. Lives on one event loop.
+
+    `on_preloaded` is called after each backend whose modules are imported, before the fork
+    server goes on to the next: what is forked from there gets its worker at once. `environment`
+    is added to what workers have of the server's.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        on_preloaded: Callable[[], None],
+        environment: Mapping[str, str],
+    ) -> None:
+        self._configuration = configuration
+        self._environment = environment
+        self._on_preloaded = on_preloaded
+        self._positions = {name: 1 + i for i, (name, _) in enumerate(configuration.preload)}
+        self._preloaded = 0
+        self._reached = [asyncio.Event() for _ in configuration.preload]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._errors: IO[bytes] | None = None
+        self._input = bytearray()
+        self._output = bytearray()
+        # What came with the record that is being read.
+        self._descriptors: list[int] = []
+        self._wanted: deque[tuple[Role, asyncio.Future[WorkerProcess]]] = deque()
+        self._workers: dict[int, WorkerProcess] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._delay = _FIRST_DELAY
+        self._stopping = False
+
+    @property
+    def preloaded(self) -> int:
+        """For how many backends, in the order of the configuration, the modules are imported."""
+        return self._preloaded
+
+    @property
+    def is_warm(self) -> bool:
+        return self._preloaded == len(self._reached)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a fork server."""
+        return self._control is not None
+
+    def position(self, backend: str) -> int:
+        """Give the backend's place in the order of preloading, from 1; 0 where it is not in it."""
+        return self._positions.get(backend, 0)
+
+    async def until_preloaded(self, backend: str) -> None:
+        """Wait until the modules of `backend` are imported, if they are to be."""
+        if position := self.position(backend):
+            await self._reached[position - 1].wait()
+
+    def is_preloaded(self, backend: str) -> bool:
+        """Whether `until_preloaded` would return at once."""
+        position = self.position(backend)
+        return not position or self._reached[position - 1].is_set()
+
+    def start(self) -> None:
+        """Start the fork server. Call it on the thread that the event loop runs on.
+
+        The kernel ends the fork server when that thread ends. Raises `OSError`, with nothing left.
+        """
+        environment = confinement.environment(confinement.import_path(), os.environ)
+        with ExitStack() as opened:
+            # Open as long as the process; what the one before said goes when there is another.
+            errors = opened.enter_context(tempfile.TemporaryFile())
+            self._process, ours = child.start(
+                _PROGRAM,
+                {**environment, **self._environment},
+                errors,
+                "/",
+                self._configuration.encode(),
+            )
+            opened.pop_all()
+        if self._errors is not None:
+            self._errors.close()
+        self._errors = errors
+        ours.setblocking(False)  # noqa: FBT003 (the standard library's signature)
+        self._control = ours
+        asyncio.get_running_loop().add_reader(ours, self._readable)
+        for role, _ in self._wanted:
+            self._send(Record(Order.FORK, extra=role))
+        self._preload_next()
+
+    def fork(self, role: Role) -> asyncio.Future[WorkerProcess]:
+        """Order a worker. The future may end in `ForkFailed`."""
+        future: asyncio.Future[WorkerProcess] = asyncio.get_running_loop().create_future()
+        self._wanted.append((role, future))
+        if self._control is not None:
+            self._send(Record(Order.FORK, extra=role))
+        return future
+
+    async def stop(self) -> None:
+        """End the fork server and its workers."""
+        self._stopping = True
+        for task in tuple(self._tasks):
+            task.cancel()
+        for worker in tuple(self._workers.values()):
+            worker.kill()
+        for _, future in self._wanted:
+            future.cancel()
+        self._wanted.clear()
+        process = self._process
+        self._hang_up()
+        if process is not None:
+            # While it imports it does not listen.
+            if not self.is_warm:
+                process.kill()
+            await asyncio.to_thread(child.wait, process)
+        self._abandon_workers()
+        self._process = None
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+
+    def _readable(self) -> None:
+        assert self._control is not None  # noqa: S101 (the reader goes with the socket)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(
+                self._control, control.SIZE - len(self._input), control.DESCRIPTORS
+            )
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data, descriptors = b"", []
+        self._descriptors.extend(descriptors)
+        if not data:
+            self._lost()
+            return
+        self._input += data
+        if len(self._input) == control.SIZE:
+            record, came = control.unpack(bytes(self._input)), self._descriptors
+            self._input.clear()
+            self._descriptors = []
+            self._obey(record, came)
+
+    def _obey(self, record: Record, descriptors: Sequence[int]) -> None:
+        if self.is_warm:
+            self._delay = _FIRST_DELAY
+        if record.order is Order.PRELOADED:
+            self._note_preloaded(record.value, failed=bool(record.extra))
+        elif record.order is Order.REAPED:
+            # One of which not all sockets came is nobody's.
+            worker = self._workers.pop(record.value, None)
+            if worker is not None:
+                worker.exit_status.set_result(record.extra)
+        elif record.order is Order.FORKED:
+            _, future = self._wanted.popleft()
+            self._note_forked(record, descriptors, future)
+
+    def _note_forked(
+        self, record: Record, descriptors: Sequence[int], future: asyncio.Future[WorkerProcess]
+    ) -> None:
+        sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        if record.value < 0 or len(sockets) < control.DESCRIPTORS:
+            for each in sockets:
+                each.close()
+            reason = "no open file for a worker"
+            if record.value < 0:
+                reason = f"no process for a worker: {os.strerror(-record.value)}"
+            else:
+                self._send(Record(Order.REAP, record.value))
+            if not future.done():
+                future.set_exception(ForkFailed(reason))
+            return
+        connection, reading, writing = sockets
+        permits = Permits(reading, writing)
+        worker = WorkerProcess(record.value, record.extra, connection, permits, self._ended)
+        self._workers[record.value] = worker
+        if future.done():
+            worker.kill()
+        else:
+            future.set_result(worker)
+
+    def _ended(self, worker: WorkerProcess) -> None:
+        if self._control is not None and worker.pid in self._workers:
+            self._send(Record(Order.REAP, worker.pid))
+
+    def _note_preloaded(self, count: int, *, failed: bool) -> None:
+        self._preloaded = count
+        if failed:
+            name = self._configuration.preload[count - 1][0]
+            _log.warning("imports for backend %s failed: %s", name, self._error_text())
+        self._on_preloaded()
+        self._reached[count - 1].set()
+        self._preload_next()
+
+    def _preload_next(self) -> None:
+        if not self.is_warm:
+            self._send(Record(Order.PRELOAD))
+
+    def _send(self, record: Record) -> None:
+        self._output += record.pack()
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what the socket takes now; while the fork server imports it takes little."""
+        if self._control is None:
+            return
+        loop = asyncio.get_running_loop()
+        with suppress(BlockingIOError):
+            try:
+                del self._output[: self._control.send(self._output)]
+            except ConnectionError:
+                self._output.clear()  # the end of the fork server is about to be heard of
+        if self._output:
+            loop.add_writer(self._control, self._flush)
+        else:
+            loop.remove_writer(self._control)
+
+    def _lost(self) -> None:
+        """Start the fork server again after it ended by itself; its workers ended with it."""
+        process = self._process
+        self._hang_up()
+        self._abandon_workers()
+        self._preloaded = 0
+        for event in self._reached:
+            event.clear()
+        if not self._stopping and process is not None:
+            self._run(self._restart(process))
+
+    async def _restart(self, process: subprocess.Popen[bytes]) -> None:
+        await asyncio.to_thread(child.wait, process)
+        text = self._error_text()
+        _log.error("the fork server ended with status %s: %s", process.returncode, text)
+        while True:
+            await asyncio.sleep(self._delay)
+            self._delay = min(2 * self._delay, _LONGEST_DELAY)
+            try:
+                self.start()
+            except OSError as error:
+                _log.error("the fork server cannot be started: %s", error)
+            else:
+                return
+
+    def _abandon_workers(self) -> None:
+        for worker in self._workers.values():
+            worker.abandon()
+            if not worker.exit_status.done():
+                worker.exit_status.set_result(None)
+        self._workers.clear()
+
+    def _hang_up(self) -> None:
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control)
+            asyncio.get_running_loop().remove_writer(self._control)
+            self._control.close()
+            self._control = None
+        self._input.clear()
+        self._output.clear()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors = []
+
+    def _error_text(self) -> str:
+        if self._errors is None:
+            return ""
+        return child.tail(self._errors, _MAX_ERROR_TEXT)
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,149 @@
+"""What runs in a worker process: one request after the other, until the server hangs up."""
+
+import os
+import resource
+import select
+import socket
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from quantcloud.backends.base import Backend, Executor
+from quantcloud.backends.warm_up import FirstRuns
+from quantcloud.circuits import expanded, with_measurements
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.engine.pool import messages, permits
+from quantcloud.engine.pool.failure import describe, is_about_memory
+from quantcloud.engine.sandbox.confinement import Confinement, confine
+from quantcloud.engine.sandbox.memory import readable_size
+from quantcloud.openqasm import examine, parse
+
+
+class Worker:
+    """Serves requests on `connection`, each with a permit from the socket `permitted`.
+
+    `warm` names the backends whose modules are imported already: their executors are made before
+    the first request, unless that is waiting. Any other backend's is made, and its simulator
+    imported, by the first run that asks for it.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        permitted: socket.socket,
+        backends: Mapping[str, Backend],
+        warm: Sequence[str],
+        memory_limit: int,
+    ) -> None:
+        self._connection = connection
+        # Buffered: the whole of a small request in one system call.
+        self._requests = connection.makefile("rb")
+        self._permitted = permitted
+        self._backends = backends
+        self._warm = [name for name in warm if name in backends]
+        self._memory_limit = memory_limit
+        self._executors: dict[str, Executor] = {}
+        self._first_runs = FirstRuns(wide=True)
+
+    def serve(self) -> None:
+        """Answer requests until the server hangs up."""
+        self._warm_up()
+        self._send(messages.frame(messages.READY))
+        while (request := self._next_request()) is not None:
+            if not permits.take(self._permitted):
+                answer = messages.frame(messages.NOT_BEGUN)
+            elif request.kind in (messages.EXECUTE, messages.PREPARE_AND_EXECUTE):
+                prepare = request.kind == messages.PREPARE_AND_EXECUTE
+                answer = self._execute(request.payload, prepare=prepare)
+            else:
+                answer = self._examine(request.payload)
+            self._send(answer)
+            if answer.startswith(messages.OUT_OF_MEMORY):
+                return  # for the next run there might be too little
+
+    def _warm_up(self) -> None:
+        """Make executors until there is something else to do."""
+        for name in self._warm:
+            if select.select([self._connection], [], [], 0)[0]:
+                return
+            # A backend that cannot start here says so to whoever asks for it.
+            with suppress(Exception):
+                self._executor(name)
+
+    def _next_request(self) -> messages.Frame | None:
+        header = self._requests.read(messages.HEADER.size)
+        if len(header) < messages.HEADER.size:
+            return None
+        kind, length = messages.HEADER.unpack(header)
+        payload = self._requests.read(length)
+        return None if len(payload) < length else messages.Frame(kind, payload)
+
+    def _execute(self, payload: bytes, *, prepare: bool) -> bytes:
+        try:
+            execution = messages.decode_execution(payload)
+            executor = self._executor(execution.backend)
+            self._first_runs.before(executor, execution)
+            if prepare:
+                self._send(messages.frame(messages.PREPARED))
+            answer = messages.encode_outcome(_run(executor, execution))
+            if len(answer) > messages.MAX_ANSWER:
+                largest = readable_size(messages.MAX_ANSWER)
+                return self._failure(
+                    ValueError(f"the result is larger than {largest}; send fewer shots")
+                )
+        except BaseException as error:  # noqa: BLE001 (a simulator raises what it likes)
+            return self._failure(error)
+        return messages.frame(messages.OUTCOME, answer)
+
+    def _examine(self, payload: bytes) -> bytes:
+        try:
+            analysis = examine(payload.decode("utf-8", "surrogatepass"))
+        except InvalidArgument as error:
+            return messages.frame(messages.INVALID, messages.encode_invalid(error))
+        except BaseException as error:  # noqa: BLE001 (answered, whatever it is)
+            return self._failure(error)
+        return messages.frame(messages.ANALYSIS, messages.encode_analysis(analysis))
+
+    def _failure(self, error: BaseException) -> bytes:
+        details = "".join(traceback.format_exception(error))[-messages.MAX_DETAILS :]
+        if is_about_memory(error):
+            limit = readable_size(self._memory_limit)
+            message = f"needs more memory than the {limit} that a worker may use"
+            return messages.frame(messages.OUT_OF_MEMORY, messages.encode_failure(message, details))
+        return messages.frame(messages.FAILED, messages.encode_failure(describe(error), details))
+
+    def _executor(self, name: str) -> Executor:
+        if name not in self._executors:
+            if name not in self._backends:
+                raise LookupError(f"there is no backend {name!r}")
+            self._executors[name] = self._backends[name].executor()
+        return self._executors[name]
+
+    def _send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+
+
+def _run(executor: Executor, execution: Execution) -> Outcome:
+    return executor.run(expanded(with_measurements(parse(execution.qasm))), execution)
+
+
+def run(
+    connection: socket.socket,
+    permitted: socket.socket,
+    backends: Mapping[str, Backend],
+    warm: Sequence[str],
+    confinement: Confinement,
+) -> None:
+    """Be a worker: confine this process and serve. Returns when the server hung up."""
+    low, high = sorted((connection.fileno(), permitted.fileno()))
+    os.closerange(3, low)
+    os.closerange(low + 1, high)
+    os.closerange(high + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    confine(confinement)
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    os.close(null)
+    with suppress(ConnectionError):
+        Worker(connection, permitted, backends, warm, confinement.memory_limit).serve()

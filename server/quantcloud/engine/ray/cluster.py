@@ -1,0 +1,88 @@
+"""What fits into a cluster: how many runs at once, which backends, with how much memory."""
+
+from collections.abc import Iterable, Mapping
+
+from quantcloud.backends.resources import Resources
+from quantcloud.engine.ray.messages import Cluster, Node
+from quantcloud.engine.sandbox.memory import readable_size
+
+
+def amounts(resources: Resources) -> dict[str, float]:
+    """What a run takes, by Ray's names; only what it takes something of."""
+    taken = {
+        "CPU": resources.cpus,
+        "GPU": resources.gpus,
+        "memory": float(resources.memory_bytes or 0),
+        **resources.custom,
+    }
+    return {name: amount for name, amount in taken.items() if amount}
+
+
+def capacity(totals: Mapping[str, float], resources: Resources) -> int:
+    """How many such runs a node with these `totals` has room for at once."""
+    return int(min(totals.get(name, 0.0) / amount for name, amount in amounts(resources).items()))
+
+
+def memory_per_core(nodes: Iterable[Node]) -> int | None:
+    """The bytes for each core on the node that has the fewest; None where no node has cores."""
+    shares = [
+        node.totals.get("memory", 0.0) / node.totals["CPU"]
+        for node in nodes
+        if node.totals.get("CPU", 0.0) >= 1
+    ]
+    return int(min(shares)) if shares else None
+
+
+class Places:
+    """Where the runs of each backend fit. `demands` says what a run of each takes."""
+
+    def __init__(self, demands: Mapping[str, Resources]) -> None:
+        self._demands = demands
+        self._ready: list[Node] = []
+        self._capacities: dict[str, int] = {}
+        self.slots = 0
+
+    def update(self, cluster: Cluster) -> None:
+        """Take note of what the cluster is now."""
+        self._ready = [node for node in cluster.nodes if node.offline is not None]
+        fits = [
+            {
+                name: capacity(node.totals, demand)
+                for name, demand in self._demands.items()
+                if can_run(node, name)
+            }
+            for node in self._ready
+        ]
+        self._capacities = {name: sum(fit.get(name, 0) for fit in fits) for name in self._demands}
+        self.slots = sum(max(fit.values(), default=0) for fit in fits)
+
+    def capacity(self, backend: str) -> int:
+        """How many runs on a backend the cluster has room for, were there no others."""
+        return self._capacities.get(backend, 0)
+
+    def offline_reason(self, backend: str) -> str | None:
+        """Why no node can run anything on a backend; None where one can."""
+        if self._capacities.get(backend):
+            return None
+        if not self._ready:
+            return "no node of the Ray cluster is ready"
+        installed = [node for node in self._ready if backend in (node.offline or {})]
+        if not installed or backend not in self._demands:
+            return "no node of the Ray cluster has it installed"
+        reasons = [(node.offline or {})[backend] for node in installed]
+        told = next((reason for reason in reasons if reason), None)
+        return told or f"no node of the Ray cluster has {_readable(self._demands[backend])}"
+
+
+def can_run(node: Node, backend: str) -> bool:
+    """Whether a node is ready, and has a backend that says that it can run there."""
+    offline = node.offline or {}
+    return backend in offline and offline[backend] is None
+
+
+def _readable(resources: Resources) -> str:
+    words = [
+        f"{readable_size(int(amount))} of memory" if name == "memory" else f"{amount:g} {name}"
+        for name, amount in amounts(resources).items()
+    ]
+    return ", ".join(words)

@@ -1,0 +1,132 @@
+"""What the server, its Ray driver and the nodes of the cluster say to each other.
+
+Between server and driver a frame is its kind, the run that it is about (0 for none), its length
+and a payload. On a node a frame is as in `pool.messages`, with more kinds. Nothing is pickled on
+the way back but by Ray itself, between the driver and Ray's workers, which run no circuit.
+"""
+
+import json
+import struct
+from asyncio import IncompleteReadError, StreamReader
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from quantcloud.backends.resources import Resources
+from quantcloud.domain.execution import Execution
+from quantcloud.domain.immutable import immutable
+from quantcloud.engine.pool import messages
+
+# To the driver.
+RUN = b"x"
+CANCEL = b"c"
+
+# From the driver: BEGUN and one of the others for each run; NODES whenever the cluster changed.
+# From a node: the same for its one run.
+BEGUN = messages.READY
+OUTCOME = messages.OUTCOME
+FAILED = messages.FAILED
+OUT_OF_MEMORY = messages.OUT_OF_MEMORY
+TIMED_OUT = b"t"
+LOST = b"l"
+GONE = b"g"  # from the driver: not the worker ended but something of the cluster
+NODES = b"n"
+REFUSED = b"d"  # there is no cluster to connect to; the payload says why
+
+_HEADER = struct.Struct("!cQQ")
+_LENGTH = struct.Struct("!Q")
+
+
+class Message(NamedTuple):
+    """One message between server and driver."""
+
+    kind: bytes
+    run: int
+    payload: bytes
+
+    def pack(self) -> bytes:
+        return _HEADER.pack(self.kind, self.run, len(self.payload)) + self.payload
+
+
+async def receive(reader: StreamReader) -> Message | None:
+    """Give the next message, or None when the other side hung up."""
+    try:
+        kind, run, length = _HEADER.unpack(await reader.readexactly(_HEADER.size))
+        return Message(kind, run, await reader.readexactly(length))
+    except (IncompleteReadError, ConnectionError):
+        return None
+
+
+@immutable
+class Request:
+    """A run on its way to a node: how long it may take, in seconds, and what of the machine."""
+
+    backend: str
+    time_limit: float
+    resources: Resources
+    payload: bytes
+
+    @classmethod
+    def of(cls, execution: Execution, time_limit: float, resources: Resources) -> "Request":
+        return cls(execution.backend, time_limit, resources, messages.encode_execution(execution))
+
+    def execution(self) -> Execution:
+        return messages.decode_execution(self.payload)
+
+    def pack(self) -> bytes:
+        resources = {
+            "cpus": self.resources.cpus,
+            "gpus": self.resources.gpus,
+            "memory_bytes": self.resources.memory_bytes,
+            "custom": dict(self.resources.custom),
+        }
+        about = json.dumps([self.backend, self.time_limit, resources]).encode()
+        return _LENGTH.pack(len(about)) + about + self.payload
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Request":
+        (length,) = _LENGTH.unpack_from(data)
+        end = _LENGTH.size + length
+        backend, time_limit, resources = json.loads(data[_LENGTH.size : end])
+        return cls(backend, time_limit, Resources(**resources), data[end:])
+
+
+@immutable
+class Node:
+    """A machine of the cluster.
+
+    `totals` are Ray's names and amounts of what it has. `offline` says of each backend that is
+    installed there why it cannot run there, None where it can, and is None before the node is
+    ready for runs. `notes` are for the operator: what is amiss with it.
+    """
+
+    address: str
+    totals: Mapping[str, float]
+    offline: Mapping[str, str | None] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@immutable
+class Cluster:
+    """What the driver knows of the cluster.
+
+    `memory_limit` is what a run may take unless its backend says otherwise, in bytes; 0 where no
+    node was seen yet. `error` is
+    why the driver knows nothing new.
+    """
+
+    nodes: tuple[Node, ...]
+    memory_limit: int
+    error: str = ""
+
+    def encode(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "Cluster":
+        fields: dict[str, Any] = json.loads(payload)
+        nodes = tuple(
+            Node(node["address"], node["totals"], node["offline"], tuple(node["notes"]))
+            for node in fields["nodes"]
+        )
+        return cls(nodes, fields["memory_limit"], fields["error"])

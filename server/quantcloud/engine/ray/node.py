@@ -1,0 +1,276 @@
+"""What Ray runs on the nodes: a host on each, and a task for each run.
+
+The task takes the run's resources from Ray and holds them; the host, an actor, has the same fork
+server and the same confined workers as the engine of one machine, and runs the circuit. The task
+asks the host over a socket of the node, and either of them hears at once when the other has ended:
+a run whose task is gone is killed. So Ray's processes, which can do whatever their user can, never
+touch a circuit, and stay warm when one is killed.
+"""
+
+import asyncio
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import threading
+import time
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Any
+
+import ray
+
+from quantcloud import DISTRIBUTION
+from quantcloud.backends.base import installed_backends
+from quantcloud.backends.fleet import offline_reasons
+from quantcloud.backends.resources import Resources, resources_of
+from quantcloud.engine.base import (
+    EngineError,
+    ExecutionFailed,
+    ExecutionTimedOut,
+    MachineLost,
+    OutOfMemory,
+)
+from quantcloud.engine.local import LocalEngine
+from quantcloud.engine.pool import messages
+from quantcloud.engine.pool.preload import known_modules
+from quantcloud.engine.ray import messages as ray_messages
+from quantcloud.engine.ray.cluster import capacity
+from quantcloud.engine.ray.messages import Request
+from quantcloud.engine.sandbox.confinement import missing_protections
+
+# Ray's own annotations are partial.
+_ray: Any = ray
+
+# From a task to its host: the GPUs that Ray gave it, and the run.
+_GPUS = b"g"
+_RUN = ray_messages.RUN
+
+# How long a task waits for the host of its node, in seconds; one that is new is starting.
+_PATIENCE = 60.0
+_PAUSE = 0.1
+
+_KINDS: Mapping[type[EngineError], bytes] = {
+    ExecutionFailed: ray_messages.FAILED,
+    ExecutionTimedOut: ray_messages.TIMED_OUT,
+    OutOfMemory: ray_messages.OUT_OF_MEMORY,
+    MachineLost: ray_messages.GONE,
+}
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+
+_PEER = struct.Struct("3i")
+
+Pool = tuple[float, int, str]
+
+
+class HostGone(Exception):
+    """The host of this node does not answer, or ended during the run."""
+
+
+class NodeHost:
+    """Runs circuits on a node for one server, which knows it by `name`.
+
+    `totals` are what the node has, by Ray's names. `usual` is what a run takes of it unless its
+    backend says otherwise. `hidden` are paths that no circuit may read.
+    """
+
+    def __init__(
+        self, name: str, totals: Mapping[str, float], usual: Resources, hidden: tuple[str, ...]
+    ) -> None:
+        self._name = name
+        self._totals = totals
+        self._usual = usual
+        self._hidden = hidden
+        self._pools: dict[Pool, LocalEngine] = {}
+        # A loop and a thread of its own, which lives as long as the process: Ray's loop may be
+        # another library's, and the kernel ends workers together with the thread of their loop.
+        self._loop = asyncio.SelectorEventLoop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="host")
+        self._server: asyncio.Server | None = None
+
+    def start(self) -> str:
+        """Begin to serve; what there is to know of the node, as JSON."""
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+        about = {
+            "version": metadata.version(DISTRIBUTION),
+            "missing": missing_protections(),
+            "offline": offline_reasons(installed_backends()),
+        }
+        return json.dumps(about)
+
+    def wait(self) -> None:
+        """Never return: that this call ends tells of the process's end."""
+        self._thread.join()
+
+    async def _start(self) -> None:
+        await self._pool(self._usual, "")
+        path = _address(self._name)
+        self._server = await asyncio.start_unix_server(self._serve, path=path)
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        try:
+            if _peer(writer) != os.getuid():
+                return
+            gpus = (await _receive(reader)).payload.decode()
+            request = Request.unpack((await _receive(reader)).payload)
+            running = asyncio.ensure_future(self._run(request, gpus, writer))
+            hangup = asyncio.ensure_future(reader.read(1))
+            await asyncio.wait((running, hangup), return_when=asyncio.FIRST_COMPLETED)
+            running.cancel()
+            hangup.cancel()
+            await asyncio.wait((running, hangup))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the task is gone
+        finally:
+            writer.close()
+
+    async def _run(self, request: Request, gpus: str, writer: StreamWriter) -> None:
+        execution = request.execution()
+        try:
+            engine = await self._pool(request.resources, gpus)
+        except OSError as error:
+            reason = f"its node has no place for it: {error.strerror}"
+            writer.write(messages.frame(ray_messages.GONE, reason.encode()))
+            await writer.drain()
+            return
+        try:
+            outcome = await engine.execute(
+                execution,
+                time_limit=request.time_limit,
+                on_start=lambda: writer.write(messages.frame(ray_messages.BEGUN)),
+            )
+        except EngineError as error:
+            kind = _KINDS.get(type(error), ray_messages.LOST)
+            writer.write(messages.frame(kind, str(error).encode()))
+        else:
+            answer = await asyncio.to_thread(messages.encode_outcome, outcome)
+            writer.write(messages.frame(ray_messages.OUTCOME, answer))
+        await writer.drain()
+
+    async def _pool(self, resources: Resources, gpus: str) -> LocalEngine:
+        """Give the workers for runs that take `resources`, on the GPUs of these numbers."""
+        key = (resources.cpus, resources.memory_bytes or 0, gpus)
+        if key not in self._pools:
+            engine = LocalEngine(
+                workers=max(1, capacity(self._totals, resources)),
+                memory_limit=resources.memory_bytes,
+                hidden=self._hidden,
+                preload_modules=_modules(resources, self._usual),
+                environment=_environment(resources.cpus, gpus),
+            )
+            # With nothing to wait for in between: two runs at once do not make two.
+            await engine.start()
+            self._pools[key] = engine
+        return self._pools[key]
+
+
+def hold(name: str, request: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Be a run's task: have the node's host run it, and give on what that says, as it comes.
+
+    Raises `HostGone`. An interrupt, by which Ray cancels a task, kills the run.
+    """
+    # Not always a mapping: a task without accelerators may have none at all.
+    gpus = _ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
+    with _connected(name) as connection, _waking() as awake:
+        connection.sendall(messages.frame(_GPUS, ",".join(gpus).encode()))
+        connection.sendall(messages.frame(_RUN, request))
+        kind = ray_messages.BEGUN
+        while kind == ray_messages.BEGUN:
+            kind, length = messages.HEADER.unpack(
+                _receive_exactly(connection, awake, messages.HEADER.size)
+            )
+            yield kind, _receive_exactly(connection, awake, length)
+
+
+def _modules(resources: Resources, usual: Resources) -> dict[str, tuple[str, ...]]:
+    """What to import for the backends whose runs take these resources."""
+    backends = installed_backends()
+
+    def takes(name: str) -> tuple[float, float, int | None]:
+        own = resources_of(backends[name])
+        return own.cpus, own.gpus, own.memory_bytes or usual.memory_bytes
+
+    wanted = (resources.cpus, resources.gpus, resources.memory_bytes)
+    return {name: modules for name, modules in known_modules().items() if takes(name) == wanted}
+
+
+def _environment(cpus: float, gpus: str) -> dict[str, str]:
+    threads = str(max(1, int(cpus)))
+    return {"CUDA_VISIBLE_DEVICES": gpus, **dict.fromkeys(_THREADS, threads)}
+
+
+def _address(name: str) -> str:
+    """Where the host of this node listens: a name in Linux's abstract namespace, not a file."""
+    node = _ray.get_runtime_context().get_node_id()
+    return f"\0quantcloud-{name}-{node}"
+
+
+def _peer(writer: StreamWriter) -> int:
+    """The user on the other side."""
+    return _user(writer.get_extra_info("socket"))
+
+
+def _user(connection: socket.socket) -> int:
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+    _, user, _ = _PEER.unpack(credentials)
+    return user
+
+
+async def _receive(reader: StreamReader) -> messages.Frame:
+    kind, length = messages.HEADER.unpack(await reader.readexactly(messages.HEADER.size))
+    return messages.Frame(kind, await reader.readexactly(length))
+
+
+@contextmanager
+def _connected(name: str) -> Generator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        patience = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                connection.connect(_address(name))
+            except ConnectionError as error:
+                if time.monotonic() > patience:
+                    raise HostGone("this node's host does not answer") from error
+                time.sleep(_PAUSE)
+            else:
+                break
+        if _user(connection) != os.getuid():
+            raise HostGone("something else answers in place of this node's host")
+        yield connection
+
+
+@contextmanager
+def _waking() -> Generator[socket.socket]:
+    """Give a socket that can be read once this thread is interrupted.
+
+    Ray interrupts by `_thread.interrupt_main`, which alone would not end a wait in the kernel.
+    """
+    awake, alarm = socket.socketpair()
+    with awake, alarm:
+        alarm.setblocking(False)  # noqa: FBT003 (the standard library's signature)
+        previous = signal.set_wakeup_fd(alarm.fileno(), warn_on_full_buffer=False)
+        try:
+            yield awake
+        finally:
+            signal.set_wakeup_fd(previous)
+
+
+def _receive_exactly(connection: socket.socket, awake: socket.socket, length: int) -> bytes:
+    buffer = bytearray()
+    while len(buffer) < length:
+        readable, _, _ = select.select([connection, awake], [], [])
+        if awake in readable and signal.SIGINT in awake.recv(4096):
+            # As a rule it has been raised by now. One that came amid Ray's own code may be lost.
+            raise KeyboardInterrupt
+        if connection in readable:
+            data = connection.recv(min(length - len(buffer), 1 << 20))
+            if not data:
+                raise HostGone("the host of the node ended during the run")
+            buffer += data
+    return bytes(buffer)

@@ -1,0 +1,70 @@
+"""What a worker in an intruder's hands can do to the server: end its own run."""
+
+import asyncio
+import socket
+
+import pytest
+
+from quantcloud.engine.pool import messages
+from quantcloud.engine.pool.call import WorkerEnded
+from quantcloud.engine.pool.messages import MalformedAnswer
+from unit.engine.harness import DEADLINE
+from unit.engine.puppet import Puppet, call, given
+
+
+async def test_a_worker_that_would_have_the_server_wait_for_permits_does_not(puppet):
+    first, second = await given(puppet, b"1", b"2")
+    await puppet.begin()
+    await puppet.begin()
+    # The descriptor, and with it how it is read, is the same on both sides.
+    puppet.reading.setblocking(True)  # noqa: FBT003 (the standard library's signature)
+    puppet.worker.kill()
+    assert puppet.back == []
+    puppet.die()
+    for each in (first, second):
+        with pytest.raises(WorkerEnded):
+            await each.answer
+
+
+async def test_a_worker_that_takes_no_permits_is_ended(puppet):
+    puppet.reading.shutdown(socket.SHUT_RD)
+    (only,) = await given(puppet, b"1")
+    with pytest.raises(MalformedAnswer, match="takes no permits"):
+        await only.answer
+    assert not puppet.worker.alive
+    assert puppet.process.wait(DEADLINE) < 0
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        messages.frame(messages.NOT_BEGUN),
+        messages.frame(messages.PREPARED),
+        messages.frame(messages.OUTCOME) * 3,
+        messages.HEADER.pack(messages.OUTCOME, messages.MAX_ANSWER + 1),
+        messages.frame(messages.OUTCOME) + messages.frame(messages.NOT_BEGUN),
+    ],
+    ids=["not taken back", "not to prepare", "not asked for", "too large", "second not taken back"],
+)
+async def test_a_worker_that_says_what_none_would_is_ended(puppet, nonsense):
+    calls = await given(puppet, b"1", b"2")
+    await puppet.begin()
+    await puppet.begin()
+    puppet.socket.send(nonsense)
+    assert await asyncio.to_thread(puppet.process.wait, DEADLINE) < 0
+    for each in calls:
+        if isinstance(error := each.answer.exception(), MalformedAnswer):
+            break
+        assert error is None
+    assert not puppet.worker.alive
+
+
+async def test_a_worker_that_never_becomes_ready_costs_nobody_a_run():
+    puppet = Puppet()
+    only = call(b"1")
+    puppet.worker.take(only)
+    puppet.worker._due = 0
+    puppet.worker._look()
+    assert puppet.back == [only]
+    assert not puppet.worker.alive
+    puppet.end()

@@ -1,0 +1,65 @@
+"""Where the fork server cannot be started, nothing is left of the attempt."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from quantcloud.engine.pool.forkserver import Configuration
+from quantcloud.engine.pool.supervisor import Supervisor
+
+
+def descriptors():
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+@pytest.fixture
+def supervisor():
+    return Supervisor(Configuration(os.getpid(), (), (1, 1), ()), lambda: None, {})
+
+
+async def test_a_process_that_does_not_listen_is_ended(supervisor, monkeypatch):
+    started = []
+    popen = subprocess.Popen
+
+    def deaf(command, *, pass_fds, **options):
+        started.append(popen(["sleep", "600"], **options))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", deaf)
+    before = descriptors()
+    with pytest.raises(ConnectionError):
+        supervisor.start()
+    assert descriptors() == before
+    assert started[0].returncode is not None
+
+
+@pytest.mark.parametrize("broken", ["subprocess.Popen", "tempfile.TemporaryFile"])
+async def test_what_cannot_be_had_leaves_nothing(supervisor, monkeypatch, broken):
+    def fail(*_, **__):
+        raise BlockingIOError("nothing to be had")
+
+    monkeypatch.setattr(broken, fail)
+    before = descriptors()
+    with pytest.raises(BlockingIOError):
+        supervisor.start()
+    assert descriptors() == before
+    await supervisor.stop()
+
+
+async def test_a_start_that_fails_leaves_what_the_one_before_said(supervisor, monkeypatch):
+    supervisor.start()
+    os.write(supervisor._errors.fileno(), b"why it ended")
+
+    def fail():
+        raise OSError("no space left")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", fail)
+    process = supervisor._process
+    supervisor._hang_up()
+    process.wait()
+    with pytest.raises(OSError, match="no space left"):
+        supervisor.start()
+    assert supervisor._error_text() == "why it ended"
+    await supervisor.stop()
