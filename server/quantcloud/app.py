@@ -25,8 +25,8 @@ from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import allow_open_files, spare_garbage_collection
 from quantcloud.routing.cost_model import CostModel
-from quantcloud.scheduling.custody import Custody
 from quantcloud.scheduling.housekeeping import Housekeeping
+from quantcloud.scheduling.lease_keeper import Custody
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission

@@ -21,7 +21,7 @@ from quantcloud.domain.job import (
 from quantcloud.domain.quota import next_month, simulator_seconds_left
 from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, MachineLost, WorkerLost
 from quantcloud.routing.explanation import with_actual
-from quantcloud.scheduling.beginning import REFUSALS, Beginning
+from quantcloud.scheduling.start_record import REFUSALS, Beginning
 from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, Store
 
 # A circuit that its worker dies of is likely to kill the next one too.

@@ -16,8 +16,8 @@ from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
 from quantcloud.engine.base import Engine
-from quantcloud.scheduling.executing import Executing
 from quantcloud.scheduling.runner import Runner
+from quantcloud.scheduling.running import Executing
 from quantcloud.storage import Claim, Claims, Room, Store
 
 _GIVE_BACK_SECONDS = 5.0

@@ -16,7 +16,7 @@ from quantcloud.domain.page import Page
 from quantcloud.services.paging import Listings
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
-from quantcloud.watching.sighting import AccountUpdate, Sighting
+from quantcloud.watching.update import AccountUpdate, Sighting
 
 MAXIMUM_WAIT_SECONDS = 60
 

@@ -7,9 +7,9 @@ from quantcloud.domain.cursors import INVALID_CURSOR
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobEvent, JobStatus
-from quantcloud.watching.sighting import AccountUpdate, PlacedEvent
 from quantcloud.watching.sources import PAGE, Sources
 from quantcloud.watching.subscription import AccountSubscription
+from quantcloud.watching.update import AccountUpdate, PlacedEvent
 
 LARGEST_GROUP: Final = 64
 """How many events an update has at most."""

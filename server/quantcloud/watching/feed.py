@@ -13,11 +13,11 @@ from quantcloud.domain.event_filter import EVERYTHING, EventFilter
 from quantcloud.domain.job import JobEvent
 from quantcloud.watching.account_watch import AccountWatch
 from quantcloud.watching.job_watch import JobWatch
+from quantcloud.watching.keepalive import QuietWatches
 from quantcloud.watching.queues import QueueMonitor
-from quantcloud.watching.quiet import QuietWatches
-from quantcloud.watching.sighting import AccountUpdate, Sighting
 from quantcloud.watching.sources import EventLog, Sources
 from quantcloud.watching.subscription import Subscription, in_turns
+from quantcloud.watching.update import AccountUpdate, Sighting
 
 # A result that is larger is not handed over in memory, where slow readers would keep it.
 _LARGEST_RESULT = 256

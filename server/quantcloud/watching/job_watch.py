@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Sequence
 
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import JobEvent, JobStatus
-from quantcloud.watching.sighting import Sighting
 from quantcloud.watching.sources import PAGE, Sources
 from quantcloud.watching.subscription import Subscription
+from quantcloud.watching.update import Sighting
 
 _NOTHING: Sequence[JobEvent] = ()
 # How long a brief watch waits for a run to end before it tells of its beginning.

@@ -7,8 +7,8 @@ from typing import Protocol
 from quantcloud.domain.event_filter import EventFilter, Stretch
 from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import JobEvent
+from quantcloud.watching.keepalive import QuietWatches
 from quantcloud.watching.queues import QueueMonitor
-from quantcloud.watching.quiet import QuietWatches
 from quantcloud.watching.recent import RecentEvents
 from quantcloud.watching.subscription import Subscriptions
 

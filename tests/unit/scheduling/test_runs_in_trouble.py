@@ -11,7 +11,7 @@ from quantcloud.domain.account import MonthlyUsage
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
 from quantcloud.engine.base import ExecutionFailed
-from quantcloud.scheduling import beginning
+from quantcloud.scheduling import start_record as beginning
 from quantcloud.storage import Store
 from unit.scheduling.served import PATIENCE, Served
 from unit.storage.builders import T0, new_job, queue

@@ -25,7 +25,7 @@ from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.update import Sighting
 from support.circuits import BELL
 
 ADA, SECRET = "ada", "a-secret-for-tests-that-is-long-enough-for-hs256"

@@ -18,7 +18,7 @@ from quantcloud.transport.convert.events import EventMessages
 from quantcloud.transport.convert.values import timestamp
 from quantcloud.transport.nulls import TWIN_OFFSET, add_nulls
 from quantcloud.watching.account_watch import LARGEST_GROUP
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.update import Sighting
 from thequantcloud.v1 import job_pb2
 
 AT = datetime(2025, 3, 31, 12, tzinfo=UTC)

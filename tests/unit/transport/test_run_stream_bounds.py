@@ -15,7 +15,7 @@ from quantcloud.transport.convert.events import LARGE_BYTES
 from quantcloud.transport.errors import Refusal, refuse
 from quantcloud.transport.servicers.run_stream import UNDER_WAY, RunStream
 from quantcloud.transport.servicers.watches import Watches
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.update import Sighting
 from thequantcloud.v1 import circuit_pb2
 from unit.transport.service import ADA, now
 from unit.transport.test_event_messages import completions, result_of

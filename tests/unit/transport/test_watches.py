@@ -14,7 +14,7 @@ from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.events import LARGE_BYTES
 from quantcloud.transport.interceptor import CallInterceptor
 from quantcloud.transport.servicers.watches import AccountWatch, Watches
-from quantcloud.watching.sighting import AccountUpdate, PlacedEvent
+from quantcloud.watching.update import AccountUpdate, PlacedEvent
 from thequantcloud.v1 import job_pb2
 from unit.transport.test_event_messages import completions, result_of
 

@@ -11,7 +11,7 @@ from quantcloud.domain.job import JobResult, JobStatus
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.update import Sighting
 from unit.watching.world import ADA, NEVER, STORY, World, change, changes, now
 
 

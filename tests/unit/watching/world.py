@@ -9,7 +9,7 @@ from quantcloud.openqasm import examine
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
-from quantcloud.watching.sighting import AccountUpdate, Sighting
+from quantcloud.watching.update import AccountUpdate, Sighting
 from support.circuits import BELL
 
 ADA, BOB = "ada", "bob"

@@ -20,7 +20,7 @@ from quantcloud.transport.convert import jobs as convert
 from quantcloud.transport.convert.values import timestamp
 from quantcloud.transport.nulls import nullable
 from quantcloud.transport.wire import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
-from quantcloud.watching.sighting import Sighting
+from quantcloud.watching.update import Sighting
 from thequantcloud.v1 import job_pb2
 
 _NO_POSITION, NO_RESULT, _NO_ERROR = (

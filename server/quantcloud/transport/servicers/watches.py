@@ -11,7 +11,7 @@ from quantcloud.services.jobs import JobUseCases
 from quantcloud.transport.call import principal
 from quantcloud.transport.convert import events
 from quantcloud.transport.convert.events import LARGE_BYTES, NO_RESULT, EventMessages
-from quantcloud.watching.sighting import AccountUpdate, Sighting
+from quantcloud.watching.update import AccountUpdate, Sighting
 
 Write: TypeAlias = Callable[[bytes], Awaitable[None]]
 

@@ -6,7 +6,7 @@ import pytest
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus, StaleLeaseError
-from quantcloud.scheduling.custody import Custody
+from quantcloud.scheduling.lease_keeper import Custody
 from unit.storage.builders import T0, at, claim_one, finish, queue, start
 
 
