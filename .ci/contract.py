@@ -51,7 +51,7 @@ def lay_protos(target: Path = THIRD_PARTY) -> None:
 def generate(target: Path) -> None:
     """Write the Python modules, their stubs, and Envoy's descriptor below `target`."""
     sys.path[:0] = [str(ROOT / "server")]
-    from quantcloud.transport.transcoder import transcoder_descriptor  # noqa: PLC0415  # found above
+    from quantcloud.proxy.transcoder import transcoder_descriptor  # noqa: PLC0415  # found above
 
     contract = sorted(str(p.relative_to(ROOT / "proto")) for p in (ROOT / "proto").rglob("*.proto"))
     outs = [f"--{plugin}_out={target}" for plugin in ("python", "pyi", "grpc_python")]

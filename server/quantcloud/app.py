@@ -24,6 +24,8 @@ from quantcloud.endpoints import Endpoints, bracketed
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import allow_open_files, spare_garbage_collection
+from quantcloud.proxy.admin import admin_socket, drain
+from quantcloud.proxy.process import EnvoyError, EnvoyProcess, envoy_settings
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.scheduling.lease_keeper import Custody
@@ -40,8 +42,6 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.model_files import ModelFiles
 from quantcloud.telemetry import logs
-from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, envoy_settings
-from quantcloud.transport.envoy_admin import admin_socket, drain
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed

@@ -27,13 +27,13 @@ from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
 from quantcloud.openqasm import examine
 from quantcloud.process import spare_garbage_collection
+from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import NewJob, Store
 from quantcloud.storage.database.epoch import epoch_of
 from quantcloud.storage.database.sqlite import SqliteDatabase
 from quantcloud.telemetry import logs
-from quantcloud.transport.envoy import EnvoyProcess, EnvoySettings
 from quantcloud.transport.gate import Gate
 from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed

@@ -1,31 +1,8 @@
 from functools import partial
 
-import httpx
 import pytest
 
 from unit.transport.service import serving
-from unit.transport.upstream import gate
-
-
-@pytest.fixture(scope="session")
-def shared_gate(tmp_path_factory):
-    with gate(tmp_path_factory.mktemp("envoy")) as running:
-        yield running
-
-
-@pytest.fixture(name="gate")
-def clean_gate(shared_gate):
-    """The gate that all tests share, with no answers but empty ones."""
-    shared_gate.upstream.answers.clear()
-    shared_gate.upstream.requests.clear()
-    shared_gate.upstream.uploads.clear()
-    return shared_gate
-
-
-@pytest.fixture(scope="session")
-def http(shared_gate):
-    with httpx.Client(base_url=shared_gate.url, timeout=20) as client:
-        yield client
 
 
 @pytest.fixture

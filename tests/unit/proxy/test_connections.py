@@ -6,10 +6,10 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
+from quantcloud.proxy.process import envoy_settings
 from quantcloud.settings import Settings
-from quantcloud.transport.envoy import envoy_settings
 from support.http2 import GOAWAY, PING, RawConnection, answers_to_pings
-from unit.transport.upstream import gate as make_gate
+from unit.proxy.upstream import gate as make_gate
 
 DEADLINE = 10
 REQUEST = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -9,7 +9,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
-from unit.transport.upstream import refuse
+from unit.proxy.upstream import refuse
 
 INT32 = "an integer from -2147483648 to 2147483647"
 STATUSES = (

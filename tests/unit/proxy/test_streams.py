@@ -27,7 +27,7 @@ from thequantcloud.v1.job_pb2 import (
     WatchJobsResponse,
 )
 from thequantcloud.v1.job_pb2_grpc import JobServiceStub
-from unit.transport.upstream import SERVICES, refuse
+from unit.proxy.upstream import SERVICES, refuse
 
 DEADLINE = 10
 CIRCUITS = "thequantcloud.v1.CircuitService/RunCircuit"

@@ -15,7 +15,7 @@ from thequantcloud.v1.backend_pb2 import Backend
 from thequantcloud.v1.circuit_pb2 import RunCircuitResponse
 from thequantcloud.v1.job_pb2 import Job, JobResult, ListJobsResponse, Optimization, Statevector
 from thequantcloud.v1.status_pb2 import GetStatusResponse
-from unit.transport.upstream import OVER_REST, refuse
+from unit.proxy.upstream import OVER_REST, refuse
 
 CREATED = {"CreateApiKey": 201, "CreateCircuit": 201, "RunCircuit": 202, "RunCircuits": 202}
 ORIGIN = "https://studio.example"

@@ -10,7 +10,7 @@ from thequantcloud.v1.circuit_pb2 import RunCircuitRequest, RunCircuitResponse
 from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
 from thequantcloud.v1.job_pb2 import GetJobResultRequest, JobResult
 from thequantcloud.v1.job_pb2_grpc import JobServiceStub
-from unit.transport.upstream import gate as make_gate
+from unit.proxy.upstream import gate as make_gate
 
 LIMIT = 8 * 1024 * 1024
 CHUNK = 64 * 1024

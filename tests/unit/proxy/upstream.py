@@ -14,8 +14,8 @@ from grpc_health.v1.health import aio as aio_health
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
+from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
 from quantcloud.transport import uploads
-from quantcloud.transport.envoy import EnvoyProcess, EnvoySettings
 from quantcloud.transport.nulls import add_nulls
 from thequantcloud.v1 import (
     account_pb2,

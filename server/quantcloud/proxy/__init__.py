@@ -1,0 +1,1 @@
+"""Envoy: its process, its configuration, and the descriptor that it reads."""
