@@ -13,6 +13,8 @@ from typing import Any
 
 import structlog
 
+from quantcloud.api.access import Gate
+from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.issuer import issuer
 from quantcloud.auth.jwt import JwtVerifier
@@ -42,8 +44,6 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.model_files import ModelFiles
 from quantcloud.telemetry import logs
-from quantcloud.transport.gate import Gate
-from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
 

@@ -19,6 +19,8 @@ from typing import Any, cast
 import jwt
 
 from benchmarks.workloads import BELL, SHOTS
+from quantcloud.api.access import Gate
+from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
@@ -34,8 +36,6 @@ from quantcloud.storage import NewJob, Store
 from quantcloud.storage.database.epoch import epoch_of
 from quantcloud.storage.database.sqlite import SqliteDatabase
 from quantcloud.telemetry import logs
-from quantcloud.transport.gate import Gate
-from quantcloud.transport.server import GrpcServer, UseCases
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
 

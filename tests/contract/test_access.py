@@ -9,7 +9,7 @@ import jwt
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
-from quantcloud.transport.gate import access_rule, methods
+from quantcloud.api.access import access_rule, methods
 from support.api import Api
 from support.circuits import BELL
 from support.server import SECRET, Server

@@ -15,7 +15,7 @@ import grpc
 import httpx
 import pytest
 
-from quantcloud.transport import uploads as asked
+from quantcloud.api import uploads as asked
 from support import http2
 from support.circuits import BELL
 from support.server import Server, newcomers_token

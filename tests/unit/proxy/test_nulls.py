@@ -10,9 +10,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantcloud.api.convert.options import JSON_OPTIONS
+from quantcloud.api.nulls import TWIN_OFFSET, add_nulls, has_twin
 from quantcloud.proxy.config import EnvoyFiles
-from quantcloud.transport.convert.options import JSON_OPTIONS
-from quantcloud.transport.nulls import TWIN_OFFSET, add_nulls, has_twin
 from thequantcloud.v1.account_pb2 import GetUsageResponse
 from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
 from thequantcloud.v1.job_pb2 import Job, JobEvent, JobResult, ListJobsResponse

@@ -8,8 +8,8 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from quantcloud.api.convert.options import take_json_options
 from quantcloud.domain.errors import InvalidArgument
-from quantcloud.transport.convert.options import take_json_options
 from thequantcloud.v1.account_pb2 import GetUsageResponse, MonthlyUsage, Tier, TierLimits
 from thequantcloud.v1.backend_pb2 import Backend
 from thequantcloud.v1.circuit_pb2 import RunCircuitResponse

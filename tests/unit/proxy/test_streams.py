@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 from grpc_status import rpc_status
 
-from quantcloud.transport.convert.options import take_json_options
+from quantcloud.api.convert.options import take_json_options
 from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
 from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
 from thequantcloud.v1.job_pb2 import (

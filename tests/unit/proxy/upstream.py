@@ -14,9 +14,9 @@ from grpc_health.v1.health import aio as aio_health
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
+from quantcloud.api import uploads
+from quantcloud.api.nulls import add_nulls
 from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
-from quantcloud.transport import uploads
-from quantcloud.transport.nulls import add_nulls
 from thequantcloud.v1 import (
     account_pb2,
     account_pb2_grpc,

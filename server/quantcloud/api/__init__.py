@@ -1,0 +1,1 @@
+"""The contract over gRPC: servicers, and what stands around every call."""

@@ -1,0 +1,253 @@
+"""Circuits: submissions, plans, saved ones."""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from google.rpc.status_pb2 import (
+    Status,  # pyright: ignore[reportMissingTypeStubs]  # typed inline
+)
+
+from quantcloud.aio.cooperative import Turns
+from quantcloud.api.convert.options import run_options, take_json_options
+from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
+from quantcloud.api.encoding import VARINT, delimited, struct_bytes, tag, varint
+from quantcloud.api.nulls import nulls
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.circuits.states import state_bytes
+from quantcloud.domain.circuit import SavedCircuit
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.job import Job, OptimizationTarget
+from quantcloud.domain.page import Page
+from quantcloud.routing.router import Candidate
+from quantcloud.services.admission import Submission
+from quantcloud.services.circuits import Batch, Plan
+from quantcloud.storage import CircuitPatch
+from thequantcloud.v1 import circuit_pb2, job_pb2
+
+_TARGETS: Final[Mapping[int, OptimizationTarget]] = {
+    job_pb2.Optimization.unspecified: OptimizationTarget.BALANCED,
+    **{job_pb2.Optimization.Target.Value(target): target for target in OptimizationTarget},
+}
+
+_SECONDS_PER_MINUTE = 60
+_METADATA: Final = tag(circuit_pb2.Circuit.METADATA_FIELD_NUMBER)
+_CIRCUITS: Final = tag(circuit_pb2.ListCircuitsResponse.CIRCUITS_FIELD_NUMBER)
+_ANSWERS: Final = tag(circuit_pb2.RunStreamResponse.ANSWERS_FIELD_NUMBER)
+_REQUEST: Final = tag(circuit_pb2.RunStreamAnswer.REQUEST_FIELD_NUMBER, VARINT)
+_EVENT: Final = tag(circuit_pb2.RunStreamAnswer.EVENT_FIELD_NUMBER)
+
+
+def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
+    """What a run or plan request asks for. Raises `InvalidArgument`."""
+    target = _TARGETS.get(request.optimize_for)
+    if target is None:
+        known = ", ".join(OptimizationTarget)
+        raise InvalidArgument("optimize_for", f"must be one of {known}")
+    return Submission(
+        qasm=request.qasm,
+        circuit_qasm=request.circuit_qasm,
+        code=request.code,
+        shots=given(request, "shots"),
+        backend=request.backend or None,
+        optimize_for=target,
+        num_qubits=given(request, "num_qubits"),
+        max_cost_usd=given(request, "max_cost_usd"),
+        min_fidelity=given(request, "min_fidelity"),
+        options=run_options(request),
+    )
+
+
+async def take_options(requests: Sequence[circuit_pb2.RunCircuitRequest]) -> None:
+    """Move options of several runs that came as JSON to where those of gRPC are.
+
+    Raises `InvalidArgument` with the place.
+    """
+    turns = Turns()
+    for place, each in enumerate(requests):
+        with _at(place):
+            take_json_options(each)
+        await turns.between()
+
+
+def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
+    """What a request for several runs asks for. Raises `InvalidArgument` with the place."""
+    found: list[Submission] = []
+    for place, each in enumerate(request.circuits):
+        with _at(place):
+            found.append(submission(each))
+    return found
+
+
+@contextmanager
+def _at(place: int) -> Generator[None]:
+    """Say of an error which circuit it is about."""
+    try:
+        yield
+    except InvalidArgument as error:
+        error.locate(f"circuits[{place}]")
+        raise
+
+
+def batch(batch: Batch) -> circuit_pb2.RunCircuitsResponse:
+    return circuit_pb2.RunCircuitsResponse(
+        batch_id=batch.id,
+        jobs=[submitted(job) for job in batch.jobs],
+        count=len(batch.jobs),
+        cursor=batch.cursor,
+    )
+
+
+def submitted(job: Job) -> circuit_pb2.RunCircuitResponse:
+    return circuit_pb2.RunCircuitResponse(
+        job_id=job.id,
+        status=job.status,
+        backend=job.backend,
+        shots=job.shots,
+        optimize_for=job.optimize_for,
+        submitted_at=timestamp(job.submitted_at),
+    )
+
+
+def event_answer(number: int, event: bytes) -> bytes:
+    """The bytes of a response with one answer: an event of the request of this number."""
+    head = b"".join((_REQUEST, varint(number), _EVENT, varint(len(event))))
+    # Together, as for `result_field`.
+    return b"".join((_ANSWERS, varint(len(head) + len(event)), head, event))
+
+
+def error_answer(number: int, error: Status) -> bytes:
+    """The bytes of a response with one answer: why the request of this number was refused."""
+    answer = circuit_pb2.RunStreamAnswer(request=number, error=error)
+    return circuit_pb2.RunStreamResponse(answers=[answer]).SerializeToString()
+
+
+def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
+    decision = plan.admitted.decision
+    chosen = decision.chosen
+    method = chosen.method if chosen else None
+    if chosen is None or method is None:
+        raise AssertionError("an admitted submission has a backend")
+    return circuit_pb2.PlanCircuitResponse(
+        backend=chosen.backend,
+        method=method.name,
+        reason=decision.reason,
+        candidates=[_candidate(candidate) for candidate in decision.candidates],
+        analysis=_analysis(plan.admitted.analysis),
+        shots=plan.admitted.job.shots,
+        optimize_for=plan.admitted.job.optimize_for,
+        predicted_seconds=method.seconds,
+        predicted_memory_bytes=method.memory_bytes,
+        cost_usd=chosen.cost_usd,
+        queue_position=plan.queue_position,
+        predicted_wait_seconds=chosen.wait_seconds,
+        time_limit_seconds=plan.admitted.time_limit,
+        predicted_fidelity=method.fidelity,
+        quota=_quota(plan),
+    )
+
+
+def _quota(plan: Plan) -> circuit_pb2.QuotaUse:
+    job, left = plan.admitted.job, plan.left
+    seconds = 0.0 if job.reserved_qpu_tasks else job.predicted_seconds or 0.0
+    free = left.simulator_seconds
+    return circuit_pb2.QuotaUse(
+        simulator_minutes=seconds / _SECONDS_PER_MINUTE,
+        simulator_minutes_left=None if free is None else free / _SECONDS_PER_MINUTE,
+        qpu_tasks=job.reserved_qpu_tasks,
+        qpu_tasks_left=left.qpu_tasks,
+        credits_usd=job.reserved_cost_usd,
+        credits_usd_left=left.credits_usd,
+        waiting_jobs_left=left.waiting_jobs,
+    )
+
+
+def _analysis(analysis: Analysis) -> circuit_pb2.CircuitAnalysis:
+    graph = None
+    if analysis.interaction_pairs is not None:
+        graph = circuit_pb2.InteractionGraph(
+            pairs=analysis.interaction_pairs,
+            degree=analysis.interaction_degree,
+            reach=analysis.interaction_reach,
+            entanglement_bits=analysis.entanglement_bits,
+        )
+    return circuit_pb2.CircuitAnalysis(
+        num_qubits=analysis.num_qubits,
+        num_clbits=analysis.num_clbits,
+        circuit_depth=analysis.circuit_depth,
+        gate_count=analysis.gate_count,
+        two_qubit_gate_count=analysis.two_qubit_gate_count,
+        is_clifford=analysis.is_clifford,
+        has_mid_circuit=analysis.has_mid_circuit,
+        gate_counts=analysis.gate_counts,
+        gates_by_kind=analysis.gates_by_kind,
+        parameter_count=analysis.parameter_count,
+        interaction=graph,
+        algorithm=analysis.algorithm,
+        state_bytes=state_bytes(analysis),
+    )
+
+
+def _candidate(candidate: Candidate) -> circuit_pb2.Candidate:
+    method = candidate.method
+    scores = candidate.scores
+    if method is None or scores is None:
+        return circuit_pb2.Candidate(backend=candidate.backend, rejection=candidate.rejection)
+    return circuit_pb2.Candidate(
+        backend=candidate.backend,
+        method=method.name,
+        score=candidate.score,
+        predicted_seconds=method.seconds,
+        predicted_memory_bytes=method.memory_bytes,
+        cost_usd=candidate.cost_usd,
+        scores=circuit_pb2.CandidateScores(**scores._asdict()),
+        predicted_wait_seconds=candidate.wait_seconds,
+        predicted_fidelity=method.fidelity,
+    )
+
+
+def circuit(circuit: SavedCircuit) -> bytes:
+    """The bytes of a circuit's message, with its nulls."""
+    message = circuit_pb2.Circuit(
+        id=circuit.id,
+        user_id=circuit.account_id,
+        name=circuit.name,
+        code=circuit.code,
+        qasm=circuit.qasm,
+        num_qubits=circuit.num_qubits,
+        created_at=timestamp(circuit.created_at),
+        updated_at=timestamp(circuit.updated_at),
+    )
+    parts = (
+        message.SerializeToString(),
+        nulls(message, "metadata"),
+        _METADATA,
+        delimited(struct_bytes(circuit.metadata)),
+    )
+    return b"".join(parts)
+
+
+async def circuits(page: Page[SavedCircuit], cursor: str | None) -> bytes:
+    """The bytes of a listing's message.
+
+    With much metadata that takes the better part of a second, so others have their turns between.
+    """
+    head = circuit_pb2.ListCircuitsResponse(cursor=cursor, circuits=(), **envelope(page))
+    parts = [head.SerializeToString(), nulls(head)]
+    turns = Turns()
+    for each in page.items:
+        # One can take 10 ms by itself.
+        await turns.between()
+        parts += _CIRCUITS, delimited(circuit(each))
+    return b"".join(parts)
+
+
+def patch(request: circuit_pb2.UpdateCircuitRequest) -> CircuitPatch:
+    """The fields that an update carries."""
+    return CircuitPatch(
+        name=given(request, "name"),
+        code=given(request, "code"),
+        qasm=given(request, "qasm"),
+        num_qubits=given(request, "num_qubits"),
+        metadata=unstruct(request.metadata, "metadata") if request.HasField("metadata") else None,
+    )

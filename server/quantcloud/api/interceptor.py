@@ -1,0 +1,247 @@
+"""The one interceptor: admission, request ids, errors, nulls and the access log of every RPC."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError, Message
+
+from quantcloud.aio.deadlines import Patience
+from quantcloud.api import uploads
+from quantcloud.api.access import Gate
+from quantcloud.api.context import Context
+from quantcloud.api.errors import too_late
+from quantcloud.api.nulls import add_nulls
+from quantcloud.api.session import Entry, Exchange, Stream
+from quantcloud.domain.errors import InvalidArgument
+
+# Infrastructure that anyone may ask, as its own specifications have it.
+HEALTH_SERVICE = "/grpc.health.v1."
+REFLECTION_SERVICES = "/grpc.reflection."
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+Parser: TypeAlias = Callable[[bytes], Any]
+
+
+class Answers(Protocol):
+    """What a call that watches is answered: what there is to see, and how each is sent."""
+
+    sightings: AsyncGenerator[Any]
+
+    async def send(self, seen: Any, write: Callable[[bytes], Awaitable[None]], /) -> None: ...
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps every RPC of the contract.
+
+    An exception that is no domain error is logged with its request id and told as INTERNAL. While
+    a stream lasts its caller's credentials are looked at again, before the first answer that comes
+    `recheck_seconds` after they were looked at last. A single request that has not arrived within
+    `request_seconds` is DEADLINE_EXCEEDED.
+    """
+
+    def __init__(
+        self, gate: Gate, recheck_seconds: float = 10.0, request_seconds: float = 120.0
+    ) -> None:
+        self._gate = gate
+        self._recheck_seconds = recheck_seconds
+        self._patience = Patience(request_seconds)
+        # By their path, as they are wrapped.
+        self._handlers: dict[str, Handler] = {
+            uploads.PATH: uploads.handler(gate, self._patience),
+        }
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        path = handler_call_details.method
+        wrapped = self._handlers.get(path)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None
+            wrapped = self._handlers[path] = self._wrap(path, handler)
+        return wrapped
+
+    def _wrap(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Any:
+        """Take what is a single request as a stream of them, which is the same on the wire: gRPC
+        calls nobody before a single request is there, however long that takes, and keeps its bytes
+        for as long as the answers last.
+        """
+        if path.startswith(REFLECTION_SERVICES):
+            return self._reflection(path, handler)
+        behaviour: Any = handler.unary_unary or handler.unary_stream or handler.stream_stream
+        health, parse = path.startswith(HEALTH_SERVICE), _parser(handler)
+        if handler.unary_unary is not None:
+            # What watches over a server asks for its health, and is not limited.
+            admit = _admit_all if health else self._gate.admit
+            return grpc.stream_unary_rpc_method_handler(
+                self._unary(path, parse, behaviour, admit),
+                request_deserializer=bytes,
+                response_serializer=_serialize,
+            )
+        if health:
+            make = self._health_watch
+        else:
+            make = self._stream if handler.stream_stream is None else self._exchange
+        return grpc.stream_stream_rpc_method_handler(
+            make(path, parse, behaviour),
+            request_deserializer=bytes,
+            response_serializer=_serialize,
+        )
+
+    async def _request(self, context: Context) -> Any:
+        """The bytes of the request, or `EOF`.
+
+        Raises `Refusal` where they do not arrive, and `TooManyStreams` where others of the caller
+        do not.
+        """
+        whose, arriving = self._gate.whose(context), self._gate.arriving
+        if not arriving.take_at_once(whose):
+            await arriving.take(whose)
+        try:
+            return await self._patience.wait(context.read())
+        except TimeoutError:
+            raise too_late() from None
+        finally:
+            arriving.give_back(whose)
+
+    def _unary(
+        self,
+        path: str,
+        parse: Parser,
+        behaviour: Callable[[Any, Context], Awaitable[Any]],
+        admit: Callable[[str, Context], Awaitable[None]],
+    ) -> Any:
+        async def answer(_: object, context: Context) -> Message:
+            entry = Entry(path, context)
+            try:
+                await admit(path, context)
+                response = await behaviour(parse(await self._request(context)), context)
+                await entry.send_headers()
+            except Exception as error:  # all of them end here
+                await entry.abort(error)
+                raise AssertionError from error  # abort has raised
+            entry.close(grpc.StatusCode.OK)
+            return response
+
+        return answer
+
+    def _stream(
+        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Answers]]
+    ) -> Any:
+        async def answer(_: object, context: Context) -> None:
+            entry = Stream(path, context, self._gate, self._recheck_seconds)
+            try:
+                await entry.admit()
+                self._gate.open_watch()
+                try:
+                    watch = await behaviour(parse(await self._request(context)), context)
+                    try:
+                        async for seen in watch.sightings:
+                            await watch.send(seen, entry.write)
+                            # The next one may be hours away.
+                            del seen
+                    finally:
+                        await watch.sightings.aclose()
+                finally:
+                    self._gate.close_watch()
+            except asyncio.CancelledError:
+                entry.close(grpc.StatusCode.CANCELLED)
+                raise
+            except Exception as error:  # noqa: BLE001  # all of them end here
+                await entry.abort(error)
+            entry.close(grpc.StatusCode.OK)
+
+        return answer
+
+    def _exchange(
+        self, path: str, parse: Parser, behaviour: Callable[[Exchange, Context], Awaitable[None]]
+    ) -> Any:
+        async def answer(_: object, context: Context) -> None:
+            entry = Exchange(path, context, self._gate, self._recheck_seconds, parse)
+            # Counted until the caller has heard of its end.
+            with ExitStack() as counted:
+                try:
+                    await entry.admit()
+                    counted.enter_context(self._gate.stream_of_circuits())
+                    await entry.open()
+                    await behaviour(entry, context)
+                except asyncio.CancelledError:
+                    entry.close(grpc.StatusCode.CANCELLED)
+                    raise
+                except Exception as error:  # noqa: BLE001  # all of them end here
+                    await entry.abort(error)
+                entry.close(grpc.StatusCode.OK)
+
+        return answer
+
+    def _reflection(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Any:
+        behaviour: Any = handler.stream_stream
+
+        async def answer(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            entry = Entry(path, context)
+            try:
+                await self._gate.admit_anyone(context)
+                with self._gate.stream_of_anyone(context):
+                    async for response in behaviour(requests, context):
+                        yield response
+            except Exception as error:  # noqa: BLE001  # all of them end here
+                await entry.abort(error)
+            entry.close(grpc.StatusCode.OK)
+
+        return grpc.stream_stream_rpc_method_handler(
+            answer,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _health_watch(
+        self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Any]]
+    ) -> Any:
+        async def answer(_: object, context: Context) -> None:
+            entry = Entry(path, context)
+            try:
+                with self._gate.stream_of_anyone(context):
+                    await behaviour(parse(await self._request(context)), context)
+            except Exception as error:  # noqa: BLE001  # all of them end here
+                await entry.abort(error)
+
+        return answer
+
+
+async def _admit_all(_path: str, _context: Context) -> None:
+    """Let a call in."""
+
+
+def _parser(handler: "grpc.RpcMethodHandler[Any, Any]") -> Parser:
+    """The handler's own parser, which refuses what it cannot read.
+
+    It is not left to gRPC, which would tell the caller of the exception.
+    """
+    own: Any = handler.request_deserializer
+
+    def parse(data: Any) -> Any:
+        if data is grpc.aio.EOF:
+            raise InvalidArgument("request", "is missing")
+        try:
+            return own(data)
+        except DecodeError as error:
+            raise InvalidArgument(
+                "request",
+                "cannot be read: text must be UTF-8, and messages may be nested 100 deep",
+            ) from error
+
+    return parse
+
+
+def _serialize(message: Message | bytes) -> bytes:
+    if isinstance(message, bytes):
+        return message
+    add_nulls(message)
+    return message.SerializeToString()

@@ -1,0 +1,50 @@
+"""ApiKeyService and AccountService: the caller's own account."""
+
+from quantcloud.api.context import Context, principal
+from quantcloud.api.convert import accounts as convert
+from quantcloud.services.accounts import AccountUseCases
+from thequantcloud.v1 import account_pb2, account_pb2_grpc, api_key_pb2, api_key_pb2_grpc
+
+
+class ApiKeyServicer(api_key_pb2_grpc.ApiKeyServiceServicer):
+    """Keys with which programs act for the account."""
+
+    def __init__(self, accounts: AccountUseCases) -> None:
+        self._accounts = accounts
+
+    async def CreateApiKey(
+        self, request: api_key_pb2.CreateApiKeyRequest, context: Context
+    ) -> api_key_pb2.CreateApiKeyResponse:
+        key, text = await self._accounts.create_key(principal(), request.name)
+        return api_key_pb2.CreateApiKeyResponse(
+            id=key.id, name=key.name, key_prefix=key.prefix, key=text
+        )
+
+    async def ListApiKeys(
+        self, request: api_key_pb2.ListApiKeysRequest, context: Context
+    ) -> api_key_pb2.ListApiKeysResponse:
+        keys = await self._accounts.list_keys(principal())
+        return api_key_pb2.ListApiKeysResponse(api_keys=[convert.api_key(key) for key in keys])
+
+    async def RevokeApiKey(
+        self, request: api_key_pb2.RevokeApiKeyRequest, context: Context
+    ) -> api_key_pb2.RevokeApiKeyResponse:
+        await self._accounts.revoke_key(principal(), request.id)
+        return api_key_pb2.RevokeApiKeyResponse(detail="API key revoked")
+
+
+class AccountServicer(account_pb2_grpc.AccountServiceServicer):
+    """Who the caller is, what they used, what is left."""
+
+    def __init__(self, accounts: AccountUseCases) -> None:
+        self._accounts = accounts
+
+    async def GetUsage(
+        self, request: account_pb2.GetUsageRequest, context: Context
+    ) -> account_pb2.GetUsageResponse:
+        return convert.usage(await self._accounts.usage(principal()))
+
+    async def GetProfile(
+        self, request: account_pb2.GetProfileRequest, context: Context
+    ) -> account_pb2.Profile:
+        return convert.profile(principal().account)

@@ -1,0 +1,89 @@
+"""What Envoy asks before it receives a long body of JSON, which it keeps until it is complete.
+
+Its filter `ext_proc` opens a stream for each such request, with the request's credentials as the
+stream's own. The messages of `envoy.service.ext_proc.v3` are written as bytes here: the package
+that has them as Python, xds-protos, replaces files of the packages `envoy` and `google` that other
+distributions install.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+import grpc
+import structlog
+from google.protobuf.json_format import MessageToDict
+
+from quantcloud.aio.deadlines import Patience
+from quantcloud.api.access import Gate, headers_of
+from quantcloud.api.context import Context
+from quantcloud.api.encoding import VARINT, delimited, tag, varint
+from quantcloud.api.errors import Refusal
+from quantcloud.api.session import Entry
+
+SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
+PATH: Final = f"/{SERVICE}/Process"
+
+# As Envoy's transcoder has them.
+_HTTP_STATUSES: Final = {
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+# ProcessingResponse: 1 request_headers, empty to go on, 7 immediate_response.
+CONTINUE: Final = tag(1) + delimited(b"")
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def handler(gate: Gate, patience: Patience) -> Any:
+    """Answer the stream of a request with what its call would be refused with, or let it go on.
+
+    The body is on its way until the stream's next message, or its end.
+    """
+
+    async def answer(_: object, context: Context) -> None:
+        entry = Entry(PATH, context)
+        if not gate.lets_envoy_ask(headers_of(context)):
+            log.warning("an Envoy with another QUANTCLOUD_PROXY_SECRET is refused")
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        try:
+            async with await gate.admit_upload(context):
+                await patience.wait(context.read())
+                await context.write(CONTINUE)
+                await patience.wait(context.read())
+        except TimeoutError:
+            return  # Envoy has ended the request by now
+        except Exception as error:  # noqa: BLE001  # all of them end here
+            await context.write(_immediate_response(entry.refusal(error)))
+
+    return grpc.stream_stream_rpc_method_handler(
+        answer, request_deserializer=bytes, response_serializer=bytes
+    )
+
+
+def _immediate_response(refusal: Refusal) -> bytes:
+    status: dict[str, Any] = MessageToDict(
+        refusal.status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    body = json.dumps({"detail": status["message"], "details": status["details"]})
+    headers = [(name, value) for name, value in refusal.metadata if isinstance(value, str)]
+    # 1 status, an HttpStatus: 1 code; 2 headers; 3 body.
+    code = tag(1, VARINT) + varint(_HTTP_STATUSES.get(refusal.code, 500))
+    response = b"".join(
+        (
+            tag(1) + delimited(code),
+            tag(2) + delimited(b"".join(_set_headers(headers))),
+            tag(3) + delimited(body.encode()),
+        )
+    )
+    return tag(7) + delimited(response)
+
+
+def _set_headers(headers: Iterable[tuple[str, str]]) -> Iterable[bytes]:
+    """HeaderMutation: 1 set_headers, each a HeaderValueOption: 1 header: 1 key, 3 raw_value."""
+    for name, value in headers:
+        header = tag(1) + delimited(name.encode()) + tag(3) + delimited(value.encode())
+        yield tag(1) + delimited(tag(1) + delimited(header))

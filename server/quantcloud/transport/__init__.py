@@ -1,1 +1,0 @@
-"""gRPC: servicers, interceptors, conversion and the error table. Envoy in front of it."""

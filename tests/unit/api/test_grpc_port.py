@@ -1,0 +1,74 @@
+"""The gRPC port as strangers use it: many calls at once, calls that are reset, and pings."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import grpc
+import grpc.aio
+
+from support.http2 import (
+    CANCEL,
+    GOAWAY,
+    MAX_CONCURRENT_STREAMS,
+    PING,
+    RST_STREAM,
+    SETTINGS,
+    Frame,
+    RawConnection,
+    answers_to_pings,
+    frame,
+    headers,
+)
+from thequantcloud.v1 import job_pb2, job_pb2_grpc
+from unit.api.service import Start
+
+CALL = (
+    (":method", "POST"), (":scheme", "http"), (":path", "/thequantcloud.v1.JobService/GetJob"),
+    (":authority", "x"), ("te", "trailers"), ("content-type", "application/grpc"),
+)  # fmt: skip
+
+
+def first(frames: Iterator[Frame], kinds: set[int]) -> Frame:
+    return next(got for got in frames if got.kind in kinds)
+
+
+async def test_it_says_how_many_calls_a_connection_takes(start: Start):
+    async with start() as (_, port):
+        with RawConnection(f"127.0.0.1:{port}") as connection:
+            said = await asyncio.to_thread(first, connection.frames(), {SETTINGS})
+    pairs = [said.payload[at : at + 6] for at in range(0, len(said.payload), 6)]
+    settings = {int.from_bytes(p[:2], "big"): int.from_bytes(p[2:], "big") for p in pairs}
+    assert settings[MAX_CONCURRENT_STREAMS] == 128
+
+
+async def test_calls_that_strangers_open_and_reset_cost_others_nothing(start: Start):
+    """More than gRPC lets wait by default, before the event loop has taken any of them."""
+    async with start() as (service, port):
+        (job,) = await service.submit()
+        address = f"127.0.0.1:{port}"
+        reset = CANCEL.to_bytes(4, "big")
+        async with grpc.aio.insecure_channel(address) as channel:
+            await channel.channel_ready()
+            with ExitStack() as strangers:
+                for _ in range(50):
+                    strangers.enter_context(RawConnection(address)).send(
+                        b"".join(
+                            headers(stream, 0, CALL) + frame(RST_STREAM, 0, stream, reset)
+                            for stream in range(1, 400, 2)
+                        )
+                    )
+                got = await job_pb2_grpc.JobServiceStub(channel).GetJob(
+                    job_pb2.GetJobRequest(id=job), metadata=service.metadata
+                )
+            assert got.job_id == job
+
+
+async def test_a_client_may_ping_while_it_has_no_calls(start: Start):
+    """Once in 5 s at most by default: gRPC's own 10 s, with room for delays on the way."""
+    async with start(ping_seconds=0.05) as (_, port):
+        patient = await asyncio.to_thread(answers_to_pings, f"127.0.0.1:{port}", 8, 0.06)
+        assert patient == {PING}
+    async with start() as (_, port):
+        hasty = await asyncio.to_thread(answers_to_pings, f"127.0.0.1:{port}", 8, 0.0)
+        assert GOAWAY in hasty

@@ -1,0 +1,78 @@
+"""What is refused before it costs anything, or harms whoever reads it later."""
+
+import asyncio
+
+import pytest
+from google.protobuf.struct_pb2 import Struct
+
+from quantcloud.api.convert.jobs import event_filter
+from quantcloud.api.convert.options import JSON_OPTIONS, take_json_options
+from quantcloud.api.convert.values import MAXIMUM_DEPTH, unstruct
+from quantcloud.api.encoding import VARINT, struct_bytes, tag, varint
+from quantcloud.api.servicers.circuits import CircuitServicer
+from quantcloud.domain.errors import InvalidArgument
+from thequantcloud.v1 import circuit_pb2, job_pb2
+
+JOB = "0190f7a0-0000-7000-8000-000000000000"
+
+
+def _nested(depth: int) -> dict[str, object]:
+    value: object = None
+    for _ in range(depth - 1):
+        value = [value]
+    return {"a": value}
+
+
+def _struct(values: dict[str, object]) -> Struct:
+    return Struct.FromString(struct_bytes(values))
+
+
+def test_a_batch_of_too_many_is_refused_before_any_of_them_is_looked_at():
+    class Request:
+        """Has a million circuits, none of which may be looked at."""
+
+        @property
+        def circuits(self):
+            return range(1_000_000)
+
+    servicer = CircuitServicer(None, None, None)
+    with pytest.raises(InvalidArgument, match="must be 1 to 1000 circuits, are 1000000"):
+        asyncio.run(servicer.RunCircuits(Request(), None))
+
+
+def test_what_is_nested_too_deep_is_refused_and_named():
+    assert unstruct(_struct(_nested(MAXIMUM_DEPTH)), "metadata") == _nested(MAXIMUM_DEPTH)
+    with pytest.raises(InvalidArgument) as caught:
+        unstruct(_struct(_nested(MAXIMUM_DEPTH + 1)), "metadata")
+    assert caught.value.field == "metadata.a" + "[0]" * MAXIMUM_DEPTH
+    assert "more than 24 deep" in caught.value.description
+
+
+def test_what_is_accepted_can_be_read_in_every_answer():
+    metadata = _struct(_nested(MAXIMUM_DEPTH))
+    listed = circuit_pb2.ListCircuitsResponse(circuits=[circuit_pb2.Circuit(metadata=metadata)])
+    assert circuit_pb2.ListCircuitsResponse.FromString(listed.SerializeToString()) == listed
+
+
+@pytest.mark.parametrize(
+    "content", [varint(2) + b"\xff\xff", varint(3) + b"\x0a\x01\xff", varint(2) + b"\x0a\x05"]
+)
+def test_json_options_that_no_json_makes_are_refused(content: bytes):
+    request = circuit_pb2.RunCircuitRequest.FromString(tag(JSON_OPTIONS) + content)
+    with pytest.raises(InvalidArgument, match="options: cannot be read"):
+        take_json_options(request)
+
+
+def test_a_field_of_another_type_is_passed_over():
+    number = tag(JSON_OPTIONS, VARINT) + varint(7)
+    request = circuit_pb2.RunCircuitRequest.FromString(number)
+    take_json_options(request)
+    assert not request.HasField("options")
+
+
+@pytest.mark.parametrize("batch_id", ["a\0b", "x" * 10_000, "'; --", JOB.upper()])
+def test_a_batch_that_no_batch_can_be_is_refused(batch_id):
+    with pytest.raises(InvalidArgument) as caught:
+        event_filter(job_pb2.WatchJobsRequest(batch_id=batch_id))
+    assert caught.value.field == "batch_id"
+    assert event_filter(job_pb2.WatchJobsRequest(batch_id=JOB)).batch_id == JOB

@@ -1,0 +1,248 @@
+"""The messages of a watch of all jobs: which events come together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import grpc
+import pytest
+
+from quantcloud.api.convert import jobs as convert
+from quantcloud.api.convert.events import LARGE_BYTES
+from quantcloud.api.interceptor import CallInterceptor
+from quantcloud.api.servicers.watches import AccountWatch, Watches
+from quantcloud.auth.turns import Turns
+from quantcloud.domain.errors import Unauthenticated, Unavailable
+from quantcloud.domain.job import JobEvent, JobResult
+from quantcloud.watching.update import AccountUpdate, PlacedEvent
+from thequantcloud.v1 import job_pb2
+from unit.api.test_event_messages import completions, result_of
+
+
+def update_of(events: Sequence[PlacedEvent]) -> AccountUpdate:
+    return AccountUpdate(events[-1].event.cursor, events)
+
+
+class Jobs:
+    """Results of as many outcomes as are given, by the cursor of their event.
+
+    What is not small waits for `go`. `reads` says which were read one by one, and `fetches` which
+    together.
+    """
+
+    def __init__(self, outcomes: Sequence[int]) -> None:
+        self.outcomes = outcomes
+        self.go = asyncio.Event()
+        self.go.set()
+        self.begun = asyncio.Event()
+        self.error: Exception | None = None
+        self.reads: list[int] = []
+        self.fetches: list[list[int]] = []
+
+    async def result_of(self, event: JobEvent) -> JobResult:
+        self.reads.append(event.cursor)
+        self.begun.set()
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        return result_of(self.outcomes[event.cursor - 1])
+
+    async def small_results_of(self, events: Sequence[JobEvent]) -> list[JobResult]:
+        self.fetches.append([event.cursor for event in events])
+        await asyncio.sleep(0)
+        return [
+            JobResult(event.job.id, "local_simulator", {"0": 1}, 0.5)
+            for event in events
+            if self.outcomes[event.cursor - 1] == 1
+        ]
+
+    def cursor(self, position: int) -> str:
+        return str(position)
+
+    def watch(self) -> tuple[AccountWatch, AccountUpdate]:
+        """A watch with results, and all the completions as one update."""
+
+        async def nothing():
+            return
+            yield
+
+        jobs: Any = self
+        watch = Watches(jobs).watch_all(nothing(), with_result=True)
+        return watch, update_of([PlacedEvent(event) for event in completions(len(self.outcomes))])
+
+
+def place(event: job_pb2.JobEvent) -> int:
+    """Which of the completions it is, and so its cursor."""
+    return int(event.job.job_id.removeprefix("job "))
+
+
+class Sent:
+    """The events that were sent, by their message."""
+
+    def __init__(self) -> None:
+        self.messages: list[list[job_pb2.JobEvent]] = []
+
+    async def write(self, message: bytes) -> None:
+        response = job_pb2.WatchJobsResponse.FromString(message)
+        self.messages.append([*response.events])
+        assert int(response.cursor) == place(response.events[-1])
+        assert len(message) < LARGE_BYTES + 1024 or len(response.events) == 1
+
+    @property
+    def places(self) -> list[list[int]]:
+        return [[*map(place, message)] for message in self.messages]
+
+
+# A thousand outcomes take some 65 KB.
+@pytest.mark.parametrize(
+    ("outcomes", "together"),
+    [
+        ([1] * 64, [64]),
+        ([1, 30_000, 1, 1], [1, 1, 2]),
+        ([30_000, 1], [1, 1]),
+        ([1, 1, 30_000], [2, 1]),
+        # What comes after a result that had to be waited for, and fits, is with it.
+        ([1, 4000, 1, 1, 4000], [1, 3, 1]),
+    ],
+)
+async def test_a_message_has_what_is_at_hand_and_fits(outcomes: list[int], together: list[int]):
+    jobs, sent = Jobs(outcomes), Sent()
+    watch, group = jobs.watch()
+    await watch.send(group, sent.write)
+    assert [len(message) for message in sent.messages] == together
+    events = [event for message in sent.messages for event in message]
+    assert [place(event) for event in events] == [*range(1, len(outcomes) + 1)]
+    assert [len(event.result.counts) for event in events] == outcomes
+    # Small ones together, and only the others by themselves.
+    assert jobs.fetches == [[*range(1, len(outcomes) + 1)]]
+    assert jobs.reads == [place for place, number in enumerate(outcomes, 1) if number > 1]
+
+
+async def test_messages_at_hand_come_in_several_where_they_do_not_fit():
+    # What was sent alone is kept, and at hand the next time.
+    jobs = Jobs([800] * 40)
+    assert not convert.is_large(result_of(800))
+    watch, group = jobs.watch()
+    await watch.send(group, Sent().write)
+    sent = Sent()
+    await watch.send(group, sent.write)
+    assert [len(message) for message in sent.messages] == [22, 18]
+    assert len(jobs.reads) == 40
+
+
+@pytest.mark.parametrize("error", [None, Unavailable("the database is away")])
+async def test_what_is_ready_waits_for_no_other(error: Exception | None):
+    jobs, sent = Jobs([*[1] * 39, 4000, *[1] * 24]), Sent()
+    jobs.go.clear()
+    jobs.error = error
+    watch, group = jobs.watch()
+    sending = asyncio.ensure_future(watch.send(group, sent.write))
+    await jobs.begun.wait()
+    assert sent.places == [[*range(1, 40)]]
+    jobs.go.set()
+    if error is None:
+        await sending
+        assert sent.places == [[*range(1, 40)], [*range(40, 65)]]
+        return
+    with pytest.raises(Unavailable):
+        await sending
+    assert sent.places == [[*range(1, 40)]]
+
+
+async def test_what_is_read_together_is_read_once_for_all():
+    jobs = Jobs([1] * 64)
+    watch, group = jobs.watch()
+    all_sent = [Sent() for _ in range(20)]
+    sending = [asyncio.ensure_future(watch.send(group, each.write)) for each in all_sent]
+    await asyncio.sleep(0)
+    sending[0].cancel()
+    await asyncio.gather(*sending[1:])
+    assert len(jobs.fetches) == 1
+    assert not jobs.reads
+    for sent in all_sent[1:]:
+        assert sent.places == [[*range(1, 65)]]
+
+
+async def test_groups_of_several_accounts_stay_whole():
+    """However many results others have at hand meanwhile."""
+    jobs = Jobs([1] * 64 * 6)
+    watch, everything = jobs.watch()
+    seen = everything.events
+    groups = [seen[first : first + 64] for first in range(0, len(seen), 64)]
+    all_sent = [Sent() for _ in groups]
+    await asyncio.gather(
+        *[
+            watch.send(update_of(group), sent.write)
+            for group, sent in zip(groups, all_sent, strict=True)
+        ]
+    )
+    assert [len(sent.messages) for sent in all_sent] == [1] * 6
+    assert [len(fetch) for fetch in jobs.fetches] == [64] * 6
+    assert not jobs.reads
+
+
+class _Gate:
+    """Lets a caller be looked at again so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.arriving = Turns(9, "requests")
+
+    def whose(self, context: object) -> str:
+        return "ada"
+
+    async def admit(self, path: str, context: object) -> None: ...
+
+    def open_watch(self) -> None: ...
+
+    def close_watch(self) -> None: ...
+
+    async def recheck(self, context: object) -> None:
+        if not self.times:
+            raise Unauthenticated("the token has expired")
+        self.times -= 1
+
+
+class _Context(Sent):
+    """A call's context, as far as a watch has to do with it."""
+
+    ended: grpc.StatusCode | None = None
+
+    async def read(self) -> bytes:
+        return b""
+
+    def invocation_metadata(self) -> tuple[()]:
+        return ()
+
+    async def abort(self, code: grpc.StatusCode, *_: object) -> None:
+        self.ended = code
+
+
+async def _intercepted(gate: _Gate, behaviour: Callable[..., Any]) -> Any:
+    handler = grpc.unary_stream_rpc_method_handler(behaviour, request_deserializer=bytes)
+
+    async def found(_: object) -> Any:
+        return handler
+
+    details: Any = type("Details", (), {"method": "/thequantcloud.v1.JobService/WatchJobs"})()
+    wanted: Any = gate
+    return await CallInterceptor(wanted, recheck_seconds=0.0).intercept_service(found, details)
+
+
+async def test_the_caller_is_looked_at_again_between_the_messages_of_a_group():
+    jobs = Jobs([30_000] * 12)
+    watch, group = jobs.watch()
+
+    async def updates() -> AsyncIterator[AccountUpdate]:
+        yield group
+
+    watch.sightings = updates()
+
+    async def behaviour(request: object, context: object) -> AccountWatch:
+        return watch
+
+    context = _Context()
+    wrapped = await _intercepted(_Gate(times=3), behaviour)
+    await wrapped.stream_stream(None, context)
+    assert context.places == [[1], [2], [3]]
+    assert context.ended is grpc.StatusCode.UNAUTHENTICATED
