@@ -35,7 +35,7 @@ class Contestant:
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "benchmarks.contestant",
+            sys.executable, "-P", "-m", "benchmarks.programs.contestant",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env=self._environment, limit=_LINE_LIMIT,
         )  # fmt: skip

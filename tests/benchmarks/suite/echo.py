@@ -24,7 +24,7 @@ ECHOES_ARE = "unary calls a second of a grpc.aio server that gives back what it 
 async def run(rounds: int) -> list[Finding]:
     async with (
         serving("--no-envoy") as client,
-        program("benchmarks.echo_server") as address,
+        program("benchmarks.programs.echo_server") as address,
         grpc.aio.insecure_channel(address) as channel,
     ):
         call = channel.unary_unary("/echo.Echo/Echo")

@@ -2,8 +2,8 @@
 
 from benchmarks.bare import Contestant
 from benchmarks.figures import Finding, Target, spread
+from benchmarks.programs.routed import chosen
 from benchmarks.rounds import interleaved
-from benchmarks.routed import chosen
 from benchmarks.workloads import GHZ_100, SHOTS
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.job import OptimizationTarget

@@ -19,7 +19,7 @@ async def run(rounds: int) -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as folder:
         gaps = Path(folder) / "gaps"
         async with (
-            serving(program=("benchmarks.watchdog", str(gaps))) as client,
+            serving(program=("benchmarks.programs.watchdog", str(gaps))) as client,
             Contestant(
                 "many_outcomes",
                 grpc=client.endpoints.grpc,

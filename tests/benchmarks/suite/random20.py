@@ -2,8 +2,8 @@
 
 from benchmarks.bare import Contestant
 from benchmarks.figures import Finding, Target, ratio, spread
+from benchmarks.programs.routed import chosen
 from benchmarks.rounds import interleaved
-from benchmarks.routed import chosen
 from benchmarks.workloads import RANDOM_20, RANDOM_20_GATES, SHOTS
 from quantcloud.domain.job import OptimizationTarget
 

@@ -2,8 +2,8 @@
 
 from benchmarks.bare import Contestant
 from benchmarks.figures import Finding, Target, ratio
+from benchmarks.programs.routed import chosen
 from benchmarks.rounds import interleaved
-from benchmarks.routed import chosen
 from benchmarks.service import serving
 from benchmarks.workloads import RANDOM_24, RANDOM_24_GATES, SHOTS
 from quantcloud.domain.job import OptimizationTarget

@@ -4,9 +4,9 @@ import asyncio
 import json
 import time
 
+from benchmarks.clients.http1 import Connection as Http1
+from benchmarks.clients.http2 import Connection as Http2
 from benchmarks.figures import Finding, Target, percentile, ratio, spread
-from benchmarks.http1 import Connection as Http1
-from benchmarks.http2 import Connection as Http2
 from benchmarks.rounds import interleaved
 from benchmarks.service import Client, milliseconds, serving
 from benchmarks.workloads import BELL, SHOTS

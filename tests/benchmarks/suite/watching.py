@@ -13,8 +13,8 @@ from typing import Any
 
 import grpc.aio
 
+from benchmarks.clients.http2 import Connection
 from benchmarks.figures import Finding, Target, percentile, ratio, spread
-from benchmarks.http2 import Connection
 from benchmarks.memory import mebibytes
 from benchmarks.workloads import BELL
 from support.server import Server
@@ -134,7 +134,7 @@ async def _open(rounds: int) -> list[Finding]:
 
 
 class _Server:
-    """The process of `benchmarks.watched`."""
+    """The process of `benchmarks.programs.watched`."""
 
     def __init__(self, process: asyncio.subprocess.Process, told: dict[str, str]) -> None:
         self._process = process
@@ -151,7 +151,7 @@ class _Server:
 @asynccontextmanager
 async def _watched() -> AsyncGenerator[_Server]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "benchmarks.watched",
+        sys.executable, "-P", "-m", "benchmarks.programs.watched",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 24,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), *sys.path])},
     )  # fmt: skip

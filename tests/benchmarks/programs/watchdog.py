@@ -1,4 +1,6 @@
-"""`quantcloud serve` with a watchdog on its event loop: `python -m benchmarks.watchdog FILE serve`.
+"""`quantcloud serve` with a watchdog on its event loop.
+
+It runs as `python -m benchmarks.programs.watchdog FILE serve`.
 
 A task of the event loop looks at the clock every millisecond, and writes to FILE how long it had
 to wait and when that was. A wait is no longer than the processor time that the process took

@@ -1,0 +1,1 @@
+"""HTTP clients that take little of the machine."""
