@@ -16,9 +16,9 @@ from quantcloud.domain.immutable import immutable
 from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow, Connection, Database
+from quantcloud.storage.database.listings import listings, shown
 from quantcloud.storage.database.queries import identifier
 from quantcloud.storage.database.tables import saved_circuits
-from quantcloud.storage.listings import listings, shown
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 

@@ -10,10 +10,10 @@ from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import Job, JobStatus
 from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.storage.database.interface import AnyRow, Connection
+from quantcloud.storage.database.listings import listings, shown
 from quantcloud.storage.database.queries import ACTIVE, queued
 from quantcloud.storage.database.tables import job_results, jobs, monthly_usage
 from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
-from quantcloud.storage.listings import listings, shown
 from quantcloud.storage.unit_of_work.transaction import COUNT_WAITING
 
 # How many jobs of a backend its mean time in the queue is taken from.
