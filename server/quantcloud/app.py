@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from quantcloud.api.access import Gate
+from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.issuer import issuer
@@ -30,7 +30,7 @@ from quantcloud.proxy.admin import admin_socket, drain
 from quantcloud.proxy.process import EnvoyError, EnvoyProcess, envoy_settings
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.housekeeping import Housekeeping
-from quantcloud.scheduling.lease_keeper import Custody
+from quantcloud.scheduling.lease_keeper import LeaseKeeper
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
@@ -115,7 +115,7 @@ class Application:
         store.subscribe(feed.publish)
         store.subscribe_loss(feed.interrupt)
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        custody = Custody(
+        lease_keeper = LeaseKeeper(
             store,
             owner=owner,
             clock=self._clock,
@@ -123,8 +123,8 @@ class Application:
             heartbeat_seconds=settings.heartbeat_seconds,
             sweep_seconds=settings.sweep_seconds,
         )
-        await custody.start()
-        parts.push_async_callback(custody.stop)
+        await lease_keeper.start()
+        parts.push_async_callback(lease_keeper.stop)
         keep = settings.retention_days
         housekeeping = Housekeeping(store, self._clock, None if keep is None else timedelta(keep))
         housekeeping.start()
@@ -137,11 +137,11 @@ class Application:
             clock=self._clock,
             limits=settings.limits,
         )
-        health = Health(store, engine, probe=custody.beat, claims=lambda: _damage(scheduler))
+        health = Health(store, engine, probe=lease_keeper.beat, claims=lambda: _damage(scheduler))
         platform = PlatformUseCases(store, fleet, health, self._clock)
         server = GrpcServer(
             self._use_cases(platform, store, started, feed),
-            self._gate(store),
+            self._access(store),
             max_body_bytes=settings.max_body_bytes,
             max_header_kib=settings.max_header_kib,
             recheck_seconds=settings.watch_recheck_seconds,
@@ -202,12 +202,12 @@ class Application:
         self._parts.push_async_callback(envoy.stop)
         return f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
 
-    def _gate(self, store: Store) -> Gate:
+    def _access(self, store: Store) -> AccessControl:
         settings, clock = self._settings, self._clock
         url = settings.rate_limit_url
         counter = Counter(clock, url.get_secret_value() if url else None)
         self._parts.push_async_callback(counter.close)
-        return Gate(
+        return AccessControl(
             Authenticator(JwtVerifier(issuer(settings)), store.accounts, store.api_keys, clock),
             RequestLimits(
                 counter,

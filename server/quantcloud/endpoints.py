@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 READY = "TheQuantCloud is ready"
 _HTTP = "REST, gRPC, gRPC-Web"
 _GRPC = "gRPC"
 
 
-@immutable
+@value_object
 class Endpoints:
     """Where a server is reached: `http` is a URL ("" without Envoy), `grpc` is HOST:PORT."""
 

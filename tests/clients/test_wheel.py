@@ -84,7 +84,7 @@ def test_help_imports_nothing_that_a_command_does(arguments):
     assert loaded & HEAVY == set()
     assert {name for name in loaded if name.startswith("quantcloud.")} == {
         "quantcloud.__main__", "quantcloud.cli", "quantcloud.cli.main", "quantcloud.cli.failure",
-        "quantcloud.domain", "quantcloud.domain.account", "quantcloud.domain.immutable",
+        "quantcloud.domain", "quantcloud.domain.account", "quantcloud.domain.value_object",
         "quantcloud.environment",
     }  # fmt: skip
 

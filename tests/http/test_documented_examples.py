@@ -160,8 +160,8 @@ def test_a_job_that_waits_has_nulls(ada: Api):
         line = next(line for line in response.iter_lines() if line.startswith("data:"))
     event = httpx.Response(200, text=line.removeprefix("data:")).json()
     assert set(event["job"]) == JOB_KEYS
-    nulls = ("backend", "started_at", "completed_at", "error_message")
-    assert all(event["job"][name] is None for name in nulls)
+    json_nulls = ("backend", "started_at", "completed_at", "error_message")
+    assert all(event["job"][name] is None for name in json_nulls)
     assert event["queue_position"] is event["result"] is None
     assert event["job"]["metadata"] == {}
 

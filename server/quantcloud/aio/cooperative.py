@@ -7,7 +7,7 @@ import time
 _SECONDS = 0.002
 
 
-class Turns:
+class Yielder:
     """Those of one piece of work, which begins now."""
 
     __slots__ = ("_until",)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Patience:
+class Deadlines:
     """Bounds waits, all of them by as many `seconds`, of tasks of one event loop, each in one wait
     at a time.
 

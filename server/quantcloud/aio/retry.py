@@ -15,7 +15,7 @@ RETRY_SECONDS = 1.0
 log = structlog.stdlib.get_logger(__name__)
 
 
-async def patiently(work: Callable[[], Awaitable[T]]) -> T:
+async def retrying(work: Callable[[], Awaitable[T]]) -> T:
     """Do `work`, again and again for as long as the store is not to be had.
 
     A try may have been carried out although it failed: the answer to a commit can be lost. Raises

@@ -52,7 +52,7 @@ def access_rule(method: MethodDescriptor) -> int:
     return int(method.GetOptions().Extensions[extension])
 
 
-class Gate:
+class AccessControl:
     """Lets calls in.
 
     `proxy_secret` is what our Envoy, and nobody else, sends along; None where there is no secret,

@@ -6,13 +6,13 @@ from typing import Any, TypeAlias
 import grpc.aio
 
 from quantcloud.auth.principal import Principal
-from quantcloud.auth.rate_limits import Allowance
+from quantcloud.auth.rate_limits import RateAllowance
 
 # The stubs have these generic, the classes are not.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 # Where the caller stands with requests a minute; None without an account or without a limit.
-allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
+allowance: ContextVar[RateAllowance | None] = ContextVar("allowance", default=None)
 _principal: ContextVar[Principal | None] = ContextVar("principal", default=None)
 
 

@@ -74,11 +74,11 @@ def struct_bytes(values: Mapping[str, object]) -> bytes:
         elif type(value) is str and len(value) <= _SHORT_TEXT:
             parts.append(_short_text(key, value))
         else:
-            parts.append(_entry(key, _value(value)))
+            parts.append(_session(key, _value(value)))
     return b"".join(parts)
 
 
-def _entry(key: str, value: bytes) -> bytes:
+def _session(key: str, value: bytes) -> bytes:
     """One of a Struct's fields: key and value."""
     return b"\x0a" + delimited(b"".join((_name(key), varint(len(value)), value)))
 
@@ -92,13 +92,13 @@ def _name(key: str) -> bytes:
 @lru_cache(_KEPT)
 def _number_head(key: str) -> bytes:
     """What stands before the eight bytes of a field that is a number."""
-    return _entry(key, b"\x11" + bytes(8))[:-8]
+    return _session(key, b"\x11" + bytes(8))[:-8]
 
 
 @lru_cache(_KEPT)
 def _short_text(key: str, text: str) -> bytes:
     """A field that is a text: names of backends, of their methods, and what they refuse."""
-    return _entry(key, _value(text))
+    return _session(key, _value(text))
 
 
 def _value(value: object) -> bytes:

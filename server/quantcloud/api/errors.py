@@ -14,7 +14,7 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inl
 )
 
 from quantcloud.auth import api_keys
-from quantcloud.auth.rate_limits import Allowance
+from quantcloud.auth.rate_limits import RateAllowance
 from quantcloud.domain import errors
 from thequantcloud.v1 import job_pb2
 from thequantcloud.v1.error_reason_pb2 import ErrorReason
@@ -107,7 +107,7 @@ def refuse(error: errors.DomainError) -> Refusal:
     return Refusal(code, message, details, headers)
 
 
-def rate_limit_headers(allowance: Allowance) -> tuple[tuple[str, str], ...]:
+def rate_limit_headers(allowance: RateAllowance) -> tuple[tuple[str, str], ...]:
     """Where a caller stands: the limit a minute, what is left of it, and when there will be more,
     in seconds since 1970, rounded up.
     """

@@ -9,13 +9,13 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
-from quantcloud.aio.deadlines import Patience
+from quantcloud.aio.deadlines import Deadlines
 from quantcloud.api import uploads
-from quantcloud.api.access import Gate
+from quantcloud.api.access import AccessControl
 from quantcloud.api.context import Context
 from quantcloud.api.errors import too_late
-from quantcloud.api.nulls import add_nulls
-from quantcloud.api.session import Entry, Exchange, Stream
+from quantcloud.api.json_nulls import add_json_nulls
+from quantcloud.api.session import BidiSession, Session, StreamSession
 from quantcloud.domain.errors import InvalidArgument
 
 # Infrastructure that anyone may ask, as its own specifications have it.
@@ -29,7 +29,7 @@ Parser: TypeAlias = Callable[[bytes], Any]
 class Answers(Protocol):
     """What a call that watches is answered: what there is to see, and how each is sent."""
 
-    sightings: AsyncGenerator[Any]
+    updates: AsyncGenerator[Any]
 
     async def send(self, seen: Any, write: Callable[[bytes], Awaitable[None]], /) -> None: ...
 
@@ -44,14 +44,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     """
 
     def __init__(
-        self, gate: Gate, recheck_seconds: float = 10.0, request_seconds: float = 120.0
+        self, access: AccessControl, recheck_seconds: float = 10.0, request_seconds: float = 120.0
     ) -> None:
-        self._gate = gate
+        self._access = access
         self._recheck_seconds = recheck_seconds
-        self._patience = Patience(request_seconds)
+        self._deadlines = Deadlines(request_seconds)
         # By their path, as they are wrapped.
         self._handlers: dict[str, Handler] = {
-            uploads.PATH: uploads.handler(gate, self._patience),
+            uploads.PATH: uploads.handler(access, self._deadlines),
         }
 
     async def intercept_service(
@@ -79,7 +79,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         health, parse = path.startswith(HEALTH_SERVICE), _parser(handler)
         if handler.unary_unary is not None:
             # What watches over a server asks for its health, and is not limited.
-            admit = _admit_all if health else self._gate.admit
+            admit = _admit_all if health else self._access.admit
             return grpc.stream_unary_rpc_method_handler(
                 self._unary(path, parse, behaviour, admit),
                 request_deserializer=bytes,
@@ -101,11 +101,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         Raises `Refusal` where they do not arrive, and `TooManyStreams` where others of the caller
         do not.
         """
-        whose, arriving = self._gate.whose(context), self._gate.arriving
+        whose, arriving = self._access.whose(context), self._access.arriving
         if not arriving.take_at_once(whose):
             await arriving.take(whose)
         try:
-            return await self._patience.wait(context.read())
+            return await self._deadlines.wait(context.read())
         except TimeoutError:
             raise too_late() from None
         finally:
@@ -119,15 +119,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         admit: Callable[[str, Context], Awaitable[None]],
     ) -> Any:
         async def answer(_: object, context: Context) -> Message:
-            entry = Entry(path, context)
+            session = Session(path, context)
             try:
                 await admit(path, context)
                 response = await behaviour(parse(await self._request(context)), context)
-                await entry.send_headers()
+                await session.send_headers()
             except Exception as error:  # all of them end here
-                await entry.abort(error)
+                await session.abort(error)
                 raise AssertionError from error  # abort has raised
-            entry.close(grpc.StatusCode.OK)
+            session.close(grpc.StatusCode.OK)
             return response
 
         return answer
@@ -136,48 +136,48 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Answers]]
     ) -> Any:
         async def answer(_: object, context: Context) -> None:
-            entry = Stream(path, context, self._gate, self._recheck_seconds)
+            session = StreamSession(path, context, self._access, self._recheck_seconds)
             try:
-                await entry.admit()
-                self._gate.open_watch()
+                await session.admit()
+                self._access.open_watch()
                 try:
                     watch = await behaviour(parse(await self._request(context)), context)
                     try:
-                        async for seen in watch.sightings:
-                            await watch.send(seen, entry.write)
+                        async for seen in watch.updates:
+                            await watch.send(seen, session.write)
                             # The next one may be hours away.
                             del seen
                     finally:
-                        await watch.sightings.aclose()
+                        await watch.updates.aclose()
                 finally:
-                    self._gate.close_watch()
+                    self._access.close_watch()
             except asyncio.CancelledError:
-                entry.close(grpc.StatusCode.CANCELLED)
+                session.close(grpc.StatusCode.CANCELLED)
                 raise
             except Exception as error:  # noqa: BLE001  # all of them end here
-                await entry.abort(error)
-            entry.close(grpc.StatusCode.OK)
+                await session.abort(error)
+            session.close(grpc.StatusCode.OK)
 
         return answer
 
     def _exchange(
-        self, path: str, parse: Parser, behaviour: Callable[[Exchange, Context], Awaitable[None]]
+        self, path: str, parse: Parser, behaviour: Callable[[BidiSession, Context], Awaitable[None]]
     ) -> Any:
         async def answer(_: object, context: Context) -> None:
-            entry = Exchange(path, context, self._gate, self._recheck_seconds, parse)
+            session = BidiSession(path, context, self._access, self._recheck_seconds, parse)
             # Counted until the caller has heard of its end.
             with ExitStack() as counted:
                 try:
-                    await entry.admit()
-                    counted.enter_context(self._gate.stream_of_circuits())
-                    await entry.open()
-                    await behaviour(entry, context)
+                    await session.admit()
+                    counted.enter_context(self._access.stream_of_circuits())
+                    await session.open()
+                    await behaviour(session, context)
                 except asyncio.CancelledError:
-                    entry.close(grpc.StatusCode.CANCELLED)
+                    session.close(grpc.StatusCode.CANCELLED)
                     raise
                 except Exception as error:  # noqa: BLE001  # all of them end here
-                    await entry.abort(error)
-                entry.close(grpc.StatusCode.OK)
+                    await session.abort(error)
+                session.close(grpc.StatusCode.OK)
 
         return answer
 
@@ -185,15 +185,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         behaviour: Any = handler.stream_stream
 
         async def answer(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-            entry = Entry(path, context)
+            session = Session(path, context)
             try:
-                await self._gate.admit_anyone(context)
-                with self._gate.stream_of_anyone(context):
+                await self._access.admit_anyone(context)
+                with self._access.stream_of_anyone(context):
                     async for response in behaviour(requests, context):
                         yield response
             except Exception as error:  # noqa: BLE001  # all of them end here
-                await entry.abort(error)
-            entry.close(grpc.StatusCode.OK)
+                await session.abort(error)
+            session.close(grpc.StatusCode.OK)
 
         return grpc.stream_stream_rpc_method_handler(
             answer,
@@ -205,12 +205,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, path: str, parse: Parser, behaviour: Callable[[Any, Context], Awaitable[Any]]
     ) -> Any:
         async def answer(_: object, context: Context) -> None:
-            entry = Entry(path, context)
+            session = Session(path, context)
             try:
-                with self._gate.stream_of_anyone(context):
+                with self._access.stream_of_anyone(context):
                     await behaviour(parse(await self._request(context)), context)
             except Exception as error:  # noqa: BLE001  # all of them end here
-                await entry.abort(error)
+                await session.abort(error)
 
         return answer
 
@@ -243,5 +243,5 @@ def _parser(handler: "grpc.RpcMethodHandler[Any, Any]") -> Parser:
 def _serialize(message: Message | bytes) -> bytes:
     if isinstance(message, bytes):
         return message
-    add_nulls(message)
+    add_json_nulls(message)
     return message.SerializeToString()

@@ -7,7 +7,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from quantcloud.api.access import CONTRACT, Gate
+from quantcloud.api.access import CONTRACT, AccessControl
 from quantcloud.api.interceptor import CallInterceptor
 from quantcloud.api.servicers.accounts import AccountServicer, ApiKeyServicer
 from quantcloud.api.servicers.circuits import CircuitServicer
@@ -15,7 +15,7 @@ from quantcloud.api.servicers.health import HealthServicer
 from quantcloud.api.servicers.jobs import JobServicer
 from quantcloud.api.servicers.public import BackendServicer, StatusServicer
 from quantcloud.api.servicers.watches import Watches
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
@@ -66,7 +66,7 @@ SERVICE_NAMES = tuple(
 )
 
 
-@immutable
+@value_object
 class UseCases:
     """All that the servicers call."""
 
@@ -103,7 +103,7 @@ class GrpcServer:
     def __init__(
         self,
         use_cases: UseCases,
-        gate: Gate,
+        access: AccessControl,
         *,
         max_body_bytes: int = 8 * 1024 * 1024,
         max_header_kib: int = 12,
@@ -118,7 +118,7 @@ class GrpcServer:
         keepalive = round(keepalive_seconds * 1000)
         self._health = HealthServicer(("", *SERVICE_NAMES))
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(gate, recheck_seconds, request_seconds)],
+            interceptors=[CallInterceptor(access, recheck_seconds, request_seconds)],
             options=(
                 *_OPTIONS,
                 ("grpc.keepalive_time_ms", keepalive),

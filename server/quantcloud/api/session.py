@@ -13,7 +13,7 @@ import grpc.aio
 import structlog
 
 from quantcloud.api import context as call
-from quantcloud.api.access import Gate, headers_of
+from quantcloud.api.access import AccessControl, headers_of
 from quantcloud.api.context import Context
 from quantcloud.api.errors import Refusal, internal, rate_limit_headers, refuse
 from quantcloud.auth.principal import Principal
@@ -30,7 +30,7 @@ log = structlog.stdlib.get_logger(__name__)
 _level = logging.getLogger(__name__)
 
 
-class Entry:
+class Session:
     """One call's line in the log, its request id, and what its answer says of the caller's rate."""
 
     __slots__ = ("_began", "_context", "_path", "_sent")
@@ -100,26 +100,28 @@ class Entry:
         return given if usable else str(uuid.uuid4())
 
 
-class Stream(Entry):
+class StreamSession(Session):
     """That of a call with many answers, whose caller is looked at again now and then."""
 
-    __slots__ = ("_checked", "_gate", "_recheck_seconds")
+    __slots__ = ("_access", "_checked", "_recheck_seconds")
 
-    def __init__(self, path: str, context: Context, gate: Gate, recheck_seconds: float) -> None:
+    def __init__(
+        self, path: str, context: Context, access: AccessControl, recheck_seconds: float
+    ) -> None:
         super().__init__(path, context)
-        self._gate = gate
+        self._access = access
         self._recheck_seconds = recheck_seconds
         self._checked = 0.0
 
     async def admit(self) -> None:
-        """Let the call in. Raises what `Gate.admit` does."""
-        await self._gate.admit(self._path, self._context)
+        """Let the call in. Raises what `AccessControl.admit` does."""
+        await self._access.admit(self._path, self._context)
         self._checked = time.monotonic()
 
     async def write(self, message: bytes) -> None:
         """Send an answer. Raises `Unauthenticated` where the caller may no longer be here."""
         if time.monotonic() - self._checked >= self._recheck_seconds:
-            await self._gate.recheck(self._context)
+            await self._access.recheck(self._context)
             self._checked = time.monotonic()
         # Only now: an error that comes before every answer has no headers of its own, which Envoy
         # could not turn into a status any more.
@@ -127,7 +129,7 @@ class Stream(Entry):
         await self._context.write(message)
 
 
-class Exchange(Stream):
+class BidiSession(StreamSession):
     """That of a call with many requests, each of which its caller is allowed or not."""
 
     __slots__ = ("_asked", "_caller", "_looked", "_looking", "_parse")
@@ -136,11 +138,11 @@ class Exchange(Stream):
         self,
         path: str,
         context: Context,
-        gate: Gate,
+        access: AccessControl,
         recheck_seconds: float,
         parse: Callable[[bytes], Any],
     ) -> None:
-        super().__init__(path, context, gate, recheck_seconds)
+        super().__init__(path, context, access, recheck_seconds)
         self._parse = parse
         # How many requests asked for a look at the caller, and how many of them have had theirs.
         self._asked = self._looked = 0
@@ -170,7 +172,7 @@ class Exchange(Stream):
         `RateLimited`.
         """
         call.set_principal(await self._seen_again())
-        await self._gate.count(call.principal())
+        await self._access.count(call.principal())
 
     async def _seen_again(self) -> Principal:
         """The caller, by a look that began after this was called.
@@ -182,7 +184,7 @@ class Exchange(Stream):
         async with self._looking:
             if self._caller is None or self._looked < mine:
                 asked = self._asked
-                self._caller = await self._gate.authenticate(self._context)
+                self._caller = await self._access.authenticate(self._context)
                 self._checked = time.monotonic()
                 self._looked = asked
             return self._caller

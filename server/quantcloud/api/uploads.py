@@ -14,12 +14,12 @@ import grpc
 import structlog
 from google.protobuf.json_format import MessageToDict
 
-from quantcloud.aio.deadlines import Patience
-from quantcloud.api.access import Gate, headers_of
+from quantcloud.aio.deadlines import Deadlines
+from quantcloud.api.access import AccessControl, headers_of
 from quantcloud.api.context import Context
 from quantcloud.api.encoding import VARINT, delimited, tag, varint
 from quantcloud.api.errors import Refusal
-from quantcloud.api.session import Entry
+from quantcloud.api.session import Session
 
 SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
 PATH: Final = f"/{SERVICE}/Process"
@@ -38,26 +38,26 @@ CONTINUE: Final = tag(1) + delimited(b"")
 log = structlog.stdlib.get_logger(__name__)
 
 
-def handler(gate: Gate, patience: Patience) -> Any:
+def handler(access: AccessControl, deadlines: Deadlines) -> Any:
     """Answer the stream of a request with what its call would be refused with, or let it go on.
 
     The body is on its way until the stream's next message, or its end.
     """
 
     async def answer(_: object, context: Context) -> None:
-        entry = Entry(PATH, context)
-        if not gate.lets_envoy_ask(headers_of(context)):
+        session = Session(PATH, context)
+        if not access.lets_envoy_ask(headers_of(context)):
             log.warning("an Envoy with another QUANTCLOUD_PROXY_SECRET is refused")
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
         try:
-            async with await gate.admit_upload(context):
-                await patience.wait(context.read())
+            async with await access.admit_upload(context):
+                await deadlines.wait(context.read())
                 await context.write(CONTINUE)
-                await patience.wait(context.read())
+                await deadlines.wait(context.read())
         except TimeoutError:
             return  # Envoy has ended the request by now
         except Exception as error:  # noqa: BLE001  # all of them end here
-            await context.write(_immediate_response(entry.refusal(error)))
+            await context.write(_immediate_response(session.refusal(error)))
 
     return grpc.stream_stream_rpc_method_handler(
         answer, request_deserializer=bytes, response_serializer=bytes

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from quantcloud.auth import api_keys
-from quantcloud.auth.jwt import Claims, JwtVerifier
+from quantcloud.auth.jwt import JwtVerifier, TokenClaims
 from quantcloud.auth.principal import Credential, Principal
 from quantcloud.domain.account import Account, ApiKey, Tier
 from quantcloud.domain.errors import Unauthenticated
@@ -88,7 +88,7 @@ class Authenticator:
             reason="CREDENTIALS_MISSING",
         )
 
-    async def _by_claims(self, claims: Claims) -> Principal:
+    async def _by_claims(self, claims: TokenClaims) -> Principal:
         account = await self._accounts.get(claims.subject)
         if (
             account is None

@@ -12,7 +12,7 @@ import jwt
 import structlog
 
 from quantcloud.domain.errors import Unavailable
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 LIFESPAN_SECONDS = 600.0
 """How long keys are used, where their endpoint answers, without being fetched again."""
@@ -31,7 +31,7 @@ _ALGORITHMS: Final = (("RSA", None, "RS256"), ("EC", "P-256", "ES256"))
 log = structlog.stdlib.get_logger(__name__)
 
 
-@immutable
+@value_object
 class PublicKey:
     """A key that signatures are verified with, and the only algorithm that it is for."""
 

@@ -11,7 +11,7 @@ import jwt
 from quantcloud.auth.secret import MINIMUM_BYTES
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unauthenticated
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 SYMMETRIC: Final = ("HS256",)
 ASYMMETRIC: Final = ("ES256", "RS256")
@@ -23,8 +23,8 @@ _HELD_SECONDS = 10.0
 _MAXIMUM_HELD = 2_000
 
 
-@immutable
-class Claims:
+@value_object
+class TokenClaims:
     """What a token that holds says of its owner."""
 
     subject: str
@@ -34,7 +34,7 @@ class Claims:
     tier: Tier | None = None
 
 
-@immutable
+@value_object
 class Issuer:
     """Whose tokens are accepted: those signed with `secret` (HS256), those signed with a key of
     `jwks_url` (ES256, RS256), or both. At least one of the two is set. With `tier_claim` the
@@ -83,9 +83,9 @@ class JwtVerifier:
         self._issuer = issuer
         self._keys = _key_set(issuer.jwks_url) if issuer.jwks_url else None
         # Claims of tokens that held a moment ago, and until when that is worth something.
-        self._held: dict[str, tuple[Claims, float]] = {}
+        self._held: dict[str, tuple[TokenClaims, float]] = {}
 
-    async def verify(self, token: str) -> Claims:
+    async def verify(self, token: str) -> TokenClaims:
         """The claims of a token that holds, or held a few seconds ago and has not expired since.
 
         Raises `Unauthenticated` saying what is wrong with it, or `Unavailable` where the JWKS
@@ -101,7 +101,7 @@ class JwtVerifier:
         self._held[token] = claims, min(now + _HELD_SECONDS, claims.expires_at.timestamp())
         return claims
 
-    async def _verify(self, token: str) -> Claims:
+    async def _verify(self, token: str) -> TokenClaims:
         try:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError as error:
@@ -121,7 +121,7 @@ class JwtVerifier:
             raise _refusal(f"the token's algorithm {algorithm!r} is not accepted")
         return self._claims(token, key, algorithms)
 
-    def _claims(self, token: str, key: Any, algorithms: tuple[str, ...]) -> Claims:
+    def _claims(self, token: str, key: Any, algorithms: tuple[str, ...]) -> TokenClaims:
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -153,7 +153,7 @@ class JwtVerifier:
             raise _refusal(
                 f"the token's 'sub' is not 1 to {_MAXIMUM_SUBJECT_LENGTH} printable characters"
             )
-        return Claims(
+        return TokenClaims(
             subject=subject,
             email=_text(claims.get("email")),
             name=_name(claims),

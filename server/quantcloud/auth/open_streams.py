@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
-from quantcloud.auth.turns import Turns
+from quantcloud.auth.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import TooManyStreams
 
 OF_CIRCUITS: Final = 20
@@ -47,8 +47,8 @@ class OpenStreams:
         self._circuits = _Count(of_circuits, "streams of circuits of this account")
         self._addresses = _Count(of_address, "streams without credentials from this address")
         self._strangers = _Count(of_strangers, "streams without credentials")
-        self.arriving = Turns(ARRIVING, "unfinished requests")
-        self.uploads = Turns(UPLOADS, "unfinished requests with a long body")
+        self.arriving = ConcurrencyLimits(ARRIVING, "unfinished requests")
+        self.uploads = ConcurrencyLimits(UPLOADS, "unfinished requests with a long body")
 
     @contextmanager
     def watch(self, account_id: str) -> Generator[None]:

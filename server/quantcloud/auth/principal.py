@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from quantcloud.domain.account import Account
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 
 class Credential(StrEnum):
@@ -14,7 +14,7 @@ class Credential(StrEnum):
     API_KEY = "api_key"
 
 
-@immutable
+@value_object
 class Principal:
     """An authenticated caller.
 

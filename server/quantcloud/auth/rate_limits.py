@@ -11,7 +11,7 @@ import structlog
 from quantcloud.auth.windows import MemoryWindows, Windows, WindowsUnavailable
 from quantcloud.domain.account import Account, Tier, TierLimits
 from quantcloud.domain.errors import RateLimited
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 # How long a Redis that does not answer is left alone.
 _REDIS_PAUSE_SECONDS = 5.0
@@ -19,8 +19,8 @@ _REDIS_PAUSE_SECONDS = 5.0
 log = structlog.stdlib.get_logger(__name__)
 
 
-@immutable
-class Allowance:
+@value_object
+class RateAllowance:
     """Where a caller stands after a request: `remaining` of `limit` in a minute are left.
 
     At `reset_at` the oldest request that counts no longer does, `reset_after` from now.
@@ -51,7 +51,7 @@ class Counter:
         if self._shared is not None:
             await self._shared.close()
 
-    async def take(self, name: str, who: str, per_minute: int) -> Allowance:
+    async def take(self, name: str, who: str, per_minute: int) -> RateAllowance:
         """Count a request of `who`, unless the limit called `name` is reached."""
         # Hashed: an account's id may be an address of mail, and may hold what separates keys.
         key = (
@@ -75,9 +75,9 @@ def _shared(url: str) -> Windows:
     return RedisWindows(url)
 
 
-async def _allowance(windows: Windows, key: str, per_minute: int) -> Allowance:
+async def _allowance(windows: Windows, key: str, per_minute: int) -> RateAllowance:
     standing = await windows.take(key, per_minute)
-    return Allowance(
+    return RateAllowance(
         limit=per_minute,
         remaining=max(0, standing.remaining),
         reset_at=datetime.fromtimestamp(standing.reset, UTC),
@@ -106,7 +106,7 @@ class RequestLimits:
         self._anonymous = anonymous
         self._failed_logins = failed_logins
 
-    async def account(self, account: Account) -> Allowance | None:
+    async def account(self, account: Account) -> RateAllowance | None:
         """Count a request of an account; None where its tier has no limit.
 
         The allowance may be one that was not granted: `refuse` says so to the caller.
@@ -136,7 +136,7 @@ class RequestLimits:
                 raise refuse(allowance, f"{what} from this address")
 
 
-def refuse(allowance: Allowance, what: str) -> RateLimited:
+def refuse(allowance: RateAllowance, what: str) -> RateLimited:
     """The error for a request that was not granted. `what` says what there are too many of."""
     seconds = max(1, math.ceil(allowance.reset_after.total_seconds()))
     return RateLimited(

@@ -10,7 +10,7 @@ from quantcloud.backends.base import Backend
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions, is_short
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.router import Decision, Demand, Offer, choose
@@ -23,7 +23,7 @@ _LEARN_SECONDS = 0.02
 _log = logging.getLogger(__name__)
 
 
-class Queues(Protocol):
+class QueueStatistics(Protocol):
     """Where the figures of the queues are kept."""
 
     async def queue_depths(self) -> Mapping[str, int]: ...
@@ -31,7 +31,7 @@ class Queues(Protocol):
     async def mean_queue_seconds(self) -> Mapping[str, float]: ...
 
 
-@immutable
+@value_object
 class QueueFigures:
     """Live figures of the queues: jobs that wait for each backend, and how long others did."""
 
@@ -39,7 +39,7 @@ class QueueFigures:
     mean_wait_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @classmethod
-    async def read(cls, queues: Queues) -> "QueueFigures":
+    async def read(cls, queues: QueueStatistics) -> "QueueFigures":
         """The figures as they are now."""
         return cls(await queues.queue_depths(), await queues.mean_queue_seconds())
 
@@ -48,8 +48,8 @@ class QueueFigures:
         return self.mean_wait_seconds.get(backend, 0.0) if self.depth.get(backend, 0) else 0.0
 
 
-@immutable
-class Ran:
+@value_object
+class FinishedRun:
     """A run that is over: by which method of which backend, of what."""
 
     backend: str
@@ -120,7 +120,7 @@ class Fleet:
 
     def learn(
         self,
-        ran: Ran,
+        ran: FinishedRun,
         seconds: float,
         *,
         at_least: bool = False,

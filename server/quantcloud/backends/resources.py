@@ -5,13 +5,13 @@ from dataclasses import field
 from types import MappingProxyType
 
 from quantcloud.backends.base import Backend
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 # What Ray counts by itself, under these names.
 _BUILT_IN = frozenset({"CPU", "GPU", "memory", "object_store_memory"})
 
 
-@immutable
+@value_object
 class Resources:
     """What one run on a backend takes for itself, for as long as it lasts.
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 
 class Tier(StrEnum):
@@ -15,7 +15,7 @@ class Tier(StrEnum):
     ENTERPRISE = "enterprise"
 
 
-@immutable
+@value_object
 class MonthlyLimits:
     """What a tier allows in one calendar month in UTC; None is no limit."""
 
@@ -24,7 +24,7 @@ class MonthlyLimits:
     credits_usd: float
 
 
-@immutable
+@value_object
 class TierLimits:
     """What a tier allows; None is no limit. Per-month figures count calendar months in UTC.
 
@@ -58,7 +58,7 @@ class TierLimits:
         return self.job_seconds if wanted is None else min(self.job_seconds, wanted)
 
 
-@immutable
+@value_object
 class Account:
     """An account; `id` is the `sub` of its owner's JWT."""
 
@@ -69,7 +69,7 @@ class Account:
     name: str | None = None
 
 
-@immutable
+@value_object
 class ApiKey:
     """An API key without its text. `prefix` is the text's beginning, to tell keys apart."""
 
@@ -81,7 +81,7 @@ class ApiKey:
     last_used_at: datetime | None = None
 
 
-@immutable
+@value_object
 class MonthlyUsage:
     """What an account used in one calendar month in UTC.
 

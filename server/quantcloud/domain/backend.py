@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 
 class BackendStatus(StrEnum):
@@ -12,7 +12,7 @@ class BackendStatus(StrEnum):
     OFFLINE = "offline"
 
 
-@immutable
+@value_object
 class BackendInfo:
     """The fixed facts of a backend.
 

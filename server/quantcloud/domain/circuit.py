@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 
-@immutable
+@value_object
 class SavedCircuit:
     """A saved circuit; `code` is in the language of the user's editor and never run here."""
 

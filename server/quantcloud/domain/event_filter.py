@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import JobEvent, JobStatus
+from quantcloud.domain.value_object import value_object
 
 
-@immutable
+@value_object
 class EventFilter:
     """Those that meet each condition that is given."""
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 SHORT_SECONDS = 0.005
 """A run that is predicted to take no longer may wait in a worker behind others of its kind."""
-AT_ONCE_SECONDS = 0.000_25
+INLINE_SECONDS = 0.000_25
 """A run that is stated to take no longer may be made in the serving process.
 
 It takes that process more to claim a job, send it to a worker, read the answer and write a second
@@ -81,7 +81,7 @@ class Execution:
     predicted_seconds: float | None = None
 
 
-@immutable
+@value_object
 class Statevector:
     """Amplitudes of all 2**n basis states, bit 0 of the index is qubit 0."""
 
@@ -89,7 +89,7 @@ class Statevector:
     imag: tuple[float, ...]
 
 
-@immutable
+@value_object
 class Outcome:
     """What a run gave.
 

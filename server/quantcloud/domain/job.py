@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import cast
 
 from quantcloud.domain.execution import RunOptions, Statevector
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 
 class JobStatus(StrEnum):
@@ -70,7 +70,7 @@ class StaleLeaseError(Exception):
     """A write that names a lease which the job no longer has; nothing was written."""
 
 
-@immutable
+@value_object
 class Lease:
     """The right to write a run. `token` is unique to the attempt, `attempt` counts from 1."""
 
@@ -79,7 +79,7 @@ class Lease:
     token: str
 
 
-@immutable
+@value_object
 class Change:
     """One step of a job. A field that is None leaves the job's own as it is.
 
@@ -94,7 +94,7 @@ class Change:
     metadata: Mapping[str, object] | None = None
 
 
-@immutable
+@value_object
 class Job:
     """One submitted circuit and where it stands, without the circuit's text.
 
@@ -186,7 +186,7 @@ _TIMES: Mapping[JobStatus, int] = {
 }
 
 
-@immutable
+@value_object
 class JobResult:
     """What a completed job gave; `counts` add up to the job's shots."""
 
@@ -206,7 +206,7 @@ class JobResult:
         return len(self.counts) + shots + amplitudes
 
 
-@immutable
+@value_object
 class JobEvent:
     """One change of a job: the whole job as of it. `cursor` orders the events of all jobs.
 

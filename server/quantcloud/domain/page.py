@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Window(NamedTuple):
     after: Place | None = None
 
 
-@immutable
+@value_object
 class Page(Generic[T]):
     """`items`, newest first, of `total` that match; `limit` and `offset` as they were applied."""
 

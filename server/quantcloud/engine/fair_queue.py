@@ -24,18 +24,18 @@ class _Line:
         self.characters = 0
 
 
-class Turns:
+class FairQueue:
     """Gives each owner one turn at a time, of `places` turns at once for all of them together.
 
     However many circuits somebody sends, and however long each takes to look at, whoever asks next
     for another owner waits for at most one of them. One place is kept free of long circuits. A
-    turn that is not had within `patience` seconds is not had at all.
+    turn that is not had within `wait_seconds` seconds is not had at all.
     """
 
-    def __init__(self, places: int, patience: float) -> None:
+    def __init__(self, places: int, wait_seconds: float) -> None:
         self._places = asyncio.Semaphore(places)
         self._places_for_long = asyncio.Semaphore(max(1, places - 1))
-        self._patience = patience
+        self._wait_seconds = wait_seconds
         self._lines: dict[str, _Line] = {}
 
     @asynccontextmanager
@@ -50,7 +50,7 @@ class Turns:
         line.members += 1
         line.characters += characters
         place_for_long = self._places_for_long if characters > _LONG else nullcontext()
-        waiting = asyncio.timeout(self._patience)
+        waiting = asyncio.timeout(self._wait_seconds)
         try:
             async with waiting, line.turn, place_for_long, self._places:
                 waiting.reschedule(None)

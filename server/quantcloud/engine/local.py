@@ -20,7 +20,7 @@ from quantcloud.engine.base import (
     OutOfMemory,
     WorkerLost,
 )
-from quantcloud.engine.fair_queue import Turns
+from quantcloud.engine.fair_queue import FairQueue
 from quantcloud.engine.inline_examination import is_small
 from quantcloud.engine.pool import messages, preload
 from quantcloud.engine.pool.call import (
@@ -112,7 +112,7 @@ class LocalEngine:
         self._examinations = Slots(
             self._supervisor, Role.EXAMINATION, _EXAMINERS, _EXAMINATION_PATIENCE
         )
-        self._turns = Turns(_EXAMINERS, _EXAMINATION_PATIENCE)
+        self._turns = FairQueue(_EXAMINERS, _EXAMINATION_PATIENCE)
         self._running: set[asyncio.Task[Any]] = set()
         self._idle = asyncio.Event()
         self._idle.set()

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from quantcloud.circuits.ir import Register
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm.builder import CircuitBuilder, Operand
 from quantcloud.openqasm.hints import counted, nearest_name
 from quantcloud.openqasm.lexer import Lexer, shown
-from quantcloud.openqasm.program import Operand, Program
 
 PHYSICAL = "$"
 """The name of the register of OpenQASM 3's physical qubits, which need no declaration."""
@@ -15,7 +15,7 @@ PHYSICAL = "$"
 class OperandReader:
     """Reads operands at a lexer's cursor. Every method raises `CircuitError` at what is wrong."""
 
-    def __init__(self, lexer: Lexer, program: Program) -> None:
+    def __init__(self, lexer: Lexer, program: CircuitBuilder) -> None:
         self._lexer = lexer
         self._program = program
 

@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Final
 
 from quantcloud.circuits.ir import Circuit, Condition, Expression, GateCall
+from quantcloud.openqasm.builder import CircuitBuilder, Operand
 from quantcloud.openqasm.expressions import ExpressionParser
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.operands import OperandReader
-from quantcloud.openqasm.program import Operand, Program
 from quantcloud.openqasm.shortcuts import Shortcuts
 
 _RESERVED: Final = words(
@@ -38,7 +38,7 @@ class Parser:
     def __init__(self, source: str, *, shortcuts: bool = True) -> None:
         """Prepare to read `source`; `shortcuts=False` makes every statement go by its tokens."""
         self.lexer = Lexer(source)
-        self.program = Program(self.lexer, self.synonyms)
+        self.program = CircuitBuilder(self.lexer, self.synonyms)
         self.expressions = ExpressionParser(self.lexer, self.version)
         self.operands = OperandReader(self.lexer, self.program)
         self._defining: str | None = None

@@ -6,12 +6,12 @@ from typing import Final
 
 from quantcloud.circuits.ir import Circuit, Condition, Expression, GateCall
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm.builder import Operand
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import shown
 from quantcloud.openqasm.modifiers import controlled, inverse
 from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.parser import Parser
-from quantcloud.openqasm.program import Operand
 
 _TYPES: Final = words(
     "const int uint float angle bool complex array duration stretch input output extern"

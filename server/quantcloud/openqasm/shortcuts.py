@@ -13,10 +13,10 @@ from typing import Final, NamedTuple, TypeVar
 from quantcloud.circuits.ir import Operation, Register
 from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm.builder import CircuitBuilder, Operand
 from quantcloud.openqasm.expressions import ExpressionParser
 from quantcloud.openqasm.gatetable import Signature
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.program import Operand, Program
 
 # A statement up to its semicolon, and the space after that. It may still turn out to end elsewhere:
 # in a comment, say.
@@ -66,7 +66,7 @@ class Shortcuts:
     def __init__(
         self,
         lexer: Lexer,
-        program: Program,
+        program: CircuitBuilder,
         expressions: ExpressionParser,
         reserved: frozenset[str],
     ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
@@ -95,7 +95,7 @@ class EnvoySettings:
         return self.access_log or self.data_dir / "access.log"
 
 
-@immutable
+@value_object
 class EnvoyFiles:
     """Where the template, the Lua filter and the transcoder's descriptor are."""
 

@@ -17,7 +17,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from quantcloud.api.nulls import PACKAGE, TWIN_OFFSET, has_twin
+from quantcloud.api.json_nulls import PACKAGE, TWIN_OFFSET, has_twin
 
 PATH_SUFFIX = "_from_path"
 # The type of a run's options, and the type that they have for the transcoder.
@@ -34,7 +34,7 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
     """The descriptor set that Envoy reads.
 
     - Every field's JSON name is its own name, in error details too.
-    - Each nullable field of a response has its twin (see `nulls`).
+    - Each nullable field of a response has its twin (see `json_nulls`).
     - A parameter of a query that is given twice is an error, unless it is a list.
     - The options of a run are a Struct (see `convert.options`).
     - A field that a path binds is called otherwise, so that body and query cannot reach it: the

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from functools import cache
 from typing import Final
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 KNOTS: Final = 7
 """Durations that have a correction of their own: 0.1 ms, 1 ms, ... 100 s."""
@@ -13,7 +13,7 @@ _FIRST_KNOT: Final = -4  # as a power of ten of seconds
 
 # log10 of the greatest correction, and of the most that one run may move it before it is weighed.
 _MOST: Final = 1.0
-_MOST_AT_ONCE: Final = 0.3
+_LARGEST_STEP: Final = 0.3
 # A new run counts as one among so many: few at first, so that it learns soon, then more.
 _FEWEST: Final = 2.0
 _OTHERS: Final = 20.0
@@ -23,7 +23,7 @@ BOUNDS: Final = (1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 _RECENT: Final = 0.05
 
 
-@immutable
+@value_object
 class Correction:
     """A curve by which predicted times are multiplied.
 
@@ -45,7 +45,7 @@ class Correction:
         low, share = _place(predicted)
         ratio = math.log10(actual / predicted)
         miss = max(-_MOST, min(_MOST, ratio)) - self._shift(predicted)
-        miss = max(-_MOST_AT_ONCE, min(_MOST_AT_ONCE, miss))
+        miss = max(-_LARGEST_STEP, min(_LARGEST_STEP, miss))
         shifts, weights = list(self.shifts), list(self.weights)
         for knot, part in ((low, 1 - share), (low + 1, share)):
             if part > 0:
@@ -78,7 +78,7 @@ def _place(seconds: float) -> tuple[int, float]:
     return low, place - low
 
 
-@immutable
+@value_object
 class Errors:
     """How far predictions were off: the greater of predicted and actual time over the lesser.
 

@@ -9,7 +9,7 @@ for each method, which follows the runs.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.routing.correction import Correction, Errors
 from quantcloud.routing.method import Method
 from quantcloud.routing.work import Coefficients
@@ -18,7 +18,7 @@ Key = tuple[str, str]
 """Names of a backend and of one of its methods."""
 
 
-@immutable
+@value_object
 class Calibration:
     """Coefficients that were measured, each on the machine that `machine` describes."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Final
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.routing.work import Coefficients, Work
 
 # Below this a difference between predicted and measured time counts for less, in seconds.
@@ -16,7 +16,7 @@ _LEAST, _MOST = 0.02, 50.0
 _ROUNDS: Final = 300
 
 
-@immutable
+@value_object
 class Sample:
     """A run: what there was to do, and the seconds that it took."""
 

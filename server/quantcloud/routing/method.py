@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.routing.work import Coefficients, Work
 
 
@@ -15,7 +15,7 @@ class Method(NamedTuple):
     machine. `exact` is False where the method
     truncates. `fidelity` is the predicted one of the whole run, 0 to 1, and `wait_seconds` how
     long the backend itself lets a run wait, as hardware does that others use too. `at_once` says
-    that the serving process may run it: within `AT_ONCE_SECONDS`, and without a chance to crash or
+    that the serving process may run it: within `INLINE_SECONDS`, and without a chance to crash or
     to wait. Where the server predicts another time, `stated_seconds` is the backend's.
     """
 
@@ -45,7 +45,7 @@ class Method(NamedTuple):
         return self.seconds if self.stated_seconds is None else self.stated_seconds
 
 
-@immutable
+@value_object
 class Refusal:
     """Why a backend cannot run a given circuit, as a sentence for its sender."""
 

@@ -13,14 +13,14 @@ from typing import NamedTuple
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import OptimizationTarget
+from quantcloud.domain.value_object import value_object
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.readable import binary_size, duration
 from quantcloud.routing.scores import Scores, Weights, completion, scores, waiting
 
 
-@immutable
+@value_object
 class Demand:
     """What is asked of the router: a circuit's figures and its sender's wishes.
 
@@ -71,7 +71,7 @@ class Candidate(NamedTuple):
     asked: bool = True
 
 
-@immutable
+@value_object
 class Decision:
     """The chosen candidate with one sentence why, and all of them, best first, rejected last."""
 

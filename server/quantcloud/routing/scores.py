@@ -12,8 +12,8 @@
 
 from typing import Final, NamedTuple
 
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import OptimizationTarget
+from quantcloud.domain.value_object import value_object
 from quantcloud.routing.method import Method
 
 OVERHEAD_SECONDS = 0.005
@@ -24,7 +24,7 @@ _TRUNCATED = 0.5
 _SECONDS_PER_MINUTE = 60
 
 
-@immutable
+@value_object
 class Weights:
     """The shares of the three scores in `balanced`, and what a metered minute is worth in dollars.
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 
 class Work(NamedTuple):
@@ -23,7 +23,7 @@ class Work(NamedTuple):
     samples: float = 0.0
 
 
-@immutable
+@value_object
 class Coefficients:
     """Seconds for each unit of a `Work`, and for beginning a run."""
 

@@ -23,7 +23,7 @@ SWEEP_SECONDS = 5.0
 log = structlog.stdlib.get_logger(__name__)
 
 
-class Custody:
+class LeaseKeeper:
     """The leases of `owner`, and the sweep of all others. `clock` is what they are timed by."""
 
     def __init__(

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import structlog
 
-from quantcloud.aio.retry import patiently
-from quantcloud.backends.fleet import Fleet, Ran
+from quantcloud.aio.retry import retrying
+from quantcloud.backends.fleet import FinishedRun, Fleet
 from quantcloud.backends.runs import completed, execution_of
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import NotFound
@@ -21,7 +21,7 @@ from quantcloud.domain.job import (
 from quantcloud.domain.quota import next_month, simulator_seconds_left
 from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, MachineLost, WorkerLost
 from quantcloud.routing.explanation import with_actual
-from quantcloud.scheduling.start_record import REFUSALS, Beginning
+from quantcloud.scheduling.start_record import REFUSALS, StartRecord
 from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, Store
 
 # A circuit that its worker dies of is likely to kill the next one too.
@@ -63,7 +63,7 @@ class Runner:
         self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
     ) -> None:
         job = claim.job
-        beginning = Beginning(self._store, claim, self._clock)
+        start_record = StartRecord(self._store, claim, self._clock)
         try:
             try:
                 try:
@@ -71,23 +71,23 @@ class Runner:
                     outcome = await self._engine.execute(
                         execution,
                         time_limit=self._time_limit(claim),
-                        on_start=lambda: beginning.begin(stop),
+                        on_start=lambda: start_record.begin(stop),
                     )
                 finally:
                     on_idle()
             except EngineError as error:
-                await self._fail(claim, error, beginning)
+                await self._fail(claim, error, start_record)
             else:
-                await self._complete(claim, execution, outcome, beginning)
+                await self._complete(claim, execution, outcome, start_record)
         except REFUSALS:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         except asyncio.CancelledError:
             this = asyncio.current_task()
-            if not beginning.refused or this is None or this.uncancel() > 0:
+            if not start_record.refused or this is None or this.uncancel() > 0:
                 raise
             log.info("run was cancelled before it began", job_id=job.id)
         finally:
-            await beginning.close()
+            await start_record.close()
 
     async def give_back(self, claim: Claim, *, lost: bool) -> None:
         """Put a job whose run broke off back into its queue; the third time it is failed."""
@@ -115,7 +115,7 @@ class Runner:
         job, lease = record.job, record.held
         change = Change(JobStatus.FAILED, at, error_message=message)
         try:
-            await patiently(lambda: self._store.jobs.end(job.id, lease, [change], known=record))
+            await retrying(lambda: self._store.jobs.end(job.id, lease, [change], known=record))
         except (StaleLeaseError, NotFound):
             log.info("late write refused", job_id=job.id, attempt=lease.attempt)
 
@@ -138,15 +138,15 @@ class Runner:
         return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
     async def _complete(
-        self, claim: Claim, execution: Execution, outcome: Outcome, beginning: Beginning
+        self, claim: Claim, execution: Execution, outcome: Outcome, start_record: StartRecord
     ) -> None:
         # Before anything is waited for: the store may be away for long.
         job, ended = claim.job, self._clock()
-        begun = await beginning.changes()
+        begun = await start_record.changes()
         seconds = outcome.execution_time_ms / 1000
         self._fleet.learn(_ran(claim), seconds)
         result, end = completed(execution, claim.analysis, outcome, job.metadata, ended)
-        await patiently(
+        await retrying(
             lambda: self._store.jobs.complete(
                 job.id,
                 claim.lease,
@@ -155,20 +155,20 @@ class Runner:
                 simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
                 qpu_tasks=job.reserved_qpu_tasks,
                 cost_usd=job.reserved_cost_usd,
-                known=beginning.record,
+                known=start_record.record,
             )
         )
 
-    async def _fail(self, claim: Claim, error: EngineError, beginning: Beginning) -> None:
+    async def _fail(self, claim: Claim, error: EngineError, start_record: StartRecord) -> None:
         job, lease = claim.job, claim.lease
         # Before anything is waited for: the store may be away for long.
-        seconds = beginning.seconds
-        begun = await beginning.changes()
+        seconds = start_record.seconds
+        begun = await start_record.changes()
         if isinstance(error, WorkerLost):
             log.warning("worker lost", job_id=job.id, attempt=lease.attempt, error=str(error))
             now, because = self._clock(), str(error)
             most = MAX_LOSSES if isinstance(error, MachineLost) else _LOST_WORKERS
-            await patiently(
+            await retrying(
                 lambda: self._store.jobs.requeue(
                     job.id, lease, now, lost=True, because=because, most=most
                 )
@@ -185,7 +185,7 @@ class Runner:
             metadata=with_actual(job.metadata, seconds) if seconds else None,
         )
         # What a run costs is for one that went well, or on to its limit.
-        await patiently(
+        await retrying(
             lambda: self._store.jobs.end(
                 job.id,
                 lease,
@@ -193,11 +193,11 @@ class Runner:
                 simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
                 qpu_tasks=job.reserved_qpu_tasks if timed_out else 0,
                 cost_usd=job.reserved_cost_usd if timed_out else 0.0,
-                known=beginning.record,
+                known=start_record.record,
             )
         )
 
 
-def _ran(claim: Claim) -> Ran:
+def _ran(claim: Claim) -> FinishedRun:
     job = claim.job
-    return Ran(job.backend or "", job.method or "", claim.analysis, job.shots, job.options)
+    return FinishedRun(job.backend or "", job.method or "", claim.analysis, job.shots, job.options)

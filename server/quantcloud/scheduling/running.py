@@ -9,19 +9,19 @@ from quantcloud.storage import Claim
 
 
 @dataclass(slots=True)
-class Runs:
+class RunCounts:
     """How many there are, and how many of them are not known to be short."""
 
     number: int = 0
     long: int = 0
 
 
-class Executing:
+class RunningJobs:
     """Runs that the engine has in hand; `seconds` is what the short ones will take together."""
 
     def __init__(self) -> None:
         self._claims: dict[str, Claim] = {}
-        self.by_backend: defaultdict[str, Runs] = defaultdict(Runs)
+        self.by_backend: defaultdict[str, RunCounts] = defaultdict(RunCounts)
         self.seconds = 0.0
 
     def __len__(self) -> int:

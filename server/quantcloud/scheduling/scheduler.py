@@ -10,20 +10,20 @@ from typing import Any
 
 import structlog
 
-from quantcloud.aio.retry import RETRY_SECONDS, patiently
+from quantcloud.aio.retry import RETRY_SECONDS, retrying
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
 from quantcloud.engine.base import Engine
 from quantcloud.scheduling.runner import Runner
-from quantcloud.scheduling.running import Executing
-from quantcloud.storage import Claim, Claims, Room, Store
+from quantcloud.scheduling.running import RunningJobs
+from quantcloud.storage import Claim, ClaimedJobs, Room, Store
 
 _GIVE_BACK_SECONDS = 5.0
 _CHECK_SECONDS = 60.0
 # So many are claimed together: the first of them do not wait long for the last.
-_AT_ONCE = 64
+_CLAIM_BATCH = 64
 # How long short runs may wait, in all, behind others that the engine has: for an account that comes
 # then this is time until its turn.
 _BACKLOG_SECONDS = 0.04
@@ -56,7 +56,7 @@ class Scheduler:
         self._concurrency = {tier: limits(tier).max_concurrent_jobs for tier in Tier}
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
         # Those of the runs that the engine has in hand.
-        self._executing = Executing()
+        self._executing = RunningJobs()
         self._tasks: set[asyncio.Task[None]] = set()
         # The claim that has not been heard of, and all that are not durable yet.
         self._claiming: asyncio.Task[None] | None = None
@@ -174,9 +174,9 @@ class Scheduler:
         room = self._room()
         if room.slots + room.short < 1:
             return
-        told: list[Claims] = []
+        told: list[ClaimedJobs] = []
 
-        def tell(claims: Claims) -> None:
+        def tell(claims: ClaimedJobs) -> None:
             told.append(claims)
             self._take_up(claims)
 
@@ -192,7 +192,7 @@ class Scheduler:
         self._claims.add(task)
         task.add_done_callback(self._claims.discard)
 
-    async def _claimed(self, claiming: Awaitable[Claims], told: Sequence[Claims]) -> None:
+    async def _claimed(self, claiming: Awaitable[ClaimedJobs], told: Sequence[ClaimedJobs]) -> None:
         """Take up what was claimed, unless `told` shows that this was done before the commit.
 
         A run that begins so early tells nobody of it before its job is durable: its writes follow
@@ -205,13 +205,13 @@ class Scheduler:
                 self._drop(claim)
             self._unheld = self._left = True
             self._claim_later(error)
-            claims = Claims(left=True)
+            claims = ClaimedJobs(left=True)
         else:
             self.failure = None
         if not told:
             self._take_up(claims)
 
-    def _take_up(self, claims: Claims) -> None:
+    def _take_up(self, claims: ClaimedJobs) -> None:
         for claim in claims:
             self._begin(claim)
         for record, error in claims.unreadable:
@@ -280,10 +280,10 @@ class Scheduler:
             else:
                 waiting += runs.number
         room = size - len(self._executing) + min(waiting, size)
-        slots = min(max(0, room), _AT_ONCE)
+        slots = min(max(0, room), _CLAIM_BATCH)
         if long >= size:
             return Room(slots)
-        short = min(max(0, self._engine.backlog + min(0, room)), _AT_ONCE - slots)
+        short = min(max(0, self._engine.backlog + min(0, room)), _CLAIM_BATCH - slots)
         return Room(slots, short, _BACKLOG_SECONDS * size - self._executing.seconds)
 
     def _begin(self, claim: Claim) -> None:
@@ -318,7 +318,7 @@ class Scheduler:
         if self._left:
             self._dispatch()
         if error is not None:
-            self._spawn(patiently(lambda: self._runner.give_back(claim, lost=not self._stopping)))
+            self._spawn(retrying(lambda: self._runner.give_back(claim, lost=not self._stopping)))
 
 
 def _is_over(claim: Claim, job: Job) -> bool:

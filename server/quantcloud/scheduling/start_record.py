@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from quantcloud.aio.retry import patiently
+from quantcloud.aio.retry import retrying
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import Change, InvalidTransitionError, JobStatus, StaleLeaseError
 from quantcloud.storage import Claim, Store
@@ -21,7 +21,7 @@ _SOON_SECONDS = 0.01
 log = structlog.stdlib.get_logger(__name__)
 
 
-class Beginning:
+class StartRecord:
     """The change of a run to running: written with the run's end where that comes soon.
 
     Most circuits take less time than a commit. Whoever watches a longer one hears of its beginning
@@ -97,9 +97,7 @@ class Beginning:
     async def _note(self, change: Change) -> None:
         job, lease = self.record.job, self._lease
         try:
-            events = await patiently(
-                lambda: self._store.jobs.advance(job.id, [change], lease=lease)
-            )
+            events = await retrying(lambda: self._store.jobs.advance(job.id, [change], lease=lease))
             self.record = replace(self.record, job=events[-1].job)
         except InvalidTransitionError as error:
             # An earlier try was carried out, and only its answer was lost.

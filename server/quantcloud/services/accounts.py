@@ -7,13 +7,13 @@ from quantcloud.auth import api_keys
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import ApiKey, MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import InvalidArgument
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.storage import Store
 
 MAXIMUM_NAME_LENGTH = 100
 
 
-@immutable
+@value_object
 class Usage:
     """An account's tier, what it allows, and what was used of it this month."""
 

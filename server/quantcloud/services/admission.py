@@ -15,9 +15,9 @@ from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, QuotaExceeded
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.identifiers import time_ordered_id
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.domain.quota import check_month
+from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import Engine
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method
@@ -32,7 +32,7 @@ MAXIMUM_QASM_BYTES = 8 * 1024 * 1024
 STATEVECTOR_QUBITS = 16
 
 
-@immutable
+@value_object
 class Submission:
     """A circuit and what its sender wants of it, as it was sent."""
 
@@ -48,7 +48,7 @@ class Submission:
     options: RunOptions
 
 
-@immutable
+@value_object
 class Admitted:
     """A submission that may run: the job that it becomes, and the changes that have already brought
     it to the queue of the backend that the router decided on.

@@ -8,7 +8,7 @@ import structlog
 
 from quantcloud.backends.base import Backend
 from quantcloud.domain.execution import NO_OPTIONS, Execution, Noise, RunOptions
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.openqasm import examine, samples
 from quantcloud.routing.cost_model import Calibration, Key
@@ -26,7 +26,7 @@ _NOISY = RunOptions(noise=Noise(depolarizing_1q=0.01, depolarizing_2q=0.02))
 log = structlog.stdlib.get_logger(__name__)
 
 
-@immutable
+@value_object
 class Load:
     """One circuit to measure with."""
 
@@ -57,7 +57,7 @@ LOADS: Sequence[Load] = (
 )
 
 
-@immutable
+@value_object
 class Measured:
     """What a method came to: its coefficients, and by how much its runs differ from them.
 

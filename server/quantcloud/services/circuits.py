@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from quantcloud.aio.cooperative import Turns
+from quantcloud.aio.cooperative import Yielder
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import DomainError, InvalidArgument, QuotaExceeded, Unavailable
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
 from quantcloud.domain.quota import check_month, check_waiting, simulator_seconds_left
+from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import Engine
 from quantcloud.services.admission import Admission, Admitted, Submission
 from quantcloud.services.paging import Listings
@@ -27,8 +27,8 @@ MAXIMUM_BATCH = 1_000
 MAXIMUM_SAVED_BYTES = 512 * 1024
 
 
-@immutable
-class Allowance:
+@value_object
+class QuotaLeft:
     """What an account may still take; None where its tier sets no limit.
 
     `waiting_jobs` is how many more may wait, the others are of the month.
@@ -40,7 +40,7 @@ class Allowance:
     waiting_jobs: int
 
 
-@immutable
+@value_object
 class Plan:
     """What a run of an admitted submission would be; `queue_position` 1 is next.
 
@@ -49,10 +49,10 @@ class Plan:
 
     admitted: Admitted
     queue_position: int
-    left: Allowance
+    left: QuotaLeft
 
 
-@immutable
+@value_object
 class Batch:
     """Jobs that were submitted together, in the order of their circuits.
 
@@ -116,7 +116,7 @@ class CircuitUseCases:
         if (known := await self._known(principal, key)) is not None:
             return self._batch(known)
         batch_id = str(uuid.uuid4())
-        turns = Turns()
+        yielder = Yielder()
         admitted: list[Admitted] = []
         for place, submission in enumerate(submissions):
             try:
@@ -128,7 +128,7 @@ class CircuitUseCases:
                 raise
             admitted.append(each)
             # Small circuits are looked at without a pause.
-            await turns.between()
+            await yielder.between()
         try:
             await self._check_room(principal, admitted)
         except QuotaExceeded:
@@ -139,7 +139,7 @@ class CircuitUseCases:
         new: list[NewJob] = []
         for each in admitted:
             new.append(self._short_runs.new_job(each))
-            await turns.between()
+            await yielder.between()
         created = await self._store_jobs(principal, new, key)
         return self._batch([submitted for submitted, *_ in created])
 
@@ -282,9 +282,9 @@ def check_batch_size(number: int) -> None:
         raise InvalidArgument("circuits", f"must be 1 to {MAXIMUM_BATCH} circuits, are {number}")
 
 
-def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> Allowance:
+def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:
     tasks = limits.qpu_tasks
-    return Allowance(
+    return QuotaLeft(
         simulator_seconds_left(limits.monthly, used),
         None if tasks is None else max(0, tasks - used.qpu_tasks),
         max(0.0, limits.credits_usd - used.total_cost_usd),

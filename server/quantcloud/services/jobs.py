@@ -16,7 +16,7 @@ from quantcloud.domain.page import Page
 from quantcloud.services.paging import Listings
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
-from quantcloud.watching.update import AccountUpdate, Sighting
+from quantcloud.watching.update import AccountUpdate, JobUpdate
 
 MAXIMUM_WAIT_SECONDS = 60
 
@@ -113,7 +113,7 @@ class JobUseCases:
 
     def watch(
         self, principal: Principal, job_id: str, *, after_sequence: int | None, brief: bool = False
-    ) -> AsyncGenerator[Sighting]:
+    ) -> AsyncGenerator[JobUpdate]:
         """Every change of one job, until its last; is and raises as `EventFeed.watch_job`."""
         if after_sequence is not None and after_sequence < 0:
             raise InvalidArgument("after_sequence", f"must be 0 or more, is {after_sequence}")

@@ -6,12 +6,12 @@ from datetime import datetime
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.errors import DomainError, NotFound
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.services.health import Health
 from quantcloud.storage import Store
 
 
-@immutable
+@value_object
 class BackendReport:
     """A backend with its live figures."""
 
@@ -21,7 +21,7 @@ class BackendReport:
     mean_queue_seconds: float
 
 
-@immutable
+@value_object
 class PlatformReport:
     """Every backend's status by name, and how many jobs have not ended."""
 
@@ -34,7 +34,7 @@ class PlatformReport:
         return BackendStatus.ONLINE in self.backends.values()
 
 
-@immutable
+@value_object
 class HealthReport:
     """What keeps the server from taking jobs; None where nothing does."""
 

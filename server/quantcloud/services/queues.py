@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from quantcloud.backends.fleet import QueueFigures, Queues
+from quantcloud.backends.fleet import QueueFigures, QueueStatistics
 
 # Seconds for which figures are as good as new to a router, whose predictions are no better.
 _FRESH = 0.25
@@ -16,7 +16,7 @@ class RecentFigures:
     However many submissions come at once, the figures are read once for all of them.
     """
 
-    def __init__(self, queues: Queues, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, queues: QueueStatistics, now: Callable[[], float] = time.monotonic) -> None:
         self._queues = queues
         self._now = now
         self._read_at = -_FRESH

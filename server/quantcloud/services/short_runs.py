@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from quantcloud.backends.at_once import AtOnce
-from quantcloud.backends.fleet import Fleet, Ran
+from quantcloud.backends.fleet import FinishedRun, Fleet
 from quantcloud.backends.runs import completed, execution_of
 from quantcloud.domain.job import Change, JobStatus
 from quantcloud.services.admission import Admitted
@@ -30,7 +30,7 @@ class ShortRuns:
         job, result = stored.job, stored.result
         if result is not None:
             method = str(result.metadata["method"])
-            ran = Ran(result.backend, method, stored.analysis, job.shots, job.options)
+            ran = FinishedRun(result.backend, method, stored.analysis, job.shots, job.options)
             self._fleet.learn(ran, stored.simulator_seconds)
 
     def _run(self, admitted: Admitted) -> NewJob | None:

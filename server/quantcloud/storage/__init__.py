@@ -4,7 +4,7 @@ from quantcloud.storage.circuits import CircuitPatch
 from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_data_dir
 from quantcloud.storage.database.errors import StoreError
 from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.jobs.claims import Claim, Claims, Room
+from quantcloud.storage.jobs.claims import Claim, ClaimedJobs, Room
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
 from quantcloud.storage.jobs.writes import MAX_LOSSES, NewJob
 from quantcloud.storage.store import Store
@@ -13,7 +13,7 @@ __all__ = [
     "MAX_LOSSES",
     "CircuitPatch",
     "Claim",
-    "Claims",
+    "ClaimedJobs",
     "DataDirLock",
     "DataDirLockedError",
     "IdempotencyKey",

@@ -12,8 +12,8 @@ from sqlalchemy.sql.dml import Update
 
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.page import Page, Place, Window, page_of
+from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow, Connection, Database
 from quantcloud.storage.database.listings import listings, shown
@@ -37,7 +37,7 @@ _INSERT = insert(saved_circuits)
 _DELETE = delete(saved_circuits).where(*_OWN)
 
 
-@immutable
+@value_object
 class CircuitPatch:
     """New values for the fields of a saved circuit; None leaves one as it is."""
 

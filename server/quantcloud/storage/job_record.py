@@ -1,10 +1,10 @@
 """A job with what only the store knows of it."""
 
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import Job, Lease, StaleLeaseError
+from quantcloud.domain.value_object import value_object
 
 
-@immutable
+@value_object
 class JobRecord:
     """A job's row: the job, its lease, how many were lost, and whether its usage is counted.
 

@@ -13,11 +13,11 @@ from quantcloud.domain.event_filter import EVERYTHING, EventFilter
 from quantcloud.domain.job import JobEvent
 from quantcloud.watching.account_watch import AccountWatch
 from quantcloud.watching.job_watch import JobWatch
-from quantcloud.watching.keepalive import QuietWatches
+from quantcloud.watching.keepalive import Keepalives
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.sources import EventLog, Sources
 from quantcloud.watching.subscription import Subscription, in_turns
-from quantcloud.watching.update import AccountUpdate, Sighting
+from quantcloud.watching.update import AccountUpdate, JobUpdate
 
 # A result that is larger is not handed over in memory, where slow readers would keep it.
 _LARGEST_RESULT = 256
@@ -29,7 +29,7 @@ class EventFeed:
     """Hands committed events to watchers. Belongs to one event loop."""
 
     def __init__(self, log: EventLog, queues: QueueMonitor, checkpoint_seconds: float) -> None:
-        self._sources = Sources(log, queues, QuietWatches(checkpoint_seconds))
+        self._sources = Sources(log, queues, Keepalives(checkpoint_seconds))
 
     @property
     def watchers(self) -> int:
@@ -86,7 +86,7 @@ class EventFeed:
 
     def watch_job(
         self, account_id: str, job_id: str, after_sequence: int | None, *, brief: bool = False
-    ) -> AsyncGenerator[Sighting]:
+    ) -> AsyncGenerator[JobUpdate]:
         """The latest event, or every event after `after_sequence`; then each as it happens.
 
         A `brief` watch begins with the latest event, waits a moment for others before it is sent
@@ -99,7 +99,7 @@ class EventFeed:
             if latest is not None and latest[-1].job.status.is_terminal:
                 return _only(latest[-1])
         watch = JobWatch(self._sources, account_id, job_id, brief=brief)
-        return watch.sightings(after_sequence)
+        return watch.updates(after_sequence)
 
     def watch_account(
         self,
@@ -116,9 +116,9 @@ class EventFeed:
         return AccountWatch(self._sources, account_id, wanted).updates(after_cursor)
 
 
-async def _only(event: JobEvent) -> AsyncGenerator[Sighting]:
+async def _only(event: JobEvent) -> AsyncGenerator[JobUpdate]:
     """What is to be seen of a job that has ended."""
-    yield Sighting(event.sequence, event)
+    yield JobUpdate(event.sequence, event)
 
 
 def _by_job(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:

@@ -7,7 +7,7 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import JobEvent, JobStatus
 from quantcloud.watching.sources import PAGE, Sources
 from quantcloud.watching.subscription import Subscription
-from quantcloud.watching.update import Sighting
+from quantcloud.watching.update import JobUpdate
 
 _NOTHING: Sequence[JobEvent] = ()
 # How long a brief watch waits for a run to end before it tells of its beginning.
@@ -35,7 +35,7 @@ class JobWatch:
         self._queue: str | None = None
         self._place: int | None = None
 
-    async def sightings(self, after_sequence: int | None) -> AsyncGenerator[Sighting]:
+    async def updates(self, after_sequence: int | None) -> AsyncGenerator[JobUpdate]:
         """As `EventFeed.watch_job`."""
         subscription, quiet = self._subscription, self._sources.quiet
         self._sources.by_job.add(self._job_id, subscription)
@@ -48,7 +48,7 @@ class JobWatch:
                     self._note(event)
                     if self._queue is not None and event is fresh[-1]:
                         self._place = await self._position(event)
-                    yield Sighting(event.sequence, event, queue_position=self._place)
+                    yield JobUpdate(event.sequence, event, queue_position=self._place)
                     sent = True
                 if self._ended:
                     return
@@ -64,7 +64,7 @@ class JobWatch:
                 elif subscription.has_events:
                     fresh = self._take()
                 elif await self._wants_checkpoint():
-                    yield Sighting(
+                    yield JobUpdate(
                         self._sequence, self._had, checkpoint=True, queue_position=self._place
                     )  # fmt: skip
                     self._had, sent = None, True

@@ -7,11 +7,11 @@ from quantcloud.watching.subscription import Subscription
 
 # Watches that were opened together fall quiet together. So many are told at a time, and then
 # everybody else has a turn.
-_AT_ONCE = 64
+_CHECKPOINTS_A_TURN = 64
 _PAUSE_SECONDS = 0.005
 
 
-class QuietWatches:
+class Keepalives:
     """Tells each subscription when it was sent nothing for `seconds`. Belongs to one event loop."""
 
     def __init__(self, seconds: float) -> None:
@@ -38,7 +38,7 @@ class QuietWatches:
         now, told = loop.time(), 0
         while self._since:
             subscription, since = next(iter(self._since.items()))
-            if told == _AT_ONCE or since + self._seconds > now:
+            if told == _CHECKPOINTS_A_TURN or since + self._seconds > now:
                 due = max(since + self._seconds, now + _PAUSE_SECONDS)
                 self._timer = loop.call_at(due, self._tell)
                 return

@@ -19,7 +19,7 @@ _MOVES = frozenset({JobStatus.QUEUED, JobStatus.DISPATCHED, JobStatus.CANCELLED,
 _TOLD_PER_SECOND = 2000
 
 
-class Queues(Protocol):
+class QueuePositions(Protocol):
     """Where it is known which jobs are queued."""
 
     async def queue_position(self, job: Job) -> int | None: ...
@@ -30,7 +30,7 @@ class Queues(Protocol):
 class QueueMonitor:
     """Reads a queue that moved once for all who follow it, at most once in `seconds`."""
 
-    def __init__(self, queues: Queues, seconds: float) -> None:
+    def __init__(self, queues: QueuePositions, seconds: float) -> None:
         self._queues = queues
         self._seconds = seconds
         # By backend, each with its job's id.

@@ -5,9 +5,9 @@ from dataclasses import field
 from typing import Protocol
 
 from quantcloud.domain.event_filter import EventFilter, Stretch
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import JobEvent
-from quantcloud.watching.keepalive import QuietWatches
+from quantcloud.domain.value_object import value_object
+from quantcloud.watching.keepalive import Keepalives
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.recent import RecentEvents
 from quantcloud.watching.subscription import Subscriptions
@@ -32,13 +32,13 @@ class EventLog(Protocol):
     async def latest_cursor(self, account_id: str) -> int: ...
 
 
-@immutable
+@value_object
 class Sources:
     """The log, what is kept in memory, and who is told of what is new."""
 
     log: EventLog
     queues: QueueMonitor
-    quiet: QuietWatches
+    quiet: Keepalives
     recent: RecentEvents = field(default_factory=RecentEvents)
     by_job: Subscriptions = field(default_factory=Subscriptions)
     by_account: Subscriptions = field(default_factory=Subscriptions)

@@ -14,7 +14,7 @@ from quantcloud.watching.recent import weight
 _PENDING = 64
 _PENDING_OF_ACCOUNT = 256
 # How many watches are woken in one turn of the event loop.
-_AT_ONCE = 128
+_WATCHES_A_TURN = 128
 
 
 class Subscription:
@@ -167,10 +167,10 @@ def _next_turn(
     done: Callable[[], None] | None,
 ) -> None:
     told = 0
-    for subscription in islice(rest, _AT_ONCE):
+    for subscription in islice(rest, _WATCHES_A_TURN):
         tell(subscription)
         told += 1
-    if told == _AT_ONCE:
+    if told == _WATCHES_A_TURN:
         asyncio.get_running_loop().call_soon(_next_turn, tell, rest, done)
     elif done is not None:
         done()

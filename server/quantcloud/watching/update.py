@@ -6,7 +6,7 @@ from typing import NamedTuple
 from quantcloud.domain.job import JobEvent
 
 
-class Sighting(NamedTuple):
+class JobUpdate(NamedTuple):
     """A change of a job, or a checkpoint, which is none: a sign of life, or a queue that moved.
 
     In a checkpoint `event` is None, but for the first of a watch that was sent no change yet: then

@@ -19,7 +19,7 @@ from typing import Any, cast
 import jwt
 
 from benchmarks.workloads import BELL, SHOTS
-from quantcloud.api.access import Gate
+from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
@@ -72,7 +72,7 @@ class Watched:
         jobs = JobUseCases(store, feed, streams, _now, DEFAULT_TIERS.__getitem__)
         use_cases = UseCases(nobody, nobody, nobody, jobs)
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
-        gate = Gate(
+        gate = AccessControl(
             Authenticator(verifier, store.accounts, store.api_keys, _now),
             RequestLimits(Counter(_now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0),
             streams,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from quantcloud.aio.deadlines import Patience
+from quantcloud.aio.deadlines import Deadlines
 
 
 async def _answer(value: object) -> object:
@@ -12,12 +12,12 @@ async def _answer(value: object) -> object:
 
 
 async def test_what_comes_in_time_is_given():
-    patience = Patience(60)
+    patience = Deadlines(60)
     assert await asyncio.gather(*(patience.wait(_answer(n)) for n in range(100))) == [*range(100)]
 
 
 async def test_each_wait_ends_in_its_own_time():
-    patience = Patience(0.05)
+    patience = Deadlines(0.05)
     loop = asyncio.get_running_loop()
     never, later = loop.create_future(), asyncio.Event()
 
@@ -40,7 +40,7 @@ async def test_each_wait_ends_in_its_own_time():
 
 
 async def test_whoever_is_cancelled_meanwhile_is_cancelled():
-    patience = Patience(60)
+    patience = Deadlines(60)
     waiting = asyncio.ensure_future(patience.wait(asyncio.get_running_loop().create_future()))
     await asyncio.sleep(0)
     waiting.cancel()
@@ -49,7 +49,7 @@ async def test_whoever_is_cancelled_meanwhile_is_cancelled():
 
 
 async def test_a_wait_that_is_cancelled_as_it_ends_is_cancelled():
-    patience = Patience(0.01)
+    patience = Deadlines(0.01)
     never = asyncio.get_running_loop().create_future()
 
     async def wait() -> None:
@@ -68,7 +68,7 @@ async def test_a_wait_that_is_cancelled_as_it_ends_is_cancelled():
 
 
 async def test_a_cancellation_that_became_something_else_is_taken_back():
-    patience = Patience(0.01)
+    patience = Deadlines(0.01)
 
     async def answer_all_the_same() -> int:
         try:
@@ -87,4 +87,4 @@ async def test_what_fails_fails_as_it_does():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await Patience(60).wait(fail())
+        await Deadlines(60).wait(fail())

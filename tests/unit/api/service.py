@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import jwt
 
-from quantcloud.api.access import Gate
+from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
@@ -25,7 +25,7 @@ from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import NewJob, Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
-from quantcloud.watching.update import Sighting
+from quantcloud.watching.update import JobUpdate
 from support.circuits import BELL
 
 ADA, SECRET = "ada", "a-secret-for-tests-that-is-long-enough-for-hs256"
@@ -49,10 +49,10 @@ class CountedJobs(JobUseCases):
         super().__init__(*parts)
         self.ended: asyncio.Queue[None] = asyncio.Queue()
 
-    def watch(self, *arguments: Any, **options: Any) -> AsyncGenerator[Sighting]:
+    def watch(self, *arguments: Any, **options: Any) -> AsyncGenerator[JobUpdate]:
         return self._counted(super().watch(*arguments, **options))
 
-    async def _counted(self, watch: AsyncGenerator[Sighting]) -> AsyncGenerator[Sighting]:
+    async def _counted(self, watch: AsyncGenerator[JobUpdate]) -> AsyncGenerator[JobUpdate]:
         try:
             async with aclosing(watch):
                 async for seen in watch:
@@ -71,7 +71,7 @@ class Service:
         streams = OpenStreams(MOST, of_circuits=MOST, of_address=MOST)
         self.jobs = CountedJobs(store, self.feed, streams, now, DEFAULT_TIERS.__getitem__)
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
-        gate = Gate(
+        gate = AccessControl(
             Authenticator(verifier, store.accounts, store.api_keys, now),
             RequestLimits(Counter(now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0),
             streams,

@@ -8,7 +8,7 @@ import pytest
 
 from quantcloud.aio import cooperative as turns
 from quantcloud.api.convert import circuits as convert
-from quantcloud.api.nulls import add_nulls, nulls
+from quantcloud.api.json_nulls import add_json_nulls, json_nulls
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.page import Page
 from thequantcloud.v1 import circuit_pb2
@@ -29,7 +29,7 @@ def by_protobuf(saved: SavedCircuit) -> circuit_pb2.Circuit:
     )  # fmt: skip
     message.metadata.SetInParent()
     message.metadata.update(saved.metadata)
-    add_nulls(message)
+    add_json_nulls(message)
     return message
 
 
@@ -47,7 +47,7 @@ def test_a_listing_is_what_protobuf_makes_of_it(cursor: str | None):
     expected = circuit_pb2.ListCircuitsResponse(
         circuits=map(by_protobuf, saved), count=3, total=9, limit=20, offset=6, cursor=cursor
     )
-    expected.MergeFromString(nulls(expected))
+    expected.MergeFromString(json_nulls(expected))
     # What was read from bytes keeps unknown fields, the nulls, in an order of its own.
     read = circuit_pb2.ListCircuitsResponse.FromString(answer)
     assert len(answer) == expected.ByteSize()

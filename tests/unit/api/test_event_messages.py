@@ -15,10 +15,10 @@ from quantcloud.api.convert import events
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.events import EventMessages
 from quantcloud.api.convert.values import timestamp
-from quantcloud.api.nulls import TWIN_OFFSET, add_nulls
+from quantcloud.api.json_nulls import TWIN_OFFSET, add_json_nulls
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus, OptimizationTarget
 from quantcloud.watching.account_watch import LARGEST_GROUP
-from quantcloud.watching.update import Sighting
+from quantcloud.watching.update import JobUpdate
 from thequantcloud.v1 import job_pb2
 
 AT = datetime(2025, 3, 31, 12, tzinfo=UTC)
@@ -61,22 +61,22 @@ class Loads:
         return EventMessages(self.load, self.load_small)
 
 
-def nulls(message) -> set[str]:
+def json_nulls(message) -> set[str]:
     names = {field.number: field.name for field in message.DESCRIPTOR.fields}
     return {names[mark.field_number - TWIN_OFFSET] for mark in UnknownFieldSet(message)}
 
 
 def same(data: bytes, message: job_pb2.JobEvent) -> bool:
     """Whether `data` says what `message` says, and which of its fields are null."""
-    add_nulls(message)
+    add_json_nulls(message)
     read = job_pb2.JobEvent.FromString(data)
     written = job_pb2.JobEvent.FromString(message.SerializeToString())
     for each in (read, read.job, read.result, written, written.job, written.result):
-        assert len(list(UnknownFieldSet(each))) == len(nulls(each))
+        assert len(list(UnknownFieldSet(each))) == len(json_nulls(each))
     return (
-        nulls(read) == nulls(written)
-        and nulls(read.job) == nulls(written.job)
-        and nulls(read.result) == nulls(written.result)
+        json_nulls(read) == json_nulls(written)
+        and json_nulls(read.job) == json_nulls(written.job)
+        and json_nulls(read.result) == json_nulls(written.result)
         and _known(read) == _known(written)
     )
 
@@ -139,7 +139,7 @@ async def test_a_message_of_parts_is_the_message(position: int | None, *, with_r
 def test_a_result_of_many_parts_is_whole(outcomes: int):
     result = result_of(outcomes)
     message = job_pb2.JobResult.FromString(convert.result(result))
-    assert nulls(message) == {"statevector"}
+    assert json_nulls(message) == {"statevector"}
     assert dict(message.counts) == result.counts
     assert dict(message.probabilities) == dict.fromkeys(result.counts, 1 / max(1, outcomes))
     assert (message.job_id, message.backend) == ("j", "local_simulator")
@@ -149,7 +149,7 @@ def test_a_result_of_many_parts_is_whole(outcomes: int):
 def test_a_checkpoint_repeats_the_job_and_has_its_own_time():
     event = event_of(JobStatus.QUEUED)
     later = AT.replace(hour=13)
-    seen = Sighting(3, checkpoint=True, queue_position=2)
+    seen = JobUpdate(3, checkpoint=True, queue_position=2)
     job = Loads(None).messages().parts(event).job
     whole = job_pb2.JobEvent(
         sequence=3, occurred_at=timestamp(later), checkpoint=True, queue_position=2,
@@ -165,7 +165,7 @@ def test_a_response_has_its_events_and_a_cursor_first(number: int):
     data = events.response("c", parts)
     assert data.startswith(job_pb2.WatchJobsResponse(cursor="c").SerializeToString())
     read = job_pb2.WatchJobsResponse.FromString(data)
-    assert nulls(read) == {"error"}
+    assert json_nulls(read) == {"error"}
     for event, part in zip(read.events, parts, strict=True):
         assert event == job_pb2.JobEvent.FromString(b"".join(part))
     assert (read.cursor, read.checkpoint) == ("c", number == 0)

@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status.rpc_status import GRPC_DETAILS_METADATA_KEY
 
-from quantcloud.api.access import Gate
+from quantcloud.api.access import AccessControl
 from quantcloud.api.interceptor import CallInterceptor
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
@@ -46,7 +46,7 @@ async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
 
     authenticator = Authenticator(verifier, store.accounts, store.api_keys, now)
     limits = RequestLimits(Counter(now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0)
-    gate = Gate(authenticator, limits, OpenStreams(100), "p" * 32)
+    gate = AccessControl(authenticator, limits, OpenStreams(100), "p" * 32)
     server = grpc.aio.server(interceptors=[CallInterceptor(gate)])
     backend_pb2_grpc.add_BackendServiceServicer_to_server(Broken(), server)
     job_pb2_grpc.add_JobServiceServicer_to_server(job_pb2_grpc.JobServiceServicer(), server)

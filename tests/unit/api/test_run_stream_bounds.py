@@ -15,7 +15,7 @@ from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, JobEvent, JobResult
 from quantcloud.services.admission import Submission
-from quantcloud.watching.update import Sighting
+from quantcloud.watching.update import JobUpdate
 from thequantcloud.v1 import circuit_pb2
 from unit.api.service import ADA, now
 from unit.api.test_event_messages import completions, result_of
@@ -31,7 +31,7 @@ class Request:
         self.ByteSize = self.circuit.ByteSize
 
 
-class Exchange:
+class BidiSession:
     """Requests that are all there, and a client that reads answers when it is let."""
 
     def __init__(self, *circuits: str) -> None:
@@ -81,9 +81,9 @@ class Completed:
         await self.go.wait()
         return event.job
 
-    async def watch(self, _: Any, job_id: str, **_options: Any) -> AsyncGenerator[Sighting]:
+    async def watch(self, _: Any, job_id: str, **_options: Any) -> AsyncGenerator[JobUpdate]:
         (event,) = [event for event in self._events if event.job.id == job_id]
-        yield Sighting(event.sequence, event)
+        yield JobUpdate(event.sequence, event)
 
     async def result_of(self, event: JobEvent) -> JobResult:
         self.loads += 1
@@ -110,7 +110,7 @@ async def until_nothing_moves() -> None:
 
 
 async def test_what_is_ready_at_the_same_time_comes_in_one_message():
-    exchange = Exchange(*"q" * 100)
+    exchange = BidiSession(*"q" * 100)
     jobs = Completed(1, 100)
     task = served(jobs, exchange)
     await until_nothing_moves()
@@ -123,7 +123,7 @@ async def test_what_is_ready_at_the_same_time_comes_in_one_message():
 
 
 async def test_so_many_are_under_way_and_the_others_unread():
-    exchange = Exchange(*"q" * (UNDER_WAY + 5))
+    exchange = BidiSession(*"q" * (UNDER_WAY + 5))
     jobs = Completed(1, UNDER_WAY + 5)
     jobs.go.clear()
     task = served(jobs, exchange)
@@ -136,7 +136,7 @@ async def test_so_many_are_under_way_and_the_others_unread():
 
 
 async def test_nothing_is_read_while_large_requests_become_jobs():
-    exchange = Exchange("q", "q" * 300_000, "q")
+    exchange = BidiSession("q", "q" * 300_000, "q")
     jobs = Completed(1, 3)
     jobs.go.clear()
     task = served(jobs, exchange)
@@ -149,7 +149,7 @@ async def test_nothing_is_read_while_large_requests_become_jobs():
 
 
 async def test_a_client_that_does_not_read_has_few_results_on_their_way():
-    exchange = Exchange(*"q" * 40)
+    exchange = BidiSession(*"q" * 40)
     # Some 124 kB each, the most that are made on the event loop.
     jobs = Completed(1900, 40)
     task = served(jobs, exchange)
@@ -165,7 +165,7 @@ async def test_a_client_that_does_not_read_has_few_results_on_their_way():
 
 
 async def test_a_client_that_does_not_read_has_few_refusals_on_their_way():
-    exchange = Exchange(*"q" * 10_000)
+    exchange = BidiSession(*"q" * 10_000)
     jobs = Completed(1, 1)
     # Some 260 bytes each.
     jobs.refuses = True
@@ -181,7 +181,7 @@ async def test_a_client_that_does_not_read_has_few_refusals_on_their_way():
 
 
 async def test_a_result_that_fills_a_message_has_one_of_its_own():
-    exchange = Exchange(*"q" * 3)
+    exchange = BidiSession(*"q" * 3)
     exchange.lets.set()
     await served(Completed(30_000, 3), exchange)
     assert [len(each.answers) for each in exchange.responses] == [1, 1, 1]

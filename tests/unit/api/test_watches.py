@@ -11,7 +11,7 @@ from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.events import LARGE_BYTES
 from quantcloud.api.interceptor import CallInterceptor
 from quantcloud.api.servicers.watches import AccountWatch, Watches
-from quantcloud.auth.turns import Turns
+from quantcloud.auth.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import Unauthenticated, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult
 from quantcloud.watching.update import AccountUpdate, PlacedEvent
@@ -186,7 +186,7 @@ class _Gate:
 
     def __init__(self, times: int) -> None:
         self.times = times
-        self.arriving = Turns(9, "requests")
+        self.arriving = ConcurrencyLimits(9, "requests")
 
     def whose(self, context: object) -> str:
         return "ada"
@@ -236,7 +236,7 @@ async def test_the_caller_is_looked_at_again_between_the_messages_of_a_group():
     async def updates() -> AsyncIterator[AccountUpdate]:
         yield group
 
-    watch.sightings = updates()
+    watch.updates = updates()
 
     async def behaviour(request: object, context: object) -> AccountWatch:
         return watch

@@ -3,7 +3,7 @@
 import pytest
 
 from quantcloud.backends.base import installed_backends
-from quantcloud.backends.fleet import Fleet, QueueFigures, Ran
+from quantcloud.backends.fleet import FinishedRun, Fleet, QueueFigures
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
@@ -63,15 +63,15 @@ class Learning:
 def test_what_runs_took_changes_what_is_predicted():
     fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
     demand = Demand(examine(BELL), 10, RunOptions(), OptimizationTarget.SPEED)
-    ran = Ran("learning", "m", demand.analysis, 10, RunOptions())
+    ran = FinishedRun("learning", "m", demand.analysis, 10, RunOptions())
     for _ in range(50):
         fleet.learn(ran, 5.0)
     chosen = fleet.decide(demand, QueueFigures()).chosen
     assert chosen is not None
     assert chosen.method is not None
     assert chosen.method.seconds == pytest.approx(5.0, rel=0.1)
-    fleet.learn(Ran("gone", "m", demand.analysis, 10, RunOptions()), 5.0)
-    fleet.learn(Ran("learning", "gone", demand.analysis, 10, RunOptions()), 5.0)
+    fleet.learn(FinishedRun("gone", "m", demand.analysis, 10, RunOptions()), 5.0)
+    fleet.learn(FinishedRun("learning", "gone", demand.analysis, 10, RunOptions()), 5.0)
 
 
 def test_a_backend_keeps_its_method_whatever_was_learnt():
@@ -79,7 +79,7 @@ def test_a_backend_keeps_its_method_whatever_was_learnt():
     fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
     analysis = examine(BELL)
     for _ in range(50):
-        fleet.learn(Ran("learning", "m", analysis, 10, RunOptions()), 9.0)
+        fleet.learn(FinishedRun("learning", "m", analysis, 10, RunOptions()), 9.0)
 
     def method(options: RunOptions) -> str:
         demand = Demand(analysis, 10, options, OptimizationTarget.BALANCED, "learning")

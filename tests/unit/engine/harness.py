@@ -71,7 +71,7 @@ def has_something_before_it(worker):
         return False
     empty = struct.pack("i", 0)
     (size,) = struct.unpack(
-        "i", fcntl.ioctl(worker._connection._permits._reading, termios.FIONREAD, empty)
+        "i", fcntl.ioctl(worker._connection._start_tokens._reading, termios.FIONREAD, empty)
     )
     return size > 0
 

@@ -5,10 +5,10 @@ import socket
 import subprocess
 import sys
 
-from quantcloud.engine.pool import messages, permits
+from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.call import Call
 from quantcloud.engine.pool.messages import Frame
-from quantcloud.engine.pool.permits import Permits
+from quantcloud.engine.pool.start_tokens import StartTokens
 from quantcloud.engine.pool.worker_process import WorkerProcess
 from unit.engine.harness import DEADLINE
 
@@ -24,7 +24,7 @@ class Puppet:
         ours, self.socket = socket.socketpair()
         self.reading, writing = socket.socketpair()
         self.worker = WorkerProcess(
-            self.process.pid, 0, ours, Permits(self.reading.dup(), writing), lambda _: None
+            self.process.pid, 0, ours, StartTokens(self.reading.dup(), writing), lambda _: None
         )
         self.worker.owner = self
         self.socket.setblocking(False)  # noqa: FBT003 (the standard library's signature)
@@ -46,7 +46,7 @@ class Puppet:
 
     async def begin(self):
         name = await self.read()
-        assert permits.take(self.reading)
+        assert start_tokens.take(self.reading)
         return name
 
     def say(self, kind, payload=b""):

@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from quantcloud.api import uploads
-from quantcloud.api.nulls import add_nulls
+from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
 from thequantcloud.v1 import (
     account_pb2,
@@ -106,18 +106,18 @@ class Upstream:
             response = empty() if answer is None else answer(request, context)
             if inspect.isawaitable(response):
                 response = await response
-            add_nulls(response)
+            add_json_nulls(response)
             return response
 
         async def stream(_self, request, context):
             answer = record(request, context)
             if answer is None:
                 response = empty()
-                add_nulls(response)
+                add_json_nulls(response)
                 yield response
                 return
             async for response in answer(request, context):
-                add_nulls(response)
+                add_json_nulls(response)
                 yield response
 
         return stream if method.server_streaming else unary

@@ -11,7 +11,7 @@ from quantcloud.domain.account import MonthlyUsage
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
 from quantcloud.engine.base import ExecutionFailed
-from quantcloud.scheduling import start_record as beginning
+from quantcloud.scheduling import start_record
 from quantcloud.storage import Store
 from unit.scheduling.served import PATIENCE, Served
 from unit.storage.builders import T0, new_job, queue
@@ -36,10 +36,10 @@ async def served(store: Store) -> AsyncIterator[Served]:
 async def test_an_outage_is_not_charged_to_a_run_that_failed_meanwhile(
     store: Store, served: Served, monkeypatch
 ):
-    monkeypatch.setattr(beginning, "_SOON_SECONDS", 0.0)
+    monkeypatch.setattr(start_record, "_SOON_SECONDS", 0.0)
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
     now = 0.0
-    monkeypatch.setattr(beginning, "time", Clock(lambda: now))
+    monkeypatch.setattr(start_record, "time", Clock(lambda: now))
     away, advance = asyncio.Event(), store.jobs.advance
     tries = 0
 
@@ -80,7 +80,7 @@ class Clock:
 async def test_a_beginning_that_could_not_be_written_is_written_with_the_end(
     store: Store, served: Served, monkeypatch
 ):
-    monkeypatch.setattr(beginning, "_SOON_SECONDS", 0.0)
+    monkeypatch.setattr(start_record, "_SOON_SECONDS", 0.0)
     failed, advance = asyncio.Event(), store.jobs.advance
 
     async def failing(*_, **__):

@@ -11,7 +11,7 @@ from quantcloud.domain.job import JobResult, JobStatus
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
-from quantcloud.watching.update import Sighting
+from quantcloud.watching.update import JobUpdate
 from unit.watching.world import ADA, NEVER, STORY, World, change, changes, now
 
 
@@ -112,7 +112,7 @@ async def test_very_many_watchers_are_told_in_turns(world: World):
         await anext(watch)
     told: list[int] = []
 
-    async def follow(number: int, watch: AsyncGenerator[Sighting]) -> None:
+    async def follow(number: int, watch: AsyncGenerator[JobUpdate]) -> None:
         async with aclosing(watch):
             await anext(watch)
             told.append(number)

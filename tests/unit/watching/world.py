@@ -9,7 +9,7 @@ from quantcloud.openqasm import examine
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
-from quantcloud.watching.update import AccountUpdate, Sighting
+from quantcloud.watching.update import AccountUpdate, JobUpdate
 from support.circuits import BELL
 
 ADA, BOB = "ada", "bob"
@@ -56,13 +56,13 @@ class World:
         await self.store.jobs.cancel(account, job_id, now())
 
 
-async def collect(sightings: AsyncIterator[Sighting]) -> list[JobEvent]:
-    return [seen.event async for seen in sightings if seen.event and not seen.checkpoint]
+async def collect(updates: AsyncIterator[JobUpdate]) -> list[JobEvent]:
+    return [seen.event async for seen in updates if seen.event and not seen.checkpoint]
 
 
-async def change(sightings: AsyncIterator[Sighting]) -> JobEvent:
+async def change(updates: AsyncIterator[JobUpdate]) -> JobEvent:
     """The event of the next sighting, which is no checkpoint."""
-    seen = await anext(sightings)
+    seen = await anext(updates)
     assert seen.event is not None
     assert not seen.checkpoint
     return seen.event
@@ -79,7 +79,7 @@ async def changes(updates: AsyncIterator[AccountUpdate], number: int) -> list[Jo
     return seen
 
 
-async def checkpoint(sightings: AsyncIterator[Sighting]) -> Sighting:
-    seen = await anext(sightings)
+async def checkpoint(updates: AsyncIterator[JobUpdate]) -> JobUpdate:
+    seen = await anext(updates)
     assert seen.checkpoint
     return seen

@@ -8,11 +8,11 @@ from google.rpc.status_pb2 import (
     Status,  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 )
 
-from quantcloud.aio.cooperative import Turns
+from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert.options import run_options, take_json_options
 from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
 from quantcloud.api.encoding import VARINT, delimited, struct_bytes, tag, varint
-from quantcloud.api.nulls import nulls
+from quantcloud.api.json_nulls import json_nulls
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
@@ -63,11 +63,11 @@ async def take_options(requests: Sequence[circuit_pb2.RunCircuitRequest]) -> Non
 
     Raises `InvalidArgument` with the place.
     """
-    turns = Turns()
+    yielder = Yielder()
     for place, each in enumerate(requests):
         with _at(place):
             take_json_options(each)
-        await turns.between()
+        await yielder.between()
 
 
 def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
@@ -220,7 +220,7 @@ def circuit(circuit: SavedCircuit) -> bytes:
     )
     parts = (
         message.SerializeToString(),
-        nulls(message, "metadata"),
+        json_nulls(message, "metadata"),
         _METADATA,
         delimited(struct_bytes(circuit.metadata)),
     )
@@ -233,11 +233,11 @@ async def circuits(page: Page[SavedCircuit], cursor: str | None) -> bytes:
     With much metadata that takes the better part of a second, so others have their turns between.
     """
     head = circuit_pb2.ListCircuitsResponse(cursor=cursor, circuits=(), **envelope(page))
-    parts = [head.SerializeToString(), nulls(head)]
-    turns = Turns()
+    parts = [head.SerializeToString(), json_nulls(head)]
+    yielder = Yielder()
     for each in page.items:
         # One can take 10 ms by itself.
-        await turns.between()
+        await yielder.between()
         parts += _CIRCUITS, delimited(circuit(each))
     return b"".join(parts)
 

@@ -13,14 +13,14 @@ from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import structlog
 
-from quantcloud.aio.cooperative import Turns
+from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.values import timestamp
 from quantcloud.api.encoding import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
-from quantcloud.api.nulls import nullable
+from quantcloud.api.json_nulls import nullable
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
-from quantcloud.watching.update import Sighting
+from quantcloud.watching.update import JobUpdate
 from thequantcloud.v1 import job_pb2
 
 _NO_POSITION, NO_RESULT, _NO_ERROR = (
@@ -41,7 +41,7 @@ _KEPT_RESULTS = 128
 _KEPT_STRUCTS = 256
 _KEPT_RESULT_BYTES: Final = 64 << 10
 # Results that are read and converted at a time; each may be large.
-_AT_ONCE = 2
+_LARGE_CONVERSIONS = 2
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -79,7 +79,7 @@ class EventMessages:
         self._loading: dict[int, asyncio.Future[bytes]] = {}
         # Those that are read together.
         self._fetching: dict[int, asyncio.Future[Mapping[int, bytes]]] = {}
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._turn = asyncio.Semaphore(_LARGE_CONVERSIONS)
 
     def parts(self, event: JobEvent) -> EventParts:
         found = self._events.find(event.cursor)
@@ -152,12 +152,12 @@ class EventMessages:
     async def _fetched(self, events: Sequence[JobEvent]) -> Mapping[int, bytes]:
         cursors = {event.job.id: event.cursor for event in events}
         found: dict[int, bytes] = {}
-        turns = Turns()
+        yielder = Yielder()
         try:
             for result in await self._load_small(events):
                 cursor = cursors[result.job_id]
                 found[cursor] = self._results.keep(cursor, _result(result))
-                await turns.between()
+                await yielder.between()
         except (Unavailable, Damaged):
             pass
         except Exception:
@@ -206,7 +206,7 @@ def change(parts: EventParts, position: int | None, result: bytes = NO_RESULT) -
     return parts.own, parts.job, _position(position), result
 
 
-def checkpoint(seen: Sighting, at: datetime, job: bytes) -> bytes:
+def checkpoint(seen: JobUpdate, at: datetime, job: bytes) -> bytes:
     """The message of a checkpoint that is sent at `at`; `job` is a part of `EventParts`."""
     own = job_pb2.JobEvent(sequence=seen.sequence, occurred_at=timestamp(at), checkpoint=True)
     rest = job + _position(seen.queue_position) + NO_RESULT + _NO_ERROR

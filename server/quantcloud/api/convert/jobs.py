@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 from quantcloud.api.encoding import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
-from quantcloud.api.nulls import Nullable, nullable, nulls
+from quantcloud.api.json_nulls import Nullable, json_nulls, nullable
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.execution import Statevector
@@ -145,7 +145,7 @@ def _result_parts(result: JobResult) -> Sequence[bytes]:
     )
     metadata = delimited(struct_bytes(result.metadata))
     parts = [
-        message.SerializeToString(), nulls(message, "metadata"), _RESULT_METADATA, metadata
+        message.SerializeToString(), json_nulls(message, "metadata"), _RESULT_METADATA, metadata
     ]  # fmt: skip
     shots = sum(result.counts.values())
     remaining = iter(result.counts.items())

@@ -13,7 +13,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from quantcloud.api.convert.values import unstruct
-from quantcloud.api.nulls import TWIN_OFFSET
+from quantcloud.api.json_nulls import TWIN_OFFSET
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import NO_OPTIONS, RunOptions
 from quantcloud.services.options import parse_options

@@ -10,7 +10,7 @@ from quantcloud.api.convert.options import take_json_options
 from quantcloud.api.convert.values import given, unstruct
 from quantcloud.api.servicers.run_stream import RunStream
 from quantcloud.api.servicers.watches import Watches
-from quantcloud.api.session import Exchange
+from quantcloud.api.session import BidiSession
 from quantcloud.domain.job import Job
 from quantcloud.services.circuits import CircuitUseCases, check_batch_size
 from quantcloud.services.jobs import JobUseCases
@@ -38,7 +38,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         return self._watches.of_run(job.id)
 
     async def RunStream(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, exchange: Exchange, context: Context
+        self, exchange: BidiSession, context: Context
     ) -> None:
         """Answers by itself: the interceptor gives it what it reads and writes by."""
         await RunStream(self._circuits, self._jobs, self._watches, exchange).serve()

@@ -55,10 +55,10 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         self, request: job_pb2.WatchJobRequest, context: Context
     ) -> Any:
         """The watch: the interceptor awaits it, and sends its messages."""
-        sightings = self._jobs.watch(
+        updates = self._jobs.watch(
             principal(), request.id, after_sequence=given(request, "after_sequence")
         )
-        return self._watches.watch(sightings, with_result=request.with_result)
+        return self._watches.watch(updates, with_result=request.with_result)
 
     async def WatchJobs(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, request: job_pb2.WatchJobsRequest, context: Context

@@ -12,7 +12,7 @@ from quantcloud.api.convert.events import LARGE_BYTES
 from quantcloud.api.convert.idempotency import idempotency_key
 from quantcloud.api.errors import Refusal
 from quantcloud.api.servicers.watches import Watches
-from quantcloud.api.session import Exchange
+from quantcloud.api.session import BidiSession
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
@@ -29,7 +29,7 @@ class RunStream:
     """One call: takes its requests, carries them out side by side, and answers them."""
 
     def __init__(
-        self, circuits: CircuitUseCases, jobs: JobUseCases, watches: Watches, exchange: Exchange
+        self, circuits: CircuitUseCases, jobs: JobUseCases, watches: Watches, exchange: BidiSession
     ) -> None:
         self._circuits = circuits
         self._jobs = jobs
@@ -42,7 +42,7 @@ class RunStream:
     async def serve(self) -> None:
         """Answer until the last request has its last answer.
 
-        Raises what `Exchange.read` and `Exchange.write` do, what a watch of a job does, and
+        Raises what `BidiSession.read` and `BidiSession.write` do, what a watch of a job does, and
         `Unauthenticated` for a request whose caller may no longer be here.
         """
         error: BaseException | None = None
@@ -119,8 +119,8 @@ class RunStream:
                 self._answers.add(convert.event_answer(number, event))
 
         watch = self._watches.of_run(job_id)
-        async with aclosing(watch.sightings):
-            async for seen in watch.sightings:
+        async with aclosing(watch.updates):
+            async for seen in watch.updates:
                 async with self._answers.turn:
                     await self._answers.room()
                     await watch.send(seen, tell)

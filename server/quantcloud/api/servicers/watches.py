@@ -5,13 +5,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from quantcloud.aio.cooperative import Turns
+from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.context import principal
 from quantcloud.api.convert import events
 from quantcloud.api.convert.events import LARGE_BYTES, NO_RESULT, EventMessages
 from quantcloud.domain.job import JobEvent
 from quantcloud.services.jobs import JobUseCases
-from quantcloud.watching.update import AccountUpdate, Sighting
+from quantcloud.watching.update import AccountUpdate, JobUpdate
 
 Write: TypeAlias = Callable[[bytes], Awaitable[None]]
 
@@ -23,14 +23,14 @@ class Watches:
         self._jobs = jobs
         self._make = EventMessages(jobs.result_of, jobs.small_results_of)
 
-    def watch(self, sightings: AsyncGenerator[Sighting], *, with_result: bool) -> "Watch":
-        """The answers to a call, which closes `sightings` at its end."""
-        return Watch(self._jobs, self._make, sightings, with_result=with_result)
+    def watch(self, updates: AsyncGenerator[JobUpdate], *, with_result: bool) -> "Watch":
+        """The answers to a call, which closes `updates` at its end."""
+        return Watch(self._jobs, self._make, updates, with_result=with_result)
 
     def of_run(self, job_id: str) -> "Watch":
         """The answers to the caller's own run, with its result: see `RunAndWatch`."""
-        sightings = self._jobs.watch(principal(), job_id, after_sequence=None, brief=True)
-        return self.watch(sightings, with_result=True)
+        updates = self._jobs.watch(principal(), job_id, after_sequence=None, brief=True)
+        return self.watch(updates, with_result=True)
 
     def watch_all(
         self, updates: AsyncGenerator[AccountUpdate], *, with_result: bool
@@ -45,17 +45,17 @@ class Watch:
     No generator around the other, which there may be very many of: it would take 0.4 KiB more.
     """
 
-    __slots__ = ("_job", "_jobs", "_latest", "_make", "_with_result", "sightings")
+    __slots__ = ("_job", "_jobs", "_latest", "_make", "_with_result", "updates")
 
     def __init__(
         self,
         jobs: JobUseCases,
         make: EventMessages,
-        sightings: AsyncGenerator[Sighting],
+        updates: AsyncGenerator[JobUpdate],
         *,
         with_result: bool,
     ) -> None:
-        self.sightings = sightings
+        self.updates = updates
         self._jobs = jobs
         self._make = make
         self._with_result = with_result
@@ -63,11 +63,11 @@ class Watch:
         self._job = b""
         self._latest: datetime | None = None
 
-    async def send(self, seen: Sighting, write: Write) -> None:
+    async def send(self, seen: JobUpdate, write: Write) -> None:
         """Send a sighting in a message of its own."""
         await write(await self._message(seen))
 
-    async def _message(self, seen: Sighting) -> bytes:
+    async def _message(self, seen: JobUpdate) -> bytes:
         event = seen.event
         if event is None:
             return self._checkpoint(seen)
@@ -81,7 +81,7 @@ class Watch:
             return await asyncio.to_thread(b"".join, message)
         return b"".join(message)
 
-    def _checkpoint(self, seen: Sighting) -> bytes:
+    def _checkpoint(self, seen: JobUpdate) -> bytes:
         now = self._jobs.now()
         return events.checkpoint(seen, max(now, self._latest or now), self._job)
 
@@ -97,7 +97,7 @@ class AccountWatch:
         *,
         with_result: bool,
     ) -> None:
-        self.sightings = updates
+        self.updates = updates
         self._cursor = jobs.cursor
         self._make = make
         self._with_result = with_result
@@ -113,7 +113,7 @@ class AccountWatch:
         if self._with_result:
             results = await self._make.fetch([each.event for each in update.events])
         together = _Together(self._cursor, write)
-        turns = Turns()
+        yielder = Yielder()
         for event, position in update.events:
             result = self._at_hand(event, results)
             if result is None:
@@ -124,7 +124,7 @@ class AccountWatch:
             await together.add(message, event.cursor)
             # They may be large, and are not to stand beside the message that a slow client takes.
             del message, result
-            await turns.between()
+            await yielder.between()
         await together.send()
 
     def _at_hand(self, event: JobEvent, results: Mapping[int, bytes]) -> bytes | None:

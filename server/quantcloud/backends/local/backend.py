@@ -14,7 +14,7 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import statevector_bytes, tableau_bytes
 from quantcloud.domain.backend import BackendInfo
-from quantcloud.domain.execution import AT_ONCE_SECONDS, RunOptions
+from quantcloud.domain.execution import INLINE_SECONDS, RunOptions
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.work import Coefficients, Work
 
@@ -108,7 +108,7 @@ def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
     at_once = (
         options.only_counts
         and not analysis.has_mid_circuit
-        and method.seconds + _first_seconds(analysis) <= AT_ONCE_SECONDS
+        and method.seconds + _first_seconds(analysis) <= INLINE_SECONDS
     )
     return method._replace(at_once=at_once)
 

@@ -10,10 +10,10 @@ from dataclasses import field
 
 from quantcloud.circuits.certain import decided
 from quantcloud.circuits.ir import Circuit, Condition, Operation
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 
 
-@immutable
+@value_object
 class Program:
     """What a simulator has to do for a circuit.
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from quantcloud.engine.pool import messages
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
-from quantcloud.engine.pool.permits import Permits
+from quantcloud.engine.pool.start_tokens import StartTokens
 
 _CHUNK = 256 << 10
 
@@ -35,10 +35,12 @@ class Connection:
     come by then. It lies in the socket meanwhile, where it survives its worker.
     """
 
-    def __init__(self, worker: socket.socket, permits: Permits, receiver: Receiver) -> None:
+    def __init__(
+        self, worker: socket.socket, start_tokens: StartTokens, receiver: Receiver
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = worker
-        self._permits = permits
+        self._start_tokens = start_tokens
         self._receiver = receiver
         self._input = bytearray()
         self._output = bytearray()
@@ -67,7 +69,7 @@ class Connection:
 
         What was sent of them it reads, and says that it did not begin.
         """
-        count = self._unsent + self._permits.take_back()
+        count = self._unsent + self._start_tokens.take_back()
         self._unsent = 0
         return count
 
@@ -102,7 +104,7 @@ class Connection:
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._socket.close()
-        self._permits.close()
+        self._start_tokens.close()
 
     def flush(self) -> None:
         """Write what the socket takes now."""
@@ -111,7 +113,7 @@ class Connection:
             return
         if self._unsent:
             try:
-                self._permits.give(self._unsent)
+                self._start_tokens.give(self._unsent)
             except OSError:
                 # Not at once: whoever sends is in the middle of something.
                 error = MalformedAnswer("it takes no permits")

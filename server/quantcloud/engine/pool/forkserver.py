@@ -19,7 +19,7 @@ from contextlib import ExitStack
 
 from quantcloud.backends.base import Backend, installed_backends
 from quantcloud.backends.resources import resources_of
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.engine.pool import worker
 from quantcloud.engine.pool.control import (
     LENGTH,
@@ -38,7 +38,7 @@ from quantcloud.engine.sandbox.confinement import (
 )
 
 
-@immutable
+@value_object
 class Configuration:
     """What the fork server is told at its start.
 

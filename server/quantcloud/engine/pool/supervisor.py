@@ -14,7 +14,7 @@ from typing import IO, Any
 from quantcloud.engine.pool import child, control
 from quantcloud.engine.pool.control import Order, Record, Role
 from quantcloud.engine.pool.forkserver import Configuration
-from quantcloud.engine.pool.permits import Permits
+from quantcloud.engine.pool.start_tokens import StartTokens
 from quantcloud.engine.pool.worker_process import WorkerProcess
 from quantcloud.engine.sandbox import confinement
 
@@ -205,8 +205,8 @@ class Supervisor:
                 future.set_exception(ForkFailed(reason))
             return
         connection, reading, writing = sockets
-        permits = Permits(reading, writing)
-        worker = WorkerProcess(record.value, record.extra, connection, permits, self._ended)
+        start_tokens = StartTokens(reading, writing)
+        worker = WorkerProcess(record.value, record.extra, connection, start_tokens, self._ended)
         self._workers[record.value] = worker
         if future.done():
             worker.kill()

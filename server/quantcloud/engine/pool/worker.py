@@ -13,7 +13,7 @@ from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import expanded, with_measurements
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome
-from quantcloud.engine.pool import messages, permits
+from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.failure import describe, is_about_memory
 from quantcloud.engine.sandbox.confinement import Confinement, confine
 from quantcloud.engine.sandbox.memory import readable_size
@@ -51,7 +51,7 @@ class Worker:
         self._warm_up()
         self._send(messages.frame(messages.READY))
         while (request := self._next_request()) is not None:
-            if not permits.take(self._permitted):
+            if not start_tokens.take(self._permitted):
                 answer = messages.frame(messages.NOT_BEGUN)
             elif request.kind in (messages.EXECUTE, messages.PREPARE_AND_EXECUTE):
                 prepare = request.kind == messages.PREPARE_AND_EXECUTE

@@ -26,7 +26,7 @@ from quantcloud.engine.pool.call import (
 )
 from quantcloud.engine.pool.connection import Connection
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
-from quantcloud.engine.pool.permits import Permits
+from quantcloud.engine.pool.start_tokens import StartTokens
 
 # What a worker may have before a call that is sent to it: so many others, which are expected to
 # take `SHORT_SECONDS` in all, or the last of them a little more.
@@ -63,8 +63,8 @@ class WorkerProcess:
 
     It says once that it is ready. From then on it begins on a call when it has answered the one
     before: to say so each time would wake the server twice for each run. What has not begun can
-    be taken back (see `permits`), so that no call is lost with a worker that had not begun on it,
-    and none is begun twice.
+    be taken back (see `start_tokens`), so that no call is lost with a worker that had not begun on
+    it, and none is begun twice.
 
     `preloaded` is for how many backends the modules were imported when it was forked. `on_end` is
     called once, when the process has hung up, from which on its id may be reaped.
@@ -75,7 +75,7 @@ class WorkerProcess:
         pid: int,
         preloaded: int,
         connection: socket.socket,
-        permits: Permits,
+        start_tokens: StartTokens,
         on_end: Callable[["WorkerProcess"], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -87,7 +87,7 @@ class WorkerProcess:
         # The exit status: negative for a signal, None where the fork server ended too.
         self.exit_status: asyncio.Future[int | None] = self._loop.create_future()
         self._on_end = on_end
-        self._connection = Connection(connection, permits, self)
+        self._connection = Connection(connection, start_tokens, self)
         # What it has not answered, oldest first; None for what was taken back.
         self._calls: deque[Call | None] = deque()
         self._expected = 0.0

@@ -3,11 +3,11 @@
 import json
 import socket
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.engine.pool.control import LENGTH, receive_exactly
 
 
-@immutable
+@value_object
 class Configuration:
     """What the driver is told at its start.
 

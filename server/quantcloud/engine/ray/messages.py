@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from quantcloud.backends.resources import Resources
 from quantcloud.domain.execution import Execution
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.engine.pool import messages
 
 # To the driver.
@@ -57,7 +57,7 @@ async def receive(reader: StreamReader) -> Message | None:
         return None
 
 
-@immutable
+@value_object
 class Request:
     """A run on its way to a node: how long it may take, in seconds, and what of the machine."""
 
@@ -91,7 +91,7 @@ class Request:
         return cls(backend, time_limit, Resources(**resources), data[end:])
 
 
-@immutable
+@value_object
 class Node:
     """A machine of the cluster.
 
@@ -106,7 +106,7 @@ class Node:
     notes: tuple[str, ...] = ()
 
 
-@immutable
+@value_object
 class Cluster:
     """What the driver knows of the cluster.
 

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from quantcloud.domain.immutable import immutable
+from quantcloud.domain.value_object import value_object
 from quantcloud.engine.sandbox import landlock, seccomp
 
 # Nothing else of the server's environment reaches the processes that it starts. The rest is for
@@ -102,7 +102,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@immutable
+@value_object
 class Confinement:
     """The limits of one worker.
 

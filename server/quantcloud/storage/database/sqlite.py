@@ -12,7 +12,7 @@ import aiosqlite
 from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from quantcloud.aio.cooperative import Turns
+from quantcloud.aio.cooperative import Yielder
 from quantcloud.domain.errors import Damaged
 from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.faults import Faults
@@ -245,13 +245,13 @@ def _give_up(under_way: asyncio.Future[T], reading: Reading[T]) -> None:
 
 async def _in_turns(work: Steps[T]) -> T:
     """What `work` returns; others have a turn in between where it takes long."""
-    turns = Turns()
+    yielder = Yielder()
     while True:
         try:
             pause = next(work)
         except StopIteration as end:
             return end.value
-        await (turns.over() if pause is NOW else turns.between())
+        await (yielder.over() if pause is NOW else yielder.between())
 
 
 def _fold(connection: Connection) -> None:

@@ -19,8 +19,8 @@ from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, or_, select
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.execution import is_short
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobStatus, Lease
+from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database.interface import Steps
 from quantcloud.storage.database.queries import ACTIVE, queued, status_in
 from quantcloud.storage.database.tables import accounts, job_circuits, jobs
@@ -31,7 +31,7 @@ from quantcloud.storage.unit_of_work.transaction import Added, Transaction
 from quantcloud.storage.usage import usage_of
 
 
-@immutable
+@value_object
 class Claim:
     """A job just dispatched, the lease that its run writes with, and what the run needs.
 
@@ -54,7 +54,7 @@ class Claim:
         return self.record.held
 
 
-class Claims(list[Claim]):
+class ClaimedJobs(list[Claim]):
     """Claimed jobs; `left` tells whether there were more in the queue, for whatever reason.
 
     `unreadable` are those whose circuit or options cannot be read as they are stored, with what is
@@ -75,7 +75,7 @@ class Claims(list[Claim]):
         self.unreadable = unreadable
 
 
-@immutable
+@value_object
 class Taken:
     """A claim, whose circuit is as it came or as it is stored."""
 
@@ -164,7 +164,7 @@ _BE_LAST = (
 )
 
 
-@immutable
+@value_object
 class Room:
     """What a server can take: jobs of any kind for `slots`, and behind them up to `short` that are
     known to be short, which together take up to `seconds`.

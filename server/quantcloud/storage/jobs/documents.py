@@ -13,7 +13,7 @@ from quantcloud.domain.job import JobResult
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow
 from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.jobs.claims import Claim, Claims, Taken
+from quantcloud.storage.jobs.claims import Claim, ClaimedJobs, Taken
 from quantcloud.storage.unit_of_work.transaction import Added
 
 T = TypeVar("T")
@@ -41,12 +41,12 @@ def is_at_hand(taken: Sequence[Taken]) -> bool:
     )
 
 
-async def unpack_claims(taken: Sequence[Taken], *, left: bool) -> Claims:
+async def unpack_claims(taken: Sequence[Taken], *, left: bool) -> ClaimedJobs:
     """Claims with their circuits."""
     return await _run(claims_at_hand, taken, left, elsewhere=not is_at_hand(taken))
 
 
-def claims_at_hand(taken: Sequence[Taken], left: bool) -> Claims:  # noqa: FBT001  # given on
+def claims_at_hand(taken: Sequence[Taken], left: bool) -> ClaimedJobs:  # noqa: FBT001  # given on
     """As `unpack_claims`, at once."""
     claims: list[Claim] = []
     unreadable: list[tuple[JobRecord, Exception]] = []
@@ -55,7 +55,7 @@ def claims_at_hand(taken: Sequence[Taken], left: bool) -> Claims:  # noqa: FBT00
             claims.append(_claim(each))
         except Exception as error:  # noqa: BLE001  # whatever is wrong with it, the others run
             unreadable.append((each.record, error))
-    return Claims(claims, left=left, unreadable=unreadable)
+    return ClaimedJobs(claims, left=left, unreadable=unreadable)
 
 
 def _claim(taken: Taken) -> Claim:

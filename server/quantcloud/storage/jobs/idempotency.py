@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, delete, insert, select
 
 from quantcloud.domain.errors import AlreadyExists
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import JobEvent
+from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database.interface import Database
 from quantcloud.storage.database.tables import idempotency_keys, job_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of
@@ -52,7 +52,7 @@ _OLD = (
 )
 
 
-@immutable
+@value_object
 class IdempotencyKey:
     """What a caller named a submission, and the digest of all that it sent."""
 

@@ -40,10 +40,10 @@ def _result_of(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 _RESULT = _result_of()
 _SMALL_RESULT = _result_of(bindparam("size") > _RESULT_SIZE)
-AT_ONCE = 64
+JOBS_A_READ = 64
 """How many jobs' results are read at once, at most."""
 # A place for each of them.
-_PLACES = [f"job_{place}" for place in range(AT_ONCE)]
+_PLACES = [f"job_{place}" for place in range(JOBS_A_READ)]
 _SMALL_RESULTS = (
     select(*job_results.c)
     .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id)
@@ -151,7 +151,7 @@ def small_results(
 ) -> list[AnyRow]:
     """The results, of less than `size` bytes each, of those jobs that are the account's.
 
-    `AT_ONCE` jobs at most, and one at least.
+    `JOBS_A_READ` jobs at most, and one at least.
     """
     values: dict[str, Any] = {"account_id": account_id, "size": size}
     values |= zip_longest(_PLACES, job_ids, fillvalue=job_ids[0])

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from quantcloud.aio.cooperative import Turns
+from quantcloud.aio.cooperative import Yielder
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, Tier
 from quantcloud.domain.errors import Damaged
@@ -29,7 +29,7 @@ from quantcloud.storage.jobs import claims as job_claims
 from quantcloud.storage.jobs import documents as job_documents
 from quantcloud.storage.jobs import reads as job_reads
 from quantcloud.storage.jobs import writes as job_writes
-from quantcloud.storage.jobs.claims import Claims, Room, Taken
+from quantcloud.storage.jobs.claims import ClaimedJobs, Room, Taken
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
 from quantcloud.storage.jobs.writes import MAX_LOSSES, Arrival, NewJob, Packed, RunUsage
 from quantcloud.storage.unit_of_work.group_commit import Writer
@@ -162,9 +162,9 @@ class Jobs:
 
         One that is damaged is left out: `result` says so.
         """
-        turns = Turns()
+        yielder = Yielder()
         found: list[JobResult] = []
-        for some in codec.in_parts(job_ids, job_reads.AT_ONCE):
+        for some in codec.in_parts(job_ids, job_reads.JOBS_A_READ):
             work = partial(
                 job_reads.small_results,
                 account_id=account_id,
@@ -176,7 +176,7 @@ class Jobs:
                     continue
                 with suppress(Exception):
                     found.append(await job_documents.unpack_result(row))
-                await turns.between()
+                await yielder.between()
         return found
 
     async def advance(
@@ -202,8 +202,8 @@ class Jobs:
         short: int = 0,
         seconds: float = math.inf,
         only_arrivals: bool = False,
-        before_commit: Callable[[Claims], None] | None = None,
-    ) -> Awaitable[Claims]:
+        before_commit: Callable[[ClaimedJobs], None] | None = None,
+    ) -> Awaitable[ClaimedJobs]:
         """Dispatch up to `slots` queued jobs to `owner`, each with a lease of its own.
 
         Accounts take turns; one has at most `concurrency` of its tier dispatched or running. Once
@@ -214,7 +214,7 @@ class Jobs:
         are durable, which they become unless this raises.
         """
         room = Room(slots, short, seconds)
-        claims: list[Claims] = []
+        claims: list[ClaimedJobs] = []
 
         def early(taken: tuple[list[Taken], bool]) -> None:
             if before_commit is not None and job_documents.is_at_hand(taken[0]):
@@ -236,7 +236,7 @@ class Jobs:
 
         claimed = self._writer.submit_last(unit, brief=brief, tell=early)
 
-        async def outcome() -> Claims:
+        async def outcome() -> ClaimedJobs:
             taken, left = await claimed
             return claims[0] if claims else await job_documents.unpack_claims(taken, left=left)
 

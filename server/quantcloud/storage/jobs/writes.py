@@ -11,7 +11,6 @@ from sqlalchemy import bindparam, select
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
 from quantcloud.domain.errors import FailedPrecondition, NotFound
-from quantcloud.domain.immutable import immutable
 from quantcloud.domain.job import (
     LEASED,
     TERMINAL,
@@ -24,6 +23,7 @@ from quantcloud.domain.job import (
     Lease,
 )
 from quantcloud.domain.quota import check_month, check_waiting
+from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database.queries import ACTIVE, status_in
 from quantcloud.storage.database.tables import jobs, lease_owners
 from quantcloud.storage.job_record import JobRecord
@@ -46,7 +46,7 @@ _LEASE_OWNER = select(lease_owners.c.expires_at).where(lease_owners.c.owner == b
 _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 
-@immutable
+@value_object
 class NewJob:
     """A job at its submission, its circuit, and the changes that it has been through since.
 
@@ -62,7 +62,7 @@ class NewJob:
     simulator_seconds: float = 0.0
 
 
-@immutable
+@value_object
 class Arrival:
     """A new job, and the rows that its circuit and its result, if it has one, are kept as."""
 
@@ -71,7 +71,7 @@ class Arrival:
     result: dict[str, Any] | None
 
 
-@immutable
+@value_object
 class Packed:
     """A result, and the row that it is kept as."""
 
@@ -79,7 +79,7 @@ class Packed:
     row: dict[str, Any]
 
 
-@immutable
+@value_object
 class RunUsage:
     """What one finished run adds to its account's month."""
 

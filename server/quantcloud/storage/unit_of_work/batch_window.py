@@ -12,7 +12,7 @@ _MANY = 4
 _SECONDS = 0.0005
 _LONGEST = 0.01
 # How many of those who were held go on before others have a turn.
-_AT_ONCE = 16
+_SMALLEST_CROWD = 16
 
 
 def is_many(units: int) -> bool:
@@ -46,7 +46,7 @@ class Gathering:
                 timer.cancel()
                 self._complete = None
         while self._held:
-            self._let_go(_AT_ONCE)
+            self._let_go(_SMALLEST_CROWD)
             if self._held:
                 await asyncio.sleep(0)
 

@@ -43,7 +43,7 @@ class LongUnit(Protocol[T_co]):
 
 
 @dataclass(slots=True)
-class _Outcome:
+class _UnitResult:
     value: Any = None
     error: Exception | None = None
     events: list[JobEvent] = field(default_factory=list[JobEvent])
@@ -70,7 +70,7 @@ class _Run(Protocol):
         /,
         *,
         on_loop: bool,
-    ) -> Steps[list[_Outcome]]: ...
+    ) -> Steps[list[_UnitResult]]: ...
 
 
 class _SpoiltError(Exception):
@@ -79,24 +79,24 @@ class _SpoiltError(Exception):
 
 def _together(
     connection: Connection, pending: Pending, batch: Sequence[_Waiting], *, on_loop: bool
-) -> Steps[list[_Outcome]]:
+) -> Steps[list[_UnitResult]]:
     """Run units in order, with a pause after each; one that refuses before it writes fails alone.
 
     On the event loop, whoever wants to hear of a unit early does so before what can wait is
     written. A savepoint around each unit would cost as much as the unit itself. Nearly all refusals
     come before a unit's first write and need none. Raises `_SpoiltError` where one does.
     """
-    outcomes: list[_Outcome] = []
+    outcomes: list[_UnitResult] = []
     for waiting in batch:
         tx = Transaction(connection, pending)
         try:
             value = yield from _carried_out(waiting.unit, tx)
-            outcomes.append(_Outcome(value, None, tx.events, tx.wrote))
+            outcomes.append(_UnitResult(value, None, tx.events, tx.wrote))
         except Exception as error:
             # An error of the database itself leaves a PostgreSQL transaction unusable.
             if tx.wrote or pending.failed or isinstance(error, DBAPIError):
                 raise _SpoiltError from error
-            outcomes.append(_Outcome(error=error))
+            outcomes.append(_UnitResult(error=error))
         yield
     try:
         if on_loop and _tell(batch, outcomes):
@@ -108,7 +108,7 @@ def _together(
     return outcomes
 
 
-def _tell(batch: Sequence[_Waiting], outcomes: Sequence[_Outcome]) -> bool:
+def _tell(batch: Sequence[_Waiting], outcomes: Sequence[_UnitResult]) -> bool:
     """Tell of units what they returned; whether anybody was told."""
     for waiting, outcome in zip(batch, outcomes, strict=True):
         if waiting.tell is not None and outcome.error is None:
@@ -119,13 +119,13 @@ def _tell(batch: Sequence[_Waiting], outcomes: Sequence[_Outcome]) -> bool:
 
 def _one_by_one(
     connection: Connection, pending: Pending, batch: Sequence[_Waiting], *, on_loop: bool
-) -> Steps[list[_Outcome]]:
+) -> Steps[list[_UnitResult]]:
     """Run units in order, with a pause after each; a failing unit fails alone.
 
     Raises what the database raises when the transaction as a whole fails.
     """
     del on_loop
-    outcomes: list[_Outcome] = []
+    outcomes: list[_UnitResult] = []
     for waiting in batch:
         tx = Transaction(connection, pending)
         try:
@@ -137,9 +137,9 @@ def _one_by_one(
                 # SQLite has ended the transaction by itself; what came after would stand alone.
                 raise
             pending.forget()
-            outcomes.append(_Outcome(error=error))
+            outcomes.append(_UnitResult(error=error))
         else:
-            outcomes.append(_Outcome(value, None, tx.events, tx.wrote))
+            outcomes.append(_UnitResult(value, None, tx.events, tx.wrote))
         yield
     return outcomes
 
@@ -300,7 +300,7 @@ class Writer:
             except _SpoiltError as error:
                 outcomes = await self._again(batch, error.__cause__)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
-            outcomes = [_Outcome(error=error) for _ in batch]
+            outcomes = [_UnitResult(error=error) for _ in batch]
         except asyncio.CancelledError:
             for waiting in batch:
                 waiting.done.cancel()
@@ -320,19 +320,19 @@ class Writer:
             else:
                 waiting.done.set_exception(faults.translate(outcome.error))
 
-    async def _again(self, batch: list[_Waiting], error: BaseException | None) -> list[_Outcome]:
+    async def _again(self, batch: list[_Waiting], error: BaseException | None) -> list[_UnitResult]:
         """Carry out what was undone; what was told of already fails."""
         because = error if isinstance(error, Exception) else RuntimeError("undone")
         rest = [waiting for waiting in batch if not waiting.told]
         if len(batch) == 1 or not rest:
             raise because
         outcomes = iter(await self._transact(_one_by_one, rest))
-        return [_Outcome(error=because) if each.told else next(outcomes) for each in batch]
+        return [_UnitResult(error=because) if each.told else next(outcomes) for each in batch]
 
-    async def _transact(self, run: _Run, batch: list[_Waiting]) -> list[_Outcome]:
+    async def _transact(self, run: _Run, batch: list[_Waiting]) -> list[_UnitResult]:
         cursors = self._database.cursors
 
-        def work(connection: Connection, *, on_loop: bool) -> Steps[list[_Outcome]]:
+        def work(connection: Connection, *, on_loop: bool) -> Steps[list[_UnitResult]]:
             pending = Pending(connection, cursors(connection))
             return run(connection, pending, batch, on_loop=on_loop)
 

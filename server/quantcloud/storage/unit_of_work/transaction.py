@@ -55,7 +55,7 @@ _INSERTS: Mapping[Table, Executable] = {
 
 _Month = tuple[str, str]
 # Rows that are written in one step.
-_AT_ONCE = 128
+_ROWS_A_STATEMENT = 128
 
 
 @dataclass(slots=True)
@@ -148,8 +148,8 @@ class Pending:
         self.jobs.clear()
         for table, statement in _INSERTS.items():
             rows, self._rows[table] = self._rows[table], []
-            for first in range(0, len(rows), _AT_ONCE):
-                self._connection.execute(statement, rows[first : first + _AT_ONCE])
+            for first in range(0, len(rows), _ROWS_A_STATEMENT):
+                self._connection.execute(statement, rows[first : first + _ROWS_A_STATEMENT])
                 yield
         usage, self._usage = self._usage, defaultdict(self._usage.default_factory)
         for (account_id, month), sums in usage.items():

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantcloud.engine.pool import messages, permits
+from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.call import Call, WorkerEnded
 from quantcloud.engine.pool.messages import Frame
-from quantcloud.engine.pool.permits import Permits
+from quantcloud.engine.pool.start_tokens import StartTokens
 from quantcloud.engine.pool.worker_process import WorkerProcess
 
 # A header, and a payload of one byte: the call's number.
@@ -25,7 +25,7 @@ class Play:
         ours, self.socket = socket.socketpair()
         self.socket.setblocking(False)  # noqa: FBT003 (the standard library's signature)
         self.reading, writing = socket.socketpair()
-        ends = Permits(self.reading.dup(), writing)
+        ends = StartTokens(self.reading.dup(), writing)
         self.worker = WorkerProcess(1, 0, ours, ends, lambda _: None)
         self.worker.owner = self
         self.dead = False
@@ -91,7 +91,7 @@ class Play:
         request, self.input = self.input[:SIZE], self.input[SIZE:]
         if len(request) < SIZE:
             return
-        if permits.take(self.reading):
+        if start_tokens.take(self.reading):
             self.begun.append(request[-1])
             self.at_work = True
         else:

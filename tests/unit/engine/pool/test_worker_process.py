@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from quantcloud.engine.pool import messages, permits
+from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.call import TimeLimitReached, WorkerEnded
 from quantcloud.engine.pool.messages import Frame
 from quantcloud.engine.pool.worker_process import _MANY
@@ -76,7 +76,7 @@ async def test_what_waits_behind_an_overdue_run_is_taken_back(puppet):
         while not puppet.back:  # noqa: ASYNC110 (nobody else is told)
             await asyncio.sleep(0)
     assert puppet.back == [second, third]
-    assert not permits.take(puppet.reading)
+    assert not start_tokens.take(puppet.reading)
     # Until the worker has dropped them it gets nothing more.
     assert puppet.worker.wait_for(second) is None
     puppet.say(messages.OUTCOME)

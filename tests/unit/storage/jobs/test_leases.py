@@ -6,7 +6,7 @@ import pytest
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus, StaleLeaseError
-from quantcloud.scheduling.lease_keeper import Custody
+from quantcloud.scheduling.lease_keeper import LeaseKeeper
 from unit.storage.builders import T0, at, claim_one, finish, queue, start
 
 
@@ -21,13 +21,13 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-def custody(store, owner: str, clock: Clock) -> Custody:
-    return Custody(store, owner=owner, clock=clock)
+def lease_keeper(store, owner: str, clock: Clock) -> LeaseKeeper:
+    return LeaseKeeper(store, owner=owner, clock=clock)
 
 
 async def test_a_lease_lasts_for_as_long_as_its_owner_gives_signs_of_life(store):
     clock = Clock()
-    own, other = custody(store, "server-1", clock), custody(store, "server-2", clock)
+    own, other = lease_keeper(store, "server-1", clock), lease_keeper(store, "server-2", clock)
     job = await queue(store)
     await own.beat()
     await start(store)
@@ -100,10 +100,10 @@ async def test_who_stops_leaves_his_leases_to_others_at_once(store):
 async def test_nobody_sweeps_before_it_was_in_touch_for_a_lease_time(store):
     """After an outage every lease looks old; their owners have their time to say so."""
     clock = Clock()
-    own = custody(store, "server-1", clock)
+    own = lease_keeper(store, "server-1", clock)
     await queue(store)
     await claim_one(store)  # of an owner that has never given a sign of life
-    own = custody(store, "server-2", clock)
+    own = lease_keeper(store, "server-2", clock)
     assert list(await own.sweep()) == []
     await own.beat()
     clock.pass_seconds(29)
@@ -115,7 +115,7 @@ async def test_nobody_sweeps_before_it_was_in_touch_for_a_lease_time(store):
 
 async def test_a_server_that_stood_still_begins_anew(store):
     clock = Clock()
-    own = custody(store, "server-2", clock)
+    own = lease_keeper(store, "server-2", clock)
     await own.beat()
     await queue(store)
     await claim_one(store)
@@ -127,7 +127,7 @@ async def test_a_server_that_stood_still_begins_anew(store):
 
 async def test_an_outage_begins_the_time_anew(store, monkeypatch):
     clock = Clock()
-    own = custody(store, "server-2", clock)
+    own = lease_keeper(store, "server-2", clock)
     await own.beat()
     await queue(store)
     await claim_one(store)

@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def immutable(cls: type[T]) -> type[T]:
+def value_object(cls: type[T]) -> type[T]:
     """A dataclass with slots, of equal instances that hash alike, which nothing may change.
 
     The type checker holds all of this package to that. `dataclass(frozen=True)` would at run time,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantcloud.api.convert.options import JSON_OPTIONS
-from quantcloud.api.nulls import TWIN_OFFSET, add_nulls, has_twin
+from quantcloud.api.json_nulls import TWIN_OFFSET, add_json_nulls, has_twin
 from quantcloud.proxy.config import EnvoyFiles
 from thequantcloud.v1.account_pb2 import GetUsageResponse
 from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
@@ -128,7 +128,7 @@ def test_the_options_of_a_run_are_a_struct_in_a_field_of_its_own(derived):
     assert RunCircuitRequest.OPTIONS_FIELD_NUMBER not in message.fields_by_number
 
 
-def nulls(message):
+def json_nulls(message):
     """Names of the fields whose twin is on the message, as who does not know twins reads it."""
     read = type(message).FromString(message.SerializeToString())
     names = {field.number: field.name for field in message.DESCRIPTOR.fields}
@@ -146,9 +146,9 @@ def test_exactly_the_unset_fields_are_marked(given_fields, has_metadata):
         "backend", "error_message", "submitted_at", "started_at", "completed_at", "metadata",
         "batch_id",
     }  # fmt: skip
-    add_nulls(job)
+    add_json_nulls(job)
     expected = everything - given_fields - ({"metadata"} if has_metadata else set())
-    assert nulls(job) == expected
+    assert json_nulls(job) == expected
 
 
 def test_nested_and_repeated_messages_are_marked():
@@ -157,19 +157,19 @@ def test_nested_and_repeated_messages_are_marked():
     usage = GetUsageResponse()
     usage.current_month.SetInParent()
     for message in (event, listed, usage):
-        add_nulls(message)
-    assert "backend" in nulls(event.job)
-    assert nulls(event.result) == {"statevector", "metadata"}
-    assert nulls(event) == {"occurred_at", "queue_position", "error"}
-    assert "backend" not in nulls(listed.jobs[0])
-    assert "backend" in nulls(listed.jobs[1])
-    assert nulls(usage.current_month) == {"simulator_limit", "qpu_limit"}
+        add_json_nulls(message)
+    assert "backend" in json_nulls(event.job)
+    assert json_nulls(event.result) == {"statevector", "metadata"}
+    assert json_nulls(event) == {"occurred_at", "queue_position", "error"}
+    assert "backend" not in json_nulls(listed.jobs[0])
+    assert "backend" in json_nulls(listed.jobs[1])
+    assert json_nulls(usage.current_month) == {"simulator_limit", "qpu_limit"}
 
 
 def test_to_everyone_else_the_message_is_unchanged():
     job = Job(job_id="j", shots=3)
     marked = Job.FromString(job.SerializeToString())
-    add_nulls(marked)
+    add_json_nulls(marked)
     read = Job.FromString(marked.SerializeToString())
     assert MessageToDict(read) == MessageToDict(job)
     assert not read.HasField("backend")
@@ -177,7 +177,7 @@ def test_to_everyone_else_the_message_is_unchanged():
 
 def test_marking_twice_says_the_same():
     job = Job(job_id="j")
-    add_nulls(job)
-    once = nulls(job)
-    add_nulls(job)
-    assert nulls(job) == once
+    add_json_nulls(job)
+    once = json_nulls(job)
+    add_json_nulls(job)
+    assert json_nulls(job) == once

@@ -73,7 +73,7 @@ def nullable(message: type[Message], name: str) -> Nullable:
     return Nullable(tag(field.number), twin(field))
 
 
-def nulls(message: Message, written: str | None = None) -> bytes:
+def json_nulls(message: Message, written: str | None = None) -> bytes:
     """What marks the message's own unset nullable fields, to stand anywhere in it.
 
     `written` is one that stands elsewhere in its bytes.
@@ -84,10 +84,10 @@ def nulls(message: Message, written: str | None = None) -> bytes:
     )
 
 
-def add_nulls(message: Message) -> None:
+def add_json_nulls(message: Message) -> None:
     """Mark every unset nullable field of a response, nested messages included, in place."""
-    if missing := nulls(message):
+    if missing := json_nulls(message):
         message.MergeFromString(missing)
     _, children = _plan(message.DESCRIPTOR)
     for child in _children(message, children):
-        add_nulls(child)
+        add_json_nulls(child)

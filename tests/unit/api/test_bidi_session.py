@@ -40,10 +40,10 @@ class Checks:
 async def test_requests_that_come_together_have_one_look_in_common_that_none_is_older_than():
     gate = Checks()
     parts: Any = None, gate
-    entry = entries.Exchange("/path", *parts, 10.0, bytes)
+    session = entries.BidiSession("/path", *parts, 10.0, bytes)
 
     async def request() -> object:
-        await entry.allow()
+        await session.allow()
         return call.principal()
 
     first = asyncio.create_task(request())
@@ -63,7 +63,7 @@ async def test_a_stream_counts_until_its_client_has_heard_of_its_end():
     streams = OpenStreams(1, of_circuits=1)
     ending_begun, heard = asyncio.Event(), asyncio.Event()
 
-    class Gate:
+    class AccessControl:
         def stream_of_circuits(self) -> AbstractContextManager[None]:
             return streams.circuits(ADA)
 
@@ -85,7 +85,7 @@ async def test_a_stream_counts_until_its_client_has_heard_of_its_end():
     async def breaks(*_: object) -> None:
         raise InvalidArgument("request", "cannot be read")
 
-    gate: Any = Gate()
+    gate: Any = AccessControl()
     context: Any = Context()
     answer = CallInterceptor(gate)._exchange("/path", bytes, breaks)
     ending = asyncio.create_task(answer(None, context))

@@ -11,7 +11,7 @@ from quantcloud.domain.errors import TooManyStreams
 WAIT_SECONDS: Final = 5.0
 
 
-class Turns:
+class ConcurrencyLimits:
     """Lets each caller have `limit` at once. Belongs to one event loop.
 
     More wait, first come, first served, for at most `seconds`; `what` says of what there are too

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from quantcloud.auth.turns import Turns
+from quantcloud.auth.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import TooManyStreams
 
 
-async def taken(turns: Turns, whose: str) -> asyncio.Task[None]:
+async def taken(turns: ConcurrencyLimits, whose: str) -> asyncio.Task[None]:
     """A task that waits for its turn."""
     task = asyncio.create_task(turns.take(whose))
     await asyncio.sleep(0)
@@ -16,7 +16,7 @@ async def taken(turns: Turns, whose: str) -> asyncio.Task[None]:
 
 
 async def test_each_has_so_many_and_the_next_waits_for_the_first_that_is_given_back():
-    turns = Turns(2, "things", 30)
+    turns = ConcurrencyLimits(2, "things", 30)
     assert turns.take_at_once("ada")
     assert turns.take_at_once("ada")
     assert not turns.take_at_once("ada")
@@ -35,7 +35,7 @@ async def test_each_has_so_many_and_the_next_waits_for_the_first_that_is_given_b
 
 
 async def test_who_waits_too_long_is_refused():
-    turns = Turns(1, "things", 0.01)
+    turns = ConcurrencyLimits(1, "things", 0.01)
     async with turns.one("ada"):
         with pytest.raises(TooManyStreams, match="too many things: 1 may be open"):
             await turns.take("ada")
@@ -44,7 +44,7 @@ async def test_who_waits_too_long_is_refused():
 
 @pytest.mark.parametrize("given_back", [False, True])
 async def test_who_stops_waiting_takes_nobodys_turn(*, given_back: bool):
-    turns = Turns(1, "things", 30)
+    turns = ConcurrencyLimits(1, "things", 30)
     assert turns.take_at_once("ada")
     leaving, next_one = await taken(turns, "ada"), await taken(turns, "ada")
     if given_back:

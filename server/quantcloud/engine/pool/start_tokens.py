@@ -16,7 +16,7 @@ import socket
 _MANY = 4096
 
 
-class Permits:
+class StartTokens:
     """The server's side: both ends, `reading` as it is in the worker."""
 
     def __init__(self, reading: socket.socket, writing: socket.socket) -> None:

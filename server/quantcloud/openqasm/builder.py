@@ -29,7 +29,7 @@ class Operand(NamedTuple):
         return (self.offset,) if times == 1 else (self.offset,) * times
 
 
-class Program:
+class CircuitBuilder:
     """Everything that the statements so far have declared and done.
 
     Methods that take `start` raise `CircuitError` there, or at the operand that is wrong.
