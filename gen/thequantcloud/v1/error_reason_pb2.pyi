@@ -16,6 +16,7 @@ class ErrorReason(_message.Message):
         UNKNOWN_BACKEND: _ClassVar[ErrorReason.Name]
         BACKEND_CANNOT_RUN: _ClassVar[ErrorReason.Name]
         NO_BACKEND_FITS: _ClassVar[ErrorReason.Name]
+        RUN_TOO_LONG: _ClassVar[ErrorReason.Name]
         CODE_NOT_RUN: _ClassVar[ErrorReason.Name]
         RESULT_TOO_LARGE: _ClassVar[ErrorReason.Name]
         BACKEND_OFFLINE: _ClassVar[ErrorReason.Name]
@@ -46,7 +47,12 @@ class ErrorReason(_message.Message):
         STORE_CLOSED: _ClassVar[ErrorReason.Name]
         STORE_UNAVAILABLE: _ClassVar[ErrorReason.Name]
         JWKS_UNAVAILABLE: _ClassVar[ErrorReason.Name]
+        DISK_FULL: _ClassVar[ErrorReason.Name]
+        STORE_IO_ERROR: _ClassVar[ErrorReason.Name]
+        STORE_GONE: _ClassVar[ErrorReason.Name]
+        ENGINE_UNAVAILABLE: _ClassVar[ErrorReason.Name]
         INTERNAL: _ClassVar[ErrorReason.Name]
+        STORE_DAMAGED: _ClassVar[ErrorReason.Name]
     UNSPECIFIED: ErrorReason.Name
     INVALID_ARGUMENT: ErrorReason.Name
     INVALID_CIRCUIT: ErrorReason.Name
@@ -54,6 +60,7 @@ class ErrorReason(_message.Message):
     UNKNOWN_BACKEND: ErrorReason.Name
     BACKEND_CANNOT_RUN: ErrorReason.Name
     NO_BACKEND_FITS: ErrorReason.Name
+    RUN_TOO_LONG: ErrorReason.Name
     CODE_NOT_RUN: ErrorReason.Name
     RESULT_TOO_LARGE: ErrorReason.Name
     BACKEND_OFFLINE: ErrorReason.Name
@@ -84,5 +91,10 @@ class ErrorReason(_message.Message):
     STORE_CLOSED: ErrorReason.Name
     STORE_UNAVAILABLE: ErrorReason.Name
     JWKS_UNAVAILABLE: ErrorReason.Name
+    DISK_FULL: ErrorReason.Name
+    STORE_IO_ERROR: ErrorReason.Name
+    STORE_GONE: ErrorReason.Name
+    ENGINE_UNAVAILABLE: ErrorReason.Name
     INTERNAL: ErrorReason.Name
+    STORE_DAMAGED: ErrorReason.Name
     def __init__(self) -> None: ...

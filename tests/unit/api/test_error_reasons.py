@@ -6,6 +6,7 @@ from pathlib import Path
 
 import quantcloud
 from quantcloud.domain import errors
+from quantcloud.storage.database.errors import Failure
 from thequantcloud.v1.error_reason_pb2 import ErrorReason
 
 MODULES = [ast.parse(path.read_text()) for path in Path(quantcloud.__file__).parent.rglob("*.py")]
@@ -78,7 +79,9 @@ def sent() -> set[str]:
 
 
 def test_the_contract_lists_every_reason_and_no_other():
-    assert sent() | {errors.DomainError.reason} == set(ErrorReason.Name.keys())
+    assert sent() | {errors.DomainError.reason} | {each.value for each in Failure} == set(
+        ErrorReason.Name.keys()
+    )
 
 
 def test_a_reason_that_is_named_otherwise_would_be_found():

@@ -35,7 +35,7 @@ async def settled() -> None:
 
 
 async def test_an_owner_has_one_turn_at_a_time_in_order():
-    turns = FairQueue(3, patience=60)
+    turns = FairQueue(3, wait_seconds=60)
     mine = [Turn(turns, "eve") for _ in range(3)]
     for position, turn in enumerate(mine):
         await settled()
@@ -44,7 +44,7 @@ async def test_an_owner_has_one_turn_at_a_time_in_order():
 
 
 async def test_another_owner_does_not_wait_behind_many():
-    turns = FairQueue(3, patience=60)
+    turns = FairQueue(3, wait_seconds=60)
     eves = [Turn(turns, "eve") for _ in range(50)]
     ada = Turn(turns, "ada")
     await settled()
@@ -54,7 +54,7 @@ async def test_another_owner_does_not_wait_behind_many():
 
 
 async def test_one_place_is_kept_for_short_circuits():
-    turns = FairQueue(3, patience=60)
+    turns = FairQueue(3, wait_seconds=60)
     long = [Turn(turns, owner, LONG) for owner in ("a", "b", "c")]
     await settled()
     assert [turn.had.is_set() for turn in long] == [True, True, False]
@@ -69,7 +69,7 @@ async def test_one_place_is_kept_for_short_circuits():
 
 
 async def test_what_waits_of_one_owner_is_bounded():
-    turns = FairQueue(3, patience=60)
+    turns = FairQueue(3, wait_seconds=60)
     mine = [Turn(turns, "eve", LONG) for _ in range(8)]
     await settled()
     with pytest.raises(Unavailable, match="too many large circuits of this account wait") as full:
@@ -85,7 +85,7 @@ async def test_what_waits_of_one_owner_is_bounded():
 
 
 async def test_patience_ends_and_leaves_nothing_behind():
-    turns = FairQueue(1, patience=0.01)
+    turns = FairQueue(1, wait_seconds=0.01)
     first = Turn(turns, "eve")
     await settled()
     for owner in ("eve", "ada"):
@@ -101,7 +101,7 @@ async def test_patience_ends_and_leaves_nothing_behind():
 
 
 async def test_errors_within_a_turn_are_its_own():
-    turns = FairQueue(1, patience=60)
+    turns = FairQueue(1, wait_seconds=60)
     with pytest.raises(TimeoutError, match="mine"):
         async with turns.turn("eve", 1):
             raise TimeoutError("mine")
