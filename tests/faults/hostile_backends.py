@@ -75,7 +75,7 @@ class Backend:
         return None
 
     def methods(self, analysis, shots, options):
-        return [Method("unknown", memory_bytes=1, seconds=1e6)]
+        return [Method("unknown", memory_bytes=1, seconds=1e4)]
 
 
 HOG = Backend("hog", Hog)

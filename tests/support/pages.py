@@ -114,7 +114,9 @@ class Session:
             if entry.name not in (".git", ".quantcloud"):
                 (folder / entry.name).symlink_to(entry)
         self._http, self._grpc = _free_port(), _free_port()
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("QUANTCLOUD_")}
+        # What `make test` sets makes a `make` below it talk.
+        ours = ("QUANTCLOUD_", "MAKE", "MFLAGS")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         self._environment = {
             **kept,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

@@ -47,6 +47,8 @@ _OPTIONS = (
     # Two servers on one port would share its calls in silence.
     ("grpc.so_reuseport", 0),
     ("grpc.max_concurrent_streams", MAX_STREAMS),
+    # It would count calls whose end the client has seen already, and refuse the next ones for them.
+    ("grpc.http.overload_protection", 0),
     # Clients may ping, and the server does, while there are no calls.
     ("grpc.keepalive_permit_without_calls", 1),
     # However long nothing is sent otherwise.

@@ -1,6 +1,7 @@
 """The gRPC port as strangers use it: many calls at once, calls that are reset, and pings."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -40,6 +41,24 @@ async def test_it_says_how_many_calls_a_connection_takes(start: Start):
     pairs = [said.payload[at : at + 6] for at in range(0, len(said.payload), 6)]
     settings = {int.from_bytes(p[:2], "big"): int.from_bytes(p[2:], "big") for p in pairs}
     assert settings[MAX_CONCURRENT_STREAMS] == 128
+
+
+async def test_calls_beyond_what_a_connection_takes_wait_for_their_turn(start: Start):
+    """gRPC clients keep them; the server refuses none, though earlier ones are still cleaned up."""
+    async with start() as (service, port):
+        (job,) = await service.submit()
+        request = job_pb2.GetJobRequest(id=job)
+
+        def burst() -> Counter[grpc.StatusCode]:
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                ask = job_pb2_grpc.JobServiceStub(channel).GetJob.future
+                codes = Counter[grpc.StatusCode]()
+                for _ in range(4):
+                    calls = [ask(request, metadata=service.metadata) for _ in range(500)]
+                    codes.update(call.code() for call in calls)
+                return codes
+
+        assert await asyncio.to_thread(burst) == {grpc.StatusCode.OK: 2000}
 
 
 async def test_calls_that_strangers_open_and_reset_cost_others_nothing(start: Start):
