@@ -1,1 +1,1 @@
-"""QuantRouter: candidates, scores and reasons. Pure."""
+"""QuantRouter: candidates, scores and reasons. Pure: it does no I/O."""

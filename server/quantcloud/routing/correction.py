@@ -1,4 +1,4 @@
-"""What runs teach about predictions. Everything here is a value that a run turns into another."""
+"""Learns corrections of predictions from runs. All values here are immutable."""
 
 import math
 from bisect import bisect_left
@@ -8,40 +8,40 @@ from typing import Final
 from quantcloud.domain.value_object import value_object
 
 KNOTS: Final = 7
-"""Durations that have a correction of their own: 0.1 ms, 1 ms, ... 100 s."""
-_FIRST_KNOT: Final = -4  # as a power of ten of seconds
+"""The number of durations with their own correction: 0.1 ms, 1 ms, ... 100 s."""
+_FIRST_KNOT: Final = -4  # log10 of seconds
 
-# log10 of the greatest correction, and of the most that one run may move it before it is weighed.
+# log10 of the greatest correction, and of the most that one run may move it before weighting.
 _MOST: Final = 1.0
 _LARGEST_STEP: Final = 0.3
-# A new run counts as one among so many: few at first, so that it learns soon, then more.
+# The weight of a new run is one among this many: few at first, to learn fast, and more later.
 _FEWEST: Final = 2.0
 _OTHERS: Final = 20.0
 
 BOUNDS: Final = (1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""Upper bounds of the buckets of `Errors`; one more bucket takes what is above."""
+"""Upper bounds of the buckets of `Errors`; one more bucket holds larger errors."""
 _RECENT: Final = 0.05
 
 
 @value_object
 class Correction:
-    """A curve by which predicted times are multiplied.
+    """A factor for predicted times, as a curve over the predicted time.
 
-    In logarithms it is linear between knots, one for each power of ten of the predicted seconds,
-    since a method may be right for large circuits and wrong for small ones. `shifts` are log10 of
-    the factors there, `weights` how many runs each rests on. A knot that no run was near has the
-    shift of the nearest that has one.
+    In logarithms the curve is linear between knots, one for each power of ten of the predicted
+    seconds, because a method may be right for large circuits and wrong for small ones. `shifts`
+    are log10 of the factors at the knots, and `weights` how many runs each is based on. A knot
+    without a run nearby has the shift of the nearest knot with one.
     """
 
     shifts: tuple[float, ...] = (0.0,) * KNOTS
     weights: tuple[float, ...] = (0.0,) * KNOTS
 
     def factor(self, seconds: float) -> float:
-        """What a prediction of `seconds` is to be multiplied by; from 0.1 to 10."""
+        """Return the factor for a prediction of `seconds`; from 0.1 to 10."""
         return 10.0 ** self._shift(seconds)
 
     def after(self, predicted: float, actual: float) -> "Correction":
-        """The curve after a run of `actual` seconds; `predicted` (above 0) is without it."""
+        """Return the curve after a run of `actual` seconds, `predicted` (above 0) uncorrected."""
         low, share = _place(predicted)
         ratio = math.log10(actual / predicted)
         miss = max(-_MOST, min(_MOST, ratio)) - self._shift(predicted)
@@ -64,13 +64,13 @@ class Correction:
 
 @cache
 def _nearest(known: tuple[bool, ...]) -> tuple[int, ...]:
-    """Return for each knot the nearest that is known, the lower of two."""
+    """Return for each knot the nearest known knot; if there are two, the lower."""
     places = [knot for knot in range(KNOTS) if known[knot]]
     return tuple([min(places, key=lambda other: abs(other - knot)) for knot in range(KNOTS)])
 
 
 def _place(seconds: float) -> tuple[int, float]:
-    """Return the knot below, and how far on the way to the next one."""
+    """Return the knot below `seconds`, and how far it is toward the next, from 0 to 1."""
     if seconds <= 0:
         return 0, 0.0
     place = max(0.0, min(KNOTS - 1.0, math.log10(seconds) - _FIRST_KNOT))
@@ -80,11 +80,11 @@ def _place(seconds: float) -> tuple[int, float]:
 
 @value_object
 class Errors:
-    """How far predictions were off: the greater of predicted and actual time over the lesser.
+    """Statistics of the error of predictions.
 
-    `buckets` counts them by `BOUNDS`, each without those of the buckets below, as the buckets of a
-    histogram do. `recent` is a mean of the natural logarithm in which the latest twenty or so count
-    most, `bias` that of actual over predicted, with its sign.
+    An error is the greater of predicted and actual time divided by the lesser. `buckets` counts
+    errors by `BOUNDS`, not cumulatively. `recent` is a moving mean of the error's natural logarithm
+    over about the last twenty runs, and `bias` that of the signed logarithm of actual / predicted.
     """
 
     buckets: tuple[int, ...] = (0,) * (len(BOUNDS) + 1)
@@ -97,16 +97,16 @@ class Errors:
 
     @property
     def typical(self) -> float:
-        """The factor by which predictions are off of late; 1 where they are exact."""
+        """The typical error of recent predictions, as a factor; 1 if they are exact."""
         return math.exp(self.recent)
 
     @property
     def mean_ratio(self) -> float:
-        """Actual over predicted time of late, the geometric mean."""
+        """The geometric mean of actual over predicted time of recent runs."""
         return math.exp(self.bias)
 
     def after(self, predicted: float, actual: float) -> "Errors":
-        """The figures with one more run; both times are above 0, in seconds."""
+        """Return the statistics with one more run; both times are in seconds and above 0."""
         logarithm = math.log(actual / predicted)
         factor = math.exp(abs(logarithm))
         bucket = bisect_left(BOUNDS, factor)

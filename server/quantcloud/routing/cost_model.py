@@ -1,9 +1,9 @@
-"""How long a run takes: coefficients that are measured, corrected by what runs really took.
+"""Predicts how long a run takes, by measured coefficients and corrections from actual runs.
 
-A method's time is linear in its `Work`, with one coefficient for each of its terms and one for the
-start. A backend states coefficients for a machine like others; `quantcloud calibrate` fits them to
-the machine at hand. What linearity misses, and what changes later, is put right by a `Correction`
-for each method, which follows the runs.
+The time of a method is linear in its `Work`, with one coefficient for each term and one for the
+start. A backend states coefficients for a typical machine; `quantcloud calibrate` fits them to this
+machine. A `Correction` for each method learns from the runs what the linear model misses and what
+changes later.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from quantcloud.routing.method import Method
 from quantcloud.routing.work import Coefficients
 
 Key = tuple[str, str]
-"""Names of a backend and of one of its methods."""
+"""The names of a backend and of one of its methods."""
 
 
 @value_object
 class Calibration:
-    """Coefficients that were measured, each on the machine that `machine` describes."""
+    """Coefficients that were measured on the machine that `machine` describes."""
 
     machine: str
     measured_at: str
@@ -29,10 +29,10 @@ class Calibration:
 
 @dataclass(slots=True)
 class CostModel:
-    """Predicts runs, and learns from them.
+    """Predicts the time of runs and learns from actual times.
 
-    Without a calibration it goes by what each backend says. `corrections` and `errors` are what it
-    has learnt, of as many runs since it was made as `learnt` says; both are kept between starts.
+    Without a calibration it uses the times that backends state. `corrections` and `errors` are
+    what it has learnt, and are saved across restarts. `learnt` counts the runs since it was made.
     """
 
     calibration: Calibration | None = None
@@ -41,15 +41,15 @@ class CostModel:
     learnt: int = 0
 
     def seconds(self, backend: str, method: Method) -> float:
-        """Predict the time of a run of `method`."""
+        """Predict the time of a run by `method`, in seconds."""
         raw = self._uncorrected(backend, method)
         correction = self.corrections.get((backend, method.name))
         return raw if correction is None else raw * correction.factor(raw)
 
     def learn(self, backend: str, method: Method, actual: float, *, at_least: bool = False) -> None:
-        """Take in that a run took `actual` seconds, or `at_least` so many: it was stopped then.
+        """Learn that a run took `actual` seconds; `at_least` says that it was stopped then.
 
-        A run whose time says nothing is passed over.
+        Runs whose time gives no information are skipped.
         """
         if actual <= 0:
             return
@@ -64,7 +64,7 @@ class CostModel:
         self.corrections[key] = correction.after(raw, actual)
 
     def calibrate(self, calibration: Calibration | None) -> None:
-        """Go by another calibration. What was learnt was learnt of the old one, and is dropped."""
+        """Use another calibration. The corrections belong to the old one and are dropped."""
         self.calibration = calibration
         self.corrections.clear()
 

@@ -1,4 +1,4 @@
-"""A decision of the router in words and figures, as a job's metadata tells it."""
+"""Explains a decision of the router in the metadata of a job."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -7,10 +7,10 @@ from quantcloud.routing.router import Candidate, Decision
 
 
 def explain(decision: Decision) -> Mapping[str, object]:
-    """A decision as it stands in a job's `metadata.routing`.
+    """Return a decision as the value of a job's `metadata.routing`.
 
-    All of it goes along with each event of the job: what is ordinary is left out, and so is who was
-    not asked.
+    Each event of the job carries it, so it leaves out default values, and backends that were not
+    asked.
     """
     chosen = decision.chosen
     method = chosen.method if chosen else None
@@ -24,12 +24,12 @@ def explain(decision: Decision) -> Mapping[str, object]:
 
 
 def with_actual(metadata: Mapping[str, object], seconds: float) -> Mapping[str, object]:
-    """A job's metadata once its run has taken `seconds`: `routing.actual_seconds` says so."""
+    """Return the metadata of a job with `seconds` as `routing.actual_seconds`."""
     routing = metadata.get("routing")
     if not isinstance(routing, Mapping):
         return metadata
-    told = cast("Mapping[str, object]", routing)
-    return {**metadata, "routing": {**told, "actual_seconds": seconds}}
+    fields = cast("Mapping[str, object]", routing)
+    return {**metadata, "routing": {**fields, "actual_seconds": seconds}}
 
 
 def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
@@ -37,7 +37,7 @@ def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
     if method is None or scores is None:
         return {"backend": candidate.backend, "rejection": candidate.rejection}
     speed, accuracy, cost, balanced = scores
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "backend": candidate.backend,
         "method": method.name,
         "scores": {
@@ -51,7 +51,7 @@ def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
         "cost_usd": candidate.cost_usd,
     }
     if candidate.wait_seconds:
-        told["predicted_wait_seconds"] = candidate.wait_seconds
+        fields["predicted_wait_seconds"] = candidate.wait_seconds
     if method.fidelity != 1:
-        told["predicted_fidelity"] = method.fidelity
-    return told
+        fields["predicted_fidelity"] = method.fidelity
+    return fields

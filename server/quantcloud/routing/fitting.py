@@ -1,4 +1,4 @@
-"""Coefficients from measured runs: a least-squares fit that stays near what was known before."""
+"""Fits coefficients to measured runs by least squares, with the known coefficients as prior."""
 
 import statistics
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from typing import Final
 from quantcloud.domain.value_object import value_object
 from quantcloud.routing.work import Coefficients, Work
 
-# Below this a difference between predicted and measured time counts for less, in seconds.
+# Seconds; a difference between predicted and measured time below this counts for less.
 _SHORT: Final = 5e-5
-# How much the coefficients known before count, as against one run.
+# The weight of the known coefficients relative to one run.
 _PRIOR: Final = 0.05
 _LEAST, _MOST = 0.02, 50.0
 _ROUNDS: Final = 300
@@ -18,7 +18,7 @@ _ROUNDS: Final = 300
 
 @value_object
 class Sample:
-    """A run: what there was to do, and the seconds that it took."""
+    """A measured run: its work, and how many seconds it took."""
 
     work: Work
     seconds: float
@@ -27,10 +27,10 @@ class Sample:
 def fitted(known: Coefficients, samples: Sequence[Sample]) -> Coefficients:
     """Fit coefficients to runs.
 
-    Minimises the sum of squared relative errors plus a penalty for each coefficient's relative
-    distance from the one that was known before, once all of those are multiplied by the factor
-    that fits most runs best (a ridge regression with bounds, solved by coordinate descent). A term
-    that no run exercises is so scaled with the others. Returns `known` without samples.
+    First all known coefficients are scaled by the median ratio of measured to predicted time. Then
+    the fit minimises the sum of squared relative errors plus a penalty for each coefficient's
+    relative distance from its scaled value (ridge regression with bounds, by coordinate descent).
+    So a term that no run exercises is scaled with the others. Without samples, returns `known`.
     """
     if not samples:
         return known
@@ -38,7 +38,7 @@ def fitted(known: Coefficients, samples: Sequence[Sample]) -> Coefficients:
         (sample.seconds + _SHORT) / (known.seconds(sample.work) + _SHORT) for sample in samples
     )
     before = [scale * value for value in astuple(known)]
-    # Unknowns are the coefficients over `before`, so that 1 is where the penalty is least.
+    # The unknowns are the coefficients divided by `before`, so the penalty is least at 1.
     rows = [
         [
             amount * value / (sample.seconds + _SHORT)

@@ -1,4 +1,4 @@
-"""What a backend tells the router of a circuit: how it could run it, or why it cannot."""
+"""A backend's answers to the router: methods that could run a circuit, or a refusal."""
 
 from typing import NamedTuple
 
@@ -7,16 +7,15 @@ from quantcloud.routing.work import Coefficients, Work
 
 
 class Method(NamedTuple):
-    """A way in which a backend can run a given circuit.
+    """One way in which a backend can run a given circuit.
 
-    `memory_bytes` is the peak that the run is predicted to need beyond an idle worker, `seconds`
-    the predicted time of simulating and sampling. Where `work` is given, and the `coefficients` by
-    which `seconds` follows from it, the server predicts the time from what it measured on its
-    machine. `exact` is False where the method
-    truncates. `fidelity` is the predicted one of the whole run, 0 to 1, and `wait_seconds` how
-    long the backend itself lets a run wait, as hardware does that others use too. `at_once` says
-    that the serving process may run it: within `INLINE_SECONDS`, and without a chance to crash or
-    to wait. Where the server predicts another time, `stated_seconds` is the backend's.
+    `memory_bytes` is the predicted peak memory beyond that of an idle worker. `seconds` is the
+    predicted time to simulate and sample. If `work` and the `coefficients` behind `seconds` are
+    given, the server predicts the time from measurements on its machine. `exact` is False if the
+    method truncates. `fidelity` is the predicted fidelity of the whole run, from 0 to 1.
+    `wait_seconds` is how long the backend itself queues a run, as shared hardware does. `at_once`
+    says that the serving process may run it: it takes at most `INLINE_SECONDS` and can neither
+    crash nor block. If the server predicts another time, `stated_seconds` is the backend's time.
     """
 
     name: str
@@ -32,12 +31,12 @@ class Method(NamedTuple):
     stated_seconds: float | None = None
 
     def lasting(self, seconds: float) -> "Method":
-        """The same, predicted to take `seconds`."""
-        # What `_replace` does, without its detour.
+        """Return the same method with the predicted time `seconds`."""
+        # This is faster than `_replace`.
         return Method(self.name, self.memory_bytes, seconds, *self[3:-1], self._stated)
 
     def as_stated(self) -> "Method":
-        """The same, predicted to take what its backend says."""
+        """Return the same method with the time that its backend states."""
         return self.lasting(self._stated)
 
     @property
@@ -47,6 +46,6 @@ class Method(NamedTuple):
 
 @value_object
 class Refusal:
-    """Why a backend cannot run a given circuit, as a sentence for its sender."""
+    """Why a backend cannot run a given circuit, as a sentence for the user."""
 
     reason: str

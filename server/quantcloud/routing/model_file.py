@@ -1,8 +1,7 @@
-"""The cost model as JSON objects: what was measured, and what was learnt since.
+"""The cost model as two JSON objects: the calibration, and what was learnt since.
 
-Two objects, since different programs write them: `quantcloud calibrate` the first, the server the
-second. A method is named `BACKEND/METHOD`. Both are read with care, as they come from files that
-people may edit.
+`quantcloud calibrate` writes the first and the server the second. A method is named
+`BACKEND/METHOD`. Both objects are validated when read, because people may edit the files.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,19 +13,19 @@ from quantcloud.routing.cost_model import Calibration, CostModel, Key
 from quantcloud.routing.work import Coefficients
 
 VERSION: Final = 2
-"""Of both formats, and of what the backends here count in their work; files of another version are
-passed over, and measured anew."""
+"""The version of both formats and of what the backends count as work. The server ignores files of
+another version and measures again."""
 
 T = TypeVar("T")
 Document = Mapping[str, Any]
 
 
 class UnusableError(ValueError):
-    """A document that says nothing for this server; the text says why."""
+    """The server cannot use a document; the text says why."""
 
 
 def calibration_document(calibration: Calibration) -> dict[str, object]:
-    """A calibration as JSON."""
+    """Return a calibration as JSON."""
     return {
         "version": VERSION,
         "machine": calibration.machine,
@@ -38,7 +37,7 @@ def calibration_document(calibration: Calibration) -> dict[str, object]:
 
 
 def read_calibration(document: Document, machine: str) -> Calibration:
-    """A calibration from JSON. Raises `UnusableError`, also where it is another machine's."""
+    """Read a calibration from JSON. Raises `UnusableError`, also if it is of another machine."""
     _check_version(document)
     found = document.get("machine")
     if found != machine:
@@ -48,7 +47,7 @@ def read_calibration(document: Document, machine: str) -> Calibration:
 
 
 def learnt_document(model: CostModel) -> dict[str, object]:
-    """What a model has learnt, as JSON."""
+    """Return what a model has learnt, as JSON."""
     return {
         "version": VERSION,
         "calibration": _basis(model),
@@ -60,9 +59,9 @@ def learnt_document(model: CostModel) -> dict[str, object]:
 
 
 def read_learnt(document: Document, model: CostModel) -> None:
-    """Take what was learnt into a model that has its calibration already.
+    """Add what was learnt to a model, whose calibration must be set already.
 
-    Corrections of another calibration are left out. Raises `UnusableError`.
+    Corrections that belong to another calibration are skipped. Raises `UnusableError`.
     """
     _check_version(document)
     errors = _each(document, "errors", _errors)
@@ -86,18 +85,18 @@ def _name(key: Key) -> str:
 
 
 def _each(document: Document, field: str, read: Callable[[Document], T]) -> dict[Key, T]:
-    """What `read` makes of each value in an object whose keys name methods."""
+    """Apply `read` to each value of an object whose keys name methods."""
     values = document.get(field)
     if not isinstance(values, Mapping):
-        raise UnusableError(f"{field} is no object")
-    found: dict[Key, T] = {}
+        raise UnusableError(f"{field} is not an object")
+    result: dict[Key, T] = {}
     for name, value in cast("Mapping[str, Document]", values).items():
         backend, _, method = name.partition("/")
         try:
-            found[backend, method] = read(value)
+            result[backend, method] = read(value)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise UnusableError(f"{field}.{name}: {error}") from error
-    return found
+    return result
 
 
 def _coefficients(values: Document) -> Coefficients:
@@ -107,7 +106,7 @@ def _coefficients(values: Document) -> Coefficients:
 def _correction(values: Document) -> Correction:
     shifts, weights = _numbers(values["shifts"], KNOTS), _numbers(values["weights"], KNOTS)
     if any(abs(shift) > 1 for shift in shifts):
-        raise ValueError("a shift is from -1 to 1")
+        raise ValueError("a shift must be from -1 to 1")
     return Correction(shifts, weights)
 
 
@@ -127,5 +126,5 @@ def _numbers(values: Any, length: int) -> tuple[float, ...]:
 def _number(value: Any) -> float:
     number = float(value)
     if not 0 <= number < float("inf"):
-        raise ValueError(f"{value!r} is no number of 0 or more")
+        raise ValueError(f"{value!r} is not a number of 0 or more")
     return number

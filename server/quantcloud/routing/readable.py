@@ -1,4 +1,4 @@
-"""Figures as people write them."""
+"""Formats sizes and durations for people."""
 
 _BINARY = 1024
 _SHORT = 1e-3
@@ -7,7 +7,7 @@ _MINUTE = 60
 
 
 def binary_size(count: float) -> str:
-    """Bytes for people: 1536 is '1.5 KiB'."""
+    """Return a number of bytes in binary units: 1536 is '1.5 KiB'."""
     for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
         if count < _BINARY:
             return f"{count:.4g} {unit}"
@@ -16,7 +16,7 @@ def binary_size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: 0.0123 is '12 ms', 90 is '90 s', 600 is '10 min'."""
+    """Return seconds as text: 0.0123 is '12.3 ms', 90 is '90 s', 600 is '10 min'."""
     if seconds < _SHORT:
         return f"{seconds * 1e3:.2g} ms"
     if seconds < 1:

@@ -1,8 +1,8 @@
-"""QuantRouter: which backend runs a circuit, and why.
+"""QuantRouter: chooses the backend that runs a circuit, and says why.
 
-Every backend either is rejected, with its reason, or offers methods; each method is scored
-(`scores`), and a backend stands for its best one by the target that was asked for. What is equal by
-the target is told apart by balance, then by name: the same input gives the same choice.
+Each backend is either rejected for a reason or offers methods. Each method is scored (`scores`),
+and a backend is represented by its best method for the requested target. Ties are broken by the
+balanced score, then by name, so the same input gives the same choice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ from quantcloud.routing.scores import Scores, Weights, completion, scores, waiti
 
 @value_object
 class Demand:
-    """What is asked of the router: a circuit's figures and its sender's wishes.
+    """A request to the router: the figures of a circuit and what its sender wants.
 
-    With `simulators_only` no quantum hardware is chosen: the sender has no task on it left.
-    `time_limit` is after how many seconds a run is stopped. `at_once` says that the circuit is here
-    to be run, and its sender may have runs.
+    `simulators_only` excludes quantum hardware, because the sender has no hardware tasks left.
+    A run is stopped after `time_limit` seconds. `at_once` says that this process has the parsed
+    circuit and that the sender may run jobs.
     """
 
     analysis: Analysis
@@ -44,8 +44,8 @@ class Demand:
 class Offer(NamedTuple):
     """One backend's answer to a demand: methods that could run it, or a refusal.
 
-    `wait_seconds` is how long a job would wait in its queue here, `memory_limit` what a run may
-    take here, in bytes, where that is not what any run may.
+    `wait_seconds` is how long a job would wait in the backend's queue. `memory_limit` is the memory
+    that a run on this backend may take, in bytes; None stands for the general limit.
     """
 
     info: BackendInfo
@@ -55,10 +55,10 @@ class Offer(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A backend in the router's eyes: a method with its scores, or a rejection.
+    """A backend as the router sees it: a method with its scores, or a rejection.
 
-    `score` is that of the target that was asked for, `wait_seconds` the time before the run begins.
-    One is not `asked` where the request names another.
+    `score` is the score of the requested target, and `wait_seconds` the time until the run begins.
+    `asked` is False if the request names another backend.
     """
 
     backend: str
@@ -73,7 +73,7 @@ class Candidate(NamedTuple):
 
 @value_object
 class Decision:
-    """The chosen candidate with one sentence why, and all of them, best first, rejected last."""
+    """The chosen candidate, one sentence why, and all candidates, best first, rejected last."""
 
     chosen: Candidate | None
     reason: str
@@ -81,8 +81,7 @@ class Decision:
 
 
 HOPELESS = 10
-"""A run that is predicted to take so many times its limit is not tried, unless that is asked for.
-"""
+"""A run predicted to take this many times its limit is refused, unless the request sets a limit."""
 
 _Admitted = tuple[Offer, float, Sequence[Method]]
 _first = itemgetter(0)
@@ -91,12 +90,12 @@ _first = itemgetter(0)
 def choose(
     demand: Demand, offers: Sequence[Offer], memory_limit: int, weights: Weights
 ) -> Decision:
-    """Decide on a backend. `memory_limit` is what one run may take, in bytes."""
+    """Choose a backend. `memory_limit` is the memory that one run may take, in bytes."""
     admitted: list[_Admitted] = []
     rejected: list[Candidate] = []
     for offer in offers:
         if demand.backend is not None and offer.info.name != demand.backend:
-            rejected.append(_another(offer.info.name, demand.backend))
+            rejected.append(_not_requested(offer.info.name, demand.backend))
             continue
         cost = offer.info.cost_per_shot * demand.shots
         found = _admit(demand, offer, cost, offer.memory_limit or memory_limit)
@@ -112,27 +111,27 @@ def choose(
 
 
 @lru_cache
-def _another(backend: str, named: str) -> Candidate:
-    """What becomes of a backend that is not the one that was asked for."""
+def _not_requested(backend: str, named: str) -> Candidate:
+    """Return the rejection of a backend because the request names another."""
     return Candidate(backend, rejection=f"the request names {named}", asked=False)
 
 
 def _admit(
     demand: Demand, offer: Offer, cost: float, memory_limit: int
 ) -> Sequence[Method] | Refusal:
-    """The methods of an offer that meet the demand."""
+    """Return the methods of an offer that satisfy the demand, or why there are none."""
     methods = offer.methods
     if isinstance(methods, Refusal):
         return methods
-    if (dear := _unaffordable(demand, offer, cost)) is not None:
-        return dear
+    if (refusal := _unaffordable(demand, offer, cost)) is not None:
+        return refusal
     least = demand.min_fidelity
     if least is not None:
-        true = [method for method in methods if method.fidelity >= least]
-        if not true:
+        accurate = [method for method in methods if method.fidelity >= least]
+        if not accurate:
             best = max(method.fidelity for method in methods)
             return Refusal(f"predicted fidelity {best:.3f} is below min_fidelity {least}")
-        methods = true
+        methods = accurate
     fitting = [method for method in methods if method.memory_bytes <= memory_limit]
     if not fitting:
         need = binary_size(min(method.memory_bytes for method in methods))
@@ -142,7 +141,7 @@ def _admit(
 
 def _unaffordable(demand: Demand, offer: Offer, cost: float) -> Refusal | None:
     if demand.simulators_only and not offer.info.is_simulator:
-        return Refusal("is quantum hardware, on which the account has no task left")
+        return Refusal("is quantum hardware, and the account has no task left on it")
     if demand.max_cost_usd is not None and cost > demand.max_cost_usd:
         return Refusal(f"would cost ${cost:.2f}, more than max_cost_usd ${demand.max_cost_usd:.2f}")
     return None
@@ -151,46 +150,46 @@ def _unaffordable(demand: Demand, offer: Offer, cost: float) -> Refusal | None:
 def _in_time(
     demand: Demand, admitted: list[_Admitted], rejected: list[Candidate]
 ) -> list[_Admitted]:
-    """Leave out what is predicted to be stopped before its end, if something else is not.
+    """Reject backends that are predicted to exceed the time limit, if others are not.
 
-    Predictions may be wrong: where nothing is predicted to end in time, what is within `HOPELESS`
-    times the limit goes before what is not, and else all is left as it is.
+    Predictions may be wrong. If no backend is predicted to end in time, reject those that take
+    more than `HOPELESS` times the limit. If that leaves none, reject none.
     """
     limit = demand.time_limit
     if limit is None:
         return admitted
     for longest in (limit, HOPELESS * limit):
-        kept, late = _parted(admitted, longest, limit)
-        if kept:
+        in_time, late = _split(admitted, longest, limit)
+        if in_time:
             rejected += late
-            return kept
+            return in_time
     return admitted
 
 
-def _parted(
+def _split(
     admitted: list[_Admitted], longest: float, limit: float
 ) -> tuple[list[_Admitted], list[Candidate]]:
-    """Those that are predicted to take `longest` at most, with such methods, and the others."""
+    """Split off the backends, and their methods, that are predicted to exceed `longest` seconds."""
     if all(method.seconds <= longest for _, _, methods in admitted for method in methods):
         return admitted, []
-    kept: list[_Admitted] = []
+    in_time: list[_Admitted] = []
     late: list[Candidate] = []
     for offer, cost, methods in admitted:
         if any(method.seconds <= longest for method in methods):
-            # By what the backend states, like the choice between them (see `_best`).
+            # By the times that the backend states, like the choice of a method (see `_best`).
             soon = [method for method in methods if method.as_stated().seconds <= longest]
-            kept.append((offer, cost, soon or methods))
+            in_time.append((offer, cost, soon or methods))
             continue
         least = duration(min(method.seconds for method in methods))
         reason = f"is predicted to take {least}, a run may take {duration(limit)}"
         late.append(Candidate(offer.info.name, rejection=reason))
-    return kept, late
+    return in_time, late
 
 
 def _ranked(
     target: OptimizationTarget, admitted: Sequence[_Admitted], weights: Weights
 ) -> list[Candidate]:
-    """Each backend by its best method, the best backend first."""
+    """Return each backend with its best method, the best backend first."""
     chosen = [_best(target, offer, cost, methods, weights) for offer, cost, methods in admitted]
     completions = [
         completion(method, offer.wait_seconds)
@@ -229,10 +228,10 @@ def _best(
     methods: Sequence[Method],
     weights: Weights,
 ) -> Method:
-    """The method by which a backend runs the circuit, whatever else there is and however busy.
+    """Return the method by which a backend runs the circuit, whatever other backends offer.
 
-    By the times that the backend states: a seed gives the same counts by the same method only, and
-    what the server has learnt changes.
+    The choice uses the times that the backend states, not learnt times, which change: a seed gives
+    the same counts only by the same method.
     """
     if len(methods) == 1:
         return methods[0]
@@ -247,7 +246,7 @@ def _best(
     return methods[max(range(len(methods)), key=merit)]
 
 
-_PRAISE: Mapping[OptimizationTarget, str] = {
+_ADVANTAGES: Mapping[OptimizationTarget, str] = {
     OptimizationTarget.SPEED: "is predicted to finish first",
     OptimizationTarget.ACCURACY: "is the most accurate",
     OptimizationTarget.COST: "is the cheapest",
@@ -267,6 +266,6 @@ def _reason(demand: Demand, chosen: Candidate | None, eligible: int) -> str:
     if eligible == 1:
         return f"only {chosen.backend} can run this circuit, by {method.name}, {took}"
     return (
-        f"{chosen.backend} ({method.name}, {took}) {_PRAISE[demand.target]} "
+        f"{chosen.backend} ({method.name}, {took}) {_ADVANTAGES[demand.target]} "
         f"of the {eligible} backends that can run this circuit"
     )

@@ -1,12 +1,12 @@
-"""How good a way to run a circuit is, from 0 to 1 for each optimization target.
+"""Scores a method for each optimization target, from 0 to 1.
 
-- `speed`: the shortest predicted completion (queue and run) divided by this one's. Both carry
-  `OVERHEAD_SECONDS`, since a difference of microseconds helps nobody, and those that a worker runs
-  what it takes to hand them over.
-- `accuracy`: 1 for an exact method in double precision, 0.9 in single, 0.5 for one that truncates;
-  times the predicted fidelity.
-- `cost`: 1 / (1 + dollars). On a simulator the dollars are those that `Weights` says its metered
-  time is worth, beside the backend's price for each shot.
+- `speed`: the shortest predicted completion (queue and run) divided by this method's. Both include
+  `OVERHEAD_SECONDS`, because a difference of microseconds does not matter, and the time to hand a
+  run to a worker unless it runs in the serving process.
+- `accuracy`: 1 for an exact method in double precision, 0.9 in single precision, 0.5 if the method
+  truncates; multiplied by the predicted fidelity.
+- `cost`: 1 / (1 + dollars). The dollars are the backend's price of the shots plus, on a simulator,
+  the value of its metered time according to `Weights`.
 - `balanced`: the mean of the three, weighted by `Weights`.
 """
 
@@ -17,7 +17,7 @@ from quantcloud.domain.value_object import value_object
 from quantcloud.routing.method import Method
 
 OVERHEAD_SECONDS = 0.005
-# From a job's queue to its worker, and back to its result, measured.
+# Measured: from the queue to a worker, and from the worker to the stored result.
 _HAND_OVER_SECONDS = 0.001
 _SINGLE_PRECISION = 0.9
 _TRUNCATED = 0.5
@@ -26,9 +26,9 @@ _SECONDS_PER_MINUTE = 60
 
 @value_object
 class Weights:
-    """The shares of the three scores in `balanced`, and what a metered minute is worth in dollars.
+    """The weights of the three scores in `balanced`, and the dollars for a metered minute.
 
-    The shares count by their proportion; they need not add up to 1, but to more than 0.
+    Only the proportions of the weights matter. Their sum must be greater than 0.
     """
 
     speed: float = 0.6
@@ -38,7 +38,7 @@ class Weights:
 
 
 class Scores(NamedTuple):
-    """One method's scores, each from 0 to 1; more is better."""
+    """The scores of one method, each from 0 to 1; higher is better."""
 
     speed: float
     accuracy: float
@@ -46,7 +46,7 @@ class Scores(NamedTuple):
     balanced: float
 
     def of(self, target: OptimizationTarget) -> float:
-        """The score that counts for a target."""
+        """Return the score for a target."""
         return self[_PLACES[target]]
 
 
@@ -54,12 +54,12 @@ _PLACES: Final = {target: Scores._fields.index(target.value) for target in Optim
 
 
 def waiting(method: Method, wait_seconds: float) -> float:
-    """Seconds until a run begins where those that wait for its backend do so for `wait_seconds`."""
+    """Return the seconds until a run begins; jobs wait `wait_seconds` for its backend."""
     return 0.0 if method.at_once else wait_seconds + method.wait_seconds
 
 
 def completion(method: Method, wait_seconds: float) -> float:
-    """Seconds from now to the end of a run, of which `wait_seconds` are as for `waiting`."""
+    """Return the seconds until a run ends; `wait_seconds` is as for `waiting`."""
     hand_over = 0.0 if method.at_once else _HAND_OVER_SECONDS
     return OVERHEAD_SECONDS + hand_over + waiting(method, wait_seconds) + method.seconds
 
@@ -73,9 +73,9 @@ def scores(
     cost_usd: float,
     metered: bool,
 ) -> Scores:
-    """Score a method whose completion is predicted, the shortest of all being `fastest`.
+    """Score a method by its predicted `completion`; `fastest` is the shortest of all methods.
 
-    `metered` says whether its time counts for the account's simulator minutes.
+    `metered` says whether its time counts toward the account's simulator minutes.
     """
     speed = fastest / completion
     accuracy = method.fidelity

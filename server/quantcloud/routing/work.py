@@ -1,4 +1,4 @@
-"""What a run takes time for, and how much time."""
+"""The work of a run, and the coefficients that turn work into time."""
 
 from typing import NamedTuple
 
@@ -6,13 +6,13 @@ from quantcloud.domain.value_object import value_object
 
 
 class Work(NamedTuple):
-    """What there is to do in a run, by what it takes time for; zero where that does not occur.
+    """The amounts of work in a run, by kind; 0 if a kind does not occur.
 
-    `operations` are gates, measurements and resets one by one, over all evolutions of the state.
-    `light`, `dense` and `wide` are the amplitudes that gates of these kinds go over: diagonal ones
-    and permutations, other gates on one or two qubits, gates on three or more. `state` is what is
-    gone over once for each state (its amplitudes, to make it and to sample from it), `samples`
-    what is done for each shot. A method that has no amplitudes says in its place what it has.
+    `operations` counts gates, measurements and resets in all evolutions of the state. `light`,
+    `dense` and `wide` count the amplitudes that gates process: diagonal gates and permutations,
+    other gates on one or two qubits, and gates on three or more. `state` counts the amplitudes
+    that are processed once for each state, to prepare it and to sample from it. `samples` counts
+    the work for the shots. Methods without amplitudes document what they count instead.
     """
 
     operations: float = 0.0
@@ -25,7 +25,7 @@ class Work(NamedTuple):
 
 @value_object
 class Coefficients:
-    """Seconds for each unit of a `Work`, and for beginning a run."""
+    """Seconds for each unit of a `Work`, and for the start of a run."""
 
     start: float
     operation: float

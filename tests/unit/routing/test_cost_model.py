@@ -1,4 +1,4 @@
-"""Predicted times: coefficients, their fit, what runs teach, and how it is all kept."""
+"""Predicted times: coefficients, their fit, learning from runs, and the files."""
 
 import dataclasses
 import json
@@ -45,13 +45,13 @@ def method(work: Work | None = None, seconds: float = 1.0) -> Method:
     return Method("m", 1, seconds, work=work, coefficients=STATED)
 
 
-def test_seconds_add_up():
+def test_the_predicted_seconds_add_up():
     work = Work(operations=10, light=100, dense=200, wide=300, state=50, samples=7)
     assert STATED.seconds(work) == pytest.approx(1e-3 + 10e-5 + 1e-7 + 4e-7 + 9e-7 + 5e-7 + 7e-7)
     assert STATED.seconds(Work()) == 1e-3
 
 
-def test_a_fit_finds_what_the_runs_show():
+def test_a_fit_approaches_the_true_coefficients():
     samples = [Sample(work, TRUE.seconds(work)) for work in works(30)]
     found = fitted(STATED, samples)
     for work in works(50, seed=2):
@@ -61,14 +61,14 @@ def test_a_fit_finds_what_the_runs_show():
         assert after < max(0.2, before / 2)
 
 
-def test_a_term_that_no_run_shows_moves_with_the_others():
+def test_a_term_that_no_run_exercises_is_scaled_with_the_others():
     samples = [Sample(work, 3 * STATED.seconds(work)) for work in (Work(10), Work(500), Work(2000))]
     found = fitted(STATED, samples)
     assert found.operation == pytest.approx(3 * STATED.operation, rel=0.05)
     assert found.dense == pytest.approx(3 * STATED.dense, rel=0.05)
 
 
-def test_one_odd_run_does_not_spoil_a_fit():
+def test_one_outlier_does_not_spoil_a_fit():
     samples = [Sample(work, TRUE.seconds(work)) for work in works(20)]
     odd = samples[3]
     samples[3] = Sample(odd.work, 10 * odd.seconds)
@@ -77,11 +77,11 @@ def test_one_odd_run_does_not_spoil_a_fit():
     assert sorted(off)[25] < 0.5
 
 
-def test_nothing_is_fitted_to_nothing():
+def test_a_fit_without_samples_changes_nothing():
     assert fitted(STATED, []) == STATED
 
 
-def test_a_calibration_goes_before_what_a_backend_says():
+def test_a_calibration_takes_precedence_over_stated_times():
     work = Work(operations=100)
     model = CostModel(Calibration("here", "now", {("b", "m"): TRUE}))
     assert model.seconds("b", method(work)) == TRUE.seconds(work)
@@ -100,20 +100,20 @@ def test_a_correction_stays_within_its_bounds(runs: list[tuple[float, float]], a
     assert correction.factor(0.0) > 0
 
 
-def test_a_correction_learns_each_size_by_itself():
+def test_a_correction_learns_each_duration_separately():
     correction = Correction()
     for _ in range(60):
         correction = correction.after(1e-3, 3e-3).after(1.0, 0.5)
     assert correction.factor(1e-3) == pytest.approx(3, rel=0.1)
     assert correction.factor(1.0) == pytest.approx(0.5, rel=0.1)
-    # Between them it goes over smoothly, beyond them it stays.
+    # Between the two it changes smoothly, and beyond them it is constant.
     middle = [correction.factor(10**exponent) for exponent in (-2.5, -2, -1.5, -1, -0.5)]
     assert middle == sorted(middle, reverse=True)
     assert correction.factor(1e-5) == pytest.approx(3, rel=0.1)
     assert correction.factor(500) == pytest.approx(0.5, rel=0.1)
 
 
-def test_one_run_is_not_believed_at_once():
+def test_one_run_changes_a_correction_only_a_little():
     assert Correction().after(1.0, 1000.0).factor(1.0) < 1.5
     settled = Correction()
     for _ in range(50):
@@ -121,7 +121,7 @@ def test_one_run_is_not_believed_at_once():
     assert settled.after(1.0, 1000.0).factor(1.0) == pytest.approx(2, rel=0.1)
 
 
-def test_a_model_learns_and_keeps_how_far_it_was_off():
+def test_a_model_learns_and_records_its_errors():
     model = CostModel()
     for _ in range(100):
         model.learn("b", method(), 4.0)
@@ -130,10 +130,10 @@ def test_a_model_learns_and_keeps_how_far_it_was_off():
     errors = model.errors["b", "m"]
     assert errors.count == model.learnt == 100
     assert errors.typical < 1.3
-    assert errors.buckets[5] >= 1  # the first ones, off by a factor of up to five
+    assert errors.buckets[5] >= 1  # the first ones were off by a factor of up to five
 
 
-def test_a_run_that_was_stopped_teaches_only_that_it_takes_longer():
+def test_a_stopped_run_gives_only_a_lower_bound():
     model = CostModel()
     model.learn("b", method(), 0.5, at_least=True)
     assert model.learnt == 0
@@ -143,7 +143,7 @@ def test_a_run_that_was_stopped_teaches_only_that_it_takes_longer():
     assert model.learnt == 1
 
 
-def test_errors_count_by_their_factor():
+def test_errors_are_counted_by_their_factor():
     errors = Errors()
     for actual in (1.0, 1.05, 0.8, 1.9, 0.1, 20.0):
         errors = errors.after(1.0, actual)
@@ -155,15 +155,15 @@ def test_errors_count_by_their_factor():
     assert Errors().after(1.0, 0.5).mean_ratio == pytest.approx(0.5)
 
 
-def taught() -> CostModel:
+def trained_model() -> CostModel:
     model = CostModel(Calibration("here", "2025-01-01", {("b", "m"): TRUE, ("a", "x"): STATED}))
     for actual in (1.0, 2.0, 30.0):
         model.learn("b", method(), actual)
     return model
 
 
-def test_what_is_kept_is_read_back():
-    model = taught()
+def test_saved_documents_are_read_back():
+    model = trained_model()
     assert model.calibration is not None
     document = json.loads(json.dumps(calibration_document(model.calibration)))
     again = CostModel(read_calibration(document, "here"))
@@ -173,16 +173,16 @@ def test_what_is_kept_is_read_back():
     assert again.errors == model.errors
 
 
-def test_another_machines_calibration_is_not_used():
-    model = taught()
+def test_the_calibration_of_another_machine_is_refused():
+    model = trained_model()
     assert model.calibration is not None
     with pytest.raises(UnusableError, match="measured on another machine"):
         read_calibration(calibration_document(model.calibration), "there")
 
 
-def test_corrections_of_another_calibration_are_left_out():
+def test_corrections_of_another_calibration_are_skipped():
     other = CostModel(Calibration("here", "2026-01-01", {}))
-    read_learnt(learnt_document(taught()), other)
+    read_learnt(learnt_document(trained_model()), other)
     assert not other.corrections
     assert other.errors
 
@@ -191,15 +191,18 @@ def test_corrections_of_another_calibration_are_left_out():
     ("change", "says"),
     [
         ({"version": 1}, "version is 1"),
-        ({"seconds_per_unit": []}, "seconds_per_unit is no object"),
-        ({"seconds_per_unit": {"b/m": {"start": -1, "operation": 1}}}, "no number of 0 or more"),
-        ({"seconds_per_unit": {"b/m": {"start": "nan", "operation": 1}}}, "no number of 0 or more"),
+        ({"seconds_per_unit": []}, "seconds_per_unit is not an object"),
+        ({"seconds_per_unit": {"b/m": {"start": -1, "operation": 1}}}, "not a number of 0 or more"),
+        (
+            {"seconds_per_unit": {"b/m": {"start": "nan", "operation": 1}}},
+            "not a number of 0 or more",
+        ),
         ({"seconds_per_unit": {"b/m": {"sart": 1}}}, "sart"),
         ({"seconds_per_unit": {"b/m": 3}}, "b/m"),
     ],
 )
-def test_a_calibration_that_makes_no_sense_is_refused(change: dict[str, object], says: str):
-    model = taught()
+def test_an_invalid_calibration_is_refused(change: dict[str, object], says: str):
+    model = trained_model()
     assert model.calibration is not None
     with pytest.raises(UnusableError, match=says):
         read_calibration({**calibration_document(model.calibration), **change}, "here")
@@ -215,7 +218,7 @@ def test_a_calibration_that_makes_no_sense_is_refused(change: dict[str, object],
         {"errors": None},
     ],
 )
-def test_learnt_figures_that_make_no_sense_are_refused(change: dict[str, object]):
-    model = taught()
+def test_invalid_learnt_figures_are_refused(change: dict[str, object]):
+    model = trained_model()
     with pytest.raises(UnusableError):
         read_learnt({**learnt_document(model), **change}, dataclasses.replace(model))

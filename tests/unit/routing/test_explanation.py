@@ -1,4 +1,4 @@
-"""What a job's metadata tell of the router's decision."""
+"""The router's decision in the metadata of a job."""
 
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
@@ -11,8 +11,8 @@ from quantcloud.routing.scores import Weights
 from support.circuits import BELL
 
 
-def told(backend: str | None) -> dict[str, str | None]:
-    """The candidates that are told of, and what speaks against each."""
+def rejections(backend: str | None) -> dict[str, str | None]:
+    """The explained candidates, and the rejection of each."""
     offers = [
         Offer(BackendInfo("runs", "p", 20, ("cx",), "d"), [Method("m", 1, 1.0)]),
         Offer(BackendInfo("refuses", "p", 20, ("cx",), "d"), Refusal("is asleep")),
@@ -22,10 +22,10 @@ def told(backend: str | None) -> dict[str, str | None]:
     return {each["backend"]: each.get("rejection") for each in explained["candidates"]}
 
 
-def test_all_who_were_asked_are_told_of():
-    assert told(None) == {"runs": None, "refuses": "is asleep"}
+def test_all_backends_that_were_asked_are_explained():
+    assert rejections(None) == {"runs": None, "refuses": "is asleep"}
 
 
-def test_who_was_not_asked_is_not_told_of():
-    assert told("runs") == {"runs": None}
-    assert told("refuses") == {"refuses": "is asleep"}
+def test_backends_that_were_not_asked_are_left_out():
+    assert rejections("runs") == {"runs": None}
+    assert rejections("refuses") == {"refuses": "is asleep"}

@@ -57,12 +57,12 @@ def test_accuracy_prefers_exact_and_double():
     assert chosen(wanted, offer("a", fidelity=0.5), offer("b", double=False)) == "b"
 
 
-def test_cost_prefers_the_cheap():
+def test_cost_prefers_the_cheaper_backend():
     wanted = demand(OptimizationTarget.COST)
     assert chosen(wanted, offer("dear", 0.1, cost=0.01), offer("free", 9.0)) == "free"
 
 
-def test_a_minute_of_a_simulator_counts_as_cost_and_one_of_hardware_does_not():
+def test_simulator_minutes_count_as_cost_and_hardware_minutes_do_not():
     wanted = demand(OptimizationTarget.COST)
     assert chosen(wanted, offer("slow", 60.0), offer("fast", 1.0)) == "fast"
     hardware = dataclasses.replace(info("qpu"), is_simulator=False)
@@ -70,7 +70,7 @@ def test_a_minute_of_a_simulator_counts_as_cost_and_one_of_hardware_does_not():
     assert chosen(wanted, offer("fast", 1.0), qpu) == "qpu"
 
 
-def test_what_is_equal_by_the_target_is_told_apart_by_balance():
+def test_ties_by_the_target_break_by_the_balanced_score():
     wanted = demand(OptimizationTarget.ACCURACY)
     assert chosen(wanted, offer("a", 9.0), offer("b", 1.0)) == "b"
 
@@ -99,9 +99,9 @@ def test_a_backends_best_method_depends_on_the_target():
     assert (by_speed.method, by_accuracy.method) == (methods[1], methods[0])
 
 
-def test_a_backends_method_is_chosen_by_what_it_states_whatever_it_waits_for():
+def test_a_backends_method_is_chosen_by_stated_times_whatever_its_queue():
     quick, slow = Method("quick", 1, 1.0), Method("slow", 1, 2.0)
-    # What the server has learnt, which a later run with the same seed would not find as it is.
+    # A learnt time, which may differ for a later run with the same seed.
     offered = Offer(info("a"), [quick.lasting(9.0), slow], wait_seconds=100.0)
     for others in ([], [offer("b", 200.0)]):
         chosen = decide(demand(OptimizationTarget.SPEED), offered, *others).chosen
@@ -111,7 +111,7 @@ def test_a_backends_method_is_chosen_by_what_it_states_whatever_it_waits_for():
     assert quick.lasting(9.0).lasting(8.0).as_stated() == quick._replace(stated_seconds=1.0)
 
 
-def test_a_time_limit_leaves_the_choice_to_what_a_backend_states():
+def test_with_a_time_limit_a_method_is_still_chosen_by_stated_times():
     quick, slow = Method("quick", 1, 1.0), Method("slow", 1, 2.0)
     for learnt in (1.0, 9.0):
         offered = Offer(info("a"), [quick.lasting(learnt), slow])
@@ -128,7 +128,7 @@ def test_the_backends_own_queue_counts():
     assert decision.candidates[1].wait_seconds == 7.0
 
 
-def test_what_is_predicted_to_be_stopped_gives_way_to_what_is_not():
+def test_a_backend_that_would_exceed_the_time_limit_is_rejected():
     wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
     decision = decide(wanted, offer("late", 90.0), offer("soon", 50.0, double=False))
     assert decision.chosen is not None
@@ -136,7 +136,7 @@ def test_what_is_predicted_to_be_stopped_gives_way_to_what_is_not():
     assert decision.candidates[1].rejection == "is predicted to take 90 s, a run may take 60 s"
 
 
-def test_where_all_are_predicted_to_be_stopped_the_reason_says_so():
+def test_the_reason_says_if_all_backends_would_exceed_the_time_limit():
     decision = decide(demand(time_limit=60.0), offer("a", 90.0), offer("b", 600.0))
     assert decision.chosen is not None
     assert decision.chosen.backend == "a"
@@ -144,7 +144,7 @@ def test_where_all_are_predicted_to_be_stopped_the_reason_says_so():
     assert not any(c.rejection for c in decision.candidates)
 
 
-def test_what_is_late_goes_before_what_is_hopeless():
+def test_a_late_backend_is_preferred_to_a_hopeless_one():
     wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
     decision = decide(wanted, offer("a", 601.0), offer("b", 600.0, double=False))
     assert decision.chosen is not None
@@ -152,7 +152,7 @@ def test_what_is_late_goes_before_what_is_hopeless():
     assert decision.candidates[1].rejection == "is predicted to take 10 min, a run may take 60 s"
 
 
-def test_a_method_that_is_late_leaves_the_others_of_its_backend():
+def test_a_late_method_does_not_exclude_the_others_of_its_backend():
     methods = [Method("late", 1, 90.0), Method("soon", 1, 9.0, exact=False)]
     wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
     chosen = decide(wanted, Offer(info("a"), methods)).chosen
@@ -181,7 +181,7 @@ def test_a_rejection_says_why(fields: dict[str, object], candidate: Offer, says:
     assert says in (decision.candidates[0].rejection or "")
 
 
-def test_the_named_backend_is_taken_although_another_is_better():
+def test_the_named_backend_is_chosen_even_if_another_is_better():
     assert chosen(demand(backend="slow"), offer("slow", 9.0), offer("fast")) == "slow"
 
 
@@ -214,14 +214,14 @@ def test_the_same_state_gives_the_same_choice(
     assert (first.chosen is None) == (not scores)
 
 
-def test_durations_are_for_people():
+def test_durations_are_readable():
     times = (0.0000432, 0.0123, 1.5, 90, 600, 1e6)
     assert [duration(each) for each in times] == [
         "0.043 ms", "12.3 ms", "1.5 s", "90 s", "10 min", "16,667 min",
     ]  # fmt: skip
 
 
-def test_sizes_are_for_people():
+def test_sizes_are_readable():
     assert binary_size(1536) == "1.5 KiB"
     assert binary_size(16 * 2**34) == "256 GiB"
     assert binary_size(2**200).endswith("ZiB")
