@@ -1,4 +1,4 @@
-"""The parsed form of circuits, and what follows from it. Pure, and quick to import."""
+"""The parsed form of circuits, and their analysis. Pure, and fast to import."""
 
 from quantcloud.circuits.analysis import Analysis, analyse
 from quantcloud.circuits.expand import expanded, with_measurements

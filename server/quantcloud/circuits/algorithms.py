@@ -1,7 +1,7 @@
-"""Recognises the algorithm that a circuit plainly is.
+"""Recognises well-known algorithms in the textbook form of their circuits.
 
-What is known has few gates in a fixed order, and is told by them alone: another circuit for the
-same algorithm, such as one that a compiler rewrote, is not recognised. Measurements at the end,
+Each has few gates in a fixed order and is recognised by them alone. Other circuits for the same
+algorithm, such as one that a compiler rewrote, are not recognised. Measurements at the end,
 barriers and names of registers do not matter.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from quantcloud.circuits.ir import Operation
 
-# Longer ones are not looked at; a Fourier transform of 128 qubits has about 8,000 operations.
+# Longer circuits are skipped; a Fourier transform of 128 qubits has about 8,000 operations.
 MAX_OPERATIONS = 10_000
 
 _TOLERANCE: Final = 1e-9
@@ -22,10 +22,10 @@ _BOTH: Final = 2
 def algorithm(
     num_qubits: int, counts: Mapping[str, int], operations: Callable[[], Sequence[Operation]]
 ) -> str | None:
-    """Return the name of the algorithm, or None where it is not plain.
+    """Return the name of the algorithm, or None if none is recognised.
 
-    `counts` are the circuit's standard gates by name, which tell most circuits apart already;
-    `operations`, its operations without definitions, are asked for only where they do not.
+    `counts` are the circuit's standard gates by name. `operations` returns its operations without
+    definitions, and is called only if `counts` does not rule out all algorithms.
     """
     names = frozenset(counts) - {"measure"}
     for known, vocabulary, recognises in _KNOWN:
@@ -49,7 +49,7 @@ def _is_ghz(num_qubits: int, gates: Sequence[Operation]) -> bool:
 
 
 def _is_cat(num_qubits: int, gates: Sequence[Operation]) -> bool:
-    """One qubit in superposition, and its value spread to all others, each once."""
+    """Return whether one qubit is put in superposition and CX copies it once to each other."""
     if len(gates) != num_qubits or gates[0].name != "h":
         return False
     reached = {gates[0].qubits[0]}
@@ -61,46 +61,46 @@ def _is_cat(num_qubits: int, gates: Sequence[Operation]) -> bool:
 
 
 def _is_graph_state(num_qubits: int, gates: Sequence[Operation]) -> bool:
-    """Every qubit in superposition, then controlled phases of a half turn between some."""
-    begun: set[int] = set()
+    """Return whether every qubit is put in superposition and CZ then acts on some pairs."""
+    prepared: set[int] = set()
     for name, qubits, _, _, _ in gates:
-        if (name == "h") != begun.isdisjoint(qubits):
+        if (name == "h") != prepared.isdisjoint(qubits):
             return False
         if name == "h":
-            begun.update(qubits)
-        elif not begun.issuperset(qubits):
+            prepared.update(qubits)
+        elif not prepared.issuperset(qubits):
             return False
-    return len(begun) == num_qubits < len(gates)
+    return len(prepared) == num_qubits < len(gates)
 
 
 def _is_bernstein_vazirani(num_qubits: int, gates: Sequence[Operation]) -> bool:
-    """An oracle for the parity of some bits, between Hadamards before and after on those bits."""
+    """Return whether Hadamards on some bits enclose an oracle for the parity of those bits."""
     oracle = [gate.qubits for gate in gates if len(gate.qubits) > 1]
     targets = {target for _, target in oracle}
     if len(targets) != 1:
         return False
     (target,) = targets
     hadamards = [0] * num_qubits
-    asked: set[int] = set()
+    queried: set[int] = set()
     for name, qubits, _, _, _ in gates:
         qubit = qubits[0]
         if len(qubits) == 1:
             hadamards[qubit] += name == "h"
             if name != "h" and qubit != target:
                 return False
-        elif hadamards[qubit] != 1 or qubit in asked:
+        elif hadamards[qubit] != 1 or qubit in queried:
             return False
         else:
-            asked.add(qubit)
+            queried.add(qubit)
     return all(
-        count == _BOTH or (count == 0 and qubit not in asked)
+        count == _BOTH or (count == 0 and qubit not in queried)
         for qubit, count in enumerate(hadamards)
         if qubit != target
     )
 
 
 def _is_qft(num_qubits: int, gates: Sequence[Operation]) -> bool:
-    """Each qubit's Hadamard, and between each pair a phase of pi over a power of two."""
+    """Return whether each qubit has a Hadamard and each pair a phase of pi / 2**distance."""
     hadamards: set[int] = set()
     pairs: set[tuple[int, int]] = set()
     for name, qubits, params, _, _ in gates:
@@ -110,7 +110,7 @@ def _is_qft(num_qubits: int, gates: Sequence[Operation]) -> bool:
             hadamards.add(qubits[0])
         elif name in _PHASES:
             pair = min(qubits), max(qubits)
-            # A phase stands between the Hadamards of its two qubits.
+            # The phase comes between the Hadamards of its two qubits.
             if pair in pairs or (pair[0] in hadamards) == (pair[1] in hadamards):
                 return False
             if not _is_step(params[0], abs(pair[1] - pair[0])):
@@ -124,7 +124,7 @@ def _is_step(angle: float, distance: int) -> bool:
 
 
 def _is_qaoa(num_qubits: int, gates: Sequence[Operation]) -> bool:
-    """Every qubit in superposition, then rounds of phases between pairs and of a mixer on all."""
+    """Return whether superposition is followed by rounds of phases on pairs and a mixer."""
     mixed = [-1] * num_qubits  # rounds; -1 before the superposition
     ends = [False] * num_qubits
     for name, qubits, _, _, _ in gates:
@@ -139,7 +139,7 @@ def _is_qaoa(num_qubits: int, gates: Sequence[Operation]) -> bool:
     return all(ends) and len(set(mixed)) == 1 and any(len(gate.qubits) > 1 for gate in gates)
 
 
-# Each with the only gates that it may have.
+# Each algorithm with the only gates that it may have, and its predicate.
 _KNOWN: Final[
     tuple[tuple[str, frozenset[str], Callable[[int, Sequence[Operation]], bool]], ...]
 ] = (

@@ -1,4 +1,4 @@
-"""What a circuit is like: the figures that users are shown and that the router goes by."""
+"""The figures of a circuit that users see and that the router uses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,34 +16,32 @@ from quantcloud.circuits.limits import MAX_REMEMBERED
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Figures of one circuit; all follow from its text.
+    """The figures of one circuit, all derived from its text.
 
-    `circuit_depth` and `gate_count` are Qiskit's `depth()` and `size()` of the circuit as it is
-    run: measurements count, barriers do not, a call of a user-defined gate counts as one. A
-    circuit that measures nothing is counted with the measurement of every qubit that it gets.
-    `operation_count` counts standard operations after user-defined gates are expanded, and
-    `two_qubit_gate_count` those gates among them that act on two or more qubits.
-    `num_clbits` is the length of the bitstrings of its counts. `gate_counts` has Qiskit's names
-    for them, as `count_ops()` has, without barriers; a conditional operation is counted under its
-    own name. `is_clifford` says that after expansion every gate is a Clifford gate, whether it
-    has a condition or not. `has_mid_circuit` says that the circuit cannot be run as gates followed
-    by one measurement: something acts on a qubit or a bit after its measurement, a qubit is reset
-    after something acted on it, or there is a condition; and what comes of that is not certain
-    before the run (`certain`).
+    `circuit_depth` and `gate_count` are Qiskit's `depth()` and `size()` of the circuit as it runs:
+    measurements count, barriers do not, and a call of a user-defined gate counts as one. If a
+    circuit measures nothing, the added measurements of all qubits count. `operation_count` counts
+    standard operations after expansion of user-defined gates, and `two_qubit_gate_count` those
+    gates among them that act on two or more qubits. `num_clbits` is the length of the bitstrings
+    of the counts. `gate_counts` is Qiskit's `count_ops()` without barriers, but a conditional
+    operation counts under its own name. `is_clifford` says that each gate after expansion is a
+    Clifford gate, with or without a condition. `has_mid_circuit` says that the circuit cannot run
+    as gates followed by one measurement: an operation acts on a qubit or a bit after its
+    measurement, a qubit is reset after an operation acted on it, or there is a condition; and the
+    outcome is not certain before the run (`certain`).
 
-    `branching_count` is how many measurements and resets something after them depends on, whose
-    outcomes are not certain. Where there is noise less is: `of_run` has these two figures for it.
-    `parameter_count` is how many angles its instructions are given. `gates_by_kind` has the
-    standard gates after expansion by their kinds (`kinds`). The interaction graph has the
-    qubits as nodes, and an edge between two on which a gate acts after expansion:
-    `interaction_pairs` counts the edges, `interaction_degree` is the most that one qubit has,
-    `interaction_reach` the greatest distance of two joined qubits along the line of all.
-    `entanglement_bits` bounds log2 of the Schmidt rank at every cut of that line, at any time.
-    `chain_rank_bits`, `chain_gates` and `chain_cubes` are those of the circuit as gates on
-    neighbours of the line alone (`interaction.Chain`).
-    Where definitions say so much that it is not looked at, these seven are None and
-    `gates_by_kind` is empty. `algorithm` is what
-    the circuit plainly is (`algorithms`), if anything.
+    `branching_count` is the number of measurements and resets that later operations depend on and
+    whose outcomes are not certain. Noise makes more outcomes uncertain: `of_run` returns these two
+    figures for a noisy run. `parameter_count` is the number of angles of all instructions.
+    `gates_by_kind` counts the standard gates after expansion by their kinds (`kinds`).
+
+    The interaction graph has the qubits as nodes. Two qubits have an edge if a gate acts on both
+    after expansion. `interaction_pairs` is the number of edges, `interaction_degree` the most edges
+    of one qubit, and `interaction_reach` the greatest distance of two linked qubits along the line
+    of all qubits. `entanglement_bits` bounds log2 of the Schmidt rank at every cut of that line, at
+    any time. `chain_rank_bits`, `chain_gates` and `chain_cubes` are the figures of
+    `interaction.Chain`. If the definitions are too large to analyse, these seven are None and
+    `gates_by_kind` is empty. `algorithm` is the recognised algorithm (`algorithms`), if any.
     """
 
     num_qubits: int
@@ -71,7 +69,7 @@ class Analysis:
     noisy_branching_count: int | None = None
 
     def of_run(self, *, noisy: bool) -> "Analysis":
-        """The figures of the circuit for a run with or without noise."""
+        """Return the figures of the circuit for a run with or without noise."""
         if not noisy or self.noisy_mid_circuit is None or self.noisy_branching_count is None:
             return self
         return replace(
@@ -83,7 +81,7 @@ class Analysis:
 
 _NOT_GATES = frozenset({"measure", "reset", "barrier"})
 
-# Qiskit's names for gates that qelib1.inc calls otherwise.
+# Qiskit's names for gates that have other names in qelib1.inc.
 _COUNTED_AS = {
     "U": "u",
     "CX": "cx",
@@ -151,12 +149,12 @@ def analyse(circuit: Circuit) -> Analysis:
 
 
 def _decided(circuit: Circuit, *, noisy: bool) -> Circuit:
-    """Return the circuit, which has no definitions, without what is certain."""
+    """Return the circuit, which must have no definitions, after constant propagation."""
     return replace(circuit, operations=tuple(decided(circuit.operations, noisy=noisy).operations))
 
 
 def _branching(circuit: Circuit) -> tuple[bool, int]:
-    """Return `has_mid_circuit` and `branching_count`, whatever is certain."""
+    """Return `has_mid_circuit` and `branching_count` without constant propagation."""
     has_mid_circuit = _has_mid_circuit(circuit)
     return has_mid_circuit, _branching_count(circuit) if has_mid_circuit else 0
 
@@ -167,7 +165,7 @@ def _standard(circuit: Circuit) -> Sequence[Operation]:
 
 
 def _steps(counts: Mapping[str, int], definitions: Mapping[str, GateDefinition]) -> int:
-    """Bound the steps that expansion takes; definitions of nothing take some too."""
+    """Bound the steps of the expansion; empty definitions take some too."""
     return sum(
         [
             count * definitions[name].weight if name in definitions else count
@@ -179,7 +177,7 @@ def _steps(counts: Mapping[str, int], definitions: Mapping[str, GateDefinition])
 def _expanded_counts(
     counts: Mapping[str, int], definitions: Mapping[str, GateDefinition]
 ) -> tuple[int, int]:
-    """Return how many operations, and gates on two or more qubits, calls expand to."""
+    """Return how many operations, and how many gates on two or more qubits, calls expand to."""
     operations = two_qubit = 0
     for name, count in counts.items():
         definition = definitions.get(name)
@@ -196,8 +194,8 @@ def _expanded_counts(
 def _depth(circuit: Circuit) -> int:
     """Return the length of the longest chain of operations that share a qubit or a bit.
 
-    A barrier has no length of its own, but what comes after it on its qubits comes after all that
-    is before it. A condition reads its bits.
+    A barrier has no length, but operations after it on its qubits come after all operations before
+    it. A condition counts as a use of its bits.
     """
     qubits = [0] * circuit.num_qubits
     clbits = [0] * circuit.num_clbits
@@ -206,7 +204,7 @@ def _depth(circuit: Circuit) -> int:
             if len(operands) == 1:
                 qubits[operands[0]] += 1
                 continue
-            if len(operands) == 2:  # noqa: PLR2004 - the two cases that nearly all gates are
+            if len(operands) == 2:  # noqa: PLR2004 - nearly all gates have one or two
                 first, second = operands
                 level = max(qubits[first], qubits[second]) + 1
                 qubits[first] = qubits[second] = level
@@ -228,9 +226,9 @@ def _depth(circuit: Circuit) -> int:
 
 
 def _has_mid_circuit(circuit: Circuit) -> bool:
-    """Say whether the circuit is more than gates with measurements after them.
+    """Return whether the circuit is more than gates followed by measurements.
 
-    A reset of a qubit that nothing has acted on does nothing, so it is not counted.
+    The reset of a qubit that no operation has acted on does nothing, so it does not count.
     """
     used = bytearray(circuit.num_qubits)
     measured = bytearray(circuit.num_qubits)
@@ -250,7 +248,7 @@ def _has_mid_circuit(circuit: Circuit) -> bool:
 
 
 def _branching_count(circuit: Circuit) -> int:
-    """Count the measurements and resets that cannot wait until the end, or be left out."""
+    """Count the measurements and resets that cannot move to the end or be removed."""
     later = bytearray(circuit.num_qubits)
     read = bytearray(circuit.num_clbits)
     events = 0

@@ -1,12 +1,12 @@
-"""What is certain before a circuit runs: resets, measurements and conditions that need not wait.
+"""Constant propagation: removes resets, measurements and conditions with a certain outcome.
 
-Every qubit and bit has a value, which is a function of variables: each basis state that occurs with
-some amplitude, on some path, gives the variables values, and the functions say what the qubits are
-in it. A gate that only permutes basis states changes the functions; one that mixes them gives its
-qubit a new variable. A qubit whose function is constant is certainly in that state, also one that
-gates have computed and uncomputed.
+The value of each qubit and bit is a function of Boolean variables. Each basis state that occurs
+with some amplitude, on some path, assigns values to the variables, and the functions then give the
+qubits. A gate that only permutes basis states changes the functions. A gate that mixes basis states
+gives its qubit a new variable. If the function of a qubit is constant, the qubit is certainly in
+that state, even if gates have computed and uncomputed it.
 
-A function is a sum modulo 2 of terms. A term is a variable, or the product of functions.
+A function is a sum modulo 2 of terms. A term is a variable or a product of functions.
 """
 
 import math
@@ -23,16 +23,16 @@ _ONE_TERM: Final = 0
 _ZERO: Final[_Value] = frozenset()
 _ONE: Final[_Value] = frozenset((_ONE_TERM,))
 _CONSTANTS: Final = {_ZERO: 0, _ONE: 1}
-# Longer sums and products become variables: that forgets something, and bounds the work.
+# Longer sums and products become new variables: that loses information but bounds the work.
 _MOST_TERMS = 32
-# As in `gates`: probabilities differ from those of the exact angle by far less than shots show.
+# As in `gates`: no number of shots shows the difference from the exact angle.
 _ANGLE_TOLERANCE: Final = 1e-10
 
 
 class Decided(NamedTuple):
-    """Operations that have the same outcomes, without what was certain.
+    """Equivalent operations without those that have a certain outcome.
 
-    They hold no barriers. `fixed` are classical bits that have a certain value at the end, whatever
+    They include no barriers. `fixed` maps classical bits to their known values at the end, whatever
     the operations write there.
     """
 
@@ -41,25 +41,26 @@ class Decided(NamedTuple):
 
 
 def decided(operations: Iterable[Operation], *, noisy: bool = False) -> Decided:
-    """Decide what is certain in standard operations.
+    """Propagate constants through standard operations.
 
-    Resets of a qubit that is certainly 0 go, those of one that is 1 become `x`. Measurements whose
-    outcome is certain go where no condition that is left reads it. Conditions lose the bits that
-    are certain. With `noisy` a gate leaves nothing certain, and nor does a measurement.
+    The reset of a qubit that is certainly 0 is removed, and that of a qubit that is certainly 1
+    becomes `x`. A measurement with a certain outcome is removed if no remaining condition reads it.
+    Conditions lose their certain bits. If `noisy` is set, gates and measurements make their qubits
+    and bits uncertain.
     """
     values = _Values(noisy=noisy)
     return _without_constants([each for each in map(values.take, operations) if each is not None])
 
 
 class _Step(NamedTuple):
-    """An operation, and the outcome that it certainly has, if it is such a measurement."""
+    """An operation, and its outcome if it is a measurement with a certain one."""
 
     operation: Operation
     outcome: int | None = None
 
 
 def _without_constants(steps: Sequence[_Step]) -> Decided:
-    """Drop measurements with a certain outcome that nothing left reads."""
+    """Remove measurements with a certain outcome that no remaining condition reads."""
     kept: list[Operation] = []
     fixed: dict[int, int] = {}
     read: set[int] = set()
@@ -68,7 +69,7 @@ def _without_constants(steps: Sequence[_Step]) -> Decided:
         condition = operation.condition
         if condition is not None:
             read.update(range(condition.offset, condition.offset + condition.size))
-            # What the bit was before may stay.
+            # The bit may keep its earlier value.
             read.update(operation.clbits)
         elif operation.clbits:
             (bit,) = operation.clbits
@@ -85,7 +86,7 @@ def _without_constants(steps: Sequence[_Step]) -> Decided:
 
 
 class _Values:
-    """The values of all qubits and bits at one point of a circuit; at first they are 0."""
+    """The values of all qubits and bits at one point of a circuit; they start at 0."""
 
     def __init__(self, *, noisy: bool) -> None:
         self._noisy = noisy
@@ -96,7 +97,7 @@ class _Values:
         self._factors: dict[int, frozenset[_Value]] = {}
 
     def take(self, operation: Operation) -> _Step | None:
-        """Go past an operation; what is left of it, or None where it does nothing."""
+        """Apply an operation to the values; return what remains of it, or None if nothing."""
         if operation.name == "barrier":
             return None
         holds = _ONE
@@ -118,7 +119,7 @@ class _Values:
         return _Step(operation)
 
     def _agreements(self, condition: Condition) -> list[_Value]:
-        """A value for each bit, which is 1 where the bit is what the condition wants."""
+        """Return a value for each bit of the condition, which is 1 if the bit satisfies it."""
         offset, size, value = condition
         if value >> size:
             return [_ZERO]
@@ -128,7 +129,7 @@ class _Values:
         ]
 
     def _narrowed(self, condition: Condition) -> Condition:
-        """Leave out bits at both ends that are certain."""
+        """Drop certain bits at both ends of the condition."""
         offset, size, value = condition
         while self._bits.get(offset, _ZERO) in _CONSTANTS:
             offset, size, value = offset + 1, size - 1, value >> 1
@@ -174,21 +175,23 @@ class _Values:
         self._qubits[qubit] = self._sum(self._qubits.get(qubit, _ZERO), value)
 
     def keep(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """A diagonal gate."""
+        """Apply a diagonal gate."""
 
     def mix(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """A gate that mixes the basis states of all its qubits."""
+        """Apply a gate that mixes the basis states of all its qubits."""
         del params, controlled
         self._mix(qubits)
 
     def flip(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """X on each qubit, up to phases."""
+        """Apply X to each qubit, up to phases."""
         del params
         for qubit in qubits:
             self._add(qubit, controlled)
 
-    def turn(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """A rotation by its first angle from the poles: a half turn flips, a whole one does not."""
+    def rotate(
+        self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value
+    ) -> None:
+        """Apply a rotation by its first angle: pi flips, 2 pi does nothing, others mix."""
         halves = params[0] / math.pi
         nearest = round(halves)
         if abs(halves - nearest) * math.pi > _ANGLE_TOLERANCE:
@@ -197,7 +200,7 @@ class _Values:
             self.flip(qubits, params, controlled)
 
     def swap(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """An exchange of two qubits, up to phases."""
+        """Exchange two qubits, up to phases."""
         del params
         first, second = (self._qubits.get(qubit, _ZERO) for qubit in qubits)
         difference = self._product([controlled, self._sum(first, second)])
@@ -207,21 +210,21 @@ class _Values:
     def double_cx(
         self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value
     ) -> None:
-        """CX one way and then the other."""
+        """Apply CX in one direction and then in the other."""
         del params
         for control, target in (qubits, qubits[::-1]):
             self._add(target, self._product([controlled, self._qubits.get(control, _ZERO)]))
 
     def echo(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """ECR: its first qubit is flipped, the second is mixed."""
+        """Apply ECR: it flips the first qubit and mixes the second."""
         self.flip(qubits[:1], params, controlled)
         self._mix(qubits[1:])
 
-    def turn_second(
+    def rotate_second(
         self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value
     ) -> None:
-        """A rotation of the second qubit whose direction the first one controls."""
-        self.turn(qubits[1:], params, controlled)
+        """Rotate the second qubit; the first one controls the direction."""
+        self.rotate(qubits[1:], params, controlled)
 
     def _new(self) -> _Value:
         return frozenset((next(self._terms),))
@@ -256,8 +259,8 @@ class _Values:
 
 
 _Act = Callable[[_Values, tuple[int, ...], tuple[float, ...], _Value], None]
-# How many controls a gate has, and what it does to its other qubits where they are all 1. A gate
-# that is not here mixes all its qubits.
+# How many controls a gate has, and what it does to its other qubits if the controls are all 1. A
+# gate that is not listed mixes all its qubits.
 _RULES: Final[Mapping[str, tuple[int, _Act]]] = {
     **dict.fromkeys(
         ("id", "u0", "z", "s", "sdg", "t", "tdg", "p", "u1", "rz", "cz", "cs", "csdg", "cp", "cu1",
@@ -269,14 +272,14 @@ _RULES: Final[Mapping[str, tuple[int, _Act]]] = {
     **dict.fromkeys(("ccx", "rccx"), (2, _Values.flip)),
     **dict.fromkeys(("c3x", "rc3x"), (3, _Values.flip)),
     "c4x": (4, _Values.flip),
-    **dict.fromkeys(("U", "u", "u3", "r", "rx", "ry", "rxx", "ryy"), (0, _Values.turn)),
-    **dict.fromkeys(("crx", "cry", "cu", "cu3"), (1, _Values.turn)),
+    **dict.fromkeys(("U", "u", "u3", "r", "rx", "ry", "rxx", "ryy"), (0, _Values.rotate)),
+    **dict.fromkeys(("crx", "cry", "cu", "cu3"), (1, _Values.rotate)),
     **dict.fromkeys(("ch", "csx"), (1, _Values.mix)),
     "c3sqrtx": (3, _Values.mix),
     **dict.fromkeys(("swap", "iswap"), (0, _Values.swap)),
     "cswap": (1, _Values.swap),
     "dcx": (0, _Values.double_cx),
     "ecr": (0, _Values.echo),
-    "rzx": (0, _Values.turn_second),
+    "rzx": (0, _Values.rotate_second),
 }  # fmt: skip
 assert _RULES.keys() <= STANDARD_GATES.keys()  # noqa: S101

@@ -1,4 +1,4 @@
-"""What a circuit comes to once its own gates are expanded, told without expanding them."""
+"""Counts the standard gates of a circuit and its linked qubits without expanding definitions."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,17 +12,17 @@ from quantcloud.circuits.ir import Circuit, GateDefinition, Operation
 _PAIR = 2
 Key = TypeVar("Key")
 
-# Steps that go into definitions, beyond which their contents are not looked at: calls of calls
-# may join a million pairs of qubits in a few lines.
+# The most steps to read definitions; beyond them the contents are not computed. Nested calls may
+# link a million pairs of qubits in a few lines.
 _MAX_STEPS = 200_000
 _MAX_STEPS_PER_OPERATION = 4
 
 
 class Content(NamedTuple):
-    """Standard operations by name, without barriers, and which qubits they join.
+    """Standard operations by name, without barriers, and the pairs of qubits that they link.
 
-    `links` counts, for each pair of qubits, log2 of the operator Schmidt ranks of the gates on
-    both, multiplied; a gate on three or more qubits counts as those of its standard definition.
+    `links` maps each pair of qubits to log2 of the product of the operator Schmidt ranks of the
+    gates on both. A gate on three or more qubits counts as the gates of its standard definition.
     """
 
     counts: Mapping[str, int]
@@ -30,11 +30,11 @@ class Content(NamedTuple):
 
 
 class TooMuchError(Exception):
-    """The definitions say more than is looked at."""
+    """The definitions need more steps than allowed."""
 
 
 def counted(items: Iterable[Key]) -> dict[Key, int]:
-    """Count equal items. A `Counter` begins slowly, and most circuits are short."""
+    """Count equal items. A `Counter` is slow to set up, and most circuits are short."""
     counts: dict[Key, int] = {}
     for item in items:
         counts[item] = counts.get(item, 0) + 1
@@ -42,9 +42,9 @@ def counted(items: Iterable[Key]) -> dict[Key, int]:
 
 
 def content(circuit: Circuit, calls: Mapping[str, int] | None = None) -> Content:
-    """Return what a circuit holds. Raises `TooMuchError`.
+    """Return the content of a circuit. Raises `TooMuchError`.
 
-    `calls` counts its operations by name, barriers left out, where that is known already.
+    `calls` counts its operations by name, without barriers, if the caller knows that already.
     """
     operations, definitions = circuit.operations, circuit.definitions
     if calls is None:
@@ -90,7 +90,7 @@ _PAIR_BITS: Mapping[str, int] = {
 
 
 def _links(name: str, known: Mapping[str, Content]) -> Mapping[tuple[int, int], int]:
-    """Return which of its own qubits a gate joins."""
+    """Return which of its qubits a gate links."""
     if name in known:
         return known[name].links
     gate = STANDARD_GATES[name]
@@ -103,7 +103,7 @@ def _links(name: str, known: Mapping[str, Content]) -> Mapping[tuple[int, int], 
 
 @cache
 def _wide_links(name: str) -> Mapping[tuple[int, int], int]:
-    """Return the links of a standard gate on three or more qubits, as its definition makes them."""
+    """Return the links of a standard gate on three or more qubits, from its definition."""
     links: dict[tuple[int, int], int] = {}
     for called, qubits in definition_calls(name):
         _link(links, _links(called, {}), qubits, 1)
@@ -116,7 +116,7 @@ def _link(
     qubits: tuple[int, ...],
     times: int,
 ) -> None:
-    """Add `times` calls of a gate on `qubits` that joins its own by `inner`."""
+    """Add the links of `times` calls, on `qubits`, of a gate with the links `inner`."""
     for (first, second), bits in inner.items():
         pair = qubits[first], qubits[second]
         links[pair] = links.get(pair, 0) + times * bits
@@ -125,19 +125,19 @@ def _link(
 def _contents(
     definitions: Mapping[str, GateDefinition], wanted: Iterable[str], steps: int
 ) -> dict[str, Content]:
-    """Return what the wanted definitions hold, and those that they call.
+    """Return the content of the wanted definitions and of those that they call.
 
-    Raises `TooMuchError` where that takes more than so many steps.
+    Raises `TooMuchError` if that takes more than `steps` steps.
     """
     needed = [name for name in wanted if name in definitions]
     seen = set(needed)
-    for name in needed:  # it grows meanwhile
+    for name in needed:  # the loop extends it
         for called in {call.name for call in definitions[name].body}:
             if called in definitions and called not in seen:
                 seen.add(called)
                 needed.append(called)
     found: dict[str, Content] = {}
-    # A definition calls earlier ones only.
+    # A definition calls only earlier ones.
     for name, definition in definitions.items():
         if name not in seen:
             continue
@@ -147,13 +147,13 @@ def _contents(
             if call.name == "barrier":
                 continue
             inner = found.get(call.name)
-            joins = _links(call.name, found)
-            _link(links, joins, call.qubits, 1)
+            inner_links = _links(call.name, found)
+            _link(links, inner_links, call.qubits, 1)
             if inner is None:
                 counts[call.name] += 1
             else:
                 counts.update(inner.counts)
-            steps -= 1 + len(joins) + (len(inner.counts) if inner else 0)
+            steps -= 1 + len(inner_links) + (len(inner.counts) if inner else 0)
             if steps < 0:
                 raise TooMuchError
         found[name] = Content(counts, links)

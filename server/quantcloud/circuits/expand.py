@@ -1,6 +1,6 @@
-"""Calls of user-defined gates replaced by what they stand for.
+"""Replaces calls of user-defined gates by standard gates.
 
-Everything here walks with a stack of its own: definitions may be nested thousands deep.
+All functions use an explicit stack, because definitions may be nested thousands deep.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,10 +26,10 @@ def standard_calls(
     params: tuple[float, ...],
     seen: set[tuple[str, tuple[float, ...]]],
 ) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """Yield the standard gates, with their angles, that a call of a defined gate leads to.
+    """Yield the standard gates, with their angles, to which a call of a defined gate expands.
 
-    Each pair of a definition and its angles is visited once as long as `seen`, which the caller
-    keeps between calls, has room. Raises `ExpressionError` where an angle does not exist.
+    Each pair of a definition and its angles is visited once, as long as `seen` has room; the caller
+    keeps `seen` between calls. Raises `ExpressionError` if an angle has no value.
     """
     pending = [(name, params)]
     while pending:
@@ -50,10 +50,10 @@ def standard_calls(
 
 
 def expanded(circuit: Circuit) -> Circuit:
-    """Return the circuit with no definitions: every operation is a standard one.
+    """Return the circuit without definitions: each operation is a standard one.
 
-    A condition on a call is carried on to each operation that it leads to, but for barriers. `U`
-    and `CX` become `u` and `cx`.
+    The condition of a call applies to each operation that it expands to, except barriers. `U` and
+    `CX` become `u` and `cx`.
     """
     operations = circuit.operations
     if circuit.definitions:
@@ -77,9 +77,9 @@ def expanded(circuit: Circuit) -> Circuit:
 def replaced(
     operations: Iterable[Operation], definitions: Mapping[str, GateDefinition]
 ) -> list[Operation]:
-    """Return the operations with each call of a gate in `definitions` replaced, all the way."""
+    """Return the operations with each call of a gate in `definitions` fully expanded."""
     out: list[Operation] = []
-    # Where in `out` an operation was expanded before, to be copied from there.
+    # The slices of `out` with earlier expansions, which are copied.
     places: dict[Operation, slice] = {}
     for operation in operations:
         if operation.name not in definitions:
@@ -99,7 +99,7 @@ def replaced(
 def _emitted(
     definitions: Mapping[str, GateDefinition], operation: Operation
 ) -> Iterator[Operation]:
-    """Yield the standard operations that a call of a defined gate stands for, in order."""
+    """Yield the standard operations to which a call of a defined gate expands, in order."""
     condition: Condition | None = operation.condition
     body = iter(definitions[operation.name].body)
     frames: list[tuple[Iterator[GateCall], tuple[int, ...], tuple[float, ...]]] = [
@@ -123,11 +123,11 @@ def _emitted(
 
 
 def with_measurements(circuit: Circuit) -> Circuit:
-    """Return the circuit as it is run.
+    """Return the circuit as it runs: with at least one measurement.
 
-    A circuit that measures nothing gets, in place of its own classical bits, one register `meas`
-    as wide as its qubits, and a measurement of every qubit at its end, in order. Conditions in it
-    compare bits that are all zero, so they are decided here. Any other circuit is returned as is.
+    If a circuit measures nothing, all its qubits are measured at the end, in order, into one
+    register `meas`, which replaces its classical bits. Its conditions compare bits that are all
+    zero, so they are evaluated here. Any other circuit is returned unchanged.
     """
     if any(operation.name == "measure" for operation in circuit.operations):
         return circuit

@@ -1,4 +1,4 @@
-"""Angles: arithmetic over numbers, functions, and the parameters of a gate definition."""
+"""Evaluates angles: arithmetic with numbers, functions and parameters of gate definitions."""
 
 import math
 import operator
@@ -9,7 +9,7 @@ from quantcloud.circuits.ir import Expression
 
 
 class ExpressionError(ValueError):
-    """A value that does not exist or does not fit: a division by zero, the root of -1, 1e999."""
+    """An expression has no finite real value: a division by zero, the root of -1, 1e999."""
 
 
 def _quotient(dividend: float, divisor: float) -> float:
@@ -41,13 +41,13 @@ OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
     "/": _quotient,
     "^": _power,
 }
-# Simulators add angles up; what a few of these come to is still a number.
+# Simulators add angles; the sum of a few of this size is still finite.
 _LARGEST: Final = 1e300
 NEGATE: Final = "neg"
 
 
 def binary(symbol: str, left: float, right: float) -> float:
-    """Apply one of `OPERATORS`; raises `ExpressionError`."""
+    """Apply one of `OPERATORS`. Raises `ExpressionError`."""
     try:
         value = OPERATORS[symbol](left, right)
     except ZeroDivisionError:
@@ -58,7 +58,7 @@ def binary(symbol: str, left: float, right: float) -> float:
 
 
 def unary(name: str, argument: float) -> float:
-    """Apply one of `FUNCTIONS`; raises `ExpressionError`."""
+    """Apply one of `FUNCTIONS`. Raises `ExpressionError`."""
     try:
         value = FUNCTIONS[name](argument)
     except OverflowError:
@@ -69,8 +69,8 @@ def unary(name: str, argument: float) -> float:
 
 
 def finite(value: float) -> float:
-    """Return the value; raises `ExpressionError` where it is too large or not a number."""
-    # NaN is not below anything.
+    """Return the value. Raises `ExpressionError` if it is too large or not a number."""
+    # This comparison is also false for NaN.
     if not abs(value) <= _LARGEST:
         raise ExpressionError("the value is too large")
     return value
@@ -79,7 +79,7 @@ def finite(value: float) -> float:
 def evaluate(expression: Expression, arguments: Sequence[float]) -> float:
     """Compute an angle in radians, with `arguments` for the parameters.
 
-    Raises `ExpressionError` where the value does not exist or does not fit.
+    Raises `ExpressionError` if there is no value, or if it is too large.
     """
     if len(expression) == 1:
         item = expression[0]
@@ -101,12 +101,12 @@ def evaluate(expression: Expression, arguments: Sequence[float]) -> float:
 
 
 def negated(expression: Expression) -> Expression:
-    """Return the expression for the opposite angle."""
+    """Return the expression for the negative angle."""
     if len(expression) == 1 and isinstance(expression[0], float):
         return (-expression[0],)
     return (*expression, NEGATE)
 
 
 def is_constant(expression: Expression) -> bool:
-    """Say whether an expression has no parameter in it."""
+    """Return whether an expression has no parameters."""
     return len(expression) == 1 and isinstance(expression[0], float)

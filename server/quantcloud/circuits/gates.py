@@ -1,8 +1,8 @@
-"""The gates that need no definition in a source.
+"""The standard gates, which need no definition in a source.
 
-They are those of qelib1.inc, as the OpenQASM 2.0 paper (arXiv:1707.03429) prints it and as Qiskit
-ships it, the language's builtin `U` and `CX`, and further gates of Qiskit's circuit library under
-Qiskit's names and with its order of arguments and of qubits.
+They are the gates of qelib1.inc, both as printed in the OpenQASM 2.0 paper (arXiv:1707.03429) and
+as shipped with Qiskit, the language's builtin gates `U` and `CX`, and further gates of Qiskit's
+circuit library with Qiskit's names and order of arguments and qubits.
 """
 
 import math
@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-# A rotation that misses a Clifford gate by this angle differs from it by 1e-20 in probability; no
-# number of shots shows that, while sums and products of rounded angles stay well below it.
+# A rotation that misses a Clifford gate by this angle differs from it by 1e-20 in probability. No
+# number of shots shows that, and rounding errors of sums and products of angles are much smaller.
 _ANGLE_TOLERANCE: Final = 1e-10
 _LARGEST_ANGLE: Final = 1e5
 
@@ -25,11 +25,11 @@ _ANY: Final = 0.0
 class StandardGate:
     """A standard gate.
 
-    `definition` says it in simpler gates, up to a global phase: OpenQASM 2 statements on the
-    qubits `a`, `b`, `c`, `d`, `e`, with the angles `t0`, `t1`, `t2`, `t3`. Only `u` and `cx` have
-    none. `clifford_angle` tells when the gate is in the Clifford group: None means never, 0
-    always, and any other value when every angle is a multiple of it (`is_clifford` knows more of
-    `cu` and `cu3`). The definition of a gate that is Clifford consists of Clifford gates.
+    `definition` consists of simpler gates and is exact up to a global phase: OpenQASM 2 statements
+    on the qubits `a`, `b`, `c`, `d`, `e` with the angles `t0`, `t1`, `t2`, `t3`. Only `u` and `cx`
+    have none. `clifford_angle` says when the gate is a Clifford gate: None means never, 0 means
+    always, and any other value means if each angle is a multiple of it (`is_clifford` has more
+    rules for `cu` and `cu3`). The definition of a Clifford gate consists of Clifford gates.
     """
 
     num_params: int
@@ -41,7 +41,7 @@ class StandardGate:
 def _gate(
     signature: str, definition: str | None, clifford_angle: float | None = None
 ) -> StandardGate:
-    """Make a gate; `signature` is its number of angles and of qubits."""
+    """Make a gate; `signature` holds its numbers of angles and of qubits."""
     params, qubits = map(int, signature.split())
     return StandardGate(params, qubits, clifford_angle, definition)
 
@@ -50,7 +50,7 @@ _CCPHASE: Final = "cp({0}) b,d; cx a,b; cp(-{0}) b,d; cx a,b; cp({0}) a,d;"
 _CCCPHASE: Final = "cp({1}) c,d; ccx a,b,c; cp(-{1}) c,d; ccx a,b,c; " + _CCPHASE
 
 STANDARD_GATES: Final[Mapping[str, StandardGate]] = {
-    # One qubit. The language's builtin first, then qelib1.inc in its three generations.
+    # One qubit: first the language's builtin, then the three generations of qelib1.inc.
     "U": _gate("3 1", "u(t0,t1,t2) a;", _QUARTER),
     "u": _gate("3 1", None, _QUARTER),
     "u3": _gate("3 1", "u(t0,t1,t2) a;", _QUARTER),
@@ -73,7 +73,7 @@ STANDARD_GATES: Final[Mapping[str, StandardGate]] = {
     "sxdg": _gate("0 1", "u(-pi/2,-pi/2,pi/2) a;", _ANY),
     "t": _gate("0 1", "u(0,0,pi/4) a;"),
     "tdg": _gate("0 1", "u(0,0,-pi/4) a;"),
-    # Two qubits. Of a controlled gate, the control comes first.
+    # Two qubits. The control of a controlled gate comes first.
     "CX": _gate("0 2", "cx a,b;", _ANY),
     "cx": _gate("0 2", None, _ANY),
     "cy": _gate("0 2", "sdg b; cx a,b; s b;", _ANY),
@@ -125,7 +125,7 @@ STANDARD_GATES: Final[Mapping[str, StandardGate]] = {
 }
 
 BUILTIN_GATES: Final = frozenset({"U", "CX"})
-"""The gates of the language itself: their names are reserved."""
+"""The builtin gates of the language, whose names are reserved."""
 
 
 _QUBITS: Final = "abcde"
@@ -145,14 +145,14 @@ def definition_calls(name: str) -> Sequence[tuple[str, tuple[int, ...]]]:
 
 
 def _multiple(angle: float, unit: float) -> bool:
-    # The multiples of a greater angle are further from those of pi than any tolerance.
+    # The rounding error of a greater angle may exceed the tolerance.
     return abs(angle) <= _LARGEST_ANGLE and abs(math.remainder(angle, unit)) <= _ANGLE_TOLERANCE
 
 
 def is_clifford(name: str, params: Sequence[float]) -> bool:
-    """Say whether a standard gate with these angles (radians) is a Clifford gate.
+    """Return whether a standard gate with these angles (radians) is a Clifford gate.
 
-    Never wrongly true. Every angle of a gate that passes is a multiple of pi/2, but for `u0`,
+    It is never wrongly True. If it is True, each angle is a multiple of pi/2, except those of `u0`,
     which does nothing.
     """
     unit = STANDARD_GATES[name].clifford_angle

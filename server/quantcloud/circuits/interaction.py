@@ -1,4 +1,4 @@
-"""Which qubits a circuit joins, and how much entanglement that can make along the line of them."""
+"""The interaction graph of a circuit, and bounds of the entanglement along the line of qubits."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,30 +6,29 @@ from typing import NamedTuple
 
 from quantcloud.circuits.ir import Operation
 
-# Operator Schmidt rank 4: these exchange what their qubits hold. Every other standard gate on two
-# qubits is, up to gates on one, a controlled gate or a rotation about one product of Pauli
-# matrices, and of rank 2.
+# These gates exchange their qubits and have operator Schmidt rank 4. Every other standard two-qubit
+# gate is, up to one-qubit gates, a controlled gate or a rotation about one product of Pauli
+# matrices, and has rank 2.
 _RANK_FOUR = frozenset({"swap", "iswap", "dcx"})
 
 Links = Mapping[tuple[int, int], int]
-"""Pairs of qubits, in any order, and log2 of the greatest operator Schmidt rank that the gates on
-a pair have together."""
+"""Maps pairs of qubits, in any order, to log2 of the greatest operator Schmidt rank of all gates on
+the pair together."""
 
 
-# Beyond this, log2 of a rank makes no difference to anybody; its cube is still a `float`.
+# log2 of a rank is cut off here: no larger rank can be simulated, and its cube is still a `float`.
 _MOST_BITS = 40
 _CUBE = 8.0
-"""The cube of a rank is this to the power of its bits."""
+"""The cube of a rank is this number to the power of the rank's bits."""
 
 
 class Chain(NamedTuple):
-    """A circuit as gates on neighbours alone, in figures.
+    """Figures of a circuit that is compiled to gates on neighbours along the line.
 
-    A gate on two distant qubits of the line is one on neighbours once the upper of the two has
-    changed places with each qubit between them; afterwards it goes back the same way. `gates`
-    counts the exchanges too. `rank_bits` bounds log2 of the Schmidt rank at every cut, at any time,
-    and `cubes` sums, over the gates, the cube of such a bound at the gate's cut, on average
-    while the gates there come to be.
+    A gate on two distant qubits becomes a gate on neighbours: swaps move the upper qubit down next
+    to the lower one, and back after the gate. `gates` includes these swaps. `rank_bits` bounds log2
+    of the Schmidt rank at every cut, at any time. `cubes` sums, over the gates, the cube of the
+    rank's bound at the gate's cut, averaged over the growth of the rank.
     """
 
     rank_bits: int
@@ -38,11 +37,11 @@ class Chain(NamedTuple):
 
 
 class Interaction(NamedTuple):
-    """A circuit's interaction graph in figures: its qubits, joined where a gate acts on both.
+    """Figures of a circuit's interaction graph, which links two qubits if a gate acts on both.
 
-    `pairs` is how many edges it has, `degree` the most that one qubit has, `reach` the greatest
-    distance of two joined qubits along the line of all. `entanglement_bits` bounds log2 of the
-    Schmidt rank at every cut of that line, at any time.
+    `pairs` is the number of edges, `degree` the most edges of one qubit, and `reach` the greatest
+    distance of two linked qubits along the line of all qubits. `entanglement_bits` bounds log2 of
+    the Schmidt rank at every cut of that line, at any time.
     """
 
     pairs: int
@@ -53,7 +52,7 @@ class Interaction(NamedTuple):
 
 
 def link_bits(name: str) -> int:
-    """Return log2 of the operator Schmidt rank of a standard gate on two qubits, at most."""
+    """Return an upper bound of log2 of the operator Schmidt rank of a two-qubit standard gate."""
     return 2 if name in _RANK_FOUR else 1
 
 
@@ -75,11 +74,11 @@ def interaction(num_qubits: int, links: Links) -> Interaction:
 def _along(num_qubits: int, links: Links) -> tuple[int, Chain]:
     """Bound log2 of the Schmidt rank at every cut between neighbouring qubits, at any time.
 
-    A gate multiplies the rank by at most its own operator Schmidt rank at each cut that it
-    crosses; measurements and resets do not raise it. Where a qubit from further up has come to
-    stand below a cut, it adds at most one bit to the cut below that one.
+    At each cut that it crosses, a gate multiplies the rank by at most its operator Schmidt rank.
+    Measurements and resets do not raise the rank. If swaps have moved a qubit from above to below
+    a cut, it adds at most one bit to the cut below.
     """
-    # What begins or ends at each cut: of the bits across it, and of the qubits that move across.
+    # The changes at each cut of the bits across it and of the qubits that move across it.
     crossings = [0] * (num_qubits + 1)
     moves = [0] * (num_qubits + 1)
     meetings = [0] * (num_qubits + 1)
@@ -108,19 +107,16 @@ def _along(num_qubits: int, links: Links) -> tuple[int, Chain]:
 
 
 def _mean_cube(crossing: int, widest: int) -> float:
-    """Return the mean of a rank's cube while its bits rise from 1 to `crossing`, one at a time.
-
-    They stay at `widest` once they are there.
-    """
-    risen = min(crossing, widest, _MOST_BITS)
-    rising = _CUBE * (_CUBE**risen - 1) / (_CUBE - 1)
-    return (rising + (crossing - risen) * _CUBE**risen) / crossing
+    """Return the mean cube of a rank whose bits grow from 1 to `crossing`, capped at `widest`."""
+    most = min(crossing, widest, _MOST_BITS)
+    growing = _CUBE * (_CUBE**most - 1) / (_CUBE - 1)
+    return (growing + (crossing - most) * _CUBE**most) / crossing
 
 
 def schmidt_bits(num_qubits: int, operations: Iterable[Operation]) -> int:
     """Bound log2 of the Schmidt rank at every cut of the line, at any time.
 
-    Takes gates on one or two qubits.
+    The operations must act on one or two qubits.
     """
     links: Counter[tuple[int, int]] = Counter()
     for name, qubits, _, _, _ in operations:

@@ -1,16 +1,16 @@
-"""The one form that a circuit takes inside the server, whatever text it came as."""
+"""The intermediate representation of circuits, which is the same for all source languages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 Expression: TypeAlias = "tuple[float | int | str, ...]"
-"""An angle in postfix notation, see `expressions.evaluate`: a `float` is a constant, an `int` the
-index of a parameter of the enclosing gate definition, a `str` an operator or a function."""
+"""An angle in postfix notation; see `expressions.evaluate`. A `float` is a constant, an `int` the
+index of a parameter of the enclosing gate definition, and a `str` an operator or a function."""
 
 
 class Register(NamedTuple):
-    """A named run of bits: flat indices `offset` to `offset + size - 1`."""
+    """A named range of bits: flat indices `offset` to `offset + size - 1`."""
 
     name: str
     offset: int
@@ -18,7 +18,7 @@ class Register(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """Run only if classical bits `offset .. offset + size - 1` equal `value`.
+    """A condition: classical bits `offset` to `offset + size - 1` equal `value`.
 
     Bit `offset` is the lowest of the value. A `value` of `2**size` or more never holds.
     """
@@ -31,10 +31,10 @@ class Condition(NamedTuple):
 class Operation(NamedTuple):
     """One instruction on flat bit indices.
 
-    `name` is `measure`, `reset`, `barrier`, a key of the circuit's `definitions`, or else of
-    `gates.STANDARD_GATES`. `params` are angles in radians. `clbits` is empty but for `measure`,
-    where `qubits` and `clbits` have one element each. A `barrier` may span any number of qubits
-    and has no condition. Operations are shared between places that say the same.
+    `name` is `measure`, `reset`, `barrier`, a key of the circuit's `definitions`, or else a key of
+    `gates.STANDARD_GATES`. `params` are angles in radians. `clbits` is empty except for `measure`,
+    which has one qubit and one classical bit. A `barrier` may span any number of qubits and has no
+    condition. Equal statements share one operation.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Operation(NamedTuple):
 
 
 class GateCall(NamedTuple):
-    """One instruction of a gate's definition: a gate, or `barrier`.
+    """One instruction in the body of a gate definition: a gate or `barrier`.
 
     `qubits` are positions among the qubits of the gate being defined.
     """
@@ -57,12 +57,12 @@ class GateCall(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GateDefinition:
-    """A gate that the source defines. Its body calls standard gates and earlier definitions only.
+    """A gate that the source defines. Its body calls only standard gates and earlier definitions.
 
-    `operation_count` is how many standard gates one call expands to, `two_qubit_gate_count` how
-    many of those act on two or more qubits, `weight` what a call counts toward
-    `limits.MAX_OPERATIONS`. All three stop just above that limit, so a definition that doubles
-    itself forty times has them too; a circuit never calls such a one.
+    `operation_count` is the number of standard gates that one call expands to, and
+    `two_qubit_gate_count` how many of those act on two or more qubits. `weight` is what a call
+    counts toward `limits.MAX_OPERATIONS`. All three stop just above that limit, since definitions
+    may double forty times; no circuit calls such a definition.
     """
 
     name: str
@@ -78,10 +78,10 @@ class GateDefinition:
 class Circuit:
     """A parsed circuit.
 
-    Qubits and classical bits are numbered flat, in the order in which their registers were
-    declared. `operations` are what the source says, one element per instruction after broadcast,
-    with calls of user-defined gates left as calls; `expand.expanded` replaces those. A name in
-    `definitions` takes precedence over a standard gate of the same name.
+    Qubits and classical bits have flat indices, in the order of their registers' declarations.
+    `operations` has one element per instruction after broadcast. Calls of user-defined gates stay
+    calls; `expand.expanded` replaces them. A name in `definitions` takes precedence over a standard
+    gate of the same name.
     """
 
     qubit_registers: tuple[Register, ...]
@@ -99,5 +99,5 @@ class Circuit:
 
 
 def _end(registers: tuple[Register, ...]) -> int:
-    """Return the number of bits in registers that follow each other."""
+    """Return the number of bits in adjacent registers."""
     return registers[-1].offset + registers[-1].size if registers else 0

@@ -1,4 +1,4 @@
-"""Kinds of standard gates, by what they do to a state: that is what running them takes."""
+"""Kinds of standard gates, by their effect on a state, which determines the work to run them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -51,7 +51,7 @@ _KINDS: Final[Mapping[str, str]] = {
 
 
 def by_kind(counts: Mapping[str, int]) -> dict[str, int]:
-    """Add up standard gates by their kinds; what is no gate, such as `measure`, is left out."""
+    """Count standard gates by kind; operations that are not gates, like `measure`, are skipped."""
     kinds: dict[str, int] = {}
     for name, count in counts.items():
         kind = _KINDS.get(name)

@@ -1,15 +1,15 @@
-"""How large a circuit may be, so that no text of a few bytes can stand for endless work."""
+"""Limits of the size of a circuit, so that no short text can cause endless work."""
 
 MAX_QUBITS = 10_000
 MAX_CLBITS = 100_000
 
 MAX_OPERATIONS = 2_000_000
-"""Operations after broadcast and expansion of gate definitions.
+"""The most operations after broadcast and expansion of gate definitions.
 
-A barrier counts once per qubit, a condition adds one per classical bit that it compares, and an
-operation inside a gate definition whose angles must be computed at each call counts a little more:
-what is bounded is the work that a circuit makes, not only its length.
+The limit bounds the work that a circuit causes, not only its length. So a barrier counts once per
+qubit, a condition adds one per classical bit that it compares, and an operation in a gate
+definition counts a little more if its angles must be computed at each call.
 """
 
 MAX_REMEMBERED = 1 << 17
-"""Entries of a cache that only saves time; beyond it, things are computed again."""
+"""The most entries of a cache that saves time; without room, values are computed again."""

@@ -1,9 +1,9 @@
-"""How large the states are that simulators keep for a circuit."""
+"""The sizes of the states that simulators keep for a circuit."""
 
 from quantcloud.circuits.analysis import Analysis
 
 DOUBLE = 16
-"""Bytes of a complex number in double precision."""
+"""The bytes of a complex number in double precision."""
 SINGLE = 8
 
 _LARGEST = 1 << 60
@@ -11,32 +11,30 @@ _MOST_MPS_BITS = 30
 
 
 def statevector_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
-    """Size of 2**n amplitudes."""
+    """Return the bytes of 2**n amplitudes."""
     return amplitude_bytes << num_qubits
 
 
 def density_matrix_bytes(num_qubits: int, amplitude_bytes: int = DOUBLE) -> int:
-    """Size of 4**n elements."""
+    """Return the bytes of 4**n elements."""
     return amplitude_bytes << (2 * num_qubits)
 
 
 def tableau_bytes(num_qubits: int) -> int:
-    """Size of two tableaus of 4 n**2 bits and signs, which a stabilizer simulation holds."""
+    """Return the bytes of a stabilizer simulation: two tableaus of 4 n**2 bits and signs."""
     return num_qubits * (num_qubits + 64)
 
 
 def matrix_product_bytes(num_qubits: int, rank_bits: int) -> int:
-    """Size of two matrices a qubit whose bond dimension is `2**rank_bits`, as large as at its
-    widest cut everywhere.
-    """
+    """Return the bytes of two matrices for each qubit, all with bond dimension `2**rank_bits`."""
     return 2 * num_qubits * DOUBLE << 2 * rank_bits
 
 
 def state_bytes(analysis: Analysis) -> dict[str, int]:
-    """Bytes of the circuit's state as each kind of method has it, where below 2**60.
+    """Return the bytes of the circuit's state by kind of method, if below 2**60.
 
-    `stabilizer` is for Clifford circuits only, `matrix_product_state` for those whose entanglement
-    is bounded. What a backend needs for a run is more: it works on copies.
+    `stabilizer` is only for Clifford circuits, and `matrix_product_state` only for circuits of
+    bounded entanglement. A backend needs more for a run, because it makes copies.
     """
     width = analysis.num_qubits
     found: dict[str, int] = {

@@ -1,4 +1,4 @@
-"""Which algorithms are recognised, and that their neighbours are not taken for them."""
+"""Algorithms are recognised, and similar circuits are not."""
 
 import pytest
 from mqt.bench import BenchmarkLevel, get_benchmark
@@ -36,7 +36,7 @@ OTHERS = [
     "qreg q[3]; h q; rx(0.7) q; rzz(0.3) q[0],q[1];",
     "qreg q[3]; h q[0]; cx q[0],q[2]; h q[0]; h q[1];",
     "qreg q[1]; h q[0];",
-    # It goes on after a measurement.
+    # It has gates after a measurement.
     "qreg q[2]; creg c[2]; h q[0]; measure q[0] -> c[0]; cx q[0],q[1]; measure q[1] -> c[1];",
     "gate h a { } qreg q[2]; h q[0]; cx q[0],q[1];",
 ]
@@ -44,23 +44,23 @@ KNOWN = {"ghz": "ghz", "graphstate": "graph_state", "qft": "qft", "bv": "bernste
 
 
 @pytest.mark.parametrize(("statements", "known"), PLAIN)
-def test_it_is_recognised(statements: str, known: str):
+def test_an_algorithm_is_recognised(statements: str, known: str):
     assert examine(f'include "qelib1.inc"; {statements}').algorithm == known
 
 
 @pytest.mark.parametrize("statements", OTHERS)
-def test_it_is_not_taken_for_another(statements: str):
+def test_a_similar_circuit_is_not_recognised(statements: str):
     assert examine(f'include "qelib1.inc"; {statements}').algorithm is None
 
 
 @pytest.mark.parametrize("name", KNOWN)
 @pytest.mark.parametrize("width", [5, 12])
-def test_mqt_benchs_circuits_are_recognised(name: str, width: int):
+def test_circuits_of_mqt_bench_are_recognised(name: str, width: int):
     circuit = get_benchmark(name, level=BenchmarkLevel.INDEP, circuit_size=width)
     assert examine(qasm2.dumps(circuit)).algorithm == KNOWN[name]
 
 
 @pytest.mark.parametrize("name", ["grover", "hhl", "qftentangled", "vqe_su2", "wstate"])
-def test_mqt_benchs_other_circuits_are_not(name: str):
+def test_other_circuits_of_mqt_bench_are_not_recognised(name: str):
     circuit = get_benchmark(name, level=BenchmarkLevel.INDEP, circuit_size=5)
     assert examine(qasm2.dumps(circuit)).algorithm is None

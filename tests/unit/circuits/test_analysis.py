@@ -1,4 +1,4 @@
-"""The figures that follow from a circuit's text."""
+"""The figures that the analysis derives from a circuit's text."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from quantcloud.openqasm import examine, parse
 HEADER = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; creg c[3]; '
 
 
-def test_every_figure_of_a_small_circuit():
+def test_every_figure_of_a_small_circuit_is_right():
     analysis = examine(
         HEADER + "gate pair a,b { h a; cx a,b; barrier a,b; t b; } "
         "pair q[0],q[1]; U(1,2,3) q[2]; barrier q; ccx q[0],q[1],q[2]; measure q -> c;"
@@ -25,7 +25,7 @@ def test_every_figure_of_a_small_circuit():
     assert not analysis.measures_all
 
 
-def test_a_circuit_that_measures_nothing_counts_with_its_measurements():
+def test_the_added_measurements_of_a_circuit_without_any_are_counted():
     analysis = examine("qreg q[3]; creg c[1]; h q[0]; cx q[0],q[1];")
     assert analysis.measures_all
     assert analysis.num_clbits == 3
@@ -58,11 +58,11 @@ def test_a_circuit_that_measures_nothing_counts_with_its_measurements():
         ("h q; measure q[0] -> c[0]; if(c==1) x q[1];", True),
         ("measure q[0] -> c[0]; if(c==1) x q[1];", False),
         ("if(c==0) x q[1]; measure q -> c;", False),
-        # Without a measurement the condition is decided: every bit is zero.
+        # Without a measurement every bit is zero, so the condition is known.
         ("if(c==0) x q[1];", False),
     ],
 )
-def test_has_mid_circuit(statements: str, expected: bool):  # noqa: FBT001 - a column of the table
+def test_has_mid_circuit_is_right(statements: str, expected: bool):  # noqa: FBT001 - a column of the table
     assert examine(HEADER + statements).has_mid_circuit is expected
 
 
@@ -78,22 +78,22 @@ def test_has_mid_circuit(statements: str, expected: bool):  # noqa: FBT001 - a c
         ("cp(pi/2) q[0],q[1];", False),
         ("ccx q[0],q[1],q[2];", False),
         ("rz(1.5708) q[0];", False),
-        # Between two numbers of this size there is no multiple of pi.
+        # At this size, floats are too coarse to represent multiples of pi/2.
         ("rz(1e15*pi/2) q[0];", False),
         ("rz(1000*pi) q[0];", True),
         ("gate g(x) a { rz(x/2) a; } gate f(x) a { g(2*x) a; h a; } f(pi/2) q[0];", True),
         ("gate g(x) a { rz(x/2) a; } gate f(x) a { g(2*x) a; h a; } f(pi/2) q; f(pi/4) q;", False),
         ("gate g a { t a; } h q;", True),
         ("gate g a { t a; } g q;", False),
-        # Each gate for itself: that two of them make a Clifford gate is not looked for.
+        # Each gate is checked by itself, even if two together make a Clifford gate.
         ("t q[0]; t q[0];", False),
     ],
 )
-def test_is_clifford(statements: str, expected: bool):  # noqa: FBT001 - a column of the table
+def test_is_clifford_is_right(statements: str, expected: bool):  # noqa: FBT001 - a column of the table
     assert examine(HEADER + statements).is_clifford is expected
 
 
-def test_counts_of_nested_definitions_need_no_expansion():
+def test_nested_definitions_are_counted_without_expansion():
     definitions = "gate g0 a,b { h a; cx a,b; } " + "".join(
         f"gate g{level + 1} a,b {{ g{level} a,b; barrier a,b; g{level} b,a; }} "
         for level in range(10)
@@ -109,7 +109,7 @@ def test_counts_of_nested_definitions_need_no_expansion():
     assert analysis.is_clifford
 
 
-def test_qiskits_names_are_counted_unless_the_source_defines_the_gate():
+def test_gates_are_counted_by_qiskits_names_unless_the_source_defines_them():
     five = "qreg q[5];"
     calls = "c3x q[0],q[1],q[2],q[3]; c4x q[0],q[1],q[2],q[3],q[4];"
     assert examine(f"{five} {calls}").gate_counts == {"mcx": 2, "measure": 5}

@@ -1,4 +1,4 @@
-"""What is said to be certain is, for every gate, and what gates compute and uncompute too."""
+"""Constant propagation is right for every gate, and for computed and uncomputed qubits."""
 
 import itertools
 import math
@@ -19,14 +19,14 @@ ANGLES = (0.0, 0.7, math.pi, 2 * math.pi)
 
 def _cases():
     for name, gate in STANDARD_GATES.items():
-        # Other angles than the first are phases.
+        # Only the first angle is not a phase.
         for angle in ANGLES[: len(ANGLES) if gate.num_params else 1]:
             params = (angle, *(0.3,) * (gate.num_params - 1))[: gate.num_params]
             yield pytest.param(name, params, id=f"{name}-{angle:.1f}")
 
 
 @pytest.mark.parametrize(("name", "params"), [*_cases()])
-def test_after_one_gate_all_that_is_certain_is_known_to_be(name, params):
+def test_all_certain_outcomes_after_one_gate_are_found(name, params):
     width = STANDARD_GATES[name].num_qubits
     qubits = tuple(range(width))
     for ones in itertools.product((False, True), repeat=width):
@@ -50,7 +50,7 @@ def test_after_one_gate_all_that_is_certain_is_known_to_be(name, params):
 
 
 def _left(source: str, *, noisy: bool = False) -> list[str]:
-    """What is left of a circuit that is not gates, in short."""
+    """The names of the operations left, without unconditional gates."""
     kept = decided(expanded(parse(source)).operations, noisy=noisy).operations
     return [each.name for each in kept if each.condition or each.name in ("measure", "reset")]
 
@@ -73,7 +73,7 @@ HEAD = "qreg q[5]; creg c[3]; h q[0]; h q[1]; h q[2];"
         "reset q[3]; crx(0.4) q[3],q[4]; reset q[4];",
     ],
 )
-def test_nothing_certain_is_left(statements):
+def test_certain_operations_are_removed(statements):
     assert _left(HEAD + statements) == []
     analysis = examine("OPENQASM 2.0; " + HEAD + statements + "measure q[0] -> c[2];")
     assert (analysis.has_mid_circuit, analysis.branching_count) == (False, 0)
@@ -85,21 +85,21 @@ def test_nothing_certain_is_left(statements):
         ("reset q[0];", ["reset"]),
         ("ccx q[0],q[1],q[3]; h q[0]; ccx q[0],q[1],q[3]; reset q[3];", ["reset"]),
         ("measure q[0] -> c[0]; if (c==1) x q[3];", ["measure", "x"]),
-        # The condition reads what was certain, between bits that are not.
+        # The condition reads a certain bit between uncertain ones.
         (
             "measure q[0] -> c[0]; measure q[3] -> c[1]; measure q[1] -> c[2]; if (c==1) x q[4];",
             ["measure", "measure", "measure", "x"],
         ),
-        # A qubit that was set by what was measured of it.
+        # A qubit that is flipped depending on its own measurement.
         ("measure q[0] -> c[0]; if (c==1) x q[0]; reset q[0];", ["measure", "x"]),
         ("measure q[0] -> c[0]; if (c==1) measure q[3] -> c[1]; reset q[3];", ["measure"] * 2),
     ],
 )
-def test_what_is_uncertain_is_left(statements, left):
+def test_uncertain_operations_are_kept(statements, left):
     assert _left(HEAD + statements) == left
 
 
-def test_noise_leaves_only_what_no_gate_has_touched():
+def test_with_noise_only_untouched_qubits_are_certain():
     source = HEAD + "reset q[4]; x q[3]; reset q[3]; reset q[3]; measure q[3] -> c[0];"
     assert _left(source, noisy=True) == ["reset", "measure"]
     analysis = examine("OPENQASM 2.0; " + source)
@@ -108,7 +108,7 @@ def test_noise_leaves_only_what_no_gate_has_touched():
     assert (noisy.has_mid_circuit, noisy.branching_count) == (True, 1)
 
 
-def test_of_what_grows_without_bound_something_is_forgotten():
+def test_the_size_of_functions_is_bounded():
     # Sums and products of 40 variables.
     pairs = "".join(f"h q[{n}]; cx q[{n}],q[40]; " for n in range(40))
     both = "".join(f"ccx q[{n}],q[{41 + n}],q[{42 + n}]; " for n in range(39))
@@ -116,7 +116,7 @@ def test_of_what_grows_without_bound_something_is_forgotten():
     assert _left(source) == ["reset", "reset"]
 
 
-def test_a_walk_whose_resets_are_of_uncomputed_qubits_is_predicted_as_one_evolution():
+def test_resets_of_uncomputed_qubits_do_not_branch():
     step = (
         "x q[0]; ccx q[0],q[1],q[5]; ccx q[5],q[2],q[6]; cx q[6],q[3]; ccx q[5],q[2],q[6]; "
         "ccx q[0],q[1],q[5]; x q[0]; reset q[5]; reset q[6]; h q[0]; "

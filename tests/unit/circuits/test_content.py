@@ -1,4 +1,4 @@
-"""What definitions come to, told without expanding them, is what their expansion has."""
+"""The content of definitions equals the content of their expansion."""
 
 from collections import Counter
 
@@ -18,7 +18,7 @@ NAMES = ["h", "x", "cx", "cz", "swap", "rzz", "ccx", "cswap", "c3x", "rccx"]
 
 @st.composite
 def sources(draw):
-    """Circuits of calls, of definitions whose bodies call earlier ones."""
+    """Circuits that call definitions, whose bodies call earlier definitions."""
     sizes = {name: STANDARD_GATES[name].num_qubits for name in NAMES}
 
     def call(names: list[str], qubits: list[str]) -> str:
@@ -40,7 +40,7 @@ def sources(draw):
 
 @settings(deadline=None)
 @given(sources())
-def test_it_is_that_of_the_expanded_circuit(source: str):
+def test_the_content_equals_that_of_the_expanded_circuit(source: str):
     circuit = parse(source)
     flat = expanded(circuit)
     found = content(circuit)
@@ -63,21 +63,21 @@ def test_it_is_that_of_the_expanded_circuit(source: str):
         )
 
 
-def test_a_gate_that_has_a_standard_ones_name_is_the_one_defined():
+def test_a_definition_with_the_name_of_a_standard_gate_is_counted():
     analysis = examine(
         "gate h a { x a; } gate twice a { h a; h a; } qreg q[1]; twice q[0]; h q[0];"
     )
     assert analysis.gates_by_kind == {"permutation": 3}
 
 
-def test_figures_of_a_graph():
+def test_the_figures_of_an_interaction_graph_are_right():
     analysis = examine('include "qelib1.inc"; qreg q[5]; cx q[0],q[4]; cz q[4],q[0]; cx q[0],q[1];')
     assert (analysis.interaction_pairs, analysis.interaction_degree) == (2, 2)
     assert (analysis.interaction_reach, analysis.entanglement_bits) == (4, 2)
 
 
-def test_definitions_that_say_too_much_are_not_looked_at():
-    """Forty qubits all joined, and gates that call that gate a thousand times."""
+def test_definitions_that_are_too_large_are_not_analysed():
+    """A gate links forty qubits with each other, and another gate calls it 400 times."""
     names = [f"a{place}" for place in range(40)]
     joined = "".join(f"cx {a},{b};" for a in names for b in names if a != b)
     every = ",".join(names)
@@ -93,7 +93,7 @@ def test_definitions_that_say_too_much_are_not_looked_at():
     assert analysis.algorithm is None
 
 
-def test_calls_of_definitions_are_those_that_the_parser_reads():
+def test_definition_calls_agree_with_the_parser():
     for name in STANDARD_GATES:
         definition = standard_definition(name)
         read = [(call.name, call.qubits) for call in definition.body] if definition else []

@@ -47,7 +47,7 @@ def test_no_cut_exceeds_the_bound(circuit):
         ([(0, 1)] * 9, 1),
     ],
 )
-def test_chains_stay_small_and_long_reaches_do_not(pairs, bits):
+def test_the_bound_is_small_for_chains_and_large_for_distant_gates(pairs, bits):
     assert schmidt_bits(100, [Operation("cx", pair) for pair in pairs]) == bits
 
 
