@@ -1,4 +1,4 @@
-"""OpenQASM in: read, checked, and lowered to fewer gates. Pure, and quick to import."""
+"""Parses and checks OpenQASM, and lowers circuits to fewer gates. Pure, and fast to import."""
 
 from quantcloud.openqasm.lowering import lowered
 from quantcloud.openqasm.source import examine, parse, work_bound

@@ -1,4 +1,4 @@
-"""A circuit under construction: its registers, its operations, and what they cost."""
+"""A circuit under construction: its registers, its operations, and their weight."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
@@ -7,14 +7,14 @@ from typing import NamedTuple, NoReturn
 from quantcloud.circuits.ir import Circuit, Condition, Operation, Register
 from quantcloud.circuits.limits import MAX_CLBITS, MAX_OPERATIONS, MAX_QUBITS
 from quantcloud.openqasm.gatetable import GateTable
-from quantcloud.openqasm.hints import counted
+from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
 
 class Operand(NamedTuple):
-    """Bits named in a statement: a whole register, or one bit of it (`size` 1).
+    """An operand of a statement: a whole register, or one bit of it (`size` 1).
 
-    `start` is where it stands in the source.
+    `start` is its offset in the source.
     """
 
     offset: int
@@ -23,20 +23,20 @@ class Operand(NamedTuple):
     start: int
 
     def bits(self, times: int) -> Iterable[int]:
-        """Return the flat indices of the bits that take part in `times` operations."""
+        """Return the flat index of the bit in each of `times` operations."""
         if self.whole:
             return range(self.offset, self.offset + self.size)
         return (self.offset,) if times == 1 else (self.offset,) * times
 
 
 class CircuitBuilder:
-    """Everything that the statements so far have declared and done.
+    """Collects the declarations and operations of the statements so far.
 
-    Methods that take `start` raise `CircuitError` there, or at the operand that is wrong.
+    Methods with a parameter `start` raise `CircuitError` there, or at the wrong operand.
     """
 
     def __init__(self, lexer: Lexer, synonyms: Mapping[str, str]) -> None:
-        """`synonyms` are further names of standard gates."""
+        """`synonyms` maps further names to standard gates."""
         self._lexer = lexer
         self.gates = GateTable(lexer, synonyms)
         self.qubits: dict[str, Register] = {}
@@ -45,8 +45,8 @@ class CircuitBuilder:
         self.num_clbits = 0
         self.operations: list[Operation] = []
         self.weight = 0
-        # Whether a register took the name of a gate that was called before: such a call would be
-        # wrong from then on.
+        # Whether a register has taken the name of a gate that was called before. If so, later calls
+        # of that gate are errors.
         self.shadows = False
 
     def circuit(self) -> Circuit:
@@ -88,14 +88,14 @@ class CircuitBuilder:
     def _check_size(self, noun: str, size: int, limit: int, start: int) -> None:
         if size > limit:
             raise self._lexer.error(
-                f"the circuit would have more than {counted(limit, noun)}, which is the limit",
+                f"the circuit would have more than {quantity(limit, noun)}, which is the limit",
                 start,
             )
 
     # Operations
 
     def charge(self, weight: int, start: int) -> None:
-        """Count `weight` toward the limit before anything of that size is made."""
+        """Count `weight` toward the limit. Call it before operations of that weight are made."""
         self.weight += weight
         if self.weight > MAX_OPERATIONS:
             raise self._lexer.error(
@@ -115,7 +115,7 @@ class CircuitBuilder:
         start: int,
         condition: Condition | None,
     ) -> None:
-        """Apply a gate, looked up before, to a qubit each, or to each of the registers' qubits."""
+        """Apply a gate that was looked up before; registers as operands are broadcast."""
         signature = self.gates.check_call(name, len(params), len(operands), start)
         size = self._broadcast_size(operands)
         self._charge_each(size, signature.weight, condition, start)
@@ -140,7 +140,7 @@ class CircuitBuilder:
         self.operations.extend(map(Operation._make, parts))
 
     def _broadcast_size(self, operands: Sequence[Operand]) -> int:
-        """Return how many operations a statement on these operands stands for."""
+        """Return to how many operations a statement on these operands is broadcast."""
         size: int | None = None
         for operand in operands:
             if operand.whole:
@@ -172,11 +172,11 @@ class CircuitBuilder:
     def measure(
         self, source: Operand, target: Operand, start: int, condition: Condition | None
     ) -> None:
-        """Measure a qubit into a bit, or each qubit of a register into the bit of its number."""
+        """Measure a qubit into a bit, or each qubit of a register into the bit of its index."""
         if source.size != target.size:
             raise self._lexer.error(
-                f"cannot measure {counted(source.size, 'qubit')} into "
-                f"{counted(target.size, 'classical bit')}; the numbers must be equal",
+                f"cannot measure {quantity(source.size, 'qubit')} into "
+                f"{quantity(target.size, 'classical bit')}; the numbers must be equal",
                 start,
             )
         if (
@@ -186,7 +186,7 @@ class CircuitBuilder:
             and condition.offset < target.offset + target.size
         ):
             raise self._lexer.error(
-                "this measurement of a register changes the bits of its own condition on the way; "
+                "this measurement of a register changes bits of its own condition; "
                 "measure bit by bit",
                 start,
             )

@@ -1,7 +1,8 @@
-"""Angles as a source has them: numbers, pi, functions, and a gate definition's parameters.
+"""Parses angles: numbers, pi, functions, and the parameters of a gate definition.
 
-The parser is operator precedence with its own stacks, so nesting costs memory in proportion to the
-source and never the interpreter's stack. Whatever has no parameter in it is computed at once.
+The parser uses operator precedence with explicit stacks. So nesting takes memory in proportion to
+the source and never overflows the interpreter's stack. Parts without parameters are evaluated while
+they are parsed.
 """
 
 import math
@@ -29,7 +30,7 @@ CONSTANTS_3: Final[Mapping[str, float]] = {
     "\u03c4": math.tau,
     "\u2107": math.e,
 }
-# What OpenQASM 3 calls some of them.
+# Other names of functions in OpenQASM 3.
 FUNCTIONS_3: Final[Mapping[str, str]] = {
     "arcsin": "asin",
     "arccos": "acos",
@@ -37,7 +38,7 @@ FUNCTIONS_3: Final[Mapping[str, str]] = {
     "log": "ln",
 }
 
-# As in Python and in Qiskit: -2^2 is -4, 2^-1 is 0.5, and only ^ groups from the right.
+# As in Python and Qiskit: -2^2 is -4, 2^-1 is 0.5, and only ^ is right-associative.
 _PRECEDENCE: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, NEGATE: 3, "^": 4}
 
 _INTEGER: Final = "integer"
@@ -46,7 +47,7 @@ _SYMBOLIC: Final = "symbolic"
 
 
 class _Output:
-    """Postfix under construction; `kinds` has one entry per operand that waits for its operator."""
+    """A postfix expression under construction; `kinds` has an entry for each pending operand."""
 
     def __init__(self, *, integer_division: bool) -> None:
         self.items: list[float | int | str] = []
@@ -58,7 +59,7 @@ class _Output:
         self.kinds.append(kind)
 
     def apply(self, symbol: str) -> None:
-        """Apply an operator or a function to the last operands."""
+        """Apply an operator or a function to the most recent operands."""
         items, kinds = self.items, self.kinds
         if symbol == NEGATE or symbol in FUNCTIONS:
             if kinds[-1] == _SYMBOLIC:
@@ -89,10 +90,10 @@ class _Output:
 
 
 class ExpressionParser:
-    """Reads one expression at a lexer's cursor and leaves the cursor after it.
+    """Parses one expression at a lexer's cursor and leaves the cursor after it.
 
-    `version` is 2 or 3: in 3, `**` is the power (`^` means another thing there), there are more
-    names, and a division of whole numbers that leaves a remainder is refused.
+    `version` is 2 or 3. In version 3, the power is `**` (`^` has another meaning), there are more
+    names, and a division of whole numbers with a remainder is refused.
     """
 
     def __init__(self, lexer: Lexer, version: int) -> None:
@@ -103,7 +104,7 @@ class ExpressionParser:
     def parse(self, parameters: Mapping[str, int]) -> Expression:
         """Return the expression in postfix; `parameters` maps names to their indices.
 
-        Raises `CircuitError` at what is wrong.
+        Raises `CircuitError` at the position of the error.
         """
         lexer = self._lexer
         start = lexer.start
@@ -138,7 +139,7 @@ class ExpressionParser:
         return tuple(output.items)
 
     def value(self) -> float:
-        """Return the value of an expression without parameters; raises `CircuitError`."""
+        """Return the value of an expression without parameters. Raises `CircuitError`."""
         return float(self.parse({})[0])
 
     def _operand(
@@ -148,7 +149,7 @@ class ExpressionParser:
         waiting: list[str],
         openings: list[int],
     ) -> None:
-        """Read prefix operators and opening parentheses up to and with the next operand."""
+        """Parse prefix operators and opening parentheses, and the operand after them."""
         lexer = self._lexer
         while True:
             text, kind = lexer.text, lexer.kind
@@ -180,7 +181,7 @@ class ExpressionParser:
             return
 
     def _closings(self, output: _Output, waiting: list[str], openings: list[int]) -> None:
-        """Read the closing parentheses after an operand."""
+        """Parse the closing parentheses after an operand."""
         while openings and self._lexer.at(")"):
             self._lexer.advance()
             openings.pop()
@@ -218,7 +219,7 @@ class ExpressionParser:
         return lexer.error(f"{shown(lexer.text)} is not defined here; known are {known}")
 
     def _misses_operator(self, parameters: Mapping[str, int]) -> bool:
-        """Say whether the cursor is on an operand where an operator is due, as in `2pi`."""
+        """Return whether an operand follows where an operator is needed, as in `2pi`."""
         lexer = self._lexer
         return lexer.kind == "id" and (
             lexer.text in parameters

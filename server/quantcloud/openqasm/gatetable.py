@@ -1,4 +1,4 @@
-"""The gates that a source may call: the standard ones, and those that it defines."""
+"""The gates that a source may call: standard gates and those that it defines."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ from quantcloud.circuits.expressions import ExpressionError, is_constant
 from quantcloud.circuits.gates import BUILTIN_GATES, STANDARD_GATES
 from quantcloud.circuits.ir import GateCall, GateDefinition
 from quantcloud.circuits.limits import MAX_OPERATIONS
-from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, counted, nearest_name
+from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, nearest_name, quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
 
 class Signature(NamedTuple):
-    """A gate: what it takes, its definition if the source has one, and what a call counts."""
+    """A gate: its operands, its definition in the source if any, and the weight of a call."""
 
     name: str
     num_params: int
@@ -24,15 +24,15 @@ class Signature(NamedTuple):
 
 
 class GateTable:
-    """Gates by name. Methods that take `start` raise `CircuitError` there.
+    """Gates by name. Methods with a parameter `start` raise `CircuitError` at that offset.
 
-    The standard gates are known without an include, since no name of theirs could mean anything
-    else. A source's own definition takes precedence over a standard gate, as exporters expect that
-    write definitions beside the include, but only if it comes before the first use of the name.
+    The standard gates are known without an include. A definition in the source takes precedence
+    over a standard gate, because some exporters write definitions in addition to the include. But
+    it must come before the first use of the name.
     """
 
     def __init__(self, lexer: Lexer, synonyms: Mapping[str, str]) -> None:
-        """`synonyms` are further names of standard gates."""
+        """`synonyms` maps further names to standard gates."""
         self._lexer = lexer
         self._synonyms = synonyms
         self._opaque: set[str] = set()
@@ -44,7 +44,7 @@ class GateTable:
     # Declarations
 
     def is_declared(self, name: str) -> bool:
-        """Say whether the source itself has declared a gate of that name."""
+        """Return whether the source has declared a gate of that name."""
         return name in self.definitions or name in self._opaque
 
     def check_new(self, name: str, start: int) -> None:
@@ -61,24 +61,24 @@ class GateTable:
             )
 
     def declare_opaque(self, name: str) -> None:
-        """Note a gate without definition, unless it is the declaration of a standard gate."""
+        """Declare a gate without a definition; the name of a standard gate is ignored."""
         if name not in STANDARD_GATES:
             self._opaque.add(name)
 
     def define(
         self, name: str, num_params: int, num_qubits: int, body: Sequence[GateCall], start: int
     ) -> None:
-        """Define a gate whose name `check_new` has let pass."""
+        """Define a gate whose name has passed `check_new`."""
         if any(call.name == name for call in body):
-            # By way of modifiers: a controlled swap is a cswap. That is all that its definition may
-            # say, as in stdgates.inc, and it is the standard gate then.
+            # A modifier can lead to the gate itself: a controlled swap is a cswap. As in
+            # stdgates.inc, the body may hold only that call. Then it is the standard gate.
             params = tuple([(place,) for place in range(num_params)])
             if list(body) != [GateCall(name, tuple(range(num_qubits)), params)]:
                 self.refuse_recursion(name, start)
             return
         operations = two_qubit = weight = 0
         for call in body:
-            # An angle that has to be computed at each call costs more than one that is known.
+            # An angle that must be computed at each call costs more than a constant.
             symbols = sum([len(angle) for angle in call.params if not is_constant(angle)])
             weight += 1 + (1 + symbols // 4 if symbols else 0)
             definition = self.definitions.get(call.name)
@@ -103,7 +103,7 @@ class GateTable:
         )
 
     def refuse_recursion(self, name: str, start: int) -> NoReturn:
-        """Say that a gate calls itself."""
+        """Raise the error for a gate that calls itself."""
         raise self._lexer.error(
             f"gate {shown(name)} calls itself; only gates above it may be called", start
         )
@@ -111,11 +111,11 @@ class GateTable:
     # Uses
 
     def is_known(self, name: str) -> bool:
-        """Say whether a gate of that name can be called."""
+        """Return whether a gate of that name can be called."""
         return name in self.definitions or name in STANDARD_GATES
 
     def resolved(self, name: str, start: int) -> str:
-        """Look up a gate that is used; return the name that it has in a circuit."""
+        """Look up a gate that is called; return its name in the circuit."""
         if self.use(name) is None:
             if name not in self._synonyms:
                 self._unknown(name, start)
@@ -124,7 +124,7 @@ class GateTable:
         return name
 
     def use(self, name: str) -> Signature | None:
-        """Return what a gate takes, which is used by that name from now on; None for no gate's."""
+        """Return the signature of a gate and mark its name as used; None if it is not known."""
         signature = self._used.get(name)
         if signature is not None:
             return signature
@@ -137,15 +137,15 @@ class GateTable:
             return None
         else:
             gate = STANDARD_GATES[name]
-            # One string for all: what looks for it finds it sooner.
+            # Interned names make later lookups faster.
             signature = Signature(sys.intern(name), gate.num_params, gate.num_qubits, None, 1)
         self._used[name] = signature
         return signature
 
     def _unknown(self, name: str, start: int) -> NoReturn:
         if name in self._opaque:
-            # Qiskit declares its delays so.
-            hint = "; nothing here takes time, leave it out" if name == "delay" else ""
+            # Qiskit declares its delays as opaque gates.
+            hint = "; delays have no effect here, leave it out" if name == "delay" else ""
             raise self._lexer.error(
                 f"gate {shown(name)} is declared opaque: it has no definition, so it cannot be "
                 f"run{hint}",
@@ -160,22 +160,22 @@ class GateTable:
         raise self._lexer.error(f"gate {shown(name)} is not defined{hint}", start)
 
     def is_used(self, name: str) -> bool:
-        """Say whether a gate of that name has been called."""
+        """Return whether a gate of that name has been called."""
         return name in self._used
 
     def check_call(self, name: str, num_params: int, num_qubits: int, start: int) -> Signature:
-        """Check the numbers of a call's arguments; `name` has been looked up."""
+        """Check the numbers of arguments of a call; `name` must have been looked up."""
         signature = self._used[name]
         if num_params != signature.num_params:
-            takes = counted(signature.num_params, "parameter")
+            takes = quantity(signature.num_params, "parameter")
             raise self._lexer.error(f"gate {shown(name)} takes {takes}, got {num_params}", start)
         if num_qubits != signature.num_qubits:
-            takes = counted(signature.num_qubits, "qubit")
+            takes = quantity(signature.num_qubits, "qubit")
             raise self._lexer.error(f"gate {shown(name)} takes {takes}, got {num_qubits}", start)
         return signature
 
     def instantiate(self, name: str, params: tuple[float, ...], start: int) -> None:
-        """Compute every angle that a call of a defined gate leads to."""
+        """Compute every angle in the expansion of a call, so that errors are found here."""
         try:
             for _ in standard_calls(self.definitions, name, params, self._instantiated):
                 pass

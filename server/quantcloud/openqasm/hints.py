@@ -1,4 +1,4 @@
-"""What somebody probably meant, for the errors that say so."""
+"""Hints in error messages at what the user probably meant."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -6,11 +6,11 @@ from typing import Final
 
 
 def words(text: str) -> frozenset[str]:
-    """Return the words of a text."""
+    """Split a text into words."""
     return frozenset(text.split())
 
 
-# What other languages and libraries call a gate.
+# Names of gates in other languages and libraries.
 FOREIGN_GATE_NAMES: Final = {
     "cnot": "cx",
     "not": "x",
@@ -39,8 +39,8 @@ _MOST_NAMES: Final = 2_000
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like a misspelt one, if any is like it."""
-    # Only somebody's mistake needs it, and it is slow to import.
+    """Return the known name that is most similar to a misspelt one, or None."""
+    # It is slow to import, and only errors need it.
     import difflib  # noqa: PLC0415
 
     candidates = [name for name in islice(known, _MOST_NAMES) if len(name) <= _LONGEST_NAME]
@@ -48,6 +48,6 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def counted(number: int, noun: str) -> str:
+def quantity(number: int, noun: str) -> str:
     """Return `1 qubit`, `2 qubits`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -6,8 +6,8 @@ from typing import Final, cast
 
 from quantcloud.domain.errors import CircuitError
 
-# Every quantifier is possessive: no input makes the engine go back. re.ASCII keeps other scripts'
-# letters, digits and spaces out of \w and \d.
+# Every quantifier is possessive, so no input causes backtracking. With re.ASCII, \w and \d do not
+# match letters, digits and spaces of other scripts.
 _TOKEN: Final = re.compile(
     r"""[ \t\r\n\f\v]*+(?:
         (?P<id>[A-Za-z_]\w*+)
@@ -29,7 +29,7 @@ _TOKEN: Final = re.compile(
 _KINDS: Final = ("", *sorted(_TOKEN.groupindex, key=_TOKEN.groupindex.__getitem__))
 _UNCLOSED: Final = _TOKEN.groupindex["unclosed"]
 _SPECIAL: Final = frozenset({_UNCLOSED, _TOKEN.groupindex["comment"]})
-# Its last alternative takes anything.
+# The last alternative matches anything, so there is always a match.
 _next_token = cast("Callable[[str, int], re.Match[str]]", _TOKEN.match)
 
 _PRINTED_LENGTH: Final = 40
@@ -41,7 +41,7 @@ _BASES: Final = {"x": 16, "o": 8, "b": 2}
 
 
 def shown(text: str) -> str:
-    """Quote a piece of somebody's source for a message: short, and plain ASCII."""
+    """Quote a part of a user's source for a message, shortened and in plain ASCII."""
     clipped = text if len(text) <= _PRINTED_LENGTH else text[:_PRINTED_LENGTH] + "..."
     return ascii(clipped)
 
@@ -55,17 +55,17 @@ def position(source: str, offset: int) -> tuple[int, int]:
 
 
 class Lexer:
-    """A cursor over a source, on one token.
+    """A cursor on one token of a source.
 
     `kind` is `id`, `real`, `based` (an integer in hexadecimal, octal or binary), `int`, `op`,
-    `physical` (`$0`), `string`, `pi` (a constant's Greek letter), `end` or `bad`; `text` is the
-    token's own text, from offset `start` to `end`. `previous_end` is where the one before it ended.
+    `physical` (`$0`), `string`, `pi` (a constant's Greek letter), `end` or `bad`. `text` is the
+    text of the token, from offset `start` to `end`. `previous_end` is the end of the token before.
     """
 
     __slots__ = ("end", "kind", "previous_end", "source", "start", "text")
 
     def __init__(self, source: str) -> None:
-        """A cursor on no token yet, until `seek` puts it on one."""
+        """Make a cursor that is on no token until the first `seek`."""
         self.source = source
         self.start = -1
 
@@ -77,7 +77,7 @@ class Lexer:
     def advance(self) -> None:
         """Go to the next token.
 
-        Raises `CircuitError` for a comment without an end.
+        Raises `CircuitError` if a comment has no end.
         """
         end = self.previous_end = self.end
         while True:
@@ -94,12 +94,12 @@ class Lexer:
         self.text = match[group]
 
     def error(self, message: str, offset: int | None = None) -> CircuitError:
-        """Make an error at `offset`, by default that of the token under the cursor."""
+        """Make an error at `offset`, which by default is that of the current token."""
         line, column = position(self.source, self.start if offset is None else offset)
         return CircuitError(message, line, column)
 
     def described(self) -> str:
-        """Return the token under the cursor as a message calls it."""
+        """Return a description of the current token for a message."""
         if self.kind == "end":
             return "the end of the source"
         if self.kind in ("bad", "pi"):
@@ -111,23 +111,23 @@ class Lexer:
         return shown(self.text)
 
     def at(self, text: str) -> bool:
-        """Say whether the cursor is on this operator or word."""
+        """Return whether the current token is this operator or word."""
         return self.text == text and self.kind != "string"
 
     def accept(self, text: str) -> bool:
-        """Go past `text` if the cursor is on it, and say whether it was."""
+        """Go past `text` if it is the current token; return whether it was."""
         if self.text == text and self.kind != "string":
             self.advance()
             return True
         return False
 
     def expect(self, text: str, where: str) -> None:
-        """Go past `text`, which must stand `where`; raises `CircuitError` otherwise."""
+        """Go past `text`. Raises `CircuitError`, which says `where`, if it is not the token."""
         if not self.accept(text):
             raise self.error(f"expected '{text}' {where}, got {self.described()}")
 
     def end_statement(self) -> None:
-        """Go past the semicolon; raises `CircuitError` after the statement if there is none."""
+        """Go past the semicolon. Raises `CircuitError` after the statement if there is none."""
         if self.kind == "op" and self.text == ";":
             self.advance()
             return
@@ -136,7 +136,7 @@ class Lexer:
         raise self.error("missing ';' at the end of this statement", self.previous_end)
 
     def name(self, what: str) -> tuple[str, int]:
-        """Go past an identifier; return it and its offset. Raises `CircuitError` otherwise."""
+        """Go past an identifier; return it and its offset. Raises `CircuitError` if it is none."""
         if self.kind != "id":
             raise self.error(f"expected {what}, got {self.described()}")
         found = self.text, self.start
@@ -144,14 +144,14 @@ class Lexer:
         return found
 
     def integer(self, what: str) -> int:
-        """Go past a whole number and return it; more digits than any limit has are cut short."""
+        """Go past a whole number and return it; a number above all limits is capped."""
         value = self.whole_number(what, _INTEGER_DIGITS)
         return 10**_INTEGER_DIGITS if value is None else value
 
     def whole_number(self, what: str, max_digits: int) -> int | None:
-        """Go past a whole number; return it, or None where it has more than `max_digits` digits.
+        """Go past a whole number; return it, or None if it has more than `max_digits` digits.
 
-        Raises `CircuitError` where the token is not a whole number.
+        Raises `CircuitError` if the token is not a whole number.
         """
         if self.kind == "int":
             base, digits = 10, self.text
@@ -163,13 +163,13 @@ class Lexer:
         self.advance()
         digits = digits.lstrip("0") or "0"
         if base != _DECIMAL:
-            # Bases that are powers of two are converted in linear time, so any length will do.
+            # Bases that are powers of two are converted in linear time, so any length is allowed.
             value = int(digits, base)
             return value if value.bit_length() <= 4 * max_digits else None
         return None if len(digits) > max_digits else _decimal(digits)
 
 
-# Python refuses to convert more than 4,300 decimal digits at once.
+# Python refuses to convert more than 4,300 decimal digits in one call.
 _CHUNK: Final = 4_000
 
 

@@ -1,4 +1,4 @@
-"""Standard gates replaced by simpler ones, for a simulator that knows only some of them."""
+"""Replaces standard gates by simpler ones, for simulators that lack some of them."""
 
 from collections.abc import Container
 from dataclasses import replace
@@ -26,10 +26,10 @@ def standard_definition(name: str) -> GateDefinition | None:
 
 
 def lowered(circuit: Circuit, native: Container[str]) -> Circuit:
-    """Return the circuit in gates of `native` only, which must hold `u` and `cx`.
+    """Return the circuit with gates of `native` only, which must include `u` and `cx`.
 
-    User-defined gates are expanded first, then the standard gates that are not native, each up to
-    a global phase. Measurements, resets, barriers and conditions stay.
+    First user-defined gates are expanded, then standard gates that are not native, each up to a
+    global phase. Measurements, resets, barriers and conditions stay.
     """
     circuit = expanded(circuit)
     definitions = {

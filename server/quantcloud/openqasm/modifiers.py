@@ -1,4 +1,4 @@
-"""Which standard gate another one is when it is inverted or controlled."""
+"""Finds the standard gate that equals the inverse or the controlled form of another."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _INVERSES: Final[Mapping[str, str]] = {
 }
 _INVERTED_BY_ANGLE: Final = words("p u1 rx ry rz cp cu1 crx cry crz rxx ryy rzz rzx")
 _CONTROLLED: Final[Mapping[str, str]] = {
-    # The language's own, so that a definition of cx may say so.
+    # The builtin gate, so that a definition of cx may use `ctrl @ x`.
     "x": "CX",
     "y": "cy",
     "z": "cz",
@@ -40,12 +40,12 @@ _CONTROLLED: Final[Mapping[str, str]] = {
 }
 
 
-# The angles with which U is a NOT.
+# The angles for which U is a NOT.
 _NOT: Final = ((math.pi,), (0.0,), (math.pi,))
 
 
 def inverse(name: str, angles: tuple[Expression, ...]) -> Call | None:
-    """Return the standard gate that undoes another, or None where there is none."""
+    """Return the standard gate that is the inverse of another, or None if there is none."""
     if name in _INVERSES:
         return _INVERSES[name], angles
     if name in _INVERTED_BY_ANGLE and angles:
@@ -57,10 +57,10 @@ def inverse(name: str, angles: tuple[Expression, ...]) -> Call | None:
 
 
 def controlled(name: str, angles: tuple[Expression, ...]) -> Call | None:
-    """Return the standard gate that applies another under a control, or None where there is none.
+    """Return the standard gate that is the controlled form of another, or None if there is none.
 
-    Those are left out that would need a global phase to be told apart from another gate. Of the
-    language's own gates that is all but the one by which it defines CX, as Qiskit does.
+    Gates whose controlled form depends on a global phase are left out. Of `U`, only the one by
+    which Qiskit's exporter defines CX is known.
     """
     if name == "U" and angles == _NOT:
         return "CX", ()

@@ -1,26 +1,26 @@
-"""The bits that a statement names."""
+"""Parses the operands of statements."""
 
 from collections.abc import Mapping
 
 from quantcloud.circuits.ir import Register
 from quantcloud.domain.errors import CircuitError
 from quantcloud.openqasm.builder import CircuitBuilder, Operand
-from quantcloud.openqasm.hints import counted, nearest_name
+from quantcloud.openqasm.hints import nearest_name, quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
 PHYSICAL = "$"
-"""The name of the register of OpenQASM 3's physical qubits, which need no declaration."""
+"""The name of the register of OpenQASM 3's physical qubits, which are not declared."""
 
 
 class OperandReader:
-    """Reads operands at a lexer's cursor. Every method raises `CircuitError` at what is wrong."""
+    """Parses operands at a lexer's cursor. Every method raises `CircuitError` at an error."""
 
     def __init__(self, lexer: Lexer, program: CircuitBuilder) -> None:
         self._lexer = lexer
         self._program = program
 
     def qubit(self) -> Operand:
-        """Read a quantum register or a qubit."""
+        """Parse a quantum register or a qubit."""
         lexer = self._lexer
         if lexer.kind == "physical" and PHYSICAL in self._program.qubits:
             start, index = lexer.start, int(lexer.text[1:])
@@ -29,14 +29,14 @@ class OperandReader:
         return self._operand(self._program.qubits, "qubit")
 
     def qubits(self) -> list[Operand]:
-        """Read quantum registers and qubits with commas between them."""
+        """Parse quantum registers and qubits that are separated by commas."""
         operands = [self.qubit()]
         while self._lexer.accept(","):
             operands.append(self.qubit())
         return operands
 
     def clbit(self) -> Operand:
-        """Read a classical register or bit."""
+        """Parse a classical register or bit."""
         return self._operand(self._program.clbits, "classical bit")
 
     def _operand(self, registers: Mapping[str, Register], what: str) -> Operand:
@@ -50,7 +50,7 @@ class OperandReader:
         index_start, index_text = lexer.start, lexer.text
         index = lexer.integer("an index")
         if index >= register.size:
-            bits = counted(register.size, what)
+            bits = quantity(register.size, what)
             last = f", {name[:40]}[0] to {name[:40]}[{register.size - 1}]" if register.size else ""
             raise lexer.error(
                 f"index {shown(index_text)[1:-1]} is out of range: register {shown(name)} has "

@@ -1,4 +1,4 @@
-"""OpenQASM 2.0, token by token, and what it has in common with version 3."""
+"""Parses OpenQASM 2.0 token by token; also the base of the parser for version 3."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,26 +17,26 @@ _RESERVED: Final = words(
     "OPENQASM include qreg creg gate opaque measure reset barrier if U CX pi "
     "sin cos tan exp ln sqrt asin acos atan"
 )
-# Semicolons with no statements before them.
+# Semicolons of empty statements.
 _NOTHING: Final = re.compile(r"[; \t\r\n]++")
 _MAX_PRINTED_NAMES: Final = 8
 
 
 class Parser:
-    """Reads a whole source of version 2.0; `qasm3.Parser3` builds on it.
+    """Parses a whole source of version 2.0; `qasm3.Parser3` is a subclass.
 
-    Every method raises `CircuitError` at what is wrong.
+    Every method raises `CircuitError` at the position of the error.
     """
 
     version = 2
     libraries: tuple[str, ...] = ("qelib1.inc",)
     reserved: frozenset[str] = _RESERVED
     synonyms: Mapping[str, str] = {}
-    # Statements whose text means the same each time that it is read.
+    # Statements whose text has the same meaning each time.
     repeatable: frozenset[str] = words("measure reset barrier if")
 
     def __init__(self, source: str, *, shortcuts: bool = True) -> None:
-        """Prepare to read `source`; `shortcuts=False` makes every statement go by its tokens."""
+        """Prepare to parse `source`; with `shortcuts=False`, only by its tokens."""
         self.lexer = Lexer(source)
         self.program = CircuitBuilder(self.lexer, self.synonyms)
         self.expressions = ExpressionParser(self.lexer, self.version)
@@ -50,7 +50,7 @@ class Parser:
 
     @cached_property
     def statements(self) -> Mapping[str, Callable[[], None]]:
-        """What reads each statement that begins with a word of the language."""
+        """The parser of each statement that begins with a keyword."""
         return {
             "OPENQASM": self._late_header,
             "include": self._include,
@@ -62,12 +62,12 @@ class Parser:
             "measure": lambda: self.instruction(None),
             "reset": lambda: self.instruction(None),
             "barrier": self._barrier,
-            # A word of OpenQASM 3 that PennyLane writes into 2.0 as well.
+            # A keyword of OpenQASM 3 that PennyLane also writes into 2.0.
             "gphase": self._gphase,
         }
 
     def parse(self) -> Circuit:
-        """Read the source to its end."""
+        """Parse the source to its end."""
         lexer, program, shortcuts = self.lexer, self.program, self._shortcuts
         offset = 0 if shortcuts is None else shortcuts.head(self.libraries)
         if not offset:
@@ -98,7 +98,7 @@ class Parser:
         return program.circuit()
 
     def statement(self) -> None:
-        """Read one statement."""
+        """Parse one statement."""
         if self.lexer.at(";"):
             match = _NOTHING.match(self.lexer.source, self.lexer.start)
             self.lexer.seek(match.end() if match else self.lexer.end)
@@ -129,7 +129,7 @@ class Parser:
         lexer.end_statement()
 
     def declared_name(self, what: str) -> tuple[str, int]:
-        """Go past a name that is being declared."""
+        """Go past a name in its declaration; return it and its offset."""
         name, start = self.lexer.name(what)
         if name in self.reserved:
             raise self.lexer.error(f"'{name}' is a reserved word, it cannot name {what}", start)
@@ -158,7 +158,7 @@ class Parser:
         self.program.gates.declare_opaque(name)
 
     def _gate_head(self) -> tuple[str, dict[str, int], dict[str, int]]:
-        """Read the name, the parameters and the qubits of a gate being declared."""
+        """Parse the name, the parameters and the qubits in the declaration of a gate."""
         lexer = self.lexer
         name, start = lexer.name("the name of a gate")
         if name in self.reserved:
@@ -201,7 +201,7 @@ class Parser:
     def body_statement(
         self, gate: str, parameters: Mapping[str, int], qubits: Mapping[str, int]
     ) -> GateCall | None:
-        """Read one statement of the body of `gate`; None stands for nothing to do."""
+        """Parse one statement in the body of `gate`; return None if it has no effect."""
         lexer = self.lexer
         start = lexer.start
         if lexer.accept("barrier"):
@@ -241,7 +241,7 @@ class Parser:
                 return found
 
     def call_head(self, parameters: Mapping[str, int]) -> tuple[str, tuple[Expression, ...]]:
-        """Read a gate's name and angles; return the name it goes by in a circuit."""
+        """Parse a gate's name and angles; return the angles and the gate's name in the circuit."""
         lexer = self.lexer
         name, start = lexer.name("a statement")
         if name == self._defining:
@@ -270,7 +270,7 @@ class Parser:
         self.program.barrier(operands, start)
 
     def instruction(self, condition: Condition | None) -> None:
-        """Read a gate, a measurement or a reset."""
+        """Parse a gate, a measurement or a reset."""
         lexer, program = self.lexer, self.program
         start = lexer.start
         if lexer.accept("measure"):
@@ -300,7 +300,7 @@ class Parser:
     def _global_phase(
         self, parameters: Mapping[str, int], read_qubits: Callable[[], object]
     ) -> None:
-        """Read a global phase, which no measurement shows; it may name qubits."""
+        """Parse a global phase, which has no effect on measurements; it may name qubits."""
         lexer = self.lexer
         lexer.advance()
         lexer.expect("(", "after 'gphase'")
@@ -325,8 +325,8 @@ class Parser:
         self.instruction(condition)
 
     def condition(self, operand: Operand) -> Condition:
-        """Read the number that an operand is compared with."""
-        # 2**size has size * log10(2) digits, rounded up; a longer number is never reached.
+        """Parse the number that is compared with an operand."""
+        # 2**size has size * log10(2) digits, rounded up. The operand never equals a longer number.
         value = self.lexer.whole_number("a value to compare with", operand.size * 31 // 100 + 2)
         never = 1 << operand.size
         value = never if value is None else min(value, never)

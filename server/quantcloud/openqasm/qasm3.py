@@ -1,4 +1,4 @@
-"""The part of OpenQASM 3 that says no more than OpenQASM 2 can."""
+"""Parses the part of OpenQASM 3 that OpenQASM 2 can express."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -34,14 +34,14 @@ _REFUSED: Final[Mapping[str, str]] = {
     "delay": "timing instructions ('delay')",
     "nop": "'nop' instructions",
     "pragma": "pragmas",
-    "else": "an 'else' without its 'if'; that",
+    "else": "'else' branches without an 'if'",
 }
 _MODIFIERS: Final = frozenset({"ctrl", "negctrl", "inv", "pow"})
 _MOST_MODIFIERS: Final = 8
 
 
 class Parser3(Parser):
-    """Reads a whole source of version 3.0 or 3.1."""
+    """Parses a whole source of version 3.0 or 3.1."""
 
     version = 3
     libraries = ("stdgates.inc", "qelib1.inc")
@@ -52,7 +52,7 @@ class Parser3(Parser):
         | {"qubit", "bit", "gphase", "true", "false", "tau", "euler", "arcsin", "arccos", "arctan"}
     )
     synonyms = {"phase": "p", "cphase": "cp"}  # noqa: RUF012 - it overrides a Mapping
-    # An 'if' may have an 'else' behind it.
+    # An 'else' may follow an 'if'.
     repeatable = Parser.repeatable - {"if"}
 
     @cached_property
@@ -70,13 +70,13 @@ class Parser3(Parser):
         return super().parse()
 
     def _declare_physical(self) -> None:
-        """Declare the qubits `$0`, `$1`, ... that the source speaks of, up to the highest."""
+        """Declare the physical qubits `$0`, `$1`, ... up to the highest in the source."""
         lexer = self.lexer
         highest, start = -1, 0
         lexer.seek(0)
         while lexer.kind != "end":
             if lexer.kind == "physical":
-                # As many digits as any limit has are enough to be beyond it.
+                # Twelve digits are enough to exceed any limit.
                 index = int(lexer.text[1:].lstrip("0")[:12] or "0")
                 if index > highest:
                     highest, start = index, lexer.start
@@ -85,9 +85,9 @@ class Parser3(Parser):
             self.program.declare_qubits(PHYSICAL, highest + 1, start)
 
     def beyond(self, what: str, start: int | None = None) -> CircuitError:
-        """Make the error for what OpenQASM 2 has no words for."""
+        """Make the error for a construct that OpenQASM 2 cannot express."""
         return self.lexer.error(
-            f"OpenQASM 3 {what} are not supported; use what OpenQASM 2 can say too: registers, "
+            f"OpenQASM 3 {what} are not supported; use only what OpenQASM 2 also has: registers, "
             "gates, measure, reset, barrier, and 'if' on classical bits",
             start,
         )
@@ -102,7 +102,7 @@ class Parser3(Parser):
         if lexer.kind == "bad" and lexer.text == "#":
             raise self.beyond("pragmas")
         if lexer.at("{"):
-            raise self.beyond("blocks of their own")
+            raise self.beyond("free-standing blocks")
         super().statement()
 
     # Declarations
@@ -120,7 +120,7 @@ class Parser3(Parser):
     def _qubit(self) -> None:
         name, size, start = self._declaration("a quantum register")
         if PHYSICAL in self.program.qubits:
-            raise self.beyond("physical qubits ($0) beside declared ones", start)
+            raise self.beyond("physical qubits ($0) together with declared qubits", start)
         self.lexer.end_statement()
         self.program.declare_qubits(name, size, start)
 
@@ -158,7 +158,7 @@ class Parser3(Parser):
             lexer.expect("@", f"after '{word}'")
             modifiers += [(word, start)] * times
             if len(modifiers) > _MOST_MODIFIERS:
-                raise self.beyond("gates with so many modifiers", start)
+                raise self.beyond(f"gates with more than {_MOST_MODIFIERS} modifiers", start)
         if modifiers and lexer.at("gphase"):
             raise self.beyond("controlled global phases ('ctrl @ gphase')", modifiers[0][1])
         name, angles = super().call_head(parameters)
@@ -183,7 +183,7 @@ class Parser3(Parser):
         super().instruction(condition)
 
     def _measured_into(self, target: Operand, start: int, condition: Condition | None) -> None:
-        """Read `measure ...` after `=`."""
+        """Parse `measure ...` after `=`."""
         lexer = self.lexer
         if not lexer.accept("measure"):
             raise self.beyond("assignments other than of 'measure'")
@@ -237,7 +237,7 @@ class Parser3(Parser):
         return condition
 
     def _branch(self, condition: Condition, first: int) -> None:
-        """Read a statement or a block that runs under a condition."""
+        """Parse a statement or a block under a condition."""
         lexer = self.lexer
         if not lexer.accept("{"):
             self._conditional(condition)
@@ -262,9 +262,9 @@ class Parser3(Parser):
             self.instruction(condition)
 
     def _check_unwritten(self, condition: Condition, first: int, start: int) -> None:
-        """Refuse what follows a measurement into the condition's bits, from operation `first` on.
+        """Raise an error if an operation from `first` on measures into the bits of `condition`.
 
-        Each operation carries the condition by itself and would see the new value.
+        Each operation has its own copy of the condition, so later ones would read the new value.
         """
         bits = range(condition.offset, condition.offset + condition.size)
         for operation in self.program.operations[first:]:

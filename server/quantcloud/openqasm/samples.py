@@ -1,4 +1,4 @@
-"""Circuits to measure simulators with: of every kind of gate, the same each time."""
+"""Deterministic circuits of every kind of gate, to measure simulators."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -11,33 +11,33 @@ _WIDE_FROM = 3
 
 
 def light(num_qubits: int, gates: int) -> str:
-    """Gates that multiply or exchange amplitudes, of a state that is spread out; not Clifford."""
+    """Return gates that multiply or exchange amplitudes, on a spread-out state; not Clifford."""
     return _mixed(num_qubits, gates, _PHASES)
 
 
 def dense(num_qubits: int, gates: int) -> str:
-    """Gates on one qubit that mix amplitudes."""
+    """Return gates on one qubit that mix amplitudes."""
     return _mixed(num_qubits, gates, _DENSE)
 
 
 def wide(num_qubits: int, gates: int) -> str:
-    """Gates on three qubits."""
+    """Return gates on three qubits."""
     return _mixed(max(num_qubits, _WIDE_FROM), gates, _WIDE)
 
 
 def clifford(num_qubits: int, gates: int) -> str:
-    """Clifford gates of far reach."""
+    """Return Clifford gates on distant qubits."""
     return _mixed(num_qubits, gates, _LIGHT)
 
 
 def chain(num_qubits: int) -> str:
-    """A chain of gates that is not Clifford, with little entanglement."""
+    """Return a chain of gates with little entanglement; not Clifford."""
     steps = [f"h q[0];ry(0.3) q[{i + 1}];cx q[{i}],q[{i + 1}];" for i in range(num_qubits - 1)]
     return _measured(num_qubits, steps)
 
 
 def midway(num_qubits: int, rounds: int) -> str:
-    """Rounds of measurements that later gates depend on."""
+    """Return rounds of measurements that later gates depend on."""
     steps = [
         f"ry(0.4) q[{place % num_qubits}];measure q[{place % num_qubits}] -> c[0];"
         f"if(c==1) x q[{(place + 1) % num_qubits}];"

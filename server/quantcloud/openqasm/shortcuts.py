@@ -1,9 +1,9 @@
-"""Plain statements taken by one regular expression each, without their tokens.
+"""Parses simple statements with one regular expression each, without tokens.
 
-Long circuits consist of few kinds of statement. One whose text was read before means what it
-meant then, since no declaration can change it; and a gate on single bits needs no grammar. What
-is taken here has passed the checks that the tokens' way makes; what is in any way unusual, or
-wrong, is left to it.
+Long circuits consist of few kinds of statements. A statement with the same text as an earlier one
+has the same meaning, because no declaration can change it. And a gate on single bits needs no
+grammar. Shortcuts make the same checks as the token parser. They leave to it all statements that
+are unusual or wrong.
 """
 
 import re
@@ -18,18 +18,18 @@ from quantcloud.openqasm.expressions import ExpressionParser
 from quantcloud.openqasm.gatetable import Signature
 from quantcloud.openqasm.lexer import Lexer
 
-# A statement up to its semicolon, and the space after that. It may still turn out to end elsewhere:
-# in a comment, say.
+# A statement up to its semicolon, and the space after it. The real end may be elsewhere: the
+# semicolon may be in a comment.
 _STATEMENT: Final = re.compile(
     r"[ \t\r\n]*+([A-Za-z_][\w \t()\[\].,+\-*/^=>$]*+);[ \t\r\n]*+", re.ASCII
 )
-# A gate on single bits; angles with parentheses in them are left to the tokens.
+# A gate on single bits; angles with parentheses are left to the token parser.
 _GATE: Final = re.compile(
     r"([A-Za-z_]\w*+)[ \t]*+(?:\(([^()\n\r;]*+)\)[ \t]*+)?+(?<=[ \t)])"
     r"([A-Za-z_]\w*+\[\d{1,6}\](?:[ \t]*+,[ \t]*+[A-Za-z_]\w*+\[\d{1,6}\])*+)[ \t]*+;",
     re.ASCII,
 )
-# A register, and a measurement of a bit or of a whole register.
+# The declaration of a register, or the measurement of a bit or of a whole register.
 _PLAIN: Final = re.compile(
     r"(?:([qc]reg)[ \t]++([A-Za-z_]\w*+)[ \t]*+\[(\d{1,6})\]"
     r"|measure[ \t]++([A-Za-z_]\w*+)(?:\[(\d{1,6})\])?+[ \t]*+->"
@@ -37,7 +37,7 @@ _PLAIN: Final = re.compile(
     re.ASCII,
 )
 _PLAIN_WORDS: Final = ("qreg", "creg", "measure")
-# How nearly all sources begin.
+# The header of nearly all sources.
 _VERSION: Final = re.compile(r"\s*+OPENQASM\s++(\d++(?:\.\d*+)?+)\s*+;", re.ASCII)
 _INCLUDE: Final = re.compile(r"\s*+include\s*+\"([\w.]*+)\"\s*+;", re.ASCII)
 _BIT: Final = re.compile(r"(\w+)\[(\d+)\]", re.ASCII)
@@ -48,20 +48,20 @@ _Value = TypeVar("_Value")
 
 
 def version(source: str) -> tuple[str | None, int]:
-    """Return the version that a source states where that is plain, and where it goes on."""
+    """Return the version in a plain header, and the offset after it; (None, 0) without one."""
     match = _VERSION.match(source)
     return (None, 0) if match is None else (match[1], match.end())
 
 
 class _Repeatable(NamedTuple):
-    """A statement's operations and what they count toward the limit."""
+    """The operations of a statement and their weight toward the limit."""
 
     operations: tuple[Operation, ...]
     weight: int
 
 
 class Shortcuts:
-    """Takes the plain statements of one source into its program."""
+    """Adds the simple statements of one source to its circuit."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Shortcuts:
         expressions: ExpressionParser,
         reserved: frozenset[str],
     ) -> None:
-        """`reserved` words name no register."""
+        """`reserved` words cannot name a register."""
         self._lexer = lexer
         self._reserved = reserved
         self._program = program
@@ -82,15 +82,15 @@ class Shortcuts:
         self._qubits: dict[str, tuple[int, ...]] = {}
 
     def head(self, libraries: Collection[str]) -> int:
-        """Return the offset of the first statement that is not the version or a plain include."""
+        """Return the offset of the first statement after the version and a plain include."""
         _, offset = version(self._lexer.source)
         match = _INCLUDE.match(self._lexer.source, offset)
         return match.end() if match is not None and match[1] in libraries else offset
 
     def take(self, offset: int) -> int:
-        """Take statements from `offset` on; return the offset of the first that is left.
+        """Parse statements from `offset` on; return the offset of the first that has no shortcut.
 
-        Raises `CircuitError` where a statement makes the circuit too large.
+        Raises `CircuitError` if a statement makes the circuit too large.
         """
         program = self._program
         source, operations = self._lexer.source, program.operations
@@ -99,7 +99,7 @@ class Shortcuts:
             self._forget()
         while (match := statement(source, offset)) is not None:
             known = read_before.get(match[1])
-            if type(known) is Operation:  # an instance check would take longer
+            if type(known) is Operation:  # faster than isinstance
                 operations.append(known)
                 program.weight += 1
                 if program.weight > MAX_OPERATIONS:
@@ -116,19 +116,19 @@ class Shortcuts:
         return offset
 
     def remember(self, start: int, first: int, weight: int) -> None:
-        """Remember the statement that the lexer has just gone past.
+        """Remember the statement before the lexer's cursor.
 
-        It began at `start` and made the operations from number `first` on, which count `weight`.
+        It began at `start` and made the operations from index `first` on, which have `weight`.
         """
         match = _STATEMENT.match(self._lexer.source, start)
         if match is None or match.end(1) + 1 != self._lexer.previous_end:
             return
-        # Of all qubits: there may be more by the next time.
+        # A barrier on all qubits: more qubits may be declared before the next one.
         if match[1].rstrip() != "barrier":
             self._keep(match[1], first, weight)
 
     def _forget(self) -> None:
-        """Forget what was read before: some of it is wrong now."""
+        """Forget earlier statements, because some are no longer valid."""
         self._read_before.clear()
         self._gates.clear()
         self._program.shadows = False
@@ -141,7 +141,7 @@ class Shortcuts:
             self._read_before[text] = made[0] if alone else _Repeatable(tuple(made), weight)
 
     def _gate(self, start: int) -> bool:
-        """Take the gate at `start` if that is possible."""
+        """Parse the gate at `start`; return False if it has no shortcut."""
         program = self._program
         match = _GATE.match(self._lexer.source, start)
         if match is None:
@@ -180,13 +180,13 @@ class Shortcuts:
         return True
 
     def _plain(self, start: int) -> bool:
-        """Take the declaration or the measurement at `start` if that is possible."""
+        """Parse the declaration or measurement at `start`; return False if it has no shortcut."""
         program = self._program
         match = _PLAIN.match(self._lexer.source, start)
         if match is None:
             return False
         kind, name, size, qubits, qubit, clbits, clbit = match.groups()
-        # What is wrong is found again by tokens: it may not be the first thing.
+        # The token parser finds an error again: it may not be the first.
         try:
             if kind is not None:
                 if name in self._reserved:
@@ -208,7 +208,7 @@ class Shortcuts:
         return True
 
     def _values(self, text: str, start: int) -> tuple[float, ...] | None:
-        """Compute the angles of `text`, which stands at `start`, or None where it is unusual."""
+        """Compute the angles of `text` at offset `start`; return None if it has no shortcut."""
         values: list[float] = []
         for part in text.split(","):
             end = start + len(part)
@@ -221,17 +221,17 @@ class Shortcuts:
                     self._lexer.seek(start)
                     value = self._expressions.value()
                 except CircuitError:
-                    # Found again by tokens: it may not be the first thing that is wrong.
+                    # The token parser finds the error again: it may not be the first.
                     return None
-                # A comment may hide the comma or parenthesis that the regular expression saw.
+                # The comma or parenthesis that the regular expression matched may be in a comment.
                 if self._lexer.start != end:
                     return None
-                values += self._kept(self._angles, part, (value,))
+                values += self._cached(self._angles, part, (value,))
             start = end + 1
-        return self._kept(self._angles, text, tuple(values))
+        return self._cached(self._angles, text, tuple(values))
 
     def _bits(self, text: str) -> tuple[int, ...] | None:
-        """Return the qubits of `text`, or None where something is wrong with them."""
+        """Return the qubits of `text`, or None if they are wrong."""
         registers = self._program.qubits
         qubits: list[int] = []
         for name, digits in _BIT.findall(text):
@@ -242,17 +242,17 @@ class Shortcuts:
             qubits.append(register.offset + index)
         if len(set(qubits)) < len(qubits):
             return None
-        return self._kept(self._qubits, text, tuple(qubits))
+        return self._cached(self._qubits, text, tuple(qubits))
 
     @staticmethod
-    def _kept(cache: dict[str, _Value], key: str, value: _Value) -> _Value:
+    def _cached(cache: dict[str, _Value], key: str, value: _Value) -> _Value:
         if len(cache) < MAX_REMEMBERED:
             cache[key] = value
         return value
 
 
 def _operand(register: Register | None, index: str | None, start: int) -> Operand | None:
-    """Return a register or a bit of it, or None where there is none."""
+    """Return a register or a bit of it, or None if it does not exist."""
     if register is None:
         return None
     if index is None:

@@ -1,4 +1,4 @@
-"""From a source to a circuit, whichever version of OpenQASM it is in."""
+"""Turns a source in any supported version of OpenQASM into a circuit."""
 
 import re
 from typing import Final
@@ -18,20 +18,20 @@ _VERSIONS: Final[dict[str, type[Parser]]] = {
     "3.0": Parser3,
     "3.1": Parser3,
 }
-# Numbers; a fraction, which sizes nothing, has more than digits.
+# Numbers. Only whole numbers can be sizes; the match of a fraction has more than digits.
 _NUMBERS: Final = re.compile(r"\d++(?:\.\d*+|[eE][-+])?+", re.ASCII)
 _BASED: Final = re.compile(r"0[xXoObB]")
 _MOST_DIGITS: Final = 6
 
 UNBOUNDED: Final = 1 << 62
-"""What `work_bound` says of a source that it cannot tell anything of."""
+"""The value of `work_bound` if it finds no bound."""
 
 
 def parse(source: str) -> Circuit:
-    """Read a circuit in OpenQASM 2.0, or in what of version 3 says no more than that.
+    """Parse a circuit in OpenQASM 2.0, or in the part of version 3 that 2.0 can express.
 
-    A source without a version is taken as 2.0. Reads no file, whatever the source includes.
-    Raises `CircuitError` with the line and column of the first thing that is wrong.
+    A source without a version is read as 2.0. No file is read, whatever the source includes.
+    Raises `CircuitError` with the line and column of the first error.
     """
     source = source.removeprefix("\ufeff")
     return _parser(source)(source).parse()
@@ -57,17 +57,16 @@ def _parser(source: str) -> type[Parser]:
 
 
 def examine(source: str) -> Analysis:
-    """Read a circuit and analyse it; raises `CircuitError` as `parse` does."""
+    """Parse a circuit and analyse it. Raises `CircuitError` as `parse` does."""
     return analyse(parse(source))
 
 
 def work_bound(source: str) -> int:
-    """Return an upper bound on the operations that `parse` makes of a source, at a glance.
+    """Return an upper bound of the operations in a source, without parsing it.
 
-    A barrier counts once per qubit. The answer takes microseconds per kilobyte and tells a source
-    that is read at once from one that may take long, since a few characters can stand for millions
-    of operations. A source with gate definitions has no bound that shows at a glance, and gets
-    `UNBOUNDED`.
+    A barrier counts once per qubit. The bound takes microseconds per kilobyte. It tells sources
+    that parse quickly from those that may take long, because a few characters can stand for
+    millions of operations. Sources with gate definitions get `UNBOUNDED`.
     """
     if "gate" in source or _BASED.search(source):
         return UNBOUNDED

@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of the parser: `python tests/unit/openqasm/fuzz_parser.py -help=1`.
 
-Every text is a circuit, which can be analysed and expanded, or a `CircuitError` that points into
-it. Anything else is a finding, and so is what takes longer than libFuzzer's `-timeout` in seconds.
-libFuzzer saves a finding to a file; the driver runs it again when it is given that file.
+Each text must parse to a circuit that can be analysed and expanded, or raise a `CircuitError` with
+a position in the text. Everything else is a finding, and so is a text that takes longer than
+libFuzzer's `-timeout` (seconds). libFuzzer saves findings to files; pass a file to run it again.
 """
 
 import sys
@@ -17,7 +17,7 @@ from quantcloud.domain.errors import CircuitError
 
 
 def check(data: bytes) -> None:
-    """Read what libFuzzer made; bytes that are no UTF-8 become lone surrogates."""
+    """Parse libFuzzer's input; bytes that are not UTF-8 become lone surrogates."""
     source = data.decode("utf-8", "surrogateescape")
     try:
         circuit = parse(source)

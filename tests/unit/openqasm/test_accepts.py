@@ -1,4 +1,4 @@
-"""What is accepted beyond what Qiskit reads, and what it is read as."""
+"""Sources that are accepted beyond those that Qiskit reads, and their operations."""
 
 import math
 import pickle
@@ -25,7 +25,7 @@ def measure(qubit: int, clbit: int, condition: Condition | None = None) -> Opera
 
 
 VERSION_2 = [
-    # the parts that have a default
+    # parts that have a default
     ("h q[0];;;\n;", [op("h", 0)]),
     ("barrier;", [op("barrier", 0, 1, 2)]),
     ("barrier q[1],q;", [op("barrier", 1, 0, 2)]),
@@ -41,7 +41,7 @@ VERSION_2 = [
     ("if(c==1) reset q[2];", [Operation("reset", (2,), (), (), Condition(0, 3, 1))]),
     ("if(c[2]==1) x q[0];", [Operation("x", (0,), (), (), Condition(2, 1, 1))]),
     ("creg d[2]; if(d==2) x q[0];", [Operation("x", (0,), (), (), Condition(3, 2, 2))]),
-    # a value out of reach is no error, the operation just never runs
+    # a value that the register cannot hold is not an error; the operation never runs
     ("if(c==8) x q[0];", [Operation("x", (0,), (), (), Condition(0, 3, 8))]),
     (f"if(c=={'9' * 10_000}) x q[0];", [Operation("x", (0,), (), (), Condition(0, 3, 8))]),
     # the SDK's gates
@@ -66,12 +66,12 @@ VERSION_2 = [
     ("rx(2*-3) q[0];", [op("rx", 0, params=(-6.0,))]),
     ("rx(acos(-1)) q[0];", [op("rx", 0, params=(math.pi,))]),
     ("rx(pi/2) q[0];rx( pi / 2 ) q [ 0 ] ;", [op("rx", 0, params=(math.pi / 2,))] * 2),
-    # layout and comments that look like something else
+    # layout, and comments that look like statements
     ("h q[0]; // ; x q[0];\nh q[1];", [op("h", 0), op("h", 1)]),
     ("h q[0] // ; x q[0];\n;h q[1];", [op("h", 0), op("h", 1)]),
     ("rx(2 // 3) q[0];\n) q[1];", [op("rx", 1, params=(2.0,))]),
     ("rx(2 /* 3) q[0]; */ +1) q[1];", [op("rx", 1, params=(3.0,))]),
-    # ... where the gate has been read before, and shortcuts apply
+    # the same after an earlier call of the gate, when shortcuts apply
     ("id q; id q;", [op("id", 0), op("id", 1), op("id", 2)] * 2),
     (
         "p(1) q[0]; p(2 // 3) q[0];\n) q[1];",
@@ -124,19 +124,19 @@ VERSION_3 = [
     ("inv @ rx(0.5) q[0];", [op("rx", 0, params=(-0.5,))]),
     ("inv @ U(1,2,3) q[0];", [op("U", 0, params=(-1.0, -3.0, -2.0))]),
     ("inv @ ctrl @ rz(1) q[0], q[1];", [op("crz", 0, 1, params=(-1.0,))]),
-    # As in stdgates.inc; what the name says already.
+    # As in stdgates.inc: definitions that equal the standard gate of that name.
     ("gate crx(t) a,b { ctrl @ rx(t) a,b; } crx(1) q[1],q[0];", [op("crx", 1, 0, params=(1.0,))]),
     ("gate ccx a,b,c { ctrl @ ctrl @ x a,b,c; } ccx q[0],q[1],q[2];", [op("ccx", 0, 1, 2)]),
 ]
 
 
 @pytest.mark.parametrize(("statements", "operations"), VERSION_2)
-def test_version_2_reads(statements: str, operations: list[Operation]):
+def test_statements_of_version_2_are_read(statements: str, operations: list[Operation]):
     assert list(parse(HEADER_2 + statements).operations) == operations
 
 
 @pytest.mark.parametrize(("statements", "operations"), VERSION_3)
-def test_version_3_reads(statements: str, operations: list[Operation]):
+def test_statements_of_version_3_are_read(statements: str, operations: list[Operation]):
     assert list(parse(HEADER_3 + statements).operations) == operations
 
 
@@ -158,7 +158,7 @@ def test_version_3_blocks_put_their_condition_on_each_operation():
     )
 
 
-def test_version_3_synonyms_give_way_to_definitions():
+def test_definitions_take_precedence_over_version_3_synonyms():
     circuit = parse(HEADER_3 + "phase(1) q[0]; cphase(1) q[0],q[1];")
     assert [operation.name for operation in circuit.operations] == ["p", "cp"]
     circuit = parse(HEADER_3 + "gate phase(x) a { h a; } phase(1) q[0];")
@@ -187,7 +187,7 @@ def test_registers_are_numbered_in_order_of_declaration():
         'OPENQASM 3.1; include "stdgates.inc";',
     ],
 )
-def test_headers(start: str):
+def test_a_header_is_accepted(start: str):
     circuit = parse(f"{start} qreg q[1]; h q[0];")
     assert circuit.operations == (op("h", 0),)
 
@@ -210,7 +210,7 @@ def test_definitions_of_standard_names_take_precedence():
     )
 
 
-def test_an_exporters_definition_beside_the_include():
+def test_an_exporters_definition_in_addition_to_the_include_is_used():
     circuit = parse(
         'OPENQASM 2.0; include "qelib1.inc"; gate rzx(p0) a,b { h b; cx a,b; rz(p0) b; cx a,b; '
         "h b; } gate ecr a,b { rzx(pi/4) a,b; x a; rzx(-pi/4) a,b; } qreg q[2]; ecr q[1],q[0];"
@@ -239,7 +239,7 @@ def test_expansion_carries_angles_qubits_conditions_and_barriers():
     )
 
 
-def test_expansion_of_standard_gates_names_the_builtins_anew():
+def test_expansion_renames_the_builtin_gates():
     circuit = parse("qreg q[2]; U(1,2,3) q[0]; CX q[0],q[1]; h q[0];")
     assert expanded(circuit).operations == (
         op("u", 0, params=(1.0, 2.0, 3.0)),
@@ -250,15 +250,15 @@ def test_expansion_of_standard_gates_names_the_builtins_anew():
     assert expanded(plain) is plain
 
 
-def test_lowering_keeps_to_the_native_gates():
+def test_lowering_uses_only_native_gates():
     circuit = parse(HEADER_2 + "gate cz a,b { CX a,b; } cz q[0],q[1]; ccz q[0],q[1],q[2];")
     result = lowered(circuit, {"u", "cx", "h", "t", "tdg"})
     assert {operation.name for operation in result.operations} == {"cx", "h", "t", "tdg"}
-    # The source's own cz is not the one that the standard gates are made of.
+    # The definitions of standard gates do not use the source's own cz.
     assert result.operations[0] == op("cx", 0, 1)
 
 
-def test_a_circuit_without_measurements_is_measured_whole():
+def test_all_qubits_of_a_circuit_without_measurements_are_measured():
     circuit = parse("qreg a[1]; qreg b[2]; creg c[7]; h a; if(c==1) x b; if(c==0) y b[1];")
     measured = with_measurements(circuit)
     assert measured.clbit_registers == (Register("meas", 0, 3),)

@@ -1,4 +1,4 @@
-"""The parser and the analysis, held against Qiskit's own reading of the same text."""
+"""Compares the parser and the analysis with Qiskit on the same sources."""
 
 import math
 
@@ -77,7 +77,7 @@ GATES = {
 
 
 def to_qiskit(circuit: Circuit) -> QuantumCircuit:
-    """Build the same circuit out of Qiskit's gates; its conditions become `if_test`."""
+    """Build the same circuit from Qiskit's gates; it must have no conditions."""
     built = QuantumCircuit(circuit.num_qubits, circuit.num_clbits)
     for name, qubits, params, clbits, condition in expanded(circuit).operations:
         assert condition is None
@@ -133,7 +133,7 @@ def assert_same_figures(analysis: Analysis, theirs: QuantumCircuit) -> None:
     assert analysis.gate_counts == counts
 
 
-def test_the_table_holds_every_gate():
+def test_the_table_has_every_standard_gate():
     assert set(GATES) | {"u0"} == set(STANDARD_GATES)
 
 
@@ -148,7 +148,7 @@ def call(name: str, angles: tuple[float, ...] = ANGLES) -> str:
 
 
 @pytest.mark.parametrize("name", GATES)
-def test_definition_of_a_standard_gate_is_qiskits_gate(name: str):
+def test_the_definition_of_a_standard_gate_equals_qiskits_gate(name: str):
     source = f"{HEADER}qreg q[{STANDARD_GATES[name].num_qubits}]; {call(name)}"
     circuit = lowered(parse(source), {"u", "cx"})
     assert {operation.name for operation in circuit.operations} <= {"u", "cx"}
@@ -156,7 +156,7 @@ def test_definition_of_a_standard_gate_is_qiskits_gate(name: str):
 
 
 @pytest.mark.parametrize("name", GATES)
-def test_clifford_predicate_is_qiskits(name: str):
+def test_the_clifford_predicate_agrees_with_qiskit(name: str):
     gate = STANDARD_GATES[name]
     steps = [quarter * math.pi / 2 for quarter in range(-1, 4)] + [0.4, math.pi / 4]
     choices = [()]
@@ -171,7 +171,7 @@ def test_clifford_predicate_is_qiskits(name: str):
         except QiskitError:
             theirs = False
         ours = is_clifford(name, angles)
-        # Ours may miss angles that are no multiples of pi/2 one by one, and is never wrongly true.
+        # Ours may be false if not every angle is a multiple of pi/2. It is never wrongly true.
         multiples = all(abs(math.remainder(angle, math.pi / 2)) < 1e-9 for angle in angles)
         assert ours == (theirs and multiples), angles
 
@@ -188,7 +188,7 @@ def test_definitions_of_clifford_gates_are_clifford():
                     assert is_clifford(operation.name, operation.params)
 
 
-# Text that Qiskit reads as well.
+# Sources that Qiskit also reads.
 CORPUS = {
     "bell": "qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;",
     "registers": (
@@ -238,7 +238,7 @@ CORPUS = {
 
 
 @pytest.mark.parametrize("name", CORPUS)
-def test_reads_what_qiskit_reads(name: str):
+def test_a_source_is_read_as_qiskit_reads_it(name: str):
     source = HEADER + CORPUS[name]
     circuit = parse(source)
     theirs = qiskit_reads(source)
@@ -252,7 +252,7 @@ def test_reads_what_qiskit_reads(name: str):
         assert same_unitary(ours, theirs)
 
 
-def test_depth_of_conditional_operations():
+def test_conditional_operations_have_qiskits_depth():
     source = HEADER + (
         "qreg q[3]; creg c[2]; creg d[2]; h q; measure q[0]->c[0]; if(c==1) x q[1]; "
         "if (d==0) measure q[2]->d[1]; if(c==2) reset q[0]; if(d==3) cx q[1],q[2];"
@@ -261,7 +261,7 @@ def test_depth_of_conditional_operations():
     theirs = qiskit_reads(source)
     assert analysis.circuit_depth == theirs.depth()
     assert analysis.gate_count == theirs.size()
-    # Qiskit counts what is under a condition as "if_else".
+    # Qiskit counts conditional operations as "if_else".
     assert analysis.gate_counts == {"h": 3, "measure": 2, "x": 1, "reset": 1, "cx": 1}
 
 
@@ -279,10 +279,10 @@ def test_round_trip_through_qiskits_exporters(seed: int):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_round_trip_of_an_export_that_includes_nothing(seed: int):
-    """It defines each gate that it uses, beginning with `ctrl @ U(pi, 0, pi)` as cx."""
+def test_round_trip_of_an_export_without_includes(seed: int):
+    """Such an export defines each gate that it uses, first cx as `ctrl @ U(pi, 0, pi)`."""
     original = random_circuit(4, 8, max_operands=4, measure=False, seed=seed)
-    # For which the exporter has no definition.
+    # The exporter has no definition of `id`.
     original.data = [each for each in original.data if each.operation.name != "id"]
     source = qiskit.qasm3.dumps(original, includes=())
     assert same_unitary(to_qiskit(parse(source)), original)
@@ -299,7 +299,7 @@ def test_round_trip_with_measurements_and_resets(seed: int):
         assert analyse(circuit).circuit_depth == original.depth()
 
 
-def test_conditions_of_qiskits_qasm3_exporter():
+def test_conditions_of_qiskits_qasm3_exporter_are_read():
     original = QuantumCircuit(3, 3)
     with original.if_test((original.clbits[1], 1)):
         original.x(0)
@@ -320,7 +320,7 @@ def test_conditions_of_qiskits_qasm3_exporter():
     )
 
 
-def test_physical_qubits_of_qiskits_qasm3_exporter():
+def test_physical_qubits_of_qiskits_qasm3_exporter_are_read():
     original = QuantumCircuit(3, 3)
     original.h(0)
     original.cx(0, 2)
@@ -340,7 +340,7 @@ def test_physical_qubits_of_qiskits_qasm3_exporter():
     ]
 
 
-def test_global_phases_do_not_matter():
+def test_global_phases_are_ignored():
     source = (
         'OPENQASM 3.0; include "stdgates.inc"; gphase(pi/8); qubit q; '
         "gate inner(a) p { gphase(a/2); x p; } inner(0.3) q;"

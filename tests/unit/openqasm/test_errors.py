@@ -1,4 +1,4 @@
-"""What is refused, where, and in which words."""
+"""Errors in sources: their positions and messages."""
 
 import pickle
 
@@ -77,7 +77,11 @@ VERSION_2 = [
     ("gate g(x a {}", 10, "expected ')' after the parameters, got 'a'"),
     ("gate g {}", 8, "expected a qubit, got '{'"),
     ("opaque m a; m q[0];", 13, "gate 'm' is declared opaque"),
-    ("opaque delay(t) a; delay(9) q[0];", 20, "cannot be run; nothing here takes time, leave it"),
+    (
+        "opaque delay(t) a; delay(9) q[0];",
+        20,
+        "cannot be run; delays have no effect here, leave it",
+    ),
     # conditions
     ("if(c=1) x q[0];", 5, "expected '=='"),
     ("if(c==-1) x q[0];", 7, "got a negative number"),
@@ -146,7 +150,7 @@ VERSION_3 = [
     ("pragma x", 1, "pragmas"),
     ("#pragma x", 1, "pragmas"),
     ("@reversible x q;", 1, "annotations"),
-    ("{ x q; }", 1, "blocks of their own"),
+    ("{ x q; }", 1, "free-standing blocks"),
     ("pow(2) @ x q[0];", 1, "'pow @'"),
     ("negctrl @ x q[0],q[1];", 1, "'negctrl @'"),
     ("ctrl @ U(1,2,3) q[0],q[1];", 1, "'ctrl @' on gate 'U'"),
@@ -163,7 +167,7 @@ VERSION_3 = [
     ("if (c[0]) { c[0] = measure q[0]; } else { x q; }", 36, "after measuring"),
     ("if (c == 1) { x q;", 19, "expected '}'"),
     ("if (c == 1) { qubit r; }", 15, "'qubit' cannot stand under a condition"),
-    ("else x q;", 1, "an 'else' without its 'if'"),
+    ("else x q;", 1, "'else' branches without an 'if'"),
     ("measure q;", 10, "expected '->'"),
     ("bit d = measure q[0];bit d = measure q[0];", 26, "'d' is already declared"),
     ("rx(1/2) q;", 4, "OpenQASM 3 divides whole numbers without a remainder"),
@@ -182,7 +186,7 @@ WHOLE = [
     ("OPENQASM 4.0;\nqreg q[1];", 1, 10, "OpenQASM 4.0 is not known; 2.0 and 3.0 are"),
     ("OPENQASM;", 1, 9, "expected a version such as 2.0"),
     ("OPENQASM 2.0\nqreg q[1];", 1, 13, "missing ';'"),
-    ("OPENQASM 3.0;\nqubit q;\nh $1;", 2, 7, "physical qubits ($0) beside declared ones"),
+    ("OPENQASM 3.0;\nqubit q;\nh $1;", 2, 7, "physical qubits ($0) together with declared qubits"),
     ("OPENQASM 3.0;\nh $10000;", 2, 3, "more than 10,000 qubits"),
     ("qreg q[1];\r\nh q[0];\r\nh q[1];", 3, 5, "out of range"),
     ("qreg q[1];\rh q[0];\rh q[1];", 3, 5, "out of range"),
@@ -203,31 +207,31 @@ def assert_refused(source: str, line: int, column: int, part: str) -> None:
     assert (error.line, error.column) == (line, column), error.message
     assert part in error.message
     assert f"line {line}, column {column}: " in error.message
-    # The message goes into UTF-8 and into logs as it is.
+    # Logs and UTF-8 get the message unchanged.
     assert error.message.isascii()
     assert error.message.isprintable()
     assert len(error.message) < 400
 
 
 @pytest.mark.parametrize(("statement", "column", "part"), VERSION_2)
-def test_version_2_refuses(statement: str, column: int, part: str):
+def test_a_statement_of_version_2_is_refused(statement: str, column: int, part: str):
     assert_refused(HEADER_2 + statement, 5, column, part)
 
 
 @pytest.mark.parametrize(("statement", "column", "part"), VERSION_3)
-def test_version_3_refuses(statement: str, column: int, part: str):
+def test_a_statement_of_version_3_is_refused(statement: str, column: int, part: str):
     assert_refused(HEADER_3 + statement, 5, column, part)
 
 
 @pytest.mark.parametrize(("source", "line", "column", "part"), WHOLE)
-def test_refuses(source: str, line: int, column: int, part: str):
+def test_a_whole_source_is_refused(source: str, line: int, column: int, part: str):
     assert_refused(source, line, column, part)
 
 
-def test_both_ways_of_reading_refuse_alike():
+def test_shortcuts_and_tokens_give_the_same_errors():
     for parser, header, table in ((Parser, HEADER_2, VERSION_2), (Parser3, HEADER_3, VERSION_3)):
         for statement, _, _ in table:
-            # The statements before are read by the shortcuts, where there are any.
+            # Shortcuts parse these statements, if they are enabled.
             before = "h q[0]; h q[0]; rz(pi/2) q[1]; cx q[0],q[1]; rx(1) q[0];"
             source = f"{header}{before} {statement}"
             with pytest.raises(CircuitError) as quick:
@@ -237,7 +241,7 @@ def test_both_ways_of_reading_refuse_alike():
             assert quick.value.message == slow.value.message
 
 
-def test_a_long_name_is_cut_short_in_the_message():
+def test_a_long_name_is_shortened_in_the_message():
     error = refusal(f"qreg q[1]; {'a' * 100_000} q[0];")
     assert "gate 'aaaa" in error.message
     assert len(error.message) < 200

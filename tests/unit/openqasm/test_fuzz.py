@@ -1,4 +1,4 @@
-"""The parser under a coverage-guided fuzzer, for a few seconds; `FUZZ_SECONDS` makes it longer."""
+"""Runs a coverage-guided fuzzer on the parser for a few seconds, or for `FUZZ_SECONDS`."""
 
 import os
 import re
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 DRIVER = Path(__file__).parent / "fuzz_parser.py"
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "4"))
 LONGEST = 2048
-# Quick to read: what is slow, the fuzzer finds soon enough.
+# All are fast to parse; the fuzzer finds slow ones by itself.
 SEEDS = [
     *VALID,
     HEADER + DOUBLING + "g40 q[0];",
@@ -27,15 +27,15 @@ SEEDS = [
 
 
 def fuzz(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the driver; what it finds is kept beneath `tmp_path`."""
+    """Run the driver; it saves its findings in `tmp_path`."""
     return subprocess.run(
         [sys.executable, str(DRIVER), *arguments, f"-artifact_prefix={tmp_path}/found-"],
         capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS + 120,
     )  # fmt: skip
 
 
-def test_no_text_breaks_the_parser_or_holds_it_up(tmp_path: Path):
-    pytest.importorskip("atheris", reason="there is no atheris for this platform")
+def test_no_source_crashes_the_parser_or_makes_it_slow(tmp_path: Path):
+    pytest.importorskip("atheris", reason="atheris is not available for this platform")
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for number, source in enumerate(SEEDS):
@@ -50,7 +50,7 @@ def test_no_text_breaks_the_parser_or_holds_it_up(tmp_path: Path):
     assert done.returncode == 0, done.stderr[-4000:]
     (runs,) = re.findall(r"Done (\d+) runs", done.stderr)
     covered = max(map(int, re.findall(r"cov: (\d+)", done.stderr)))
-    print(f"{runs} texts, {covered} edges covered")  # noqa: T201 (what was done)
-    # It did get into the parser, and beyond the first error.
+    print(f"{runs} texts, {covered} edges covered")  # noqa: T201 (a summary)
+    # The fuzzer got into the parser, and beyond the first error.
     assert int(runs) > 100
     assert covered > 300

@@ -1,6 +1,6 @@
-"""Sources that are small or cheap to write and try to be expensive or fatal to read.
+"""Hostile sources: cheap to write, but expensive or fatal to parse without limits.
 
-None of them is timed: what keeps them cheap are limits, and without those they would not end.
+No test measures time: without the limits, the tests would not end.
 """
 
 import pytest
@@ -112,7 +112,7 @@ ACCEPTED = {
     "definitions ten thousand deep with angles": "gate g0(t) a { rx(t) a; } "
     + "".join(f"gate g{i + 1}(t) a {{ g{i}(t/2+1) a; }} " for i in range(10_000))
     + "g10000(1) q[0];",
-    "doubling that nobody calls": DOUBLING,
+    "doubling that is never called": DOUBLING,
     "a value of a million digits": "if(c==" + "9" * 1_000_000 + ") x q[0]; measure q -> c;",
     "a value as wide as its register": "creg d[90000]; if(d==" + "9" * 27_000 + ") x q[0];",
     "leading zeros": "x q[" + "0" * 1_000_000 + "1];",
@@ -127,7 +127,7 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_is_refused(name: str):
+def test_a_hostile_source_is_refused(name: str):
     statements, part = REFUSED[name]
     with pytest.raises(CircuitError) as caught:
         parse(HEADER + statements)
@@ -137,7 +137,7 @@ def test_is_refused(name: str):
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_is_read_analysed_and_expanded(name: str):
+def test_an_extreme_source_is_parsed_analysed_and_expanded(name: str):
     circuit = parse(HEADER + ACCEPTED[name])
     analysis = analyse(circuit)
     measured = with_measurements(circuit)
@@ -145,20 +145,20 @@ def test_is_read_analysed_and_expanded(name: str):
     assert analysis.operation_count == sum(operation.name != "barrier" for operation in operations)
 
 
-def test_the_error_stands_at_the_statement_that_exceeds_the_limit():
+def test_the_error_points_at_the_statement_that_exceeds_the_limit():
     calls = MAX_OPERATIONS // 2**20
     with pytest.raises(CircuitError) as caught:
         parse(HEADER + DOUBLING + "\n" + "g20 q[0];\n" * (calls + 1))
-    # A call counts for more than the gates that it ends in.
+    # A call counts more than the gates that it expands to.
     assert 2 <= caught.value.line <= calls + 2
 
 
-def test_figures_of_a_definition_stop_above_the_limit():
+def test_the_counts_of_a_definition_stop_above_the_limit():
     definition = parse(HEADER + DOUBLING).definitions["g40"]
     assert definition.weight == definition.operation_count == MAX_OPERATIONS + 1
 
 
-def test_eight_megabytes_of_gates():
+def test_eight_megabytes_of_gates_are_analysed():
     source = HEADER + repeated("h q[0];", MEGABYTES_8)
     analysis = examine(source)
     assert analysis.gate_counts["h"] == MEGABYTES_8 // len("h q[0];")
@@ -192,7 +192,7 @@ def test_no_file_is_opened(monkeypatch: pytest.MonkeyPatch):
         DOUBLING_ANGLES + "qreg q[1]; g10(1) q[0];",
     ],
 )
-def test_work_bound_is_a_bound(source: str):
+def test_work_bound_is_an_upper_bound(source: str):
     circuit = parse(source)
     work = sum(
         len(operation.qubits) if operation.name == "barrier" else 1
@@ -209,14 +209,14 @@ def test_work_bound_tells_small_from_large():
     assert work_bound(DOUBLING_ANGLES + "qreg q[1]; g10(1) q[0];") == UNBOUNDED
 
 
-def test_a_definition_of_nothing_is_not_expanded_to_be_analysed(monkeypatch):
+def test_the_analysis_does_not_expand_empty_definitions(monkeypatch):
     monkeypatch.setattr("quantcloud.circuits.analysis.expanded", None)
     analysis = examine(f"{HEADER}{DOUBLING_NOTHING} h q[0]; g17 q[0];")
     assert (analysis.operation_count, analysis.algorithm) == (4, None)
 
 
-def test_a_long_block_under_a_condition_is_read_in_one_go():
-    """Each statement looks at what is new since the one before it, not at the whole block."""
+def test_a_long_block_under_a_condition_takes_linear_time():
+    """Each statement checks only the operations since the last, not the whole block."""
     head = "OPENQASM 3; qubit[2] q; bit[2] c; if (c[0]) {"
     circuit = parse(f"{head}{'x q[0];' * 30_000}}} else {{{'h q[1];' * 30_000}}}")
     assert len(circuit.operations) == 60_000

@@ -1,4 +1,4 @@
-"""What holds for every source, generated at random."""
+"""Properties of all sources, tested on random ones."""
 
 import math
 import string
@@ -99,7 +99,7 @@ def assert_points_into(error: CircuitError, source: str) -> None:
 
 @given(sources | mutations())
 @settings(max_examples=1200, deadline=None)
-def test_any_text_is_a_circuit_or_a_circuit_error(source: str):
+def test_any_text_gives_a_circuit_or_a_circuit_error(source: str):
     try:
         circuit = parse(source)
     except CircuitError as error:
@@ -116,7 +116,7 @@ def test_any_text_is_a_circuit_or_a_circuit_error(source: str):
 
 @given(sources | mutations(), st.sampled_from([Parser, Parser3]))
 @settings(max_examples=800, deadline=None)
-def test_both_ways_of_reading_agree(source: str, parser: type[Parser]):
+def test_shortcuts_and_tokens_agree(source: str, parser: type[Parser]):
     quick = outcome(parser, source)
     slow = outcome(parser, source, shortcuts=False)
     if isinstance(quick, CircuitError):
@@ -126,7 +126,7 @@ def test_both_ways_of_reading_agree(source: str, parser: type[Parser]):
         assert quick == slow
 
 
-# Plain statements, most of them right, in any order.
+# Simple statements in any order; most are valid.
 
 _names = st.sampled_from(["q", "q", "q", "c", "c", "h", "x", "if", "measure", "sin", "nop", "q_1"])
 _sizes = st.sampled_from(["2", "2", "2", "1", "0", "002", "10001", "100001", "1234567", ""])
@@ -172,7 +172,7 @@ _valid = "qreg q[2];creg c[2];h q[0];"
     st.sampled_from([Parser, Parser3]),
 )
 @settings(max_examples=1500, deadline=None)
-def test_plain_statements_are_read_alike_without_their_tokens(
+def test_shortcuts_and_tokens_agree_on_simple_statements(
     head: str, first: str, rest: list[str], parser: type[Parser]
 ):
     source = head + first + "".join(rest * 2)
@@ -195,7 +195,7 @@ def test_a_register_that_takes_the_name_of_a_gate_hides_it():
                 assert "'h' is a register" in error.message
 
 
-# Programs that are known to be right, with what they must be read as.
+# Valid programs with their expected operations.
 
 SIZES = {"a": 2, "b": 1, "c": 4}
 OFFSETS = {"a": 0, "b": 2, "c": 3}
@@ -209,7 +209,7 @@ spaces = st.sampled_from(["", "", " ", "\n", "\t ", "/* ; */", "// x q[0];\n"])
 
 @st.composite
 def angle_texts(draw: st.DrawFn) -> tuple[str, float]:
-    """An angle as somebody may write it, and its value."""
+    """An angle as a user may write it, and its value."""
     value = draw(angles)
     form = draw(st.integers(0, 4))
     if form == 0:
@@ -225,7 +225,7 @@ def angle_texts(draw: st.DrawFn) -> tuple[str, float]:
 
 @st.composite
 def statements(draw: st.DrawFn) -> tuple[str, list[Operation]]:
-    """A statement of single bits, and the operation that it stands for."""
+    """A statement, and its operations."""
     space = draw(spaces)
     kind = draw(st.sampled_from(["gate", "gate", "gate", "measure", "reset", "barrier", "whole"]))
     condition = None
@@ -283,9 +283,7 @@ def test_generated_programs_are_read_as_generated(
     ],
     ids=["barrier of all", "if with an else"],
 )
-def test_what_means_something_else_the_second_time_is_not_remembered(
-    parser: type[Parser], source: str
-):
+def test_statements_whose_meaning_changes_are_not_remembered(parser: type[Parser], source: str):
     source = f'include "qelib1.inc"; {source}'
     assert parser(source).parse() == parser(source, shortcuts=False).parse()
 
