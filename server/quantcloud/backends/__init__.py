@@ -1,1 +1,1 @@
-"""What runs circuits: one module a backend behind one protocol, found by entry point."""
+"""Backends: what runs circuits. Each implements one protocol and is found by entry point."""

@@ -1,4 +1,4 @@
-"""Runs in the serving process what takes less time to run than to hand to a worker."""
+"""Runs very small circuits in the serving process: a worker would take longer to reach."""
 
 import logging
 import os
@@ -13,9 +13,9 @@ _log = logging.getLogger(__name__)
 
 
 class AtOnce:
-    """Has an executor of each of `backends` with the attribute `at_once`.
+    """The executors of those `backends` whose attribute `at_once` is True.
 
-    Their simulators are imported when this is made.
+    The constructor imports their simulators.
     """
 
     def __init__(self, backends: Mapping[str, Backend]) -> None:
@@ -23,24 +23,24 @@ class AtOnce:
         self._first_runs = FirstRuns(wide=False)
         for name, backend in backends.items():
             if getattr(backend, "at_once", False):
-                # NumPy would start a thread for each core, for matrices that are never so large.
+                # NumPy would start a thread for each core, but the matrices are too small for that.
                 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
                 try:
                     self._executors[name] = backend.executor()
-                except Exception:  # noqa: BLE001  # whatever it imports; workers have it still
+                except Exception:  # noqa: BLE001  # an import may raise anything
                     _log.exception("backend %s cannot run in the serving process", name)
 
     @property
     def backends(self) -> KeysView[str]:
-        """The names of those that run circuits here."""
+        """The names of the backends that run circuits here."""
         return self._executors.keys()
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome | None:
-        """Run a circuit whose method is `at_once`; None where a worker is to run it after all."""
+        """Run a circuit whose method is `at_once`; return None if a worker must run it instead."""
         try:
             executor = self._executors[execution.backend]
             self._first_runs.before(executor, execution)
             return executor.run(expanded(with_measurements(circuit)), execution)
-        except Exception:  # noqa: BLE001  # a simulator raises what it likes
+        except Exception:  # noqa: BLE001  # a simulator may raise anything
             _log.exception("job %s could not be run at once", execution.job_id)
             return None

@@ -1,11 +1,11 @@
-"""The protocol that a backend meets, and how backends are found.
+"""The protocol that a backend implements, and how backends are found.
 
-A backend is two objects. Its `Backend` is light: the serving process holds it to list the backend
-and to ask which methods could run a circuit, so importing its module imports no simulator. Its
-`Executor` runs circuits; it is made once in each worker process and may import what it likes.
+A backend is two objects. Its `Backend` is light: the serving process uses it to list the backend
+and to ask which methods could run a circuit, so its module must not import a simulator. Its
+`Executor` runs circuits. Each worker process makes one, and it may import anything.
 
-A backend from another package joins by an entry point in the group `quantcloud.backends` whose
-name is the backend's and whose object is a `Backend`.
+Another package adds a backend by an entry point in the group `quantcloud.backends`. The name of
+the entry point is the backend's name, and its object is a `Backend`.
 """
 
 import logging
@@ -26,12 +26,12 @@ ENTRY_POINT_GROUP = "quantcloud.backends"
 
 
 class Executor(Protocol):
-    """Runs circuits in a worker process; holds the GIL as long as it likes."""
+    """Runs circuits in a worker process, where it may hold the GIL."""
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:
-        """Run `circuit` (which measures something) as `execution` says.
+        """Run `circuit`, which has at least one measurement, as `execution` says.
 
-        Raises any exception when the run fails; its text becomes the job's `error_message`.
+        Raises any exception if the run fails. Its text becomes the job's `error_message`.
         """
         ...
 
@@ -39,22 +39,22 @@ class Executor(Protocol):
 class Backend(Protocol):
     """The light half of a backend.
 
-    It may also have an attribute `resources`, of `backends.resources.Resources`: what a run takes
-    of a machine of a cluster. And an attribute `at_once`, True where it has methods that are:
-    then the serving process, too, makes an executor, which imports little and starts no threads.
+    It may have two more attributes. `resources`, a `backends.resources.Resources`, states what a
+    run takes of a cluster's machine. `at_once` is True if some of its methods are `at_once`: then
+    the serving process also makes an executor, which must import little and start no threads.
     """
 
     @property
     def info(self) -> BackendInfo: ...
 
     def offline_reason(self) -> str | None:
-        """Why the backend cannot run anything here, or None when it can. Cheap, and asked once."""
+        """Return why the backend cannot run here, or None if it can. Called once; must be fast."""
         ...
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
-        """The methods that can run such a circuit, best first, or why there is none."""
+        """Return the methods that can run such a circuit, best first, or why there is none."""
         ...
 
     def executor(self) -> Executor:
@@ -64,15 +64,15 @@ class Backend(Protocol):
 
 @cache
 def installed_backends() -> Mapping[str, Backend]:
-    """Every backend that is installed, by name, in the order of their names.
+    """Return all installed backends by name, sorted by name.
 
-    One that cannot be loaded is logged and left out: a broken package of somebody else's must not
+    A backend that cannot be loaded is logged and left out: a broken third-party package must not
     keep the server from starting.
     """
     found: dict[str, Backend] = {}
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
         try:
             found[point.name] = point.load()
-        except Exception:  # noqa: BLE001  # whatever a package does when it is imported
+        except Exception:  # noqa: BLE001  # a package may raise anything on import
             _log.exception("backend %s (%s) cannot be loaded", point.name, point.value)
     return found

@@ -1,4 +1,4 @@
-"""All backends of this server together, and the way from a demand to a decision."""
+"""All backends of this server. The fleet turns a demand into a decision."""
 
 import logging
 import time
@@ -16,15 +16,16 @@ from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.router import Decision, Demand, Offer, choose
 from quantcloud.routing.scores import Weights
 
-# Once so many runs of a kind were learnt from, of short ones only one in so many seconds is.
-_MANY_LEARNT = 32
+# Once the model has learnt from this many runs of a method, it learns from a short run only if this
+# many seconds have passed since the last.
+_MANY_RUNS = 32
 _LEARN_SECONDS = 0.02
 
 _log = logging.getLogger(__name__)
 
 
 class QueueStatistics(Protocol):
-    """Where the figures of the queues are kept."""
+    """A source of queue statistics."""
 
     async def queue_depths(self) -> Mapping[str, int]: ...
 
@@ -33,24 +34,24 @@ class QueueStatistics(Protocol):
 
 @value_object
 class QueueFigures:
-    """Live figures of the queues: jobs that wait for each backend, and how long others did."""
+    """The number of jobs that wait for each backend, and the mean wait of recent ones."""
 
     depth: Mapping[str, int] = field(default_factory=dict[str, int])
     mean_wait_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @classmethod
     async def read(cls, queues: QueueStatistics) -> "QueueFigures":
-        """The figures as they are now."""
+        """Read the current figures."""
         return cls(await queues.queue_depths(), await queues.mean_queue_seconds())
 
     def wait_seconds(self, backend: str) -> float:
-        """What a job that comes now would wait: nothing where the queue is empty."""
+        """Return how long a job that comes now would wait; 0 if the queue is empty."""
         return self.mean_wait_seconds.get(backend, 0.0) if self.depth.get(backend, 0) else 0.0
 
 
 @value_object
 class FinishedRun:
-    """A run that is over: by which method of which backend, of what."""
+    """A run that has ended: its backend, its method, and what it ran."""
 
     backend: str
     method: str
@@ -62,15 +63,15 @@ class FinishedRun:
 class Fleet:
     """The backends by name.
 
-    `memory_limit` is what a run may take, in bytes, unless `memory_limits` says otherwise of its
-    backend. `offline_reason` says why one cannot run anything at present, if so; unless given,
-    each backend is asked once, for this machine, when the fleet is made. `model` predicts how long
-    a run takes. `at_once` are those whose small circuits run in this process; what others state of
-    that is passed over. `has_metered` says whether a run on any backend costs money, or a task on
-    quantum hardware.
+    `memory_limit` is the memory that a run may take, in bytes; `memory_limits` overrides it for
+    single backends. `offline_reason` returns why a backend cannot run at present, or None; by
+    default the fleet asks each backend once, for this machine. `model` predicts how long a run
+    takes. `at_once` are the backends whose small circuits run in this process; the fleet ignores
+    `Method.at_once` of all others. `has_metered` is true if a run on any backend costs money or
+    uses quantum hardware.
 
-    What a backend raises is logged and taken as a refusal: a broken one must not cost the others
-    their jobs.
+    An exception from a backend is logged and counts as a refusal: one broken backend must not
+    fail the jobs of the others.
     """
 
     def __init__(
@@ -87,15 +88,15 @@ class Fleet:
         self._backends = backends
         self.infos = tuple([backend.info for backend in backends.values()])
         self.has_metered = any(info.cost_per_shot or not info.is_simulator for info in self.infos)
-        # What backends answer to a demand for another one.
-        self._silent = {name: Offer(each.info, ()) for name, each in backends.items()}
+        # The offers of backends that a demand excludes by naming another.
+        self._excluded = {name: Offer(each.info, ()) for name, each in backends.items()}
         self._memory_limit = memory_limit
         self._memory_limits = memory_limits or {}
         self._weights = weights or Weights()
         self._model = model or CostModel()
         self._at_once = at_once
         self._offline_reason = offline_reason or offline_reasons(backends).get
-        # From how many runs was learnt, and when last, by backend and method.
+        # By backend and method: the number of runs learnt from, and the time of the last.
         self._learnt: dict[tuple[str, str], tuple[int, float]] = {}
 
     def info(self, name: str) -> BackendInfo | None:
@@ -109,38 +110,38 @@ class Fleet:
         return self._offline_reason(name)
 
     def decide(self, demand: Demand, figures: QueueFigures) -> Decision:
-        """Ask every backend that the demand allows, and choose."""
+        """Ask every backend that the demand allows, and choose one."""
         offers = [
             self._offer(demand, backend, figures)
             if demand.backend is None or demand.backend == name
-            else self._silent[name]
+            else self._excluded[name]
             for name, backend in self._backends.items()
         ]
         return choose(demand, offers, self._memory_limit, self._weights)
 
     def learn(
         self,
-        ran: FinishedRun,
+        run: FinishedRun,
         seconds: float,
         *,
         at_least: bool = False,
     ) -> None:
-        """Take in that a run took `seconds`, or `at_least` so many: it was stopped then.
+        """Learn that a run took `seconds`; `at_least` says that it was stopped at that time.
 
-        Where many short ones were learnt from already, some are passed over.
+        After many runs of a method, some short ones are skipped.
         """
-        backend = self._backends.get(ran.backend)
+        backend = self._backends.get(run.backend)
         if backend is None:
             return
-        kind, now = (ran.backend, ran.method), time.monotonic()
+        kind, now = (run.backend, run.method), time.monotonic()
         number, last = self._learnt.get(kind, (0, 0.0))
-        if is_short(seconds) and number >= _MANY_LEARNT and now < last + _LEARN_SECONDS:
+        if is_short(seconds) and number >= _MANY_RUNS and now < last + _LEARN_SECONDS:
             return
         self._learnt[kind] = number + 1, now
-        methods = _methods(backend, ran.analysis, ran.shots, ran.options)
+        methods = _methods(backend, run.analysis, run.shots, run.options)
         for method in () if isinstance(methods, Refusal) else methods:
-            if method.name == ran.method:
-                self._model.learn(ran.backend, method, seconds, at_least=at_least)
+            if method.name == run.method:
+                self._model.learn(run.backend, method, seconds, at_least=at_least)
 
     def _offer(self, demand: Demand, backend: Backend, figures: QueueFigures) -> Offer:
         info = backend.info
@@ -162,16 +163,16 @@ class Fleet:
 
 
 def offline_reasons(backends: Mapping[str, Backend]) -> dict[str, str | None]:
-    """Ask each backend why it cannot run anything on this machine; None where it can."""
+    """Ask each backend why it cannot run on this machine; None means that it can."""
     return {name: _offline_reason(name, each) for name, each in backends.items()}
 
 
 def _offline_reason(name: str, backend: Backend) -> str | None:
     try:
         return backend.offline_reason()
-    except Exception:  # noqa: BLE001  # whatever a package does when it is asked
-        _log.exception("backend %s cannot say whether it is online", name)
-        return "it failed when it was asked"
+    except Exception:  # noqa: BLE001  # a package may raise anything
+        _log.exception("backend %s failed its status check", name)
+        return "its status check failed"
 
 
 def _methods(
@@ -180,9 +181,9 @@ def _methods(
     name = backend.info.name
     try:
         methods = backend.methods(analysis, shots, options)
-    except Exception:  # noqa: BLE001  # whatever a package does when it is asked
-        _log.exception("backend %s cannot say how it would run a circuit", name)
-        return Refusal(f"{name} failed when it was asked for its methods")
+    except Exception:  # noqa: BLE001  # a package may raise anything
+        _log.exception("backend %s failed to list its methods", name)
+        return Refusal(f"{name} failed to list its methods")
     if isinstance(methods, Refusal):
         return methods
     return methods or Refusal(f"{name} has no method for this circuit")

@@ -1,4 +1,4 @@
-"""How well quantum hardware is predicted to run a circuit, for backends that stand for some."""
+"""Predicts the fidelity of a circuit on quantum hardware, for backends that run on hardware."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ _GATES_PER_SWAP = 3
 
 @dataclass(frozen=True)
 class Device:
-    """A quantum processor: which of its qubits are coupled, and how often what it does goes wrong.
+    """A quantum processor: its coupling map and its error rates.
 
-    `couplings` are pairs of qubits on which it has gates, in either order; all pairs where it is
-    None. The rates are the probabilities that a gate on one qubit, a gate on two, and the readout
-    of a qubit fail.
+    `couplings` are the pairs of qubits that have gates, in either order; None stands for all pairs.
+    The error rates are the probabilities that a gate on one qubit, a gate on two qubits, and the
+    readout of a qubit fail.
     """
 
     num_qubits: int
@@ -26,11 +26,11 @@ class Device:
     error_readout: float
 
     def fidelity(self, analysis: Analysis) -> float:
-        """Predict the fidelity of a run: the probability that nothing goes wrong, from 0 to 1.
+        """Predict the fidelity of a run: the probability that nothing fails, from 0 to 1.
 
-        Gates on qubits that are not coupled wait for swaps of three gates each. How many there are
-        is estimated from the mean distance of qubits here; a circuit whose gates act on neighbours
-        along a line needs none.
+        Gates on qubits that are not coupled need swaps, each of three gates. Their number is
+        estimated from the mean distance of the qubits. A circuit needs none if its gates act only
+        on neighbours along a line.
         """
         counts = analysis.gate_counts
         readouts = counts.get("measure", 0)
@@ -47,7 +47,7 @@ class Device:
 
     @cached_property
     def mean_distance(self) -> float:
-        """The mean number of couplings between two of its qubits, of those that are connected."""
+        """The mean distance of two connected qubits, in couplings."""
         if self.couplings is None:
             return 1.0
         neighbours: list[list[int]] = [[] for _ in range(self.num_qubits)]
@@ -64,12 +64,12 @@ class Device:
 
 
 def _distances(start: int, neighbours: list[list[int]]) -> Iterable[int]:
-    found = {start: 0}
-    waiting = deque([start])
-    while waiting:
-        qubit = waiting.popleft()
+    distances = {start: 0}
+    queue = deque([start])
+    while queue:
+        qubit = queue.popleft()
         for other in neighbours[qubit]:
-            if other not in found:
-                found[other] = found[qubit] + 1
-                waiting.append(other)
-    return found.values()
+            if other not in distances:
+                distances[other] = distances[qubit] + 1
+                queue.append(other)
+    return distances.values()

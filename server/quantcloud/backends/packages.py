@@ -1,13 +1,13 @@
-"""Whether the packages that a backend runs on are installed."""
+"""Checks whether the packages that a backend needs are installed."""
 
 import sys
 from importlib.util import find_spec
 
 
 def missing(*modules: str) -> str | None:
-    """Why a backend that needs these top-level modules is offline; None where all are there.
+    """Return which of these top-level modules is not installed, as a reason; None if all are.
 
-    Imports none of them.
+    It imports none of them.
     """
     for module in modules:
         if find_spec(module) is None:

@@ -1,4 +1,4 @@
-"""What a run takes of the machine that it runs on, as a backend states it."""
+"""The resources of a machine that a run takes, as its backend states them."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -7,21 +7,21 @@ from types import MappingProxyType
 from quantcloud.backends.base import Backend
 from quantcloud.domain.value_object import value_object
 
-# What Ray counts by itself, under these names.
+# Ray itself counts resources with these names.
 _BUILT_IN = frozenset({"CPU", "GPU", "memory", "object_store_memory"})
 
 
 @value_object
 class Resources:
-    """What one run on a backend takes for itself, for as long as it lasts.
+    """The resources that one run on a backend occupies until it ends.
 
-    `cpus` are cores, which are also how many threads numerical libraries may start. `gpus` may be
-    a fraction, where several runs share one. `memory_bytes` is how much memory the run may take;
-    None is what the server gives to any run. `custom` names anything else of which a machine has
-    so many, such as `{"qpu": 1}`. Amounts above 1 are whole numbers.
+    `cpus` is the number of cores, and of threads that numerical libraries may start. `gpus` may be
+    a fraction, so that several runs share one. `memory_bytes` is how much memory the run may take;
+    None stands for the server's usual limit. `custom` counts any other resources of a machine,
+    such as `{"qpu": 1}`. Amounts above 1 are whole numbers.
 
-    The local engine has one place for any run. Of all this it heeds only `gpus`: where no backend
-    that is online states any, no run reaches a GPU.
+    The local engine treats all runs alike and reads only `gpus`: if no backend that is online
+    states any, no run can access a GPU.
     """
 
     cpus: float = 1.0
@@ -39,7 +39,7 @@ class Resources:
         if taken := _BUILT_IN & self.custom.keys():
             raise ValueError(f"custom resources cannot be called {', '.join(sorted(taken))}")
         if not any(amounts.values()):
-            raise ValueError("a run must take something: of cpus, gpus or a custom resource")
+            raise ValueError("a run must take some cpus, gpus or a custom resource")
         if self.memory_bytes is not None and self.memory_bytes < 1:
             raise ValueError(f"memory_bytes must be at least 1, got {self.memory_bytes}")
 
@@ -48,11 +48,11 @@ _DEFAULT = Resources()
 
 
 def resources_of(backend: Backend) -> Resources:
-    """What a run on `backend` takes: its attribute `resources`, or one core where it has none.
+    """Return the `resources` attribute of `backend`, or one core if it has none.
 
-    Raises `TypeError` where that is something else.
+    Raises `TypeError` if the attribute is not a `Resources`.
     """
     stated = getattr(backend, "resources", _DEFAULT)
     if not isinstance(stated, Resources):
-        raise TypeError(f"resources must be of quantcloud.backends.resources, got {stated!r}")
+        raise TypeError(f"resources must be a backends.resources.Resources, got {stated!r}")
     return stated

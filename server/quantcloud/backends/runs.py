@@ -1,4 +1,4 @@
-"""A job's run: what is handed over for it, and what its outcome makes of the job."""
+"""The run of a job: its execution, and the result and change that follow from its outcome."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from quantcloud.routing.explanation import with_actual
 
 
 def execution_of(job: Job, backend: str | None, method: str | None, qasm: str) -> Execution:
-    """The run of a job that was routed to a method of a backend."""
+    """Return the execution of a job that was routed to a method of a backend."""
     if backend is None or method is None:
         raise AssertionError(f"job {job.id} was queued without a backend")
     return Execution(
@@ -32,8 +32,9 @@ def completed(
     metadata: Mapping[str, object],
     at: datetime,
 ) -> tuple[JobResult, Change]:
-    """The result of a run, and the change to completed of its job, whose `metadata` tell how it was
-    routed.
+    """Return the result of a run and the change of its job to completed.
+
+    `metadata` is the job's; the change adds the actual time to it.
     """
     result = JobResult(
         job_id=execution.job_id,
@@ -43,8 +44,8 @@ def completed(
         statevector=outcome.statevector,
         metadata=_result_metadata(execution, analysis, outcome),
     )
-    told = with_actual(metadata, outcome.execution_time_ms / 1000)
-    return result, Change(JobStatus.COMPLETED, at, metadata=told)
+    updated = with_actual(metadata, outcome.execution_time_ms / 1000)
+    return result, Change(JobStatus.COMPLETED, at, metadata=updated)
 
 
 def _result_metadata(

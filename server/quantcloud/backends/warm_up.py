@@ -1,8 +1,8 @@
-"""What a simulator does at its first runs alone, done before a run's time begins.
+"""Warms up simulators before the time of a run is measured.
 
-Libraries load code, start threads and fill caches when they are first used: up to a tenth of a
-second, on a circuit that takes a tenth of a millisecond. That is no run's time: it would be billed,
-and predictions would follow it.
+Libraries load code, start threads and fill caches when they are first used. That takes up to a
+tenth of a second, even if the circuit takes a tenth of a millisecond. As part of a run's time it
+would be billed, and it would distort predictions.
 """
 
 from contextlib import suppress
@@ -12,7 +12,8 @@ from quantcloud.backends.base import Executor
 from quantcloud.domain.execution import Execution
 from quantcloud.openqasm import parse
 
-# One that measures midway, and one that is wide enough for what simulators do on larger states.
+# The first has a mid-circuit measurement. The second is wide enough for the code that simulators
+# use on larger states.
 _NARROW = parse(
     "qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q[0] -> c[0]; h q[0]; measure q -> c;"
 )
@@ -26,32 +27,32 @@ _SHOTS = 2
 
 
 class WarmsUp(Executor):
-    """An executor of a simulator whose first runs take longer."""
+    """An executor of a simulator whose first runs are slower than later ones."""
 
     def warm_up(self, execution: Execution, *, wide: bool) -> None:
         """Run small circuits by the method of `execution`, with its noise.
 
-        With `wide` one of them has a few thousand amplitudes, where the method can have them.
+        If `wide` is set and the method allows it, one of them has a few thousand amplitudes.
         """
         options = replace(execution.options, statevector=False, memory=False)
         small = replace(execution, shots=_SHOTS, options=options)
-        # What is wide for a density matrix would take a gigabyte.
+        # The density matrix of the wide circuit would take a gigabyte.
         is_pure = execution.method == "statevector" and options.noise is None
         for circuit in (_NARROW, _WIDE) if wide and is_pure else (_NARROW,):
-            # What is the matter shows in the run itself.
+            # The run itself will report the error.
             with suppress(Exception):
                 self.run(circuit, small)
 
 
 class FirstRuns:
-    """Has each executor warmed up once for each of its methods, with and without noise."""
+    """Warms up each executor once for each of its methods, with and without noise."""
 
     def __init__(self, *, wide: bool) -> None:
         self._wide = wide
         self._done: set[tuple[str, str, bool]] = set()
 
     def before(self, executor: Executor, execution: Execution) -> None:
-        """Do what is to be done before a run of `execution`."""
+        """Warm up `executor` for a run of `execution`, if that was not done yet."""
         key = execution.backend, execution.method, execution.options.noise is not None
         if key not in self._done:
             self._done.add(key)

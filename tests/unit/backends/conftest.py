@@ -15,5 +15,5 @@ BACKENDS = {
 
 @pytest.fixture(scope="session")
 def executors():
-    """One executor of each backend, as a worker has."""
+    """One executor of each backend."""
     return {name: backend.executor() for name, backend in BACKENDS.items()}

@@ -1,7 +1,7 @@
-"""Exact probabilities of a circuit's outcomes, by dense matrices and nothing of the backends.
+"""Exact probabilities of a circuit's outcomes, by dense matrices and without code of the backends.
 
-Gates are Qiskit's own matrices; every branch of every measurement is followed with its density
-matrix, so it serves for a few qubits only.
+Gates are Qiskit's matrices. Every branch of every measurement has a density matrix, so this works
+only for a few qubits.
 """
 
 import math
@@ -43,7 +43,7 @@ def gate_matrix(name, params):
 
 
 def embedded(matrix, qubits, num_qubits):
-    """Return a gate's matrix as one on all qubits, element by element."""
+    """Return a gate's matrix extended to all qubits."""
     indices = np.arange(1 << num_qubits)
     within = sum(((indices >> qubit) & 1) << place for place, qubit in enumerate(qubits))
     rest = indices & ~sum(1 << qubit for qubit in qubits)
@@ -51,7 +51,7 @@ def embedded(matrix, qubits, num_qubits):
 
 
 def statevector(circuit):
-    """Return the amplitudes after all gates; the measurements are left out."""
+    """Return the amplitudes after all gates; measurements are skipped."""
     state = np.eye(1, 1 << circuit.num_qubits, dtype=complex)[0]
     for name, qubits, params, _, condition in circuit.operations:
         assert condition is None
@@ -141,7 +141,7 @@ def _axes(qubit, width):
 
 
 def read(source: str) -> Circuit:
-    """Parse a circuit into what an executor is given."""
+    """Parse a circuit into the form that executors take."""
     header = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
     return expanded(with_measurements(parse(header + source)))
 
@@ -159,10 +159,10 @@ def distance(counts: Mapping[str, int], exact: Mapping[str, float]) -> float:
 
 
 def tolerance(exact: Mapping[str, float], shots: int) -> float:
-    """Return a distance that a right distribution exceeds with probability FALSE_ALARM.
+    """Return a distance that the right distribution exceeds with probability FALSE_ALARM.
 
-    The mean distance is at most sum(sqrt(p (1 - p) / shots)) / 2, and one shot moves the distance
-    by at most 1 / shots: McDiarmid's inequality bounds the rest.
+    The mean distance is at most sum(sqrt(p (1 - p) / shots)) / 2. One shot changes the distance by
+    at most 1 / shots, so McDiarmid's inequality bounds the deviation from the mean.
     """
     mean = sum(math.sqrt(max(p * (1 - p), 0.0) / shots) for p in exact.values()) / 2
     return mean + math.sqrt(math.log(1 / FALSE_ALARM) / (2 * shots))
@@ -171,12 +171,12 @@ def tolerance(exact: Mapping[str, float], shots: int) -> float:
 def assert_agrees(outcome: Outcome, exact: Mapping[str, float], shots: int) -> None:
     assert sum(outcome.counts.values()) == shots
     assert {len(key) for key in outcome.counts} == {len(next(iter(exact)))}
-    # Whatever cannot happen did not happen, but for single precision and tolerances of angles.
+    # Single precision and tolerances of angles may allow impossible outcomes, but only rarely.
     assert distance(outcome.counts, exact) <= tolerance(exact, shots)
 
 
 def every_gate(num_qubits: int, rng: np.random.Generator, names=None) -> str:
-    """Write a circuit of all standard gates with random angles on random qubits.
+    """Return a circuit of all standard gates with random angles on random qubits.
 
     Rotations in between keep any symmetry from hiding a mistake.
     """

@@ -1,4 +1,4 @@
-"""Every backend gives the exact distribution, in one order of bits, by every method it has."""
+"""Every backend samples the exact distribution, in the same bit order, by every method."""
 
 import numpy as np
 import pytest
@@ -18,8 +18,8 @@ from unit.backends.exact import (
 
 pytestmark = pytest.mark.slow
 
-# Aer runs most circuits that measure midway shot by shot, and qsim every trajectory; for all
-# others the time hardly depends on the shots, so they are looked at more closely.
+# Aer runs most circuits with mid-circuit measurements shot by shot, and qsim runs each trajectory.
+# The time of all other methods hardly depends on the shots, so they get more.
 FEW, SHOTS, MANY = 3_000, 6_000, 400_000
 
 PURE = [
@@ -163,7 +163,7 @@ CLIFFORD_CIRCUITS = {
 
 @pytest.mark.parametrize(("backend", "method"), PURE)
 @pytest.mark.parametrize("source", CIRCUITS.values(), ids=CIRCUITS)
-def test_outcomes_are_distributed_exactly(executors, backend, method, source):
+def test_outcomes_have_the_exact_distribution(executors, backend, method, source):
     circuit, shots = read(source), shots_of(backend, method)
     outcome = run(executors[backend], method, circuit, shots)
     assert_agrees(outcome, distribution(circuit), shots)
@@ -172,13 +172,15 @@ def test_outcomes_are_distributed_exactly(executors, backend, method, source):
 
 @pytest.mark.parametrize(("backend", "method"), CLIFFORD)
 @pytest.mark.parametrize("source", CLIFFORD_CIRCUITS.values(), ids=CLIFFORD_CIRCUITS)
-def test_clifford_circuits_too(executors, backend, method, source):
+def test_outcomes_of_clifford_circuits_have_the_exact_distribution(
+    executors, backend, method, source
+):
     circuit, shots = read(source), shots_of(backend, method)
     assert_agrees(run(executors[backend], method, circuit, shots), distribution(circuit), shots)
 
 
-def leave_to_the_controller(monkeypatch):
-    """Have Aer's controller run whatever else goes without it."""
+def force_the_controller(monkeypatch):
+    """Have Aer's controller run circuits that would bypass it."""
     for limit in ("MAX_BARE_QUBITS", "MAX_BARE_BRANCHING_QUBITS"):
         monkeypatch.setattr(aer_limits, limit, -1)
 
@@ -187,8 +189,8 @@ SMALL = {**CIRCUITS, **{f"clifford, {name}": text for name, text in CLIFFORD_CIR
 
 
 @pytest.mark.parametrize("source", SMALL.values(), ids=SMALL)
-def test_small_circuits_by_the_controller_of_aer(executors, monkeypatch, source):
-    leave_to_the_controller(monkeypatch)
+def test_aers_controller_agrees_on_small_circuits(executors, monkeypatch, source):
+    force_the_controller(monkeypatch)
     circuit = read(source)
     assert_agrees(
         run(executors["aer"], "statevector", circuit, SHOTS), distribution(circuit), SHOTS
@@ -197,7 +199,7 @@ def test_small_circuits_by_the_controller_of_aer(executors, monkeypatch, source)
 
 @pytest.mark.parametrize(("backend", "method"), PURE)
 @pytest.mark.parametrize("num_qubits", [1, 2, 3, 5])
-def test_every_gate(executors, backend, method, num_qubits):
+def test_every_gate_has_the_exact_distribution(executors, backend, method, num_qubits):
     circuit = read(every_gate(num_qubits, np.random.default_rng(num_qubits)))
     amplitudes = statevector(circuit)
     exact = {format(i, f"0{num_qubits}b"): p for i, p in enumerate(abs(amplitudes) ** 2)}
@@ -207,15 +209,15 @@ def test_every_gate(executors, backend, method, num_qubits):
 
 
 @pytest.mark.parametrize("backend", ["local", "aer", "aer's controller", "cirq", "pennylane"])
-def test_every_gate_to_the_last_amplitude(executors, monkeypatch, backend):
+def test_every_gate_has_the_exact_amplitudes(executors, monkeypatch, backend):
     if backend == "aer's controller":
-        leave_to_the_controller(monkeypatch)
+        force_the_controller(monkeypatch)
         backend = "aer"
     circuit = read(every_gate(6, np.random.default_rng(6)))
     outcome = run(executors[backend], "statevector", circuit, 1, statevector=True)
     state = np.array(outcome.statevector.real) + 1j * np.array(outcome.statevector.imag)
     expected = statevector(circuit)
-    # States are the same up to a phase, which no measurement shows.
+    # The states are equal up to a global phase.
     overlap = np.vdot(state, expected)
     assert abs(abs(overlap) - 1) < 1e-5
     tolerance = 1e-6 if outcome.metadata["precision"] == "single" else 1e-12
@@ -234,7 +236,7 @@ def test_every_gate_to_the_last_amplitude(executors, monkeypatch, backend):
     ],
     ids=["depolarizing", "readout", "thermal", "t1 only", "all"],
 )
-def test_noise(executors, backend, method, noise):
+def test_noise_has_the_exact_distribution(executors, backend, method, noise):
     circuit = read("""
         qreg q[3]; creg c[4];
         ry(2.1) q[0]; sx q[1]; cx q[0],q[1]; id q[2]; iswap q[1],q[2]; measure q[0] -> c[0];
@@ -248,7 +250,7 @@ def test_noise(executors, backend, method, noise):
 
 
 @pytest.mark.parametrize(("backend", "method"), NOISY)
-def test_noise_of_wide_gates_is_that_of_their_parts(executors, backend, method):
+def test_the_noise_of_wide_gates_equals_that_of_their_definitions(executors, backend, method):
     noise = Noise(depolarizing_1q=0.01, depolarizing_2q=0.03)
     whole = read(
         "qreg q[3]; creg c[3]; ry(1.2) q[0]; ry(2.0) q[2]; rccx q[2],q[0],q[1]; measure q->c;"
@@ -267,8 +269,8 @@ TERMINAL = [name for name in CIRCUITS if "midway" not in name][:5]
 
 
 @pytest.mark.parametrize("source", [CIRCUITS[name] for name in TERMINAL], ids=TERMINAL)
-def test_aer_samples_what_is_too_wide_to_have_its_state_copied(executors, monkeypatch, source):
-    leave_to_the_controller(monkeypatch)
+def test_aer_samples_circuits_that_are_too_wide_to_copy_the_state(executors, monkeypatch, source):
+    force_the_controller(monkeypatch)
     for limit in ("MAX_SAVED_QUBITS", "MAX_STATEVECTOR_QUBITS"):
         monkeypatch.setattr(aer_executor, limit, 0)
     circuit = read(source)
@@ -278,7 +280,7 @@ def test_aer_samples_what_is_too_wide_to_have_its_state_copied(executors, monkey
 
 
 @pytest.mark.parametrize("gates", ["h q;", "h q[0]; cx q[0],q[18]; x q[3];"], ids=["all", "some"])
-def test_aer_on_more_qubits_than_it_shows_the_state_of(executors, gates):
+def test_aer_runs_more_qubits_than_a_statevector_result_may_have(executors, gates):
     circuit = read(f"qreg q[19]; creg c[2]; {gates} measure q[18] -> c[0]; measure q[3] -> c[1];")
     outcome = run(executors["aer"], "statevector", circuit, MANY)
     expected = {"00": 0.25, "01": 0.25, "10": 0.25, "11": 0.25}
@@ -294,8 +296,8 @@ WIDE_NOISE = [
 
 
 @pytest.mark.parametrize(("backend", "method", "noise"), WIDE_NOISE)
-def test_more_classical_bits_than_a_number_has(executors, backend, method, noise):
-    """Two qubits, each read into 40 bits, and each reading may err by itself."""
+def test_more_classical_bits_than_an_integer_has_are_read(executors, backend, method, noise):
+    """Two qubits are each measured into 40 bits, with independent readout errors."""
     reads = "".join(f"measure q[{bit % 2}] -> c[{bit}];" for bit in range(80))
     circuit = read(f"qreg q[2]; creg c[80]; h q[0]; {reads}")
     outcome = run(executors[backend], method, circuit, 1000, noise=noise)
@@ -313,8 +315,8 @@ def test_more_classical_bits_than_a_number_has(executors, backend, method, noise
 
 @pytest.mark.parametrize("shots", [1, 99, 100, 101, SHOTS])
 def test_aer_runs_many_histories_in_parts(executors, monkeypatch, shots):
-    """As where their states do not fit in memory together."""
-    leave_to_the_controller(monkeypatch)
+    """The limit stands for states that do not fit in memory together."""
+    force_the_controller(monkeypatch)
     monkeypatch.setattr(aer_executor, "MAX_BRANCHES_BYTES", 100 * 16 * 2**3)
     rounds = "".join(f"ry(0.6) q[0]; cx q[0],q[1]; measure q[1] -> c[{k}];" for k in range(7))
     circuit = read(f"qreg q[3]; creg c[9]; {rounds} h q[1]; cx q[1],q[2]; measure q[2] -> c[8];")
@@ -323,8 +325,8 @@ def test_aer_runs_many_histories_in_parts(executors, monkeypatch, shots):
     assert outcome.counts == run(executors["aer"], "statevector", circuit, shots).counts
 
 
-def test_the_reference_itself():
-    """Its matrices put the first qubit in the lowest bit and its channels keep the trace."""
+def test_the_reference_is_right():
+    """Its matrices have the first qubit in the lowest bit, and its channels keep the trace."""
     control_low = gate_matrix("cx", ())
     assert control_low[3, 1] == control_low[1, 3] == 1
     exact = distribution(

@@ -1,4 +1,4 @@
-"""Runs in the serving process: which they are, and that a worker would give the same."""
+"""Runs in the serving process: which circuits qualify, and that workers give the same counts."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ WIDE = HEADER + "qreg q[12]; creg c[12];" + "h q;" * 3 + "measure q -> c;"
 
 
 def pairs(gate: str, number: int) -> str:
-    """A circuit of gates on two qubits, whose angles, if they have any, are all different."""
+    """Return a circuit of gates on two qubits; their angles, if any, are all different."""
     number_of_angles = STANDARD_GATES[gate].num_params
     lines: list[str] = []
     for place in range(number):
@@ -61,7 +61,7 @@ def execution(qasm: str, **fields: object) -> Execution:
         (BELL, RunOptions(statevector=True), False),
         (BELL, RunOptions(timeout_seconds=5), False),
         (BELL.replace("h q[0];", "rx(0.1) q[0]; cu1(0.2) q[0],q[1];"), RunOptions(), True),
-        # Each angle that is new takes a while to make sense of.
+        # The matrix of each new angle takes time.
         (pairs("rzz", 3), RunOptions(), True),
         (pairs("rzz", 6), RunOptions(), False),
         (pairs("cu3", 6), RunOptions(), False),
@@ -84,7 +84,7 @@ def execution(qasm: str, **fields: object) -> Execution:
         "wide",
     ],
 )
-def test_what_is_certain_to_take_no_time_is_run_at_once(qasm, options, expected):
+def test_only_circuits_that_certainly_take_little_time_run_at_once(qasm, options, expected):
     by_name = {method.name: method.at_once for method in methods(qasm, options=options)}
     assert by_name["statevector"] is expected
     assert not by_name.get("stabilizer", False)
@@ -99,12 +99,12 @@ def test_what_is_certain_to_take_no_time_is_run_at_once(qasm, options, expected)
         RunOptions(noise=Noise()),
     ],
 )
-def test_only_counts_are_only_counts(options):
+def test_only_counts_is_false_with_options_that_take_more(options):
     assert RunOptions(seed=0).only_counts
     assert not options.only_counts
 
 
-def test_the_counts_are_those_of_a_worker():
+def test_the_counts_equal_those_of_a_worker():
     asked = execution(BELL)
     circuit = parse(BELL)
     outcome = AtOnce(installed_backends()).run(circuit, asked)
@@ -114,7 +114,7 @@ def test_the_counts_are_those_of_a_worker():
     assert sum(outcome.counts.values()) == 1024
 
 
-def test_a_circuit_that_measures_nothing_is_measured_whole():
+def test_all_qubits_of_a_circuit_without_measurements_are_measured():
     outcome = AtOnce(installed_backends()).run(
         parse(HEADER + "qreg q[2]; x q[1];"), execution("", shots=5)
     )
@@ -129,7 +129,7 @@ def test_the_serving_process_does_not_load_stim():
     assert (done.stdout, done.stderr) == (f"{NAME}\n", "")
 
 
-def test_what_goes_wrong_is_left_to_a_worker(caplog):
+def test_a_run_that_fails_is_left_to_a_worker(caplog):
     at_once = AtOnce(installed_backends())
     # No such method.
     assert at_once.run(parse(BELL), execution(BELL, method="abacus")) is None
@@ -154,7 +154,7 @@ def test_a_backend_that_cannot_start_here_is_left_to_workers(caplog):
     assert at_once.run(parse(BELL), execution(BELL)) is not None
 
 
-def test_who_asks_for_speed_is_given_the_backend_that_runs_at_once():
+def test_speed_prefers_the_backend_that_runs_at_once():
     fleet = Fleet(installed_backends(), memory_limit=1 << 30, at_once={NAME})
     for target in (OptimizationTarget.SPEED, OptimizationTarget.BALANCED):
         demand = Demand(examine(BELL), 1024, RunOptions(), target, at_once=True)
@@ -162,7 +162,7 @@ def test_who_asks_for_speed_is_given_the_backend_that_runs_at_once():
         assert chosen is not None
         assert chosen.method is not None
         assert (chosen.backend, chosen.method.at_once) == (NAME, True)
-        # Where it is handed over like the others, what little Aer is quicker counts.
+        # If a worker runs it, as for the other backends, Aer's small advantage in speed counts.
         noisy = replace(demand, options=RunOptions(memory=True))
         other = fleet.decide(noisy, QueueFigures()).chosen
         assert other is not None
@@ -177,7 +177,7 @@ def test_a_run_at_once_waits_in_no_queue():
     chosen = fleet.decide(demand, figures).chosen
     assert chosen is not None
     assert (chosen.backend, chosen.wait_seconds) == (NAME, 0.0)
-    # Where this process runs nothing, or has not this circuit, the queue is what it is.
+    # If this process runs nothing, or does not have the circuit, the queue counts.
     for others in (
         Fleet(installed_backends(), memory_limit=1 << 30).decide(demand, figures),
         fleet.decide(replace(demand, at_once=False), figures),
@@ -189,7 +189,7 @@ def test_a_run_at_once_waits_in_no_queue():
         assert not any(each.method.at_once for each in others.candidates if each.method)
 
 
-def test_what_was_learnt_does_not_change_where_a_circuit_is_run():
+def test_learnt_times_do_not_change_where_a_circuit_runs():
     (method, *_) = methods(BELL)
     assert method.lasting(1.0).at_once
     assert method.lasting(1.0).as_stated() == method.as_stated()

@@ -1,4 +1,4 @@
-"""A backend that misbehaves in the serving process costs nobody else anything."""
+"""A broken backend does not affect the others, and the fleet learns from runs."""
 
 import pytest
 
@@ -34,8 +34,8 @@ class Broken:
 @pytest.mark.parametrize(
     ("broken", "rejection"),
     [
-        (Broken(online=False), "offline: it failed when it was asked"),
-        (Broken(online=True), "broken failed when it was asked for its methods"),
+        (Broken(online=False), "offline: its status check failed"),
+        (Broken(online=True), "broken failed to list its methods"),
         (Broken(online=True, methods=[]), "broken has no method for this circuit"),
     ],
 )
@@ -60,7 +60,7 @@ class Learning:
         return [Method("m", 1, 1.0), Method("other", 1, 2.0)]
 
 
-def test_what_runs_took_changes_what_is_predicted():
+def test_actual_times_change_predictions():
     fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
     demand = Demand(examine(BELL), 10, RunOptions(), OptimizationTarget.SPEED)
     ran = FinishedRun("learning", "m", demand.analysis, 10, RunOptions())
@@ -74,8 +74,8 @@ def test_what_runs_took_changes_what_is_predicted():
     fleet.learn(FinishedRun("learning", "gone", demand.analysis, 10, RunOptions()), 5.0)
 
 
-def test_a_backend_keeps_its_method_whatever_was_learnt():
-    """A seed gives the same counts by the same method only, and the one that was reported too."""
+def test_learnt_times_do_not_change_the_method_of_a_backend():
+    """A seed gives the same counts only by the same method, also for a seed that was reported."""
     fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
     analysis = examine(BELL)
     for _ in range(50):

@@ -1,4 +1,4 @@
-"""What each backend offers for a circuit before it runs, and that it keeps the promise."""
+"""The methods that backends offer for a circuit, and that runs keep to the predictions."""
 
 import os
 import re
@@ -30,7 +30,7 @@ NOISY = RunOptions(noise=Noise(0.01, 0.02, 0.03))
 
 
 def wide(num_qubits, gate="cp(0.3)", rounds=10):
-    """Write a circuit that is neither Clifford nor sparse, unless the gate says otherwise."""
+    """Return a circuit that is neither Clifford nor sparse, unless `gate` makes it so."""
     pairs = "".join(
         f"{gate} q[{i}],q[{i + 1}];" for _ in range(rounds) for i in range(num_qubits - 1)
     )
@@ -54,7 +54,7 @@ def names(offer):
     return {method.name for method in offer}
 
 
-def test_the_entry_points_lead_here():
+def test_the_entry_points_lead_to_the_backends():
     installed = installed_backends()
     assert installed["aer_gpu_simulator"] is aer.GPU
     for backend in (aer.CPU, cirq.BACKEND, local.BACKEND, pennylane.BACKEND):
@@ -74,7 +74,7 @@ def test_the_entry_points_lead_here():
         (pennylane.BACKEND, "xanadu", 20),
     ],
 )
-def test_every_backend_runs_its_width_and_no_more(backend, provider, num_qubits):
+def test_every_backend_accepts_its_width_and_no_more(backend, provider, num_qubits):
     assert backend.info.provider == provider
     assert backend.info.num_qubits == num_qubits
     (method,) = methods(backend, wide(num_qubits))
@@ -85,33 +85,33 @@ def test_every_backend_runs_its_width_and_no_more(backend, provider, num_qubits)
     assert f"{num_qubits + 1}, a statevector of " in refusal.reason
 
 
-def test_qsim_reaches_further_where_one_evolution_serves_all_shots():
+def test_qsim_takes_more_qubits_if_one_evolution_serves_all_shots():
     assert names(methods(cirq.BACKEND, wide(cirq.MAX_PURE_QUBITS))) == {"statevector"}
     refusal = methods(cirq.BACKEND, wide(cirq.MAX_PURE_QUBITS + 1))
     assert "circuits up to 28 qubits without noise" in refusal.reason
     assert isinstance(methods(cirq.BACKEND, wide(21), NOISY), Refusal)
 
 
-def test_a_refusal_says_the_memory_it_would_take():
+def test_a_refusal_states_the_memory_that_the_run_would_take():
     assert "this one has 34, a statevector of 256 GiB" in methods(aer.CPU, wide(34)).reason
     assert "this one has 34, a statevector of 128 GiB" in methods(cirq.BACKEND, wide(34)).reason
 
 
 @pytest.mark.parametrize("num_qubits", [100, 1000])
-def test_wide_clifford_circuits_have_methods(num_qubits):
+def test_wide_clifford_circuits_are_accepted(num_qubits):
     assert names(methods(local.BACKEND, ghz(num_qubits))) == {"stabilizer"}
     assert "stabilizer" in names(methods(aer.CPU, ghz(num_qubits)))
     assert isinstance(methods(cirq.BACKEND, ghz(num_qubits)), Refusal)
 
 
-def test_too_wide_for_every_method():
+def test_a_circuit_too_wide_for_every_method_is_refused():
     for backend in (local.BACKEND, aer.CPU):
         refusal = methods(backend, ghz(5001))
         assert isinstance(refusal, Refusal)
         assert "Clifford circuits up to" in refusal.reason
 
 
-def test_noise_is_offered_where_it_is_simulated():
+def test_noise_is_accepted_by_methods_that_simulate_it():
     assert names(methods(aer.CPU, wide(4), NOISY)) == {"statevector", "density_matrix"}
     assert names(methods(aer.CPU, wide(16), NOISY)) == {"statevector"}
     assert names(methods(cirq.BACKEND, wide(4), NOISY)) == {"trajectories", "density_matrix"}
@@ -120,7 +120,7 @@ def test_noise_is_offered_where_it_is_simulated():
         assert "simulates no noise" in methods(backend, wide(4), NOISY).reason
 
 
-def test_a_statevector_takes_a_method_that_has_one():
+def test_the_statevector_option_needs_a_statevector_method():
     asked = RunOptions(statevector=True)
     for backend in (local.BACKEND, aer.CPU, cirq.BACKEND, pennylane.BACKEND):
         assert names(methods(backend, ghz(5), asked)) == {"statevector"}
@@ -130,7 +130,7 @@ def test_a_statevector_takes_a_method_that_has_one():
         assert "noisy state is mixed" in methods(backend, ghz(5), noisy).reason
 
 
-def test_single_precision_is_owned_up_to():
+def test_methods_state_their_precision():
     assert all(not method.double_precision for method in methods(cirq.BACKEND, wide(5)))
     assert all(method.double_precision for method in methods(pennylane.BACKEND, wide(5)))
 
@@ -143,7 +143,7 @@ def test_predictions_grow_with_the_circuit():
         assert large.seconds > 5 * small.seconds
 
 
-def test_histories_count_what_happens_midway():
+def test_histories_count_mid_circuit_measurements():
     def of(source):
         return histories(analyse(parse(f'OPENQASM 2.0; include "qelib1.inc"; {source}')), 1000)
 
@@ -177,7 +177,7 @@ def test_sizes_are_readable(amount, text):
     ("backend", "num_qubits", "shots"),
     [("local", 100, 1024), ("local", 1000, 1024), ("aer", 100, 100)],
 )
-def test_wide_ghz_states(executors, backend, num_qubits, shots):
+def test_wide_ghz_states_are_sampled(executors, backend, num_qubits, shots):
     outcome = run(executors[backend], "stabilizer", read(ghz(num_qubits)), shots)
     assert outcome.counts.keys() == {"0" * num_qubits, "1" * num_qubits}
     assert sum(outcome.counts.values()) == shots
@@ -185,7 +185,7 @@ def test_wide_ghz_states(executors, backend, num_qubits, shots):
 
 
 def test_a_sparse_wide_circuit_is_exact_as_a_matrix_product_state(executors):
-    """Pairs of neighbours do not know of each other, so each has its own distribution."""
+    """Pairs of neighbours are independent, so each has its own distribution."""
     width = 40
     pairs = "".join(
         f"ry({0.3 + 0.1 * i}) q[{i}]; cx q[{i}],q[{i + 1}]; ry(0.5) q[{i + 1}];"
@@ -215,7 +215,7 @@ def test_a_matrix_product_state_is_never_truncated(executors):
 
 
 @pytest.mark.parametrize("backend", ["local", "cirq", "pennylane"])
-def test_many_outcomes_take_no_loop_over_shots(executors, backend):
+def test_many_outcomes_are_counted_without_a_loop_over_shots(executors, backend):
     circuit = read("qreg q[18]; creg c[18]; h q; measure q -> c;")
     started = time.process_time()
     outcome = run(executors[backend], "statevector", circuit, 100_000, memory=True)
@@ -224,7 +224,7 @@ def test_many_outcomes_take_no_loop_over_shots(executors, backend):
     assert len(outcome.memory) == 100_000
 
 
-def test_the_gpu_wants_a_cuda_build(tmp_path, monkeypatch):
+def test_the_gpu_backend_needs_a_cuda_build(tmp_path, monkeypatch):
     assert aer.GPU.offline_reason() == "no CUDA build of Qiskit Aer is installed (qiskit-aer-gpu)"
     folder = tmp_path / "qiskit_aer_gpu-0.18.0.dist-info"
     folder.mkdir()
@@ -256,14 +256,14 @@ def test_the_light_half_imports_no_simulator():
     assert result.stdout.strip() == "[]"
 
 
-def test_a_measurement_that_is_repeated_takes_memory_each_time():
+def test_each_repeated_measurement_takes_memory():
     often = "qreg q[1]; creg c[1];" + "h q[0]; measure q[0] -> c[0];" * 1000
     (method,) = (each for each in methods(local.BACKEND, often) if each.name == "stabilizer")
     assert method.memory_bytes >= 1000 * SHOTS
 
 
-# Runs a circuit on two qubits of so many gates, each with an angle of its own; bytes that it took
-# beyond those of a small one.
+# Prints how many bytes more a circuit with the given number of gates takes than a small one. Each
+# gate has a different angle.
 TAKEN = """
 import sys
 from quantcloud.backends.base import installed_backends
@@ -282,7 +282,7 @@ EVERY_NOISE = Noise(1e-4, 1e-4, 1e-3, 50.0, 30.0)
 
 
 def peak():
-    """Most memory that this process has had, in bytes."""
+    """The peak memory of this process, in bytes."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10
 
@@ -293,7 +293,7 @@ def rotations(gates):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="a process's peak of memory is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/status")
 @pytest.mark.parametrize(
     ("backend", "method", "gates", "noise"),
     [

@@ -1,4 +1,4 @@
-"""The circuits of MQT Bench, up to 12 qubits, on every backend.
+"""Runs the circuits of MQT Bench, up to 12 qubits, on every backend.
 
 https://github.com/munich-quantum-toolkit/bench
 """
@@ -19,22 +19,22 @@ pytestmark = pytest.mark.slow
 
 WIDEST = 12
 SHOTS = 20_000
-# They depend on measurements; the others measure at their end or nothing.
+# These depend on measurements; the others measure at their end or not at all.
 DYNAMIC = {"dynamic_qft": 4, "iqpe": 4}
-# The XOR of two bits as a condition is more than OpenQASM 2 can say.
+# OpenQASM 2 cannot express its condition, the XOR of two bits.
 BEYOND = {"ghz_dynamic"}
-# They come in 13 qubits and more only.
+# These need 13 qubits or more.
 TOO_WIDE = {"seven_qubit_steane_code", "shor", "shors_nine_qubit_code"}
 
 
 def benchmark(name: str, widest: int) -> QuantumCircuit:
-    """The algorithm's circuit of the greatest width up to `widest` that it comes in."""
+    """Return the algorithm's circuit of the greatest width up to `widest` that exists."""
     for width in range(widest, 1, -1):
         try:
             return get_benchmark(name, level=BenchmarkLevel.INDEP, circuit_size=width)
         except (ValueError, AssertionError):
             continue
-    raise LookupError(f"{name} comes in no width up to {widest}")
+    raise LookupError(f"{name} has no circuit of width up to {widest}")
 
 
 def source_of(circuit: QuantumCircuit) -> str:
@@ -42,12 +42,12 @@ def source_of(circuit: QuantumCircuit) -> str:
         return qasm3.dumps(circuit)
     try:
         return qasm2.dumps(circuit)
-    except (TypeError, qasm2.QASM2ExportError):  # gates that are given by a matrix
+    except (TypeError, qasm2.QASM2ExportError):  # gates that are defined by a matrix
         return qasm2.dumps(transpile(circuit, basis_gates=["u", "cx"]))
 
 
 def probabilities(circuit: QuantumCircuit) -> dict[str, float]:
-    """The exact distribution by Qiskit's own statevector."""
+    """Return the exact distribution from Qiskit's statevector."""
     reads: dict[int, int] = {}
     gates = circuit.copy_empty_like()
     for instruction in circuit.data:
@@ -83,7 +83,7 @@ def test_every_backend_agrees_with_qiskit(executors, name: str):
 
 
 @pytest.mark.parametrize("name", DYNAMIC)
-def test_dynamic_circuits_agree(executors, name: str):
+def test_every_backend_agrees_on_dynamic_circuits(executors, name: str):
     circuit = benchmark(name, DYNAMIC[name])
     mine = expanded(with_measurements(parse(source_of(circuit))))
     exact = distribution(mine)

@@ -1,4 +1,4 @@
-"""A circuit none of whose measurements can happen has an outcome all the same."""
+"""A circuit has an outcome even if none of its measurements can happen."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a request may ask for besides counts, and what every outcome says."""
+"""Options of a run besides counts, and the metadata of every outcome."""
 
 import json
 from collections import Counter
@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_counts(executors, backend, method, source,
 
 
 @pytest.mark.parametrize(("backend", "method", "source", "options"), RUNS)
-def test_memory_is_the_counts_shot_by_shot(executors, backend, method, source, options):
+def test_memory_lists_the_counts_shot_by_shot(executors, backend, method, source, options):
     circuit = read(source)
     with_memory = run(executors[backend], method, circuit, 500, memory=True, **options)
     assert Counter(with_memory.memory) == with_memory.counts
@@ -63,7 +63,7 @@ def test_memory_is_the_counts_shot_by_shot(executors, backend, method, source, o
 
 
 @pytest.mark.parametrize(("backend", "method", "source", "options"), RUNS)
-def test_metadata_says_what_ran(executors, backend, method, source, options):
+def test_metadata_describes_the_run(executors, backend, method, source, options):
     outcome = run(executors[backend], method, read(source), 10, seed=5, **options)
     metadata = json.loads(json.dumps(outcome.metadata))
     assert metadata["method"] == method
@@ -76,7 +76,7 @@ def test_metadata_says_what_ran(executors, backend, method, source, options):
 
 
 @pytest.mark.parametrize("backend", ALL)
-def test_the_statevector_is_that_before_the_measurements(executors, backend):
+def test_the_statevector_is_the_state_before_the_measurements(executors, backend):
     circuit = read(TERMINAL)
     outcome = run(executors[backend], "statevector", circuit, 5, statevector=True)
     state = np.array(outcome.statevector.real) + 1j * np.array(outcome.statevector.imag)
@@ -93,13 +93,13 @@ def test_the_statevector_is_that_before_the_measurements(executors, backend):
         ("qreg q[17]; creg c[17]; h q; measure q -> c;", "up to 16 qubits, this circuit has 17"),
     ],
 )
-def test_a_statevector_that_cannot_be_is_refused(executors, backend, source, complaint):
+def test_an_impossible_statevector_is_refused(executors, backend, source, complaint):
     with pytest.raises(ValueError, match=complaint):
         run(executors[backend], "statevector", read(source), 5, statevector=True)
 
 
 @pytest.mark.parametrize("backend", ["aer", "cirq"])
-def test_a_noisy_state_is_no_statevector(executors, backend):
+def test_a_statevector_with_noise_is_refused(executors, backend):
     with pytest.raises(ValueError, match="a noisy state is mixed"):
         run(
             executors[backend],
@@ -112,7 +112,7 @@ def test_a_noisy_state_is_no_statevector(executors, backend):
 
 
 @pytest.mark.parametrize("backend", ["local", "pennylane"])
-def test_backends_without_noise_say_so(executors, backend):
+def test_backends_without_noise_refuse_it(executors, backend):
     with pytest.raises(ValueError, match="simulates no noise"):
         run(executors[backend], "statevector", read(TERMINAL), 5, noise=Noise(readout=0.1))
 
@@ -135,7 +135,7 @@ def test_an_unknown_method_is_named(executors, backend):
 @pytest.mark.parametrize("backend", ["local", "aer"])
 def test_the_stabilizer_method_names_a_gate_that_is_not_clifford(executors, backend):
     circuit = read("qreg q[1]; creg c[1]; rz(0.3) q[0]; measure q -> c;")
-    with pytest.raises(ValueError, match=r"Clifford gates only, and rz\(0.3\) is none"):
+    with pytest.raises(ValueError, match=r"only Clifford gates, and rz\(0.3\) is not one"):
         run(executors[backend], "stabilizer", circuit, 5)
 
 
@@ -149,5 +149,5 @@ def test_the_stabilizer_method_names_a_gate_that_is_not_clifford(executors, back
         ("qreg q[2]; creg c[1]; creg d[3]; x q[1]; measure q[1] -> d[0];", {"0010": 9}),
     ],
 )
-def test_small_circuits(executors, backend, source, expected):
+def test_small_circuits_have_their_only_outcome(executors, backend, source, expected):
     assert run(executors[backend], "statevector", read(source), 9).counts == expected

@@ -1,4 +1,4 @@
-"""What a simulator does at its first runs alone is no part of their time."""
+"""Warm-up keeps one-time work of simulators out of the measured time."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ NOISY = replace(EXECUTION, options=RunOptions(noise=Noise(readout=0.1)))
 
 
 class Simulator(WarmsUp):
-    """Notes how wide the circuits are that it runs, and fails."""
+    """Records the widths of the circuits that it runs, and fails."""
 
     def __init__(self):
         self.widths = []
@@ -26,7 +26,7 @@ class Simulator(WarmsUp):
 
 
 class Hardware:
-    """Each of its runs costs money."""
+    """An executor whose runs cost money."""
 
     def run(self, circuit, execution):
         raise AssertionError
@@ -34,25 +34,26 @@ class Hardware:
 
 def test_each_method_is_warmed_up_once_with_and_without_noise():
     simulator, first_runs = Simulator(), FirstRuns(wide=True)
-    seen = []
+    runs = []
     for execution in (EXECUTION, EXECUTION, NOISY, NOISY, replace(EXECUTION, method="stabilizer")):
         first_runs.before(simulator, execution)
-        seen.append(simulator.widths.copy())
+        runs.append(simulator.widths.copy())
         simulator.widths.clear()
-    assert seen == [[2, 13], [], [2], [], [2]]
+    assert runs == [[2, 13], [], [2], [], [2]]
 
 
-def test_in_the_serving_process_nothing_wide_is_run():
+def test_the_serving_process_runs_no_wide_circuit():
     simulator = Simulator()
     FirstRuns(wide=False).before(simulator, EXECUTION)
     assert simulator.widths == [2]
 
 
-def test_what_is_no_simulator_of_ours_is_left_alone():
+def test_executors_without_a_warm_up_are_left_alone():
     FirstRuns(wide=True).before(Hardware(), EXECUTION)
 
 
-# As a new worker is that has its modules; processor time, since others take some of the clock's.
+# The process is like a new worker with preloaded modules. It measures processor time, because other
+# processes take some of the wall clock time.
 FIRST_RUN = """
 import sys, time
 from importlib import import_module
@@ -88,10 +89,10 @@ print(taken[0] / min(taken[1:]))
         ("local_simulator", "statevector", 14, "pure"),
     ],
 )
-def test_the_first_run_takes_about_what_the_others_do(backend, method, width, noise):
+def test_the_first_run_takes_about_as_long_as_the_others(backend, method, width, noise):
     done = subprocess.run(
         [sys.executable, "-c", FIRST_RUN, backend, method, str(width), noise],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
-    # Without that 70 and 30 times as much.
+    # Without a warm-up it takes 70 and 30 times as long.
     assert float(done.stdout) < 8

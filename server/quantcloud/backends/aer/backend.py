@@ -38,32 +38,32 @@ MAX_STABILIZER_QUBITS = 1_000
 MAX_MPS_QUBITS = 200
 MAX_DENSITY_MATRIX_QUBITS = 12
 
-# The distributions in which Aer's CUDA build is published.
+# The PyPI distributions of Aer's CUDA build.
 _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
 
 _STATEVECTOR = Coefficients(
     start=6e-5, operation=1e-6, light=2e-9, dense=1.1e-9, wide=2.6e-9, state=3e-8, sample=1e-8
 )
-# What Aer's controller takes for a circuit and for each operation, in operations on a bare state.
+# The cost of Aer's controller for a circuit and for each operation, in operations on a bare state.
 _CIRCUIT, _CONTROLLED = 240, 4.7
-# What it takes to hand Aer a state and to look at what became of it, in the same unit.
+# The cost of giving a state to Aer and reading it back, in the same unit.
 _EVOLUTION = 90
-# What a shot takes where Aer itself draws or runs it, in characters of an outcome.
+# The cost of a shot that Aer itself draws or runs, in characters of an outcome.
 _SHOT = 3000
 
 _DENSITY_MATRIX = alike(5e-9, start=7e-4, operation=1.8e-5, sample=4e-8)
 _TRAJECTORY = alike(3e-9, start=5e-3, operation=2.6e-6, sample=1e-8)
 _STABILIZER = Coefficients(start=7e-4, operation=1.6e-5, light=9e-8, sample=1e-8)
-# `light` are gates on neighbours, `dense` the cubes of bond dimensions, `state` their squares.
+# `light` counts gates on neighbours, `dense` the cubes of bond dimensions, `state` their squares.
 _MPS = Coefficients(start=3e-3, operation=4e-6, light=3e-5, dense=1.3e-8, state=1.5e-9, sample=5e-7)
 _GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
 _GPU_HOST_BYTES = 1 << 30
-# What Aer keeps of a gate, measured; where there is noise, with all kinds of it.
+# The bytes that Aer keeps for a gate, measured; with noise, measured with all kinds of noise.
 _GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 1_800, 4_700, 11_300
 
 
 class AerBackend:
-    """See `base.Backend`. `device` is Aer's name for what it runs on."""
+    """See `base.Backend`. `device` is Aer's name for the device that it runs on."""
 
     def __init__(self, info: BackendInfo, device: str) -> None:
         self.info = info
@@ -84,7 +84,7 @@ class AerBackend:
     ) -> Sequence[Method] | Refusal:
         analysis = analysis.of_run(noisy=options.noise is not None)
         if options.noise is not None and options.statevector:
-            return Refusal("the statevector option does not go with noise: a noisy state is mixed")
+            return Refusal("a statevector needs a run without noise: a noisy state is mixed")
         noisy = options.noise is not None
         methods: list[Method] = []
         if analysis.num_qubits <= self.info.num_qubits:
@@ -114,7 +114,7 @@ class AerBackend:
         if noisy:
             branches, cost = shots, _TRAJECTORY
         elif analysis.has_mid_circuit:
-            # Histories that do not fit in memory together are run in parts.
+            # If the histories do not fit in memory together, the shots are run in parts.
             parts = max(1, branches * size // MAX_BRANCHES_BYTES)
             branches = min(shots, parts * branches)
         if self._device == "GPU":
@@ -201,12 +201,12 @@ def _bare(analysis: Analysis, shots: int, options: RunOptions) -> Method:
     branches = histories(analysis, shots)
     work = evolution(analysis, 1 << width, shots, branches)
     if events or options.statevector:
-        # Histories have their beginnings in common.
+        # Histories share their beginnings.
         evolutions = (branches * (events + 1) + 1) // 2
         work = work._replace(operations=work.operations + _EVOLUTION * evolutions)
     return predicted(
         "statevector",
-        # Measured: Aer has copies of its own, and what looks at a state another.
+        # Measured: Aer makes copies, and reading a state makes another.
         (7 + waiting_states(analysis, shots)) * size,
         _STATEVECTOR,
         work,
@@ -216,7 +216,7 @@ def _bare(analysis: Analysis, shots: int, options: RunOptions) -> Method:
 
 
 def _stabilizer(analysis: Analysis, shots: int) -> Method:
-    # Every shot measures every qubit, each in time linear in the width at most.
+    # Each shot measures every qubit, in time at most linear in the width.
     width, operations = analysis.num_qubits, analysis.operation_count
     repeated = shots * operations if analysis.has_mid_circuit else 0
     work = Work(operations=operations, light=repeated, samples=shots * width**2)
@@ -236,8 +236,8 @@ def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
     gates, cubes = analysis.chain_gates or 0, analysis.chain_cubes or 0.0
     kept, repeats = operations + gates, 1
     if analysis.has_mid_circuit:
-        # A measurement that is made where it stands, and the one at the end, go along the line, of
-        # which about half is still entangled.
+        # Each mid-circuit measurement, and the one at the end, sweeps along the line, about half of
+        # which is still entangled.
         repeats, sweeps = shots, width * (analysis.branching_count + 1) // 2
         gates, cubes = gates + sweeps, cubes + sweeps * 8.0**bits
     work = Work(
@@ -249,7 +249,7 @@ def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
     )
     return predicted(
         "matrix_product_state",
-        # The state, and as much again for a copy and for what is being worked on.
+        # The state, a copy of it, and working memory of the same size.
         3 * matrix_product_bytes(width, most_bits),
         _MPS,
         work,

@@ -1,6 +1,6 @@
-"""Circuits as Aer's engine takes them, made without Qiskit's circuits and its transpiler.
+"""Makes circuits in the form of Aer's engine, without Qiskit's circuits and transpiler.
 
-A circuit of Qiskit's takes longer to make and to convert than Aer takes to run a small one.
+To make and convert a Qiskit circuit takes longer than Aer needs to run a small one.
 """
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
@@ -28,20 +28,20 @@ _TWO_QUBIT_GATES = (
     *("cx", "cy", "cz", "csx", "crx", "cry", "crz", "cp", "cu"),
     *("swap", "ecr", "rxx", "ryy", "rzz", "rzx"),
 )
-# What only the statevector method knows.
+# Gates that only the statevector method knows.
 _STATEVECTOR_ONLY = ("ch", "csx", "crx", "cry", "crz", "cu", "cu3")
 TWO_QUBIT_NAMES = tuple({*_TWO_QUBIT_GATES, *_STATEVECTOR_ONLY, "iswap", "dcx"})
-"""Those of gates on two, and labels of unitaries on two."""
+"""Aer's names of the gates on two qubits, and the labels of unitaries on two qubits."""
 
 _QUARTER = math.pi / 2
 _HADAMARD = (_QUARTER, 0.0, math.pi, 0.0)
 
-# How Aer is told that an operation has no condition of its own.
+# Aer's value for an operation without a condition.
 _ALWAYS = -1
 
 
 class Translation:
-    """A circuit of Aer's in the making, and the names by which a noise model knows its gates."""
+    """An Aer circuit under construction, and the names of its gates for a noise model."""
 
     __slots__ = ("circuit", "names")
 
@@ -52,13 +52,13 @@ class Translation:
         self.names: set[str] = set()
 
     def gate(self, name: str, params: Iterable[float], qubits: Iterable[int]) -> None:
-        """Append a gate that Aer knows by `name`."""
+        """Append a gate; `name` is Aer's name of it."""
         self.circuit.gate(name, [*qubits], [*params], [], _ALWAYS, None, name)
         self.names.add(name)
 
     def unitary(self, name: str, params: tuple[float, ...], qubits: Iterable[int]) -> None:
         """Append the gate `name` as its matrix."""
-        # A copy, since Aer 0.18 reads an array that is not writeable as its transpose.
+        # A copy, because Aer 0.18 reads the transpose of a read-only array.
         values = matrix(name, params).copy()
         self.circuit.unitary([*qubits], values, _ALWAYS, None, name)
         self.names.add(name)
@@ -116,11 +116,11 @@ def _append_clifford(to: Translation, gate: Operation) -> None:
 
 
 def _append_along_line(to: Translation, gate: Operation) -> None:
-    """Append a gate on one or two qubits so that Aer's line of qubits is as it was before it.
+    """Append a gate on one or two qubits; keep the order of the qubits on Aer's line.
 
-    Aer brings distant qubits together by exchanging neighbours and leaves them there, so that the
-    ranks at its cuts soon are no longer those of the circuit's own line. Here the upper qubit
-    comes down to the lower one and goes back (see `interaction.Chain`).
+    Aer itself would swap distant qubits together and leave them there. Then the ranks at its cuts
+    would no longer be those of the circuit's line. Here swaps move the upper qubit next to the
+    lower one and back again (see `interaction.Chain`).
     """
     if len(gate.qubits) == 1:
         _append_common(to, gate)
@@ -145,15 +145,16 @@ _APPENDERS = {
 def translated(program: Program, method: str, *, measured: bool = True) -> Translation:
     """Make the circuit that Aer runs for `program` by `method`.
 
-    Each method has gates of its own. The stabilizer method takes no angles, so for it everything
-    is written in H, S and CX; raises `ValueError` for a gate that is not Clifford. Methods other
-    than these and `statevector` want gates on one or two qubits only. Unless it is to be
-    `measured` at its end, the state is saved there. The circuit's memory may have bits beyond
-    those of `program`, which say nothing.
+    The gates depend on the method. The stabilizer method takes no angles, so all gates are written
+    in H, S and CX. Methods other than `stabilizer` and `statevector` take only gates on one or two
+    qubits. If `measured` is False, the state is saved at the end instead of measured. Ignore bits
+    of the circuit's memory beyond those of `program`.
+
+    Raises `ValueError` if the method is `stabilizer` and a gate is not Clifford.
     """
     result = Translation(program.num_qubits, program.num_clbits)
     append = _APPENDERS.get(method, _append_common)
-    # Conditions read Aer's register, which it keeps beside its memory.
+    # Conditions read Aer's register, which is separate from its memory.
     conditional = any(operation.condition is not None for operation in program.body)
     for number, (condition, operations) in enumerate(_runs(program.body)):
         if condition is None:
@@ -176,10 +177,10 @@ def translated(program: Program, method: str, *, measured: bool = True) -> Trans
 
 
 def _measure_line(to: Translation, program: Program) -> dict[int, int]:
-    """Measure all qubits at once, into bits of no account where they are not measured.
+    """Measure all qubits at the same time; use spare bits for qubits that `program` does not read.
 
-    Aer goes along the line once for all of them, and samples fast where they are all. Returns the
-    measurements that are left: of qubits into further bits.
+    Aer then sweeps along the line once, and samples fast because all qubits are measured. Returns
+    the remaining measurements, which read a qubit into a further bit.
     """
     clbits = {qubit: clbit for clbit, qubit in program.final.items()}
     spare = program.num_clbits
@@ -188,14 +189,14 @@ def _measure_line(to: Translation, program: Program) -> dict[int, int]:
             clbits[qubit] = spare
             spare += 1
     to.circuit.num_memory = spare
-    # Aer hands out the outcomes in the order of the qubits' numbers.
+    # Aer returns the outcomes in the order of the qubit numbers.
     qubits = sorted(clbits)
     to.circuit.measure(qubits, [clbits[qubit] for qubit in qubits], [])
     return {clbit: qubit for clbit, qubit in program.final.items() if clbits[qubit] != clbit}
 
 
 def _runs(body: Iterable[Operation]) -> Iterable[tuple[Condition | None, list[Operation]]]:
-    """Group neighbours under the same condition; none but the last of a group changes bits."""
+    """Group adjacent operations with the same condition; only the last of a group changes bits."""
     group: list[Operation] = []
     for operation in body:
         if group and (
@@ -227,10 +228,10 @@ def _append_all(
 
 
 def _jump_unless(condition: Condition, end: str, circuit: Any, program: Program) -> None:
-    """Go on at the mark `end` where `condition` does not hold."""
+    """Jump to the mark `end` if `condition` does not hold."""
     mask = ((1 << condition.size) - 1) << condition.offset
     value = condition.value << condition.offset
-    # One bit beyond those of the circuit says what came of the comparison.
+    # One bit beyond those of the circuit holds the result of the comparison.
     outcome = program.num_clbits
     circuit.bfunc(f"0x{mask:X}", f"0x{value:X}", "!=", outcome)
     circuit.jump([*range(program.num_qubits)], [end], outcome, None)

@@ -2,7 +2,7 @@
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-# Aer has no types, Qiskit's are partial.
+# Aer has no types; Qiskit has only some.
 
 from collections import Counter
 from collections.abc import Mapping
@@ -56,29 +56,29 @@ from quantcloud.circuits.ir import Circuit
 from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.execution import Execution, Noise, Outcome
 
-# These take gates on one or two qubits only, or few others.
+# These methods take few gates on three or more qubits, or none.
 _NARROW_METHODS = frozenset({"density_matrix", "matrix_product_state"})
 _METHODS = frozenset({"statevector", "density_matrix", "stabilizer", "matrix_product_state"})
-# Up to so many qubits Aer is faster with an error as its few Kraus operators than as the many
-# terms that it is a mixture of.
+# Up to this many qubits Aer is faster with the few Kraus operators of an error than with the many
+# terms of the error as a mixture.
 _KRAUS_QUBITS = 8
 _MAX_SEED = 1 << 53
 
 
 class AerExecutor(WarmsUp):
-    """See `base.Executor`. Keeps one configuration for each method.
+    """See `base.Executor`. It keeps one configuration for each method.
 
-    It does what `AerSimulator.run` does, without circuits of Qiskit's, a thread and result objects
-    for each run, which take longer than a small circuit. Aer writes every single shot as a text:
-    where one state serves all shots, it gives the state, and they are drawn from that. Circuits of
-    few qubits, or that measure midway, go without its controller.
+    It does what `AerSimulator.run` does, but without a Qiskit circuit, a thread and result objects
+    for each run, which take longer than a small circuit. Aer writes each shot as a string. If one
+    state serves all shots, the executor therefore asks Aer for the state and samples from it.
+    Circuits of few qubits, or with mid-circuit measurements, bypass Aer's controller.
     """
 
     def __init__(self, device: str) -> None:
         self._device = device
         self._states = BareStates()
         self._controller = aer_controller_execute()
-        # Refuses a device that is not there.
+        # This raises if the device does not exist.
         self._configurations = {method: _configuration(method, device) for method in _METHODS}
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:
@@ -115,7 +115,7 @@ class AerExecutor(WarmsUp):
         )
 
     def _gives_state(self, divided: Program, execution: Execution) -> bool:
-        """Whether Aer is asked for the state before the measurements, rather than for counts."""
+        """Return whether to ask Aer for the state before the measurements instead of for counts."""
         if (
             execution.method != "statevector"
             or execution.options.noise is not None
@@ -124,8 +124,8 @@ class AerExecutor(WarmsUp):
             return False
         if divided.num_qubits <= MAX_STATEVECTOR_QUBITS:
             return True
-        # A state that Aer measures by itself has no qubits that nothing happens to, one that it
-        # gives has all.
+        # When Aer measures, it leaves out qubits that no gate touches. A state that it returns has
+        # all qubits.
         touched = {qubit for operation in divided.body for qubit in operation.qubits}
         return len(touched) == divided.num_qubits <= MAX_SAVED_QUBITS
 
@@ -146,7 +146,7 @@ class AerExecutor(WarmsUp):
         for number, shots in enumerate(_batches(divided, execution)):
             seed = int(run.rng.integers(_MAX_SEED)) if number else execution.seed
             data = self._run_once(translation, divided, method, shots=shots, seed=seed, noise=model)
-            # Where no measurement can happen Aer has none.
+            # Aer returns no counts if no measurement can happen.
             counts.update(data.get("counts", {"0x0": shots}))
         return _bitstrings(counts, divided)
 
@@ -176,28 +176,28 @@ class AerExecutor(WarmsUp):
 
 
 def _configuration(method: str, device: str) -> Any:
-    """Aer's configuration for runs by `method`; what differs from run to run is set by each."""
+    """Return Aer's configuration for runs by `method`; each run sets its own values in it."""
     simulator = AerSimulator(
         method=method,
         device=device,
         max_parallel_threads=1,
-        # What Aer does otherwise decomposes every matrix anew in each shot.
+        # By default Aer decomposes every matrix again for each shot.
         mps_sample_measure_algorithm="mps_probabilities",
     )
     return generate_aer_config([QuantumCircuit(1)], cast(Options, simulator.options))
 
 
 def _tallied(divided: Program, patterns: Patterns, drawn: Counts) -> dict[str, int]:
-    """Count outcomes of the measurements at the circuit's end."""
+    """Count the outcomes of the measurements at the end of the circuit."""
     tally = Tally(divided.num_clbits)
     tally.add(patterns, drawn, tuple(divided.final), divided.at_end(0))
     return tally.counts
 
 
 def _batches(divided: Program, execution: Execution) -> list[int]:
-    """Divide the shots so that the histories of each part have states that fit in memory.
+    """Divide the shots so that the states of all histories of each part fit in memory.
 
-    Aer's shot branching follows all histories at once, each with a state of its own.
+    Aer's shot branching follows all histories at the same time and keeps a state for each.
     """
     shots = execution.shots
     if not divided.branches or execution.method != "statevector" or execution.options.noise:
@@ -214,25 +214,25 @@ def _check_rank(divided: Program) -> None:
     bits = schmidt_bits(divided.num_qubits, divided.body)
     if bits > MAX_MPS_RANK_BITS:
         raise ValueError(
-            f"the matrix_product_state method holds circuits whose gates across any cut between "
-            f"neighbouring qubits allow a Schmidt rank of {2**MAX_MPS_RANK_BITS}; those of this "
-            f"circuit allow 2**{bits}"
+            f"the matrix_product_state method runs circuits whose gates across any cut between "
+            f"neighbouring qubits allow a Schmidt rank of {2**MAX_MPS_RANK_BITS}; the gates of "
+            f"this circuit allow 2**{bits}"
         )
 
 
 def _bitstrings(counts: Mapping[str, int], divided: Program) -> dict[str, int]:
-    """Rewrite Aer's keys, hexadecimal numbers, as bitstrings of the circuit's own bits."""
-    width, own = f"0{divided.num_clbits}b", (1 << divided.num_clbits) - 1
-    found: dict[str, int] = {}
+    """Rewrite Aer's keys, hexadecimal numbers, as bitstrings of the circuit's classical bits."""
+    width, mask = f"0{divided.num_clbits}b", (1 << divided.num_clbits) - 1
+    result: dict[str, int] = {}
     for key, count in counts.items():
-        bits = format(divided.at_end(int(key, 16) & own), width)
-        found[bits] = found.get(bits, 0) + count
-    return found
+        bits = format(divided.at_end(int(key, 16) & mask), width)
+        result[bits] = result.get(bits, 0) + count
+    return result
 
 
 @lru_cache(maxsize=64)
 def _noise_model(noise: Noise, names: frozenset[str], *, as_kraus: bool) -> NoiseModel:
-    """Make a model for the gates `names` alone, since Aer unfolds every error that it is given."""
+    """Make a model for the gates `names` only, because Aer expands every error in the model."""
     model = NoiseModel()
     for num_qubits, known in ((1, ONE_QUBIT_NAMES), (2, TWO_QUBIT_NAMES)):
         error = _gate_error(noise, num_qubits, as_kraus=as_kraus)

@@ -1,6 +1,6 @@
-"""Circuits on Aer's bare state, gate by gate.
+"""Runs circuits on Aer's bare state, gate by gate.
 
-Aer's controller takes a whole circuit and chooses what to do with it. With few qubits that takes
+Aer's controller takes a whole circuit and chooses how to run it. With few qubits that choice takes
 many times longer than the gates.
 """
 
@@ -29,7 +29,7 @@ _EIGHTH = math.pi / 4
 
 
 def _phase(*fixed: float) -> _Apply:
-    """Multiply |1> by exp(i angle): the `fixed` one, or the gate's own."""
+    """Multiply |1> by exp(i angle), where the angle is `fixed` or else the gate's parameter."""
 
     def apply(native: Any, params: tuple[float, ...], qubits: tuple[int, ...]) -> None:
         native.apply_u(*qubits, 0.0, 0.0, *(fixed or params))
@@ -56,8 +56,8 @@ _CONFIGURATION = {
     "max_parallel_threads": "1",
 }
 
-# The others are applied as their matrices. Global phases differ from those of the gates: no
-# probability shows them.
+# All other gates are applied as matrices. Global phases differ from those of the gates, which no
+# probability depends on.
 _GATES: dict[str, _Apply] = {
     **dict.fromkeys(("id", "u0"), lambda _native, _params, _qubits: None),
     "x": lambda native, _, qubits: native.apply_x(*qubits),
@@ -96,13 +96,13 @@ _GATES: dict[str, _Apply] = {
 
 
 class AerState(PureState):
-    """A pure state in double precision, as `branching` evolves it."""
+    """A pure state in double precision; see `branching.State`."""
 
     __slots__ = ()
 
     def evolve(self, gates: Sequence[Operation]) -> None:
         native = _workspace()
-        # With it goes what a circuit that broke off has left.
+        # Remove what a circuit that failed may have left.
         native.clear()
         native.initialize_statevector(self.num_qubits, self.amplitudes, True)  # noqa: FBT003 - a copy
         _apply(native, gates)
@@ -111,34 +111,34 @@ class AerState(PureState):
 
 
 class BareStates:
-    """Computes probabilities, on a state for each number of qubits that it keeps.
+    """Computes probabilities. It keeps one state for each number of qubits.
 
-    To hand a state over and to have it back takes longer than to set one and to ask it.
+    To pass a state to Aer and back takes longer than to reset a kept state and query it.
     """
 
     def __init__(self) -> None:
         self._states: dict[int, tuple[Any, list[int], list[complex]]] = {}
 
     def probabilities(self, num_qubits: int, gates: Iterable[Operation]) -> NDArray[np.float64]:
-        """Give the probabilities of all 2**n basis states after `gates`, from all qubits at 0.
+        """Return the probabilities of the 2**n basis states after `gates`; all qubits start at 0.
 
         Bit q of an index is qubit q. The gates are standard ones without a condition.
         """
-        held = self._states.pop(num_qubits, None) or _made(num_qubits)
-        native, qubits, ground = held
+        entry = self._states.pop(num_qubits, None) or _new_state(num_qubits)
+        native, qubits, ground = entry
         native.set_statevector(qubits, ground)
         _apply(native, gates)
-        found = np.array(native.probabilities(qubits))
-        # Not kept where something was raised: gates may wait in it.
-        self._states[num_qubits] = held
-        return found
+        probabilities = np.array(native.probabilities(qubits))
+        # After an exception the state is not kept: it may still queue gates.
+        self._states[num_qubits] = entry
+        return probabilities
 
 
 def _apply(native: Any, gates: Iterable[Operation]) -> None:
     for name, qubits, params, _, _ in gates:
         apply = _GATES.get(name)
         if apply is None:
-            # A copy, since Aer 0.18 reads an array that is not writeable as its transpose.
+            # A copy, because Aer 0.18 reads the transpose of a read-only array.
             native.apply_unitary(qubits, matrix(name, params).copy())
         else:
             apply(native, params, qubits)
@@ -154,7 +154,7 @@ def _native() -> Any:
 _workspace = lru_cache(maxsize=1)(_native)
 
 
-def _made(num_qubits: int) -> tuple[Any, list[int], list[complex]]:
+def _new_state(num_qubits: int) -> tuple[Any, list[int], list[complex]]:
     native = _native()
     native.reallocate_qubits(num_qubits)
     native.initialize()

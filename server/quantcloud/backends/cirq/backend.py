@@ -24,9 +24,9 @@ from quantcloud.routing.work import Coefficients
 MAX_DENSITY_MATRIX_QUBITS = 10
 
 MAX_PURE_QUBITS = 28
-"""How far circuits go that have no noise and measure at their end: to a state of 2 GiB."""
+"""The most qubits of a circuit without noise that measures at its end: a state of 2 GiB."""
 
-# What Cirq and qsim keep of a gate, measured; where there is noise, with all kinds of it.
+# The bytes kept for a gate, measured; with noise, measured with all kinds of noise.
 _GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 1_200, 20_300, 13_300
 
 _QSIM = Coefficients(
@@ -72,7 +72,7 @@ class CirqBackend:
         if options.noise is None:
             return [_statevector(analysis, shots)]
         if options.statevector:
-            return Refusal("the statevector option does not go with noise: a noisy state is mixed")
+            return Refusal("a statevector needs a run without noise: a noisy state is mixed")
         methods = [_trajectories(analysis, shots)]
         if width <= MAX_DENSITY_MATRIX_QUBITS:
             methods.append(_density_matrix(analysis, shots))
@@ -88,7 +88,7 @@ class CirqBackend:
 
 def _statevector(analysis: Analysis, shots: int) -> Method:
     width, branches = analysis.num_qubits, histories(analysis, shots)
-    # An evolution has a copy of its own; the weights of a sample take as much as two.
+    # An evolution makes a copy; the weights of a sample take as much as two states.
     states = waiting_states(analysis, shots) + 4
     return predicted(
         "statevector",
@@ -117,7 +117,7 @@ def _density_matrix(analysis: Analysis, shots: int) -> Method:
 
 def _trajectories(analysis: Analysis, shots: int) -> Method:
     width, gates = analysis.num_qubits, analysis.operation_count
-    # One sequence of gates for all shots, or several of them in each.
+    # Without mid-circuit measurements, all shots share one sequence of gates.
     kept = max(gates, min(MOST_GATES_KEPT, shots * gates)) if analysis.has_mid_circuit else gates
     return predicted(
         "trajectories",

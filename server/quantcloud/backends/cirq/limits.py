@@ -1,5 +1,5 @@
-"""The limit that the Cirq backend predicts with and its executor keeps."""
+"""The limit that the Cirq backend uses for predictions and that its executor enforces."""
 
 MOST_GATES_KEPT = 20_000
-"""How many gates and their noise are kept translated for all trajectories of a run. Of sequences
-that shots have in common few are long, and those that only one has need not be kept."""
+"""How many translated gates, with their noise, are kept for all trajectories of a run. Most gate
+sequences that shots share are short, and a sequence of only one shot need not be kept."""

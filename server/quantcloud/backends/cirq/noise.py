@@ -1,9 +1,9 @@
-"""Noise by Cirq: density matrices where they fit, and otherwise trajectories by qsim."""
+"""Noise: density matrices by Cirq and trajectories by qsim."""
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportAttributeAccessIssue=false
 # pyright: reportUnknownArgumentType=false
-# qsim is a compiled module without stubs, Cirq is annotated only in part.
+# qsim is a compiled module without stubs; Cirq is annotated only in part.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -16,7 +16,7 @@ from qsimcirq import qsim
 from qsimcirq.qsim_simulator import QSimOptions
 
 from quantcloud.backends.cirq.limits import MOST_GATES_KEPT
-from quantcloud.backends.cirq.qsim import as_qsim_has_them, flattened
+from quantcloud.backends.cirq.qsim import flattened, qsim_order
 from quantcloud.backends.simulation.amplitudes import PureState
 from quantcloud.backends.simulation.noise import relaxation
 from quantcloud.backends.simulation.sampling import Counts, Patterns, draw_bits
@@ -29,9 +29,9 @@ _MAX_QSIM_SEED = 1 << 31
 
 
 class TrajectoryCircuits:
-    """qsim's forms of sequences of gates, to be used by every shot, as far as there is room.
+    """A bounded cache of gate sequences in qsim's form, for all shots of a run.
 
-    With measurements in between, shots may have as many sequences as there are outcomes.
+    With mid-circuit measurements, there may be as many sequences as outcomes.
     """
 
     def __init__(self, num_qubits: int, noise: Noise) -> None:
@@ -41,12 +41,12 @@ class TrajectoryCircuits:
         self._gates = 0
 
     def of(self, gates: Sequence[Operation]) -> Any:
-        """The noisy circuit of these gates."""
+        """Return the noisy circuit of these gates."""
         key = tuple(gates)
         circuit = self._kept.get(key)
         if circuit is None:
             circuit = _noisy_circuit(self._num_qubits, gates, self._noise)
-            # The first is kept however long it is: most circuits have no other.
+            # The first is kept whatever its length: most circuits have no other.
             if not self._kept or self._gates + len(key) <= MOST_GATES_KEPT:
                 self._kept[key] = circuit
                 self._gates += len(key)
@@ -55,7 +55,7 @@ class TrajectoryCircuits:
 
 @lru_cache(maxsize=256)
 def channels(noise: Noise, num_qubits: int) -> tuple[tuple[cirq.Gate, tuple[int, ...]], ...]:
-    """Return what follows a gate on `num_qubits` (1 or 2) qubits: channels and their positions."""
+    """Return the channels, and their positions, that follow a gate on 1 or 2 qubits."""
     rate, time_us = (
         (noise.depolarizing_1q, noise.gate_time_1q_us)
         if num_qubits == 1
@@ -63,7 +63,7 @@ def channels(noise: Noise, num_qubits: int) -> tuple[tuple[cirq.Gate, tuple[int,
     )
     result: list[tuple[cirq.Gate, tuple[int, ...]]] = []
     if rate:
-        # The maximally mixed state is an even mixture of all Pauli errors, one of them no error.
+        # The maximally mixed state is an even mixture of all Pauli errors, including the identity.
         paulis = 4**num_qubits
         depolarize = cirq.depolarize(rate * (paulis - 1) / paulis, n_qubits=num_qubits)
         result.append((depolarize, tuple(range(num_qubits))))
@@ -93,7 +93,7 @@ class DensityMatrix:
         self._noise = noise
         self._elements = elements
         self._simulator = cirq.DensityMatrixSimulator(dtype=np.complex128)
-        # Cirq has the first qubit in the highest bit.
+        # In Cirq the first qubit is the highest bit.
         self._qubits = cirq.LineQubit.range(num_qubits)
         self._order = self._qubits[::-1]
 
@@ -143,7 +143,7 @@ class DensityMatrix:
 
 
 class Trajectory(PureState):
-    """A pure state that noise drives at random: one shot's history, in single precision."""
+    """A quantum trajectory in single precision: the pure state of one shot under random noise."""
 
     __slots__ = ("_circuits", "_rng")
 
@@ -155,7 +155,7 @@ class Trajectory(PureState):
         rng: np.random.Generator,
         circuits: TrajectoryCircuits,
     ) -> None:
-        """Start with all qubits 0; `circuits` keeps translations from one shot to the next."""
+        """Start with all qubits at 0; `circuits` caches translated gates across shots."""
         super().__init__(num_qubits)
         self._rng = rng
         self._circuits = circuits
@@ -179,7 +179,7 @@ def _noisy_circuit(num_qubits: int, gates: Sequence[Operation], noise: Noise) ->
     time = 0
     for name, qubits, params, _, _ in gates:
         unitary = flattened(matrix(name, params))
-        qsim.add_matrix_gate_channel(time, as_qsim_has_them(qubits), unitary, circuit)
+        qsim.add_matrix_gate_channel(time, qsim_order(qubits), unitary, circuit)
         time += 1
         for channel, positions in channels(noise, len(qubits)):
             where = [qubits[position] for position in positions]
@@ -190,7 +190,7 @@ def _noisy_circuit(num_qubits: int, gates: Sequence[Operation], noise: Noise) ->
 
 @lru_cache(maxsize=256)
 def _kraus(channel: cirq.Gate) -> list[tuple[float, list[float], bool]]:
-    """Return a channel for qsim: bounds below of probabilities, operators, whether unitary."""
+    """Return a channel for qsim: lower bounds of probabilities, operators, whether unitary."""
     if cirq.has_mixture(channel):
         return [
             (float(probability), flattened(np.asarray(unitary, dtype=np.complex128)), True)

@@ -1,4 +1,4 @@
-"""`local_simulator`: the project's own simulator."""
+"""`local_simulator`: statevectors in NumPy, and stabilizer circuits by Stim."""
 
 from collections.abc import Sequence
 
@@ -25,18 +25,18 @@ _STATEVECTOR = Coefficients(
 )
 _STABILIZER = Coefficients(start=1.2e-4, operation=1.7e-6, state=3e-8, sample=4e-9)
 
-# What NumPy's matrices, and what Stim and its text of a circuit, take for a gate, measured.
+# The bytes for a gate, measured: of NumPy's matrices, and of Stim with its text of the circuit.
 _GATE_BYTES, _STABILIZER_GATE_BYTES = 100, 700
 
-# What a gate may take more on a small state than is predicted for it, in seconds, measured: one on
-# one qubit with angles that are new; one on two, with such angles or where it mixes amplitudes for
-# the first time; and one on more.
+# How many seconds, measured, a gate on a small state may take beyond its prediction: a gate on one
+# qubit with new angles; one on two qubits with new angles, or that mixes amplitudes for the first
+# time; one on more qubits.
 _NO_GATES = frozenset({"measure", "barrier"})
 _SMALL_GATE = 2
 _MIXING = frozenset({"ch", "csx", "ecr"})
 _ANGLED_SECONDS, _PAIR_SECONDS, _WIDE_SECONDS = 1e-5, 2.5e-5, 2e-5
 
-# What a shot takes beyond its bits, in bits.
+# The cost of a shot beyond that of its bits, in bits.
 _SHOT_BITS = 32
 
 
@@ -94,7 +94,7 @@ class LocalBackend:
 def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
     amplitudes = 1 << analysis.num_qubits
     branches = histories(analysis, shots)
-    # The running state has a spare; the weights of a sample are two halves, a measurement's too.
+    # The running state has a spare; the weights of a sample or a measurement take two halves.
     states = waiting_states(analysis, shots) + 3
     method = predicted(
         "statevector",
@@ -104,7 +104,7 @@ def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
         gates=analysis.operation_count,
         gate_bytes=_GATE_BYTES,
     )
-    # One evolution, of which it is known how long it takes at most, and one draw.
+    # One evolution, whose longest time is known, and one draw.
     at_once = (
         options.only_counts
         and not analysis.has_mid_circuit
@@ -114,7 +114,7 @@ def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
 
 
 def _first_seconds(analysis: Analysis) -> float:
-    """What the gates may take beyond what is predicted for them, where none of them came before."""
+    """Return how much longer than predicted the gates may take if none has run before."""
     total = 0.0
     for name, number in analysis.gate_counts.items():
         if name in _NO_GATES:
@@ -134,13 +134,13 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
     measurements = counts.get("measure", 0)
     return predicted(
         "stabilizer",
-        # Stim gives a byte for each measurement of each shot, from a bit that it keeps.
+        # Stim keeps a bit for each measurement of each shot, and returns a byte.
         tableau_bytes(analysis.num_qubits)
         + shots * (2 * analysis.num_clbits + measurements + measurements // 8),
         _STABILIZER,
         Work(
             operations=analysis.operation_count,
-            # Each measurement and reset goes over a row of the tableau.
+            # Each measurement or reset reads a row of the tableau.
             state=analysis.num_qubits * (measurements + counts.get("reset", 0)),
             samples=shots * (_SHOT_BITS + measurements),
         ),

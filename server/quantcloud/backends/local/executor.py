@@ -19,7 +19,7 @@ class LocalExecutor(WarmsUp):
         divided = program(circuit)
         check_statevector(execution, divided.num_qubits, branches=divided.branches)
         if execution.method == "stabilizer":
-            # The serving process, which runs small statevectors, has no use for Stim.
+            # Imported here, since the serving process runs small statevectors and needs no Stim.
             from quantcloud.backends.local import stabilizer  # noqa: PLC0415
 
             tally = stabilizer.sample(divided, execution.shots, execution.seed, run.rng)

@@ -2,7 +2,7 @@
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
-# Stim's stubs leave some types out.
+# Stim's stubs lack some types.
 
 from collections.abc import Iterable, Sequence
 from typing import Self
@@ -19,9 +19,9 @@ from quantcloud.circuits.ir import Operation
 
 
 def _translated(operations: Iterable[Operation]) -> stim.Circuit:
-    """Return the operations for Stim; a measurement's record stands where it was made.
+    """Return the operations as a Stim circuit; its records are in the order of measurements.
 
-    They go through Stim's text format, which it reads faster than it takes single instructions.
+    They go through Stim's text format, because Stim parses it faster than it appends instructions.
     """
     lines: list[str] = []
     for name, qubits, params, _, _ in operations:
@@ -61,7 +61,7 @@ class StabilizerState:
 
     def __init__(self, num_qubits: int, simulator: stim.TableauSimulator | None = None) -> None:
         if simulator is None:
-            # Nothing here is left to the simulator's own chance, so its seed is of no account.
+            # The simulator never draws a random outcome here, so its seed does not matter.
             simulator = stim.TableauSimulator(seed=0)
             simulator.set_num_qubits(num_qubits)
         self.num_qubits = num_qubits
@@ -86,10 +86,10 @@ class StabilizerState:
     def sample(
         self, qubits: Sequence[int], shots: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.bool_], Counts]:
-        """Draw outcomes, uniform over an affine space of bitstrings.
+        """Draw outcomes, uniformly from an affine space of bitstrings.
 
-        The outcomes of a stabilizer state are one outcome plus the sums (modulo 2) of any of
-        the flips that lead from one branch of an undecided measurement to the other.
+        The outcomes of a stabilizer state are one outcome plus any sum (modulo 2) of the flips
+        that lead from one branch of a random measurement to the other.
         """
         simulator = self._simulator.copy(copy_rng=True)
         origin = np.zeros(len(qubits), dtype=np.bool_)
@@ -109,7 +109,7 @@ class StabilizerState:
 
 
 def _distinct(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Counts]:
-    """Return the different rows and how often each occurs."""
+    """Return the distinct rows and how often each occurs."""
     if not rows.shape[1]:
         return rows[:1], np.array([len(rows)])
     packed = np.ascontiguousarray(np.packbits(rows, axis=1))

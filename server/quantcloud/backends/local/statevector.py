@@ -1,9 +1,9 @@
 """A statevector in NumPy, with gates applied in place.
 
-A gate on k qubits divides the amplitudes into 2**k parts, one for each setting of its qubits, and
-its matrix says which parts it mixes. Each part is a strided view, so nothing is moved to bring the
-qubits together. Rows of the identity are left alone: a controlled gate touches only the part where
-its controls are 1, a diagonal gate multiplies, a permutation exchanges.
+A gate on k qubits divides the amplitudes into 2**k parts, one for each value of its qubits. Its
+matrix says which parts it mixes. Each part is a strided view, so no amplitudes are moved to bring
+the qubits together. Rows of the identity are skipped: a controlled gate changes only the part where
+its controls are 1, a diagonal gate multiplies parts, and a permutation exchanges parts.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from quantcloud.backends.simulation.amplitudes import Amplitudes, PureState
 from quantcloud.backends.simulation.unitaries import Matrix, matrix
 from quantcloud.circuits.ir import Operation
 
-# NumPy's product over parts is slow where they are runs of fewer amplitudes than 2**3. There a gate
-# on one qubit takes part in a product over that qubit and all below it.
+# NumPy multiplies parts slowly if they are runs of fewer than 2**3 amplitudes. A gate on such a low
+# qubit is therefore applied as a matrix on that qubit and all qubits below it.
 _LOW_QUBITS = 3
-# Up to so many qubits, to gather amplitudes by their numbers takes less than part by part.
+# Up to this many qubits, it is faster to gather amplitudes by index than to go part by part.
 _GATHERED_QUBITS = 10
-# For each low qubit, what each element of a gate's matrix adds to the matrix of that product.
+# For each low qubit: what each element of a gate's matrix adds to that larger matrix.
 _LOW_TERMS: list[Matrix] = [
     np.kron(
         np.eye(4, dtype=np.complex128).reshape(4, 2, 2).transpose(0, 2, 1), np.eye(1 << qubit)
@@ -32,17 +32,17 @@ _LOW_TERMS: list[Matrix] = [
 
 
 class _Block(NamedTuple):
-    """Parts that a gate mixes among each other, and the matrix by which it does."""
+    """Parts that a gate mixes with each other, and the matrix that mixes them."""
 
     parts: tuple[int, ...]
     mix: Matrix
 
 
 class _Kernel(NamedTuple):
-    """A gate as what it does to the parts of a state; other parts stay as they are.
+    """A gate as its effects on the parts of a state; all other parts are unchanged.
 
-    `scalings` are (part, factor); `cycles` are lists of (part, factor): the old value of each
-    part times its factor goes to the next part of the list, that of the last to the first.
+    `scalings` are (part, factor). `cycles` are lists of (part, factor): each part's old value times
+    its factor goes to the next part of the list, and that of the last part to the first.
     """
 
     scalings: tuple[tuple[int, complex], ...]
@@ -53,7 +53,7 @@ class _Kernel(NamedTuple):
 @lru_cache(maxsize=4096)
 def _kernel(name: str, params: tuple[float, ...]) -> _Kernel:
     unitary = matrix(name, params)
-    if len(unitary) == 2 and unitary.all():  # noqa: PLR2004 - one qubit, and nothing to find out
+    if len(unitary) == 2 and unitary.all():  # noqa: PLR2004 - one qubit and no zeros
         return _Kernel((), (), (_Block((0, 1), unitary),))
     scalings: list[tuple[int, complex]] = []
     cycles: list[tuple[tuple[int, complex], ...]] = []
@@ -75,9 +75,10 @@ def _kernel(name: str, params: tuple[float, ...]) -> _Kernel:
 
 
 class _Mixed(NamedTuple):
-    """Parts that a gate mixes among each other, as its zeros tell.
+    """Parts that a gate mixes with each other, according to the zeros of its matrix.
 
-    Where each goes to one other, `order` has them so; `places` are those of their matrix.
+    If the gate permutes them in a cycle, `order` is that cycle, else empty. `places` indexes their
+    block of the gate's matrix.
     """
 
     parts: tuple[int, ...]
@@ -87,15 +88,15 @@ class _Mixed(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _mixed(nonzero: bytes, size: int) -> tuple[_Mixed, ...]:
-    """Group the rows of a matrix that its nonzero elements connect: it has one byte for each.
+    """Group the rows of a matrix that its nonzero elements connect.
 
-    It takes some ten times as long as all else about a gate, and the same gate with other angles
-    has its zeros in the same places.
+    `nonzero` has a byte for each element. The result is cached, because it takes about ten times
+    as long as the rest of a kernel, and a gate with other angles has the same zeros.
     """
     pattern = np.frombuffer(nonzero, dtype=np.bool_).reshape(size, size)
     linked = pattern | pattern.T
     remaining = set(range(size))
-    found: list[_Mixed] = []
+    groups: list[_Mixed] = []
     while remaining:
         group = {remaining.pop()}
         edge = set(group)
@@ -106,12 +107,12 @@ def _mixed(nonzero: bytes, size: int) -> tuple[_Mixed, ...]:
         parts = tuple(sorted(group))
         places = np.ix_(parts, parts)
         is_cycle = np.count_nonzero(pattern[places]) == len(parts)
-        found.append(_Mixed(parts, _order(pattern, parts[0]) if is_cycle else (), places))
-    return tuple(found)
+        groups.append(_Mixed(parts, _order(pattern, parts[0]) if is_cycle else (), places))
+    return tuple(groups)
 
 
 def _order(pattern: NDArray[np.bool_], start: int) -> tuple[int, ...]:
-    """Where `start` goes to, and where that goes to, until it is `start` again."""
+    """Return the cycle of the permutation `pattern` that begins at `start`."""
     order = [start]
     while (target := int(np.flatnonzero(pattern[:, order[-1]])[0])) != start:
         order.append(target)
@@ -119,7 +120,7 @@ def _order(pattern: NDArray[np.bool_], start: int) -> tuple[int, ...]:
 
 
 class _Geometry(NamedTuple):
-    """How to see a state as the parts that a gate on certain qubits divides it into."""
+    """The shape and the indices that divide a state into the parts of a gate on some qubits."""
 
     shape: tuple[int, ...]
     indices: tuple[tuple[int | slice, ...], ...]
@@ -143,10 +144,10 @@ def _geometry(qubits: tuple[int, ...]) -> _Geometry:
     return _Geometry(tuple(reversed(shape)), tuple(indices))
 
 
-# Some megabytes at most.
+# At most some megabytes.
 @lru_cache(maxsize=1024)
 def _places(num_qubits: int, qubits: tuple[int, ...], parts: tuple[int, ...]) -> NDArray[np.intp]:
-    """Where the amplitudes of some parts of a small state stand: a row for each part."""
+    """Return the indices of the amplitudes of some parts of a small state, a row for each part."""
     shape, indices = _geometry(qubits)
     numbers = np.arange(1 << num_qubits).reshape(shape)
     return np.stack([numbers[indices[part]].ravel() for part in parts])
@@ -173,7 +174,7 @@ class Statevector(PureState):
                     self._mix(kernel.blocks, qubits)
 
     def _multiply(self, mix: Matrix, qubit: int) -> None:
-        spare = self._taken_spare()
+        spare = self._spare_array()
         if qubit < _LOW_QUBITS:
             terms = _LOW_TERMS[qubit]
             shape = (-1, 2 << qubit)
@@ -184,8 +185,8 @@ class Statevector(PureState):
             np.matmul(mix, self.amplitudes.reshape(shape), out=spare.reshape(shape))
         self.amplitudes, self._spare = spare, self.amplitudes
 
-    def _taken_spare(self) -> Amplitudes:
-        """Return an array as large as the state, which a state that waits does without."""
+    def _spare_array(self) -> Amplitudes:
+        """Return an array as large as the state; it is allocated at the first use."""
         if self._spare is None:
             self._spare = np.empty_like(self.amplitudes)
         return self._spare
@@ -197,11 +198,11 @@ class Statevector(PureState):
             view[indices[part]] *= factor
         for cycle in kernel.cycles:
             end, factor = cycle[-1]
-            kept = self._taken_spare().reshape(shape)[indices[end]]
-            _scale(view[indices[end]], factor, kept)
+            saved = self._spare_array().reshape(shape)[indices[end]]
+            _scale(view[indices[end]], factor, saved)
             for (source, scale), (target, _) in zip(cycle[-2::-1], cycle[:0:-1], strict=True):
                 _scale(view[indices[source]], scale, view[indices[target]])
-            view[indices[cycle[0][0]]] = kept
+            view[indices[cycle[0][0]]] = saved
 
     def _mix(self, blocks: tuple[_Block, ...], qubits: tuple[int, ...]) -> None:
         if self.num_qubits <= _GATHERED_QUBITS:
@@ -210,10 +211,10 @@ class Statevector(PureState):
                 self.amplitudes[places] = mix @ self.amplitudes[places]
             return
         shape, indices = _geometry(qubits)
-        view, spare = self.amplitudes.reshape(shape), self._taken_spare()
+        view, spare = self.amplitudes.reshape(shape), self._spare_array()
         for parts, mix in blocks:
             views = [view[indices[part]] for part in parts]
-            # A product stands beside what it is made of, for which the spare may be too small.
+            # The spare holds the parts and their product. If it is too small, mix half by half.
             if 2 * len(parts) <= 1 << len(qubits):
                 _multiply_parts(mix, views, spare)
             else:
@@ -222,14 +223,14 @@ class Statevector(PureState):
 
 
 def _halves(shape: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Where the two halves of an array of this shape are."""
+    """Return the indices of the two halves of an array of this shape."""
     axis = shape.index(max(shape))
     before, middle = (slice(None),) * axis, shape[axis] // 2
     return (*before, slice(middle)), (*before, slice(middle, None))
 
 
 def _multiply_parts(mix: Matrix, parts: Sequence[Amplitudes], spare: Amplitudes) -> None:
-    """Mix parts of a state; `spare` has room for them, one after the other, twice."""
+    """Mix parts of a state. `spare` must have room for twice their amplitudes."""
     number, size = len(parts), parts[0].size
     old, new = spare[: 2 * number * size].reshape(2, number, size)
     for row, part in zip(old, parts, strict=True):

@@ -23,7 +23,7 @@ _LIGHTNING = Coefficients(
     start=2.4e-4, operation=1.9e-5, light=5.2e-10, dense=5.7e-10, wide=1e-9, state=5e-9, sample=5e-9
 )
 
-# What PennyLane keeps of a gate, measured.
+# The bytes that PennyLane keeps for a gate, measured.
 _GATE_BYTES = 1_200
 
 
@@ -55,7 +55,7 @@ class PennyLaneBackend:
                 f"{width:,}, a statevector of {readable_bytes(statevector_bytes(width))})"
             )
         branches = histories(analysis, shots)
-        # Lightning has a copy of its own and hands out another; sampling needs one more.
+        # Lightning makes a copy and returns another; sampling needs one more.
         states = waiting_states(analysis, shots) + 4
         return [
             predicted(

@@ -21,7 +21,7 @@ from quantcloud.backends.warm_up import WarmsUp
 from quantcloud.circuits.ir import Circuit, Operation
 from quantcloud.domain.execution import Execution, Outcome
 
-# Lightning's own kernels, for gates that mean the same up to a global phase.
+# Lightning's kernels for gates that are equal up to a global phase.
 _KERNELS: dict[str, Callable[..., Any]] = {
     "x": qml.PauliX,
     "y": qml.PauliY,
@@ -64,7 +64,7 @@ class LightningState(PureState):
     __slots__ = ()
 
     def evolve(self, gates: Sequence[Operation]) -> None:
-        # PennyLane has its first wire in the highest bit.
+        # In PennyLane the first wire is the highest bit.
         top = self.num_qubits - 1
         operations: list[Any] = [
             qml.StatePrep(self.amplitudes, wires=range(self.num_qubits), validate_norm=False)

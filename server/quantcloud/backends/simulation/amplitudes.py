@@ -1,4 +1,4 @@
-"""What pure states have in common, whichever engine evolves them."""
+"""The base class of pure states; the subclasses differ in the engine that evolves them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ Amplitudes = NDArray[np.complexfloating[Any]]
 
 
 class PureState(ABC):
-    """A `branching.State` as amplitudes: bit q of an index is qubit q; at first all qubits are 0.
+    """A `branching.State` of amplitudes: bit q of an index is qubit q. All qubits start at 0.
 
-    Where single precision has lost norm, `sample` makes up for it.
+    `sample` normalises, because single precision loses norm.
     """
 
     __slots__ = ("amplitudes", "num_qubits")

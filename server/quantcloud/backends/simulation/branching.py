@@ -1,10 +1,10 @@
-"""Runs circuits that measure, reset or decide midway, without running each shot on its own.
+"""Runs circuits with mid-circuit measurements, resets or conditions, without a run for each shot.
 
-All shots start together. Where a measurement divides them, a binomial draw says how many see each
-outcome, and the state is copied once for the other part. So the work grows with the number of
-different histories, not with the shots, and the outcomes are distributed as if each shot had run
-alone. The part with fewer shots goes on first and the other waits: whatever waits has at least as
-many shots as all that is done before it, so at most log2(shots) + 1 states wait at any time.
+All shots start together. At a measurement, a binomial draw says how many shots have each outcome,
+and the state is copied for the second outcome. So the work grows with the number of different
+histories, not with the shots, and the outcomes are distributed as if each shot ran alone. The part
+with fewer shots goes on first, and the other waits. Each waiting part has at least as many shots as
+all that run before it, so at most log2(shots) + 1 states wait at any time.
 """
 
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ from quantcloud.circuits.ir import Operation
 
 
 class State(Protocol):
-    """A quantum state of all qubits, normalised."""
+    """A normalised quantum state of all qubits."""
 
     def evolve(self, gates: Sequence[Operation]) -> None:
         """Apply standard gates, in place."""
         ...
 
     def flip(self, qubit: int) -> None:
-        """Apply a perfect X gate."""
+        """Apply an X gate without noise."""
         ...
 
     def probability_of_one(self, qubit: int) -> float: ...
 
     def project(self, qubit: int, *, outcome: bool, probability: float) -> None:
-        """Go on as after measuring `qubit` with `outcome`, which had `probability`."""
+        """Collapse `qubit` to `outcome`, which had `probability`."""
         ...
 
     def copy(self) -> Self: ...
@@ -39,7 +39,7 @@ class State(Protocol):
     def sample(
         self, qubits: Sequence[int], shots: int, rng: np.random.Generator
     ) -> tuple[Patterns, Counts]:
-        """Measure `qubits` `shots` times from this same state.
+        """Measure `qubits` `shots` times, each time in this state.
 
         Returns distinct patterns, whose bit i is `qubits[i]`, and their counts.
         """
@@ -47,7 +47,7 @@ class State(Protocol):
 
 
 class _Branch(NamedTuple):
-    """Shots that have gone the same way up to `position` in the body."""
+    """Shots with the same history up to `position` in the body."""
 
     state: State
     position: int
@@ -56,7 +56,7 @@ class _Branch(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The shots of a branch for which a qubit was `outcome` and was recorded as `read`."""
+    """The shots of a branch whose qubit had `outcome`, which was recorded as `read`."""
 
     shots: int
     outcome: bool
@@ -72,10 +72,10 @@ def run(
     readout_error: float = 0.0,
     tally: Tally | None = None,
 ) -> Tally:
-    """Run `program` from `state`, which it uses up, and count the outcomes of `shots` shots.
+    """Run `program` from `state`, which it consumes, and count the outcomes of `shots` shots.
 
     `readout_error` is the probability that a measured bit is recorded flipped. The counts are
-    added to `tally`, or a new one.
+    added to `tally`, or to a new one.
     """
     if tally is None:
         tally = Tally(program.num_clbits)
@@ -98,7 +98,7 @@ def _follow(
     rng: np.random.Generator,
     readout_error: float,
 ) -> _Branch:
-    """Follow `branch` to the end of `body`, leaving in `waiting` what parts from it."""
+    """Follow `branch` to the end of `body`; add the branches that split off to `waiting`."""
     state, position, bits, shots = branch
     gates: list[Operation] = []
     while position < len(body):
@@ -119,10 +119,10 @@ def _follow(
             parts = _misread(parts, readout_error, rng)
         parts.sort(reverse=True)
         for part in parts[:-1]:
-            other = _settle(state.copy(), operation, part, probability)
+            other = _collapse(state.copy(), operation, part, probability)
             waiting.append(_Branch(other, position, _record(bits, operation, part), part.shots))
         part = parts[-1]
-        state = _settle(state, operation, part, probability)
+        state = _collapse(state, operation, part, probability)
         bits = _record(bits, operation, part)
         shots = part.shots
     if gates:
@@ -144,7 +144,7 @@ def _misread(parts: list[_Part], rate: float, rng: np.random.Generator) -> list[
     return [part for part in result if part.shots]
 
 
-def _settle(state: State, operation: Operation, part: _Part, probability_of_one: float) -> State:
+def _collapse(state: State, operation: Operation, part: _Part, probability_of_one: float) -> State:
     (qubit,) = operation.qubits
     probability = probability_of_one if part.outcome else 1 - probability_of_one
     state.project(qubit, outcome=part.outcome, probability=probability)

@@ -1,8 +1,8 @@
-"""What a run is predicted to need.
+"""Predicts the memory and the time of a run.
 
-Memory follows from the sizes of the states, time from what there is to do (`Work`) and the
-coefficients of each method. Those that backends state were fitted to runs of MQT Bench's circuits
-on one core of a 2-core server; `quantcloud calibrate` fits them to another.
+Memory follows from the sizes of the states. Time follows from the `Work` of the run and the
+coefficients of its method. The coefficients that backends state were fitted to runs of MQT Bench's
+circuits on one core of a 2-core server; `quantcloud calibrate` fits them to another machine.
 """
 
 import math
@@ -13,13 +13,13 @@ from quantcloud.routing.method import Method
 from quantcloud.routing.work import Coefficients, Work
 
 PARSED_GATE_BYTES = 500
-"""What a parsed circuit takes for a gate with angles of its own, measured."""
+"""The bytes of a gate in a parsed circuit if no other gate has its angles, measured."""
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def evolution(analysis: Analysis, amplitudes: float, shots: int, repeats: float = 1) -> Work:
-    """What it takes to evolve a state of so many amplitudes `repeats` times, and to sample it."""
+    """Return the work to evolve a state of `amplitudes` `repeats` times and to sample it."""
     kinds = analysis.gates_by_kind
     if kinds:
         light = kinds.get(DIAGONAL, 0) + kinds.get(PERMUTATION, 0)
@@ -38,7 +38,7 @@ def evolution(analysis: Analysis, amplitudes: float, shots: int, repeats: float 
 
 
 def alike(amplitude: float, **others: float) -> Coefficients:
-    """Coefficients of a simulator to which all gates are the same."""
+    """Return the coefficients of a simulator for which all gates cost the same."""
     return Coefficients(light=amplitude, dense=amplitude, wide=amplitude, state=amplitude, **others)
 
 
@@ -52,10 +52,10 @@ def predicted(
     gate_bytes: int,
     double: bool = True,
 ) -> Method:
-    """A method whose time follows from `work`; `double` says in which precision it computes.
+    """Return a method whose time follows from `work`; `double` stands for double precision.
 
-    Its memory is `state_bytes` and, for each of the `gates` that it keeps, `gate_bytes` beside what
-    the parsed circuit has of it.
+    Its memory is `state_bytes` plus the bytes of the `gates`: `gate_bytes` each, besides those of
+    the parsed circuit.
     """
     return Method(
         name,
@@ -68,23 +68,23 @@ def predicted(
 
 
 def histories(analysis: Analysis, shots: int) -> int:
-    """Guess how many different histories `shots` shots of a circuit have.
+    """Estimate how many different histories `shots` shots of a circuit have.
 
-    Each measurement or reset midway may double them. Where few qubits are measured many times,
-    most outcomes follow from earlier ones, as in phase estimation or error correction: so no more
-    than two for each qubit count.
+    Each mid-circuit measurement or reset may double them. If few qubits are measured many times,
+    as in phase estimation or error correction, most outcomes follow from earlier ones. So at most
+    two measurements or resets of each qubit count.
     """
     events = min(analysis.branching_count, 2 * analysis.num_qubits)
     return max(1, min(shots, 1 << min(events, shots.bit_length())))
 
 
 def waiting_states(analysis: Analysis, shots: int) -> int:
-    """Bound how many states `branching.run` keeps waiting."""
+    """Return an upper bound of the states that wait in `branching.run`."""
     return math.ceil(math.log2(shots)) if analysis.has_mid_circuit and shots > 1 else 0
 
 
 def readable_bytes(amount: int) -> str:
-    """Write a size in binary units: `statevector_bytes(34)` is `256 GiB`."""
+    """Return a size in binary units: `256 GiB` for `statevector_bytes(34)`."""
     if amount >> 10 * len(_UNITS):
         return f"2**{amount.bit_length() - 1} bytes"
     rank = max(0, (amount.bit_length() - 1) // 10)

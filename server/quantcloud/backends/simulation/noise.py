@@ -1,13 +1,14 @@
-"""The noise that a request may ask for, as rates and channels; the same on every backend.
+"""The noise that a request may ask for, as rates and channels. It is the same on every backend.
 
-- Depolarizing: with its probability, what a gate leaves on its qubits is replaced by the
-  maximally mixed state (as Qiskit's `depolarizing_error` has it).
-- Thermal: for as long as the gate takes, each of its qubits relaxes to |0> with time T1 and loses
-  coherence with time T2. An absent T1 is infinite; an absent T2 is 2 T1, its greatest value.
-- Readout: a measured bit is recorded flipped with its probability, before any condition reads it.
+- Depolarizing: with the given probability, the state of a gate's qubits is replaced by the
+  maximally mixed state after the gate (as by Qiskit's `depolarizing_error`).
+- Thermal: during the gate, each of its qubits relaxes to |0> with time T1 and loses coherence with
+  time T2. An absent T1 is infinite; an absent T2 is 2 T1, its greatest value.
+- Readout: with the given probability, a measured bit is recorded flipped. Conditions read the
+  recorded bit.
 
-Noise follows each gate that the circuit has, `id` too, but no measurement, reset or barrier. A
-gate on three or more qubits counts as the gates of its standard definition on one or two.
+Noise follows each gate of the circuit, including `id`, but no measurement, reset or barrier. A
+gate on three or more qubits counts as the one- and two-qubit gates of its standard definition.
 """
 
 import math
@@ -21,12 +22,12 @@ from quantcloud.openqasm import lowered
 NARROW_GATES = frozenset(
     name
     for name, gate in STANDARD_GATES.items()
-    if gate.num_qubits <= 2  # noqa: PLR2004 - what there are rates for
+    if gate.num_qubits <= 2  # noqa: PLR2004 - the rates are for one or two
 )
 
 
 class Relaxation(NamedTuple):
-    """Thermal relaxation for some time: probabilities of decay, and of a phase flip besides."""
+    """Thermal relaxation over some time: the probabilities of a decay and of a phase flip."""
 
     decay: float
     dephasing: float
@@ -45,7 +46,7 @@ _UNCHANGED = NARROW_GATES | {"measure", "reset", "barrier"}
 def relaxation_times(noise: Noise) -> tuple[float, float] | None:
     """T1 and T2 in microseconds, or None without thermal noise.
 
-    Raises `ValueError` where T2 exceeds 2 T1, which no channel can do.
+    Raises `ValueError` if T2 exceeds 2 T1, which is not physical.
     """
     if noise.t1_us is None and noise.t2_us is None:
         return None
@@ -59,10 +60,10 @@ def relaxation_times(noise: Noise) -> tuple[float, float] | None:
 
 
 def relaxation(noise: Noise, time_us: float) -> Relaxation | None:
-    """What thermal noise does to a qubit in `time_us`; None where it does nothing.
+    """Return the effect of thermal noise on a qubit in `time_us`; None if it has none.
 
-    As amplitude damping with probability `decay`, then a phase flip with probability
-    `dephasing`, which together leave coherences at exp(-time/T2).
+    It is amplitude damping with probability `decay`, then a phase flip with probability
+    `dephasing`. Together they reduce coherences to exp(-time/T2).
     """
     times = relaxation_times(noise)
     if times is None or not time_us:

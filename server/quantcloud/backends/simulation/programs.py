@@ -1,8 +1,8 @@
-"""A circuit divided into what must run in order and what can be sampled at the end.
+"""Divides a circuit into a part that must run in order and measurements to sample at the end.
 
 Most circuits measure last. Then one evolution of the state serves all shots, and the counts are
 drawn from its probabilities. Only a measurement, reset or condition that later operations depend
-on has to happen where it stands.
+on has to happen in its place.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +15,12 @@ from quantcloud.domain.value_object import value_object
 
 @value_object
 class Program:
-    """What a simulator has to do for a circuit.
+    """The form of a circuit that a simulator runs.
 
-    `body` holds no barriers, and no operation that cannot have an effect. After it, `final` maps
-    classical bits to the qubits that they are read from. Bits in `fixed` have a certain value at
-    the end, whatever the body writes there; other bits that nothing writes are 0. `branches` says
-    whether the body measures, resets or asks a condition.
+    `body` has no barriers, and no operations without effect. `final` maps classical bits to the
+    qubits that are measured into them after the body. `fixed` maps classical bits to their known
+    values at the end, whatever the body writes there. All other bits that nothing writes are 0.
+    `branches` says whether the body has measurements, resets or conditions.
     """
 
     num_qubits: int
@@ -31,14 +31,14 @@ class Program:
     fixed: Mapping[int, int] = field(default_factory=dict[int, int])
 
     def at_end(self, bits: int) -> int:
-        """The classical bits at the end, where the body has left `bits` (bit 0 lowest)."""
+        """Return the classical bits at the end if the body has left `bits` (bit 0 lowest)."""
         for bit, value in self.fixed.items():
             bits = bits & ~(1 << bit) | value << bit
         return bits
 
 
 def program(circuit: Circuit, *, noisy: bool = False) -> Program:
-    """Divide `circuit`, whose user-defined gates are expanded, for a run with or without noise."""
+    """Divide `circuit`, which must be expanded, for a run with or without noise."""
     width, num_clbits = circuit.num_qubits, circuit.num_clbits
     body, final = _defer_measurements(
         [operation for operation in circuit.operations if operation.name != "barrier"]
@@ -61,7 +61,7 @@ def _branches(body: Iterable[Operation]) -> bool:
 def _defer_measurements(
     operations: Sequence[Operation],
 ) -> tuple[list[Operation], dict[int, int]]:
-    """Move measurements to the end whose qubit and bit nothing after them uses."""
+    """Move a measurement to the end if nothing after it uses its qubit or its bit."""
     body: list[Operation] = []
     final: dict[int, int] = {}
     used_qubits: set[int] = set()
@@ -71,7 +71,7 @@ def _defer_measurements(
         if name == "measure" and condition is None:
             qubit, clbit = qubits[0], clbits[0]
             if qubit not in used_qubits and clbit not in used_clbits:
-                # A later write of the same bit hides this one, and nothing reads it in between.
+                # A later write hides this one, and nothing reads the bit in between.
                 final.setdefault(clbit, qubit)
                 continue
         used_qubits.update(qubits)
@@ -88,6 +88,6 @@ def _bits(condition: Condition) -> range:
 
 
 def holds(condition: Condition, bits: int) -> bool:
-    """Whether classical bits with the value `bits` (bit 0 lowest) meet `condition`."""
+    """Return whether classical bits of value `bits` (bit 0 lowest) satisfy `condition`."""
     mask = (1 << condition.size) - 1
     return (bits >> condition.offset) & mask == condition.value

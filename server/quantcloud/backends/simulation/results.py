@@ -1,4 +1,4 @@
-"""What every executor does around a simulation: the random generator, the clock, the outcome."""
+"""What every executor needs for a run: the random generator, the clock, the outcome."""
 
 import hashlib
 import time
@@ -16,26 +16,26 @@ MAX_STATEVECTOR_QUBITS = 16
 
 
 class _SeedWords(ISeedSequence):
-    """What a generator starts from: the BLAKE2b hash of a seed.
+    """The initial state of a random generator: the BLAKE2b hash of a seed.
 
-    NumPy's own way to mix a seed takes four times as long, a quarter of a small circuit's run.
+    NumPy's own hash takes four times as long, which is a quarter of a small circuit's run.
     """
 
     def __init__(self, seed: int) -> None:
         self._text = b"%d" % seed
 
     def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[Any]:
-        """Return `n_words` numbers of `dtype`, 64 bytes of them at most."""
+        """Return `n_words` numbers of `dtype`, at most 64 bytes."""
         size = n_words * np.dtype(dtype).itemsize
         return np.frombuffer(hashlib.blake2b(self._text, digest_size=size).digest(), dtype)
 
 
 class Run:
-    """One run under way: its random generator and its time since it was made."""
+    """A run in progress: its random generator, and a clock that starts with it."""
 
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
-        words: Any = _SeedWords(execution.seed)  # which PCG64's stub does not know
+        words: Any = _SeedWords(execution.seed)  # PCG64's stub does not accept it
         self.rng = np.random.Generator(np.random.PCG64(words))
         self._started = time.perf_counter()
 
@@ -47,9 +47,9 @@ class Run:
         amplitudes: NDArray[np.complexfloating] | None = None,
         details: Mapping[str, object] | None = None,
     ) -> Outcome:
-        """Stop the clock and put the result together.
+        """Stop the clock and build the outcome.
 
-        `amplitudes` has bit q of its index for qubit q; it is passed on where it was asked for.
+        Bit q of an index of `amplitudes` is qubit q. They are included if the request wants them.
         """
         options = self.execution.options
         memory = shots_in_order(counts, self.rng) if options.memory else None
@@ -72,16 +72,16 @@ class Run:
 
 
 def check_statevector(execution: Execution, num_qubits: int, *, branches: bool) -> None:
-    """Raise `ValueError` where a statevector is asked for that the circuit cannot have."""
+    """Raise `ValueError` if a statevector is requested that the circuit cannot have."""
     if not execution.options.statevector:
         return
     if branches:
         raise ValueError(
             "the statevector option needs a circuit that measures only at its end: with a "
-            "measurement, reset or condition midway the final state differs from shot to shot"
+            "mid-circuit measurement, reset or condition, the final state differs between shots"
         )
     if execution.options.noise is not None:
-        raise ValueError("the statevector option does not go with noise: a noisy state is mixed")
+        raise ValueError("a statevector needs a run without noise: a noisy state is mixed")
     if num_qubits > MAX_STATEVECTOR_QUBITS:
         raise ValueError(
             f"the statevector option takes up to {MAX_STATEVECTOR_QUBITS} qubits, "

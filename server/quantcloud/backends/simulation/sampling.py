@@ -1,4 +1,4 @@
-"""From amplitudes to counts: draws outcomes and writes them as bitstrings."""
+"""Samples outcomes from amplitudes and counts them as bitstrings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
 Counts = NDArray[np.int64]
-# Outcomes of several bits each: as numbers, bit i the i-th of them, or one row an outcome.
+# Outcomes of several bits: numbers whose bit i is the i-th bit, or an array with a row an outcome.
 Patterns = Indices | NDArray[np.bool_]
 
 _FEW = 32
-# More bits are no number of 64 bits with a sign.
+# The most bits of a pattern that is a signed 64-bit number.
 _NUMBER_BITS = 62
-# Amplitudes that are squared at a time.
-_PART = 1 << 16
+# How many amplitudes are squared at the same time.
+_CHUNK = 1 << 16
 
 
 def probabilities(amplitudes: NDArray[np.complexfloating]) -> NDArray[np.float64]:
-    """Squared magnitudes in double precision, shape as given; not normalised."""
+    """Return the squared magnitudes in double precision and the same shape, not normalised."""
     real = amplitudes.real.astype(np.float64, copy=False)
     imag = amplitudes.imag.astype(np.float64, copy=False)
     result = real * real
@@ -30,9 +30,9 @@ def probabilities(amplitudes: NDArray[np.complexfloating]) -> NDArray[np.float64
 def draw(
     weights: NDArray[np.float64], shots: int, rng: np.random.Generator
 ) -> tuple[Indices, Counts]:
-    """Draw `shots` indices in proportion to `weights` (one dimension, not all 0).
+    """Draw `shots` indices with probabilities in proportion to `weights` (1-D, not all 0).
 
-    Returns the distinct indices in rising order and how often each was drawn.
+    Returns the distinct indices in ascending order and how often each was drawn.
     """
     size = len(weights)
     if size <= _FEW:
@@ -49,15 +49,15 @@ def draw_from_state(
 ) -> tuple[Indices, Counts]:
     """Draw `shots` indices in proportion to the squared magnitudes of 2**n amplitudes.
 
-    As `draw` does, but without the squares of all of them at once: for a large state it takes
-    longer to get that memory from the system than to fill it.
+    It works as `draw` does, but never holds all squares at the same time: for a large state, to
+    allocate that memory takes longer than to fill it.
     """
     size = len(amplitudes)
-    if size <= _PART:
+    if size <= _CHUNK:
         return draw(probabilities(amplitudes), shots, rng)
     width = 1 << (size.bit_length() // 2)
     blocks = amplitudes.reshape(-1, width)
-    step = max(1, _PART // width)
+    step = max(1, _CHUNK // width)
     sums = [
         probabilities(blocks[first : first + step]).sum(axis=1)
         for first in range(0, len(blocks), step)
@@ -73,12 +73,12 @@ def _draw_from_blocks(
     shots: int,
     rng: np.random.Generator,
 ) -> tuple[Indices, Counts]:
-    """Draw from blocks of equal width with these sums; `weights_of` gives the rows of some."""
+    """Draw from blocks of equal width with these sums; `weights_of` returns the given rows."""
     ends: NDArray[np.float64] = np.cumsum(sums)
     points = np.sort(rng.random(shots)) * ends[-1]
     hit = np.unique(_places(points, ends[:-1]))
     starts = np.concatenate((np.zeros(1), ends))[hit]
-    # Only the blocks that are drawn from need their running sums.
+    # Only blocks with a drawn index need running sums.
     weights = weights_of(hit)
     width = weights.shape[1]
     running = (np.cumsum(weights, axis=1) + starts[:, None]).ravel()
@@ -87,7 +87,7 @@ def _draw_from_blocks(
 
 
 def _places(points: NDArray[np.float64], ends: NDArray[np.float64]) -> Indices:
-    """Return for each point how many of the rising `ends` are not above it."""
+    """Return for each point how many of the ascending `ends` are at or below it."""
     return np.searchsorted(ends, points, side="right")  # pyright: ignore[reportUnknownVariableType] - NumPy's stub has no type for it
 
 
@@ -102,7 +102,7 @@ def gather_bits(indices: Indices, bits: Sequence[int]) -> Indices:
 def draw_bits(
     weights: NDArray[np.float64], bits: Sequence[int], shots: int, rng: np.random.Generator
 ) -> tuple[Patterns, Counts]:
-    """Draw indices by `weights`, keep only `bits` of each; distinct patterns and their counts."""
+    """Draw indices by `weights`; return the distinct patterns of `bits` and their counts."""
     return _only_bits(*draw(weights, shots, rng), len(weights), bits)
 
 
@@ -112,7 +112,7 @@ def draw_bits_from_state(
     shots: int,
     rng: np.random.Generator,
 ) -> tuple[Patterns, Counts]:
-    """Measure `bits` of a state of 2**n amplitudes; distinct patterns and their counts."""
+    """Measure `bits` of a state of 2**n amplitudes; return distinct patterns and their counts."""
     return _only_bits(*draw_from_state(amplitudes, shots, rng), len(amplitudes), bits)
 
 
@@ -123,7 +123,7 @@ def _only_bits(
         return indices, drawn
     if len(bits) <= _NUMBER_BITS:
         return merged(gather_bits(indices, bits), drawn)
-    # Some are read more than once.
+    # Some bits are read more than once.
     distinct = sorted(set(bits))
     numbers, totals = merged(gather_bits(indices, distinct), drawn)
     places = np.searchsorted(distinct, bits)
@@ -156,7 +156,7 @@ def bitstrings(
 ) -> list[str]:
     """Write each pattern as `num_clbits` characters, bit 0 rightmost.
 
-    Bit i of a pattern stands at classical bit `clbits[i]`; the other bits are those of `fixed`.
+    Bit i of a pattern becomes classical bit `clbits[i]`; the other bits are those of `fixed`.
     """
     if patterns.ndim == 1:
         if len(patterns) <= _FEW and list(clbits) == list(range(num_clbits)):
@@ -175,16 +175,16 @@ def bitstrings(
 
 @dataclass(slots=True)
 class Tally:
-    """Counts in the making."""
+    """Counts that accumulate over several calls of `add`."""
 
     num_clbits: int
     counts: dict[str, int] = field(default_factory=dict[str, int])
 
     def add(self, patterns: Patterns, drawn: Counts, clbits: Sequence[int], fixed: int = 0) -> None:
-        """Count `drawn[i]` shots of `patterns[i]` (distinct), written as by `bitstrings`."""
+        """Add `drawn[i]` shots of `patterns[i]`, all distinct; see `bitstrings` for the rest."""
         keys = bitstrings(patterns, clbits, self.num_clbits, fixed)
         if not self.counts:
-            # One call's patterns are distinct.
+            # The patterns of one call are distinct.
             self.counts = dict(zip(keys, drawn.tolist(), strict=True))
             return
         for key, count in zip(keys, drawn.tolist(), strict=True):
@@ -192,7 +192,7 @@ class Tally:
 
 
 def shots_in_order(counts: Mapping[str, int], rng: np.random.Generator) -> tuple[str, ...]:
-    """One bitstring per shot, in random order; independent shots come in no other."""
+    """Return one bitstring per shot, in random order, which is that of independent shots."""
     keys = list(counts)
     order = np.repeat(np.arange(len(keys)), np.fromiter(counts.values(), np.int64, len(keys)))
     rng.shuffle(order)

@@ -1,4 +1,4 @@
-"""How large a result is, as far as that is known before the run."""
+"""The least size of a result, which is known before the run."""
 
 from typing import Final
 
@@ -7,8 +7,8 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import RunOptions
 
-# Bytes of a result in the form in which a worker sends it. In JSON it is up to two and a half
-# times as long, of which Envoy lets 128 MiB pass, and the server holds it in memory.
+# The most bytes of a result as a worker sends it. In JSON it is up to 2.5 times as long: Envoy lets
+# 128 MiB pass, and the server holds the JSON in memory.
 MAX_RESULT_BYTES: Final = 32 << 20
 
 _COUNT_BYTES = 8
@@ -16,10 +16,10 @@ _AMPLITUDE_BYTES = 16
 
 
 def least_result_bytes(analysis: Analysis, shots: int, options: RunOptions) -> int:
-    """Bytes that a result has at least.
+    """Return the least number of bytes of a result.
 
-    That is all of it but the counts, of which there may be a single one or one for each shot: a
-    line of text for each shot where their outcomes are asked for, and the statevector.
+    It has one entry of counts, a line of text for each shot if `memory` is requested, and the
+    statevector if that is requested.
     """
     line = analysis.num_clbits + 1
     outcomes = line * shots if options.memory else 0
@@ -28,10 +28,10 @@ def least_result_bytes(analysis: Analysis, shots: int, options: RunOptions) -> i
 
 
 def check_result_size(analysis: Analysis, shots: int, options: RunOptions) -> None:
-    """Refuse a run whose result would be larger than 32 MiB whatever its counts are.
+    """Refuse a run whose result would exceed 32 MiB even with a single entry of counts.
 
-    Raises `InvalidArgument` for `options.memory`, which alone can make it so: a statevector has 16
-    qubits at most, and a circuit's text no more than 8 MB.
+    Raises `InvalidArgument` for `options.memory`. Nothing else makes a result so large: a
+    statevector has at most 16 qubits, and the text of a circuit at most 8 MB.
     """
     size = least_result_bytes(analysis, shots, options)
     if not options.memory or size <= MAX_RESULT_BYTES:
@@ -42,7 +42,7 @@ def check_result_size(analysis: Analysis, shots: int, options: RunOptions) -> No
     raise InvalidArgument(
         "options.memory",
         f"makes a result of {readable_bytes(size)} from {shots} shots of {analysis.num_clbits} "
-        f"bits, and one may have {readable_bytes(MAX_RESULT_BYTES)}; "
-        + (f"send {most} shots at most, or leave it out" if most else "leave it out"),
+        f"bits; the limit is {readable_bytes(MAX_RESULT_BYTES)}; "
+        + (f"send at most {most} shots, or leave it out" if most else "leave it out"),
         reason="RESULT_TOO_LARGE",
     )

@@ -1,8 +1,8 @@
-"""The unitary of every standard gate, by Qiskit's definitions.
+"""The unitary matrix of every standard gate, as Qiskit defines it.
 
-A matrix of a gate on k qubits has shape (2**k, 2**k) and is little-endian as in Qiskit: bit i of a
-row's or column's index belongs to the i-th qubit of the operation. Controls come first, so a
-control is in the lowest bits.
+The matrix of a gate on k qubits has shape (2**k, 2**k) and is little-endian as in Qiskit: bit i of
+a row's or column's index belongs to the i-th qubit of the operation. Controls come first, so they
+are the lowest bits.
 """
 
 import cmath
@@ -76,7 +76,7 @@ _SWAP = _array((1, 0, 0, 0), (0, 0, 1, 0), (0, 1, 0, 0), (0, 0, 0, 1))
 
 
 def _controlled(target: Matrix, controls: int = 1) -> Matrix:
-    """`target` on the highest qubits, applied where all `controls` lowest bits are 1."""
+    """Return `target` on the highest qubits, applied if all `controls` lowest bits are 1."""
     stride = 1 << controls
     size = len(target) * stride
     result = np.eye(size, dtype=np.complex128)
@@ -85,7 +85,7 @@ def _controlled(target: Matrix, controls: int = 1) -> Matrix:
 
 
 def _rotation(pauli: Matrix, theta: float) -> Matrix:
-    """exp(-i theta/2 P) for a tensor product P of Pauli matrices, which squares to 1."""
+    """Return exp(-i theta/2 P) for a tensor product P of Pauli matrices."""
     identity = np.eye(len(pauli), dtype=np.complex128)
     return math.cos(theta / 2) * identity - 1j * math.sin(theta / 2) * pauli
 
@@ -100,7 +100,7 @@ def _pair_rotation(low: Matrix, high: Matrix) -> Callable[..., Matrix]:
 
 
 def _relabelled(size: int, entries: dict[tuple[int, int], complex]) -> Matrix:
-    """The identity but for the rows named in `entries`, which hold those values alone."""
+    """Return the identity, except that rows in `entries` hold only the values given there."""
     result = np.eye(size, dtype=np.complex128)
     for row, _ in entries:
         result[row, row] = 0
@@ -135,7 +135,7 @@ _CX = _controlled(_X)
 _DCX = _CX[np.ix_((0, 2, 1, 3), (0, 2, 1, 3))] @ _CX
 _ISWAP = _array((1, 0, 0, 0), (0, 0, 1j, 0), (0, 1j, 0, 0), (0, 0, 0, 1))
 _ECR = _SQRT_HALF * _array((0, 1, 0, 1j), (1, 0, -1j, 0), (0, 1j, 0, 1), (-1j, 0, 1, 0))
-# Margolus's gate, and its relative of three controls: Maslov, Phys. Rev. A 93, 022311 (2016).
+# The Margolus gate, and its relative with three controls: Maslov, Phys. Rev. A 93, 022311 (2016).
 _RCCX = _relabelled(8, {(3, 7): -1j, (7, 3): 1j, (5, 5): -1})
 _RC3X = _relabelled(16, {(3, 3): 1j, (7, 15): 1, (15, 7): -1, (11, 11): -1j})
 
@@ -202,13 +202,13 @@ GATE_NAMES = frozenset(_GATES)
 def matrix(name: str, params: tuple[float, ...] = ()) -> Matrix:
     """Return the unitary of the standard gate `name`: shape (2**k, 2**k), read-only.
 
-    `params` are angles in radians. Raises `ValueError` for an unknown gate and `TypeError` for a
-    wrong number of parameters.
+    `params` are angles in radians. Raises `ValueError` if the gate is unknown, and `TypeError` if
+    the number of parameters is wrong.
     """
     try:
         gate = _GATES[name]
     except KeyError:
-        raise ValueError(f"{name!r} is no standard gate") from None
+        raise ValueError(f"{name!r} is not a standard gate") from None
     result = np.ascontiguousarray(gate(*params), dtype=np.complex128)
     result.flags.writeable = False
     return result

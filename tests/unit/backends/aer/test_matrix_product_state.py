@@ -1,4 +1,4 @@
-"""Aer's matrix product state: its real bond dimensions, beside the bound by which it is offered."""
+"""Aer's matrix product state: its actual bond dimensions stay within the predicted bound."""
 
 import math
 import random
@@ -31,8 +31,8 @@ _GATES = sorted(name for name, gate in STANDARD_GATES.items() if 2 <= gate.num_q
 
 
 def bond_dimensions(circuit):
-    """Return the bond dimensions after each gate on two qubits that Aer applies, swaps too."""
-    # Aer's log goes on from one run to the next.
+    """Return the bond dimensions after each two-qubit gate that Aer applies, including swaps."""
+    # Aer's log accumulates over runs.
     before = _log(read("qreg q[2]; creg c[1]; measure q[0] -> c[0];"))
     log = _log(circuit)[len(before) - 1 :]
     assert "internal_swap" not in log, "Aer moved qubits by itself"
@@ -46,7 +46,7 @@ def _log(circuit):
         method="matrix_product_state",
         max_parallel_threads=1,
         mps_log_data=True,
-        # Beyond every bound here; where one is wrong, the test ends all the same.
+        # This exceeds every bound here, so the test ends even if a bound is wrong.
         matrix_product_state_max_bond_dimension=4 << aer_limits.MAX_MPS_RANK_BITS,
     )
     config = generate_aer_config([QuantumCircuit(1)], simulator.options)
@@ -77,7 +77,7 @@ def circuits(draw, most_qubits=14, most_gates=14):
     rng = random.Random(draw(st.integers(0, 1 << 32)))
     width = draw(st.integers(3, most_qubits))
     reach = draw(st.integers(2, width))
-    # Nearly no rotation makes ranks that are hard to tell from lower ones.
+    # With tiny rotations, ranks are hard to tell from lower ones.
     angle = draw(st.sampled_from([1.3, 1.3, 1e-3, 1e-7]))
     gates = "".join(gate(rng, width, reach, angle) for _ in range(draw(st.integers(0, most_gates))))
     midway = draw(
@@ -89,7 +89,7 @@ def circuits(draw, most_qubits=14, most_gates=14):
 
 @settings(deadline=None, max_examples=80)
 @given(circuits())
-def test_no_bond_exceeds_the_bound(source):
+def test_no_bond_dimension_exceeds_the_bound(source):
     circuit = read(source)
     most = 1 << analyse(circuit).chain_rank_bits
     for dimensions in bond_dimensions(circuit):
@@ -98,7 +98,7 @@ def test_no_bond_exceeds_the_bound(source):
 
 @settings(deadline=None, max_examples=40)
 @given(circuits(most_qubits=5, most_gates=5))
-def test_what_is_offered_is_exact(executors, source):
+def test_accepted_circuits_have_the_exact_distribution(executors, source):
     circuit = read(source)
     if analyse(circuit).entanglement_bits > aer_limits.MAX_MPS_RANK_BITS:
         return
@@ -113,7 +113,7 @@ def test_what_is_offered_is_exact(executors, source):
 
 
 def scattered(width, seed):
-    """A wide circuit of gates up to five qubits apart, as entangled as is still offered."""
+    """Return a wide circuit of gates on qubits up to five apart, with the most entanglement."""
     rng = random.Random(seed)
     crossing, gates = [0] * (width + 1), ""
     for _ in range(width * 40):
@@ -131,7 +131,7 @@ def scattered(width, seed):
 
 @pytest.mark.parametrize("seed", [1, 3])
 def test_gates_between_distant_qubits_stay_within_memory(executors, seed):
-    """Followed in Aer's own order of qubits, these reach bond dimensions of many thousands."""
+    """In Aer's own order of qubits, the bond dimensions would be many thousands."""
     circuit = read(scattered(40, seed))
     (method,) = aer.CPU.methods(analyse(circuit), 100, RunOptions())
     assert method.name == "matrix_product_state"

@@ -1,4 +1,4 @@
-"""Small circuits on Aer's bare state, one after the other on the same one."""
+"""Small circuits on Aer's bare state, which is reused."""
 
 import numpy as np
 import pytest
@@ -23,17 +23,17 @@ def test_probabilities_are_exact_in_any_order(num_qubits):
         assert np.allclose(found, abs(statevector(circuit)) ** 2, atol=1e-13)
 
 
-def test_nothing_is_left_of_a_circuit_that_broke_off():
+def test_a_failed_circuit_leaves_no_gates_in_the_state():
     states = BareStates()
     flips = gates("qreg q[2]; x q[0]; x q[1];")
     assert np.allclose(states.probabilities(2, flips), [0, 0, 0, 1])
-    with pytest.raises(ValueError, match="no standard gate"):
+    with pytest.raises(ValueError, match="not a standard gate"):
         states.probabilities(2, [*flips, Operation("nonsense", (0,))])
     assert np.allclose(states.probabilities(2, gates("qreg q[2]; x q[1];")), [0, 0, 1, 0])
 
 
 @pytest.mark.parametrize("num_qubits", [MAX_BARE_QUBITS, MAX_BARE_QUBITS + 1])
-def test_a_circuit_on_either_side_of_the_limit(executors, num_qubits):
+def test_circuits_on_both_sides_of_the_limit_agree(executors, num_qubits):
     circuit = read(
         f"qreg q[{num_qubits}]; creg c[{num_qubits}]; h q[0]; s q[0]; h q[0]; x q[2];"
         f"cx q[0],q[{num_qubits - 1}]; measure q -> c;"
@@ -45,11 +45,11 @@ def test_a_circuit_on_either_side_of_the_limit(executors, num_qubits):
     assert counts == run(executors["aer"], "statevector", circuit, 4000).counts
 
 
-def test_an_evolved_state_goes_on_where_it_was_and_leaves_its_copies_alone():
+def test_evolutions_continue_and_do_not_change_copies():
     state = AerState(2)
     state.evolve(gates("qreg q[2]; x q[0];"))
     other = state.copy()
-    with pytest.raises(ValueError, match="no standard gate"):
+    with pytest.raises(ValueError, match="not a standard gate"):
         state.evolve([*gates("qreg q[2]; x q[1];"), Operation("nonsense", (0,))])
     state.evolve(gates("qreg q[2]; cx q[0],q[1];"))
     assert np.allclose(state.amplitudes, [0, 0, 0, 1])

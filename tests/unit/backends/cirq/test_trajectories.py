@@ -1,4 +1,4 @@
-"""What shots of a noisy circuit have in common is translated once, as far as there is room."""
+"""Gates that shots of a noisy circuit share are translated once, up to a limit."""
 
 from quantcloud.backends.cirq.executor import CirqExecutor
 from quantcloud.backends.cirq.noise import TrajectoryCircuits
@@ -14,7 +14,7 @@ def gates(number):
     return [Operation("rx", (0,), (float(number),))] * 10
 
 
-def test_what_is_kept_is_bounded(monkeypatch):
+def test_the_cache_is_bounded(monkeypatch):
     monkeypatch.setattr("quantcloud.backends.cirq.noise.MOST_GATES_KEPT", 25)
     circuits = TrajectoryCircuits(1, NOISE)
     kept = [circuits.of(gates(number)) for number in range(4)]
@@ -25,13 +25,13 @@ def test_what_is_kept_is_bounded(monkeypatch):
     ]
 
 
-def test_the_first_is_kept_however_long(monkeypatch):
+def test_the_first_circuit_is_kept_whatever_its_length(monkeypatch):
     monkeypatch.setattr("quantcloud.backends.cirq.noise.MOST_GATES_KEPT", 5)
     circuits = TrajectoryCircuits(1, NOISE)
     assert circuits.of(gates(1)) is circuits.of(gates(1))
 
 
-def test_counts_are_the_same_with_no_room_at_all(monkeypatch):
+def test_counts_are_the_same_without_a_cache(monkeypatch):
     circuit, executor = read(MIDWAY), CirqExecutor()
     plain = run(executor, "trajectories", circuit, shots=200, noise=NOISE).counts
     monkeypatch.setattr("quantcloud.backends.cirq.noise.MOST_GATES_KEPT", 0)

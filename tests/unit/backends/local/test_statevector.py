@@ -1,4 +1,4 @@
-"""The NumPy statevector: each gate against the matrix that Qiskit has of it, at several widths."""
+"""Compares each gate of the NumPy statevector with Qiskit's matrix, at several widths."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.ir import Operation
 from unit.backends.exact import gate_matrix
 
-# On either side of the width up to which amplitudes are gathered, and the least there is.
+# The least width of each gate, and both sides of the limit up to which amplitudes are gathered.
 WIDTHS = (0, statevector._GATHERED_QUBITS, statevector._GATHERED_QUBITS + 1)
 
 
 def applied(matrix, state, qubits):
-    """What a gate makes of a state, by a product over the axes of its qubits."""
+    """Apply a gate to a state by a tensor product over the axes of its qubits."""
     width = len(state).bit_length() - 1
     axes = [width - 1 - qubit for qubit in reversed(qubits)]
     tensor = matrix.reshape((2,) * (2 * len(qubits)))
@@ -26,13 +26,13 @@ def applied(matrix, state, qubits):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", sorted(GATE_NAMES))
-def test_a_gate_does_what_its_matrix_says(name, width):
+def test_a_gate_applies_its_matrix(name, width):
     gate = STANDARD_GATES[name]
     width = max(width, gate.num_qubits)
     rng = np.random.default_rng(len(name) + width)
     amplitudes = rng.normal(size=(2, 1 << width)).view(np.complex128).ravel()
     state = Statevector(width, amplitudes.copy())
-    # One after the other on the same state: its arrays change places.
+    # Several gates on the same state, because its arrays change places.
     for _ in range(5):
         qubits = tuple(map(int, rng.permutation(width)[: gate.num_qubits]))
         params = tuple(map(float, rng.uniform(-4, 4, gate.num_params)))

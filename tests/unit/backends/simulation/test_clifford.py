@@ -1,4 +1,4 @@
-"""Gates reach Stim as what they are."""
+"""Clifford gates are decomposed into equal sequences of Stim's gates."""
 
 import math
 
@@ -17,14 +17,14 @@ SOMETIMES = sorted(name for name, gate in STANDARD_GATES.items() if gate.cliffor
 
 @pytest.mark.parametrize("name", SOMETIMES)
 @given(data=st.data())
-def test_steps_make_up_the_gate(name, data):
+def test_the_steps_multiply_to_the_gate(name, data):
     gate = STANDARD_GATES[name]
     quarters = data.draw(
         st.lists(st.integers(-8, 8), min_size=gate.num_params, max_size=gate.num_params)
     )
     params = tuple(quarter * math.pi / 2 for quarter in quarters)
     if not is_clifford(name, params):
-        with pytest.raises(ValueError, match=f"Clifford gates only, and {name}"):
+        with pytest.raises(ValueError, match=f"only Clifford gates, and {name}"):
             clifford_steps(name, params)
         return
     made = np.eye(2**gate.num_qubits)
@@ -36,7 +36,7 @@ def test_steps_make_up_the_gate(name, data):
 
 
 @pytest.mark.parametrize("name", sorted(set(STANDARD_GATES) - set(SOMETIMES)))
-def test_gates_that_never_are_clifford(name):
+def test_gates_that_are_never_clifford_are_refused(name):
     params = (0.0,) * STANDARD_GATES[name].num_params
-    with pytest.raises(ValueError, match="Clifford gates only"):
+    with pytest.raises(ValueError, match="only Clifford gates"):
         clifford_steps(name, params)

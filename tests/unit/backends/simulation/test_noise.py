@@ -18,7 +18,7 @@ def test_populations_decay_with_t1_and_coherences_with_t2(t1, t2, time):
     assert math.sqrt(1 - decay) * (1 - 2 * dephasing) == pytest.approx(math.exp(-time / t2))
 
 
-def test_an_absent_time_is_as_long_as_can_be():
+def test_an_absent_time_has_its_greatest_value():
     assert relaxation_times(Noise()) is None
     assert relaxation(Noise(), 1.0) is None
     assert relaxation(Noise(t1_us=5), 0.0) is None

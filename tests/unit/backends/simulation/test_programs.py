@@ -1,4 +1,4 @@
-"""Dividing a circuit changes nothing that can be measured."""
+"""The division of a circuit does not change its distribution."""
 
 import math
 
@@ -72,13 +72,13 @@ def test_the_divided_circuit_has_the_same_distribution(sequence):
         "qreg q[2]; creg c[2]; measure q[0] -> c[0]; if (c==4) h q[0]; measure q[1] -> c[0];",
     ],
 )
-def test_what_can_be_sampled_at_the_end_does_not_branch(source):
+def test_measurements_that_can_move_to_the_end_do_not_branch(source):
     assert not program(read(source)).branches
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(operations(), max_size=10))
-def test_with_noise_it_has_the_same_distribution(sequence):
+def test_with_noise_the_divided_circuit_has_the_same_distribution(sequence):
     noise = Noise(depolarizing_1q=0.1, depolarizing_2q=0.2)
     narrow = narrowed(circuit(sequence))
     divided = program(narrow, noisy=True)

@@ -29,7 +29,7 @@ def test_draws_follow_the_weights(size, shots):
     assert distance(counts, exact) <= tolerance(exact, shots)
 
 
-def test_a_single_outcome_among_a_million():
+def test_a_single_outcome_among_a_million_is_found():
     weights = np.zeros(1 << 20)
     weights[777_777] = 1e-30
     indices, drawn = draw(weights, 100_000, np.random.default_rng(0))
@@ -37,7 +37,7 @@ def test_a_single_outcome_among_a_million():
     assert drawn.tolist() == [100_000]
 
 
-def test_some_bits_in_another_order():
+def test_some_bits_are_drawn_in_another_order():
     weights = np.zeros(16)
     weights[0b0110] = 1
     weights[0b1110] = 1
@@ -69,7 +69,7 @@ def test_bitstrings_put_each_bit_in_its_place(data):
     assert bitstrings(rows.astype(bool), clbits, num_clbits, fixed) == expected
 
 
-def test_flips_strike_single_shots():
+def test_bit_flips_hit_single_shots():
     rng = np.random.default_rng(1)
     patterns, drawn = flip_bits(np.array([0b00, 0b11]), np.array([30_000, 30_000]), 2, 0.2, rng)
     exact = {0: 0.34, 1: 0.16, 2: 0.16, 3: 0.34}
@@ -78,7 +78,7 @@ def test_flips_strike_single_shots():
     assert distance(counts, exact) <= tolerance(exact, 60_000)
 
 
-def test_a_tally_adds_up():
+def test_a_tally_accumulates_counts():
     tally = Tally(3)
     tally.add(np.array([0, 1]), np.array([5, 6]), [2], 0b001)
     tally.add(np.array([1, 0]), np.array([7, 8]), [2], 0b001)

@@ -1,4 +1,4 @@
-"""What is known of a result's size before the run."""
+"""The least size of a result, which is known before the run."""
 
 import re
 
@@ -24,7 +24,7 @@ def wide(num_qubits):
 
 
 @given(st.integers(1, 6), st.integers(1, 50), st.booleans(), st.booleans(), st.data())
-def test_no_result_is_smaller(num_qubits, shots, memory, statevector, data):
+def test_no_result_is_smaller_than_its_bound(num_qubits, shots, memory, statevector, data):
     bits = st.text("01", min_size=num_qubits, max_size=num_qubits)
     drawn = data.draw(st.lists(bits, min_size=shots, max_size=shots))
     state = Statevector((0.5,) * 2**num_qubits, (0.5,) * 2**num_qubits) if statevector else None
@@ -35,7 +35,7 @@ def test_no_result_is_smaller(num_qubits, shots, memory, statevector, data):
     )
     size = len(messages.encode_outcome(outcome))
     assert least <= size
-    # Nor is it much larger, once the lines of the counts are taken off.
+    # Without the further lines of the counts, the result is not much larger.
     assert size < least + (len(counts) - 1) * (num_qubits + 9) + 200
 
 
@@ -48,29 +48,29 @@ def test_no_result_is_smaller(num_qubits, shots, memory, statevector, data):
         (16, 1_000_000, RunOptions(statevector=True, memory=True)),
     ],
 )
-def test_what_may_fit_is_let_in(num_qubits, shots, options):
+def test_a_result_that_may_fit_is_accepted(num_qubits, shots, options):
     check_result_size(wide(num_qubits), shots, options)
 
 
 @pytest.mark.parametrize("statevector", [False, True])
 @pytest.mark.parametrize("num_qubits", [1, 16])
-def test_memory_that_cannot_fit_is_refused_with_what_would(num_qubits, statevector):
+def test_memory_that_cannot_fit_is_refused_with_the_shots_that_would(num_qubits, statevector):
     analysis, options = wide(num_qubits), RunOptions(memory=True, statevector=statevector)
     with pytest.raises(InvalidArgument) as caught:
         check_result_size(analysis, 40_000_000, options)
     assert caught.value.field == "options.memory"
     assert caught.value.reason == "RESULT_TOO_LARGE"
-    (most,) = map(int, re.findall(r"send (\d+) shots at most", caught.value.message))
+    (most,) = map(int, re.findall(r"send at most (\d+) shots", caught.value.message))
     assert least_result_bytes(analysis, most, options) > MAX_RESULT_BYTES - MIB / 32
     check_result_size(analysis, most, options)
     with pytest.raises(InvalidArgument):
         check_result_size(analysis, most + 1, options)
 
 
-def test_message():
+def test_the_error_states_the_size_and_the_limit():
     with pytest.raises(InvalidArgument) as caught:
         check_result_size(wide(900), 40_000, RunOptions(memory=True))
     assert caught.value.message == (
-        "options.memory: makes a result of 34.4 MiB from 40000 shots of 900 bits, and one may "
-        "have 32 MiB; send 37240 shots at most, or leave it out"
+        "options.memory: makes a result of 34.4 MiB from 40000 shots of 900 bits; the limit is "
+        "32 MiB; send at most 37240 shots, or leave it out"
     )

@@ -16,7 +16,7 @@ def test_every_standard_gate_has_a_matrix():
 
 @given(data=st.data())
 @pytest.mark.parametrize("name", sorted(GATE_NAMES))
-def test_matrices_are_qiskits(name, data):
+def test_matrices_equal_qiskits(name, data):
     gate = STANDARD_GATES[name]
     params = tuple(data.draw(ANGLES) for _ in range(gate.num_params))
     ours = matrix(name, params)
@@ -31,5 +31,5 @@ def test_a_matrix_is_shared_and_cannot_be_changed():
 
 
 def test_an_unknown_gate_is_named():
-    with pytest.raises(ValueError, match="'hadamard' is no standard gate"):
+    with pytest.raises(ValueError, match="'hadamard' is not a standard gate"):
         matrix("hadamard")
