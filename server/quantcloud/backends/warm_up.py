@@ -1,8 +1,7 @@
 """Warms up simulators before the time of a run is measured.
 
-Libraries load code, start threads and fill caches when they are first used. That takes up to a
-tenth of a second, even if the circuit takes a tenth of a millisecond. As part of a run's time it
-would be billed, and it would distort predictions.
+Libraries load code, start threads and fill caches at their first use. That takes up to 0.1 s, even
+if the circuit takes 0.1 ms. As part of a run's time it would be billed and distort predictions.
 """
 
 from contextlib import suppress
@@ -12,8 +11,7 @@ from quantcloud.backends.base import Executor
 from quantcloud.domain.execution import Execution
 from quantcloud.openqasm import parse
 
-# The first has a mid-circuit measurement. The second is wide enough for the code that simulators
-# use on larger states.
+# One with a mid-circuit measurement, and one that is wide enough for the code for large states.
 _NARROW = parse(
     "qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q[0] -> c[0]; h q[0]; measure q -> c;"
 )

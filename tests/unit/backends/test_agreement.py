@@ -172,9 +172,7 @@ def test_outcomes_have_the_exact_distribution(executors, backend, method, source
 
 @pytest.mark.parametrize(("backend", "method"), CLIFFORD)
 @pytest.mark.parametrize("source", CLIFFORD_CIRCUITS.values(), ids=CLIFFORD_CIRCUITS)
-def test_outcomes_of_clifford_circuits_have_the_exact_distribution(
-    executors, backend, method, source
-):
+def test_clifford_circuits_have_the_exact_distribution(executors, backend, method, source):
     circuit, shots = read(source), shots_of(backend, method)
     assert_agrees(run(executors[backend], method, circuit, shots), distribution(circuit), shots)
 
