@@ -96,7 +96,7 @@ class CircuitUseCases:
         """
         if (known := await self._known(principal, key)) is not None:
             return known[0].job
-        await self._store.jobs.gathered()
+        await self._store.jobs.join_batch_window()
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
         new = self._short_runs.new_job(admitted)
         ((submitted, *_),) = await self._store_jobs(principal, [new], key)

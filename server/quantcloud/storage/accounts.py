@@ -24,12 +24,12 @@ _UPDATE = (
 
 
 def account_of(row: AnyRow) -> Account:
-    """The account of a row with `COLUMNS`."""
+    """Return the account of a row with `COLUMNS`."""
     return Account(row.id, Tier(row.tier), row.created_at, row.email, row.name)
 
 
 class Accounts:
-    """Accounts by their id, the `sub` of their owner's JWT."""
+    """Accounts by id, the `sub` of a JWT."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
@@ -52,10 +52,10 @@ class Accounts:
         at: datetime,
         tier: Tier | None = None,
     ) -> Account:
-        """The account, made on the explorer tier at first sight.
+        """Return the account; create it on the explorer tier if it is new.
 
-        What is given and differs is changed; what is None stays. Nothing to change, nothing
-        written: this is for every request.
+        Arguments other than None update the account. This is cheap enough for every request: it
+        writes only if something changes.
         """
         present = await self.get(account_id)
         if present is not None and _merge(present, email, name, tier) == present:
@@ -64,7 +64,7 @@ class Accounts:
         return await self._writer.run(lambda tx: _ensure(tx, first, email, name, tier))
 
     async def set_tier(self, account_id: str, tier: Tier) -> Account:
-        """Put the account on `tier`. Raises `NotFound`."""
+        """Move the account to `tier`. Raises `NotFound`."""
         return await self._writer.run(lambda tx: _ensure(tx, account_id, None, None, tier))
 
 

@@ -1,4 +1,4 @@
-"""API keys; of a key's text the store knows only a digest."""
+"""API keys; the store has only a digest of a key's text."""
 
 import uuid
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ _FIND = (
     .join_from(api_keys, accounts, accounts.c.id == api_keys.c.account_id)
     .where(api_keys.c.digest == bindparam("digest"), _VALID)
 )
-# Creations of one account go one after the other, so that none misses what another counted.
+# Key creations of one account run one after the other, so that the limit holds.
 _LOCK_ACCOUNT = (
     select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update()
 )
@@ -56,7 +56,7 @@ _TOUCH = (
 
 
 class ApiKeys:
-    """API keys of accounts; a revoked one is as if it had never been."""
+    """API keys of accounts; a revoked key counts as missing."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
@@ -65,18 +65,18 @@ class ApiKeys:
     async def create(
         self, account_id: str, name: str, prefix: str, digest: bytes, at: datetime, *, limit: int
     ) -> ApiKey:
-        """A new key. Raises `QuotaExceeded` ("api_keys_limit") when the account has `limit`."""
+        """Create a key. Raises `QuotaExceeded` ("api_keys_limit") if the account has `limit`."""
         key = ApiKey(str(uuid.uuid4()), account_id, name, prefix, at)
         return await self._writer.run(lambda tx: _create(tx, key, digest, limit))
 
     async def list(self, account_id: str) -> list[ApiKey]:
-        """The account's keys, newest first."""
+        """Return the account's keys, newest first."""
         return await self._database.read(
             lambda c: [_key_of(row) for row in c.execute(_LIST, {"of_account": account_id})]
         )
 
     async def revoke(self, account_id: str, key_id: str, at: datetime) -> None:
-        """End a key. Raises `NotFound`, also for one that is revoked or another account's."""
+        """Revoke a key. Raises `NotFound`, also if it is revoked or belongs to another account."""
         identifier("api key", key_id)
 
         def unit(tx: Transaction) -> None:
@@ -87,7 +87,7 @@ class ApiKeys:
         await self._writer.run(unit)
 
     async def find(self, digest: bytes) -> tuple[ApiKey, Account] | None:
-        """The key with this digest and its account, None when there is none or it is revoked."""
+        """Return the key with this digest and its account; None if it is missing or revoked."""
 
         def read(connection: Connection) -> tuple[ApiKey, Account] | None:
             row = connection.execute(_FIND, {"digest": digest}).one_or_none()
@@ -96,7 +96,7 @@ class ApiKeys:
         return await self._database.read(read, brief=True)
 
     async def touch(self, used: Mapping[str, datetime]) -> None:
-        """Note when keys, by their ids, were last used; an earlier time changes nothing."""
+        """Record when keys, by id, were last used; earlier times than stored are ignored."""
         rows = [{"key_id": key_id, "at": at} for key_id, at in used.items()]
 
         def unit(tx: Transaction) -> None:

@@ -16,7 +16,7 @@ from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow, Connection, Database
-from quantcloud.storage.database.listings import listings, shown
+from quantcloud.storage.database.listings import listings, page_parameters
 from quantcloud.storage.database.queries import identifier
 from quantcloud.storage.database.tables import saved_circuits
 from quantcloud.storage.unit_of_work.group_commit import Writer
@@ -39,7 +39,7 @@ _DELETE = delete(saved_circuits).where(*_OWN)
 
 @value_object
 class CircuitPatch:
-    """New values for the fields of a saved circuit; None leaves one as it is."""
+    """New values for the fields of a saved circuit; None leaves a field unchanged."""
 
     name: str | None = None
     code: str | None = None
@@ -49,7 +49,7 @@ class CircuitPatch:
 
 
 class Circuits:
-    """Saved circuits. One of another account raises `NotFound`."""
+    """Saved circuits. Raises `NotFound` for a circuit of another account."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
@@ -76,13 +76,13 @@ class Circuits:
     async def list(
         self, account_id: str, *, limit: int, offset: int = 0, after: Place | None = None
     ) -> Page[SavedCircuit]:
-        """A page of the account's circuits, newest first."""
+        """Return a page of the account's circuits, newest first."""
         window = Window(limit, offset, after)
         values = {"of_account": account_id}
         statement = _LIST if window.after is None else _LIST_AFTER
 
         def read(connection: Connection) -> tuple[list[AnyRow], int]:
-            rows = connection.execute(statement, {**values, **shown(window)}).all()
+            rows = connection.execute(statement, {**values, **page_parameters(window)}).all()
             return list(rows), connection.execute(_COUNT, values).scalar_one()
 
         rows, total = await self._database.read(read)
@@ -91,7 +91,7 @@ class Circuits:
     async def update(
         self, account_id: str, circuit_id: str, patch: CircuitPatch, at: datetime
     ) -> SavedCircuit:
-        """The circuit after `patch`."""
+        """Apply `patch` and return the circuit. Raises `NotFound`."""
         identifier("circuit", circuit_id)
         given = {f.name: getattr(patch, f.name) for f in fields(patch)}
         given = {name: value for name, value in given.items() if value is not None}
@@ -158,5 +158,5 @@ def _circuit_of(row: AnyRow) -> SavedCircuit:
 
 @cache
 def _update(*names: str) -> Update:
-    """Set the columns called `names`."""
+    """Return the statement that updates the columns `names`."""
     return update(saved_circuits).where(*_OWN).values({name: bindparam(name) for name in names})

@@ -1,4 +1,4 @@
-"""The lock on a data folder: one server at a time."""
+"""The lock on a data folder, which only one server may use at a time."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ LOCK_FILE = "server.lock"
 
 
 class DataDirLockedError(Exception):
-    """Another server has the data folder; `pid` is its process, None if it did not say."""
+    """Another server uses the data folder; `pid` is its process, None if unknown."""
 
     def __init__(self, path: Path, pid: int | None) -> None:
         holder = f"process {pid}" if pid is not None else "another process"
@@ -23,14 +23,14 @@ class DataDirLockedError(Exception):
 
 
 class DataDirLock:
-    """A held lock. It ends with `release`, with the `with` block, or with the process."""
+    """A lock, held until `release`, the end of the `with` block, or the end of the process."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
 
     def release(self) -> None:
         if self._descriptor is not None:
-            # The file stays: removing it would let two servers lock two files of one name.
+            # Keep the file: if it were removed, two servers could lock two files of the same name.
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
@@ -48,9 +48,9 @@ class DataDirLock:
 
 
 def lock_data_dir(path: Path) -> DataDirLock:
-    """Lock the folder `path`, made for its owner only if it is not there.
+    """Lock the folder `path`; create it, private to its owner, if it is missing.
 
-    Raises `DataDirLockedError` when another server has it, and `OSError` when it cannot be made or
+    Raises `DataDirLockedError` if another server uses it, and `OSError` if it cannot be created or
     written to.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,6 +67,6 @@ def lock_data_dir(path: Path) -> DataDirLock:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     except OSError as error:
         os.close(descriptor)
-        # The call names no file.
+        # The original error does not name the file.
         raise OSError(error.errno, error.strerror, str(path / LOCK_FILE)) from error
     return DataDirLock(descriptor)

@@ -1,4 +1,4 @@
-"""A job with what only the store knows of it."""
+"""A job with the fields that only the store uses."""
 
 from quantcloud.domain.job import Job, Lease, StaleLeaseError
 from quantcloud.domain.value_object import value_object
@@ -6,10 +6,10 @@ from quantcloud.domain.value_object import value_object
 
 @value_object
 class JobRecord:
-    """A job's row: the job, its lease, how many were lost, and whether its usage is counted.
+    """A job's row: the job, its lease, how many leases it lost, and whether its usage is counted.
 
-    `metadata_sequence` is that of the row of events which brought the job's metadata.
-    `unknown_options` are those that a newer server took, and that this one cannot heed.
+    `metadata_sequence` is the sequence of the event row that has the job's metadata.
+    `unknown_options` are options that a newer server accepted and this one does not support.
     """
 
     job: Job
@@ -22,11 +22,11 @@ class JobRecord:
     @property
     def held(self) -> Lease:
         """The lease of a job that is dispatched or running."""
-        assert self.lease is not None  # noqa: S101  # what the statuses mean
+        assert self.lease is not None  # noqa: S101  # these statuses have a lease
         return self.lease
 
     def fence(self, lease: Lease | None) -> None:
-        """Raise `StaleLeaseError` unless `lease` is the one that the job has, or has not."""
+        """Raise `StaleLeaseError` unless `lease` equals the job's lease; both may be None."""
         if self.lease != lease:
             held = f"attempt {self.lease.attempt}" if self.lease else "none"
             raise StaleLeaseError(f"job {self.job.id} has another lease ({held})")

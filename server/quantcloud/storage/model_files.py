@@ -1,4 +1,4 @@
-"""Where the cost model is kept: two JSON files in the data folder, of an owner only."""
+"""The cost model's files: two JSON files in the data folder that only their owner can read."""
 
 import json
 import os
@@ -22,13 +22,13 @@ from quantcloud.routing.model_file import (
 CALIBRATION_FILE = "calibration.json"
 LEARNT_FILE = "learnt.json"
 _CPU_INFO = Path("/proc/cpuinfo")
-_LARGEST = 1 << 20
+_MAX_CHARACTERS = 1 << 20
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 def machine() -> str:
-    """What measured times depend on, in words: architecture and processor."""
+    """Describe what measured times depend on: architecture and processor."""
     processor = platform.processor()
     try:
         lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -43,7 +43,7 @@ def machine() -> str:
 
 
 class ModelFiles:
-    """The files of one server. `calibration` is another path for the one that is measured."""
+    """The files of one server. `calibration` overrides the path of the calibration file."""
 
     def __init__(self, data_dir: Path, calibration: Path | None = None) -> None:
         self._calibration = calibration or data_dir / CALIBRATION_FILE
@@ -51,18 +51,19 @@ class ModelFiles:
         self._stamp: tuple[int, int] | None = None
 
     def load(self) -> CostModel:
-        """The model as it was kept; a file that cannot be used is logged and left out."""
+        """Return the stored model; a file that cannot be used is logged and ignored."""
         model = CostModel(self.reload())
         document = _read(self._learnt)
         if document is not None:
             try:
                 read_learnt(document, model)
             except UnusableError as error:
-                log.warning("what was learnt is left out", path=str(self._learnt), error=str(error))
+                path = str(self._learnt)
+                log.warning("the learnt model is ignored", path=path, error=str(error))
         return model
 
     def reload(self) -> Calibration | None:
-        """The calibration that is in its file now, if it is of this machine."""
+        """Return the calibration in its file; None if there is none for this machine."""
         self._stamp = self._stamp_now()
         document = _read(self._calibration)
         if document is None:
@@ -71,21 +72,21 @@ class ModelFiles:
             return read_calibration(document, machine())
         except UnusableError as error:
             path = str(self._calibration)
-            log.warning("the calibration is left out", path=path, error=str(error))
+            log.warning("the calibration is ignored", path=path, error=str(error))
             return None
 
     @property
     def has_changed(self) -> bool:
-        """Whether somebody wrote the calibration since it was read."""
+        """Whether the calibration file was written since it was read."""
         return self._stamp_now() != self._stamp
 
     def save_calibration(self, calibration: Calibration) -> Path:
-        """Replace the calibration, whole or not at all. Raises `OSError`."""
+        """Replace the calibration file atomically. Raises `OSError`."""
         _write(self._calibration, calibration_document(calibration))
         return self._calibration
 
     def save_learnt(self, model: CostModel) -> None:
-        """Replace what was learnt, whole or not at all. Raises `OSError`."""
+        """Replace the file of the learnt model atomically. Raises `OSError`."""
         _write(self._learnt, learnt_document(model))
 
     def _stamp_now(self) -> tuple[int, int] | None:
@@ -99,16 +100,16 @@ class ModelFiles:
 def _read(path: Path) -> Mapping[str, Any] | None:
     try:
         with path.open(encoding="utf-8") as file:
-            document = json.loads(file.read(_LARGEST))
+            document = json.loads(file.read(_MAX_CHARACTERS))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         log.warning("a file of the cost model cannot be read", path=str(path), error=str(error))
         return None
     if not isinstance(document, dict):
-        log.warning("a file of the cost model holds no object", path=str(path))
+        log.warning("a file of the cost model is not a JSON object", path=str(path))
         return None
-    return document  # pyright: ignore[reportUnknownVariableType]  # it is checked where it is used
+    return document  # pyright: ignore[reportUnknownVariableType]  # its reader checks it
 
 
 def _write(path: Path, document: Mapping[str, object]) -> None:

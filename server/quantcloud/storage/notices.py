@@ -1,7 +1,7 @@
-"""Hears of what other servers write: reads the event log on from where this one has come.
+"""Publishes the events of other servers: reads the event log from this server's position on.
 
-A notification says that there is something to read. The log is also read every now and then, so
-that one which was lost costs time and nothing else.
+A notification says that there is something to read. The log is also polled, so a lost notification
+only causes a delay.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from quantcloud.storage.database.postgres import CHANNEL, PostgresDatabase
 from quantcloud.storage.database.tables import job_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of
 
-# Rows that are read at a time. Each tells of up to seven events or so, and what is told at once
-# must fit into what a watch keeps for its reader.
+# The most rows in one read. A row has up to about seven events, and the events that are published
+# at once must fit into a watch's buffer.
 _PAGE = 32
 _LATEST = select(func.max(job_events.c.cursor))
 _AFTER = (
@@ -35,10 +35,10 @@ _log = logging.getLogger(__name__)
 
 
 class Notices:
-    """Tells `publish` of every event of every server once, in the order of their commits.
+    """Calls `publish` with every event of every server once, in the order of the commits.
 
-    `on_loss` is called when the log cannot be read any more; what was written meanwhile is told
-    once it can be.
+    `on_loss` is called when the log becomes unreadable. The events written meanwhile are published
+    when it is readable again.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Notices:
         self._poll_seconds = poll_seconds
         self._cursor = 0
         self._lost = False
-        # Held from the reading of the log until what was read is told.
+        # Held from a read of the log until the events are published.
         self._reading = asyncio.Lock()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Follow the log from its present end on. Raises `Unavailable`."""
+        """Follow the log from its current end on. Raises `Unavailable`."""
         self._cursor = await self._database.read(lambda c: c.execute(_LATEST).scalar_one()) or 0
         self._tasks = [
             asyncio.create_task(self._follow(), name="event log"),
@@ -73,8 +73,10 @@ class Notices:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def arrange(self, events: Sequence[JobEvent]) -> Sequence[JobEvent]:
-        """What is to be told now that this server has committed `events`: what others committed
-        before, and those of `events` that were not read in the log already.
+        """Return what to publish after this server has committed `events`.
+
+        That is what other servers committed before, then those of `events` that were not yet read
+        from the log.
         """
         async with self._reading:
             fresh = [event for event in events if event.cursor > self._cursor]
@@ -87,7 +89,7 @@ class Notices:
                     between = await self._database.read(
                         lambda c: [*events_of(c.execute(_BEFORE, values))]
                     )
-                except Exception:  # noqa: BLE001  # it is read again below, however it failed
+                except Exception:  # noqa: BLE001  # `_follow` reads these events again
                     self._wake.set()
                     return ()
             self._cursor = fresh[-1].cursor
@@ -98,7 +100,7 @@ class Notices:
             self._wake.clear()
             try:
                 more = await self._read_on()
-            except Exception as error:  # noqa: BLE001  # it outlives every failure
+            except Exception as error:  # noqa: BLE001  # must go on after every failure
                 more = False
                 self._lose(error)
             else:
@@ -109,11 +111,11 @@ class Notices:
                         await self._wake.wait()
 
     async def _read_on(self) -> bool:
-        """Tell what is new; whether there may be more."""
+        """Publish new events; return whether there may be more."""
         async with self._reading:
             values = {"after": self._cursor, "limit": _PAGE}
             rows = await self._database.read(lambda c: c.execute(_AFTER, values).all())
-            # Only what can be told is passed.
+            # The cursor moves only after the rows were read without an error.
             if events := [*events_of(rows)]:
                 self._cursor = events[-1].cursor
                 self._publish(events)
@@ -141,20 +143,20 @@ class Notices:
         """Listen until the connection ends."""
         ended = asyncio.Event()
 
-        def ended_with(_connection: object) -> None:
+        def on_end(_connection: object) -> None:
             ended.set()
 
         connection = await self._database.connect()
         try:
-            connection.add_termination_listener(ended_with)
+            connection.add_termination_listener(on_end)
             await connection.add_listener(CHANNEL, self._notified)
-            # What was written before it listened.
+            # Read what was written before this connection listened.
             self._wake.set()
             await ended.wait()
         finally:
             connection.terminate()
 
     def _notified(self, _connection: object, pid: int, _channel: str, _payload: object) -> None:
-        # This server knows what it wrote itself.
+        # This server publishes its own events itself.
         if pid != self._database.writers_pid:
             self._wake.set()

@@ -1,11 +1,11 @@
-"""Removes what was kept for long enough, in small transactions.
+"""Removes old history, in small transactions.
 
-A job whose history is removed keeps its row and its last event: it is still listed, and still says
-how it ended. Jobs go in the order of their ends, and how far that has come is kept too, so each is
-looked at once.
+A job whose history is removed keeps its row and its last event, so it is still listed and still
+shows how it ended. Jobs are removed in the order of completion. The progress is stored, so each job
+is visited once.
 
-The statements of a transaction are as many for `BATCH` jobs as for one. Each names the jobs by
-their ids, so that no planner has to guess how many there are.
+A transaction has as many statements for `BATCH` jobs as for one. Each statement lists the ids of
+the jobs, so that the planner need not estimate their number.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 BATCH = 24
-"""The most jobs whose history goes in one transaction."""
+"""The most jobs whose history one transaction removes."""
 BATCH_BYTES = 4 * 1024 * 1024
-"""How many bytes of results and circuits go in one, unless a single job has more."""
-_ONE = 1
+"""The most bytes of results and circuits that one removes, unless a single job has more."""
+_PROGRESS_ID = 1
 _PLACES = [f"place_{place}" for place in range(BATCH)]
 
 
@@ -69,7 +69,7 @@ _NEXT_AFTER = _NEXT.where(
 _EVENTS = select(
     job_events.c.account_id, job_events.c.cursor, job_events.c.completed_at, job_events.c.earlier
 ).where(_one_of(job_events.c.job_id))
-# The last event of a job that has ended is its end.
+# The last event of a job that has ended is the one with a time of completion.
 _REMOVE_EVENTS = delete(job_events).where(
     _one_of(job_events.c.job_id), job_events.c.completed_at.is_(None)
 )
@@ -96,7 +96,7 @@ _INSERT_PROGRESS = insert(retention_progress)
 
 
 class Retention:
-    """What is removed when it is old."""
+    """Removes old history and expired idempotency keys."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -104,14 +104,14 @@ class Retention:
     async def remove(self, before: datetime) -> int:
         """Remove results, circuits and earlier events of up to `BATCH` jobs that ended before then.
 
-        Returns how many jobs that were: 0 where there are no more.
+        Return how many jobs these were: 0 if no more are left.
         """
         return await self._writer.run_alone(lambda tx: _remove(tx, before))
 
     async def forget_keys(self, at: datetime) -> int:
-        """Forget up to `idempotency.BATCH` keys that have expired.
+        """Remove up to `idempotency.BATCH` expired keys.
 
-        Returns how many: 0 where there are no more.
+        Return how many: 0 if no more are left.
         """
         return await self._writer.run_alone(lambda tx: idempotency.forget_old(tx, at))
 
@@ -129,27 +129,27 @@ def _remove(tx: Transaction, before: datetime) -> int:
     _remove_history(tx, [job.id for job in found])
     reached = {"completed_at": found[-1].completed_at, "job_id": found[-1].id}
     if tx.write(_SET_PROGRESS, reached).rowcount == 0:
-        tx.write(_INSERT_PROGRESS, {"id": _ONE, **reached})
+        tx.write(_INSERT_PROGRESS, {"id": _PROGRESS_ID, **reached})
     return len(found)
 
 
 def _bounded(found: Sequence[AnyRow]) -> Sequence[AnyRow]:
-    """The first of the jobs, which have `BATCH_BYTES` together, or one that has more."""
+    """Return the first jobs, up to `BATCH_BYTES` together; at least one."""
     sizes = accumulate(job.bytes for job in found)
     return found[: max(1, sum(size <= BATCH_BYTES for size in sizes))]
 
 
 def _placed(values: Sequence[str]) -> dict[str, str]:
-    """One value for each place; the last one repeats, which changes nothing."""
+    """Return one value for each parameter; the last value repeats, which changes nothing."""
     return dict(zip(_PLACES, [*values, *[values[-1]] * BATCH], strict=False))
 
 
 def _remove_history(tx: Transaction, job_ids: Sequence[str]) -> None:
-    """Remove all of the jobs' history but their last events."""
+    """Remove the jobs' results, circuits, and all events but the last."""
     places = _placed(job_ids)
     horizons: dict[str, int] = {}
     for event in tx.read(_EVENTS, places):
-        # A row has the cursors of its earlier events, too.
+        # The earlier events of a row have the cursors just below its own.
         gone = event.cursor - 1 if event.earlier is not None else event.cursor
         if event.completed_at is None or event.earlier is not None:
             horizons[event.account_id] = max(horizons.get(event.account_id, 0), gone)

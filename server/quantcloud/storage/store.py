@@ -1,4 +1,4 @@
-"""The store: every fact that outlives a process, behind plain async methods.
+"""The store: all persistent data, behind async methods.
 
 Times are aware datetimes in UTC. A method that changes something returns after its commit.
 """
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 10
 POLL_SECONDS = 1.0
-_RIGHT = "give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
+_ADVICE = "give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
 _MakesNotices = Callable[[Callable[[Sequence[JobEvent]], None], Callable[[], None]], "Notices"]
 
 
 class Store:
-    """An open database; each attribute holds what concerns one kind of thing.
+    """An open database, with one attribute for each repository.
 
-    Every method may raise `domain.errors.Unavailable` when the database does not answer.
+    Every method may raise `domain.errors.Unavailable` if the database does not answer.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class Store:
         connections: int = CONNECTIONS,
         poll_seconds: float = POLL_SECONDS,
     ) -> "Store":
-        """Open the database at `location`, and migrate it.
+        """Open the database at `location` and migrate it.
 
-        That is a path or a `sqlite:///` URL, or a `postgresql://` URL; `connections` are those that
-        read from PostgreSQL at once, and its event log is read after `poll_seconds` even if nobody
-        notifies. A new file is readable to its owner only, and so is its folder if that is new.
-        Raises `StoreError` when the database cannot be used.
+        `location` is a path, a `sqlite:///` URL or a `postgresql://` URL. For PostgreSQL,
+        `connections` is the number of connections that read, and the event log is read after
+        `poll_seconds` even without a notification. Only the owner can read a new file or folder.
+        Raises `StoreError` if the database cannot be used.
         """
         if isinstance(location, str) and (url := _postgres_url(location)):
             store = await _open_postgres(url, connections, poll_seconds)
@@ -88,23 +88,23 @@ class Store:
 
     @property
     def shared(self) -> bool:
-        """Whether other servers may be at work on the same database."""
+        """Whether other servers may use the same database."""
         return self._notices is not None
 
     def wrote_since(self, moment: float) -> bool:
-        """Whether something was written and committed since then, by the event loop's clock."""
+        """Whether a write was committed since `moment`, in seconds of the event loop's clock."""
         return self._writer.wrote_at >= moment
 
     async def check_file(self) -> None:
-        """Raise `Damaged` where the database is a file that was removed, or replaced, meanwhile."""
+        """Raise `Damaged` if the database is a file that was removed or replaced while open."""
         await self._database.check_file()
 
     def log_faults(self) -> None:
-        """Log from now on what is the matter with the database: each failure once a while."""
+        """Log failures of the database from now on, each at most once a minute."""
         self._database.faults.logged = True
 
     async def close(self) -> None:
-        """Carry out what was asked already, and close the database."""
+        """Finish the writes that were submitted, and close the database."""
         await self._writer.close()
         if self._notices is not None:
             await self._notices.close()
@@ -113,13 +113,13 @@ class Store:
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with the events of each commit, in order, on the event loop.
 
-        That is before the calls that made the events return. Of other servers' commits it hears
-        soon after them. The function returned ends it.
+        For this server's commits, that is before the methods that made the events return; for other
+        servers' commits, it is soon after. Call the returned function to stop.
         """
         return self._writer.subscribe(listener)
 
     def subscribe_loss(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when what other servers commit cannot be heard of for a while."""
+        """Call `listener` when the events of other servers cannot be read for a while."""
         self._on_loss.append(listener)
 
     def _publish(self, events: Sequence[JobEvent]) -> None:
@@ -131,7 +131,7 @@ class Store:
 
 
 async def _open_postgres(url: str, connections: int, poll_seconds: float) -> Store:
-    # A server on SQLite has no use for them, and they take a third of a second and 20 MiB.
+    # Imported only for PostgreSQL: these take a third of a second and 20 MiB.
     from quantcloud.storage.database.postgres import PostgresDatabase  # noqa: PLC0415
     from quantcloud.storage.notices import Notices  # noqa: PLC0415
 
@@ -144,7 +144,7 @@ async def _open_postgres(url: str, connections: int, poll_seconds: float) -> Sto
 
 
 def _postgres_url(location: str) -> str | None:
-    """The location as PostgreSQL's own programs write it, None for that of another database."""
+    """Return the URL in the form that PostgreSQL's programs use; None for another database."""
     scheme, separator, rest = location.partition("://")
     if separator and scheme in {"postgres", "postgresql", "postgresql+asyncpg"}:
         return f"postgresql://{rest}"
@@ -152,12 +152,12 @@ def _postgres_url(location: str) -> str | None:
 
 
 def is_postgres(location: str | Path) -> bool:
-    """Whether a database is one of PostgreSQL, by its URL."""
+    """Whether `location` is the URL of a PostgreSQL database."""
     return _postgres_url(str(location)) is not None
 
 
 def sqlite_path(location: str | Path) -> Path:
-    """The file of a SQLite database. Raises `StoreError` where it is none."""
+    """Return the path of a SQLite database. Raises `StoreError` if `location` is not one."""
     if isinstance(location, str) and "://" in location:
         try:
             url = make_url(location)
@@ -166,7 +166,7 @@ def sqlite_path(location: str | Path) -> Path:
                 "the database URL cannot be read; give sqlite:///PATH or postgresql://..."
             ) from error
         if url.get_backend_name() != "sqlite" or url.query:
-            raise StoreError(f"cannot use a database at {url.get_backend_name()}://; {_RIGHT}")
+            raise StoreError(f"cannot use a database at {url.get_backend_name()}://; {_ADVICE}")
         location = url.database or ""
     if str(location) in {"", ".", ":memory:"}:
         raise StoreError("the database must be a file; give a path or sqlite:///PATH")

@@ -1,4 +1,4 @@
-"""What accounts used by calendar month in UTC, added up as it happens."""
+"""The usage of accounts by calendar month in UTC."""
 
 from datetime import UTC, date, datetime
 
@@ -8,18 +8,18 @@ from quantcloud.storage.unit_of_work.transaction import MONTH, Transaction
 
 
 def month_of(at: date) -> str:
-    """The calendar month of a date, or of an aware time in UTC."""
+    """Return the calendar month of a date, or of an aware time in UTC, such as "2025-01"."""
     day = at.astimezone(UTC) if isinstance(at, datetime) else at
     return f"{day.year:04}-{day.month:02}"
 
 
 def usage_of(tx: Transaction, account_id: str, at: date) -> MonthlyUsage:
-    """What the account used in the month that `at` is in."""
+    """Return the account's usage in the month of `at`."""
     return tx.pending.used(account_id, month_of(at))
 
 
 def add_usage(tx: Transaction, account_id: str, at: datetime, used: MonthlyUsage) -> None:
-    """Add to the month that `at` is in."""
+    """Add to the account's usage in the month of `at`."""
     tx.add_usage(account_id, month_of(at), used)
 
 
@@ -30,7 +30,7 @@ class Usage:
         self._database = database
 
     async def month(self, account_id: str, month: date) -> MonthlyUsage:
-        """What the account used in the month that `month`, a day of it, is in."""
+        """Return the account's usage in the month of `month`, any day of it."""
         values = {"account_id": account_id, "month": month_of(month)}
 
         def read(connection: Connection) -> MonthlyUsage:

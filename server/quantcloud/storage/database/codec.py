@@ -1,8 +1,7 @@
-"""How long texts and results are kept: packed, and quickly told apart from short ones.
+"""The stored form of long texts and results.
 
-Everything here is a plain function. What it is given may be large, so no single step holds the
-interpreter for more than a few milliseconds: another thread, with an event loop in it, goes on
-meanwhile.
+These functions take large values, often in a worker thread. No single step holds the interpreter
+lock for more than a few milliseconds, so the event loop in the main thread keeps running.
 """
 
 import json
@@ -14,7 +13,7 @@ from typing import Any, cast
 
 from quantcloud.domain.execution import Statevector
 
-# Bytes from which compressing pays, and from which packing is work for another thread.
+# The sizes in bytes from which data is compressed, and from which a thread does the packing.
 COMPRESS_FROM = 1024
 LARGE = 64 * 1024
 
@@ -22,13 +21,13 @@ _PLAIN, _ZLIB = b"\0", b"\1"
 _LEVEL = 1
 _BLOCK_BITS = 1 << 16
 _LIST_PART = 4096
-# `json.dumps` would make an encoder for each call.
+# `json.dumps` would create an encoder for each call.
 compact_json = json.JSONEncoder(separators=(",", ":")).encode
-"""JSON without spaces."""
+"""Encode a value as JSON without spaces."""
 
 
 def pack(data: bytes) -> bytes:
-    """`data` behind one byte that says whether it is compressed."""
+    """Return `data`, compressed if that is shorter, after one byte that says so."""
     if len(data) >= COMPRESS_FROM:
         compressed = zlib.compress(data, _LEVEL)
         if len(compressed) < len(data):
@@ -37,31 +36,31 @@ def pack(data: bytes) -> bytes:
 
 
 def is_compressed(packed: bytes) -> bool:
-    """Whether what was packed is longer than `packed`, maybe a thousand times."""
+    """Whether unpacking makes the data longer, perhaps a thousand times."""
     return packed[:1] == _ZLIB
 
 
 def unpack(packed: bytes) -> bytes:
-    """What `pack` was given."""
+    """Undo `pack`."""
     return zlib.decompress(packed[1:]) if is_compressed(packed) else packed[1:]
 
 
 def pack_text(text: str) -> bytes:
-    """A text in UTF-8, packed."""
+    """Pack a text as UTF-8."""
     return pack(text.encode())
 
 
 def unpack_text(packed: bytes) -> str:
-    """What `pack_text` was given."""
+    """Undo `pack_text`."""
     return unpack(packed).decode()
 
 
 def pack_counts(counts: Mapping[str, int]) -> bytes:
-    """Bitstrings of one length with their counts (below 2**32), in their order.
+    """Pack bitstrings of one length with their counts (below 2**32), in order.
 
-    A head with the length and the number of bitstrings, then the counts, then the bits of all
-    bitstrings in blocks of whole bytes. Raises `ValueError` where a key is not a bitstring as long
-    as the others.
+    The format is a head with the length and number of bitstrings, then the counts, then the bits of
+    all bitstrings in blocks of whole bytes. Raises `ValueError` if a key is not a bitstring or
+    differs in length from the others.
     """
     width = len(next(iter(counts), ""))
     body = bytearray(struct.pack("<II", width, len(counts)))
@@ -70,14 +69,14 @@ def pack_counts(counts: Mapping[str, int]) -> bytes:
     for part in in_parts(counts, _per_block(width)):
         bits = "".join(part)
         if {*map(len, part)} != {width} or bits.count("0") + bits.count("1") != len(bits):
-            raise ValueError("counts: each key must be a bitstring of one and the same length")
+            raise ValueError("counts: every key must be a bitstring, and all of one length")
         if bits:
             body += int(bits, 2).to_bytes((len(bits) + 7) // 8, "big")
     return pack(bytes(body))
 
 
 def unpack_counts(packed: bytes) -> dict[str, int]:
-    """What `pack_counts` was given."""
+    """Undo `pack_counts`."""
     body = memoryview(unpack(packed))
     width, number = struct.unpack_from("<II", body)
     values = struct.iter_unpack("<I", body[8 : 8 + 4 * number])
@@ -95,7 +94,7 @@ def unpack_counts(packed: bytes) -> dict[str, int]:
 
 
 def pack_statevector(statevector: Statevector) -> bytes:
-    """The real parts, then the imaginary ones, as little-endian 64-bit floats."""
+    """Pack the real parts, then the imaginary parts, as little-endian 64-bit floats."""
     number = len(statevector.real)
     return b"".join(
         struct.pack(f"<{number}d", *half) for half in (statevector.real, statevector.imag)
@@ -103,14 +102,14 @@ def pack_statevector(statevector: Statevector) -> bytes:
 
 
 def unpack_statevector(packed: bytes) -> Statevector:
-    """What `pack_statevector` was given."""
+    """Undo `pack_statevector`."""
     half = len(packed) // 2
     form = f"<{half // 8}d"
     return Statevector(struct.unpack(form, packed[:half]), struct.unpack(form, packed[half:]))
 
 
 def pack_document(document: Mapping[str, object]) -> bytes:
-    """A JSON object as lines: first the object, with its long lists empty, then their parts."""
+    """Pack a JSON object as lines: first the object with empty long lists, then their parts."""
     head: dict[str, object] = {}
     lines: list[str] = []
     for key, value in document.items():
@@ -124,7 +123,7 @@ def pack_document(document: Mapping[str, object]) -> bytes:
 
 
 def unpack_document(packed: bytes) -> dict[str, Any]:
-    """What `pack_document` was given."""
+    """Undo `pack_document`."""
     data = unpack(packed)
     end = _line_end(data, 0)
     document: dict[str, Any] = json.loads(data[:end])
@@ -136,7 +135,7 @@ def unpack_document(packed: bytes) -> dict[str, Any]:
 
 
 def weight(document: Mapping[str, object]) -> int:
-    """About how many values a JSON object holds."""
+    """Return roughly how many values a JSON object holds."""
     return sum(
         len(cast("Sequence[Any]", value)) if isinstance(value, list | tuple | dict) else 1
         for value in document.values()
@@ -153,7 +152,7 @@ def _per_block(width: int) -> int:
 
 
 def in_parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Lists of `size` items each, the last of what is left."""
+    """Yield lists of `size` items each; the last one has the rest."""
     remaining = iter(items)
     while part := list(islice(remaining, size)):
         yield part

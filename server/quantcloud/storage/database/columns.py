@@ -12,17 +12,17 @@ from quantcloud.storage.database.codec import compact_json
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-# SQLite gives out row ids only to a column whose type is exactly INTEGER; there it holds 64 bits.
+# SQLite assigns row ids only to a column of exactly the type INTEGER, which holds 64 bits there.
 Cursor = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UtcDatetime(TypeDecorator[datetime]):
-    """An aware datetime as microseconds since 1970 in UTC: exact, and its integers sort by time."""
+    """An aware datetime as microseconds since 1970 in UTC: exact, and sorts by time."""
 
     impl = BigInteger
     cache_ok = True
 
-    # Given as they are: what a `TypeDecorator` would wrap around them takes longer than they do.
+    # Returned without the wrapper of `TypeDecorator`, which would take longer than the functions.
     def bind_processor(self, dialect: Dialect) -> Any:
         del dialect
         return microseconds
@@ -33,7 +33,7 @@ class UtcDatetime(TypeDecorator[datetime]):
 
 
 class JsonObject(Mapping[str, Any]):
-    """A JSON object that is read, and written, once and where it is needed."""
+    """A JSON object that is decoded and encoded lazily, at most once each."""
 
     __slots__ = ("_text", "_values")
 
@@ -43,7 +43,7 @@ class JsonObject(Mapping[str, Any]):
 
     @property
     def text(self) -> str:
-        """As JSON, without spaces."""
+        """The object as JSON without spaces."""
         if self._text is None:
             values = self._values
             self._text = compact_json(dict(values)) if values else "{}"
@@ -69,7 +69,7 @@ class JsonObject(Mapping[str, Any]):
 
 
 class JsonText(TypeDecorator[JsonObject]):
-    """A JSON object as text, since nothing is ever searched for inside it."""
+    """A JSON object as text, because no query looks inside it."""
 
     impl = Text
     cache_ok = True
@@ -88,7 +88,7 @@ def microseconds(value: datetime) -> int: ...
 @overload
 def microseconds(value: None) -> None: ...
 def microseconds(value: datetime | None) -> int | None:
-    """Since 1970 in UTC."""
+    """Return the microseconds from 1970 in UTC to `value`, an aware datetime."""
     return None if value is None else (value - _EPOCH) // _MICROSECOND
 
 
@@ -97,12 +97,12 @@ def moment(value: int) -> datetime: ...
 @overload
 def moment(value: None) -> None: ...
 def moment(value: int | None) -> datetime | None:
-    """What `microseconds` was given."""
+    """Undo `microseconds`."""
     return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
 def json_text(value: Mapping[str, Any] | None) -> str | None:
-    """An object as JSON, without spaces."""
+    """Encode an object as JSON without spaces."""
     if value is None:
         return None
     return value.text if isinstance(value, JsonObject) else JsonObject(value).text

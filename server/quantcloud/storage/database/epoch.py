@@ -1,4 +1,4 @@
-"""Which database this is, so that the cursors of another one are recognised."""
+"""A database's epoch, an id by which it rejects the cursors of other databases."""
 
 import secrets
 
@@ -9,24 +9,24 @@ from quantcloud.storage.database.interface import Connection, Database
 from quantcloud.storage.database.tables import store_epoch
 
 _FIND = select(store_epoch.c.epoch)
-_KEEP = insert(store_epoch)
+_INSERT = insert(store_epoch)
 
 
 async def epoch_of(database: Database) -> bytes:
-    """The database's epoch, `EPOCH_BYTES` random bytes; made where the database has none."""
-    return await database.read(_found) or await database.write(_made)
+    """Return the database's epoch, `EPOCH_BYTES` random bytes; create it if there is none."""
+    return await database.read(_find) or await database.write(_create)
 
 
-def _found(connection: Connection) -> bytes | None:
+def _find(connection: Connection) -> bytes | None:
     row = connection.execute(_FIND).one_or_none()
     return None if row is None else bytes(row.epoch)
 
 
-def _made(connection: Connection) -> bytes:
+def _create(connection: Connection) -> bytes:
     with connection.begin():
-        # Another server may have been quicker.
-        epoch = _found(connection)
+        # Another server may have created it since.
+        epoch = _find(connection)
         if epoch is None:
             epoch = secrets.token_bytes(EPOCH_BYTES)
-            connection.execute(_KEEP, {"id": 1, "epoch": epoch})
+            connection.execute(_INSERT, {"id": 1, "epoch": epoch})
         return epoch

@@ -1,4 +1,4 @@
-"""What may be wrong with a database, as opposed to what is asked of it."""
+"""Failures of a database, as distinct from errors of a statement."""
 
 import errno
 import sqlite3
@@ -19,16 +19,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from quantcloud.domain.errors import Damaged, DomainError, Unavailable
 
-# Classes of SQLSTATE (PostgreSQL's manual, appendix A). What is wrong with one statement: its data,
-# a constraint, its text or its rights.
+# Classes of SQLSTATE (PostgreSQL's manual, appendix A). These are errors of one statement: its
+# data, a constraint, its syntax or its rights.
 _OF_STATEMENT = frozenset({"22", "23", "42"})
-# What passes: connections, a database that is read-only for now, rights to connect, a database that
-# is not there, conflicts with others, too few resources, locks, an operator's intervention, the
-# machine.
-_PASSING = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
-# What is more in an extended error code of SQLite says why.
+# These are transient: connections, a read-only database, rights to connect, a missing database,
+# conflicts between transactions, too few resources, locks, an operator's intervention, the machine.
+_TRANSIENT = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
+# The bits of the primary code in an extended error code of SQLite.
 PRIMARY_CODE = 0xFF
-# The disk cannot give back what it was given. A code of SQLite that Python does not name.
+# The file system is damaged. Python has no name for this code of SQLite.
 _IOERR_CORRUPTFS = sqlite3.SQLITE_IOERR | 33 << 8
 _NOT_TEXT = "Could not decode to UTF-8"
 _FULL_RETRY = timedelta(seconds=10)
@@ -39,7 +38,7 @@ class StoreError(Exception):
 
 
 class Failure(Enum):
-    """What is wrong with a database, by the reason that callers are given."""
+    """What is wrong with a database; the value is the reason in the error that callers get."""
 
     AWAY = "STORE_UNAVAILABLE"
     FULL = "DISK_FULL"
@@ -48,7 +47,7 @@ class Failure(Enum):
 
     @property
     def needs_operator(self) -> bool:
-        """Whether it does not end by itself."""
+        """Whether only an operator can end the failure."""
         return self is not Failure.AWAY
 
 
@@ -57,7 +56,7 @@ _BY_CODE = {
     sqlite3.SQLITE_NOTADB: Failure.DAMAGED,
     _IOERR_CORRUPTFS: Failure.DAMAGED,
     sqlite3.SQLITE_FULL: Failure.FULL,
-    # The file system refused it. It may be mounted again, or have room again.
+    # The file system refused the operation; a remount or free space may end that.
     sqlite3.SQLITE_IOERR: Failure.IO_ERROR,
     **dict.fromkeys(
         (
@@ -77,7 +76,7 @@ _BY_STATE = {
 
 
 def is_fatal(error: BaseException) -> bool:
-    """Whether the database itself failed (disk full, page unreadable), not one statement."""
+    """Whether the database failed (disk full, page unreadable), and not just one statement."""
     return (
         isinstance(error, DBAPIError)
         and not isinstance(
@@ -89,12 +88,12 @@ def is_fatal(error: BaseException) -> bool:
 
 
 def store_closed() -> Unavailable:
-    """What is raised once the store is closed."""
+    """Return the error for calls after the store was closed."""
     return Unavailable("the store is closed", reason="STORE_CLOSED")
 
 
 def domain_error(failure: Failure) -> DomainError:
-    """What a caller is told of a failure. Nothing in it depends on where the database is."""
+    """Return the error that callers get for a failure; it does not say where the database is."""
     reason = failure.value
     if failure is Failure.DAMAGED:
         return Damaged("the service's database is damaged", reason=reason)
@@ -112,7 +111,7 @@ def domain_error(failure: Failure) -> DomainError:
 
 
 def failure_of(error: BaseException) -> Failure | None:
-    """What is wrong with the database; None where nothing is, but with what was asked of it."""
+    """Return what is wrong with the database; None if `error` is an error of the statement."""
     source = error.orig if isinstance(error, StatementError) else error
     if isinstance(source, sqlite3.Error):
         return _failure_of_sqlite(source)
@@ -120,11 +119,11 @@ def failure_of(error: BaseException) -> Failure | None:
         return known
     if isinstance(source, OSError) and source.errno in {errno.ENOSPC, errno.EDQUOT}:
         return Failure.FULL
-    return Failure.AWAY if _is_passing(error) else None
+    return Failure.AWAY if _is_transient(error) else None
 
 
 def cause_of(error: BaseException) -> str:
-    """What the database's driver says of an error."""
+    """Return the message of the database's driver."""
     source = error.orig if isinstance(error, StatementError) and error.orig else error
     return str(source) or type(source).__name__
 
@@ -132,29 +131,29 @@ def cause_of(error: BaseException) -> str:
 def _failure_of_sqlite(error: sqlite3.Error) -> Failure | None:
     code: int | None = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        # Python's own: a page holds text that nobody wrote.
+        # Python raises this itself: a damaged page holds bytes that are not UTF-8.
         return Failure.DAMAGED if _NOT_TEXT in str(error) else None
     return _BY_CODE.get(code) or _BY_CODE.get(code & PRIMARY_CODE)
 
 
-def _is_passing(error: BaseException) -> bool:
-    """Whether the same may succeed later: the database, or the way to it, is not there now."""
+def _is_transient(error: BaseException) -> bool:
+    """Whether a retry may succeed: the database, or the connection to it, is away for now."""
     if isinstance(error, OperationalError | PoolTimeoutError | OSError | TimeoutError):
         return True
     if isinstance(error, DBAPIError):
-        # A plan that another server's migration made old is made anew the next time.
+        # Another server's migration has outdated the plan; the next execution makes a new one.
         stale = "cached statement plan is invalid" in str(error.orig)
-        return error.connection_invalidated or stale or _state(error)[:2] in _PASSING
+        return error.connection_invalidated or stale or _state(error)[:2] in _TRANSIENT
     if isinstance(error, StatementError):
-        # A statement whose connection had been lost, and another was not to be had.
-        return error.orig is not None and _is_passing(error.orig)
-    # What PostgreSQL's driver says before SQLAlchemy has a connection.
+        # The statement's connection was lost, and there was no other.
+        return error.orig is not None and _is_transient(error.orig)
+    # PostgreSQL's driver raises these before SQLAlchemy has a connection.
     return type(error).__module__.startswith("asyncpg") and (
-        not hasattr(error, "sqlstate") or _state(error)[:2] in _PASSING
+        not hasattr(error, "sqlstate") or _state(error)[:2] in _TRANSIENT
     )
 
 
 def _state(error: BaseException) -> str:
-    """The SQLSTATE of an error of PostgreSQL, "" of any other."""
+    """Return the SQLSTATE of a PostgreSQL error, "" for other errors."""
     source = error.orig if isinstance(error, DBAPIError) else error
     return getattr(source, "sqlstate", None) or ""

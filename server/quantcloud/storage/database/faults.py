@@ -1,4 +1,4 @@
-"""Failures of one database: what its callers are told, and what the log."""
+"""Translates and logs the failures of one database."""
 
 import logging
 import os
@@ -16,32 +16,32 @@ from quantcloud.storage.database.errors import (
 
 _log = logging.getLogger(__name__)
 
-# A failure that goes on is logged so often, however many calls meet it.
-_QUIET_SECONDS = 60.0
+# The least time between two log entries for the same failure.
+_LOG_INTERVAL_SECONDS = 60.0
 
 
 class Faults:
-    """Translates the errors of the database `name`, which is its file, or its URL without password.
+    """Translates the errors of the database `name`: its file, or its URL without password.
 
-    `folder` is that of its file. They are logged once `logged` is set. Before that, the caller who
-    opens the database reports them.
+    `folder` is the folder of the file. Errors are logged while `logged` is set. Until then, the
+    caller that opens the database reports them.
     """
 
     def __init__(self, name: str, folder: Path | None = None) -> None:
         self._name = name
         self._folder = folder
-        self._told: dict[Failure, float] = {}
+        self._logged_at: dict[Failure, float] = {}
         self.logged = False
 
     def translate(self, error: BaseException) -> BaseException:
-        """The error to give a caller: a `DomainError` where the database failed, else `error`.
+        """Return a `DomainError` if the database failed, else `error`.
 
-        A note on it, which no caller of the API is shown, names the database and the cause.
+        A note on the error names the database and the cause; callers of the API do not see it.
         """
         failure = failure_of(error)
         if failure is None:
             return error
-        # SQLite says so of a full disk, too, where it shares memory with other processes.
+        # SQLite also reports a full disk as an I/O error if it cannot grow its shared memory.
         if failure is Failure.IO_ERROR and self._folder is not None and _is_full(self._folder):
             failure = Failure.FULL
         translated = domain_error(failure)
@@ -52,7 +52,7 @@ class Faults:
         return translated
 
     def unusable(self, error: BaseException) -> StoreError:
-        """The error of a database that cannot be opened."""
+        """Return the error for a database that cannot be opened."""
         cause = cause_of(error)
         translated = self.translate(error)
         if isinstance(translated, DomainError) and translated.reason == Failure.FULL.value:
@@ -61,9 +61,9 @@ class Faults:
 
     def _log(self, failure: Failure, message: str, cause: str) -> None:
         now = time.monotonic()
-        if now - self._told.get(failure, -_QUIET_SECONDS) < _QUIET_SECONDS:
+        if now - self._logged_at.get(failure, -_LOG_INTERVAL_SECONDS) < _LOG_INTERVAL_SECONDS:
             return
-        self._told[failure] = now
+        self._logged_at[failure] = now
         level = logging.ERROR if failure.needs_operator else logging.WARNING
         _log.log(level, "%s (%s, %s: %s)", message, failure.value, self._name, cause)
 

@@ -1,8 +1,8 @@
-"""What the store needs of a database: functions over a connection, run off the event loop.
+"""What the store needs from a database: it runs functions over a connection off the event loop.
 
-The functions say what they want in SQLAlchemy Core. A driver runs a whole function at a time, which
-costs the event loop one hop however many statements it holds. PostgreSQL's asynchronous drivers
-take the same functions by `AsyncConnection.run_sync`.
+The functions use SQLAlchemy Core. A driver runs a whole function at a time, so the event loop
+switches to another thread once, for any number of statements. PostgreSQL's asynchronous drivers
+run the same functions with `AsyncConnection.run_sync`.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -16,17 +16,17 @@ from quantcloud.storage.database.faults import Faults
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-# A row of columns that its reader knows by name.
+# A row whose reader knows its columns by name.
 AnyRow: TypeAlias = Any
 Parameters: TypeAlias = dict[str, Any] | list[dict[str, Any]]
 
 
 class Rows(Protocol):
-    """What a statement gave; the part of SQLAlchemy's `Result` that the store uses."""
+    """The rows of a statement; the part of SQLAlchemy's `Result` that the store uses."""
 
     @property
     def rowcount(self) -> int:
-        """How many rows an UPDATE or DELETE found."""
+        """How many rows an UPDATE or DELETE matched."""
         ...
 
     def __iter__(self) -> Iterator[AnyRow]: ...
@@ -54,11 +54,11 @@ class Connection(Protocol):
 
 NOW: Final = True
 Steps: TypeAlias = Generator[bool | None, None, T]
-"""Work that pauses where others may have a turn of the event loop, and at `NOW` will."""
+"""Work with pauses in which other tasks may run; at `NOW`, they certainly run."""
 
 
 class Work(Protocol[T_co]):
-    """What is done in a transaction; `on_loop` tells whether in the event loop's thread."""
+    """Work in a transaction; `on_loop` says whether it runs in the event loop's thread."""
 
     def __call__(self, connection: Connection, /, *, on_loop: bool) -> Steps[T_co]: ...
 
@@ -69,17 +69,17 @@ class Database(Protocol):
     faults: Faults
 
     async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
-        """What `work` returns; it sees one consistent state and never waits for a writer.
+        """Return what `work` returns; it sees one consistent state and never waits for a writer.
 
-        A `brief` one is a single statement that looks up a few rows by a unique key: where that
-        takes less than going to another thread and back, it happens on the event loop. Raises
-        `domain.errors.Unavailable` when the database does not answer, and `Damaged` when what it
-        holds cannot be read.
+        `brief` work is a single statement that looks up a few rows by a unique key. It runs on the
+        event loop if that takes less time than another thread would. Raises
+        `domain.errors.Unavailable` if the database does not answer, and `Damaged` if its data
+        cannot be read.
         """
         ...
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns; it begins and commits its own transactions. One runs at a time."""
+        """Return what `work` returns; it runs its own transactions. One call runs at a time."""
         ...
 
     async def transact(
@@ -89,22 +89,22 @@ class Database(Protocol):
         brief: bool = False,
         crowded: bool = False,
     ) -> T:
-        """What `work` returns, once it is committed; undone where it raises. One runs at a time.
+        """Return what `work` returns, after the commit; undo it if it raises.
 
-        A `brief` one takes little time between two of its pauses: where that is less than going
-        to another thread and back, it happens on the event loop. Only the commit waits for the
-        disk; where it is `crowded`, others have something to do meanwhile.
+        One call runs at a time. `brief` work takes little time between two pauses; it runs on the
+        event loop if that takes less time than another thread would. Only the commit waits for the
+        disk. `crowded` says that other tasks have something to do meanwhile.
         """
         ...
 
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
-        """Gives so many new cursors of events, in a transaction that writes them."""
+        """Return a function that returns `n` new event cursors, in a transaction that writes."""
         ...
 
     async def check_file(self) -> None:
-        """Raise `Damaged` where the database is a file that was removed, or replaced, meanwhile.
+        """Raise `Damaged` if the database is a file that was removed or replaced while open.
 
-        What is written then is lost with the process.
+        Later writes would be lost when the process ends.
         """
         ...
 
@@ -112,7 +112,7 @@ class Database(Protocol):
 
 
 def transacted(connection: Connection, work: Work[T]) -> T:
-    """What `work` returns, once it is committed, without a pause; undone where it raises."""
+    """Return what `work` returns, after the commit, without pauses; undo it if it raises."""
     with connection.begin():
         steps = work(connection, on_loop=False)
         while True:

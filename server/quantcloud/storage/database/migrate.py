@@ -1,4 +1,4 @@
-"""Bring a database to the present tables, from any released revision or from nothing."""
+"""Migrates a database to the current tables, from any released revision or from nothing."""
 
 import logging
 from pathlib import Path
@@ -12,9 +12,9 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 
 def migrate(connection: Connection) -> None:
-    """Run what is missing, inside the transaction that `connection` is in.
+    """Run the missing migrations in the transaction of `connection`.
 
-    Raises `StoreError` when the database is another program's or a newer release's.
+    Raises `StoreError` if the database belongs to another program or a newer release.
     """
     tables = inspect(connection).get_table_names()
     present = None
@@ -25,9 +25,9 @@ def migrate(connection: Connection) -> None:
     if present == HEAD:
         return
 
-    # It speaks from its import on.
+    # Alembic logs as soon as it is imported.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # Imported here since most starts find nothing to migrate, and it takes longer than the rest.
+    # Imported here because most starts have nothing to migrate, and the import takes long.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415

@@ -1,10 +1,10 @@
-"""A PostgreSQL database: one connection that writes, a pool of those that read beside it.
+"""A PostgreSQL database: one connection that writes, and a pool of connections that read.
 
-Writes of all servers go one after the other: each transaction takes a lock as it begins, as SQLite
-does by itself. That gives events their cursors in the order in which they become visible, lets no
-two servers wait for each other's rows in a circle, and makes what a transaction counted (waiting
-jobs, a month's usage, an account's runs) true until it ends. Since each commits what has gathered
-meanwhile, waiting costs time and not throughput.
+The writes of all servers run one after the other: each transaction takes a lock when it begins, as
+in SQLite. So events get their cursors in the order in which they become visible, two servers cannot
+deadlock, and what a transaction counts (waiting jobs, a month's usage, an account's runs) stays
+true until it ends. Each server commits all units that collected meanwhile, so waiting for the lock
+costs latency but no throughput.
 """
 
 import asyncio
@@ -25,31 +25,31 @@ from quantcloud.storage.database.migrate import migrate
 T = TypeVar("T")
 
 OLDEST_VERSION = 15
-# What the trigger of `job_events` notifies.
+# The trigger of `job_events` notifies this channel.
 CHANNEL = "quantcloud_events"
-# Any number that no other program on the same database locks.
+# An arbitrary key of an advisory lock, unlikely to be in use by other programs.
 _WRITE_LOCK = 0x5175616E74436C64
 
 CONNECT_SECONDS = 5.0
-# How long to wait for a connection out of the pool, for a read, and for a transaction.
+# The most seconds for a connection from the pool, for a read, and for a transaction.
 POOL_SECONDS = 5.0
 READ_SECONDS = 10.0
 WRITE_SECONDS = 15.0
 _SESSION = {
     "application_name": "quantcloud",
-    # A server that is stopped or cut off in the middle of a transaction must not hold the others
-    # up: its transaction is undone, and the lock is free. In milliseconds, as the next two are.
+    # If a server stops or loses its connection within a transaction, PostgreSQL undoes it and frees
+    # the lock, so that the other servers can write. Milliseconds, like the next two.
     "idle_in_transaction_session_timeout": "5000",
     "lock_timeout": "10000",
     "statement_timeout": "15000",
-    # In seconds.
+    # Seconds.
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
     # Compiling a plan takes longer than any statement of the store does.
     "jit": "off",
 }
-# PostgreSQL names the sequence of a column so.
+# PostgreSQL's name for the sequence of the column `cursor`.
 _CURSORS = select(func.nextval("job_events_cursor_seq")).select_from(
     func.generate_series(1, bindparam("number"))
 )
@@ -57,12 +57,12 @@ _ERRORS = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncp
 
 
 class PostgresDatabase:
-    """An open database. It may go away and come back; connections are made anew as need be."""
+    """An open database. It may go away and come back; lost connections are replaced."""
 
     def __init__(self, url: str, connections: int) -> None:
         self._url = url
-        self.faults = Faults(_shown(url))
-        # The process of PostgreSQL that carries out this server's writes.
+        self.faults = Faults(_redacted(url))
+        # The PostgreSQL process that runs this server's writes.
         self.writers_pid: int | None = None
         self._write_engine = self._engine(1)
         event.listen(self._write_engine.sync_engine, "begin", _lock)
@@ -75,9 +75,9 @@ class PostgresDatabase:
 
     @classmethod
     async def open(cls, url: str, *, connections: int) -> "PostgresDatabase":
-        """Open the database at `url`, as `libpq` reads it, and bring its tables up to date.
+        """Open the database at `url`, in the format of `libpq`, and migrate it.
 
-        Raises `StoreError` naming the database and what is wrong with it.
+        Raises `StoreError`, which names the database and what is wrong with it.
         """
         database = cls(url, connections)
         try:
@@ -86,11 +86,11 @@ class PostgresDatabase:
         except (*_ERRORS, StoreError, ValueError, OverflowError) as error:
             await database.close()
             reason = error.orig if isinstance(error, DBAPIError) else error
-            raise StoreError(f"cannot use the database {_shown(url)}: {reason}") from error
+            raise StoreError(f"cannot use the database {_redacted(url)}: {reason}") from error
         return database
 
     async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
-        del brief  # no statement takes less than the way to the database
+        del brief  # the event loop never waits for the network
 
         def run(connection: AlchemyConnection) -> T:
             with connection.begin():
@@ -110,19 +110,19 @@ class PostgresDatabase:
         brief: bool = False,
         crowded: bool = False,
     ) -> T:
-        del brief, crowded  # nothing of it is done on the event loop
+        del brief, crowded  # nothing runs on the event loop
         return await self.write(lambda connection: transacted(connection, work))
 
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
         return lambda number: sorted(connection.execute(_CURSORS, {"number": number}).scalars())
 
     async def connect(self) -> Any:
-        """A connection of asyncpg for one that needs its own; raises what asyncpg does."""
+        """Return a new asyncpg connection; raises what asyncpg raises."""
         driver: Any = asyncpg
         return await driver.connect(self._url, timeout=CONNECT_SECONDS, server_settings=_SESSION)
 
     async def check_file(self) -> None:
-        """Its files are PostgreSQL's."""
+        """Do nothing: PostgreSQL looks after its files."""
 
     async def close(self) -> None:
         self._closed = True
@@ -146,12 +146,12 @@ class PostgresDatabase:
     def _engine(self, connections: int) -> AsyncEngine:
         engine = create_async_engine(
             "postgresql+asyncpg://",
-            # The driver reads the whole URL, as other programs on PostgreSQL do.
+            # The driver parses the whole URL, as other PostgreSQL programs do.
             async_creator=self.connect,
             pool_size=connections,
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
-            # They are of people, and errors go to the log.
+            # Errors are logged, and the parameters may be personal data.
             hide_parameters=True,
         )
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
@@ -163,7 +163,7 @@ def _lock(connection: AlchemyConnection) -> None:
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
-    """Have the pool make another connection where PostgreSQL has closed one meanwhile."""
+    """Make the pool replace a connection that PostgreSQL has closed."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
 
@@ -171,14 +171,14 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
 def _migrate(connection: AlchemyConnection) -> None:
     version = connection.dialect.server_version_info or (0,)
     if int(version[0]) < OLDEST_VERSION:
-        raise StoreError(f"it is of version {version[0]}; {OLDEST_VERSION} or newer is needed")
+        raise StoreError(f"it has version {version[0]}; use version {OLDEST_VERSION} or newer")
     with connection.begin():
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         migrate(connection)
 
 
-def _shown(url: str) -> str:
-    """The URL without its password."""
+def _redacted(url: str) -> str:
+    """Return the URL without its password."""
     try:
         return make_url(url).set(query={}).render_as_string(hide_password=True)
     except ArgumentError:

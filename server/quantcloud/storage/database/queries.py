@@ -1,4 +1,4 @@
-"""Conditions that partial indexes hold to; the planner knows them by their literal text."""
+"""The conditions of partial indexes; the planner matches them by their literal text."""
 
 from collections.abc import Collection
 from typing import Any
@@ -16,12 +16,12 @@ def _literal(status: JobStatus) -> ColumnElement[str]:
 
 
 def status_in(statuses: Collection[JobStatus], table: FromClause = jobs) -> ColumnElement[bool]:
-    """The status is one of `statuses`."""
+    """Return the condition that a job's status is one of `statuses`."""
     return table.c.status.in_([_literal(status) for status in sorted(statuses)])
 
 
 def queued(table: FromClause = jobs) -> ColumnElement[bool]:
-    """The job is queued."""
+    """Return the condition that a job is queued."""
     return table.c.status == _literal(JobStatus.QUEUED)
 
 
@@ -29,7 +29,7 @@ ACTIVE: ColumnElement[bool] = jobs.c.completed_at.is_(None)
 
 
 def identifier(resource: str, text: Any) -> str:
-    """`text` if it could be an id of ours; raises `NotFound` at once if it could not."""
+    """Return `text` if it has the form of an id; raise `NotFound` if not."""
     if not is_id(text):
         raise NotFound(resource, text)
     return text

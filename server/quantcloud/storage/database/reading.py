@@ -1,4 +1,4 @@
-"""A read of a SQLite file that its caller may give up."""
+"""A read of a SQLite file that its caller can cancel."""
 
 import threading
 from collections.abc import Callable
@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 
 class Reading(Generic[T]):
-    """`work` in a transaction, carried out in a connection's thread."""
+    """Runs `work` in a transaction, in a connection's thread."""
 
     def __init__(self, work: Callable[[Connection], T]) -> None:
         self._work = work
         self._lock = threading.Lock()
-        # Set while `work` is at it, so that no end of a transaction is broken off: the connection
-        # would be left within it.
+        # Set only while `work` runs, because an interrupt at the end of the transaction would leave
+        # the connection within it.
         self._connection: PreparedConnection | None = None
 
     def __call__(self, connection: PreparedConnection) -> T:
@@ -28,10 +28,10 @@ class Reading(Generic[T]):
             finally:
                 self._use(None)
 
-    def break_off(self) -> None:
-        """End the statement that is being carried out, if one is, with an error.
+    def interrupt(self) -> None:
+        """Make the running statement, if there is one, fail with an error.
 
-        Called in another thread. SQLite forgets it when the next statement begins:
+        Called in another thread. It has no effect on later statements:
         https://sqlite.org/c3ref/interrupt.html.
         """
         with self._lock:

@@ -1,4 +1,4 @@
-"""A SQLite file: one connection that writes, a few that read beside it, each with its thread."""
+"""A SQLite file: one connection that writes and a few that read, each with its own thread."""
 
 import asyncio
 import math
@@ -26,43 +26,42 @@ T = TypeVar("T")
 
 READERS = 4
 _CHUNK_ROWS = 64
-# How often a read is broken off that was given up, until it has ended.
-_BREAK_OFF_SECONDS = 0.05
-# Commits that take no longer are waited for on the event loop.
+# The time between two interrupts of a cancelled read, until it has ended.
+_INTERRUPT_SECONDS = 0.05
+# If the last commit took no longer than this, the event loop waits for the next one.
 _QUICK_COMMIT_SECONDS = 0.001
-# After so many commits the write-ahead log is folded into the file, which are some megabytes; a
-# transaction that is not brief counts as several.
-_COMMITS_FOLDED = 128
+# After this many commits, some megabytes, the write-ahead log is copied into the file. A
+# transaction that is not brief counts as several commits.
+_COMMITS_PER_CHECKPOINT = 128
 _LARGE_COMMIT = 8
-# Where SQLite keeps the last number that it gave out: https://sqlite.org/autoinc.html.
+# SQLite's table of the last assigned row ids: https://sqlite.org/autoinc.html.
 _SEQUENCES = table("sqlite_sequence", column("name"), column("seq", Integer()))
-_FOLD = text("PRAGMA wal_checkpoint(PASSIVE)")
+_CHECKPOINT = text("PRAGMA wal_checkpoint(PASSIVE)")
 _LAST_CURSOR = select(_SEQUENCES.c.seq).where(_SEQUENCES.c.name == job_events.name)
 
 
 class _Session(aiosqlite.Connection):
-    """An aiosqlite connection whose thread runs whole functions over statements of the store.
+    """An aiosqlite connection whose thread runs whole functions of the store.
 
-    SQLAlchemy's own aiosqlite dialect crosses to the thread several times for each statement,
-    which makes the same work take many times as long.
+    SQLAlchemy's own aiosqlite dialect switches to the thread several times for each statement,
+    so the same work takes many times as long.
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], begin_with: str) -> None:
         super().__init__(connect, _CHUNK_ROWS)
-        # Whoever forgets to close it must not keep the process from ending; what is committed is
-        # on the disk.
+        # A session that is not closed must not keep the process from ending.
         self._thread.daemon = True
         self._begin_with = begin_with
         self._prepared: PreparedConnection | None = None
 
     async def run(self, work: Callable[[PreparedConnection], T]) -> T:
-        """What `work` returns, which is called in the connection's thread."""
+        """Call `work` in the connection's thread and return its value."""
         # Untyped in aiosqlite.
         return await self._execute(self._call, work)  # pyright: ignore[reportUnknownMemberType]
 
     @property
     def prepared(self) -> PreparedConnection:
-        """The connection itself, to be used by one thread at a time."""
+        """The connection itself, for use by one thread at a time."""
         if self._prepared is None:
             self._prepared = PreparedConnection(self._conn, self._begin_with)
         return self._prepared
@@ -74,10 +73,10 @@ class _Session(aiosqlite.Connection):
 class SqliteDatabase:
     """An open file, in write-ahead mode: readers see the last commit and never wait.
 
-    Looking a row up takes some 20 microseconds, and 10 times as long in another thread.
+    A look-up takes about 20 microseconds on the event loop, and 10 times as long in another thread.
 
     `synchronous=FULL` makes a commit return when the disk has it. Other processes may read and
-    write the same file; each write waits for its turn at the start of its transaction.
+    write the same file; a transaction that writes waits at its start until no other one runs.
     """
 
     def __init__(self, path: Path) -> None:
@@ -91,18 +90,18 @@ class SqliteDatabase:
         self._idle: asyncio.LifoQueue[_Session] = asyncio.LifoQueue()
         self._readings: dict[asyncio.Future[Any], _Session] = {}
         self._brief = _brief_session(path)
-        # How long the last commit took, unknown at first.
+        # How long the last commit took; unknown at first.
         self._commit_seconds = math.inf
-        # How much has been committed since the log was last folded into the file.
-        self._unfolded = 0
-        self._folding: asyncio.Future[None] | None = None
+        # The commits since the last checkpoint of the write-ahead log.
+        self._since_checkpoint = 0
+        self._checkpoint: asyncio.Future[None] | None = None
         self._closed = False
 
     @classmethod
     async def open(cls, path: Path) -> "SqliteDatabase":
-        """Open `path`, created readable to its owner only, and bring its tables up to date.
+        """Open `path`, which only its owner can read if it is new, and migrate it.
 
-        Raises `StoreError` naming the file and what is wrong with it.
+        Raises `StoreError`, which names the file and what is wrong with it.
         """
         try:
             await asyncio.to_thread(prepare, path)
@@ -123,7 +122,7 @@ class SqliteDatabase:
         if self._closed:
             raise store_closed()
         if brief:
-            # Whatever is the matter, the other way finds out.
+            # If this fails, the read below runs the same work and reports the error.
             with suppress(SQLAlchemyError):
                 return work(self._brief)
         reader = await self._idle.get()
@@ -131,25 +130,25 @@ class SqliteDatabase:
             self._idle.put_nowait(reader)
             raise store_closed()
         reading = Reading(work)
-        under_way = asyncio.ensure_future(reader.run(reading))
-        self._readings[under_way] = reader
-        # A caller that goes away leaves the thread at work.
-        under_way.add_done_callback(self._was_read)
+        running = asyncio.ensure_future(reader.run(reading))
+        self._readings[running] = reader
+        # The thread still works after a caller is cancelled.
+        running.add_done_callback(self._finish_read)
         try:
-            # Newer versions of `asyncio.shield` report what is raised once the caller has gone.
-            await asyncio.wait([under_way])
+            # Not `asyncio.shield`: its newer versions log errors that follow a cancellation.
+            await asyncio.wait([running])
         finally:
-            _give_up(under_way, reading)
+            _interrupt(running, reading)
         try:
-            return under_way.result()
+            return running.result()
         except SQLAlchemyError as error:
             raise self.faults.translate(error) from error
 
-    def _was_read(self, reading: asyncio.Future[Any]) -> None:
-        self._idle.put_nowait(self._readings.pop(reading))
-        if not reading.cancelled():
-            # Its caller has heard of an error, or has gone away.
-            reading.exception()
+    def _finish_read(self, running: asyncio.Future[Any]) -> None:
+        self._idle.put_nowait(self._readings.pop(running))
+        if not running.cancelled():
+            # Mark an error as retrieved: the caller has it, or was cancelled.
+            running.exception()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         return await self._writer.run(work)
@@ -161,20 +160,20 @@ class SqliteDatabase:
         brief: bool = False,
         crowded: bool = False,
     ) -> T:
-        if self._folding is not None:
-            folding, self._folding = self._folding, None
-            await asyncio.wait([folding])
+        if self._checkpoint is not None:
+            checkpoint, self._checkpoint = self._checkpoint, None
+            await asyncio.wait([checkpoint])
         if not brief:
             value = await self.write(lambda connection: transacted(connection, work))
             self._note_commit(_LARGE_COMMIT)
             return value
-        # The transaction's statements take tens of microseconds each on the event loop, and in
-        # another thread, which has to get hold of the interpreter for each, several times that.
+        # A statement takes tens of microseconds on the event loop, and several times as long in
+        # another thread, which must acquire the interpreter lock each time.
         connection = self._writer.prepared
-        if not connection.begin_at_once():
-            await self._writer.run(lambda _: connection.begin_now())
+        if not connection.try_begin():
+            await self._writer.run(lambda _: connection.begin_waiting())
         try:
-            value = await _in_turns(work(connection, on_loop=True))
+            value = await _run_steps(work(connection, on_loop=True))
             await self._commit(connection, crowded=crowded)
         except BaseException:
             connection.undo()
@@ -182,11 +181,11 @@ class SqliteDatabase:
         return value
 
     async def _commit(self, connection: PreparedConnection, *, crowded: bool) -> None:
-        """Commit where it takes the least time.
+        """Commit in the thread in which it takes the least time.
 
-        A disk that keeps its cache through a loss of power answers within a fraction of the time
-        that it takes to wake another thread, and that one the event loop. Another disk is waited
-        for in the thread, and so is each one where there is something else to do meanwhile.
+        A disk whose cache survives a power failure answers faster than a switch to another thread
+        and back. A slower disk is waited for in the thread, and so is any disk if other tasks have
+        something to do meanwhile.
         """
         if self._commit_seconds <= _QUICK_COMMIT_SECONDS and not crowded:
             self._commit_seconds = connection.commit()
@@ -195,14 +194,14 @@ class SqliteDatabase:
         self._note_commit(1)
 
     def _note_commit(self, weight: int) -> None:
-        """Fold the write-ahead log into the file every now and then, while nothing is written.
+        """Copy the write-ahead log into the file from time to time, between transactions.
 
-        SQLite would do so as part of a commit, which takes many times as long then.
+        SQLite would do this within a commit, which would then take many times as long.
         """
-        self._unfolded += weight
-        if self._unfolded >= _COMMITS_FOLDED:
-            self._unfolded = 0
-            self._folding = asyncio.ensure_future(self._writer.run(_fold))
+        self._since_checkpoint += weight
+        if self._since_checkpoint >= _COMMITS_PER_CHECKPOINT:
+            self._since_checkpoint = 0
+            self._checkpoint = asyncio.ensure_future(self._writer.run(_run_checkpoint))
 
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
         last: int | None = None
@@ -210,7 +209,7 @@ class SqliteDatabase:
         def following(number: int) -> Sequence[int]:
             nonlocal last
             if last is None:
-                # Nobody else writes until this transaction ends.
+                # No other transaction writes until this one ends.
                 row = connection.execute(_LAST_CURSOR).one_or_none()
                 last = 0 if row is None else int(row.seq)
             first, last = last + 1, last + number
@@ -226,25 +225,25 @@ class SqliteDatabase:
             )
 
     async def close(self) -> None:
-        """Let what runs finish, and fold the write-ahead log into the file."""
+        """Wait for running work, and copy the write-ahead log into the file."""
         self._closed = True
-        if self._folding is not None:
-            await asyncio.wait([self._folding])
+        if self._checkpoint is not None:
+            await asyncio.wait([self._checkpoint])
         self._brief.driver_connection.close()
         for session in (*self._readers, self._writer):
             await session.close()
 
 
-def _give_up(under_way: asyncio.Future[T], reading: Reading[T]) -> None:
-    """Break off what is not done, again where that came between two statements."""
-    if not under_way.done():
-        reading.break_off()
+def _interrupt(running: asyncio.Future[T], reading: Reading[T]) -> None:
+    """Interrupt a read until it has ended: an interrupt between two statements has no effect."""
+    if not running.done():
+        reading.interrupt()
         loop = asyncio.get_running_loop()
-        loop.call_later(_BREAK_OFF_SECONDS, _give_up, under_way, reading)
+        loop.call_later(_INTERRUPT_SECONDS, _interrupt, running, reading)
 
 
-async def _in_turns(work: Steps[T]) -> T:
-    """What `work` returns; others have a turn in between where it takes long."""
+async def _run_steps(work: Steps[T]) -> T:
+    """Return what `work` returns; let other tasks run in its pauses if it takes long."""
     yielder = Yielder()
     while True:
         try:
@@ -254,13 +253,13 @@ async def _in_turns(work: Steps[T]) -> T:
         await (yielder.over() if pause is NOW else yielder.between())
 
 
-def _fold(connection: Connection) -> None:
-    with suppress(SQLAlchemyError):  # the next time will do
-        connection.execute(_FOLD)
+def _run_checkpoint(connection: Connection) -> None:
+    with suppress(SQLAlchemyError):  # the next checkpoint copies the rest
+        connection.execute(_CHECKPOINT)
 
 
 def _brief_session(path: Path) -> PreparedConnection:
-    """A connection for the event loop's thread, which waits for nobody."""
+    """Open a connection for the event loop's thread; it never waits for a lock."""
     connection = _session(path, read_only=True)
     connection.execute("PRAGMA busy_timeout=0")
     return PreparedConnection(connection, "BEGIN")

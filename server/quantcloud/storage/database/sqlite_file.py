@@ -1,4 +1,4 @@
-"""The file of a SQLite database: made, brought up to date, and never mistaken for a new one."""
+"""Creates and migrates a SQLite file, and refuses one that was emptied or removed."""
 
 import os
 import sqlite3
@@ -13,21 +13,21 @@ from quantcloud.private import keep_private
 from quantcloud.storage.database.errors import Failure, StoreError, failure_of
 from quantcloud.storage.database.migrate import migrate
 
-# How long to wait for another process to finish its write.
+# How long to wait until another process has finished its write.
 BUSY_SECONDS = 10.0
-# What the write-ahead log is cut back to after it had to hold more.
+# The size to which SQLite truncates the write-ahead log after it had to grow.
 LOG_BYTES = 64 * 1024 * 1024
-# Beside a database that once had its tables stands an empty file of its name with this at the end.
+# An empty file, named like the database plus this suffix, marks that the tables were created once.
 _INITIALIZED = "-initialized"
-_ADVICE = "it holds what every account sent and got, and no API key that works"
+_ADVICE = "it holds the jobs and results of every account, but no usable API key"
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A new connection."""
+    """Open a connection."""
     connection = sqlite3.connect(
         path,
         timeout=BUSY_SECONDS,
-        # Transactions begin where SQLAlchemy says so, not where sqlite3 guesses.
+        # The store begins transactions itself; sqlite3 must not.
         isolation_level=None,
         check_same_thread=False,
         cached_statements=256,
@@ -38,19 +38,19 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def prepare(path: Path) -> None:
-    """Make the file if need be, readable to its owner only, and bring its tables up to date.
+    """Create the file if it is missing, readable by its owner only, and migrate it.
 
-    Raises `StoreError` naming the file and what is wrong with it, and what SQLite raises.
+    Raises `StoreError`, which names the file and what is wrong with it, and SQLite's errors.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_lost(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        for ending in ("", "-wal", "-shm"):
-            keep_private(_beside(path, ending), _ADVICE)
+        for suffix in ("", "-wal", "-shm"):
+            keep_private(_with_suffix(path, suffix), _ADVICE)
     except OSError as error:
         raise StoreError(f"cannot open the database {path}: {error.strerror}") from error
-    # Foreign keys stay unchecked here: a migration that rebuilds a table drops the old one.
+    # Foreign keys stay unchecked here, because a migration that rebuilds a table drops the old one.
     engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=QueuePool)
     _begin_with(engine, "BEGIN IMMEDIATE")
     try:
@@ -58,7 +58,7 @@ def prepare(path: Path) -> None:
             with connection.begin():
                 migrate(connection)
             _use_write_ahead_log(connection)
-        _beside(path, _INITIALIZED).touch(0o600)
+        _with_suffix(path, _INITIALIZED).touch(0o600)
     except StoreError as error:
         raise StoreError(f"cannot use the database {path}: {error}") from error
     finally:
@@ -66,7 +66,7 @@ def prepare(path: Path) -> None:
 
 
 def file_id(path: Path) -> tuple[int, int] | None:
-    """What tells the file from any other; None where there is none."""
+    """Return the file's device and inode; None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -74,8 +74,8 @@ def file_id(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
+def _with_suffix(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
 
 
 def _size(path: Path) -> int:
@@ -86,17 +86,17 @@ def _size(path: Path) -> int:
 
 
 def _refuse_lost(path: Path) -> None:
-    """Raise `StoreError` where the file is empty or gone, and was not so before.
+    """Raise `StoreError` if the file is empty or gone, but was in use before.
 
-    SQLite would take it for a new database, and drop a write-ahead log that is still there.
+    SQLite would take it for a new database and delete a write-ahead log that is still there.
     """
-    marker = _beside(path, _INITIALIZED)
-    if _size(path) or not (marker.exists() or _size(_beside(path, "-wal"))):
+    marker = _with_suffix(path, _INITIALIZED)
+    if _size(path) or not (marker.exists() or _size(_with_suffix(path, "-wal"))):
         return
     what = "is empty" if path.exists() else "is gone"
     raise StoreError(
-        f"the database {path} {what}, though it was in use before: put a backup in its place, or, "
-        f"to begin anew without its jobs and accounts, remove {marker} and {path}-wal"
+        f"the database {path} {what}, though it was in use before: put a backup in its place; or, "
+        f"to start without its jobs and accounts, remove {marker} and {path}-wal"
     )
 
 
@@ -108,7 +108,7 @@ def _begin_with(engine: Engine, statement: str) -> None:
 
 
 def _use_write_ahead_log(connection: AlchemyConnection) -> None:
-    """Switch the file over; SQLite refuses at once, without waiting, while others have it open."""
+    """Switch the file to write-ahead mode; SQLite refuses, without waiting, while it is open."""
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # what `connect` made
     deadline = time.monotonic() + BUSY_SECONDS

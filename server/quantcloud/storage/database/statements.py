@@ -1,6 +1,6 @@
-"""SQLAlchemy Core straight on sqlite3: statements are compiled once and run with no more between.
+"""Runs statements of SQLAlchemy Core directly on sqlite3; each is compiled once.
 
-SQLAlchemy's own execution takes several times as long as SQLite takes for a statement of the store.
+For the store's statements, SQLAlchemy's own execution takes several times as long as SQLite does.
 """
 
 import sqlite3
@@ -24,7 +24,7 @@ _DIALECT = sqlite.dialect(paramstyle="qmark")
 
 
 class PreparedRows(list[AnyRow]):
-    """All rows of a statement, as tuples with names."""
+    """All rows of a statement, as named tuples."""
 
     __slots__ = ("rowcount",)
 
@@ -51,7 +51,7 @@ class PreparedRows(list[AnyRow]):
 
 
 class _Prepared:
-    """One statement: its SQL, and how values go in and come out."""
+    """One statement: its SQL, and the conversion of its parameters and rows."""
 
     __slots__ = ("_inward", "_names", "_outward", "_own", "_row", "_take", "sql")
 
@@ -61,10 +61,10 @@ class _Prepared:
         compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECT, column_keys=[*keys]))
         self.sql = str(compiled)
         self._names = compiled.positiontup or ()
-        # Of a single name it would not give a tuple.
+        # With a single name, `itemgetter` would not return a tuple.
         self._take = itemgetter(*self._names) if len(self._names) > 1 else None
         binds = [compiled.binds[name] for name in self._names]
-        # What the statement itself says, such as a LIMIT, stands unless it is given.
+        # Values in the statement itself, such as a LIMIT; parameters override them.
         self._own = {
             name: bind.value
             for name, bind in zip(self._names, binds, strict=True)
@@ -101,7 +101,7 @@ class _Prepared:
 
 
 def _processors(each: Iterable[Any]) -> Sequence[tuple[int, Callable[[Any], Any]]]:
-    """Those that do something, with their places."""
+    """Return the processors that are not None, with their places."""
     return [(place, processor) for place, processor in enumerate(each) if processor is not None]
 
 
@@ -114,15 +114,15 @@ def _columns(statement: Executable) -> Sequence[Any]:
 
 
 def _row_type(names: Sequence[str]) -> Callable[[Iterable[Any]], AnyRow]:
-    # The names come at run time.
+    # The names are known only at run time.
     made: Any = namedtuple("Row", names, rename=True)  # noqa: PYI024  # pyright: ignore[reportUntypedNamedTuple]
     return made._make
 
 
 class PreparedConnection:
-    """A sqlite3 connection that takes statements of SQLAlchemy Core.
+    """A sqlite3 connection that runs statements of SQLAlchemy Core.
 
-    `begin_with` begins its transactions. What sqlite3 raises is raised as SQLAlchemy's errors are.
+    `begin_with` is the SQL that begins a transaction. Errors of sqlite3 are raised as SQLAlchemy's.
     """
 
     def __init__(self, driver_connection: sqlite3.Connection, begin_with: str) -> None:
@@ -130,14 +130,14 @@ class PreparedConnection:
         self._begin_with = begin_with
         self._cursor = driver_connection.cursor()
         self._prepared: dict[Any, _Prepared] = {}
-        # How long it waits for other processes, in milliseconds, where at present it does not.
-        self._patience: int | None = None
+        # While `busy_timeout` is 0: the value to restore, in milliseconds.
+        self._busy_timeout: int | None = None
 
     def execute(self, statement: Executable, parameters: Parameters | None = None) -> PreparedRows:
-        """Run `statement`, with a list of parameters once for each; a value for each bind name."""
+        """Run `statement` with values by bind name; with a list of these, once for each."""
         many = isinstance(parameters, list)
         first: dict[str, Any] = (parameters[0] if many else parameters) or {}
-        # An INSERT has the columns that its parameters name.
+        # The parameters' names decide which columns an INSERT has.
         key = (statement, *first) if getattr(statement, "is_insert", False) else statement
         prepared = self._prepared.get(key)
         if prepared is None:
@@ -152,7 +152,7 @@ class PreparedConnection:
             raise _as_raised_by_sqlalchemy(error, prepared.sql) from error
 
     def exec_driver_sql(self, sql: str) -> PreparedRows:
-        """Run SQL as it stands."""
+        """Run `sql` unchanged."""
         try:
             cursor = self._cursor.execute(sql)
             found = cursor.fetchall()
@@ -163,8 +163,8 @@ class PreparedConnection:
 
     @contextmanager
     def begin(self) -> Generator[None]:
-        """A transaction: committed at the end of the block, undone when it raises."""
-        self.begin_now()
+        """Begin a transaction; commit it at the end of the block, or undo it on an error."""
+        self.begin_waiting()
         try:
             yield
             self.commit()
@@ -172,18 +172,18 @@ class PreparedConnection:
             self.undo()
             raise
 
-    def begin_now(self) -> None:
-        """Begin a transaction, once that of another process is over."""
-        if self._patience is not None:
-            self._cursor.execute(f"PRAGMA busy_timeout={self._patience}")
-            self._patience = None
+    def begin_waiting(self) -> None:
+        """Begin a transaction; first wait until another process has ended its own."""
+        if self._busy_timeout is not None:
+            self._cursor.execute(f"PRAGMA busy_timeout={self._busy_timeout}")
+            self._busy_timeout = None
         self._command(self._begin_with)
 
-    def begin_at_once(self) -> bool:
-        """Begin a transaction, unless one of another process is under way."""
-        if self._patience is None:
-            # One transaction after the other begins so, and within one there is nobody to wait for.
-            (self._patience,) = self._cursor.execute("PRAGMA busy_timeout").fetchone()
+    def try_begin(self) -> bool:
+        """Begin a transaction unless another process has one; return whether it began."""
+        if self._busy_timeout is None:
+            # This stays in force: within a transaction there is no lock to wait for.
+            (self._busy_timeout,) = self._cursor.execute("PRAGMA busy_timeout").fetchone()
             self._cursor.execute("PRAGMA busy_timeout=0")
         try:
             self._cursor.execute(self._begin_with)
@@ -194,19 +194,19 @@ class PreparedConnection:
         return True
 
     def commit(self) -> float:
-        """End the transaction; how many seconds that took."""
+        """Commit the transaction; return how many seconds that took."""
         began = time.perf_counter()
         self._command("COMMIT")
         return time.perf_counter() - began
 
     def undo(self) -> None:
-        # SQLite ends some transactions by itself: when the disk is full, say.
+        # SQLite ends some transactions itself, for example when the disk is full.
         if self.driver_connection.in_transaction:
             self._command("ROLLBACK")
 
     @contextmanager
     def begin_nested(self) -> Generator[None]:
-        """A part of a transaction that can be undone by itself."""
+        """Run the block in a savepoint; undo only the block on an error."""
         self._command("SAVEPOINT nested")
         try:
             yield

@@ -1,4 +1,4 @@
-"""The tables, as the newest migration leaves them.
+"""The tables after the newest migration.
 
 Times are microseconds since 1970 in UTC. The same tables serve SQLite and PostgreSQL.
 """
@@ -46,7 +46,7 @@ accounts = Table(
     Column("created_at", UtcDatetime, nullable=False),
     Column("email", Text),
     Column("name", Text),
-    # Accounts take turns at being dispatched: who was served longest ago has the lowest number.
+    # Accounts take turns: the account that was served longest ago has the lowest number.
     Column("turn", BigInteger, nullable=False),
 )
 Index("ix_accounts_turn", accounts.c.turn)
@@ -90,7 +90,7 @@ monthly_usage = Table(
     "monthly_usage",
     metadata,
     Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
-    # The calendar month in UTC, as in 2025-01.
+    # The calendar month in UTC, such as 2025-01.
     Column("month", CHAR(7), primary_key=True),
     Column("simulator_seconds", Double, nullable=False),
     Column("qpu_tasks", Integer, nullable=False),
@@ -113,11 +113,11 @@ jobs = Table(
     Column("options", JsonText, nullable=False),
     Column("reserved_qpu_tasks", Integer, nullable=False),
     Column("reserved_cost_usd", Double, nullable=False),
-    # What the router expected the run to take.
+    # How long the router expected the run to take.
     Column("predicted_seconds", Double),
-    # That of the submission that it came with, where that was of several circuits.
+    # The submission of several circuits that the job belongs to, if any.
     Column("batch_id", CHAR(36)),
-    # What follows changes in a job's life.
+    # The columns from here on change during a job's life.
     Column("status", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("backend", Text),
@@ -129,7 +129,7 @@ jobs = Table(
     Column("metadata", JsonText, nullable=False),
     Column("metadata_sequence", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
-    # The time of the latest event; NULL in jobs that had ended when this column was new.
+    # The time of the latest event; NULL in jobs that had ended before this column existed.
     Column("changed_at", UtcDatetime),
     Column("losses", Integer, nullable=False),
     Column("metered", Boolean, nullable=False),
@@ -145,7 +145,7 @@ jobs = Table(
 )
 Index("ix_jobs_account", jobs.c.account_id, jobs.c.submitted_at, jobs.c.id)
 Index("ix_jobs_account_status", jobs.c.account_id, jobs.c.status, jobs.c.submitted_at, jobs.c.id)
-# SQLite uses a partial index only for a query that states its condition word for word.
+# SQLite uses a partial index only for a query that repeats its condition literally.
 _partial_index("ix_jobs_active", "completed_at IS NULL", jobs.c.status, jobs.c.account_id)
 _partial_index("ix_jobs_queue", "status = 'queued'", jobs.c.account_id, jobs.c.queued_at, jobs.c.id)
 _partial_index(
@@ -154,7 +154,7 @@ _partial_index(
 _partial_index("ix_jobs_begun", "started_at IS NOT NULL", jobs.c.backend, jobs.c.started_at)
 _partial_index("ix_jobs_ended", "completed_at IS NOT NULL", jobs.c.completed_at, jobs.c.id)
 
-# The circuit's text stands apart from the job, whose row is read and written often.
+# The circuit's text has its own table, because the job's row is read and written often.
 job_circuits = Table(
     "job_circuits",
     metadata,
@@ -163,7 +163,7 @@ job_circuits = Table(
     Column("analysis", JsonText, nullable=False),
 )
 
-# The primary key is what holds a job to one result.
+# The primary key ensures that a job has at most one result.
 job_results = Table(
     "job_results",
     metadata,
@@ -175,8 +175,8 @@ job_results = Table(
     Column("metadata", LargeBinary, nullable=False),
 )
 
-# Each row holds the job's changing fields as of the event. Events of one job that are written
-# together have one row, which is that of the last of them.
+# Each row holds the job's changing fields after the event. Events of one job that are written
+# together share one row, that of the last event.
 job_events = Table(
     "job_events",
     metadata,
@@ -192,16 +192,16 @@ job_events = Table(
     Column("started_at", UtcDatetime),
     Column("completed_at", UtcDatetime),
     Column("error_message", Text),
-    # NULL where it did not change: it is that of the row that `metadata_sequence` names. Also
-    # where the job ended with this event: it is the job's own, which changes no more.
+    # NULL if it did not change; then the row that `metadata_sequence` names has it. Also NULL if
+    # the job ended with this event; then the job's row has it, and it never changes again.
     Column("metadata", JsonText),
     Column("metadata_sequence", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
-    # Those that were written with this one, just before it: a list, see `event_rows.events_of`.
-    # Their sequences and cursors lead up to its own without a gap.
+    # The events written together with this one, just before it: a list, see `event_rows.events_of`.
+    # Their sequences and cursors are those just below this row's, without gaps.
     Column("earlier", Text),
     UniqueConstraint("job_id", "sequence"),
-    # No cursor is ever given out twice, even if the newest events are removed.
+    # No cursor is assigned twice, even if the newest events are removed.
     sqlite_autoincrement=True,
 )
 Index("ix_job_events_account", job_events.c.account_id, job_events.c.cursor)
@@ -212,8 +212,8 @@ _partial_index(
     unique=True,
 )
 
-# Who holds leases, by the name that these give as their owner. They hold for as long as it gives
-# signs of life.
+# The owners of leases, by the name in the leases. An owner's leases are valid until `expires_at`,
+# which its heartbeats extend.
 lease_owners = Table(
     "lease_owners",
     metadata,
@@ -221,8 +221,8 @@ lease_owners = Table(
     Column("expires_at", UtcDatetime, nullable=False),
 )
 
-# Which jobs a submission that may be repeated has become: the first of them, the cursor of its
-# first event, and how many there are.
+# The jobs of a submission with an idempotency key: the first job, the cursor of its first event,
+# and the number of jobs.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -236,7 +236,7 @@ idempotency_keys = Table(
 )
 Index("ix_idempotency_keys_created_at", idempotency_keys.c.created_at)
 
-# Up to which cursor an account's events may be gone.
+# The cursor up to which an account's events may have been removed.
 removed_events = Table(
     "removed_events",
     metadata,
@@ -244,7 +244,7 @@ removed_events = Table(
     Column("cursor", BigInteger, nullable=False),
 )
 
-# The last job, in the order of their ends, whose history was removed. One row.
+# The last job, in the order of completion, whose history was removed. One row.
 retention_progress = Table(
     "retention_progress",
     metadata,
@@ -253,9 +253,8 @@ retention_progress = Table(
     Column("job_id", CHAR(36), nullable=False),
 )
 
-# Which database this is, as its cursors say. One row, which a start writes where it is missing. A
-# copy that may take the place of this database must not have it: events that were written after
-# the copy was made have cursors that the copy will give to others.
+# The id of this database, which its cursors contain. One row, written by the first start. A backup
+# must not contain it: the restored database assigns cursors again that events after the backup had.
 store_epoch = Table(
     "store_epoch",
     metadata,

@@ -1,8 +1,8 @@
-"""Claiming: which queued jobs are dispatched next.
+"""Claims: decides which queued jobs are dispatched next.
 
-Accounts take turns, and within an account jobs go by the time they were queued. An account's turn
-number is raised above all others' when a job of its is claimed, so whoever was served longest ago
-is next, whatever the others have waiting and across restarts.
+Accounts take turns; within an account, the job that was queued first goes first. A claim raises the
+account's turn number above all others, so the account that was served longest ago is always next,
+even after a restart.
 """
 
 import math
@@ -33,9 +33,9 @@ from quantcloud.storage.usage import usage_of
 
 @value_object
 class Claim:
-    """A job just dispatched, the lease that its run writes with, and what the run needs.
+    """A dispatched job with its lease and all that its run needs.
 
-    `used` is what its account has used of the month.
+    `used` is the account's usage in the current month.
     """
 
     record: JobRecord
@@ -55,10 +55,9 @@ class Claim:
 
 
 class ClaimedJobs(list[Claim]):
-    """Claimed jobs; `left` tells whether there were more in the queue, for whatever reason.
+    """Claimed jobs; `left` says whether the queue had more, for any reason.
 
-    `unreadable` are those whose circuit or options cannot be read as they are stored, with what is
-    wrong.
+    `unreadable` has the jobs whose stored circuit or options cannot be read, with the error.
     """
 
     __slots__ = ("left", "unreadable")
@@ -77,7 +76,7 @@ class ClaimedJobs(list[Claim]):
 
 @value_object
 class Taken:
-    """A claim, whose circuit is as it came or as it is stored."""
+    """A claim whose circuit may still be packed."""
 
     record: JobRecord
     circuit: "Added | StoredCircuit"
@@ -87,7 +86,7 @@ class Taken:
 
 
 class StoredCircuit(Protocol):
-    """A circuit's row."""
+    """The row of a circuit."""
 
     @property
     def qasm(self) -> bytes: ...
@@ -97,10 +96,9 @@ class StoredCircuit(Protocol):
 
 
 def _first_queued(table: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
-    """The account of the first queued job in the order of the queue's index.
+    """Select the account of the first queued job, in the order of the queue's index.
 
-    The order makes the planner take that index. A MIN it would as soon look for in another one, in
-    which all jobs are.
+    The ORDER BY makes the planner use that index. For a MIN, it might use an index of all jobs.
     """
     return (
         select(table.c.account_id)
@@ -112,8 +110,10 @@ def _first_queued(table: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[
 
 
 def _waiting_accounts() -> Any:
-    """The accounts with queued jobs, in turn: hops through the queue's index from account to
-    account, however many jobs each has in it.
+    """Select the accounts with queued jobs, in turn.
+
+    The query skips from account to account in the queue's index, so their number of jobs has no
+    effect on its cost.
     """
     first = _first_queued(jobs).label("account_id")
     waiting = select(first).cte("waiting", recursive=True)
@@ -153,8 +153,8 @@ _A_WAITING_ACCOUNT = select(_first_queued(jobs))
 _TURN_OF = select(accounts.c.tier, accounts.c.turn).where(accounts.c.id == bindparam("account_id"))
 _every = accounts.alias("every")
 _LAST_TURN = select(func.max(_every.c.turn)).scalar_subquery()
-# Who was the last before need not be put there again; at first nobody was.
-_BE_LAST = (
+# An account that is last already keeps its turn, unless that is the initial 0.
+_MOVE_LAST = (
     update(accounts)
     .where(
         accounts.c.id == bindparam("account_id"),
@@ -166,8 +166,9 @@ _BE_LAST = (
 
 @value_object
 class Room:
-    """What a server can take: jobs of any kind for `slots`, and behind them up to `short` that are
-    known to be short, which together take up to `seconds`.
+    """How many jobs a server can take: `slots` of any kind, then up to `short` short jobs.
+
+    The short jobs together are predicted to take at most `seconds`.
     """
 
     slots: int
@@ -180,23 +181,23 @@ class Room:
 
 
 class _Queue(Protocol):
-    """Jobs that wait."""
+    """Queued jobs to choose from."""
 
     def accounts(self) -> Iterable[tuple[str, Tier]]:
-        """The accounts that have any, in turn."""
+        """Return the accounts that have jobs, in turn."""
         ...
 
     def first(self, account_id: str, number: int) -> Sequence[JobRecord]:
-        """An account's next jobs."""
+        """Return the next `number` jobs of an account."""
         ...
 
     def left(self) -> bool:
-        """Whether there are any."""
+        """Whether jobs are left."""
         ...
 
 
 class _StoredQueue:
-    """All jobs that wait."""
+    """All queued jobs."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -212,7 +213,7 @@ class _StoredQueue:
 
 
 class _Arrivals:
-    """Jobs that came in this transaction and wait; the order is that of `_StoredQueue`."""
+    """Queued jobs that arrived in this transaction, in the order of `_StoredQueue`."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -254,11 +255,11 @@ def claim(
     concurrency: Mapping[Tier, int],
     only_arrivals: bool,
 ) -> Steps[tuple[list[Taken], bool]]:
-    """Dispatch to `owner` what there is room for, no account's jobs above its `concurrency`. Tells
-    whether any are left in the queue.
+    """Dispatch as many jobs to `owner` as `room` allows; return whether the queue has more.
 
-    With `only_arrivals` nothing but what came in this transaction is looked at. The first step is
-    the choice, which takes the longer the more accounts wait.
+    No account gets more running jobs than its tier's `concurrency`. With `only_arrivals`, only jobs
+    that arrived in this transaction are considered. The first step chooses the jobs; its time grows
+    with the number of waiting accounts.
     """
     queue: _Queue = _Arrivals(tx) if only_arrivals else _StoredQueue(tx)
     chosen = _choose(tx, queue, room, concurrency)
@@ -267,17 +268,17 @@ def claim(
     for record, tier in chosen:
         taken.append(_take(tx, record, tier, owner, at))
         yield
-    # In the order of their last claims, so that who came last here is last next time.
+    # In the order of their last claims, so that the account served last here is last next time.
     last = dict.fromkeys(claim.record.job.account_id for claim in reversed(taken))
     for account_id in reversed(last):
-        tx.change(_BE_LAST, {"account_id": account_id})
+        tx.change(_MOVE_LAST, {"account_id": account_id})
     return taken, queue.left()
 
 
 def _choose(
     tx: Transaction, queue: _Queue, room: Room, concurrency: Mapping[Tier, int]
 ) -> list[tuple[JobRecord, Tier]]:
-    """Waiting jobs and their accounts' tiers: one of each account, then a second, and so on."""
+    """Choose jobs, with their accounts' tiers: one of each account, then a second, and so on."""
     waiting = queue.accounts() if room.places > 0 else ()
     leased: dict[str, int] | None = None
     free: list[tuple[str, Tier, int]] = []
@@ -288,7 +289,7 @@ def _choose(
             free.append((account_id, tier, left))
             if len(free) == room.places:
                 break
-    # Each of the others has a job waiting, which leaves no account more than this.
+    # Every other account gets at least one job, so no account gets more than this.
     most = room.places - len(free) + 1
     queues = [
         [(record, tier) for record in queue.first(account_id, min(left, most))]
@@ -296,7 +297,7 @@ def _choose(
     ]
     chosen: list[tuple[JobRecord, Tier]] = []
     behind = 0.0
-    for record, tier in (each for turn in zip_longest(*queues) for each in turn if each):
+    for record, tier in (each for rank in zip_longest(*queues) for each in rank if each):
         if len(chosen) == room.places:
             break
         if len(chosen) >= room.slots:

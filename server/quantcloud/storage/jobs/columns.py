@@ -1,4 +1,4 @@
-"""What a job's row has, and how it is read."""
+"""The columns of a job's row, and how to read them."""
 
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -40,14 +40,14 @@ CHANGING = (
     "attempt",
 )
 _changing_values = attrgetter(*CHANGING)
-CUSTODY = ("losses", "metered", "lease_owner", "lease_token")
+INTERNAL = ("losses", "metered", "lease_owner", "lease_token")
 
-# Each row of these gives a Job; those of `RECORD_COLUMNS` a record of it.
+# `job_of` reads a row of `JOB_COLUMNS`, and `record_of` a row of `RECORD_COLUMNS`.
 JOB_COLUMNS = [jobs.c[name] for name in (*FIXED, *CHANGING, "changed_at")]
 RECORD_COLUMNS = [
     *JOB_COLUMNS,
     jobs.c.metadata_sequence,
-    *(jobs.c[name] for name in CUSTODY),
+    *(jobs.c[name] for name in INTERNAL),
 ]
 
 _OPTIONS = frozenset(field.name for field in fields(RunOptions))
@@ -55,13 +55,14 @@ _NOISE = frozenset(field.name for field in fields(Noise))
 
 
 def changing(job: Job) -> dict[str, Any]:
-    """The values of `CHANGING`, by name."""
+    """Return the values of `CHANGING`, by name."""
     return dict(zip(CHANGING, _changing_values(job), strict=True))
 
 
 def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
-    """The job of a row with at least `FIXED` and `CHANGING`, whose latest event was at
-    `changed_at`.
+    """Return the job of a row with at least `FIXED` and `CHANGING`.
+
+    `changed_at` is the time of its latest event.
     """
     return Job(
         id=row.id,
@@ -93,7 +94,7 @@ def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
 
 
 def record_of(row: AnyRow) -> JobRecord:
-    """The record of a row with `RECORD_COLUMNS`."""
+    """Return the record of a row with `RECORD_COLUMNS`."""
     lease = None
     if row.lease_token is not None:
         lease = Lease(row.lease_owner, row.attempt, row.lease_token)
@@ -113,7 +114,7 @@ def _options_from_json(document: dict[str, Any]) -> RunOptions:
 
 
 def _unknown_options(document: dict[str, Any]) -> tuple[str, ...]:
-    """What is set of options that a newer server has written, and that are unknown here."""
+    """Return the names of set options that this version does not know."""
     if not document:
         return ()
     noise: dict[str, Any] = document.get("noise") or {}
@@ -124,7 +125,7 @@ def _unknown_options(document: dict[str, Any]) -> tuple[str, ...]:
 
 
 def options_to_json(options: RunOptions) -> dict[str, Any]:
-    """The options as `job_of` reads them."""
+    """Return the options in the form that `job_of` reads."""
     if options == NO_OPTIONS:
         return {}
     return asdict(options)

@@ -1,7 +1,4 @@
-"""What may be large of a job: its circuit and its result, packed as they are stored.
-
-Packing what is large is work for another thread.
-"""
+"""Packs and unpacks a job's circuit and result, in another thread if they are large."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,23 +15,23 @@ from quantcloud.storage.unit_of_work.transaction import Added
 
 T = TypeVar("T")
 
-# Outcomes, amplitudes or shots from which a result is packed in another thread.
+# The number of counts, amplitudes and shots above which another thread packs a result.
 LARGE_RESULT = 1000
 _ANALYSIS = tuple(field.name for field in fields(Analysis))
 
 
 async def pack_circuit(job_id: str, qasm: str, analysis: Analysis | None) -> dict[str, Any]:
-    """The row of a job's circuit, with its analysis where somebody is still to run it."""
+    """Return the row of a job's circuit; it needs the analysis only if the job is still to run."""
     figures = analysis and {name: getattr(analysis, name) for name in _ANALYSIS}
     return {
         "job_id": job_id,
-        "qasm": await _run(codec.pack_text, qasm, elsewhere=len(qasm) >= codec.LARGE),
+        "qasm": await _run(codec.pack_text, qasm, in_thread=len(qasm) >= codec.LARGE),
         "analysis": figures or {},
     }
 
 
-def is_at_hand(taken: Sequence[Taken]) -> bool:
-    """Whether no circuit has to be unpacked in another thread."""
+def is_quick(taken: Sequence[Taken]) -> bool:
+    """Whether no circuit needs another thread to unpack it."""
     return all(
         isinstance(each.circuit, Added) or len(each.circuit.qasm) < codec.COMPRESS_FROM
         for each in taken
@@ -42,18 +39,18 @@ def is_at_hand(taken: Sequence[Taken]) -> bool:
 
 
 async def unpack_claims(taken: Sequence[Taken], *, left: bool) -> ClaimedJobs:
-    """Claims with their circuits."""
-    return await _run(claims_at_hand, taken, left, elsewhere=not is_at_hand(taken))
+    """Return claims with their circuits unpacked."""
+    return await _run(unpack_quickly, taken, left, in_thread=not is_quick(taken))
 
 
-def claims_at_hand(taken: Sequence[Taken], left: bool) -> ClaimedJobs:  # noqa: FBT001  # given on
-    """As `unpack_claims`, at once."""
+def unpack_quickly(taken: Sequence[Taken], left: bool) -> ClaimedJobs:  # noqa: FBT001  # see `_run`
+    """Like `unpack_claims`, in the calling thread."""
     claims: list[Claim] = []
     unreadable: list[tuple[JobRecord, Exception]] = []
     for each in taken:
         try:
             claims.append(_claim(each))
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with it, the others run
+        except Exception as error:  # noqa: BLE001  # the other jobs must still run
             unreadable.append((each.record, error))
     return ClaimedJobs(claims, left=left, unreadable=unreadable)
 
@@ -65,7 +62,7 @@ def _claim(taken: Taken) -> Claim:
     if isinstance(circuit, Added):
         qasm, analysis = circuit.qasm, circuit.analysis
     else:
-        # A newer server may have written more than is known here, and an older one less.
+        # A newer server may have written more fields, and an older one fewer.
         stored = circuit.analysis
         known = {name: stored[name] for name in _ANALYSIS if name in stored}
         qasm, analysis = codec.unpack_text(circuit.qasm), Analysis(**known)
@@ -73,30 +70,30 @@ def _claim(taken: Taken) -> Claim:
 
 
 def is_large(result: JobResult) -> bool:
-    """Whether a result is packed in another thread."""
+    """Whether a result needs another thread to pack it."""
     amplitudes = len(result.statevector.real) if result.statevector else 0
     return len(result.counts) + amplitudes + codec.weight(result.metadata) > LARGE_RESULT
 
 
 async def pack_result(result: JobResult) -> dict[str, Any]:
-    """The row of a result. Raises `ValueError` where the counts are not by bitstrings."""
-    return await _run(_pack_result, result, elsewhere=is_large(result))
+    """Return the row of a result. Raises `ValueError` if a key of the counts is no bitstring."""
+    return await _run(_pack_result, result, in_thread=is_large(result))
 
 
 def is_compressed(row: AnyRow) -> bool:
-    """Whether a result is larger than its row."""
+    """Whether a result's row is compressed."""
     return codec.is_compressed(row.counts) or codec.is_compressed(row.metadata)
 
 
 async def unpack_result(row: AnyRow) -> JobResult:
-    """The result of a row."""
+    """Return the result of a row."""
     size = len(row.counts) + len(row.statevector or b"") + len(row.metadata)
-    elsewhere = size >= codec.COMPRESS_FROM or is_compressed(row)
-    return await _run(_unpack_result, row, elsewhere=elsewhere)
+    in_thread = size >= codec.COMPRESS_FROM or is_compressed(row)
+    return await _run(_unpack_result, row, in_thread=in_thread)
 
 
-async def _run(work: Callable[..., T], *values: Any, elsewhere: bool) -> T:
-    return await asyncio.to_thread(work, *values) if elsewhere else work(*values)
+async def _run(work: Callable[..., T], *values: Any, in_thread: bool) -> T:
+    return await asyncio.to_thread(work, *values) if in_thread else work(*values)
 
 
 def _pack_result(result: JobResult) -> dict[str, Any]:

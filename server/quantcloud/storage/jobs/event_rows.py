@@ -1,7 +1,7 @@
-"""Events as rows. Those of one job that are written together have one row.
+"""Events as rows. Events of one job that are written together share one row.
 
-It is that of the last of them, with the job's changing fields as of it, and says of the earlier
-ones, which lead up to it without a gap, what they had otherwise.
+The row is that of the last event, with the job's changing fields after it. Its column `earlier`
+says how these fields were at the earlier events, whose sequences precede it without gaps.
 """
 
 import json
@@ -21,9 +21,9 @@ from quantcloud.storage.jobs.columns import CHANGING, FIXED, changing, job_of
 
 _fixed_values = attrgetter(*FIXED)
 
-# A row has the job's metadata only where that changed, and may change again; the others name the
-# row that has, or find it with the job.
-_told = job_events.alias("told")
+# A row has the job's metadata only if it changed, and the job has not ended. Otherwise the row that
+# `metadata_sequence` names has it, or the job's own row.
+_metadata_rows = job_events.alias("metadata_rows")
 
 EVENTS = (
     select(
@@ -31,23 +31,23 @@ EVENTS = (
         job_events.c.occurred_at,
         *(jobs.c[name] for name in FIXED),
         *(job_events.c[name] for name in CHANGING if name != "metadata"),
-        func.coalesce(_told.c.metadata, jobs.c.metadata).label("metadata"),
+        func.coalesce(_metadata_rows.c.metadata, jobs.c.metadata).label("metadata"),
         job_events.c.earlier,
     )
     .join_from(job_events, jobs, jobs.c.id == job_events.c.job_id)
     .outerjoin(
-        _told,
-        (_told.c.job_id == job_events.c.job_id)
-        & (_told.c.sequence == job_events.c.metadata_sequence),
+        _metadata_rows,
+        (_metadata_rows.c.job_id == job_events.c.job_id)
+        & (_metadata_rows.c.sequence == job_events.c.metadata_sequence),
     )
 )
-"""Rows of events, each with what `last_event_of` and `events_of` read."""
+"""Select rows of events, with the columns that `last_event_of` and `events_of` read."""
 
 _Object = Mapping[str, Any]
-# What metadata were before an event: the same (None), the same but for the names that came with it
-# (see `_added`), or these, as JSON.
+# The metadata before an event: the same as after it (None), the same without some added names (see
+# `_added`), or other metadata, as JSON.
 _Metadata = dict[str, Any] | str | None
-# When it happened, and the job as of it: status, backend, method, when it was queued and when it
+# The time of an event, and the job after it: status, backend, method, when it was queued, when it
 # started, error message, attempt, and metadata.
 _Earlier = tuple[
     int, str, str | None, str | None, int | None, int | None, str | None, int, _Metadata
@@ -55,21 +55,20 @@ _Earlier = tuple[
 
 
 def last_event_of(row: AnyRow) -> JobEvent:
-    """The last of the events that a row of `EVENTS` tells of."""
+    """Return the last event of a row of `EVENTS`."""
     return JobEvent(row.sequence, row.cursor, row.occurred_at, job_of(row, row.occurred_at))
 
 
 def may_be_earlier(statuses: Collection[JobStatus]) -> bool:
-    """Whether an event of one of `statuses`, or of any where none are given, may be told of by the
-    row of a later one: all but the end of a job may.
+    """Whether the row of a later event may contain an event with one of `statuses`.
+
+    That holds for all statuses but the terminal ones. No `statuses` means any.
     """
     return not statuses or not TERMINAL.issuperset(statuses)
 
 
 def events_of(rows: Iterable[AnyRow], statuses: Collection[JobStatus] = ()) -> Iterator[JobEvent]:
-    """The events that rows of `EVENTS` tell of, in order; where `statuses` are given, of those
-    alone.
-    """
+    """Yield the events in rows of `EVENTS`, in order; if `statuses` are given, only those."""
     earlier_too = may_be_earlier(statuses)
     for row in rows:
         last = last_event_of(row)
@@ -80,12 +79,12 @@ def events_of(rows: Iterable[AnyRow], statuses: Collection[JobStatus] = ()) -> I
 
 
 def _earlier_events(
-    told: str, last: JobEvent, statuses: Collection[JobStatus]
+    text: str, last: JobEvent, statuses: Collection[JobStatus]
 ) -> Iterator[JobEvent]:
     events: list[JobEvent] = []
     fixed: dict[str, Any] = dict(zip(FIXED, _fixed_values(last.job), strict=True))
     metadata = last.job.metadata
-    earlier: list[_Earlier] = json.loads(told)
+    earlier: list[_Earlier] = json.loads(text)
     for back, values in enumerate(reversed(earlier), 1):
         metadata = _metadata_from(values[-1], metadata)
         if not statuses or values[1] in statuses:
@@ -94,10 +93,10 @@ def _earlier_events(
 
 
 def row_of(steps: Sequence[Job], cursor: int, metadata_sequence: int) -> dict[str, Any]:
-    """The row of the events of a job, which is one of `steps` after each; only the last may end it.
+    """Return the row of some events; `steps` has the job after each. Only the last may end the job.
 
-    `cursor` is the last one's. `metadata_sequence` is that of the row which brought the metadata
-    that the job has then.
+    `cursor` is that of the last event. `metadata_sequence` is the sequence of the row that has the
+    metadata of the job at the last event.
     """
     job = steps[-1]
     row = changing(job)
@@ -114,8 +113,8 @@ def row_of(steps: Sequence[Job], cursor: int, metadata_sequence: int) -> dict[st
     return row
 
 
-# `_event_before` reads what `_values_before` writes, and `_metadata_from` what `_metadata_before`
-# does.
+# `_event_before` reads what `_values_before` writes; `_metadata_from` reads what `_metadata_before`
+# writes.
 
 
 def _values_before(job: Job, following: Job) -> _Earlier:
@@ -154,25 +153,27 @@ def _metadata_before(own: _Object, following: _Object) -> _Metadata:
     return json_text(own) if added is None else added
 
 
-def _metadata_from(told: _Metadata, following: _Object) -> _Object:
-    if told is None:
+def _metadata_from(stored: _Metadata, following: _Object) -> _Object:
+    if stored is None:
         return following
-    if isinstance(told, str):
-        return JsonObject(text=told)
-    return JsonObject(_without(told, following))
+    if isinstance(stored, str):
+        return JsonObject(text=stored)
+    return JsonObject(_without(stored, following))
 
 
 def _added(before: _Object, after: _Object) -> dict[str, Any] | None:
-    """The names that an object has got, with None, or with those that one inside of it has; None
-    where that is not all. Whoever adds to metadata keeps the other values themselves.
+    """Return the added names: each with None, or with the names added inside a nested object.
+
+    Return None if anything else changed. Unchanged values are recognised by identity, because code
+    that adds to metadata reuses them.
     """
     added: dict[str, Any] = {}
-    kept = 0
+    unchanged = 0
     for name, value in after.items():
         if name not in before:
             added[name] = None
             continue
-        kept += 1
+        unchanged += 1
         present = before[name]
         if present is value:
             continue
@@ -182,11 +183,11 @@ def _added(before: _Object, after: _Object) -> dict[str, Any] | None:
         if inside is None:
             return None
         added[name] = inside
-    return added if kept == len(before) else None
+    return added if unchanged == len(before) else None
 
 
 def _without(added: _Object, after: _Object) -> dict[str, Any]:
-    """What `added` was made of."""
+    """Return `after` without the names in `added`."""
     return {
         name: value if name not in added else _without(added[name], value)
         for name, value in after.items()

@@ -1,4 +1,4 @@
-"""The events of jobs, as they are replayed to watchers."""
+"""Reads the events of jobs for watches."""
 
 from itertools import islice, zip_longest
 from typing import Any
@@ -23,10 +23,10 @@ _AFTER = (
     .order_by(job_events.c.sequence)
     .limit(bindparam("limit"))
 )
-# How many events are expected of a row, so that not too many rows are read for a page.
-_EVENTS_A_ROW = 4
-# How far is looked at a time for events that are wanted.
-_LOOKED_AT = 4096
+# The number of events that a row is expected to have; it limits the rows read for a page.
+_EVENTS_PER_ROW = 4
+# The most rows that one read searches for wanted events.
+_SEARCHED_ROWS = 4096
 _OF_ACCOUNT = (
     job_events.c.account_id == bindparam("account_id"),
     job_events.c.cursor > bindparam("cursor"),
@@ -39,7 +39,7 @@ _FAR = (
     .limit(1)
 )
 _EARLIER_TOO = bindparam("earlier_too", type_=Boolean())
-# A place for each status that there is, so that one statement serves for any number of them.
+# One parameter for each existing status, so that one statement serves any number of them.
 _STATUSES = [f"status_{place}" for place in range(len(JobStatus))]
 
 
@@ -70,19 +70,19 @@ _HORIZON = select(removed_events.c.cursor).where(
     removed_events.c.account_id == bindparam("account_id")
 )
 _REMOVED = "HISTORY_REMOVED"
-# No cursor is larger.
-_LAST = (1 << 63) - 1
+# The largest possible cursor.
+_MAX_CURSOR = (1 << 63) - 1
 
 
 class Events:
-    """Reads of the event log. A job of another account raises `NotFound`."""
+    """Reads the event log. Raises `NotFound` for a job of another account."""
 
     def __init__(self, database: Database, cursors: Cursors) -> None:
         self._database = database
         self._cursors = cursors
 
     async def latest(self, account_id: str, job_id: str) -> JobEvent:
-        """The job's last event: where it stands."""
+        """Return the job's last event. Raises `NotFound`."""
         identifier("job", job_id)
         values = {"account_id": account_id, "job_id": job_id}
 
@@ -97,9 +97,9 @@ class Events:
     async def after(
         self, account_id: str, job_id: str, sequence: int, limit: int
     ) -> list[JobEvent]:
-        """Up to `limit` of the job's events that follow `sequence`, in order.
+        """Return up to `limit` of the job's events after `sequence`, in order.
 
-        Raises `OutOfRange` where some of them were removed.
+        Raises `NotFound`, and `OutOfRange` if some of the events after `sequence` were removed.
         """
         identifier("job", job_id)
         values = {"account_id": account_id, "job_id": job_id}
@@ -112,8 +112,8 @@ class Events:
                 raise NotFound("job", job_id)
             if found and found[0].sequence > sequence + 1:
                 raise OutOfRange(
-                    f"the events of job {job_id} that follow {sequence} are no longer kept; "
-                    "watch it without after_sequence, which tells how it ended",
+                    f"the events of job {job_id} after sequence {sequence} are no longer kept; "
+                    "watch the job without after_sequence to see how it ended",
                     reason=_REMOVED,
                     metadata={"id": job_id, "oldest_sequence": str(found[0].sequence)},
                 )
@@ -124,17 +124,17 @@ class Events:
     async def account_after(
         self, account_id: str, cursor: int, limit: int, wanted: EventFilter = EVERYTHING
     ) -> Stretch:
-        """Up to `limit` events of all the account's jobs that follow `cursor` and are wanted.
+        """Return up to `limit` wanted events of the account's jobs after `cursor`, in order.
 
-        Raises `OutOfRange` where some of those that follow were removed.
+        Raises `OutOfRange` if some of the events after `cursor` were removed.
         """
 
         def read(connection: Connection) -> Stretch:
             horizon = connection.execute(_HORIZON, {"account_id": account_id}).one_or_none()
             if horizon is not None and cursor < horizon.cursor:
                 raise OutOfRange(
-                    "the events that follow this cursor are no longer kept; list the jobs, and "
-                    "watch without after_cursor from now on",
+                    "the events after this cursor are no longer kept; list the jobs, then watch "
+                    "without after_cursor",
                     reason=_REMOVED,
                     metadata={"oldest_cursor": self._cursors.write(Listing.EVENTS, horizon.cursor)},
                 )
@@ -143,7 +143,7 @@ class Events:
         return await self._database.read(read)
 
     async def latest_cursor(self, account_id: str) -> int:
-        """The cursor of the account's last event, 0 when it has none."""
+        """Return the cursor of the account's last event, 0 if it has none."""
         return await self._database.read(
             lambda c: c.execute(_LATEST_CURSOR, {"account_id": account_id}).scalar_one() or 0,
             brief=True,
@@ -154,13 +154,13 @@ def _stretch(
     connection: Connection, account_id: str, cursor: int, limit: int, wanted: EventFilter
 ) -> Stretch:
     of_account = {"account_id": account_id, "cursor": cursor}
-    number = max(1, limit // _EVENTS_A_ROW)
+    number = max(1, limit // _EVENTS_PER_ROW)
     values: dict[str, Any] = {**of_account, "limit": number}
     statuses, batch_id = sorted(wanted.statuses), wanted.batch_id
     far: AnyRow | None = None
     if statuses or batch_id is not None:
-        far = connection.execute(_FAR, {**of_account, "between": _LOOKED_AT - 1}).one_or_none()
-        values["end"] = _LAST if far is None else far.cursor
+        far = connection.execute(_FAR, {**of_account, "between": _SEARCHED_ROWS - 1}).one_or_none()
+        values["end"] = _MAX_CURSOR if far is None else far.cursor
     if statuses:
         values |= zip_longest(_STATUSES, statuses, fillvalue=statuses[0])
         values["earlier_too"] = may_be_earlier(statuses)
@@ -168,10 +168,9 @@ def _stretch(
         values["batch_id"] = batch_id
     statement = _ACCOUNT_AFTER[bool(statuses), batch_id is not None]
     rows = connection.execute(statement, values).all()
-    told = events_of(rows, wanted.statuses)
-    later = (event for event in told if event.cursor > cursor)
+    later = (event for event in events_of(rows, wanted.statuses) if event.cursor > cursor)
     events = [*islice(later, limit)]
-    # A row tells of several, and may go on.
+    # The last row may have more events.
     if len(events) == limit:
         return Stretch(events, events[-1].cursor, more=True)
     if len(rows) == number:

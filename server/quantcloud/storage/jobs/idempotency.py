@@ -1,4 +1,4 @@
-"""Submissions that may be repeated: the same key stands for the same jobs."""
+"""Idempotency keys: a repeated submission with the same key returns the same jobs."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,9 +13,9 @@ from quantcloud.storage.database.tables import idempotency_keys, job_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
-# How long a key is remembered.
+# How long a key is stored.
 LIFETIME = timedelta(hours=24)
-# How many are forgotten in one transaction, at most.
+# The most keys that one transaction removes.
 BATCH = 500
 
 _FIND = select(
@@ -25,8 +25,8 @@ _FIND = select(
     idempotency_keys.c.key == bindparam("key"),
     idempotency_keys.c.created_at > bindparam("since", type_=idempotency_keys.c.created_at.type),
 )
-# The events of one transaction stand together in the log, so these are the first rows from there on
-# that may tell of a submission.
+# The events of one transaction are adjacent in the log, so the submissions are in the first rows
+# from the cursor on that may contain one.
 _SUBMISSIONS = (
     EVENTS.where(
         job_events.c.account_id == bindparam("account_id"),
@@ -54,14 +54,14 @@ _OLD = (
 
 @value_object
 class IdempotencyKey:
-    """What a caller named a submission, and the digest of all that it sent."""
+    """A caller's name for a submission, and the digest of the request."""
 
     key: str
     digest: bytes
 
 
 class Idempotency:
-    """What keys stand for, each for its account."""
+    """Looks up the jobs of idempotency keys. Each account has its own keys."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -69,9 +69,9 @@ class Idempotency:
     async def find(
         self, account_id: str, key: IdempotencyKey, at: datetime
     ) -> Sequence[JobEvent] | None:
-        """The submissions of the jobs that `key` stands for, in order; None where it is new.
+        """Return the submission events of the key's jobs, in order; None if the key is new.
 
-        Raises `AlreadyExists` where it stands for another request.
+        Raises `AlreadyExists` if the key was used for another request.
         """
         return await self._database.read(lambda c: find(Transaction(c), account_id, key, at))
 
@@ -79,15 +79,15 @@ class Idempotency:
 def find(
     tx: Transaction, account_id: str, key: IdempotencyKey, at: datetime
 ) -> Sequence[JobEvent] | None:
-    """What `Idempotency.find` says, as of this transaction."""
+    """Like `Idempotency.find`, within a transaction."""
     values = {"account_id": account_id, "key": key.key, "since": at - LIFETIME}
     row = tx.read(_FIND, values).one_or_none()
     if row is None:
         return None
     if row.digest != key.digest:
         raise AlreadyExists(
-            f"the idempotency key {key.key!r} stands for another request, that of job "
-            f"{row.job_id}; send that one again, or another key",
+            f"the idempotency key {key.key!r} was used for another request, that of job "
+            f"{row.job_id}; repeat that request, or use another key",
             reason="IDEMPOTENCY_KEY_REUSED",
             metadata={"job_id": row.job_id, "idempotency_key": key.key},
         )
@@ -98,7 +98,7 @@ def find(
 
 
 def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) -> None:
-    """Remember what `key` stands for, in the transaction that creates the jobs."""
+    """Store `key`, in the transaction that creates its jobs."""
     first = submitted[0]
     account_id = first.job.account_id
     tx.write(_FORGET, {"account_id": account_id, "key": key.key})
@@ -117,7 +117,7 @@ def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) ->
 
 
 def forget_old(tx: Transaction, at: datetime) -> int:
-    """Forget up to `BATCH` keys that have expired; how many."""
+    """Remove up to `BATCH` expired keys; return how many."""
     old = [{"account_id": a, "key": key} for a, key in tx.read(_OLD, {"since": at - LIFETIME})]
     if old:
         tx.write(_FORGET, old)

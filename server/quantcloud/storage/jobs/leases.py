@@ -1,8 +1,8 @@
-"""Leases end: their owners give signs of life, and what a silent one held goes back to its queue.
+"""Leases: owners extend them with heartbeats; the jobs of a silent owner go back to the queue.
 
-A lease is (owner, attempt, token). It lasts as long as its owner's name does: one row for each
-server, however many runs it has. The token is what a write is held to, so it does not matter when
-who was thought dead comes back.
+A lease is (owner, attempt, token). All leases of an owner expire together, so one row per server is
+enough. Each write of a run must have the lease's token, so an owner that comes back after its
+leases ended cannot write.
 """
 
 from collections.abc import Collection
@@ -46,15 +46,13 @@ _FORGET = delete(lease_owners).where(lease_owners.c.owner == bindparam("of_owner
 
 
 class Leases:
-    """Whose leases hold. Times are those of the callers' clocks, which must agree to within a few
-    seconds.
-    """
+    """Extends and ends leases. The clocks of all servers must agree to within a few seconds."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
     async def heartbeat(self, owner: str, until: datetime) -> None:
-        """A sign of life: the leases of `owner` hold until then."""
+        """Extend the leases of `owner` to `until`."""
 
         def unit(tx: Transaction) -> None:
             if tx.write(_EXTEND, {"of_owner": owner, "until": until}).rowcount == 0:
@@ -63,20 +61,22 @@ class Leases:
         await self._writer.run(unit)
 
     async def sweep(self, by: str, at: datetime) -> list[JobEvent]:
-        """End the leases of every owner but `by` that does not hold any more, as lost.
+        """End the expired leases of every owner but `by`, as lost.
 
-        Their jobs go back to their places in the queue; one that was lost the third time is failed.
+        The jobs return to their places in the queue; a job that was lost three times fails.
         """
         return await self._writer.run(lambda tx: _sweep(tx, by, at))
 
     async def disown(self, owner: str, known: Collection[str], at: datetime) -> list[JobEvent]:
-        """Give back what `owner` has claimed and does not know of: the answer to its claim was
-        lost. `known` are the tokens of the leases that it knows; the runs of others never began.
+        """End the leases of `owner` that are not `known`, and return their jobs to the queue.
+
+        `known` are tokens. `owner` has other leases if the answer to its claim was lost; their runs
+        never started.
         """
         return await self._writer.run(lambda tx: _disown(tx, owner, known, at))
 
     async def release(self, owner: str) -> None:
-        """The owner stops: what it has not given back may be taken from it at once."""
+        """Let the leases of `owner`, which stops, expire at once."""
 
         def unit(tx: Transaction) -> None:
             tx.write(_FORGET, {"of_owner": owner})

@@ -1,4 +1,4 @@
-"""What is asked about jobs; each query goes by an index and ends early."""
+"""Queries about jobs; each uses an index and reads few rows."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -10,13 +10,13 @@ from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import Job, JobStatus
 from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.storage.database.interface import AnyRow, Connection
-from quantcloud.storage.database.listings import listings, shown
+from quantcloud.storage.database.listings import listings, page_parameters
 from quantcloud.storage.database.queries import ACTIVE, queued
 from quantcloud.storage.database.tables import job_results, jobs, monthly_usage
 from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
 from quantcloud.storage.unit_of_work.transaction import COUNT_WAITING
 
-# How many jobs of a backend its mean time in the queue is taken from.
+# The number of jobs in a backend's mean time in the queue.
 RECENT = 50
 
 _OWN = (jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id"))
@@ -40,10 +40,10 @@ def _result_of(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 _RESULT = _result_of()
 _SMALL_RESULT = _result_of(bindparam("size") > _RESULT_SIZE)
-JOBS_A_READ = 64
-"""How many jobs' results are read at once, at most."""
-# A place for each of them.
-_PLACES = [f"job_{place}" for place in range(JOBS_A_READ)]
+JOBS_PER_READ = 64
+"""The most jobs whose results one query reads."""
+# One parameter for each of them.
+_PLACES = [f"job_{place}" for place in range(JOBS_PER_READ)]
 _SMALL_RESULTS = (
     select(*job_results.c)
     .join_from(jobs, job_results, job_results.c.job_id == jobs.c.id)
@@ -73,10 +73,10 @@ _QUEUE = (
     .where(queued(), jobs.c.backend == bindparam("backend"))
     .order_by(jobs.c.queued_at, jobs.c.id)
 )
-_NEXT_BEGUN_BACKEND = select(func.min(jobs.c.backend)).where(
+_NEXT_STARTED_BACKEND = select(func.min(jobs.c.backend)).where(
     jobs.c.started_at.is_not(None), jobs.c.backend > bindparam("after")
 )
-_RECENTLY_BEGUN = (
+_RECENTLY_STARTED = (
     select(jobs.c.queued_at, jobs.c.started_at)
     .where(jobs.c.started_at.is_not(None), jobs.c.backend == bindparam("backend"))
     .order_by(jobs.c.started_at.desc())
@@ -84,14 +84,14 @@ _RECENTLY_BEGUN = (
 )
 
 
-# No job's row is ever removed: the account has as many as its months have counted.
+# Rows of jobs are never removed, so an account's monthly counts add up to its number of jobs.
 _SUBMITTED = select(func.coalesce(func.sum(monthly_usage.c.total_jobs), 0)).where(
     monthly_usage.c.account_id == bindparam("account_id")
 )
 
 
 def _listing(*, with_status: bool) -> tuple[Select[Any], Select[Any], Select[Any]]:
-    """A page, a page after a place, and how many there are."""
+    """Return the statements for a page, for a page after a place, and for the total."""
     conditions = [jobs.c.account_id == bindparam("account_id")]
     if with_status:
         conditions.append(jobs.c.status == bindparam("status"))
@@ -104,7 +104,7 @@ _LISTINGS = {with_status: _listing(with_status=with_status) for with_status in (
 
 
 def get(connection: Connection, account_id: str, job_id: str) -> Job:
-    """The account's job. Raises `NotFound`."""
+    """Return the account's job. Raises `NotFound`."""
     row = connection.execute(_GET, {"account_id": account_id, "job_id": job_id}).one_or_none()
     if row is None:
         raise NotFound("job", job_id)
@@ -114,12 +114,12 @@ def get(connection: Connection, account_id: str, job_id: str) -> Job:
 def page(
     connection: Connection, account_id: str, window: Window, status: JobStatus | None
 ) -> Page[Job]:
-    """A page of the account's jobs, newest first, of those with `status` if one is given."""
+    """Return a page of the account's jobs, newest first; only those with `status` if given."""
     first, later, count = _LISTINGS[status is not None]
     rows = first if window.after is None else later
     values = {"account_id": account_id} | ({} if status is None else {"status": status.value})
     total = connection.execute(count, values).scalar_one()
-    rows_found = connection.execute(rows, {**values, **shown(window)})
+    rows_found = connection.execute(rows, {**values, **page_parameters(window)})
     found = [job_of(row, row.changed_at) for row in rows_found]
     return page_of(found, total, window, _place)
 
@@ -129,29 +129,29 @@ def _place(job: Job) -> Place:
 
 
 class Found(NamedTuple):
-    """The row of a job's result; None where it has none, or `elsewhere`."""
+    """The row of a job's result; None if there is none, or if it may be `large`."""
 
     row: AnyRow | None
-    elsewhere: bool = False
+    large: bool = False
 
 
 def small_result(connection: Connection, account_id: str, job_id: str, size: int) -> Found:
-    """The result of the account's job, of less than `size` bytes. Raises `NotFound`."""
+    """Return the result of the account's job if it is below `size` bytes. Raises `NotFound`."""
     values = {"account_id": account_id, "job_id": job_id, "size": size}
     row = connection.execute(_SMALL_RESULT, values).one_or_none()
     if row is None:
         raise NotFound("job", job_id)
     if row.job_id is not None:
         return Found(row)
-    return Found(None, elsewhere=row.completed_at is not None)
+    return Found(None, large=row.completed_at is not None)
 
 
 def small_results(
     connection: Connection, account_id: str, job_ids: Sequence[str], size: int
 ) -> list[AnyRow]:
-    """The results, of less than `size` bytes each, of those jobs that are the account's.
+    """Return the results below `size` bytes each; jobs of other accounts are left out.
 
-    `JOBS_A_READ` jobs at most, and one at least.
+    `job_ids` has 1 to `JOBS_PER_READ` ids.
     """
     values: dict[str, Any] = {"account_id": account_id, "size": size}
     values |= zip_longest(_PLACES, job_ids, fillvalue=job_ids[0])
@@ -159,44 +159,44 @@ def small_results(
 
 
 def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | None:
-    """The row of the result of the account's job, None where there is none."""
+    """Return the row of the result of the account's job, None if there is none."""
     row = connection.execute(_RESULT, {"account_id": account_id, "job_id": job_id}).one_or_none()
     return None if row is None or row.job_id is None else row
 
 
 def active_count(connection: Connection) -> int:
-    """How many jobs have not ended."""
+    """Return how many jobs have not ended."""
     return connection.execute(_COUNT_ACTIVE).scalar_one()
 
 
 def waiting_count(connection: Connection, account_id: str) -> int:
-    """How many of an account's jobs have not begun."""
+    """Return how many of an account's jobs have not started."""
     return connection.execute(COUNT_WAITING, {"account_id": account_id}).scalar_one()
 
 
 def queue_depths(connection: Connection) -> dict[str, int]:
-    """How many jobs are queued for each backend that has any."""
+    """Return the number of queued jobs by backend; backends without any are left out."""
     return {backend: number for backend, number in connection.execute(_DEPTHS) if backend}
 
 
 def queue_position(connection: Connection, job: Job) -> int:
-    """1 for the job next in the queue of its backend."""
+    """Return the job's position in its backend's queue, from 1."""
     values = {"backend": job.backend, "queued_at": job.queued_at, "job_id": job.id}
     return 1 + connection.execute(_AHEAD, values).scalar_one()
 
 
 def queue_positions(connection: Connection, backend: str) -> dict[str, int]:
-    """The place, from 1, of every job in a backend's queue."""
+    """Return the position, from 1, of every job in a backend's queue, by job id."""
     ids = connection.execute(_QUEUE, {"backend": backend}).scalars()
     return {job_id: place for place, job_id in enumerate(ids, start=1)}
 
 
 def mean_queue_seconds(connection: Connection) -> dict[str, float]:
-    """The mean wait of the `RECENT` jobs last begun on each backend."""
+    """Return the mean seconds in the queue of the last `RECENT` started jobs, by backend."""
     means: dict[str, float] = {}
     backend = ""
-    while backend := connection.execute(_NEXT_BEGUN_BACKEND, {"after": backend}).scalar_one():
-        rows = connection.execute(_RECENTLY_BEGUN, {"backend": backend}).all()
+    while backend := connection.execute(_NEXT_STARTED_BACKEND, {"after": backend}).scalar_one():
+        rows = connection.execute(_RECENTLY_STARTED, {"backend": backend}).all()
         waits = [(row.started_at - row.queued_at).total_seconds() for row in rows]
         means[backend] = sum(waits) / len(waits)
     return means

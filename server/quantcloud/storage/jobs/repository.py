@@ -1,4 +1,4 @@
-"""Jobs: submission, runs under leases, and what is known of them."""
+"""The repository of jobs: submissions, runs under leases, and queries."""
 
 import math
 import time
@@ -37,35 +37,36 @@ from quantcloud.storage.unit_of_work.transaction import Transaction
 
 T = TypeVar("T")
 
-# Up to how many new jobs, and bytes of their circuits, are written beside all else.
+# The most new jobs, and bytes of their circuits, that one brief unit of work writes.
 BRIEF_JOBS = 8
 BRIEF_BYTES = 64 * 1024
-# Up to which time claims choose on the event loop.
+# If the last claim took no longer to choose its jobs, the next one does so on the event loop.
 BRIEF_SECONDS = 0.003
-# How long damage that one new job met stands for all.
+# How long `damage` reports the failure of one new job.
 _DAMAGE_SECONDS = 60.0
 
 
 class Jobs:
-    """Every method that names an account raises `NotFound` for a job of another.
+    """Creates, runs and reads jobs.
 
-    One that changes something returns when that is committed. Those that take a lease raise
-    `StaleLeaseError` when the job has another or none, and those that take a change
-    `InvalidTransitionError` when the job's status does not allow it; neither writes anything then.
+    A method that takes an account raises `NotFound` for another account's job. A method that
+    changes something returns after the commit. A method that takes a lease raises `StaleLeaseError`
+    if the job has another lease or none. A method that takes changes raises
+    `InvalidTransitionError` if the job's status does not allow them. Both write nothing then.
     """
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
         self._writer = writer
         self._on_write: list[Callable[[bool], None]] = []
-        # How long the last claim took to choose, which depends on how many accounts wait.
+        # The time that the last claim took to choose its jobs; it grows with the waiting accounts.
         self._choice_seconds = math.inf
-        # What kept the last new job from being stored, and when, by the monotonic clock.
+        # Why the last new job could not be stored, and when, by the monotonic clock.
         self._damage: tuple[Damaged, float] | None = None
 
-    async def gathered(self) -> None:
-        """Wait for the others where many write: what is about to be written is best made now."""
-        await self._writer.gathered()
+    async def join_batch_window(self) -> None:
+        """If many callers write, wait for the next transaction; prepare your write after that."""
+        await self._writer.join_batch_window()
 
     async def create(
         self,
@@ -78,7 +79,7 @@ class Jobs:
         monthly: MonthlyLimits | None = None,
         key: IdempotencyKey | None = None,
     ) -> list[JobEvent]:
-        """Write one new job as `create_all` does; its events, that of its submission first."""
+        """Create one job like `create_all`; return its events, the submission first."""
         new = NewJob(job, qasm, analysis, changes)
         (events,) = await self.create_all([new], max_waiting=max_waiting, monthly=monthly, key=key)
         return events
@@ -91,20 +92,20 @@ class Jobs:
         monthly: MonthlyLimits | None = None,
         key: IdempotencyKey | None = None,
     ) -> list[list[JobEvent]]:
-        """Write new jobs of one account with their circuits, all or none, and count them in their
-        month. Jobs may have completed already.
+        """Create jobs of one account with their circuits, all or none; return the events of each.
 
-        Gives the events of each. What they reserve counts from now on. Raises `QuotaExceeded`
-        ("max_waiting_jobs") when the account would have more than `max_waiting` jobs that have not
-        begun, and as `check_month` does when they do not fit into `monthly`: however many come at
-        once, no limit is passed. Where `key` stands for jobs already, nothing is written and the
-        event of each one's submission given; raises `AlreadyExists` where it stands for others.
+        The jobs, and what they reserve, count in their month from now on. A job may have completed
+        already. Raises `QuotaExceeded` ("max_waiting_jobs") if the account would have more than
+        `max_waiting` jobs that have not started, and like `check_month` if the jobs exceed
+        `monthly`. The limits also hold for concurrent calls. If `key` was used for the same
+        request, nothing is written, and the submission event of each job is returned. Raises
+        `AlreadyExists` if `key` was used for another request.
         """
         for each in new:
             if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
                 raise ValueError("a new job is submitted and at sequence 1")
             if (each.result is None) is _has_completed(each):
-                raise ValueError("a new job has a result where it has completed, and only there")
+                raise ValueError("a new job has a result if, and only if, it has completed")
         arrivals = [await _arrival(each) for each in new]
         size = sum(len(each.circuit["qasm"]) for each in arrivals)
         created = self._writer.submit(
@@ -125,16 +126,16 @@ class Jobs:
 
     @property
     def damage(self) -> Damaged | None:
-        """What kept a job from being stored within the last minute, where none was stored since."""
+        """Why a job could not be stored in the last minute; None if one was stored since."""
         if self._damage is None or time.monotonic() - self._damage[1] > _DAMAGE_SECONDS:
             return None
         return self._damage[0]
 
     def subscribe_writes(self, listener: Callable[[bool], None]) -> Callable[[], None]:
-        """Call `listener` when a job is about to be written (True), or the end of a run (False).
+        """Call `listener` just before a new job (True) or the end of a run (False) is written.
 
-        A claim that it makes at once goes into the same transaction, behind that write. The
-        function returned ends it.
+        A claim that the listener makes at once joins the same transaction, after that write. Call
+        the returned function to stop.
         """
         self._on_write.append(listener)
         return lambda: self._on_write.remove(listener)
@@ -148,23 +149,23 @@ class Jobs:
         return await self._database.read(lambda c: job_reads.get(c, account_id, job_id), brief=True)
 
     async def result(self, account_id: str, job_id: str) -> JobResult | None:
-        """The job's result, None as long as it has none."""
+        """Return the job's result, None if it has none yet. Raises `NotFound`."""
         identifier("job", job_id)
-        row, elsewhere = await self._database.read(
+        row, large = await self._database.read(
             lambda c: job_reads.small_result(c, account_id, job_id, codec.COMPRESS_FROM), brief=True
         )
-        if elsewhere:
+        if large:
             row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
         return None if row is None else await job_documents.unpack_result(row)
 
     async def small_results(self, account_id: str, job_ids: Sequence[str]) -> list[JobResult]:
-        """The results of jobs of the account that take less than 1 KiB each as they are.
+        """Return those results of the account's jobs that take less than 1 KiB uncompressed.
 
-        One that is damaged is left out: `result` says so.
+        A damaged result is left out; `result` raises its error.
         """
         yielder = Yielder()
         found: list[JobResult] = []
-        for some in codec.in_parts(job_ids, job_reads.JOBS_A_READ):
+        for some in codec.in_parts(job_ids, job_reads.JOBS_PER_READ):
             work = partial(
                 job_reads.small_results,
                 account_id=account_id,
@@ -182,10 +183,10 @@ class Jobs:
     async def advance(
         self, job_id: str, changes: Sequence[Change], *, lease: Lease | None = None
     ) -> list[JobEvent]:
-        """Take a job through `changes`, all or none.
+        """Apply `changes` to a job, all or none.
 
-        A job that has a lease is changed only with it, one that has none only without. Dispatching
-        is `claim`'s, and what ends a run `complete`'s and `end`'s: `ValueError`.
+        `lease` must be the job's lease, or None if the job has none. Raises `ValueError` for a
+        change to dispatched (see `claim`), and for the end of a run (see `complete` and `end`).
         """
         steps = tuple(changes)
         return await self._writer.submit(
@@ -204,25 +205,25 @@ class Jobs:
         only_arrivals: bool = False,
         before_commit: Callable[[ClaimedJobs], None] | None = None,
     ) -> Awaitable[ClaimedJobs]:
-        """Dispatch up to `slots` queued jobs to `owner`, each with a lease of its own.
+        """Dispatch up to `slots` queued jobs to `owner`, each with its own lease.
 
-        Accounts take turns; one has at most `concurrency` of its tier dispatched or running. Once
-        the slots are filled `short` more may follow for as long as they are known to be short, and
-        to take up to `seconds` together. The claim goes into the transaction that is being
-        gathered, behind all else, whenever it is awaited. `only_arrivals` looks at nothing but the
-        jobs that come in that transaction. `before_commit` may be told of the claims before they
-        are durable, which they become unless this raises.
+        Accounts take turns; each has at most its tier's `concurrency` jobs dispatched or running.
+        After the slots, up to `short` more jobs follow if they are known to be short, until they
+        are predicted to take `seconds` together. The claim joins the next transaction, after all
+        other units, no matter when you await it. With `only_arrivals`, it considers only the jobs
+        that arrive in that transaction. `before_commit` may be notified early, with claims that are
+        not durable yet; if this then raises, they never will be.
         """
         room = Room(slots, short, seconds)
         claims: list[ClaimedJobs] = []
 
-        def early(taken: tuple[list[Taken], bool]) -> None:
-            if before_commit is not None and job_documents.is_at_hand(taken[0]):
-                claims.append(job_documents.claims_at_hand(*taken))
+        def notify(taken: tuple[list[Taken], bool]) -> None:
+            if before_commit is not None and job_documents.is_quick(taken[0]):
+                claims.append(job_documents.unpack_quickly(*taken))
                 before_commit(claims[0])
 
         brief = self._choice_seconds <= BRIEF_SECONDS
-        # Elsewhere it waits for the interpreter in between; but this clock takes longer.
+        # In another thread, waiting for the interpreter lock must not count.
         clock = time.perf_counter if brief else time.thread_time
 
         def unit(tx: Transaction) -> Steps[tuple[list[Taken], bool]]:
@@ -234,7 +235,7 @@ class Jobs:
             self._choice_seconds = clock() - began
             return (yield from steps)
 
-        claimed = self._writer.submit_last(unit, brief=brief, tell=early)
+        claimed = self._writer.submit_last(unit, brief=brief, notify=notify)
 
         async def outcome() -> ClaimedJobs:
             taken, left = await claimed
@@ -256,13 +257,13 @@ class Jobs:
     ) -> JobEvent:
         """End a run with its result, and count its usage in the month of its end.
 
-        The last of `changes` is to completed; one to running may go before it. What was reserved
-        of tasks and cost stays in the month of the submission; what the run did not take of it is
-        given back. Where the job still is as `known`, it need not be read. Raises `ValueError` when
-        the job does not end completed, or the counts are not by bitstrings.
+        The last of `changes` is to completed; a change to running may precede it. Reserved tasks
+        and cost count in the month of the submission; what the run did not use is given back. If
+        the job still equals `known`, it is not read again. Raises `ValueError` if the last change
+        is not to completed, or if a key of the counts is no bitstring.
         """
         if changes[-1].status is not JobStatus.COMPLETED or result.job_id != job_id:
-            raise ValueError("complete() takes changes to completed, and the job's own result")
+            raise ValueError("complete() needs a last change to completed and the job's result")
         packed = Packed(result, await job_documents.pack_result(result))
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
         finished = self._writer.submit(
@@ -285,9 +286,9 @@ class Jobs:
         cost_usd: float = 0.0,
         known: JobRecord | None = None,
     ) -> JobEvent:
-        """End a run as failed or timed out, and count its usage as `complete` does."""
+        """End a run as failed or timed out, and count its usage like `complete`."""
         if changes[-1].status not in {JobStatus.FAILED, JobStatus.TIMEOUT}:
-            raise ValueError("end() takes changes to failed or timeout")
+            raise ValueError("end() needs a last change to failed or timeout")
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
         finished = self._writer.submit(
             lambda tx: job_writes.finish(tx, job_id, lease, changes, known=known, usage=usage),
@@ -299,11 +300,11 @@ class Jobs:
     async def cancel(
         self, account_id: str, job_id: str, at: datetime, *, job_seconds: float = math.inf
     ) -> JobEvent | None:
-        """Cancel a job, whoever has its lease; None when it was cancelled before.
+        """Cancel a job and end its lease; return None if it was cancelled before.
 
-        One that runs is charged: what it reserved, and the time since its start, as long as its
-        run can have lasted: until its lease's end, and up to `job_seconds` or its own time limit.
-        Raises `FailedPrecondition` (JOB_ALREADY_FINISHED) when it has ended otherwise.
+        A running job is charged what it reserved, and the time since its start. That time ends when
+        its lease expires, and is at most `job_seconds` or the job's own time limit. Raises
+        `FailedPrecondition` (JOB_ALREADY_FINISHED) if the job ended in another way.
         """
         identifier("job", job_id)
         return await self._writer.run(
@@ -320,10 +321,10 @@ class Jobs:
         because: str = "",
         most: int = MAX_LOSSES,
     ) -> JobEvent:
-        """Give a job back to its place in the queue.
+        """Return a job to its place in the queue.
 
-        With `lost` its worker died, `because` of what: a job that was lost `most` times is failed
-        instead, and says so.
+        `lost` says that its worker died, and `because` says why. A job that was lost `most` times
+        fails instead; its error message says so.
         """
         return await self._writer.run(
             lambda tx: job_writes.requeue(
@@ -332,36 +333,36 @@ class Jobs:
         )
 
     async def recover(self, at: datetime) -> list[JobEvent]:
-        """At the start of the only server: every lease there is was lost with the one before."""
+        """End all leases as lost. Call it at start, and only if no other server is running."""
         return await self._writer.run(lambda tx: job_writes.recover(tx, at))
 
     async def active_count(self) -> int:
-        """How many jobs have not ended."""
+        """Return how many jobs have not ended."""
         return await self._database.read(job_reads.active_count)
 
     async def waiting_count(self, account_id: str) -> int:
-        """How many of an account's jobs have not begun."""
+        """Return how many of an account's jobs have not started."""
         return await self._database.read(lambda c: job_reads.waiting_count(c, account_id))
 
     async def queue_depths(self) -> dict[str, int]:
-        """How many jobs are queued, by backend; one with none is left out."""
+        """Return the number of queued jobs by backend; backends without any are left out."""
         return await self._database.read(job_reads.queue_depths)
 
     async def mean_queue_seconds(self) -> dict[str, float]:
-        """The mean time in the queue of the last 50 jobs begun, by backend."""
+        """Return the mean seconds in the queue of the last 50 started jobs, by backend."""
         return await self._database.read(job_reads.mean_queue_seconds)
 
     async def queue_position(self, job: Job) -> int | None:
-        """1 for the job that has waited longest for its backend; None for one not queued."""
+        """Return the job's position in its backend's queue, from 1; None if it is not queued."""
         if job.status is not JobStatus.QUEUED:
             return None
         return await self._database.read(lambda c: job_reads.queue_position(c, job))
 
     async def queue_positions(self, backend: str) -> dict[str, int]:
-        """The place, from 1, of every job in a backend's queue, by job."""
+        """Return the position, from 1, of every job in a backend's queue, by job id."""
         return await self._database.read(lambda c: job_reads.queue_positions(c, backend))
 
-    # Last in the class, since it hides the built-in of its name from what follows.
+    # Last in the class, because it hides the built-in `list` from what follows.
     async def list(
         self,
         account_id: str,
@@ -371,7 +372,7 @@ class Jobs:
         after: Place | None = None,
         status: JobStatus | None = None,
     ) -> Page[Job]:
-        """A page of the account's jobs, newest first."""
+        """Return a page of the account's jobs, newest first."""
         window = Window(limit, offset, after)
         return await self._database.read(lambda c: job_reads.page(c, account_id, window, status))
 

@@ -1,4 +1,4 @@
-"""A job as rows: the one place that writes a job's changes, each with its event."""
+"""A job as rows: the only module that writes a job's changes, each with its event."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,8 +17,8 @@ from quantcloud.storage.database.tables import jobs
 from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.jobs.columns import (
     CHANGING,
-    CUSTODY,
     FIXED,
+    INTERNAL,
     RECORD_COLUMNS,
     changing,
     options_to_json,
@@ -33,14 +33,14 @@ _SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_f
 
 
 class Written(NamedTuple):
-    """A job as it is after changes, and the events that tell of them."""
+    """A job after some changes, and the events of these changes."""
 
     record: JobRecord
     events: list[JobEvent]
 
 
 def load(tx: Transaction, job_id: str) -> JobRecord:
-    """The job's row, locked until the transaction ends. Raises `NotFound`."""
+    """Read a job and lock its row until the transaction ends. Raises `NotFound`."""
     if (added := tx.pending.jobs.get(job_id)) is not None:
         return added.record
     row = tx.look_up(_SELECT, {"job_id": job_id}).one_or_none()
@@ -58,10 +58,10 @@ def add(
     *,
     result: JobResult | None = None,
 ) -> tuple[Added, list[JobEvent]]:
-    """A new job as it is after `changes`, and its events, that of its submission first.
+    """Return a new job after `changes`, and its events, the submission first.
 
-    Its row is written in time; its circuit's is the caller's to add. `result` is of one that has
-    ended, and goes along with the last event.
+    The caller must add the job and its circuit to the transaction. The last event carries `result`,
+    if the job has completed.
     """
     steps = [replace(job, changed_at=job.submitted_at), *_steps(job, changes)]
     last = steps[-1]
@@ -87,20 +87,21 @@ def advance(
     *,
     result: JobResult | None = None,
 ) -> Written:
-    """Take `record` through `changes`, one event each; raises `InvalidTransitionError` before it
-    writes. The record's lease stays only while the job's status needs one. `result` goes along with
-    the last event.
+    """Apply `changes` to a job, with one event each. The last event carries `result`.
+
+    The lease ends if the new status needs none. Raises `InvalidTransitionError` before any write.
     """
     written = _advance(tx, record, changes, result, as_known=False)
-    assert written is not None  # noqa: S101  # nothing was asked of the row
+    assert written is not None  # noqa: S101  # only `as_known` returns None
     return written
 
 
 def advance_as_known(
     tx: Transaction, record: JobRecord, changes: Sequence[Change], *, result: JobResult | None
 ) -> Written | None:
-    """As `advance`, of a record that was not read in this transaction; None, and nothing written,
-    where the job has changed since.
+    """Like `advance`, for a record that was not read in this transaction.
+
+    Return None, and write nothing, if the job has changed since.
     """
     return _advance(tx, record, changes, result, as_known=True)
 
@@ -117,8 +118,8 @@ def _advance(
     if not steps:
         return Written(record, [])
     last = steps[-1]
-    told = any(change.metadata is not None for change in changes)
-    metadata_sequence = last.sequence if told else record.metadata_sequence
+    has_metadata = any(change.metadata is not None for change in changes)
+    metadata_sequence = last.sequence if has_metadata else record.metadata_sequence
     lease = record.lease if last.status in LEASED else None
     after = replace(record, job=last, lease=lease, metadata_sequence=metadata_sequence)
     values = {
@@ -129,7 +130,7 @@ def _advance(
         "lease_owner": lease and lease.owner,
         "lease_token": lease and lease.token,
     }
-    if told:
+    if has_metadata:
         values["metadata_sequence"] = metadata_sequence
     else:
         del values["metadata"]
@@ -141,7 +142,7 @@ def _advance(
         if as_known:
             values["known_sequence"] = record.job.sequence
             values["known_token"] = record.lease and record.lease.token
-        update = _update(with_metadata=told, as_known=as_known)
+        update = _update(with_metadata=has_metadata, as_known=as_known)
         if tx.change(update, values).rowcount == 0 and as_known:
             return None
     tx.pending.moved(record.job.account_id, record.job.status, last.status)
@@ -152,7 +153,7 @@ def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
     steps: list[Job] = []
     for change in changes:
         if change.metadata is not None:
-            # Made JSON once, however many rows have it.
+            # Encoded once, even if several rows contain it.
             change = Change(  # noqa: PLW2901
                 change.status, change.at, change.backend, change.method, change.error_message,
                 JsonObject(change.metadata),
@@ -176,7 +177,7 @@ def _add_events(
 
 @cache
 def _update(*, with_metadata: bool, as_known: bool) -> Update:
-    names = {*CHANGING, *CUSTODY, "changed_at", "metadata_sequence"}
+    names = {*CHANGING, *INTERNAL, "changed_at", "metadata_sequence"}
     if not with_metadata:
         names -= {"metadata", "metadata_sequence"}
     statement = (

@@ -1,4 +1,4 @@
-"""What is done to jobs, as units of work. Each is atomic, and refuses before it writes."""
+"""Changes of jobs, as units of work. Each is atomic and raises its errors before it writes."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,7 +33,7 @@ from quantcloud.storage.jobs.idempotency import IdempotencyKey
 from quantcloud.storage.unit_of_work.transaction import Transaction
 from quantcloud.storage.usage import add_usage, usage_of
 
-# A job whose lease was lost this often is failed: it is likely what its workers die of.
+# A job whose lease was lost this often fails, because it is the likely cause.
 MAX_LOSSES = 3
 WORKER_LOST = "WORKER_LOST"
 
@@ -48,10 +48,10 @@ _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 @value_object
 class NewJob:
-    """A job at its submission, its circuit, and the changes that it has been through since.
+    """A job at its submission, its circuit, and its changes since then.
 
-    Where the last of them is to completed, `result` is what it gave, and `simulator_seconds` what
-    its run takes of its account's month.
+    If the last change is to completed, the job has a `result`, and `simulator_seconds` count in its
+    account's month.
     """
 
     job: Job
@@ -64,7 +64,7 @@ class NewJob:
 
 @value_object
 class Arrival:
-    """A new job, and the rows that its circuit and its result, if it has one, are kept as."""
+    """A new job, with the rows of its circuit and of its result, if there is one."""
 
     new: NewJob
     circuit: dict[str, Any]
@@ -73,7 +73,7 @@ class Arrival:
 
 @value_object
 class Packed:
-    """A result, and the row that it is kept as."""
+    """A result and its row."""
 
     result: JobResult
     row: dict[str, Any]
@@ -81,7 +81,7 @@ class Packed:
 
 @value_object
 class RunUsage:
-    """What one finished run adds to its account's month."""
+    """The usage of one run that has ended."""
 
     simulator_seconds: float
     qpu_tasks: int
@@ -99,9 +99,10 @@ def create(
     monthly: MonthlyLimits | None,
     key: IdempotencyKey | None = None,
 ) -> list[list[JobEvent]]:
-    """Add jobs of one account, their circuits' rows and their events; count them and what they
-    reserve. The limits are held against all of them together. Where `key` stands for jobs already,
-    the events of their submission and nothing else.
+    """Add jobs of one account with their circuits and events; count them and what they reserve.
+
+    The limits apply to all the jobs together. If `key` was used before, return only the submission
+    events of its jobs. Raises the errors of `Jobs.create_all`.
     """
     first = arrivals[0].new.job
     account_id, at = first.account_id, first.submitted_at
@@ -119,7 +120,7 @@ def create(
     events: list[list[JobEvent]] = []
     for each in arrivals:
         new = each.new
-        added, told = job_rows.add(
+        added, new_events = job_rows.add(
             tx, new.job, new.changes, new.qasm, new.analysis, result=new.result
         )
         tx.add_job(added, each.circuit)
@@ -128,7 +129,7 @@ def create(
         if new.simulator_seconds:
             taken = MonthlyUsage(new.simulator_seconds)
             add_usage(tx, account_id, new.changes[-1].at, taken)
-        events.append(told)
+        events.append(new_events)
     usage = MonthlyUsage(total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost)
     add_usage(tx, account_id, at, usage)
     if key is not None:
@@ -139,7 +140,7 @@ def create(
 def advance(
     tx: Transaction, job_id: str, changes: Sequence[Change], lease: Lease | None
 ) -> list[JobEvent]:
-    """Take a job through `changes`, which neither dispatch it nor end a run."""
+    """Apply `changes` to a job; they must neither dispatch it nor end a run."""
     for change in changes:
         if change.status in _CLAIM_OR_END:
             raise ValueError(f"advance() cannot make a job {change.status}; claim or complete it")
@@ -164,21 +165,21 @@ def finish(
     usage: RunUsage,
     result: Packed | None = None,
 ) -> JobEvent:
-    """End a run under its lease: the changes, the result's row if it has one, the usage once.
+    """End a run under its lease: write the changes and the result, and count the usage once.
 
-    Where the job still is as `known`, it need not be read.
+    If the job still equals `known`, it is not read again.
     """
-    kept = result.result if result else None
+    job_result = result.result if result else None
     written = None
     if known is not None and known.lease == lease:
-        # It may have gone on since.
+        # The job may have changed since.
         with suppress(InvalidTransitionError):
             record = replace(known, metered=True)
-            written = job_rows.advance_as_known(tx, record, changes, result=kept)
+            written = job_rows.advance_as_known(tx, record, changes, result=job_result)
     if written is None or known is None:
         known = job_rows.load(tx, job_id)
         known.fence(lease)
-        written = job_rows.advance(tx, replace(known, metered=True), changes, result=kept)
+        written = job_rows.advance(tx, replace(known, metered=True), changes, result=job_result)
     if result is not None:
         tx.add_result(result.row)
     _meter(tx, known, changes[-1].at, usage)
@@ -188,7 +189,7 @@ def finish(
 def cancel(
     tx: Transaction, account_id: str, job_id: str, at: datetime, *, job_seconds: float
 ) -> JobEvent | None:
-    """End a job for its account; its lease ends with it."""
+    """Cancel a job and end its lease; return None if it was cancelled before."""
     record = job_rows.load(tx, job_id)
     job = record.job
     if job.account_id != account_id:
@@ -197,7 +198,7 @@ def cancel(
         return None
     if job.status in TERMINAL:
         raise FailedPrecondition(
-            f"the job is {job.status} already",
+            f"the job has already ended: it is {job.status}",
             reason="JOB_ALREADY_FINISHED",
             metadata={"id": job_id, "status": job.status.value},
         )
@@ -217,14 +218,14 @@ def requeue(
     because: str,
     most: int,
 ) -> JobEvent:
-    """Give a job back to its queue under its lease."""
+    """Return a job to the queue under its lease."""
     record = job_rows.load(tx, job_id)
     record.fence(lease)
     return return_to_queue(tx, record, at, lost=lost, because=because, most=most)
 
 
 def recover(tx: Transaction, at: datetime) -> list[JobEvent]:
-    """End every lease there is, as lost."""
+    """End all leases as lost."""
     return [
         return_to_queue(tx, job_rows.load(tx, job_id), at, lost=True)
         for job_id in tx.read(_LEASED_IDS).scalars()
@@ -240,7 +241,7 @@ def return_to_queue(
     because: str = "",
     most: int = MAX_LOSSES,
 ) -> JobEvent:
-    """End a job's lease; `lost` for the last time ends the job, and says `because` of what."""
+    """End a job's lease and queue the job; if it was `lost` for the last time, the job fails."""
     record = replace(record, losses=record.losses + lost)
     change = Change(JobStatus.QUEUED, at)
     if lost and record.losses >= most:
@@ -260,26 +261,26 @@ def return_to_queue(
 
 
 def _so_far(tx: Transaction, record: JobRecord, at: datetime, job_seconds: float) -> RunUsage:
-    """What a job has used that is broken off: nothing, unless it runs."""
+    """Return the usage so far of a job that is cancelled: nothing unless it runs."""
     job = record.job
     if job.status is not JobStatus.RUNNING or job.started_at is None:
         return _NOTHING
     if job.reserved_qpu_tasks:
         return RunUsage(0.0, job.reserved_qpu_tasks, job.reserved_cost_usd)
-    # Its server may be dead, or have been out of touch when the run ended.
+    # The server of the run may be dead, or may have lost the database when the run ended.
     owner = tx.look_up(_LEASE_OWNER, {"owner": record.held.owner}).one_or_none()
     last = at if owner is None else min(at, owner.expires_at)
     seconds = (last - job.started_at).total_seconds()
     own = job.options.timeout_seconds
     limit = job_seconds if own is None else min(job_seconds, own)
-    # Two servers' clocks may differ.
+    # The clocks of two servers may differ.
     return RunUsage(min(max(0.0, seconds), limit), 0, job.reserved_cost_usd)
 
 
 def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: RunUsage) -> None:
-    """Count what a job that ends has used, once.
+    """Count the usage of a job that ends, once.
 
-    What it reserved and did not take goes back into the month that it was taken from.
+    What it reserved but did not use is given back in the month of its submission.
     """
     if record.metered:
         return

@@ -1,83 +1,84 @@
-"""How long what is to be written gathers, where many write at once.
+"""The batch window: how long a transaction waits for more units of work.
 
-What is done for many together, the commit above all, takes less time than for each. So a
-transaction of many shows that the next one had better wait for as many.
+A commit of many units costs little more than a commit of one. So after a large transaction, the
+next one waits a little, until about as many units have arrived.
 """
 
 import asyncio
 from collections import deque
 
-# From so many units on; in seconds for each of the units, and in all.
+# The number of units from which a transaction counts as large.
 _MANY = 4
-_SECONDS = 0.0005
-_LONGEST = 0.01
-# How many of those who were held go on before others have a turn.
-_SMALLEST_CROWD = 16
+# The longest wait: for each unit of the last transaction, and in all.
+_SECONDS_PER_UNIT = 0.0005
+_MAX_SECONDS = 0.01
+# How many callers of `join` resume before the event loop runs other tasks.
+_RELEASE_BATCH = 16
 
 
 def is_many(units: int) -> bool:
-    """Whether a transaction of so many units shows that many write at once."""
+    """Whether a transaction of `units` units shows that many callers write at once."""
     return units >= _MANY
 
 
-class Gathering:
-    """Says when the next transaction is carried out. Belongs to one event loop."""
+class BatchWindow:
+    """Decides when the next transaction runs. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        # How many the last transaction had, and how many have come since it began.
-        self._last = self._come = 0
-        # Done when as many have come; None where nobody waits for that.
+        # How many units the last transaction had, and how many have arrived since it began.
+        self._last = self._arrived = 0
+        # Done when enough units have arrived; None while nothing waits for them.
         self._complete: asyncio.Future[None] | None = None
-        self._held: deque[asyncio.Future[None]] = deque()
+        self._joined: deque[asyncio.Future[None]] = deque()
 
     def begin(self, units: int) -> None:
-        """A transaction of so many units is about to be carried out."""
-        self._last, self._come = units, 0
+        """Note that a transaction of `units` units is about to run."""
+        self._last, self._arrived = units, 0
 
     async def wait(self) -> None:
-        """Wait for as many as the transaction had, for a while at most, where that was many."""
-        if is_many(self._last) and self._come < self._last:
+        """After a large transaction, wait for as many units, up to a limit; then release all."""
+        if is_many(self._last) and self._arrived < self._last:
             loop = asyncio.get_running_loop()
             self._complete = loop.create_future()
-            timer = loop.call_later(min(self._last * _SECONDS, _LONGEST), self._end)
+            timer = loop.call_later(min(self._last * _SECONDS_PER_UNIT, _MAX_SECONDS), self._end)
             try:
                 await self._complete
             finally:
                 timer.cancel()
                 self._complete = None
-        while self._held:
-            self._let_go(_SMALLEST_CROWD)
-            if self._held:
+        while self._joined:
+            self._release(_RELEASE_BATCH)
+            if self._joined:
                 await asyncio.sleep(0)
 
-    def come(self) -> None:
-        """Another one has come."""
-        self._come += 1
-        if self._come >= self._last:
+    def arrive(self) -> None:
+        """Count one more unit."""
+        self._arrived += 1
+        if self._arrived >= self._last:
             self._end()
 
-    async def over(self) -> None:
-        """Come, and while others are waited for wait with them.
+    async def join(self) -> None:
+        """Count one more unit; if the window is open, wait until it closes.
 
-        What many do to prepare their units they then do one right after the other, and so it takes
-        two thirds of the time: the processor's caches have it.
+        Callers that prepare their units one right after the other find the code and data in the
+        processor's caches, so they take two thirds of the time.
         """
         if self._complete is None or self._complete.done():
             return
-        held: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._held.append(held)
-        self.come()
-        await held
+        joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._joined.append(joined)
+        self.arrive()
+        await joined
 
     def close(self) -> None:
-        """Hold nobody up."""
-        self._let_go(len(self._held))
+        """Release every caller of `join`."""
+        self._release(len(self._joined))
 
-    def _let_go(self, most: int) -> None:
-        for _ in range(min(most, len(self._held))):
-            held = self._held.popleft()
-            if not held.done():
-                held.set_result(None)
+    def _release(self, most: int) -> None:
+        for _ in range(min(most, len(self._joined))):
+            joined = self._joined.popleft()
+            if not joined.done():
+                joined.set_result(None)
 
     def _end(self) -> None:
         if self._complete is not None and not self._complete.done():

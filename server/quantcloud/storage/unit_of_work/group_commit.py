@@ -1,7 +1,7 @@
-"""Group commit: everything that waits to be written goes into one transaction.
+"""Group commit: one transaction holds all units of work that wait at the time.
 
-A commit waits for the disk, so what it costs hardly depends on how much is in it. While one is
-under way, more units of work gather for the next.
+A commit waits for the disk, so its cost hardly depends on how much it writes. While one commit
+runs, more units collect for the next.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database.errors import is_fatal, store_closed
 from quantcloud.storage.database.interface import NOW, Connection, Database, Steps
-from quantcloud.storage.unit_of_work.batch_window import Gathering, is_many
+from quantcloud.storage.unit_of_work.batch_window import BatchWindow, is_many
 from quantcloud.storage.unit_of_work.transaction import Pending, Transaction
 
 T = TypeVar("T")
@@ -28,16 +28,16 @@ _log = logging.getLogger(__name__)
 
 
 class Unit(Protocol[T_co]):
-    """What one caller wants written: reads what it goes by within the transaction.
+    """One caller's reads and writes, within one transaction.
 
-    It may run twice, so it keeps what it makes to itself until it returns.
+    It may run twice, so it must have no effect outside the transaction before it returns.
     """
 
     def __call__(self, tx: Transaction, /) -> T_co: ...
 
 
 class LongUnit(Protocol[T_co]):
-    """A `Unit` that is carried out in steps."""
+    """A `Unit` that runs in steps."""
 
     def __call__(self, tx: Transaction, /) -> Steps[T_co]: ...
 
@@ -51,78 +51,78 @@ class _UnitResult:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _QueuedUnit:
     unit: Unit[Any] | LongUnit[Any]
     done: asyncio.Future[Any]
     brief: bool
-    tell: Callable[[Any], None] | None = None
-    told: bool = False
+    notify: Callable[[Any], None] | None = None
+    notified: bool = False
 
 
 class _Run(Protocol):
-    """Carries units out; `on_loop` tells whether in the event loop's thread."""
+    """Runs units; `on_loop` says whether this is the event loop's thread."""
 
     def __call__(
         self,
         connection: Connection,
         pending: Pending,
-        batch: Sequence[_Waiting],
+        batch: Sequence[_QueuedUnit],
         /,
         *,
         on_loop: bool,
     ) -> Steps[list[_UnitResult]]: ...
 
 
-class _SpoiltError(Exception):
-    """A unit failed after it had written: the transaction holds a half of it."""
+class _PartialWriteError(Exception):
+    """A unit failed after its first write, so the transaction must be undone."""
 
 
-def _together(
-    connection: Connection, pending: Pending, batch: Sequence[_Waiting], *, on_loop: bool
+def _run_together(
+    connection: Connection, pending: Pending, batch: Sequence[_QueuedUnit], *, on_loop: bool
 ) -> Steps[list[_UnitResult]]:
-    """Run units in order, with a pause after each; one that refuses before it writes fails alone.
+    """Run units in order, with a pause after each; a unit that fails before it writes fails alone.
 
-    On the event loop, whoever wants to hear of a unit early does so before what can wait is
-    written. A savepoint around each unit would cost as much as the unit itself. Nearly all refusals
-    come before a unit's first write and need none. Raises `_SpoiltError` where one does.
+    On the event loop, callers are notified early, before the pending rows are written. A savepoint
+    around each unit would cost as much as the unit, and nearly all failures come before a unit's
+    first write and need none. Raises `_PartialWriteError` if a unit fails later than that.
     """
     outcomes: list[_UnitResult] = []
     for waiting in batch:
         tx = Transaction(connection, pending)
         try:
-            value = yield from _carried_out(waiting.unit, tx)
+            value = yield from _run_unit(waiting.unit, tx)
             outcomes.append(_UnitResult(value, None, tx.events, tx.wrote))
         except Exception as error:
             # An error of the database itself leaves a PostgreSQL transaction unusable.
             if tx.wrote or pending.failed or isinstance(error, DBAPIError):
-                raise _SpoiltError from error
+                raise _PartialWriteError from error
             outcomes.append(_UnitResult(error=error))
         yield
     try:
-        if on_loop and _tell(batch, outcomes):
-            # Whatever that began is under way before the disk is waited for.
+        if on_loop and _notify_early(batch, outcomes):
+            # Let the notified callers' work begin before this waits for the disk.
             yield NOW
         yield from pending.write_in_steps()
     except Exception as error:
-        raise _SpoiltError from error
+        raise _PartialWriteError from error
     return outcomes
 
 
-def _tell(batch: Sequence[_Waiting], outcomes: Sequence[_UnitResult]) -> bool:
-    """Tell of units what they returned; whether anybody was told."""
+def _notify_early(batch: Sequence[_QueuedUnit], outcomes: Sequence[_UnitResult]) -> bool:
+    """Call `notify` of each unit that has one; return whether any was called."""
     for waiting, outcome in zip(batch, outcomes, strict=True):
-        if waiting.tell is not None and outcome.error is None:
-            waiting.told = True
-            waiting.tell(outcome.value)
-    return any(waiting.told for waiting in batch)
+        if waiting.notify is not None and outcome.error is None:
+            waiting.notified = True
+            waiting.notify(outcome.value)
+    return any(waiting.notified for waiting in batch)
 
 
-def _one_by_one(
-    connection: Connection, pending: Pending, batch: Sequence[_Waiting], *, on_loop: bool
+def _run_one_by_one(
+    connection: Connection, pending: Pending, batch: Sequence[_QueuedUnit], *, on_loop: bool
 ) -> Steps[list[_UnitResult]]:
-    """Run units in order, with a pause after each; a failing unit fails alone.
+    """Run each unit in a savepoint, in order, with a pause after each; a failing unit fails alone.
 
-    Raises what the database raises when the transaction as a whole fails.
+    Raises the database's error if the whole transaction fails.
     """
     del on_loop
     outcomes: list[_UnitResult] = []
@@ -130,11 +130,11 @@ def _one_by_one(
         tx = Transaction(connection, pending)
         try:
             with connection.begin_nested():
-                value = yield from _carried_out(waiting.unit, tx)
+                value = yield from _run_unit(waiting.unit, tx)
                 pending.write()
         except Exception as error:
             if is_fatal(error):
-                # SQLite has ended the transaction by itself; what came after would stand alone.
+                # SQLite has ended the transaction itself; later units would run outside it.
                 raise
             pending.forget()
             outcomes.append(_UnitResult(error=error))
@@ -144,18 +144,18 @@ def _one_by_one(
     return outcomes
 
 
-def _carried_out(unit: Unit[Any] | LongUnit[Any], tx: Transaction) -> Steps[Any]:
-    """What a unit returns."""
-    done = unit(tx)
-    return (yield from cast("Steps[Any]", done)) if isinstance(done, Generator) else done
+def _run_unit(unit: Unit[Any] | LongUnit[Any], tx: Transaction) -> Steps[Any]:
+    """Run a unit and return its value."""
+    value = unit(tx)
+    return (yield from cast("Steps[Any]", value)) if isinstance(value, Generator) else value
 
 
 class Writer:
-    """Gathers units of work from any number of tasks and commits them in the order they came.
+    """Collects units of work from any number of tasks and commits them in the order they came.
 
-    `limit` is the most units in one transaction. Listeners are called on the event loop after each
-    commit, with its events in order, before the callers resume; where others write too, with what
-    `arrange` makes of them.
+    `limit` is the most units in one transaction. After each commit, listeners are called on the
+    event loop with its events in order, before the callers resume. If other servers write too,
+    `arrange` turns those events into the ones to publish.
     """
 
     def __init__(
@@ -168,84 +168,83 @@ class Writer:
         self._database = database
         self._arrange = arrange
         self._limit = limit
-        self._waiting: deque[_Waiting] = deque()
-        # What goes last in its transaction.
-        self._waiting_last: list[_Waiting] = []
-        # What has a transaction to itself, and whether it is the turn of one of these.
-        self._waiting_alone: deque[_Waiting] = deque()
+        self._waiting: deque[_QueuedUnit] = deque()
+        # Units that run last in their transaction.
+        self._waiting_last: list[_QueuedUnit] = []
+        # Units that have a transaction to themselves, and whether the next one is theirs.
+        self._waiting_alone: deque[_QueuedUnit] = deque()
         self._alone_is_next = False
         self._wake: asyncio.Future[None] | None = None
-        self._gathering = Gathering()
+        self._window = BatchWindow()
         self._closed = False
         self._listeners: list[Listener] = []
-        # When something was last written and committed, by the event loop's clock.
+        # The time of the last commit that wrote something, in seconds of the event loop's clock.
         self.wrote_at = -math.inf
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._commit_forever(), name="store writer")
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with the events of each commit; the function returned ends that."""
+        """Call `listener` with the events of each commit; call the returned function to stop."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def submit(self, unit: Unit[T], *, brief: bool = False) -> "asyncio.Future[T]":
-        """Have `unit` carried out with what else is waiting; the future has what it returned, once
-        it is committed.
+        """Run `unit` in the next transaction; after the commit the future has its value.
 
-        A `brief` unit takes well below a millisecond, and holds no large values.
+        A `brief` unit takes well below a millisecond and holds no large values.
 
-        Cancelled before its turn the unit is withdrawn; after that it is carried out whole. The
-        future fails with what the unit raised, and with `Unavailable` when the database cannot be
-        written or the store is closed; then nothing of the unit was written.
+        If you cancel the future before the unit starts, the unit does not run; later, it runs to
+        its end. The future fails with the unit's error, or with `Unavailable` if the database
+        cannot be written or the store is closed. Nothing of the unit is written then.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return self._put(self._waiting, _Waiting(unit, done, brief))
+        return self._put(self._waiting, _QueuedUnit(unit, done, brief))
 
     def submit_last(
-        self, unit: LongUnit[T], *, brief: bool = False, tell: Callable[[T], None] | None = None
+        self, unit: LongUnit[T], *, brief: bool = False, notify: Callable[[T], None] | None = None
     ) -> "asyncio.Future[T]":
-        """As `submit`, behind the others of its transaction.
+        """Like `submit`, but the unit runs after all others of its transaction.
 
-        Each step of a `brief` one is. `tell` may be called with what the unit returned before the
-        transaction is written; should that fail then, the future does.
+        For a `brief` unit, each step is brief. `notify` may be called early, with the unit's value
+        before the commit; if the commit then fails, the future fails.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return self._put(self._waiting_last, _Waiting(unit, done, brief, tell))
+        return self._put(self._waiting_last, _QueuedUnit(unit, done, brief, notify))
 
     async def run_alone(self, unit: Unit[T]) -> T:
-        """As `run`, in a transaction of its own between two of the others'.
+        """Like `run`, but in a transaction that holds only this unit.
 
-        It is for what can wait, and may take some milliseconds: after it, what waits goes first.
+        For work that can wait and may take some milliseconds: shared transactions run in between.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return await self._put(self._waiting_alone, _Waiting(unit, done, brief=False))
+        return await self._put(self._waiting_alone, _QueuedUnit(unit, done, brief=False))
 
     def _put(
-        self, queue: deque[_Waiting] | list[_Waiting], waiting: _Waiting
+        self, queue: deque[_QueuedUnit] | list[_QueuedUnit], waiting: _QueuedUnit
     ) -> asyncio.Future[Any]:
         if self._closed:
             waiting.done.set_exception(store_closed())
         else:
             queue.append(waiting)
-            self._gathering.come()
-            self._awake()
+            self._window.arrive()
+            self._wake_up()
         return waiting.done
 
-    async def gathered(self) -> None:
-        """Wait, where many write, until the next transaction is about to be carried out."""
-        await self._gathering.over()
+    async def join_batch_window(self) -> None:
+        """If many callers write, wait until the next transaction is about to run."""
+        await self._window.join()
 
     async def run(self, unit: Unit[T]) -> T:
-        """What `unit` returned, once it is committed; fails as `submit` does."""
+        """Return the value of `unit` after its commit; fails as `submit` does."""
         return await self.submit(unit)
 
     async def close(self) -> None:
-        """Carry out what waits, and take nothing more."""
+        """Run the units that wait, and accept no more."""
         self._closed = True
-        self._awake()
+        self._wake_up()
         await asyncio.shield(self._task)
 
-    def _awake(self) -> None:
+    def _wake_up(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
@@ -254,51 +253,51 @@ class Writer:
         try:
             while any(queues) or not self._closed:
                 if batch := self._take():
-                    self._gathering.begin(len(batch))
+                    self._window.begin(len(batch))
                     await self._commit(batch)
-                    await self._gathering.wait()
-                    # Whoever was told, or waits for this, goes first: what it writes comes into the
-                    # next transaction.
+                    await self._window.wait()
+                    # Let the callers resume first, so that their next units join the next
+                    # transaction.
                     await asyncio.sleep(0)
                 elif not self._closed:
                     self._wake = self._loop.create_future()
                     await self._wake
         finally:
             self._closed = True
-            self._gathering.close()
+            self._window.close()
             for queue in queues:
                 for waiting in queue:
                     waiting.done.cancel()
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> list[_QueuedUnit]:
         shared = self._take_shared() if not (self._alone_is_next and self._waiting_alone) else []
         self._alone_is_next = bool(shared)
         return shared or self._take_alone() or self._take_shared()
 
-    def _take_alone(self) -> list[_Waiting]:
+    def _take_alone(self) -> list[_QueuedUnit]:
         while self._waiting_alone:
             waiting = self._waiting_alone.popleft()
             if not waiting.done.done():
                 return [waiting]
         return []
 
-    def _take_shared(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
+    def _take_shared(self) -> list[_QueuedUnit]:
+        batch: list[_QueuedUnit] = []
         while self._waiting and len(batch) < self._limit:
             waiting = self._waiting.popleft()
             if not waiting.done.done():
                 batch.append(waiting)
-        # These go now, however many others wait.
+        # These run now, even if `limit` is reached.
         batch += [waiting for waiting in self._waiting_last if not waiting.done.done()]
         self._waiting_last.clear()
         return batch
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self, batch: list[_QueuedUnit]) -> None:
         try:
             try:
-                outcomes = await self._transact(_together, batch)
-            except _SpoiltError as error:
-                outcomes = await self._again(batch, error.__cause__)
+                outcomes = await self._transact(_run_together, batch)
+            except _PartialWriteError as error:
+                outcomes = await self._retry(batch, error.__cause__)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
             outcomes = [_UnitResult(error=error) for _ in batch]
         except asyncio.CancelledError:
@@ -320,16 +319,18 @@ class Writer:
             else:
                 waiting.done.set_exception(faults.translate(outcome.error))
 
-    async def _again(self, batch: list[_Waiting], error: BaseException | None) -> list[_UnitResult]:
-        """Carry out what was undone; what was told of already fails."""
-        because = error if isinstance(error, Exception) else RuntimeError("undone")
-        rest = [waiting for waiting in batch if not waiting.told]
+    async def _retry(
+        self, batch: list[_QueuedUnit], error: BaseException | None
+    ) -> list[_UnitResult]:
+        """Run undone units again, except that units whose caller was notified early fail."""
+        cause = error if isinstance(error, Exception) else RuntimeError("undone")
+        rest = [waiting for waiting in batch if not waiting.notified]
         if len(batch) == 1 or not rest:
-            raise because
-        outcomes = iter(await self._transact(_one_by_one, rest))
-        return [_UnitResult(error=because) if each.told else next(outcomes) for each in batch]
+            raise cause
+        outcomes = iter(await self._transact(_run_one_by_one, rest))
+        return [_UnitResult(error=cause) if each.notified else next(outcomes) for each in batch]
 
-    async def _transact(self, run: _Run, batch: list[_Waiting]) -> list[_UnitResult]:
+    async def _transact(self, run: _Run, batch: list[_QueuedUnit]) -> list[_UnitResult]:
         cursors = self._database.cursors
 
         def work(connection: Connection, *, on_loop: bool) -> Steps[list[_UnitResult]]:
@@ -343,11 +344,11 @@ class Writer:
         )
 
     def publish(self, events: Sequence[JobEvent]) -> None:
-        """Tell the listeners of committed events."""
+        """Call the listeners with committed events."""
         if not events:
             return
         for listener in tuple(self._listeners):
             try:
                 listener(events)
-            except Exception:  # noqa: BLE001  # one listener's fault is no other's
+            except Exception:  # noqa: BLE001  # the other listeners must still run
                 _log.exception("a listener failed; the events are committed all the same")

@@ -1,7 +1,7 @@
-"""One unit's view of a transaction, and the rows that all its units add.
+"""One unit's view of a transaction, and the pending rows of all its units.
 
-A statement for many rows costs little more than one for a single row. So new rows are gathered, and
-written before anything may read them, at the latest at the transaction's end.
+A statement for many rows costs little more than one for a single row. So new rows are collected,
+and written before anything may read them, at the latest at the transaction's end.
 """
 
 from collections import defaultdict
@@ -31,14 +31,14 @@ COUNT_WAITING = (
     .select_from(jobs)
     .where(ACTIVE, status_in(WAITING), jobs.c.account_id == bindparam("account_id"))
 )
-"""Jobs of an account that have not begun."""
+"""Count an account's jobs that have not started."""
 
 _FIGURES = tuple(MonthlyUsage.__dataclass_fields__)
 MONTH = select(*(monthly_usage.c[name] for name in _FIGURES)).where(
     monthly_usage.c.account_id == bindparam("account_id"),
     monthly_usage.c.month == bindparam("month"),
 )
-"""What an account has used of a month."""
+"""An account's usage in one month."""
 _ADD_USAGE = (
     update(monthly_usage)
     .where(
@@ -48,19 +48,19 @@ _ADD_USAGE = (
     .values({name: monthly_usage.c[name] + bindparam(name) for name in _FIGURES})
 )
 _INSERT_USAGE = insert(monthly_usage)
-# In the order in which their foreign keys allow it.
+# In the order that the foreign keys require.
 _INSERTS: Mapping[Table, Executable] = {
     table: insert(table) for table in (jobs, job_circuits, job_events, job_results)
 }
 
 _Month = tuple[str, str]
-# Rows that are written in one step.
+# The most rows that one statement writes.
 _ROWS_A_STATEMENT = 128
 
 
 @dataclass(slots=True)
 class Added:
-    """A job whose row is still to be written, and its circuit."""
+    """A new job whose row is not written yet, and its circuit."""
 
     record: JobRecord
     row: dict[str, Any]
@@ -69,9 +69,9 @@ class Added:
 
 
 class Pending:
-    """What the units of one transaction have added.
+    """The rows that the units of one transaction have added.
 
-    `cursors` gives so many new cursors of events.
+    `cursors(n)` returns `n` new event cursors.
     """
 
     def __init__(
@@ -81,15 +81,15 @@ class Pending:
         self._cursors = cursors
         self._rows: dict[Table, list[dict[str, Any]]] = {table: [] for table in _INSERTS}
         self.jobs: dict[str, Added] = {}
-        # Whether some of it could not be written, whoever added it.
+        # Whether a write failed part way.
         self.failed = False
-        # By account and month: what is in the table, and what is to be added there.
+        # By account and month: the usage in the table, and the usage still to be added.
         self._used: dict[_Month, MonthlyUsage] = {}
         self._usage: defaultdict[_Month, list[float]] = defaultdict(lambda: [0] * len(_FIGURES))
         self._waiting: dict[str, int] = {}
 
     def forget(self) -> None:
-        """Drop what was added since the last `write`, and what is known of the accounts."""
+        """Drop the rows added since the last `write`, and the cached figures of accounts."""
         self.failed = False
         self.jobs.clear()
         for rows in self._rows.values():
@@ -99,7 +99,7 @@ class Pending:
 
     def cursors(self, number: int) -> Sequence[int]:
         if self._cursors is None:
-            raise AssertionError("nothing is written here")
+            raise AssertionError("this transaction only reads")
         return self._cursors(number)
 
     def add(self, table: Table, row: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ class Pending:
             sums[place] += getattr(usage, name)
 
     def used(self, account_id: str, month: str) -> MonthlyUsage:
-        """What an account has used of a month, with what is to be added."""
+        """Return an account's usage in `month`, pending usage included."""
         key = account_id, month
         if (found := self._used.get(key)) is None:
             values = {"account_id": account_id, "month": month}
@@ -125,7 +125,7 @@ class Pending:
         return _sum(found, self._usage[key]) if key in self._usage else found
 
     def waiting(self, account_id: str) -> int:
-        """How many of an account's jobs have not begun."""
+        """Return how many of an account's jobs have not started."""
         if account_id not in self._waiting:
             self.write()
             rows = self._connection.execute(COUNT_WAITING, {"account_id": account_id})
@@ -133,17 +133,17 @@ class Pending:
         return self._waiting[account_id]
 
     def moved(self, account_id: str, before: JobStatus | None, after: JobStatus) -> None:
-        """Note that a job, which may be new, went from one status to another."""
+        """Note a change of a job's status; `before` is None for a new job."""
         if account_id in self._waiting:
             self._waiting[account_id] += (after in WAITING) - (before in WAITING)
 
     def write(self) -> None:
-        """Write all that was added."""
+        """Write all pending rows."""
         for _ in self.write_in_steps():
             pass
 
     def write_in_steps(self) -> Steps[None]:
-        """Write all that was added, with pauses, in which nothing may be added."""
+        """Write all pending rows, with pauses; add nothing during a pause."""
         self.failed = True
         self.jobs.clear()
         for table, statement in _INSERTS.items():
@@ -164,7 +164,7 @@ class Pending:
 
 
 class Transaction:
-    """One unit's view of the transaction that it shares; it neither begins nor ends it."""
+    """One unit's view of the shared transaction; it neither begins nor ends it."""
 
     __slots__ = ("_connection", "events", "pending", "wrote")
 
@@ -183,34 +183,34 @@ class Transaction:
         return self.change(statement, parameters)
 
     def look_up(self, statement: Executable, parameters: Parameters | None = None) -> Rows:
-        """Read where nothing that is still to be written has a part."""
+        """Read rows that no pending row can affect."""
         return self._connection.execute(statement, parameters)
 
     def change(self, statement: Executable, parameters: Parameters) -> Rows:
-        """Write where nothing that is still to be written has a part."""
+        """Write rows that no pending row can affect."""
         before, self.wrote = self.wrote, True
         result = self._connection.execute(statement, parameters)
         self.wrote = before or result.rowcount != 0
         return result
 
     def add_job(self, added: Added, circuit: dict[str, Any]) -> None:
-        """Write a new job and its circuit, in time."""
+        """Add a new job and its circuit to the pending rows."""
         self.wrote = True
         self.pending.add_job(added, circuit)
 
     def add_result(self, row: dict[str, Any]) -> None:
-        """Write a result, in time."""
+        """Add a result to the pending rows."""
         self.wrote = True
         self.pending.add(job_results, row)
 
     def add_events(self, row: dict[str, Any], events: Sequence[JobEvent]) -> None:
-        """Write events, in time, and tell the listeners once the transaction is committed."""
+        """Add events to the pending rows; they are published after the commit."""
         self.wrote = True
         self.pending.add(job_events, row)
         self.events += events
 
     def add_usage(self, account_id: str, month: str, usage: MonthlyUsage) -> None:
-        """Add to what an account has used of a month, in time."""
+        """Add to an account's usage in `month`; the write is pending."""
         self.wrote = True
         self.pending.add_usage(account_id, month, usage)
 

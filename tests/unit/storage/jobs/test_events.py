@@ -1,4 +1,4 @@
-"""The event log, and who hears of commits."""
+"""The event log, and what is published."""
 
 import asyncio
 from dataclasses import replace
@@ -29,7 +29,7 @@ from unit.storage.builders import (
 BATCH = "0190f7a0-0000-7000-8000-000000000000"
 
 
-async def test_events_of_a_job_replay_its_life(store):
+async def test_the_events_of_a_job_show_each_change(store):
     job = await queue(store, seconds=1)
     claim = await start(store, seconds=2)
     await finish(store, claim, seconds=3)
@@ -77,11 +77,9 @@ async def test_events_of_an_account_are_those_of_all_its_jobs(store):
         for batch_id in (None, BATCH, "none")
     ],
 )
-@pytest.mark.parametrize(("looked_at", "limit"), [(5, 3), (3, 5), (999, 999), (1, 1)])
-async def test_those_that_are_wanted_come_in_stretches(
-    store, monkeypatch, wanted, looked_at, limit
-):
-    monkeypatch.setattr(event_log, "_LOOKED_AT", looked_at)
+@pytest.mark.parametrize(("searched", "limit"), [(5, 3), (3, 5), (999, 999), (1, 1)])
+async def test_wanted_events_are_read_in_stretches(store, monkeypatch, wanted, searched, limit):
+    monkeypatch.setattr(event_log, "_SEARCHED_ROWS", searched)
     for number in range(6):
         job = await queue(store, batch_id=BATCH if number % 2 else None)
         if number % 3 == 0:
@@ -100,50 +98,50 @@ async def test_those_that_are_wanted_come_in_stretches(
     assert not [event for event in everything if event.cursor > cursor and wanted.wants(event)]
 
 
-async def test_listeners_hear_of_a_commit_before_its_caller_resumes(store):
-    heard = []
-    store.subscribe(heard.extend)
+async def test_a_commit_is_published_before_its_caller_resumes(store):
+    published = []
+    store.subscribe(published.extend)
     job = await submit(store)
-    assert [event.job for event in heard] == [job]
+    assert [event.job for event in published] == [job]
     events = await store.jobs.advance(job.id, routed())
-    assert heard[1:] == events
+    assert published[1:] == events
     claim = await claim_one(store)
-    assert heard[-1] == claim.event
+    assert published[-1] == claim.event
     (event,) = await store.jobs.recover(T0)
-    assert heard[-1] == event
-    assert await logged(store, "alice") == heard
+    assert published[-1] == event
+    assert await logged(store, "alice") == published
 
 
-async def test_listeners_hear_of_no_refused_change(store):
+async def test_a_refused_change_is_not_published(store):
     job = await submit(store)
-    heard = []
-    store.subscribe(heard.extend)
+    published = []
+    store.subscribe(published.extend)
     with pytest.raises(Exception, match="cannot go from"):
         await store.jobs.advance(job.id, [to(JobStatus.ANALYZING), to(JobStatus.RUNNING)])
     await store.accounts.ensure("bob", at=T0)
-    assert heard == []
+    assert published == []
 
 
 async def test_a_failing_listener_stops_neither_the_others_nor_the_store(store, caplog):
-    heard = []
+    published = []
 
     def broken(_events) -> None:
         raise RuntimeError("this listener is broken")
 
     end_broken = store.subscribe(broken)
-    end = store.subscribe(heard.extend)
+    end = store.subscribe(published.extend)
     job = await submit(store)
-    assert len(heard) == 1
+    assert len(published) == 1
     assert "this listener is broken" in caplog.text
     end_broken()
     end()
     await store.jobs.cancel("alice", job.id, T0)
-    assert len(heard) == 1
+    assert len(published) == 1
 
 
-async def test_cursors_go_in_the_order_of_commits_and_sequences_have_no_holes(store):
-    heard = []
-    store.subscribe(heard.extend)
+async def test_cursors_follow_the_order_of_commits_and_sequences_have_no_gaps(store):
+    published = []
+    store.subscribe(published.extend)
     accounts = ["alice", "bob", "carol"]
     for account in accounts:
         await store.accounts.ensure(account, at=T0)
@@ -157,28 +155,28 @@ async def test_cursors_go_in_the_order_of_commits_and_sequences_have_no_holes(st
             await store.jobs.cancel(job.account_id, job.id, T0)
 
     await asyncio.gather(*(live(number) for number in range(100)))
-    cursors = [event.cursor for event in heard]
+    cursors = [event.cursor for event in published]
     assert cursors == sorted(set(cursors))
-    kept = {account: await logged(store, account) for account in accounts}
-    assert sum(map(len, kept.values())) == len(heard) == 425
+    stored = {account: await logged(store, account) for account in accounts}
+    assert sum(map(len, stored.values())) == len(published) == 425
     for account in accounts:
-        assert kept[account] == [e for e in heard if e.job.account_id == account]
+        assert stored[account] == [e for e in published if e.job.account_id == account]
         by_job: dict[str, list[int]] = {}
-        for event in kept[account]:
+        for event in stored[account]:
             by_job.setdefault(event.job.id, []).append(event.sequence)
         for sequences in by_job.values():
             assert sequences == list(range(1, len(sequences) + 1))
 
 
-@pytest.mark.parametrize("at_once", [False, True])
-async def test_each_event_keeps_the_metadata_of_its_time(store, at_once):
+@pytest.mark.parametrize("one_row", [False, True])
+async def test_each_event_has_the_metadata_of_its_time(store, one_row):
     routing, ended = {"routing": {"a": 1}}, {"routing": {"a": 1, "actual_seconds": 0.1}}
     *before, queued = routed()
     queue_it = [*before, replace(queued, metadata=routing)]
     completion = to(JobStatus.COMPLETED, 3, metadata=ended)
     await store.accounts.ensure("alice", at=T0)
     job = new_job(metadata={"num_qubits": 2})
-    if at_once:
+    if one_row:
         changes = [*queue_it, *ran()[3:5], completion]
         new = NewJob(job, QASM, ANALYSIS, changes, result_of(job), 0.1)
         await store.jobs.create_all([new], max_waiting=None)
@@ -186,9 +184,9 @@ async def test_each_event_keeps_the_metadata_of_its_time(store, at_once):
         await store.jobs.create(job, QASM, ANALYSIS, queue_it, max_waiting=None)
         claim = await start(store)
         await store.jobs.complete(job.id, claim.lease, result_of(job), [completion])
-    told = [{"num_qubits": 2}] * 3 + [routing] * 3 + [ended]
+    expected = [{"num_qubits": 2}] * 3 + [routing] * 3 + [ended]
     events = await store.events.after("alice", job.id, 0, 10)
-    assert [event.job.metadata for event in events] == told
-    assert [event.job.metadata for event in await logged(store, "alice")] == told
+    assert [event.job.metadata for event in events] == expected
+    assert [event.job.metadata for event in await logged(store, "alice")] == expected
     assert (await store.events.latest("alice", job.id)).job.metadata == ended
     assert (await store.jobs.get("alice", job.id)).metadata == ended

@@ -1,21 +1,21 @@
-"""When the next transaction is carried out, where many write."""
+"""How long the next transaction waits for more units of work."""
 
 import asyncio
 from itertools import pairwise
 
 import pytest
 
-from quantcloud.storage.unit_of_work import batch_window as gathering
-from quantcloud.storage.unit_of_work.batch_window import Gathering, is_many
+from quantcloud.storage.unit_of_work import batch_window
+from quantcloud.storage.unit_of_work.batch_window import BatchWindow, is_many
 
-PATIENCE = 30
+TIMEOUT = 30
 
 
 @pytest.fixture(autouse=True)
-def endless(monkeypatch: pytest.MonkeyPatch):
-    """What ends a wait is not its time."""
-    monkeypatch.setattr(gathering, "_SECONDS", 3600.0)
-    monkeypatch.setattr(gathering, "_LONGEST", 3600.0)
+def no_time_limit(monkeypatch: pytest.MonkeyPatch):
+    """Waits end for other reasons than their time limit."""
+    monkeypatch.setattr(batch_window, "_SECONDS_PER_UNIT", 3600.0)
+    monkeypatch.setattr(batch_window, "_MAX_SECONDS", 3600.0)
 
 
 async def until_waiting(tasks: list[asyncio.Task[None]]) -> None:
@@ -23,87 +23,86 @@ async def until_waiting(tasks: list[asyncio.Task[None]]) -> None:
     assert not any(task.done() for task in tasks)
 
 
-async def test_where_few_write_nobody_waits():
-    few = Gathering()
+async def test_after_a_small_transaction_nothing_waits():
+    window = BatchWindow()
     assert not is_many(3)
     assert is_many(4)
-    few.begin(3)
-    async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(few.wait(), few.over())
+    window.begin(3)
+    async with asyncio.timeout(TIMEOUT):
+        await asyncio.gather(window.wait(), window.join())
 
 
-async def test_as_many_as_before_are_waited_for_and_go_together():
-    many = Gathering()
-    many.begin(4)
-    # One comes while the transaction is under way, and is not held for that.
-    await many.over()
-    many.come()
-    waiting = asyncio.ensure_future(many.wait())
+async def test_the_window_waits_for_as_many_units_as_before():
+    window = BatchWindow()
+    window.begin(4)
+    # This one joins while the transaction runs, so it does not wait.
+    await window.join()
+    window.arrive()
+    waiting = asyncio.ensure_future(window.wait())
     await until_waiting([waiting])
-    tasks = [asyncio.ensure_future(many.over()) for _ in range(2)]
+    tasks = [asyncio.ensure_future(window.join()) for _ in range(2)]
     await until_waiting([*tasks, waiting])
-    # And one does not wait.
-    many.come()
-    async with asyncio.timeout(PATIENCE):
+    window.arrive()
+    async with asyncio.timeout(TIMEOUT):
         await asyncio.gather(waiting, *tasks)
-        # Who comes now waits for nothing.
-        await many.over()
+        # The window is closed now.
+        await window.join()
 
 
-async def test_those_who_came_during_the_transaction_are_not_waited_for_again():
-    many = Gathering()
-    many.begin(4)
+async def test_units_that_arrive_during_the_transaction_count():
+    window = BatchWindow()
+    window.begin(4)
     for _ in range(4):
-        many.come()
-    async with asyncio.timeout(PATIENCE):
-        await many.wait()
+        window.arrive()
+    async with asyncio.timeout(TIMEOUT):
+        await window.wait()
 
 
-async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(gathering, "_LONGEST", 0.001)
-    many = Gathering()
-    many.begin(4)
-    waiting = asyncio.ensure_future(many.wait())
+async def test_the_wait_has_a_time_limit(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(batch_window, "_MAX_SECONDS", 0.001)
+    window = BatchWindow()
+    window.begin(4)
+    waiting = asyncio.ensure_future(window.wait())
     await until_waiting([waiting])
-    async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(waiting, many.over())
+    async with asyncio.timeout(TIMEOUT):
+        await asyncio.gather(waiting, window.join())
 
 
-async def test_however_many_were_held_others_have_their_turns():
-    many = Gathering()
-    many.begin(100)
-    waiting = asyncio.ensure_future(many.wait())
+async def test_other_tasks_run_between_releases():
+    window = BatchWindow()
+    window.begin(100)
+    waiting = asyncio.ensure_future(window.wait())
     await until_waiting([waiting])
-    gone: list[int] = []
+    released: list[int] = []
 
-    async def come(number: int) -> None:
-        await many.over()
-        gone.append(number)
+    async def join(number: int) -> None:
+        await window.join()
+        released.append(number)
 
-    tasks = [asyncio.ensure_future(come(number)) for number in range(100)]
-    turns: list[int] = []
-    async with asyncio.timeout(PATIENCE):
-        while len(gone) < 100:
+    tasks = [asyncio.ensure_future(join(number)) for number in range(100)]
+    counts: list[int] = []
+    async with asyncio.timeout(TIMEOUT):
+        while len(released) < 100:
             await asyncio.sleep(0)
-            turns.append(len(gone))
+            counts.append(len(released))
         await asyncio.gather(waiting, *tasks)
-    assert gone == [*range(100)]
-    steps = [after - before for before, after in pairwise([0, *turns])]
-    assert max(steps) <= gathering._AT_ONCE
+    assert released == [*range(100)]
+    steps = [after - before for before, after in pairwise([0, *counts])]
+    assert max(steps) <= batch_window._RELEASE_BATCH
 
 
-async def test_who_gives_up_takes_nobody_along():
-    many = Gathering()
-    many.begin(4)
-    waiting = asyncio.ensure_future(many.wait())
+async def test_a_cancelled_caller_releases_no_other():
+    window = BatchWindow()
+    window.begin(4)
+    waiting = asyncio.ensure_future(window.wait())
     await until_waiting([waiting])
-    stays, goes = (asyncio.ensure_future(many.over()) for _ in range(2))
-    await until_waiting([stays, goes])
-    goes.cancel()
-    await asyncio.wait([goes])
-    assert goes.cancelled()
+    stays, cancelled = (asyncio.ensure_future(window.join()) for _ in range(2))
+    await until_waiting([stays, cancelled])
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    assert cancelled.cancelled()
     await until_waiting([stays])
-    many.close()
+    window.close()
     await stays
     waiting.cancel()
     await asyncio.wait([waiting])

@@ -1,4 +1,4 @@
-"""Group commit: gathered, in order, each caller for itself."""
+"""Group commit: units share transactions, in order, and fail separately."""
 
 import asyncio
 from dataclasses import replace
@@ -22,7 +22,7 @@ def _account(name: str) -> dict[str, object]:
 
 
 class _Commits:
-    """What the writing connection was told, in order."""
+    """Records the statements of the writing connection, in order."""
 
     def __init__(self, store: Store) -> None:
         self.statements: list[str] = []
@@ -34,22 +34,22 @@ class _Commits:
         event.listen(engine, "begin", lambda _: self.statements.append("BEGIN"))
         event.listen(engine, "savepoint", lambda *_: self.statements.append("SAVEPOINT"))
 
-    def count(self, beginning: str) -> int:
-        return sum(statement.startswith(beginning) for statement in self.statements)
+    def count(self, prefix: str) -> int:
+        return sum(statement.startswith(prefix) for statement in self.statements)
 
 
 class _Gate:
-    """Holds the writer up, so that what follows gathers behind it."""
+    """Blocks the writer, so that later units wait together."""
 
     def __init__(self, store: Store) -> None:
         self._database = store._database
         self._transact = self._database.transact
         self._open = asyncio.Event()
         self._entered = asyncio.Event()
-        self._database.transact = self._held
+        self._database.transact = self._blocked
         self._task = asyncio.create_task(store._writer.run(lambda _tx: None))
 
-    async def _held(self, work, **options):
+    async def _blocked(self, work, **options):
         self._database.transact = self._transact
         self._entered.set()
         await self._open.wait()
@@ -63,30 +63,30 @@ class _Gate:
         await self._task
 
 
-async def _at_once(store, *calls) -> list[object]:
-    """The outcomes of `calls`, all of which waited when the batch was taken."""
+async def _in_one_batch(store, *calls) -> list[object]:
+    """Run `calls` in one batch; return their results or errors."""
     async with _Gate(store):
         tasks = [asyncio.ensure_future(call) for call in calls]
         await asyncio.sleep(0)
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_what_waits_shares_one_commit_in_order(store):
-    seen = _Commits(store)
+async def test_waiting_units_share_one_commit_in_order(store):
+    commits = _Commits(store)
     order = []
 
     async def note(number: int) -> None:
         await store._writer.run(lambda _tx: order.append(number))
 
-    await _at_once(store, *(note(number) for number in range(300)))
+    await _in_one_batch(store, *(note(number) for number in range(300)))
     assert order == list(range(300))
     # One for the gate, then 256 units, then the rest.
-    assert seen.count("BEGIN") == 3
-    assert seen.count("SAVEPOINT") == 0
+    assert commits.count("BEGIN") == 3
+    assert commits.count("SAVEPOINT") == 0
 
 
-async def test_what_goes_last_goes_last_and_into_the_first_transaction(store):
-    seen = _Commits(store)
+async def test_a_last_unit_runs_last_in_the_first_transaction(store):
+    commits = _Commits(store)
     order = []
 
     def last(_tx):
@@ -99,13 +99,13 @@ async def test_what_goes_last_goes_last_and_into_the_first_transaction(store):
         else:
             await store._writer.submit_last(last)
 
-    await _at_once(store, *(note(number) for number in range(300)))
+    await _in_one_batch(store, *(note(number) for number in range(300)))
     assert order == [*range(1, 257), 0, *range(257, 300)]
-    assert seen.count("BEGIN") == 3
+    assert commits.count("BEGIN") == 3
 
 
-async def test_what_has_a_transaction_alone_takes_turns_with_the_others(store):
-    seen = _Commits(store)
+async def test_units_that_run_alone_alternate_with_shared_transactions(store):
+    commits = _Commits(store)
     order = []
 
     async def alone(number: int) -> None:
@@ -114,18 +114,18 @@ async def test_what_has_a_transaction_alone_takes_turns_with_the_others(store):
     async def note(number: int) -> None:
         await store._writer.run(lambda _tx: order.append(number))
 
-    await _at_once(store, alone(-1), alone(-2), alone(-3), *(note(n) for n in range(300)))
-    # The gate was one of the others.
+    await _in_one_batch(store, alone(-1), alone(-2), alone(-3), *(note(n) for n in range(300)))
+    # The gate's unit ran in a shared transaction.
     assert order == [-1, *range(256), -2, *range(256, 300), -3]
-    assert seen.count("BEGIN") == 6
+    assert commits.count("BEGIN") == 6
 
 
-async def test_one_that_is_given_up_before_its_turn_holds_nobody_up(store):
+async def test_a_unit_cancelled_before_it_runs_blocks_no_other(store):
     order = []
     async with _Gate(store):
-        given_up = asyncio.create_task(store._writer.run_alone(lambda _tx: order.append(0)))
+        cancelled = asyncio.create_task(store._writer.run_alone(lambda _tx: order.append(0)))
         await asyncio.sleep(0)
-        given_up.cancel()
+        cancelled.cancel()
         await asyncio.sleep(0)
         rest = asyncio.create_task(store._writer.run(lambda _tx: order.append(1)))
         await asyncio.sleep(0)
@@ -133,12 +133,12 @@ async def test_one_that_is_given_up_before_its_turn_holds_nobody_up(store):
     assert order == [1]
 
 
-async def test_refusals_cost_the_others_nothing(store):
+async def test_a_refused_unit_needs_no_savepoint_or_retry(store):
     good = [await submit(store) for _ in range(3)]
     ended = await queue(store)
     await store.jobs.cancel("alice", ended.id, T0)
-    seen = _Commits(store)
-    outcomes = await _at_once(
+    commits = _Commits(store)
+    outcomes = await _in_one_batch(
         store,
         store.jobs.advance(good[0].id, routed()),
         store.jobs.advance(ended.id, [to(JobStatus.FAILED)]),
@@ -151,8 +151,8 @@ async def test_refusals_cost_the_others_nothing(store):
         list,
         InvalidTransitionError,
     ]
-    assert seen.count("BEGIN") == 2
-    assert seen.count("SAVEPOINT") == 0
+    assert commits.count("BEGIN") == 2
+    assert commits.count("SAVEPOINT") == 0
 
 
 async def test_a_unit_that_fails_half_way_is_undone_alone(store):
@@ -166,9 +166,9 @@ async def test_a_unit_that_fails_half_way_is_undone_alone(store):
         tx.write(insert(accounts), _account("whole"))
         return "written"
 
-    heard = []
-    store.subscribe(heard.extend)
-    outcomes = await _at_once(
+    published = []
+    store.subscribe(published.extend)
+    outcomes = await _in_one_batch(
         store,
         store.jobs.advance(jobs[0].id, routed()),
         store._writer.run(half),
@@ -179,56 +179,58 @@ async def test_a_unit_that_fails_half_way_is_undone_alone(store):
     assert [type(o) for o in outcomes] == [list, RuntimeError, IntegrityError, str, list]
     assert await store.accounts.get("half") is None
     assert await store.accounts.get("whole") is not None
-    assert heard == [*outcomes[0], *outcomes[4]]
-    assert [event.cursor for event in heard] == sorted({event.cursor for event in heard})
+    assert published == [*outcomes[0], *outcomes[4]]
+    assert [event.cursor for event in published] == sorted({event.cursor for event in published})
     assert (await store.usage.month("alice", T0)).total_jobs == 2
     assert await store.events.after("alice", jobs[0].id, 1, 10) == outcomes[0]
 
 
-async def test_what_was_told_of_and_then_not_written_fails_and_the_rest_is_done(sqlite_store):
+async def test_a_unit_notified_early_fails_with_its_transaction_and_the_others_are_retried(
+    sqlite_store,
+):
     store = sqlite_store
-    known = await submit(store)
-    told, ran = [], []
+    duplicate = await submit(store)
+    notified, ran = [], []
 
     def last(_tx):
         ran.append(1)
         yield
         return "early"
 
-    outcomes = await _at_once(
+    outcomes = await _in_one_batch(
         store,
-        store.jobs.create(known, QASM, ANALYSIS, max_waiting=None),
+        store.jobs.create(duplicate, QASM, ANALYSIS, max_waiting=None),
         store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=None),
-        _last(store, last, told.append),
+        _last(store, last, notified.append),
     )
     assert [type(outcome) for outcome in outcomes] == [IntegrityError, list, IntegrityError]
-    assert (told, ran) == (["early"], [1])
+    assert (notified, ran) == (["early"], [1])
     assert (await store.usage.month("alice", T0)).total_jobs == 2
 
 
-async def test_whoever_fails_to_hear_early_spoils_nothing_for_the_others(sqlite_store):
+async def test_a_failing_early_notification_does_not_affect_the_other_units(sqlite_store):
     def last(_tx):
         yield
 
-    def tell(_value) -> None:
-        raise RuntimeError("deaf")
+    def notify(_value) -> None:
+        raise RuntimeError("this callback is broken")
 
     await sqlite_store.accounts.ensure("alice", at=T0)
-    outcomes = await _at_once(
+    outcomes = await _in_one_batch(
         sqlite_store,
         sqlite_store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=None),
-        _last(sqlite_store, last, tell),
+        _last(sqlite_store, last, notify),
     )
     assert [type(outcome) for outcome in outcomes] == [list, RuntimeError]
 
 
 @pytest.mark.parametrize("read_behind", [False, True])
-async def test_what_is_no_error_of_the_database_spoils_only_its_own_unit_either(store, read_behind):
-    """Rows wait to be written when it shows, at the end or where the next unit reads."""
+async def test_a_value_that_cannot_be_written_fails_only_its_own_unit(store, read_behind):
+    """The error shows when the pending rows are written: at the end, or when a unit reads."""
     await store.accounts.ensure("alice", at=T0)
     bad = replace(new_job(), seed=1 << 70)
     reading = store.accounts.ensure("alice", at=T0, tier=Tier.DEVELOPER)
-    outcomes = await _at_once(
+    outcomes = await _in_one_batch(
         store,
         store.jobs.create(bad, QASM, ANALYSIS, max_waiting=None),
         *([reading] if read_behind else ()),
@@ -242,24 +244,24 @@ async def test_what_is_no_error_of_the_database_spoils_only_its_own_unit_either(
 def test_many_rows_are_written_in_steps():
     written = []
 
-    class Told:
+    class Recorder:
         def execute(self, _statement, rows) -> None:
             written.append(len(rows))
 
-    pending = Pending(Told())
+    pending = Pending(Recorder())
     for number in range(300):
         pending.add(job_events, {"sequence": number})
     steps = pending.write_in_steps()
-    seen = [tuple(written) for _ in steps]
-    assert seen == [(128,), (128, 128), (128, 128, 44)]
+    after_steps = [tuple(written) for _ in steps]
+    assert after_steps == [(128,), (128, 128), (128, 128, 44)]
     assert not pending.failed
 
 
-async def _last(store, unit, tell) -> object:
-    return await store._writer.submit_last(unit, brief=True, tell=tell)
+async def _last(store, unit, notify) -> object:
+    return await store._writer.submit_last(unit, brief=True, notify=notify)
 
 
-async def test_caller_cancelled_while_waiting_withdraws_its_unit(store):
+async def test_a_unit_cancelled_while_it_waits_does_not_run(store):
     ran = []
     async with _Gate(store):
         first = asyncio.create_task(store._writer.run(lambda _tx: ran.append(1)))
@@ -273,29 +275,29 @@ async def test_caller_cancelled_while_waiting_withdraws_its_unit(store):
     assert ran == [1, 3]
 
 
-async def test_what_was_asked_for_is_done_though_nobody_waits_for_the_close(store):
+async def test_submitted_units_run_even_if_close_is_cancelled(store):
     async with _Gate(store):
-        asked = asyncio.create_task(store._writer.run(lambda _tx: "done"))
+        submitted = asyncio.create_task(store._writer.run(lambda _tx: "done"))
         await asyncio.sleep(0)
         closing = asyncio.create_task(store._writer.close())
         await asyncio.sleep(0)
         closing.cancel()
         await asyncio.wait([closing])
-    assert await asked == "done"
+    assert await submitted == "done"
 
 
-async def test_unit_whose_caller_is_cancelled_under_way_is_carried_out_whole(store):
+async def test_a_unit_cancelled_while_it_runs_is_committed(store):
     job = await submit(store)
-    heard = []
-    store.subscribe(heard.extend)
+    published = []
+    store.subscribe(published.extend)
     transact, entered, go_on = store._database.transact, asyncio.Event(), asyncio.Event()
 
-    async def held(work, **options):
+    async def blocked(work, **options):
         entered.set()
         await go_on.wait()
         return await transact(work, **options)
 
-    store._database.transact = held
+    store._database.transact = blocked
     task = asyncio.create_task(
         store._writer.run(lambda tx: tx.write(insert(accounts), _account("late")))
     )
@@ -306,7 +308,7 @@ async def test_unit_whose_caller_is_cancelled_under_way_is_carried_out_whole(sto
     await store.jobs.advance(job.id, routed())
     assert task.cancelled()
     assert await store.accounts.get("late") is not None
-    assert len(heard) == 3
+    assert len(published) == 3
 
 
 async def test_reads_do_not_wait_for_a_transaction_that_writes(store, location):
@@ -322,7 +324,7 @@ async def test_reads_do_not_wait_for_a_transaction_that_writes(store, location):
     assert len(await waiting) == 3
 
 
-async def test_close_carries_out_what_waits(location):
+async def test_close_runs_the_waiting_units(location):
     store = await Store.open(location)
     await store.accounts.ensure("alice", at=T0)
     jobs = [new_job() for _ in range(50)]

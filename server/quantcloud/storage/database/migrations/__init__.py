@@ -1,7 +1,7 @@
-"""Migrations, run by Alembic at start.
+"""Migrations, which Alembic runs at start.
 
-A new one is a module in `versions` that names the one before it in `down_revision`; `HEAD` then
-becomes its revision. A released one is never changed. They go forward only.
+To add one, write a module in `versions` that names the previous revision in `down_revision`, and
+set `HEAD` to its revision. Never change a released migration. There are no downgrades.
 """
 
 HEAD = "0005"

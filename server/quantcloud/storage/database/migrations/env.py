@@ -1,4 +1,4 @@
-"""Alembic runs this module; the connection, in its transaction, comes from `migrate`."""
+"""Alembic runs this module; `migrate` passes the connection, which is in a transaction."""
 
 from alembic import context
 

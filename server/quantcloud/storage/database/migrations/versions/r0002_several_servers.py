@@ -1,4 +1,4 @@
-"""Leases that expire, submissions that may be repeated, history that is removed, notifications."""
+"""Expiring leases, idempotency keys, removal of history, notifications."""
 
 from alembic import op
 from sqlalchemy import (
@@ -16,7 +16,7 @@ from sqlalchemy import (
 revision = "0002"
 down_revision = "0001"
 
-# Whoever writes events notifies those who listen, once the transaction is committed.
+# PostgreSQL delivers the notification to the listeners after the commit.
 _NOTIFY = """
 CREATE FUNCTION quantcloud_notify_events() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -32,7 +32,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION quantcloud_notify_events()
 
 
 def upgrade() -> None:
-    """Add what several servers on one database need, and what removes history."""
+    """Add the tables for several servers on one database and for the removal of history."""
     op.create_table(
         "lease_owners",
         Column("owner", Text, nullable=False),

@@ -1,4 +1,4 @@
-"""Events of one job that are written together have one row."""
+"""Events of one job that are written together share one row."""
 
 from alembic import op
 from sqlalchemy import Column, Text
@@ -8,5 +8,5 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add what a row says of the events before its own; those that there are have their rows."""
+    """Add the column for the earlier events of a row; existing events keep their own rows."""
     op.add_column("job_events", Column("earlier", Text))

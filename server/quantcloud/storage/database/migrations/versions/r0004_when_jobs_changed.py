@@ -1,4 +1,4 @@
-"""Jobs say when they changed last: no event of theirs is told with an earlier time than that."""
+"""Jobs record their last change, so that no later event of theirs gets an earlier time."""
 
 from alembic import op
 from sqlalchemy import BigInteger, Column
@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column
 revision = "0004"
 down_revision = "0003"
 
-# Jobs that have ended change no more.
+# Jobs that have ended do not change any more.
 _FILL = """
 UPDATE jobs SET changed_at = (
     SELECT MAX(occurred_at) FROM job_events WHERE job_events.job_id = jobs.id
@@ -15,6 +15,6 @@ UPDATE jobs SET changed_at = (
 
 
 def upgrade() -> None:
-    """Add the time of the latest event to the jobs that may have another one."""
+    """Add the time of the latest event to the jobs that can still change."""
     op.add_column("jobs", Column("changed_at", BigInteger))
     op.execute(_FILL)

@@ -1,4 +1,4 @@
-"""A database knows which one it is."""
+"""A database has an id, its epoch."""
 
 from alembic import op
 from sqlalchemy import Column, Integer, LargeBinary, PrimaryKeyConstraint
@@ -8,7 +8,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add where the epoch is kept; the first start writes it."""
+    """Add the table of the epoch; the first start fills it."""
     op.create_table(
         "store_epoch",
         Column("id", Integer, nullable=False, autoincrement=False),
