@@ -1,4 +1,4 @@
-"""Jobs and the like, as the store is given them."""
+"""Builds jobs, results and leases for tests of the store."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -72,12 +72,12 @@ def routed(seconds: float = 0, backend: str = "local_simulator") -> list[Change]
     ]
 
 
-def ran(began: float = 0, ended: float = 0, backend: str = "local_simulator") -> list[Change]:
-    """All changes of a job that is run as it comes."""
+def ran(started: float = 0, ended: float = 0, backend: str = "local_simulator") -> list[Change]:
+    """Return all changes of a job that is run inline."""
     return [
-        *routed(began, backend),
-        to(JobStatus.DISPATCHED, began),
-        to(JobStatus.RUNNING, began),
+        *routed(started, backend),
+        to(JobStatus.DISPATCHED, started),
+        to(JobStatus.RUNNING, started),
         to(JobStatus.COMPLETED, ended),
     ]
 
@@ -113,14 +113,14 @@ async def claim_one(store: Store, *, seconds: float = 0) -> Claim:
 
 
 async def start(store: Store, *, seconds: float = 0) -> Claim:
-    """Claim the next job and begin its run."""
+    """Claim the next job and start its run."""
     claim = await claim_one(store, seconds=seconds)
     await store.jobs.advance(claim.job.id, [to(JobStatus.RUNNING, seconds)], lease=claim.lease)
     return claim
 
 
 async def stored_circuit(store: Store, job_id: str) -> tuple[str, Analysis | None]:
-    """The text of a job's circuit, and its analysis where that is kept."""
+    """Return the text of a job's circuit, and its analysis if that is stored."""
     query = select(job_circuits).where(job_circuits.c.job_id == job_id)
     row = await store._database.read(lambda c: c.execute(query).one())
     return unpack_text(row.qasm), Analysis(**row.analysis) if row.analysis else None
@@ -129,7 +129,7 @@ async def stored_circuit(store: Store, job_id: str) -> tuple[str, Analysis | Non
 async def logged(
     store: Store, account: str, cursor: int = 0, limit: int = 999
 ) -> Sequence[JobEvent]:
-    """The account's events after `cursor`."""
+    """Return the account's events after `cursor`."""
     return (await store.events.account_after(account, cursor, limit)).events
 
 
@@ -144,8 +144,8 @@ async def finish(store: Store, claim: Claim, *, seconds: float = 0, **usage: flo
 
 
 def spoil(tx: Transaction) -> None:
-    """A unit after which the commit of its transaction fails on SQLite."""
-    # It looks at these foreign keys when it commits.
+    """Make the commit of this transaction fail on SQLite."""
+    # The foreign key is checked only at the commit.
     tx.look_up(text("PRAGMA defer_foreign_keys=ON"))
     tx.change(insert(job_circuits), {"job_id": "none", "qasm": b"", "analysis": {}})
 

@@ -11,11 +11,11 @@ from quantcloud.storage import Store
 from quantcloud.storage.database.tables import metadata
 from support.postgres import Postgres, installations
 
-# POSTGRES=none leaves PostgreSQL out, POSTGRES=all takes every version that can be found; otherwise
-# the oldest and the newest are tested.
+# POSTGRES=none leaves PostgreSQL out, POSTGRES=all tests every installed version; by default, the
+# oldest and the newest version are tested.
 _WANTED = os.environ.get("POSTGRES")
 INSTALLATIONS = {} if _WANTED == "none" else installations()
-# Quicker than a database for each test.
+# Faster than a new database for each test.
 EMPTY = f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"
 _FOUND = sorted(INSTALLATIONS)
 _TESTED = _FOUND if _WANTED == "all" else sorted({*_FOUND[:1], *_FOUND[-1:]})
@@ -28,7 +28,7 @@ async def migrate(location: str | Path) -> None:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory) -> Path:
-    """A migrated database without rows, to copy."""
+    """The path of a migrated, empty database, which tests copy."""
     path = tmp_path_factory.mktemp("template") / "store.db"
     asyncio.run(migrate(path))
     return path
@@ -42,7 +42,7 @@ def path(template: Path, tmp_path: Path) -> Path:
 
 
 class Servers:
-    """PostgreSQL of every version that was asked for, each with a migrated database `store`."""
+    """PostgreSQL servers, started on demand, each with a migrated database `store`."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -70,7 +70,7 @@ def servers() -> Iterator[Servers]:
 
 @pytest.fixture(params=["sqlite", *VERSIONS])
 async def location(request, servers: Servers, path: Path) -> AsyncIterator[Path | str]:
-    """Where a migrated database without rows is: each test here runs on every store."""
+    """The location of a migrated, empty database; each test runs once for every kind."""
     if request.param == "sqlite":
         yield path
         return

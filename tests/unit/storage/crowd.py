@@ -1,4 +1,4 @@
-"""A database with 200,000 jobs, written in one go."""
+"""A database with 200,000 jobs, written directly."""
 
 import json
 import sqlite3
@@ -15,7 +15,7 @@ from unit.storage.builders import ANALYSIS, QASM, T0, at
 JOBS = 200_000
 ACCOUNTS = 1_000
 BACKENDS = ("aer_simulator", "cirq_simulator", "local_simulator")
-# The newest of them have not ended.
+# The number of newest jobs that have not ended.
 ACTIVE = 1_000
 
 Row = tuple[Any, ...]
@@ -33,7 +33,7 @@ def _jobs() -> Iterator[dict[str, Any]]:
     for number in range(JOBS):
         active = number >= JOBS - ACTIVE
         status = ("queued", "running", "queued", "submitted")[number % 4] if active else "completed"
-        began = status in {"running", "completed"}
+        started = status in {"running", "completed"}
         yield {
             "id": job_id(number),
             "account_id": f"user-{number % ACCOUNTS}",
@@ -49,11 +49,11 @@ def _jobs() -> Iterator[dict[str, Any]]:
             "backend": None if status == "submitted" else BACKENDS[number % 3],
             "method": "statevector",
             "queued_at": None if status == "submitted" else _microseconds(number),
-            "started_at": _microseconds(number + 1) if began else None,
+            "started_at": _microseconds(number + 1) if started else None,
             "completed_at": _microseconds(number + 2) if status == "completed" else None,
             "metadata": "{}",
             "metadata_sequence": 1,
-            "attempt": int(began),
+            "attempt": int(started),
             "losses": 0,
             "metered": status == "completed",
             "lease_owner": "dead" if status == "running" else None,
@@ -62,13 +62,13 @@ def _jobs() -> Iterator[dict[str, Any]]:
 
 
 def _events(jobs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    taken = ("account_id", "status", "sequence", "backend", "method", "queued_at", "started_at",
-             "completed_at", "metadata_sequence", "attempt")  # fmt: skip
+    copied = ("account_id", "status", "sequence", "backend", "method", "queued_at", "started_at",
+              "completed_at", "metadata_sequence", "attempt")  # fmt: skip
     for job in jobs:
-        kept = {name: job[name] for name in taken}
+        columns = {name: job[name] for name in copied}
         earlier = None
         if job["status"] == "completed":
-            # As where a run was written at once: what it had before it ended.
+            # The row of a job that was written with all its events at once.
             at, backend = job["submitted_at"], job["backend"]
             earlier = json.dumps(
                 [
@@ -77,12 +77,12 @@ def _events(jobs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 ]
             )
         yield {
-            "job_id": job["id"], "occurred_at": job["submitted_at"], "earlier": earlier, **kept
+            "job_id": job["id"], "occurred_at": job["submitted_at"], "earlier": earlier, **columns
         }  # fmt: skip
 
 
 def tables() -> dict[str, list[dict[str, Any]]]:
-    """The rows of each table."""
+    """Return the rows of each table."""
     jobs = list(_jobs())
     qasm, analysis = codec.pack_text(QASM), json.dumps(asdict(ANALYSIS))
     return {
@@ -114,7 +114,7 @@ def fill_sqlite(path: Path) -> None:
         names = list(rows[0])
         marks = ", ".join("?" * len(names))
         connection.executemany(
-            f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608  # our names
+            f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608  # names from above
             (tuple(row.values()) for row in rows),
         )
     connection.commit()

@@ -1,4 +1,4 @@
-"""What other programs do to the same database."""
+"""Other programs that use the same database."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from quantcloud.storage.database import postgres
 
 @asynccontextmanager
 async def writing_elsewhere(location: Path | str) -> AsyncIterator[None]:
-    """Another process is in the middle of a transaction that writes."""
+    """Hold a transaction that writes open, as another process might."""
     if isinstance(location, Path):
         connection = sqlite3.connect(location, isolation_level=None)
         connection.execute("BEGIN IMMEDIATE")

@@ -14,7 +14,7 @@ from quantcloud.storage import CircuitPatch
 from unit.storage.builders import T0, at, finish, queue, start, submit
 
 
-async def test_account_is_made_at_first_sight_and_kept_up_to_date(store):
+async def test_an_account_is_created_on_first_use_and_updated(store):
     assert await store.accounts.get("alice") is None
     made = await store.accounts.ensure("alice", email="a@example.com", name=None, at=T0)
     assert made == Account("alice", Tier.EXPLORER, T0, "a@example.com", None)
@@ -28,7 +28,7 @@ async def test_account_is_made_at_first_sight_and_kept_up_to_date(store):
         assert await store.accounts.get("alice") == account
 
 
-async def test_account_first_seen_by_many_at_once_is_one(store):
+async def test_concurrent_first_uses_create_one_account(store):
     accounts = await asyncio.gather(*(store.accounts.ensure("alice", at=at(n)) for n in range(50)))
     assert set(accounts) == {await store.accounts.get("alice")}
 
@@ -49,7 +49,7 @@ async def _key(store, account="alice", *, seconds=0, digest=b"d" * 32, limit=5):
     )
 
 
-async def test_key_is_found_by_its_digest_until_it_is_revoked(store):
+async def test_a_key_is_found_by_its_digest_until_it_is_revoked(store):
     key = await _key(store)
     assert (key.account_id, key.name, key.prefix) == ("alice", "laptop", "qc_live_ab")
     assert await store.api_keys.find(b"d" * 32) == (key, await store.accounts.get("alice"))
@@ -71,7 +71,7 @@ async def test_keys_are_listed_newest_first_for_their_account(store):
     assert await store.api_keys.list("alice") == [keys[2], keys[0], keys[1]]
 
 
-async def test_limit_on_keys_holds_for_creations_at_once(store):
+async def test_the_limit_on_keys_holds_for_concurrent_creations(store):
     await store.accounts.ensure("alice", at=T0)
     outcomes = await asyncio.gather(
         *(_key(store, digest=bytes([n]) * 32, limit=3) for n in range(10)), return_exceptions=True
@@ -92,7 +92,7 @@ async def test_two_keys_never_share_a_digest(store):
         await _key(store, "bob")
 
 
-async def test_last_use_only_moves_forward(store):
+async def test_the_last_use_of_a_key_only_moves_forward(store):
     first = await _key(store)
     second = await _key(store, digest=b"e" * 32)
     await store.api_keys.touch({})
@@ -107,7 +107,7 @@ def _circuit(account="alice", seconds=0, **fields) -> SavedCircuit:
     return SavedCircuit(id=str(uuid.uuid4()), account_id=account, **values)
 
 
-async def test_saved_circuit(store):
+async def test_a_saved_circuit_is_read_back_unchanged(store):
     await store.accounts.ensure("alice", at=T0)
     bare = _circuit()
     full = _circuit(
@@ -126,7 +126,7 @@ async def test_saved_circuit(store):
     assert (await store.circuits.list("bob", limit=20, offset=0)).total == 0
 
 
-async def test_update_changes_what_it_is_given_and_leaves_the_rest(store):
+async def test_update_changes_only_the_given_fields(store):
     await store.accounts.ensure("alice", at=T0)
     circuit = await store.circuits.create(_circuit(code="a", qasm="b", num_qubits=2))
     changed = await store.circuits.update(
@@ -142,7 +142,7 @@ async def test_update_changes_what_it_is_given_and_leaves_the_rest(store):
     assert emptied.code == ""
 
 
-async def test_circuits_of_others_and_deleted_ones_are_not_found(store):
+async def test_circuits_of_other_accounts_and_deleted_circuits_are_not_found(store):
     await store.accounts.ensure("alice", at=T0)
     circuit = await store.circuits.create(_circuit())
     for account, circuit_id in (("bob", circuit.id), ("alice", "x"), ("alice", str(uuid.uuid4()))):
@@ -158,11 +158,11 @@ async def test_circuits_of_others_and_deleted_ones_are_not_found(store):
         await store.circuits.get("alice", circuit.id)
 
 
-async def test_usage_goes_by_calendar_months_in_utc(store):
+async def test_usage_is_counted_by_calendar_months_in_utc(store):
     assert await store.usage.month("alice", T0) == MonthlyUsage()
     await submit(store, seconds=0)
     await submit(store, seconds=2)
-    # Midnight passed in UTC, though it is still March in New York.
+    # It is April in UTC, but still March in New York.
     new_york = datetime(2025, 3, 31, 20, 0, tzinfo=timezone(timedelta(hours=-4)))
     await submit(store, submitted_at=new_york)
     assert (await store.usage.month("alice", date(2025, 3, 1))).total_jobs == 1

@@ -1,4 +1,4 @@
-"""Acknowledged means kept, whatever dies; and several processes share one file."""
+"""Acknowledged jobs survive a kill, and several processes share one file."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ async def _line(process) -> str:
 
 
 @pytest.mark.parametrize("acknowledged", [1, 23])
-async def test_killed_right_after_an_acknowledgement(path, acknowledged):
+async def test_acknowledged_jobs_survive_a_kill(path, acknowledged):
     with _submitter(path, "alice", 100_000) as process:
         ids = [await _line(process) for _ in range(acknowledged)]
         process.send_signal(signal.SIGKILL)
@@ -61,7 +61,7 @@ async def test_killed_right_after_an_acknowledgement(path, acknowledged):
     await store.close()
 
 
-async def test_two_processes_write_at_once(path):
+async def test_two_processes_write_concurrently(path):
     number = 60
     store = await Store.open(path)
     with _submitter(path, "alice", number, "queue") as other:

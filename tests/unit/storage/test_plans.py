@@ -1,4 +1,4 @@
-"""No query's cost grows with the table it looks in."""
+"""No query's cost grows with the size of its table."""
 
 import asyncio
 import contextlib
@@ -27,24 +27,23 @@ from unit.storage.crowd import ACCOUNTS, ACTIVE, JOBS, fill_postgres, fill_sqlit
 
 pytestmark = pytest.mark.slow
 
-# Walking one of these is walking what it is about: the jobs that have not ended, the queue.
-# Tables of a row or a few.
+# Tables with few rows.
 SMALL = {"waiting", "lease_owners", "retention_progress", "sqlite_sequence", "store_epoch"}
+# A scan of one of these reads only the active or queued jobs.
 PARTIAL = {"ix_jobs_active", "ix_jobs_queue", "ix_jobs_backend_queue"}
 SOME_ID = str(uuid.uuid4())
 PLACE = Place(at(50), SOME_ID)
-# Has 200 jobs, one of them queued.
+# This account has 200 jobs; one of them is queued.
 ALICE = "user-4"
 JOB_ID = job_id(JOBS - ACCOUNTS + 4)
-# Tables that grow with the jobs, and the most rows of them that a call may look at: what is about
-# to happen, or all jobs of one account.
+# Tables that grow with the jobs, and the most rows of them that a call may read.
 GROWING = {"jobs", "job_events", "job_circuits", "job_results"}
 MOST_ROWS = 3 * ACTIVE
 
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory, template: Path) -> Path:
-    """A SQLite file with 200,000 jobs."""
+    """The path of a SQLite file with 200,000 jobs."""
     path = tmp_path_factory.mktemp("crowd") / "store.db"
     shutil.copy(template, path)
     fill_sqlite(path)
@@ -53,7 +52,7 @@ def crowd(tmp_path_factory, template: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def crowded_postgres() -> Iterator[str]:
-    """The newest PostgreSQL that there is, with 200,000 jobs; its URL."""
+    """The URL of a database with 200,000 jobs, on the newest installed PostgreSQL."""
     if not INSTALLATIONS:
         pytest.skip("needs PostgreSQL")
     with Postgres([*INSTALLATIONS.values()][-1]) as server:
@@ -62,32 +61,32 @@ def crowded_postgres() -> Iterator[str]:
         yield server.url()
 
 
-def _seen_by_sqlite(store: Store) -> list[str]:
-    """What the store's connections are told from now on, with its values."""
-    seen: list[str] = []
+def _traced_sqlite(store: Store) -> list[str]:
+    """Return a list that collects the store's statements from now on, with their values."""
+    statements: list[str] = []
 
     def executed(statement: str) -> None:
         if re.match(r"SELECT|WITH|UPDATE|DELETE|INSERT", statement):
-            seen.append(statement)
+            statements.append(statement)
 
     database = store._database
     sessions = (database._writer, *database._readers)
     for driver in (database._brief.driver_connection, *(each._conn for each in sessions)):
         driver.set_trace_callback(executed)
-    return seen
+    return statements
 
 
-def _seen_by_postgres(store: Store) -> list[tuple[str, Any]]:
-    """What the store's connections are told from now on, and its values."""
-    seen: list[tuple[str, Any]] = []
+def _traced_postgres(store: Store) -> list[tuple[str, Any]]:
+    """Return a list that collects the store's statements from now on, and their values."""
+    statements: list[tuple[str, Any]] = []
 
     def executed(_connection, _cursor, statement, parameters, _context, many) -> None:
         if "pg_advisory" not in statement:
-            seen.append((statement, parameters[0] if many else parameters))
+            statements.append((statement, parameters[0] if many else parameters))
 
     for engine in (store._database._write_engine, store._database._read_engine):
         event.listen(engine.sync_engine, "before_cursor_execute", executed)
-    return seen
+    return statements
 
 
 async def _submit_twice(store: Store) -> None:
@@ -100,7 +99,7 @@ async def _submit_twice(store: Store) -> None:
 
 
 async def _queued(store: Store) -> None:
-    # Each is told of by the row of a later event.
+    # The row of a later event contains each of these.
     stretch = await store.events.account_after(ALICE, 1, 10, EventFilter({JobStatus.QUEUED}))
     assert {event.job.status for event in stretch.events} == {JobStatus.QUEUED}
 
@@ -163,20 +162,20 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_every_query_of_sqlite_goes_by_an_index(crowd, name):
+async def test_every_sqlite_query_uses_an_index(crowd, name):
     store = await Store.open(crowd)
     job = await store.jobs.get(ALICE, JOB_ID)
-    seen = _seen_by_sqlite(store)
-    # A refusal has read what it goes by; only the plan matters here.
+    statements = _traced_sqlite(store)
+    # A call that fails has run its queries, and only their plans matter here.
     with contextlib.suppress(NotFound, StaleLeaseError, FailedPrecondition, QuotaExceeded):
         await CALLS[name](store, job)
-    assert seen
+    assert statements
     connection = sqlite3.connect(crowd)
-    for statement in seen:
+    for statement in statements:
         for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall():
             scan = re.fullmatch(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", step)
-            walked = scan and scan[1] not in SMALL
-            assert not walked or scan[2] in PARTIAL, (statement, step)
+            is_large = scan and scan[1] not in SMALL
+            assert not is_large or scan[2] in PARTIAL, (statement, step)
             if name not in {"claim", "recover", "sweep"}:
                 assert "TEMP B-TREE" not in step, (statement, step)
     connection.close()
@@ -190,17 +189,17 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_every_query_of_postgres_goes_by_an_index(crowded_postgres, name):
+async def test_every_postgres_query_uses_an_index(crowded_postgres, name):
     store = await Store.open(crowded_postgres)
     job = await store.jobs.get(ALICE, JOB_ID)
-    seen = _seen_by_postgres(store)
+    statements = _traced_postgres(store)
     with contextlib.suppress(NotFound, StaleLeaseError, FailedPrecondition, QuotaExceeded):
         await CALLS[name](store, job)
     plans: list[tuple[str, dict[str, Any]]] = []
 
     def explain(connection) -> None:
         with connection.begin() as transaction:
-            for statement, parameters in list(seen):
+            for statement, parameters in list(statements):
                 if statement.startswith("INSERT"):
                     continue
                 explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
@@ -208,7 +207,7 @@ async def test_every_query_of_postgres_goes_by_an_index(crowded_postgres, name):
                 plans.append((statement, plan[0]["Plan"]))
             transaction.rollback()
 
-    assert seen
+    assert statements
     await store._database.write(explain)
     for statement, plan in plans:
         for node in _nodes(plan):
@@ -222,28 +221,28 @@ async def test_every_query_of_postgres_goes_by_an_index(crowded_postgres, name):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-async def test_to_remove_many_histories_takes_as_many_statements_as_one(request, kind):
+async def test_removing_many_histories_takes_as_many_statements_as_one(request, kind):
     if kind == "sqlite":
-        location, seen_by = request.getfixturevalue("crowd"), _seen_by_sqlite
+        location, traced = request.getfixturevalue("crowd"), _traced_sqlite
     else:
-        location, seen_by = request.getfixturevalue("crowded_postgres"), _seen_by_postgres
+        location, traced = request.getfixturevalue("crowded_postgres"), _traced_postgres
     store = await Store.open(location)
     # The jobs end a second apart.
     while await store.retention.remove(at(100)):
         pass
-    seen = seen_by(store)
+    statements = traced(store)
     numbers = []
     for seconds, removed in ((100.5, 1), (1000, BATCH)):
-        seen.clear()
+        statements.clear()
         assert await store.retention.remove(at(seconds)) == removed
-        told = [each if isinstance(each, str) else each[0] for each in seen]
-        numbers.append(sum("job_" in statement for statement in told))
+        texts = [each if isinstance(each, str) else each[0] for each in statements]
+        numbers.append(sum("job_" in text for text in texts))
     assert numbers[0] == numbers[1] < BATCH
     await store.close()
 
 
 async def _steps(store: Store, call) -> int:
-    """How many tens of instructions SQLite takes for the write that `call` submits."""
+    """Return how many tens of SQLite instructions the write of `call` takes."""
     steps = 0
 
     def count() -> None:
@@ -262,7 +261,7 @@ async def _steps(store: Store, call) -> int:
     return steps
 
 
-async def test_a_claim_costs_the_same_however_many_jobs_wait(path):
+async def test_the_cost_of_a_claim_does_not_grow_with_the_waiting_jobs(path):
     store = await Store.open(path)
 
     async def wait(number: int) -> None:
@@ -276,7 +275,7 @@ async def test_a_claim_costs_the_same_however_many_jobs_wait(path):
     await store.close()
 
 
-async def test_a_claim_costs_the_same_however_many_jobs_have_ended(path):
+async def test_the_cost_of_a_claim_does_not_grow_with_the_ended_jobs(path):
     store = await Store.open(path)
     ended = [await queue(store, seconds=n) for n in range(2000)]
     await queue(store, seconds=9999)

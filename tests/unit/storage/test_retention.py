@@ -1,4 +1,4 @@
-"""What is removed, and what is said to who asks for it; idempotency keys."""
+"""Removal of old history and of idempotency keys."""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ async def ended(store, account="alice", *, seconds: float):
     return await store.jobs.get(account, job.id)
 
 
-async def test_history_of_old_jobs_goes_and_how_they_ended_stays(store):
+async def test_old_history_is_removed_but_the_last_event_stays(store):
     old, new = await ended(store, seconds=0), await ended(store, seconds=100)
     waiting = await queue(store, seconds=0)
     assert await store.retention.remove(at(50)) == 1
@@ -55,7 +55,7 @@ async def test_history_of_old_jobs_goes_and_how_they_ended_stays(store):
     assert len(await store.events.after("alice", waiting.id, 0, 9)) == 4
 
 
-async def test_who_asks_for_removed_history_is_told(store):
+async def test_a_read_of_removed_history_is_out_of_range(store):
     job = await ended(store, seconds=0)
     cursors = [e.cursor for e in await logged(store, "alice")]
     other = await ended(store, "bob", seconds=100)
@@ -75,7 +75,7 @@ async def test_who_asks_for_removed_history_is_told(store):
     assert len(await store.events.after("bob", other.id, 0, 9)) == 7
 
 
-async def test_history_that_was_written_at_once_goes_too(store):
+async def test_history_in_one_row_is_removed_too(store):
     await store.accounts.ensure("alice", at=T0)
     job = new_job()
     done = NewJob(job, QASM, ANALYSIS, ran(), result_of(job))
@@ -90,8 +90,8 @@ async def test_history_that_was_written_at_once_goes_too(store):
     assert await logged(store, "alice", events[-2].cursor) == events[-1:]
 
 
-async def ran_at_once(store, times: Sequence[float], **fields) -> list[str]:
-    """The ids of jobs that were stored with their results, and ended at `times`."""
+async def ran_inline(store, times: Sequence[float], **fields) -> list[str]:
+    """Create jobs that ran inline and ended at `times`; return their ids."""
     await store.accounts.ensure("alice", at=T0)
     jobs = [new_job(**fields) for _ in times]
     new = [
@@ -102,45 +102,45 @@ async def ran_at_once(store, times: Sequence[float], **fields) -> list[str]:
     return [job.id for job in jobs]
 
 
-async def with_results(store, jobs: Sequence[str]) -> int:
+async def count_results(store, jobs: Sequence[str]) -> int:
     found = [await store.jobs.result("alice", job) for job in jobs]
     return sum(result is not None for result in found)
 
 
-async def test_it_goes_in_small_batches_each_job_once(store):
-    jobs = await ran_at_once(store, [n % 4 for n in range(2 * BATCH + 2)])
+async def test_history_is_removed_in_small_batches(store):
+    jobs = await ran_inline(store, [n % 4 for n in range(2 * BATCH + 2)])
     removed = []
     while number := await store.retention.remove(at(50)):
         removed.append(number)
     assert removed == [BATCH, BATCH, 2]
-    assert await with_results(store, jobs) == 0
-    (late,) = await ran_at_once(store, [49])
+    assert await count_results(store, jobs) == 0
+    (late,) = await ran_inline(store, [49])
     assert await store.retention.remove(at(50)) == 1
-    assert await with_results(store, [late]) == 0
+    assert await count_results(store, [late]) == 0
 
 
-async def test_of_large_results_fewer_go_at_once(store, monkeypatch):
-    jobs = await ran_at_once(store, [1, 2, 3])
+async def test_a_batch_has_fewer_large_results(store, monkeypatch):
+    jobs = await ran_inline(store, [1, 2, 3])
     sizes = retention._NEXT.limit(1)
     (row,) = await store._database.read(lambda c: c.execute(sizes, {"before": at(50)}).all())
     monkeypatch.setattr(retention, "BATCH_BYTES", 2 * row.bytes)
     assert await store.retention.remove(at(50)) == 2
     monkeypatch.setattr(retention, "BATCH_BYTES", row.bytes - 1)
     assert await store.retention.remove(at(50)) == 1
-    assert await with_results(store, jobs) == 0
+    assert await count_results(store, jobs) == 0
 
 
-async def test_submissions_are_stored_while_much_is_removed(store):
-    jobs = await ran_at_once(store, range(5 * BATCH))
+async def test_submissions_are_stored_during_a_long_removal(store):
+    jobs = await ran_inline(store, range(5 * BATCH))
     first = asyncio.Event()
     remove = store.retention.remove
 
-    async def noted(before) -> int:
+    async def recorded(before) -> int:
         number = await remove(before)
         first.set()
         return number
 
-    store.retention.remove = noted
+    store.retention.remove = recorded
     keep = timedelta(seconds=10)
     housekeeping = Housekeeping(store, lambda: at(5 * BATCH) + keep, keep)
     removing = asyncio.create_task(housekeeping.tidy())
@@ -149,10 +149,10 @@ async def test_submissions_are_stored_while_much_is_removed(store):
     assert not removing.done()
     assert (await store.jobs.get("alice", new.id)).id == new.id
     assert await removing == 5 * BATCH
-    assert await with_results(store, jobs) == 0
+    assert await count_results(store, jobs) == 0
 
 
-async def test_keys_are_forgotten_a_few_at_a_time(store, monkeypatch):
+async def test_expired_keys_are_removed_in_batches(store, monkeypatch):
     job = await submit(store)
     row = {"account_id": "alice", "digest": b"", "job_id": job.id, "first_cursor": 1, "number": 1}
     rows = [{**row, "key": str(n), "created_at": at(n % 2)} for n in range(idempotency.BATCH + 3)]
@@ -173,7 +173,7 @@ async def create(store, *, named: IdempotencyKey, account="alice", seconds: floa
     return event
 
 
-async def test_of_fifty_with_one_key_one_is_made(store):
+async def test_fifty_submissions_with_one_key_create_one_job(store):
     await store.accounts.ensure("alice", at=T0)
     events = await asyncio.gather(*(create(store, named=key(), seconds=n) for n in range(50)))
     assert {event.cursor for event in events} == {events[0].cursor}
@@ -197,7 +197,7 @@ async def test_a_key_finds_its_submissions_among_other_events(store):
     assert again == [[event] for event in submitted]
 
 
-async def test_a_key_stands_for_one_request_of_one_account_for_a_day(store):
+async def test_a_key_is_valid_for_one_request_of_one_account_for_a_day(store):
     for account in ("alice", "bob"):
         await store.accounts.ensure(account, at=T0)
     first = await create(store, named=key())
@@ -218,7 +218,7 @@ async def test_a_key_stands_for_one_request_of_one_account_for_a_day(store):
     assert await store.idempotency.find("alice", key(digest=b"d"), at(day)) is None
 
 
-async def test_a_refused_submission_uses_no_key_up(store):
+async def test_a_refused_submission_does_not_use_its_key(store):
     await store.accounts.ensure("alice", at=T0)
     with pytest.raises(Exception, match="max_waiting_jobs"):
         await store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=0, key=key())

@@ -1,4 +1,4 @@
-"""Several servers on one PostgreSQL: each hears of every event once and in order."""
+"""Several servers on one PostgreSQL: each publishes every event once and in order."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,24 +37,25 @@ async def url(request, servers: Servers) -> AsyncIterator[str]:
 
 
 class Listener:
-    """What one server hears; `until` waits for as many events."""
+    """Collects the events that one server publishes."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.heard: list[JobEvent] = []
-        self._news = asyncio.Event()
-        store.subscribe(self._hear)
+        self.events: list[JobEvent] = []
+        self._changed = asyncio.Event()
+        store.subscribe(self._add)
 
-    def _hear(self, events) -> None:
-        self.heard.extend(events)
-        self._news.set()
+    def _add(self, events) -> None:
+        self.events.extend(events)
+        self._changed.set()
 
     async def until(self, number: int) -> list[int]:
+        """Wait for `number` events and return their cursors."""
         async with asyncio.timeout(30):
-            while len(self.heard) < number:
-                self._news.clear()
-                await self._news.wait()
-        return [event.cursor for event in self.heard]
+            while len(self.events) < number:
+                self._changed.clear()
+                await self._changed.wait()
+        return [event.cursor for event in self.events]
 
 
 async def _three(url: str, poll_seconds: float) -> list[Listener]:
@@ -73,43 +74,43 @@ async def _converge(servers: list[Listener]) -> None:
     await asyncio.gather(
         *(live(each, name) for each, name in zip(servers, ("alice", "bob", "carol"), strict=True))
     )
-    heard = [await each.until(30 * 4) for each in servers]
-    assert heard[0] == sorted(set(heard[0]))
-    assert heard[1] == heard[2] == heard[0]
-    assert servers[1].heard == servers[0].heard
+    published = [await each.until(30 * 4) for each in servers]
+    assert published[0] == sorted(set(published[0]))
+    assert published[1] == published[2] == published[0]
+    assert servers[1].events == servers[0].events
     for each in servers:
         await each.store.close()
 
 
-async def test_all_hear_the_same(url):
-    # The poll would come too late.
+async def test_all_servers_publish_the_same_events(url):
+    # Notifications alone must do: the poll would come too late.
     await _converge(await _three(url, 3600))
 
 
-async def test_notifications_that_are_dropped_cost_time_and_nothing_else(url, monkeypatch):
+async def test_lost_notifications_only_cause_a_delay(url, monkeypatch):
     monkeypatch.setattr(Notices, "_notified", lambda *_: None)
     await _converge(await _three(url, 0.05))
 
 
-async def test_what_one_writes_at_once_the_others_tell_a_little_at_a_time(url):
+async def test_a_large_commit_is_published_elsewhere_in_small_parts(url):
     writer, *others = await _three(url, 0.1)
     await writer.store.accounts.ensure("alice", at=T0)
-    told: list[int] = []
-    others[0].store.subscribe(lambda events: told.append(len(events)))
+    sizes: list[int] = []
+    others[0].store.subscribe(lambda events: sizes.append(len(events)))
     new = []
     for _ in range(100):
         job = new_job()
         new.append(NewJob(job, QASM, ANALYSIS, ran(), result_of(job)))
     await writer.store.jobs.create_all(new, max_waiting=None)
-    heard = [await server.until(700) for server in (writer, *others)]
-    assert heard[0] == heard[1] == heard[2]
-    # A watch keeps no more than 256 for its reader.
-    assert max(told) <= 256
+    published = [await server.until(700) for server in (writer, *others)]
+    assert published[0] == published[1] == published[2]
+    # A watch buffers at most 256 events.
+    assert max(sizes) <= 256
     for server in (writer, *others):
         await server.store.close()
 
 
-async def test_a_row_that_cannot_be_read_is_told_of_once_it_can(url, monkeypatch):
+async def test_an_unreadable_row_is_published_when_it_is_readable(url, monkeypatch):
     writer, *others = await _three(url, 0.1)
     tried = asyncio.Event()
 
@@ -127,7 +128,7 @@ async def test_a_row_that_cannot_be_read_is_told_of_once_it_can(url, monkeypatch
         await server.store.close()
 
 
-async def test_turns_and_limits_hold_for_all_together(url):
+async def test_turns_and_limits_hold_across_servers(url):
     stores = [await Store.open(url) for _ in range(3)]
     for account in ("alice", "bob"):
         for _ in range(5):
@@ -146,7 +147,7 @@ async def test_turns_and_limits_hold_for_all_together(url):
         await store.close()
 
 
-async def test_a_pool_that_is_used_up_is_unavailable(url, monkeypatch):
+async def test_an_exhausted_pool_is_unavailable(url, monkeypatch):
     monkeypatch.setattr(postgres, "POOL_SECONDS", 0.05)
     store = await Store.open(url, connections=1)
     async with store._database._read_engine.connect():
@@ -157,7 +158,7 @@ async def test_a_pool_that_is_used_up_is_unavailable(url, monkeypatch):
     await store.close()
 
 
-async def test_a_lock_that_is_held_for_too_long_is_unavailable_for_that_time(url, monkeypatch):
+async def test_a_lock_held_for_too_long_is_unavailable_until_it_is_released(url, monkeypatch):
     monkeypatch.setitem(postgres._SESSION, "lock_timeout", "50")
     store = await Store.open(url)
     async with writing_elsewhere(url):
@@ -167,7 +168,7 @@ async def test_a_lock_that_is_held_for_too_long_is_unavailable_for_that_time(url
     await store.close()
 
 
-async def test_connections_that_were_ended_are_made_anew(url, servers):
+async def test_lost_connections_are_replaced(url, servers):
     store = await Store.open(url)
     job = await submit(store)
     server = await servers.get(VERSIONS[-1])

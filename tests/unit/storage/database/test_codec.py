@@ -1,4 +1,4 @@
-"""What is packed comes back the same."""
+"""Unpacking returns what was packed."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -29,7 +29,7 @@ def counts(draw):
 @example({"": 5})
 @example({"0" * 70_000: 1, "1" * 70_000: 2})
 @example({format(key, "017b"): key for key in range(9_000)})
-def test_counts(counts):
+def test_counts_are_unpacked_unchanged(counts):
     packed = codec.pack_counts(counts)
     assert list(codec.unpack_counts(packed).items()) == list(counts.items())
 
@@ -38,28 +38,28 @@ def test_counts(counts):
     "counts",
     [{"0": 1, "11": 2}, {"0_1": 1}, {"+1": 1}, {"0b": 3}, {"\u0660": 1}, {"00": 1, "1 ": 1}],
 )
-def test_keys_that_are_no_bitstrings_are_refused(counts):
+def test_keys_that_are_not_bitstrings_are_refused(counts):
     with pytest.raises(ValueError, match="bitstring"):
         codec.pack_counts(counts)
 
 
-def test_counts_take_little_room():
+def test_packed_counts_are_small():
     assert len(codec.pack_counts({format(key, "020b"): 1 for key in range(100_000)})) < 300_000
 
 
 @given(st.lists(st.tuples(finite, finite), max_size=16))
-def test_statevector(amplitudes):
+def test_a_statevector_is_unpacked_unchanged(amplitudes):
     vector = Statevector(tuple(a for a, _ in amplitudes), tuple(b for _, b in amplitudes))
     assert codec.unpack_statevector(codec.pack_statevector(vector)) == vector
 
 
 @settings(max_examples=40)
 @given(st.dictionaries(st.text(), json_values, max_size=5))
-def test_document(document):
+def test_a_document_is_unpacked_unchanged(document):
     assert codec.unpack_document(codec.pack_document(document)) == document
 
 
-def test_document_with_long_lists():
+def test_a_document_with_long_lists_is_unpacked_unchanged():
     document = {
         "memory": [format(shot % 4, "02b") for shot in range(50_000)],
         "seed": 7,
@@ -71,7 +71,7 @@ def test_document_with_long_lists():
 
 @given(st.text())
 @example("h q[0];\n" * 1000)
-def test_text(text):
+def test_a_text_is_unpacked_unchanged(text):
     assert codec.unpack_text(codec.pack_text(text)) == text
 
 

@@ -1,4 +1,4 @@
-"""Which failures of a database pass, and which are its callers' or its own."""
+"""Which errors are failures of the database, and what callers get."""
 
 import errno
 import logging
@@ -15,7 +15,7 @@ FILE = "/a folder/store.db"
 
 
 def of_postgres(state: str) -> DBAPIError:
-    """What SQLAlchemy raises for what PostgreSQL's driver raises."""
+    """Return SQLAlchemy's error for an error of PostgreSQL's driver."""
     error = Exception("what PostgreSQL says")
     error.sqlstate = state  # type: ignore[attr-defined]
     return DBAPIError("SELECT 1", {}, error)
@@ -32,7 +32,7 @@ def of_sqlite(code: int, kind: type[sqlite3.Error] = sqlite3.OperationalError) -
     [
         (ConnectionRefusedError(), Failure.AWAY),
         (TimeoutError(), Failure.AWAY),
-        # A connection that was lost, and the server was not there for another.
+        # The connection was lost, and a new one was refused.
         (StatementError("refused", "SELECT 1", {}, ConnectionRefusedError()), Failure.AWAY),
         (of_postgres("57P01"), Failure.AWAY),
         (of_sqlite(sqlite3.SQLITE_BUSY), Failure.AWAY),
@@ -50,20 +50,20 @@ def of_sqlite(code: int, kind: type[sqlite3.Error] = sqlite3.OperationalError) -
         (of_sqlite(sqlite3.SQLITE_IOERR | 33 << 8), Failure.DAMAGED),
     ],
 )
-def test_what_is_wrong_with_the_database_is_told_as_what_it_is(error, failure):
+def test_a_failure_of_the_database_is_translated(error, failure):
     assert failure_of(error) is failure
-    told = Faults(FILE).translate(error)
-    assert isinstance(told, Damaged if failure is Failure.DAMAGED else Unavailable)
-    assert told.reason == failure.value
-    assert told.__cause__ is error
-    (note,) = told.__notes__
+    translated = Faults(FILE).translate(error)
+    assert isinstance(translated, Damaged if failure is Failure.DAMAGED else Unavailable)
+    assert translated.reason == failure.value
+    assert translated.__cause__ is error
+    (note,) = translated.__notes__
     assert note.startswith(f"{FILE}: ")
-    # Callers are told the message, which says nothing of the machine.
-    assert FILE not in told.message
-    assert "says" not in told.message
+    # Callers see the message, so it must not name the file or quote the driver.
+    assert FILE not in translated.message
+    assert "says" not in translated.message
 
 
-def test_text_that_nobody_wrote_is_damage(tmp_path):
+def test_invalid_utf8_in_a_page_is_damage(tmp_path):
     connection = sqlite3.connect(tmp_path / "x.db")
     with pytest.raises(sqlite3.OperationalError) as caught:
         connection.execute("SELECT CAST(x'ff' AS TEXT)").fetchall()
@@ -75,19 +75,19 @@ def test_text_that_nobody_wrote_is_damage(tmp_path):
 @pytest.mark.parametrize(
     "error",
     [
-        ValueError("a fault of ours"),
+        ValueError("an error of the server"),
         StatementError("no value for a parameter", "SELECT :a", {}, KeyError("a")),
         InterfaceError("SELECT 1", {}, Exception("a value of a type that is not supported")),
         of_sqlite(sqlite3.SQLITE_ERROR),
         of_postgres("XX000"),
     ],
 )
-def test_what_is_not_the_databases_stays_what_it_is(error):
+def test_other_errors_are_not_translated(error):
     assert failure_of(error) is None
     assert Faults(FILE).translate(error) is error
 
 
-def test_a_failure_that_goes_on_is_logged_once(caplog):
+def test_a_lasting_failure_is_logged_once(caplog):
     faults = Faults(FILE)
     full, damaged = of_sqlite(sqlite3.SQLITE_FULL), of_postgres("XX001")
     faults.translate(full)
@@ -97,8 +97,8 @@ def test_a_failure_that_goes_on_is_logged_once(caplog):
         faults.translate(full)
     faults.translate(damaged)
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
-    for record, said in zip(
+    for record, cause in zip(
         caplog.records, ("what SQLite says", "what PostgreSQL says"), strict=True
     ):
-        assert said in record.getMessage()
+        assert cause in record.getMessage()
         assert FILE in record.getMessage()

@@ -1,4 +1,4 @@
-"""Forward from every released revision, with what was written there."""
+"""Migrations from every released revision keep its rows."""
 
 import asyncio
 import sqlite3
@@ -62,7 +62,7 @@ def postgres_database(location: str):
 
 
 async def fill(location: Path | str) -> None:
-    """An account with a job that runs, as the first release wrote them."""
+    """Insert an account with a dispatched job, in the first release's format."""
     account = "INSERT INTO accounts (id, tier, created_at, turn) VALUES ('alice', 'explorer', 1, 0)"
     job = (
         "INSERT INTO jobs (id, account_id, submitted_at, shots, optimize_for, seed, options,"
@@ -89,7 +89,7 @@ async def fill(location: Path | str) -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-async def test_forward_with_what_is_there(empty, revision):
+async def test_a_migration_keeps_the_rows(empty, revision):
     await prepare(empty, revision)
     await fill(empty)
     store = await Store.open(empty)
@@ -102,7 +102,7 @@ async def test_forward_with_what_is_there(empty, revision):
     await again.close()
 
 
-async def test_all_who_open_a_database_know_it_as_the_same(empty):
+async def test_every_store_on_a_database_has_the_same_epoch(empty):
     stores = await asyncio.gather(Store.open(empty), Store.open(empty))
     for store in stores:
         await store.close()
@@ -127,7 +127,7 @@ async def test_postgres_has_the_declared_tables(servers: Servers):
     await database.close()
 
 
-async def test_a_postgres_that_cannot_be_used(servers: Servers):
+async def test_an_unusable_postgres_is_refused(servers: Servers):
     if not VERSIONS:
         pytest.skip("there is no PostgreSQL here")
     server = await servers.get(VERSIONS[-1])

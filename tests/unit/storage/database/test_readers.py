@@ -1,4 +1,4 @@
-"""Reads of a SQLite file beside each other, given up, and at the close."""
+"""Reads of a SQLite file: concurrent, cancelled, and during a close."""
 
 import asyncio
 import threading
@@ -10,126 +10,126 @@ from quantcloud.domain.errors import Unavailable
 from quantcloud.storage import Store
 from quantcloud.storage.database.sqlite import READERS, SqliteDatabase
 
-PATIENCE = 10
-# Tells when it has begun.
+TIMEOUT = 10
+# `started` is a function that the test defines.
 ENDLESS = text(
-    "WITH RECURSIVE n(x) AS (SELECT tell() UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+    "WITH RECURSIVE n(x) AS (SELECT started() UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
 )
 
 
-class Held:
-    """Reads that last until they may end."""
+class Blocked:
+    """Reads that run until `end`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._may_end = threading.Event()
-        self._begun: asyncio.Queue[None] = asyncio.Queue()
+        self._started: asyncio.Queue[None] = asyncio.Queue()
 
     async def begin(self) -> asyncio.Task[str]:
         loop = asyncio.get_running_loop()
 
         def work(_connection) -> str:
-            loop.call_soon_threadsafe(self._begun.put_nowait, None)
-            assert self._may_end.wait(PATIENCE)
+            loop.call_soon_threadsafe(self._started.put_nowait, None)
+            assert self._may_end.wait(TIMEOUT)
             return "read"
 
         task = asyncio.ensure_future(self._store._database.read(work))
-        await asyncio.wait_for(self._begun.get(), PATIENCE)
+        await asyncio.wait_for(self._started.get(), TIMEOUT)
         return task
 
     def end(self) -> None:
         self._may_end.set()
 
 
-async def give_up(database: SqliteDatabase, reading: asyncio.Task) -> list[asyncio.Future]:
-    """Cancel a read; what is still to be heard of its thread."""
-    under_way = [*database._readings]
+async def cancel(database: SqliteDatabase, reading: asyncio.Task) -> list[asyncio.Future]:
+    """Cancel a read; return the futures of the reads that still run in threads."""
+    running = [*database._readings]
     reading.cancel()
     await asyncio.wait([reading])
     assert reading.cancelled()
-    return under_way
+    return running
 
 
-async def test_a_read_that_was_given_up_holds_up_no_other(sqlite_store):
-    held = Held(sqlite_store)
-    await give_up(sqlite_store._database, await held.begin())
+async def test_a_cancelled_read_blocks_no_other(sqlite_store):
+    blocked = Blocked(sqlite_store)
+    await cancel(sqlite_store._database, await blocked.begin())
     for _ in range(2 * READERS):
-        assert await asyncio.wait_for(sqlite_store.jobs.active_count(), PATIENCE) == 0
-    held.end()
+        assert await asyncio.wait_for(sqlite_store.jobs.active_count(), TIMEOUT) == 0
+    blocked.end()
 
 
-async def test_the_statement_of_a_read_that_was_given_up_is_broken_off(sqlite_store):
+async def test_the_statement_of_a_cancelled_read_is_interrupted(sqlite_store):
     database = sqlite_store._database
-    begun, loop = asyncio.Event(), asyncio.get_running_loop()
+    event, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def tell() -> int:
-        loop.call_soon_threadsafe(begun.set)
+    def started() -> int:
+        loop.call_soon_threadsafe(event.set)
         return 1
 
     def work(connection) -> None:
-        connection.driver_connection.create_function("tell", 0, tell)
+        connection.driver_connection.create_function("started", 0, started)
         connection.execute(ENDLESS)
 
     reading = asyncio.ensure_future(database.read(work))
-    await asyncio.wait_for(begun.wait(), PATIENCE)
-    under_way = await give_up(database, reading)
-    _, left = await asyncio.wait(under_way, timeout=PATIENCE)
+    await asyncio.wait_for(event.wait(), TIMEOUT)
+    running = await cancel(database, reading)
+    _, left = await asyncio.wait(running, timeout=TIMEOUT)
     assert not left
 
 
-async def test_a_read_is_broken_off_though_it_was_given_up_between_two_statements(sqlite_store):
+async def test_a_read_cancelled_between_two_statements_is_interrupted(sqlite_store):
     database = sqlite_store._database
     between, go_on = threading.Event(), threading.Event()
 
     def work(connection) -> None:
-        connection.driver_connection.create_function("tell", 0, lambda: 1)
+        connection.driver_connection.create_function("started", 0, lambda: 1)
         between.set()
-        assert go_on.wait(PATIENCE)
+        assert go_on.wait(TIMEOUT)
         connection.execute(ENDLESS)
 
     reading = asyncio.ensure_future(database.read(work))
-    await asyncio.to_thread(between.wait, PATIENCE)
-    under_way = await give_up(database, reading)
+    await asyncio.to_thread(between.wait, TIMEOUT)
+    running = await cancel(database, reading)
     go_on.set()
-    _, left = await asyncio.wait(under_way, timeout=PATIENCE)
+    _, left = await asyncio.wait(running, timeout=TIMEOUT)
     for reader in database._readers:
         await reader.interrupt()
     assert not left
 
 
-async def test_the_end_of_a_transaction_is_not_broken_off(sqlite_store):
-    """The next read of the connection would find itself within it."""
+async def test_the_end_of_a_transaction_is_not_interrupted(sqlite_store):
+    """Otherwise the connection's next read would run within that transaction."""
     database = sqlite_store._database
     ending, go_on = threading.Event(), threading.Event()
 
     def wait_at_its_end(statement: str) -> None:
         if statement == "ROLLBACK":
             ending.set()
-            go_on.wait(PATIENCE)
+            go_on.wait(TIMEOUT)
 
     def work(connection) -> None:
         connection.driver_connection.set_trace_callback(wait_at_its_end)
         raise LookupError
 
     reading = asyncio.ensure_future(database.read(work))
-    await asyncio.to_thread(ending.wait, PATIENCE)
-    under_way = await give_up(database, reading)
+    await asyncio.to_thread(ending.wait, TIMEOUT)
+    running = await cancel(database, reading)
     go_on.set()
-    await asyncio.wait(under_way, timeout=PATIENCE)
+    await asyncio.wait(running, timeout=TIMEOUT)
     for _ in range(2 * READERS):
         assert await sqlite_store.jobs.active_count() == 0
 
 
-async def test_a_read_that_waits_when_the_store_closes_is_told_so(path):
+async def test_a_read_that_waits_when_the_store_closes_fails(path):
     store = await Store.open(path)
-    held = Held(store)
-    reading = [await held.begin() for _ in range(READERS)]
+    blocked = Blocked(store)
+    reading = [await blocked.begin() for _ in range(READERS)]
     late = asyncio.ensure_future(store.jobs.active_count())
     await asyncio.sleep(0)
     closing = asyncio.ensure_future(store.close())
     await asyncio.sleep(0)
-    held.end()
+    blocked.end()
     assert await asyncio.gather(*reading) == ["read"] * READERS
     with pytest.raises(Unavailable, match="closed"):
-        await asyncio.wait_for(late, PATIENCE)
-    await asyncio.wait_for(closing, PATIENCE)
+        await asyncio.wait_for(late, TIMEOUT)
+    await asyncio.wait_for(closing, TIMEOUT)

@@ -1,4 +1,4 @@
-"""A SQLite file that is full or locked."""
+"""A SQLite file on a full disk, or locked by another process."""
 
 import asyncio
 import sqlite3
@@ -12,7 +12,7 @@ from quantcloud.storage.database import sqlite_file
 from unit.storage.builders import ANALYSIS, QASM, T0, logged, new_job, routed, submit, to
 
 
-async def test_full_disk_refuses_writes_undoes_them_whole_and_passes(path):
+async def test_a_full_disk_fails_writes_whole_until_there_is_space(path):
     store = await Store.open(path)
     await store.accounts.ensure("alice", at=T0)
     kept = await submit(store)
@@ -23,7 +23,7 @@ async def test_full_disk_refuses_writes_undoes_them_whole_and_passes(path):
 
     (pages,) = await store._database.read(lambda c: c.exec_driver_sql("PRAGMA page_count").one())
     await store._database.write(lambda c: limit(c, pages + 2))
-    # Hardly compressible, and short enough to be packed at once.
+    # Hardly compressible, and small enough to be packed on the event loop.
     text = "".join(new_job().id for _ in range(1600))
     big, small = new_job(), new_job()
     outcomes = await asyncio.gather(
@@ -42,7 +42,9 @@ async def test_full_disk_refuses_writes_undoes_them_whole_and_passes(path):
     await store.close()
 
 
-async def test_database_locked_for_too_long_is_unavailable_for_that_time(path, monkeypatch):
+async def test_a_database_locked_for_too_long_is_unavailable_until_it_is_unlocked(
+    path, monkeypatch
+):
     monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.05)
     store = await Store.open(path)
     job = await submit(store)

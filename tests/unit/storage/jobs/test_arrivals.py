@@ -1,4 +1,4 @@
-"""Jobs that come and are claimed in one transaction, before their rows are written."""
+"""Jobs that are created and claimed in one transaction, before their rows are written."""
 
 import asyncio
 import sqlite3
@@ -36,63 +36,63 @@ USERS = ("alice", "bob", "carol")
 
 
 def arrive(store: Store, job, seconds: float = 0, **limits):
-    """Write a job that is queued when it comes; not awaited, it waits for the next transaction."""
+    """Submit a queued job to the next transaction; return the future of its creation."""
     new = NewJob(job, QASM, ANALYSIS, routed(seconds))
     return asyncio.ensure_future(store.jobs.create_all([new], **{"max_waiting": None, **limits}))
 
 
 async def arrivals(store: Store, *jobs, **claim):
-    """Jobs and a claim of them, in one transaction; heard are its commits."""
-    heard = []
-    unsubscribe = store.subscribe(heard.append)
+    """Create and claim jobs in one transaction; return the claims and the published commits."""
+    commits = []
+    unsubscribe = store.subscribe(commits.append)
     tasks = [arrive(store, job, number) for number, job in enumerate(jobs)]
     await asyncio.sleep(0)
     options = {"concurrency": UNLIMITED, "only_arrivals": True, **claim}
     claims = await store.jobs.claim("server-1", options.pop("slots", 9), at(1), **options)
     await asyncio.gather(*tasks)
     unsubscribe()
-    return claims, heard
+    return claims, commits
 
 
-async def test_a_job_is_claimed_in_the_transaction_that_it_comes_in(store):
+async def test_a_job_is_claimed_in_the_transaction_that_creates_it(store):
     await store.accounts.ensure("alice", at=T0, tier=Tier.DEVELOPER)
     job = new_job()
-    (claim,), heard = await arrivals(store, job)
-    assert [[event.job.status for event in commit] for commit in heard] == [STORY]
+    (claim,), commits = await arrivals(store, job)
+    assert [[event.job.status for event in commit] for commit in commits] == [STORY]
     assert (claim.job.id, claim.qasm, claim.analysis) == (job.id, QASM, ANALYSIS)
     assert (claim.tier, claim.used.total_jobs) == (Tier.DEVELOPER, 1)
     assert claim.job == await store.jobs.get("alice", job.id)
     assert (await stored_circuit(store, job.id))[0] == QASM
     log = await store.events.after("alice", job.id, 0, 9)
-    assert log == [*heard[0]]
+    assert log == [*commits[0]]
     assert [event.cursor for event in log] == [*range(log[0].cursor, log[0].cursor + 5)]
-    # The lease is the row's.
+    # The job's row has the lease.
     await store.jobs.advance(job.id, [to(JobStatus.RUNNING)], lease=claim.lease)
 
 
-async def test_a_job_that_ran_as_it_came_is_written_with_its_result(store):
+async def test_a_job_that_ran_inline_is_written_with_its_result(store):
     await store.accounts.ensure("alice", at=T0)
     job, waits = new_job(), new_job(seconds=1)
     result = result_of(job, metadata={"seed": 7})
     done = NewJob(job, QASM, ANALYSIS, ran(0, 1), result, simulator_seconds=0.25)
-    heard = []
-    store.subscribe(heard.append)
+    commits = []
+    store.subscribe(commits.append)
     written = asyncio.ensure_future(store.jobs.create_all([done], max_waiting=None))
     claims, _ = await arrivals(store, waits)
-    # It is nobody's to claim, and holds no place.
+    # The completed job is not claimed and takes no slot.
     assert [claim.job.id for claim in claims] == [waits.id]
     (events,) = await written
     assert [event.job.status for event in events] == [*STORY, "running", "completed"]
-    assert events == [*heard[0][:7]] == [*await store.events.after("alice", job.id, 0, 9)]
+    assert events == [*commits[0][:7]] == [*await store.events.after("alice", job.id, 0, 9)]
     assert [event.result for event in events] == [None] * 6 + [result]
     last = events[-1].job
     assert last == await store.jobs.get("alice", job.id)
     assert (last.attempt, last.started_at, last.completed_at) == (1, at(0), at(1))
     assert await store.jobs.result("alice", job.id) == result
-    # Nobody is to run it any more.
+    # No analysis is stored, because the job will not run.
     assert await stored_circuit(store, job.id) == (QASM, None)
     assert await store.usage.month("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
-    # What ended counts no second time.
+    # The completed job is not counted again.
     assert await store.jobs.recover(at(3)) != []
     assert await store.usage.month("alice", T0) == MonthlyUsage(0.25, total_jobs=2)
 
@@ -106,7 +106,7 @@ async def test_a_run_that_ends_in_the_next_month_counts_there(store):
     assert await store.usage.month("alice", at(2)) == MonthlyUsage(0.25)
 
 
-async def test_jobs_that_ran_count_against_the_limits_of_those_that_come(store):
+async def test_jobs_that_ran_inline_count_against_the_limit_of_waiting_jobs(store):
     await store.accounts.ensure("alice", at=T0)
     jobs = [new_job(), new_job()]
     new = [NewJob(job, QASM, ANALYSIS, ran(), result_of(job)) for job in jobs]
@@ -118,7 +118,7 @@ async def test_jobs_that_ran_count_against_the_limits_of_those_that_come(store):
 
 
 @pytest.mark.parametrize("completed", [True, False])
-async def test_a_new_job_has_a_result_where_it_has_completed_and_only_there(store, completed):
+async def test_a_new_job_has_a_result_only_if_it_has_completed(store, completed):
     job = new_job()
     changes, result = (ran(), None) if completed else (routed(), result_of(job))
     with pytest.raises(ValueError, match="result"):
@@ -127,32 +127,32 @@ async def test_a_new_job_has_a_result_where_it_has_completed_and_only_there(stor
         )
 
 
-async def test_only_what_came_in_the_transaction_is_looked_at(store):
+async def test_only_arrivals_claims_jobs_of_its_transaction_alone(store):
     await store.accounts.ensure("alice", at=T0)
     await arrive(store, new_job())
     claims, _ = await arrivals(store, slots=9)
     assert (list(claims), claims.left) == ([], False)
-    came = new_job()
-    claims, _ = await arrivals(store, came, new_job(), slots=1)
-    assert [claim.job.id for claim in claims] == [came.id]
+    first = new_job()
+    claims, _ = await arrivals(store, first, new_job(), slots=1)
+    assert [claim.job.id for claim in claims] == [first.id]
     assert claims.left
 
 
-async def test_limits_count_what_came_in_the_same_transaction(store):
+async def test_limits_count_the_other_jobs_of_the_same_transaction(store):
     await store.accounts.ensure("alice", at=T0)
     tasks = [arrive(store, new_job(), max_waiting=3) for _ in range(5)]
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [list] * 3 + [QuotaExceeded] * 2
     assert (await store.usage.month("alice", T0)).total_jobs == 3
     assert await store.jobs.waiting_count("alice") == 3
-    # What is claimed waits no more.
+    # Claimed jobs do not count as waiting.
     await store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED)
     tasks = [arrive(store, new_job(), max_waiting=3) for _ in range(5)]
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [list] * 2 + [QuotaExceeded] * 3
 
 
-def path_has_jobs(path: Path) -> int:
+def count_jobs(path: Path) -> int:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("SELECT count(*) FROM jobs").fetchone()[0]
 
@@ -176,7 +176,7 @@ def two_stores(loop, tmp_path_factory):
         loop.run(store.close())
 
 
-crowds = st.lists(
+submissions = st.lists(
     st.tuples(st.sampled_from(USERS), st.sampled_from([None, 0.001, 0.004, 0.2])),
     min_size=1,
     max_size=12,
@@ -193,12 +193,12 @@ rooms = st.fixed_dictionaries(
 )
 
 
-@given(crowd=crowds, claim=rooms)
+@given(submitted=submissions, claim=rooms)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_arrivals_are_chosen_as_stored_jobs_are(loop, two_stores, crowd, claim):
+def test_arrivals_are_chosen_like_stored_jobs(loop, two_stores, submitted, claim):
 
     async def chosen(store: Store, *, only_arrivals: bool):
-        jobs = [new_job(user, predicted_seconds=takes) for user, takes in crowd]
+        jobs = [new_job(user, predicted_seconds=takes) for user, takes in submitted]
         for user in USERS:
             await store.accounts.ensure(user, at=T0)
         if only_arrivals:
@@ -206,11 +206,11 @@ def test_arrivals_are_chosen_as_stored_jobs_are(loop, two_stores, crowd, claim):
         else:
             await asyncio.gather(*(arrive(store, job, n) for n, job in enumerate(jobs)))
             claims, _ = await arrivals(store, **claim, only_arrivals=False)
-        places = [job.id for job in jobs]
-        took = [places.index(each.job.id) for each in claims]
+        ids = [job.id for job in jobs]
+        claimed = [ids.index(each.job.id) for each in claims]
         for job in jobs:
             await store.jobs.cancel(job.account_id, job.id, T0)
-        return took, claims.left
+        return claimed, claims.left
 
     first, second = two_stores
     assert loop.run(chosen(first, only_arrivals=True)) == loop.run(
@@ -218,43 +218,43 @@ def test_arrivals_are_chosen_as_stored_jobs_are(loop, two_stores, crowd, claim):
     )
 
 
-async def test_a_run_is_told_of_before_its_claim_is_durable(sqlite_store, path):
+async def test_the_caller_is_notified_of_a_claim_before_it_is_durable(sqlite_store, path):
     store = sqlite_store
     await store.accounts.ensure("alice", at=T0)
-    # How long one takes is known then.
+    # After a first claim, its duration is known.
     await arrivals(store)
-    told = []
+    notified = []
 
     def before_commit(claims) -> None:
-        told.append((claims, path_has_jobs(path)))
+        notified.append((claims, count_jobs(path)))
 
     claims, _ = await arrivals(store, new_job(), before_commit=before_commit)
-    assert told == [(claims, 0)]
-    assert told[0][0] is claims
-    assert path_has_jobs(path) == 1
+    assert notified == [(claims, 0)]
+    assert notified[0][0] is claims
+    assert count_jobs(path) == 1
 
 
-async def test_a_claim_whose_commit_fails_fails(sqlite_store, path):
-    """The claim was told of: whoever began the run is to hear that it came to nothing."""
+async def test_a_claim_fails_if_its_commit_fails(sqlite_store, path):
+    """The caller was notified early, so it needs the error to drop the run."""
     store = sqlite_store
     await store.accounts.ensure("alice", at=T0)
 
     await arrivals(store)
-    told, job = [], new_job()
-    spoilt = asyncio.ensure_future(store._writer.run(spoil))
-    coming = arrive(store, job)
+    notified, job = [], new_job()
+    failing = asyncio.ensure_future(store._writer.run(spoil))
+    arriving = arrive(store, job)
     await asyncio.sleep(0)
     claiming = store.jobs.claim(
-        "server-1", 1, T0, concurrency=UNLIMITED, only_arrivals=False, before_commit=told.append
+        "server-1", 1, T0, concurrency=UNLIMITED, only_arrivals=False, before_commit=notified.append
     )
-    outcomes = await asyncio.gather(spoilt, coming, claiming, return_exceptions=True)
+    outcomes = await asyncio.gather(failing, arriving, claiming, return_exceptions=True)
     assert all(isinstance(outcome, IntegrityError) for outcome in outcomes)
-    assert path_has_jobs(path) == 0
+    assert count_jobs(path) == 0
     await arrive(store, job)
     assert (await store.jobs.get("alice", job.id)).status is JobStatus.QUEUED
 
 
-async def test_a_run_that_is_known_is_ended_without_reading_it(store):
+async def test_a_run_can_be_completed_by_its_known_record(store):
     await store.accounts.ensure("alice", at=T0)
     (claim,), _ = await arrivals(store, new_job())
     end = [to(JobStatus.RUNNING, 51), to(JobStatus.COMPLETED, 52)]
@@ -265,7 +265,7 @@ async def test_a_run_that_is_known_is_ended_without_reading_it(store):
     assert (job.status, job.sequence, job.started_at) == (JobStatus.COMPLETED, 7, at(51))
 
 
-async def test_what_is_known_may_be_out_of_date(store):
+async def test_the_known_record_may_be_out_of_date(store):
     await store.accounts.ensure("alice", at=T0)
     (first, second), _ = await arrivals(store, new_job(), new_job())
     await store.jobs.advance(first.job.id, [to(JobStatus.RUNNING, 51)], lease=first.lease)
@@ -285,28 +285,28 @@ async def test_what_is_known_may_be_out_of_date(store):
     assert await store.jobs.result("alice", second.job.id) is None
 
 
-async def test_what_was_added_is_written_before_others_read(store):
+async def test_pending_rows_are_written_before_other_units_read(store):
     await store.accounts.ensure("alice", at=T0)
     job = new_job()
-    coming = arrive(store, job)
+    arriving = arrive(store, job)
     await asyncio.sleep(0)
     cancelled = await store.jobs.cancel("alice", job.id, at(1))
-    await coming
+    await arriving
     assert cancelled is not None
     assert cancelled.sequence == 5
     assert (await store.jobs.get("alice", job.id)).status is JobStatus.CANCELLED
-    # Another job, and a unit that writes and fails: it takes nothing with it.
+    # A unit that writes and then fails does not undo another job.
     other = new_job()
 
     def half(tx) -> None:
         tx.write(insert(accounts), {"id": "half", "tier": "explorer", "created_at": T0, "turn": 0})
         raise RuntimeError
 
-    coming = arrive(store, other)
+    arriving = arrive(store, other)
     await asyncio.sleep(0)
     with pytest.raises(RuntimeError):
         await store._writer.run(half)
-    await coming
+    await arriving
     assert (await store.jobs.get("alice", other.id)).sequence == 4
     assert (await stored_circuit(store, other.id))[0] == QASM
     assert (await store.usage.month("alice", T0)).total_jobs == 2

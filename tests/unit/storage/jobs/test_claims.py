@@ -1,4 +1,4 @@
-"""Who is dispatched next."""
+"""Which jobs are dispatched next."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ async def _claimed(store, slots, concurrency=UNLIMITED) -> list[str]:
     return [claim.job.account_id for claim in claims]
 
 
-async def test_claim_has_all_that_a_run_needs(store):
+async def test_a_claim_has_everything_that_a_run_needs(store):
     await store.accounts.ensure("alice", at=T0, tier=Tier.DEVELOPER)
     job = await queue(store, seconds=1)
     claim = await claim_one(store, seconds=2)
@@ -38,7 +38,7 @@ async def test_claim_has_all_that_a_run_needs(store):
     assert (claim.event.sequence, claim.event.occurred_at) == (5, at(2))
 
 
-async def test_within_an_account_jobs_go_by_the_time_they_were_queued(store):
+async def test_within_an_account_the_job_queued_first_goes_first(store):
     jobs = [await queue(store, seconds=n) for n in (3, 1, 2)]
     claims = await store.jobs.claim("server-1", 5, T0, concurrency=UNLIMITED)
     assert [claim.job.id for claim in claims] == [jobs[1].id, jobs[2].id, jobs[0].id]
@@ -63,7 +63,7 @@ async def test_accounts_take_turns_from_claim_to_claim(store):
     assert order == ["alice", "bob", "carol", "alice", "bob", "alice", "bob", *["alice"] * 3]
 
 
-async def test_newcomers_first_job_goes_before_a_thousand_waiting_ones(store):
+async def test_a_new_accounts_first_job_goes_before_hundreds_of_waiting_jobs(store):
     await store.accounts.ensure("alice", at=T0)
     await asyncio.gather(*(queue(store, "alice") for _ in range(300)))
     assert await _claimed(store, 1) == ["alice"]
@@ -71,7 +71,7 @@ async def test_newcomers_first_job_goes_before_a_thousand_waiting_ones(store):
     assert await _claimed(store, 1) == ["bob"]
 
 
-async def test_turns_outlast_the_store(store, location):
+async def test_turns_survive_a_restart(store, location):
     for account in ("alice", "bob"):
         for _ in range(2):
             await queue(store, account)
@@ -96,7 +96,7 @@ async def test_jobs_that_are_not_queued_are_not_claimed(store):
     assert await _claimed(store, 5) == []
 
 
-async def test_concurrency_of_the_accounts_tier_is_never_exceeded(store):
+async def test_the_concurrency_of_an_accounts_tier_is_never_exceeded(store):
     limits = {Tier.EXPLORER: 2, Tier.DEVELOPER: 3, Tier.ENTERPRISE: 100}
     await store.accounts.ensure("bob", at=T0, tier=Tier.DEVELOPER)
     for _ in range(6):
@@ -121,7 +121,7 @@ async def test_running_jobs_count_and_ended_ones_do_not(store):
     assert await _claimed(store, 5, limits) == ["alice"]
 
 
-async def test_account_at_its_limit_holds_up_no_other(store):
+async def test_an_account_at_its_limit_blocks_no_other(store):
     limits = dict.fromkeys(Tier, 1)
     for account in ("alice", "bob", "carol"):
         for _ in range(2):
@@ -133,7 +133,7 @@ async def test_account_at_its_limit_holds_up_no_other(store):
     ]
 
 
-async def test_claims_at_once_share_no_job(store):
+async def test_concurrent_claims_share_no_job(store):
     await store.accounts.ensure("alice", at=T0)
     jobs: list[Job] = await asyncio.gather(*(queue(store) for _ in range(60)))
     claims = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""Events that are written together have one row, and are read from it as they were."""
+"""Events that are written together share one row and are read back unchanged."""
 
 import json
 from types import SimpleNamespace
@@ -22,33 +22,33 @@ objects = st.dictionaries(
 
 @st.composite
 def lives(draw) -> list[Job]:
-    """A job at its submission and after each of some changes, in any order that is allowed."""
+    """Draw a job at its submission and after each of some changes that are allowed."""
     metadata = JsonObject(draw(st.sampled_from([{}, {"num_qubits": 2}])))
     job = new_job(metadata=metadata)
     steps = [job]
     for _ in range(draw(st.integers(0, 12))):
         if job.status in TERMINAL:
             break
-        brought = draw(st.none() | objects)
-        if brought is not None and draw(st.booleans()):
-            brought = _more(job.metadata, brought)
+        metadata = draw(st.none() | objects)
+        if metadata is not None and draw(st.booleans()):
+            metadata = _merged(job.metadata, metadata)
         change = Change(
             draw(st.sampled_from(sorted(TRANSITIONS[job.status]))),
             at(draw(st.integers(-9, 9)) / 7),
             backend=draw(texts),
             method=draw(texts),
             error_message=draw(texts),
-            metadata=None if brought is None else JsonObject(brought),
+            metadata=None if metadata is None else JsonObject(metadata),
         )
         job = job.advance(change)
         steps.append(job)
     return steps
 
 
-def _more(present, brought):
-    """What a run's end makes of a job's metadata: more of the same."""
-    merged = {**present, **brought}
-    for name, value in brought.items():
+def _merged(present, added):
+    """Add names to a job's metadata, as the end of a run does."""
+    merged = {**present, **added}
+    for name, value in added.items():
         if isinstance(value, dict) and isinstance(present.get(name), dict):
             merged[name] = {**present[name], **value}
     return merged
@@ -56,14 +56,14 @@ def _more(present, brought):
 
 @settings(deadline=None)
 @given(lives(), st.integers(0, 12), st.integers(1, 1 << 40), st.sets(st.sampled_from(JobStatus)))
-def test_events_of_one_row_are_read_as_they_were(life, first, cursor, statuses):
+def test_events_of_one_row_are_read_back_unchanged(life, first, cursor, statuses):
     steps = life[min(first, len(life) - 1) :]
     last = steps[-1]
     written = row_of(steps, cursor, metadata_sequence=last.sequence)
     assert (written["metadata"] is None) is last.status.is_terminal
     fixed = {name: getattr(last, name) for name in FIXED}
     fixed["options"] = options_to_json(last.options)
-    # Where the row has none, its metadata are found with the job.
+    # If the row has no metadata, the query takes it from the job.
     row = SimpleNamespace(**{**fixed, **written, "metadata": last.metadata})
     events = [
         JobEvent(job.sequence, cursor - last.sequence + job.sequence, job.latest_at, job)
@@ -75,14 +75,14 @@ def test_events_of_one_row_are_read_as_they_were(life, first, cursor, statuses):
     assert [*events_of([row, row], statuses)] == wanted * 2
 
 
-def test_metadata_that_only_grew_are_not_told_twice():
+def test_metadata_that_only_grew_is_stored_once():
     routing = JsonObject({"routing": {"backend": "local_simulator"}, "a": 1})
-    told = {**routing, "routing": {**routing["routing"], "actual_seconds": 0.5}}
+    grown = {**routing, "routing": {**routing["routing"], "actual_seconds": 0.5}}
     first = new_job(metadata={})
     steps = [first]
     for change in (
         Change(JobStatus.ANALYZING, at(1), metadata=routing),
-        Change(JobStatus.CANCELLED, at(2), metadata=JsonObject(told)),
+        Change(JobStatus.CANCELLED, at(2), metadata=JsonObject(grown)),
     ):
         steps.append(steps[-1].advance(change))
     row = row_of(steps, 3, metadata_sequence=3)
@@ -92,7 +92,7 @@ def test_metadata_that_only_grew_are_not_told_twice():
     ]
 
 
-def test_a_single_event_has_nothing_before_it():
+def test_a_single_event_has_no_earlier_events():
     job = new_job()
     row = row_of([job], 7, metadata_sequence=1)
     assert (row["cursor"], row["earlier"]) == (7, None)

@@ -1,10 +1,10 @@
-"""What is stored of one job's events, by servers whose clocks differ: their times never go back."""
+"""The times of a job's events never go back, even if the servers' clocks differ."""
 
 from quantcloud.domain.job import JobStatus
 from unit.storage.builders import UNLIMITED, at, claim_one, logged, queue, result_of, to
 
 
-async def test_no_event_is_stored_with_an_earlier_time_than_the_one_before(store):
+async def test_no_event_is_earlier_than_the_one_before(store):
     job = await queue(store, seconds=100)
     lost = await claim_one(store, seconds=99)
     await store.jobs.requeue(job.id, lost.lease, at(98))
@@ -21,7 +21,7 @@ async def test_no_event_is_stored_with_an_earlier_time_than_the_one_before(store
     assert ended == events[-1].job
 
 
-async def test_an_end_that_is_written_without_reading_the_job_comes_no_earlier(store):
+async def test_the_end_of_a_known_run_is_not_earlier_than_its_claim(store):
     job = await queue(store, seconds=100)
     claim = await claim_one(store, seconds=120)
     changes = [to(JobStatus.RUNNING, 90), to(JobStatus.COMPLETED, 80)]

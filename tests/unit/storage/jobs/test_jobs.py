@@ -52,7 +52,7 @@ FULL = {
 
 
 @pytest.mark.parametrize("fields", [{}, FULL], ids=["bare", "full"])
-async def test_new_job_is_read_back_as_it_was(store, fields):
+async def test_a_new_job_is_read_back_unchanged(store, fields):
     await store.accounts.ensure("alice", at=T0)
     job = new_job(**fields)
     (event,) = await store.jobs.create(job, QASM, ANALYSIS, max_waiting=1)
@@ -80,38 +80,38 @@ async def test_every_field_of_a_finished_job_is_read_back(store):
 
 @pytest.fixture
 def packers(monkeypatch):
-    """The threads that packed and unpacked something large, in their order."""
+    """Record the threads that pack and unpack large data, in order."""
     threads = []
 
-    def noted(work):
+    def recorded(work):
         def run(data):
-            given = work(data)
-            if max(len(data), len(given)) >= codec.LARGE:
+            result = work(data)
+            if max(len(data), len(result)) >= codec.LARGE:
                 threads.append((work.__name__, threading.current_thread()))
-            return given
+            return result
 
         return run
 
-    monkeypatch.setattr(codec, "pack", noted(codec.pack))
-    monkeypatch.setattr(codec, "unpack", noted(codec.unpack))
+    monkeypatch.setattr(codec, "pack", recorded(codec.pack))
+    monkeypatch.setattr(codec, "unpack", recorded(codec.unpack))
     return threads
 
 
-def assert_elsewhere(packers, *works):
+def assert_in_threads(packers, *works):
     assert [work for work, _ in packers] == [*works]
     assert threading.current_thread() not in {thread for _, thread in packers}
 
 
-async def test_circuit_of_8_mb_keeps_off_the_event_loop(store, packers):
+async def test_a_circuit_of_8_mb_is_packed_in_a_thread(store, packers):
     await store.accounts.ensure("alice", at=T0)
     text = QASM + "h q[0];\n" * 1_000_000
     await store.jobs.create(new_job(), text, ANALYSIS, routed(), max_waiting=None)
     claim = await claim_one(store)
     assert claim.qasm == text
-    assert_elsewhere(packers, "pack", "unpack")
+    assert_in_threads(packers, "pack", "unpack")
 
 
-async def test_same_id_twice_changes_nothing(store):
+async def test_a_second_job_with_the_same_id_changes_nothing(store):
     job = await submit(store)
     with pytest.raises(IntegrityError):
         await store.jobs.create(job, "other", ANALYSIS, max_waiting=None)
@@ -120,7 +120,7 @@ async def test_same_id_twice_changes_nothing(store):
     assert len(await store.events.after("alice", job.id, 0, 10)) == 1
 
 
-async def test_only_a_new_job_is_created(store):
+async def test_a_new_job_must_have_the_status_submitted(store):
     with pytest.raises(ValueError, match="submitted"):
         await store.jobs.create(new_job(status=JobStatus.QUEUED), QASM, ANALYSIS, max_waiting=None)
 
@@ -159,25 +159,25 @@ async def test_list_is_newest_first_by_page_and_status(store):
     assert await listed(status=JobStatus.RUNNING) == ([], 0)
 
 
-async def test_jobs_of_one_instant_are_paged_without_gaps(store):
+async def test_jobs_with_the_same_time_are_paged_without_gaps(store):
     ids = {(await submit(store)).id for _ in range(6)}
     pages = [await store.jobs.list("alice", limit=2, offset=n) for n in (0, 2, 4)]
     assert {job.id for page in pages for job in page.items} == ids
 
 
 @pytest.mark.parametrize("status", [None, JobStatus.SUBMITTED])
-async def test_jobs_after_a_place_are_those_that_were_there(store, status):
-    """Some of one instant; others come meanwhile."""
+async def test_pages_after_a_place_omit_later_jobs(store, status):
+    """Some jobs have the same time, and new ones are submitted meanwhile."""
     for seconds in (0, 1, 1, 1, 2):
         await submit(store, seconds=seconds)
-    there = (await store.jobs.list("alice", limit=9, offset=0, status=status)).items
+    present = (await store.jobs.list("alice", limit=9, offset=0, status=status)).items
     found, place = [], None
     while len(found) < 5:
         page = await store.jobs.list("alice", limit=2, after=place, status=status)
         found += page.items
         await submit(store, seconds=9)
         place = page.last
-    assert found == list(there)
+    assert found == list(present)
     assert page.last is None
     end = Place(found[-1].submitted_at, found[-1].id)
     assert (await store.jobs.list("alice", limit=5, after=end)).items == []
@@ -196,7 +196,7 @@ async def test_unknown_ids_are_not_found(store, job_id):
         await store.events.after("alice", job_id, 0, 1)
 
 
-async def test_jobs_of_others_are_not_found(store):
+async def test_jobs_of_other_accounts_are_not_found(store):
     job = await queue(store)
     await finish(store, await start(store))
     for call in (store.jobs.get, store.jobs.result, store.events.latest):
@@ -209,7 +209,7 @@ async def test_jobs_of_others_are_not_found(store):
     assert await logged(store, "bob") == []
 
 
-async def test_result(store):
+async def test_a_result_is_read_back_unchanged(store):
     job = await queue(store)
     assert await store.jobs.result("alice", job.id) is None
     claim = await start(store)
@@ -243,7 +243,7 @@ async def test_small_results_of_several_jobs(store):
     assert await store.jobs.small_results("alice", [waiting.id]) == []
 
 
-async def test_large_result_keeps_off_the_event_loop(store, packers):
+async def test_a_large_result_is_packed_in_a_thread(store, packers):
     job = await queue(store)
     claim = await start(store)
     amplitudes = tuple(index / 3 for index in range(2**16))
@@ -256,11 +256,11 @@ async def test_large_result_keeps_off_the_event_loop(store, packers):
     await store.jobs.complete(job.id, claim.lease, result, [to(JobStatus.COMPLETED)])
     stored = await store.jobs.result("alice", job.id)
     assert stored == result
-    # Counts and metadata; a statevector is not compressed.
-    assert_elsewhere(packers, "pack", "pack", "unpack", "unpack")
+    # The counts and the metadata; a statevector is not compressed.
+    assert_in_threads(packers, "pack", "pack", "unpack", "unpack")
 
 
-async def test_active_count(store):
+async def test_active_count_excludes_ended_jobs(store):
     await submit(store)
     await submit(store, "bob")
     await queue(store)
@@ -269,7 +269,7 @@ async def test_active_count(store):
     assert await store.jobs.active_count() == 3
 
 
-async def test_a_job_is_created_as_far_as_it_has_come(store):
+async def test_a_job_is_created_with_its_changes(store):
     await store.accounts.ensure("alice", at=T0)
     job = new_job(predicted_seconds=0.25, batch_id=str(uuid.uuid4()))
     changes = [*routed(1)[:-1], to(JobStatus.QUEUED, 2, backend="b", method="m", metadata={"a": 1})]
@@ -280,7 +280,7 @@ async def test_a_job_is_created_as_far_as_it_has_come(store):
     assert [event.job.metadata for event in events] == [{"num_qubits": 2}] * 3 + [{"a": 1}]
 
 
-async def test_a_claim_takes_a_job_in_the_transaction_that_brings_it(store):
+async def test_a_claim_by_a_write_listener_joins_the_transaction_of_the_new_job(store):
     claims = []
 
     def claim(_arrival) -> None:
@@ -299,7 +299,7 @@ async def test_a_claim_takes_a_job_in_the_transaction_that_brings_it(store):
     assert commits == [["submitted", "analyzing", "routing", "queued", "dispatched"]]
 
 
-async def test_short_jobs_are_claimed_beyond_the_slots_until_a_long_one_comes(store):
+async def test_short_jobs_are_claimed_beyond_the_slots_up_to_the_first_long_one(store):
     seconds = [1.0, 0.001, 0.002, 1.0, 0.001, None]
     jobs = [await queue(store, seconds=n, predicted_seconds=s) for n, s in enumerate(seconds)]
     claims = await store.jobs.claim("server-1", 1, at(9), concurrency=UNLIMITED, short=4)
@@ -317,7 +317,7 @@ async def test_queue_depths_and_positions(store):
     assert await store.jobs.queue_depths() == {"aer_simulator": 3}
 
 
-async def test_mean_queue_seconds_is_of_the_last_50_begun(store):
+async def test_mean_queue_seconds_covers_the_last_50_started_jobs(store):
     assert await store.jobs.mean_queue_seconds() == {}
     for _ in range(3):
         await queue(store, backend="aer_simulator")

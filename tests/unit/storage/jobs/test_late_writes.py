@@ -1,4 +1,4 @@
-"""A server that was taken for dead comes back and writes what its runs gave: none of it counts."""
+"""A server comes back after its leases expired: its late writes are refused."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ def _complete(store: Store, claim: Claim, counts: dict[str, int], seconds: float
     )  # fmt: skip
 
 
-async def test_of_a_hundred_late_writes_none_is_accepted(store: Store):
+async def test_none_of_a_hundred_late_writes_is_accepted(store: Store):
     await asyncio.gather(*(queue(store, seconds=number / 1000) for number in range(NUMBER)))
     await store.leases.heartbeat("first", at(30))
     late = await _claim_all(store, "first", 1)
@@ -37,7 +37,7 @@ async def test_of_a_hundred_late_writes_none_is_accepted(store: Store):
     assert await store.leases.sweep("second", at(29)) == []
     assert len(await store.leases.sweep("second", at(31))) == NUMBER
     timely = await _claim_all(store, "second", 32)
-    # Half of the late writes come while the second runs go on, half after their end.
+    # Half of the late writes arrive during the second runs, half after them.
     before, after = timely[: NUMBER // 2], timely[NUMBER // 2 :]
     await asyncio.gather(*(_complete(store, claim, {"11": 1}, 33) for claim in before))
     await store.leases.heartbeat("first", at(90))

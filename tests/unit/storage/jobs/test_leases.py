@@ -1,4 +1,4 @@
-"""Leases end when their owner is silent for too long, and never before."""
+"""Leases end when their owner sends no heartbeat for too long, and not before."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def lease_keeper(store, owner: str, clock: Clock) -> LeaseKeeper:
     return LeaseKeeper(store, owner=owner, clock=clock)
 
 
-async def test_a_lease_lasts_for_as_long_as_its_owner_gives_signs_of_life(store):
+async def test_a_lease_lasts_while_its_owner_sends_heartbeats(store):
     clock = Clock()
     own, other = lease_keeper(store, "server-1", clock), lease_keeper(store, "server-2", clock)
     job = await queue(store)
@@ -48,7 +48,7 @@ async def test_a_lease_lasts_for_as_long_as_its_owner_gives_signs_of_life(store)
     assert list(await other.sweep()) == []
 
 
-async def test_who_was_thought_dead_writes_nothing(store):
+async def test_an_owner_whose_lease_expired_cannot_write(store):
     await queue(store)
     await store.leases.heartbeat("server-1", at(30))
     claim = await start(store)
@@ -62,7 +62,7 @@ async def test_who_was_thought_dead_writes_nothing(store):
     await finish(store, again)
 
 
-async def test_whoever_expired_and_comes_back_in_time_keeps_his_leases(store):
+async def test_an_expired_owner_that_returns_before_the_sweep_keeps_its_leases(store):
     await queue(store)
     await store.leases.heartbeat("server-1", at(30))
     claim = await start(store)
@@ -71,7 +71,7 @@ async def test_whoever_expired_and_comes_back_in_time_keeps_his_leases(store):
     await finish(store, claim)
 
 
-async def test_the_third_loss_is_the_last(store):
+async def test_the_third_loss_fails_the_job(store):
     job = await queue(store)
     for _ in range(3):
         await claim_one(store)
@@ -89,7 +89,7 @@ async def test_a_cancel_survives_the_loss_of_the_lease(store):
     assert (await store.jobs.get("alice", job.id)).status is JobStatus.CANCELLED
 
 
-async def test_who_stops_leaves_his_leases_to_others_at_once(store):
+async def test_leases_of_an_owner_that_stops_expire_at_once(store):
     await queue(store)
     await store.leases.heartbeat("server-1", at(30))
     await claim_one(store)
@@ -97,12 +97,12 @@ async def test_who_stops_leaves_his_leases_to_others_at_once(store):
     assert len(await store.leases.sweep("server-2", at(1))) == 1
 
 
-async def test_nobody_sweeps_before_it_was_in_touch_for_a_lease_time(store):
-    """After an outage every lease looks old; their owners have their time to say so."""
+async def test_an_owner_sweeps_only_after_heartbeats_for_a_lease_time(store):
+    """After an outage every lease looks expired; the owners get time to extend theirs."""
     clock = Clock()
     own = lease_keeper(store, "server-1", clock)
     await queue(store)
-    await claim_one(store)  # of an owner that has never given a sign of life
+    await claim_one(store)  # its owner never sent a heartbeat
     own = lease_keeper(store, "server-2", clock)
     assert list(await own.sweep()) == []
     await own.beat()
@@ -113,7 +113,7 @@ async def test_nobody_sweeps_before_it_was_in_touch_for_a_lease_time(store):
     assert len(await own.sweep()) == 1
 
 
-async def test_a_server_that_stood_still_begins_anew(store):
+async def test_a_server_that_was_suspended_waits_again_before_it_sweeps(store):
     clock = Clock()
     own = lease_keeper(store, "server-2", clock)
     await own.beat()
@@ -125,7 +125,7 @@ async def test_a_server_that_stood_still_begins_anew(store):
     assert list(await own.sweep()) == []
 
 
-async def test_an_outage_begins_the_time_anew(store, monkeypatch):
+async def test_an_outage_restarts_the_wait_before_a_sweep(store, monkeypatch):
     clock = Clock()
     own = lease_keeper(store, "server-2", clock)
     await own.beat()

@@ -1,4 +1,4 @@
-"""Any order of calls, against a model that fits on a page."""
+"""The store against a small model, with calls in any order."""
 
 import asyncio
 import shutil
@@ -56,9 +56,9 @@ class Model:
     quantum: bool = False
     metered: bool = False
     seconds: float = 0.0
-    # Whether what it reserved, a task of $2, stands or was given back.
+    # Whether its reservation, one task of $2, counts; otherwise it was given back.
     charged: bool = False
-    began: float = 0.0
+    started: float = 0.0
 
     def move(self, status: JobStatus) -> None:
         self.status = status
@@ -76,7 +76,7 @@ class Model:
 
 class Lifecycle(RuleBasedStateMachine):
     claims = Bundle("claims")
-    # Where there is an empty database, made anew for each run.
+    # Returns the location of an empty database for each run.
     fresh: Callable[[], Path | str]
 
     def __init__(self) -> None:
@@ -86,12 +86,12 @@ class Lifecycle(RuleBasedStateMachine):
         self.alive: dict[str, float] = {}
         self.jobs: dict[str, Model] = {}
         self.clock = 0.0
-        self.heard = []
+        self.published = []
 
     @initialize()
     def open(self) -> None:
         self.store = self.runner.run(Store.open(self.location))
-        self.store.subscribe(self.heard.extend)
+        self.store.subscribe(self.published.extend)
 
     def now(self) -> float:
         self.clock += 1
@@ -109,7 +109,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(account=st.sampled_from(ACCOUNTS))
     def submit_completed(self, account):
-        """One that was run as it came."""
+        """Submit a job that was run inline."""
         now = self.now()
         self.call(self.store.accounts.ensure(account, at=at(now)))
         job = new_job(account, seconds=now)
@@ -154,7 +154,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert claim.lease.attempt == claim.job.attempt == model.attempt
         served = {claim.job.account_id for claim in taken}
         for account in ACCOUNTS:
-            # Nobody is served twice while another who could be is not served at all.
+            # No account is served twice while another with a free job is not served.
             if waiting[account] and room[account] and account not in served:
                 assert len(served) == len(taken)
         return multiple(*taken)
@@ -163,7 +163,7 @@ class Lifecycle(RuleBasedStateMachine):
         return [model for model in self.jobs.values() if model.account == account]
 
     def fenced(self, claim: Claim, status: JobStatus, coroutine) -> bool:
-        """Whether a write of `claim`'s run went through, as the model says that it must."""
+        """Check a write of `claim`'s run against the model; return whether it succeeded."""
         model = self.jobs[claim.job.id]
         held = model.token == claim.lease.token
         forward = {
@@ -194,11 +194,11 @@ class Lifecycle(RuleBasedStateMachine):
         )
         if self.fenced(claim, JobStatus.RUNNING, write):
             self.jobs[claim.job.id].move(JobStatus.RUNNING)
-            self.jobs[claim.job.id].began = now
+            self.jobs[claim.job.id].started = now
 
     @rule(claim=claims)
     def complete(self, claim):
-        """Of a lease that ended too: the bundle keeps every claim there was."""
+        """Complete a run, perhaps after its lease ended: the bundle has all claims."""
         write = self.store.jobs.complete(
             claim.job.id,
             claim.lease,
@@ -228,13 +228,13 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(claim=consumes(claims))
     def forget(self, claim):
-        """Turn to other claims."""
+        """Remove a claim from the bundle, so that others are drawn more often."""
 
     @rule(data=st.data())
     def cancel(self, data):
         if not self.jobs:
             return
-        # By age, not by id: ids are random, and a replayed example has others.
+        # Drawn by age, because a replayed example has other ids.
         job_id = list(self.jobs)[data.draw(st.integers(0, len(self.jobs) - 1))]
         model = self.jobs[job_id]
         now = self.now()
@@ -250,7 +250,7 @@ class Lifecycle(RuleBasedStateMachine):
             model.move(JobStatus.CANCELLED)
             if ran:
                 model.charged = model.quantum
-                model.seconds = 0.0 if model.quantum else now - model.began
+                model.seconds = 0.0 if model.quantum else now - model.started
 
     @rule(reopen=st.booleans())
     def recover(self, reopen):
@@ -270,7 +270,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(owner=st.sampled_from(OWNERS))
     def kill(self, owner):
-        """A server that is gone releases nothing; one that stops does."""
+        """Release the leases of a server that stops."""
         self.alive.pop(owner, None)
         self.call(self.store.leases.release(owner))
 
@@ -291,18 +291,18 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(owner=st.sampled_from(OWNERS), data=st.data())
     def disown(self, owner, data):
-        """The answers to some claims were lost."""
+        """Give back claims of which the owner does not know, because the answers were lost."""
         held = [m for m in self.jobs.values() if m.status in LEASED and m.owner == owner]
-        heard = held[: data.draw(st.integers(0, len(held)))]
-        known = {model.token for model in heard}
+        received = held[: data.draw(st.integers(0, len(held)))]
+        known = {model.token for model in received}
         events = self.call(self.store.leases.disown(owner, known, at(self.now())))
-        assert len(events) == len(held) - len(heard)
-        for model in held[len(heard) :]:
+        assert len(events) == len(held) - len(received)
+        for model in held[len(received) :]:
             model.move(JobStatus.QUEUED)
 
     @invariant()
-    def listeners_heard_every_event_once(self):
-        assert len(self.heard) == sum(len(model.events) for model in self.jobs.values())
+    def every_event_was_published_once(self):
+        assert len(self.published) == sum(len(model.events) for model in self.jobs.values())
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
@@ -317,7 +317,7 @@ class Lifecycle(RuleBasedStateMachine):
         return self.call(self.store._database.read(work))
 
     def log(self) -> list[JobEvent]:
-        """All events, as the store reads them."""
+        """Read all events through the store."""
 
         def work(connection):
             return [*events_of(connection.execute(EVENTS.order_by(job_events.c.cursor)))]
@@ -325,9 +325,9 @@ class Lifecycle(RuleBasedStateMachine):
         return self.call(self.store._database.read(work))
 
     def check(self) -> None:
-        """Compare what the database holds with the model."""
+        """Compare the database with the model."""
         log = self.log()
-        assert log == self.heard
+        assert log == self.published
         events: dict[str, list[str]] = {}
         for event in log:
             events.setdefault(event.job.id, []).append(event.job.status)

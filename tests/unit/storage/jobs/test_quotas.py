@@ -1,4 +1,4 @@
-"""Limits of a month hold in the transaction that creates a job; what is used is counted once."""
+"""Monthly limits hold in the transaction that creates a job; usage is counted once."""
 
 import asyncio
 from dataclasses import replace
@@ -33,19 +33,19 @@ async def create(store: Store, limits: MonthlyLimits = LIMITS, **fields) -> None
     await store.jobs.create(new_job(**fields), QASM, ANALYSIS, max_waiting=None, monthly=limits)
 
 
-async def at_once(number: int, make) -> list[QuotaExceeded]:
-    """The refusals among `number` submissions at once."""
+async def concurrently(number: int, make) -> list[QuotaExceeded]:
+    """Make `number` submissions concurrently; return the refusals."""
     outcomes = await asyncio.gather(*(make() for _ in range(number)), return_exceptions=True)
     refused = [outcome for outcome in outcomes if outcome is not None]
     assert all(isinstance(error, QuotaExceeded) for error in refused), refused
     return refused
 
 
-async def test_of_fifty_at_the_last_task_of_the_month_one_gets_in(store):
+async def test_one_of_fifty_submissions_gets_the_months_last_task(store):
     await store.accounts.ensure("alice", at=T0)
     for _ in range(2):
         await create(store, reserved_qpu_tasks=1)
-    refused = await at_once(50, lambda: create(store, reserved_qpu_tasks=1))
+    refused = await concurrently(50, lambda: create(store, reserved_qpu_tasks=1))
     assert len(refused) == 49
     assert refused[0].message == (
         "qpu_tasks: 3 of the month's 3 tasks on quantum hardware are used, 1 more is asked for; "
@@ -58,10 +58,10 @@ async def test_of_fifty_at_the_last_task_of_the_month_one_gets_in(store):
     assert await store.usage.month("alice", T0) == MonthlyUsage(0.0, 3, 3, 0.0)
 
 
-async def test_of_fifty_at_the_last_dollar_of_the_month_as_many_get_in_as_it_pays(store):
+async def test_concurrent_submissions_never_exceed_the_months_credits(store):
     await store.accounts.ensure("alice", at=T0)
     limits = replace(LIMITS, qpu_tasks=None)
-    refused = await at_once(
+    refused = await concurrently(
         50, lambda: create(store, limits, reserved_qpu_tasks=1, reserved_cost_usd=0.1 + 0.2)
     )
     assert len(refused) == 50 - 33
@@ -69,31 +69,31 @@ async def test_of_fifty_at_the_last_dollar_of_the_month_as_many_get_in_as_it_pay
     assert "this job costs $0.30" in refused[0].message
 
 
-async def test_of_fifty_at_the_last_waiting_place_one_gets_in(store):
+async def test_one_of_fifty_submissions_gets_the_last_waiting_place(store):
     await submit(store)
 
     async def create_waiting() -> None:
         await store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=2, monthly=LIMITS)
 
-    refused = await at_once(50, create_waiting)
+    refused = await concurrently(50, create_waiting)
     assert len(refused) == 49
     assert {error.metadata["limit"] for error in refused} == {"max_waiting_jobs"}
 
 
-async def test_simulators_run_while_time_is_left_and_again_in_the_next_month(store):
+async def test_simulator_time_is_limited_until_the_next_month(store):
     await queue(store)
     await finish(store, await start(store), seconds=1, simulator_seconds=59.9)
     await create(store)
     await queue(store)
     await finish(store, await start(store), seconds=1, simulator_seconds=0.2)
-    (refused,) = await at_once(1, lambda: create(store))
+    (refused,) = await concurrently(1, lambda: create(store))
     assert refused.metadata["limit"] == "simulator_minutes"
     assert refused.metadata["resets_at"] == "2025-04-01T00:00:00Z"
     await create(store, reserved_qpu_tasks=1)  # quantum hardware has its own limit
     await create(store, submitted_at=APRIL)
 
 
-async def test_no_limit_is_no_limit(store):
+async def test_a_limit_of_none_refuses_nothing(store):
     await queue(store)
     await finish(store, await start(store), simulator_seconds=1e9, qpu_tasks=10_000)
     unlimited = MonthlyLimits(None, None, 1.0)
@@ -106,7 +106,7 @@ USED = MonthlyUsage(0.0, 1, 1, 2.5)
 BACK = MonthlyUsage(0.0, 0, 1, 0.0)
 
 
-async def test_a_reservation_counts_from_the_submission_in_its_month(store):
+async def test_a_reservation_counts_in_the_month_of_the_submission(store):
     await queue(store, seconds=0, **QUANTUM)
     assert await store.usage.month("alice", T0) == USED
     claim = await start(store, seconds=1)
@@ -138,7 +138,7 @@ async def test_a_job_that_did_not_run_gives_its_reservation_back(store, end):
     assert await store.usage.month("alice", at(5)) == MonthlyUsage()
 
 
-async def test_a_run_that_is_cancelled_is_charged_as_far_as_it_came(store):
+async def test_a_cancelled_run_is_charged_up_to_the_cancellation(store):
     await queue(store, seconds=-10)
     claim = await start(store, seconds=-8)
     await store.jobs.cancel("alice", claim.job.id, at(-0.5))
@@ -149,20 +149,25 @@ async def test_a_run_that_is_cancelled_is_charged_as_far_as_it_came(store):
     assert await store.usage.month("alice", T0) == MonthlyUsage(7.5, 1, 2, 2.5)
 
 
-async def test_a_run_that_nobody_has_heard_of_is_charged_no_longer_than_it_can_have_lasted(store):
-    """As one whose server died, or that ended while the database was away."""
+async def test_a_cancelled_run_is_charged_at_most_until_its_lease_or_time_limit_ends(store):
+    """The server may have died, or the run may have ended while the database was away."""
     total = 0
-    for wanted, heard, longest in ((None, None, 60), (20, None, 20), (90, None, 60), (20, 7, 7)):
+    for wanted, heartbeat, longest in (
+        (None, None, 60),
+        (20, None, 20),
+        (90, None, 60),
+        (20, 7, 7),
+    ):
         await queue(store, options=RunOptions(timeout_seconds=wanted))
         claim = await start(store)
-        if heard is not None:
-            await store.leases.heartbeat(claim.lease.owner, at(heard))
+        if heartbeat is not None:
+            await store.leases.heartbeat(claim.lease.owner, at(heartbeat))
         await store.jobs.cancel("alice", claim.job.id, at(3600), job_seconds=60)
         total += longest
         assert (await store.usage.month("alice", at(3600))).simulator_seconds == total
 
 
-async def test_a_thousand_waiting_jobs_delay_nobody_elses_first(store):
+async def test_a_thousand_waiting_jobs_do_not_delay_another_accounts_first(store):
     await store.accounts.ensure("alice", at=T0)
     await asyncio.gather(*(queue(store, "alice", seconds=n / 1000) for n in range(1000)))
     claims = await store.jobs.claim("server", 2, T0, concurrency=THREE)
@@ -170,6 +175,6 @@ async def test_a_thousand_waiting_jobs_delay_nobody_elses_first(store):
     first = await queue(store, "bob", seconds=5)
     (claim,) = await store.jobs.claim("server", 1, T0, concurrency=THREE)
     assert claim.job.id == first.id
-    # Three at once and no more, however many places are free.
+    # At most three run at once, no matter how many slots are free.
     claims = await store.jobs.claim("server", 99, T0, concurrency=THREE)
     assert [claim.job.account_id for claim in claims] == ["alice"]

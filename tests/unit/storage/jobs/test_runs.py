@@ -1,4 +1,4 @@
-"""Runs under leases: who may write, and what ends a run."""
+"""Runs under leases: which writes are accepted, and how a run ends."""
 
 import asyncio
 
@@ -29,8 +29,8 @@ from unit.storage.builders import (
 )
 
 
-async def _untouched(store, job_id, *calls) -> None:
-    """None of `calls` changes the job."""
+async def _refused(store, job_id, *calls) -> None:
+    """Check that none of `calls` changes the job."""
     before = await store.events.latest("alice", job_id)
     for call in calls:
         with pytest.raises(StaleLeaseError):
@@ -87,7 +87,7 @@ async def test_advance_neither_dispatches_nor_ends_a_run(store):
     assert (await store.jobs.get("alice", job.id)).status is JobStatus.RUNNING
 
 
-async def test_only_the_leases_holder_writes_a_run(store):
+async def test_only_the_exact_lease_can_write_a_run(store):
     job = await queue(store)
     claim = await claim_one(store)
     real = claim.lease
@@ -97,18 +97,18 @@ async def test_only_the_leases_holder_writes_a_run(store):
         Lease(real.owner, real.attempt + 1, real.token),
         Lease("server-2", real.attempt, real.token),
     ):
-        await _untouched(store, job.id, *_run_writes(store, job, lease))
-    await _untouched(store, job.id, store.jobs.advance(job.id, [to(JobStatus.RUNNING)]))
+        await _refused(store, job.id, *_run_writes(store, job, lease))
+    await _refused(store, job.id, store.jobs.advance(job.id, [to(JobStatus.RUNNING)]))
     await store.jobs.advance(job.id, [to(JobStatus.RUNNING)], lease=real)
 
 
-async def test_no_lease_writes_a_job_that_has_none(store):
+async def test_a_job_without_a_lease_accepts_no_lease(store):
     job = await queue(store)
-    await _untouched(store, job.id, *_run_writes(store, job, STALE))
+    await _refused(store, job.id, *_run_writes(store, job, STALE))
 
 
 @pytest.mark.parametrize("how", ["requeue", "recover", "cancel"])
-async def test_a_lease_that_ended_writes_nothing(store, how):
+async def test_a_lease_that_ended_cannot_write(store, how):
     job = await queue(store)
     claim = await start(store)
     if how == "requeue":
@@ -118,7 +118,7 @@ async def test_a_lease_that_ended_writes_nothing(store, how):
         await store.jobs.recover(T0)
     else:
         await store.jobs.cancel("alice", job.id, T0)
-    await _untouched(store, job.id, *_run_writes(store, job, claim.lease))
+    await _refused(store, job.id, *_run_writes(store, job, claim.lease))
 
 
 async def test_complete_writes_result_event_and_usage_together(store):
@@ -170,7 +170,7 @@ async def test_end_counts_what_the_run_used(store, status):
     assert await store.usage.month("alice", T0) == MonthlyUsage(60.0, 1, 1, 0.25)
 
 
-async def test_the_database_itself_holds_a_job_to_one_end_and_one_result(store):
+async def test_the_database_enforces_one_end_and_one_result(store):
     job = await queue(store)
     await finish(store, await start(store))
     event = (
@@ -197,7 +197,7 @@ async def test_the_database_itself_holds_a_job_to_one_end_and_one_result(store):
 
 
 @pytest.mark.parametrize("stage", ["submitted", "queued", "dispatched", "running"])
-async def test_cancel_ends_a_job_wherever_it_stands(store, stage):
+async def test_cancel_ends_a_job_in_any_status(store, stage):
     if stage == "submitted":
         job = await submit(store)
     else:
@@ -214,7 +214,7 @@ async def test_cancel_ends_a_job_wherever_it_stands(store, stage):
     assert await store.jobs.claim("server-1", 5, at(6), concurrency={}) == []
 
 
-async def test_cancel_of_a_job_that_ended_otherwise(store):
+async def test_a_completed_job_cannot_be_cancelled(store):
     job = await queue(store)
     await finish(store, await start(store))
     with pytest.raises(FailedPrecondition, match="completed") as caught:
@@ -261,7 +261,7 @@ async def test_requeued_job_keeps_its_place(store):
     assert again.lease.token != claim.lease.token
 
 
-async def test_giving_back_costs_nothing_however_often(store):
+async def test_a_job_can_be_requeued_any_number_of_times(store):
     job = await queue(store)
     for _ in range(5):
         claim = await start(store)
@@ -269,7 +269,7 @@ async def test_giving_back_costs_nothing_however_often(store):
     assert (await store.jobs.get("alice", job.id)).status is JobStatus.QUEUED
 
 
-async def test_third_lost_worker_fails_the_job(store):
+async def test_the_third_lost_worker_fails_the_job(store):
     job = await queue(store)
     for _ in range(2):
         claim = await start(store)
@@ -283,7 +283,7 @@ async def test_third_lost_worker_fails_the_job(store):
     assert event.job.completed_at == at(9)
 
 
-async def test_recover_returns_every_lease_to_its_queue(store):
+async def test_recover_requeues_every_leased_job(store):
     running = await queue(store, seconds=1)
     dispatched = await queue(store, "bob", seconds=2)
     waiting = await queue(store, seconds=3)
