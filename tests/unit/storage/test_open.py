@@ -1,4 +1,4 @@
-"""Opening a database: made and migrated, or refused with the reason."""
+"""Opening a database creates and migrates it, or fails with a reason."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ async def _reopen(location) -> None:
 
 
 def _schema(connection: sqlite3.Connection) -> dict[str, list[str]]:
-    """Of each table and index, what it is made of, in any order."""
+    """Return the parts of each table and index, sorted."""
     rows = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
     )
@@ -31,7 +31,7 @@ def _schema(connection: sqlite3.Connection) -> dict[str, list[str]]:
     return {name: sorted(before_part.split(sql.removesuffix("\n)"))) for name, sql in rows}
 
 
-async def test_new_file_and_folder_are_their_owners_alone(tmp_path):
+async def test_a_new_file_and_folder_are_private_to_their_owner(tmp_path):
     path = tmp_path / "new" / "store.db"
     previous = os.umask(0)
     try:
@@ -46,19 +46,17 @@ async def test_new_file_and_folder_are_their_owners_alone(tmp_path):
     assert set(modes.values()) == {0o600}
 
 
-async def test_files_that_others_could_read_are_mended_with_a_warning(tmp_path, caplog):
+async def test_files_that_others_could_read_are_made_private_with_a_warning(tmp_path, caplog):
     path = tmp_path / "store.db"
     store = await Store.open(path)
     await submit(store)
-    # As a server that was killed leaves them: with a log.
-    for file in tmp_path.iterdir():
-        (copy := tmp_path / "copy" / file.name).parent.mkdir(exist_ok=True)
-        copy.write_bytes(file.read_bytes())
+    # A killed server leaves its files like this, with a log.
+    names = {"store.db", "store.db-wal", "store.db-shm"}
+    for name in names:
+        (copy := tmp_path / "copy" / name).parent.mkdir(exist_ok=True)
+        copy.write_bytes((tmp_path / name).read_bytes())
         copy.chmod(0o644)
     await store.close()
-    names = {"store.db", "store.db-wal", "store.db-shm"}
-    copied = {file.name for file in (tmp_path / "copy").iterdir()}
-    assert copied == names | {"store.db-initialized"}
     assert not caplog.records
     await _reopen(tmp_path / "copy" / "store.db")
     assert stat.S_IMODE((tmp_path / "copy" / "store.db").stat().st_mode) == 0o600
@@ -69,7 +67,7 @@ async def test_files_that_others_could_read_are_mended_with_a_warning(tmp_path, 
     }
 
 
-async def test_what_was_written_is_there_after_reopening(path):
+async def test_jobs_are_there_after_reopening(path):
     store = await Store.open(path)
     job = await submit(store)
     await store.close()
@@ -79,7 +77,7 @@ async def test_what_was_written_is_there_after_reopening(path):
     await store.close()
 
 
-def test_migrations_make_the_declared_tables(path):
+def test_migrations_create_the_declared_tables(path):
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
         metadata.create_all(connection)
@@ -92,7 +90,7 @@ def test_migrations_make_the_declared_tables(path):
     assert revision == HEAD
 
 
-def test_making_a_database_says_nothing(tmp_path):
+def test_creating_a_database_logs_nothing(tmp_path):
     script = (
         "import asyncio, logging, sys; from quantcloud.storage import Store\n"
         "logging.basicConfig(level=logging.INFO)\n"
@@ -104,7 +102,7 @@ def test_making_a_database_says_nothing(tmp_path):
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
-async def test_settings_of_every_connection(path):
+async def test_every_connection_has_the_required_settings(path):
     store = await Store.open(path)
 
     def pragmas(connection) -> dict[str, object]:
@@ -124,7 +122,7 @@ async def test_readers_cannot_write(path):
     await store.close()
 
 
-async def test_file_that_is_no_database(tmp_path):
+async def test_a_file_that_is_not_a_database_is_refused(tmp_path):
     path = tmp_path / "store.db"
     path.write_bytes(b"not a database, but long enough to have a header" * 100)
     with pytest.raises(StoreError, match=r"store\.db: file is not a database"):
@@ -136,7 +134,7 @@ def _empty(path) -> None:
 
 
 @pytest.mark.parametrize("lose", [_empty, os.remove])
-async def test_a_database_that_was_lost_is_no_new_one(path, lose):
+async def test_a_lost_database_is_not_replaced_by_a_new_one(path, lose):
     await _reopen(path)
     lose(path)
     with pytest.raises(StoreError, match=r"though it was in use before: put a backup in its place"):
@@ -146,28 +144,28 @@ async def test_a_database_that_was_lost_is_no_new_one(path, lose):
 
 
 async def test_a_write_ahead_log_without_its_database_is_kept(path):
-    """As it stands beside a server that was killed."""
+    """A killed server leaves such a log."""
     store = await Store.open(path)
     await submit(store)
     log = path.with_name(f"{path.name}-wal")
-    held = log.read_bytes()
+    content = log.read_bytes()
     await store.close()
     path.write_bytes(b"")
     path.with_name(f"{path.name}-initialized").unlink()
-    log.write_bytes(held)
+    log.write_bytes(content)
     with pytest.raises(StoreError, match="is empty, though it was in use before"):
         await Store.open(path)
-    assert log.read_bytes() == held
+    assert log.read_bytes() == content
 
 
-async def test_a_start_that_broke_off_before_the_first_table(tmp_path):
-    """It leaves an empty file, which is as good as none."""
+async def test_a_start_that_was_interrupted_before_the_first_table_is_repeated(tmp_path):
+    """It leaves an empty file, which counts as a new one."""
     path = tmp_path / "store.db"
     path.write_bytes(b"")
     await _reopen(path)
 
 
-async def test_database_of_another_program(tmp_path):
+async def test_a_database_of_another_program_is_refused(tmp_path):
     path = tmp_path / "store.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE songs (title TEXT)")
@@ -176,7 +174,7 @@ async def test_database_of_another_program(tmp_path):
         await Store.open(path)
 
 
-async def test_database_of_a_newer_release(path):
+async def test_a_database_of_a_newer_release_is_refused(path):
     connection = sqlite3.connect(path)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
@@ -186,7 +184,7 @@ async def test_database_of_a_newer_release(path):
 
 
 def _damage(path, table: str) -> None:
-    """Overwrite the first page of `table`, behind every connection's back."""
+    """Overwrite the first page of `table` in the file."""
     connection = sqlite3.connect(path)
     (page,) = connection.execute(
         "SELECT rootpage FROM sqlite_master WHERE name = ?", [table]
@@ -198,7 +196,7 @@ def _damage(path, table: str) -> None:
         file.write(b"\xff" * size)
 
 
-async def test_damaged_page_gives_an_error_and_no_wrong_answer(path):
+async def test_a_damaged_page_gives_an_error(path):
     store = await Store.open(path)
     job = await submit(store)
     await store.close()
@@ -225,27 +223,27 @@ async def test_damaged_page_gives_an_error_and_no_wrong_answer(path):
         ("://", "cannot be read"),
     ],
 )
-async def test_unusable_location(location, reason):
+async def test_an_unusable_location_is_refused(location, reason):
     with pytest.raises(StoreError, match=reason):
         await Store.open(location)
 
 
-async def test_folder_in_the_files_place(tmp_path):
+async def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
     with pytest.raises(StoreError, match="Is a directory"):
         await Store.open(tmp_path)
 
 
-async def test_file_in_the_folders_place(tmp_path):
+async def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "data").write_text("")
     with pytest.raises(StoreError, match=r"cannot open the database"):
         await Store.open(tmp_path / "data" / "store.db")
 
 
-async def test_many_open_a_new_file_at_once(tmp_path):
+async def test_a_new_file_can_be_opened_concurrently(tmp_path):
     await asyncio.gather(*(_reopen(tmp_path / "store.db") for _ in range(6)))
 
 
-async def test_closed_store_says_so(location):
+async def test_a_closed_store_refuses_calls(location):
     store = await Store.open(location)
     await store.close()
     with pytest.raises(Unavailable, match="closed"):
@@ -256,7 +254,7 @@ async def test_closed_store_says_so(location):
         await store.jobs.recover(T0)
 
 
-def test_second_lock_names_the_first_process(tmp_path):
+def test_a_second_lock_names_the_first_process(tmp_path):
     folder = tmp_path / "data"
     script = (
         "import sys; from pathlib import Path; from quantcloud.storage import lock_data_dir\n"
