@@ -110,11 +110,7 @@ def _first_queued(table: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[
 
 
 def _waiting_accounts() -> Any:
-    """Select the accounts with queued jobs, in turn.
-
-    The query skips from account to account in the queue's index, so their number of jobs has no
-    effect on its cost.
-    """
+    """Select the accounts with queued jobs, in turn, by one index look-up per account."""
     first = _first_queued(jobs).label("account_id")
     waiting = select(first).cte("waiting", recursive=True)
     other = jobs.alias("other")
