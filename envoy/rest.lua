@@ -48,6 +48,12 @@ local SECRETS = {
   ["eyJ[%w_%-]+%.[%w_%-]+%.?[%w_%-]*"] = "eyJ...",
 }
 
+-- The base path of QuantStudio. A route matches with it and without it.
+local STUDIO = "/studio"
+
+-- The start and the end of a list's envelope, without the list, are shorter than this, in bytes.
+local ENVELOPE = 512
+
 -- The longest piece of a request that an error shows, in bytes.
 local SHOWN = 60
 
@@ -112,6 +118,15 @@ local function to_json(text)
   return (text:gsub('[%c"\\]', function(c)
     return (c == '"' or c == "\\") and "\\" .. c or string.format("\\u%04x", c:byte())
   end))
+end
+
+-- The JSON string that begins at the quote at `from`, with both quotes.
+local function json_string(text, from)
+  local _, at = text:find('^"[^"\\]*', from)
+  while at and text:sub(at + 1, at + 1) == "\\" do
+    _, at = text:find('^\\.[^"\\]*', at + 1)
+  end
+  return at and text:sub(from, at + 1)
 end
 
 -- The text, cut between two characters where it is long.
@@ -206,7 +221,7 @@ local function explain(text)
   return wrong_json(text) or text
 end
 
--- The body of an error in the API's shape: {"detail": TEXT, "details": [...]}.
+-- The body of an error as the server or Envoy says it: {"detail": TEXT, "details": [...]}.
 local function error_body(body, status)
   -- The gRPC server's, as it answers the filter `admission`.
   local asked = body:match('^{"detail":"({\\"detail\\":.*})"}%s*$')
@@ -244,6 +259,22 @@ local function set_body(handle, body, text)
   handle:headers():replace("content-type", "application/json")
 end
 
+-- Sets the body of an error, and says its `detail` as `error` too: the public SDK reads only that.
+local function set_error(handle, body, text, health)
+  local at = text:match('^{"detail": ?()')
+  local detail = at and json_string(text, at)
+  if detail then
+    local rest = text:sub(at + #detail)
+    if rest:sub(1, 9) ~= ',"error":' then
+      text = '{"detail":' .. detail .. ',"error":' .. detail .. rest
+    end
+    if health then
+      text = unhealthy(text)
+    end
+  end
+  set_body(handle, body, text)
+end
+
 local function on_error(handle, status, grpc_message, health)
   -- Waits for the body; what was taken from the handle before is void afterwards.
   local body = handle:body(grpc_message ~= nil)
@@ -252,25 +283,46 @@ local function on_error(handle, status, grpc_message, health)
   end
   local old = body:length() > 0 and body:getBytes(0, body:length()) or ""
   if status == CLIENT_CLOSED_REQUEST then
-    set_body(handle, body, '{"detail":"' .. TRY_AGAIN .. '","details":[]}')
+    set_error(handle, body, '{"detail":"' .. TRY_AGAIN .. '","details":[]}')
   elseif old == "" and grpc_message then
     -- Details that the descriptor does not know cost the transcoder the whole body.
     local message = grpc_message:gsub("%%(%x%x)", function(hex)
       return string.char(tonumber(hex, 16))
     end)
-    set_body(handle, body, '{"detail":"' .. to_json(message) .. '"}')
+    set_error(handle, body, '{"detail":"' .. to_json(message) .. '"}')
   elseif status == "429" and old:find('"message":"SERVER: Received message larger', 1, true) then
     handle:headers():replace(":status", "413")
-    set_body(handle, body, '{"detail":"body: is too large once it is decoded"}')
+    set_error(handle, body, '{"detail":"body: is too large once it is decoded"}')
   else
-    local new = without_secrets(error_body(old, status))
-    if health and status == "503" and new:sub(1, 10) == '{"detail":' then
-      new = unhealthy(new)
-    end
-    if new ~= old then
-      set_body(handle, body, new)
-    end
+    local text = without_secrets(error_body(old, status))
+    set_error(handle, body, text, health and status == "503")
   end
+end
+
+-- QuantStudio --------------------------------------------------------------------------------
+
+-- Replaces an envelope such as {"jobs":[...],"count":1} by its list. Besides the list, an envelope
+-- has only numbers and cursors. So its first and its last bracket are those of the list.
+local function unwrap_list(handle, name)
+  local body = handle:body(true)
+  local length = body:length()
+  local head = body:getBytes(0, math.min(length, ENVELOPE))
+  local tail = body:getBytes(math.max(length - ENVELOPE, 0), math.min(length, ENVELOPE))
+  local first = head:match('^{[^%[]*"' .. name .. '":()%[')
+  local after = tail:match("()[^%[%]{}]*}%s*$")
+  if first and after > 1 and tail:sub(after - 1, after - 1) == "]" then
+    local rest = #tail - after + 1
+    set_body(handle, body, body:getBytes(first - 1, length - rest - first + 1))
+  end
+  if length > 1048576 then
+    collectgarbage() -- Lua would keep the copy until it has made as much again
+  end
+end
+
+local function say_ok(handle)
+  local body = handle:body(true)
+  local text = body:getBytes(0, body:length()):gsub('^{"status":"healthy"', '{"status":"ok"')
+  set_body(handle, body, text)
 end
 
 -- Filter -------------------------------------------------------------------------------------
@@ -363,6 +415,10 @@ function envoy_on_request(handle)
   note(handle, "path", (masked:gsub("?.*", "")))
   local route = handle:metadata()
   local allow = route:get("allow")
+  if not allow and masked:find(STUDIO .. "/", 1, true) == 1 then
+    note(handle, "studio", true)
+    handle:headers():replace(":path", masked:sub(#STUDIO + 1))
+  end
   local kib = handle:filterContext():get("max_header_kib")
   if too_large(handle:headers(), kib) then
     note(handle, "grpc_status", RESOURCE_EXHAUSTED)
@@ -446,7 +502,7 @@ function envoy_on_response(handle)
       headers:replace("retry-after", "1")
     end
     if unreadable then
-      set_body(handle, handle:body(true), '{"detail":"' .. to_json(unreadable) .. '"}')
+      set_error(handle, handle:body(true), '{"detail":"' .. to_json(unreadable) .. '"}')
     else
       on_error(handle, status, grpc_message, health)
     end
@@ -458,11 +514,17 @@ function envoy_on_response(handle)
     if success then
       headers:replace(":status", success)
     end
-    if noted(handle, "head") then
-      without_body(handle)
-    end
     if content_type == "text/event-stream" then
       headers:add("x-accel-buffering", "no") -- for an nginx in front
+    end
+    local list = handle:metadata():get("list")
+    if list and noted(handle, "studio") then
+      unwrap_list(handle, list)
+    elseif health and noted(handle, "studio") then
+      say_ok(handle)
+    end
+    if noted(handle, "head") then
+      without_body(handle)
     end
   end
 end

@@ -27,6 +27,7 @@ def detail(response: httpx.Response, status: int) -> str:
     assert response.headers["x-request-id"]
     body = response.json()
     assert next(iter(body)) == "detail"
+    assert body["error"] == body["detail"]
     return body["detail"]
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from quantcloud.api import uploads as asked
 from support import http2
+from support.api import error_json
 from support.circuits import BELL
 from support.server import Server, newcomers_token
 from support.uploads import Upload, envoy_pid, resident_mib, under_way
@@ -158,7 +159,7 @@ def test_a_request_that_needs_no_body_may_have_a_short_one(server: Server, path:
     method = "POST" if path.endswith("cancel") else "GET"
     refused = ada.rest(method, path, content=b"x" * 20_000)
     assert refused.status_code == 413
-    assert refused.json() == {"detail": "The body is too large: it may have 16384 bytes here."}
+    assert refused.json() == error_json("The body is too large: it may have 16384 bytes here.")
 
 
 @pytest.mark.parametrize("path", ["/nope", "/v1/nope", "/v1/jobs"])

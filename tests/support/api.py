@@ -22,6 +22,11 @@ from thequantcloud.v1 import (
 PATIENCE_SECONDS = 60
 
 
+def error_json(detail: str) -> dict[str, str]:
+    """What every error over REST says; the server's own have `details` too."""
+    return {"detail": detail, "error": detail}
+
+
 class WatchEndedError(Exception):
     """What the last of a stream of server-sent events says."""
 

