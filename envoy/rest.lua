@@ -54,6 +54,9 @@ local STUDIO = "/studio"
 -- The start and the end of a list's envelope, without the list, are shorter than this, in bytes.
 local ENVELOPE = 512
 
+-- An answer whose copy in Lua is not left to its own collection of garbage, in bytes.
+local LARGE = 1024 * 1024
+
 -- The longest piece of a request that an error shows, in bytes.
 local SHOWN = 60
 
@@ -306,15 +309,13 @@ end
 local function unwrap_list(handle, name)
   local body = handle:body(true)
   local length = body:length()
-  local head = body:getBytes(0, math.min(length, ENVELOPE))
-  local tail = body:getBytes(math.max(length - ENVELOPE, 0), math.min(length, ENVELOPE))
-  local first = head:match('^{[^%[]*"' .. name .. '":()%[')
-  local after = tail:match("()[^%[%]{}]*}%s*$")
-  if first and after > 1 and tail:sub(after - 1, after - 1) == "]" then
-    local rest = #tail - after + 1
-    set_body(handle, body, body:getBytes(first - 1, length - rest - first + 1))
+  local shown = math.min(length, ENVELOPE)
+  local first = body:getBytes(0, shown):match('^{[^%[]*"' .. name .. '":()%[')
+  local rest = body:getBytes(length - shown, shown):match("^.*%](.*)$")
+  if first and rest and rest:find("^[^{}]*}$") then
+    set_body(handle, body, body:getBytes(first - 1, length - #rest - first + 1))
   end
-  if length > 1048576 then
+  if length > LARGE then
     collectgarbage() -- Lua would keep the copy until it has made as much again
   end
 end
