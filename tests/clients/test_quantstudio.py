@@ -11,8 +11,9 @@ from support.server import Server
 BASE = "/studio"
 ORIGIN = "https://studio.example"
 PROGRAM = "import quantsdk as qs\nc = qs.Circuit(2)\nc.h(0).cx(0, 1).measure_all()\nqs.run(c)\n"
-RUN = {"code": PROGRAM, "circuit_qasm": BELL, "num_qubits": 2, "shots": 256,
-       "backend": "local_simulator"}  # fmt: skip
+# Of a tab with OpenQASM it sends the text under both names.
+RUN = {"code": BELL, "circuit_qasm": BELL, "shots": 1024, "backend": "local_simulator",
+       "optimize_for": "balanced"}  # fmt: skip
 NONE = type(None)
 
 ERROR = {"detail": str, "error": str}
@@ -23,6 +24,9 @@ CIRCUIT = {"id": str, "name": str, "code": (str, NONE), "qasm": (str, NONE),
 KEY = {"id": str, "name": str, "key_prefix": str, "created_at": str, "last_used_at": (str, NONE)}
 BACKEND = {"name": str, "provider": str, "num_qubits": int, "status": str, "is_simulator": bool,
            "queue_depth": int}  # fmt: skip
+RESULT = {"job_id": str, "counts": dict, "probabilities": dict, "backend": str,
+          "execution_time_ms": (int, float),
+          "metadata": {"num_qubits": int, "circuit_depth": int, "gate_count": int}}  # fmt: skip
 USAGE = {"tier": str, "simulator_minutes_used": (int, float), "simulator_minutes_limit": object,
          "qpu_tasks_used": int, "qpu_tasks_limit": object,
          "credits_remaining_usd": (int, float)}  # fmt: skip
@@ -49,30 +53,34 @@ ANYONE = (
     Call("GET", "/v1/backends/local_simulator", 200, {**BACKEND, "name": "local_simulator"}),
 )
 ACCOUNT = (
-    Call("POST", "/v1/circuits/run", 202, {"job_id": str, "status": str}, RUN),
+    Call("POST", "/v1/circuits/run", 202, {"job_id": str, "status": "submitted"}, RUN),
+    Call("POST", "/v1/circuits/run", 202, {"job_id": str, "status": "submitted"},
+         {**RUN, "backend": None, "num_qubits": 2}),
     Call("POST", "/v1/circuits/run", 400, ERROR, {**RUN, "shots": 0}),
     Call("POST", "/v1/circuits/run", 400, ERROR, {**RUN, "shots": "many"}),
     Call("POST", "/v1/circuits/run", 400, ERROR, {**RUN, "circuit_qasm": "nonsense"}),
     Call("GET", "/v1/jobs", 200, [JOB]),
-    Call("GET", "/v1/jobs?limit=50&offset=0", 200, [JOB]),
-    Call("GET", "/v1/jobs?limit=20&status_filter=completed", 200, [{**JOB, "status": "completed"}]),
-    Call("GET", "/v1/jobs?status_filter=failed", 200, []),
+    Call("GET", "/v1/jobs?limit=10&offset=0", 200, [JOB]),
+    Call("GET", "/v1/jobs?limit=50&offset=0&status_filter=completed", 200,
+         [{**JOB, "status": "completed"}]),
+    Call("GET", "/v1/jobs?limit=50&offset=0&status_filter=failed", 200, []),
     Call("GET", "/v1/jobs?status_filter=done", 400, ERROR),
     Call("GET", "/v1/jobs/{job}", 200, {**JOB, "status": "completed"}),
-    Call("GET", "/v1/jobs/{job}/result", 200, {"counts": dict, "probabilities": dict}),
+    Call("GET", "/v1/jobs/{job}/result", 200, RESULT),
     Call("GET", "/v1/jobs/{circuit}", 404, ERROR),
     Call("POST", "/v1/jobs/{job}/cancel", 400, ERROR),
-    Call("GET", "/v1/circuits", 200, [CIRCUIT]),
+    Call("GET", "/v1/circuits?limit=50&offset=0", 200, [CIRCUIT]),
     Call("POST", "/v1/circuits", 201, {**CIRCUIT, "code": PROGRAM},
-         {"name": "Another", "code": PROGRAM, "num_qubits": 2}),
+         {"name": "Another", "code": PROGRAM, "metadata": {"forked_from": "bell"}}),
     Call("GET", "/v1/circuits/{circuit}", 200, CIRCUIT),
-    Call("PUT", "/v1/circuits/{circuit}", 200, {**CIRCUIT, "name": "Renamed"}, {"name": "Renamed"}),
+    Call("PUT", "/v1/circuits/{circuit}", 200, {**CIRCUIT, "name": "Renamed"},
+         {"name": "Renamed", "code": PROGRAM}),
     Call("GET", "/v1/circuits/{job}", 404, ERROR),
     Call("GET", "/v1/account/usage", 200, USAGE),
 )  # fmt: skip
 SIGNED_IN = (
     Call("GET", "/v1/auth/api-keys", 200, [KEY]),
-    Call("POST", "/v1/auth/api-keys", 201, {"id": str, "key": str}, {"name": "from the IDE"}),
+    Call("POST", "/v1/auth/api-keys", 201, {"id": str, "key": str}, {"name": "default"}),
     Call("POST", "/v1/auth/api-keys", 400, ERROR, {"name": ""}),
     Call("GET", "/v1/account/profile", 200, {"id": str, "tier": str, "created_at": str}),
 )
@@ -159,13 +167,13 @@ def test_a_run_from_the_button_to_the_counts(server: Server, credentials: dict[s
     headers = credentials["key"]
     job = server.post(f"{BASE}/v1/circuits/run", RUN, headers=headers).json()["job_id"]
     while True:
-        polled = server.get(f"{BASE}/v1/jobs/{job}", headers=headers, params={"wait_seconds": 10})
+        polled = server.get(f"{BASE}/v1/jobs/{job}", headers=headers)
         if polled.json()["status"] == "completed":
             break
         assert polled.json()["status"] not in {"failed", "cancelled", "timeout"}, polled.text
     result = server.get(f"{BASE}/v1/jobs/{job}/result", headers=headers).json()
     assert set(result["counts"]) == {"00", "11"}
-    assert sum(result["counts"].values()) == 256
+    assert sum(result["counts"].values()) == 1024
 
 
 def test_revoking_a_key_and_deleting_a_circuit_say_so(ada: Api):
