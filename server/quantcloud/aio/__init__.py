@@ -1,1 +1,1 @@
-"""What helps any asyncio code: cooperative yielding, retry, deadlines."""
+"""Helpers for any asyncio code: cooperative yielding, retry, deadlines."""

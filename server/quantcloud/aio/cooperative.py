@@ -1,26 +1,26 @@
-"""Turns on the event loop: what takes long there gives others theirs in between."""
+"""Cooperative yielding: long work lets other tasks run in between."""
 
 import asyncio
 import time
 
-# Most pieces of work take less than this; a turn of the event loop takes some 10 microseconds.
+# Most work takes less than this. One pass of the event loop takes about 10 microseconds.
 _SECONDS = 0.002
 
 
 class Yielder:
-    """Those of one piece of work, which begins now."""
+    """Yields to other tasks during one piece of work, which starts now."""
 
     __slots__ = ("_until",)
 
     def __init__(self) -> None:
         self._until = time.monotonic() + _SECONDS
 
-    async def between(self) -> None:
-        """Give others a turn where this one has lasted for long."""
+    async def yield_if_due(self) -> None:
+        """Let other tasks run if this work has held the event loop for too long."""
         if time.monotonic() >= self._until:
-            await self.over()
+            await self.yield_now()
 
-    async def over(self) -> None:
-        """Give others a turn."""
+    async def yield_now(self) -> None:
+        """Let other tasks run."""
         await asyncio.sleep(0)
         self._until = time.monotonic() + _SECONDS

@@ -1,4 +1,4 @@
-"""For how long many calls may each wait for something, with one timer for all of them."""
+"""A time limit for each of many waits, with one timer for all of them."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,22 +9,21 @@ T = TypeVar("T")
 
 
 class Deadlines:
-    """Bounds waits, all of them by as many `seconds`, of tasks of one event loop, each in one wait
-    at a time.
+    """Limits waits to `seconds` each. All tasks run on one event loop; each waits once at a time.
 
-    `asyncio.timeout` sets a timer for each, which takes longer than most of the waits do.
+    `asyncio.timeout` sets one timer for each wait, which takes longer than most of the waits do.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        # When the patience with each task ends, the first of them first.
+        # When each task's wait times out, earliest first.
         self._ends: OrderedDict[asyncio.Task[Any], float] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
-        """What it gives. Raises `TimeoutError` where that takes too long."""
+        """Return the result of `awaitable`. Raises `TimeoutError` if it takes too long."""
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101  # a coroutine runs in one
+        assert task is not None  # noqa: S101  # a coroutine runs in a task
         loop = task.get_loop()
         self._ends[task] = loop.time() + self._seconds
         if self._timer is None:
@@ -37,7 +36,7 @@ class Deadlines:
             cancelled = True
             raise
         finally:
-            # What was cancelled here is taken back, whatever became of it.
+            # Undo the cancellation made by `_end`, even if the awaitable finished meanwhile.
             late = self._ends.pop(task, None) is None
             if late and task.uncancel() <= before and cancelled:
                 raise TimeoutError from None

@@ -1,4 +1,4 @@
-"""Waits until the store is to be had again."""
+"""Retries while the store is unavailable."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,10 +16,10 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 async def retrying(work: Callable[[], Awaitable[T]]) -> T:
-    """Do `work`, again and again for as long as the store is not to be had.
+    """Call `work` until the store is available, and return its result.
 
-    A try may have been carried out although it failed: the answer to a commit can be lost. Raises
-    `Unavailable` only once the store is closed.
+    A failed try may still have taken effect, because the answer to a commit can be lost. Raises
+    `Unavailable` only if the store is closed.
     """
     while True:
         try:
@@ -27,5 +27,5 @@ async def retrying(work: Callable[[], Awaitable[T]]) -> T:
         except Unavailable as error:
             if error.reason == "STORE_CLOSED":
                 raise
-            log.warning("the store is not to be had, trying again", error=error.message)
+            log.warning("the store is unavailable, trying again", error=error.message)
         await asyncio.sleep(RETRY_SECONDS)

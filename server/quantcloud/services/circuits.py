@@ -128,7 +128,7 @@ class CircuitUseCases:
                 raise
             admitted.append(each)
             # Small circuits are looked at without a pause.
-            await yielder.between()
+            await yielder.yield_if_due()
         try:
             await self._check_room(principal, admitted)
         except QuotaExceeded:
@@ -139,7 +139,7 @@ class CircuitUseCases:
         new: list[NewJob] = []
         for each in admitted:
             new.append(self._short_runs.new_job(each))
-            await yielder.between()
+            await yielder.yield_if_due()
         created = await self._store_jobs(principal, new, key)
         return self._batch([submitted for submitted, *_ in created])
 

@@ -67,7 +67,7 @@ async def take_options(requests: Sequence[circuit_pb2.RunCircuitRequest]) -> Non
     for place, each in enumerate(requests):
         with _at(place):
             take_json_options(each)
-        await yielder.between()
+        await yielder.yield_if_due()
 
 
 def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
@@ -237,7 +237,7 @@ async def circuits(page: Page[SavedCircuit], cursor: str | None) -> bytes:
     yielder = Yielder()
     for each in page.items:
         # One can take 10 ms by itself.
-        await yielder.between()
+        await yielder.yield_if_due()
         parts += _CIRCUITS, delimited(circuit(each))
     return b"".join(parts)
 

@@ -157,7 +157,7 @@ class EventMessages:
             for result in await self._load_small(events):
                 cursor = cursors[result.job_id]
                 found[cursor] = self._results.keep(cursor, _result(result))
-                await yielder.between()
+                await yielder.yield_if_due()
         except (Unavailable, Damaged):
             pass
         except Exception:

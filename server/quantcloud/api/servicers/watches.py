@@ -124,7 +124,7 @@ class AccountWatch:
             await together.add(message, event.cursor)
             # They may be large, and are not to stand beside the message that a slow client takes.
             del message, result
-            await yielder.between()
+            await yielder.yield_if_due()
         await together.send()
 
     def _at_hand(self, event: JobEvent, results: Mapping[int, bytes]) -> bytes | None:

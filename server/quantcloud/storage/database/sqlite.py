@@ -250,7 +250,7 @@ async def _run_steps(work: Steps[T]) -> T:
             pause = next(work)
         except StopIteration as end:
             return end.value
-        await (yielder.over() if pause is NOW else yielder.between())
+        await (yielder.yield_now() if pause is NOW else yielder.yield_if_due())
 
 
 def _run_checkpoint(connection: Connection) -> None:

@@ -177,7 +177,7 @@ class Jobs:
                     continue
                 with suppress(Exception):
                     found.append(await job_documents.unpack_result(row))
-                await yielder.between()
+                await yielder.yield_if_due()
         return found
 
     async def advance(
