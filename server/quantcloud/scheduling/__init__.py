@@ -1,1 +1,1 @@
-"""A job's way from submitted to its end."""
+"""A job's way from queued to its end."""

@@ -1,4 +1,4 @@
-"""Removes what has been kept for long enough, beside everything else that goes on."""
+"""Removes data that is older than its retention, slowly, so that other work goes on."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,18 +10,18 @@ from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.storage import Store
 
 _EVERY_SECONDS = 600.0
-# After each transaction comes a pause of at least so long, and of so many times what it took: what
-# is busy is left to others.
+# After each transaction comes a pause of at least this long, and of at least this many times as
+# long as the transaction took. A busy database is thus left to other work.
 _PAUSE_SECONDS = 0.04
-_PAUSE_TIMES = 2
+_PAUSE_FACTOR = 2
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class Housekeeping:
-    """Forgets idempotency keys, and the history of jobs that ended longer than `retention` ago.
+    """Removes old idempotency keys, and the history of jobs that ended over `retention` ago.
 
-    Without `retention` history is kept for good.
+    If `retention` is None, history is kept forever.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Housekeeping:
     ) -> None:
         self._retention = store.retention
         self._clock = clock
-        self._keep = retention
+        self._max_age = retention
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -41,16 +41,16 @@ class Housekeeping:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def tidy(self) -> int:
-        """Remove all that is due; returns of how many jobs that was."""
+        """Remove everything that is due. Return the number of jobs removed."""
         now = self._clock()
         await self._repeat(lambda: self._retention.forget_keys(now))
-        if self._keep is None:
+        if self._max_age is None:
             return 0
-        before = now - self._keep
+        before = now - self._max_age
         return await self._repeat(lambda: self._retention.remove(before))
 
     async def _repeat(self, remove: Callable[[], Awaitable[int]]) -> int:
-        """Call `remove` until it removes nothing, with pauses; what it removed in all."""
+        """Call `remove` until it removes nothing, with pauses. Return how many it removed."""
         removed = 0
         loop = asyncio.get_running_loop()
         while True:
@@ -60,7 +60,7 @@ class Housekeeping:
                 return removed
             removed += number
             took = loop.time() - began
-            await asyncio.sleep(max(_PAUSE_SECONDS, _PAUSE_TIMES * took))
+            await asyncio.sleep(max(_PAUSE_SECONDS, _PAUSE_FACTOR * took))
 
     async def _tidy_forever(self) -> None:
         while True:

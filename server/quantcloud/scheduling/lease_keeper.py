@@ -1,8 +1,8 @@
-"""Keeps this server's leases alive, and ends those of servers that have died.
+"""Renews this server's leases, and ends the leases of servers that have died.
 
-Whether another is dead can be told by one who is in touch with the database himself: after an
-outage all leases look old, though their runs go on. So nobody sweeps before it has been in touch
-for as long as a lease lasts, which gives every other time for a sign of life.
+After a database outage all leases look expired, though their runs go on. So a server sweeps only
+after it has been in touch with the database for one lease period. By then every other live server
+has had time to renew its own leases.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class LeaseKeeper:
-    """The leases of `owner`, and the sweep of all others. `clock` is what they are timed by."""
+    """Renews the leases of `owner` and sweeps all others. `clock` times the leases."""
 
     def __init__(
         self,
@@ -42,13 +42,13 @@ class LeaseKeeper:
         self._lease = timedelta(seconds=lease_seconds)
         self._heartbeat_seconds = heartbeat_seconds
         self._sweep_seconds = sweep_seconds
-        # In touch without a break since then, and heard of last then.
+        # When the unbroken contact with the store began, and when the last heartbeat succeeded.
         self._since: datetime | None = None
-        self._beaten: datetime | None = None
+        self._last_beat: datetime | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Give the first sign of life, without which no claim would last. Raises `Unavailable`."""
+        """Send the first heartbeat, which claims need to last. Raises `Unavailable`."""
         await self.beat()
         self._tasks = [
             asyncio.create_task(self._repeat(self.beat, self._heartbeat_seconds)),
@@ -56,7 +56,7 @@ class LeaseKeeper:
         ]
 
     async def stop(self) -> None:
-        """Give no more signs of life; safe to call twice."""
+        """Send no more heartbeats, and release the leases. Safe to call twice."""
         if not self._tasks:
             return
         for task in self._tasks:
@@ -69,7 +69,7 @@ class LeaseKeeper:
             log.warning("the leases could not be released", error=error.message)
 
     async def beat(self) -> None:
-        """Give a sign of life: the leases hold for their full time from now on."""
+        """Send a heartbeat: the leases last their full time from now on. Raises `Unavailable`."""
         now = self._clock()
         try:
             await self._leases.heartbeat(self._owner, now + self._lease)
@@ -78,10 +78,10 @@ class LeaseKeeper:
             raise
         if self._since is None or not self._in_touch(now):
             self._since = now
-        self._beaten = now
+        self._last_beat = now
 
     async def sweep(self) -> Sequence[JobEvent]:
-        """End the leases of dead servers, if it can be told who is dead."""
+        """End the leases of dead servers, if this server can tell which are dead."""
         now = self._clock()
         if self._since is None or not self._in_touch(now) or now - self._since < self._lease:
             return ()
@@ -94,7 +94,7 @@ class LeaseKeeper:
         return events
 
     def _in_touch(self, now: datetime) -> bool:
-        return self._beaten is not None and now - self._beaten < self._lease
+        return self._last_beat is not None and now - self._last_beat < self._lease
 
     async def _repeat(self, work: Callable[[], Awaitable[object]], seconds: float) -> None:
         delay = seconds
@@ -105,6 +105,6 @@ class LeaseKeeper:
                 await work()
             except (Unavailable, Damaged) as error:
                 delay = min(seconds, RETRY_SECONDS)
-                log.warning("the leases could not be looked after", error=error.message)
+                log.warning("the leases could not be maintained", error=error.message)
             except Exception:
-                log.exception("the leases could not be looked after")
+                log.exception("the leases could not be maintained")

@@ -1,4 +1,4 @@
-"""One claimed job's run on the engine, and what is written of it."""
+"""Runs one claimed job on the engine and writes what happens to it."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,14 +24,14 @@ from quantcloud.routing.explanation import with_actual
 from quantcloud.scheduling.start_record import REFUSALS, StartRecord
 from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, Store
 
-# A circuit that its worker dies of is likely to kill the next one too.
+# A circuit that killed its worker is likely to kill the next one too.
 _LOST_WORKERS = 2
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class Runner:
-    """Runs claimed jobs; every write names the claim's lease."""
+    """Runs claimed jobs. Every write names the claim's lease."""
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class Runner:
     async def run(
         self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
     ) -> None:
-        """Run a claimed job to its end, or back to its queue where its worker was lost.
+        """Run a claimed job to its end, or put it back into its queue if its worker was lost.
 
-        `on_idle` is called once the engine has done with it, before the end is written. Where the
-        job was cancelled or its lease is gone, what the run gives is dropped. Cancelling the
-        calling task, as `stop` does, kills the run and writes nothing.
+        `on_idle` is called when the engine has finished, before the end is written. If the job was
+        cancelled or its lease was lost, the result is dropped. Cancelling the calling task, as
+        `stop` does, kills the run and writes nothing.
         """
         if not await self._used_up(claim):
             await self._run(claim, on_idle, stop)
@@ -90,7 +90,7 @@ class Runner:
             await start_record.close()
 
     async def give_back(self, claim: Claim, *, lost: bool) -> None:
-        """Put a job whose run broke off back into its queue; the third time it is failed."""
+        """Put a job whose run was interrupted back into its queue; fail it the third time."""
         job = claim.job
         try:
             latest = await self._store.events.latest(job.account_id, job.id)
@@ -100,18 +100,18 @@ class Runner:
             log.info("lease was gone", job_id=job.id)
 
     async def fail_unreadable(self, record: JobRecord, error: Exception) -> None:
-        """End a claimed job of which what is stored is damaged, or of a newer server."""
+        """Fail a claimed job whose stored data is damaged, or was written by a newer server."""
         log.error("a job cannot be read", job_id=record.job.id, exc_info=error)
-        message = "the circuit as it was stored cannot be read any more; submit it again"
+        message = "the stored circuit can no longer be read; submit it again"
         if unknown := ", ".join(record.unknown_options):
             message = (
-                f"options: {unknown} came with a newer version of the server than the one that was "
-                "to run the job; submit it again"
+                f"options: {unknown} came from a newer version of the server, and this version "
+                "cannot run them; submit the job again"
             )
         await self._fail_unrun(record, message, self._clock())
 
     async def _fail_unrun(self, record: JobRecord, message: str, at: datetime) -> None:
-        """End a claimed job that the engine never had."""
+        """Fail a claimed job that never reached the engine."""
         job, lease = record.job, record.held
         change = Change(JobStatus.FAILED, at, error_message=message)
         try:
@@ -120,7 +120,7 @@ class Runner:
             log.info("late write refused", job_id=job.id, attempt=lease.attempt)
 
     async def _used_up(self, claim: Claim) -> bool:
-        """Fail a job whose account has used up its month's simulator time while it waited."""
+        """Fail a job if its account used up the month's simulator time while the job waited."""
         job, limits = claim.job, self._limits(claim.tier).monthly
         if limits.simulator_minutes is None or job.reserved_qpu_tasks:
             return False
@@ -128,8 +128,8 @@ class Runner:
         if simulator_seconds_left(limits, claim.used) != 0:
             return False
         message = (
-            f"the month's {limits.simulator_minutes:g} simulator minutes were used up while the "
-            f"job waited; there are new ones at {next_month(now):%Y-%m-%dT%H:%M:%SZ}"
+            f"the account used up its {limits.simulator_minutes:g} simulator minutes of the month "
+            f"while the job waited; they renew at {next_month(now):%Y-%m-%dT%H:%M:%SZ}"
         )
         await self._fail_unrun(claim.record, message, now)
         return True
@@ -140,7 +140,7 @@ class Runner:
     async def _complete(
         self, claim: Claim, execution: Execution, outcome: Outcome, start_record: StartRecord
     ) -> None:
-        # Before anything is waited for: the store may be away for long.
+        # Take the time before any await: the store may be unavailable for long.
         job, ended = claim.job, self._clock()
         begun = await start_record.changes()
         seconds = outcome.execution_time_ms / 1000
@@ -161,7 +161,7 @@ class Runner:
 
     async def _fail(self, claim: Claim, error: EngineError, start_record: StartRecord) -> None:
         job, lease = claim.job, claim.lease
-        # Before anything is waited for: the store may be away for long.
+        # Take the time before any await: the store may be unavailable for long.
         seconds = start_record.seconds
         begun = await start_record.changes()
         if isinstance(error, WorkerLost):
@@ -181,10 +181,10 @@ class Runner:
             JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
             self._clock(),
             error_message=str(error),
-            # One that never began took no time that anybody could learn from.
+            # A run that never started has no time to learn from.
             metadata=with_actual(job.metadata, seconds) if seconds else None,
         )
-        # What a run costs is for one that went well, or on to its limit.
+        # Only runs that completed or reached their time limit are charged for.
         await retrying(
             lambda: self._store.jobs.end(
                 job.id,

@@ -1,4 +1,4 @@
-"""What the engine has in hand."""
+"""The runs that the engine has now."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from quantcloud.storage import Claim
 
 @dataclass(slots=True)
 class RunCounts:
-    """How many there are, and how many of them are not known to be short."""
+    """How many runs there are, and how many of them are not known to be short."""
 
     number: int = 0
     long: int = 0
 
 
 class RunningJobs:
-    """Runs that the engine has in hand; `seconds` is what the short ones will take together."""
+    """The runs that the engine has. `seconds` is the expected total time of the short ones."""
 
     def __init__(self) -> None:
         self._claims: dict[str, Claim] = {}
@@ -46,5 +46,5 @@ class RunningJobs:
             return
         self.seconds += number * seconds
         if not self._claims:
-            # What rounding leaves is not to add up over millions.
+            # Otherwise rounding errors would add up over millions of runs.
             self.seconds = 0.0

@@ -1,6 +1,6 @@
-"""Moves every job on: runs what is queued, kills what was cancelled.
+"""Moves jobs on: runs queued jobs, and kills the runs of cancelled ones.
 
-It hangs on the store's writes, so whoever changes a job need not know of it.
+It listens to the store's writes, so code that changes a job does not need to call it.
 """
 
 import asyncio
@@ -22,19 +22,19 @@ from quantcloud.storage import Claim, ClaimedJobs, Room, Store
 
 _GIVE_BACK_SECONDS = 5.0
 _CHECK_SECONDS = 60.0
-# So many are claimed together: the first of them do not wait long for the last.
+# How many jobs one claim takes at most, so that the first do not wait long for the last.
 _CLAIM_BATCH = 64
-# How long short runs may wait, in all, behind others that the engine has: for an account that comes
-# then this is time until its turn.
+# How long short runs may wait behind others in the engine, in seconds. A new account's job may
+# wait this long for its turn.
 _BACKLOG_SECONDS = 0.04
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class Scheduler:
-    """One server's share of the work. `owner` names the server in its leases.
+    """Runs one server's share of the jobs. `owner` names the server in its leases.
 
-    `failure` is what kept the last claim from being carried out.
+    `failure` is the error of the last claim, or None if it succeeded.
     """
 
     def __init__(
@@ -55,20 +55,20 @@ class Scheduler:
         self._runner = Runner(store, engine, fleet, clock, limits)
         self._concurrency = {tier: limits(tier).max_concurrent_jobs for tier in Tier}
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
-        # Those of the runs that the engine has in hand.
+        # The runs that the engine has now.
         self._executing = RunningJobs()
         self._tasks: set[asyncio.Task[None]] = set()
-        # The claim that has not been heard of, and all that are not durable yet.
+        # The claim that has not answered yet, and all claims that are not durable yet.
         self._claiming: asyncio.Task[None] | None = None
         self._claims: set[asyncio.Task[None]] = set()
         self._look_again = False
-        # Whether a job came since the claim was made: maybe into the transaction behind it.
+        # Whether a job came after the claim was made, perhaps in a later transaction.
         self._arrived = False
-        # Whether there may be a job in the queue.
+        # Whether a job may be in the queue.
         self._left = True
-        # Whether there may be a lease that no run holds: of a claim that failed and was carried
-        # out, say.
-        self._unheld = False
+        # Whether a lease may exist that no run holds. A claim that seemed to fail may have
+        # committed, for example.
+        self._maybe_unheld = False
         self._check_seconds = check_seconds
         self._retry: asyncio.TimerHandle | None = None
         self.failure: Unavailable | Damaged | None = None
@@ -76,8 +76,8 @@ class Scheduler:
         self._stopping = False
 
     async def start(self) -> None:
-        """Take up what an earlier server left, and go on from there."""
-        # What another server on the same database left, it may still be at work on.
+        """Recover the jobs of an earlier server process, and begin to claim."""
+        # On a shared database, another server may still be working on its jobs.
         recovered = () if self._store.shared else await self._store.jobs.recover(self._clock())
         for event in recovered:
             log.info("job recovered", job_id=event.job.id, status=str(event.job.status))
@@ -90,20 +90,20 @@ class Scheduler:
         self._spawn(self._check())
 
     async def stop(self, grace: float) -> None:
-        """Claim nothing more, let runs finish for `grace` seconds, and put the others back.
+        """Claim no more, let runs finish for `grace` seconds, and put the rest back.
 
-        Until then runs are still cancelled. Safe to call twice.
+        Until then runs can still be cancelled. Safe to call twice.
         """
         self._stopping = True
         if self._claims:
-            # Cancelled in the middle of a claim, it would leave leases that nobody holds.
+            # Cancelling a claim halfway would leave leases that no run holds.
             await asyncio.wait(self._claims)
         tasks = [task for _, task in self._runs.values()]
         if tasks and grace > 0:
             await asyncio.wait(tasks, timeout=grace)
         while self._unsubscribe:
             self._unsubscribe.pop()()
-        await _cancelled([*self._tasks, *tasks])
+        await _cancel_all([*self._tasks, *tasks])
         try:
             async with asyncio.timeout(_GIVE_BACK_SECONDS):
                 failed = await asyncio.gather(
@@ -132,9 +132,9 @@ class Scheduler:
                 queued.add(job_id)
             else:
                 queued.discard(job_id)
-            # Where a run ended elsewhere, its account may have another.
+            # A run that ended elsewhere may let its account start another.
             room_elsewhere |= run is None and status.is_terminal
-            if run is not None and _is_over(run[0], event.job):
+            if run is not None and _is_obsolete(run[0], event.job):
                 run[1].cancel()
         self._left |= bool(queued)
         if queued or (room_elsewhere and self._left):
@@ -142,7 +142,7 @@ class Scheduler:
 
     def _about_to_write(self, arrival: bool) -> None:  # noqa: FBT001  # a listener's signature
         if self._claiming is not None:
-            # If it has not been carried out yet, it comes behind what is about to be written.
+            # The claim may run before or after the coming write, so look again later.
             self._arrived |= arrival
         elif arrival or self._left:
             self._dispatch()
@@ -150,17 +150,17 @@ class Scheduler:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._worked)
+        task.add_done_callback(self._work_ended)
 
-    def _worked(self, task: asyncio.Task[None]) -> None:
+    def _work_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("work on a job broke off", exc_info=error)
 
     def _dispatch(self) -> None:
-        """Claim what there is room for, in the transaction that is being gathered.
+        """Claim as many jobs as there is room for, in the next transaction.
 
-        While a claim is under way the next one waits for it.
+        Only one claim is in progress at a time.
         """
         if self._claiming is not None:
             self._look_again = True
@@ -168,47 +168,48 @@ class Scheduler:
         self._look_again = self._arrived = False
         if self._stopping:
             return
-        if self._unheld:
+        if self._maybe_unheld:
             self._claim_by(self._disown())
             return
         room = self._room()
         if room.slots + room.short < 1:
             return
-        told: list[ClaimedJobs] = []
+        early: list[ClaimedJobs] = []
 
-        def tell(claims: ClaimedJobs) -> None:
-            told.append(claims)
+        def take_early(claims: ClaimedJobs) -> None:
+            early.append(claims)
             self._take_up(claims)
 
         claiming = self._store.jobs.claim(
             self._owner, room.slots, self._clock(), concurrency=self._concurrency,
             short=room.short, seconds=room.seconds, only_arrivals=not self._left,
-            before_commit=tell,
+            before_commit=take_early,
         )  # fmt: skip
-        self._claim_by(self._claimed(claiming, told))
+        self._claim_by(self._finish_claim(claiming, early))
 
     def _claim_by(self, work: Coroutine[Any, Any, None]) -> None:
         self._claiming = task = asyncio.ensure_future(work)
         self._claims.add(task)
         task.add_done_callback(self._claims.discard)
 
-    async def _claimed(self, claiming: Awaitable[ClaimedJobs], told: Sequence[ClaimedJobs]) -> None:
-        """Take up what was claimed, unless `told` shows that this was done before the commit.
+    async def _finish_claim(
+        self, claiming: Awaitable[ClaimedJobs], early: Sequence[ClaimedJobs]
+    ) -> None:
+        """Start the claimed jobs, unless `early` shows that they were started before the commit.
 
-        A run that begins so early tells nobody of it before its job is durable: its writes follow
-        the claim's.
+        An early run publishes nothing before its job is durable: its writes follow the claim's.
         """
         try:
             claims = await claiming
-        except Exception as error:  # noqa: BLE001  # a server that claims nothing is none
-            for claim in (each for claims in told for each in claims):
+        except Exception as error:  # noqa: BLE001  # without claims the server does nothing
+            for claim in (each for claims in early for each in claims):
                 self._drop(claim)
-            self._unheld = self._left = True
+            self._maybe_unheld = self._left = True
             self._claim_later(error)
             claims = ClaimedJobs(left=True)
         else:
             self.failure = None
-        if not told:
+        if not early:
             self._take_up(claims)
 
     def _take_up(self, claims: ClaimedJobs) -> None:
@@ -222,36 +223,34 @@ class Scheduler:
             self._dispatch()
 
     async def _disown(self) -> None:
-        """Give back what is leased here and no run holds; nothing is claimed meanwhile."""
+        """Give back leases of this server that no run holds. Nothing is claimed meanwhile."""
         known = {claim.lease.token for claim, _ in self._runs.values()}
-        # One that was told of before it is durable may fail meanwhile.
-        self._unheld = False
-        # What is given back now, or was when the claim failed.
+        # Clear it first: a claim that was started early may fail meanwhile and set it again.
+        self._maybe_unheld = False
+        # The jobs that are given back now, or were when the claim failed.
         self._left = True
         try:
             for event in await self._store.leases.disown(self._owner, known, self._clock()):
                 log.warning("a lease that no run held was given back", job_id=event.job.id)
         except (Unavailable, Damaged) as error:
-            self._unheld = True
+            self._maybe_unheld = True
             self._claim_later(error)
         except Exception:
-            # Others may run all the same; the next check tries again.
+            # Other jobs can still run; the next check tries again.
             log.exception("leases could not be given back")
         self._claiming = None
-        if not self._unheld:
+        if not self._maybe_unheld:
             self._dispatch()
 
     async def _check(self) -> None:
-        """Look for leases that no run holds every now and then, whatever has lost them."""
+        """Look regularly for leases that no run holds, for any cause."""
         while not self._stopping:
             await asyncio.sleep(self._check_seconds)
-            self._unheld = True
+            self._maybe_unheld = True
             self._dispatch()
 
     def _claim_later(self, error: Exception) -> None:
-        """Try again in a while, once however many claims failed. A failure that goes on is logged
-        once.
-        """
+        """Schedule one retry, however many claims failed. Log a lasting failure once."""
         if self._retry is not None:
             return
         if isinstance(error, Unavailable | Damaged):
@@ -267,10 +266,10 @@ class Scheduler:
         self._dispatch()
 
     def _room(self) -> Room:
-        """What the engine can take up, short runs beyond its slots among it.
+        """Return how many runs the engine can take, with short runs beyond its slots.
 
-        One whose backend is still being imported takes no slot, so that it delays nobody on another
-        backend; as many as there are slots may wait so. Short ones wait behind short ones only.
+        A run whose backend is still being imported takes no slot, so that it does not delay other
+        backends. At most `slots` runs may wait so. Short runs wait only behind short runs.
         """
         size = self._engine.slots
         waiting = long = 0
@@ -289,7 +288,7 @@ class Scheduler:
     def _begin(self, claim: Claim) -> None:
         job_id = claim.job.id
         if job_id in self._runs:
-            # One that we lost, and have not stopped yet.
+            # Its lease was lost, and the run has not stopped yet.
             self._runs[job_id][1].cancel()
         self._executing.add(claim)
         task = asyncio.ensure_future(
@@ -301,7 +300,7 @@ class Scheduler:
         task.add_done_callback(lambda done: self._ended(claim, done))
 
     def _drop(self, claim: Claim) -> None:
-        """Break a run off."""
+        """Stop a run."""
         run = self._runs.get(claim.job.id)
         if run is not None and run[0] is claim:
             run[1].cancel()
@@ -321,14 +320,14 @@ class Scheduler:
             self._spawn(retrying(lambda: self._runner.give_back(claim, lost=not self._stopping)))
 
 
-def _is_over(claim: Claim, job: Job) -> bool:
-    """Whether a run is in vain: its job, as it is now, was cancelled, or its lease has ended."""
+def _is_obsolete(claim: Claim, job: Job) -> bool:
+    """Whether a run is useless now: its job was cancelled, or its lease has ended."""
     attempt = claim.lease.attempt
     requeued = job.status is JobStatus.QUEUED and job.attempt == attempt
     return job.status is JobStatus.CANCELLED or requeued or job.attempt > attempt
 
 
-async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:
+async def _cancel_all(tasks: Collection[asyncio.Task[None]]) -> None:
     """Cancel tasks and wait until they have ended."""
     for task in tasks:
         task.cancel()

@@ -1,4 +1,4 @@
-"""The beginning of a run, as it is written."""
+"""The record that a run has started."""
 
 import asyncio
 import time
@@ -14,23 +14,23 @@ from quantcloud.domain.job import Change, InvalidTransitionError, JobStatus, Sta
 from quantcloud.storage import Claim, Store
 
 REFUSALS = (StaleLeaseError, InvalidTransitionError, NotFound)
-"""What a write of a run raises whose job was cancelled, or whose lease has ended."""
+"""The errors of a run's write if its job was cancelled or its lease has ended."""
 
-_SOON_SECONDS = 0.01
+_WRITE_AFTER_SECONDS = 0.01
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class StartRecord:
-    """The change of a run to running: written with the run's end where that comes soon.
+    """The change of a job to `running`. It is written together with the run's end if that is soon.
 
-    Most circuits take less time than a commit. Whoever watches a longer one hears of its beginning
-    after `_SOON_SECONDS`.
+    Most circuits take less time than a commit. For longer ones, the change is written after
+    `_WRITE_AFTER_SECONDS`, so that watchers see it.
     """
 
     def __init__(self, store: Store, claim: Claim, clock: Callable[[], datetime]) -> None:
         self._store = store
-        # The job as far as it is written.
+        # The job as last written.
         self.record = claim.record
         self._lease = claim.lease
         self._clock = clock
@@ -41,12 +41,12 @@ class StartRecord:
 
     @property
     def seconds(self) -> float:
-        """How long ago the run began; 0 where it has not."""
+        """How many seconds ago the run started; 0 if it has not."""
         return 0.0 if self._change is None else time.monotonic() - self._began
 
     @property
     def refused(self) -> bool:
-        """Whether the beginning may not be written: the job was cancelled, or its lease lost."""
+        """Whether the start was refused: the job was cancelled, or its lease was lost."""
         writing = self._writing
         return (
             writing is not None
@@ -56,13 +56,13 @@ class StartRecord:
         )
 
     def begin(self, stop: Callable[[], object]) -> None:
-        """Note that the run has begun; `stop` is called where that may not be written."""
+        """Note that the run has started. `stop` is called if the store refuses the start."""
         self._began = time.monotonic()
         self._change = Change(JobStatus.RUNNING, self._clock())
-        self._timer = asyncio.get_running_loop().call_later(_SOON_SECONDS, self._write, stop)
+        self._timer = asyncio.get_running_loop().call_later(_WRITE_AFTER_SECONDS, self._write, stop)
 
     async def changes(self) -> Sequence[Change]:
-        """What is still to be written with the end. Raises where the beginning was refused."""
+        """Return the changes to write with the end. Raises an error of `REFUSALS` if refused."""
         if self._timer is not None:
             self._timer.cancel()
         if self._change is None:
@@ -73,8 +73,8 @@ class StartRecord:
             except REFUSALS:
                 raise
             except Exception:
-                # It may go better with the end.
-                log.exception("a beginning could not be written", job_id=self.record.job.id)
+                # The write of the end includes this change and may succeed.
+                log.exception("the start of a run could not be written", job_id=self.record.job.id)
             else:
                 return ()
         return (self._change,)
@@ -83,23 +83,23 @@ class StartRecord:
         if self._timer is not None:
             self._timer.cancel()
         if self._writing is not None and not self._writing.done():
-            # It may have been waiting for the store for long.
+            # It may be in a long wait for the store.
             self._writing.cancel()
             await asyncio.wait([self._writing])
 
     def _write(self, stop: Callable[[], object]) -> None:
         if self._change is None:
             return
-        self._writing = asyncio.ensure_future(self._note(self._change))
-        # Its result could not be written either.
+        self._writing = asyncio.ensure_future(self._write_change(self._change))
+        # The store would refuse the run's result too.
         self._writing.add_done_callback(lambda _: self.refused and stop())
 
-    async def _note(self, change: Change) -> None:
+    async def _write_change(self, change: Change) -> None:
         job, lease = self.record.job, self._lease
         try:
             events = await retrying(lambda: self._store.jobs.advance(job.id, [change], lease=lease))
             self.record = replace(self.record, job=events[-1].job)
         except InvalidTransitionError as error:
-            # An earlier try was carried out, and only its answer was lost.
+            # An earlier try succeeded, and only its answer was lost.
             if error.present is not JobStatus.RUNNING:
                 raise

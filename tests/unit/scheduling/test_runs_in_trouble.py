@@ -36,7 +36,7 @@ async def served(store: Store) -> AsyncIterator[Served]:
 async def test_an_outage_is_not_charged_to_a_run_that_failed_meanwhile(
     store: Store, served: Served, monkeypatch
 ):
-    monkeypatch.setattr(start_record, "_SOON_SECONDS", 0.0)
+    monkeypatch.setattr(start_record, "_WRITE_AFTER_SECONDS", 0.0)
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
     now = 0.0
     monkeypatch.setattr(start_record, "time", Clock(lambda: now))
@@ -80,7 +80,7 @@ class Clock:
 async def test_a_beginning_that_could_not_be_written_is_written_with_the_end(
     store: Store, served: Served, monkeypatch
 ):
-    monkeypatch.setattr(start_record, "_SOON_SECONDS", 0.0)
+    monkeypatch.setattr(start_record, "_WRITE_AFTER_SECONDS", 0.0)
     failed, advance = asyncio.Event(), store.jobs.advance
 
     async def failing(*_, **__):
