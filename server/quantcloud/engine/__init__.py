@@ -1,1 +1,1 @@
-"""Where executors run: worker processes beside the server."""
+"""Where circuits run: inline, in local workers, or on a Ray cluster."""

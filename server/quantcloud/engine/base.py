@@ -1,4 +1,4 @@
-"""The protocol between the scheduler and whatever runs circuits."""
+"""The protocol between the scheduler and an engine."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -9,11 +9,11 @@ from quantcloud.domain.execution import Execution, Outcome
 
 
 class EngineError(Exception):
-    """A run that gave no outcome. The text is fit for the job's `error_message`."""
+    """A run gave no outcome. The text is suitable for the job's `error_message`."""
 
 
 class ExecutionFailed(EngineError):
-    """The backend refused or broke on the circuit; another try would end the same."""
+    """The backend refused the circuit or failed on it. Another try would end the same way."""
 
 
 class ExecutionTimedOut(EngineError):
@@ -21,77 +21,77 @@ class ExecutionTimedOut(EngineError):
 
 
 class OutOfMemory(EngineError):
-    """The run wanted more memory than a worker may have."""
+    """The run needed more memory than a worker may use."""
 
 
 class WorkerLost(EngineError):
-    """The worker died under the run, which may well succeed on another."""
+    """The worker died during the run. Another worker may well succeed."""
 
 
 class MachineLost(WorkerLost):
-    """The machine died under the run, or is out of reach: hardly for what the circuit did."""
+    """The machine died or became unreachable during the run. The circuit is hardly the cause."""
 
 
 class Examined(NamedTuple):
-    """A circuit that was looked at: in this process, where `circuit` is given."""
+    """An analysed circuit. `circuit` is None if it was parsed in another process."""
 
     analysis: Analysis
     circuit: Circuit | None = None
 
 
 class Engine(Protocol):
-    """Runs circuits somewhere else than in the serving process."""
+    """Runs circuits outside the serving process."""
 
     @property
     def slots(self) -> int:
-        """How many runs can be under way at once."""
+        """How many runs can be in progress at the same time."""
         ...
 
     @property
     def backlog(self) -> int:
-        """How many short runs may be handed over beyond the slots.
+        """How many short runs the engine accepts beyond its slots.
 
-        They wait where the runs before them end, so that no worker is ever without work. Short is
-        what `predicted_seconds` says so of, some milliseconds; others wait for a free slot, and
-        all that is handed over after them waits behind.
+        They wait behind the runs before them, so that a worker never waits for work. A run is short
+        if its `predicted_seconds` is a few milliseconds. A longer run waits for a free slot, and
+        every run accepted after it waits behind it.
         """
         ...
 
     @property
     def trouble(self) -> str | None:
-        """Why no run can begin, whatever its backend; None where one can. Fit for anyone."""
+        """Why no run can start on any backend; None if runs can start. Safe to show to anyone."""
         ...
 
     def is_ready(self, backend: str) -> bool:
-        """Whether a run on `backend` can begin; if not, it waits without taking a slot."""
+        """Whether a run on `backend` can start. If not, it waits without taking a slot."""
         ...
 
     def subscribe(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called, on the event loop, whenever there are more slots than before."""
+        """Call `listener` on the event loop whenever the number of slots grows."""
         ...
 
     async def start(self) -> None: ...
 
     async def stop(self) -> None:
-        """Kill what runs and release everything; safe to call twice."""
+        """Kill all runs and release all resources; safe to call twice."""
         ...
 
     async def examine(self, source: str, owner: str = "") -> Examined:
         """Parse and analyse a circuit, off the event loop unless it is small.
 
-        Never waits behind a running circuit, and behind one of each other `owner` at most: an
-        owner's own are looked at one after the other. Raises `CircuitError` for a bad circuit,
-        `InvalidArgument` for one that takes longer or more memory to look at than the limit, and
-        `Unavailable` when nothing is there to look at it, or too much is waiting already.
+        It never waits behind a running circuit. Each owner's circuits are analysed one after
+        another, and wait for at most one circuit of each other owner. Raises `CircuitError` for a
+        bad circuit, `InvalidArgument` if the analysis exceeds its time or memory limit, and
+        `Unavailable` if no worker can analyse it or too many circuits are waiting.
         """
         ...
 
     async def execute(
         self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
     ) -> Outcome:
-        """Run a circuit within `time_limit` seconds of its start.
+        """Run a circuit for at most `time_limit` seconds after its start.
 
-        `on_start` is called on the event loop when a worker has begun. Cancelling the calling
-        task kills the run. Raises an `EngineError`: `WorkerLost` also when the engine is stopped.
+        `on_start` is called on the event loop when a worker has started the run. Cancelling the
+        calling task kills the run. Raises an `EngineError`: `WorkerLost` if the engine is stopped.
         """
         ...

@@ -1,4 +1,4 @@
-"""Whose circuit is looked at next: one of each owner's at a time."""
+"""Decides whose circuit is analysed next: one circuit of each owner at a time."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -7,63 +7,62 @@ from datetime import timedelta
 
 from quantcloud.domain.errors import Unavailable
 
-# Longer circuits, in characters, may take long by their length alone.
+# Circuits longer than this, in characters, may take long because of their length alone.
 _LONG = 64 << 10
 
-# What an owner's circuits may hold of the server's memory while they wait, in characters: eight
-# of the longest that are accepted.
+# The most text of one owner that may wait in the server's memory, in characters: eight of the
+# longest accepted circuits.
 _MOST_WAITING = 64 << 20
 
 
-class _Line:
-    """One owner's circuits: that which has its turn, and those that wait."""
+class _OwnerQueue:
+    """One owner's circuits: the one that has its turn, and those that wait."""
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
-        self.members = 0
+        self.circuits = 0
         self.characters = 0
 
 
 class FairQueue:
-    """Gives each owner one turn at a time, of `places` turns at once for all of them together.
+    """Gives each owner one turn at a time, and at most `places` turns to all owners together.
 
-    However many circuits somebody sends, and however long each takes to look at, whoever asks next
-    for another owner waits for at most one of them. One place is kept free of long circuits. A
-    turn that is not had within `wait_seconds` seconds is not had at all.
+    An owner's circuit waits for at most one circuit of each other owner, however many they send.
+    One place is kept free of long circuits. Waiting for a turn ends after `wait_seconds` seconds.
     """
 
     def __init__(self, places: int, wait_seconds: float) -> None:
         self._places = asyncio.Semaphore(places)
         self._places_for_long = asyncio.Semaphore(max(1, places - 1))
         self._wait_seconds = wait_seconds
-        self._lines: dict[str, _Line] = {}
+        self._owners: dict[str, _OwnerQueue] = {}
 
     @asynccontextmanager
     async def turn(self, owner: str, characters: int) -> AsyncGenerator[None]:
-        """Have a turn for a circuit of so many characters.
+        """Wait for a turn for a circuit of `characters` characters.
 
-        Raises `Unavailable` where too much is waiting, of this owner's or of everyone's.
+        Raises `Unavailable` if too much text of this owner waits, or no turn comes in time.
         """
-        line = self._lines.setdefault(owner, _Line())
-        if line.members and line.characters + characters > _MOST_WAITING:
-            raise _busy("too many large circuits of this account wait to be looked at")
-        line.members += 1
-        line.characters += characters
+        queue = self._owners.setdefault(owner, _OwnerQueue())
+        if queue.circuits and queue.characters + characters > _MOST_WAITING:
+            raise _busy("too many large circuits of this account are waiting for analysis")
+        queue.circuits += 1
+        queue.characters += characters
         place_for_long = self._places_for_long if characters > _LONG else nullcontext()
         waiting = asyncio.timeout(self._wait_seconds)
         try:
-            async with waiting, line.turn, place_for_long, self._places:
+            async with waiting, queue.turn, place_for_long, self._places:
                 waiting.reschedule(None)
                 yield
         except TimeoutError as error:
             if not waiting.expired():
                 raise
-            raise _busy("too many large circuits wait to be looked at") from error
+            raise _busy("too many large circuits are waiting for analysis") from error
         finally:
-            line.members -= 1
-            line.characters -= characters
-            if not line.members:
-                del self._lines[owner]
+            queue.circuits -= 1
+            queue.characters -= characters
+            if not queue.circuits:
+                del self._owners[owner]
 
 
 def _busy(message: str) -> Unavailable:

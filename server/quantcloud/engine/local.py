@@ -1,4 +1,4 @@
-"""The engine of one machine: circuits run in worker processes beside the server."""
+"""The engine of one machine: circuits run in worker processes on it."""
 
 import asyncio
 import logging
@@ -45,43 +45,43 @@ _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# Circuits that are looked at at once.
+# How many circuits are analysed at the same time.
 _EXAMINERS = 3
 
-# How long a circuit waits to be looked at, in seconds. With the time limit of looking at it this
-# stays below the 60 seconds after which Envoy gives a call up.
-_EXAMINATION_PATIENCE = 30.0
+# How long a circuit waits for its analysis, in seconds. Together with the time limit of the
+# analysis this is less than the 60 seconds after which Envoy ends a call.
+_EXAMINATION_WAIT = 30.0
 
-# How long a run waits for a system that has no process to give, in seconds; then it is given back,
-# for another server to take it.
-_SHORTAGE_PATIENCE = 60.0
+# How long a run waits while the system cannot start a process, in seconds. Then the job returns
+# to its queue, and another server may take it.
+_SHORTAGE_WAIT = 60.0
 
-# Bytes for looking at a circuit: 8 MB of text make a few hundred MB of operations.
+# Memory to analyse a circuit, in bytes: 8 MB of text become a few hundred MB of operations.
 _EXAMINATION_MEMORY = 2 << 30
 
-_NONSENSE = "the worker's answer made no sense"
+_INVALID_ANSWER = "the worker sent an invalid answer"
 _STOPPED = "the server stopped"
-_INNOCENT = "the worker was ended from outside during the run"
+_KILLED_FROM_OUTSIDE = "the worker was ended from outside during the run"
 
-# Short runs that are taken up for each worker: in its socket and on their way there.
+# How many short runs are accepted for each worker: in its socket and on their way there.
 _BACKLOG = 512
 
-# How long to wait for the exit status of a worker that is gone, in seconds: the fork server may
-# be importing.
-_EXIT_STATUS_PATIENCE = 5.0
+# How long to wait for the exit status of a dead worker, in seconds. The fork server may be busy
+# with imports.
+_EXIT_STATUS_WAIT = 5.0
 
 
 class LocalEngine:
-    """Runs circuits in `workers` processes of this machine; three more look at large circuits.
+    """Runs circuits in `workers` processes of this machine; three more analyse large circuits.
 
-    `memory_limit` is what a run may take, in bytes; unless given, an equal part of 80 % of the
-    machine's memory. `examination_limit` is how long looking at a circuit may take, in seconds.
-    `hidden` are files and folders that workers are not to read even where they lie inside a
-    folder that Python imports from. `preload` maps backends to modules that are imported before
-    workers are forked; unless given, those of the installed backends that are known.
-    `environment` is added to what workers have in their environment.
+    `memory_limit` is the most memory that a run may use, in bytes; the default is an equal part of
+    80 % of the machine's memory. `examination_limit` is the time limit of an analysis, in seconds.
+    `hidden` are files and folders that workers must not read, even inside a folder that Python
+    imports from. `preload_modules` maps backends to modules that are imported before workers are
+    forked; the default is the known modules of the installed backends. `environment` is added to
+    the workers' environment. Raises `ValueError` if `workers` is less than 1.
 
-    Make, start and stop it on one event loop, in the thread that lives as long as it.
+    Make, start and stop it on one event loop, in a thread that lives as long as the engine.
     """
 
     def __init__(
@@ -107,12 +107,12 @@ class LocalEngine:
         self._workers = workers
         self._memory_limit = limit
         self._examination_limit = examination_limit
-        self._supervisor = Supervisor(configuration, self._renew, environment or {})
-        self._executions = Slots(self._supervisor, Role.EXECUTION, workers, _SHORTAGE_PATIENCE)
+        self._supervisor = Supervisor(configuration, self._renew_idle_executions, environment or {})
+        self._executions = Slots(self._supervisor, Role.EXECUTION, workers, _SHORTAGE_WAIT)
         self._examinations = Slots(
-            self._supervisor, Role.EXAMINATION, _EXAMINERS, _EXAMINATION_PATIENCE
+            self._supervisor, Role.EXAMINATION, _EXAMINERS, _EXAMINATION_WAIT
         )
-        self._turns = FairQueue(_EXAMINERS, _EXAMINATION_PATIENCE)
+        self._examination_queue = FairQueue(_EXAMINERS, _EXAMINATION_WAIT)
         self._running: set[asyncio.Task[Any]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -128,7 +128,7 @@ class LocalEngine:
 
     @property
     def trouble(self) -> str | None:
-        if self._supervisor.is_running and not self._executions.wanting:
+        if self._supervisor.is_running and not self._executions.is_out_of_workers:
             return None
         return "no worker can be started"
 
@@ -136,18 +136,18 @@ class LocalEngine:
         return self._supervisor.is_preloaded(backend)
 
     def subscribe(self, listener: Callable[[], None]) -> None:
-        """Its slots are always as many: there is nothing to tell."""
+        """Do nothing: the number of slots never changes."""
 
     @property
     def memory_limit(self) -> int:
-        """The bytes that a run may take."""
+        """The most memory that a run may use, in bytes."""
         return self._memory_limit
 
     async def start(self) -> None:
-        """Start the processes. Returns before their imports are done; what is asked for waits."""
+        """Start the processes. Return before their imports are done; calls wait for them."""
         if missing := missing_protections():
-            _log.warning("workers run without %s: not on this machine", " and ".join(missing))
-        # These are forked before anything is imported: submissions wait for no simulator.
+            _log.warning("workers run without %s: this machine lacks them", " and ".join(missing))
+        # Fork these before any import, so that submissions do not wait for simulators.
         self._examinations.renew_idle()
         self._executions.renew_idle()
         self._supervisor.start()
@@ -177,7 +177,7 @@ class LocalEngine:
         preloaded = self._supervisor.position(execution.backend)
         if not self._supervisor.is_preloaded(execution.backend):
             await self._until_stopped(self._supervisor.until_preloaded(execution.backend))
-        # What nobody has imported is prepared by the first worker that runs a circuit on it.
+        # If no process imported the backend, the first worker that runs a circuit on it does.
         kind = messages.EXECUTE if preloaded else messages.PREPARE_AND_EXECUTE
         request = Frame(kind, messages.encode_execution(execution))
         call = Call(
@@ -189,7 +189,8 @@ class LocalEngine:
         )
         answer = await self._run(call)
         if answer.kind == messages.OUT_OF_MEMORY and call.holder and call.holder.answered > 1:
-            # What other runs have left in a worker is not this one's. Its time goes on meanwhile.
+            # Leftovers of other runs may fill that worker, so try a fresh one. The time limit
+            # still counts from the first start.
             began = call.began
             call = Call(
                 request,
@@ -212,7 +213,7 @@ class LocalEngine:
         raise ExecutionFailed(message)
 
     async def _run(self, call: Call) -> Frame:
-        """Have a worker run a circuit. Raises an `EngineError`."""
+        """Have a worker run a circuit and return its answer. Raises an `EngineError`."""
         try:
             return await self._ask(self._executions, call)
         except TimeLimitReached:
@@ -223,7 +224,7 @@ class LocalEngine:
             ) from None
 
     async def _until_stopped(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do `work`, which `stop` can end, whatever it is waiting for."""
+        """Do `work`. `stop` can interrupt it at any time, which raises `WorkerLost`."""
         task = asyncio.current_task()
         if task is None or self._stopped:
             work.close()
@@ -234,7 +235,7 @@ class LocalEngine:
         try:
             return await work
         except asyncio.CancelledError:
-            # Someone else may have cancelled the task as well.
+            # Another caller may have cancelled the task as well.
             if self._stopped and task.uncancel() <= before:
                 raise WorkerLost(_STOPPED) from None
             raise
@@ -244,7 +245,7 @@ class LocalEngine:
                 self._idle.set()
 
     async def _examine_in_turn(self, source: str, owner: str) -> Analysis:
-        async with self._turns.turn(owner, len(source)):
+        async with self._examination_queue.turn(owner, len(source)):
             return await self._examine(source)
 
     async def _examine(self, source: str) -> Analysis:
@@ -255,7 +256,7 @@ class LocalEngine:
             answer = await self._ask(self._examinations, call)
         except TimeLimitReached:
             raise InvalidArgument(
-                "qasm", f"takes longer than {limit:g} seconds to look at; send a smaller one"
+                "qasm", f"takes longer than {limit:g} seconds to analyse; send a smaller circuit"
             ) from None
         if answer.kind == messages.ANALYSIS:
             decode = partial(messages.decode_analysis, characters=len(source))
@@ -264,11 +265,11 @@ class LocalEngine:
             raise await _decoded(call, answer, messages.decode_invalid)
         _, details = await _decoded(call, answer, messages.decode_failure)
         if answer.kind == messages.OUT_OF_MEMORY:
-            raise InvalidArgument("qasm", "takes too much memory to look at; send a smaller one")
-        raise RuntimeError(f"a circuit could not be examined: {details}")
+            raise InvalidArgument("qasm", "needs too much memory; send a smaller circuit")
+        raise RuntimeError(f"a circuit could not be analysed: {details}")
 
     async def _ask(self, slots: Slots, call: Call) -> Frame:
-        """Have a worker answer a call. Raises `WorkerLost` and `TimeLimitReached`."""
+        """Have a worker answer a call. Raises `WorkerLost` or `TimeLimitReached`."""
         slots.submit(call)
         try:
             return await call.answer
@@ -278,16 +279,16 @@ class LocalEngine:
         except ForkFailed as error:
             raise MachineLost(f"no worker could be started: {error}") from error
         except MalformedAnswer as error:
-            raise WorkerLost(_NONSENSE) from error
+            raise WorkerLost(_INVALID_ANSWER) from error
         except WorkerEnded as error:
             cause = None
             if not error.innocent:
                 cause = await _cause(error.exit_status, self._memory_limit)
             if cause is None:
-                raise MachineLost(_INNOCENT) from error
+                raise MachineLost(_KILLED_FROM_OUTSIDE) from error
             raise WorkerLost(f"the worker ended during the run{cause}") from error
 
-    def _renew(self) -> None:
+    def _renew_idle_executions(self) -> None:
         self._executions.renew_idle()
 
 
@@ -296,19 +297,19 @@ def _timed_out(limit: float) -> ExecutionTimedOut:
 
 
 async def _decoded(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:
-    """Decode an answer. One that makes no sense is its worker's end, and `WorkerLost`."""
+    """Decode an answer. If it is invalid, kill the worker and raise `WorkerLost`."""
     try:
         return await decoded(answer.payload, decode)
     except MalformedAnswer as error:
         if call.holder is not None:
             call.holder.kill()
-        raise WorkerLost(_NONSENSE) from error
+        raise WorkerLost(_INVALID_ANSWER) from error
 
 
 async def _cause(exit_status: "asyncio.Future[int | None]", memory_limit: int) -> str | None:
-    """Say how a worker ended, as far as can be told; None where its fork server ended too."""
+    """Describe how a worker ended, if known. Return None if its fork server ended too."""
     try:
-        async with asyncio.timeout(_EXIT_STATUS_PATIENCE):
+        async with asyncio.timeout(_EXIT_STATUS_WAIT):
             status = await asyncio.shield(exit_status)
     except TimeoutError:
         return ""

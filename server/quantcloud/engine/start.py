@@ -1,4 +1,4 @@
-"""Starts the engine that the settings ask for, and the backends that run on it."""
+"""Starts the engine that the settings select, and the backends that run on it."""
 
 import os
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from quantcloud.settings import Settings
 
 
 class Started(NamedTuple):
-    """An engine, what can be run, and what is run without it."""
+    """An engine, its backends, and the backends that run small circuits without it."""
 
     engine: Engine
     fleet: Fleet
@@ -23,10 +23,7 @@ class Started(NamedTuple):
 
 
 async def start_engine(settings: Settings, model: CostModel) -> Started:
-    """Start an engine, which is the caller's to stop.
-
-    Raises `EngineError` where it cannot start.
-    """
+    """Start an engine. The caller must stop it. Raises `EngineError` if it cannot start."""
     backends = installed_backends()
     limit, hidden = settings.worker_memory, [settings.data_dir]
     weights = Weights(
@@ -45,7 +42,7 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
         workers = settings.workers or len(os.sched_getaffinity(0))
         engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
     await engine.start()
-    # While the workers' imports go on.
+    # Make these while the workers still import.
     at_once = AtOnce(backends if settings.run_at_once else {})
     fleet = Fleet(
         backends,

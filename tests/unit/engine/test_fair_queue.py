@@ -72,7 +72,7 @@ async def test_what_waits_of_one_owner_is_bounded():
     turns = FairQueue(3, wait_seconds=60)
     mine = [Turn(turns, "eve", LONG) for _ in range(8)]
     await settled()
-    with pytest.raises(Unavailable, match="too many large circuits of this account wait") as full:
+    with pytest.raises(Unavailable, match="too many large circuits of this account are waiting") as full:
         await Turn(turns, "eve", LONG).task
     assert full.value.reason == "EXAMINERS_BUSY"
     other = Turn(turns, "ada", LONG)
@@ -89,7 +89,7 @@ async def test_patience_ends_and_leaves_nothing_behind():
     first = Turn(turns, "eve")
     await settled()
     for owner in ("eve", "ada"):
-        with pytest.raises(Unavailable, match="too many large circuits wait"):
+        with pytest.raises(Unavailable, match="too many large circuits are waiting"):
             await Turn(turns, owner).task
     # A turn that was had lasts as long as it likes.
     await first.end()
@@ -97,7 +97,7 @@ async def test_patience_ends_and_leaves_nothing_behind():
     await settled()
     assert again.had.is_set()
     await again.end()
-    assert not turns._lines
+    assert not turns._owners
 
 
 async def test_errors_within_a_turn_are_its_own():
@@ -111,4 +111,4 @@ async def test_errors_within_a_turn_are_its_own():
     cancelled.task.cancel()
     await asyncio.gather(cancelled.task, return_exceptions=True)
     await waiting.end()
-    assert not turns._lines
+    assert not turns._owners

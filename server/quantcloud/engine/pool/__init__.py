@@ -1,1 +1,1 @@
-"""Worker processes: the server's side, the workers', and what goes between."""
+"""Worker processes: the server's side, the worker's side, and the protocol between them."""

@@ -1,4 +1,4 @@
-"""A request to a worker, from when it is made to its answer."""
+"""A request to a worker, from its creation to its answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,20 +7,19 @@ from typing import Protocol
 from quantcloud.engine.pool import messages
 from quantcloud.engine.pool.messages import Frame
 
-# A worker may have ended before it began, while it was idle: then another takes the request.
+# An idle worker may have ended before it starts a request. Then another worker takes it.
 _TRIES = 3
 
-# A new worker is ready after it has made its executors, which takes a fraction of a second, and an
-# executor is made after its simulator was imported, which takes seconds. What is not there after so
-# many seconds never will be.
+# How long a worker may take to become ready, in seconds, and how long to prepare a backend. The
+# first takes a fraction of a second; the second imports a simulator, which takes seconds.
 START_LIMIT = 60.0
 
 
 class WorkerEnded(Exception):
-    """The worker ended before it answered; how, `exit_status` tells when that is known.
+    """The worker ended before it answered.
 
-    It is negative for a signal, None where the fork server ended too, which alone could tell.
-    `innocent` says that the call was not the cause: the server ended its worker for another.
+    `exit_status` gives its exit status when known: negative for a signal, None if the fork server
+    ended too. `innocent` is true if the server ended the worker because of another call.
     """
 
     def __init__(self, exit_status: "asyncio.Future[int | None]", *, innocent: bool) -> None:
@@ -30,11 +29,11 @@ class WorkerEnded(Exception):
 
 
 class TimeLimitReached(Exception):
-    """The worker had not answered when its time was over."""
+    """The worker did not answer within its time limit."""
 
 
 class NotPrepared(Exception):
-    """What the worker had to prepare was not there after as long as it may take, `START_LIMIT`."""
+    """The worker did not prepare the backend within `START_LIMIT` seconds."""
 
 
 class Holder(Protocol):
@@ -42,11 +41,11 @@ class Holder(Protocol):
 
     @property
     def answered(self) -> int:
-        """How many calls it has answered."""
+        """How many calls the worker has answered."""
         ...
 
     def give_up(self, call: "Call") -> None:
-        """Nobody waits for the answer any more."""
+        """Note that the caller no longer waits for the answer."""
         ...
 
     def kill(self) -> None: ...
@@ -55,13 +54,13 @@ class Holder(Protocol):
 class Call:
     """One request, and the future of its answer. Make it on the event loop.
 
-    Whoever stops waiting for the answer says so by `give_up`.
+    Call `give_up` to stop waiting for the answer.
 
-    `on_start` is called when a worker begins, and `time_limit` seconds count from there. One with
-    something to prepare (`messages.PREPARE_AND_EXECUTE`) begins when that is done. `preloaded` is
-    for how many backends the modules must have been imported when its worker was forked; a `fresh`
-    one wants a worker that has run nothing yet. `expected` is how many seconds the run will take;
-    None where nobody knows. `began` is when the last worker began, by the event loop's clock.
+    `on_start` is called when a worker starts, and `time_limit` seconds count from then. A request
+    that prepares a backend (`messages.PREPARE_AND_EXECUTE`) starts after that. `preloaded` is how
+    many backends must have been imported when the worker was forked. A `fresh` call needs an unused
+    worker. `expected` is how many seconds the run will take, None if unknown. `began` is when the
+    last worker started, by the event loop's clock.
     """
 
     __slots__ = (
@@ -87,7 +86,7 @@ class Call:
         self.expected = expected
         loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Frame] = loop.create_future()
-        # When, by the event loop's clock.
+        # The time of creation, by the event loop's clock.
         self.made = loop.time()
         self.began: float | None = None
         self.holder: Holder | None = None
@@ -95,24 +94,24 @@ class Call:
         self._tries = 0
 
     def give_up(self) -> None:
-        """Nobody waits for the answer any more: end the run, and with it its worker."""
+        """Stop waiting for the answer: end the run, and its worker with it."""
         if self.holder is not None:
             self.holder.give_up(self)
 
     def start(self, now: float) -> None:
-        """Tell that a worker has begun: once, though another may take over what it left unread."""
+        """Report the start of the run, only once even if another worker takes over."""
         self.began = now
-        told, self._on_start = self._on_start, None
-        if told is not None:
-            told()
+        on_start, self._on_start = self._on_start, None
+        if on_start is not None:
+            on_start()
 
     def fail(self, error: BaseException) -> None:
-        """Answer with `error`, unless there is an answer or nobody waits for one any more."""
+        """Answer with `error`, unless there is an answer already or the caller gave up."""
         if not self.answer.done():
             self.answer.set_exception(error)
 
     def count_try(self, error: WorkerEnded) -> None:
-        """Note that a worker ended before it began on anything; the last time is the end."""
+        """Count a worker that ended before it started; fail the call after the last try."""
         self._tries += 1
         if self._tries >= _TRIES:
             self.fail(error)

@@ -1,4 +1,4 @@
-"""Processes of Python that the server starts beside itself and talks to over a socket."""
+"""Python processes that the server starts and talks to over a socket."""
 
 import os
 import socket
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import IO
 
-# How long one may take to end when the server hangs up, in seconds.
-_PATIENCE = 2.0
+# How long a process may take to end after the server closes its socket, in seconds.
+_END_SECONDS = 2.0
 
 
 def start(
@@ -19,14 +19,15 @@ def start(
     folder: str,
     configuration: bytes,
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start `program`, in which `{}` stands for the number of its socket; the server's end of that.
+    """Start `program` and return the process and the server's end of its socket.
 
-    It has this environment alone, works in `folder`, writes its errors to `errors`, and is told
-    `configuration` first. Raises `OSError`, with nothing left open or running.
+    `{}` in `program` stands for the descriptor of its socket. The process has only `environment`,
+    works in `folder`, writes its errors to `errors`, and reads `configuration` first. Raises
+    `OSError`, with nothing left open or running.
     """
-    with ExitStack() as undoing:
+    with ExitStack() as cleanup:
         ours, theirs = socket.socketpair()
-        undoing.callback(ours.close)
+        cleanup.callback(ours.close)
         with theirs:
             process = subprocess.Popen(  # noqa: S603 (this interpreter, a program of ours)
                 [sys.executable, "-P", "-c", program.format(theirs.fileno())],
@@ -37,27 +38,27 @@ def start(
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 pass_fds=[theirs.fileno()],
-                # Its own session: what a terminal sends to the server's group does not reach it.
+                # A new session, so that signals from a terminal do not reach the process.
                 start_new_session=True,
             )
-        undoing.callback(process.wait)
-        undoing.callback(process.kill)
+        cleanup.callback(process.wait)
+        cleanup.callback(process.kill)
         ours.sendall(configuration)
-        undoing.pop_all()
+        cleanup.pop_all()
     return process, ours
 
 
 def wait(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of one that was hung up on, and bring it about where it does not come."""
+    """Wait for the end of a process whose socket was closed; kill it if it takes too long."""
     try:
-        process.wait(_PATIENCE)
+        process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
 def tail(errors: IO[bytes], length: int) -> str:
-    """Give the last `length` bytes of what one wrote to its errors, as text."""
+    """Return the last `length` bytes of a process's errors, as text."""
     size = os.fstat(errors.fileno()).st_size
     data = os.pread(errors.fileno(), length, max(0, size - length))
     return data.decode("utf-8", "replace").strip()

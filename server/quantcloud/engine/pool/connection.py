@@ -1,4 +1,4 @@
-"""The server's end of a worker's socket: requests with their permits out, whole frames in."""
+"""The server's end of a worker's socket: it sends requests with start tokens, and reads frames."""
 
 import asyncio
 import math
@@ -13,26 +13,26 @@ _CHUNK = 256 << 10
 
 
 class Receiver(Protocol):
-    """Whoever a worker talks to."""
+    """The object that handles a worker's frames."""
 
     def received(self, frame: Frame) -> None:
-        """Take a frame. Raises `MalformedAnswer` for one that the worker should not have sent."""
+        """Handle a frame. Raises `MalformedAnswer` if the worker must not send it now."""
         ...
 
     def read(self, error: MalformedAnswer | None) -> None:
-        """All frames that came together were received, up to the one that made no sense."""
+        """Note that all frames of one read were handled, up to an invalid one if `error` is set."""
         ...
 
     def hung_up(self) -> None:
-        """The worker has ended, and all that it had said was received."""
+        """Note that the worker has ended, after all of its frames were handled."""
         ...
 
 
 class Connection:
-    """One worker's socket. Frames that are sent in one turn of the event loop go out together.
+    """One worker's socket. Frames sent in one pass of the event loop are written together.
 
-    What comes is read at once, or after `let_gather` a moment later, together with what else has
-    come by then. It lies in the socket meanwhile, where it survives its worker.
+    Input is read at once. After `let_gather` it is read a moment later, together with all other
+    input of that time. Until then it stays in the socket, where it survives the worker.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Connection:
         self._writing = False
         self._closed = False
         self._reading = False
-        # Set while answers gather in the socket, which the event loop does not look at then.
+        # Set while answers gather in the socket, when the event loop does not watch it.
         self._round: asyncio.TimerHandle | None = None
         worker.setblocking(False)  # noqa: FBT003 (the standard library's signature)
         self._loop.add_reader(worker, self._readable)
 
     def send(self, request: bytes, *, now: bool) -> None:
-        """Send a framed request, at once or with whatever else is sent in this turn."""
+        """Send a framed request: now, or with all others of this pass of the event loop."""
         self._unsent += 1
         self._output += request
         if now:
@@ -65,18 +65,18 @@ class Connection:
             self._loop.call_soon(self.flush)
 
     def take_back(self) -> int:
-        """Withdraw all requests that the worker has not begun: the last ones. Give their number.
+        """Take back all requests that the worker has not started: the last ones. Return how many.
 
-        What was sent of them it reads, and says that it did not begin.
+        The worker still reads those that were sent, and answers that it did not start them.
         """
         count = self._unsent + self._start_tokens.take_back()
         self._unsent = 0
         return count
 
     def let_gather(self, seconds: float) -> None:
-        """Read what comes from now on all at once, in so many seconds at the latest.
+        """Read all coming input at once, after `seconds` at the latest.
 
-        All connections at the same moments: the server wakes once for all of them.
+        All connections read at the same moments, so the server wakes up once for all of them.
         """
         if self._closed:
             return
@@ -88,7 +88,7 @@ class Connection:
         self._round = self._loop.call_at(due, self._fetch)
 
     def catch_up(self) -> None:
-        """Read what has come by now."""
+        """Read the input that has arrived."""
         if self._reading or self._closed:
             return
         if self._round is not None:
@@ -107,7 +107,7 @@ class Connection:
         self._start_tokens.close()
 
     def flush(self) -> None:
-        """Write what the socket takes now."""
+        """Write as much as the socket takes now."""
         self._flushing = False
         if self._closed:
             return
@@ -115,8 +115,8 @@ class Connection:
             try:
                 self._start_tokens.give(self._unsent)
             except OSError:
-                # Not at once: whoever sends is in the middle of something.
-                error = MalformedAnswer("it takes no permits")
+                # Report it later, because the sender is in the middle of something.
+                error = MalformedAnswer("it accepts no start tokens")
                 self._loop.call_soon(self._receiver.read, error)
                 return
             self._unsent = 0
@@ -125,7 +125,7 @@ class Connection:
         except BlockingIOError:
             pass
         except OSError:
-            self._output.clear()  # its end will be read, behind what it answered before
+            self._output.clear()  # its end is read after its last answers
         if self._output and not self._writing:
             self._writing = True
             self._loop.add_writer(self._socket, self.flush)
@@ -134,7 +134,7 @@ class Connection:
             self._loop.remove_writer(self._socket)
 
     def _fetch(self) -> None:
-        """Read what has gathered, and go back to reading at once unless told to gather again."""
+        """Read the gathered input, and watch the socket again unless told to gather more."""
         ended = self._round
         self._readable()
         if self._round is ended and not self._closed:

@@ -1,4 +1,4 @@
-"""What the server and its fork server say to each other: records of one size."""
+"""The messages between the server and its fork server: records of one size."""
 
 import enum
 import socket
@@ -8,16 +8,16 @@ from typing import NamedTuple
 _RECORD = struct.Struct("!Bqq")
 SIZE = _RECORD.size
 
-# What comes with a FORKED process: the server's socket, and the reading and the writing end of the
-# permits.
+# The descriptors that come with a FORKED record: the worker's socket, then the reading and the
+# writing end of its start tokens.
 DESCRIPTORS = 3
 
-# The configuration comes first, as JSON behind its length.
+# The configuration comes first: its length, then JSON.
 LENGTH = struct.Struct("!Q")
 
 
 class Order(enum.IntEnum):
-    """What a record is about; `value` and `extra` mean what stands here."""
+    """The type of a record. The comments say what `value` and `extra` mean; else they are 0."""
 
     # To the fork server.
     PRELOAD = enum.auto()  # import the next backend's modules
@@ -49,13 +49,13 @@ class Record(NamedTuple):
 
 
 def unpack(data: bytes) -> Record:
-    """Give the message that `SIZE` bytes are."""
+    """Return the record in `SIZE` bytes."""
     order, value, extra = _RECORD.unpack(data)
     return Record(Order(order), value, extra)
 
 
 def receive_exactly(connection: socket.socket, length: int) -> bytes | None:
-    """Read `length` bytes from a blocking socket, or None when the other side hung up."""
+    """Read `length` bytes from a blocking socket. Return None if the other side closed it."""
     buffer = bytearray(length)
     view = memoryview(buffer)
     filled = 0

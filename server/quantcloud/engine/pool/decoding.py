@@ -1,4 +1,4 @@
-"""Answers that are large are decoded off the event loop."""
+"""Decodes large answers off the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-# Answers up to so many bytes are decoded on the event loop, in about a millisecond.
+# Answers up to this many bytes are decoded on the event loop, in about a millisecond.
 _MAX_INLINE = 64 << 10
 
 
 async def decoded(payload: bytes, decode: Callable[[bytes], Result]) -> Result:
-    """Decode an answer. Raises what `decode` does."""
+    """Decode an answer. Raises the errors of `decode`."""
     if len(payload) <= _MAX_INLINE:
         return decode(payload)
     return await asyncio.to_thread(decode, payload)

@@ -1,4 +1,4 @@
-"""What a user is told when a run fails."""
+"""The messages that a user sees when a run fails."""
 
 import re
 import signal
@@ -6,30 +6,30 @@ from typing import Final
 
 from quantcloud.engine.sandbox.memory import readable_size
 
-# Longer texts are cut: a simulator may put a whole circuit into its message.
+# Longer texts are cut, because a simulator may put a whole circuit into its message.
 MAX_LENGTH: Final = 500
 
 _PATH = re.compile(r"(?<![\w.:/])(?:/[\w.@+~-]+){2,}/?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
-# What simulators say, apart from MemoryError, when there is not enough.
+# What simulators say, apart from MemoryError, when memory is short.
 _MEMORY = re.compile(
     r"insufficient memory|not enough memory|out of memory|cannot allocate memory"
     r"|unable to allocate|bad_alloc|bad allocation",
     re.IGNORECASE,
 )
 
-# How a library ends that does not look whether it got the memory that it asked for.
+# How a library ends if it does not check whether it got the memory that it asked for.
 _MEMORY_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT})
 
-# Errors whose text stands for itself; of others the name is half of what there is to know.
+# Errors whose text needs no name before it. The name of any other error is half of the message.
 _SELF_EXPLAINING = (ValueError, RuntimeError, NotImplementedError)
 
 
 def describe(error: BaseException) -> str:
-    """Put an exception into one line of at most 500 characters, without control characters.
+    """Return an exception as one line of at most 500 characters, without control characters.
 
-    Paths are reduced to their last part: where the server keeps its files is not the user's.
+    Paths are cut to their last part, because users must not learn where the server keeps files.
     """
     name = type(error).__name__
     text = _PATH.sub(lambda found: found.group().rstrip("/").rpartition("/")[2], str(error))
@@ -44,23 +44,20 @@ def describe(error: BaseException) -> str:
 
 
 def bounded(text: str, length: int = MAX_LENGTH) -> str:
-    """Cut a text that is longer than `length`, and show its control characters as blanks.
-
-    Line feeds stay.
-    """
+    """Cut a text to `length` characters, and replace its control characters except line feeds."""
     lines = (_CONTROL.sub(" ", line) for line in text[:length].split("\n"))
     return "\n".join(lines)
 
 
 def is_about_memory(error: BaseException) -> bool:
-    """Tell whether the run failed because it could not have the memory that it wanted."""
+    """Return whether the run failed because it could not get enough memory."""
     return isinstance(error, MemoryError) or _MEMORY.search(str(error)) is not None
 
 
 def describe_end(status: int, memory_limit: int) -> str:
-    """Say how a worker ended, to follow "the worker ended during the run".
+    """Describe how a worker ended, as a continuation of "the worker ended during the run".
 
-    `status` is its exit status, negative for a signal, and `memory_limit` the bytes it might use.
+    `status` is its exit status, negative for a signal. `memory_limit` is in bytes.
     """
     if status >= 0:
         return f" with exit status {status}"

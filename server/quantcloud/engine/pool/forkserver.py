@@ -1,8 +1,8 @@
-"""The fork server: a process that has imported the simulators and starts workers by forking.
+"""The fork server: a process that imports the simulators and forks workers.
 
-It has one thread and runs no circuit, so that a fork copies a whole and idle process. It is
-started as `python -c "from quantcloud.engine.pool.forkserver import main; main(FD)"`, with a clean
-environment, and obeys the records of `control` on the socket FD until the server hangs up.
+It has one thread and runs no circuit, so that a fork copies a complete, idle process. It is started
+as `python -c "from quantcloud.engine.pool.forkserver import main; main(FD)"` with a clean
+environment. It obeys the records of `control` on the socket FD until the server closes it.
 """
 
 import errno
@@ -40,10 +40,10 @@ from quantcloud.engine.sandbox.confinement import (
 
 @value_object
 class Configuration:
-    """What the fork server is told at its start.
+    """The configuration that the fork server gets when it starts.
 
     `parent` is the server's process id. `preload` pairs backends with their modules, in order.
-    `memory_limits` are in bytes, one per `Role`. `hidden` are paths that no worker may read.
+    `memory_limits` are in bytes, one for each `Role`. `hidden` are paths that no worker may read.
     """
 
     parent: int
@@ -68,7 +68,7 @@ class Configuration:
 
 
 class ForkServer:
-    """Obeys orders on `control`, one at a time."""
+    """Obeys the orders on the socket `control`, one at a time."""
 
     def __init__(self, control: socket.socket, configuration: Configuration) -> None:
         self._control = control
@@ -82,7 +82,7 @@ class ForkServer:
         self._pid = os.getpid()
 
     def serve(self) -> None:
-        """Obey until the server hangs up, then end every worker."""
+        """Obey orders until the server closes the socket, then kill all workers."""
         try:
             while (data := receive_exactly(self._control, SIZE)) is not None:
                 record = unpack(data)
@@ -105,12 +105,12 @@ class ForkServer:
         try:
             for module in modules:
                 importlib.import_module(module)
-        except Exception:  # noqa: BLE001 (any import error is that backend's own)
+        except Exception:  # noqa: BLE001 (an import error concerns its backend only)
             traceback.print_exc()
             failed = 1
         self._warm.append("" if failed else name)
         self._readable = readable_paths(self._configuration.hidden)
-        # What is imported stays: collecting it again and again in every worker would copy it.
+        # Freeze the imported objects: garbage collection in a worker would copy their pages.
         gc.collect()
         gc.freeze()
         self._send(Record(Order.PRELOADED, len(self._warm), failed))
@@ -131,24 +131,22 @@ class ForkServer:
             descriptors = [each.fileno() for each in (ours, reading, writing)]
             socket.send_fds(self._control, [record.pack()], descriptors)
 
-    def _become_worker(
-        self, connection: socket.socket, permitted: socket.socket, role: Role
-    ) -> None:
+    def _become_worker(self, connection: socket.socket, tokens: socket.socket, role: Role) -> None:
         code = 1
         try:
             die_with_parent(self._pid)
             warm = self._warm if role is Role.EXECUTION else ()
-            worker.run(connection, permitted, self._backends, warm, self.confinement(role))
+            worker.run(connection, tokens, self._backends, warm, self.confinement(role))
             code = 0
-        except BaseException:  # noqa: BLE001 (the process ends here, whatever it was)
+        except BaseException:  # noqa: BLE001 (any error ends the process here)
             traceback.print_exc()
             sys.stderr.flush()
         finally:
-            # Nothing that the parent has registered to happen at its exit happens here.
+            # Skip the exit handlers that the parent registered.
             os._exit(code)
 
     def confinement(self, role: Role) -> Confinement:
-        """Give the limits of a worker."""
+        """Return the limits of a worker."""
         gpu = self._has_gpu and role is Role.EXECUTION
         return Confinement(self._configuration.memory_limits[role], self._readable, gpu)
 
@@ -156,7 +154,7 @@ class ForkServer:
         if pid not in self._children:
             return
         self._children.remove(pid)
-        # It may have hung up and live on. Not reaped yet, it has its id to itself.
+        # It may have closed its socket and still live. Its id is valid until it is reaped.
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         self._send(Record(Order.REAPED, pid, os.waitstatus_to_exitcode(status)))
@@ -166,7 +164,7 @@ class ForkServer:
 
 
 def _has_gpu(backends: Iterable[Backend]) -> bool:
-    """Whether a GPU is shown to CUDA, and a backend is online that takes one for a run."""
+    """Return whether CUDA sees a GPU and an online backend uses one for a run."""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
     return shown and any(map(_takes_gpu, backends))
 
@@ -174,7 +172,7 @@ def _has_gpu(backends: Iterable[Backend]) -> bool:
 def _takes_gpu(backend: Backend) -> bool:
     try:
         return resources_of(backend).gpus > 0 and backend.offline_reason() is None
-    except Exception:  # noqa: BLE001 (whatever a package does when it is asked)
+    except Exception:  # noqa: BLE001 (a package may raise anything)
         return False
 
 

@@ -1,7 +1,7 @@
-"""What the server and a worker say to each other over their socket.
+"""The messages between the server and a worker, over the worker's socket.
 
-A frame is its kind, its length and a payload. The server trusts nothing that comes from a worker:
-what comes back is JSON and flat arrays, which can be wrong but cannot run, unlike a pickle.
+A frame is its kind, its length and a payload. The server does not trust its workers, so what they
+send is JSON and flat arrays. Unlike a pickle, these can be wrong but cannot run code.
 """
 
 import json
@@ -28,10 +28,9 @@ EXECUTE = b"x"
 PREPARE_AND_EXECUTE = b"p"
 EXAMINE = b"e"
 
-# From a worker: READY once, when from then on it begins on requests as they come; then one of the
-# others for each request, in their order. NOT_BEGUN is for one that the server took back, and
-# OUT_OF_MEMORY is the last that a worker says. PREPARED comes before the answer, when the backend
-# is there that had to be prepared.
+# From a worker: READY once, when it can start requests. Then one of the others for each request, in
+# order. NOT_BEGUN answers a request that the server took back. A worker sends nothing after
+# OUT_OF_MEMORY. PREPARED comes before the answer, when a backend that had to be prepared is ready.
 READY = b"r"
 PREPARED = b"d"
 OUTCOME = b"o"
@@ -41,17 +40,17 @@ FAILED = b"f"
 OUT_OF_MEMORY = b"m"
 NOT_BEGUN = b"n"
 
-# A worker's answer may not be larger, in bytes.
+# The longest answer of a worker, in bytes.
 MAX_ANSWER = MAX_RESULT_BYTES
 
-# JSON may not be longer, in bytes: what reads it lets no other thread run meanwhile. Large results
-# are arrays.
+# The longest JSON, in bytes. While JSON is parsed no other thread runs, so large results are
+# arrays.
 MAX_JSON = 256 << 10
 
-# Of a traceback, for the operator's log: the end, which says most, in characters.
+# How much of a traceback goes to the operator's log, in characters. Its end says most.
 MAX_DETAILS = 8192
 
-# Pickling their values takes half as long as pickling dataclasses with slots.
+# Pickling the values takes half as long as pickling dataclasses with slots.
 _FIELDS = tuple(field.name for field in fields(Execution))
 _OPTIONS = _FIELDS.index("options")
 _values = attrgetter(*_FIELDS)
@@ -60,24 +59,24 @@ _option_values = attrgetter(*(field.name for field in fields(RunOptions)))
 _LENGTH = struct.Struct("!Q")
 _SECTIONS = struct.Struct("!5Q")
 
-# Made once: `json.dumps` and `json.loads` look first what they are asked for.
+# Made once, because `json.dumps` and `json.loads` check their options first.
 _write_json = json.JSONEncoder(check_circular=False).encode
 _read_json = json.JSONDecoder().raw_decode
 
-# An analysis has the names of a circuit's gates, and so many bytes of other things. Outside ASCII a
-# character is up to 12 bytes of JSON.
-_ANALYSIS, _EACH_CHARACTER = 4096, 12
+# An analysis contains the names of a circuit's gates, and at most this many bytes besides. One
+# character outside ASCII takes up to 12 bytes of JSON.
+_ANALYSIS_BYTES, _CHARACTER_BYTES = 4096, 12
 
-# So many outcomes, of so many characters together, are all JSON; more are faster as arrays.
-_FEW = 64
-_SHORT = 16 << 10
+# Up to this many outcomes, with this many characters in all, are JSON. More are faster as arrays.
+_MAX_JSON_OUTCOMES = 64
+_MAX_JSON_CHARACTERS = 16 << 10
 
-# Large answers are decoded in another thread, so many characters or numbers at a time: within one
-# step it lets no other thread run.
-_PART = 1 << 14
+# Large answers are decoded in another thread, this many characters or numbers at a time, because
+# no other thread runs during one step.
+_STEP = 1 << 14
 
-# What decoding raises.
-_NONSENSE = (struct.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
+# The errors that decoding an invalid answer raises.
+_DECODING_ERRORS = (struct.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 class Frame(NamedTuple):
@@ -88,11 +87,11 @@ class Frame(NamedTuple):
 
 
 class MalformedAnswer(Exception):
-    """A worker sent what no worker of ours would."""
+    """A worker sent an invalid answer."""
 
 
 def frame(kind: bytes, payload: bytes = b"") -> bytes:
-    """Give the bytes of a message."""
+    """Return the bytes of a message."""
     return HEADER.pack(kind, len(payload)) + payload
 
 
@@ -104,14 +103,14 @@ def encode_execution(execution: Execution) -> bytes:
 
 
 def decode_execution(payload: bytes) -> Execution:
-    """Decode a run in the worker, which may trust the server."""
+    """Decode a run in the worker, which can trust the server."""
     values: list[Any] = pickle.loads(payload)  # noqa: S301 (from the server)
     values[_OPTIONS] = RunOptions(*values[_OPTIONS])
     return Execution(*values)
 
 
 def encode_failure(message: str, details: str) -> bytes:
-    """Encode why a run failed: `message` is for the user, `details` for the operator's log."""
+    """Encode why a run failed. `message` is for the user, `details` for the operator's log."""
     return json.dumps([message, details]).encode()
 
 
@@ -123,33 +122,33 @@ def decode_failure(payload: bytes) -> tuple[str, str]:
 
 
 def encode_analysis(analysis: Analysis) -> bytes:
-    """Encode what examining a circuit gave."""
+    """Encode the analysis of a circuit."""
     return json.dumps(asdict(analysis)).encode()
 
 
 def decode_analysis(payload: bytes, characters: int = MAX_JSON) -> Analysis:
-    """Decode the analysis of a circuit of so many characters. Raises `MalformedAnswer`."""
+    """Decode the analysis of a circuit of `characters` characters. Raises `MalformedAnswer`."""
     with _checked():
-        if len(payload) > _ANALYSIS + _EACH_CHARACTER * characters:
-            raise ValueError("too much JSON")
+        if len(payload) > _ANALYSIS_BYTES + _CHARACTER_BYTES * characters:
+            raise ValueError("the JSON is too long")
         return Analysis(**json.loads(payload))
 
 
 def encode_invalid(error: InvalidArgument) -> bytes:
-    """Encode what is wrong with a circuit."""
+    """Encode the error of a circuit."""
     where = (error.line, error.column) if isinstance(error, CircuitError) else None
     fields = [error.field, error.description, error.reason, error.metadata, where]
     return json.dumps(fields).encode()
 
 
 def decode_invalid(payload: bytes) -> InvalidArgument:
-    """Decode what is wrong with a circuit, as it was raised. Raises `MalformedAnswer`."""
+    """Decode the error of a circuit. Raises `MalformedAnswer`."""
     with _checked():
         field, description, reason, metadata, where = json.loads(_bounded(payload))
         if where is None:
             return InvalidArgument(field, description, reason=reason, metadata=metadata)
         line, column = where
-        # The constructor puts the place before the message, where it already is.
+        # The constructor adds the position to the message, which already has it.
         text = str(description).removeprefix(f"line {line}, column {column}: ")
         error = CircuitError(text, line, column, field=field)
         error.reason = reason
@@ -158,13 +157,13 @@ def decode_invalid(payload: bytes) -> InvalidArgument:
 
 
 def encode_outcome(outcome: Outcome) -> bytes:
-    """Encode an outcome; the bitstrings hold no line feed and there are less than 2**63 shots.
+    """Encode an outcome. Its bitstrings must hold no line feed, and its shots be less than 2**63.
 
-    Raises `TypeError` for metadata that JSON has no word for, and `ValueError` for too much.
+    Raises `TypeError` if JSON cannot express the metadata, and `ValueError` if it is too long.
     """
     counts, state, memory = outcome.counts, outcome.statevector, outcome.memory
     about = [float(outcome.execution_time_ms), dict(outcome.metadata)]
-    are_few = len(counts) <= _FEW and sum(map(len, counts)) <= _SHORT
+    are_few = len(counts) <= _MAX_JSON_OUTCOMES and sum(map(len, counts)) <= _MAX_JSON_CHARACTERS
     if are_few and state is None and memory is None:
         return _headed([*about, {key: int(count) for key, count in counts.items()}])
     sections = (
@@ -174,7 +173,7 @@ def encode_outcome(outcome: Outcome) -> bytes:
         array("d", state.imag if state else ()).tobytes(),
         "\n".join(memory or ()).encode("ascii"),
     )
-    # One empty bitstring and none at all join to the same text.
+    # One empty bitstring and no bitstring join to the same text.
     shots = None if memory is None else len(memory)
     head = _headed([*about, [len(counts), state is not None, shots]])
     return head + _SECTIONS.pack(*map(len, sections)) + b"".join(sections)
@@ -191,7 +190,7 @@ def decode_outcome(payload: bytes) -> Outcome:
     """Decode an outcome. Raises `MalformedAnswer`."""
     try:
         return _outcome(payload)
-    except _NONSENSE as error:
+    except _DECODING_ERRORS as error:
         raise MalformedAnswer(str(error)) from error
 
 
@@ -201,10 +200,10 @@ def _outcome(payload: bytes) -> Outcome:
     text = _bounded(payload[_LENGTH.size : end]).decode()
     (time_ms, metadata, content), read = _read_json(text)
     if read != len(text):
-        raise ValueError("more than JSON")
+        raise ValueError("text after the JSON")
     if isinstance(content, dict):
         if len(payload) != end:
-            raise ValueError("more than it says")
+            raise ValueError("data after the message")
         counts = cast("dict[str, int]", content)
         checked = dict(zip(counts, _natural(array("q", counts.values())), strict=True))
         return Outcome(checked, _milliseconds(time_ms), metadata=_mapping(metadata))
@@ -226,25 +225,25 @@ def _outcome(payload: bytes) -> Outcome:
 
 def _bounded(text: bytes) -> bytes:
     if len(text) > MAX_JSON:
-        raise ValueError("too much JSON")
+        raise ValueError("the JSON is too long")
     return text
 
 
 @contextmanager
 def _checked() -> Generator[None]:
-    """Raise whatever goes wrong in decoding as `MalformedAnswer`."""
+    """Turn decoding errors into `MalformedAnswer`."""
     try:
         yield
-    except _NONSENSE as error:
+    except _DECODING_ERRORS as error:
         raise MalformedAnswer(str(error)) from error
 
 
 def _counts(outcomes: Sequence[str], values: Sequence[int]) -> dict[str, int]:
     if len(outcomes) != len(values):
-        raise ValueError("counts missing")
+        raise ValueError("wrong number of counts")
     counts: dict[str, int] = {}
-    for first in range(0, len(outcomes), _PART):
-        some = slice(first, first + _PART)
+    for first in range(0, len(outcomes), _STEP):
+        some = slice(first, first + _STEP)
         counts.update(zip(outcomes[some], values[some], strict=True))
     return counts
 
@@ -254,12 +253,12 @@ def _lines(text: bytes, count: int) -> list[str]:
     lines: list[str] = []
     start = 0
     while count and start <= len(whole):
-        end = whole.find("\n", start + _PART)
+        end = whole.find("\n", start + _STEP)
         end = len(whole) if end < 0 else end
         lines += whole[start:end].split("\n")
         start = end + 1
     if len(lines) != count:
-        raise ValueError("bitstrings missing")
+        raise ValueError("wrong number of bitstrings")
     return lines
 
 
@@ -271,7 +270,7 @@ def _integers(data: bytes) -> Sequence[int]:
 
 def _natural(counts: Sequence[int]) -> Sequence[int]:
     if counts and min(counts) < 0:
-        raise ValueError("a count below nothing")
+        raise ValueError("a negative count")
     return counts
 
 
@@ -282,14 +281,14 @@ def _floats(data: bytes) -> tuple[float, ...]:
 
 
 def _milliseconds(value: Any) -> float:
-    """How long a run took, which its account is charged."""
+    """Return the duration of a run, which its account is charged for."""
     milliseconds = float(value)
     if not 0 <= milliseconds < math.inf:
-        raise ValueError("no time")
+        raise ValueError("invalid execution time")
     return milliseconds
 
 
 def _mapping(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise TypeError("metadata is no mapping")
+        raise TypeError("metadata is not a mapping")
     return cast("dict[str, object]", value)

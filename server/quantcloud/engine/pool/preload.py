@@ -1,7 +1,7 @@
-"""Which modules the fork server imports for a backend, so that no worker has to.
+"""The modules that the fork server imports for each backend, so that workers need not.
 
-Only imports: a simulation that ran there would leave OpenMP with threads that a fork does not
-copy, and every worker would hang in its first parallel loop.
+The fork server only imports. If it ran a simulation, OpenMP would start threads, which a fork does
+not copy, and every worker would hang in its first parallel loop.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from quantcloud.backends.base import installed_backends
 
-# Backend: modules, which import its simulator in turn. Cheap ones first, since the backends
-# become ready in this order. A backend that is not named here is imported by each worker when it
-# first runs a circuit on it.
+# Backend: modules, which import its simulator in turn. Cheap ones come first, since the backends
+# become ready in this order. Each worker imports a backend that is not listed here when it first
+# runs a circuit on it.
 MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "local_simulator": (
@@ -22,7 +22,7 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cirq_simulator": ("quantcloud.backends.cirq.executor",),
         "pennylane_simulator": (
             "quantcloud.backends.pennylane.executor",
-            # PennyLane looks a device up by its name, when it is first made.
+            # PennyLane imports a device by its name when the device is first made.
             "pennylane_lightning.lightning_qubit",
         ),
     }
@@ -30,7 +30,7 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def known_modules() -> dict[str, tuple[str, ...]]:
-    """What is imported for each installed backend that can run here and is known."""
+    """Return the modules of each installed backend that can run here and is listed."""
     backends = installed_backends()
     return {
         name: modules

@@ -1,4 +1,4 @@
-"""A fixed number of places for workers, each filled again when its worker ends."""
+"""A fixed number of places for workers. Each is filled again when its worker ends."""
 
 import asyncio
 import logging
@@ -12,22 +12,23 @@ from quantcloud.engine.pool.worker_process import WorkerProcess
 
 _log = logging.getLogger(__name__)
 
-# A worker that ends by itself sooner than this, in seconds, is not replaced before it is needed:
-# the next one might end as fast, and the one after.
+# A worker that ends by itself within this many seconds is not replaced until it is needed, because
+# the next one might end as fast.
 _SHORT_LIFE = 1.0
 
-# After so many answers a worker is replaced. What a simulator leaks would sooner or later count
-# against the memory limit of an innocent run.
-_ANSWERS = 4000
+# A worker is replaced after this many answers. Otherwise a simulator's memory leaks would sooner or
+# later make an unrelated run exceed its memory limit.
+_MAX_ANSWERS = 4000
 
-# Seconds before a worker that is not ready begins, for comparison: more than behind short runs.
-_NEW = 1.0
+# The wait for a worker that is not ready counts as this, in seconds: longer than any queue of
+# short runs.
+_NEW_WORKER_WAIT = 1.0
 
-# How long a call waits for a worker that has run nothing, in seconds, before another will do.
-_FRESH_PATIENCE = 2.0
+# How long a call waits for an unused worker, in seconds, before it takes any worker.
+_FRESH_WAIT = 2.0
 
-# Where the system has no process to give, it is asked again after so many seconds, then after twice
-# as many, and so on up to the last figure.
+# When the system cannot start a process, the next try follows after the first pause, in seconds.
+# Each further pause is twice as long, up to the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -39,9 +40,9 @@ class Slot:
         self._supervisor = supervisor
         self._role = role
         self._coming: asyncio.Future[WorkerProcess] | None = None
-        # Takes the present worker's place as soon as it is ready.
+        # Replaces the present worker as soon as it is ready.
         self._next: WorkerProcess | None = None
-        # Those whose place was taken, until they have answered what they were sent.
+        # Replaced workers that still have calls to answer.
         self._former: set[WorkerProcess] = set()
         self.worker: WorkerProcess | None = None
 
@@ -50,13 +51,13 @@ class Slot:
         return self._coming is not None
 
     def order(self) -> None:
-        """Order a worker, unless one is coming, or the system had none to give a moment ago."""
+        """Order a worker, unless one is coming or the system just failed to start one."""
         if self._coming is None and not self._slots.pausing:
             self._coming = self._supervisor.fork(self._role)
             self._coming.add_done_callback(self._arrived)
 
     def renew(self) -> None:
-        """End the worker, if there is one, and have another; not where there is none to be had."""
+        """Replace the worker, or order one. Do nothing if the system just failed to start one."""
         if self._next is None and self._slots.pausing:
             return
         worker, self.worker, self._next = self.worker, self._next, None
@@ -66,16 +67,16 @@ class Slot:
             worker.kill()
 
     def fail(self, error: Exception) -> None:
-        """Answer all that is under way here with `error`."""
+        """Answer all calls in progress here with `error`."""
         for worker in (self.worker, *self._former):
             if worker is not None:
                 worker.fail(error)
 
     def changed(self, worker: WorkerProcess) -> None:
         if worker is self._next:
-            self._succeed(worker)
+            self._next_changed(worker)
         elif worker is self.worker:
-            self._look_after(worker)
+            self._worker_changed(worker)
         elif worker.idle:
             self._former.discard(worker)
             worker.kill()
@@ -84,7 +85,7 @@ class Slot:
     def returned(self, calls: list[Call]) -> None:
         self._slots.put_back(calls)
 
-    def _look_after(self, worker: WorkerProcess) -> None:
+    def _worker_changed(self, worker: WorkerProcess) -> None:
         is_stale = self._supervisor.is_warm and worker.preloaded < self._supervisor.preloaded
         if not worker.alive:
             self.worker, self._next = self._next, None
@@ -93,10 +94,10 @@ class Slot:
                 self._slots.refill(self)
         elif worker.idle and is_stale:
             self.renew()
-        elif worker.answered >= _ANSWERS and self._next is None:
+        elif worker.answered >= _MAX_ANSWERS and self._next is None:
             self.order()
 
-    def _succeed(self, worker: WorkerProcess) -> None:
+    def _next_changed(self, worker: WorkerProcess) -> None:
         if not worker.alive:
             self._next = None
         elif worker.ready:
@@ -123,23 +124,23 @@ class Slot:
 
 
 class Slots:
-    """All slots of one role, and the calls that wait for them, first come first served."""
+    """All slots of one role, and the calls that wait for them, in order of arrival."""
 
-    def __init__(self, supervisor: Supervisor, role: Role, size: int, patience: float) -> None:
-        """A call that no worker suits waits for `patience` seconds where no other can be had."""
-        self._patience = patience
-        # Since when the system has had no process to give, and what asks it again.
+    def __init__(self, supervisor: Supervisor, role: Role, size: int, max_wait: float) -> None:
+        """`max_wait` is how many seconds a call waits while no worker for it can be started."""
+        self._max_wait = max_wait
+        # When the system began to refuse processes, and the timer of the next try.
         self._short_since: float | None = None
         self._pause = _FIRST_PAUSE
         self._resume: asyncio.TimerHandle | None = None
         self._slots = [Slot(self, supervisor, role) for _ in range(size)]
         self._waiting: deque[Call] = deque()
-        # Whether the oldest waits for no more than its turn, and so do all that come after it.
-        self._in_line = False
+        # Whether even the oldest call can only wait for a worker, and so all newer ones too.
+        self._is_blocked = False
         self._closed: Exception | None = None
 
     def renew_idle(self) -> None:
-        """Replace the workers that have nothing to do."""
+        """Replace all workers that are idle."""
         for slot in self._slots:
             if slot.worker is None or slot.worker.idle:
                 slot.renew()
@@ -147,44 +148,45 @@ class Slots:
     def submit(self, call: Call) -> None:
         """Have a worker answer a call.
 
-        The answer may be `ForkFailed`, `WorkerEnded`, `TimeLimitReached` or `MalformedAnswer`.
+        The answer may fail with `ForkFailed`, `WorkerEnded`, `TimeLimitReached`, `NotPrepared` or
+        `MalformedAnswer`.
         """
         if self._closed is not None:
             call.fail(self._closed)
             return
         if call.fresh:
-            # Before others that a new worker would do for.
+            # Put it before calls that would take the next new worker.
             self._waiting.appendleft(call)
             self.dispatch()
             return
         self._waiting.append(call)
-        if not self._in_line:
+        if not self._is_blocked:
             self.dispatch()
 
     def dispatch(self) -> None:
-        """Send what waits, oldest first, for as long as there is a worker to begin on it soon."""
+        """Send waiting calls, oldest first, while a worker can start on them soon."""
         loop = asyncio.get_running_loop()
         position = 0
-        self._in_line = False
+        self._is_blocked = False
         while position < len(self._waiting):
             call = self._waiting[position]
-            if call.fresh and loop.time() > call.made + _FRESH_PATIENCE:
-                call.fresh = False  # new workers have gone to others
+            if call.fresh and loop.time() > call.made + _FRESH_WAIT:
+                call.fresh = False  # other calls took the new workers
             if call.answer.done():
                 del self._waiting[position]
             elif (worker := self._worker_for(call)) is not None:
                 del self._waiting[position]
                 worker.take(call)
-            elif self._some_do_not_suit(call):
-                position += 1  # another may do with a worker that this one cannot have
+            elif self._any_unsuited(call):
+                position += 1  # a later call may suit a worker that this one does not
             else:
-                self._in_line = not position
+                self._is_blocked = not position
                 break
         if self._waiting:
             self._order_for(len(self._waiting))
 
     def put_back(self, calls: list[Call]) -> None:
-        """Have other workers take what one will not begin on."""
+        """Return calls that a worker will not start, so that other workers take them."""
         for call in reversed(calls):
             call.holder = None
             if self._closed is not None:
@@ -199,32 +201,32 @@ class Slots:
 
     @property
     def pausing(self) -> bool:
-        """Whether no worker is ordered, since the system had none to give a moment ago."""
+        """Whether no worker may be ordered, because the system just failed to start one."""
         return self._resume is not None
 
     @property
-    def wanting(self) -> bool:
-        """Whether there is no worker, and the system has no process to give for one."""
+    def is_out_of_workers(self) -> bool:
+        """Whether there is no worker at all, because the system cannot start one."""
         return self._short_since is not None and not any(slot.worker for slot in self._slots)
 
     def note_shortage(self, error: BaseException) -> None:
-        """Order nothing for a moment; what has waited for too long is told why."""
+        """Pause orders for a moment. Fail the calls that have waited too long."""
         if self.pausing or self._closed is not None:
             return
         loop = asyncio.get_running_loop()
         if self._short_since is None:
             self._short_since = loop.time()
-            _log.warning("workers are wanting: %s", error)
+            _log.warning("workers are missing: %s", error)
         self._resume = loop.call_later(self._pause, self._ask_again)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        # Later ones have their own time: it may be another lack by then.
-        latest = loop.time() - self._patience
+        # Newer calls keep waiting: by their deadline the cause may have changed.
+        latest = loop.time() - self._max_wait
         if self._short_since <= latest:
             late = [call for call in self._waiting if call.made <= latest]
-            self._fail_waiting([call for call in late if not self._some_suit(call)], error)
+            self._fail_waiting([call for call in late if not self._any_suited(call)], error)
 
     def shortage_over(self) -> None:
-        """Order again, and first what could not be had meanwhile."""
+        """Order workers again, first for all empty slots."""
         was_short = self._short_since is not None
         self._short_since, self._pause = None, _FIRST_PAUSE
         self._end_pause()
@@ -253,7 +255,7 @@ class Slots:
         self._waiting = deque(call for call in self._waiting if not call.answer.done())
 
     def close(self, error: Exception) -> None:
-        """Answer what waits and what runs with `error`, and whatever else is submitted."""
+        """Answer all calls, and any submitted later, with `error`."""
         self._closed = error
         self._end_pause()
         self._fail_waiting(self._waiting, error)
@@ -261,8 +263,8 @@ class Slots:
             slot.fail(error)
 
     def _worker_for(self, call: Call) -> WorkerProcess | None:
-        """The worker that is the first to begin on `call`: one that is ready rather than new."""
-        best, best_wait = None, _NEW
+        """Return the worker that starts on `call` soonest; a ready one before a new one."""
+        best, best_wait = None, _NEW_WORKER_WAIT
         for slot in self._slots:
             worker = slot.worker
             if worker is None or not worker.alive or not worker.suits(call):
@@ -271,22 +273,22 @@ class Slots:
             if wait is None:
                 continue
             if not worker.ready:
-                wait = _NEW
+                wait = _NEW_WORKER_WAIT
             elif not wait:
                 return worker
             if best is None or wait < best_wait:
                 best, best_wait = worker, wait
         return best
 
-    def _some_do_not_suit(self, call: Call) -> bool:
+    def _any_unsuited(self, call: Call) -> bool:
         workers = (slot.worker for slot in self._slots)
         return any(worker and not worker.suits(call) for worker in workers)
 
-    def _some_suit(self, call: Call) -> bool:
+    def _any_suited(self, call: Call) -> bool:
         return any(slot.worker and slot.worker.suits(call) for slot in self._slots)
 
     def _order_for(self, count: int) -> None:
-        """Order workers for slots that are of no use to any of `count` calls that wait."""
+        """Order workers for slots that cannot serve any of `count` waiting calls."""
         if self.pausing:
             return
         count -= sum(slot.is_coming for slot in self._slots)

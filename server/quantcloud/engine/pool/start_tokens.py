@@ -1,36 +1,35 @@
-"""Permission to begin: what is there on a socket is for one of two sides to take, never for both.
+"""Start tokens: bytes on a socket, each of which either the server or the worker can take.
 
-The server puts a byte there for each request before it sends it, and the worker takes one before it
-begins on a request. As long as the server can take a byte back, there is a request that the worker
-will not begin on: the last that was sent. So the server knows of every request whether it was
-begun, also of those that had been read by a worker that is dead.
+The server writes a token before it sends a request, and the worker takes one before it starts a
+request. If the server can take a token back, the worker will not start the last request sent. So
+the server knows of each request whether it was started, even if the worker read it and died.
 
-Both sides hold the reading end. Whether to wait is said with each call: what a descriptor itself
-says of that, either side could change for both. Nor could a worker open a socket anew to write to
-it, as it could a pipe.
+Both sides hold the reading end. They pass a flag with each call instead of making the socket
+non-blocking, because either side could change that mode for both. A worker could open a pipe anew
+and write to it, but not a socket.
 """
 
 import socket
 
-# More than are ever there.
-_MANY = 4096
+# More than there ever are.
+_MAX_TOKENS = 4096
 
 
 class StartTokens:
-    """The server's side: both ends, `reading` as it is in the worker."""
+    """The server's side. It has both ends; the worker has `reading` too."""
 
     def __init__(self, reading: socket.socket, writing: socket.socket) -> None:
         self._reading = reading
         self._writing = writing
 
     def give(self, count: int) -> None:
-        """Give so many. Raises `OSError` where a worker has seen to it that none can be given."""
+        """Write `count` tokens. Raises `OSError` if a worker made that impossible."""
         self._writing.send(bytes(count), socket.MSG_DONTWAIT)
 
     def take_back(self) -> int:
-        """Take all that are left; their number."""
+        """Take all tokens that are left and return their number."""
         try:
-            return len(self._reading.recv(_MANY, socket.MSG_DONTWAIT))
+            return len(self._reading.recv(_MAX_TOKENS, socket.MSG_DONTWAIT))
         except OSError:
             return 0
 
@@ -40,7 +39,7 @@ class StartTokens:
 
 
 def take(reading: socket.socket) -> bool:
-    """Take one, in the worker; whether there was one."""
+    """Take a token in the worker, and return whether there was one."""
     try:
         return len(reading.recv(1, socket.MSG_DONTWAIT)) == 1
     except BlockingIOError:

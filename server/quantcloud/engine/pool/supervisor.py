@@ -1,4 +1,4 @@
-"""Starts the fork server, keeps it running, and gets workers from it."""
+"""Starts the fork server, keeps it running, and orders workers from it."""
 
 import asyncio
 import logging
@@ -22,25 +22,25 @@ _log = logging.getLogger(__name__)
 
 _PROGRAM = "from quantcloud.engine.pool.forkserver import main; main({})"
 
-# Seconds before the fork server is started again, doubled each time it ends without having been
-# of use.
+# Seconds before the fork server is started again. Each time it ends without having been useful,
+# the delay doubles.
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 10.0
 
-# How much of what the fork server wrote to standard error goes to the log, in bytes.
+# How much of the fork server's standard error goes to the log, in bytes.
 _MAX_ERROR_TEXT = 4096
 
 
 class ForkFailed(Exception):
-    """The system had no process to give."""
+    """The system could not start a process."""
 
 
 class Supervisor:
-    """One fork server and all of its workers. Lives on one event loop.
+    """One fork server and all of its workers, on one event loop.
 
-    `on_preloaded` is called after each backend whose modules are imported, before the fork
-    server goes on to the next: what is forked from there gets its worker at once. `environment`
-    is added to what workers have of the server's.
+    `on_preloaded` is called after each backend's modules are imported, before the next imports
+    begin: orders from there get their worker at once. `environment` is added to the workers'
+    environment.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Supervisor:
         self._errors: IO[bytes] | None = None
         self._input = bytearray()
         self._output = bytearray()
-        # What came with the record that is being read.
+        # The descriptors that came with the record that is being read.
         self._descriptors: list[int] = []
-        self._wanted: deque[tuple[Role, asyncio.Future[WorkerProcess]]] = deque()
+        self._orders: deque[tuple[Role, asyncio.Future[WorkerProcess]]] = deque()
         self._workers: dict[int, WorkerProcess] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._delay = _FIRST_DELAY
@@ -70,7 +70,7 @@ class Supervisor:
 
     @property
     def preloaded(self) -> int:
-        """For how many backends, in the order of the configuration, the modules are imported."""
+        """How many backends, in the order of the configuration, are imported."""
         return self._preloaded
 
     @property
@@ -79,15 +79,15 @@ class Supervisor:
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a fork server."""
+        """Whether the fork server runs."""
         return self._control is not None
 
     def position(self, backend: str) -> int:
-        """Give the backend's place in the order of preloading, from 1; 0 where it is not in it."""
+        """Return the backend's position in the order of preloading, from 1; 0 if it has none."""
         return self._positions.get(backend, 0)
 
     async def until_preloaded(self, backend: str) -> None:
-        """Wait until the modules of `backend` are imported, if they are to be."""
+        """Wait until the modules of `backend` are imported, if it is preloaded at all."""
         if position := self.position(backend):
             await self._reached[position - 1].wait()
 
@@ -97,13 +97,13 @@ class Supervisor:
         return not position or self._reached[position - 1].is_set()
 
     def start(self) -> None:
-        """Start the fork server. Call it on the thread that the event loop runs on.
+        """Start the fork server. Call it on the thread of the event loop.
 
-        The kernel ends the fork server when that thread ends. Raises `OSError`, with nothing left.
+        The kernel kills the fork server when that thread ends. Raises `OSError` and starts nothing.
         """
         environment = confinement.environment(confinement.import_path(), os.environ)
         with ExitStack() as opened:
-            # Open as long as the process; what the one before said goes when there is another.
+            # Kept open as long as the process. The previous one is closed after the new start.
             errors = opened.enter_context(tempfile.TemporaryFile())
             self._process, ours = child.start(
                 _PROGRAM,
@@ -119,14 +119,14 @@ class Supervisor:
         ours.setblocking(False)  # noqa: FBT003 (the standard library's signature)
         self._control = ours
         asyncio.get_running_loop().add_reader(ours, self._readable)
-        for role, _ in self._wanted:
+        for role, _ in self._orders:
             self._send(Record(Order.FORK, extra=role))
         self._preload_next()
 
     def fork(self, role: Role) -> asyncio.Future[WorkerProcess]:
-        """Order a worker. The future may end in `ForkFailed`."""
+        """Order a worker. The future may fail with `ForkFailed`."""
         future: asyncio.Future[WorkerProcess] = asyncio.get_running_loop().create_future()
-        self._wanted.append((role, future))
+        self._orders.append((role, future))
         if self._control is not None:
             self._send(Record(Order.FORK, extra=role))
         return future
@@ -138,13 +138,13 @@ class Supervisor:
             task.cancel()
         for worker in tuple(self._workers.values()):
             worker.kill()
-        for _, future in self._wanted:
+        for _, future in self._orders:
             future.cancel()
-        self._wanted.clear()
+        self._orders.clear()
         process = self._process
         self._hang_up()
         if process is not None:
-            # While it imports it does not listen.
+            # It does not read its socket while it imports.
             if not self.is_warm:
                 process.kill()
             await asyncio.to_thread(child.wait, process)
@@ -155,7 +155,7 @@ class Supervisor:
             self._errors = None
 
     def _readable(self) -> None:
-        assert self._control is not None  # noqa: S101 (the reader goes with the socket)
+        assert self._control is not None  # noqa: S101 (the reader is removed with the socket)
         try:
             data, descriptors, _, _ = socket.recv_fds(
                 self._control, control.SIZE - len(self._input), control.DESCRIPTORS
@@ -170,23 +170,23 @@ class Supervisor:
             return
         self._input += data
         if len(self._input) == control.SIZE:
-            record, came = control.unpack(bytes(self._input)), self._descriptors
+            record, descriptors = control.unpack(bytes(self._input)), self._descriptors
             self._input.clear()
             self._descriptors = []
-            self._obey(record, came)
+            self._handle(record, descriptors)
 
-    def _obey(self, record: Record, descriptors: Sequence[int]) -> None:
+    def _handle(self, record: Record, descriptors: Sequence[int]) -> None:
         if self.is_warm:
             self._delay = _FIRST_DELAY
         if record.order is Order.PRELOADED:
             self._note_preloaded(record.value, failed=bool(record.extra))
         elif record.order is Order.REAPED:
-            # One of which not all sockets came is nobody's.
+            # A worker of which not all sockets arrived is not in the table.
             worker = self._workers.pop(record.value, None)
             if worker is not None:
                 worker.exit_status.set_result(record.extra)
         elif record.order is Order.FORKED:
-            _, future = self._wanted.popleft()
+            _, future = self._orders.popleft()
             self._note_forked(record, descriptors, future)
 
     def _note_forked(
@@ -235,7 +235,7 @@ class Supervisor:
         self._flush()
 
     def _flush(self) -> None:
-        """Write what the socket takes now; while the fork server imports it takes little."""
+        """Write as much as the socket takes now; during imports the fork server reads little."""
         if self._control is None:
             return
         loop = asyncio.get_running_loop()
@@ -243,14 +243,14 @@ class Supervisor:
             try:
                 del self._output[: self._control.send(self._output)]
             except ConnectionError:
-                self._output.clear()  # the end of the fork server is about to be heard of
+                self._output.clear()  # the reader will see that the fork server ended
         if self._output:
             loop.add_writer(self._control, self._flush)
         else:
             loop.remove_writer(self._control)
 
     def _lost(self) -> None:
-        """Start the fork server again after it ended by itself; its workers ended with it."""
+        """Start the fork server again after it ended; its workers ended with it."""
         process = self._process
         self._hang_up()
         self._abandon_workers()

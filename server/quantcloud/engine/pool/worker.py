@@ -1,4 +1,4 @@
-"""What runs in a worker process: one request after the other, until the server hangs up."""
+"""The main loop of a worker process: it serves requests until the server closes the socket."""
 
 import os
 import resource
@@ -21,25 +21,25 @@ from quantcloud.openqasm import examine, parse
 
 
 class Worker:
-    """Serves requests on `connection`, each with a permit from the socket `permitted`.
+    """Serves requests on `connection`. Each needs a start token from the socket `tokens`.
 
-    `warm` names the backends whose modules are imported already: their executors are made before
-    the first request, unless that is waiting. Any other backend's is made, and its simulator
-    imported, by the first run that asks for it.
+    `warm` names the backends whose modules are imported already. Their executors are made before
+    the first request, unless one is waiting. Any other executor is made, and its simulator
+    imported, by the first run on that backend.
     """
 
     def __init__(
         self,
         connection: socket.socket,
-        permitted: socket.socket,
+        tokens: socket.socket,
         backends: Mapping[str, Backend],
         warm: Sequence[str],
         memory_limit: int,
     ) -> None:
         self._connection = connection
-        # Buffered: the whole of a small request in one system call.
+        # Buffered, so that a small request takes one system call.
         self._requests = connection.makefile("rb")
-        self._permitted = permitted
+        self._tokens = tokens
         self._backends = backends
         self._warm = [name for name in warm if name in backends]
         self._memory_limit = memory_limit
@@ -47,11 +47,11 @@ class Worker:
         self._first_runs = FirstRuns(wide=True)
 
     def serve(self) -> None:
-        """Answer requests until the server hangs up."""
+        """Answer requests until the server closes the connection."""
         self._warm_up()
         self._send(messages.frame(messages.READY))
         while (request := self._next_request()) is not None:
-            if not start_tokens.take(self._permitted):
+            if not start_tokens.take(self._tokens):
                 answer = messages.frame(messages.NOT_BEGUN)
             elif request.kind in (messages.EXECUTE, messages.PREPARE_AND_EXECUTE):
                 prepare = request.kind == messages.PREPARE_AND_EXECUTE
@@ -60,14 +60,14 @@ class Worker:
                 answer = self._examine(request.payload)
             self._send(answer)
             if answer.startswith(messages.OUT_OF_MEMORY):
-                return  # for the next run there might be too little
+                return  # the next run might not get enough memory
 
     def _warm_up(self) -> None:
-        """Make executors until there is something else to do."""
+        """Make executors until a request comes."""
         for name in self._warm:
             if select.select([self._connection], [], [], 0)[0]:
                 return
-            # A backend that cannot start here says so to whoever asks for it.
+            # A backend that cannot start here reports that to each run on it.
             with suppress(Exception):
                 self._executor(name)
 
@@ -92,7 +92,7 @@ class Worker:
                 return self._failure(
                     ValueError(f"the result is larger than {largest}; send fewer shots")
                 )
-        except BaseException as error:  # noqa: BLE001 (a simulator raises what it likes)
+        except BaseException as error:  # noqa: BLE001 (a simulator may raise anything)
             return self._failure(error)
         return messages.frame(messages.OUTCOME, answer)
 
@@ -101,7 +101,7 @@ class Worker:
             analysis = examine(payload.decode("utf-8", "surrogatepass"))
         except InvalidArgument as error:
             return messages.frame(messages.INVALID, messages.encode_invalid(error))
-        except BaseException as error:  # noqa: BLE001 (answered, whatever it is)
+        except BaseException as error:  # noqa: BLE001 (every error is an answer)
             return self._failure(error)
         return messages.frame(messages.ANALYSIS, messages.encode_analysis(analysis))
 
@@ -130,13 +130,13 @@ def _run(executor: Executor, execution: Execution) -> Outcome:
 
 def run(
     connection: socket.socket,
-    permitted: socket.socket,
+    tokens: socket.socket,
     backends: Mapping[str, Backend],
     warm: Sequence[str],
     confinement: Confinement,
 ) -> None:
-    """Be a worker: confine this process and serve. Returns when the server hung up."""
-    low, high = sorted((connection.fileno(), permitted.fileno()))
+    """Be a worker: confine this process and serve. Return when the server closes the connection."""
+    low, high = sorted((connection.fileno(), tokens.fileno()))
     os.closerange(3, low)
     os.closerange(low + 1, high)
     os.closerange(high + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
@@ -146,4 +146,4 @@ def run(
         os.dup2(null, standard)
     os.close(null)
     with suppress(ConnectionError):
-        Worker(connection, permitted, backends, warm, confinement.memory_limit).serve()
+        Worker(connection, tokens, backends, warm, confinement.memory_limit).serve()

@@ -1,9 +1,9 @@
-"""The server's side of a worker process: a socket to ask on, a process to kill.
+"""The server's side of a worker process: a socket for requests, and a process to kill.
 
-Not a process pool of `multiprocessing`, `concurrent.futures` or Pebble: their workers share
-queues and locks, so that one killed at the wrong moment fails or stalls the others' tasks, and
-they unpickle what workers send, which lets whoever takes over a worker run code in the server.
-Here each worker has a socket of its own, and what it sends is plain data.
+The pools of `multiprocessing`, `concurrent.futures` and Pebble do not fit. Their workers share
+queues and locks, so killing one can fail or stall the tasks of others. They also unpickle what
+workers send, so an attacker who controls a worker could run code in the server. Here each worker
+has its own socket and sends plain data.
 """
 
 import asyncio
@@ -28,46 +28,45 @@ from quantcloud.engine.pool.connection import Connection
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
 from quantcloud.engine.pool.start_tokens import StartTokens
 
-# What a worker may have before a call that is sent to it: so many others, which are expected to
-# take `SHORT_SECONDS` in all, or the last of them a little more.
+# How many calls a worker may have before another one is sent to it. Together they are expected to
+# take `SHORT_SECONDS`, or a little more because of the last one.
 MOST_AHEAD: Final = 16
 
-# While a worker has so many calls before it, its answers are read late, several at once: none of
-# these runs is long, and it has enough to do meanwhile. How late at most, in seconds, where what it
-# has is expected to take less than the last figure, and otherwise.
-_MANY: Final = MOST_AHEAD * 3 // 4
+# A worker with this many calls has enough short runs to do, so its answers are read late, several
+# at once. The delay in seconds is `_SOON` if its calls take less than `_LONG`, else `_LATER`.
+_GATHER_FROM: Final = MOST_AHEAD * 3 // 4
 _SOON, _LATER, _LONG = 0.0005, 0.002, 0.004
 
-# When a run takes so many seconds, those that were sent behind it go to another worker.
-_OVERDUE = 0.05
+# If a run takes longer than this, in seconds, the calls behind it go to another worker.
+_OVERDUE_SECONDS = 0.05
 
-# A call that nobody waits for any more may have been begun before its turn to be taken back came.
-# It was expected to be short: after so many seconds its worker is ended.
-_GRACE = 0.1
+# An abandoned call may have started before it could be taken back. It was expected to be short, so
+# its worker is killed after this many seconds.
+_ABANDONED_SECONDS = 0.1
 
 
 class Owner(Protocol):
-    """Whoever gives a worker its calls."""
+    """The object that gives a worker its calls."""
 
     def changed(self, worker: "WorkerProcess") -> None:
-        """`worker` has become ready, has answered, or has ended."""
+        """Note that `worker` became ready, answered, or ended."""
         ...
 
     def returned(self, calls: list[Call]) -> None:
-        """A worker will not begin on these calls, oldest first; another may."""
+        """Take back calls, oldest first, that a worker will not start; another may."""
         ...
 
 
 class WorkerProcess:
-    """A worker. It answers calls in order; several may be on their way to it.
+    """A worker. It answers calls in order, and several may be on their way to it.
 
-    It says once that it is ready. From then on it begins on a call when it has answered the one
-    before: to say so each time would wake the server twice for each run. What has not begun can
-    be taken back (see `start_tokens`), so that no call is lost with a worker that had not begun on
-    it, and none is begun twice.
+    It reports once that it is ready. From then on it starts each call after it answered the one
+    before; reporting each start would wake the server twice for each run. Calls that have not
+    started can be taken back (see `start_tokens`). So a call that has not started is never lost
+    with its worker, and no call starts twice.
 
-    `preloaded` is for how many backends the modules were imported when it was forked. `on_end` is
-    called once, when the process has hung up, from which on its id may be reaped.
+    `preloaded` is how many backends were imported when it was forked. `on_end` is called once, when
+    the process closed its socket; only then may its id be reaped.
     """
 
     def __init__(
@@ -84,11 +83,11 @@ class WorkerProcess:
         self.owner: Owner | None = None
         self.answered = 0
         self.born = self._loop.time()
-        # The exit status: negative for a signal, None where the fork server ended too.
+        # The exit status: negative for a signal, None if the fork server ended too.
         self.exit_status: asyncio.Future[int | None] = self._loop.create_future()
         self._on_end = on_end
         self._connection = Connection(connection, start_tokens, self)
-        # What it has not answered, oldest first; None for what was taken back.
+        # The calls that it has not answered, oldest first; None for each that was taken back.
         self._calls: deque[Call | None] = deque()
         self._expected = 0.0
         self._began = 0.0
@@ -97,7 +96,7 @@ class WorkerProcess:
         self._taken_back = False
         self._hung_up = False
         self.ready = False
-        # Whether it can be asked: it has neither been killed nor hung up.
+        # Whether it can take calls: it was not killed and has not closed its socket.
         self.alive = True
 
     @property
@@ -106,17 +105,17 @@ class WorkerProcess:
 
     @property
     def used(self) -> bool:
-        """Whether it has ever begun on a call."""
+        """Whether it has ever started a call."""
         return self._began > 0
 
     def suits(self, call: Call) -> bool:
-        """Whether it could ever take `call`."""
+        """Return whether it could ever take `call`."""
         return self.preloaded >= call.preloaded and not (call.fresh and self.used)
 
     def wait_for(self, call: Call) -> float | None:
-        """Seconds after which it would begin on `call`; None if it should not be sent yet.
+        """Return the seconds until it would start `call`; None if it should not get it yet.
 
-        Only what is expected to be short is sent behind anything, and only behind such.
+        Only calls that should be short are queued, and only behind calls that should be short.
         """
         if not self._calls:
             return 0.0
@@ -126,51 +125,51 @@ class WorkerProcess:
             or len(self._calls) >= MOST_AHEAD
             or not self.ready
             or self._taken_back
-            or self._loop.time() - self._began > _OVERDUE
+            or self._loop.time() - self._began > _OVERDUE_SECONDS
         ):
             return None
         return self._expected
 
     def take(self, call: Call) -> None:
-        """Send a call: at once to an idle worker, else with whatever else is sent in this turn."""
+        """Send a call: at once if idle, else with all others of this pass of the event loop."""
         call.holder = self
         was_idle = not self._calls
         self._calls.append(call)
         self._expected += _seconds(call)
         self._connection.send(call.data, now=was_idle)
         if not was_idle:
-            self._arm()
+            self._set_timer()
         elif self.ready:
             self._begin()
         else:
             self._due = self._loop.time() + START_LIMIT
-            self._arm()
+            self._set_timer()
 
     def give_up(self, call: Call) -> None:
-        """End the process if it is at work on `call`; if that waits, its answer is ignored."""
-        # It may have answered, and be at work on another.
+        """Kill the process if it works on `call`. If the call still waits, ignore its answer."""
+        # It may have answered already, and work on another call.
         self._connection.catch_up()
         if self._calls and self._calls[0] is call:
             self.kill()
 
     def kill(self) -> None:
-        """End the process at once, whatever it is doing. What it has not begun is returned."""
+        """Kill the process at once. Calls that it has not started are returned."""
         if not self.alive:
             return
         self.alive = False
         calls = self._take_back()
-        # Until it has hung up nobody has reaped it: the id is still this process's.
+        # It has not closed its socket, so it was not reaped: the id is still this process's.
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        self._tell(calls)
+        self._return(calls)
 
     def abandon(self) -> None:
-        """Let go of a process that is someone else's to end: its fork server is gone."""
+        """Give up a process that the server cannot reap, because its fork server is gone."""
         if not self._hung_up:
             self._hang_up()
 
     def fail(self, error: Exception) -> None:
-        """Answer all that it has not answered with `error`."""
+        """Answer all open calls with `error`."""
         for call in self._calls:
             if call is not None:
                 call.fail(error)
@@ -180,7 +179,7 @@ class WorkerProcess:
             self.fail(error)
             self.kill()
         self._notify()
-        if self.alive and len(self._calls) >= _MANY:
+        if self.alive and len(self._calls) >= _GATHER_FROM:
             self._connection.let_gather(_SOON if self._expected < _LONG else _LATER)
 
     def hung_up(self) -> None:
@@ -197,9 +196,9 @@ class WorkerProcess:
             self._prepared()
             return
         if not self.ready or not self._calls:
-            raise MalformedAnswer("not asked for")
+            raise MalformedAnswer("unexpected answer")
         if (self._calls[0] is None) is not (frame.kind == messages.NOT_BEGUN):
-            raise MalformedAnswer("not in its turn")
+            raise MalformedAnswer("answer out of order")
         call = self._calls.popleft()
         if call is not None:
             self.answered += 1
@@ -207,7 +206,7 @@ class WorkerProcess:
             if not call.answer.done():
                 call.answer.set_result(frame)
         if frame.kind == messages.OUT_OF_MEMORY:
-            self.kill()  # it may hold on to what it got, and begins on nothing more
+            self.kill()  # it may keep its memory, and starts nothing more
         elif self._calls:
             self._begin()
         else:
@@ -215,43 +214,43 @@ class WorkerProcess:
             self._taken_back = False
 
     def _begin(self) -> None:
-        """Count the time from now on: the worker begins on the oldest call, or will in a moment."""
+        """Start the clock of the oldest call: the worker starts it now or in a moment."""
         self._began = self._loop.time()
         call = self._calls[0]
         if call is None or call.answer.done():
-            self._due = self._began + _GRACE
+            self._due = self._began + _ABANDONED_SECONDS
         elif call.preparing:
             self._due = self._began + START_LIMIT
         else:
             self._due = self._began + call.time_limit
             try:
                 call.start(self._began)
-            except Exception as error:  # noqa: BLE001 (handed to the caller, whose it is)
+            except Exception as error:  # noqa: BLE001 (the caller gets the error of its callback)
                 call.fail(error)
                 self.kill()
                 return
-        self._arm()
+        self._set_timer()
 
     def _prepared(self) -> None:
-        """Begin on a call for which something had to be prepared."""
+        """Start a call whose backend is prepared now."""
         call = self._calls[0] if self._calls else None
         if call is None or not call.preparing:
-            raise MalformedAnswer("nothing to prepare")
+            raise MalformedAnswer("nothing was to be prepared")
         call.preparing = False
         self._begin()
 
-    def _arm(self) -> None:
-        """Have the one timer go off when it has to at the latest; it looks what is to be done."""
+    def _set_timer(self) -> None:
+        """Set the timer for the next thing to check, unless it fires earlier anyway."""
         due = self._due
         if len(self._calls) > 1 and self.ready and not self._taken_back:
-            due = min(due, self._began + _OVERDUE)
+            due = min(due, self._began + _OVERDUE_SECONDS)
         if self._timer is not None:
             if self._timer.when() <= due:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._look)
+        self._timer = self._loop.call_at(due, self._on_timer)
 
-    def _look(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         if not self._calls or not self.alive:
             return
@@ -263,9 +262,9 @@ class WorkerProcess:
         if now >= self._due:
             self._end_late(self._calls[0])
             return
-        if len(self._calls) > 1 and self.ready and now >= self._began + _OVERDUE:
-            self._relieve()
-        self._arm()
+        if len(self._calls) > 1 and self.ready and now >= self._began + _OVERDUE_SECONDS:
+            self._take_back_waiting()
+        self._set_timer()
 
     def _end_late(self, call: Call | None) -> None:
         if call is not None and not self.ready:
@@ -274,25 +273,25 @@ class WorkerProcess:
             call.fail(NotPrepared() if call.preparing else TimeLimitReached())
         self.kill()
 
-    def _relieve(self) -> None:
-        """Take back what waits behind a run that takes longer than was expected of it."""
+    def _take_back_waiting(self) -> None:
+        """Take back the calls that wait behind a run that takes longer than expected."""
         if self._taken_back:
             return
         calls = self._take_back()
-        # The worker says of each that it did not begin; nothing is sent to it before.
+        # The worker answers that it did not start these; it gets no new calls before that.
         self._taken_back = True
         self._calls.extend([None] * len(calls))
-        self._tell(calls)
+        self._return(calls)
 
     def _take_back(self) -> list[Call]:
-        """Take what the worker has not begun, which it will not begin any more; oldest first."""
+        """Take back and return the calls that the worker has not started, oldest first."""
         count = self._connection.take_back()
         calls = [self._calls.pop() for _ in range(min(count, len(self._calls)))]
         return [call for call in reversed(calls) if call is not None]
 
     def _hang_up(self) -> None:
-        """Note the process's end, after all that it has answered was read."""
-        # Where the server ended it, what it was ended for has its answer.
+        """Note the process's end, after all of its answers were read."""
+        # If the server killed it, the call that caused the kill already has its answer.
         error = WorkerEnded(self.exit_status, innocent=not self.alive)
         nothing_begun = self.alive
         self.alive = False
@@ -305,18 +304,18 @@ class WorkerProcess:
             calls[0].count_try(error)
         self.fail(error)
         self._calls.clear()
-        self._tell(calls)
+        self._return(calls)
 
     def _notify(self) -> None:
         if self.owner is not None:
             self.owner.changed(self)
 
-    def _tell(self, calls: list[Call]) -> None:
+    def _return(self, calls: list[Call]) -> None:
         if calls and self.owner is not None:
             self.owner.returned(calls)
         self._loop.call_soon(self._notify)
 
 
 def _seconds(call: Call) -> float:
-    """How long a call is taken to be, in a sum: one that nobody knows of is longer than all."""
+    """Return the expected seconds of a call. An unknown duration counts as longer than all."""
     return 1e9 if call.expected is None else call.expected

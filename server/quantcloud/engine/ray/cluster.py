@@ -1,4 +1,4 @@
-"""What fits into a cluster: how many runs at once, which backends, with how much memory."""
+"""What a cluster has room for: how many runs, on which backends, with how much memory."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +8,7 @@ from quantcloud.engine.sandbox.memory import readable_size
 
 
 def amounts(resources: Resources) -> dict[str, float]:
-    """What a run takes, by Ray's names; only what it takes something of."""
+    """Return what a run takes, by Ray's names, without zero amounts."""
     taken = {
         "CPU": resources.cpus,
         "GPU": resources.gpus,
@@ -19,12 +19,12 @@ def amounts(resources: Resources) -> dict[str, float]:
 
 
 def capacity(totals: Mapping[str, float], resources: Resources) -> int:
-    """How many such runs a node with these `totals` has room for at once."""
+    """Return how many such runs fit on a node with these `totals` at the same time."""
     return int(min(totals.get(name, 0.0) / amount for name, amount in amounts(resources).items()))
 
 
 def memory_per_core(nodes: Iterable[Node]) -> int | None:
-    """The bytes for each core on the node that has the fewest; None where no node has cores."""
+    """Return the bytes per core of the node that has the fewest; None if no node has cores."""
     shares = [
         node.totals.get("memory", 0.0) / node.totals["CPU"]
         for node in nodes
@@ -34,7 +34,7 @@ def memory_per_core(nodes: Iterable[Node]) -> int | None:
 
 
 class Places:
-    """Where the runs of each backend fit. `demands` says what a run of each takes."""
+    """Room for the runs of each backend. `demands` maps backends to what one run takes."""
 
     def __init__(self, demands: Mapping[str, Resources]) -> None:
         self._demands = demands
@@ -43,7 +43,7 @@ class Places:
         self.slots = 0
 
     def update(self, cluster: Cluster) -> None:
-        """Take note of what the cluster is now."""
+        """Take over the new state of the cluster."""
         self._ready = [node for node in cluster.nodes if node.offline is not None]
         fits = [
             {
@@ -57,11 +57,11 @@ class Places:
         self.slots = sum(max(fit.values(), default=0) for fit in fits)
 
     def capacity(self, backend: str) -> int:
-        """How many runs on a backend the cluster has room for, were there no others."""
+        """Return how many runs on a backend the cluster has room for if it runs nothing else."""
         return self._capacities.get(backend, 0)
 
     def offline_reason(self, backend: str) -> str | None:
-        """Why no node can run anything on a backend; None where one can."""
+        """Return why no node can run anything on a backend; None if one can."""
         if self._capacities.get(backend):
             return None
         if not self._ready:
@@ -70,12 +70,12 @@ class Places:
         if not installed or backend not in self._demands:
             return "no node of the Ray cluster has it installed"
         reasons = [(node.offline or {})[backend] for node in installed]
-        told = next((reason for reason in reasons if reason), None)
-        return told or f"no node of the Ray cluster has {_readable(self._demands[backend])}"
+        stated = next((reason for reason in reasons if reason), None)
+        return stated or f"no node of the Ray cluster has {_readable(self._demands[backend])}"
 
 
 def can_run(node: Node, backend: str) -> bool:
-    """Whether a node is ready, and has a backend that says that it can run there."""
+    """Return whether a node is ready and has a backend that can run there."""
     offline = node.offline or {}
     return backend in offline and offline[backend] is None
 

@@ -1,4 +1,4 @@
-"""What the Ray driver is told at its start."""
+"""The configuration of the Ray driver."""
 
 import json
 import socket
@@ -9,10 +9,11 @@ from quantcloud.engine.pool.control import LENGTH, receive_exactly
 
 @value_object
 class Configuration:
-    """What the driver is told at its start.
+    """The configuration that the driver gets when it starts.
 
-    `parent` is the server's process id, `address` the cluster's, and `name` what the server is
-    known by on its nodes. `memory_limit` is what a run may take, in bytes; None is a core's share.
+    `parent` is the server's process id, `address` is the cluster's, and `name` identifies the
+    server on its nodes. `memory_limit` is the most memory of a run, in bytes; None means the share
+    of one core. `hidden` are paths that no circuit may read.
     """
 
     parent: int

@@ -1,9 +1,9 @@
 """The server's Ray driver: a process between the server and its Ray cluster.
 
-Ray ends the process that it connected, without a word to Python, when it loses its node or the
-cluster's head. Here that costs the runs, and the server starts another. It is started as
-`python -c "from quantcloud.engine.ray.driver import main; main(FD)"` with a clean environment, and
-serves the socket FD until the server hangs up.
+If Ray loses its node or the cluster's head, it ends the connected process without an exception in
+Python. With a separate process, only the runs are lost, and the server starts another. It is
+started as `python -c "from quantcloud.engine.ray.driver import main; main(FD)"` with a clean
+environment. It serves the socket FD until the server closes it.
 """
 
 import asyncio
@@ -33,25 +33,25 @@ from quantcloud.engine.sandbox.memory import default_memory_limit
 # Ray's own annotations are partial.
 _ray: Any = ray
 
-# By which Ray tells nodes apart, as it labels them itself.
+# The label by which Ray tells nodes apart. Ray sets it itself.
 _NODE_LABEL = "ray.io/node-id"
 
-# How often the driver looks which nodes there are, and how long Ray may take to say, in seconds.
-_LOOK_EVERY = 1.0
-_LOOK_PATIENCE = 5.0
+# How often the driver lists the nodes, and how long Ray may take to answer, in seconds.
+_POLL_SECONDS = 1.0
+_POLL_LIMIT = 5.0
 
-# How long a run may take to end after its time limit, or when it is cancelled, before its task is
-# killed, in seconds.
-_GRACE = 5.0
+# How long a run may take to end after its time limit or its cancellation, in seconds. Then its task
+# is killed.
+_END_SECONDS = 5.0
 
-# How long the address of a cluster may take to answer, in seconds.
+# How long the connection to a cluster's address may take, in seconds.
 _CONNECT_SECONDS = 5.0
 
 # How long to wait before a host that ended is started again, in seconds.
-_HOST_PAUSE = 5.0
+_HOST_RETRY_SECONDS = 5.0
 
-# Of a node's totals, what is no place for a run.
-_NO_PLACE = ("node:", "accelerator_type:", "object_store_memory", "memory")
+# Names among a node's totals that make no place for a run.
+_NOT_PLACES = ("node:", "accelerator_type:", "object_store_memory", "memory")
 
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.NodeDiedError, "the node that ran it is gone"),
@@ -63,7 +63,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 
 class Driver:
-    """Serves one server on a cluster that is connected."""
+    """Serves one server on a connected cluster."""
 
     def __init__(
         self, configuration: Configuration, reader: StreamReader, writer: StreamWriter
@@ -72,18 +72,18 @@ class Driver:
         self._memory_limit = configuration.memory_limit
         self._reader = reader
         self._writer = writer
-        # Ray ends the worker after each task with a GPU unless told otherwise; ours holds nothing.
+        # Otherwise Ray ends the worker after each task with a GPU. Our task holds nothing.
         self._hold: Any = _ray.remote(max_calls=0)(hold)
         self._host: Any = _ray.remote(NodeHost)
         self._runs: dict[int, asyncio.Task[None]] = {}
         self._streams: dict[int, Any] = {}
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._nodes: dict[str, Node] = {}
-        self._told: Cluster | None = None
+        self._published: Cluster | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Do what the server says until it hangs up."""
+        """Serve the server until it closes the connection."""
         watching = asyncio.ensure_future(self._watch())
         listening = asyncio.ensure_future(self._listen())
         done, _ = await asyncio.wait((watching, listening), return_when=asyncio.FIRST_COMPLETED)
@@ -95,7 +95,7 @@ class Driver:
             if message.kind == ray_messages.RUN:
                 work = self._spawn(self._run(message.run, message.payload))
                 self._runs[message.run] = work
-                # Not by itself: it may be cancelled before it begins.
+                # A callback, because the task may be cancelled before it starts.
                 work.add_done_callback(lambda _, run=message.run: self._runs.pop(run))
             elif message.run in self._streams:
                 self._cancel(message.run)
@@ -106,38 +106,38 @@ class Driver:
         request = Request.unpack(payload)
         limit: asyncio.TimerHandle | None = None
         try:
-            avoided = await self._until_there_is_room(request.backend)
+            avoided = await self._until_able(request.backend)
             task = self._hold.options(**_options(request.resources, avoided))
             self._streams[run] = stream = task.remote(self._configuration.name, payload)
             async for reference in stream:
                 kind, answer = await reference
                 if kind == ray_messages.BEGUN:
-                    # The node keeps the limit. This is for one that no longer does.
+                    # The node enforces the limit. This is for a node that no longer can.
                     limit = asyncio.get_running_loop().call_later(
-                        request.time_limit + _GRACE, self._cancel, run
+                        request.time_limit + _END_SECONDS, self._cancel, run
                     )
                 self._send(Message(kind, run, answer))
-        except Exception as error:  # noqa: BLE001 (whatever Ray raises, the run is lost)
+        except Exception as error:  # noqa: BLE001 (on any error of Ray the run is lost)
             self._send(Message(ray_messages.GONE, run, _reason(error).encode()))
         finally:
             self._streams.pop(run, None)
             if limit is not None:
                 limit.cancel()
 
-    async def _until_there_is_room(self, backend: str) -> list[str]:
-        """Wait for a node that can run something on `backend`; give those that cannot."""
+    async def _until_able(self, backend: str) -> list[str]:
+        """Wait for a node that can run something on `backend`. Return the nodes that cannot."""
         while True:
             able = [each for each, node in self._nodes.items() if can_run(node, backend)]
             if able:
                 return list(self._nodes.keys() - able)
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
 
     def _cancel(self, run: int) -> None:
-        """Have a run killed by its task, and the task by Ray if that does not end."""
+        """Make a run's task kill the run. Make Ray kill the task if it does not end."""
         stream = self._streams[run]
         _ray.cancel(stream)
-        asyncio.get_running_loop().call_later(_GRACE, self._kill, run, stream)
+        asyncio.get_running_loop().call_later(_END_SECONDS, self._kill, run, stream)
 
     def _kill(self, run: int, stream: Any) -> None:
         if self._streams.get(run) is stream:
@@ -145,17 +145,17 @@ class Driver:
 
     async def _watch(self) -> None:
         while True:
-            looking: asyncio.Future[list[dict[str, Any]]] = asyncio.ensure_future(
+            polling: asyncio.Future[list[dict[str, Any]]] = asyncio.ensure_future(
                 asyncio.to_thread(_ray.nodes)
             )
-            await asyncio.wait((looking,), timeout=_LOOK_PATIENCE)
-            if not looking.done():
-                self._tell("the head of the Ray cluster does not answer")
-            self._note(await looking)
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.wait((polling,), timeout=_POLL_LIMIT)
+            if not polling.done():
+                self._publish("the head of the Ray cluster does not answer")
+            self._update_nodes(await polling)
+            await asyncio.sleep(_POLL_SECONDS)
 
-    def _note(self, found: list[dict[str, Any]]) -> None:
-        """Take up nodes that are new, and forget those that are gone."""
+    def _update_nodes(self, found: list[dict[str, Any]]) -> None:
+        """Add new nodes, and remove those that are gone."""
         alive = {node["NodeID"]: node for node in found if node["Alive"]}
         for gone in self._nodes.keys() - alive.keys():
             del self._nodes[gone]
@@ -169,17 +169,17 @@ class Driver:
             self._memory_limit = share or default_memory_limit(len(os.sched_getaffinity(0)))
         for node_id in new & self._nodes.keys():
             self._spawn(self._keep_host(node_id, self._nodes[node_id]))
-        self._tell()
+        self._publish()
 
-    def _tell(self, error: str = "") -> None:
+    def _publish(self, error: str = "") -> None:
         cluster = Cluster(tuple(self._nodes.values()), self._memory_limit or 0, error)
-        if cluster != self._told:
-            self._told = cluster
-            self._news.set()
+        if cluster != self._published:
+            self._published = cluster
+            self._changed.set()
             self._send(Message(ray_messages.NODES, 0, cluster.encode()))
 
     async def _keep_host(self, node_id: str, node: Node) -> None:
-        """Have a host on a node for as long as that is part of the cluster."""
+        """Keep a host on a node while the node is part of the cluster."""
         usual = Resources(memory_bytes=self._memory_limit)
         options = {
             "num_cpus": 0,
@@ -196,15 +196,15 @@ class Driver:
                 ready = Node(node.address, node.totals, about["offline"], _notes(about))
                 self._change(node_id, ready)
                 await host.wait.remote()
-            except Exception as error:  # noqa: BLE001 (whatever it was, it may be over next time)
+            except Exception as error:  # noqa: BLE001 (the next try may succeed)
                 lost = f"its host ended: {_reason(error)}"
                 self._change(node_id, Node(node.address, node.totals, notes=(lost,)))
-            await asyncio.sleep(_HOST_PAUSE)
+            await asyncio.sleep(_HOST_RETRY_SECONDS)
 
     def _change(self, node_id: str, node: Node) -> None:
         if node_id in self._nodes:
             self._nodes[node_id] = node
-            self._tell()
+            self._publish()
 
     def _send(self, message: Message) -> None:
         self._writer.write(message.pack())
@@ -217,9 +217,9 @@ class Driver:
 
 
 def _options(resources: Resources, avoided: list[str]) -> dict[str, Any]:
-    """How Ray is to run the task of a run: not on the nodes `avoided`, and once.
+    """Return how Ray must run the task of a run: once, and not on the nodes `avoided`.
 
-    What is tried again is the scheduler's to say, whose leases know.
+    Ray must not retry, because only the scheduler and its leases know what to try again.
     """
     taken = amounts(resources)
     return {
@@ -234,22 +234,22 @@ def _options(resources: Resources, avoided: list[str]) -> dict[str, Any]:
 
 
 def _has_places(totals: Mapping[str, float]) -> bool:
-    return any(amount for name, amount in totals.items() if not name.startswith(_NO_PLACE))
+    return any(amount for name, amount in totals.items() if not name.startswith(_NOT_PLACES))
 
 
 def _notes(about: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the operator should know of a node."""
+    """Return what the operator should know of a node."""
     notes: list[str] = []
     own = metadata.version(DISTRIBUTION)
     if about["version"] != own:
         notes.append(f"it has {DISTRIBUTION} {about['version']}, the server {own}")
     if missing := about["missing"]:
-        notes.append(f"its workers run without {' and '.join(missing)}: not on that machine")
+        notes.append(f"its workers run without {' and '.join(missing)}: that machine lacks them")
     return tuple(notes)
 
 
 def _reason(error: Exception) -> str:
-    """Why a run or a host was lost, in a few words."""
+    """Return why a run or a host was lost, in a few words."""
     cause = getattr(error, "cause", None)
     if isinstance(error, exceptions.RayTaskError) and isinstance(cause, Exception):
         error = cause
@@ -260,10 +260,10 @@ def _reason(error: Exception) -> str:
 
 
 def _connect(configuration: Configuration) -> None:
-    """Connect to the cluster. Raises `OSError` (of which Ray's `ConnectionError` is one)."""
+    """Connect to the cluster. Raises `OSError`; Ray's `ConnectionError` is one."""
     host, _, port = configuration.address.rpartition(":")
     if port:
-        # Ray itself would try for half a minute.
+        # Without this check Ray would try for half a minute.
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     _ray.init(
         address=configuration.address,
@@ -287,12 +287,12 @@ def main(descriptor: int) -> None:
         confinement.die_with_parent(configuration.parent)
         try:
             _connect(configuration)
-        except Exception as error:  # noqa: BLE001 (told to the server, whatever it is)
+        except Exception as error:  # noqa: BLE001 (the server gets every error)
             reason = describe(error).encode()
             server.sendall(Message(ray_messages.REFUSED, 0, reason).pack())
             return
-        confinement.ignore_signals()  # Ray has handlers of its own
+        confinement.ignore_signals()  # Ray set its own handlers
         asyncio.run(_serve(configuration, server))
-        # Ray ends the tasks and hosts of a driver that is gone. Threads that wait for a head that
-        # does not answer would hold up an orderly end.
+        # Ray ends the tasks and hosts of this driver when it is gone. An orderly exit could hang on
+        # threads that wait for a silent head.
         os._exit(0)

@@ -1,7 +1,7 @@
-"""The engine of a Ray cluster: circuits run on its nodes, and are looked at on this machine.
+"""The engine of a Ray cluster: circuits run on its nodes, and are analysed on this machine.
 
-The serving process is no part of the cluster. It has a driver (see `driver`), a process that
-is, and asks it; that costs a message, and the server outlives whatever becomes of the cluster.
+The serving process is not part of the cluster. It talks to a driver (see `driver`), a process that
+is. That costs a message, but the server survives any failure of the cluster.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from quantcloud.engine.ray.process import DriverProcess
 
 _log = logging.getLogger(__name__)
 
-# How long the first node may take to be ready, in seconds.
+# How long to wait for the first ready node, in seconds.
 _START_LIMIT = 60.0
 
 _ERRORS: Mapping[bytes, type[EngineError]] = {
@@ -52,7 +52,7 @@ _ERRORS: Mapping[bytes, type[EngineError]] = {
 
 
 class _Run:
-    """A run on its way: what it waits for, and whom to tell of its start."""
+    """A run in progress: its answer, and the callback of its start."""
 
     def __init__(self, backend: str, request: bytes, on_start: Callable[[], None]) -> None:
         self.backend = backend
@@ -66,7 +66,7 @@ class _Run:
         self.begun = True
         try:
             self._on_start()
-        except Exception as error:  # noqa: BLE001 (handed to the caller, whose it is)
+        except Exception as error:  # noqa: BLE001 (the caller gets the error of its callback)
             self.end(error)
 
     def end(self, error: Exception) -> None:
@@ -75,12 +75,12 @@ class _Run:
 
 
 class RayEngine:
-    """Runs circuits on the Ray cluster at `address`, HOST:PORT or `auto` for that of this machine.
+    """Runs circuits on the Ray cluster at `address`: HOST:PORT, or `auto` for this machine's.
 
-    `memory_limit` is what a run may take unless its backend says otherwise, in bytes; unless
-    given, a core's share of the node that has least for each. `hidden` are files and folders that
-    no circuit is to read. Make, start and stop it on one event loop, in the thread that lives as
-    long as it.
+    `memory_limit` is the most memory of a run unless its backend says otherwise, in bytes; the
+    default is one core's share on the node that has the least for each core. `hidden` are files and
+    folders that no circuit may read. Make, start and stop it on one event loop, in a thread that
+    lives as long as the engine.
     """
 
     def __init__(
@@ -101,16 +101,16 @@ class RayEngine:
             memory_limit=memory_limit,
             hidden=paths,
         )
-        self._driver = DriverProcess(lambda: self._configuration, self._hear, self._lose)
-        self._driving: asyncio.Task[None] | None = None
+        self._driver = DriverProcess(lambda: self._configuration, self._received, self._lost)
+        self._driver_task: asyncio.Task[None] | None = None
         self._places = Places({})
         self._cluster = Cluster((), 0)
         self._slots = 0
         self._runs: dict[int, _Run] = {}
-        self._under_way: Counter[str] = Counter()
+        self._in_progress: Counter[str] = Counter()
         self._numbers = itertools.count(1)
-        self._listener: Callable[[], None] = _nothing
-        self._first: asyncio.Event = asyncio.Event()
+        self._listener: Callable[[], None] = _no_listener
+        self._decided: asyncio.Event = asyncio.Event()
         self._refusal = ""
         self._connected = False
         self._stopped = False
@@ -129,24 +129,24 @@ class RayEngine:
 
     def is_ready(self, backend: str) -> bool:
         room = self._places.capacity(backend)
-        # One that waits for what is scarce, such as a QPU, is not to keep others from the cores.
-        return self._connected and (room >= self._slots or self._under_way[backend] <= room)
+        # A run that waits for something scarce, such as a QPU, must not keep others from the cores.
+        return self._connected and (room >= self._slots or self._in_progress[backend] <= room)
 
     @property
     def memory_limit(self) -> int:
-        """The bytes that a run may take unless its backend says otherwise."""
+        """The most memory that a run may use unless its backend says otherwise, in bytes."""
         return self._cluster.memory_limit
 
     @property
     def memory_limits(self) -> Mapping[str, int]:
-        """The bytes that a run on a backend may take, of those that say so."""
+        """The most memory that a run may use, in bytes, for each backend that states it."""
         stated = {name: demand.memory_bytes for name, demand in self._demands.items()}
         return {name: limit for name, limit in stated.items() if limit is not None}
 
     def offline_reason(self, backend: str) -> str | None:
-        """Why no node can run anything on a backend; None where one can.
+        """Return why no node can run anything on a backend; None if one can.
 
-        While no node is ready, it is as it was when one was: jobs wait for it.
+        While no node is ready, the last known answer holds, because jobs wait for a node.
         """
         return self._places.offline_reason(backend)
 
@@ -154,15 +154,15 @@ class RayEngine:
         self._listener = listener
 
     async def start(self) -> None:
-        """Connect and wait for a node that is ready. Raises `EngineError` for want of a cluster."""
+        """Connect and wait for a ready node. Raises `EngineError` if there is no cluster."""
         if importlib.util.find_spec("ray") is None:
             raise EngineError(f"Ray is not installed: pip install '{DISTRIBUTION}[ray]'")
         await self._examiner.start()
-        self._driving = asyncio.ensure_future(self._driver.run())
+        self._driver_task = asyncio.ensure_future(self._driver.run())
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_LIMIT):
-                await self._first.wait()
-        # Jobs are judged by the limit from now on, so that it has to be known.
+                await self._decided.wait()
+        # The limit must be known, because jobs are checked against it from now on.
         if not (self._connected and self.memory_limit):
             address = self._configuration.address
             late = f"it did not answer within {_START_LIMIT:g} s"
@@ -174,9 +174,9 @@ class RayEngine:
         self._stopped = True
         for run in self._runs.values():
             run.end(WorkerLost("the server stopped"))
-        if self._driving is not None:
-            self._driving.cancel()
-            await asyncio.wait((self._driving,))
+        if self._driver_task is not None:
+            self._driver_task.cancel()
+            await asyncio.wait((self._driver_task,))
         await self._examiner.stop()
 
     async def examine(self, source: str, owner: str = "") -> Examined:
@@ -195,7 +195,7 @@ class RayEngine:
         run = _Run(execution.backend, request, on_start)
         number = next(self._numbers)
         self._runs[number] = run
-        self._under_way[run.backend] += 1
+        self._in_progress[run.backend] += 1
         if self._connected:
             self._submit(number, run)
         try:
@@ -205,16 +205,16 @@ class RayEngine:
             raise
         finally:
             del self._runs[number]
-            self._under_way[run.backend] -= 1
+            self._in_progress[run.backend] -= 1
         return await _decoded(answer)
 
     def _submit(self, number: int, run: _Run) -> None:
         run.sent = True
         self._driver.send(Message(ray_messages.RUN, number, run.request))
 
-    def _hear(self, message: Message) -> None:
+    def _received(self, message: Message) -> None:
         if message.kind == ray_messages.NODES:
-            self._note(Cluster.decode(message.payload))
+            self._update_cluster(Cluster.decode(message.payload))
         elif message.kind == ray_messages.REFUSED:
             self._refuse(message.payload.decode())
         elif (run := self._runs.get(message.run)) is not None and not run.answer.done():
@@ -223,12 +223,12 @@ class RayEngine:
             else:
                 run.answer.set_result(message)
 
-    def _note(self, cluster: Cluster) -> None:
-        """Take note of what the cluster is now, and hand over the runs that wait for it."""
-        for text in _news(self._cluster, cluster):
+    def _update_cluster(self, cluster: Cluster) -> None:
+        """Take over the new state of the cluster, and submit the runs that wait for it."""
+        for text in _new_notes(self._cluster, cluster):
             _log.warning("%s", text)
-        # The limit stays, whatever nodes there are when the next driver connects. A driver that
-        # has seen none yet knows of none.
+        # Keep the limit for the next driver, which may connect to other nodes. A driver that has
+        # seen no node yet reports no limit.
         limit = cluster.memory_limit or self._configuration.memory_limit
         self._configuration = replace(self._configuration, memory_limit=limit)
         before, self._cluster = self._slots, replace(cluster, memory_limit=limit or 0)
@@ -236,7 +236,7 @@ class RayEngine:
         places.update(cluster)
         if places.slots:
             self._places = places
-            self._first.set()
+            self._decided.set()
         if not self._connected:
             self._connected = True
             _log.info("joined the Ray cluster at %s", self._configuration.address)
@@ -251,10 +251,10 @@ class RayEngine:
         if reason != self._refusal:
             _log.error("cannot join the Ray cluster: %s", reason)
         self._refusal = reason
-        self._first.set()
+        self._decided.set()
 
-    def _lose(self) -> None:
-        """End the runs of a driver that ended; those that had not begun wait for the next one."""
+    def _lost(self) -> None:
+        """End the started runs of a driver that ended. The other runs wait for the next driver."""
         self._connected = False
         self._slots = 0
         for run in self._runs.values():
@@ -263,7 +263,7 @@ class RayEngine:
                 run.end(MachineLost("the connection to the Ray cluster broke"))
 
 
-def _nothing() -> None:
+def _no_listener() -> None:
     pass
 
 
@@ -272,36 +272,36 @@ def _demands(backends: Mapping[str, Backend]) -> dict[str, Resources]:
     for name, backend in backends.items():
         try:
             demands[name] = resources_of(backend)
-        except Exception:  # noqa: BLE001 (whatever a package does when it is asked)
+        except Exception:  # noqa: BLE001 (a package may raise anything)
             _log.exception("backend %s cannot say what a run takes, and is left out", name)
     return demands
 
 
 def _with_memory(demands: Mapping[str, Resources], limit: int) -> dict[str, Resources]:
-    """What a run of each takes; no memory where the `limit` is not known yet, which is 0."""
+    """Add `limit` to demands without a memory limit; 0 means that the limit is unknown."""
     return {
         name: replace(demand, memory_bytes=demand.memory_bytes or limit or None)
         for name, demand in demands.items()
     }
 
 
-def _news(before: Cluster, after: Cluster) -> list[str]:
-    """What the operator should know of a change."""
+def _new_notes(before: Cluster, after: Cluster) -> list[str]:
+    """Return what the operator should know of a change."""
     known = {(node.address, note) for node in before.nodes for note in node.notes}
-    news = [
+    new = [
         f"node {node.address}: {note}"
         for node in after.nodes
         for note in node.notes
         if (node.address, note) not in known
     ]
-    return [after.error, *news] if after.error and after.error != before.error else news
+    return [after.error, *new] if after.error and after.error != before.error else new
 
 
 async def _decoded(answer: Message) -> Outcome:
-    """Give the outcome. Raises what the node says went wrong."""
+    """Return the outcome. Raises the `EngineError` that the node reports."""
     if answer.kind == ray_messages.OUTCOME:
         try:
             return await decoded(answer.payload, messages.decode_outcome)
         except messages.MalformedAnswer as error:
-            raise WorkerLost("the node's answer made no sense") from error
+            raise WorkerLost("the node sent an invalid answer") from error
     raise _ERRORS[answer.kind](answer.payload.decode("utf-8", "replace"))

@@ -1,8 +1,8 @@
-"""What the server, its Ray driver and the nodes of the cluster say to each other.
+"""The messages between the server, its Ray driver and the nodes of the cluster.
 
-Between server and driver a frame is its kind, the run that it is about (0 for none), its length
-and a payload. On a node a frame is as in `pool.messages`, with more kinds. Nothing is pickled on
-the way back but by Ray itself, between the driver and Ray's workers, which run no circuit.
+Between server and driver a frame is its kind, its run (0 for none), its length and a payload. On a
+node a frame is as in `pool.messages`, with more kinds. On the way back nothing is pickled except by
+Ray itself, between the driver and Ray's workers, which run no circuits.
 """
 
 import json
@@ -21,7 +21,7 @@ from quantcloud.engine.pool import messages
 RUN = b"x"
 CANCEL = b"c"
 
-# From the driver: BEGUN and one of the others for each run; NODES whenever the cluster changed.
+# From the driver: for each run BEGUN, then one of the others. NODES whenever the cluster changed.
 # From a node: the same for its one run.
 BEGUN = messages.READY
 OUTCOME = messages.OUTCOME
@@ -29,7 +29,7 @@ FAILED = messages.FAILED
 OUT_OF_MEMORY = messages.OUT_OF_MEMORY
 TIMED_OUT = b"t"
 LOST = b"l"
-GONE = b"g"  # from the driver: not the worker ended but something of the cluster
+GONE = b"g"  # from the driver: not the worker but a part of the cluster ended
 NODES = b"n"
 REFUSED = b"d"  # there is no cluster to connect to; the payload says why
 
@@ -49,7 +49,7 @@ class Message(NamedTuple):
 
 
 async def receive(reader: StreamReader) -> Message | None:
-    """Give the next message, or None when the other side hung up."""
+    """Return the next message, or None if the other side closed the connection."""
     try:
         kind, run, length = _HEADER.unpack(await reader.readexactly(_HEADER.size))
         return Message(kind, run, await reader.readexactly(length))
@@ -59,7 +59,7 @@ async def receive(reader: StreamReader) -> Message | None:
 
 @value_object
 class Request:
-    """A run on its way to a node: how long it may take, in seconds, and what of the machine."""
+    """A run that is sent to a node: its time limit in seconds, and the resources that it takes."""
 
     backend: str
     time_limit: float
@@ -95,9 +95,9 @@ class Request:
 class Node:
     """A machine of the cluster.
 
-    `totals` are Ray's names and amounts of what it has. `offline` says of each backend that is
-    installed there why it cannot run there, None where it can, and is None before the node is
-    ready for runs. `notes` are for the operator: what is amiss with it.
+    `totals` maps Ray's resource names to the amounts that the node has. `offline` maps each
+    backend installed there to the reason that it cannot run there, or None if it can. It is None
+    until the node is ready for runs. `notes` are problems of the node, for the operator.
     """
 
     address: str
@@ -110,9 +110,8 @@ class Node:
 class Cluster:
     """What the driver knows of the cluster.
 
-    `memory_limit` is what a run may take unless its backend says otherwise, in bytes; 0 where no
-    node was seen yet. `error` is
-    why the driver knows nothing new.
+    `memory_limit` is the most memory of a run unless its backend says otherwise, in bytes; 0 until
+    a node was seen. `error` is why the driver cannot update this, or empty.
     """
 
     nodes: tuple[Node, ...]

@@ -1,10 +1,10 @@
-"""What Ray runs on the nodes: a host on each, and a task for each run.
+"""The parts that Ray runs on the nodes: a host on each node, and a task for each run.
 
-The task takes the run's resources from Ray and holds them; the host, an actor, has the same fork
-server and the same confined workers as the engine of one machine, and runs the circuit. The task
-asks the host over a socket of the node, and either of them hears at once when the other has ended:
-a run whose task is gone is killed. So Ray's processes, which can do whatever their user can, never
-touch a circuit, and stay warm when one is killed.
+The task takes the run's resources from Ray and holds them. The host is an actor with the same fork
+server and confined workers as the engine of one machine, and runs the circuit. The task talks to
+the host over a local socket, and each sees at once when the other ends; a run without its task is
+killed. So Ray's processes, which have all rights of their user, never touch a circuit, and stay
+warm when a run is killed.
 """
 
 import asyncio
@@ -46,13 +46,13 @@ from quantcloud.engine.sandbox.confinement import missing_protections
 # Ray's own annotations are partial.
 _ray: Any = ray
 
-# From a task to its host: the GPUs that Ray gave it, and the run.
+# From a task to its host: the GPUs that Ray assigned, and the run.
 _GPUS = b"g"
 _RUN = ray_messages.RUN
 
-# How long a task waits for the host of its node, in seconds; one that is new is starting.
-_PATIENCE = 60.0
-_PAUSE = 0.1
+# How long a task waits for its node's host, in seconds, since a new host is still starting.
+_HOST_SECONDS = 60.0
+_RETRY_SECONDS = 0.1
 
 _KINDS: Mapping[type[EngineError], bytes] = {
     ExecutionFailed: ray_messages.FAILED,
@@ -69,13 +69,13 @@ Pool = tuple[float, int, str]
 
 
 class HostGone(Exception):
-    """The host of this node does not answer, or ended during the run."""
+    """The host of this node does not answer, or it ended during the run."""
 
 
 class NodeHost:
-    """Runs circuits on a node for one server, which knows it by `name`.
+    """Runs circuits on a node for one server, whose unique name is `name`.
 
-    `totals` are what the node has, by Ray's names. `usual` is what a run takes of it unless its
+    `totals` maps Ray's resource names to what the node has. `usual` is what a run takes unless its
     backend says otherwise. `hidden` are paths that no circuit may read.
     """
 
@@ -87,14 +87,14 @@ class NodeHost:
         self._usual = usual
         self._hidden = hidden
         self._pools: dict[Pool, LocalEngine] = {}
-        # A loop and a thread of its own, which lives as long as the process: Ray's loop may be
-        # another library's, and the kernel ends workers together with the thread of their loop.
+        # The host has its own loop, in a thread that lives as long as the process. Ray's loop may
+        # be another library's, and the kernel kills workers when the thread of their loop ends.
         self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="host")
         self._server: asyncio.Server | None = None
 
     def start(self) -> str:
-        """Begin to serve; what there is to know of the node, as JSON."""
+        """Start to serve. Return the facts about the node as JSON."""
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
         about = {
@@ -105,7 +105,7 @@ class NodeHost:
         return json.dumps(about)
 
     def wait(self) -> None:
-        """Never return: that this call ends tells of the process's end."""
+        """Never return. The caller learns of the process's end when this call fails."""
         self._thread.join()
 
     async def _start(self) -> None:
@@ -135,7 +135,7 @@ class NodeHost:
         try:
             engine = await self._pool(request.resources, gpus)
         except OSError as error:
-            reason = f"its node has no place for it: {error.strerror}"
+            reason = f"its node could not start workers: {error.strerror}"
             writer.write(messages.frame(ray_messages.GONE, reason.encode()))
             await writer.drain()
             return
@@ -154,7 +154,7 @@ class NodeHost:
         await writer.drain()
 
     async def _pool(self, resources: Resources, gpus: str) -> LocalEngine:
-        """Give the workers for runs that take `resources`, on the GPUs of these numbers."""
+        """Return the workers for runs that take `resources`, on the GPUs with these numbers."""
         key = (resources.cpus, resources.memory_bytes or 0, gpus)
         if key not in self._pools:
             engine = LocalEngine(
@@ -164,32 +164,32 @@ class NodeHost:
                 preload_modules=_modules(resources, self._usual),
                 environment=_environment(resources.cpus, gpus),
             )
-            # With nothing to wait for in between: two runs at once do not make two.
+            # `start` does not yield to the event loop, so two runs at once cannot make two engines.
             await engine.start()
             self._pools[key] = engine
         return self._pools[key]
 
 
 def hold(name: str, request: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Be a run's task: have the node's host run it, and give on what that says, as it comes.
+    """Be a run's task: have the node's host run it, and yield each message of the host.
 
     Raises `HostGone`. An interrupt, by which Ray cancels a task, kills the run.
     """
-    # Not always a mapping: a task without accelerators may have none at all.
+    # The result is not always complete: a task without accelerators may have no entry.
     gpus = _ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
-    with _connected(name) as connection, _waking() as awake:
+    with _connected(name) as connection, _interrupt_socket() as interrupted:
         connection.sendall(messages.frame(_GPUS, ",".join(gpus).encode()))
         connection.sendall(messages.frame(_RUN, request))
         kind = ray_messages.BEGUN
         while kind == ray_messages.BEGUN:
             kind, length = messages.HEADER.unpack(
-                _receive_exactly(connection, awake, messages.HEADER.size)
+                _receive_exactly(connection, interrupted, messages.HEADER.size)
             )
-            yield kind, _receive_exactly(connection, awake, length)
+            yield kind, _receive_exactly(connection, interrupted, length)
 
 
 def _modules(resources: Resources, usual: Resources) -> dict[str, tuple[str, ...]]:
-    """What to import for the backends whose runs take these resources."""
+    """Return the modules to import for the backends whose runs take these resources."""
     backends = installed_backends()
 
     def takes(name: str) -> tuple[float, float, int | None]:
@@ -206,13 +206,13 @@ def _environment(cpus: float, gpus: str) -> dict[str, str]:
 
 
 def _address(name: str) -> str:
-    """Where the host of this node listens: a name in Linux's abstract namespace, not a file."""
+    """Return the address of this node's host, in Linux's abstract namespace instead of a file."""
     node = _ray.get_runtime_context().get_node_id()
     return f"\0quantcloud-{name}-{node}"
 
 
 def _peer(writer: StreamWriter) -> int:
-    """The user on the other side."""
+    """Return the user id of the other side."""
     return _user(writer.get_extra_info("socket"))
 
 
@@ -230,14 +230,14 @@ async def _receive(reader: StreamReader) -> messages.Frame:
 @contextmanager
 def _connected(name: str) -> Generator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        patience = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _HOST_SECONDS
         while True:
             try:
                 connection.connect(_address(name))
             except ConnectionError as error:
-                if time.monotonic() > patience:
+                if time.monotonic() > deadline:
                     raise HostGone("this node's host does not answer") from error
-                time.sleep(_PAUSE)
+                time.sleep(_RETRY_SECONDS)
             else:
                 break
         if _user(connection) != os.getuid():
@@ -246,27 +246,27 @@ def _connected(name: str) -> Generator[socket.socket]:
 
 
 @contextmanager
-def _waking() -> Generator[socket.socket]:
-    """Give a socket that can be read once this thread is interrupted.
+def _interrupt_socket() -> Generator[socket.socket]:
+    """Yield a socket that becomes readable when this thread is interrupted.
 
-    Ray interrupts by `_thread.interrupt_main`, which alone would not end a wait in the kernel.
+    Ray interrupts by `_thread.interrupt_main`, which alone does not end a wait in the kernel.
     """
-    awake, alarm = socket.socketpair()
-    with awake, alarm:
+    interrupted, alarm = socket.socketpair()
+    with interrupted, alarm:
         alarm.setblocking(False)  # noqa: FBT003 (the standard library's signature)
         previous = signal.set_wakeup_fd(alarm.fileno(), warn_on_full_buffer=False)
         try:
-            yield awake
+            yield interrupted
         finally:
             signal.set_wakeup_fd(previous)
 
 
-def _receive_exactly(connection: socket.socket, awake: socket.socket, length: int) -> bytes:
+def _receive_exactly(connection: socket.socket, interrupted: socket.socket, length: int) -> bytes:
     buffer = bytearray()
     while len(buffer) < length:
-        readable, _, _ = select.select([connection, awake], [], [])
-        if awake in readable and signal.SIGINT in awake.recv(4096):
-            # As a rule it has been raised by now. One that came amid Ray's own code may be lost.
+        readable, _, _ = select.select([connection, interrupted], [], [])
+        if interrupted in readable and signal.SIGINT in interrupted.recv(4096):
+            # Usually it has been raised by now. It may be lost if it came inside Ray's own code.
             raise KeyboardInterrupt
         if connection in readable:
             data = connection.recv(min(length - len(buffer), 1 << 20))

@@ -1,4 +1,4 @@
-"""Starts the Ray driver, starts it again when it ends, and carries messages."""
+"""Starts the Ray driver, restarts it when it ends, and carries its messages."""
 
 import asyncio
 import logging
@@ -21,18 +21,18 @@ _log = logging.getLogger(__name__)
 
 _PROGRAM = "from quantcloud.engine.ray.driver import main; main({})"
 
-# Seconds before another driver is started, doubled each time one ends without having connected.
+# Seconds before another driver is started. The delay doubles each time one ends without connecting.
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 10.0
 
-# How much of what a driver wrote to standard error goes to the log, in bytes.
+# How much of a driver's standard error goes to the log, in bytes.
 _MAX_ERROR_TEXT = 2048
 
 
 class DriverProcess:
-    """The driver of one server, for as long as `run` does. Lives on one event loop.
+    """The driver of one server, on one event loop. It lives while `run` does.
 
-    `on_message` is called with all that it says, and `on_end` when it has ended.
+    `on_message` is called with each of its messages, and `on_end` each time it ends.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class DriverProcess:
         self._writer: StreamWriter | None = None
 
     def send(self, message: Message) -> None:
-        """Say something to the driver; lost where it has ended."""
+        """Send a message to the driver. It is lost if the driver has ended."""
         if self._writer is not None:
             self._writer.write(message.pack())
 
     async def run(self) -> None:
-        """Keep a driver until cancelled. Call it on the thread that the event loop runs on."""
+        """Keep a driver running until cancelled. Call it on the thread of the event loop."""
         delay = _FIRST_DELAY
         while True:
             try:
@@ -69,9 +69,9 @@ class DriverProcess:
             delay = min(2 * delay, _LONGEST_DELAY)
 
     async def _serve(self, errors: IO[bytes]) -> tuple[bool, int]:
-        """Start a driver and listen to it until it ends; whether it had connected, and its status.
+        """Start a driver and read its messages until it ends. Cancelling the call ends it.
 
-        A cancelled call ends it.
+        Return whether the driver had connected, and its exit status.
         """
         process, ours = _start(errors, self._configuration())
         connected = False
@@ -84,7 +84,7 @@ class DriverProcess:
             if self._writer is not None:
                 self._writer.transport.abort()
                 self._writer = None
-            # Not by a task: it is to have ended even where this one is cancelled.
+            # A thread, so that the driver ends even if this task is cancelled.
             await asyncio.shield(asyncio.to_thread(child.wait, process))
         return connected, process.returncode
 
@@ -92,12 +92,12 @@ class DriverProcess:
 def _start(
     errors: IO[bytes], configuration: Configuration
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    # Ray has its own variables, among them what opens a cluster that asks for a token.
+    # Ray has its own variables. One holds the token of a cluster that asks for one.
     own = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
     environment = {
         **confinement.environment(confinement.import_path(), os.environ),
         **own,
         "RAY_USAGE_STATS_ENABLED": "0",
     }
-    # Ray adds the driver's folder to the path of its workers, where circuits may read.
+    # Ray adds the driver's folder to its workers' import path, where circuits may read.
     return child.start(_PROGRAM, environment, errors, sys.prefix, configuration.encode())

@@ -1,1 +1,1 @@
-"""What confines a worker process."""
+"""The confinement of worker processes."""

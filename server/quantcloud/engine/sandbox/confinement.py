@@ -1,10 +1,10 @@
-"""What a worker process is left with: memory up to a limit, the files of Python, its socket.
+"""Confines a worker process: limited memory, Python's own files, and its socket.
 
-A circuit is data, not code, so a worker does nothing but simulate. Should a simulator have a flaw
-that a circuit can reach, the worker is worth little to an intruder: no secret in its environment,
-no file but what Python is made of, no network, no other process, nothing but plain data back to
-the server (see `messages`). What is left to it is a core until its time limit, the memory of its
-limit, the circuits and options that are sent to it until it is replaced, and what it answers them.
+A circuit is data, not code, so a worker only simulates. If a circuit can exploit a flaw of a
+simulator, the intruder gains little: no secrets in the environment, no files but Python's, no
+network, no other processes, and only plain data to the server (see `messages`). The worker still
+has a core until its time limit, memory up to its limit, the circuits and options sent to it until
+it is replaced, and its answers to them.
 """
 
 import ctypes
@@ -21,9 +21,9 @@ from pathlib import Path
 from quantcloud.domain.value_object import value_object
 from quantcloud.engine.sandbox import landlock, seccomp
 
-# Nothing else of the server's environment reaches the processes that it starts. The rest is for
-# the loader, the interpreter and CUDA.
-_PASSED_ON = frozenset(
+# The only variables of the server that reach the processes that it starts. The loader, the
+# interpreter and CUDA need them.
+_ALLOWED_VARIABLES = frozenset(
     {
         "CUDA_HOME",
         "CUDA_PATH",
@@ -46,8 +46,8 @@ _PASSED_ON = frozenset(
     }
 )
 
-# One thread a worker: the workers share the cores between them, and threads of one simulation
-# would only take them from another.
+# One thread for each worker. Workers share the cores, so more threads of one simulation would only
+# slow down another.
 _THREADS = {
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "passive",
@@ -66,7 +66,7 @@ _SYSTEM_FILES = (
     "/usr/lib64",
     "/usr/local/lib",
     "/etc/ld.so.cache",
-    # Not the folder: in its net/ are the addresses of clients and the names of sockets.
+    # Not the whole folder: its net/ holds clients' addresses and the names of sockets.
     "/proc/self/auxv",
     "/proc/self/cgroup",
     "/proc/self/exe",
@@ -83,18 +83,18 @@ _SYSTEM_FILES = (
     "/dev/random",
     "/dev/zero",
 )
-# Not /dev/zero: what is mapped of it to be written and shared is memory that no limit counts.
+# Not /dev/zero: no limit counts memory that is mapped from it as writable and shared.
 _DEVICES = ("/dev/null",)
 _GPU_DEVICES = "nvidia*"
 
 _OPEN_FILES = 64
-# In bytes; the memory limit does not count the stack.
+# In bytes. The memory limit does not count the stack.
 _STACK = 8 << 20
-# Timers, each of which is kernel memory.
+# Each pending timer takes kernel memory.
 _PENDING_SIGNALS = 64
-# What a worker without a GPU may map beyond its memory limit, in bytes: the libraries that a
-# backend loads late (a build of PyTorch for GPUs has 3 GiB), and what malloc reserves for threads.
-_MAPPED_BESIDE = 4 << 30
+# How much a worker without a GPU may map beyond its memory limit, in bytes: libraries that a
+# backend loads late (PyTorch for GPUs has 3 GiB), and what malloc reserves for threads.
+_EXTRA_MAPPED = 4 << 30
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -106,9 +106,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Confinement:
     """The limits of one worker.
 
-    `memory_limit` is how many bytes the worker may take beyond what it has when it starts.
-    `readable` are the files and folders, each with all below it, that it may read. `gpu` says
-    whether it may use the machine's GPUs, and with them memory that it could share.
+    `memory_limit` is how many bytes the worker may use beyond those that it has at its start.
+    `readable` are files and folders, with everything below them, that it may read. `gpu` is whether
+    it may use the machine's GPUs, and shared memory with them.
     """
 
     memory_limit: int
@@ -117,29 +117,29 @@ class Confinement:
 
 
 def environment(python_path: Iterable[str], server: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment for worker processes: an allow-list of `server`'s, and one thread."""
+    """Return the environment of a worker: the allowed part of `server`'s, and one thread."""
     passed = {
         name: value
         for name, value in server.items()
-        if name in _PASSED_ON or name.startswith(("LC_", "NIX_LD"))
+        if name in _ALLOWED_VARIABLES or name.startswith(("LC_", "NIX_LD"))
     }
     return {**passed, **_THREADS, "PYTHONPATH": os.pathsep.join(python_path)}
 
 
 def import_path() -> list[str]:
-    """Give the folders that Python imports from, without the one that it happens to be in."""
+    """Return the folders that Python imports from, except the current folder."""
     return [os.path.abspath(entry) for entry in sys.path if entry]  # noqa: PTH100 (no Path needed)
 
 
 def readable_paths(hidden: Iterable[str]) -> tuple[str, ...]:
-    """Give the files and folders that Python and what it has loaded are made of.
+    """Return the files and folders that Python and its loaded libraries consist of.
 
-    Of a folder that holds one of `hidden`, only the other entries are given, since Landlock can
-    open a folder but not close a part of it again.
+    If a folder contains one of `hidden`, only its other entries are returned, because Landlock
+    cannot close a part of an open folder.
     """
     paths = set(_SYSTEM_FILES) | {os.path.realpath(entry) for entry in sys.path if entry}
     paths |= {sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib")}
-    # Shared libraries are wherever the loader found them: another prefix, a store, a driver.
+    # Take shared libraries from where the loader found them: another prefix, a store, a driver.
     with suppress(OSError):
         for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
             _, _, path = line.partition("/")
@@ -164,30 +164,30 @@ def _without(path: Path, closed: list[Path]) -> Iterable[Path]:
 
 
 def ignore_signals() -> None:
-    """Leave Ctrl-C and an orderly end to the server, which ends its processes by SIGKILL.
+    """Ignore Ctrl-C and termination signals. The server ends its processes by SIGKILL.
 
-    Both reach a whole terminal or service at once, and the server lets runs finish first.
+    These signals reach a whole terminal or service, but the server lets runs finish first.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent, process `parent`, ends. Linux only."""
+    """Make the kernel kill this process when its parent, process `parent`, ends. Linux only."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
     if os.getppid() != parent:
-        os._exit(1)  # it ended before the call
+        os._exit(1)  # the parent ended before the call
 
 
 def confine(confinement: Confinement) -> None:
-    """Give up, for good, every right that a worker has no use for.
+    """Give up, forever, every right that a worker does not need.
 
-    Raises `OSError` when the kernel refuses what it offers.
+    Raises `OSError` if the kernel has a protection but refuses to apply it.
     """
     os.chdir("/")
     os.umask(0o077)
-    # Under memory pressure the kernel is to end a worker, which costs one run, not the server.
+    # If memory runs out, the kernel should kill a worker, which costs one run, not the server.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
     if sys.platform == "linux":
@@ -200,7 +200,7 @@ def _give_up_rights(readable: Iterable[str], *, gpu: bool) -> None:
     _drop_capabilities()
     gpus = map(str, Path("/dev").glob(_GPU_DEVICES)) if gpu else ()
     landlock.restrict(readable, (*_DEVICES, *gpus))
-    # CUDA has memory in common with its driver.
+    # CUDA shares memory with its driver.
     seccomp.refuse_unneeded(shared_memory=gpu)
 
 
@@ -210,11 +210,11 @@ def _refuse_new_privileges() -> None:
 
 
 def missing_protections() -> tuple[str, ...]:
-    """Name what this machine cannot do for the confinement of workers; it is tried."""
+    """Try the protections of workers, and return those that this machine lacks."""
     missing: list[str] = []
     if landlock.abi_version() == 0:
         missing.append("Landlock (files)")
-    # What a thread gives up is its own alone, and over with it.
+    # A thread gives up only its own rights, and they end with it.
     with ThreadPoolExecutor(1) as thread:
         is_filtered = thread.submit(_try_filter).result()
     if not is_filtered:
@@ -231,7 +231,7 @@ def _try_filter() -> bool:
 
 
 def _limit_resources(confinement: Confinement) -> None:
-    # RLIMIT_DATA counts private memory that may be written, which is what a simulation takes.
+    # RLIMIT_DATA counts private writable memory, which is what a simulation uses.
     kinds = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
@@ -241,12 +241,10 @@ def _limit_resources(confinement: Confinement) -> None:
     }
     if sys.platform == "linux":
         kinds[resource.RLIMIT_SIGPENDING] = _PENDING_SIGNALS
-        # Memory that was written and then made read-only is counted here alone, and page tables
-        # are bounded by it. A GPU's address window would be counted too, and is far larger.
+        # Only this limit counts memory that was written and then made read-only, and it bounds page
+        # tables. It would also count a GPU's address window, which is far larger.
         if not confinement.gpu:
-            kinds[resource.RLIMIT_AS] = (
-                _memory("VmSize") + confinement.memory_limit + _MAPPED_BESIDE
-            )
+            kinds[resource.RLIMIT_AS] = _memory("VmSize") + confinement.memory_limit + _EXTRA_MAPPED
     for kind, wanted in kinds.items():
         _, hard = resource.getrlimit(kind)
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -254,7 +252,7 @@ def _limit_resources(confinement: Confinement) -> None:
 
 
 def _memory(kind: str) -> int:
-    """Give the bytes that this process has now, of a kind that `proc_pid_status(5)` names."""
+    """Return how many bytes this process has now, for a name of `proc_pid_status(5)`."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith(f"{kind}:"):
@@ -263,8 +261,8 @@ def _memory(kind: str) -> int:
 
 
 def _drop_capabilities() -> None:
-    # A header of version and process (0: this one), then two zero words each of effective,
-    # permitted and inheritable. A server that runs as root is not to have workers that are.
+    # A header with the version and the process (0 is this one), then two zero words each for
+    # effective, permitted and inheritable. A server that runs as root must not have root workers.
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     if _libc.capset(header, (ctypes.c_uint32 * 6)()):
         raise OSError(ctypes.get_errno(), "capabilities cannot be dropped")

@@ -1,7 +1,7 @@
-"""Landlock: the Linux kernel's way for a process to give up rights of its own, through ctypes.
+"""Landlock, by which a process gives up its own rights on Linux, through ctypes.
 
-Numbers and structures are those of `linux/landlock.h`; which of them a kernel knows follows from
-its ABI version (`landlock(7)`, table of ABI versions).
+Numbers and structures come from `linux/landlock.h`. Which of them a kernel knows depends on its ABI
+version (`landlock(7)`, table of ABI versions).
 """
 
 import ctypes
@@ -29,7 +29,7 @@ _TRUNCATE = 1 << 14
 _IOCTL_DEV = 1 << 15
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
-# How many of the filesystem rights, counted from bit 0, an ABI version knows.
+# How many filesystem rights, counted from bit 0, each ABI version knows.
 _FS_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 _FS_RIGHTS_SINCE_5 = 16
 
@@ -43,7 +43,7 @@ _SCOPE_SIGNAL = 1 << 1
 
 
 def abi_version() -> int:
-    """Give the version that the running kernel speaks, 0 where it has no Landlock."""
+    """Return the ABI version of the running kernel, 0 if it has no Landlock."""
     if sys.platform != "linux":
         return 0
     return max(0, _libc.syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION))
@@ -52,15 +52,15 @@ def abi_version() -> int:
 def restrict(
     readable: Iterable[str], writable: Iterable[str] = (), *, abi: int | None = None
 ) -> bool:
-    """Leave this process and its children only what is named, for good.
+    """Give up access to all files except those named, forever, for this process and its children.
 
-    `readable` are files and folders that may be read, and mapped as code, with all that is below
-    them; `writable` are device files that may be written and controlled too. Every other file is
-    closed, as is TCP (ABI 4 on) and signals and abstract sockets of other processes (ABI 6 on).
-    Paths that do not exist are passed over. Needs `no_new_privs`.
+    `readable` are files and folders, with everything below them, that may be read and mapped as
+    code. `writable` are device files that may also be written and controlled. The process also
+    loses TCP (from ABI 4) and signals and abstract sockets of other processes (from ABI 6). Paths
+    that do not exist are ignored. Needs `no_new_privs`.
 
-    Returns False, with nothing restricted, on a kernel without Landlock. Raises `OSError` when
-    the kernel has it and refuses.
+    Return False, with nothing restricted, on a kernel without Landlock. Raises `OSError` if the
+    kernel has Landlock but refuses the call.
     """
     version = abi_version() if abi is None else abi
     if version == 0:
@@ -97,7 +97,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
 
 
 def _call(number: int, *arguments: int | bytes) -> int:
-    # Variadic C functions take plain integers as int: each is widened to what a syscall takes.
+    # Variadic C functions take plain integers as int, so widen each to the long of a system call.
     widened = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     result = _libc.syscall(ctypes.c_long(number), *widened)
     if result < 0:

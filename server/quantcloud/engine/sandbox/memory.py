@@ -1,25 +1,25 @@
-"""How much memory a worker may have when nobody says."""
+"""The default memory limit of a worker."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# What is left is for the server, its database's cache and Envoy.
+# The rest is for the server, its database's cache and Envoy.
 _SHARE = 0.8
 
 _CGROUPS = "/proc/self/cgroup"
-# Where each version of control groups is, and what a group's limit is called: `cgroups(7)`.
+# The root of each version of control groups, and the name of a group's limit: `cgroups(7)`.
 _UNIFIED = ("/sys/fs/cgroup", "memory.max")
 _SEPARATE = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
 
 
 def default_memory_limit(workers: int) -> int:
-    """Give the bytes for each of `workers`: an equal part of 80 % of what this machine has."""
+    """Return the bytes for each of `workers`: an equal part of 80 % of the machine's memory."""
     return int(_usable_memory() * _SHARE / workers)
 
 
 def _usable_memory() -> int:
-    """Give the machine's memory in bytes, or the container's where that is less."""
+    """Return the machine's memory in bytes, or the container's limit if that is less."""
     usable = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in _limits():
         try:
@@ -32,7 +32,7 @@ def _usable_memory() -> int:
 
 
 def _limits() -> Iterator[Path]:
-    """Give the files with the limits of this process's control group and those that it is in."""
+    """Yield the limit files of this process's control group and of all groups around it."""
     try:
         lines = Path(_CGROUPS).read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -42,7 +42,7 @@ def _limits() -> Iterator[Path]:
         if controllers and "memory" not in controllers.split(","):
             continue
         root, name = _SEPARATE if controllers else _UNIFIED
-        # A container often sees its own group as the root of all, whatever this says.
+        # A container often sees its own group as the root, whatever path is given here.
         inner = Path(root, group.lstrip("/"))
         for folder in (inner, *inner.parents):
             if not folder.is_relative_to(root):
@@ -51,7 +51,7 @@ def _limits() -> Iterator[Path]:
 
 
 def readable_size(size: int) -> str:
-    """Write a number of bytes as people do: '1.5 GiB', '512 MiB'."""
+    """Format a number of bytes for people: '1.5 GiB', '512 MiB'."""
     gib = 1 << 30
     if size >= gib:
         return f"{size / gib:.3g} GiB"

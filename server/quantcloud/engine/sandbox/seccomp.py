@@ -1,9 +1,9 @@
-"""A seccomp filter that refuses the system calls which no simulation needs, through ctypes.
+"""A seccomp filter that refuses system calls that no simulation needs, through ctypes.
 
-It closes what Landlock leaves open: UDP and Unix sockets, programs, processes of its own and those
-of others, the rights and times of files, memory that no limit counts. A refused call fails with
-EPERM. The filter is classic BPF (`seccomp(2)`, `linux/filter.h`); system call numbers are the
-kernel's, per architecture, and so are the values of arguments.
+It covers what Landlock does not: UDP and Unix sockets, starting programs and processes, access to
+other processes, file modes and times, and memory that no limit counts. A refused call fails with
+EPERM. The filter is classic BPF (`seccomp(2)`, `linux/filter.h`). System call numbers and argument
+values are the kernel's; the numbers differ by architecture.
 """
 
 import ctypes
@@ -28,20 +28,20 @@ _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000  # SECCOMP_RET_ERRNO
 _EPERM, _ENOSYS = 1, 38
 
-# Offsets in struct seccomp_data; both architectures are little-endian, so the low word of an
-# argument is first, which is all that these calls look at, or all that has a meaning.
+# Offsets in struct seccomp_data. Both architectures are little-endian, so the low word of an
+# argument comes first. The checked arguments fit in it, or have no meaning beyond it.
 _NUMBER = 0
 _ARCHITECTURE = 4
 _ARGUMENTS = 16
 
-# x86-64 has a second numbering (x32) from here on, which would pass by a list of numbers.
+# x86-64 has a second numbering (x32) from here on, which a list of numbers would miss.
 _X32 = 0x40000000
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-# Name: number on x86-64, on aarch64, which has only one call where others have several.
+# Name: number on x86-64, number on aarch64. None if aarch64 lacks the call.
 _REFUSED: dict[str, tuple[int, int | None]] = {
-    # Sockets. The worker has those that it needs.
+    # Sockets. The worker already has those that it needs.
     "socket": (41, 198),
     "connect": (42, 203),
     "bind": (49, 200),
@@ -50,16 +50,16 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "accept4": (288, 242),
     "setsockopt": (54, 208),
     "shutdown": (48, 210),
-    # An io_uring opens sockets and files on behalf of its owner, past any filter.
+    # An io_uring opens sockets and files for its owner without passing the filter.
     "io_uring_setup": (425, 425),
-    # Places in tables that all processes, or all of one user, share.
+    # Entries in tables that all processes, or all of one user, share.
     "io_setup": (206, 0),
     "inotify_init": (253, None),
     "inotify_init1": (294, 26),
     "fanotify_init": (300, 262),
-    # A lock on a file that may only be read stops others that lock it.
+    # A lock on a file that is only readable still blocks other processes that lock it.
     "flock": (73, 32),
-    # Has every disk of the machine written to.
+    # Makes every disk of the machine write.
     "sync": (162, 81),
     "syncfs": (306, 267),
     # Other programs and processes.
@@ -82,14 +82,14 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "kcmp": (312, 272),
     "migrate_pages": (256, 238),
     "move_pages": (279, 239),
-    # When and where processes run, its own and others of the same user.
+    # When and where processes run, both this one and others of the same user.
     "setpriority": (141, 140),
     "ioprio_set": (251, 30),
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
     "sched_setattr": (314, 274),
     "sched_setaffinity": (203, 122),
-    # Rights, owners, times and attributes of files, for which Landlock has no word.
+    # Modes, owners, times and attributes of files, which Landlock does not cover.
     "chmod": (90, None),
     "fchmod": (91, 52),
     "fchmodat": (268, 53),
@@ -111,17 +111,17 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "fremovexattr": (199, 16),
     "removexattrat": (466, 466),
     "file_setattr": (469, 469),
-    # Memory that its limit does not count. The stack, which may grow, keeps that right wherever it
-    # is moved to. The C library's realloc() copies where mremap() is refused.
+    # Memory that the limit does not count. A moved stack could still grow. Where mremap() is
+    # refused, realloc() of the C library copies.
     "mremap": (25, 216),
     "map_shadow_stack": (453, 453),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
-    # A pipe keeps the pages that were put into it: of a huge page all, for 4 KiB of it.
+    # A pipe keeps the pages that were put into it: a whole huge page for 4 KiB of it.
     "vmsplice": (278, 75),
     "splice": (275, 76),
     "tee": (276, 77),
-    # Memory and messages that outlive the worker. One that guesses an id needs no *get() first.
+    # Memory and messages that outlive the worker. A worker may guess an id without calling *get().
     "shmget": (29, 194),
     "shmat": (30, 196),
     "shmctl": (31, 195),
@@ -135,7 +135,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "msgrcv": (70, 188),
     "mq_open": (240, 180),
     "mq_unlink": (241, 181),
-    # The kernel's less trodden parts, from where rights have been regained before.
+    # Less tested parts of the kernel, which were used for privilege escalation before.
     "unshare": (272, 97),
     "setns": (308, 268),
     "mount": (165, 40),
@@ -147,7 +147,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "keyctl": (250, 219),
 }
 
-# The same for calls of which the filter looks at an argument.
+# Calls that are refused or allowed by an argument; numbers as above.
 _TGKILL = (234, 131)
 _PRLIMIT = (302, 261)
 _PRCTL = (157, 167)
@@ -158,25 +158,25 @@ _MMAP = (9, 222)
 _CLONE3 = (435, 435)
 _SOCKETPAIR = (53, 199)
 
-# A pair of stream sockets reaches nothing but itself. A datagram socket sends to any name.
+# A pair of stream sockets reaches only itself. A datagram socket can send to any name.
 _AF_UNIX = 1
 _SOCK_STREAM = 1
 _SOCK_TYPE = 0xF  # without SOCK_NONBLOCK and SOCK_CLOEXEC
 
-# A thread is started with this flag, a process without.
+# A thread is started with this flag, a process without it.
 _CLONE_THREAD = 0x10000
-# Memory that RLIMIT_DATA does not count: shared with nobody yet, or booked as a stack that grows.
+# Memory that RLIMIT_DATA does not count: shared, or mapped as a stack that grows.
 _SHARED_ANONYMOUS = 0x21  # MAP_SHARED | MAP_ANONYMOUS
 _GROWS_DOWN = 0x100  # MAP_GROWSDOWN
-# Have the kernel send a signal, to any process of the same user, when something can be read; have
-# others wait who open or lock a file (each lock is also kernel memory that no limit counts), or be
-# told of them: F_SETLK, F_SETLKW, F_SETOWN, F_SETSIG, F_SETOWN_EX, F_OFD_SETLK, F_OFD_SETLKW,
-# F_SETLEASE, F_NOTIFY.
+# Commands by which the kernel sends a signal to any process of the same user, makes others wait to
+# open or lock a file (each lock also takes kernel memory that no limit counts), or reports on them:
+# F_SETLK, F_SETLKW, F_SETOWN, F_SETSIG, F_SETOWN_EX, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE,
+# F_NOTIFY.
 _FCNTL_COMMANDS = (6, 7, 8, 10, 15, 37, 38, 1024, 1026)
-# The first again, and the attributes of a file: FIOSETOWN, SIOCSPGRP, FIOASYNC, FS_IOC_SETFLAGS,
-# FS_IOC_FSSETXATTR.
+# Commands that set the process to signal, and file attributes: FIOSETOWN, SIOCSPGRP, FIOASYNC,
+# FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR.
 _IOCTL_COMMANDS = (0x8901, 0x8902, 0x5452, 0x40086602, 0x401C5820)
-# Outlive the fork server.
+# With this call a worker could outlive the fork server.
 _PR_SET_PDEATHSIG = 1
 
 _Instruction = tuple[int, int, int, int]
@@ -192,15 +192,15 @@ class _Program(ctypes.Structure):
 
 
 def is_supported() -> bool:
-    """Tell whether there is a filter for this machine."""
+    """Return whether there is a filter for this machine."""
     return sys.platform == "linux" and platform.machine() in _AUDIT_ARCH
 
 
 def refuse_unneeded(*, shared_memory: bool = False) -> bool:
-    """Refuse the calls for this process and its threads, for good. Needs `no_new_privs`.
+    """Refuse the calls for this process and its threads, forever. Needs `no_new_privs`.
 
-    With `shared_memory` the process may have memory that it could share. Returns False, with
-    nothing changed, on a machine or kernel for which there is no filter.
+    With `shared_memory` the process may map shared memory. Return False, with nothing changed, if
+    there is no filter for the machine or the kernel.
     """
     if not is_supported():
         return False
@@ -222,9 +222,9 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
         _REFUSE,
     ]
     looked_at = [
-        # raise() and abort() are a tgkill of the own process, and stay what they are.
+        # raise() and abort() call tgkill for the own process, which stays allowed.
         *_of(_TGKILL[column], _refuse_unless(0, [pid])),
-        *_of(_PRLIMIT[column], _refuse_unless(0, [0])),  # 0 is the own process
+        *_of(_PRLIMIT[column], _refuse_unless(0, [0])),  # 0 is this process
         *_of(_PRCTL[column], _refuse_where(0, [_PR_SET_PDEATHSIG])),
         *_of(_FCNTL[column], _refuse_where(1, _FCNTL_COMMANDS)),
         *_of(_IOCTL[column], _refuse_where(1, _IOCTL_COMMANDS)),
@@ -247,7 +247,7 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
                 *([_PASS] if shared_memory else not_shared),
             ],
         ),
-        # Its flags are in memory, where no filter can look: the C library does without it then.
+        # Its flags are in memory, which no filter can read. On ENOSYS the C library uses clone.
         *_of(_CLONE3[column], [(_RETURN, 0, 0, _ERRNO | _ENOSYS)]),
     ]
     numbers = [number for call in _REFUSED.values() if (number := call[column]) is not None]
@@ -256,21 +256,21 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
 
 
 def _of(number: int, rule: list[_Instruction]) -> list[_Instruction]:
-    """Apply a rule, which ends in a return whatever happens, to one call."""
+    """Apply a rule to one call. The rule must end in a return on every path."""
     return [(_JUMP_EQUAL, 0, len(rule), number), *rule]
 
 
 def _refuse_where(
     argument: int, values: Iterable[int], mask: int | None = None
 ) -> list[_Instruction]:
-    """Refuse a call where an argument is one of `values`, in the bits of `mask`."""
+    """Refuse a call if the bits of `mask` of an argument are one of `values`."""
     return [*_load(argument, mask), *_among([*values]), _PASS, _REFUSE]
 
 
 def _refuse_unless(
     argument: int, values: Iterable[int], mask: int | None = None
 ) -> list[_Instruction]:
-    """Refuse a call unless an argument is one of `values`, in the bits of `mask`."""
+    """Refuse a call unless the bits of `mask` of an argument are one of `values`."""
     return [*_load(argument, mask), *_among([*values]), _REFUSE, _PASS]
 
 
@@ -280,5 +280,5 @@ def _load(argument: int, mask: int | None) -> list[_Instruction]:
 
 
 def _among(values: list[int]) -> list[_Instruction]:
-    """Go to the next instruction but one where what is loaded is one of `values`, else the next."""
+    """If the loaded word is one of `values`, skip the next instruction."""
     return [(_JUMP_EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]

@@ -29,7 +29,7 @@ async def test_a_worker_that_would_have_the_server_wait_for_permits_does_not(pup
 async def test_a_worker_that_takes_no_permits_is_ended(puppet):
     puppet.reading.shutdown(socket.SHUT_RD)
     (only,) = await given(puppet, b"1")
-    with pytest.raises(MalformedAnswer, match="takes no permits"):
+    with pytest.raises(MalformedAnswer, match="accepts no start tokens"):
         await only.answer
     assert not puppet.worker.alive
     assert puppet.process.wait(DEADLINE) < 0
@@ -64,7 +64,7 @@ async def test_a_worker_that_never_becomes_ready_costs_nobody_a_run():
     only = call(b"1")
     puppet.worker.take(only)
     puppet.worker._due = 0
-    puppet.worker._look()
+    puppet.worker._on_timer()
     assert puppet.back == [only]
     assert not puppet.worker.alive
     puppet.end()

@@ -104,7 +104,7 @@ def test_no_more_json_is_read_than_takes_no_time():
         lambda payload: messages.decode_outcome(struct.pack("!Q", len(payload)) + payload),
     ):
         # An analysis has the names of a long circuit's gates.
-        with pytest.raises(MalformedAnswer, match="too much JSON"):
+        with pytest.raises(MalformedAnswer, match="the JSON is too long"):
             decode(much * 12)
     with pytest.raises(ValueError, match="metadata is longer than 256 KiB"):
         messages.encode_outcome(Outcome({"0": 1}, 0.0, metadata={"much": "x" * messages.MAX_JSON}))

@@ -54,7 +54,7 @@ class Play:
 
     def relieve(self):
         if self.worker.alive and self.worker.ready:
-            self.worker._relieve()
+            self.worker._take_back_waiting()
 
     def cancel(self):
         """Cancel the second of those that wait: the first is the worker's end, which is `kill`."""
@@ -123,7 +123,7 @@ class Play:
 def test_none_is_lost_and_none_begins_twice_whatever_happens_when(acts):
     async def perform():
         play = Play()
-        patch.setattr("quantcloud.engine.pool.worker_process._MANY", 2)
+        patch.setattr("quantcloud.engine.pool.worker_process._GATHER_FROM", 2)
         patch.setattr("quantcloud.engine.pool.worker_process.os.kill", lambda *_: play.crash())
         for act in acts:
             if act == "turn":

@@ -26,7 +26,7 @@ async def prepared(puppet, **arguments):
 async def test_what_is_prepared_first_begins_and_has_its_time_from_then_on(puppet):
     starts = []
     only = await prepared(puppet, time_limit=0.01, on_start=lambda: starts.append(1))
-    puppet.worker._look()
+    puppet.worker._on_timer()
     assert starts == []
     assert puppet.worker._due > puppet.worker._began + 1
     puppet.say(messages.PREPARED)
@@ -38,7 +38,7 @@ async def test_what_is_prepared_first_begins_and_has_its_time_from_then_on(puppe
 async def test_what_is_never_prepared_is_ended(puppet):
     only = await prepared(puppet)
     puppet.worker._due = 0
-    puppet.worker._look()
+    puppet.worker._on_timer()
     with pytest.raises(NotPrepared):
         await only.answer
     assert not puppet.worker.alive

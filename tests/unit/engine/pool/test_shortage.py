@@ -59,7 +59,7 @@ def submitted(slots, count):
 
 
 async def test_what_waits_is_run_when_there_are_processes_again(forks):
-    slots = Slots(forks, Role.EXECUTION, 1, patience=DEADLINE)
+    slots = Slots(forks, Role.EXECUTION, 1, max_wait=DEADLINE)
     calls = submitted(slots, 3)
     for _ in range(5):
         await forks.refuse()
@@ -75,7 +75,7 @@ async def test_what_waits_is_run_when_there_are_processes_again(forks):
 
 
 async def test_several_that_are_refused_at_once_make_one_pause(forks):
-    slots = Slots(forks, Role.EXECUTION, 2, patience=DEADLINE)
+    slots = Slots(forks, Role.EXECUTION, 2, max_wait=DEADLINE)
     slots._pause = DEADLINE
     submitted(slots, 2)
     slots.dispatch()
@@ -90,7 +90,7 @@ async def test_several_that_are_refused_at_once_make_one_pause(forks):
 
 
 async def test_a_worker_that_is_there_stays_while_no_other_is_to_be_had(forks):
-    slots = Slots(forks, Role.EXECUTION, 2, patience=DEADLINE)
+    slots = Slots(forks, Role.EXECUTION, 2, max_wait=DEADLINE)
     slots._pause = DEADLINE
     calls = submitted(slots, 2)
     slots.dispatch()
@@ -110,7 +110,7 @@ async def test_a_worker_that_is_there_stays_while_no_other_is_to_be_had(forks):
 
 
 async def test_a_run_that_wants_a_new_worker_takes_another_in_the_end(forks):
-    slots = Slots(forks, Role.EXECUTION, 1, patience=DEADLINE)
+    slots = Slots(forks, Role.EXECUTION, 1, max_wait=DEADLINE)
     (first,) = submitted(slots, 1)
     puppet = Puppet()
     (await forks.orders.get()).set_result(puppet.worker)
@@ -128,7 +128,7 @@ async def test_a_run_that_wants_a_new_worker_takes_another_in_the_end(forks):
 
 
 async def test_what_has_waited_too_long_is_told_why_and_a_later_one_is_not(forks):
-    slots = Slots(forks, Role.EXECUTION, 1, patience=DEADLINE)
+    slots = Slots(forks, Role.EXECUTION, 1, max_wait=DEADLINE)
     early, late = submitted(slots, 2)
     await forks.refuse()
     slots._short_since -= DEADLINE
@@ -141,7 +141,7 @@ async def test_what_has_waited_too_long_is_told_why_and_a_later_one_is_not(forks
 
 
 async def test_one_worker_that_is_left_is_enough_to_wait_for(forks):
-    slots = Slots(forks, Role.EXECUTION, 2, patience=0)
+    slots = Slots(forks, Role.EXECUTION, 2, max_wait=0)
     first, second = submitted(slots, 2)
     puppet = Puppet()
     (await forks.orders.get()).set_result(puppet.worker)
@@ -157,7 +157,7 @@ async def test_one_worker_that_is_left_is_enough_to_wait_for(forks):
 
 
 async def test_what_no_worker_that_is_there_suits_does_not_wait_for_ever(forks, puppet):
-    slots = Slots(forks, Role.EXECUTION, 2, patience=0)
+    slots = Slots(forks, Role.EXECUTION, 2, max_wait=0)
     (first,) = submitted(slots, 1)
     (await forks.orders.get()).set_result(puppet.worker)
     await puppet.begin()
@@ -177,7 +177,7 @@ async def test_what_no_worker_that_is_there_suits_does_not_wait_for_ever(forks, 
 
 
 async def test_places_are_filled_again_when_there_are_processes_though_nothing_waits(forks):
-    slots = Slots(forks, Role.EXECUTION, 3, patience=DEADLINE)
+    slots = Slots(forks, Role.EXECUTION, 3, max_wait=DEADLINE)
     slots.renew_idle()
     for _ in range(5):
         await forks.refuse()
@@ -242,7 +242,7 @@ async def test_a_worker_that_could_not_be_had_is_there_before_the_next_run(caplo
             while slot.worker is None:  # noqa: ASYNC110 (nor of that)
                 await asyncio.sleep(0)
         assert slot.worker.pid != pid
-    assert "workers are wanting: no process for a worker: Too many open files" in caplog.text
+    assert "workers are missing: no process for a worker: Too many open files" in caplog.text
 
 
 def children(engine):

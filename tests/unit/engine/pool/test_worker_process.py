@@ -7,7 +7,7 @@ import pytest
 from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.call import TimeLimitReached, WorkerEnded
 from quantcloud.engine.pool.messages import Frame
-from quantcloud.engine.pool.worker_process import _MANY
+from quantcloud.engine.pool.worker_process import _GATHER_FROM
 from unit.engine.harness import DEADLINE
 from unit.engine.puppet import Puppet, call, ended, given, ready
 
@@ -125,7 +125,7 @@ async def gathered(puppet, monkeypatch):
     Nothing is read before `catch_up`. The calls are those from the second on.
     """
     monkeypatch.setattr("quantcloud.engine.pool.worker_process._SOON", 1e9)
-    calls = await given(puppet, *(b"%d" % number for number in range(_MANY + 1)))
+    calls = await given(puppet, *(b"%d" % number for number in range(_GATHER_FROM + 1)))
     await puppet.begin()
     puppet.say(messages.OUTCOME)
     await calls[0].answer
@@ -150,7 +150,7 @@ async def test_answers_that_gather_are_read_together(puppet, gathered):
 
 
 async def test_answers_that_gather_are_read_soon(puppet):
-    calls = await given(puppet, *(b"%d" % number for number in range(_MANY + 4)))
+    calls = await given(puppet, *(b"%d" % number for number in range(_GATHER_FROM + 4)))
     for each in calls:
         await puppet.begin()
         puppet.say(messages.OUTCOME)
@@ -195,7 +195,7 @@ async def test_cancelling_what_the_worker_is_at_ends_it_though_answers_gather(pu
 
 async def test_what_was_answered_in_time_but_not_read_is_not_late(puppet, gathered):
     puppet.worker._due = 0
-    puppet.worker._look()
+    puppet.worker._on_timer()
     assert gathered[0].answer.result() == Frame(messages.OUTCOME, b"")
     assert puppet.worker.alive
 

@@ -52,7 +52,7 @@ def driver():
 def engine(driver):
     engine = RayEngine("127.0.0.1:1", installed_backends())
     engine._driver = driver
-    driver.hear = lambda said: engine._hear(Message(ray_messages.NODES, 0, said.encode()))
+    driver.hear = lambda said: engine._received(Message(ray_messages.NODES, 0, said.encode()))
     return engine
 
 
@@ -95,14 +95,14 @@ async def test_a_run_that_is_cancelled_while_the_cluster_is_away_is_never_handed
     engine, driver
 ):
     driver.hear(READY)
-    engine._lose()
+    engine._lost()
     gone, kept = asked(engine), asked(engine)
     await asyncio.sleep(0)
     await cancelled(gone)
     driver.hear(READY)
     assert [message.run for message in driver.sent if message.kind == ray_messages.RUN] == [2]
     await cancelled(kept)
-    assert not engine._under_way.total()
+    assert not engine._in_progress.total()
 
 
 @needs_ray
@@ -168,7 +168,7 @@ async def test_workers_that_cannot_be_started_cost_a_run_and_are_tried_again(mon
         with monkeypatch.context() as patch:
             patch.setattr(LocalEngine, "start", fail)
             said = await answers(host)
-        reason = b"its node has no place for it: no process to be had"
+        reason = b"its node could not start workers: no process to be had"
         assert said == messages.frame(ray_messages.GONE, reason)
         said = await answers(host)
         begun = messages.frame(ray_messages.BEGUN)
