@@ -1,6 +1,6 @@
-"""Backends of a package that means no good: what is a worker still free to do?
+"""Backends of a hostile package, which try what a worker can still do.
 
-Their circuits mean nothing. The files to try are named by `files.txt` beside this module.
+Their circuits do not matter. The files to try are listed in `files.txt` beside this module.
 """
 
 import os
@@ -16,7 +16,7 @@ from quantcloud.routing.method import Method
 
 
 class Hog:
-    """Takes memory as long as it gets any, and had said that it would need little."""
+    """Takes memory until it gets no more, after it predicted that it needs little."""
 
     def run(self, circuit, execution):
         kept = []
@@ -25,7 +25,7 @@ class Hog:
 
 
 class Leaver:
-    """Hangs up, and lives on."""
+    """Closes its socket, and lives on."""
 
     def run(self, circuit, execution):
         os.closerange(3, 256)
@@ -33,7 +33,7 @@ class Leaver:
 
 
 class Spy:
-    """Tries whatever might be worth trying, and reports what worked."""
+    """Tries everything that might be useful, and reports what worked."""
 
     def run(self, circuit, execution):
         parent = os.getppid()
@@ -60,7 +60,7 @@ class Spy:
 
 
 class Unready:
-    """Cannot be prepared, and so begins on nothing."""
+    """Cannot be prepared, so its runs never start."""
 
     def __init__(self):
         raise RuntimeError("no licence was found in /etc/licences/simulator.key")
@@ -68,7 +68,7 @@ class Unready:
 
 class Backend:
     def __init__(self, name, executor):
-        self.info = BackendInfo(name, "tests", 30, (), "Means no good.", cost_per_shot=0.01)
+        self.info = BackendInfo(name, "tests", 30, (), "Is hostile.", cost_per_shot=0.01)
         self.executor = executor
 
     def offline_reason(self):

@@ -1,6 +1,6 @@
-"""A backend whose runs take as many milliseconds as they have shots, and no processor time.
+"""A backend whose runs take one millisecond for each shot, and no processor time.
 
-Its outcome is all ones; the result's metadata names the process that it ran in.
+Its outcome is all ones. The result's metadata names the process that it ran in.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""A disk that is full, a file that may not be written, a page that is damaged: a clear error each
-time, no wrong answer, and nothing that was acknowledged is lost.
+"""A full disk, a file that cannot be written, or a damaged page: each gives a clear error and no
+wrong answer, and loses nothing that was acknowledged.
 """
 
 import os
@@ -26,7 +26,7 @@ from support.server import Server, quantcloud
 from thequantcloud.v1 import job_pb2
 
 _QASM = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\nmeasure q -> c;\n'
-# Root may write everything; without this right it may write what its files' modes say.
+# Root may write everything. Without this right, the modes of files apply to it.
 _WITHOUT_RIGHTS = """
 import ctypes, os, sys
 if os.geteuid() == 0:
@@ -38,7 +38,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @contextmanager
 def no_more_room(server: Server) -> Iterator[None]:
-    """No file of the server can grow: what a quota does, to one process only."""
+    """No file of the server can grow, like with a quota, but for one process only."""
     pid = server.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, before[1]))
@@ -62,7 +62,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, *, but: int = 0) -> Path:
-    """Fill a disk but for so many KiB; the file to remove for there to be room again."""
+    """Fill a disk except for `but` KiB. Return the file to remove to make room again."""
     path = disk / "filler"
     with path.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(bytes(4096)) == 4096:
@@ -80,7 +80,7 @@ def reason_of(answer: httpx.Response) -> str:
     return info["reason"]
 
 
-def test_a_full_disk_is_told_and_costs_no_job_anything(tmp_path: Path, disk: Path):
+def test_a_full_disk_is_503_and_loses_no_job(tmp_path: Path, disk: Path):
     deployment = Deployment(tmp_path, data_dir=disk / "data")
     (server,) = deployment.servers
     server.log_path = tmp_path / "server.log"
@@ -103,9 +103,9 @@ def test_a_full_disk_is_told_and_costs_no_job_anything(tmp_path: Path, disk: Pat
         health = server.get("/health")
         assert reason_of(health) == "DISK_FULL"
         assert str(disk) not in health.text
-        # What is there can be read all the same.
+        # Reads still work.
         assert dict(result_of(api, earlier).counts) == {"001": 10}
-        # However many calls and retries met it.
+        # One log line, however many calls and retries failed.
         lines = server.log_path.read_text().splitlines()
         (line,) = [each for each in lines if "database or disk is full" in each]
         assert f"{server.data_dir}/quantcloud.db: database or disk is full" in line
@@ -119,7 +119,7 @@ def test_a_full_disk_is_told_and_costs_no_job_anything(tmp_path: Path, disk: Pat
 
 
 def until_refused(api: Api) -> httpx.Response:
-    """Submit until there is no room: the write-ahead log has some left at first."""
+    """Submit until there is no room. The write-ahead log has some left at first."""
     while True:
         answer = api.rest("POST", "/v1/circuits/run", {"qasm": ASYMMETRIC})
         if answer.status_code != 202:
@@ -133,7 +133,7 @@ def until_health(server: Server, status: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes are Linux's")
-def test_a_disk_that_refuses_writes_is_told_and_costs_no_job_anything(tmp_path: Path):
+def test_a_disk_that_refuses_writes_is_503_and_loses_no_job(tmp_path: Path):
     with Deployment(tmp_path) as deployment:
         (server,) = deployment.servers
         api = deployment.api()
@@ -150,14 +150,14 @@ def test_a_disk_that_refuses_writes_is_told_and_costs_no_job_anything(tmp_path: 
 
 
 @pytest.mark.parametrize("room", [0, 64, 200, 208, 232])
-def test_a_start_on_a_full_disk_is_one_line(disk: Path, room: int):
-    """Of a new service, whose files take 252 KiB as it starts."""
+def test_a_start_on_a_full_disk_fails_with_one_line(disk: Path, room: int):
+    """A new service needs 252 KiB for its files when it starts."""
     fill(disk, but=room)
     one_line(serve(disk / "data", "--http-port", "0"), disk)
 
 
 @pytest.mark.parametrize("room", [0, 40])
-def test_a_start_on_a_full_disk_of_a_service_that_was_in_use(disk: Path, room: int):
+def test_a_restart_on_a_full_disk_fails_with_one_line(disk: Path, room: int):
     with Server(disk / "data", "--no-envoy"):
         pass
     filler = fill(disk, but=room)
@@ -175,7 +175,7 @@ def one_line(failed: "subprocess.CompletedProcess[str]", disk: Path) -> None:
     assert f"{disk}/data/" in line
 
 
-def test_a_file_that_may_not_be_written(tmp_path: Path):
+def test_a_database_that_cannot_be_written_is_a_clear_error(tmp_path: Path):
     data = tmp_path / "data"
     with Server(data, "--no-envoy"):
         pass
@@ -189,7 +189,7 @@ def test_a_file_that_may_not_be_written(tmp_path: Path):
 def serve(
     data: Path, *options: str, before: Sequence[str] = ()
 ) -> "subprocess.CompletedProcess[str]":
-    """Start a server that does not come up."""
+    """Run a server that fails to start."""
     return subprocess.run(
         [*before, *quantcloud("serve", "--data-dir", str(data), "--grpc-port", "0", *options)],
         capture_output=True, text=True, check=False, timeout=60,
@@ -197,7 +197,7 @@ def serve(
     )  # fmt: skip
 
 
-def test_an_empty_database_of_a_service_that_was_in_use(tmp_path: Path, used):
+def test_an_emptied_database_is_a_clear_error(tmp_path: Path, used):
     data = tmp_path / "data"
     shutil.copytree(used[0], data)
     database = data / "quantcloud.db"
@@ -227,7 +227,7 @@ def damage(database: Path, table: str) -> None:
 def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """A data folder with a completed job, the job, and its account's credential.
 
-    The server was killed as it ran another, so the next one has something to take up.
+    The server was killed while it ran another job, so the next server has one to recover.
     """
     data = tmp_path_factory.mktemp("used") / "data"
     with Server(data, "--no-envoy") as server:
@@ -300,13 +300,13 @@ def test_new_jobs_that_meet_damage_make_the_server_unhealthy(tmp_path: Path):
 
 
 def damage_open(database: Path, table: str) -> None:
-    """Damage the first page of a table behind the back of a server that has it open."""
+    """Damage the first page of a table while a server has the database open."""
     connection = sqlite3.connect(database)
-    # What the write-ahead log has of the page goes before what the file has.
+    # Pages in the write-ahead log take precedence over pages in the file.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     damage(database, table)
-    # Who has read the page before looks again once something was committed.
+    # A connection that read the page before reads it again after a commit.
     connection = sqlite3.connect(database)
     connection.execute("DELETE FROM idempotency_keys")
     connection.execute("UPDATE accounts SET turn = turn + 1")

@@ -1,4 +1,4 @@
-"""The checker finds what it is for: each doctored history breaks one guarantee, and it says so."""
+"""The checker finds the guarantee that each doctored history breaks, and names it."""
 
 import copy
 from dataclasses import replace
@@ -26,7 +26,7 @@ BEGINNING = ("submitted", "analyzing", "routing", "queued", "dispatched", "runni
 
 
 def story(job: str, *statuses: str, reason: str = "") -> tuple[Event, ...]:
-    """An event a second from the second 100 on."""
+    """Return one event per second, starting at second 100."""
     return tuple(
         Event(job, number, status, 99.0 + number,
               reason if status == "failed" else "", COUNTS if status == "completed" else None)
@@ -66,7 +66,7 @@ def sound() -> History:
     )
 
 
-def test_a_sound_history_breaks_nothing():
+def test_a_sound_history_has_no_violations():
     assert violations(sound()) == []
 
 
@@ -96,7 +96,7 @@ def two_jobs_for_a_key(history):
     history.submissions.append(Submission("key a", BELL, 101, 102, OK, "c"))
 
 
-def a_job_that_nobody_knows_of(history):
+def an_unknown_job(history):
     history.listed.append("d")
 
 
@@ -104,7 +104,7 @@ def two_ends(history):
     log_of(history, "b", *BEGINNING, "cancelled", "cancelled")
 
 
-def a_result_too_many(history):
+def an_extra_result(history):
     final(history, "b", counts=COUNTS)
 
 
@@ -125,7 +125,7 @@ def a_hole_in_the_log(history):
     final(history, "a", log=(*log[:4], *log[5:]))
 
 
-def a_double_in_a_view(history):
+def a_repeated_event_in_a_view(history):
     history.views[0].events.append(history.views[0].events[-1])
 
 
@@ -139,7 +139,7 @@ def a_resumed_view_that_misses_one(history):
     history.views[2].after += 1
 
 
-def a_view_that_tells_one_again(history):
+def a_resumed_view_that_repeats_one(history):
     history.views[1].after -= 1
     history.views[1].events.insert(0, history.finals["a"].log[2])
 
@@ -152,11 +152,11 @@ def an_account_view_that_misses_a_job(history):
     history.views.pop()
 
 
-def a_view_that_saw_nothing(history):
+def an_empty_view(history):
     history.views = [View("one", "a", 0)]
 
 
-def an_end_before_the_end(history):
+def a_view_that_ends_early(history):
     history.views[2].events.pop()
 
 
@@ -164,16 +164,16 @@ def a_late_result(history):
     log_of(history, "a", *BEGINNING, "queued", "completed")
 
 
-def another_story(history):
+def another_log_than_published(history):
     events = history.views[3].events
     events[6] = replace(events[6], status="completed")
 
 
-def lost_to_nothing(history):
+def lost_without_a_kill(history):
     history.kills.pop(0)
 
 
-def lost_to_what_costs_no_run(history):
+def lost_to_a_harmless_kill(history):
     history.kills[0] = Kill("envoy", 105.5, costs_runs=False)
 
 
@@ -185,7 +185,7 @@ def shots_missing(history):
     final(history, "a", counts={"00": 4, "11": 5})
 
 
-def told_with_another_result(history):
+def published_with_another_result(history):
     events = history.views[2].events
     events[-1] = replace(events[-1], counts={"00": 10})
 
@@ -198,7 +198,7 @@ def failed_for_no_reason(history):
     log_of(history, "c", *BEGINNING, "queued", "dispatched", "running", "failed")
 
 
-def cancelled_by_nobody(history):
+def cancelled_without_a_request(history):
     history.cancels.clear()
 
 
@@ -210,11 +210,11 @@ def too_late_to_cancel_and_cancelled(history):
     history.cancels.append(Cancel("b", 105, 106, Answer("FAILED_PRECONDITION")))
 
 
-def an_error_of_the_servers_own(history):
+def an_internal_error(history):
     history.submissions.append(Submission("key a", BELL, 99, 100, Answer("INTERNAL", "request id")))
 
 
-def an_event_that_was_told_and_is_gone(history):
+def a_published_event_that_is_gone(history):
     history.views[0].answer = Answer("INVALID_ARGUMENT", "after_sequence")
 
 
@@ -225,35 +225,35 @@ def an_event_that_was_told_and_is_gone(history):
         (not_listed, "durable"),
         (never_ends, "durable"),
         (two_jobs_for_a_key, "idempotent"),
-        (a_job_that_nobody_knows_of, "idempotent"),
+        (an_unknown_job, "idempotent"),
         (two_ends, "once"),
-        (a_result_too_many, "once"),
+        (an_extra_result, "once"),
         (no_result, "once"),
         (charged_twice, "once"),
         (counted_twice, "once"),
         (a_hole_in_the_log, "ordered"),
-        (a_double_in_a_view, "ordered"),
+        (a_repeated_event_in_a_view, "ordered"),
         (out_of_order, "ordered"),
         (a_resumed_view_that_misses_one, "resumable"),
-        (a_view_that_tells_one_again, "resumable"),
+        (a_resumed_view_that_repeats_one, "resumable"),
         (an_account_view_that_misses_one_between_streams, "resumable"),
         (an_account_view_that_misses_a_job, "resumable"),
-        (a_view_that_saw_nothing, "resumable"),
-        (an_end_before_the_end, "resumable"),
+        (an_empty_view, "resumable"),
+        (a_view_that_ends_early, "resumable"),
         (a_late_result, "fenced"),
-        (another_story, "fenced"),
-        (lost_to_nothing, "fenced"),
-        (lost_to_what_costs_no_run, "fenced"),
+        (another_log_than_published, "fenced"),
+        (lost_without_a_kill, "fenced"),
+        (lost_to_a_harmless_kill, "fenced"),
         (wrong_outcome, "right"),
         (shots_missing, "right"),
-        (told_with_another_result, "right"),
+        (published_with_another_result, "right"),
         (given_up_after_one_loss, "obeyed"),
         (failed_for_no_reason, "obeyed"),
-        (cancelled_by_nobody, "obeyed"),
+        (cancelled_without_a_request, "obeyed"),
         (cancelled_and_completed, "obeyed"),
         (too_late_to_cancel_and_cancelled, "obeyed"),
-        (an_error_of_the_servers_own, "honest"),
-        (an_event_that_was_told_and_is_gone, "honest"),
+        (an_internal_error, "honest"),
+        (a_published_event_that_is_gone, "honest"),
     ],
 )
 def test_a_doctored_history_breaks_its_guarantee(doctor, broken):

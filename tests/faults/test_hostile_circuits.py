@@ -1,4 +1,4 @@
-"""Circuits that try to be expensive, fatal or nosy, through the whole service."""
+"""Circuits that try to be expensive, fatal or nosy, against the whole service."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ DOUBLING = "gate g0 a { x a; } " + "".join(
 
 
 def filled(beginning: str, unit: str, end: str, size: int = LARGEST) -> str:
-    """As many of `unit` as fit into `size` characters."""
+    """Return `beginning`, as many of `unit` as fit into `size` characters, and `end`."""
     begin = START + beginning
     return begin + unit * ((size - len(begin) - len(end)) // len(unit)) + end
 
@@ -67,8 +67,8 @@ def ada(server: Server) -> Api:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_unforeseen(server: Server) -> Iterator[None]:
-    """The server lives on, and met no exception that it did not foresee."""
+def no_unexpected_exception(server: Server) -> Iterator[None]:
+    """The server keeps running and meets no unexpected exception."""
     before = server.log_path.read_text().count("unforeseen exception")
     yield
     assert server.process.poll() is None
@@ -76,7 +76,7 @@ def nothing_unforeseen(server: Server) -> Iterator[None]:
 
 
 def refusal(call: Callable[[], object]) -> str:
-    """What a call is refused with; it has to be an INVALID_ARGUMENT."""
+    """Return the error text of a call, which must fail with INVALID_ARGUMENT."""
     with pytest.raises(grpc.RpcError) as refused:
         call()
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT, refused.value.details()
@@ -84,7 +84,7 @@ def refusal(call: Callable[[], object]) -> str:
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_is_refused_over_grpc(ada: Api, kind: str):
+def test_a_hostile_circuit_is_refused_over_grpc(ada: Api, kind: str):
     statements, place, says = REFUSED[kind]
     detail = refusal(lambda: ada.run(START + statements))
     assert place in detail
@@ -94,7 +94,7 @@ def test_is_refused_over_grpc(ada: Api, kind: str):
 
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("path", ["/v1/circuits/run", "/v1/circuits/plan"])
-def test_is_refused_over_rest(ada: Api, kind: str, path: str):
+def test_a_hostile_circuit_is_refused_over_rest(ada: Api, kind: str, path: str):
     statements, place, says = REFUSED[kind]
     response = ada.rest("POST", path, {"qasm": START + statements})
     assert response.status_code == 400
@@ -105,7 +105,7 @@ def test_is_refused_over_rest(ada: Api, kind: str, path: str):
 
 
 @pytest.mark.parametrize("kind", COMPLETED)
-def test_runs_within_its_limits(ada: Api, kind: str):
+def test_a_large_circuit_within_the_limits_runs(ada: Api, kind: str):
     source = START + COMPLETED[kind]
     assert len(source) <= LARGEST
     last = ada.finish(ada.run(source, backend="local_simulator", shots=100))
@@ -133,7 +133,7 @@ def test_no_file_is_included(ada: Api, name: str, version: str):
     assert saved["num_qubits"] is None
 
 
-# JSON as bytes: what no client library would send.
+# JSON as bytes that no client library would send.
 BODIES = {
     "a lone surrogate": rb'{"qasm": "h q[0]; \ud800"}',
     "half a pair": rb'{"qasm": "h q[0]; \udc00\ud800"}',
@@ -149,7 +149,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_bytes_that_are_no_circuit_are_400(server: Server, ada: Api, kind: str):
+def test_a_body_that_is_not_a_circuit_is_400(server: Server, ada: Api, kind: str):
     headers = {**ada.headers, "Content-Type": "application/json"}
     response = server.rest.post("/v1/circuits/run", content=BODIES[kind], headers=headers)
     assert response.status_code == 400, response.text
@@ -170,7 +170,7 @@ def test_text_that_is_not_utf_8_is_refused_over_grpc(server: Server, ada: Api):
 
 
 class Latencies:
-    """Seconds that calls took, by what was called."""
+    """The seconds that calls took, by name."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}
@@ -195,8 +195,8 @@ class Latencies:
         return max(max(seconds) for seconds in self.seconds.values())
 
 
-def test_others_are_served_while_hostile_circuits_are_looked_at(server: Server, ada: Api):
-    """Two accounts send the slowest text there is, again and again."""
+def test_others_are_served_while_hostile_circuits_are_analysed(server: Server, ada: Api):
+    """Two accounts send the slowest texts, again and again."""
     hostile = [
         filled("rx(", "1+", "1) q[0];"),
         filled("gate g(a) b { rx(", "a+", "1) b; } g(1) q[0];"),
@@ -209,7 +209,7 @@ def test_others_are_served_while_hostile_circuits_are_looked_at(server: Server, 
         for eve in (server.api(), server.api())
         for qasm in hostile
     ]
-    # None is small enough to be looked at in passing.
+    # This one is too large to be analysed on the event loop.
     longer = BELL + "//" + " " * 5000
     job = ada.run(BELL)
     latencies = Latencies()
@@ -223,16 +223,16 @@ def test_others_are_served_while_hostile_circuits_are_looked_at(server: Server, 
         latencies.time("Bell submitted", lambda: ada.run(BELL))
         latencies.time("5 KB submitted", lambda: ada.run(longer))
         latencies.time("Bell to its end", lambda: ada.finish(ada.run(BELL)))
-    looked_at = [call for call in calls if not call.done()]
-    print(latencies.report())  # noqa: T201 (what was measured)
-    assert len(looked_at) >= 2
+    analysed = [call for call in calls if not call.done()]
+    print(latencies.report())  # noqa: T201 (the measured times)
+    assert len(analysed) >= 2
     assert latencies.worst < 1, latencies.report()
     for call in calls:
         call.cancel()
 
 
-def test_giving_up_a_submission_makes_room_for_the_next(server: Server):
-    """Whoever hangs up no longer costs anything: the examination ends with the call."""
+def test_an_abandoned_submission_makes_room_for_the_next(server: Server):
+    """A caller that disconnects costs nothing more: the analysis ends with the call."""
     eve = server.api()
     for _ in range(3):
         call = eve.circuits.RunCircuit.future(
@@ -246,8 +246,8 @@ def test_giving_up_a_submission_makes_room_for_the_next(server: Server):
     assert time.perf_counter() - began < 5
 
 
-def test_many_submissions_at_once(server: Server, ada: Api):
-    """Hostile and sound circuits together, from threads: each gets its own answer."""
+def test_many_concurrent_submissions_get_their_own_answers(server: Server, ada: Api):
+    """Threads send hostile and sound circuits together, and each gets its own answer."""
     kinds = list(REFUSED)
     together = threading.Barrier(8)
 
@@ -265,12 +265,12 @@ def test_many_submissions_at_once(server: Server, ada: Api):
 
 
 def test_others_are_served_while_a_large_result_is_read(server: Server, ada: Api):
-    """Hundreds of thousands of outcomes and shots: their conversion holds nobody up."""
+    """Converting hundreds of thousands of outcomes and shots delays no other call."""
     qasm = HEADER + "qreg q[20];\ncreg c[20];\nh q;\nry(0.3) q;\nmeasure q -> c;"
     job = ada.run(qasm, backend="local_simulator", shots=400_000, options={"memory": True})
     *_, last = ada.watch(job)
     assert last.job.status == job_pb2.Job.completed
-    # As bytes: this process is to measure the server, and not itself.
+    # Read it as bytes, so that this process measures the server and not itself.
     read = server.channel.unary_unary(
         "/thequantcloud.v1.JobService/GetJobResult",
         request_serializer=job_pb2.GetJobResultRequest.SerializeToString,
@@ -282,7 +282,7 @@ def test_others_are_served_while_a_large_result_is_read(server: Server, ada: Api
         while not call.done():
             latencies.time("GetHealth", lambda: ada.status.GetHealth(status_pb2.GetHealthRequest()))
         assert call.result() > 10 << 20
-    print(latencies.report())  # noqa: T201 (what was measured)
+    print(latencies.report())  # noqa: T201 (the measured times)
     assert latencies.worst < 1, latencies.report()
 
 

@@ -1,4 +1,4 @@
-"""What a run can do to the service and to others' runs: nothing, whatever it does or meets."""
+"""A run cannot harm the service or the runs of others, whatever it does or meets."""
 
 import json
 import os
@@ -23,12 +23,12 @@ from thequantcloud.v1 import account_pb2, circuit_pb2, job_pb2
 
 HERE = Path(__file__).parent
 MEMORY_LIMIT = 700 << 20
-PATIENCE = 30
+DEADLINE = 30
 
 
 @pytest.fixture(scope="module")
 def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of two workers with small limits, and backends that mean no good."""
+    """A server with two workers and small limits, and hostile backends."""
     folder = tmp_path_factory.mktemp("isolation")
     site, data = folder / "site", folder / "data"
     install(
@@ -53,7 +53,7 @@ def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         QUANTCLOUD_WORKER_MEMORY=str(MEMORY_LIMIT),
         QUANTCLOUD_TIERS=json.dumps(tiers),
     ) as running:
-        # The last backend whose modules are imported: from here on all workers are alike.
+        # This is the last backend to be imported. From here on all workers are alike.
         api = running.api()
         api.finish(api.run(BELL, backend="pennylane_simulator"))
         yield running
@@ -69,7 +69,7 @@ def name_of(status: int) -> str:
 
 
 def until(watch: Iterator[job_pb2.JobEvent], status: int) -> job_pb2.JobEvent:
-    """The next event with that status."""
+    """Return the next event with that status."""
     for event in watch:
         if event.job.status == status:
             return event
@@ -77,7 +77,7 @@ def until(watch: Iterator[job_pb2.JobEvent], status: int) -> job_pb2.JobEvent:
 
 
 def begin(api: Api, qasm: str, **fields: object) -> tuple[str, Iterator[job_pb2.JobEvent]]:
-    """A job that runs, and what follows of its story."""
+    """Return a running job, and a watch of its next events."""
     job = api.run(qasm, **fields)
     watch = api.watch(job, with_result=True)
     until(watch, job_pb2.Job.running)
@@ -85,7 +85,7 @@ def begin(api: Api, qasm: str, **fields: object) -> tuple[str, Iterator[job_pb2.
 
 
 def private_bytes(pid: int) -> int:
-    """The memory that a process shares with no other; 0 once it has ended."""
+    """Return the bytes that a process shares with no other; 0 if it has ended."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
@@ -95,14 +95,14 @@ def private_bytes(pid: int) -> int:
 
 
 def worker_with_24_qubits(server: Server) -> int:
-    """The process below the server that holds a statevector of 256 MiB."""
-    deadline = time.monotonic() + PATIENCE
+    """Return the process below the server that holds a statevector of 256 MiB."""
+    deadline = time.monotonic() + DEADLINE
     nobody = threading.Event()
     while time.monotonic() < deadline:
         for pid in descendants(server.process.pid):
             if private_bytes(pid) > 256 << 20:
                 return pid
-        nobody.wait(0.01)  # nobody tells of it
+        nobody.wait(0.01)  # no event tells of it
     raise AssertionError("no worker holds as much")
 
 
@@ -120,7 +120,7 @@ def test_a_users_time_limit_ends_in_timeout(ada: Api):
 
 
 @pytest.mark.parametrize("own", [None, 1000.0])
-def test_a_tiers_time_limit_holds_whatever_the_user_asks_for(confined: Server, own: float | None):
+def test_a_users_time_limit_cannot_exceed_the_tiers(confined: Server, own: float | None):
     eve = confined.api("explorer")
     asked = {} if own is None else {"options": {"timeout_seconds": own}}
     # Without a limit of its own, a run that is predicted to take ten times the tier's is refused.
@@ -139,20 +139,20 @@ def test_a_statevector_of_34_qubits_is_refused_with_its_size(server: Server):
         assert "256 GiB" in refused.value.details()
 
 
-def test_what_is_predicted_to_exceed_a_worker_is_refused_with_both_sizes(ada: Api):
+def test_a_circuit_predicted_to_exceed_a_workers_memory_is_refused_with_both_sizes(ada: Api):
     response = ada.rest("POST", "/v1/circuits/run", {"qasm": wide(25), "backend": "aer_simulator"})
     assert response.status_code == 400
     assert "would need 1.001 GiB of memory, a run may take 700 MiB" in response.json()["detail"]
 
 
-def test_what_exceeds_a_worker_unpredicted_ends_in_failed(ada: Api):
+def test_a_run_that_exceeds_memory_unexpectedly_fails(ada: Api):
     last = ada.finish(ada.run(BELL, backend="hog"))
     assert name_of(last.job.status) == "failed"
     assert last.job.error_message == "needs more memory than the 700 MiB that a worker may use"
     assert name_of(ada.finish(ada.run(BELL, backend="aer_simulator")).job.status) == "completed"
 
 
-def test_what_never_began_ends_in_failed_and_costs_nothing(confined: Server):
+def test_a_run_that_never_started_fails_and_costs_nothing(confined: Server):
     eve = confined.api()
     job = eve.run(BELL, backend="unready", shots=100)
     *_, before, last = (event.job for event in eve.watch(job))
@@ -166,7 +166,7 @@ def test_what_never_began_ends_in_failed_and_costs_nothing(confined: Server):
     assert usage.current_month.total_jobs == 1
 
 
-def test_workers_that_hang_up_and_live_on_are_ended_and_replaced(ada: Api):
+def test_workers_that_close_their_socket_and_live_on_are_replaced(ada: Api):
     jobs = [ada.run(BELL, backend="leaver") for _ in range(3)]
     for job in jobs:
         last = ada.finish(job)
@@ -175,7 +175,7 @@ def test_workers_that_hang_up_and_live_on_are_ended_and_replaced(ada: Api):
     assert name_of(ada.finish(ada.run(BELL, backend="aer_simulator")).job.status) == "completed"
 
 
-def test_a_killed_worker_costs_no_other_job_anything_and_its_own_is_tried_once_more(
+def test_a_killed_worker_affects_no_other_job_and_its_own_is_retried_once(
     confined: Server, ada: Api
 ):
     victim, story = begin(ada, slow(24), backend="aer_simulator", shots=1)
@@ -198,7 +198,7 @@ def test_a_killed_worker_costs_no_other_job_anything_and_its_own_is_tried_once_m
         "the worker that ran this job was lost 2 times: the worker ended during the run by SIGKILL"
     )
     assert last.job.metadata["reason"] == "WORKER_LOST"
-    # Both places are taken again.
+    # Both slots have workers again.
     one, _ = begin(ada, slow(20), backend="aer_simulator", shots=1)
     two, _ = begin(ada, slow(20), backend="aer_simulator", shots=1)
     for job in (one, two):
@@ -213,18 +213,18 @@ def test_cancelling_a_running_job_of_24_qubits(confined: Server, ada: Api):
     began = time.perf_counter()
     ada.cancel(one)
     (last,) = story
-    until_told = time.perf_counter() - began
+    until_cancelled = time.perf_counter() - began
     assert name_of(last.job.status) == "cancelled"
-    assert gone({worker}, PATIENCE) == set()
+    assert gone({worker}, DEADLINE) == set()
     until_gone = time.perf_counter() - began
-    # The other job is at it still: what runs now runs in the place that became free.
+    # The other job still runs, so the next one runs in the slot that became free.
     assert name_of(ada.finish(bell).job.status) == "completed"
     until_next = time.perf_counter() - began
-    print(  # noqa: T201 (what was measured)
-        f"cancelled told after {until_told * 1e3:.0f} ms, worker gone after "
+    print(  # noqa: T201 (the measured times)
+        f"cancelled after {until_cancelled * 1e3:.0f} ms, worker gone after "
         f"{until_gone * 1e3:.0f} ms, the next job completed after {until_next * 1e3:.0f} ms"
     )
-    assert until_told < 2
+    assert until_cancelled < 2
     assert name_of(
         ada.jobs.GetJob(job_pb2.GetJobRequest(id=two), metadata=ada.metadata).status
     ) == ("running")
@@ -232,7 +232,7 @@ def test_cancelling_a_running_job_of_24_qubits(confined: Server, ada: Api):
     assert name_of(next(other).job.status) == "cancelled"
 
 
-def test_a_worker_can_reach_neither_secrets_nor_the_database(confined: Server, ada: Api):
+def test_a_worker_reaches_neither_secrets_nor_the_database(confined: Server, ada: Api):
     last = ada.finish(ada.run(BELL, backend="spy"))
     seen = MessageToDict(last.result.metadata)
     assert set(seen["attempts"].values()) == {"PermissionError"}, seen["attempts"]
@@ -242,7 +242,7 @@ def test_a_worker_can_reach_neither_secrets_nor_the_database(confined: Server, a
 
 
 def held_by(pid: int) -> list[str]:
-    """What a process has open."""
+    """Return what a process has open."""
     held: list[str] = []
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile
@@ -251,7 +251,7 @@ def held_by(pid: int) -> list[str]:
 
 
 def confined_workers(server: Server) -> int:
-    """How many there are. No process below the server holds anything of its own."""
+    """Return how many workers are confined. Check that no process below the server has a secret."""
     data = server.data_dir.resolve()
     workers = 0
     for pid in descendants(server.process.pid):
@@ -266,7 +266,7 @@ def confined_workers(server: Server) -> int:
         assert b"QUANTCLOUD_" not in environment
         assert SECRET.encode() not in environment
         assert not [path for path in held if path.startswith(str(data))]
-        # The last right that a worker gives up: one without the filter has only been forked.
+        # Workers give this right up last. A worker without the filter has only just been forked.
         if "Seccomp:\t2" in status:
             workers += 1
             assert "CapEff:\t0000000000000000" in status
@@ -274,15 +274,15 @@ def confined_workers(server: Server) -> int:
     return workers
 
 
-def test_no_process_of_the_servers_holds_a_secret_or_the_database(confined: Server):
-    deadline = time.monotonic() + PATIENCE
+def test_no_process_below_the_server_holds_a_secret_or_the_database(confined: Server):
+    deadline = time.monotonic() + DEADLINE
     nobody = threading.Event()
-    # One that took the place of another may be on its way.
+    # A new worker may still be starting.
     while confined_workers(confined) < 2:
         assert time.monotonic() < deadline
-        nobody.wait(0.01)  # nobody tells of it
+        nobody.wait(0.01)  # no event tells of it
 
 
-def test_a_plan_of_a_backend_that_means_no_good_runs_nothing(ada: Api):
+def test_a_plan_on_a_hostile_backend_runs_nothing(ada: Api):
     request = circuit_pb2.RunCircuitRequest(qasm=BELL, backend="hog")
     assert ada.circuits.PlanCircuit(request, metadata=ada.metadata).backend == "hog"

@@ -1,7 +1,7 @@
-"""Whatever is killed under load, every guarantee holds for all that clients saw.
+"""Whatever is killed under load, every guarantee holds for everything that clients saw.
 
-`SOAK_KILLS` is how many kills there are altogether, `SOAK_SEED` where the rounds' seeds begin;
-`make soak` sets them. A round is one service of real processes with its own seed.
+`SOAK_KILLS` is the total number of kills, and `SOAK_SEED` the seed of the first round. `make soak`
+sets them. Each round has its own seed and runs one service of real processes.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from support.postgres import Postgres, installations
 
 KILLS = int(os.environ.get("SOAK_KILLS", "12"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
-_A_ROUND = 20
+_KILLS_PER_ROUND = 20
 _USERS = 6
-# The most that a kill may take, with the start of what was killed.
+# The most time that a kill may take, in seconds, including the restart of what was killed.
 _KILL_SECONDS = 30
 _KINDS = ("sqlite", "postgres") if installations() else ("sqlite",)
 
 
 def rounds() -> list[tuple[str, int, int]]:
-    """The store, seed and number of kills of each round; every store has its share."""
-    number = max(len(_KINDS), -(-KILLS // _A_ROUND))
+    """Return the store, seed and number of kills of each round. Every store gets its share."""
+    number = max(len(_KINDS), -(-KILLS // _KILLS_PER_ROUND))
     shares = [KILLS // number + (place < KILLS % number) for place in range(number)]
     return [(_KINDS[place % len(_KINDS)], SEED + place, n) for place, n in enumerate(shares)]
 
@@ -55,10 +55,10 @@ async def test_nothing_is_lost_whatever_is_killed(tmp_path: Path, kind, seed, ki
             await asyncio.gather(working, return_exceptions=True)
         await clients.look_back()
         await clients.close()
-    print(f"{kind}, seed {seed}: {history.summary()}")  # noqa: T201 (what a soak is run for)
+    print(f"{kind}, seed {seed}: {history.summary()}")  # noqa: T201 (the result of a soak)
     history.dump(tmp_path / "history.json")
     broken = violations(history)
     assert not broken, "\n".join([f"seed {seed}, {tmp_path}/history.json", *broken[:20]])
-    # A round in which nothing happened would prove nothing.
+    # A round without jobs would prove nothing.
     assert len(history.acknowledged) >= kills
     assert any(final.status == "completed" for final in history.finals.values())

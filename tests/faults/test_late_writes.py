@@ -1,7 +1,7 @@
-"""A server is stopped past its leases' end and goes on: what its runs gave meanwhile comes late.
+"""A server is stopped until its leases have ended, then continues: the writes of its runs are late.
 
-Another server has had its jobs by then. `SOAK_LATE` is how many late writes there are in all;
-`tests/unit/storage/jobs/test_late_writes.py` has a hundred at once.
+By then another server has its jobs. `SOAK_LATE` is the total number of late writes.
+`tests/unit/storage/jobs/test_late_writes.py` makes a hundred at once.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from support.processes import descendants
 from thequantcloud.v1 import job_pb2
 
 LATE = int(os.environ.get("SOAK_LATE", "3"))
-_AT_ONCE = 10
+_JOBS_PER_ROUND = 10
 _QASM = f"{HEADER}qreg q[2];\ncreg c[2];\nmeasure q -> c;\n"
-# Long enough to be stopped in.
+# Long enough to stop the server during it.
 _NAP = Circuit(_QASM, "nap", Expected(frozenset({"11"}), 2500))
 
 
 class _Service:
-    """Two servers; all jobs are given to the first, and watched at the second."""
+    """Two servers. All jobs are submitted to the first, and watched on the second."""
 
     def __init__(self, deployment: Deployment, history: History, credential: str) -> None:
         self.history = history
@@ -39,21 +39,24 @@ class _Service:
         self._workers: set[int] = set()
         self._first_api = Api(self.first.channel, self.first.rest, credential)
         self._api = Api(self.second.channel, self.second.rest, credential)
-        self._givers = Clients(deployment.targets[:1], credential, history, "givers")
+        self._submitters = Clients(deployment.targets[:1], credential, history, "submitters")
         self.watchers = Clients(deployment.targets[1:2], credential, history, "watchers")
 
     async def close(self) -> None:
-        await self._givers.close()
+        await self._submitters.close()
         await self.watchers.close()
 
     async def round(self, number: int, name: int) -> int:
-        """Stop the first server while it runs `number` jobs; how many it lost."""
+        """Stop the first server while it runs `number` jobs. Return how many runs it lost."""
         random_ = random.Random(name)
-        # Whoever hears of a job first may have it: the second server hears of none meanwhile.
+        # Pause the second server, because the first server that sees a job may claim it.
         self.second.process.send_signal(signal.SIGSTOP)
         try:
             jobs = await asyncio.gather(
-                *(self._givers.submit(_NAP, f"{name}.{place}", random_) for place in range(number))
+                *(
+                    self._submitters.submit(_NAP, f"{name}.{place}", random_)
+                    for place in range(number)
+                )
             )
             for job in jobs:
                 await asyncio.to_thread(self._first_api.until, job, job_pb2.Job.running)
@@ -63,7 +66,7 @@ class _Service:
         self._workers |= descendants(self.first.process.pid)
         self.first.process.send_signal(signal.SIGSTOP)
         try:
-            # What it ran has ended by then, and the second server is at it.
+            # By then the stopped server's runs have ended, and the second server runs the jobs.
             for job in jobs:
                 await asyncio.to_thread(self._runs_again, job)
         finally:
@@ -75,16 +78,16 @@ class _Service:
         return sum([await asyncio.to_thread(self._was_lost, job) for job in jobs])
 
     def _runs_again(self, job: str) -> None:
-        """Wait until a job runs for the second time, or ended in its first run."""
+        """Wait until a job runs for the second time, or ends in its first run."""
         runs = 0
         for event in self._api.watch(job):
-            # A checkpoint only repeats where the job stands.
+            # A checkpoint only repeats the state of the job.
             runs += not event.checkpoint and event.job.status == job_pb2.Job.running
             if runs > 1:
                 break
 
     def _was_lost(self, job: str) -> bool:
-        """Whether a job's run was taken from the first server, whose result it then has not."""
+        """Return whether the first server lost a job's run. If so, check who made the result."""
         statuses = [event.job.status for event in self._api.watch(job) if not event.checkpoint]
         if statuses.count(job_pb2.Job.dispatched) == 1:
             return False
@@ -97,7 +100,7 @@ class _Service:
 
 @pytest.mark.skipif(not installations(), reason="needs PostgreSQL")
 async def test_no_late_write_is_accepted(tmp_path: Path):
-    number = min(LATE, _AT_ONCE)
+    number = min(LATE, _JOBS_PER_ROUND)
     postgres = Postgres(installations()[max(installations())])
     deployment = Deployment(tmp_path, postgres=postgres, servers=2, workers=number)
     history = History()
@@ -108,11 +111,11 @@ async def test_no_late_write_is_accepted(tmp_path: Path):
         while lost < LATE and rounds < 2 * LATE:
             lost += await service.round(number, rounds)
             rounds += 1
-        # It ends once it has done with all its runs, those that were lost too.
+        # The server ends when it has finished all its runs, including the lost ones.
         assert await asyncio.to_thread(service.first.stop, signal.SIGTERM) == 0
         await service.watchers.look_back()
         await service.close()
     refused = deployment.servers[0].log_path.read_text().count("late write refused")
-    print(f"{lost} runs lost in {rounds} rounds, {refused} late writes refused")  # noqa: T201 (what a soak is run for)
+    print(f"{lost} runs lost in {rounds} rounds, {refused} late writes refused")  # noqa: T201 (the result of a soak)
     assert violations(history) == []
     assert lost >= LATE

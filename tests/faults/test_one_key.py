@@ -1,4 +1,4 @@
-"""Many submissions at once with one idempotency key are one job, and all are told the same."""
+"""Many submissions at once with one idempotency key make one job, and get the same answer."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,12 +12,12 @@ from support.deployments import Deployment
 from support.postgres import Postgres, installations
 from thequantcloud.v1 import account_pb2, circuit_pb2, circuit_pb2_grpc, job_pb2
 
-_AT_ONCE = 50
+_SUBMISSIONS = 50
 _STORES = ["sqlite", *(["postgres"] if installations() else [])]
 
 
 @pytest.mark.parametrize("kind", _STORES)
-def test_fifty_at_once_are_one_job(tmp_path: Path, kind: str):
+def test_fifty_concurrent_submissions_are_one_job(tmp_path: Path, kind: str):
     postgres = None
     if kind == "postgres":
         postgres = Postgres(installations()[max(installations())])
@@ -36,8 +36,8 @@ def test_fifty_at_once_are_one_job(tmp_path: Path, kind: str):
                 deterministic=True
             )
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            answers = list(pool.map(submit, range(_AT_ONCE)))
+        with ThreadPoolExecutor(_SUBMISSIONS) as pool:
+            answers = list(pool.map(submit, range(_SUBMISSIONS)))
         assert len(set(answers)) == 1
         job = circuit_pb2.RunCircuitResponse.FromString(answers[0]).job_id
         assert dict(api.finish(job).result.counts) == {"001": 10}

@@ -1,4 +1,4 @@
-"""What happens to jobs, watches and processes when the server ends, well or badly."""
+"""What happens to jobs, watches and processes when the server stops or dies."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from thequantcloud.v1 import account_pb2, job_pb2
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_job_is_lost(tmp_path: Path, number: signal.Signals):
-    """Jobs that run and jobs that wait when the server ends all reach their end afterwards."""
+    """Jobs that run and jobs that wait when the server ends all reach their end later."""
     server = Server(tmp_path / "data", "--workers", "2")
     server.start()
     api = server.api()
@@ -51,10 +51,10 @@ def test_no_job_is_lost(tmp_path: Path, number: signal.Signals):
 def take_until_running_again(api: Api, job: str) -> list[job_pb2.JobEvent]:
     events: list[job_pb2.JobEvent] = []
     for event in api.watch(job):
-        # A checkpoint only repeats where the job stands.
+        # A checkpoint only repeats the state of the job.
         if not event.checkpoint:
             events.append(event)
-        if [seen.job.status for seen in events].count(job_pb2.Job.running) == 2:
+        if [event.job.status for event in events].count(job_pb2.Job.running) == 2:
             break
     return events
 
@@ -92,7 +92,7 @@ def test_a_drain_ends_watches_so_that_they_can_resume(tmp_path: Path):
         again.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=again.metadata)
 
 
-def test_a_start_that_fails_costs_no_job_its_run(tmp_path: Path):
+def test_failed_starts_do_not_count_against_a_job(tmp_path: Path):
     server = Server(tmp_path / "data")
     server.start()
     api = server.api()
@@ -114,7 +114,7 @@ def test_a_start_that_fails_costs_no_job_its_run(tmp_path: Path):
         api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
 
 
-def test_health_tells_of_a_drain(tmp_path: Path):
+def test_health_is_503_during_a_drain(tmp_path: Path):
     with Server(tmp_path / "data") as server:
         api = server.api()
         job = api.run(slow(), backend="aer_simulator", shots=1)
@@ -123,18 +123,18 @@ def test_health_tells_of_a_drain(tmp_path: Path):
         next(watch)
         server.process.send_signal(signal.SIGTERM)
         with pytest.raises(grpc.RpcError):
-            list(watch)  # ends as the drain begins; the run has its grace
+            list(watch)  # it ends when the drain begins; the run may still finish
         assert server.get("/health").status_code == 503
         api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
         assert server.process.wait(30) == 0
 
 
-def test_envoy_is_started_again(tmp_path: Path):
+def test_envoy_is_restarted(tmp_path: Path):
     with Server(tmp_path / "data") as server:
         (envoy,) = [pid for pid in descendants(server.process.pid) if "envoy.yaml" in command(pid)]
         assert server.get("/health").status_code == 200
         os.kill(envoy, signal.SIGKILL)
-        # Until then it may accept a connection still.
+        # Until then it may still accept a connection.
         assert not gone({envoy}, 30)
         transport = httpx.HTTPTransport(retries=8)
         with httpx.Client(base_url=server.endpoints.http, transport=transport) as fresh:
@@ -142,7 +142,7 @@ def test_envoy_is_started_again(tmp_path: Path):
 
 
 def test_a_command_line_watch_survives_a_restart(tmp_path: Path):
-    """`quantcloud watch` resumes by itself, misses nothing and says nothing twice."""
+    """`quantcloud watch` resumes by itself, and neither misses nor repeats an event."""
     server = Server(tmp_path / "data")
     server.start()
     api = server.api()
@@ -154,17 +154,17 @@ def test_a_command_line_watch_survives_a_restart(tmp_path: Path):
         env={**os.environ, "QUANTCLOUD_TOKEN": api.credential},
     ) as watch:  # fmt: skip
         assert watch.stdout is not None
-        told = []
+        printed = []
         for line in watch.stdout:
-            told.append(line.split()[1])
-            if told[-1] == "running":
+            printed.append(line.split()[1])
+            if printed[-1] == "running":
                 break
         server.kill()
         with Server(tmp_path / "data", "--grpc-port", grpc_port) as again:
             api = Api(again.channel, again.rest, api.credential)
             take_until_running_again(api, job)
             api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
-            told += [line.split()[1] for line in watch.stdout]
+            printed += [line.split()[1] for line in watch.stdout]
             assert watch.wait(30) == 0
     once = ["queued", "dispatched", "running"]
-    assert told == ["submitted", "analyzing", "routing", *once, *once, "cancelled"]
+    assert printed == ["submitted", "analyzing", "routing", *once, *once, "cancelled"]

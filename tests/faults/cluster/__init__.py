@@ -1,1 +1,1 @@
-"""On a Ray cluster. This is a package, so that the cluster, of that scope, ends with its tests."""
+"""Tests on a Ray cluster. This is a package because the cluster's fixture has package scope."""

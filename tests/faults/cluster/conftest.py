@@ -81,9 +81,9 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def cluster(site):
-    """A head with one core, and a node with one core, a QPU and two GPUs, as far as Ray knows.
+    """A head with one core, and a node to which Ray assigns one core, a QPU and two GPUs.
 
-    The package of the backends is installed on the node only. That makes three slots: runs on a
+    Only the node has the package of the backends. The cluster has three slots, because runs on a
     GPU take no core.
     """
     with RayCluster("--num-cpus=1") as running:

@@ -1,4 +1,4 @@
-"""Runs on a real Ray cluster of two nodes, through the engine alone; all is left as it was."""
+"""Runs on a real Ray cluster of two nodes, through the engine alone. Each test leaves it clean."""
 
 import asyncio
 import os
@@ -28,14 +28,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 IMPORTED_LAST = "pennylane_lightning.lightning_qubit"
 MEMORY_LIMIT = 512 << 20
 
-# What a test may take when all goes wrong, in seconds. Ray starts a process for what is new on a
-# node, which takes a busy machine a while.
-PATIENCE = 120
+# How long a test may take if it fails, in seconds. Ray starts a process for each new kind of run
+# on a node, which takes a while on a busy machine.
+DEADLINE = 120
 
 
 @asynccontextmanager
 async def joined(cluster, slots=1, **arguments):
-    """An engine on a cluster, once it has so many slots."""
+    """An engine on a cluster, once it has at least `slots` slots."""
     engine = RayEngine(
         cluster.address, installed_backends(), **{"memory_limit": MEMORY_LIMIT, **arguments}
     )
@@ -48,19 +48,19 @@ async def joined(cluster, slots=1, **arguments):
 
 
 async def until(engine, holds):
-    """Wait for the engine to hear of something."""
-    heard = asyncio.Event()
-    hear = engine._driver._on_message
+    """Wait until `holds` returns true, and check after each message of the driver."""
+    received = asyncio.Event()
+    handle = engine._driver._on_message
 
     def on_message(message):
-        hear(message)
-        heard.set()
+        handle(message)
+        received.set()
 
     engine._driver._on_message = on_message
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while not holds():
-            heard.clear()
-            await heard.wait()
+            received.clear()
+            await received.wait()
 
 
 class RayRunner(Runner):
@@ -69,7 +69,7 @@ class RayRunner(Runner):
         self._begun = []
 
     async def end(self):
-        """Kill what a test that failed left."""
+        """Kill the runs that a failed test left."""
         tasks, self._begun = self._begun, []
         for task in tasks:
             task.cancel()
@@ -77,7 +77,7 @@ class RayRunner(Runner):
 
     async def __call__(self, method, *, limit=600, **fields):
         execution = self.execution(method, **fields)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             return await self.engine.execute(execution, time_limit=limit, on_start=lambda: None)
 
     async def begin(self, method, *, backend="probe", qasm=OWN_BELL, **arguments):
@@ -90,7 +90,7 @@ class RayRunner(Runner):
         )
         self._begun.append(task)
         waiting = asyncio.ensure_future(begun.wait())
-        await asyncio.wait((task, waiting), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task, waiting), timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         assert begun.is_set(), task
         return task
@@ -109,18 +109,18 @@ async def run(runner):
 
 
 def engines(cluster):
-    """The processes that circuits run in, and their fork servers."""
+    """Return the processes that circuits run in, and their fork servers."""
     pids = {pid for node in cluster.nodes for pid in descendants(node.process.pid)}
     return {pid for pid in pids if "engine.pool.forkserver" in command(pid)}
 
 
 def workers(cluster):
-    """The processes that circuits run in. Fork servers, which may be importing, have children."""
+    """Return the processes that circuits run in. Fork servers, which may import, have children."""
     return {pid for pid in engines(cluster) if not descendants(pid)}
 
 
 def busy(pid):
-    """The seconds of a processor that a process has had; 0 once it has ended."""
+    """Return the processor seconds that a process has used; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -141,16 +141,16 @@ async def test_outcomes(run):
         assert sum(bell.counts.values()) == 100
 
 
-async def test_processes_are_used_again(run):
+async def test_processes_are_reused(run):
     first = (await run("succeed", backend="qpu")).metadata
     assert (await run("succeed", backend="qpu")).metadata["pid"] == first["pid"]
-    # What no circuit has used here is imported all the same, sooner or later.
-    async with asyncio.timeout(PATIENCE):
+    # Modules that no circuit has used yet are imported too, sooner or later.
+    async with asyncio.timeout(DEADLINE):
         while IMPORTED_LAST not in (await run("tell_modules")).metadata["modules"]:
             pass
 
 
-async def test_start_is_told_before_the_end(run):
+async def test_the_start_is_reported_before_the_end(run):
     task = await run.begin("last_a_while")
     assert not task.done()
     assert (await task).counts == {"00": 8}
@@ -166,24 +166,24 @@ async def test_cancelling_kills_a_run_in_the_middle_of_c(run, cluster):
     task = await run.begin("statevector", backend="aer_simulator", qasm=slow())
     before = {pid: busy(pid) for pid in workers(cluster)}
     running = set()
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while not running:
             assert not task.done(), task
-            await asyncio.sleep(0.05)  # a process that computes tells nobody
+            await asyncio.sleep(0.05)  # no event tells of it
             now = workers(cluster)
             running = {pid for pid in now if busy(pid) - before.get(pid, 0) > 1}
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.to_thread(gone, running, PATIENCE) == set()
+    assert await asyncio.to_thread(gone, running, DEADLINE) == set()
     assert (await run("succeed")).counts
 
 
-async def test_cancelling_what_waits_touches_nothing(run):
+async def test_cancelling_a_waiting_run_affects_no_other(run):
     tasks = [await run.begin("loop_in_c", backend="qpu")]
     waiting = asyncio.ensure_future(run("succeed", backend="qpu"))
     await asyncio.sleep(0)
-    # The only QPU is taken: whatever else is asked for does not wait for it.
+    # The only QPU is taken, but other runs do not wait for it.
     assert not run.engine.is_ready("qpu")
     assert run.engine.is_ready("aer_simulator")
     assert (await run("statevector", backend="local_simulator")).counts
@@ -204,7 +204,7 @@ async def test_cancelling_what_waits_touches_nothing(run):
         ("crash", WorkerLost, "by SIGSEGV"),
     ],
 )
-async def test_what_goes_wrong_costs_one_run(run, method, error, message):
+async def test_an_error_ends_only_its_run(run, method, error, message):
     with pytest.raises(error, match=message):
         await run(method)
     assert (await run("succeed")).counts
@@ -232,7 +232,7 @@ async def test_a_backend_gets_the_resources_that_it_states(run):
     assert (await run("look_around")).metadata["environment"]["CUDA_VISIBLE_DEVICES"] == ""
 
 
-async def test_backends_are_online_where_a_node_can_run_them(run):
+async def test_backends_are_online_if_a_node_can_run_them(run):
     reasons = {name: run.engine.offline_reason(name) for name in installed_backends()}
     assert (
         reasons.pop("spare") == "no node of the Ray cluster has 1 CPU, 512 MiB of memory, 1 spare"
@@ -244,18 +244,18 @@ async def test_backends_are_online_where_a_node_can_run_them(run):
         await run("succeed", backend="nothing")
 
 
-async def test_a_host_that_dies_is_started_again(run, cluster):
+async def test_a_host_that_dies_is_restarted(run, cluster):
     task = await run.begin("loop_in_c", backend="qpu")
     hosts = [pid for pid in descendants(cluster.nodes[1].process.pid) if "NodeHost" in command(pid)]
     for pid in hosts:
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(MachineLost, match="the host of the node ended during the run"):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             await task
     assert (await run("succeed", backend="qpu")).counts
 
 
-async def test_the_engine_outlives_its_driver(run):
+async def test_the_engine_survives_its_driver(run):
     task = await run.begin("loop_in_c")
     (driver,) = [
         pid for pid in descendants(os.getpid()) if "quantcloud.engine.ray.driver" in command(pid)
@@ -266,7 +266,7 @@ async def test_the_engine_outlives_its_driver(run):
     with pytest.raises(MachineLost, match="the connection to the Ray cluster broke"):
         await task
     assert run.engine.slots == 0
-    # Jobs wait for the cluster, which is the same as far as anybody was told.
+    # Jobs wait for the cluster, whose last known state still holds.
     assert run.engine.offline_reason("qpu") is None
     assert (await run("succeed")).counts
     assert grown.is_set()
@@ -281,4 +281,4 @@ async def test_stopping_ends_runs_and_leaves_nothing_on_the_nodes(cluster):
         await engine.stop()
         with pytest.raises(WorkerLost, match="the server stopped"):
             await task
-        assert await asyncio.to_thread(gone, own, PATIENCE) == set()
+        assert await asyncio.to_thread(gone, own, DEADLINE) == set()

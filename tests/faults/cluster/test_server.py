@@ -10,8 +10,8 @@ from support.ray import free_port
 from support.server import Server, quantcloud
 from thequantcloud.v1 import job_pb2
 
-# What a test may take when all goes wrong, in seconds.
-PATIENCE = 240
+# How long a test may take if it fails, in seconds.
+DEADLINE = 240
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def server(cluster, site, tmp_path_factory):
         tmp_path_factory.mktemp("ray") / "data", "--engine", "ray",
         "--ray-address", cluster.address,
         QUANTCLOUD_WORKER_MEMORY=str(512 << 20), PYTHONPATH=str(site),
-        # How long Ray itself has patience with a head that is silent, a minute otherwise.
+        # How long Ray itself waits for a silent head; the default is a minute.
         RAY_gcs_rpc_server_reconnect_timeout_s="5",
     ) as running:  # fmt: skip
         yield running
@@ -29,20 +29,20 @@ def server(cluster, site, tmp_path_factory):
 @pytest.fixture
 def api(server):
     account = server.api()
-    account.patience = PATIENCE
+    account.patience = DEADLINE
     return account
 
 
 def until(holds):
-    """Wait for what nobody tells of."""
-    patience = time.monotonic() + PATIENCE
+    """Wait until `holds` returns true. No event tells of it."""
+    deadline = time.monotonic() + DEADLINE
     while not holds():
-        assert time.monotonic() < patience
+        assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
 def assert_ended_once(api, jobs):
-    """Every job was completed, once, and with its own counts."""
+    """Check that each job completed once, with its own counts."""
     for job, shots in jobs.items():
         events = [event for event in api.watch(job, with_result=True) if not event.checkpoint]
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
@@ -52,7 +52,7 @@ def assert_ended_once(api, jobs):
         assert dict(events[-1].result.counts) == {"00": shots}
 
 
-def test_cancel_and_time_limit(api):
+def test_jobs_can_be_cancelled_and_reach_their_time_limit(api):
     job = api.run(slow(23), backend="aer_simulator", shots=1)
     api.until(job, job_pb2.Job.running)
     api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
@@ -65,7 +65,7 @@ def test_cancel_and_time_limit(api):
     )
 
 
-def test_a_backend_runs_where_its_machine_is(server, api):
+def test_a_backend_runs_on_the_node_that_has_its_resource(server, api):
     backend = server.get("/v1/backends/qpu").json()
     assert backend["status"] == "online"
     last = api.finish(api.run(BELL, backend="qpu", shots=10))
@@ -76,18 +76,18 @@ def is_online(server, backend):
     return server.get(f"/v1/backends/{backend}").json()["status"] == "online"
 
 
-def test_jobs_end_once_though_a_node_dies(server, api, cluster, site):
+def test_jobs_end_once_when_a_node_dies(server, api, cluster, site):
     assert not is_online(server, "spare")
     node = cluster.add("--num-cpus=2", packages=site, spare=1)
     until(lambda: is_online(server, "spare"))
     there = api.run(BELL, backend="spare")
-    told = len(api.until(there, job_pb2.Job.running))
+    published = len(api.until(there, job_pb2.Job.running))
     jobs = {api.run(BELL, backend="napper", shots=shots): shots for shots in range(10, 30)}
     api.until(list(jobs)[3], job_pb2.Job.running)
     cluster.remove(node)
-    assert api.until(there, job_pb2.Job.queued, told) == [job_pb2.Job.queued]
+    assert api.until(there, job_pb2.Job.queued, published) == [job_pb2.Job.queued]
     assert_ended_once(api, jobs)
-    # What only that node had is waited for.
+    # The job waits for what only that node had.
     until(lambda: not is_online(server, "spare"))
     api.jobs.CancelJob(job_pb2.CancelJobRequest(id=there), metadata=api.metadata)
     assert api.finish(there).job.status == job_pb2.Job.cancelled
@@ -104,13 +104,13 @@ def test_a_server_without_a_cluster_says_so(tmp_path):
     assert f"cannot join the Ray cluster at '{address}'" in done.stderr
 
 
-def test_a_cluster_that_goes_away_and_comes_back(server, api, cluster, site):
+def test_jobs_survive_a_restart_of_the_cluster(server, api, cluster, site):
     jobs = {api.run(BELL, backend="napper", shots=shots): shots for shots in range(10, 30)}
     api.until(list(jobs)[3], job_pb2.Job.running)
     cluster.stop()
     until(lambda: "the Ray driver ended" in server.log_path.read_text())
-    # The server answers. Whether the backend is online depends on which it missed first, the nodes
-    # or the cluster.
+    # The server still answers. Whether the backend is online depends on whether it lost the nodes
+    # or the cluster first.
     assert server.get("/v1/status").json()["active_jobs"] >= 1
     cluster.start(packages=site)
     until(lambda: is_online(server, "napper"))

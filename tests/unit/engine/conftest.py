@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session", autouse=True)
 def site(tmp_path_factory):
-    """A folder on sys.path with an installed distribution, which brings backends."""
+    """A folder on sys.path with an installed distribution that provides backends."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(HERE / "probe.py", folder / "engine_probe.py")
     metadata = folder / "engine_probe-1.0.dist-info"

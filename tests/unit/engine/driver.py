@@ -1,7 +1,7 @@
-"""A server of one engine, in a process of its own, for tests that end it.
+"""A process with one engine, for tests that kill it.
 
-Prints the process ids of the fork server and its workers when a run that never ends has begun.
-Arguments: the workers' number, then folders for sys.path.
+When a run that never ends has started, it prints the process ids of the fork server and its
+workers. Arguments: the number of workers, then folders for sys.path.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ async def main():
 
 
 if __name__ == "__main__":
-    # A shell's background jobs inherit that it is ignored.
+    # A background job of a shell inherits an ignored SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         asyncio.run(main())

@@ -11,10 +11,10 @@ from quantcloud.engine.local import LocalEngine
 
 BELL = "OPENQASM 2.0; qreg q[2]; creg c[2]; U(pi/2,0,pi) q[0]; CX q[0],q[1]; measure q -> c;"
 
-# What a worker may do of all that the probe's `break_out` tries.
+# The attempts of the probe's `break_out` that a worker may make.
 ALLOWED = {"read visible", "import", "own limits", "thread", "memory"}
 
-# What a test may take when all goes wrong; nothing waits for it when all goes right.
+# How long a test may take if it fails, in seconds. A passing test never waits this long.
 DEADLINE = 30
 
 
@@ -44,7 +44,7 @@ class Runner:
             return await self.engine.execute(execution, time_limit=limit, on_start=lambda: None)
 
     async def begin(self, method, *, predicted=None, **arguments):
-        """Give the task of a run that has begun, also as the worker sees it."""
+        """Return the task of a run that has started, in the worker's view too."""
         begun = asyncio.Event()
         task = asyncio.ensure_future(
             self.engine.execute(
@@ -57,7 +57,7 @@ class Runner:
         waiting.cancel()
         assert begun.is_set(), task
         workers = self.engine._supervisor._workers.values()
-        while any(map(has_something_before_it, workers)):  # noqa: ASYNC110 (a socket that is read tells nobody)
+        while any(map(has_unstarted_calls, workers)):  # noqa: ASYNC110 (no event tells that a socket was read)
             await asyncio.sleep(0)
         return task
 
@@ -65,8 +65,8 @@ class Runner:
         return (await self("succeed")).metadata["pid"]
 
 
-def has_something_before_it(worker):
-    """Tell whether a worker has not begun on everything that was sent to it."""
+def has_unstarted_calls(worker):
+    """Return whether a worker has not started everything that was sent to it."""
     if worker._hung_up:
         return False
     empty = struct.pack("i", 0)
@@ -77,13 +77,13 @@ def has_something_before_it(worker):
 
 
 class Ends:
-    """Tells whether processes that are there now come to their end."""
+    """Watches for the end of processes that run now."""
 
     def __init__(self, pids):
         self._descriptors = [os.pidfd_open(pid) for pid in pids]
 
     def wait(self):
-        """Wait until all have ended; zombies have."""
+        """Wait until all have ended and return whether they did. Zombies count as ended."""
         poll = select.poll()
         left = set(self._descriptors)
         for descriptor in left:

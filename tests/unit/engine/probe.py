@@ -1,6 +1,6 @@
-"""A backend that does to its worker whatever the execution's method says.
+"""A backend that does to its worker what the execution's method says.
 
-It is installed by entry point into the path of a test's engine, and imports no simulator.
+A test's engine finds it by its entry point. It imports no simulator.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def system(name, *arguments):
-    """Call the C library, and raise its error."""
+    """Call a function of the C library. Raises its error as `OSError`."""
     if getattr(libc, name)(*arguments) < 0:
         raise OSError(ctypes.get_errno(), name)
 
@@ -55,7 +55,7 @@ class Executor:
         time.sleep(0.3)
 
     def loop_in_c(self, _execution):
-        # One bytecode instruction that takes hours and answers to no signal handler.
+        # One bytecode instruction that takes hours and cannot be interrupted by a signal handler.
         3 ** (10**11)
 
     def raise_error(self, _execution):
@@ -163,7 +163,7 @@ class Executor:
         for name, attempt in attempts.items():
             try:
                 attempt()
-            except Exception as error:  # noqa: BLE001 (what is refused, and how, is the question)
+            except Exception as error:  # noqa: BLE001 (the test checks what is refused, and how)
                 outcome[name] = type(error).__name__
             else:
                 outcome[name] = "done"
@@ -190,7 +190,7 @@ class Gpu(Backend):
     resources = Resources(gpus=1)
 
     def offline_reason(self):
-        return None if "PROBE_GPU" in os.environ else "no GPU is pretended"
+        return None if "PROBE_GPU" in os.environ else "no simulated GPU"
 
 
 BACKEND = Backend()

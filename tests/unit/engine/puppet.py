@@ -1,4 +1,4 @@
-"""A worker that a test leads by the hand."""
+"""A worker that a test controls step by step."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ SIZE = messages.HEADER.size
 
 
 class Puppet:
-    """A worker's process, socket and permits, and the owner of the server's side of it."""
+    """A worker's process, socket and start tokens, and the owner of the server's side of it."""
 
     def __init__(self):
         self.process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
@@ -37,7 +37,7 @@ class Puppet:
         self.back += calls
 
     async def read(self):
-        """Read the next request, without having begun on it."""
+        """Read the next request without starting it."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(DEADLINE):
             header = await loop.sock_recv(self.socket, SIZE)
@@ -69,12 +69,12 @@ def call(name, **arguments):
 
 
 async def ready(puppet):
-    while not puppet.worker.ready:  # noqa: ASYNC110 (nobody else is told)
+    while not puppet.worker.ready:  # noqa: ASYNC110 (no event tells of it)
         await asyncio.sleep(0)
 
 
 async def given(puppet, *names, **arguments):
-    """Give it calls, which are sent."""
+    """Send it calls, and return them."""
     await ready(puppet)
     calls = [call(name, **arguments) for name in names]
     for each in calls:
@@ -85,5 +85,5 @@ async def given(puppet, *names, **arguments):
 
 async def ended(puppet):
     async with asyncio.timeout(DEADLINE):
-        while not puppet.worker._hung_up:  # noqa: ASYNC110 (nobody else is told)
+        while not puppet.worker._hung_up:  # noqa: ASYNC110 (no event tells of it)
             await asyncio.sleep(0)

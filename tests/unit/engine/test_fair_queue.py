@@ -1,4 +1,4 @@
-"""One owner's circuits do not hold up another's."""
+"""One owner's circuits do not delay another's."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ LONG = 8 << 20
 
 
 class Turn:
-    """A turn that lasts until it is ended."""
+    """A turn that lasts until the test ends it."""
 
     def __init__(self, turns: FairQueue, owner: str, characters: int = 1) -> None:
         self.had = asyncio.Event()
@@ -29,7 +29,7 @@ class Turn:
 
 
 async def settled() -> None:
-    """Let every task go on as far as it can."""
+    """Let every task run as far as it can."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -68,11 +68,11 @@ async def test_one_place_is_kept_for_short_circuits():
         await turn.end()
 
 
-async def test_what_waits_of_one_owner_is_bounded():
+async def test_the_waiting_text_of_one_owner_is_limited():
     turns = FairQueue(3, wait_seconds=60)
     mine = [Turn(turns, "eve", LONG) for _ in range(8)]
     await settled()
-    with pytest.raises(Unavailable, match="too many large circuits of this account are waiting") as full:
+    with pytest.raises(Unavailable, match="circuits of this account are waiting") as full:
         await Turn(turns, "eve", LONG).task
     assert full.value.reason == "EXAMINERS_BUSY"
     other = Turn(turns, "ada", LONG)
@@ -84,14 +84,14 @@ async def test_what_waits_of_one_owner_is_bounded():
         await turn.end()
 
 
-async def test_patience_ends_and_leaves_nothing_behind():
+async def test_a_wait_that_times_out_leaves_nothing_behind():
     turns = FairQueue(1, wait_seconds=0.01)
     first = Turn(turns, "eve")
     await settled()
     for owner in ("eve", "ada"):
         with pytest.raises(Unavailable, match="too many large circuits are waiting"):
             await Turn(turns, owner).task
-    # A turn that was had lasts as long as it likes.
+    # A turn in progress has no time limit.
     await first.end()
     again = Turn(turns, "ada")
     await settled()
@@ -100,7 +100,7 @@ async def test_patience_ends_and_leaves_nothing_behind():
     assert not turns._owners
 
 
-async def test_errors_within_a_turn_are_its_own():
+async def test_an_error_within_a_turn_is_raised_unchanged():
     turns = FairQueue(1, wait_seconds=60)
     with pytest.raises(TimeoutError, match="mine"):
         async with turns.turn("eve", 1):

@@ -1,4 +1,4 @@
-"""Start, imports, confinement and end of the engine's processes."""
+"""The start, imports, confinement and end of the engine's processes."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ def threads(pid):
     return list(Path(f"/proc/{pid}/task").iterdir())
 
 
-async def test_what_a_worker_sees(monkeypatch):
+async def test_a_worker_sees_only_what_it_needs(monkeypatch):
     monkeypatch.setenv("QUANTCLOUD_JWT_SECRET", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("LC_TIME", "C.UTF-8")
@@ -49,7 +49,7 @@ async def test_what_a_worker_sees(monkeypatch):
     assert "secret" not in seen["environment"].values()
     assert {"PATH", "LC_TIME"} <= names
     assert seen["environment"]["OMP_NUM_THREADS"] == "1"
-    # The standard streams, two sockets, and the folder that is being listed.
+    # The standard streams, two sockets, and the folder that the probe lists.
     assert len(seen["descriptors"]) == 6
     assert seen["streams"] == ["/dev/null"] * 3
     assert seen["folder"] == "/"
@@ -66,7 +66,7 @@ async def test_what_a_worker_sees(monkeypatch):
     landlock.abi_version() == 0 or not seccomp.is_supported(),
     reason="this kernel has no Landlock or this machine no seccomp filter",
 )
-async def test_what_a_worker_cannot_do(site):
+async def test_a_worker_can_do_only_what_is_allowed(site):
     async with running(hidden=[site / "hidden"]) as engine:
         attempts = (await Runner(engine)("break_out")).metadata["attempts"]
     done = {name for name, result in attempts.items() if result == "done"}
@@ -85,7 +85,7 @@ async def test_what_a_worker_cannot_do(site):
         ({"CUDA_VISIBLE_DEVICES": "0"}, "PermissionError"),
     ],
 )
-async def test_workers_share_memory_only_where_a_gpu_is_theirs(environment, result):
+async def test_workers_share_memory_only_if_they_have_a_gpu(environment, result):
     async with running(environment=environment) as engine:
         attempts = (await Runner(engine)("break_out")).metadata["attempts"]
     assert attempts["share memory"] == result
@@ -94,17 +94,17 @@ async def test_workers_share_memory_only_where_a_gpu_is_theirs(environment, resu
 async def test_jobs_wait_for_their_own_imports_only(site):
     gate = site / "gate"
     os.mkfifo(gate)
-    # Opening a FIFO waits for its other end.
+    # Opening a FIFO waits for the other end.
     (site / "slow_import.py").write_text(f"open({str(gate)!r}).close()\n")
     steps = {"probe": ["colorsys"], "slow": ["slow_import"]}
     async with running(workers=2, preload_modules=steps) as engine:
         run = Runner(engine)
         slow = asyncio.ensure_future(run("tell_modules", backend="slow"))
-        # The first import is done when this has run; the second cannot be.
+        # The first import is done when this has run. The second cannot be done yet.
         modules = (await run("tell_modules")).metadata["modules"]
         assert "colorsys" in modules
         assert "slow_import" not in modules
-        # Nor does cancelling wait for an import.
+        # Cancelling does not wait for an import either.
         task = await run.begin("loop_in_c")
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -113,7 +113,7 @@ async def test_jobs_wait_for_their_own_imports_only(site):
         assert not slow.done()
         await asyncio.to_thread(lambda: gate.open("w").close())
         assert "slow_import" in (await slow).metadata["modules"]
-        # Every place has a worker with all imports then.
+        # Then every slot has a worker with all imports.
         both = await asyncio.gather(run("tell_modules"), run("tell_modules"))
         assert all("slow_import" in outcome.metadata["modules"] for outcome in both)
     gate.unlink()
@@ -125,7 +125,7 @@ async def test_first_circuit_on_a_warm_worker_imports_nothing():
     async with running(preload_modules=None, memory_limit=1 << 30) as engine:
         run = Runner(engine)
         for name in reversed(preload.MODULES):
-            # Waits for the imports of this backend, and so of all before it.
+            # Wait for the imports of this backend, and so of all before it.
             await engine._supervisor.until_preloaded(name)
             before = (await run("tell_modules")).metadata
             (method, *_) = backends[name].methods(examine(bell), 1024, RunOptions())
@@ -135,11 +135,11 @@ async def test_first_circuit_on_a_warm_worker_imports_nothing():
             assert set(outcome.counts) == {"00", "11"}
             assert after["pid"] == before["pid"]
             assert set(after["modules"]) - set(before["modules"]) == set()
-        # A fork copies one thread: there must be no other.
+        # A fork copies only one thread, so there must be no other.
         assert len(threads(engine._supervisor._process.pid)) == 1
 
 
-async def test_import_that_fails_is_told_and_harms_no_other(caplog):
+async def test_a_failed_import_is_logged_and_affects_no_other_backend(caplog):
     steps = {"slow": ["no_such_module"], "probe": ["colorsys"]}
     async with running(preload_modules=steps) as engine:
         run = Runner(engine)
@@ -149,7 +149,7 @@ async def test_import_that_fails_is_told_and_harms_no_other(caplog):
     assert "No module named 'no_such_module'" in caplog.text
 
 
-async def test_fork_server_that_dies_is_started_again(caplog):
+async def test_a_fork_server_that_dies_is_restarted(caplog):
     async with running() as engine:
         run = Runner(engine)
         task = await run.begin("loop_in_c")
@@ -163,14 +163,14 @@ async def test_fork_server_that_dies_is_started_again(caplog):
     assert "the fork server ended with status -9" in caplog.text
 
 
-async def test_a_worker_whose_end_is_heard_of_before_its_fork_servers_is_no_runs_fault():
+async def test_a_run_is_not_blamed_if_its_fork_server_died_right_after_its_worker():
     async with running() as engine:
         task = await Runner(engine).begin("loop_in_c")
         fork_server = engine._supervisor._process.pid
         (worker,) = (each for each in engine._supervisor._workers.values() if not each.idle)
         os.kill(fork_server, signal.SIGSTOP)
         os.kill(worker.pid, signal.SIGKILL)
-        while not worker._hung_up:  # noqa: ASYNC110 (nobody else is told)
+        while not worker._hung_up:  # noqa: ASYNC110 (no event tells of it)
             await asyncio.sleep(0)
         os.kill(fork_server, signal.SIGKILL)
         with pytest.raises(MachineLost, match="ended from outside during the run"):
@@ -226,7 +226,7 @@ async def test_unknown_backend_fails_only_its_run():
 
 @pytest.fixture
 def server(site):
-    """A server process with a run that never ends, and the ends of its processes."""
+    """A server process with a run that never ends, and a watch for the end of its processes."""
     process = subprocess.Popen(
         [sys.executable, "-X", "dev", str(DRIVER), "2", str(site), *sys.path],
         stdout=subprocess.PIPE,
@@ -243,7 +243,7 @@ def server(site):
             process.kill()
 
 
-def test_server_that_is_killed_leaves_nothing(server):
+def test_a_killed_server_leaves_no_process(server):
     process, ends = server
     process.kill()
     assert ends.wait()
@@ -267,13 +267,13 @@ def test_serving_process_imports_no_simulator():
     assert not heavy & set(done.stdout.split())
 
 
-async def test_without_a_fork_server_no_run_can_begin(monkeypatch):
+async def test_without_a_fork_server_no_run_can_start(monkeypatch):
     monkeypatch.setattr(supervisor, "_FIRST_DELAY", 0.2)
     async with running() as engine:
         assert engine.trouble is None
         async with asyncio.timeout(DEADLINE):
             os.kill(engine._supervisor._process.pid, signal.SIGKILL)
-            while engine.trouble is None:  # noqa: ASYNC110  # it does not tell by itself
+            while engine.trouble is None:  # noqa: ASYNC110  # no event tells of it
                 await asyncio.sleep(0)
             assert engine.trouble == "no worker can be started"
             while engine.trouble is not None:  # noqa: ASYNC110  # as above

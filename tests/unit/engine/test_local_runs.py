@@ -1,4 +1,4 @@
-"""Runs and examinations on the engine of one machine, with real processes."""
+"""Runs and analyses on the engine of one machine, with real processes."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ async def test_outcome_of_a_circuit_without_bits(single):
     assert outcome.memory == ("", "", "")
 
 
-async def test_start_is_told_once_and_before_the_outcome(single):
+async def test_the_start_is_reported_once_and_before_the_outcome(single):
     events = []
     await single.engine.execute(
         single.execution("succeed"),
@@ -89,14 +89,14 @@ async def test_slots(single, double):
         ("give_unencodable", "TypeError: Object of type object is not JSON serializable"),
     ],
 )
-async def test_whatever_a_backend_raises_fails_its_run(single, method, message):
+async def test_any_error_of_a_backend_fails_its_run(single, method, message):
     pid = await single.pid()
     with pytest.raises(ExecutionFailed, match=message):
         await single(method)
     assert await single.pid() == pid
 
 
-async def test_message_of_a_failure_is_short_and_tells_no_path(single):
+async def test_the_message_of_a_failure_is_short_and_shows_no_path(single):
     with pytest.raises(ExecutionFailed) as caught:
         await single("raise_error")
     assert str(caught.value).startswith("cannot open secret.db [31m xxx")
@@ -125,7 +125,7 @@ async def test_time_limit_counts_from_the_start(single):
     assert (await second).counts
 
 
-async def test_cancelling_a_run_frees_its_place(single):
+async def test_cancelling_a_run_frees_its_slot(single):
     ends = Ends([await single.pid()])
     task = await single.begin("loop_in_c")
     task.cancel()
@@ -135,7 +135,7 @@ async def test_cancelling_a_run_frees_its_place(single):
     assert (await single("succeed")).counts
 
 
-async def test_cancelling_a_waiting_run_touches_no_other(single):
+async def test_cancelling_a_waiting_run_affects_no_other(single):
     first = await single.begin("last_a_while")
     second = asyncio.ensure_future(single("succeed"))
     await asyncio.sleep(0)
@@ -145,7 +145,7 @@ async def test_cancelling_a_waiting_run_touches_no_other(single):
     assert (await first).counts
 
 
-async def test_cancelling_one_run_touches_no_other(double):
+async def test_cancelling_one_run_affects_no_other(double):
     first = await double.begin("last_a_while")
     second = await double.begin("loop_in_c")
     second.cancel()
@@ -159,7 +159,7 @@ async def test_cancelling_one_run_touches_no_other(double):
         ("leave", "with exit status 3"),
     ],
 )
-async def test_death_of_a_worker_costs_its_run_only(double, method, cause):
+async def test_the_death_of_a_worker_ends_only_its_run(double, method, cause):
     other = await double.begin("last_a_while")
     with pytest.raises(WorkerLost, match=f"ended during the run {cause}"):
         await double(method)
@@ -182,7 +182,7 @@ async def test_worker_killed_while_idle_is_replaced(single):
     assert await single.pid() != pid
 
 
-async def test_signals_for_the_server_leave_workers_alone(single):
+async def test_workers_ignore_signals_for_the_server(single):
     pid = await single.pid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(pid, number)
@@ -193,23 +193,23 @@ async def test_signals_for_the_server_leave_workers_alone(single):
 async def test_memory_limit(single, method):
     with pytest.raises(OutOfMemory, match="more memory than the 256 MiB"):
         await single(method)
-    # What the run held on to is gone with its worker.
+    # The memory that the run held is freed with its worker.
     assert (await single("succeed")).counts
 
 
-async def test_what_others_left_in_a_worker_is_not_held_against_a_run(single):
-    kept = (await single("keep_much")).metadata["pid"]
-    assert (await single("take_much")).metadata["pid"] != kept
+async def test_memory_that_other_runs_left_does_not_fail_a_run(single):
+    first = (await single("keep_much")).metadata["pid"]
+    assert (await single("take_much")).metadata["pid"] != first
 
 
-async def test_a_run_that_is_tried_on_a_new_worker_has_what_is_left_of_its_time(single):
+async def test_a_run_retried_on_a_new_worker_keeps_its_time_limit(single):
     await single("keep_much")
     with pytest.raises(ExecutionTimedOut, match=r"time limit of 0\.5 s"):
         await single("take_much_late", limit=0.5)
     assert (await single("succeed")).counts
 
 
-async def test_error_in_on_start_is_the_callers(single):
+async def test_an_error_in_on_start_reaches_the_caller(single):
     def fail():
         raise ZeroDivisionError
 
@@ -227,7 +227,7 @@ async def test_examination_of_small_and_large_circuits_agrees(single):
     assert not is_small(large)
     here, elsewhere = [await single.engine.examine(source) for source in (small, large)]
     assert here.analysis == elsewhere.analysis
-    # Only what was read in this process is at hand.
+    # Only a circuit that was parsed in this process is returned.
     assert here.circuit == parse(small)
     assert elsewhere.circuit is None
 
@@ -241,7 +241,7 @@ async def test_examination_does_not_wait_for_runs(single):
 
 
 @pytest.mark.parametrize("tail", ["", " " * 10_000], ids=["small", "large"])
-async def test_error_in_a_circuit_keeps_its_place(single, tail):
+async def test_an_error_in_a_circuit_keeps_its_position(single, tail):
     with pytest.raises(CircuitError) as caught:
         await single.engine.examine("OPENQASM 2.0;\nqreg q[2];\n  nonsense q[0];" + tail)
     error = caught.value
@@ -269,7 +269,7 @@ async def test_examination_has_a_time_limit():
         " " * 5000,
     ],
 )
-async def test_what_is_not_small(source):
+async def test_large_circuits_are_not_small(source):
     assert not is_small(source)
 
 

@@ -1,4 +1,4 @@
-"""A worker that is ready is not asked whether it has begun."""
+"""A ready worker does not report the start of each run."""
 
 import asyncio
 import os
@@ -7,8 +7,8 @@ import signal
 from unit.engine.harness import DEADLINE, Runner, running
 
 
-async def test_request_that_a_worker_never_read_goes_to_another():
-    # What a worker has to prepare first begins when the worker says so.
+async def test_a_request_that_a_worker_never_read_goes_to_another():
+    # A worker that must prepare a backend does report the start.
     async with running(preload_modules={"probe": ["colorsys"]}) as engine:
         run = Runner(engine)
         pid = await run.pid()
@@ -26,5 +26,5 @@ async def test_request_that_a_worker_never_read_goes_to_another():
         await begun.wait()
         os.kill(pid, signal.SIGKILL)
         assert (await task).metadata["pid"] != pid
-        # Its start is told once all the same.
+        # Its start is reported only once.
         assert starts == [pid]

@@ -1,4 +1,4 @@
-"""A scheduler with a store and an engine that does as it is told."""
+"""A scheduler with a real store, and an engine that a test controls."""
 
 import asyncio
 
@@ -11,20 +11,20 @@ from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import NewJob, Store
 from unit.storage.builders import ANALYSIS, QASM, T0, routed
 
-PATIENCE = 10
+DEADLINE = 10
 
 
 class Engine:
-    """Runs what it may, and says what it began on and what was broken off."""
+    """Runs that end when the test allows. Records which runs started and which were cancelled."""
 
     slots, backlog = 2, 8
 
     def __init__(self) -> None:
-        self.begun: asyncio.Queue[str] = asyncio.Queue()
-        self.broken_off: asyncio.Queue[str] = asyncio.Queue()
+        self.started: asyncio.Queue[str] = asyncio.Queue()
+        self.cancelled: asyncio.Queue[str] = asyncio.Queue()
         self.may_end = asyncio.Event()
-        self.may_break_off = asyncio.Event()
-        self.may_break_off.set()
+        self.may_cancel = asyncio.Event()
+        self.may_cancel.set()
 
     def is_ready(self, backend):
         return True
@@ -34,12 +34,12 @@ class Engine:
 
     async def execute(self, execution, *, time_limit, on_start):
         on_start()
-        self.begun.put_nowait(execution.job_id)
+        self.started.put_nowait(execution.job_id)
         try:
             await self.may_end.wait()
         except asyncio.CancelledError:
-            self.broken_off.put_nowait(execution.job_id)
-            await self.may_break_off.wait()
+            self.cancelled.put_nowait(execution.job_id)
+            await self.may_cancel.wait()
             raise
         return Outcome({"00": execution.shots}, 1.0)
 

@@ -1,4 +1,4 @@
-"""A run begins while the transaction of its claim waits for the disk."""
+"""A run starts while the transaction of its claim waits for the disk."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from quantcloud.domain.job import JobStatus
 from quantcloud.scheduling import scheduler as scheduling
 from quantcloud.storage import Store
 from quantcloud.storage.database import sqlite
-from unit.scheduling.served import PATIENCE, Served
+from unit.scheduling.served import DEADLINE, Served
 from unit.storage.builders import T0, new_job, spoil
 
 
@@ -21,10 +21,10 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     await store.accounts.ensure("alice", at=T0)
     served = Served(store)
     await served.scheduler.start()
-    # How long a claim takes is known then.
+    # After one job the store knows how long a claim takes.
     await served.submit(first := new_job())
     served.engine.may_end.set()
-    assert await asyncio.wait_for(served.engine.begun.get(), PATIENCE) == first.id
+    assert await asyncio.wait_for(served.engine.started.get(), DEADLINE) == first.id
     await served.ended.get()
     served.engine.may_end.clear()
     yield served
@@ -32,34 +32,34 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     await store.close()
 
 
-async def test_a_run_begins_before_its_job_is_durable_and_tells_of_it_after(served, monkeypatch):
-    # A disk that takes its time.
+async def test_a_run_starts_before_its_job_is_durable_and_publishes_after(served, monkeypatch):
+    # A slow disk.
     monkeypatch.setattr(sqlite, "_QUICK_COMMIT_SECONDS", -1.0)
     commit, begun = served.store._database._writer.prepared.commit, asyncio.Event()
     loop, held = asyncio.get_running_loop(), []
 
-    def held_up() -> float:
-        # In the thread that waits for the disk.
-        held.append(asyncio.run_coroutine_threadsafe(begun.wait(), loop).result(PATIENCE))
+    def slow_commit() -> float:
+        # This runs in the thread that waits for the disk.
+        held.append(asyncio.run_coroutine_threadsafe(begun.wait(), loop).result(DEADLINE))
         return commit()
 
-    served.store._database._writer.prepared.commit = held_up
+    served.store._database._writer.prepared.commit = slow_commit
     job = new_job()
     submitted = served.submit(job)
-    assert await asyncio.wait_for(served.engine.begun.get(), PATIENCE) == job.id
+    assert await asyncio.wait_for(served.engine.started.get(), DEADLINE) == job.id
     served.engine.may_end.set()
-    # It has run, and nobody knows of it.
+    # The job has run, and no one can see it yet.
     await asyncio.sleep(0)
     assert (await served.store.jobs.list("alice", limit=9, offset=0)).total == 1
     assert served.ended.empty()
     begun.set()
     await submitted
-    ended = await asyncio.wait_for(served.ended.get(), PATIENCE)
+    ended = await asyncio.wait_for(served.ended.get(), DEADLINE)
     assert (ended.id, ended.status, ended.sequence) == (job.id, JobStatus.COMPLETED, 7)
     assert held
 
 
-async def test_a_run_is_broken_off_where_its_claim_does_not_become_durable(served, monkeypatch):
+async def test_a_run_stops_if_its_claim_does_not_become_durable(served, monkeypatch):
     monkeypatch.setattr(scheduling, "RETRY_SECONDS", 0.01)
 
     job = new_job()
@@ -68,11 +68,11 @@ async def test_a_run_is_broken_off_where_its_claim_does_not_become_durable(serve
     spoilt = served.store._writer.submit(spoil, brief=True)
     for outcome in await asyncio.gather(spoilt, submitted, return_exceptions=True):
         assert isinstance(outcome, IntegrityError)
-    assert await asyncio.wait_for(served.engine.begun.get(), PATIENCE) == job.id
-    assert await asyncio.wait_for(served.engine.broken_off.get(), PATIENCE) == job.id
+    assert await asyncio.wait_for(served.engine.started.get(), DEADLINE) == job.id
+    assert await asyncio.wait_for(served.engine.cancelled.get(), DEADLINE) == job.id
     assert (await served.store.jobs.list("alice", limit=9, offset=0)).total == 1
-    # Sent again it runs, and so do others.
+    # The same job runs when it is submitted again, and so do others.
     served.engine.may_end.set()
     await asyncio.gather(served.submit(job), served.submit(new_job()))
-    ended = [await asyncio.wait_for(served.ended.get(), PATIENCE) for _ in range(2)]
+    ended = [await asyncio.wait_for(served.ended.get(), DEADLINE) for _ in range(2)]
     assert {each.status for each in ended} == {JobStatus.COMPLETED}

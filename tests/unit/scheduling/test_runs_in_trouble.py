@@ -1,4 +1,4 @@
-"""Runs whose store or lease fails them: the truth about them is told, and no job is left behind."""
+"""When the store fails or a lease is lost, the reported state is true and no job is left behind."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from quantcloud.aio import retry as patience
+from quantcloud.aio import retry
 from quantcloud.domain.account import MonthlyUsage
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
 from quantcloud.engine.base import ExecutionFailed
 from quantcloud.scheduling import start_record
 from quantcloud.storage import Store
-from unit.scheduling.served import PATIENCE, Served
+from unit.scheduling.served import DEADLINE, Served
 from unit.storage.builders import T0, new_job, queue
 
 
@@ -33,11 +33,11 @@ async def served(store: Store) -> AsyncIterator[Served]:
     await served.scheduler.stop(0.0)
 
 
-async def test_an_outage_is_not_charged_to_a_run_that_failed_meanwhile(
+async def test_an_outage_is_not_charged_to_a_run_that_failed_during_it(
     store: Store, served: Served, monkeypatch
 ):
     monkeypatch.setattr(start_record, "_WRITE_AFTER_SECONDS", 0.0)
-    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     now = 0.0
     monkeypatch.setattr(start_record, "time", Clock(lambda: now))
     away, advance = asyncio.Event(), store.jobs.advance
@@ -48,7 +48,7 @@ async def test_an_outage_is_not_charged_to_a_run_that_failed_meanwhile(
         tries += 1
         away.set()
         if tries < 5:
-            # An hour at a time.
+            # One hour per try.
             now += 3600.0
             raise Unavailable("the store is away", reason="STORE_UNAVAILABLE")
         return await advance(*arguments, **options)
@@ -57,7 +57,7 @@ async def test_an_outage_is_not_charged_to_a_run_that_failed_meanwhile(
         nonlocal now
         on_start()
         now += 2.0
-        # Its beginning waits for the store from now on.
+        # From now on, the record of its start waits for the store.
         store.jobs.advance = failing
         failed = asyncio.get_running_loop().create_future()
         failed.set_exception(ExecutionFailed("no"))
@@ -65,19 +65,19 @@ async def test_an_outage_is_not_charged_to_a_run_that_failed_meanwhile(
 
     served.engine.execute = execute
     await queue(store)
-    job = await asyncio.wait_for(served.ended.get(), PATIENCE)
+    job = await asyncio.wait_for(served.ended.get(), DEADLINE)
     assert job.status is JobStatus.FAILED
     assert (await store.usage.month("alice", T0)).simulator_seconds == 2.0
 
 
 class Clock:
-    """A `time` module whose monotonic clock says what it is told to."""
+    """A `time` module whose monotonic clock a test sets."""
 
     def __init__(self, monotonic) -> None:
         self.monotonic = monotonic
 
 
-async def test_a_beginning_that_could_not_be_written_is_written_with_the_end(
+async def test_a_start_that_could_not_be_written_is_written_with_the_end(
     store: Store, served: Served, monkeypatch
 ):
     monkeypatch.setattr(start_record, "_WRITE_AFTER_SECONDS", 0.0)
@@ -91,16 +91,16 @@ async def test_a_beginning_that_could_not_be_written_is_written_with_the_end(
     served.engine.may_end.clear()
     store.jobs.advance = failing
     await served.submit(job)
-    await asyncio.wait_for(failed.wait(), PATIENCE)
+    await asyncio.wait_for(failed.wait(), DEADLINE)
     store.jobs.advance = advance
     served.engine.may_end.set()
-    ended = await asyncio.wait_for(served.ended.get(), PATIENCE)
+    ended = await asyncio.wait_for(served.ended.get(), DEADLINE)
     assert (ended.status, ended.sequence) == (JobStatus.COMPLETED, 7)
-    assert served.engine.broken_off.empty()
+    assert served.engine.cancelled.empty()
 
 
 async def test_a_lease_that_no_run_holds_is_given_back(store: Store, served: Served):
-    """Whatever went wrong: here, what was to give it back."""
+    """The reason does not matter: here, giving back the job failed too."""
     complete, requeue = store.jobs.complete, store.jobs.requeue
 
     async def failing(*_, **__):
@@ -115,11 +115,11 @@ async def test_a_lease_that_no_run_holds_is_given_back(store: Store, served: Ser
     served.engine.may_end.set()
     job = new_job()
     await served.submit(job)
-    ended = await asyncio.wait_for(served.ended.get(), PATIENCE)
+    ended = await asyncio.wait_for(served.ended.get(), DEADLINE)
     assert (ended.id, ended.status, ended.attempt) == (job.id, JobStatus.COMPLETED, 2)
 
 
-async def test_the_look_for_such_leases_takes_none_away_that_a_run_holds(
+async def test_the_check_for_unheld_leases_keeps_the_leases_of_runs(
     store: Store, served: Served, monkeypatch
 ):
     looked, disown = asyncio.Queue(), store.leases.disown
@@ -133,17 +133,17 @@ async def test_the_look_for_such_leases_takes_none_away_that_a_run_holds(
     jobs = [new_job() for _ in range(20)]
     for job in jobs:
         await served.submit(job)
-    assert [await asyncio.wait_for(looked.get(), PATIENCE) for _ in range(5)] == [[]] * 5
+    assert [await asyncio.wait_for(looked.get(), DEADLINE) for _ in range(5)] == [[]] * 5
     served.engine.may_end.set()
-    ended = [await asyncio.wait_for(served.ended.get(), PATIENCE) for _ in jobs]
+    ended = [await asyncio.wait_for(served.ended.get(), DEADLINE) for _ in jobs]
     assert {job.attempt for job in ended} == {1}
     assert {job.status for job in ended} == {JobStatus.COMPLETED}
 
 
-async def test_a_job_that_is_gone_is_not_failed_for_its_accounts_used_up_time(
+async def test_a_missing_job_is_not_failed_for_used_up_time(
     store: Store, served: Served, monkeypatch
 ):
-    """Its run began early, and its submission was undone."""
+    """Its run started early, and its submission was rolled back."""
     runner, ran = served.scheduler._runner, asyncio.Event()
     used_up = runner._used_up
 
@@ -162,5 +162,5 @@ async def test_a_job_that_is_gone_is_not_failed_for_its_accounts_used_up_time(
 
     monkeypatch.setattr(store.jobs, "end", undone)
     await queue(store)
-    await asyncio.wait_for(ran.wait(), PATIENCE)
+    await asyncio.wait_for(ran.wait(), DEADLINE)
     assert (await store.usage.month("alice", T0)) == MonthlyUsage(total_jobs=1)

@@ -1,4 +1,4 @@
-"""What a worker in an intruder's hands can do to the server: end its own run."""
+"""A worker under an attacker's control can only end its own run."""
 
 import asyncio
 import socket
@@ -12,11 +12,11 @@ from unit.engine.harness import DEADLINE
 from unit.engine.puppet import Puppet, call, given
 
 
-async def test_a_worker_that_would_have_the_server_wait_for_permits_does_not(puppet):
+async def test_a_worker_cannot_make_the_server_wait_for_start_tokens(puppet):
     first, second = await given(puppet, b"1", b"2")
     await puppet.begin()
     await puppet.begin()
-    # The descriptor, and with it how it is read, is the same on both sides.
+    # Both sides share the descriptor, and with it the blocking mode.
     puppet.reading.setblocking(True)  # noqa: FBT003 (the standard library's signature)
     puppet.worker.kill()
     assert puppet.back == []
@@ -26,7 +26,7 @@ async def test_a_worker_that_would_have_the_server_wait_for_permits_does_not(pup
             await each.answer
 
 
-async def test_a_worker_that_takes_no_permits_is_ended(puppet):
+async def test_a_worker_that_accepts_no_start_tokens_is_killed(puppet):
     puppet.reading.shutdown(socket.SHUT_RD)
     (only,) = await given(puppet, b"1")
     with pytest.raises(MalformedAnswer, match="accepts no start tokens"):
@@ -36,7 +36,7 @@ async def test_a_worker_that_takes_no_permits_is_ended(puppet):
 
 
 @pytest.mark.parametrize(
-    "nonsense",
+    "answer",
     [
         messages.frame(messages.NOT_BEGUN),
         messages.frame(messages.PREPARED),
@@ -44,13 +44,13 @@ async def test_a_worker_that_takes_no_permits_is_ended(puppet):
         messages.HEADER.pack(messages.OUTCOME, messages.MAX_ANSWER + 1),
         messages.frame(messages.OUTCOME) + messages.frame(messages.NOT_BEGUN),
     ],
-    ids=["not taken back", "not to prepare", "not asked for", "too large", "second not taken back"],
+    ids=["not taken back", "not to prepare", "unexpected", "too large", "second not taken back"],
 )
-async def test_a_worker_that_says_what_none_would_is_ended(puppet, nonsense):
+async def test_a_worker_that_sends_an_invalid_answer_is_killed(puppet, answer):
     calls = await given(puppet, b"1", b"2")
     await puppet.begin()
     await puppet.begin()
-    puppet.socket.send(nonsense)
+    puppet.socket.send(answer)
     assert await asyncio.to_thread(puppet.process.wait, DEADLINE) < 0
     for each in calls:
         if isinstance(error := each.answer.exception(), MalformedAnswer):
@@ -59,7 +59,7 @@ async def test_a_worker_that_says_what_none_would_is_ended(puppet, nonsense):
     assert not puppet.worker.alive
 
 
-async def test_a_worker_that_never_becomes_ready_costs_nobody_a_run():
+async def test_a_worker_that_never_becomes_ready_loses_no_run():
     puppet = Puppet()
     only = call(b"1")
     puppet.worker.take(only)

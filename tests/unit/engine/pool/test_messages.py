@@ -1,4 +1,4 @@
-"""What goes over a worker's socket arrives as it was sent, and nonsense is refused."""
+"""Messages arrive over a worker's socket as they were sent, and invalid ones are refused."""
 
 import contextlib
 import math
@@ -57,7 +57,7 @@ def test_large_outcome_arrives_as_sent():
 
 
 @given(outcomes(), st.data())
-def test_damaged_outcome_is_refused_or_another_outcome(outcome, data):
+def test_a_damaged_outcome_is_refused_or_decodes_to_an_outcome(outcome, data):
     payload = bytearray(messages.encode_outcome(outcome))
     position = data.draw(st.integers(0, len(payload) - 1))
     payload[position] ^= data.draw(st.integers(1, 255))
@@ -67,7 +67,7 @@ def test_damaged_outcome_is_refused_or_another_outcome(outcome, data):
 
 
 @given(st.binary(max_size=200))
-def test_nonsense_is_refused(payload):
+def test_random_bytes_are_refused(payload):
     for decode in (
         messages.decode_outcome,
         messages.decode_analysis,
@@ -95,7 +95,7 @@ def test_deeply_nested_answer_is_refused():
         messages.decode_analysis(b"[" * 100_000)
 
 
-def test_no_more_json_is_read_than_takes_no_time():
+def test_json_that_would_take_long_to_read_is_refused():
     much = b"[" + b"0," * messages.MAX_JSON + b"0]"
     for decode in (
         messages.decode_analysis,
@@ -103,7 +103,7 @@ def test_no_more_json_is_read_than_takes_no_time():
         messages.decode_failure,
         lambda payload: messages.decode_outcome(struct.pack("!Q", len(payload)) + payload),
     ):
-        # An analysis has the names of a long circuit's gates.
+        # An analysis may be longer, because it has the names of a long circuit's gates.
         with pytest.raises(MalformedAnswer, match="the JSON is too long"):
             decode(much * 12)
     with pytest.raises(ValueError, match="metadata is longer than 256 KiB"):
@@ -116,7 +116,7 @@ def test_few_outcomes_may_be_long():
 
 
 @pytest.mark.parametrize("outcomes", [1, 1000])
-def test_no_count_is_below_nothing(outcomes):
+def test_a_negative_count_is_refused(outcomes):
     counts = {f"{number:010b}": -1 for number in range(outcomes)}
     with pytest.raises(MalformedAnswer):
         messages.decode_outcome(messages.encode_outcome(Outcome(counts, 0.0)))
@@ -191,8 +191,8 @@ def test_memory_errors(error):
 
 
 @pytest.mark.parametrize("milliseconds", [-1.0, math.nan, math.inf])
-def test_a_time_that_no_run_takes_is_none(milliseconds: float):
-    """An account would be charged it."""
+def test_an_impossible_duration_is_refused(milliseconds: float):
+    """An account would be charged for it."""
     outcome = Outcome({"0": 1}, milliseconds)
     with pytest.raises(MalformedAnswer):
         messages.decode_outcome(messages.encode_outcome(outcome))

@@ -1,4 +1,4 @@
-"""No call is lost with a worker that had not begun on it, and none is begun twice."""
+"""No call is lost with a worker that had not started it, and no call starts twice."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ SIZE = messages.HEADER.size + 1
 
 
 class Play:
-    """A worker, played one act at a time, and the server's side of it."""
+    """A worker that acts one step at a time, and the server's side of it."""
 
     def __init__(self):
         ours, self.socket = socket.socketpair()
@@ -31,12 +31,12 @@ class Play:
         self.dead = False
         self.input = b""
         self.at_work = False
-        self.begun = []
+        self.started = []
         self.calls = []
         self.returned_calls = []
         self.say(messages.READY)
 
-    # What the server is told.
+    # Events that the server receives.
 
     def changed(self, worker):
         pass
@@ -44,7 +44,7 @@ class Play:
     def returned(self, calls):
         self.returned_calls += calls
 
-    # What the server does.
+    # Actions of the server.
 
     def take(self):
         call = Call(Frame(messages.EXECUTE, bytes([len(self.calls)])), time_limit=60, expected=1e-6)
@@ -52,12 +52,12 @@ class Play:
             self.calls.append(call)
             self.worker.take(call)
 
-    def relieve(self):
+    def take_back(self):
         if self.worker.alive and self.worker.ready:
             self.worker._take_back_waiting()
 
     def cancel(self):
-        """Cancel the second of those that wait: the first is the worker's end, which is `kill`."""
+        """Cancel the second waiting call. Cancelling the first would kill the worker, as `kill`."""
         waiting = [call for call in self.calls if not call.answer.done()][1:2]
         for call in waiting:
             call.answer.cancel()
@@ -68,17 +68,17 @@ class Play:
         self.worker.kill()
 
     def catch_up(self):
-        """What comes to the same as the end of the time in which answers gather."""
+        """Do the same as the timer at the end of gathering answers."""
         self.worker._connection.catch_up()
 
-    # What the worker does.
+    # Actions of the worker.
 
     def say(self, kind):
         with contextlib.suppress(ConnectionError):
             self.socket.send(messages.frame(kind))
 
     def work(self):
-        """Answer what it is at; else read on, and begin on what it has permission for."""
+        """Answer the run in progress. Otherwise read on, and start a call if it has a token."""
         if self.dead:
             return
         if self.at_work:
@@ -92,7 +92,7 @@ class Play:
         if len(request) < SIZE:
             return
         if start_tokens.take(self.reading):
-            self.begun.append(request[-1])
+            self.started.append(request[-1])
             self.at_work = True
         else:
             self.say(messages.NOT_BEGUN)
@@ -103,7 +103,7 @@ class Play:
 
     async def end(self):
         self.crash()
-        while not self.worker._hung_up:  # noqa: ASYNC110 (nobody else is told)
+        while not self.worker._hung_up:  # noqa: ASYNC110 (no event tells of it)
             await asyncio.sleep(0)
         self.reading.close()
 
@@ -112,21 +112,21 @@ class Play:
     st.lists(
         st.sampled_from(
             [
-                *(*["take"] * 6, *["work"] * 6, *["turn"] * 4, *["catch_up"] * 2),
-                *("relieve", "cancel", "kill", "crash"),
+                *(*["take"] * 6, *["work"] * 6, *["yield"] * 4, *["catch_up"] * 2),
+                *("take_back", "cancel", "kill", "crash"),
             ]
         ),
         max_size=80,
     )
 )
 @settings(deadline=None)
-def test_none_is_lost_and_none_begins_twice_whatever_happens_when(acts):
+def test_no_call_is_lost_or_started_twice_in_any_order_of_events(acts):
     async def perform():
         play = Play()
         patch.setattr("quantcloud.engine.pool.worker_process._GATHER_FROM", 2)
         patch.setattr("quantcloud.engine.pool.worker_process.os.kill", lambda *_: play.crash())
         for act in acts:
-            if act == "turn":
+            if act == "yield":
                 await asyncio.sleep(0)
             else:
                 getattr(play, act)()
@@ -135,13 +135,13 @@ def test_none_is_lost_and_none_begins_twice_whatever_happens_when(acts):
 
     with pytest.MonkeyPatch.context() as patch:
         play = asyncio.run(perform())
-    assert len(set(play.begun)) == len(play.begun)
+    assert len(set(play.started)) == len(play.started)
     for number, call in enumerate(play.calls):
         times_returned = play.returned_calls.count(call)
-        assert times_returned == (number not in play.begun)
+        assert times_returned == (number not in play.started)
         if call.answer.cancelled():
             continue
-        # What was returned waits for another worker.
+        # A returned call waits for another worker.
         assert call.answer.done() is not bool(times_returned)
         if call.answer.done() and (error := call.answer.exception()) is not None:
             assert isinstance(error, WorkerEnded)

@@ -1,4 +1,4 @@
-"""Short runs that wait in a worker for the one before: none is lost, none is begun twice."""
+"""Short runs that wait in a worker behind another: none is lost, and none starts twice."""
 
 import asyncio
 
@@ -37,7 +37,7 @@ async def double():
 
 
 def sent(run):
-    """How many calls lie in the workers, answered or not, and how many wait outside."""
+    """Return how many calls are in the workers, answered or not, and how many wait outside."""
     slots = run.engine._executions
     workers = [slot.worker for slot in slots._slots if slot.worker is not None]
     return sum(len(worker._calls) for worker in workers), len(slots._waiting)
@@ -71,12 +71,12 @@ async def test_short_runs_wait_in_the_worker_and_are_answered_in_order(single):
 @pytest.mark.parametrize(
     ("ahead", "behind"), [(None, SHORT), (SHORT, None), (SHORT, 1.0), (1.0, SHORT)]
 )
-async def test_what_is_not_short_is_not_sent_ahead(single, ahead, behind):
+async def test_only_short_runs_queue_behind_short_runs(single, ahead, behind):
     await single.pid()
     (first,) = await submit(single, "last_a_while", predicted=ahead)
     (second,) = await submit(single, predicted=behind)
     (third,) = await submit(single)
-    # Nor does the third overtake the second.
+    # The third does not overtake the second either.
     assert sent(single) == (1, 2)
     await asyncio.gather(first, second, third)
 
@@ -129,7 +129,7 @@ async def test_runs_behind_one_that_reaches_its_time_limit_are_run(single):
     await asyncio.gather(*others)
 
 
-async def test_cancelling_what_waits_in_a_worker_touches_no_other(single):
+async def test_cancelling_runs_that_wait_in_a_worker_affects_no_other(single):
     pid = await single.pid()
     tasks = await submit(single, "last_a_while")
     tasks += await submit(single, count=5)
@@ -142,7 +142,7 @@ async def test_cancelling_what_waits_in_a_worker_touches_no_other(single):
     assert await single.pid() == pid
 
 
-async def test_an_endless_run_that_was_cancelled_while_it_waited_holds_nobody_up(single):
+async def test_an_endless_run_that_was_cancelled_while_it_waited_delays_no_other(single):
     await single.pid()
     (first,) = await submit(single, "last_a_while")
     (endless,) = await submit(single, "loop_in_c")
@@ -161,7 +161,7 @@ async def test_runs_behind_one_that_takes_longer_than_expected_go_to_another_wor
     endless[1].cancel()
 
 
-async def test_start_is_told_once_and_time_counts_from_it(single):
+async def test_the_start_is_reported_once_and_time_counts_from_it(single):
     await single.pid()
     starts = []
     execution = single.execution("succeed", predicted=SHORT)
@@ -176,7 +176,7 @@ async def test_start_is_told_once_and_time_counts_from_it(single):
     assert sorted(starts) == [1, 2]
 
 
-async def test_error_in_on_start_of_one_that_waits_touches_no_other(single):
+async def test_an_error_in_on_start_of_a_waiting_run_affects_no_other(single):
     def fail():
         raise ZeroDivisionError
 
@@ -193,7 +193,7 @@ async def test_error_in_on_start_of_one_that_waits_touches_no_other(single):
     await asyncio.gather(first, last)
 
 
-async def test_stop_answers_all_that_wait():
+async def test_stop_answers_all_waiting_runs():
     async with running(preload_modules=PRELOADED) as engine:
         run = Runner(engine)
         await run("succeed")

@@ -1,4 +1,4 @@
-"""Runs of backends that a worker has to prepare first."""
+"""Runs on backends that a worker must prepare first."""
 
 import asyncio
 import os
@@ -9,12 +9,12 @@ from quantcloud.engine.base import ExecutionFailed
 from quantcloud.engine.pool import messages
 from quantcloud.engine.pool.call import Call, NotPrepared, TimeLimitReached
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
-from unit.engine.harness import DEADLINE, Runner, has_something_before_it, running
+from unit.engine.harness import DEADLINE, Runner, has_unstarted_calls, running
 from unit.engine.puppet import ready
 
 
 async def prepared(puppet, **arguments):
-    """Give a call that has something to prepare, at which the worker is."""
+    """Return a call whose backend the worker is preparing."""
     request = Frame(messages.PREPARE_AND_EXECUTE, b"1")
     only = Call(request, **{"time_limit": DEADLINE, **arguments})
     await ready(puppet)
@@ -23,7 +23,7 @@ async def prepared(puppet, **arguments):
     return only
 
 
-async def test_what_is_prepared_first_begins_and_has_its_time_from_then_on(puppet):
+async def test_a_run_starts_and_its_time_counts_when_its_backend_is_prepared(puppet):
     starts = []
     only = await prepared(puppet, time_limit=0.01, on_start=lambda: starts.append(1))
     puppet.worker._on_timer()
@@ -35,7 +35,7 @@ async def test_what_is_prepared_first_begins_and_has_its_time_from_then_on(puppe
     assert starts == [1]
 
 
-async def test_what_is_never_prepared_is_ended(puppet):
+async def test_a_worker_that_never_prepares_the_backend_is_killed(puppet):
     only = await prepared(puppet)
     puppet.worker._due = 0
     puppet.worker._on_timer()
@@ -44,7 +44,7 @@ async def test_what_is_never_prepared_is_ended(puppet):
     assert not puppet.worker.alive
 
 
-async def test_a_run_whose_backend_is_never_there_fails_without_having_begun(site, monkeypatch):
+async def test_a_run_whose_backend_is_never_prepared_fails_without_starting(site, monkeypatch):
     gate = site / "prepare"
     begun = asyncio.Event()
     async with running() as engine:
@@ -61,7 +61,7 @@ async def test_a_run_whose_backend_is_never_there_fails_without_having_begun(sit
         assert (await run("succeed", backend="slow")).counts
 
 
-async def test_nothing_is_prepared_twice(puppet):
+async def test_a_backend_is_not_prepared_twice(puppet):
     only = await prepared(puppet)
     puppet.say(messages.PREPARED)
     puppet.say(messages.PREPARED)
@@ -69,7 +69,7 @@ async def test_nothing_is_prepared_twice(puppet):
         await only.answer
 
 
-async def test_a_run_begins_when_its_backend_is_there(site):
+async def test_a_run_starts_when_its_backend_is_prepared(site):
     gate = site / "prepare"
     os.mkfifo(gate)
     async with running() as engine:
@@ -80,12 +80,12 @@ async def test_a_run_begins_when_its_backend_is_there(site):
         workers = engine._supervisor._workers.values()
 
         def is_at_work(worker):
-            return worker.ready and not worker.idle and not has_something_before_it(worker)
+            return worker.ready and not worker.idle and not has_unstarted_calls(worker)
 
-        while not any(map(is_at_work, workers)):  # noqa: ASYNC110 (nobody else is told)
+        while not any(map(is_at_work, workers)):  # noqa: ASYNC110 (no event tells of it)
             await asyncio.sleep(0)
         assert not begun.is_set()
-        # Opening a FIFO waits for its other end.
+        # Opening a FIFO waits for the other end.
         await asyncio.to_thread(lambda: gate.open("w").close())
         assert (await task).counts
         assert begun.is_set()

@@ -1,4 +1,4 @@
-"""Where the system has no process or no open file to give, what waits goes on waiting."""
+"""When the system cannot start a process or open a file, calls keep waiting."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from unit.engine.puppet import Puppet
 
 
 class Forks:
-    """A fork server that does as a test says."""
+    """A fork server that a test controls."""
 
     preloaded = 0
     is_warm = True
@@ -58,7 +58,7 @@ def submitted(slots, count):
     return calls
 
 
-async def test_what_waits_is_run_when_there_are_processes_again(forks):
+async def test_waiting_calls_run_when_processes_are_available_again(forks):
     slots = Slots(forks, Role.EXECUTION, 1, max_wait=DEADLINE)
     calls = submitted(slots, 3)
     for _ in range(5):
@@ -74,7 +74,7 @@ async def test_what_waits_is_run_when_there_are_processes_again(forks):
     puppet.end()
 
 
-async def test_several_that_are_refused_at_once_make_one_pause(forks):
+async def test_several_refusals_at_once_cause_one_pause(forks):
     slots = Slots(forks, Role.EXECUTION, 2, max_wait=DEADLINE)
     slots._pause = DEADLINE
     submitted(slots, 2)
@@ -82,14 +82,14 @@ async def test_several_that_are_refused_at_once_make_one_pause(forks):
     await forks.refuse()
     await forks.refuse()
     assert slots.pausing
-    # Nor does whoever comes meanwhile ask for more.
+    # A new call meanwhile does not order another worker either.
     submitted(slots, 1)
     assert forks.orders.empty()
     slots.close(RuntimeError("closed"))
     assert not slots.pausing
 
 
-async def test_a_worker_that_is_there_stays_while_no_other_is_to_be_had(forks):
+async def test_a_worker_is_kept_while_no_other_can_be_started(forks):
     slots = Slots(forks, Role.EXECUTION, 2, max_wait=DEADLINE)
     slots._pause = DEADLINE
     calls = submitted(slots, 2)
@@ -109,7 +109,7 @@ async def test_a_worker_that_is_there_stays_while_no_other_is_to_be_had(forks):
     slots.close(RuntimeError("closed"))
 
 
-async def test_a_run_that_wants_a_new_worker_takes_another_in_the_end(forks):
+async def test_a_run_that_waits_long_for_a_new_worker_takes_a_used_one(forks):
     slots = Slots(forks, Role.EXECUTION, 1, max_wait=DEADLINE)
     (first,) = submitted(slots, 1)
     puppet = Puppet()
@@ -127,7 +127,7 @@ async def test_a_run_that_wants_a_new_worker_takes_another_in_the_end(forks):
     puppet.end()
 
 
-async def test_what_has_waited_too_long_is_told_why_and_a_later_one_is_not(forks):
+async def test_a_call_that_waited_too_long_fails_and_a_newer_one_waits(forks):
     slots = Slots(forks, Role.EXECUTION, 1, max_wait=DEADLINE)
     early, late = submitted(slots, 2)
     await forks.refuse()
@@ -140,7 +140,7 @@ async def test_what_has_waited_too_long_is_told_why_and_a_later_one_is_not(forks
     slots.close(RuntimeError("closed"))
 
 
-async def test_one_worker_that_is_left_is_enough_to_wait_for(forks):
+async def test_calls_wait_for_a_remaining_worker(forks):
     slots = Slots(forks, Role.EXECUTION, 2, max_wait=0)
     first, second = submitted(slots, 2)
     puppet = Puppet()
@@ -156,7 +156,7 @@ async def test_one_worker_that_is_left_is_enough_to_wait_for(forks):
     puppet.end()
 
 
-async def test_what_no_worker_that_is_there_suits_does_not_wait_for_ever(forks, puppet):
+async def test_a_call_that_suits_no_present_worker_fails_in_time(forks, puppet):
     slots = Slots(forks, Role.EXECUTION, 2, max_wait=0)
     (first,) = submitted(slots, 1)
     (await forks.orders.get()).set_result(puppet.worker)
@@ -176,7 +176,7 @@ async def test_what_no_worker_that_is_there_suits_does_not_wait_for_ever(forks, 
     slots.close(RuntimeError("closed"))
 
 
-async def test_places_are_filled_again_when_there_are_processes_though_nothing_waits(forks):
+async def test_slots_are_refilled_when_processes_are_available_even_without_calls(forks):
     slots = Slots(forks, Role.EXECUTION, 3, max_wait=DEADLINE)
     slots.renew_idle()
     for _ in range(5):
@@ -194,7 +194,7 @@ async def test_places_are_filled_again_when_there_are_processes_though_nothing_w
         slots.close(RuntimeError("closed"))
 
 
-async def test_a_worker_of_which_not_all_came_is_ended_and_another_had():
+async def test_a_worker_whose_sockets_did_not_all_arrive_is_replaced():
     async with running() as engine:
         run = Runner(engine)
         pid = await run.pid()
@@ -208,7 +208,7 @@ async def test_a_worker_of_which_not_all_came_is_ended_and_another_had():
             return order
 
         engine._supervisor.fork = counted
-        # A lower limit closes nothing; with one number free below it, one of three comes.
+        # A lower limit closes no file. With one number free below it, one of three sockets fits.
         free = os.open(os.devnull, os.O_RDONLY)
         os.close(free)
         resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))
@@ -221,13 +221,13 @@ async def test_a_worker_of_which_not_all_came_is_ended_and_another_had():
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert (await waiting).metadata["pid"] != pid
-        # Nobody's worker is left.
+        # No worker without an owner is left.
         workers = engine._supervisor._workers
         assert len(workers) == 1 + 3
         assert {worker.pid for worker in workers.values()} == set(children(engine))
 
 
-async def test_a_worker_that_could_not_be_had_is_there_before_the_next_run(caplog):
+async def test_a_worker_that_could_not_be_started_is_there_before_the_next_run(caplog):
     async with running() as engine:
         pid = await Runner(engine).pid()
         (slot,) = engine._executions._slots
@@ -236,10 +236,10 @@ async def test_a_worker_that_could_not_be_had_is_there_before_the_next_run(caplo
         resource.prlimit(fork_server, resource.RLIMIT_NOFILE, (0, limits[1]))
         os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(DEADLINE):
-            while not engine._executions.pausing:  # noqa: ASYNC110 (nobody else is told)
+            while not engine._executions.pausing:  # noqa: ASYNC110 (no event tells of it)
                 await asyncio.sleep(0)
             resource.prlimit(fork_server, resource.RLIMIT_NOFILE, limits)
-            while slot.worker is None:  # noqa: ASYNC110 (nor of that)
+            while slot.worker is None:  # noqa: ASYNC110 (no event tells of it)
                 await asyncio.sleep(0)
         assert slot.worker.pid != pid
     assert "workers are missing: no process for a worker: Too many open files" in caplog.text

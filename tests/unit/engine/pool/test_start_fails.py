@@ -1,4 +1,4 @@
-"""Where the fork server cannot be started, nothing is left of the attempt."""
+"""If the fork server cannot be started, nothing is left of the attempt."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def supervisor():
     return Supervisor(Configuration(os.getpid(), (), (1, 1), ()), lambda: None, {})
 
 
-async def test_a_process_that_does_not_listen_is_ended(supervisor, monkeypatch):
+async def test_a_process_that_does_not_listen_is_killed(supervisor, monkeypatch):
     started = []
     popen = subprocess.Popen
 
@@ -36,9 +36,9 @@ async def test_a_process_that_does_not_listen_is_ended(supervisor, monkeypatch):
 
 
 @pytest.mark.parametrize("broken", ["subprocess.Popen", "tempfile.TemporaryFile"])
-async def test_what_cannot_be_had_leaves_nothing(supervisor, monkeypatch, broken):
+async def test_a_failed_start_leaves_nothing_open(supervisor, monkeypatch, broken):
     def fail(*_, **__):
-        raise BlockingIOError("nothing to be had")
+        raise BlockingIOError("no process available")
 
     monkeypatch.setattr(broken, fail)
     before = descriptors()
@@ -48,7 +48,7 @@ async def test_what_cannot_be_had_leaves_nothing(supervisor, monkeypatch, broken
     await supervisor.stop()
 
 
-async def test_a_start_that_fails_leaves_what_the_one_before_said(supervisor, monkeypatch):
+async def test_a_failed_start_keeps_the_errors_of_the_previous_process(supervisor, monkeypatch):
     supervisor.start()
     os.write(supervisor._errors.fileno(), b"why it ended")
 

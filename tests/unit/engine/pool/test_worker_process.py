@@ -1,4 +1,4 @@
-"""The server's side of a worker, against a worker that a test leads by the hand."""
+"""The server's side of a worker, against a worker that a test controls step by step."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from unit.engine.harness import DEADLINE
 from unit.engine.puppet import Puppet, call, ended, given, ready
 
 
-async def test_what_was_read_but_not_begun_is_returned_in_order(puppet):
+async def test_calls_that_were_read_but_not_started_are_returned_in_order(puppet):
     first, second, third = await given(puppet, b"1", b"2", b"3")
     assert await puppet.begin() == b"1"
     assert [await puppet.read(), await puppet.read()] == [b"2", b"3"]
@@ -24,7 +24,7 @@ async def test_what_was_read_but_not_begun_is_returned_in_order(puppet):
     assert not third.answer.done()
 
 
-async def test_what_an_idle_worker_never_read_is_returned_and_lost_the_third_time(puppet):
+async def test_a_call_that_an_idle_worker_never_read_is_returned_and_fails_the_third_time(puppet):
     (only,) = await given(puppet, b"1")
     puppet.die()
     await ended(puppet)
@@ -42,13 +42,13 @@ async def test_what_an_idle_worker_never_read_is_returned_and_lost_the_third_tim
         await only.answer
 
 
-async def test_answers_that_a_dead_worker_gave_count_and_what_it_had_begun_is_lost(puppet):
+async def test_a_dead_workers_answers_count_and_its_started_call_is_lost(puppet):
     first, second, third = await given(puppet, b"1", b"2", b"3")
     await puppet.begin()
     puppet.say(messages.OUTCOME, b"one")
     await puppet.begin()
     puppet.die()
-    # Nor is what it said lost in the attempt to write to it.
+    # The failed write to the worker does not lose its answers either.
     late = call(b"4")
     puppet.worker.take(late)
     puppet.worker._connection.flush()
@@ -58,7 +58,7 @@ async def test_answers_that_a_dead_worker_gave_count_and_what_it_had_begun_is_lo
     assert puppet.back == [third, late]
 
 
-async def test_start_is_told_when_the_answer_before_came(puppet):
+async def test_the_start_is_reported_when_the_previous_answer_came(puppet):
     starts = []
     (first,) = await given(puppet, b"1", on_start=lambda: starts.append(1))
     await given(puppet, b"2", on_start=lambda: starts.append(2))
@@ -69,15 +69,15 @@ async def test_start_is_told_when_the_answer_before_came(puppet):
     assert starts == [1, 2]
 
 
-async def test_what_waits_behind_an_overdue_run_is_taken_back(puppet):
+async def test_calls_behind_an_overdue_run_are_taken_back(puppet):
     first, second, third = await given(puppet, b"1", b"2", b"3")
     await puppet.begin()
     async with asyncio.timeout(DEADLINE):
-        while not puppet.back:  # noqa: ASYNC110 (nobody else is told)
+        while not puppet.back:  # noqa: ASYNC110 (no event tells of it)
             await asyncio.sleep(0)
     assert puppet.back == [second, third]
     assert not start_tokens.take(puppet.reading)
-    # Until the worker has dropped them it gets nothing more.
+    # The worker gets nothing more until it has dropped them.
     assert puppet.worker.wait_for(second) is None
     puppet.say(messages.OUTCOME)
     await first.answer
@@ -85,7 +85,7 @@ async def test_what_waits_behind_an_overdue_run_is_taken_back(puppet):
         assert puppet.worker.wait_for(second) is None
         await puppet.read()
         puppet.say(messages.NOT_BEGUN)
-    while not puppet.worker.idle:  # noqa: ASYNC110 (nobody else is told)
+    while not puppet.worker.idle:  # noqa: ASYNC110 (no event tells of it)
         await asyncio.sleep(0)
     assert puppet.worker.wait_for(second) == 0
     puppet.worker.take(second)
@@ -94,7 +94,7 @@ async def test_what_waits_behind_an_overdue_run_is_taken_back(puppet):
     await second.answer
 
 
-async def test_time_limit_of_one_that_waited(puppet):
+async def test_the_time_limit_of_a_call_that_waited(puppet):
     first, second = [*await given(puppet, b"1"), *await given(puppet, b"2", time_limit=0.01)]
     await puppet.begin()
     puppet.say(messages.OUTCOME)
@@ -105,7 +105,7 @@ async def test_time_limit_of_one_that_waited(puppet):
     assert puppet.process.wait(DEADLINE) < 0
 
 
-async def test_one_that_was_begun_after_it_was_cancelled_has_little_time(puppet):
+async def test_a_call_that_started_after_it_was_cancelled_is_soon_killed(puppet):
     _, second, third = await given(puppet, b"1", b"2", b"3")
     second.answer.cancel()
     puppet.worker.give_up(second)
@@ -113,16 +113,16 @@ async def test_one_that_was_begun_after_it_was_cancelled_has_little_time(puppet)
     puppet.say(messages.OUTCOME)
     await puppet.begin()
     async with asyncio.timeout(DEADLINE):
-        while puppet.worker.alive:  # noqa: ASYNC110 (nobody else is told)
+        while puppet.worker.alive:  # noqa: ASYNC110 (no event tells of it)
             await asyncio.sleep(0)
     assert puppet.back == [third]
 
 
 @pytest.fixture
 async def gathered(puppet, monkeypatch):
-    """Give calls of which the worker has answered two, the second unread, and begun a third.
+    """Give calls of which the worker answered two, the second unread, and started a third.
 
-    Nothing is read before `catch_up`. The calls are those from the second on.
+    Nothing is read before `catch_up`. The returned calls begin with the second.
     """
     monkeypatch.setattr("quantcloud.engine.pool.worker_process._SOON", 1e9)
     calls = await given(puppet, *(b"%d" % number for number in range(_GATHER_FROM + 1)))
@@ -138,18 +138,18 @@ async def gathered(puppet, monkeypatch):
     return calls[1:]
 
 
-async def test_answers_that_gather_are_read_together(puppet, gathered):
+async def test_gathered_answers_are_read_together(puppet, gathered):
     puppet.say(messages.OUTCOME)
     puppet.worker._connection.catch_up()
     assert [call.answer.done() for call in gathered[:3]] == [True, True, False]
-    # The others are so few that each is read as it comes.
+    # The rest are so few that each answer is read when it comes.
     for each in gathered[2:]:
         await puppet.begin()
         puppet.say(messages.OUTCOME)
         await each.answer
 
 
-async def test_answers_that_gather_are_read_soon(puppet):
+async def test_gathered_answers_are_read_soon(puppet):
     calls = await given(puppet, *(b"%d" % number for number in range(_GATHER_FROM + 4)))
     for each in calls:
         await puppet.begin()
@@ -158,7 +158,7 @@ async def test_answers_that_gather_are_read_soon(puppet):
             await each.answer
 
 
-async def test_answers_that_gather_survive_their_worker(puppet, gathered):
+async def test_gathered_answers_survive_their_worker(puppet, gathered):
     puppet.die()
     while not puppet.worker._hung_up:
         puppet.worker._connection.catch_up()
@@ -169,23 +169,23 @@ async def test_answers_that_gather_survive_their_worker(puppet, gathered):
     assert puppet.back == gathered[2:]
 
 
-async def test_cancelling_what_was_answered_just_now_ends_no_other(puppet):
+async def test_cancelling_a_call_just_answered_affects_no_other(puppet):
     calls = await given(puppet, b"1", b"2")
     await puppet.begin()
     puppet.say(messages.OUTCOME)
-    # The event loop has not looked since, and the worker may be at work on the other.
+    # The event loop has not read the answer, and the worker may be running the other call.
     puppet.worker.give_up(calls[0])
     assert calls[0].answer.done()
     assert puppet.worker.alive
 
 
-async def test_cancelling_what_was_answered_but_not_read_ends_no_other(puppet, gathered):
+async def test_cancelling_a_call_with_an_unread_answer_affects_no_other(puppet, gathered):
     puppet.worker.give_up(gathered[0])
     assert gathered[0].answer.done()
     assert puppet.worker.alive
 
 
-async def test_cancelling_what_the_worker_is_at_ends_it_though_answers_gather(puppet, gathered):
+async def test_cancelling_the_running_call_kills_the_worker_while_answers_gather(puppet, gathered):
     gathered[1].answer.cancel()
     puppet.worker.give_up(gathered[1])
     assert not puppet.worker.alive
@@ -193,14 +193,14 @@ async def test_cancelling_what_the_worker_is_at_ends_it_though_answers_gather(pu
     assert puppet.back == gathered[2:]
 
 
-async def test_what_was_answered_in_time_but_not_read_is_not_late(puppet, gathered):
+async def test_an_answer_in_time_that_was_not_read_is_not_late(puppet, gathered):
     puppet.worker._due = 0
     puppet.worker._on_timer()
     assert gathered[0].answer.result() == Frame(messages.OUTCOME, b"")
     assert puppet.worker.alive
 
 
-async def test_what_was_begun_behind_a_run_that_is_ended_is_innocent(puppet):
+async def test_a_call_started_behind_a_killed_run_is_innocent(puppet):
     first, second, third = await given(puppet, b"1", b"2", b"3")
     await puppet.begin()
     await puppet.begin()
@@ -213,7 +213,7 @@ async def test_what_was_begun_behind_a_run_that_is_ended_is_innocent(puppet):
     assert puppet.back == [third]
 
 
-async def test_what_was_begun_when_a_worker_ends_by_itself_is_not(puppet):
+async def test_a_call_started_when_its_worker_ends_by_itself_is_not_innocent(puppet):
     (only,) = await given(puppet, b"1")
     await puppet.begin()
     puppet.die()

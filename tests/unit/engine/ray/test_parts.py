@@ -1,4 +1,4 @@
-"""What the parts of the Ray engine do by themselves: no cluster is asked."""
+"""The parts of the Ray engine by themselves, without a cluster."""
 
 import asyncio
 import importlib.util
@@ -28,18 +28,18 @@ READY = Cluster((Node("127.0.0.2", TOTALS, {"probe": None}),), 1 << 29)
 
 
 class Driver:
-    """A driver that a test speaks for."""
+    """A driver whose messages a test sends."""
 
     def __init__(self):
         self.sent = []
-        self.said = []
+        self.clusters = []
 
     def send(self, message):
         self.sent.append(message)
 
     async def run(self):
-        for cluster in self.said:
-            self.hear(cluster)
+        for cluster in self.clusters:
+            self.receive(cluster)
         await asyncio.Event().wait()
 
 
@@ -52,7 +52,7 @@ def driver():
 def engine(driver):
     engine = RayEngine("127.0.0.1:1", installed_backends())
     engine._driver = driver
-    driver.hear = lambda said: engine._received(Message(ray_messages.NODES, 0, said.encode()))
+    driver.receive = lambda new: engine._received(Message(ray_messages.NODES, 0, new.encode()))
     return engine
 
 
@@ -68,13 +68,13 @@ async def cancelled(*tasks):
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_cluster_that_is_silent_at_first_is_waited_for(engine, driver):
-    driver.hear(SILENT)
+async def test_a_cluster_that_is_silent_at_first_is_joined_later(engine, driver):
+    driver.receive(SILENT)
     assert (engine.slots, engine.memory_limit) == (0, 0)
-    driver.hear(READY)
+    driver.receive(READY)
     assert (engine.slots, engine.memory_limit) == (1, 1 << 29)
-    # Nor is the limit forgotten when the next driver has seen nothing yet.
-    driver.hear(SILENT)
+    # The limit is kept when the next driver has not seen any node.
+    driver.receive(SILENT)
     assert (engine.slots, engine.memory_limit) == (0, 1 << 29)
     run = asked(engine)
     await asyncio.sleep(0)
@@ -84,29 +84,27 @@ async def test_a_cluster_that_is_silent_at_first_is_waited_for(engine, driver):
 
 
 @needs_ray
-async def test_a_cluster_that_never_says_what_it_has_is_not_joined(engine, driver, monkeypatch):
+async def test_a_cluster_that_never_lists_its_nodes_is_not_joined(engine, driver, monkeypatch):
     monkeypatch.setattr("quantcloud.engine.ray.engine._START_LIMIT", 0.05)
-    driver.said.append(SILENT)
+    driver.clusters.append(SILENT)
     with pytest.raises(EngineError, match="the head of the Ray cluster does not answer"):
         await engine.start()
 
 
-async def test_a_run_that_is_cancelled_while_the_cluster_is_away_is_never_handed_over(
-    engine, driver
-):
-    driver.hear(READY)
+async def test_a_run_cancelled_while_the_cluster_is_unreachable_is_never_sent(engine, driver):
+    driver.receive(READY)
     engine._lost()
-    gone, kept = asked(engine), asked(engine)
+    gone, other = asked(engine), asked(engine)
     await asyncio.sleep(0)
     await cancelled(gone)
-    driver.hear(READY)
+    driver.receive(READY)
     assert [message.run for message in driver.sent if message.kind == ray_messages.RUN] == [2]
-    await cancelled(kept)
+    await cancelled(other)
     assert not engine._in_progress.total()
 
 
 @needs_ray
-async def test_a_run_that_is_cancelled_before_its_task_began_has_none():
+async def test_a_run_cancelled_before_its_task_started_has_no_task():
     from quantcloud.engine.ray.driver import Driver as RayDriver  # noqa: PLC0415 (imports Ray)
 
     reader = asyncio.StreamReader()
@@ -114,13 +112,13 @@ async def test_a_run_that_is_cancelled_before_its_task_began_has_none():
     request = Request.of(Runner.execution("succeed"), 1, Resources(memory_bytes=1)).pack()
     run = Message(ray_messages.RUN, 1, request).pack()
     waiting = Message(ray_messages.RUN, 2, request).pack()
-    # Together: the driver hears of both before it begins on either.
+    # Together: the driver receives both before it starts either.
     reader.feed_data(waiting + run + Message(ray_messages.CANCEL, 1, b"").pack())
     listening = asyncio.ensure_future(driver._listen())
     async with asyncio.timeout(DEADLINE):
-        while [*driver._runs] != [2]:  # noqa: ASYNC110 (nobody else is told)
+        while [*driver._runs] != [2]:  # noqa: ASYNC110 (no event tells of it)
             await asyncio.sleep(0)
-        # This one waits for a node that can run it.
+        # This run waits for a node that can run it.
         reader.feed_data(Message(ray_messages.CANCEL, 2, b"").pack())
         while driver._tasks:  # noqa: ASYNC110 (as above)
             await asyncio.sleep(0)
@@ -132,7 +130,7 @@ async def test_a_run_that_is_cancelled_before_its_task_began_has_none():
 
 @asynccontextmanager
 async def hosted():
-    """A host of a node that a test asks as a run's task does."""
+    """A host of a node, which the test asks as a run's task does."""
     from quantcloud.engine.ray.node import NodeHost  # noqa: PLC0415 (imports Ray)
 
     host = NodeHost("tests", TOTALS, Resources(memory_bytes=1 << 29), ())
@@ -145,7 +143,7 @@ async def hosted():
 
 
 async def answers(host):
-    """Have a host run a circuit; what it says."""
+    """Have a host run a circuit, and return its output."""
     request = Request.of(Runner.execution("succeed"), DEADLINE, Resources(memory_bytes=1 << 29))
     ours, theirs = socket.socketpair()
     serving = asyncio.ensure_future(host._serve(*await asyncio.open_connection(sock=theirs)))
@@ -160,15 +158,15 @@ async def answers(host):
 
 
 @needs_ray
-async def test_workers_that_cannot_be_started_cost_a_run_and_are_tried_again(monkeypatch):
+async def test_workers_that_cannot_be_started_fail_one_run_and_are_retried(monkeypatch):
     async def fail(_):
-        raise BlockingIOError(11, "no process to be had")
+        raise BlockingIOError(11, "no process available")
 
     async with hosted() as host:
         with monkeypatch.context() as patch:
             patch.setattr(LocalEngine, "start", fail)
             said = await answers(host)
-        reason = b"its node could not start workers: no process to be had"
+        reason = b"its node could not start workers: no process available"
         assert said == messages.frame(ray_messages.GONE, reason)
         said = await answers(host)
         begun = messages.frame(ray_messages.BEGUN)

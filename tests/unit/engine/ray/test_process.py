@@ -1,4 +1,4 @@
-"""The process between the server and its Ray cluster is kept, whatever keeps it from starting."""
+"""The server keeps trying to start the process between it and its Ray cluster."""
 
 import asyncio
 
@@ -6,12 +6,12 @@ from quantcloud.engine.ray.process import DriverProcess
 from unit.engine.harness import DEADLINE
 
 
-async def test_a_driver_that_cannot_be_started_is_tried_again(monkeypatch, caplog):
+async def test_a_driver_that_cannot_be_started_is_retried(monkeypatch, caplog):
     tried = asyncio.Queue()
 
     def start(_errors, _configuration):
         tried.put_nowait(None)
-        raise BlockingIOError("no process to be had")
+        raise BlockingIOError("no process available")
 
     monkeypatch.setattr("quantcloud.engine.ray.process._start", start)
     monkeypatch.setattr("quantcloud.engine.ray.process._FIRST_DELAY", 0)
@@ -23,4 +23,4 @@ async def test_a_driver_that_cannot_be_started_is_tried_again(monkeypatch, caplo
     running.cancel()
     await asyncio.wait((running,))
     assert running.cancelled()
-    assert "the Ray driver cannot be started: no process to be had" in caplog.text
+    assert "the Ray driver cannot be started: no process available" in caplog.text

@@ -1,4 +1,4 @@
-"""What workers are given is chosen name by name, and what is hidden stays closed."""
+"""Workers get only what is listed, and hidden paths stay closed."""
 
 import os
 import socket
@@ -37,7 +37,7 @@ def test_hidden_paths_are_left_out_with_all_below(tmp_path, monkeypatch):
     (tmp_path / "package" / "module.py").touch()
     (tmp_path / "other").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "package" / "data")
-    sysconfig.get_config_vars()  # what it imports is on the path
+    sysconfig.get_config_vars()  # its imports need the real path
     monkeypatch.setattr(sys, "path", [str(tmp_path), ""])
     hidden = tmp_path / "package" / "data"
     paths = confinement.readable_paths([str(hidden)])
@@ -47,13 +47,13 @@ def test_hidden_paths_are_left_out_with_all_below(tmp_path, monkeypatch):
     assert not {"/", "/etc", "/home", "/root", "/tmp"} & set(paths)  # noqa: S108 (names only)
 
 
-def test_the_folder_that_a_server_is_started_in_is_not_imported_from(tmp_path, monkeypatch):
+def test_workers_do_not_import_from_the_servers_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", "/a", "b"])
     assert confinement.import_path() == ["/a", str(tmp_path / "b")]
 
 
-def test_examiners_are_given_no_gpu(site, monkeypatch):
+def test_examiners_get_no_gpu(site, monkeypatch):
     monkeypatch.setenv("PROBE_GPU", "1")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     control, other = socket.socketpair()
@@ -63,7 +63,7 @@ def test_examiners_are_given_no_gpu(site, monkeypatch):
     assert not server.confinement(Role.EXAMINATION).gpu
 
 
-def test_nothing_hidden_opens_the_folder_itself(tmp_path, monkeypatch):
+def test_without_hidden_paths_the_whole_folder_is_readable(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     assert str(tmp_path) in confinement.readable_paths([])
 
@@ -85,7 +85,7 @@ def test_readable_size(size, text):
     [
         ("0::/a/b\n", {"unified/a/memory.max": "1000", "unified/a/b/memory.max": "max"}, 1000),
         ("0::/a/b\n", {"unified/a/memory.max": "1000", "unified/a/b/memory.max": "500"}, 500),
-        # As a container sees it whose own group is the root.
+        # A container whose own group is the root.
         ("0::/docker/c0ffee\n", {"unified/memory.max": "700"}, 700),
         ("4:cpu,memory:/a\n0::/\n", {"separate/a/memory.limit_in_bytes": "300"}, 300),
         ("4:cpu:/a\n0::/\n", {"separate/a/memory.limit_in_bytes": "300"}, None),
@@ -111,7 +111,7 @@ def test_default_memory_limit_shares_less_than_the_machine():
     )
 
 
-# In a process of its own, since what is given up is gone for good.
+# Run in a separate process, because the confinement cannot be undone.
 SHARING = """
 import mmap, sys
 from quantcloud.engine.sandbox import confinement, seccomp
@@ -129,14 +129,14 @@ else:
 
 @pytest.mark.skipif(not seccomp.is_supported(), reason="this machine has no seccomp filter")
 @pytest.mark.parametrize(("memory", "what"), [("shared", "given"), ("own", "refused")])
-def test_memory_is_shared_only_where_a_driver_needs_it(memory, what):
+def test_shared_memory_is_allowed_only_for_a_driver(memory, what):
     ended = subprocess.run(
         [sys.executable, "-c", SHARING, memory], capture_output=True, check=True, text=True
     )
     assert ended.stdout.strip() == what
 
 
-# A system that has seccomp and lets nobody have another filter, as some sandboxes do.
+# A system that has seccomp but allows no further filter, like some sandboxes.
 REFUSING = """
 import ctypes, struct
 from quantcloud.engine.sandbox import confinement, seccomp
@@ -152,7 +152,7 @@ print(*confinement.missing_protections())
 
 
 @pytest.mark.skipif(not seccomp.is_supported(), reason="this machine has no seccomp filter")
-def test_a_system_that_refuses_the_filter_is_told_of():
+def test_a_refused_filter_is_reported_as_missing():
     ended = subprocess.run(
         [sys.executable, "-c", REFUSING], capture_output=True, check=True, text=True
     )
@@ -161,7 +161,7 @@ def test_a_system_that_refuses_the_filter_is_told_of():
     assert "seccomp (network, processes)" in after
 
 
-def test_asking_what_is_missing_takes_nothing_from_the_process():
+def test_checking_for_missing_protections_changes_nothing():
     def rights():
         lines = Path("/proc/self/status").read_text().splitlines()
         return [line for line in lines if line.startswith(("Seccomp:", "NoNewPrivs:"))]

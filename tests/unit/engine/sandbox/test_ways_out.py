@@ -1,4 +1,4 @@
-"""Native code in a worker finds no memory beyond its limit, and no way to other processes."""
+"""Native code in a worker gets no memory beyond its limit, and cannot reach other processes."""
 
 import json
 import resource
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.skipif(
     reason="this machine cannot confine a worker",
 )
 
-# In a process of its own, since what is given up is gone for good. It prints, for each attempt,
-# the error that it met, or "done".
+# Run in a separate process, because the confinement cannot be undone. For each attempt it prints
+# its error, or "done".
 CONFINED = """
 import asyncio, ctypes, fcntl, json, mmap, os, resource, socket, struct, sys
 from quantcloud.engine.sandbox import confinement, seccomp
@@ -60,7 +60,7 @@ def stack():
     return int(line.partition("-")[0], 16)
 
 def sealed():
-    # Written, and then made read-only, it is in the count of writable memory no more.
+    # Memory that was written and then made read-only no longer counts as writable.
     for _ in range(200):
         libc.mprotect(mapped(LIMIT // 2, mmap.PROT_READ | mmap.PROT_WRITE), LIMIT // 2, 1)
 
@@ -97,7 +97,7 @@ attempts = {
     "a System V queue by its number": lambda: call("msgrcv", 0, 0, 0, 0, 0),
     "a System V semaphore by its number": lambda: call("semop", 0, 0, 0),
     "asynchronous reads": lambda: call("io_setup", 1, 0),
-    "word of files": lambda: call("inotify_init1", 0),
+    "a watch on files": lambda: call("inotify_init1", 0),
     "a datagram to a name": lambda: sent_to_a_name(socket.SOCK_DGRAM),
     "a raw message to a name": lambda: sent_to_a_name(socket.SOCK_RAW),
     "a packet to a name": lambda: sent_to_a_name(socket.SOCK_SEQPACKET),
@@ -105,17 +105,17 @@ attempts = {
     "a pair of another family": lambda: socket.socketpair(socket.AF_TIPC),
     "a netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
     "a socket of virtual machines": lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM),
-    "whom the machine talks to": lambda: open("/proc/self/net/tcp").close(),
-    "that of a thread": lambda: open("/proc/thread-self/net/unix").close(),
+    "the machine's connections": lambda: open("/proc/self/net/tcp").close(),
+    "the connections of a thread": lambda: open("/proc/thread-self/net/unix").close(),
     "a lock on a file": lambda: fcntl.flock(file, fcntl.LOCK_SH),
     "a lock on a part": lambda: locked(fcntl.F_SETLK),
     "a lock on a part, of an open file": lambda: locked(fcntl.F_OFD_SETLK),
     "writing all disks": lambda: call("sync"),
-    # What simulators and the interpreter need.
+    # Simulators and the interpreter need these.
     "growing what is allocated": reallocated,
     "an event loop": lambda: asyncio.run(asyncio.sleep(0)),
-    "own memory's figures": lambda: open("/proc/self/status").close(),
-    # Last, since it takes all that is there.
+    "its own memory figures": lambda: open("/proc/self/status").close(),
+    # This comes last, because it takes all memory.
     "memory that is written and sealed": sealed,
 }
 found = {}
@@ -136,16 +136,16 @@ OTHERWISE = {
     "page tables": NO_MEMORY,
     "the heap": NO_MEMORY,
     "a stream to a name": "OSError 106",  # EISCONN
-    "whom the machine talks to": "PermissionError 13",
-    "that of a thread": "PermissionError 13",
+    "the machine's connections": "PermissionError 13",
+    "the connections of a thread": "PermissionError 13",
     "growing what is allocated": "done",
     "an event loop": "done",
-    "own memory's figures": "done",
+    "its own memory figures": "done",
 }
 
 
 def confined(tmp_path: Path, kind: str) -> tuple[dict[str, str], int]:
-    """What each attempt came to with a datagram socket that waits at a name, and `RLIMIT_AS`."""
+    """Return the result of each attempt, and `RLIMIT_AS`. A datagram socket waits at a name."""
     name = str(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as outside:
         outside.bind(name)
@@ -158,7 +158,7 @@ def confined(tmp_path: Path, kind: str) -> tuple[dict[str, str], int]:
     return json.loads(ended.stdout)
 
 
-def test_native_code_finds_neither_memory_nor_other_processes(tmp_path: Path):
+def test_native_code_gets_no_extra_memory_and_reaches_no_process(tmp_path: Path):
     found, _ = confined(tmp_path, "cpu")
     assert found == {attempt: OTHERWISE.get(attempt, NOT_PERMITTED) for attempt in found}
 

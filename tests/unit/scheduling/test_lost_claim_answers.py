@@ -1,4 +1,4 @@
-"""A claim that was carried out although it failed: the answer to its commit was lost."""
+"""A claim that committed although it seemed to fail, because the answer to its commit was lost."""
 
 import asyncio
 from pathlib import Path
@@ -10,11 +10,11 @@ from quantcloud.domain.job import JobStatus
 from quantcloud.scheduling import scheduler as scheduling
 from quantcloud.storage import Store
 from quantcloud.storage.database.tables import jobs
-from unit.scheduling.served import PATIENCE, Served
+from unit.scheduling.served import DEADLINE, Served
 from unit.storage.builders import queue
 
 
-async def test_what_was_claimed_unheard_is_given_back_and_run(tmp_path: Path, monkeypatch):
+async def test_a_job_whose_claim_lost_its_answer_is_given_back_and_run(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(scheduling, "RETRY_SECONDS", 0.01)
     store = await Store.open(tmp_path / "store.db")
     real, claims = store.jobs.claim, 0
@@ -41,10 +41,10 @@ async def test_what_was_claimed_unheard_is_given_back_and_run(tmp_path: Path, mo
     served = Served(store)
     served.engine.may_end.set()
     await served.scheduler.start()
-    await asyncio.wait_for(ended.wait(), PATIENCE)
+    await asyncio.wait_for(ended.wait(), DEADLINE)
     await served.scheduler.stop(0.0)
     assert statuses == ["dispatched", "queued", "dispatched", "running", "completed"]
-    # Nothing was lost, so nothing counts towards giving the job up.
+    # No run was lost, so the job has no losses.
     query = select(jobs.c.losses).where(jobs.c.id == job.id)
     assert await store._database.read(lambda c: c.execute(query).scalar_one()) == 0
     await store.close()

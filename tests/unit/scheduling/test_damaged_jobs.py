@@ -1,4 +1,4 @@
-"""What is damaged or fails concerns its own job, and nobody else's."""
+"""Damaged data or a failure affects only its own job."""
 
 import asyncio
 import sqlite3
@@ -14,7 +14,7 @@ from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.domain.job import Job, JobStatus
 from quantcloud.scheduling import scheduler as scheduling
 from quantcloud.storage import Store
-from unit.scheduling.served import PATIENCE, Served
+from unit.scheduling.served import DEADLINE, Served
 from unit.storage.builders import T0, new_job, queue
 
 
@@ -38,18 +38,18 @@ def _damage(path: Path, statement: str, *values: object) -> None:
 
 
 async def _ended(served: Served, number: int) -> dict[str, Job]:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         jobs = [await served.ended.get() for _ in range(number)]
     return {job.id: job for job in jobs}
 
 
-async def test_a_circuit_that_cannot_be_read_fails_alone(store: Store, path: Path):
+async def test_an_unreadable_circuit_fails_only_its_job(store: Store, path: Path):
     damaged, whole = await queue(store), await queue(store, "bob")
     _damage(path, "UPDATE job_circuits SET qasm = ? WHERE job_id = ?", b"\0\xff\xfe", damaged.id)
     served = Served(store)
     served.engine.may_end.set()
     await served.scheduler.start()
-    # Claimed early, in the transaction that it comes with.
+    # This job is claimed early, in the transaction that stores it.
     coming = new_job("bob")
     await served.submit(coming)
     ended = await _ended(served, 3)
@@ -60,7 +60,7 @@ async def test_a_circuit_that_cannot_be_read_fails_alone(store: Store, path: Pat
     assert await store.jobs.active_count() == 0
 
 
-async def test_what_a_newer_server_says_besides_is_passed_over(store: Store, path: Path):
+async def test_unknown_fields_of_a_newer_server_are_ignored(store: Store, path: Path):
     job = await queue(store, options=RunOptions(memory=True))
     _damage(
         path,
@@ -79,7 +79,7 @@ async def test_what_a_newer_server_says_besides_is_passed_over(store: Store, pat
 
 
 @pytest.mark.parametrize("newer", ["newer", "noise.newer"])
-async def test_options_that_only_a_newer_server_heeds_fail_their_job_alone(
+async def test_unknown_options_of_a_newer_server_fail_only_their_job(
     store: Store, path: Path, newer: str
 ):
     options = RunOptions(noise=Noise(readout=0.1), timeout_seconds=3)
@@ -97,8 +97,8 @@ async def test_options_that_only_a_newer_server_heeds_fail_their_job_alone(
     assert str(ended[job.id].error_message).startswith(f"options: {newer} ")
 
 
-async def test_what_a_failed_claim_dropped_is_claimed_again(store: Store, monkeypatch):
-    """Though another claim, made meanwhile and of arrivals alone, found nothing left."""
+async def test_jobs_of_a_failed_claim_are_claimed_again(store: Store, monkeypatch):
+    """Another claim, made meanwhile and only for new arrivals, found nothing left."""
     monkeypatch.setattr(scheduling, "RETRY_SECONDS", 0.01)
     served = Served(store)
     await served.scheduler.start()
@@ -106,7 +106,7 @@ async def test_what_a_failed_claim_dropped_is_claimed_again(store: Store, monkey
     later, arrived = new_job("bob"), []
 
     async def failing_once(connection, **options) -> None:
-        if engine.begun.empty():
+        if engine.started.empty():
             return await commit(connection, **options)
         database._commit = commit
         arrived.append(served.submit(later))
@@ -114,20 +114,20 @@ async def test_what_a_failed_claim_dropped_is_claimed_again(store: Store, monkey
         raise OperationalError("COMMIT", None, sqlite3.OperationalError("disk I/O error"))
 
     database._commit = failing_once
-    engine.may_break_off.clear()
+    engine.may_cancel.clear()
     held = await queue(store)
-    assert await asyncio.wait_for(engine.begun.get(), PATIENCE) == held.id
-    engine.begun.put_nowait(held.id)
-    assert await asyncio.wait_for(engine.broken_off.get(), PATIENCE) == held.id
+    assert await asyncio.wait_for(engine.started.get(), DEADLINE) == held.id
+    engine.started.put_nowait(held.id)
+    assert await asyncio.wait_for(engine.cancelled.get(), DEADLINE) == held.id
     await arrived[0]
     engine.may_end.set()
     assert {*await _ended(served, 1)} == {later.id}
-    engine.may_break_off.set()
+    engine.may_cancel.set()
     assert {*await _ended(served, 1)} == {held.id}
     await served.scheduler.stop(0.0)
 
 
-async def test_claims_are_tried_again_once_however_many_failed(store: Store, monkeypatch):
+async def test_many_failed_claims_cause_one_retry(store: Store, monkeypatch):
     served = Served(store)
     await served.scheduler.start()
     timers: list[float] = []
