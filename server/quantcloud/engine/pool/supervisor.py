@@ -38,8 +38,8 @@ class ForkFailed(Exception):
 class Supervisor:
     """One fork server and all of its workers, on one event loop.
 
-    `on_preloaded` is called after each backend's modules are imported, before the next imports
-    begin: orders from there get their worker at once. `environment` is added to the workers'
+    `on_preloaded` is called after each backend's modules are imported. The next imports start after
+    it returns, so workers that it orders are forked first. `environment` is added to the workers'
     environment.
     """
 
