@@ -5,9 +5,9 @@ import sys
 
 
 def main() -> int:
-    """Run the command. Ctrl-C while the program is still being loaded ends it without a word."""
+    """Run the command. Ctrl-C during its import ends the process without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from quantcloud.cli.main import main as command  # noqa: PLC0415  # Ctrl-C may come meanwhile
+    from quantcloud.cli.main import main as command  # noqa: PLC0415  # after the signal is set
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return command()

@@ -1,4 +1,4 @@
-"""The composition root: the only module that knows all others below it."""
+"""The composition root: the only module that knows all parts of the server."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ from quantcloud.domain.errors import Damaged, DomainError, explained
 from quantcloud.endpoints import Endpoints, bracketed
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import Started, start_engine
-from quantcloud.process import allow_open_files, spare_garbage_collection
+from quantcloud.process import allow_open_files, tune_garbage_collection
 from quantcloud.proxy.admin import admin_socket, drain
 from quantcloud.proxy.process import EnvoyError, EnvoyProcess, envoy_settings
 from quantcloud.routing.cost_model import CostModel
@@ -50,12 +50,13 @@ from quantcloud.watching.queues import QueueMonitor
 log = structlog.stdlib.get_logger(__name__)
 
 _CALL_GRACE_SECONDS = 1.0
-# For how long answers are on their way through Envoy.
-_ON_THEIR_WAY_SECONDS = 0.1
+# How long responses take through Envoy.
+_ENVOY_TRANSIT_SECONDS = 0.1
+# How long a load balancer takes to notice that the server is not ready.
 _NOTICE_SECONDS = 3.0
-# How long a thread keeps the interpreter while others wait: the event loop waits for as many turns
-# as there are large results being converted.
-_TURN_SECONDS = 0.001
+# How long a thread keeps the GIL while others wait. Each thread that converts a large result delays
+# the event loop by this time.
+_SWITCH_INTERVAL_SECONDS = 0.001
 
 _CANNOT_START = (
     OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError, DomainError,
@@ -63,27 +64,27 @@ _CANNOT_START = (
 
 
 def utc_now() -> datetime:
-    """The clock of a server in service."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class Application:
-    """A whole server. `start` makes and starts its parts in order; `stop` ends them in reverse."""
+    """A whole server. `start` starts its parts in order; `stop` stops them in reverse order."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._settings = settings
         self._clock = clock
-        # Of our Envoy, which alone may say whom a call comes from.
+        # Only our Envoy knows it. It proves that the client addresses in headers are true.
         self._proxy_secret = _proxy_secret(settings)
         self._streams = OpenStreams(settings.max_watches)
         self._parts = AsyncExitStack()
         self._grace = 0.0
 
     async def start(self) -> Endpoints:
-        """Serve; returns where, once health answers.
+        """Start to serve, and return the addresses once the health check answers.
 
-        Raises `OSError`, `StoreError`, `DataDirLockedError`, `EngineError` or `EnvoyError` where
-        something that it needs is not to be had; what had been started is stopped.
+        Raises `OSError`, `StoreError`, `DataDirLockedError`, `EngineError` or `EnvoyError` if
+        something that the server needs is missing. Parts that were started are then stopped.
         """
         try:
             return await self._start()
@@ -92,7 +93,7 @@ class Application:
             raise
 
     async def stop(self, grace: float) -> None:
-        """Drain: end watches, let runs finish for `grace` seconds, then end everything."""
+        """Drain: end watches, let runs finish for up to `grace` seconds, then stop everything."""
         self._grace = grace
         await self._parts.aclose()
 
@@ -147,11 +148,11 @@ class Application:
             recheck_seconds=settings.watch_recheck_seconds,
             max_requests=settings.max_requests,
         )
-        # Before the engine, whose end would look like the loss of every worker.
+        # The scheduler stops before the engine, whose stop would look like a loss of all workers.
         parts.push_async_callback(scheduler.stop, 0.0)
         await scheduler.start()
         grpc_port = await server.start(settings.grpc_host, settings.grpc_port)
-        # Should it never come to the drain, which stops it too.
+        # In case the drain, which also stops it, is never reached.
         parts.push_async_callback(server.stop, _CALL_GRACE_SECONDS)
         health.subscribe(server.tell)
         health.start()
@@ -164,14 +165,14 @@ class Application:
         async def drain() -> None:
             health.drain()
             feed.close()
-            # Whoever stands in front, if it is not our own Envoy, has to notice first.
+            # A load balancer in front, other than our own Envoy, must notice first.
             notice = 0.0 if settings.envoy else min(_NOTICE_SECONDS, self._grace)
             await asyncio.gather(scheduler.stop(self._grace), asyncio.sleep(notice))
-            # Before Envoy, which ends with all that it has in hand: calls that are under way are
-            # answered, and it passes the answers on.
+            # Before Envoy, which drops its open calls when it stops: it can still pass on the
+            # responses to calls in progress.
             await server.stop(_CALL_GRACE_SECONDS)
             if settings.envoy:
-                await asyncio.sleep(_ON_THEIR_WAY_SECONDS)
+                await asyncio.sleep(_ENVOY_TRANSIT_SECONDS)
 
         parts.push_async_callback(drain)
         store.log_faults()
@@ -181,7 +182,7 @@ class Application:
         self, files: ModelFiles, model: CostModel, engine: Engine, fleet: Fleet
     ) -> ModelKeeper:
         settings = self._settings
-        # A model that somebody gave is theirs to measure, and a cluster's nodes are other machines.
+        # A model file in the settings is the operator's, and a cluster's nodes are other machines.
         own = settings.router_model is None and settings.engine == "local"
         wanted = settings.router_calibrate and own
         online = [info.name for info in fleet.infos if not fleet.offline_reason(info.name)]
@@ -244,40 +245,40 @@ class Application:
 
 
 def _damage(scheduler: Scheduler) -> Damaged | None:
-    """What keeps every job from being dispatched. What passes shows in other ways, too."""
+    """Return what keeps all jobs from being dispatched. Only damage lasts until a repair."""
     return scheduler.failure if isinstance(scheduler.failure, Damaged) else None
 
 
 def _proxy_secret(settings: Settings) -> str | None:
-    """The secret that was given, or one for the Envoy that we start; else there is none."""
+    """Return the secret of the settings, or a random one for our own Envoy, or None."""
     if settings.proxy_secret:
         return settings.proxy_secret.get_secret_value()
     return secrets.token_urlsafe(32) if settings.envoy else None
 
 
-def _told() -> asyncio.Future[signal.Signals]:
-    """The first SIGINT or SIGTERM; a second one ends the process."""
+def _stop_signal() -> asyncio.Future[signal.Signals]:
+    """Return a future of the first SIGINT or SIGTERM. A second signal ends the process."""
     loop = asyncio.get_running_loop()
-    told: asyncio.Future[signal.Signals] = loop.create_future()
+    received: asyncio.Future[signal.Signals] = loop.create_future()
 
-    def tell(number: signal.Signals) -> None:
-        if told.done():
+    def receive(number: signal.Signals) -> None:
+        if received.done():
             os._exit(128 + number)
-        told.set_result(number)
+        received.set_result(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, tell, number)
-    return told
+        loop.add_signal_handler(number, receive, number)
+    return received
 
 
 async def _front(settings: Settings, servers: Sequence[str]) -> None:
     """Run Envoy in front of several servers until SIGINT (stop at once) or SIGTERM (drain)."""
-    told = _told()
+    stop_signal = _stop_signal()
     given = settings.proxy_secret
     if given is None:
         log.warning(
-            "without QUANTCLOUD_PROXY_SECRET, the same for Envoy and its servers, these take all "
-            "that comes through Envoy for one client"
+            "QUANTCLOUD_PROXY_SECRET is not set: the servers count all requests through this Envoy "
+            "as one client's; set the same secret for Envoy and for its servers"
         )
     secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
     with admin_socket(settings.data_dir) as admin:
@@ -285,38 +286,38 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
         await envoy.start()
         try:
             http = f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
-            print(Endpoints(http, ", ".join(servers)).announcement(), flush=True)  # noqa: T201  # for whoever started us
-            if await told is signal.SIGTERM:
+            print(Endpoints(http, ", ".join(servers)).announcement(), flush=True)  # noqa: T201  # for the parent process
+            if await stop_signal is signal.SIGTERM:
                 await drain(admin, settings.drain_seconds)
         finally:
             await envoy.stop()
 
 
 async def _serve(settings: Settings) -> None:
-    """Serve until SIGINT (stop at once) or SIGTERM (drain); a second signal ends the process."""
-    told = _told()
+    """Serve until SIGINT (stop at once) or SIGTERM (drain). A second signal ends the process."""
+    stop_signal = _stop_signal()
     application = Application(settings)
     starting = asyncio.ensure_future(application.start())
-    await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
-    if told.done():
+    await asyncio.wait([starting, stop_signal], return_when=asyncio.FIRST_COMPLETED)
+    if stop_signal.done():
         starting.cancel()
         await asyncio.wait([starting])
         await application.stop(0.0)
         return
-    spare_garbage_collection()
-    sys.setswitchinterval(_TURN_SECONDS)
-    print(starting.result().announcement(), flush=True)  # noqa: T201  # for whoever started us
-    number = await told
+    tune_garbage_collection()
+    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
+    print(starting.result().announcement(), flush=True)  # noqa: T201  # for the parent process
+    number = await stop_signal
     await application.stop(settings.drain_seconds if number is signal.SIGTERM else 0.0)
 
 
 def serve(settings: Settings) -> int:
-    """Run a server in the foreground; the exit code."""
+    """Run a server in the foreground and return the exit code."""
     return _run(settings, lambda: _serve(settings))
 
 
 def front(settings: Settings, servers: Sequence[str]) -> int:
-    """Run Envoy in the foreground, in front of `servers`; the exit code."""
+    """Run Envoy in the foreground, in front of `servers`, and return the exit code."""
     return _run(settings, lambda: _front(settings, servers))
 
 
@@ -327,6 +328,6 @@ def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> i
         allow_open_files()
         asyncio.run(work())
     except _CANNOT_START as error:
-        print(f"quantcloud: {explained(error)}", file=sys.stderr)  # noqa: T201  # a line for a person
+        print(f"quantcloud: {explained(error)}", file=sys.stderr)  # noqa: T201  # a line for the user
         return 1
     return 0

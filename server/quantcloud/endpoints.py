@@ -1,4 +1,4 @@
-"""Where a server is reached: what `quantcloud serve` prints, and how to read it."""
+"""A server's addresses: what `quantcloud serve` prints, and how to read it."""
 
 from collections.abc import Iterable
 
@@ -11,13 +11,13 @@ _GRPC = "gRPC"
 
 @value_object
 class Endpoints:
-    """Where a server is reached: `http` is a URL ("" without Envoy), `grpc` is HOST:PORT."""
+    """A server's addresses: `http` is a URL ("" without Envoy), `grpc` is HOST:PORT."""
 
     http: str
     grpc: str
 
     def announcement(self) -> str:
-        """The lines that tell a person, or a program, where the server is."""
+        """Return the lines that show the addresses to people and programs."""
         lines = [READY]
         if self.http:
             lines.append(f"  {_HTTP}: {self.http}")
@@ -26,12 +26,12 @@ class Endpoints:
 
 
 def bracketed(host: str) -> str:
-    """A host as it stands in a URL: an IPv6 address in brackets."""
+    """Return a host in the form that URLs need: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def read_endpoints(lines: Iterable[str]) -> Endpoints | None:
-    """Read an announcement line by line up to its last; None where the lines end before."""
+    """Read an announcement to its last line. Return None if the lines end before it."""
     http = ""
     for line in lines:
         name, _, value = line.strip().partition(": ")

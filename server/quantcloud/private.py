@@ -1,4 +1,4 @@
-"""Files that are for their owner alone."""
+"""Files that only their owner may read or write."""
 
 import logging
 import stat
@@ -6,15 +6,15 @@ from pathlib import Path
 
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
-# The standard library's: commands log to nowhere else, and what they print is for programs.
+# Not structlog, which prints to standard output if it is not configured, as in commands.
 log = logging.getLogger(__name__)
 
 
 def keep_private(path: Path, advice: str) -> None:
-    """Take the rights of group and others from a file, and warn where they had any.
+    """Remove the permissions of group and others from a file, and warn if they had any.
 
-    `advice` says what the file tells those who read it, and what to do. A file that is not there,
-    or is no ordinary one, is left alone.
+    `advice` says what the file reveals and what to do. Missing files and those that are not regular
+    are ignored.
     """
     try:
         status = path.stat()

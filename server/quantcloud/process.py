@@ -1,4 +1,4 @@
-"""What a serving process asks of Python and of its system."""
+"""Process-wide settings of a server: garbage collection, open files, imports."""
 
 import gc
 import resource
@@ -6,19 +6,19 @@ import sys
 from contextlib import suppress
 from typing import Any, Final, cast
 
-# Of each generation; a request makes about a hundred objects, nearly all freed without.
+# Per generation. A request makes about a hundred objects; reference counts free nearly all.
 _GARBAGE_THRESHOLDS: Final = (25_000, 20, 20)
 
-# Enough for every connection that Envoy lets in and the sockets of the workers. Where the system
-# has no limit at all, more would only be more to look through.
+# Enough for all connections that Envoy accepts and for the workers' sockets. Without a bound,
+# `os.closerange` would take long on systems that have no limit.
 _OPEN_FILES: Final = 65_536
 
 
-def spare_garbage_collection() -> None:
-    """Look for cyclic garbage less often than Python does by itself.
+def tune_garbage_collection() -> None:
+    """Collect cyclic garbage less often than Python does by default.
 
-    Ten thousand open watches are more than half a million objects that are not garbage, and to
-    look through all of them takes a third of a second, in which nothing else happens.
+    Ten thousand open watches are more than half a million live objects. To traverse all of them
+    takes a third of a second, during which the event loop stands still.
     """
     gc.collect()
     gc.freeze()
@@ -26,9 +26,9 @@ def spare_garbage_collection() -> None:
 
 
 def allow_open_files() -> None:
-    """Open as many files and sockets as the system lets this process, up to 65,536.
+    """Raise this process's limit of open files and sockets as far as allowed, up to 65,536.
 
-    Most systems let a process have far more than they do unless asked, which is about a thousand.
+    On most systems the limit is about a thousand, and a process may raise it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
@@ -38,10 +38,10 @@ def allow_open_files() -> None:
 
 
 def import_structlog() -> None:
-    """Import structlog, and not Rich with it.
+    """Import structlog without Rich.
 
-    It would be for tracebacks as nobody prints them here, and take a serving process 5 MiB and some
-    50 ms at its start. What is None in `sys.modules` cannot be imported:
+    structlog uses Rich only for a traceback format that is not used here. Rich would cost a serving
+    process 5 MiB and 50 ms at start. A module that is None in `sys.modules` cannot be imported:
     https://docs.python.org/3/reference/import.html#the-module-cache.
     """
     modules = cast("dict[str, Any]", sys.modules)

@@ -1,4 +1,4 @@
-"""Every setting of the server, from `QUANTCLOUD_...` environment variables or the command line."""
+"""All settings of the server, from `QUANTCLOUD_...` environment variables or the command line."""
 
 import os
 import re
@@ -58,9 +58,9 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Settings(BaseSettings):
-    """One frozen object. A port of 0 means any that is free; None means the stated default."""
+    """The server's settings. A port of 0 means any free one; None means the stated default."""
 
-    # Set to nothing, as by `${NAME:-}` of a compose file, is not set.
+    # An empty variable, as `${NAME:-}` in a compose file gives, counts as not set.
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
     )
@@ -68,86 +68,85 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".quantcloud")
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
-    # /health alone, for probes: it answers when the other port has no connection left.
+    # Serves only /health, for probes: it answers even if the other port has no connection left.
     probe_host: str = "127.0.0.1"
     probe_port: Port = 0
     grpc_host: str = "127.0.0.1"
     grpc_port: Port = 50051
     envoy: bool = True
-    # What Envoy lets in; None: what envoy/envoy.yaml says.
+    # Limits of what Envoy accepts.
     cors_origins: tuple[str, ...] = ("*",)
     max_body_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 8 * 1024 * 1024
     max_header_kib: Annotated[int, Field(ge=1, le=96)] = 12
     max_connections: Annotated[int, Field(ge=1)] = 10_000
-    # Of one IPv4 address or IPv6 /64 network; all of them where trusted proxies stand in front.
+    # Per IPv4 address or IPv6 /64 network; with trusted proxies it is `max_connections`.
     max_connections_per_address: Annotated[int, Field(ge=1)] = 1_000
-    # How long a connection may be without a request. One that has had any ends up to 6 s later.
+    # How long a connection may be idle. One that has had requests is closed up to 6 s later.
     connection_idle_seconds: Annotated[float, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 50.0
-    # Requests that are not answered yet; each open watch is one.
+    # Requests in progress; each open watch is one.
     max_requests: Annotated[int, Field(ge=1)] = 20_000
-    # Of an account, at each server. Those of all accounts are bounded by `max_requests`.
+    # Per account and server. `max_requests` limits those of all accounts.
     max_watches: Annotated[int, Field(ge=1)] = 1_000
-    # Proxies in front of Envoy whose X-Forwarded-For is believed.
+    # The number of proxies in front of Envoy whose X-Forwarded-For is trusted.
     trusted_proxies: Annotated[int, Field(ge=0)] = 0
     # None: access.log in the data folder.
     access_log: Path | None = None
-    # What an Envoy that somebody else starts sends along, so that the client's address that it
-    # states is believed; None: a random one for the Envoy that `serve` starts.
+    # The secret with which a separately started Envoy proves that its client addresses are true;
+    # None: a random one for the Envoy that `serve` starts.
     proxy_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
     engine: Literal["local", "ray"] = "local"
-    # HOST:PORT of the cluster's head; `auto` is the cluster of this machine. The engine `ray` only.
+    # For the engine `ray`: HOST:PORT of the cluster's head; `auto` means this machine's cluster.
     ray_address: str = "auto"
-    # None: one for each core. The engine `local` only.
+    # For the engine `local`. None: one per core.
     workers: Annotated[int, Field(ge=1)] | None = None
-    # Bytes that a run may take; None: an equal share of the machine's memory.
+    # The most memory that a run may take, in bytes; None: an equal share of the machine's memory.
     worker_memory: Annotated[int, Field(ge=1)] | None = None
-    # Whether circuits that take less time than to hand them to a worker run in the serving process.
+    # Whether the serving process runs circuits that take less time than to send them to a worker.
     run_at_once: bool = True
     log_level: str = "info"
 
     # None: a SQLite file in the data folder.
     database_url: str | None = None
-    # Connections that read from PostgreSQL at once; one more writes, and one listens.
+    # The number of PostgreSQL connections for reads; one more writes, and one listens.
     database_connections: Annotated[int, Field(ge=1)] = 10
-    # How often PostgreSQL is asked what other servers wrote, should no notification come.
+    # How often PostgreSQL is polled for what other servers wrote, if no notification comes.
     database_poll_seconds: Annotated[float, Field(gt=0)] = 1.0
 
-    # How long a run is another's no more after its server's last sign of life.
+    # How long a server keeps its runs after its last heartbeat.
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 10.0
     sweep_seconds: Annotated[float, Field(gt=0)] = 5.0
-    # Results, circuits and events of jobs that ended earlier are removed; None: never.
+    # How long results, circuits and events of ended jobs are kept; None: forever.
     retention_days: Annotated[float, Field(ge=1)] | None = None
 
-    # None: a random secret, kept in the data folder.
+    # None: a random secret, stored in the data folder.
     jwt_secret: SecretStr | None = None
     jwks_url: str | None = None
     jwt_audience: str = "authenticated"
     jwt_issuer: str | None = None
-    # Whether an account's tier is what its token's `app_metadata.tier` says.
+    # Whether a token's `app_metadata.tier` sets the account's tier.
     jwt_tier_claim: bool = False
 
-    # A Redis that counts requests for several servers; None: each counts its own.
+    # A Redis that counts requests for several servers; None: each server counts its own.
     rate_limit_url: SecretStr | None = None
-    # Of one client address; 0 is no limit.
+    # Per client address; 0 means no limit.
     anonymous_requests_per_minute: Annotated[int, Field(ge=0)] = 600
     failed_logins_per_minute: Annotated[int, Field(ge=0)] = 60
 
     watch_checkpoint_seconds: Annotated[float, Field(gt=0)] = 15.0
     watch_recheck_seconds: Annotated[float, Field(gt=0)] = 10.0
     watch_position_seconds: Annotated[float, Field(gt=0)] = 0.5
-    # What each score counts for in `balanced`, and what a minute of simulator time is worth in
-    # `cost`.
+    # The weight of each score in `balanced`, and the price of a simulator minute in `cost`.
     router_speed_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.6
     router_accuracy_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.3
     router_cost_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
     router_minute_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
-    # Measured run times of this machine; None: calibration.json in the data folder.
+    # The file of this machine's calibration; None: calibration.json in the data folder.
     router_model: Path | None = None
-    # Whether they are measured in the background where that file is not there.
+    # Whether to calibrate in the background if that file is missing.
     router_calibrate: bool = True
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
-    # What a tier's limits leave out is as in `DEFAULT_TIERS`.
+    # Limits that are left out are as in `DEFAULT_TIERS`.
     tiers: Mapping[Tier, TierLimits] = DEFAULT_TIERS
 
     @field_validator("ray_address")
@@ -156,14 +155,14 @@ class Settings(BaseSettings):
         if given != "auto" and not _HOST_AND_PORT.fullmatch(given):
             raise ValueError(
                 f"{given!r} is not HOST:PORT of the cluster's head, such as 10.0.0.1:6379, nor "
-                "'auto'; ray://HOST:PORT is of Ray Client, which is not used"
+                "'auto'; ray://HOST:PORT needs Ray Client, which is not supported"
             )
         return given
 
     @field_validator("tiers", mode="before")
     @classmethod
     def _fill_in(cls, given: object) -> object:
-        """Put what was given of a tier over its defaults, and refuse what no limit is called."""
+        """Complete the given tiers with their default limits, and refuse unknown limits."""
         if not isinstance(given, Mapping):
             return given
         filled: dict[Any, object] = {}
@@ -177,7 +176,7 @@ class Settings(BaseSettings):
             if unknown := changes.keys() - known:
                 raise ValueError(
                     f"{name} has no limit called {', '.join(sorted(unknown))}; "
-                    f"there are {', '.join(known)}"
+                    f"known are {', '.join(known)}"
                 )
             filled[name] = {**asdict(DEFAULT_TIERS[tier]), **changes}
         return filled
@@ -189,17 +188,17 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _several_signs_of_life(self) -> Self:
+    def _check_heartbeat(self) -> Self:
         if 2 * self.heartbeat_seconds > self.lease_seconds:
             raise ValueError(
-                "heartbeat_seconds: must be at most half of lease_seconds, or one sign of life "
-                "that is late ends every run"
+                "heartbeat_seconds: must be at most half of lease_seconds, or one late heartbeat "
+                "ends all runs"
             )
         return self
 
     @property
     def database(self) -> str | Path:
-        """The database's URL, or the path of the SQLite file."""
+        """The URL of the database, or the path of the SQLite file."""
         return self.database_url or self.data_dir / "quantcloud.db"
 
     def limits(self, tier: Tier) -> TierLimits:
@@ -207,6 +206,6 @@ class Settings(BaseSettings):
 
 
 def forget_environment() -> None:
-    """Take every setting out of the environment, so that no process started later inherits one."""
+    """Remove all settings from the environment, so that child processes do not inherit them."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]

@@ -31,7 +31,7 @@ def test_a_copy_of_a_live_file_holds_what_was_acknowledged(tmp_path):
         assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
         again = backup(server, tmp_path / "copy.db")
         assert again.returncode == 1
-        assert "is there already" in again.stderr
+        assert "already exists" in again.stderr
         credential, cursor = api.credential, api.cursor()
     restored = {"QUANTCLOUD_DATABASE_URL": f"sqlite:///{tmp_path / 'copy.db'}"}
     with Server(tmp_path / "other", "--workers", "1", "--no-envoy", **restored) as other:

@@ -173,7 +173,7 @@ def test_what_is_no_text_is_said_in_one_line(tmp_path: Path, command: tuple[str,
     )
     assert (done.returncode, done.stdout) == (2, "")
     place = command.index("\udcff") + 1
-    assert done.stderr == f"quantcloud: argument {place} is not a text in UTF-8: '\\udcff'\n"
+    assert done.stderr == f"quantcloud: argument {place} is not UTF-8 text: '\\udcff'\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -183,7 +183,7 @@ def test_a_setting_that_is_no_text_is_named(tmp_path: Path):
         timeout=60, cwd=tmp_path, env={**os.environ, "QUANTCLOUD_DATA_DIR": "\udcff"},
     )  # fmt: skip
     assert done.returncode == 2
-    assert "QUANTCLOUD_DATA_DIR is not a text in UTF-8" in done.stderr
+    assert "QUANTCLOUD_DATA_DIR is not UTF-8 text" in done.stderr
 
 
 def test_the_version_is_that_of_the_package():

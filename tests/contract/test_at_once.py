@@ -112,7 +112,7 @@ def test_what_is_refused_together_was_not_run(elsewhere: Server, server: Server)
                 circuit_pb2.RunCircuitsRequest(circuits=[run] * 101), metadata=eve.metadata
             )
         assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-        assert "0 jobs are waiting, 101 more are asked for" in str(refused.value.details())
+        assert "0 jobs are waiting, 101 more are requested" in str(refused.value.details())
 
 
 def test_a_circuit_that_is_not_read_here_waits_where_the_plan_says(server: Server):

@@ -42,7 +42,7 @@ def test_one_bad_circuit_keeps_all_out_and_is_named(server: Server):
         (Run(qasm=HEADER + "qreg q[1];\nhh q[0];"), "circuits[1].qasm: line 4, column 1: "),
         (Run(qasm=BELL, backend="nowhere"), "circuits[1].backend: 'nowhere' is unknown"),
         (Run(qasm=BELL, options={"seed": -1}), "circuits[1].options.seed: "),
-        (Run(qasm=BELL, shots=10_001), "circuits[1]: shots: 10001 asked for"),
+        (Run(qasm=BELL, shots=10_001), "circuits[1]: shots: 10001 requested"),
         (Run(), "circuits[1].qasm: is empty"),
     ):
         with pytest.raises(grpc.RpcError) as refused:
@@ -57,7 +57,7 @@ def test_a_batch_has_1_to_1000_circuits(server: Server, number: int):
     with pytest.raises(grpc.RpcError) as refused:
         run_all(server.api(), *[Run(qasm=BELL)] * number)
     assert refused.value.code() is INVALID
-    assert refused.value.details() == f"circuits: must be 1 to 1000 circuits, are {number}"
+    assert refused.value.details() == f"circuits: must have 1 to 1000 circuits, has {number}"
 
 
 def test_quotas_are_held_against_all_of_them(server: Server):
@@ -65,7 +65,7 @@ def test_quotas_are_held_against_all_of_them(server: Server):
     with pytest.raises(grpc.RpcError) as refused:
         run_all(ada, *[Run(qasm=BELL)] * 101)
     assert refused.value.code() is DENIED
-    assert "0 jobs are waiting, 101 more are asked for and the limit is 100" in str(
+    assert "0 jobs are waiting, 101 more are requested and the limit is 100" in str(
         refused.value.details()
     )
     assert jobs_of(ada) == 0

@@ -230,15 +230,15 @@ def test_a_cursor_is_of_one_database_and_is_taken_unchanged(server: Server, ada:
     epoch = b64decode(cursor + "=", altchars=b"-_")[1:9]
     beyond = Cursors(epoch).write(Listing.EVENTS, 1 << 60)
     for wrong, says in (
-        ("0", "must be a cursor that an answer had"),
-        (cursor[:-1], "must be a cursor that an answer had"),
-        (cursor + "A", "must be a cursor that an answer had"),
-        ("\u00e9" + cursor[1:], "must be a cursor that an answer had"),
-        ("_" + cursor[1:], "must be a cursor that an answer had"),
+        ("0", "must be a cursor from a response"),
+        (cursor[:-1], "must be a cursor from a response"),
+        (cursor + "A", "must be a cursor from a response"),
+        ("\u00e9" + cursor[1:], "must be a cursor from a response"),
+        ("_" + cursor[1:], "must be a cursor from a response"),
         (stranger, "is the cursor of another database"),
         (beyond, "must be a cursor of this account"),
         (Cursors(epoch).write(Listing.EVENTS, -1), "must be a cursor of this account"),
-        (Cursors(epoch).write(Listing.JOBS, 1, bytes(16)), "must be a cursor that an answer had"),
+        (Cursors(epoch).write(Listing.JOBS, 1, bytes(16)), "must be a cursor from a response"),
     ):
         with pytest.raises(grpc.RpcError) as refused:
             next(ada.watch_all(after_cursor=wrong))

@@ -155,7 +155,7 @@ def test_a_statevector_of_sixteen_qubits(ada: Api, backend: str):
 
 @pytest.mark.parametrize("backend", [*BACKENDS, None])
 def test_a_statevector_that_there_is_not_is_refused(ada: Api, backend: str | None):
-    says = "options.statevector: is not to be had of a circuit with mid-circuit measurement"
+    says = "options.statevector: is not available for a circuit with mid-circuit measurement"
     assert_refused(ada, says, MIDWAY, backend, statevector=True)
     says = "options.statevector: is returned for up to 16 qubits, the circuit has 17"
     assert_refused(ada, says, WIDE, backend, statevector=True)

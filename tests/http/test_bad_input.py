@@ -182,7 +182,7 @@ def test_a_bad_circuit_tells_programs_where(ada: Api):
         ("/v1/jobs/events?with_result=true&with_result=true", "with_result: is given more than"),
         ("/v1/circuits?limit=-1", "limit: must be 1 to 100, is -1"),
         (f"/v1/jobs/{NOBODY}/events?after_sequence=-1", "after_sequence: must be 0 or more"),
-        ("/v1/jobs/events?after_cursor=x", "after_cursor: must be a cursor that an answer had"),
+        ("/v1/jobs/events?after_cursor=x", "after_cursor: must be a cursor from a response"),
     ],
 )
 def test_bad_query_parameters_are_400(ada: Api, path: str, says: str):
@@ -249,9 +249,9 @@ def test_cancelling_a_completed_job_is_400(ada: Api):
 def test_limits_of_the_tier_are_403(server: Server):
     ada = server.api("explorer")
     shots = ada.rest("POST", "/v1/circuits/run", {"qasm": BELL, "shots": 10_001})
-    assert "10001 asked for, the explorer tier allows 10000" in detail(shots, 403)
+    assert "10001 requested, the explorer tier allows 10000" in detail(shots, 403)
     width = ada.rest("POST", "/v1/circuits/run", {"qasm": HEADER + "qreg q[26];\nh q;"})
-    assert "26 asked for, the explorer tier allows 25" in detail(width, 403)
+    assert "26 requested, the explorer tier allows 25" in detail(width, 403)
     for number in range(5):
         assert ada.rest("POST", "/v1/auth/api-keys", {"name": f"{number}"}).status_code == 201
     sixth = ada.rest("POST", "/v1/auth/api-keys", {"name": "6"})

@@ -1,4 +1,4 @@
-"""`quantcloud account`: look at accounts and change them, beside a running server too."""
+"""`quantcloud account`: show and change accounts. A server may be running."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from quantcloud.storage import Store
 
 
 def set_tier(settings: Settings, user: str, tier: Tier) -> str:
-    """Put an account on `tier`; what to say of it. Raises `Failure`."""
+    """Put an account on `tier` and return a line about it. Raises `Failure`."""
 
     async def change(store: Store) -> Account:
         await _known(store, user)
@@ -21,7 +21,7 @@ def set_tier(settings: Settings, user: str, tier: Tier) -> str:
 
 
 def show(settings: Settings, user: str) -> str:
-    """An account, and what it used of this month, in lines for a person. Raises `Failure`."""
+    """Return readable lines about an account and its usage this month. Raises `Failure`."""
 
     async def read(store: Store) -> tuple[Account, MonthlyUsage]:
         account = await _known(store, user)
@@ -50,7 +50,7 @@ async def _known(store: Store, user: str) -> Account:
     account = await store.accounts.get(user)
     if account is None:
         raise Failure(
-            f"there is no account {user!r}: one comes into being at its owner's first request, "
-            f"or with `quantcloud token --user {user}`"
+            f"there is no account {user!r}: its owner's first request creates it, "
+            f"or `quantcloud token --user {user}`"
         )
     return account

@@ -1,4 +1,4 @@
-"""`quantcloud backup`: a consistent copy of the SQLite file, while the server runs too."""
+"""`quantcloud backup`: a consistent copy of the SQLite file. The server may be running."""
 
 import os
 import sqlite3
@@ -12,22 +12,22 @@ from quantcloud.storage.store import is_postgres
 
 
 def backup(settings: Settings, target: Path) -> str:
-    """Copy the database to `target`, which must not be there yet; what to say of it.
+    """Copy the database to `target`, which must not exist, and return a line about the copy.
 
-    The copy is as of one moment, is checked, and appears under its name once it is whole. Raises
-    `Failure`.
+    The copy shows the database at one moment. It is checked, and gets its name when it is complete.
+    Raises `Failure`.
     """
     if is_postgres(settings.database):
-        raise Failure("the database is PostgreSQL, whose own pg_dump copies it")
+        raise Failure("the database is PostgreSQL; copy it with pg_dump")
     source = existing_file(settings)
     if target.exists():
-        raise Failure(f"{target} is there already; name a file that is not")
+        raise Failure(f"{target} already exists; name a new file")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             pages = _copy(source, partial)
-            # Fails where another has made the file meanwhile.
+            # Fails if another process has created the file meanwhile.
             os.link(partial, target)
         finally:
             partial.unlink()
@@ -42,13 +42,13 @@ def _copy(source: Path, target: Path) -> int:
         closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as live,
         closing(sqlite3.connect(target)) as copy,
     ):
-        # In one step, it is one read transaction: who writes goes on beside it.
+        # One step is one read transaction, which does not block writers.
         live.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
         (verdict,) = copy.execute("PRAGMA quick_check").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"the copy is damaged: {verdict}")
-        # In the place of the file, the copy will give later events the cursors of others.
+        # After a restore, new events reuse numbers of lost ones. A new epoch makes cursors invalid.
         with suppress(sqlite3.OperationalError):  # files of older releases have no epoch
             copy.execute("DELETE FROM store_epoch")
         copy.commit()
@@ -58,7 +58,7 @@ def _copy(source: Path, target: Path) -> int:
 
 
 def _flush(path: Path) -> None:
-    """Have the disk keep a file, or a folder's names."""
+    """Flush a file, or a folder's entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

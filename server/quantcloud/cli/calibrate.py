@@ -1,4 +1,4 @@
-"""`quantcloud calibrate`: measure the simulators on this machine, or show what is known of them."""
+"""`quantcloud calibrate`: measure the simulators on this machine, or show the cost model."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from quantcloud.telemetry import logs
 
 
 def calibrate(settings: Settings, seconds: float) -> None:
-    """Measure for about `seconds` at most, tell what came of it, and keep it. Raises `Failure`."""
+    """Measure for about `seconds` at most, then print and save the result. Raises `Failure`."""
     console = Console()
     logs.configure("warning")
     with Progress(console=console, transient=True) as bar:
@@ -29,29 +29,29 @@ def calibrate(settings: Settings, seconds: float) -> None:
 
         measured = asyncio.run(_measure(settings, seconds, progress))
     if not measured:
-        raise Failure("no run came to an end; the machine may have too little memory, or be busy")
+        raise Failure("no run finished; the machine may have too little memory, or be busy")
     found = calibration(measured, machine())
     try:
         path = _files(settings).save_calibration(found)
     except OSError as error:
-        raise Failure(f"the calibration cannot be kept: {error}") from error
+        raise Failure(f"cannot save the calibration: {error}") from error
     table = _table("backend", "method", "runs", "stated", "measured")
     for (backend, method), each in measured.items():
         table.add_row(backend, method, f"{each.runs}", _factor(each.before), _factor(each.after))
     console.print(table)
     console.print(
-        "Half of the runs are predicted within these factors by what backends state, and by what "
-        f"was measured.\nKept in {path}",
+        "Half of the predictions are within these factors of the run time: with the figures that "
+        f"backends state, and with the measured ones.\nSaved in {path}",
         soft_wrap=True,
     )
 
 
 def show(settings: Settings) -> None:
-    """Tell what is kept: what was measured, what jobs have taught since, how far it is off."""
+    """Print the saved cost model: its calibration, the jobs that it learnt from, its errors."""
     console = Console()
     model = _files(settings).load()
     if model.calibration is None:
-        console.print("Not calibrated on this machine: predictions go by what backends state.")
+        console.print("Not calibrated on this machine: predictions use what backends state.")
     else:
         found = model.calibration
         console.print(f"Calibrated {found.measured_at} on {found.machine}", soft_wrap=True)

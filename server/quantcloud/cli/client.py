@@ -1,4 +1,4 @@
-"""`quantcloud run`: a gRPC client that submits a circuit and follows it to its counts."""
+"""`quantcloud run`: a gRPC client that submits a circuit and watches it until its counts."""
 
 import sys
 from collections.abc import Generator
@@ -19,7 +19,7 @@ _UNLIMITED = -1  # results can be large
 
 @contextmanager
 def connect(server: str, token: str | None) -> Generator[tuple[grpc.Channel, Metadata]]:
-    """A channel to `server`, and the metadata that names the caller. Raises `Failure`."""
+    """Open a channel to `server`; yield it with the caller's metadata. Raises `Failure`."""
     if not token:
         raise Failure(
             "no token: pass --token or set QUANTCLOUD_TOKEN; on the server's machine "
@@ -28,7 +28,7 @@ def connect(server: str, token: str | None) -> Generator[tuple[grpc.Channel, Met
     if not (token.isascii() and token.isprintable()):
         raise Failure("the token is neither a JWT nor an API key")
     if server.startswith(("http://", "https://")):
-        raise Failure(f"the server is given as HOST:PORT, such as localhost:50051, not as {server}")
+        raise Failure(f"--server must be HOST:PORT, such as localhost:50051, is {server}")
     options = (("grpc.max_receive_message_length", _UNLIMITED),)
     with grpc.insecure_channel(server, options=options) as channel:
         yield channel, (("authorization", f"Bearer {token}"),)
@@ -58,7 +58,7 @@ def _read(file: Path) -> str:
     except OSError as error:
         raise Failure(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Failure(f"{file} is not a text in UTF-8") from error
+        raise Failure(f"{file} is not UTF-8 text") from error
 
 
 def follow(channel: grpc.Channel, job_id: str, metadata: Metadata, console: Console) -> None:
@@ -79,7 +79,7 @@ def follow(channel: grpc.Channel, job_id: str, metadata: Metadata, console: Cons
 
 
 def describe(event: job_pb2.JobEvent) -> str:
-    """An event in a few words, with Rich's markup."""
+    """Describe an event in a few words, with Rich's markup."""
     text = f"[bold]{escape(_status(event))}[/bold]"
     if event.HasField("queue_position"):
         text += f" on {event.job.backend}, position {event.queue_position}"

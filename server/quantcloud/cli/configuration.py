@@ -11,9 +11,9 @@ from quantcloud.settings import Settings
 
 
 def read_settings(given: Mapping[str, Any]) -> Settings:
-    """Settings from the environment; values in `given` that are not None replace them.
+    """Return the environment's settings, replaced by the values in `given` that are not None.
 
-    A setting that is wrong is one line each, and exit code 2.
+    Prints a line for each invalid setting, and exits with code 2.
     """
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})

@@ -1,4 +1,4 @@
-"""`quantcloud demo`: a server of its own, a Bell circuit over REST, a GHZ circuit over gRPC."""
+"""`quantcloud demo`: a temporary server, a Bell circuit over REST, a GHZ circuit over gRPC."""
 
 import json
 import os
@@ -47,7 +47,7 @@ _REQUEST_SECONDS = 30
 
 
 def demo() -> None:
-    """Show the service at work and leave nothing behind. Raises `Failure`."""
+    """Run two circuits on a temporary server, then remove it. Raises `Failure`."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="quantcloud-demo-") as folder:
         console.print("[bold]Starting[/bold] server, workers and Envoy on free ports ...")
@@ -113,7 +113,7 @@ def _quantcloud(*arguments: str) -> str:
 
 @contextmanager
 def _server(folder: Path) -> Generator[Endpoints]:
-    """A server with its state in `folder`, on free ports, stopped at the end."""
+    """Run a server on free ports, with its state in `folder`."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("QUANTCLOUD_")}
     process = subprocess.Popen(  # noqa: S603  # our own program
         _command("serve", "--data-dir", str(folder), "--http-port", "0", "--grpc-port", "0"),
@@ -128,7 +128,7 @@ def _server(folder: Path) -> Generator[Endpoints]:
     try:
         endpoints = read_endpoints(process.stdout or ())
         if endpoints is None:
-            raise Failure(f"the server did not come to say {READY!r}")
+            raise Failure(f"the server ended before it printed {READY!r}")
         yield endpoints
     finally:
         process.send_signal(signal.SIGINT)

@@ -1,5 +1,5 @@
-"""What ends a command with one line for a person."""
+"""The error that ends a command with one line for the user."""
 
 
-class Failure(Exception):  # what a command says, not a fault of the program
-    """Something that the user can mend; the text says what and how."""
+class Failure(Exception):  # not a fault of the program, so no "Error" in its name
+    """A problem that the user can solve. The text says what it is and how to solve it."""

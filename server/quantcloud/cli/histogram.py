@@ -1,4 +1,4 @@
-"""Counts as bars in a terminal."""
+"""Prints counts as bars in a terminal."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ _ROWS = 16
 
 
 def histogram(counts: Mapping[str, int]) -> Table:
-    """The most frequent outcomes, most frequent first, with a bar, count and share each."""
+    """Return the most frequent outcomes in descending order, each with a bar, count and share."""
     shots = sum(counts.values())
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(justify="right", style="bold")

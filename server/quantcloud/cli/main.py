@@ -1,7 +1,7 @@
 """The commands and their options.
 
-Each command imports what it needs when it runs, so that help comes at once, and commands for a
-remote server work where only the client is installed.
+Each command imports its modules when it runs. So help is fast, and commands for a remote server
+work if only the client is installed.
 """
 
 import os
@@ -23,7 +23,7 @@ DataDir = Annotated[
     Path | None, typer.Option(help="Where the server keeps its state. [default: .quantcloud]")
 ]
 HttpPort = Annotated[
-    int | None, typer.Option(help="Port of Envoy; 0 is any free one. [default: 8080]")
+    int | None, typer.Option(help="Port of Envoy; 0 means any free one. [default: 8080]")
 ]
 Server = Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="QUANTCLOUD_SERVER")]
 Token = Annotated[str | None, typer.Option(help="JWT or API key.", envvar="QUANTCLOUD_TOKEN")]
@@ -34,12 +34,12 @@ _DEFAULT_LIFETIME_HOURS = 12.0
 _MAXIMUM_LIFETIME_HOURS = 10 * 366 * 24.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-accounts = typer.Typer(help="Look at accounts and change them.", no_args_is_help=True)
+accounts = typer.Typer(help="Show and change accounts.", no_args_is_help=True)
 app.add_typer(accounts, name="account")
 
 
 def main() -> int:
-    """Run the command that the arguments name; the exit code. Also raises `SystemExit`."""
+    """Run the command that the arguments name and return the exit code. Raises `SystemExit`."""
     if wrong := not_text(sys.argv[1:], os.environ):
         typer.echo(f"quantcloud: {wrong}", err=True)
         return 2
@@ -54,7 +54,7 @@ def serve_command(
     http_port: HttpPort = None,
     grpc_port: Annotated[
         int | None,
-        typer.Option(help="Port of the gRPC server; 0 is any free one. [default: 50051]"),
+        typer.Option(help="Port of the gRPC server; 0 means any free one. [default: 50051]"),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Worker processes. [default: one for each core]")
@@ -95,10 +95,10 @@ def token_command(
     data_dir: DataDir = None,
     hours: Annotated[
         float,
-        typer.Option(help="How long the token holds.", min=0.01, max=_MAXIMUM_LIFETIME_HOURS),
+        typer.Option(help="The token's lifetime in hours.", min=0.01, max=_MAXIMUM_LIFETIME_HOURS),
     ] = _DEFAULT_LIFETIME_HOURS,
 ) -> None:
-    """Print a JWT for an account, which is made if need be."""
+    """Print a JWT for an account, and create the account if it does not exist."""
     with _loading_server():
         from quantcloud.cli.configuration import read_settings
         from quantcloud.cli.token import make_token
@@ -109,9 +109,9 @@ def token_command(
 
 @app.command("run")
 def run_command(
-    file: Annotated[Path, typer.Argument(help="An OpenQASM circuit; - is standard input.")],
+    file: Annotated[Path, typer.Argument(help="An OpenQASM file; - means standard input.")],
     backend: Annotated[
-        str | None, typer.Option(help="Backend to run on; QuantRouter chooses unless given.")
+        str | None, typer.Option(help="Backend to run on. [default: QuantRouter chooses]")
     ] = None,
     shots: Annotated[
         int | None,
@@ -136,7 +136,7 @@ def watch_command(
     server: Server = _DEFAULT_SERVER,
     token: Token = None,
 ) -> None:
-    """Show a job's changes live, or those of all jobs; reconnects by itself."""
+    """Show the changes of a job, or of all jobs, live. Reconnects if the connection breaks."""
     with _loading():
         from quantcloud.cli.watch import watch
 
@@ -149,13 +149,13 @@ def watch_command(
 def calibrate_command(
     data_dir: DataDir = None,
     seconds: Annotated[
-        float, typer.Option(help="Measure for so long at most.", min=1, max=3600)
+        float, typer.Option(help="The longest time to measure, in seconds.", min=1, max=3600)
     ] = 45.0,
     show: Annotated[  # noqa: FBT002  # a flag, given by name
-        bool, typer.Option("--show", help="Measure nothing; show what is known.")
+        bool, typer.Option("--show", help="Measure nothing; show the saved figures.")
     ] = False,
 ) -> None:
-    """Measure how fast each simulator is on this machine, for QuantRouter to go by."""
+    """Measure how fast each simulator is on this machine, for QuantRouter's predictions."""
     with _loading_server():
         from quantcloud.cli import calibrate
         from quantcloud.cli.configuration import read_settings
@@ -168,7 +168,7 @@ def calibrate_command(
 def set_tier_command(
     user: User, tier: Annotated[Tier, typer.Argument()], data_dir: DataDir = None
 ) -> None:
-    """Put an account on a tier; it holds from its next request on."""
+    """Put an account on a tier, from its next request on."""
     with _loading_server():
         from quantcloud.cli import account
         from quantcloud.cli.configuration import read_settings
@@ -179,7 +179,7 @@ def set_tier_command(
 
 @accounts.command("show")
 def show_command(user: User, data_dir: DataDir = None) -> None:
-    """Show an account, and what it used of this month."""
+    """Show an account and its usage this month."""
     with _loading_server():
         from quantcloud.cli import account
         from quantcloud.cli.configuration import read_settings
@@ -214,10 +214,10 @@ def envoy_command(
 
 @app.command("backup")
 def backup_command(
-    file: Annotated[Path, typer.Argument(help="The copy, which must not be there yet.")],
+    file: Annotated[Path, typer.Argument(help="The copy. This file must not exist yet.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Copy the SQLite database as it is at one moment, while the server runs too."""
+    """Copy the SQLite database as it is at one moment. The server may be running."""
     with _loading_server():
         from quantcloud.cli.backup import backup
         from quantcloud.cli.configuration import read_settings
@@ -226,7 +226,7 @@ def backup_command(
     _guarded(lambda: typer.echo(backup(settings, file)))
 
 
-def _tell_version(wanted: bool) -> None:  # noqa: FBT001  # typer's signature
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer's signature
     if wanted:
         from importlib import metadata
 
@@ -240,7 +240,7 @@ def _every_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_tell_version, is_eager=True, help="Show the version and exit."
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:
@@ -249,7 +249,7 @@ def _every_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
 
 @contextmanager
 def _loading() -> Generator[None]:
-    """Import what a command needs. Ctrl-C meanwhile ends the process without a word."""
+    """Import a command's modules. During that, Ctrl-C ends the process without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -257,9 +257,9 @@ def _loading() -> Generator[None]:
 
 @contextmanager
 def _loading_server() -> Generator[None]:
-    """Import what runs on the server's machine.
+    """Import a command that runs on the server's machine.
 
-    Where that is not installed, one line says how to install it, and the exit code is 1.
+    If a package is missing, print how to install it and exit with code 1.
     """
     try:
         with _loading():
@@ -277,7 +277,7 @@ def _loading_server() -> Generator[None]:
 
 
 def _guarded(work: Callable[[], None]) -> None:
-    """Run a command; a failure that a person can mend is one line and exit code 1."""
+    """Run a command. A `Failure` prints one line and exits with code 1."""
     try:
         work()
     except Failure as failure:

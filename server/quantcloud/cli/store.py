@@ -1,4 +1,4 @@
-"""The store as a command uses it, beside a running server too."""
+"""Access of commands to the store. A server may be running."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def existing_file(settings: Settings) -> Path:
-    """The SQLite file of the settings' database. Raises `Failure` where there is none."""
+    """Return the path of the settings' SQLite file. Raises `Failure` if there is none."""
     try:
         path = sqlite_path(settings.database)
     except StoreError as error:
@@ -28,9 +28,9 @@ def existing_file(settings: Settings) -> Path:
 def with_store(
     settings: Settings, work: Callable[[Store], Awaitable[T]], *, create: bool = False
 ) -> T:
-    """Do `work` with the settings' store and close it. Raises `Failure`.
+    """Open the settings' store, do `work` with it and close it. Raises `Failure`.
 
-    A database that is not there yet is made only with `create`.
+    A missing database is created only with `create`.
     """
     if not create and not is_postgres(settings.database):
         existing_file(settings)

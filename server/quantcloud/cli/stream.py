@@ -1,4 +1,4 @@
-"""Watches that resume by themselves where the connection broke."""
+"""Watches that reconnect and resume if the connection breaks."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,15 +20,16 @@ TERMINAL = frozenset(
     {job_pb2.Job.completed, job_pb2.Job.failed, job_pb2.Job.timeout, job_pb2.Job.cancelled}
 )
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-_PATIENCE_SECONDS = 120.0
-# Where gRPC carries the details of a failure, as a `google.rpc.Status`.
+# How long to reconnect after the last message.
+_RECONNECT_SECONDS = 120.0
+# The metadata in which gRPC carries a failure's details, as a `google.rpc.Status`.
 _DETAILS = "grpc-status-details-bin"
 
 
 def job_events(
     channel: grpc.Channel, job_id: str, metadata: Metadata, *, after_sequence: int = 0
 ) -> Iterator[job_pb2.JobEvent]:
-    """Every event of a job after `after_sequence`, to its last, with the result on that.
+    """Yield each event of a job after `after_sequence`, up to its last, which has the result.
 
     Raises `Failure`.
     """
@@ -47,7 +48,7 @@ def job_events(
 
 
 def account_events(channel: grpc.Channel, metadata: Metadata) -> Iterator[job_pb2.JobEvent]:
-    """Every event of every job of the account from now on. Raises `Failure`."""
+    """Yield each event of all jobs of the account from now on. Raises `Failure`."""
     stub = job_pb2_grpc.JobServiceStub(channel)
     cursor: str | None = None
 
@@ -61,15 +62,16 @@ def account_events(channel: grpc.Channel, metadata: Metadata) -> Iterator[job_pb
 
 
 def _resumed(connect: Callable[[], Iterator[Message]]) -> Iterator[Message]:
-    """Messages of one stream after another; `connect` opens each where the last broke off."""
-    pause, heard = _FIRST_PAUSE, -_PATIENCE_SECONDS
+    """Yield the messages of one stream after another. `connect` resumes after the last message."""
+    pause, last_message_at = _FIRST_PAUSE, -_RECONNECT_SECONDS
     while True:
         try:
             for message in connect():
-                pause, heard = _FIRST_PAUSE, time.monotonic()
+                pause, last_message_at = _FIRST_PAUSE, time.monotonic()
                 yield message
         except grpc.RpcError as error:
-            if not _is_lost(error) or time.monotonic() - heard > _PATIENCE_SECONDS:
+            silence = time.monotonic() - last_message_at
+            if not _is_lost(error) or silence > _RECONNECT_SECONDS:
                 raise Failure(explain(error)) from error
             time.sleep(max(pause, _asked_pause(error)))
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -78,8 +80,9 @@ def _resumed(connect: Callable[[], Iterator[Message]]) -> Iterator[Message]:
 
 
 def _is_lost(error: grpc.RpcError) -> bool:
-    """Whether the connection broke, or the server behind Envoy: that resets a stream which has
-    begun, and gRPC calls it internal.
+    """Return whether the connection broke, or the server behind Envoy stopped.
+
+    Envoy then resets the open streams, which gRPC reports as INTERNAL.
     """
     if not isinstance(error, grpc.Call):
         return False
@@ -88,7 +91,7 @@ def _is_lost(error: grpc.RpcError) -> bool:
 
 
 def _asked_pause(error: grpc.RpcError) -> float:
-    """How many seconds the server asks to wait before another try."""
+    """Return the number of seconds that the server asks to wait before a retry."""
     if not isinstance(error, grpc.Call):
         return 0.0
     trailers = dict(cast("tuple[tuple[str, bytes], ...]", error.trailing_metadata() or ()))
@@ -100,7 +103,7 @@ def _asked_pause(error: grpc.RpcError) -> float:
 
 
 def explain(error: grpc.RpcError) -> str:
-    """An RPC's failure in one line for a person."""
+    """Return one readable line about an RPC's failure."""
     if not isinstance(error, grpc.Call):
         return str(error)
     if error.code() is grpc.StatusCode.UNAVAILABLE:

@@ -1,4 +1,4 @@
-"""`quantcloud token`: a JWT for an account of this machine's server."""
+"""`quantcloud token`: a JWT for an account of the server on this machine."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from quantcloud.storage import Store
 
 
 def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -> str:
-    """A JWT for `user`, whose account is made and put on `tier` if need be."""
+    """Return a JWT for `user`. Creates the account, and puts it on `tier` if that is given."""
     now = datetime.now(UTC)
     email = user if "@" in user else None
     try:

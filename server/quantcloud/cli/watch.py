@@ -1,4 +1,4 @@
-"""`quantcloud watch`: a live line for each job."""
+"""`quantcloud watch`: one live line per job."""
 
 from rich.console import Console
 from rich.live import Live
@@ -14,8 +14,8 @@ _SHOWN_JOBS = 20
 def watch(job_id: str | None, server: str, token: str | None) -> None:
     """Show each status of a job, or of all jobs of the account, as it comes.
 
-    On a terminal every job has one line that changes; elsewhere every event has a line of its
-    own. Ends with the job's end, or never where it watches all. Raises `Failure`.
+    On a terminal each job has one line, which changes. Otherwise each event is a new line. Returns
+    when the job ends, and never if it watches all jobs. Raises `Failure`.
     """
     console = Console()
     with connect(server, token) as (channel, metadata):
@@ -39,7 +39,7 @@ def watch(job_id: str | None, server: str, token: str | None) -> None:
 
 
 def _table(latest: dict[str, job_pb2.JobEvent]) -> Table:
-    """The jobs that changed last, the most recent at the bottom."""
+    """Return the jobs that changed most recently, the latest at the bottom."""
     table = Table(show_header=False, box=None, pad_edge=False)
     for job_id, event in list(latest.items())[-_SHOWN_JOBS:]:
         table.add_row(f"[dim]{job_id}[/dim]", describe(event))

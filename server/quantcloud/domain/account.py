@@ -1,4 +1,4 @@
-"""Accounts, their tiers and keys, and what they used."""
+"""Accounts, their tiers, API keys and usage."""
 
 from dataclasses import fields
 from datetime import datetime
@@ -8,7 +8,7 @@ from quantcloud.domain.value_object import value_object
 
 
 class Tier(StrEnum):
-    """What an account is entitled to."""
+    """A named set of limits that an account has."""
 
     EXPLORER = "explorer"
     DEVELOPER = "developer"
@@ -17,7 +17,7 @@ class Tier(StrEnum):
 
 @value_object
 class MonthlyLimits:
-    """What a tier allows in one calendar month in UTC; None is no limit."""
+    """What a tier allows in one calendar month in UTC; None means no limit."""
 
     simulator_minutes: float | None
     qpu_tasks: int | None
@@ -26,7 +26,7 @@ class MonthlyLimits:
 
 @value_object
 class TierLimits:
-    """What a tier allows; None is no limit. Per-month figures count calendar months in UTC.
+    """What a tier allows; None means no limit. Months are calendar months in UTC.
 
     Raises `ValueError` for a limit below 0.
     """
@@ -45,7 +45,7 @@ class TierLimits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            # Also refuses what is not a number: no comparison with it holds.
+            # Also refuses NaN, for which no comparison holds.
             if value is not None and not value >= 0:
                 raise ValueError(f"{field.name} must be 0 or more, is {value}")
 
@@ -54,7 +54,7 @@ class TierLimits:
         return MonthlyLimits(self.simulator_minutes, self.qpu_tasks, self.credits_usd)
 
     def run_seconds(self, wanted: float | None) -> float:
-        """After how many seconds a run is stopped: the tier's limit, or what is wanted if less."""
+        """Return a run's time limit in seconds: `wanted`, but at most the tier's limit."""
         return self.job_seconds if wanted is None else min(self.job_seconds, wanted)
 
 
@@ -71,7 +71,7 @@ class Account:
 
 @value_object
 class ApiKey:
-    """An API key without its text. `prefix` is the text's beginning, to tell keys apart."""
+    """An API key without its text. `prefix` is the start of the text, to tell keys apart."""
 
     id: str
     account_id: str
@@ -85,8 +85,8 @@ class ApiKey:
 class MonthlyUsage:
     """What an account used in one calendar month in UTC.
 
-    Tasks and costs on quantum hardware count from the submission, in its month; a job that ends
-    without having run gives them back.
+    Tasks and costs on quantum hardware count in the month of the submission, from the submission
+    on. A job that ends without a run gives them back.
     """
 
     simulator_seconds: float = 0.0

@@ -1,4 +1,4 @@
-"""What a backend says of itself to users and to the router."""
+"""How a backend describes itself to users and to the router."""
 
 from enum import StrEnum
 
@@ -14,10 +14,10 @@ class BackendStatus(StrEnum):
 
 @value_object
 class BackendInfo:
-    """The fixed facts of a backend.
+    """The static description of a backend.
 
-    `num_qubits` is the width that it runs for any circuit on this machine; a method may reach
-    further for circuits that suit it. `cost_per_shot` is in US dollars.
+    It runs any circuit of up to `num_qubits` qubits on this machine. Some methods run wider
+    circuits of a suitable kind. `cost_per_shot` is in US dollars.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A circuit that its user saved."""
+"""A circuit that a user saved."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -9,7 +9,7 @@ from quantcloud.domain.value_object import value_object
 
 @value_object
 class SavedCircuit:
-    """A saved circuit; `code` is in the language of the user's editor and never run here."""
+    """A saved circuit. `code` is source text in the user's language; the server never runs it."""
 
     id: str
     account_id: str

@@ -1,7 +1,7 @@
-"""The cursors that clients keep, as text that has no meaning for them.
+"""The cursors that clients keep, as opaque text.
 
-A cursor says which version of this format it has, which database gave it, which listing it is of,
-and a position in that listing.
+A cursor holds the version of its format, the database that it comes from, its listing, and a
+position in that listing.
 """
 
 import binascii
@@ -13,24 +13,24 @@ from typing import Any, Final
 from quantcloud.domain.errors import InvalidArgument
 
 EPOCH_BYTES: Final = 8
-"""How long the name of a database is."""
+"""The length of a database's name."""
 INVALID_CURSOR: Final = "INVALID_CURSOR"
-"""The reason of every error about a cursor that is none of this database."""
+"""The reason of every error about a cursor that this database did not issue."""
 _VERSION: Final = 1
 _HEAD: Final = Struct(f">B{EPOCH_BYTES}sB")
-# No cursor is longer.
+# All cursors are shorter.
 _LONGEST: Final = 64
 
 
 class Listing(Enum):
-    """What a cursor is of: its number in the cursor, and what a position consists of."""
+    """The listing of a cursor: its number in the cursor, and the format of a position."""
 
     EVENTS = 1, ">q"
-    """A number: that of an event of the account."""
+    """The number of an event of the account."""
     JOBS = 2, ">q16s"
-    """When a job was submitted, in microseconds since 1970, and the bytes of its id."""
+    """The job's submission time in microseconds since 1970, and the bytes of its id."""
     CIRCUITS = 3, ">q16s"
-    """When a circuit was saved, in microseconds since 1970, and the bytes of its id."""
+    """The circuit's creation time in microseconds since 1970, and the bytes of its id."""
 
     def __init__(self, number: int, position: str) -> None:
         self.number = number
@@ -38,25 +38,25 @@ class Listing(Enum):
 
 
 class Cursors:
-    """Writes and reads the cursors of one database, which `epoch` names."""
+    """Writes and reads the cursors of one database, whose name is `epoch`."""
 
     def __init__(self, epoch: bytes) -> None:
         self._epoch = epoch
 
     def write(self, listing: Listing, *position: Any) -> str:
-        """The cursor of a position."""
+        """Return the cursor of a position."""
         head = _HEAD.pack(_VERSION, self._epoch, listing.number)
         content = head + listing.position.pack(*position)
         return urlsafe_b64encode(content).rstrip(b"=").decode()
 
     def read(self, field: str, listing: Listing, cursor: str) -> tuple[Any, ...]:
-        """The position of a cursor. Raises `InvalidArgument` for one that `write` did not give."""
+        """Return a cursor's position. Raises `InvalidArgument` if `write` did not make it."""
         content = _decoded(cursor)
         if len(content) != _HEAD.size + listing.position.size:
-            raise _foreign(field)
+            raise _invalid(field)
         version, epoch, number = _HEAD.unpack_from(content)
         if version != _VERSION or number != listing.number:
-            raise _foreign(field)
+            raise _invalid(field)
         if epoch != self._epoch:
             raise InvalidArgument(
                 field,
@@ -67,14 +67,14 @@ class Cursors:
         return listing.position.unpack_from(content, _HEAD.size)
 
 
-def _foreign(field: str) -> InvalidArgument:
+def _invalid(field: str) -> InvalidArgument:
     return InvalidArgument(
-        field, "must be a cursor that an answer had, unchanged", reason=INVALID_CURSOR
+        field, "must be a cursor from a response, unchanged", reason=INVALID_CURSOR
     )
 
 
 def _decoded(cursor: str) -> bytes:
-    """The bytes that a text stands for; none where it stands for no bytes."""
+    """Decode a cursor from base64; return no bytes if it is not base64."""
     if len(cursor) > _LONGEST:
         return b""
     try:

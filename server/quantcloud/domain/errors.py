@@ -1,8 +1,8 @@
-"""Every way in which a request can be refused, in the project's own terms.
+"""The errors with which a request can be refused.
 
-`transport` maps each class to a gRPC status in one table; nothing else knows statuses. Each error
-carries a stable upper-snake `reason` for programs, a message for people, and `metadata` with the
-values that the message speaks of.
+`api/errors.py` maps each class to a gRPC status; no other module knows statuses. Each error has a
+stable `reason` in upper snake case for programs, a message for people, and `metadata` with the
+values in the message.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 
 class DomainError(Exception):
-    """A refusal that the caller is told of.
+    """An error that is sent to the caller.
 
-    `reason` is stable across releases, `metadata` holds strings only (it becomes
-    `google.rpc.ErrorInfo.metadata`).
+    `reason` is stable across releases. `metadata` holds only strings, because it becomes
+    `google.rpc.ErrorInfo.metadata`.
     """
 
     reason = "UNSPECIFIED"
@@ -27,11 +27,11 @@ class DomainError(Exception):
         self.metadata = dict(metadata or {})
 
     def locate(self, place: str) -> None:
-        """Say where in a request of several parts the error is: `place` goes before its message."""
+        """Put `place`, the faulty part of the request, before the message."""
         self.message = f"{place}: {self.message}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Errors cross process boundaries; the default would call __init__ with the message alone.
+        # Errors are pickled between processes. The default calls __init__ with only the message.
         return (_rebuild, (type(self), self.args, self.__dict__.copy()))
 
 
@@ -45,7 +45,7 @@ def _rebuild(
 
 
 class InvalidArgument(DomainError):
-    """A field holds what it may not hold. The message names the field and what would be right."""
+    """A field has an invalid value. The message names the field and says what is valid."""
 
     reason = "INVALID_ARGUMENT"
 
@@ -67,7 +67,7 @@ class InvalidArgument(DomainError):
 
 
 class CircuitError(InvalidArgument):
-    """A circuit that cannot be read, at a 1-based line and column of its source."""
+    """A circuit cannot be parsed. `line` and `column` count from 1."""
 
     reason = "INVALID_CIRCUIT"
 
@@ -82,13 +82,13 @@ class CircuitError(InvalidArgument):
 
 
 class Unauthenticated(DomainError):
-    """No credentials, or credentials that do not hold."""
+    """The credentials are missing or invalid."""
 
     reason = "UNAUTHENTICATED"
 
 
 class PermissionDenied(DomainError):
-    """Valid credentials that do not reach this far."""
+    """The credentials are valid but do not allow this request."""
 
     reason = "PERMISSION_DENIED"
 
@@ -96,9 +96,9 @@ class PermissionDenied(DomainError):
 class QuotaExceeded(PermissionDenied):
     """A limit of the account's tier is reached.
 
-    `subject` says whose, `limit` which one, `maximum` its value. `used` is what counts against it
-    already, `requested` what was asked for on top, and `resets_at` when it starts anew, each where
-    the limit has such a thing; all of them stand in `metadata`.
+    `subject` is the account, `limit` the limit's name and `maximum` its value. `used` is what the
+    account has used, `requested` what this request adds, and `resets_at` when the count starts
+    again. `used` and `resets_at` are None if the limit has no such value. All are in `metadata`.
     """
 
     reason = "QUOTA_EXCEEDED"
@@ -125,9 +125,9 @@ class QuotaExceeded(PermissionDenied):
 
 
 class RateLimited(DomainError):
-    """Too many requests within a minute: `limit` of them are let through.
+    """Too many requests within a minute: `limit` are allowed.
 
-    One more is after `retry_after`, which is at `reset_at`.
+    The next request is allowed after `retry_after`, at the time `reset_at`.
     """
 
     reason = "RATE_LIMITED"
@@ -142,7 +142,7 @@ class RateLimited(DomainError):
 
 
 class TooManyStreams(DomainError):
-    """As many are open at once as may be: `maximum` of `what`."""
+    """The most streams that may be open at once are open: `maximum` of `what`."""
 
     reason = "TOO_MANY_STREAMS"
 
@@ -154,7 +154,7 @@ class TooManyStreams(DomainError):
 
 
 class NotFound(DomainError):
-    """The resource is not there, or belongs to another account: the two look the same."""
+    """The resource does not exist or belongs to another account. Callers cannot tell which."""
 
     reason = "NOT_FOUND"
 
@@ -167,31 +167,31 @@ class NotFound(DomainError):
 
 
 class AlreadyExists(DomainError):
-    """What was to be made is there already, and is something else."""
+    """The resource exists already and differs from the one to create."""
 
     reason = "ALREADY_EXISTS"
 
 
 class OutOfRange(DomainError):
-    """What was asked for lies before what is kept."""
+    """The requested data is older than the data that is kept."""
 
     reason = "OUT_OF_RANGE"
 
 
 class FailedPrecondition(DomainError):
-    """The request is sound, but the resource's present state does not allow it."""
+    """The request is valid, but the resource's state does not allow it."""
 
     reason = "FAILED_PRECONDITION"
 
 
 class Damaged(DomainError):
-    """What the service has stored cannot be read or written, until an operator repairs it."""
+    """Stored data cannot be read or written until an operator repairs it."""
 
     reason = "DAMAGED"
 
 
 class Unavailable(DomainError):
-    """The service cannot answer now; trying again after `retry_after` may succeed."""
+    """The service cannot answer now. A retry after `retry_after` may succeed."""
 
     reason = "UNAVAILABLE"
 
@@ -208,5 +208,5 @@ class Unavailable(DomainError):
 
 
 def explained(error: Exception) -> str:
-    """What an error says, with the notes on it that are for an operator."""
+    """Return an error's message with its notes, which are for operators."""
     return "; ".join([str(error), *getattr(error, "__notes__", ())])

@@ -1,4 +1,4 @@
-"""Which events of an account are wanted, and what the log has of them."""
+"""Selects events of an account, and holds a part of its event log."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -9,14 +9,17 @@ from quantcloud.domain.value_object import value_object
 
 @value_object
 class EventFilter:
-    """Those that meet each condition that is given."""
+    """Selects the events that meet all given conditions."""
 
     statuses: Collection[JobStatus] = ()
     batch_id: str | None = None
 
     @property
     def of_each_job(self) -> "EventFilter":
-        """The same, but for events that tell where an earlier one that is wanted stands."""
+        """The filter with which a watch reads events.
+
+        A watch of `queued` events also reads the later ones, to know which jobs left the queue.
+        """
         if JobStatus.QUEUED in self.statuses:
             return EventFilter(batch_id=self.batch_id)
         return self
@@ -32,8 +35,9 @@ EVERYTHING = EventFilter()
 
 
 class Stretch(NamedTuple):
-    """Events of an account that are wanted, in order, and whether the log has more of it, wanted or
-    not: what comes after `cursor`.
+    """Selected events of an account up to `cursor`, in order.
+
+    `more` says whether the log has events after `cursor`, selected or not.
     """
 
     events: Sequence[JobEvent]

@@ -1,4 +1,4 @@
-"""What goes into a run of a circuit and what comes out of it."""
+"""The input and the output of a run of a circuit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,29 +6,29 @@ from dataclasses import dataclass, field
 from quantcloud.domain.value_object import value_object
 
 SHORT_SECONDS = 0.005
-"""A run that is predicted to take no longer may wait in a worker behind others of its kind."""
+"""Runs with at most this prediction may wait inside a worker behind other short runs."""
 INLINE_SECONDS = 0.000_25
-"""A run that is stated to take no longer may be made in the serving process.
+"""Runs whose backend states at most this time may run in the serving process.
 
-It takes that process more to claim a job, send it to a worker, read the answer and write a second
-transaction: so others are delayed less, and the counts are there after one commit in place of two.
+To send such a run to a worker would keep the serving process busy for longer, and its result would
+need a second commit.
 """
 
 
 def is_short(predicted_seconds: float | None) -> bool:
-    """Whether a run is known to be short."""
+    """Return whether a run is predicted to be short."""
     return predicted_seconds is not None and predicted_seconds <= SHORT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Noise to simulate; a rate of 0 or an absent time switches that kind off.
+    """Noise to simulate. A rate of 0, or a time of None, switches that kind of noise off.
 
     `depolarizing_1q` and `depolarizing_2q` are the probabilities that a gate's qubits are replaced
-    by the maximally mixed state (Qiskit's convention); a gate on three or more qubits has the noise
+    by the maximally mixed state (Qiskit's convention). A gate on three or more qubits has the noise
     of the gates that define it. `readout` is the probability that a measured bit is read flipped,
-    also midway, `t1_us` and `t2_us` are relaxation times in microseconds, and `gate_time_1q_us`
-    and `gate_time_2q_us` how long a gate takes.
+    also in mid-circuit. `t1_us` and `t2_us` are relaxation times, and `gate_time_1q_us` and
+    `gate_time_2q_us` durations of gates, all in microseconds.
     """
 
     depolarizing_1q: float = 0.0
@@ -44,7 +44,7 @@ class Noise:
 class RunOptions:
     """A request's `options`, checked.
 
-    `timeout_seconds` shortens the tier's limit and never lengthens it.
+    `timeout_seconds` can shorten the tier's time limit but not lengthen it.
     """
 
     seed: int | None = None
@@ -55,20 +55,20 @@ class RunOptions:
 
     @property
     def only_counts(self) -> bool:
-        """Whether nothing else is wanted of a run, nor a limit of its own."""
+        """Whether a run returns only counts, has no noise, and has no time limit in the request."""
         return not (self.statevector or self.memory or self.noise or self.timeout_seconds)
 
 
 NO_OPTIONS = RunOptions()
-"""What a request without options asks for."""
+"""The options of a request that has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One run of one circuit on one backend, as it is handed to a worker.
+    """One run of one circuit on one backend, as it is sent to a worker.
 
-    `seed` is always set. `method` is the backend's own name for the way to run it, which is
-    predicted to take `predicted_seconds`; None where nobody knows.
+    `method` is the backend's name of the method to use. `predicted_seconds` is the predicted run
+    time, or None if there is no prediction.
     """
 
     job_id: str
@@ -83,7 +83,7 @@ class Execution:
 
 @value_object
 class Statevector:
-    """Amplitudes of all 2**n basis states, bit 0 of the index is qubit 0."""
+    """The amplitudes of all 2**n basis states. Bit 0 of the index is qubit 0."""
 
     real: tuple[float, ...]
     imag: tuple[float, ...]
@@ -91,10 +91,10 @@ class Statevector:
 
 @value_object
 class Outcome:
-    """What a run gave.
+    """The output of a run.
 
-    `counts` maps bitstrings (classical bit 0 rightmost, no spaces) to how many shots gave them;
-    the values add up to the shots. `execution_time_ms` is the time spent simulating and sampling.
+    `counts` maps each bitstring (classical bit 0 rightmost, no spaces) to its number of shots; the
+    values add up to the shots. `execution_time_ms` is the time spent simulating and sampling.
     `memory` holds one bitstring per shot, in order. `metadata` is JSON-like.
     """
 

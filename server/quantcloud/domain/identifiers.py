@@ -1,4 +1,4 @@
-"""Identifiers, which sort by time."""
+"""Identifiers that sort by time."""
 
 import re
 import secrets
@@ -11,18 +11,18 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` could be an id of ours."""
+    """Return whether `text` has the form of an id."""
     return _UUID.fullmatch(text) is not None
 
 
 def time_ordered_id(at: datetime) -> str:
-    """A UUID of version 7 (RFC 9562, section 5.7): the millisecond of `at`, then 74 random bits.
+    """Return a UUID of version 7 (RFC 9562, section 5.7): the millisecond of `at`, 74 random bits.
 
-    New rows stand beside each other in an index of such ids, however many there are. Nobody guesses
-    one of them.
+    New rows are neighbours in an index of such ids, so that inserts stay cheap in a large table.
+    The ids cannot be guessed.
     """
     milliseconds = (at - _EPOCH) // _MILLISECOND
-    # Drawn in one go: each draw lets other threads run first.
+    # One draw for all bits: each draw releases the GIL.
     drawn, low = divmod(secrets.randbits(12 + _LOW_BITS), 1 << _LOW_BITS)
     high = milliseconds << 16 | 0x7000 | drawn
     digits = f"{high << 64 | 0b10 << _LOW_BITS | low:032x}"

@@ -1,4 +1,4 @@
-"""A job's life: its statuses, the transitions between them, and the events that tell of them."""
+"""A job's life: its statuses, the transitions between them, and its events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
@@ -12,7 +12,7 @@ from quantcloud.domain.value_object import value_object
 
 
 class JobStatus(StrEnum):
-    """Where a job stands, in the documented words and order."""
+    """A job's status, in the documented words and order."""
 
     SUBMITTED = "submitted"
     ANALYZING = "analyzing"
@@ -31,7 +31,7 @@ class JobStatus(StrEnum):
 
 
 class OptimizationTarget(StrEnum):
-    """What the router looks for when the request names no backend."""
+    """What the router optimizes for if the request names no backend."""
 
     BALANCED = "balanced"
     SPEED = "speed"
@@ -44,8 +44,8 @@ TERMINAL = frozenset({_S.COMPLETED, _S.FAILED, _S.TIMEOUT, _S.CANCELLED})
 UNROUTED = frozenset({_S.SUBMITTED, _S.ANALYZING, _S.ROUTING})
 LEASED = frozenset({_S.DISPATCHED, _S.RUNNING})
 
-# Forward along the documented order; `failed` and `cancelled` from anywhere; back to `queued` when
-# a lease ends. A terminal status absorbs.
+# Forward in the documented order; to `failed` or `cancelled` from any status; back to `queued` when
+# a lease ends. A terminal status is final.
 TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     _S.SUBMITTED: frozenset({_S.ANALYZING, _S.FAILED, _S.CANCELLED}),
     _S.ANALYZING: frozenset({_S.ROUTING, _S.FAILED, _S.CANCELLED}),
@@ -58,7 +58,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
 
 
 class InvalidTransitionError(Exception):
-    """A change that a job's present status does not allow; the job stays as it is."""
+    """A job's status does not allow a change. The job is unchanged."""
 
     def __init__(self, job_id: str, present: JobStatus, wanted: JobStatus) -> None:
         super().__init__(f"job {job_id} cannot go from {present} to {wanted}")
@@ -67,12 +67,12 @@ class InvalidTransitionError(Exception):
 
 
 class StaleLeaseError(Exception):
-    """A write that names a lease which the job no longer has; nothing was written."""
+    """A write names a lease that the job no longer has. Nothing was written."""
 
 
 @value_object
 class Lease:
-    """The right to write a run. `token` is unique to the attempt, `attempt` counts from 1."""
+    """The right to write a run. Each attempt has its own `token`; `attempt` counts from 1."""
 
     owner: str
     attempt: int
@@ -81,9 +81,9 @@ class Lease:
 
 @value_object
 class Change:
-    """One step of a job. A field that is None leaves the job's own as it is.
+    """One step of a job. A field that is None leaves the job's value unchanged.
 
-    `at` is what the clock of its maker says. `Job.advance` holds it to the job's own order.
+    `at` is the time of the server that made the change. `Job.advance` keeps times in order.
     """
 
     status: JobStatus
@@ -96,13 +96,13 @@ class Change:
 
 @value_object
 class Job:
-    """One submitted circuit and where it stands, without the circuit's text.
+    """One submitted circuit and its status, without the circuit's text.
 
-    `requested_backend` is what the user named, `backend` what the router assigned. `sequence` is
-    that of its latest event. `reserved_qpu_tasks` (1 for a job on quantum hardware) and
-    `reserved_cost_usd` count in the month of its submission from then on. `predicted_seconds` is
-    how long the router expects its run to take, None where nobody knows; `batch_id` is shared
-    by the jobs of one submission of several circuits. `changed_at` is the time of its latest event.
+    `requested_backend` is the user's choice, `backend` the router's. `sequence` and `changed_at`
+    are the number and time of its latest event. `reserved_qpu_tasks` (1 for a job on quantum
+    hardware) and `reserved_cost_usd` count in the month of its submission, from the submission on.
+    `predicted_seconds` is the predicted run time, or None if there is no prediction. The jobs of
+    one batch share a `batch_id`.
     """
 
     id: str
@@ -133,20 +133,20 @@ class Job:
 
     @property
     def latest_at(self) -> datetime:
-        """When its latest event happened, which may be that of its submission."""
+        """The time of its latest event, which may be its submission."""
         return self.changed_at or self.submitted_at
 
     def advance(self, change: Change) -> "Job":
-        """The job after `change`. Raises `InvalidTransitionError`.
+        """Return the job after `change`. Raises `InvalidTransitionError`.
 
-        The times of a job's events never go back: a change of an earlier time than the latest event
-        gets the time of that event. Clocks are set back, those of several servers differ, and
-        events that are written together may be noted out of order.
+        The times of a job's events never go back: a change whose time is before the latest event
+        gets the time of that event. Clocks are set back and differ between servers, and events that
+        are written together may be recorded out of order.
         """
         status = change.status
         if status not in TRANSITIONS[self.status]:
             raise InvalidTransitionError(self.id, self.status, status)
-        # By places, since `dataclasses.replace` takes three times as long, and jobs change a lot.
+        # By position, because `dataclasses.replace` takes three times as long.
         values = [*_values(self)]
         values[_STATUS] = status
         values[_SEQUENCE] += 1
@@ -178,7 +178,7 @@ _STATUS, _SEQUENCE, _BACKEND, _METHOD, _ERROR, _METADATA, _STARTED, _ATTEMPT, _C
         "attempt", "changed_at",
     )
 )  # fmt: skip
-# Which of a job's times a change to a status is.
+# The field that takes the time of a change to a status.
 _TIMES: Mapping[JobStatus, int] = {
     _S.QUEUED: _PLACES["queued_at"],
     _S.RUNNING: _STARTED,
@@ -188,7 +188,7 @@ _TIMES: Mapping[JobStatus, int] = {
 
 @value_object
 class JobResult:
-    """What a completed job gave; `counts` add up to the job's shots."""
+    """The result of a completed job. `counts` add up to the job's shots."""
 
     job_id: str
     backend: str
@@ -199,7 +199,7 @@ class JobResult:
 
     @property
     def size(self) -> int:
-        """How many outcomes, amplitudes and single shots it holds: what handling it costs."""
+        """The number of outcomes, amplitudes and single shots, a measure of the cost to process."""
         memory = self.metadata.get("memory")
         shots = len(cast("Sequence[str]", memory)) if isinstance(memory, list | tuple) else 0
         amplitudes = len(self.statevector.real) if self.statevector else 0
@@ -208,9 +208,9 @@ class JobResult:
 
 @value_object
 class JobEvent:
-    """One change of a job: the whole job as of it. `cursor` orders the events of all jobs.
+    """One change of a job, with the whole job after it. `cursor` orders the events of all jobs.
 
-    `result` is what the run gave where this is its end and the event was committed just now; an
+    `result` is the run's result if this event completes the job and was committed just now. An
     event that is read from the log has none.
     """
 

@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 class Place(NamedTuple):
-    """Where an item stands in a listing that has the newest first: ties are in the order of ids."""
+    """The position of an item in a listing, newest first. Ids break ties."""
 
     at: datetime
     id: str
 
 
 class Window(NamedTuple):
-    """The part of a listing that is asked for: what follows `after`, or else `offset` items."""
+    """The part of a listing to return: after the item at `after`, or after `offset` items."""
 
     limit: int
     offset: int = 0
@@ -26,17 +26,17 @@ class Window(NamedTuple):
 
 @value_object
 class Page(Generic[T]):
-    """`items`, newest first, of `total` that match; `limit` and `offset` as they were applied."""
+    """`items`, newest first, out of `total` matches. `limit` and `offset` are as applied."""
 
     items: Sequence[T]
     total: int
     limit: int
     offset: int
     last: Place | None = None
-    """Of a page that is full: the place of its last item."""
+    """The place of the last item if the page is full."""
 
 
 def page_of(items: Sequence[T], total: int, window: Window, place: Callable[[T], Place]) -> Page[T]:
-    """The page that a window shows; `place` says where an item stands."""
+    """Return the page of a window. `place` returns the position of an item."""
     last = place(items[-1]) if len(items) == window.limit else None
     return Page(items, total, window.limit, window.offset, last)

@@ -1,4 +1,4 @@
-"""What is left of a calendar month, and whether a job fits into it."""
+"""What an account has left of its limits, and whether a job fits."""
 
 from datetime import UTC, datetime
 
@@ -6,34 +6,34 @@ from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
 from quantcloud.domain.errors import QuotaExceeded
 
 _SECONDS = 60
-# Costs are sums of products in binary; a millionth of a dollar is no difference.
+# Binary sums of costs have rounding errors, so a millionth of a dollar is ignored.
 _CENTS_ROUNDING = 1e-6
 _DECEMBER = 12
 
 
 def next_month(at: datetime) -> datetime:
-    """The first instant of the calendar month in UTC after that of `at`."""
+    """Return the start of the calendar month in UTC that follows `at`."""
     day = at.astimezone(UTC)
     year, month = (day.year + 1, 1) if day.month == _DECEMBER else (day.year, day.month + 1)
     return datetime(year, month, 1, tzinfo=UTC)
 
 
 def simulator_seconds_left(limits: MonthlyLimits, used: MonthlyUsage) -> float | None:
-    """Seconds of execution on simulators that are left of the month; None where no limit is."""
+    """Return the month's remaining seconds on simulators, or None if there is no limit."""
     if limits.simulator_minutes is None:
         return None
     return max(0.0, limits.simulator_minutes * _SECONDS - used.simulator_seconds)
 
 
 def check_waiting(account_id: str, waiting: int, maximum: int, number: int = 1) -> None:
-    """Refuse `number` jobs more where `waiting` wait already. Raises `QuotaExceeded`."""
+    """Raise `QuotaExceeded` if `number` more jobs may not wait beside `waiting` others."""
     if waiting + number <= maximum:
         return
-    wanted = "" if number == 1 else f", {number} more are asked for"
+    wanted = "" if number == 1 else f", {number} more are requested"
     raise QuotaExceeded(
         "max_waiting_jobs",
         f"max_waiting_jobs: {waiting} jobs are waiting{wanted} and the limit is {maximum}; "
-        "submit again when some have begun",
+        "submit again when some have started",
         subject=account_id,
         maximum=maximum,
         requested=number,
@@ -50,11 +50,11 @@ def check_month(
     qpu_tasks: int,
     cost_usd: float,
 ) -> None:
-    """Refuse a job that the month has no room for.
+    """Raise `QuotaExceeded` if a job exceeds the month's limits.
 
-    `qpu_tasks` is 1 for a job on quantum hardware and 0 for one on a simulator, `cost_usd` what it
-    will cost. How long a simulator will take is not known before: a job is let in while any of
-    the month's time is left. Raises `QuotaExceeded`.
+    `qpu_tasks` is 1 for a job on quantum hardware and 0 for one on a simulator. `cost_usd` is the
+    price of the job. The time on a simulator is not known in advance, so a job is accepted while
+    any of the month's time is left.
     """
     resets_at = next_month(at)
     if not qpu_tasks and simulator_seconds_left(limits, used) == 0:
@@ -73,7 +73,7 @@ def check_month(
         raise QuotaExceeded(
             "qpu_tasks",
             f"qpu_tasks: {used.qpu_tasks} of the month's {limits.qpu_tasks} tasks on quantum "
-            f"hardware are used, {qpu_tasks} more is asked for",
+            f"hardware are used, {qpu_tasks} more is requested",
             subject=account_id,
             maximum=limits.qpu_tasks,
             requested=qpu_tasks,

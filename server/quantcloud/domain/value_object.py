@@ -1,4 +1,4 @@
-"""Values: what nobody changes once it is made."""
+"""Value objects: instances do not change after they are created."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
@@ -8,10 +8,9 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value_object(cls: type[T]) -> type[T]:
-    """A dataclass with slots, of equal instances that hash alike, which nothing may change.
+    """Make a dataclass with slots and a hash, which the type checker treats as frozen.
 
-    The type checker holds all of this package to that. `dataclass(frozen=True)` would at run time,
-    for the price of a call for each field whenever one is made: several times what the rest takes,
-    and a job's life makes hundreds. It is for what other people's backends are handed.
+    `dataclass(frozen=True)` also refuses changes at run time, but instances take several times as
+    long to create, and one job needs hundreds. Use it for objects that third-party backends get.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)

@@ -1,1 +1,1 @@
-"""The use cases, free of gRPC and SQL."""
+"""The use cases. They contain no gRPC and no SQL."""

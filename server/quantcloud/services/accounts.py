@@ -1,4 +1,4 @@
-"""Accounts: their keys, their use and their limits."""
+"""Accounts: their API keys, usage and limits."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ MAXIMUM_NAME_LENGTH = 100
 
 @value_object
 class Usage:
-    """An account's tier, what it allows, and what was used of it this month."""
+    """An account's tier, its limits, and what the account used this month."""
 
     tier: Tier
     limits: TierLimits
@@ -40,7 +40,7 @@ class AccountUseCases:
         self._limits = limits
 
     async def create_key(self, principal: Principal, name: str) -> tuple[ApiKey, str]:
-        """Make a key; its text is returned here and nowhere else.
+        """Create a key and return it with its text, which cannot be read again.
 
         Raises `InvalidArgument` for a bad name, `QuotaExceeded` at the tier's limit.
         """
@@ -60,7 +60,7 @@ class AccountUseCases:
         return key, text
 
     async def list_keys(self, principal: Principal) -> Sequence[ApiKey]:
-        """The account's keys that are not revoked, newest first."""
+        """Return the account's keys that are not revoked, newest first."""
         return await self._store.api_keys.list(principal.account_id)
 
     async def revoke_key(self, principal: Principal, key_id: str) -> None:
@@ -68,7 +68,7 @@ class AccountUseCases:
         await self._store.api_keys.revoke(principal.account_id, key_id, self._clock())
 
     async def usage(self, principal: Principal) -> Usage:
-        """What the account used in this calendar month in UTC."""
+        """Return what the account used in the current calendar month in UTC."""
         tier = principal.account.tier
         month = await self._store.usage.month(principal.account_id, self._clock().date())
         return Usage(tier, self._limits(tier), month)

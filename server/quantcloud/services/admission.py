@@ -1,4 +1,4 @@
-"""What a submission must pass before it becomes a job; the same for a plan and for a run."""
+"""The checks before a submission becomes a job. Plans and runs share them."""
 
 import math
 import secrets
@@ -34,7 +34,7 @@ STATEVECTOR_QUBITS = 16
 
 @value_object
 class Submission:
-    """A circuit and what its sender wants of it, as it was sent."""
+    """A circuit and the parameters of its run, as the client sent them."""
 
     qasm: str
     circuit_qasm: str
@@ -50,12 +50,11 @@ class Submission:
 
 @value_object
 class Admitted:
-    """A submission that may run: the job that it becomes, and the changes that have already brought
-    it to the queue of the backend that the router decided on.
+    """A submission that may run: its job, and the job's changes up to the queue of its backend.
 
-    `circuit` is given where the submission is so short that it was read on the event loop.
-    `time_limit` is after how many seconds its run is stopped, `used` what its account has used of
-    the month, where that was looked at.
+    `circuit` is set if the text was short enough to be parsed on the event loop. `time_limit` is
+    the number of seconds after which the run is stopped. `used` is what the account used this
+    month, or None if that was not read.
     """
 
     job: Job
@@ -94,23 +93,24 @@ class Admission:
         batch_id: str | None = None,
         check_month_later: bool = False,
     ) -> Admitted:
-        """Let a submission in, which may be one of a batch, or say exactly why not.
+        """Check a submission, which may be part of a batch, and route it.
 
-        With `check_month_later` whoever stores the job checks the month's limits, in the same
-        transaction. Raises `InvalidArgument` (also where the run is predicted to take `HOPELESS`
-        times its limit), `CircuitError`, `QuotaExceeded` or
-        `FailedPrecondition`.
+        With `check_month_later` the caller must check the month's limits in the transaction that
+        stores the job. Raises `CircuitError`, `QuotaExceeded`, `FailedPrecondition`, or
+        `InvalidArgument`, also if the run is predicted to take `HOPELESS` times its time limit.
         """
         arrived = self._clock()
         qasm = circuit_text(submission)
         shots = self._check_fields(submission)
         limits = self._limits(principal.account.tier)
         if shots > limits.max_shots:
-            raise _beyond(principal, "max_shots", limits.max_shots, shots, "shots")
+            raise _over_limit(principal, "max_shots", limits.max_shots, shots, "shots")
         analyzing = self._clock()
         analysis, circuit = await self._engine.examine(qasm, principal.account_id)
         if analysis.num_qubits > limits.max_qubits:
-            raise _beyond(principal, "max_qubits", limits.max_qubits, analysis.num_qubits, "qubits")
+            raise _over_limit(
+                principal, "max_qubits", limits.max_qubits, analysis.num_qubits, "qubits"
+            )
         _check_options(submission.options, analysis)
         check_result_size(analysis, shots, submission.options)
         routing = self._clock()
@@ -193,7 +193,7 @@ class Admission:
         if backend is not None and self._fleet.info(backend) is None:
             names = ", ".join(info.name for info in self._fleet.infos)
             raise InvalidArgument(
-                "backend", f"{backend!r} is unknown; there are {names}", reason="UNKNOWN_BACKEND"
+                "backend", f"{backend!r} is unknown; known are {names}", reason="UNKNOWN_BACKEND"
             )
         return shots
 
@@ -214,7 +214,7 @@ class Admission:
 
 
 def circuit_text(submission: Submission) -> str:
-    """The circuit under whichever name it was sent. Raises `InvalidArgument`."""
+    """Return the circuit's text from `qasm` or `circuit_qasm`. Raises `InvalidArgument`."""
     qasm, other = submission.qasm, submission.circuit_qasm
     if qasm and other and qasm != other:
         raise InvalidArgument(
@@ -225,7 +225,7 @@ def circuit_text(submission: Submission) -> str:
         if submission.code:
             raise InvalidArgument(
                 "qasm",
-                "is missing; the server runs no 'code', export the circuit as OpenQASM and send it",
+                "is missing; the server does not run 'code', send the circuit as OpenQASM",
                 reason="CODE_NOT_RUN",
             )
         raise InvalidArgument("qasm", "is empty; send an OpenQASM 2.0 circuit")
@@ -243,7 +243,7 @@ def _check_options(options: RunOptions, analysis: Analysis) -> None:
     if analysis.has_mid_circuit:
         raise InvalidArgument(
             "options.statevector",
-            "is not to be had of a circuit with mid-circuit measurement, reset or conditions",
+            "is not available for a circuit with mid-circuit measurement, reset or conditions",
         )
     if analysis.num_qubits > STATEVECTOR_QUBITS:
         raise InvalidArgument(
@@ -256,7 +256,7 @@ def _check_options(options: RunOptions, analysis: Analysis) -> None:
 def _check_hopeless(options: RunOptions, backend: str, method: Method, time_limit: float) -> None:
     """Refuse a run that would be stopped long before its end.
 
-    The router chooses such a one only where no other backend's is shorter.
+    The router chooses such a run only if no other backend has a shorter one.
     """
     if options.timeout_seconds is not None or method.seconds <= HOPELESS * time_limit:
         return
@@ -264,8 +264,8 @@ def _check_hopeless(options: RunOptions, backend: str, method: Method, time_limi
         "qasm",
         f"is predicted to take {duration(method.seconds)} on {backend} ({method.name}), more than "
         f"{HOPELESS} times the {duration(time_limit)} after which a run is stopped; send fewer "
-        "shots, qubits, gates or measurements midway, or set options.timeout_seconds to have it "
-        "run until then",
+        "shots, qubits, gates or mid-circuit measurements, or set options.timeout_seconds to run "
+        "it until that time",
         reason="RUN_TOO_LONG",
         metadata={
             "backend": backend,
@@ -277,9 +277,9 @@ def _check_hopeless(options: RunOptions, backend: str, method: Method, time_limi
 
 
 def _affordable(demand: Demand, limits: TierLimits, used: MonthlyUsage) -> Demand:
-    """Let the router choose among what the account has tasks and credits for.
+    """Restrict the router to backends that the account has tasks and credits for.
 
-    Where a backend is named there is no choice, and the refusal says which limit it is.
+    If the request names a backend, nothing is restricted: the refusal then names the limit.
     """
     if demand.backend is not None:
         return demand
@@ -292,12 +292,12 @@ def _affordable(demand: Demand, limits: TierLimits, used: MonthlyUsage) -> Deman
     )
 
 
-def _beyond(
+def _over_limit(
     principal: Principal, limit: str, allowed: int, wanted: int, what: str
 ) -> QuotaExceeded:
     return QuotaExceeded(
         limit,
-        f"{what}: {wanted} asked for, the {principal.account.tier} tier allows {allowed}",
+        f"{what}: {wanted} requested, the {principal.account.tier} tier allows {allowed}",
         subject=principal.account_id,
         maximum=allowed,
         requested=wanted,

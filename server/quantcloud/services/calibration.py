@@ -1,4 +1,4 @@
-"""Measures every method of every simulator on this machine, and fits the cost model to it."""
+"""Measures each method of each simulator on this machine, and fits the cost model to the times."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from quantcloud.routing.fitting import Sample, fitted
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.work import Coefficients
 
-# What is expected to take longer is left out, and one that does is broken off, in seconds.
+# In seconds: runs with a longer prediction are left out, and longer runs are stopped.
 _LONGEST = 0.5
 _LIMIT = 3.0
 _REPEATS = 3
@@ -28,7 +28,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 @value_object
 class Load:
-    """One circuit to measure with."""
+    """A circuit to measure, with its shots and options."""
 
     qasm: str
     shots: int = _SHOTS
@@ -59,10 +59,10 @@ LOADS: Sequence[Load] = (
 
 @value_object
 class Measured:
-    """What a method came to: its coefficients, and by how much its runs differ from them.
+    """A method's fitted coefficients, and how far predictions are from its `runs` runs.
 
-    `before` and `after` are the factors by which half of the predictions are off, with the
-    coefficients that its backend states and with those that were fitted.
+    `before` and `after` are the median factors between prediction and run time, `before` with the
+    coefficients that the backend states, `after` with the fitted ones.
     """
 
     coefficients: Coefficients
@@ -79,11 +79,11 @@ async def measure(
     seconds: float,
     progress: Callable[[int, int, str], None],
 ) -> Mapping[Key, Measured]:
-    """Run `LOADS` on every simulator that is online and free.
+    """Run `LOADS` on every simulator that is online and free of charge.
 
-    It goes on for about `seconds` at most, once each simulator has started. `memory_limit` is what
-    one run may take, in bytes. `progress` is told how many runs are done, of how many, and what
-    comes next. A run that fails is logged and left out.
+    This takes about `seconds` at most, after each simulator has started. `memory_limit` is the
+    most memory that one run may take, in bytes. `progress` receives the number of finished runs,
+    the number of all runs, and the name of the next. A run that fails is logged and left out.
     """
     plan = list(_runs(backends, memory_limit))
     for name, (method, load) in {name: (method, load) for name, method, load in plan[::-1]}.items():
@@ -106,13 +106,13 @@ async def measure(
 
 
 def calibration(measured: Mapping[Key, Measured], machine: str) -> Calibration:
-    """The calibration that was measured just now on `machine`."""
+    """Return a calibration of `machine`, measured now."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
     return Calibration(machine, at, {key: each.coefficients for key, each in measured.items()})
 
 
 def _runs(backends: Mapping[str, Backend], memory_limit: int) -> Iterator[tuple[str, Method, Load]]:
-    """What to run: the loads in turn, so that every method has some where time is up."""
+    """Yield the runs load by load, so that each method has some if the time runs out."""
     usable = {
         name: backend
         for name, backend in backends.items()
@@ -135,7 +135,10 @@ def _runs(backends: Mapping[str, Backend], memory_limit: int) -> Iterator[tuple[
 
 
 async def _fastest(engine: Engine, backend: str, method: Method, load: Load) -> float | None:
-    """The least of a few runs' times in seconds: what others do meanwhile only adds to them."""
+    """Return the shortest time of a few runs, in seconds; None if one failed.
+
+    Other load on the machine only makes runs longer.
+    """
     times: list[float] = []
     for seed in range(_REPEATS):
         execution = Execution(
@@ -148,7 +151,7 @@ async def _fastest(engine: Engine, backend: str, method: Method, load: Load) -> 
             options=load.options,
         )
         try:
-            outcome = await engine.execute(execution, time_limit=_LIMIT, on_start=_nothing)
+            outcome = await engine.execute(execution, time_limit=_LIMIT, on_start=_ignore_start)
         except EngineError as error:
             log.info("left out", backend=backend, method=method.name, error=str(error))
             return None
@@ -158,7 +161,7 @@ async def _fastest(engine: Engine, backend: str, method: Method, load: Load) -> 
     return min(times)
 
 
-def _nothing() -> None:
+def _ignore_start() -> None:
     pass
 
 
@@ -168,7 +171,7 @@ def _fit(stated: Coefficients, runs: Sequence[Sample]) -> Measured:
 
 
 def _off(coefficients: Coefficients, runs: Sequence[Sample]) -> float:
-    """The median factor between predicted and measured times."""
+    """Return the median factor between predicted and measured times."""
     factors = sorted(
         max(predicted / run.seconds, run.seconds / predicted)
         for run in runs

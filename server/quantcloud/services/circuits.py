@@ -23,15 +23,15 @@ from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
 
 MAXIMUM_NAME_LENGTH = 200
 MAXIMUM_BATCH = 1_000
-# A page of a hundred must be fit to send; larger circuits can be run, not saved.
+# A page of a hundred circuits must fit into one response. Larger circuits can be run, not saved.
 MAXIMUM_SAVED_BYTES = 512 * 1024
 
 
 @value_object
 class QuotaLeft:
-    """What an account may still take; None where its tier sets no limit.
+    """What an account has left this month; None if its tier sets no limit.
 
-    `waiting_jobs` is how many more may wait, the others are of the month.
+    `waiting_jobs` is how many more jobs may wait now.
     """
 
     simulator_seconds: float | None
@@ -42,9 +42,9 @@ class QuotaLeft:
 
 @value_object
 class Plan:
-    """What a run of an admitted submission would be; `queue_position` 1 is next.
+    """What a submission would do if it were run; `queue_position` 1 is next.
 
-    `left` is what its account has left, before this run.
+    `left` is what the account has left before this run.
     """
 
     admitted: Admitted
@@ -56,7 +56,7 @@ class Plan:
 class Batch:
     """Jobs that were submitted together, in the order of their circuits.
 
-    Their events are those of the account after `cursor`.
+    All their events come after `cursor` among the account's events.
     """
 
     id: str
@@ -88,11 +88,11 @@ class CircuitUseCases:
     async def run(
         self, principal: Principal, submission: Submission, key: IdempotencyKey | None = None
     ) -> Job:
-        """Store a job for the submission and return once it is durable: as it was submitted,
-        though its run may be over by then.
+        """Store a job for the submission and return the job once it is durable.
 
-        A submission whose `key` was used in the last 24 hours is the first job again. Raises
-        `AlreadyExists` where that was of another request.
+        The job is returned as submitted, even if its run has ended by then. If `key` was used in
+        the last 24 hours, the first job is returned again. Raises `AlreadyExists` if the key
+        belongs to a different request.
         """
         if (known := await self._known(principal, key)) is not None:
             return known[0].job
@@ -110,8 +110,8 @@ class CircuitUseCases:
     ) -> Batch:
         """Store a job for each of the submissions, or for none of them; `key` is as for `run`.
 
-        They are as many as `check_batch_size` lets pass. Raises what `run` does, with the place of
-        the submission that cannot be run.
+        The caller has checked their number with `check_batch_size`. Raises the errors of `run`;
+        their messages say which submission cannot be run.
         """
         if (known := await self._known(principal, key)) is not None:
             return self._batch(known)
@@ -127,12 +127,12 @@ class CircuitUseCases:
                 error.locate(f"circuits[{place}]")
                 raise
             admitted.append(each)
-            # Small circuits are looked at without a pause.
+            # Small circuits are admitted without suspending.
             await yielder.yield_if_due()
         try:
             await self._check_room(principal, admitted)
         except QuotaExceeded:
-            # It may be what the same submission, sent twice at once, has taken meanwhile.
+            # The same submission, sent twice at once, may have used up the quota.
             if (known := await self._known(principal, key)) is not None:
                 return self._batch(known)
             raise
@@ -149,7 +149,7 @@ class CircuitUseCases:
         return Batch(first.job.batch_id or "", [event.job for event in submitted], before)
 
     async def _check_room(self, principal: Principal, admitted: Sequence[Admitted]) -> None:
-        """Raise `QuotaExceeded` where it shows before anything is run that a limit is passed."""
+        """Raise `QuotaExceeded` if the batch exceeds a limit, before any circuit is run."""
         limits, account_id = self._limits(principal.account.tier), principal.account_id
         waiting = await self._store.jobs.waiting_count(account_id)
         check_waiting(account_id, waiting, limits.max_waiting_jobs, len(admitted))
@@ -166,7 +166,7 @@ class CircuitUseCases:
     async def _known(
         self, principal: Principal, key: IdempotencyKey | None
     ) -> Sequence[JobEvent] | None:
-        """The submissions that `key` stands for. Before all else: limits may be reached by now."""
+        """Return the submissions of `key`. Limits are checked later: those may have reached one."""
         if key is None:
             return None
         return await self._store.idempotency.find(principal.account_id, key, self._clock())
@@ -174,7 +174,7 @@ class CircuitUseCases:
     async def _store_jobs(
         self, principal: Principal, new: Sequence[NewJob], key: IdempotencyKey | None
     ) -> list[list[JobEvent]]:
-        """Store jobs all or none; each one's events, that of its submission first."""
+        """Store all jobs or none; return each job's events, the submission first."""
         limits = self._limits(principal.account.tier)
         created = await self._store.jobs.create_all(
             new,
@@ -182,13 +182,13 @@ class CircuitUseCases:
             monthly=limits.monthly,
             key=key,
         )
-        # Now, since nothing is to be learnt from what is not wanted.
+        # Only now: runs of jobs that could not be stored must not count.
         for each in new:
             self._short_runs.learn(each)
         return created
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
-        """Say what `run` would do with the submission. Raises what `run` does."""
+        """Return what `run` would do with the submission. Raises the errors of `run`."""
         admitted = await self._admission.admit(principal, submission)
         limits = self._limits(principal.account.tier)
         waiting = await self._store.jobs.waiting_count(principal.account_id)
@@ -212,7 +212,7 @@ class CircuitUseCases:
         num_qubits: int | None,
         metadata: Mapping[str, object],
     ) -> SavedCircuit:
-        """Save a circuit. Raises `InvalidArgument`."""
+        """Save a circuit and return it. Raises `InvalidArgument`."""
         _check(name, code, qasm)
         now = self._clock()
         circuit = SavedCircuit(
@@ -237,7 +237,7 @@ class CircuitUseCases:
         offset: int | None,
         after_cursor: str | None,
     ) -> tuple[Page[SavedCircuit], str | None]:
-        """The account's saved circuits, newest first, and the next page's cursor."""
+        """Return a page of saved circuits, newest first, and the cursor of the next page."""
         part = self._listings.window(limit, offset, after_cursor)
         page = await self._store.circuits.list(principal.account_id, **part._asdict())
         return page, self._listings.cursor(page)
@@ -248,7 +248,7 @@ class CircuitUseCases:
     async def update(
         self, principal: Principal, circuit_id: str, patch: CircuitPatch
     ) -> SavedCircuit:
-        """Change the fields that the patch carries. Raises `InvalidArgument` or `NotFound`."""
+        """Change the fields that `patch` sets. Raises `InvalidArgument` or `NotFound`."""
         present = await self._store.circuits.get(principal.account_id, circuit_id)
         code = present.code if patch.code is None else patch.code
         qasm = present.qasm if patch.qasm is None else patch.qasm
@@ -262,7 +262,7 @@ class CircuitUseCases:
         await self._store.circuits.delete(principal.account_id, circuit_id)
 
     async def _width(self, principal: Principal, given: int | None, qasm: str | None) -> int | None:
-        """The width that the user gave, or that of the OpenQASM where it can be read."""
+        """Return the given width, or else that of the OpenQASM if it can be parsed."""
         if given is not None:
             if given < 1:
                 raise InvalidArgument("num_qubits", f"must be 1 or more, is {given}")
@@ -277,9 +277,9 @@ class CircuitUseCases:
 
 
 def check_batch_size(number: int) -> None:
-    """Raise `InvalidArgument` where so many circuits are no batch."""
+    """Raise `InvalidArgument` if a batch must not have `number` circuits."""
     if not 0 < number <= MAXIMUM_BATCH:
-        raise InvalidArgument("circuits", f"must be 1 to {MAXIMUM_BATCH} circuits, are {number}")
+        raise InvalidArgument("circuits", f"must have 1 to {MAXIMUM_BATCH} circuits, has {number}")
 
 
 def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:
@@ -301,5 +301,6 @@ def _check(name: str, code: str | None, qasm: str | None) -> None:
     if size > MAXIMUM_SAVED_BYTES:
         field = "qasm" if qasm else "code"
         raise InvalidArgument(
-            field, f"takes a saved circuit to {size} bytes; at most {MAXIMUM_SAVED_BYTES} may be"
+            field,
+            f"makes the circuit {size} bytes long; at most {MAXIMUM_SAVED_BYTES} can be saved",
         )

@@ -1,4 +1,4 @@
-"""Whether this server can take jobs at present, and if not, why."""
+"""Whether this server can take jobs now, and if not, why."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,19 +9,19 @@ from quantcloud.domain.errors import DomainError, Unavailable
 from quantcloud.engine.base import Engine
 from quantcloud.storage import Store
 
-# A failure is noticed within the sum of the two: the load balancers of a service that must not lose
-# submissions are to know within three seconds.
-_EVERY_SECONDS = 1.0
-_PROBE_SECONDS = 1.5
+# A failure is noticed within the sum of the two. Load balancers must know within three seconds.
+_INTERVAL_SECONDS = 1.0
+_PROBE_TIMEOUT_SECONDS = 1.5
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class Health:
-    """Looks at the database and at the engine once a second.
+    """Checks the database and the engine once a second.
 
-    `probe` writes a little. It is called only where no other write was committed within the last
-    second, so it costs a busy server nothing. `claims` says why no job can be dispatched, if so.
+    `probe` writes a little to the database. It is called only if nothing else was committed within
+    the last second, so it costs a busy server nothing. `claims` returns why no job can be
+    dispatched, or None.
     """
 
     def __init__(
@@ -43,18 +43,18 @@ class Health:
 
     @property
     def problem(self) -> DomainError | None:
-        """What keeps this server from taking jobs; its message is fit for anyone."""
+        """Why this server cannot take jobs, or None; anyone may read the message."""
         if self._draining:
             return Unavailable("the server is shutting down", reason="SERVER_DRAINING")
         return self._found
 
     def subscribe(self, listener: Callable[[bool], None]) -> None:
-        """Call `listener` now and with each change: whether this server can take jobs."""
+        """Call `listener` now and after each change with whether this server can take jobs."""
         self._listeners.append(listener)
         listener(self.problem is None)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._look_forever(), name="health")
+        self._task = asyncio.create_task(self._check_forever(), name="health")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -62,17 +62,17 @@ class Health:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def drain(self) -> None:
-        """Take no more jobs, for good."""
+        """Report from now on that this server takes no more jobs."""
         self._draining = True
-        self._tell()
+        self._notify()
 
-    async def _look_forever(self) -> None:
+    async def _check_forever(self) -> None:
         while True:
-            self._note(await self._look())
-            await asyncio.sleep(_EVERY_SECONDS)
+            self._record(await self._check())
+            await asyncio.sleep(_INTERVAL_SECONDS)
 
-    async def _look(self) -> DomainError | None:
-        if (problem := await self._look_at_database()) is not None:
+    async def _check(self) -> DomainError | None:
+        if (problem := await self._check_database()) is not None:
             return problem
         if (damage := self._store.jobs.damage or self._claims()) is not None:
             return damage
@@ -80,12 +80,12 @@ class Health:
             return Unavailable(trouble, reason="ENGINE_UNAVAILABLE")
         return None
 
-    async def _look_at_database(self) -> DomainError | None:
+    async def _check_database(self) -> DomainError | None:
         began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(_PROBE_SECONDS):
+            async with asyncio.timeout(_PROBE_TIMEOUT_SECONDS):
                 await self._store.check_file()
-                if not self._store.wrote_since(began - _EVERY_SECONDS):
+                if not self._store.wrote_since(began - _INTERVAL_SECONDS):
                     await self._probe()
         except TimeoutError:
             if self._store.wrote_since(began):
@@ -95,20 +95,20 @@ class Health:
             return error
         except Exception:
             if self._found is None:
-                log.exception("the database cannot be written, for a reason that nobody foresaw")
+                log.exception("unexpected error: the database cannot be written")
             return Unavailable("the database cannot be written", reason="STORE_UNAVAILABLE")
         return None
 
-    def _note(self, found: DomainError | None) -> None:
+    def _record(self, found: DomainError | None) -> None:
         before, self._found = self._found, found
         if found is not None and (before is None or before.reason != found.reason):
             log.error("this server cannot take jobs", reason=found.reason, error=found.message)
         elif found is None and before is not None:
             log.info("this server can take jobs again")
         if (found is None) is not (before is None):
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         ready = self.problem is None
         for listener in self._listeners:
             listener(ready)

@@ -1,4 +1,4 @@
-"""Looking at jobs, watching them, cancelling them."""
+"""Reading, watching and cancelling jobs."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -42,10 +42,10 @@ class JobUseCases:
     async def get(
         self, principal: Principal, job_id: str, *, wait_seconds: int | None = None
     ) -> Job:
-        """A job, once its status changes or after `wait_seconds`, whichever comes first.
+        """Return a job when its status changes or after `wait_seconds`, whichever is first.
 
         Raises `NotFound`, `InvalidArgument` for a wait of more than `MAXIMUM_WAIT_SECONDS`, or
-        `TooManyStreams` where the account waits and watches as often as it may.
+        `TooManyStreams` if the account has as many waits and watches open as it may.
         """
         if not wait_seconds:
             return await self._store.jobs.get(principal.account_id, job_id)
@@ -57,12 +57,12 @@ class JobUseCases:
         watching = self._feed.watch_job(principal.account_id, job_id, None)
         with self._streams.watch(principal.account_id):
             async with aclosing(watching) as watch:
-                # Where the server is about to stop, what is known of the job is as good an answer.
+                # If the server is about to stop, the job as it is now is an answer.
                 with suppress(TimeoutError, Unavailable):
                     async with asyncio.timeout(wait_seconds):
-                        async for seen in watch:
-                            if seen.event is not None:
-                                changed, job = job is not None, seen.event.job
+                        async for update in watch:
+                            if update.event is not None:
+                                changed, job = job is not None, update.event.job
                                 if changed:
                                     break
         return job or await self._store.jobs.get(principal.account_id, job_id)
@@ -76,14 +76,19 @@ class JobUseCases:
         after_cursor: str | None,
         status: JobStatus | None,
     ) -> tuple[Page[Job], str | None]:
-        """Jobs of that status, or of any, newest first, and the cursor of the next page."""
+        """Return a page of jobs, newest first, and the cursor of the next page.
+
+        `status` restricts it to jobs of that status.
+        """
         part = self._listings.window(limit, offset, after_cursor)
         page = await self._store.jobs.list(principal.account_id, **part._asdict(), status=status)
         return page, self._listings.cursor(page)
 
     async def result(self, principal: Principal, job_id: str) -> JobResult:
-        """A completed job's result. Raises `NotFound`, `FailedPrecondition` before its end, and
-        `OutOfRange` where it has been removed.
+        """Return a completed job's result.
+
+        Raises `NotFound`, `FailedPrecondition` if the job has no result, or `OutOfRange` if the
+        result has been removed.
         """
         job = await self._store.jobs.get(principal.account_id, job_id)
         result = await self._store.jobs.result(principal.account_id, job_id)
@@ -103,7 +108,7 @@ class JobUseCases:
         return result
 
     async def cancel(self, principal: Principal, job_id: str) -> None:
-        """Cancel a job. Raises `NotFound`, or `FailedPrecondition` where it has ended otherwise."""
+        """Cancel a job. Raises `NotFound`, or `FailedPrecondition` if it ended otherwise."""
         await self._store.jobs.cancel(
             principal.account_id,
             job_id,
@@ -114,7 +119,10 @@ class JobUseCases:
     def watch(
         self, principal: Principal, job_id: str, *, after_sequence: int | None, brief: bool = False
     ) -> AsyncGenerator[JobUpdate]:
-        """Every change of one job, until its last; is and raises as `EventFeed.watch_job`."""
+        """Yield each change of one job, up to its last.
+
+        Raises `InvalidArgument` and the errors of `EventFeed.watch_job`.
+        """
         if after_sequence is not None and after_sequence < 0:
             raise InvalidArgument("after_sequence", f"must be 0 or more, is {after_sequence}")
         return self._feed.watch_job(principal.account_id, job_id, after_sequence, brief=brief)
@@ -126,31 +134,34 @@ class JobUseCases:
         after_cursor: str | None,
         wanted: EventFilter,
     ) -> AsyncGenerator[AccountUpdate]:
-        """The account's changes that are wanted; is and raises as `EventFeed.watch_account`."""
+        """Yield the account's changes that `wanted` selects.
+
+        Raises `InvalidArgument` and the errors of `EventFeed.watch_account`.
+        """
         position: int | None = None
         if after_cursor:
             (position,) = self._store.cursors.read("after_cursor", Listing.EVENTS, after_cursor)
         return self._feed.watch_account(principal.account_id, position, wanted)
 
     def cursor(self, position: int) -> str:
-        """The cursor of an event, as clients keep it."""
+        """Return the cursor of an event, as clients see it."""
         return self._store.cursors.write(Listing.EVENTS, position)
 
     def beats(self) -> AsyncGenerator[None]:
-        """Signs of life for a stream; is and raises as `EventFeed.beats`."""
+        """Yield the keepalives of a stream. Raises the errors of `EventFeed.beats`."""
         return self._feed.beats()
 
     def now(self) -> datetime:
-        """The time that what is sent now carries."""
+        """Return the time to put on a message that is sent now."""
         return self._clock()
 
     async def result_of(self, event: JobEvent) -> JobResult | None:
-        """What the job gave, where `event` is its completion."""
+        """Return the job's result if `event` is its completion, else None."""
         if event.job.status is not JobStatus.COMPLETED:
             return None
         return event.result or await self._store.jobs.result(event.job.account_id, event.job.id)
 
     async def small_results_of(self, events: Sequence[JobEvent]) -> Sequence[JobResult]:
-        """What the jobs of one account gave whose completions these are; of small ones only."""
+        """Return the small results of completed jobs. `events` are completions of one account."""
         job_ids = [event.job.id for event in events]
         return await self._store.jobs.small_results(events[0].job.account_id, job_ids)

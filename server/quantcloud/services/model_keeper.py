@@ -1,4 +1,4 @@
-"""Keeps a server's cost model: saves what it learns, has it calibrated on a new machine."""
+"""Saves what a server's cost model learns, and starts its calibration on a new machine."""
 
 import asyncio
 import os
@@ -10,18 +10,18 @@ import structlog
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.storage.model_files import ModelFiles
 
-_EVERY_SECONDS = 60.0
+_INTERVAL_SECONDS = 60.0
 _LOWEST_PRIORITY = 19
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class ModelKeeper:
-    """Looks after `model` from `start` to `stop`.
+    """Maintains `model` from `start` to `stop`, every `every` seconds.
 
-    `calibrate` is the command that writes a calibration, as an argument vector; None for none. It
-    runs once `is_idle` says so, where there is no calibration, at the lowest priority that the
-    system has: it takes only what nobody else wants.
+    `calibrate` is the command that writes a calibration, as an argument vector, or None. If there
+    is no calibration, the command runs once, when `is_idle` returns true. `settle` is the number of
+    seconds between checks of that. The command has the lowest priority that the system offers.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class ModelKeeper:
         *,
         calibrate: Sequence[str] | None,
         is_idle: Callable[[], bool],
-        every: float = _EVERY_SECONDS,
+        every: float = _INTERVAL_SECONDS,
         settle: float = 5.0,
     ) -> None:
         self._files = files
@@ -44,12 +44,12 @@ class ModelKeeper:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks.append(asyncio.ensure_future(self._look_after()))
+        self._tasks.append(asyncio.ensure_future(self._maintain()))
         if self._calibrate is not None and self._model.calibration is None:
             self._tasks.append(asyncio.ensure_future(self._calibrate_once(self._calibrate)))
 
     async def stop(self) -> None:
-        """End a calibration that is under way, and save. Safe to call twice."""
+        """End a running calibration, and save. Safe to call twice."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -64,14 +64,14 @@ class ModelKeeper:
                 typically_off_by=round(errors.typical, 3),
             )
 
-    async def _look_after(self) -> None:
+    async def _maintain(self) -> None:
         while True:
             await asyncio.sleep(self._every)
-            self._take_over()
+            self._reload_calibration()
             self._save()
 
-    def _take_over(self) -> None:
-        """Go by what somebody has measured meanwhile."""
+    def _reload_calibration(self) -> None:
+        """Use a calibration that another process has written."""
         if not self._files.has_changed:
             return
         calibration = self._files.reload()
@@ -85,7 +85,7 @@ class ModelKeeper:
         try:
             self._files.save_learnt(self._model)
         except OSError as error:
-            log.warning("what was learnt of run times cannot be kept", error=str(error))
+            log.warning("cannot save the learnt run times", error=str(error))
         self._saved = self._model.learnt
 
     async def _calibrate_once(self, command: Sequence[str]) -> None:
@@ -101,7 +101,7 @@ class ModelKeeper:
             start_new_session=True,
         )
         try:
-            _step_back(process.pid)
+            _lower_priority(process.pid)
             code = await process.wait()
         finally:
             if process.returncode is None:
@@ -109,19 +109,19 @@ class ModelKeeper:
                 await process.wait()
         if code:
             log.warning("the cost model could not be calibrated", exit_code=code)
-        self._take_over()
+        self._reload_calibration()
 
 
 def calibrate_command(*options: str) -> list[str]:
-    """`quantcloud calibrate` with this interpreter, as an argument vector."""
+    """Return the argument vector of `quantcloud calibrate` with this interpreter."""
     return [sys.executable, "-m", "quantcloud", "calibrate", *options]
 
 
-def _step_back(pid: int) -> None:
-    """Give a process, and all that it starts, what nobody else wants of the processors."""
+def _lower_priority(pid: int) -> None:
+    """Let a process, and all that it starts, use only idle processor time."""
     try:
         os.setpriority(os.PRIO_PROCESS, pid, _LOWEST_PRIORITY)
         if hasattr(os, "SCHED_IDLE"):
             os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
     except OSError as error:
-        log.info("the calibration has the priority of others", error=str(error))
+        log.info("cannot lower the calibration's priority", error=str(error))

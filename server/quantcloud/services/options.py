@@ -1,4 +1,4 @@
-"""A request's `options`, checked into a typed object."""
+"""Checks a request's `options` and converts them to a typed object."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,16 +7,16 @@ from typing import Any, cast
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Noise, RunOptions
 
-# What a double, and so a JSON number, holds exactly.
+# A double, and so a JSON number, holds integers of this size exactly.
 SEED_BITS = 53
 MAXIMUM_SEED = (1 << SEED_BITS) - 1
 
-# No qubit or gate is near them; the rates of far shorter or longer times are no numbers any more.
+# Real qubits and gates are far from these bounds. Beyond them, rates overflow or underflow.
 _SHORTEST_US, _LONGEST_US = 1e-9, 1e12
 
 
 def parse_options(options: Mapping[str, object]) -> RunOptions:
-    """Check `options` key by key. Raises `InvalidArgument` naming the key."""
+    """Check `options` key by key. Raises `InvalidArgument` with the key's name."""
     return RunOptions(**_checked("options", options, _OPTIONS))
 
 

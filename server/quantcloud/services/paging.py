@@ -1,4 +1,4 @@
-"""Which part of a listing is asked for: `limit`, and `offset` or `after_cursor`."""
+"""Which part of a listing a request wants: `limit`, and `offset` or `after_cursor`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def window(limit: int | None, offset: int | None, after: Place | None = None) -> Window:
-    """Fill in what was not given and bound what is too much. Raises `InvalidArgument`."""
+    """Apply the defaults and the largest limit. Raises `InvalidArgument`."""
     if limit is not None and limit < 1:
         raise InvalidArgument("limit", f"must be 1 to {MAXIMUM_LIMIT}, is {limit}")
     if offset is not None and offset < 0:
@@ -31,14 +31,14 @@ def window(limit: int | None, offset: int | None, after: Place | None = None) ->
 
 
 class Listings:
-    """The cursors of a listing."""
+    """Reads and writes the cursors of a listing of jobs or circuits."""
 
     def __init__(self, cursors: Cursors, listing: Listing) -> None:
         self._cursors = cursors
         self._listing = listing
 
     def window(self, limit: int | None, offset: int | None, after_cursor: str | None) -> Window:
-        """The part of the listing that a request asks for. Raises `InvalidArgument`."""
+        """Return the part of the listing that a request wants. Raises `InvalidArgument`."""
         return window(limit, offset, self._place(after_cursor) if after_cursor else None)
 
     def _place(self, cursor: str) -> Place:
@@ -46,10 +46,10 @@ class Listings:
         try:
             return Place(_EPOCH + since * _MICROSECOND, str(UUID(bytes=identifier)))
         except OverflowError as error:
-            raise InvalidArgument(_AFTER, "must be a cursor that an answer had") from error
+            raise InvalidArgument(_AFTER, "must be a cursor from a response") from error
 
     def cursor(self, page: Page[Any]) -> str | None:
-        """The cursor of the next page; None where there is none."""
+        """Return the cursor of the next page, or None if `page` is the last."""
         if page.last is None:
             return None
         since = (page.last.at - _EPOCH) // _MICROSECOND

@@ -1,4 +1,4 @@
-"""The platform itself: its backends and how it is doing."""
+"""The platform itself: its backends and its health."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from quantcloud.storage import Store
 
 @value_object
 class BackendReport:
-    """A backend with its live figures."""
+    """A backend with its status and queue."""
 
     info: BackendInfo
     status: BackendStatus
@@ -23,7 +23,7 @@ class BackendReport:
 
 @value_object
 class PlatformReport:
-    """Every backend's status by name, and how many jobs have not ended."""
+    """The status of each backend by name, and the number of jobs that have not ended."""
 
     backends: dict[str, BackendStatus]
     active_jobs: int
@@ -36,14 +36,14 @@ class PlatformReport:
 
 @value_object
 class HealthReport:
-    """What keeps the server from taking jobs; None where nothing does."""
+    """Why the server cannot take jobs, or None if it can."""
 
     problem: DomainError | None
     at: datetime
 
 
 class PlatformUseCases:
-    """What anyone may ask."""
+    """What callers may ask without credentials."""
 
     def __init__(
         self, store: Store, fleet: Fleet, health: Health, clock: Callable[[], datetime]
@@ -54,7 +54,7 @@ class PlatformUseCases:
         self._clock = clock
 
     def health(self) -> HealthReport:
-        """Whether the server can take jobs."""
+        """Report whether the server can take jobs."""
         return HealthReport(self._health.problem, self._clock())
 
     async def report(self) -> PlatformReport:
@@ -65,12 +65,12 @@ class PlatformUseCases:
         )
 
     async def backends(self) -> Sequence[BackendReport]:
-        """Every backend, in the order of their names."""
+        """Return all backends, sorted by name."""
         figures = await QueueFigures.read(self._store.jobs)
         return [self._backend(info, figures) for info in self._fleet.infos]
 
     async def backend(self, name: str) -> BackendReport:
-        """One backend. Raises `NotFound`."""
+        """Return one backend. Raises `NotFound`."""
         info = self._fleet.info(name)
         if info is None:
             raise NotFound("backend", name)

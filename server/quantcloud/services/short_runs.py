@@ -1,4 +1,4 @@
-"""New jobs whose run takes no longer than to queue it: they are stored with what it gave."""
+"""Runs very short circuits at submission, so that the job is stored with its result."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +12,7 @@ from quantcloud.storage import NewJob
 
 
 class ShortRuns:
-    """Runs what is admitted, where it is as short as that."""
+    """Makes new jobs, and runs the very short ones."""
 
     def __init__(self, at_once: AtOnce, fleet: Fleet, clock: Callable[[], datetime]) -> None:
         self._at_once = at_once
@@ -20,13 +20,13 @@ class ShortRuns:
         self._clock = clock
 
     def new_job(self, admitted: Admitted) -> NewJob:
-        """The job to be stored: completed where its run was a short one, else waiting for it."""
+        """Return the job to store: completed if its run is very short, else queued."""
         return self._run(admitted) or NewJob(
             admitted.job, admitted.qasm, admitted.analysis, admitted.changes
         )
 
     def learn(self, stored: NewJob) -> None:
-        """Learn from the run of a job that has one."""
+        """Update the cost model if the job was run at submission."""
         job, result = stored.job, stored.result
         if result is not None:
             method = str(result.metadata["method"])

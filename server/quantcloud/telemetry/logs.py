@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard error, or readable lines on a terminal."""
+"""Logging to standard error: a JSON object per line, or readable lines on a terminal."""
 
 import logging
 import re
@@ -8,29 +8,29 @@ from typing import Any
 import structlog
 
 _LEVELS = ("debug", "info", "warning", "error")
-# What API keys and JWTs look like, wherever somebody put one; Envoy's access log has the same.
+# Matches API keys and JWTs anywhere in a line. Envoy's access log uses the same patterns.
 _SECRET = re.compile(r"(qc_live_)[\w-]+|(eyJ)[\w-]+\.[\w-]+(?:\.[\w-]*)?")
-# Libraries that speak of every step of theirs.
+# Libraries that log each of their steps.
 _QUIET = ("aiosqlite", "alembic", "asyncio", "httpcore", "httpx", "sqlalchemy")
 
-# Without the frames' local variables, which may hold credentials.
+# Local variables are left out, because they may hold credentials.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 
 
 def _without_secrets(_logger: Any, _method: str, line: Any) -> str:
-    """A finished line with what could be an API key or a JWT cut short."""
+    """Return a formatted line with API keys and JWTs truncated."""
     return _SECRET.sub(r"\1\2...", str(line))
 
 
 def _is_no_callers_header(record: logging.LogRecord) -> bool:
-    """False for a header that is no text: whoever calls could fill the log with such traces."""
+    """Drop tracebacks about undecodable headers, with which callers could fill the log."""
     return not str(record.msg).startswith("Invalid encoding on")
 
 
 def configure(level: str) -> None:
-    """Set up this process's logs, structlog's and the standard library's alike.
+    """Set up this process's logging, for structlog and the standard library.
 
     Raises `ValueError` for an unknown level.
     """
@@ -72,7 +72,7 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # The logger of gRPC's compiled part, which also tells of faults.
+    # This logger of gRPC's compiled part also reports real faults, so it stays on.
     logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_callers_header)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -28,7 +28,7 @@ from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
 from quantcloud.openqasm import examine
-from quantcloud.process import spare_garbage_collection
+from quantcloud.process import tune_garbage_collection
 from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.settings import DEFAULT_TIERS
@@ -158,7 +158,7 @@ async def _serve() -> None:
             answers.flush()
 
         answer(await watched.start())
-        spare_garbage_collection()
+        tune_garbage_collection()
         try:
             while line := await loop.run_in_executor(None, sys.stdin.readline):
                 what, *arguments = json.loads(line)

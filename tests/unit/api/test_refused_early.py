@@ -36,7 +36,7 @@ def test_a_batch_of_too_many_is_refused_before_any_of_them_is_looked_at():
             return range(1_000_000)
 
     servicer = CircuitServicer(None, None, None)
-    with pytest.raises(InvalidArgument, match="must be 1 to 1000 circuits, are 1000000"):
+    with pytest.raises(InvalidArgument, match="must have 1 to 1000 circuits, has 1000000"):
         asyncio.run(servicer.RunCircuits(Request(), None))
 
 

@@ -26,7 +26,7 @@ def test_what_is_written_is_read(written):
     with pytest.raises(InvalidArgument, match="c: is the cursor of another database"):
         OTHER.read("c", listing, cursor)
     for other in set(Listing) - {listing}:
-        with pytest.raises(InvalidArgument, match="c: must be a cursor that an answer had"):
+        with pytest.raises(InvalidArgument, match="c: must be a cursor from a response"):
             ONE.read("c", other, cursor)
 
 

@@ -51,8 +51,8 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(subject, "_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(subject, "_PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(subject, "_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(subject, "_PROBE_TIMEOUT_SECONDS", 0.2)
     store = await Store.open(tmp_path / "store.db")
     world = World(store)
     world.health.subscribe(world.told.put_nowait)
@@ -88,10 +88,10 @@ async def test_a_write_that_hangs(world: World):
 
 async def test_where_others_write_nothing_is_probed(world: World, monkeypatch: pytest.MonkeyPatch):
     await world.health.stop()
-    monkeypatch.setattr(subject, "_EVERY_SECONDS", 600.0)
+    monkeypatch.setattr(subject, "_INTERVAL_SECONDS", 600.0)
     await submit(world.store)
     probed = world.probes
-    assert await world.health._look() is None
+    assert await world.health._check() is None
     assert world.probes == probed
 
 
@@ -99,9 +99,9 @@ async def test_a_probe_that_waits_while_others_write_is_no_failure(
     world: World, monkeypatch: pytest.MonkeyPatch
 ):
     await world.health.stop()
-    monkeypatch.setattr(subject, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(subject, "_INTERVAL_SECONDS", 0.0)
     world.answers.clear()
-    looking = asyncio.create_task(world.health._look())
+    looking = asyncio.create_task(world.health._check())
     await submit(world.store)
     assert await looking is None
 

@@ -48,7 +48,7 @@ async def test_one_of_fifty_submissions_gets_the_months_last_task(store):
     refused = await concurrently(50, lambda: create(store, reserved_qpu_tasks=1))
     assert len(refused) == 49
     assert refused[0].message == (
-        "qpu_tasks: 3 of the month's 3 tasks on quantum hardware are used, 1 more is asked for; "
+        "qpu_tasks: 3 of the month's 3 tasks on quantum hardware are used, 1 more is requested; "
         "it resets at 2025-04-01T00:00:00Z"
     )
     assert refused[0].metadata == {
