@@ -1,7 +1,7 @@
-# Every target that needs set-up does it, and does it again only when pyproject.toml changed.
-# `demo` and `serve` install what runs, the other targets also what tests, checks and generates.
+# Each target installs what it needs, and installs it again only if pyproject.toml has changed.
+# `demo` and `serve` install the server. The other targets also install the development tools.
 
-# Tested with Python 3.11. For 3.12 to 3.14, `make check` finds a wheel of every dependency.
+# Tested with Python 3.11. For 3.12 to 3.14, `make check` verifies that all dependencies have wheels.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,12 +29,12 @@ $(SERVER): pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(DEV): pyproject.toml | $(BIN)/python
-	@echo "Installing the server and what tests it into $(VENV): about 2 GB, a few minutes ..."
+	@echo "Installing the server and its tests into $(VENV): about 2 GB, a few minutes ..."
 	@$(PIP_INSTALL) --editable ".[dev]"
 	@$(BIN)/python .ci/contract.py protos
 	@touch $(SERVER) $@
 
-# Python compiles what it imports; what it does not is most of what is installed.
+# Without bytecode files, because most of the installed modules are never imported.
 demo serve: export PYTHONDONTWRITEBYTECODE :=
 
 demo: $(SERVER)

@@ -1,9 +1,9 @@
 """Generate code from the contract, and check the contract.
 
-contract.py protos            lay the third-party protos where buf looks for them
+contract.py protos            copy the third-party protos to where buf looks for them
 contract.py generate          write gen/
-contract.py stale             fail when gen/ is not what `generate` would write
-contract.py breaking          fail when the contract breaks that of main in a way that breaks.txt
+contract.py stale             fail if gen/ differs from what `generate` would write
+contract.py breaking          fail if the contract breaks that of main in a way that breaks.txt
                               does not list
 """
 
@@ -33,14 +33,14 @@ IMPORTS = (
     "rpc/status.proto",
 )
 BREAKS = Path(__file__).with_name("breaks.txt")
-# The exit status with which buf says that it found breaks.
+# The exit status of buf if it found breaks.
 BROKEN = 100
-# An image has no buf.yaml of its own.
+# The configuration for images, which contain no buf.yaml.
 BREAKING = '{"version": "v2", "breaking": {"use": ["FILE"]}}'
 BUF = str(Path(sys.executable).parent / "buf")
 
 
-def lay_protos(target: Path = THIRD_PARTY) -> None:
+def copy_protos(target: Path = THIRD_PARTY) -> None:
     """Copy the imported protos from the installed googleapis-common-protos."""
     for name in IMPORTS:
         copy = target / "google" / name
@@ -51,7 +51,7 @@ def lay_protos(target: Path = THIRD_PARTY) -> None:
 def generate(target: Path) -> None:
     """Write the Python modules, their stubs, and Envoy's descriptor below `target`."""
     sys.path[:0] = [str(ROOT / "server")]
-    from quantcloud.proxy.transcoder import transcoder_descriptor  # noqa: PLC0415  # found above
+    from quantcloud.proxy.transcoder import transcoder_descriptor  # noqa: PLC0415  # needs the path above
 
     contract = sorted(str(p.relative_to(ROOT / "proto")) for p in (ROOT / "proto").rglob("*.proto"))
     outs = [f"--{plugin}_out={target}" for plugin in ("python", "pyi", "grpc_python")]
@@ -62,11 +62,11 @@ def generate(target: Path) -> None:
          f"--plugin=protoc-gen-mypy_grpc={Path(sys.executable).parent / 'protoc-gen-mypy_grpc'}",
          f"--descriptor_set_out={descriptor}", "--include_imports",
          f"--mypy_grpc_out=quiet:{target}", *contract,
-         # No RPC names these, yet errors carry them and the transcoder must know them.
+         # No RPC uses these, but errors carry them, so the transcoder must know them.
          "google/rpc/error_details.proto"],
         check=True, cwd=ROOT,
     )  # fmt: skip
-    shutil.rmtree(target / "google", ignore_errors=True)  # the installed package has these
+    shutil.rmtree(target / "google", ignore_errors=True)  # installed by googleapis-common-protos
     derived = transcoder_descriptor(FileDescriptorSet.FromString(descriptor.read_bytes()))
     descriptor.unlink()
     (target / "thequantcloud" / "py.typed").touch()
@@ -74,7 +74,7 @@ def generate(target: Path) -> None:
 
 
 def stale() -> int:
-    """Compare gen/ with a fresh generation."""
+    """Return the number of files in gen/ that differ from a fresh generation."""
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         generate(fresh)
@@ -91,7 +91,7 @@ def stale() -> int:
 
 
 def breaking() -> int:
-    """Compare the contract with that of the last commit of main, and of the one before."""
+    """Return the number of unlisted breaks since main's last commit, and since the one before."""
     compared = [_breaks(ref) for ref in ("main", "main~1")]
     if all(found is None for found in compared):
         print("main has no contract yet: nothing to compare with")
@@ -103,7 +103,7 @@ def breaking() -> int:
 
 
 def _accepted() -> set[str]:
-    """The breaks that breaks.txt lists."""
+    """Return the breaks that breaks.txt lists."""
     if not BREAKS.exists():
         return set()
     lines = BREAKS.read_text().splitlines()
@@ -111,7 +111,7 @@ def _accepted() -> set[str]:
 
 
 def _breaks(ref: str) -> set[str] | None:
-    """How the contract breaks that of a commit; None where that has none."""
+    """Return how the contract breaks that of a commit, or None if the commit has no contract."""
     git = shutil.which("git") or "git"
     archive = subprocess.run(  # noqa: S603  # our own arguments
         [git, "archive", ref, "proto", "buf.yaml"], cwd=ROOT, capture_output=True, check=False
@@ -121,25 +121,25 @@ def _breaks(ref: str) -> set[str] | None:
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
             tar.extractall(folder, filter="data")
-        lay_protos(Path(folder) / ".build" / "third_party")
+        copy_protos(Path(folder) / ".build" / "third_party")
         before, now = Path(folder) / "before.binpb", Path(folder) / "now.binpb"
         for source, image in ((folder, before), (ROOT, now)):
             subprocess.run([BUF, "build", source, "-o", image], check=True)  # noqa: S603  # our own
-        told = subprocess.run(  # noqa: S603  # our own arguments
+        buf = subprocess.run(  # noqa: S603  # our own arguments
             [BUF, "breaking", now, "--against", before, "--config", BREAKING,
              "--error-format", "json"],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-    if told.returncode not in (0, BROKEN):
-        raise RuntimeError(told.stderr)
-    found = [json.loads(line) for line in told.stdout.splitlines()]
+    if buf.returncode not in (0, BROKEN):
+        raise RuntimeError(buf.stderr)
+    found = [json.loads(line) for line in buf.stdout.splitlines()]
     return {f"{each['type']} {each['path']} {each['message']}" for each in found}
 
 
 def main() -> int:
-    """Run the command that the first argument names."""
+    """Run the command that the first argument names, and return the exit code."""
     command = sys.argv[1] if len(sys.argv) > 1 else ""
-    lay_protos()
+    copy_protos()
     if command == "generate":
         shutil.rmtree(GEN / "thequantcloud", ignore_errors=True)
         generate(GEN)

@@ -1,7 +1,7 @@
-"""Find a wheel of every dependency for each Python that people have, on Linux with glibc 2.31.
+"""Check that all dependencies have wheels for each version of Python, on Linux with glibc 2.31.
 
-A package that has none would need a compiler at set-up. What is found is neither installed nor
-tested. It asks the package registry; `UV_DEFAULT_INDEX` names another one.
+A package without a wheel needs a compiler when users install it. The wheels are neither installed
+nor tested. `UV_DEFAULT_INDEX` names another package registry.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def resolve(python: str) -> str:
-    """Say what cannot be had for a version of Python; "" where all can."""
+    """Return what is missing for a version of Python, or "" if nothing is."""
     done = subprocess.run(  # noqa: S603  # our own arguments
         [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--all-extras",
          "--python-version", python, "--python-platform", "x86_64-manylinux_2_31",
@@ -25,7 +25,7 @@ def resolve(python: str) -> str:
 
 
 def main() -> int:
-    """Resolve for every version at once, since each waits for the registry."""
+    """Resolve for all versions at once, because each waits for the registry."""
     with ThreadPoolExecutor(len(PYTHONS)) as pool:
         faults = dict(zip(PYTHONS, pool.map(resolve, PYTHONS), strict=True))
     for python, fault in faults.items():
