@@ -1,4 +1,4 @@
-"""A whole server as users run it: `quantcloud serve` with its workers and Envoy, on free ports."""
+"""A whole server as users run it: `quantcloud serve` with workers and Envoy, on free ports."""
 
 import os
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ import structlog
 
 from support.server import Server
 
-# Servers in this process: measuring simulators is for tests that ask for it.
+# For servers in this process. Tests that need a calibration enable it.
 os.environ["QUANTCLOUD_ROUTER_CALIBRATE"] = "false"
 
 
-# What structlog does with an exception where nobody has set it up: it shows the variables of every
-# frame, and theirs in turn, which of a whole server takes minutes and gigabytes.
+# By default, structlog prints all variables of all frames with an exception. For a whole server
+# that takes minutes and gigabytes.
 structlog.configure(
     processors=[
         structlog.processors.add_log_level,
@@ -24,6 +24,6 @@ structlog.configure(
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests that leave it as they found it; each takes accounts of its own."""
+    """One server for all tests that do not change its state. Each test uses its own accounts."""
     with Server(tmp_path_factory.mktemp("server"), "--workers", "2") as running:
         yield running

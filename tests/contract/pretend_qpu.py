@@ -1,4 +1,4 @@
-"""Quantum hardware as far as limits go: tasks and dollars are real, its results are zeros."""
+"""A fake quantum device for tests of limits. It counts tasks and dollars; its results are zeros."""
 
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import Outcome
@@ -6,7 +6,7 @@ from quantcloud.routing.method import Method
 
 
 class Executor:
-    """Answers at once; the option `memory` breaks it."""
+    """Returns at once; the option `memory` makes it fail."""
 
     def run(self, circuit, execution):
         if execution.options.memory:

@@ -1,4 +1,4 @@
-"""Quantum hardware that is simulated: each QPU has a queue, a price, errors and a coupling map."""
+"""Simulated quantum hardware: each QPU has a queue, a price, error rates and a coupling map."""
 
 from quantcloud.backends.hardware import Device
 from quantcloud.domain.backend import BackendInfo
@@ -11,7 +11,7 @@ def line(length):
 
 
 class Qpu:
-    """Runs circuits on the local simulator. `queue_seconds` is how long its owner's queue is."""
+    """Runs circuits on the local simulator. `queue_seconds` is the wait in the provider's queue."""
 
     def __init__(self, name, device, *, cost, queue_seconds, shot_seconds=1e-4):
         self.info = BackendInfo(

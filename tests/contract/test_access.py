@@ -1,4 +1,4 @@
-"""Every RPC states who may call it, and the server holds to it; generated from the contract."""
+"""Each RPC states who may call it, and the server enforces it. Generated from the contract."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,9 +32,7 @@ class Answer:
 
 
 def call(server: Server, path: str, metadata: Any, **fields: Any) -> Answer:
-    """How an RPC ends, with a request that is empty but for `fields`; a stream is read up to its
-    first event.
-    """
+    """Call an RPC with only `fields` in the request. A stream is read up to its first event."""
     method = METHODS[path]
     request = GetMessageClass(method.input_type)(**fields)
     answer = GetMessageClass(method.output_type).FromString
@@ -71,7 +69,7 @@ def new_key(api: Api, name: str) -> api_key_pb2.CreateApiKeyResponse:
 
 @pytest.fixture(scope="module")
 def credentials(ada: Api) -> dict[str, Any]:
-    """Metadata of every kind of caller."""
+    """The metadata of each kind of caller."""
     revoked = new_key(ada, "revoked")
     ada.keys.RevokeApiKey(api_key_pb2.RevokeApiKeyRequest(id=revoked.id), metadata=ada.metadata)
     key = new_key(ada, "good").key
@@ -100,7 +98,7 @@ def test_every_rpc_states_its_rule(path: str):
 
 @pytest.mark.parametrize("who", [*REFUSED, *KEYS, "JWT"])
 @pytest.mark.parametrize("path", METHODS)
-def test_the_rule_is_held(server: Server, credentials: dict[str, Any], path: str, who: str):
+def test_the_rule_is_enforced(server: Server, credentials: dict[str, Any], path: str, who: str):
     rule = access_rule(METHODS[path])
     code = call(server, path, credentials[who]).code
     if rule != RULES.anyone and who in REFUSED:
@@ -113,7 +111,7 @@ def test_the_rule_is_held(server: Server, credentials: dict[str, Any], path: str
 
 @pytest.fixture(scope="module")
 def resources(ada: Api) -> dict[str, str]:
-    """What ada has, by the service whose RPCs take the ids of such things."""
+    """The ids of Ada's resources, by the service that takes such ids."""
     circuit = ada.circuits.CreateCircuit(
         circuit_pb2.CreateCircuitRequest(name="mine", qasm=BELL), metadata=ada.metadata
     )
@@ -123,10 +121,10 @@ def resources(ada: Api) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", OF_RESOURCES)
-def test_what_is_anothers_is_answered_as_what_is_not_there(
+def test_resources_of_other_accounts_look_like_missing_ones(
     server: Server, eve: Api, resources: dict[str, str], path: str
 ):
-    """A new service with ids has to say here what they are of."""
+    """A new service whose RPCs take ids needs an entry in `resources`."""
     its = resources[METHODS[path].containing_service.name]
     callers = [eve.metadata]
     if access_rule(METHODS[path]) != RULES.jwt:
@@ -138,9 +136,7 @@ def test_what_is_anothers_is_answered_as_what_is_not_there(
         assert anothers.message.replace(its, "") == nobodys.message.replace(NOBODY, "")
 
 
-def test_what_is_ones_own_was_there_all_the_time(
-    server: Server, ada: Api, resources: dict[str, str]
-):
+def test_own_resources_are_found(server: Server, ada: Api, resources: dict[str, str]):
     for path in OF_RESOURCES:
         if "Revoke" not in path and "Delete" not in path:
             its = resources[METHODS[path].containing_service.name]

@@ -1,4 +1,4 @@
-"""Circuits that take no time wait for nobody, wherever they are run."""
+"""Very small circuits do not wait in a queue, because the server runs them at submission."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ WORKERS = 2
 
 
 def keep_busy(api: Api) -> list[str]:
-    """Give every worker something to do for as long as nobody cancels it."""
+    """Keep all workers busy until their jobs are cancelled; return the jobs."""
     jobs = [api.run(slow(), backend="aer_simulator", shots=1) for _ in range(WORKERS)]
     for job in jobs:
         api.until(job, job_pb2.Job.running)
@@ -29,15 +29,15 @@ def cancel(api: Api, jobs: list[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory):
-    """A server whose own process runs no circuit."""
-    data = tmp_path_factory.mktemp("elsewhere") / "data"
+def workers_only(tmp_path_factory: pytest.TempPathFactory):
+    """A server that runs all circuits in workers."""
+    data = tmp_path_factory.mktemp("workers_only") / "data"
     options = ("--workers", str(WORKERS))
     with Server(data, *options, QUANTCLOUD_RUN_AT_ONCE="false") as server:
         yield server
 
 
-def test_a_small_circuit_is_over_when_its_submission_is_answered(tmp_path: Path):
+def test_a_small_circuit_is_completed_when_its_submission_returns(tmp_path: Path):
     with Server(tmp_path / "data", "--workers", str(WORKERS)) as server:
         ada, bob = server.api(), server.api()
         busy = keep_busy(ada)
@@ -60,8 +60,8 @@ def test_a_small_circuit_is_over_when_its_submission_is_answered(tmp_path: Path)
         cancel(ada, busy)
 
 
-def test_a_server_may_leave_every_circuit_to_its_workers(elsewhere: Server, server: Server):
-    here, there = server.api(), elsewhere.api()
+def test_the_setting_sends_all_circuits_to_workers(workers_only: Server, server: Server):
+    here, there = server.api(), workers_only.api()
     options = {"seed": 7}
     counts = [
         dict(api.finish(api.run(BELL, backend="local_simulator", options=options)).result.counts)
@@ -75,7 +75,7 @@ def test_a_server_may_leave_every_circuit_to_its_workers(elsewhere: Server, serv
     assert sum(there.finish(job).result.counts.values()) == 1024
 
 
-def test_where_a_tier_may_run_nothing_nothing_is_run(tmp_path: Path):
+def test_a_tier_without_concurrent_jobs_runs_nothing(tmp_path: Path):
     tiers = json.dumps({"explorer": {"max_concurrent_jobs": 0}})
     with Server(tmp_path / "data", "--no-envoy", QUANTCLOUD_TIERS=tiers) as server:
         ada, bob = server.api("explorer"), server.api("developer")
@@ -84,7 +84,7 @@ def test_where_a_tier_may_run_nothing_nothing_is_run(tmp_path: Path):
         assert ada.job(waits).status == job_pb2.Job.queued
 
 
-def test_a_hundred_at_once_have_each_their_own_counts(server: Server):
+def test_a_hundred_concurrent_runs_each_get_their_own_counts(server: Server):
     ada, eve = server.api(), server.api()
     busy = keep_busy(eve)
 
@@ -102,9 +102,8 @@ def test_a_hundred_at_once_have_each_their_own_counts(server: Server):
     cancel(eve, busy)
 
 
-def test_what_is_refused_together_was_not_run(elsewhere: Server, server: Server):
-    """A batch that is too large for its account costs no run, here or there."""
-    for which in (elsewhere, server):
+def test_a_refused_batch_is_not_run(workers_only: Server, server: Server):
+    for which in (workers_only, server):
         eve = which.newcomer()
         run = circuit_pb2.RunCircuitRequest(qasm=BELL)
         with pytest.raises(grpc.RpcError) as refused:
@@ -115,7 +114,7 @@ def test_what_is_refused_together_was_not_run(elsewhere: Server, server: Server)
         assert "0 jobs are waiting, 101 more are requested" in str(refused.value.details())
 
 
-def test_a_circuit_that_is_not_read_here_waits_where_the_plan_says(server: Server):
+def test_a_circuit_that_a_worker_parses_waits_at_the_planned_place(server: Server):
     ada = server.api()
     busy = keep_busy(ada)
     longer = BELL + "//" + " " * 5000

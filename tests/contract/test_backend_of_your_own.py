@@ -1,4 +1,4 @@
-"""A backend from another package joins by its entry point: the example of docs/backends.md."""
+"""A backend from another package is found by its entry point, as docs/backends.md shows."""
 
 import re
 import tomllib
@@ -18,9 +18,9 @@ PAGE = Path(__file__).parents[2] / "docs/backends.md"
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server in whose environment the example is installed, and a package that is broken."""
+    """A server with the example and a broken package installed."""
     folder = tmp_path_factory.mktemp("extended")
-    # The first fence of each language; a later one shows another backend.
+    # The first fence of each language. A later one shows another backend.
     blocks = dict(reversed(re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(), re.DOTALL)))
     (points,) = tomllib.loads(blocks["toml"])["project"]["entry-points"].values()
     install(folder / "site", "my_package", blocks["python"], points)
@@ -45,7 +45,7 @@ def test_it_is_listed(extended: Server, ada: Api):
     assert one.description == mine["description"]
 
 
-def test_it_runs_jobs_beside_the_others(ada: Api):
+def test_it_runs_jobs_like_the_others(ada: Api):
     toffoli = HEADER + (
         "qreg q[3]; creg c[3]; x q[0]; x q[2]; ccx q[0],q[2],q[1]; cx q[1],q[0]; measure q -> c;"
     )
@@ -58,19 +58,19 @@ def test_it_runs_jobs_beside_the_others(ada: Api):
     assert dict(other.result.counts) == {"001": 10}
 
 
-def test_its_refusal_is_told(ada: Api):
+def test_its_refusal_is_reported(ada: Api):
     response = ada.rest("POST", "/v1/circuits/run", {"qasm": BELL, "backend": "bit_simulator"})
     assert response.status_code == 400
     assert "bit_simulator runs x, cx and ccx without noise" in response.json()["detail"]
 
 
-def test_the_router_takes_it_into_account(ada: Api):
+def test_the_router_considers_it(ada: Api):
     routed = ada.rest("POST", "/v1/circuits/plan", {"qasm": ASYMMETRIC}).json()
     names = {one["backend"] for one in routed["candidates"] if not one.get("rejection")}
     assert {"bit_simulator", "local_simulator"} <= names
 
 
-def test_memory_and_seed_are_as_everywhere(ada: Api):
+def test_memory_and_seed_work(ada: Api):
     body = {
         "qasm": ASYMMETRIC, "shots": 3, "backend": "bit_simulator",
         "options": {"memory": True, "seed": 5},
@@ -81,6 +81,6 @@ def test_memory_and_seed_are_as_everywhere(ada: Api):
     assert metadata["seed"] == 5
 
 
-def test_a_package_that_cannot_be_loaded_is_left_out_and_told(extended: Server):
+def test_a_package_that_cannot_be_imported_is_skipped_and_logged(extended: Server):
     assert extended.get("/v1/backends/broken").status_code == 404
     assert "backend broken (broken:BACKEND) cannot be loaded" in extended.log_path.read_text()

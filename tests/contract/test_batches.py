@@ -21,7 +21,7 @@ def jobs_of(api: Api) -> int:
     return api.jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=api.metadata).total
 
 
-def test_each_circuit_is_a_job_of_its_own(server: Server):
+def test_each_circuit_is_a_job(server: Server):
     ada = server.api()
     batch = run_all(
         ada, Run(qasm=ASYMMETRIC, shots=7), Run(circuit_qasm=BELL, backend="cirq_simulator")
@@ -36,7 +36,7 @@ def test_each_circuit_is_a_job_of_its_own(server: Server):
     assert usage.current_month.total_jobs == 2
 
 
-def test_one_bad_circuit_keeps_all_out_and_is_named(server: Server):
+def test_one_bad_circuit_refuses_the_batch_and_is_named(server: Server):
     ada = server.api(tier="explorer")
     for bad, where in (
         (Run(qasm=HEADER + "qreg q[1];\nhh q[0];"), "circuits[1].qasm: line 4, column 1: "),
@@ -60,7 +60,7 @@ def test_a_batch_has_1_to_1000_circuits(server: Server, number: int):
     assert refused.value.details() == f"circuits: must have 1 to 1000 circuits, has {number}"
 
 
-def test_quotas_are_held_against_all_of_them(server: Server):
+def test_quotas_apply_to_the_whole_batch(server: Server):
     ada = server.api(tier="explorer")
     with pytest.raises(grpc.RpcError) as refused:
         run_all(ada, *[Run(qasm=BELL)] * 101)
@@ -72,7 +72,7 @@ def test_quotas_are_held_against_all_of_them(server: Server):
     assert run_all(ada, *[Run(qasm=BELL)] * 100).count == 100
 
 
-def test_one_watch_follows_a_batch_and_nothing_else(server: Server):
+def test_one_watch_follows_only_the_batch(server: Server):
     ada = server.api()
     ada.finish(ada.run(BELL))
     batch = run_all(ada, *[Run(qasm=BELL, shots=n) for n in range(1, 31)])
@@ -99,9 +99,9 @@ def test_one_watch_follows_a_batch_and_nothing_else(server: Server):
     assert [shots[job.job_id] for job in batch.jobs] == [*range(1, 31)]
 
 
-def test_a_watch_has_many_events_in_few_messages(server: Server):
+def test_a_watch_groups_many_events_in_few_messages(server: Server):
     ada = server.api()
-    # A result of 4,096 outcomes, most of which come once.
+    # A result of 4,096 outcomes, most of which have one shot.
     wide = HEADER + "qreg q[12]; creg c[12]; h q; measure q -> c;"
     circuits = [Run(qasm=wide, shots=20_000), *[Run(qasm=BELL)] * 100]
     batch = run_all(ada, *circuits)
@@ -119,7 +119,7 @@ def test_a_watch_has_many_events_in_few_messages(server: Server):
     )
     for messages in (over_grpc, ada.events(f"/v1/jobs/events?{query}")):
         events: list[job_pb2.JobEvent] = []
-        for number, message in enumerate(messages, 1):  # noqa: B007  # it is how many there are
+        for number, message in enumerate(messages, 1):  # noqa: B007  # counts the messages
             events += message.events
             if len(events) == 2 * len(circuits):
                 break

@@ -1,4 +1,4 @@
-"""The database goes away, and comes back: nothing crashes, and nothing that ran is lost."""
+"""The database stops and starts again: nothing crashes, and no run is lost."""
 
 import time
 
@@ -12,7 +12,7 @@ from support.postgres import Postgres, installations
 from support.server import Server
 from thequantcloud.v1 import job_pb2
 
-pytestmark = pytest.mark.skipif(not installations(), reason="there is no PostgreSQL here")
+pytestmark = pytest.mark.skipif(not installations(), reason="PostgreSQL is not installed")
 
 
 def details(error: grpc.RpcError) -> dict[str, object]:
@@ -26,7 +26,7 @@ def details(error: grpc.RpcError) -> dict[str, object]:
     return found
 
 
-def test_the_database_goes_away_and_comes_back(tmp_path):
+def test_a_server_survives_a_restart_of_its_database(tmp_path):
     with (
         Postgres([*installations().values()][-1], durable=True) as postgres,
         Server(
@@ -48,9 +48,9 @@ def test_the_database_goes_away_and_comes_back(tmp_path):
         with pytest.raises(grpc.RpcError) as refused:
             api.run(BELL)
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        told = details(refused.value)
-        assert told["ErrorInfo"].reason == "STORE_UNAVAILABLE"
-        assert told["RetryInfo"].retry_delay.seconds == 1
+        by_type = details(refused.value)
+        assert by_type["ErrorInfo"].reason == "STORE_UNAVAILABLE"
+        assert by_type["RetryInfo"].retry_delay.seconds == 1
         answer = api.rest("POST", "/v1/circuits/run", {"qasm": BELL})
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
@@ -59,7 +59,7 @@ def test_the_database_goes_away_and_comes_back(tmp_path):
             assert time.monotonic() < deadline
 
         postgres.start()
-        # The run went on meanwhile, and is neither lost nor run again.
+        # The run continued meanwhile. It is neither lost nor repeated.
         events = list(api.watch(running, with_result=True))
         assert [event.job.status for event in events].count(job_pb2.Job.dispatched) == 1
         assert sum(events[-1].result.counts.values()) == 9

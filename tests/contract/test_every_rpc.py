@@ -1,4 +1,4 @@
-"""Every RPC over plain gRPC, on a whole server."""
+"""Each RPC over plain gRPC, on a whole server."""
 
 from base64 import b64decode
 
@@ -36,7 +36,7 @@ def status_of(event: job_pb2.JobEvent) -> str:
     return job_pb2.Job.Status.Name(event.job.status)
 
 
-def test_health_and_status_ask_for_no_credentials(server: Server, ada: Api):
+def test_health_and_status_need_no_credentials(server: Server, ada: Api):
     health = ada.status.GetHealth(status_pb2.GetHealthRequest())
     assert health.status == "healthy"
     assert health.version
@@ -52,7 +52,7 @@ def test_the_standard_health_service_serves(server: Server):
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_reflection_lists_every_service(server: Server):
+def test_reflection_lists_all_services(server: Server):
     stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     (answer,) = stub.ServerReflectionInfo(iter([request]))
@@ -90,7 +90,7 @@ def test_api_keys(server: Server, ada: Api):
 
 
 @pytest.mark.parametrize("backend", RUN)
-def test_a_circuit_runs_and_its_story_is_told(ada: Api, backend: str):
+def test_a_circuit_runs_and_all_its_events_are_sent(ada: Api, backend: str):
     job_id = ada.run(ASYMMETRIC, backend=backend, shots=100)
     events = list(ada.watch(job_id, with_result=True))
     assert [status_of(event) for event in events] == STORY
@@ -155,7 +155,7 @@ def test_jobs_are_listed_newest_first_by_status(server: Server):
 def test_cancel_stops_queued_and_running_jobs(ada: Api):
     jobs = [ada.run(slow(), backend="aer_simulator", shots=1) for _ in range(4)]
     watches = {job: ada.watch(job) for job in jobs}
-    for job in jobs[:2]:  # as many as the server of the tests has workers
+    for job in jobs[:2]:  # the number of the server's workers
         while status_of(next(watches[job])) != "running":
             pass
     for job in reversed(jobs):
@@ -167,7 +167,7 @@ def test_cancel_stops_queued_and_running_jobs(ada: Api):
         ada.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=ada.metadata)
     assert ada.finish(
         ada.run(BELL, backend="aer_simulator")
-    ).result.counts  # the workers are there again
+    ).result.counts  # the workers are free again
 
 
 def test_watch_jobs_follows_the_whole_account(server: Server):
@@ -183,7 +183,7 @@ def test_watch_jobs_follows_the_whole_account(server: Server):
         assert [status_of(event) for event in mine] == STORY
         assert mine[-1].HasField("result")
     watch.cancel()
-    # After each message: what it had is not sent again, and all the rest is.
+    # A watch that resumes after a message gets all later events and no earlier one.
     for number, response in enumerate(responses[:-1], 1):
         resumed = ada.watch_all(after_cursor=response.cursor)
         left = [event for response in responses[number:] for event in response.events]
@@ -196,7 +196,7 @@ def test_watch_jobs_follows_the_whole_account(server: Server):
         ]
 
 
-def test_a_listing_goes_on_where_its_page_ended(server: Server):
+def test_a_listing_continues_where_a_page_ended(server: Server):
     ada = server.api()
     jobs = [ada.run(BELL, backend="local_simulator") for _ in range(5)]
     first = ada.jobs.ListJobs(job_pb2.ListJobsRequest(limit=2), metadata=ada.metadata)
@@ -224,7 +224,7 @@ def test_a_listing_goes_on_where_its_page_ended(server: Server):
     assert wrong.json()["detail"].startswith("after_cursor: must be a cursor")
 
 
-def test_a_cursor_is_of_one_database_and_is_taken_unchanged(server: Server, ada: Api):
+def test_changed_and_foreign_cursors_are_refused(server: Server, ada: Api):
     cursor = ada.cursor()
     stranger = Cursors(b"another!").write(Listing.EVENTS, 3)
     epoch = b64decode(cursor + "=", altchars=b"-_")[1:9]

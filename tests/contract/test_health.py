@@ -1,4 +1,4 @@
-"""Health says whether a server can take jobs, in time and with the reason; liveness does not."""
+"""Health says within seconds whether a server can take jobs and why not. Liveness does not."""
 
 import os
 import re
@@ -24,12 +24,12 @@ from thequantcloud.v1 import status_pb2
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-# Until a failure is to be known.
+# A failure must be noticed within this time.
 SOON = 3.0
-PATIENCE = 30
+TIMEOUT_SECONDS = 30
 READY_NAMES = ("", "readiness", "thequantcloud.v1.CircuitService", "thequantcloud.v1.JobService")
 
-needs_postgres = pytest.mark.skipif(not installations(), reason="there is no PostgreSQL here")
+needs_postgres = pytest.mark.skipif(not installations(), reason="PostgreSQL is not installed")
 
 
 def statuses(server: Server, *names: str) -> set[int]:
@@ -38,26 +38,28 @@ def statuses(server: Server, *names: str) -> set[int]:
 
 
 class Readiness:
-    """A watch of a server's readiness, which is SERVING at first."""
+    """A watch of a server's readiness. It starts at SERVING."""
 
     def __init__(self, server: Server) -> None:
         request = health_pb2.HealthCheckRequest(service="readiness")
-        self._watch = health_pb2_grpc.HealthStub(server.channel).Watch(request, timeout=PATIENCE)
+        self._watch = health_pb2_grpc.HealthStub(server.channel).Watch(
+            request, timeout=TIMEOUT_SECONDS
+        )
         assert next(self._watch).status == SERVING
 
     def until(self, status: int) -> None:
-        """Wait for the next change, which is to be this one."""
+        """Wait for the next change and check that it is `status`."""
         assert next(self._watch).status == status
 
 
-def goes_and_comes_back(
+def fails_and_recovers(
     server: Server,
     fail: Callable[[], object],
     mend: Callable[[], object],
     reason: str,
     within: float = SOON,
 ) -> None:
-    """Health over REST and gRPC follows a failure and its end."""
+    """Assert that health over REST and gRPC follows a failure and its end."""
     readiness = Readiness(server)
     began = time.monotonic()
     fail()
@@ -78,7 +80,7 @@ def goes_and_comes_back(
     assert body["detail"] == refused.value.details()
     assert [each["reason"] for each in body["details"] if "reason" in each] == [reason]
     assert statuses(server, *READY_NAMES) == {NOT_SERVING}
-    # A process that works is not to be started again for its database's sake.
+    # A failure of the database is no reason to restart the process.
     assert statuses(server, "liveness") == {SERVING}
     mend()
     readiness.until(SERVING)
@@ -96,9 +98,9 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_a_sqlite_file_that_another_program_has_locked(single: Server):
+def test_a_locked_sqlite_file_makes_the_server_unhealthy(single: Server):
     other = sqlite3.connect(single.data_dir / "quantcloud.db", isolation_level=None)
-    goes_and_comes_back(
+    fails_and_recovers(
         single,
         lambda: other.execute("BEGIN IMMEDIATE"),
         lambda: other.execute("ROLLBACK"),
@@ -107,13 +109,11 @@ def test_a_sqlite_file_that_another_program_has_locked(single: Server):
     other.close()
 
 
-def test_a_sqlite_file_that_is_removed_while_it_is_in_use(single: Server):
-    """What is written then would be gone with the process."""
+def test_a_removed_sqlite_file_makes_the_server_unhealthy(single: Server):
+    """Later writes would be lost when the process ends."""
     path = single.data_dir / "quantcloud.db"
     aside = path.with_name("aside.db")
-    goes_and_comes_back(
-        single, lambda: path.rename(aside), lambda: aside.rename(path), "STORE_GONE"
-    )
+    fails_and_recovers(single, lambda: path.rename(aside), lambda: aside.rename(path), "STORE_GONE")
 
 
 @pytest.fixture(scope="module")
@@ -129,24 +129,26 @@ def freeze(postgres: Postgres, number: signal.Signals) -> None:
 
 
 @needs_postgres
-def test_a_postgres_that_hangs_and_one_that_is_away(tmp_path: Path, postgres: Postgres):
+def test_a_frozen_and_a_stopped_postgres_make_the_server_unhealthy(
+    tmp_path: Path, postgres: Postgres
+):
     with Server(
         tmp_path / "data", "--workers", "1", QUANTCLOUD_DATABASE_URL=postgres.url()
     ) as server:
-        goes_and_comes_back(
+        fails_and_recovers(
             server,
             lambda: freeze(postgres, signal.SIGSTOP),
             lambda: freeze(postgres, signal.SIGCONT),
             "STORE_UNAVAILABLE",
         )
-        goes_and_comes_back(server, postgres.stop, postgres.start, "STORE_UNAVAILABLE")
+        fails_and_recovers(server, postgres.stop, postgres.start, "STORE_UNAVAILABLE")
         api = server.api()
         assert sum(api.finish(api.run(BELL)).result.counts.values()) == 1024
 
 
 @needs_postgres
-async def test_envoy_sends_jobs_to_who_can_take_them(tmp_path: Path, postgres: Postgres):
-    """Of two servers one is kept from the database, then both are."""
+async def test_envoy_sends_jobs_only_to_ready_servers(tmp_path: Path, postgres: Postgres):
+    """First one of two servers loses the database, then both do."""
     await postgres.execute("CREATE ROLE second LOGIN SUPERUSER")
     settings = {"QUANTCLOUD_PROXY_SECRET": "a-secret-between-envoy-and-its-servers"}
     url = postgres.url()
@@ -172,7 +174,7 @@ async def test_envoy_sends_jobs_to_who_can_take_them(tmp_path: Path, postgres: P
         )
         readiness.until(NOT_SERVING)
         assert statuses(two, "liveness") == {SERVING}
-        # Until Envoy has heard of it, which takes two of its looks, some go there still.
+        # Envoy needs two health checks to notice. Until then it sends some requests there.
         until(lambda: all(submit(api) == 202 for _ in range(8)))
         assert {submit(api) for _ in range(20)} == {202}
         assert front.get("/health").json()["status"] == "healthy"
@@ -180,7 +182,7 @@ async def test_envoy_sends_jobs_to_who_can_take_them(tmp_path: Path, postgres: P
         readiness = Readiness(one)
         postgres.stop()
         readiness.until(NOT_SERVING)
-        # Not Envoy's own words: the servers say what is the matter.
+        # The message comes from the servers, not from Envoy.
         until(lambda: failing(front) == set(servers))
         for _ in range(10):
             answer = api.rest("POST", "/v1/circuits/run", {"qasm": BELL})
@@ -203,7 +205,7 @@ def submit(api: Api) -> int:
 
 
 def failing(front: Server) -> set[str]:
-    """The servers that have failed Envoy's looks."""
+    """The servers that fail Envoy's health checks."""
     admin = httpx.HTTPTransport(uds=str(front.data_dir / "envoy.admin"))
     with httpx.Client(transport=admin, base_url="http://envoy") as client:
         listed = client.get("/clusters").text
@@ -211,7 +213,7 @@ def failing(front: Server) -> set[str]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Ask until it holds: Envoy does not tell what it has heard of its servers."""
-    deadline = time.monotonic() + PATIENCE
+    """Poll until `holds` is true. Envoy sends no event about its health checks."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not holds():
         assert time.monotonic() < deadline

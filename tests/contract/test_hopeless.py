@@ -1,4 +1,4 @@
-"""Runs that would be stopped long before their end are not begun."""
+"""Runs that would be stopped long before their end are refused."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from support.run_stream import RunStream
 from support.server import Server
 from thequantcloud.v1 import job_pb2
 
-# Every shot has a history of its own, of 20 qubits: hours of work for any simulator.
+# Each shot needs its own simulation of 20 qubits, which is hours of work for any simulator.
 MIDWAY = "".join(f"rx(0.3) q[{q}]; measure q[{q}] -> c[{q}]; " for q in range(20))
 HOPELESS = HEADER + "qreg q[20]; creg c[20]; h q; rx(0.4) q; " + MIDWAY * 100
 BODY = {"qasm": HOPELESS, "shots": 10_000}
@@ -21,7 +21,7 @@ def ada(server: Server) -> Api:
 
 @pytest.mark.parametrize("backend", [None, "aer_simulator"])
 @pytest.mark.parametrize("path", ["run", "plan", "run-and-watch"])
-def test_it_is_refused_with_the_figures(ada: Api, path: str, backend: str | None):
+def test_it_is_refused_with_prediction_and_limit(ada: Api, path: str, backend: str | None):
     body = {**BODY, **({"backend": backend} if backend else {})}
     answer = ada.rest("POST", f"/v1/circuits/{path}", body)
     assert answer.status_code == 400, answer.text
@@ -35,13 +35,13 @@ def test_it_is_refused_with_the_figures(ada: Api, path: str, backend: str | None
     assert info["metadata"]["method"] == "statevector"
 
 
-def test_one_of_a_batch_keeps_all_out(ada: Api):
+def test_one_such_run_refuses_its_batch(ada: Api):
     answer = ada.rest("POST", "/v1/circuits/run-batch", {"circuits": [{"qasm": BELL}, BODY]})
     assert answer.status_code == 400, answer.text
     assert answer.json()["detail"].startswith("circuits[1].qasm: is predicted to take ")
 
 
-def test_on_a_stream_the_others_go_on(ada: Api):
+def test_on_a_stream_the_other_runs_continue(ada: Api):
     stream = RunStream(ada)
     refused, run = stream.send(HOPELESS, shots=10_000), stream.send(BELL)
     answers = stream.finish()
@@ -50,7 +50,7 @@ def test_on_a_stream_the_others_go_on(ada: Api):
     assert answers[run][-1].event.job.status == job_pb2.Job.completed
 
 
-def test_with_a_time_limit_of_its_own_it_runs_into_that(ada: Api):
+def test_with_its_own_time_limit_it_runs_until_that(ada: Api):
     body = {**BODY, "backend": "cirq_simulator", "options": {"timeout_seconds": 0.2}}
     assert ada.rest("POST", "/v1/circuits/plan", body).status_code == 200
     job_id = ada.rest("POST", "/v1/circuits/run", body).json()["job_id"]

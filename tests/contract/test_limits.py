@@ -1,4 +1,4 @@
-"""Limits of requests and of jobs over gRPC, on a server with the default tiers."""
+"""Limits of requests and jobs over gRPC, on a server with the default tiers."""
 
 import json
 from collections import Counter
@@ -35,7 +35,7 @@ MOST = 300
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Explorers as by default; developers with every request they like, but one job at once."""
+    """A server with default explorers, and developers with unlimited requests but one run."""
     developer = {
         "requests_per_minute": None, "max_concurrent_jobs": 1, "max_waiting_jobs": MOST,
     }  # fmt: skip
@@ -53,7 +53,7 @@ def usage(api: Api) -> Any:
 
 
 def details(error: grpc.RpcError) -> dict[str, Any]:
-    """The details of an error by the names of their types."""
+    """The details of an error, by the names of their types."""
     status = rpc_status.from_call(error)
     assert status is not None
     assert status.message == error.details()
@@ -61,7 +61,7 @@ def details(error: grpc.RpcError) -> dict[str, Any]:
 
 
 def unpacked(status: Any) -> dict[str, Any]:
-    """The details of a status by the names of their types."""
+    """The details of a status, by the names of their types."""
     found: dict[str, Any] = {}
     for packed in status.details:
         kind = getattr(error_details_pb2, packed.TypeName().rpartition(".")[2])
@@ -70,10 +70,10 @@ def unpacked(status: Any) -> dict[str, Any]:
     return found
 
 
-def test_each_request_of_a_stream_counts_and_one_too_many_does_not_end_it(limited: Server):
+def test_each_request_on_a_stream_counts_and_an_excess_one_does_not_end_it(limited: Server):
     ada = limited.newcomer()
     stream = RunStream(ada)
-    # With the call itself as many as there may be in a minute.
+    # With the call itself, this is the limit per minute.
     for _ in range(29):
         stream.send(ASYMMETRIC, backend="local_simulator", shots=1)
     answers = stream.changes()
@@ -85,17 +85,17 @@ def test_each_request_of_a_stream_counts_and_one_too_many_does_not_end_it(limite
             ended.add(answer.request)
     assert dict(stream.call.initial_metadata())[REMAINING] == "29"
     over = [stream.send(ASYMMETRIC) for _ in range(3)]
-    told = stream.finish()
+    by_request = stream.finish()
     assert stream.call.code() is grpc.StatusCode.OK
-    assert sorted(told) == over
+    assert sorted(by_request) == over
     for number in over:
-        (answer,) = told[number]
+        (answer,) = by_request[number]
         assert answer.error.code == EXHAUSTED.value[0]
         retry = unpacked(answer.error)["RetryInfo"].retry_delay
         assert 0 < retry.seconds <= 60
 
 
-def test_every_answer_says_where_one_stands_until_there_are_too_many(limited: Server):
+def test_each_response_shows_the_remaining_requests_until_the_limit(limited: Server):
     ada = limited.newcomer()
     for number in range(28):
         _, done = usage(ada)
@@ -114,19 +114,19 @@ def test_every_answer_says_where_one_stands_until_there_are_too_many(limited: Se
     headers = dict(refused.value.trailing_metadata())
     assert (headers[LIMIT], headers[REMAINING]) == ("30", "0")
     assert 1 <= int(headers["retry-after"]) <= 60
-    told = details(refused.value)
-    assert told["ErrorInfo"].reason == "RATE_LIMITED"
-    assert told["RetryInfo"].retry_delay.seconds == int(headers["retry-after"])
-    # Another account of the same address has its own.
+    by_type = details(refused.value)
+    assert by_type["ErrorInfo"].reason == "RATE_LIMITED"
+    assert by_type["RetryInfo"].retry_delay.seconds == int(headers["retry-after"])
+    # Another account at the same address has its own limit.
     usage(limited.newcomer())
 
 
-def test_of_a_hundred_requests_at_once_exactly_the_limit_gets_through(limited: Server):
+def test_of_a_hundred_concurrent_requests_exactly_the_limit_passes(limited: Server):
     ada = limited.newcomer()
     key = ada.keys.CreateApiKey(
         api_key_pb2.CreateApiKeyRequest(name="k"), metadata=ada.metadata
     ).key
-    # A key and a JWT of one account share its count, of which making the key took one.
+    # A key and a JWT of one account share its count. To create the key took one request.
     credentials = (ada.metadata, (("x-api-key", key),))
     calls = [
         ada.account.GetUsage.future(account_pb2.GetUsageRequest(), metadata=credentials[n % 2])
@@ -146,7 +146,7 @@ def test_a_watch_costs_one_request(limited: Server):
     assert dict(done.initial_metadata())[REMAINING] == "27"
 
 
-def test_a_tier_without_a_limit_is_told_none(limited: Server):
+def test_a_tier_without_a_limit_gets_no_limit_headers(limited: Server):
     _, done = usage(limited.api("enterprise"))
     assert LIMIT not in dict(done.initial_metadata())
 
@@ -160,7 +160,7 @@ def anonymous(server: Server, number: int, headers: Any = ()) -> Counter[grpc.St
     return Counter(call.code() for call in calls)
 
 
-def test_strangers_are_limited_by_their_address_which_they_cannot_forge(limited: Server):
+def test_anonymous_callers_are_limited_by_an_address_that_they_cannot_forge(limited: Server):
     config = (limited.data_dir / "envoy.yaml").read_text()
     assert "value: unset  # set by serve" not in config
     codes = anonymous(limited, STRANGERS // 2)
@@ -179,7 +179,7 @@ def test_strangers_are_limited_by_their_address_which_they_cannot_forge(limited:
     with pytest.raises(grpc.RpcError) as refused:
         next(reflection.ServerReflectionInfo(iter([request])))
     assert refused.value.code() is EXHAUSTED
-    # Whoever watches over the server still sees it serve, and accounts come in.
+    # Health checks still see it serve, and accounts can still call.
     health = health_pb2_grpc.HealthStub(limited.channel)
     for _ in range(2 * STRANGERS):
         assert health.Check(health_pb2.HealthCheckRequest()).status == 1
@@ -188,7 +188,7 @@ def test_strangers_are_limited_by_their_address_which_they_cannot_forge(limited:
     usage(limited.newcomer())
 
 
-def test_failed_logins_are_limited_and_good_ones_are_not(limited: Server):
+def test_failed_logins_are_limited_and_successful_ones_are_not(limited: Server):
     ada = limited.api("developer")
     calls = [
         ada.account.GetUsage.future(
@@ -201,7 +201,7 @@ def test_failed_logins_are_limited_and_good_ones_are_not(limited: Server):
     usage(ada)
 
 
-def test_of_fifty_keys_at_the_last_place_one_is_made(limited: Server):
+def test_of_fifty_concurrent_keys_for_one_place_one_is_created(limited: Server):
     ada = limited.api("developer")
     for number in range(19):
         ada.keys.CreateApiKey(
@@ -216,7 +216,7 @@ def test_of_fifty_keys_at_the_last_place_one_is_made(limited: Server):
     assert Counter(call.code() for call in calls) == {grpc.StatusCode.OK: 1, DENIED: 49}
 
 
-def test_as_many_jobs_wait_as_may_and_delay_nobody_elses_first(limited: Server):
+def test_waiting_jobs_are_limited_and_do_not_delay_another_accounts_first(limited: Server):
     ada, bob = limited.api("developer"), limited.newcomer()
     first = ada.run(slow(), backend="aer_simulator", shots=1)
     ada.until(first, job_pb2.Job.running)
@@ -233,14 +233,14 @@ def test_as_many_jobs_wait_as_may_and_delay_nobody_elses_first(limited: Server):
     last = submit(50)
     assert Counter(call.code() for call in last) == {grpc.StatusCode.OK: 1, DENIED: 49}
     refused = next(call.exception() for call in last if call.code() is DENIED)
-    told = details(refused)
-    assert dict(told["ErrorInfo"].metadata) == {
+    by_type = details(refused)
+    assert dict(by_type["ErrorInfo"].metadata) == {
         "limit": "max_waiting_jobs", "maximum": f"{MOST}", "used": f"{MOST}", "requested": "1",
     }  # fmt: skip
-    (violation,) = told["QuotaFailure"].violations
+    (violation,) = by_type["QuotaFailure"].violations
     assert violation.description == refused.details()
     assert f"max_waiting_jobs: {MOST} jobs are waiting" in violation.description
-    # Ada has one job at once, so that Bob's is next though they all came before it.
+    # Ada may run one job at a time, so Bob's job is next although all of hers came before it.
     assert bob.finish(bob.run(BELL)).result.counts
     waiting = job_pb2.ListJobsRequest(status=job_pb2.Job.queued)
     assert ada.jobs.ListJobs(waiting, metadata=ada.metadata).total == MOST

@@ -1,4 +1,4 @@
-"""The `options` of a request on every backend, over gRPC and over REST."""
+"""The `options` of a request on each backend, over gRPC and REST."""
 
 import math
 from collections import Counter
@@ -18,7 +18,7 @@ NOISY = ("aer_simulator", "cirq_simulator")
 QUIET = tuple(name for name in BACKENDS if name not in NOISY)
 LARGEST_SEED = 2**53 - 1
 
-# Every outcome is likely, so that two runs hardly ever agree by chance.
+# Many outcomes are likely, so two runs rarely agree by chance.
 SPREAD = HEADER + "qreg q[4];\ncreg c[4];\n" + "".join(
     f"ry({0.7 + 0.4 * q}) q[{q}];\n" for q in range(4)
 ) + "cx q[0],q[2];\nmeasure q -> c;\n"  # fmt: skip
@@ -35,7 +35,7 @@ def ada(server: Server) -> Api:
 
 
 def result(api: Api, qasm: str, backend: str, shots: int = 500, **options: Any) -> dict[str, Any]:
-    """Run over gRPC; the result as JSON has it."""
+    """Run over gRPC; return the result as JSON."""
     job = api.run(qasm, backend=backend, shots=shots, options=options)
     last = api.finish(job)
     assert last.job.status == job_pb2.Job.completed, last.job.error_message
@@ -52,7 +52,7 @@ def rest_result(api: Api, qasm: str, backend: str, shots: int, **options: Any) -
 
 
 def assert_refused(api: Api, says: str, qasm: str, backend: str | None, **options: Any) -> None:
-    """A run and a plan are refused alike over gRPC and over REST, for the stated reason."""
+    """Assert that run and plan are refused with the same message over gRPC and REST."""
     request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, options=options)
     for call in (api.circuits.RunCircuit, api.circuits.PlanCircuit):
         with pytest.raises(grpc.RpcError) as refused:
@@ -73,7 +73,7 @@ def assert_refused_over_rest(
 
 
 def assert_share(counts: dict[str, int], outcome: str, expected: float) -> None:
-    """An outcome's share is what is predicted, within five standard deviations."""
+    """Assert that an outcome's share is as expected, within five standard deviations."""
     shots = sum(counts.values())
     allowed = 5 * math.sqrt(max(expected * (1 - expected), 1 / shots) / shots)
     assert abs(counts.get(outcome, 0) / shots - expected) < allowed, (counts, outcome, expected)
@@ -90,7 +90,7 @@ def test_a_seed_repeats_the_counts(ada: Api, backend: str):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("qasm", [SPREAD, BELL, MIDWAY], ids=["spread", "Clifford", "midway"])
-def test_a_seed_is_always_given_and_repeats_the_counts(ada: Api, backend: str, qasm: str):
+def test_each_result_has_a_seed_that_repeats_the_counts(ada: Api, backend: str, qasm: str):
     first = result(ada, qasm, backend, shots=5000)
     seed = first["metadata"]["seed"]
     again = result(ada, qasm, backend, shots=5000, seed=int(seed))
@@ -98,26 +98,26 @@ def test_a_seed_is_always_given_and_repeats_the_counts(ada: Api, backend: str, q
     assert first["metadata"]["method"] == again["metadata"]["method"]
 
 
-def test_seeds_that_are_given_differ(ada: Api):
+def test_generated_seeds_differ(ada: Api):
     seeds = {result(ada, BELL, "local_simulator")["metadata"]["seed"] for _ in range(4)}
     assert len(seeds) == 4
 
 
-def test_the_routers_choice_can_be_repeated_by_its_name(ada: Api):
+def test_the_routers_choice_can_be_repeated_by_naming_it(ada: Api):
     first = ada.finish(ada.run(SPREAD)).result
     again = result(ada, SPREAD, first.backend, shots=1024, seed=int(first.metadata["seed"]))
     assert dict(first.counts) == again["counts"]
 
 
 def expected_state() -> list[complex]:
-    """Amplitudes of `STATE`; the index has bit q for qubit q, as Qiskit's has."""
+    """The amplitudes of `STATE`. Bit q of the index is qubit q, as in Qiskit."""
     a, b = 0.4, 1.1
     ry = (math.cos(a / 2), math.sin(a / 2))
     rx = (math.cos(b / 2), -1j * math.sin(b / 2))
     state = [0j] * 8
     for first in (0, 1):
         for second in (0, 1):
-            # Qubit 2 is the copy of qubit 0 that the cx makes.
+            # Qubit 2 is a copy of qubit 0, made by the cx.
             state[first | second << 1 | first << 2] = ry[first] * rx[second]
     return state
 
@@ -128,7 +128,7 @@ STATE = HEADER + "qreg q[3];\ncreg c[3];\nry(0.4) q[0];\nrx(1.1) q[1];\ncx q[0],
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("measured", ["", "measure q -> c;"], ids=["bare", "measured"])
 @pytest.mark.parametrize("protocol", ["gRPC", "REST"])
-def test_the_statevector_is_qiskits(ada: Api, backend: str, measured: str, protocol: str):
+def test_the_statevector_has_qiskits_order(ada: Api, backend: str, measured: str, protocol: str):
     if protocol == "gRPC":
         found = result(ada, STATE + measured, backend, statevector=True)
     else:
@@ -144,7 +144,7 @@ def test_the_statevector_is_qiskits(ada: Api, backend: str, measured: str, proto
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_statevector_of_sixteen_qubits(ada: Api, backend: str):
+def test_a_statevector_may_have_sixteen_qubits(ada: Api, backend: str):
     qasm = HEADER + "qreg q[16];\nx q[15];\n"
     vector = result(ada, qasm, backend, shots=10, statevector=True)["statevector"]
     assert len(vector["real"]) == len(vector["imag"]) == 1 << 16
@@ -154,14 +154,14 @@ def test_a_statevector_of_sixteen_qubits(ada: Api, backend: str):
 
 
 @pytest.mark.parametrize("backend", [*BACKENDS, None])
-def test_a_statevector_that_there_is_not_is_refused(ada: Api, backend: str | None):
+def test_a_statevector_that_does_not_exist_is_refused(ada: Api, backend: str | None):
     says = "options.statevector: is not available for a circuit with mid-circuit measurement"
     assert_refused(ada, says, MIDWAY, backend, statevector=True)
     says = "options.statevector: is returned for up to 16 qubits, the circuit has 17"
     assert_refused(ada, says, WIDE, backend, statevector=True)
 
 
-def test_no_statevector_unless_asked_for(ada: Api):
+def test_no_statevector_unless_requested(ada: Api):
     job = ada.run(BELL)
     assert not ada.finish(job).result.HasField("statevector")
     assert ada.rest("GET", f"/v1/jobs/{job}/result").json()["statevector"] is None
@@ -169,12 +169,12 @@ def test_no_statevector_unless_asked_for(ada: Api):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("qasm", [SPREAD, BELL, MIDWAY], ids=["spread", "Clifford", "midway"])
-def test_memory_is_the_counts_shot_by_shot(ada: Api, backend: str, qasm: str):
+def test_memory_has_one_outcome_per_shot(ada: Api, backend: str, qasm: str):
     with_memory = result(ada, qasm, backend, shots=700, seed=11, memory=True)
     memory = with_memory["metadata"]["memory"]
     assert len(memory) == 700
     assert Counter(memory) == with_memory["counts"]
-    # In order of the shots, not sorted.
+    # Memory is in the order of the shots, not sorted.
     assert memory != sorted(memory)
     without = result(ada, qasm, backend, shots=700, seed=11)
     assert "memory" not in without["metadata"]
@@ -190,7 +190,7 @@ X = HEADER + "qreg q[1];\ncreg c[1];\nx q[0];\nmeasure q -> c;"
 CX = HEADER + "qreg q[2];\ncreg c[2];\nx q[0];\ncx q[0],q[1];\nmeasure q -> c;"
 IDLE = HEADER + "qreg q[1];\ncreg c[1];\nmeasure q -> c;"
 HH = HEADER + "qreg q[1];\ncreg c[1];\nh q[0];\nh q[0];\nmeasure q -> c;"
-# What is asked for, of which circuit, and the share of each outcome that follows from it.
+# The circuit, its noise, and the expected share of each outcome.
 NOISE = {
     "readout": (IDLE, {"readout": 0.2}, {"0": 0.8, "1": 0.2}),
     "readout of each bit": (
@@ -198,14 +198,14 @@ NOISE = {
         {"readout": 0.1},
         {"11": 0.81, "01": 0.09, "10": 0.09, "00": 0.01},
     ),
-    # With probability p the qubit is left maximally mixed.
+    # With probability p the qubit becomes maximally mixed.
     "depolarizing on one": (X, {"depolarizing_1q": 0.3}, {"1": 0.85, "0": 0.15}),
     "depolarizing on two": (
         CX,
         {"depolarizing_2q": 0.4},
         {"11": 0.7, "00": 0.1, "01": 0.1, "10": 0.1},
     ),
-    # For a gate that takes T1 ln 2, half of the excited state decays.
+    # During a gate of duration T1 ln 2, half of the excited state decays.
     "relaxation": (
         X,
         {"t1_us": 10, "gate_time_1q_us": 10 * math.log(2)},
@@ -244,14 +244,14 @@ def test_backends_without_noise_refuse_it(ada: Api, backend: str):
     assert_refused(ada, f"{backend} simulates no noise", BELL, backend, noise={"readout": 0.1})
 
 
-def test_the_router_takes_noise_to_a_backend_that_has_it(ada: Api):
+def test_the_router_chooses_a_backend_with_noise_for_noise(ada: Api):
     last = ada.finish(ada.run(X, options={"noise": {"readout": 0.5}}))
     assert last.result.backend in NOISY
     assert len(last.result.counts) == 2
 
 
 @pytest.mark.parametrize("backend", NOISY)
-def test_noise_and_a_statevector_do_not_go_together(ada: Api, backend: str):
+def test_noise_with_a_statevector_is_refused(ada: Api, backend: str):
     says = "a noisy state is mixed"
     assert_refused(ada, says, BELL, backend, noise={"readout": 0.1}, statevector=True)
 
@@ -267,7 +267,9 @@ def test_noise_and_a_statevector_do_not_go_together(ada: Api, backend: str):
         ({"noise": {"t1_us": 1, "t2_us": 3}}, "options.noise.t2_us: must be at most twice t1_us"),
     ],
 )
-def test_a_wrong_option_is_named(ada: Api, backend: str | None, options: dict[str, Any], says: str):
+def test_an_invalid_option_is_named(
+    ada: Api, backend: str | None, options: dict[str, Any], says: str
+):
     assert_refused(ada, says, BELL, backend, **options)
 
 
@@ -283,7 +285,7 @@ def test_a_wrong_option_is_named(ada: Api, backend: str | None, options: dict[st
         ({"noise": 1}, "options.noise: must be an object with any of depolarizing_1q"),
     ],
 )
-def test_what_only_json_can_say_wrong_is_named(ada: Api, options: dict[str, Any], says: str):
+def test_options_of_the_wrong_json_type_are_named(ada: Api, options: dict[str, Any], says: str):
     assert_refused_over_rest(ada, says, BELL, None, options)
     batch = {"circuits": [{"qasm": BELL}, {"qasm": BELL, "options": options}]}
     refused = ada.rest("POST", "/v1/circuits/run-batch", batch)
@@ -291,8 +293,8 @@ def test_what_only_json_can_say_wrong_is_named(ada: Api, options: dict[str, Any]
     assert refused.json()["detail"].startswith(f"circuits[1].{says}")
 
 
-def test_options_are_the_same_request_in_json_and_over_grpc(ada: Api):
-    """However their JSON is ordered, and where it says null."""
+def test_options_in_json_and_grpc_are_the_same_request(ada: Api):
+    """The order of JSON keys and nulls make no difference."""
     metadata = (*ada.metadata, ("idempotency-key", "either way"))
     options = {"seed": 5, "noise": {"readout": 0.5}}
     request = circuit_pb2.RunCircuitRequest(qasm=BELL, options=options)
@@ -306,15 +308,15 @@ def test_options_are_the_same_request_in_json_and_over_grpc(ada: Api):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_metadata_is_qiskits(ada: Api, backend: str):
-    """As `QuantumCircuit.num_qubits`, `depth()` and `size()` of the circuit that is run."""
+def test_metadata_are_qiskits(ada: Api, backend: str):
+    """Metadata equal Qiskit's `num_qubits`, `depth()` and `size()` of the circuit."""
     qasm = HEADER + (
         "qreg q[2]; qreg r[1]; creg c[3]; gate g a,b { h a; cx a,b; }\n"
         "h q; barrier q; g q[0],r[0]; if(c==0) x q[1]; ccx q[0],q[1],r[0];\n"
         "measure q[0]->c[0]; measure q[1]->c[1]; measure r[0]->c[2];"
     )
     metadata = result(ada, qasm, backend)["metadata"]
-    # The longest chain is h, g or x, ccx and a measurement; g counts as one gate.
+    # The longest chain is h, g or x, ccx and a measurement. The defined gate g counts as one.
     assert (metadata["num_qubits"], metadata["circuit_depth"], metadata["gate_count"]) == (3, 4, 8)
     assert metadata["measured_all"] is False
     bare = result(ada, HEADER + "qreg q[2]; h q[0]; cx q[0],q[1];", backend)["metadata"]

@@ -1,4 +1,4 @@
-"""A month's quotas over the whole server, with a clock that the tests turn."""
+"""Monthly quotas on a whole server, with a clock that the tests set."""
 
 import asyncio
 import uuid
@@ -42,7 +42,7 @@ class Clock:
 
 
 class Client:
-    """A new explorer of a server in this process, whatever its database has seen before."""
+    """A new explorer account on a server in this process."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
@@ -54,12 +54,12 @@ class Client:
         self.account = account_pb2_grpc.AccountServiceStub(channel)
 
     async def submit(self, qasm: str = BELL) -> str:
-        """The job's id."""
+        """Submit a circuit and return the job's id."""
         request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend="local_simulator")
         return (await self.circuits.RunCircuit(request, metadata=self.metadata)).job_id
 
     async def until(self, job: str, *statuses: job_pb2.Job.Status) -> job_pb2.JobEvent:
-        """Watch a job until it has one of `statuses`, or its end; the last event."""
+        """Watch a job until it has one of `statuses`, or ends; return the last event."""
         request = job_pb2.WatchJobRequest(id=job, after_sequence=0)
         watch = self.jobs.WatchJob(request, metadata=self.metadata)
         event = job_pb2.JobEvent()
@@ -70,7 +70,7 @@ class Client:
         return event
 
     async def run(self, qasm: str = BELL) -> job_pb2.JobEvent:
-        """Run a circuit to its end; the last event."""
+        """Run a circuit to its end and return the last event."""
         return await self.until(await self.submit(qasm))
 
     async def usage(self) -> account_pb2.GetUsageResponse:
@@ -85,7 +85,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def ada(tmp_path: Path, clock: Clock) -> AsyncIterator[Client]:
-    """On a server whose explorers have a microsecond of simulator time a month, and 20 s a run."""
+    """A client of a server whose explorers have 1 µs on simulators a month, and 20 s per run."""
     application = Application(
         Settings(
             data_dir=tmp_path, envoy=False, grpc_port=0, workers=1, jwt_secret=SecretStr(SECRET),
@@ -105,7 +105,7 @@ async def ada(tmp_path: Path, clock: Clock) -> AsyncIterator[Client]:
         await application.stop(0)
 
 
-async def test_months_and_windows_turn(ada: Client, clock: Clock):
+async def test_quotas_and_rate_limits_reset(ada: Client, clock: Clock):
     assert (await ada.run()).job.status == job_pb2.Job.completed  # two requests
     used = await ada.usage()
     assert used.current_month.total_jobs == 1
@@ -124,7 +124,7 @@ async def test_months_and_windows_turn(ada: Client, clock: Clock):
         await ada.usage()
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "try again in 1 s" in (refused.value.details() or "")
-    clock.now += timedelta(seconds=1.000001)  # both turn
+    clock.now += timedelta(seconds=1.000001)  # both are over
     used = await ada.usage()
     assert used.current_month == account_pb2.MonthlyUsage(
         simulator_limit=used.simulator_minutes_limit, qpu_limit=10
@@ -133,12 +133,12 @@ async def test_months_and_windows_turn(ada: Client, clock: Clock):
     assert (await ada.usage()).current_month.total_jobs == 1
 
 
-async def test_a_job_whose_time_is_used_up_while_it_waits_does_not_run(ada: Client):
-    # The only worker has this until all of them wait.
+async def test_a_job_does_not_run_if_the_quota_is_used_up_while_it_waits(ada: Client):
+    # It keeps the only worker busy until all the others wait.
     other = Client(ada.channel)
     before = await other.submit(slow(20))
     await other.until(before, job_pb2.Job.running)
-    # Short ones are taken up several at once.
+    # Not short jobs, because a worker takes several of those at once.
     jobs = await asyncio.gather(*(ada.submit(slow(18, 20)) for _ in range(3)))
     await other.jobs.CancelJob(job_pb2.CancelJobRequest(id=before), metadata=other.metadata)
     ends = await asyncio.gather(*map(ada.until, jobs))
@@ -152,9 +152,7 @@ async def test_a_job_whose_time_is_used_up_while_it_waits_does_not_run(ada: Clie
     assert "2025-02-01T00:00:00Z" in why
 
 
-async def test_a_run_that_is_cancelled_late_is_charged_up_to_its_time_limit(
-    ada: Client, clock: Clock
-):
+async def test_a_cancelled_run_is_charged_at_most_its_time_limit(ada: Client, clock: Clock):
     job = await ada.submit(slow(20))
     await ada.until(job, job_pb2.Job.running)
     clock.now += timedelta(seconds=59)
@@ -164,7 +162,7 @@ async def test_a_run_that_is_cancelled_late_is_charged_up_to_its_time_limit(
 
 @pytest.fixture(scope="module")
 def hardware(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with quantum hardware at a cent a shot."""
+    """A server with quantum hardware that costs a cent per shot."""
     folder = tmp_path_factory.mktemp("hardware")
     source = (HERE / "pretend_qpu.py").read_text()
     install(folder / "site", "pretend_qpu", source, {"qpu": "pretend_qpu:BACKEND"})
@@ -185,7 +183,7 @@ def month(api: Api) -> tuple[int, float]:
     return used.qpu_tasks_used, round(used.current_month.total_cost_usd, 6)
 
 
-def test_of_fifty_submissions_at_the_last_task_one_gets_in(hardware: Server):
+def test_of_fifty_concurrent_submissions_for_the_last_task_one_is_accepted(hardware: Server):
     ada = hardware.newcomer()
     assert {call.code() for call in submit(ada, 9)} == {grpc.StatusCode.OK}
     calls = submit(ada, 50)
@@ -198,13 +196,13 @@ def test_of_fifty_submissions_at_the_last_task_one_gets_in(hardware: Server):
             last = ada.finish(call.result().job_id)
             assert (last.job.backend, dict(last.result.counts)) == ("qpu", {"00": 1})
     assert month(ada) == (10, 0.1)
-    # The router goes by what is left: without a task, to simulators.
+    # The router chooses a simulator when no task is left.
     event = ada.finish(ada.run(BELL, optimize_for=3, shots=1))
     assert event.job.status == job_pb2.Job.completed
     assert event.job.backend != "qpu"
 
 
-def test_credits_are_taken_with_the_submission_and_given_back_without_a_run(hardware: Server):
+def test_credits_are_charged_at_submission_and_refunded_without_a_run(hardware: Server):
     ada = hardware.newcomer()
     calls = submit(ada, 5, shots=2_400)
     assert Counter(call.code() for call in calls) == {grpc.StatusCode.OK: 2, DENIED: 3}
@@ -215,12 +213,12 @@ def test_credits_are_taken_with_the_submission_and_given_back_without_a_run(hard
     (call,) = submit(ada, 1, shots=100, options=breaks_it)
     assert ada.finish(call.result().job_id).job.status == job_pb2.Job.failed
     assert month(ada) == (2, 48.0)
-    # Hardware does not take simulator time.
+    # Hardware uses no simulator time.
     used = ada.account.GetUsage(account_pb2.GetUsageRequest(), metadata=ada.metadata)
     assert used.simulator_minutes_used == 0
 
 
-def test_a_cancelled_run_is_charged_for_the_time_that_it_ran(hardware: Server):
+def test_a_cancelled_run_is_charged_for_its_run_time(hardware: Server):
     ada = hardware.newcomer()
     job = ada.run(slow(), backend="aer_simulator", shots=1)
     ada.until(job, job_pb2.Job.running)

@@ -1,4 +1,4 @@
-"""QuantRouter over the whole server: plans, jobs' explanations, and hardware among simulators."""
+"""QuantRouter on a whole server: plans, explanations in jobs, hardware among simulators."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ STAR = HEADER + (
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that has three QPUs beside its simulators."""
+    """A server with three QPUs and its simulators."""
     folder = tmp_path_factory.mktemp("lab")
     points = {name: f"simulated_qpus:{name.partition('_')[0].upper()}" for name in QPUS}
     install(folder / "site", "simulated_qpus", (HERE / "simulated_qpus.py").read_text(), points)
@@ -54,7 +54,7 @@ def rejection(planned: dict[str, Any], name: str) -> str:
     return candidate(planned, name)["rejection"] or ""
 
 
-def test_a_plan_tells_all_there_is_to_know(ada: Api):
+def test_a_plan_has_all_documented_fields(ada: Api):
     planned = plan(ada, optimize_for="speed")
     assert planned["candidates"][0]["backend"] == planned["backend"]
     assert planned["backend"] in planned["reason"]
@@ -96,9 +96,9 @@ def test_scores_of_hardware_and_simulators(ada: Api):
     assert aer["balanced"] == pytest.approx(weighted)
 
 
-def test_a_coupling_map_costs_fidelity_where_gates_reach_far(ada: Api):
+def test_a_coupling_map_costs_fidelity_for_distant_gates(ada: Api):
     planned = plan(ada, STAR)
-    # The ions' gates are worse, but reach everywhere.
+    # The ion trap's gates are worse, but connect all qubits.
     assert candidate(planned, "cheap_qpu")["predicted_fidelity"] < 0.6
     assert candidate(planned, "ions_qpu")["predicted_fidelity"] > 0.97
 
@@ -125,16 +125,16 @@ def test_each_rejection_has_its_reason(ada: Api, fields: dict[str, Any], says: d
         assert bool(text) == bool(rejection(planned, name))
 
 
-def test_an_account_without_tasks_left_gets_a_simulator_and_is_told(lab: Server):
+def test_an_account_without_tasks_gets_a_simulator_and_the_reason(lab: Server):
     poor = lab.newcomer()
-    for _ in range(10):  # the tasks of a month on the explorer tier
+    for _ in range(10):  # the monthly tasks of the explorer tier
         poor.run(BELL, shots=10, backend="cheap_qpu")
     planned = plan(poor, shots=10)
     assert "no task left" in rejection(planned, "cheap_qpu")
     assert planned["quota"]["qpu_tasks_left"] == 0
 
 
-def test_what_a_run_takes_of_the_quota(lab: Server):
+def test_a_plan_shows_what_a_run_takes_of_the_quota(lab: Server):
     newcomer = lab.newcomer()
     quota = plan(newcomer, backend="good_qpu", shots=100)["quota"]
     assert quota == {
@@ -162,14 +162,14 @@ def test_what_a_run_takes_of_the_quota(lab: Server):
         {"qasm": "qreg q[26]; h q;"},
     ],
 )
-def test_a_plan_of_what_cannot_run_is_refused_as_the_run_is(lab: Server, body: dict[str, Any]):
+def test_a_plan_is_refused_like_the_run(lab: Server, body: dict[str, Any]):
     explorer = lab.newcomer()
     planned, run = (explorer.rest("POST", f"/v1/circuits/{what}", body) for what in ("plan", "run"))
     assert planned.status_code == run.status_code >= 400
     assert planned.json() == run.json()
 
 
-def test_a_plan_says_that_no_more_jobs_may_wait(lab: Server):
+def test_a_plan_is_refused_if_no_more_jobs_may_wait(lab: Server):
     full = lab.api(tier="developer")
     planned, run = (
         full.rest("POST", f"/v1/circuits/{what}", {"qasm": BELL}) for what in ("plan", "run")
@@ -179,7 +179,7 @@ def test_a_plan_says_that_no_more_jobs_may_wait(lab: Server):
     assert "max_waiting_jobs" in planned.json()["detail"]
 
 
-def test_a_job_tells_its_choice_and_both_times(ada: Api):
+def test_a_job_shows_the_choice_and_predicted_and_actual_times(ada: Api):
     job_id = ada.run(BELL, optimize_for=job_pb2.Optimization.accuracy, shots=100)
     event = ada.finish(job_id)
     assert event.job.status == job_pb2.Job.completed
@@ -194,7 +194,7 @@ def test_a_job_tells_its_choice_and_both_times(ada: Api):
     assert candidate(routing, "aer_gpu_simulator")["rejection"].startswith("offline: ")
 
 
-def test_a_run_that_is_stopped_tells_how_long_it_took(ada: Api):
+def test_a_stopped_run_shows_how_long_it_took(ada: Api):
     body = {"qasm": slow(), "backend": "aer_simulator", "options": {"timeout_seconds": 0.3}}
     planned = plan(ada, **body)
     assert planned["time_limit_seconds"] == 0.3
@@ -213,7 +213,7 @@ def test_the_plan_and_the_run_agree(ada: Api):
         assert ada.finish(job).job.backend == planned["backend"]
 
 
-def test_hardware_runs_as_a_backend_like_any_other(ada: Api):
+def test_hardware_runs_jobs_like_any_backend(ada: Api):
     last = ada.finish(ada.run(STAR, backend="ions_qpu", shots=50))
     assert last.job.status == job_pb2.Job.completed, last.job.error_message
     assert set(last.result.counts) == {"0000", "1111"}

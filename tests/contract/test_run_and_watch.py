@@ -1,4 +1,4 @@
-"""One call from a circuit to its result: RunAndWatch over gRPC, and over REST through Envoy."""
+"""RunAndWatch, one call from circuit to result, over gRPC and over REST."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 PATH = "/v1/circuits/run-and-watch"
 BROKEN = HEADER + "qreg q[2];\n  hadamard q[0];\n"
-AT_ONCE = 100
+CALLS = 100
 
 
 def over_rest(api: Api, qasm: str, key: str | None = None, **fields: Any) -> Any:
@@ -33,7 +33,7 @@ WAYS: dict[str, Callable[..., Any]] = {"grpc": Api.run_and_watch, "rest": over_r
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """How a circuit is sent: an iterator of its job's events."""
+    """A way to send a circuit, which returns an iterator of its job's events."""
     return WAYS[request.param]
 
 
@@ -42,8 +42,8 @@ def ada(server: Server) -> Api:
     return server.newcomer()
 
 
-def hang_up(watch: Any) -> None:
-    """End the call from the client's side."""
+def disconnect(watch: Any) -> None:
+    """Cancel the call as a client that disconnects."""
     watch.cancel() if isinstance(watch, grpc.Call) else watch.close()
 
 
@@ -53,24 +53,22 @@ def jobs_of(api: Api) -> list[str]:
 
 
 def content(message: Message) -> dict[str, Any]:
-    """What a message says, whichever way it came."""
+    """The content of a message, independent of its transport."""
     return MessageToDict(message, preserving_proto_field_name=True)
 
 
-def running(watch: Iterator[job_pb2.JobEvent]) -> job_pb2.JobEvent:
-    """Read on to the event of `running`."""
+def read_to_running(watch: Iterator[job_pb2.JobEvent]) -> job_pb2.JobEvent:
+    """Read up to the event with status `running`."""
     return next(event for event in watch if event.job.status == job_pb2.Job.running)
 
 
 @pytest.mark.parametrize("backend", ["local_simulator", "aer_simulator"])
-def test_one_call_leads_from_the_circuit_to_its_result(
-    ada: Api, way: Callable[..., Any], backend: str
-):
+def test_one_call_returns_the_result(ada: Api, way: Callable[..., Any], backend: str):
     events = list(way(ada, ASYMMETRIC, backend=backend, shots=100))
     (job_id,) = {event.job.job_id for event in events}
     assert jobs_of(ada) == [job_id]
     log = [content(event) for event in ada.watch(job_id, with_result=True)]
-    # Some of those that WatchJob tells; the result is on the last and on no other.
+    # A part of WatchJob's events. Only the last has the result.
     places = [event.sequence for event in events]
     assert places == sorted(set(places))
     assert [content(event) for event in events] == [log[place - 1] for place in places]
@@ -82,7 +80,7 @@ def test_one_call_leads_from_the_circuit_to_its_result(
 
 
 def refusals(api: Api, body: dict[str, Any]) -> list[Any]:
-    """How both ways answer a request that is refused, and RunCircuit's answer over REST."""
+    """The errors of both ways for a refused request, and RunCircuit's error over REST."""
     with pytest.raises(grpc.RpcError) as refused:
         list(
             api.circuits.RunAndWatch(
@@ -107,7 +105,7 @@ def refusals(api: Api, body: dict[str, Any]) -> list[Any]:
     ],
     ids=["circuit", "nothing", "backend", "offline", "quota"],
 )
-def test_a_refusal_before_the_job_is_stored_is_run_circuits_own(
+def test_a_refusal_is_that_of_run_circuit(
     ada: Api, body: dict[str, Any], code: str, status: int, says: str
 ):
     error, over_rest, of_run = refusals(ada, body)
@@ -129,7 +127,7 @@ def test_without_credentials_nothing_runs(server: Server):
     assert over_rest.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_a_circuit_that_is_too_large_is_refused(ada: Api):
+def test_a_too_large_circuit_is_refused(ada: Api):
     with pytest.raises(grpc.RpcError) as refused:
         list(ada.run_and_watch("/" * 11_000_000))
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -148,11 +146,11 @@ def test_a_call_without_a_request_is_refused(server: Server, ada: Api):
     assert refused.value.details() == "request: is missing"
 
 
-def test_a_resend_watches_the_first_job(ada: Api, way: Callable[..., Any]):
+def test_a_repeated_key_watches_the_first_job(ada: Api, way: Callable[..., Any]):
     events = list(way(ada, ASYMMETRIC, "once", shots=10))
     (again,) = way(ada, ASYMMETRIC, "once", shots=10)
     assert again == events[-1]
-    # RunCircuit, sent first or as a resend, means the same job.
+    # RunCircuit with the same key returns the same job.
     headers = {"Idempotency-Key": "once"}
     body = {"qasm": ASYMMETRIC, "shots": 10}
     answer = ada.rest("POST", "/v1/circuits/run", body, headers=headers)
@@ -167,7 +165,7 @@ def test_a_resend_watches_the_first_job(ada: Api, way: Callable[..., Any]):
     assert jobs_of(ada) == [again.job.job_id]
 
 
-def test_many_with_one_key_at_once_watch_one_job(ada: Api):
+def test_concurrent_calls_with_one_key_watch_one_job(ada: Api):
     def send(place: int) -> dict[str, Any]:
         *_, last = list(WAYS.values())[place % 2](ada, ASYMMETRIC, "many", shots=10)
         return content(last)
@@ -179,31 +177,31 @@ def test_many_with_one_key_at_once_watch_one_job(ada: Api):
     assert jobs_of(ada) == [first["job"]["job_id"]]
 
 
-def test_to_hang_up_does_not_cancel_the_job(ada: Api, way: Callable[..., Any]):
+def test_disconnecting_does_not_cancel_the_job(ada: Api, way: Callable[..., Any]):
     watch = way(ada, slow(20, 20), backend="aer_simulator", shots=10)
-    begun = running(watch)
-    hang_up(watch)
+    begun = read_to_running(watch)
+    disconnect(watch)
     job_id = begun.job.job_id
     rest = list(ada.watch(job_id, after_sequence=begun.sequence, with_result=True))
     assert [event.job.status for event in rest] == [job_pb2.Job.completed]
     assert sum(rest[0].result.counts.values()) == 10
 
 
-def test_a_job_that_another_call_cancels_ends_the_call(ada: Api, way: Callable[..., Any]):
+def test_cancelling_the_job_ends_the_call(ada: Api, way: Callable[..., Any]):
     watch = way(ada, slow(), backend="aer_simulator", shots=1)
-    begun = running(watch)
+    begun = read_to_running(watch)
     ada.cancel(begun.job.job_id)
     (last,) = watch
     assert (last.sequence, last.job.status) == (begun.sequence + 1, job_pb2.Job.cancelled)
     assert not last.HasField("result")
 
 
-def test_a_hundred_at_once_each_have_their_own(server: Server):
+def test_a_hundred_concurrent_calls_each_watch_their_own_job(server: Server):
     ada = server.api()
     options = (("grpc.use_local_subchannel_pool", 1),)
     with (
         grpc.insecure_channel(server.endpoints.http.removeprefix("http://"), options) as front,
-        ThreadPoolExecutor(AT_ONCE) as pool,
+        ThreadPoolExecutor(CALLS) as pool,
     ):
         stubs = [ada.circuits, circuit_pb2_grpc.CircuitServiceStub(front)]
 
@@ -213,18 +211,18 @@ def test_a_hundred_at_once_each_have_their_own(server: Server):
             )
             return list(stubs[place % 2].RunAndWatch(request, metadata=ada.metadata, timeout=60))
 
-        told = list(pool.map(send, range(AT_ONCE)))
-    for place, events in enumerate(told):
+        results = list(pool.map(send, range(CALLS)))
+    for place, events in enumerate(results):
         assert len({event.job.job_id for event in events}) == 1
         sequences = [event.sequence for event in events if not event.checkpoint]
         assert sequences == sorted(set(sequences))
         assert sequences[-1] == 7
         assert dict(events[-1].result.counts) == {"001": place + 1}
-    assert len({events[-1].job.job_id for events in told}) == AT_ONCE
+    assert len({events[-1].job.job_id for events in results}) == CALLS
 
 
-def test_quiet_times_and_a_drain(tmp_path: Path):
-    """Checkpoints while nothing happens; then the server ends, and WatchJob goes on elsewhere."""
+def test_a_call_gets_checkpoints_and_ends_with_a_drain(tmp_path: Path):
+    """After the drain, WatchJob resumes where the call ended."""
     settings = {
         "QUANTCLOUD_WATCH_CHECKPOINT_SECONDS": "0.1",
         "QUANTCLOUD_DRAIN_SECONDS": "0",
@@ -232,7 +230,7 @@ def test_quiet_times_and_a_drain(tmp_path: Path):
     with Server(tmp_path / "data", "--workers", "2", **settings) as own:
         ada = own.api()
         watches = [way(ada, slow(), backend="aer_simulator", shots=1) for way in WAYS.values()]
-        begun = [running(watch) for watch in watches]
+        begun = [read_to_running(watch) for watch in watches]
         for event, watch in zip(begun, watches, strict=True):
             quiet = next(watch)
             assert (quiet.checkpoint, quiet.sequence) == (True, event.sequence)
@@ -243,7 +241,7 @@ def test_quiet_times_and_a_drain(tmp_path: Path):
             list(over_grpc)
         assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
         assert "resume" in ended.value.details()
-        # HTTP has no status for this, so an event says it.
+        # HTTP cannot send a status so late, so an event carries the error.
         with pytest.raises(WatchEndedError, match="resume"):
             all(event.checkpoint for event in over_rest)
         assert own.process.wait(30) == 0
@@ -258,8 +256,8 @@ def test_quiet_times_and_a_drain(tmp_path: Path):
             again.cancel(job_id)
 
 
-def test_an_open_call_keeps_no_circuit(tmp_path: Path):
-    """However large circuits are, those who wait for them cost the server, and Envoy, little."""
+def test_open_calls_keep_no_circuit_in_memory(tmp_path: Path):
+    """Calls that wait for large circuits take little memory in the server and in Envoy."""
     large = slow() + "\n//" + "-" * 6_000_000
     fields = {"backend": "aer_simulator", "shots": 1}
     with Server(tmp_path / "data", "--workers", "1") as own:
@@ -271,21 +269,21 @@ def test_an_open_call_keeps_no_circuit(tmp_path: Path):
         opened: list[Any] = []
 
         def send(times: int) -> list[float]:
-            """Open so many calls each way; the memory of the server and of Envoy then."""
+            """Open `times` calls each way; return the memory of server and Envoy, in MiB."""
             for _ in range(times):
                 for way in (ada.run_and_watch, through_envoy.run_and_watch):
                     opened.append(way(large, **fields))
                     next(opened[-1])
             return [mebibytes(pid) for pid in (own.process.pid, envoy)]
 
-        before = send(3)  # what passes through takes memory once
+        before = send(3)  # the first requests allocate buffers once
         after = send(8)
         of_server, of_envoy = (
             later - earlier for later, earlier in zip(after, before, strict=True)
         )
-        # With its circuit each call would take 6 MiB: 16 calls of the server's, 8 of Envoy's.
+        # Calls that kept their circuit would take 6 MiB each: 16 in the server, 8 in Envoy.
         assert of_server < 48
         assert of_envoy < 24
         for watch in opened:
-            hang_up(watch)
+            disconnect(watch)
         front.close()

@@ -1,4 +1,4 @@
-"""Several servers on one PostgreSQL, behind one Envoy: what one knows, all know."""
+"""Several servers share one PostgreSQL behind one Envoy."""
 
 import signal
 import subprocess
@@ -27,7 +27,7 @@ SETTINGS = {
     "QUANTCLOUD_SWEEP_SECONDS": "0.5",
     "QUANTCLOUD_DATABASE_POLL_SECONDS": "0.5",
 }
-pytestmark = pytest.mark.skipif(not installations(), reason="there is no PostgreSQL here")
+pytestmark = pytest.mark.skipif(not installations(), reason="PostgreSQL is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def pair(postgres: Postgres, tmp_path_factory) -> Iterator[list[Server]]:
 
 
 class Front:
-    """`quantcloud envoy` in front of servers."""
+    """`quantcloud envoy` in front of `servers`."""
 
     def __init__(self, servers: list[Server], folder) -> None:
         options = [text for each in servers for text in ("--grpc", each.endpoints.grpc)]
@@ -83,12 +83,12 @@ def front(pair: list[Server], tmp_path_factory) -> Iterator[Front]:
 
 
 def accounts(pair: list[Server], tier: str = "enterprise") -> list[Api]:
-    """One account, as each of the servers knows it."""
+    """One account on each of the servers."""
     token = pair[0].token(tier=tier)
     return [Api(each.channel, each.rest, token) for each in pair]
 
 
-def test_submitted_at_one_and_watched_at_the_other(pair: list[Server]):
+def test_a_job_can_be_watched_at_the_other_server(pair: list[Server]):
     one, two = accounts(pair)
     for _ in range(5):
         job = one.run(BELL)
@@ -97,11 +97,11 @@ def test_submitted_at_one_and_watched_at_the_other(pair: list[Server]):
         assert sum(events[-1].result.counts.values()) == 1024
 
 
-def test_watchers_who_resume_at_either_server_see_the_log(pair: list[Server]):
+def test_watchers_that_resume_at_either_server_see_all_events(pair: list[Server]):
     see_the_log(accounts(pair))
 
 
-def test_cancelled_at_the_one_that_does_not_run_it(pair: list[Server]):
+def test_a_job_can_be_cancelled_at_the_other_server(pair: list[Server]):
     one, two = accounts(pair)
     job = one.run(slow(24), backend="aer_simulator", shots=1)
     one.until(job, job_pb2.Job.running)
@@ -110,11 +110,11 @@ def test_cancelled_at_the_one_that_does_not_run_it(pair: list[Server]):
     for api in (one, two):
         *_, last = api.watch(job)
         assert last.job.status == job_pb2.Job.cancelled
-    # Whoever ran it has a place for another.
+    # The worker is free again.
     assert sum(one.finish(one.run(BELL, backend="aer_simulator")).result.counts.values()) == 1024
 
 
-def test_a_key_that_is_revoked_at_one_submits_nothing_more_at_the_other(pair: list[Server]):
+def test_a_key_revoked_at_one_server_is_refused_at_the_other(pair: list[Server]):
     one, two = accounts(pair)
     key = one.keys.CreateApiKey(api_key_pb2.CreateApiKeyRequest(name="k"), metadata=one.metadata)
     stream = RunStream(Api(pair[1].channel, pair[1].rest, key.key))
@@ -130,7 +130,7 @@ def test_a_key_that_is_revoked_at_one_submits_nothing_more_at_the_other(pair: li
     assert two.jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=two.metadata).total == 1
 
 
-def test_concurrency_holds_across_servers(pair: list[Server]):
+def test_the_concurrency_limit_holds_across_servers(pair: list[Server]):
     one, _ = accounts(pair)
     token = pair[0].token(tier="explorer")
     one, two = (Api(each.channel, each.rest, token) for each in pair)
@@ -146,7 +146,7 @@ def test_concurrency_holds_across_servers(pair: list[Server]):
 
 
 @pytest.mark.parametrize("over", ["grpc", "rest"])
-def test_fifty_submissions_with_one_key_are_one_job(pair, front: Front, over):
+def test_fifty_concurrent_submissions_with_one_key_are_one_job(pair, front: Front, over):
     token = pair[0].token(tier="enterprise")
     api = Api(front.channel, front.rest, token)
     body = {"qasm": BELL, "shots": 77}
@@ -172,7 +172,7 @@ def test_fifty_submissions_with_one_key_are_one_job(pair, front: Front, over):
     (info,) = [each for each in other.json()["details"] if "reason" in each]
     assert info["reason"] == "IDEMPOTENCY_KEY_REUSED"
     assert info["metadata"]["job_id"] == job["job_id"]
-    # Another account's key is another key.
+    # The same key of another account is a different key.
     stranger = Api(front.channel, front.rest, pair[0].token(tier="enterprise"))
     answer = stranger.rest("POST", "/v1/circuits/run", body, headers={"Idempotency-Key": "k 1"})
     assert answer.json()["job_id"] != job["job_id"]
@@ -183,7 +183,7 @@ def test_a_server_that_dies_loses_no_job(postgres: Postgres, pair: list[Server],
     _, two = accounts(pair)
     with Server(tmp_path / "data", "--workers", "1", "--no-envoy", **url) as third:
         api = Api(third.channel, third.rest, two.credential)
-        # As many as the three servers have workers, so that one of them is the third's.
+        # One job for each worker of the three servers, so the third server has one.
         jobs = [api.run(slow(20, 30), backend="aer_simulator", shots=5) for _ in range(3)]
         for job in jobs:
             two.until(job, job_pb2.Job.running)
@@ -198,7 +198,7 @@ def test_a_server_that_dies_loses_no_job(postgres: Postgres, pair: list[Server],
     assert sorted(attempts) == [1, 1, 2]
 
 
-def test_a_server_that_drains_is_sent_nothing(postgres: Postgres, pair: list[Server], tmp_path):
+def test_a_draining_server_gets_no_requests(postgres: Postgres, pair: list[Server], tmp_path):
     url = {"QUANTCLOUD_DATABASE_URL": postgres.url(), **SETTINGS}
     token = pair[0].token(tier="enterprise")
     with (

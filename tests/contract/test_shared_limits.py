@@ -1,4 +1,4 @@
-"""Several servers that count in one Redis let no more through than one would."""
+"""Several servers that count in one Redis allow no more requests than one server does."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,10 +12,10 @@ from support.server import Server
 from thequantcloud.v1 import account_pb2
 
 
-def test_two_servers_share_the_count_of_an_account(tmp_path: Path):
+def test_two_servers_share_an_accounts_count(tmp_path: Path):
     binary = redis.find()
     if binary is None:
-        pytest.skip("there is no redis-server on this machine")
+        pytest.skip("redis-server is not installed")
     with redis.Redis(binary, tmp_path) as shared:
         environment = {"QUANTCLOUD_RATE_LIMIT_URL": shared.url, "QUANTCLOUD_TIERS": "{}"}
         options = ("--workers", "1", "--no-envoy")

@@ -1,4 +1,4 @@
-"""The times of one job's events never go back, whatever the server's clock does."""
+"""The times of a job's events never go back, even if the server's clock does."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grp
 
 
 class Clock:
-    """Each time it is looked at it is set back by a millisecond."""
+    """A clock that goes back by a millisecond each time it is read."""
 
     def __init__(self) -> None:
         self._now = datetime.now(UTC)
@@ -54,7 +54,7 @@ def check(events: Sequence[job_pb2.JobEvent]) -> None:
 
 
 @pytest.mark.parametrize("backend", ["local_simulator", "aer_simulator"])
-async def test_a_clock_that_is_set_back_between_events(channel: grpc.aio.Channel, backend: str):
+async def test_times_do_not_go_back_with_the_clock(channel: grpc.aio.Channel, backend: str):
     """`local_simulator` runs a Bell circuit in the serving process, `aer_simulator` in a worker."""
     circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
     jobs = job_pb2_grpc.JobServiceStub(channel)

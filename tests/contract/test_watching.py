@@ -1,4 +1,4 @@
-"""Watching on a whole server: every change, once, in order, from anywhere."""
+"""Watches on a whole server get each change once and in order, from any point."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,12 +21,11 @@ def ada(server: Server) -> Api:
     return server.api()
 
 
-def test_a_hundred_watchers_with_disconnects_see_the_log(ada: Api):
-    """100 watchers on 50 jobs; what several servers do is `see_the_log` with more of them."""
+def test_a_hundred_watchers_with_disconnects_see_all_events(ada: Api):
     see_the_log([ada])
 
 
-def test_a_queue_that_moves_is_told(server: Server):
+def test_queue_positions_are_sent(server: Server):
     ada = server.api()
     running = [ada.run(slow(), backend="aer_simulator", shots=1) for _ in range(2)]
     for job in running:
@@ -45,7 +44,7 @@ def test_a_queue_that_moves_is_told(server: Server):
         ada.cancel(job)
 
 
-def test_a_get_may_wait_for_a_change(ada: Api):
+def test_get_can_wait_for_a_change(ada: Api):
     job = ada.run(slow(), backend="aer_simulator", shots=1)
     ada.until(job, job_pb2.Job.running)
     began = time.monotonic()
@@ -63,7 +62,7 @@ def test_a_get_may_wait_for_a_change(ada: Api):
         assert f"wait_seconds: must be 0 to 60, is {bad}" in refused.json()["detail"]
 
 
-def test_errors_before_the_first_event_have_their_status(ada: Api):
+def test_errors_before_the_first_event_have_a_status(ada: Api):
     job = ada.run(BELL)
     ada.finish(job)
     with pytest.raises(grpc.RpcError) as refused:
@@ -75,7 +74,7 @@ def test_errors_before_the_first_event_have_their_status(ada: Api):
 
 
 @pytest.mark.parametrize("kind", ["revoked key", "expired token"])
-def test_a_watch_ends_when_its_credentials_do(tmp_path: Path, kind: str):
+def test_a_watch_ends_when_its_credentials_end(tmp_path: Path, kind: str):
     settings = {
         "QUANTCLOUD_WATCH_CHECKPOINT_SECONDS": "0.1",
         "QUANTCLOUD_WATCH_RECHECK_SECONDS": "0.1",

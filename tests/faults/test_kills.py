@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import PATIENCE_SECONDS, Clients
+from support.clients import TIMEOUT_SECONDS, Clients
 from support.deployments import Chaos, Deployment
 from support.guarantees import violations
 from support.history import History
@@ -48,12 +48,12 @@ async def test_nothing_is_lost_whatever_is_killed(tmp_path: Path, kind, seed, ki
             async with asyncio.timeout(kills * _KILL_SECONDS):
                 await Chaos(deployment, history, seed).kill(kills)
             clients.stop()
-            await asyncio.wait([working], timeout=PATIENCE_SECONDS)
+            await asyncio.wait([working], timeout=TIMEOUT_SECONDS)
         finally:
             clients.stop()
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
-        await clients.look_back()
+        await clients.read_finals()
         await clients.close()
     print(f"{kind}, seed {seed}: {history.summary()}")  # noqa: T201 (the result of a soak)
     history.dump(tmp_path / "history.json")

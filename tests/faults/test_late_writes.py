@@ -15,7 +15,7 @@ import pytest
 
 from support.api import Api
 from support.circuits import HEADER
-from support.clients import PATIENCE_SECONDS, Circuit, Clients
+from support.clients import TIMEOUT_SECONDS, Circuit, Clients
 from support.deployments import Deployment
 from support.guarantees import violations
 from support.history import Expected, History, Kill
@@ -71,7 +71,7 @@ class _Service:
                 await asyncio.to_thread(self._runs_again, job)
         finally:
             self.first.process.send_signal(signal.SIGCONT)
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await asyncio.gather(
                 *(self.watchers.watch(job, f"watcher of {job}", random_) for job in jobs)
             )
@@ -113,7 +113,7 @@ async def test_no_late_write_is_accepted(tmp_path: Path):
             rounds += 1
         # The server ends when it has finished all its runs, including the lost ones.
         assert await asyncio.to_thread(service.first.stop, signal.SIGTERM) == 0
-        await service.watchers.look_back()
+        await service.watchers.read_finals()
         await service.close()
     refused = deployment.servers[0].log_path.read_text().count("late write refused")
     print(f"{lost} runs lost in {rounds} rounds, {refused} late writes refused")  # noqa: T201 (the result of a soak)

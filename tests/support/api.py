@@ -1,4 +1,4 @@
-"""One account's view of a server, over REST and over gRPC."""
+"""A client of one account, over REST and gRPC."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from thequantcloud.v1 import (
     status_pb2_grpc,
 )
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 def error_json(detail: str) -> dict[str, str]:
@@ -28,11 +28,11 @@ def error_json(detail: str) -> dict[str, str]:
 
 
 class WatchEndedError(Exception):
-    """What the last of a stream of server-sent events says."""
+    """A stream of server-sent events ended with an error."""
 
 
 class Api:
-    """Calls with `credential`, a JWT or an API key, as a bearer token."""
+    """Calls with `credential`, a JWT or an API key, as bearer token."""
 
     def __init__(self, channel: grpc.Channel, rest: httpx.Client, credential: str) -> None:
         self.channel = channel
@@ -40,7 +40,7 @@ class Api:
         self.headers = {"Authorization": f"Bearer {credential}"}
         self.metadata = (("authorization", f"Bearer {credential}"),)
         self._rest = rest
-        self.patience = PATIENCE_SECONDS
+        self.timeout = TIMEOUT_SECONDS
         self.status = status_pb2_grpc.StatusServiceStub(channel)
         self.backends = backend_pb2_grpc.BackendServiceStub(channel)
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(channel)
@@ -49,37 +49,37 @@ class Api:
         self.account = account_pb2_grpc.AccountServiceStub(channel)
 
     def rest(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
-        """A REST call through Envoy, as this account."""
+        """Make a REST call through Envoy."""
         headers = {**self.headers, **options.pop("headers", {})}
         if body is not None:
             options["json"] = body
         return self._rest.request(method, path, headers=headers, **options)
 
     def run(self, qasm: str, **fields: Any) -> str:
-        """Submit over gRPC; the job's id."""
+        """Submit over gRPC and return the job's id."""
         request = circuit_pb2.RunCircuitRequest(qasm=qasm, **fields)
         return self.circuits.RunCircuit(request, metadata=self.metadata).job_id
 
     def job(self, job_id: str) -> job_pb2.Job:
-        """A job as it is now."""
+        """Return a job as it is now."""
         return self.jobs.GetJob(job_pb2.GetJobRequest(id=job_id), metadata=self.metadata)
 
     def cancel(self, job_id: str) -> None:
         self.jobs.CancelJob(job_pb2.CancelJobRequest(id=job_id), metadata=self.metadata)
 
     def watch(self, job_id: str, **fields: Any) -> Iterator[job_pb2.JobEvent]:
-        """Follow a job over gRPC, its whole story unless told otherwise."""
+        """Watch a job over gRPC, from its first event unless `after_sequence` is given."""
         fields.setdefault("after_sequence", 0)
         request = job_pb2.WatchJobRequest(id=job_id, **fields)
-        return self.jobs.WatchJob(request, metadata=self.metadata, timeout=self.patience)
+        return self.jobs.WatchJob(request, metadata=self.metadata, timeout=self.timeout)
 
     def watch_all(self, **fields: Any) -> Any:
-        """Follow all jobs over gRPC."""
+        """Watch all jobs over gRPC."""
         request = job_pb2.WatchJobsRequest(**fields)
-        return self.jobs.WatchJobs(request, metadata=self.metadata, timeout=self.patience)
+        return self.jobs.WatchJobs(request, metadata=self.metadata, timeout=self.timeout)
 
     def cursor(self) -> str:
-        """Where a watch of all jobs begins now."""
+        """Return the cursor of a new watch of all jobs."""
         watch = self.watch_all()
         cursor = next(watch).cursor
         watch.cancel()
@@ -88,7 +88,7 @@ class Api:
     def until(
         self, job_id: str, status: job_pb2.Job.Status, after_sequence: int = 0
     ) -> list[job_pb2.Job.Status]:
-        """Wait for a job to reach `status`; the statuses of its events up to that one."""
+        """Wait until a job reaches `status`; return the statuses of its events up to then."""
         seen: list[job_pb2.Job.Status] = []
         for event in self.watch(job_id, after_sequence=after_sequence):
             seen.append(event.job.status)
@@ -97,37 +97,39 @@ class Api:
         return seen
 
     def finish(self, job_id: str) -> job_pb2.JobEvent:
-        """Wait for a job's end; its last event, with the result."""
+        """Wait for a job's end; return its last event, with the result."""
         *_, last = self.watch(job_id, with_result=True)
         return last
 
     def run_and_watch(self, qasm: str, key: str | None = None, **fields: Any) -> Any:
-        """Submit over gRPC and follow the job in the same call."""
+        """Submit over gRPC and watch the job in the same call."""
         named = () if key is None else (("idempotency-key", key),)
         return self.circuits.RunAndWatch(
             circuit_pb2.RunCircuitRequest(qasm=qasm, **fields),
-            metadata=(*self.metadata, *named), timeout=self.patience,
+            metadata=(*self.metadata, *named), timeout=self.timeout,
         )  # fmt: skip
 
     def events(
         self, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Iterator[Any]:
-        """Server-sent events through Envoy, each as it comes; with a `body` it is posted.
+        """Yield server-sent events through Envoy as they come; a `body` is sent with POST.
 
-        They are messages of WatchJobs where the path is its own, and JobEvents otherwise. Raises
-        `WatchEndedError` where the server says why it ends them.
+        They are WatchJobsResponses if the path is that of WatchJobs, and JobEvents otherwise.
+        Raises `WatchEndedError` if the server ends the stream with an error.
         """
         of_all = path.startswith("/v1/jobs/events")
-        for told in self.told(path, body, headers):
-            event = ParseDict(told, job_pb2.WatchJobsResponse() if of_all else job_pb2.JobEvent())
+        for content in self.event_json(path, body, headers):
+            event = ParseDict(
+                content, job_pb2.WatchJobsResponse() if of_all else job_pb2.JobEvent()
+            )
             if event.HasField("error"):
                 raise WatchEndedError(event.error.message)
             yield event
 
-    def told(
+    def event_json(
         self, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Server-sent events as their JSON has them."""
+        """Yield the JSON of server-sent events."""
         method = "GET" if body is None else "POST"
         headers = {**self.headers, **(headers or {})}
         with self._rest.stream(method, path, headers=headers, json=body) as response:

@@ -1,15 +1,15 @@
-"""Circuits that several tests send."""
+"""Circuits for tests."""
 
 HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 
 BELL = HEADER + "qreg q[2];\ncreg c[2];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;\n"
 
-# X on qubit 0 alone: the counts show which end of a bitstring is bit 0.
+# X on qubit 0 only, so the counts show which end of a bitstring is bit 0.
 ASYMMETRIC = HEADER + "qreg q[3];\ncreg c[3];\nx q[0];\nmeasure q -> c;\n"
 
 
 def wide(qubits: int) -> str:
-    """A circuit that no stabilizer or product-state method makes easy, of any width."""
+    """A circuit of any width that is hard for stabilizer and product-state methods."""
     lines = [HEADER, f"qreg q[{qubits}];", f"creg c[{qubits}];"]
     for layer in range(8):
         lines += [f"u3({0.3 + 0.1 * q + layer},{0.2 * q},{0.1}) q[{q}];" for q in range(qubits)]
@@ -20,7 +20,7 @@ def wide(qubits: int) -> str:
 
 
 def slow(qubits: int = 24, layers: int = 200) -> str:
-    """A circuit that keeps a statevector simulator busy for minutes, in C++."""
+    """A circuit that keeps a statevector simulator busy in C++ code for minutes."""
     lines = [HEADER, f"qreg q[{qubits}];", f"creg c[{qubits}];"]
     for layer in range(layers):
         lines += [f"u3({0.3 + layer},{0.2},{0.1 * q}) q[{q}];" for q in range(qubits)]

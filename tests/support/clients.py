@@ -1,8 +1,7 @@
-"""Clients of a service that is being killed: they submit, watch and cancel, and note it all.
+"""Clients of a service whose parts are killed: they submit, watch, cancel, and record all answers.
 
-They call through whatever way the seed chooses: a server's gRPC port or its Envoy, any server of
-several. What they want goes on until it is had: a submission is repeated with its key, a watch
-resumed where it broke off.
+The seed chooses how they call: a server's gRPC port or Envoy, and which server. They retry until
+they succeed: submissions with their idempotency key, watches from their last event.
 """
 
 import asyncio
@@ -38,10 +37,10 @@ from thequantcloud.v1 import (
 )
 
 CALL_SECONDS = 15
-# How long all that was begun may take to end once nothing is killed any more.
-PATIENCE_SECONDS = 60
+# How long all jobs may take to end after the last kill.
+TIMEOUT_SECONDS = 60
 _AGAIN_SECONDS = 0.2
-# A connection that broke is tried again as soon as its server may be back.
+# Reconnect soon after the server may have started again.
 _CHANNEL = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -51,7 +50,7 @@ _CHANNEL = (
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """What is submitted, and what it must give."""
+    """A circuit with the result that it must have."""
 
     qasm: str
     backend: str | None
@@ -59,7 +58,7 @@ class Circuit:
 
 
 def _basis(random_: random.Random) -> Circuit:
-    """A basis state: one outcome, a pattern that tells one job's result from another's."""
+    """A basis state with a random pattern, to distinguish results of different jobs."""
     bits = [random_.random() < 0.5 for _ in range(8)]
     flips = "".join(f"x q[{place}];\n" for place, bit in enumerate(bits) if bit)
     outcome = "".join("01"[bit] for bit in reversed(bits))
@@ -74,7 +73,7 @@ def _bell(random_: random.Random) -> Circuit:
 
 
 def _nap(random_: random.Random) -> Circuit:
-    """A run of as many milliseconds as it has shots, so that most kills meet some."""
+    """A run that takes a millisecond per shot, so that most kills hit some run."""
     width = random_.randint(1, 5)
     qasm = f"{HEADER}qreg q[{width}];\ncreg c[{width}];\nmeasure q -> c;\n"
     return Circuit(qasm, "nap", Expected(frozenset({"1" * width}), random_.randint(100, 1500)))
@@ -84,7 +83,7 @@ _MIX = (_basis, _bell, _nap, _nap)
 
 
 class Clients:
-    """`number` users of one account, each with one job at a time; `targets` are HOST:PORT."""
+    """Users of one account, each with one job at a time. `targets` are HOST:PORT."""
 
     def __init__(
         self, targets: Sequence[str], credential: str, history: History, seed: object
@@ -99,12 +98,12 @@ class Clients:
         await asyncio.gather(*(channel.close() for channel in self._channels))
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Submit no more."""
         self._stopping.set()
 
     async def work(self, number: int) -> None:
-        """Submit until told to stop, and see everything through."""
-        # Taken before there are any jobs, so that no event is missed.
+        """Let `number` users submit until `stop`, and wait for all their jobs."""
+        # From before the first job, so that no event is missed.
         cursor = await self._first_cursor()
         everything = asyncio.create_task(self._watch_all("watcher of all", cursor))
         try:
@@ -132,7 +131,7 @@ class Clients:
         return random_.choice(self._channels)
 
     async def submit(self, circuit: Circuit, key: str, random_: random.Random) -> str:
-        """Submit until it is acknowledged, in one of the ways that there are; the job's id."""
+        """Submit with a random RPC until it is acknowledged; return the job's id."""
         request = circuit_pb2.RunCircuitRequest(
             qasm=circuit.qasm, backend=circuit.backend, shots=circuit.expected.shots
         )
@@ -189,7 +188,7 @@ class Clients:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def watch(self, job: str, watcher: str, random_: random.Random) -> None:
-        """Follow a job to its end over as many streams as it takes; some are left on purpose."""
+        """Watch a job to its end over several streams; some are closed on purpose."""
         last, ended = 0, False
         while not ended:
             view = View(watcher, job, last)
@@ -216,7 +215,7 @@ class Clients:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _first_cursor(self) -> str:
-        """Where the account's events begin."""
+        """Return a cursor before the account's first event."""
         while True:
             stub = job_pb2_grpc.JobServiceStub(self._channel(self._random))
             call = stub.WatchJobs(job_pb2.WatchJobsRequest(), metadata=self._metadata)
@@ -228,7 +227,7 @@ class Clients:
                 call.cancel()
 
     async def _watch_all(self, watcher: str, cursor: str) -> None:
-        """Follow every job of the account until all that were acknowledged have ended."""
+        """Watch all jobs of the account until all acknowledged ones have ended."""
         ended: set[str] = set()
         random_ = random.Random(self._random.random())
         done = False
@@ -247,7 +246,7 @@ class Clients:
                         view.events.append(event)
                         if event.status in TERMINAL:
                             ended.add(event.job)
-                    # A checkpoint comes now and then, so this is looked at when all is quiet too.
+                    # Checkpoints make this check run even if nothing happens.
                     if self._stopping.is_set() and ended >= self._history.acknowledged.keys():
                         done = True
                         break
@@ -257,8 +256,8 @@ class Clients:
             finally:
                 call.cancel()
 
-    async def look_back(self) -> None:
-        """Read how everything stands at the end, by fresh calls."""
+    async def read_finals(self) -> None:
+        """Read the final state of all jobs with new calls."""
         history, channel = self._history, self._channels[0]
         jobs = job_pb2_grpc.JobServiceStub(channel)
         options = {"metadata": self._metadata, "timeout": CALL_SECONDS}
@@ -284,7 +283,7 @@ class Clients:
             request = job_pb2.WatchJobRequest(id=job, after_sequence=0, with_result=True)
             async for message in jobs.WatchJob(request, **options):
                 if not message.checkpoint:
-                    log.append(_event(message))  # noqa: PERF401 # kept where it breaks off
+                    log.append(_event(message))  # noqa: PERF401 # keeps events if the stream breaks
             status = (await jobs.GetJob(job_pb2.GetJobRequest(id=job), **options)).status
             result = await jobs.GetJobResult(job_pb2.GetJobResultRequest(id=job), **options)
             counts, seconds = dict(result.counts), result.execution_time_ms / 1000
@@ -295,7 +294,7 @@ class Clients:
 
 
 class RefusedError(Exception):
-    """What the only request of a stream was refused with."""
+    """The only request of a stream was refused."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
@@ -303,7 +302,7 @@ class RefusedError(Exception):
 
 
 async def _first(call: grpc.aio.UnaryStreamCall) -> str:
-    """The job of a stream's first event, after which its reader hangs up."""
+    """Return the job of a stream's first event, then cancel the stream."""
     try:
         return (await anext(aiter(call))).job.job_id
     finally:
@@ -311,15 +310,17 @@ async def _first(call: grpc.aio.UnaryStreamCall) -> str:
 
 
 async def _first_of_stream(call: grpc.aio.StreamStreamCall) -> str:
-    """The job of the first answer, after which its reader hangs up. Raises `RefusedError`."""
+    """Return the job of the first answer, then cancel the stream. Raises `RefusedError`."""
     try:
         async for response in call:
-            for told in response.answers:
-                if told.HasField("error"):
-                    (code,) = (each for each in grpc.StatusCode if each.value[0] == told.error.code)
-                    raise RefusedError(Answer(code.name, told.error.message))
-                return told.event.job.job_id
-        raise AssertionError("the stream has ended without an answer")
+            for answer in response.answers:
+                if answer.HasField("error"):
+                    (code,) = (
+                        each for each in grpc.StatusCode if each.value[0] == answer.error.code
+                    )
+                    raise RefusedError(Answer(code.name, answer.error.message))
+                return answer.event.job.job_id
+        raise AssertionError("the stream ended without an answer")
     finally:
         call.cancel()
 

@@ -1,4 +1,4 @@
-"""Services made of real processes, whose parts can be killed and come back."""
+"""Services of real processes, whose parts can be killed and started again."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from support.server import SECRET, Front, Server
 
 _FAULTS = Path(__file__).parents[1] / "faults"
 _GONE_SECONDS = 30
-# Leases that a killed server's runs are free of soon.
+# Short leases, so that other servers soon take over the runs of a killed one.
 QUICK_LEASES = {
     "QUANTCLOUD_LEASE_SECONDS": "3",
     "QUANTCLOUD_HEARTBEAT_SECONDS": "0.5",
@@ -39,10 +39,10 @@ def free_port() -> int:
 
 
 class Deployment:
-    """One server on its SQLite file with its Envoy, or `servers` on one PostgreSQL behind one.
+    """One server with SQLite and Envoy, or several `servers` on one PostgreSQL behind one Envoy.
 
-    `data_dir` is of a single server. Ports outlive restarts; `targets` are all of them, HOST:PORT.
-    `workers` are of each server.
+    `data_dir` belongs to a single server. Ports stay the same after a restart. `targets` are all
+    addresses, as HOST:PORT. Each server has `workers` workers.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Deployment:
             **QUICK_LEASES,
             "PYTHONPATH": str(site),
             "QUANTCLOUD_JWT_TIER_CLAIM": "true",
-            # What Envoy and the servers behind it know each other by.
+            # The secret that Envoy and its servers share.
             "QUANTCLOUD_PROXY_SECRET": secrets.token_urlsafe(32),
             **(settings or {}),
         }
@@ -106,11 +106,11 @@ class Deployment:
         self._stack.close()
 
     def api(self) -> Api:
-        """A new account, which calls the first server over gRPC and Envoy over REST."""
+        """Return a new account that calls the first server over gRPC and Envoy over REST."""
         return Api(self.servers[0].channel, self.front.rest, self.token())
 
     def token(self) -> str:
-        """A JWT of an account of its own, on the tier with the widest limits."""
+        """Return the JWT of a new account on the tier with the highest limits."""
         claims = {
             "sub": f"user-{uuid.uuid4()}", "aud": "authenticated", "exp": int(time.time()) + 3600,
             "app_metadata": {"tier": "enterprise"},
@@ -119,7 +119,7 @@ class Deployment:
 
 
 class Chaos:
-    """Kills parts of a deployment with SIGKILL, and starts again what nothing else does."""
+    """Kills parts of a deployment with SIGKILL, and restarts those that do not restart alone."""
 
     def __init__(self, deployment: Deployment, history: History, seed: object) -> None:
         self._deployment = deployment
@@ -138,14 +138,14 @@ class Chaos:
         kinds, weights = list(self._kinds), list(self._kinds.values())
         killed = 0
         while killed < number:
-            # The moment is the seed's choice; nothing is waited for.
+            # A random moment. This sleep does not wait for any condition.
             await asyncio.sleep(self._random.uniform(0.1, 1.2))
             (kind,) = self._random.choices(kinds, weights)
             server = self._random.choice(self._deployment.servers)
-            # Starting and waiting would keep the clients from what they do.
+            # In a thread, because restarts would block the clients.
             killed += await asyncio.to_thread(kind, server)
 
-    def _note(self, what: str, *, costs_runs: bool) -> None:
+    def _record(self, what: str, *, costs_runs: bool) -> None:
         self._history.kills.append(Kill(what, time.time(), costs_runs))
 
     def _server(self, server: Server) -> bool:
@@ -157,40 +157,40 @@ class Chaos:
     def _worker(self, server: Server) -> bool:
         fork_server = _below(server, "forkserver")
         workers = sorted(descendants(fork_server)) if fork_server else []
-        return self._shoot("worker", self._random.choice(workers) if workers else 0, costs=True)
+        return self._kill("worker", self._random.choice(workers) if workers else 0, costs=True)
 
     def _fork_server(self, server: Server) -> bool:
-        return self._shoot("fork server", _below(server, "forkserver"), costs=True)
+        return self._kill("fork server", _below(server, "forkserver"), costs=True)
 
     def _envoy(self, _: Server) -> bool:
         front = self._deployment.front
-        return self._shoot("envoy", _below(front, "envoy.yaml"), costs=False)
+        return self._kill("envoy", _below(front, "envoy.yaml"), costs=False)
 
     def _postgres(self, _: Server) -> bool:
         postgres = self._deployment.postgres
         assert postgres is not None
         below = descendants(postgres.process.pid)
-        self._note("postgres", costs_runs=False)
+        self._record("postgres", costs_runs=False)
         postgres.stop(signal.SIGKILL)
-        # They hold its shared memory, without which the next one does not begin.
+        # They hold its shared memory, which the next server needs.
         assert not gone(below, _GONE_SECONDS)
         postgres.start()
         return True
 
     def _restart(self, what: str, server: Server, *, costs: bool) -> bool:
         below = descendants(server.process.pid)
-        self._note(what, costs_runs=costs)
+        self._record(what, costs_runs=costs)
         server.kill()
-        # Its Envoy holds the port that the next one wants.
+        # Its Envoy holds the port that the next one needs.
         assert not gone(below, _GONE_SECONDS)
         server.start()
         return True
 
-    def _shoot(self, what: str, pid: int, *, costs: bool) -> bool:
-        """Kill a process below a server; whether there was one."""
+    def _kill(self, what: str, pid: int, *, costs: bool) -> bool:
+        """Kill a process below a server; return whether there was one."""
         if not pid:
             return False
-        self._note(what, costs_runs=costs)
+        self._record(what, costs_runs=costs)
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -200,7 +200,7 @@ class Chaos:
 
 
 def _below(server: Server, mark: str) -> int:
-    """The process right below a server whose command has `mark` in it; 0 where there is none."""
+    """Return the child process of a server whose command contains `mark`, or 0."""
     for pid in sorted(descendants(server.process.pid)):
         if mark in command(pid):
             return pid

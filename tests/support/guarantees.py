@@ -1,4 +1,4 @@
-"""The promises that a history is held against. Pure: each gives what breaks it, in words."""
+"""The guarantees that a history must satisfy. Each function yields descriptions of violations."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from support.history import TERMINAL, Answer, Event, Final, History
 
-# The one table of a job's life, as documented and not as the server's code has it.
+# The documented transitions of a job, independent of the server's code.
 _NEXT = {
     "submitted": {"analyzing", "failed", "cancelled"},
     "analyzing": {"routing", "failed", "cancelled"},
@@ -16,19 +16,19 @@ _NEXT = {
     "running": {"completed", "queued", "failed", "timeout", "cancelled"},
 }
 _LEASED = {"dispatched", "running"}
-# What a caller may be told while servers die: try again. INVALID_ARGUMENT for a place in a stream
-# would mean that an event which was told is gone.
+# The statuses that a caller may get while servers are killed: all mean "try again".
+# INVALID_ARGUMENT for a position in a stream would mean that a sent event is lost.
 _PASSING = {"OK", "UNAVAILABLE", "DEADLINE_EXCEEDED"}
-# What gRPC makes of a stream that Envoy resets since the server behind it died.
+# gRPC's message for a stream that Envoy resets because the server behind it died.
 _RESET = "RST_STREAM"
-# Two processes of one machine read one clock; a time is taken before it is committed.
+# Processes on one machine share a clock, but times are taken before they are committed.
 _SLACK_SECONDS = 1.0
-# A worker that dies of the job it runs may not do so a second time; a server's death counts too.
+# A job is given up after at least this many lost runs, by deaths of workers or servers.
 _FEWEST_LOSSES = 2
 
 
 def durable(history: History) -> Iterator[str]:
-    """Every acknowledged job exists and ends."""
+    """Each acknowledged job exists and ends."""
     for job in history.acknowledged:
         final = history.finals.get(job)
         if final is None or job not in history.listed:
@@ -38,7 +38,7 @@ def durable(history: History) -> Iterator[str]:
 
 
 def idempotent(history: History) -> Iterator[str]:
-    """The tries of one key name one job, and no other job exists."""
+    """All tries with one key return one job, and no other job exists."""
     jobs = defaultdict(set)
     for submission in history.submissions:
         if submission.job:
@@ -52,7 +52,7 @@ def idempotent(history: History) -> Iterator[str]:
 
 
 def once(history: History) -> Iterator[str]:
-    """One terminal event, the last one; one result exactly where completed; one metering."""
+    """Each job has one terminal event, its last, is charged once, and has a result if completed."""
     for final in history.finals.values():
         ends = [event.status for event in final.log if event.status in TERMINAL]
         if len(ends) > 1:
@@ -68,7 +68,7 @@ def once(history: History) -> Iterator[str]:
     if set(history.listed) == history.finals.keys():
         used = sum(_used(final) for final in history.finals.values())
         if abs(used - history.usage.simulator_seconds) > 1e-3:
-            # Seconds, of rounding.
+            # A rounding error, in seconds.
             yield (
                 f"{history.usage.simulator_seconds:.6f} s were charged, "
                 f"the runs that ended took {used:.6f} s"
@@ -76,7 +76,7 @@ def once(history: History) -> Iterator[str]:
 
 
 def _used(final: Final) -> float:
-    """What a job is charged: its run, or the time until it was cancelled while it ran."""
+    """Return the seconds to charge: the run, or the time until it was cancelled."""
     if final.status == "completed":
         return final.run_seconds
     if final.status == "cancelled" and final.log[-2].status == "running":
@@ -85,7 +85,7 @@ def _used(final: Final) -> float:
 
 
 def ordered(history: History) -> Iterator[str]:
-    """Sequences are 1, 2, 3, ... in a log, and go on from where a stream began in its view."""
+    """Sequences are 1, 2, 3, ... in a log, and have no gaps in a stream."""
     for final in history.finals.values():
         yield from _gaps(f"the log of job {final.job}", 0, final.log)
     for view in history.views:
@@ -107,7 +107,7 @@ def _gaps(what: str, after: int, events: list[Event] | tuple[Event, ...]) -> Ite
 
 
 def resumable(history: History) -> Iterator[str]:
-    """What a watcher saw over all its streams is the whole log, and no stream ends before it."""
+    """A watcher sees the whole log over all its streams, and no stream ends early."""
     seen: dict[tuple[str, str], list[int]] = {}
     for view in history.views:
         ended = bool(view.events) and view.events[-1].status in TERMINAL
@@ -127,17 +127,17 @@ def resumable(history: History) -> Iterator[str]:
 def fenced(history: History) -> Iterator[str]:
     """No write of a lost lease took effect.
 
-    All streams tell the same story, each step of it is allowed, and a run broke off only where
-    something was killed that could break it off.
+    All streams agree on each event, each transition is allowed, and a run is lost only if something
+    was killed that could cause it.
     """
-    told: dict[tuple[str, int], tuple[str, float]] = {}
+    sent: dict[tuple[str, int], tuple[str, float]] = {}
     events = [event for view in history.views for event in view.events]
     for event in [*events, *(event for final in history.finals.values() for event in final.log)]:
         one = (event.status, event.at)
-        if told.setdefault((event.job, event.sequence), one) != one:
+        if sent.setdefault((event.job, event.sequence), one) != one:
             yield (
-                f"event {event.sequence} of job {event.job} was told as {one} "
-                f"and as {told[event.job, event.sequence]}"
+                f"event {event.sequence} of job {event.job} was sent as {one} "
+                f"and as {sent[event.job, event.sequence]}"
             )
     for final in history.finals.values():
         for before, after in pairwise(final.log):
@@ -152,7 +152,7 @@ def fenced(history: History) -> Iterator[str]:
 
 
 def _losses(final: Final) -> list[tuple[float, float]]:
-    """When each run that broke off was dispatched, and when it was given up."""
+    """Return when each lost run was dispatched, and when it was given up."""
     losses: list[tuple[float, float]] = []
     dispatched = 0.0
     for before, event in pairwise(final.log):
@@ -165,11 +165,11 @@ def _losses(final: Final) -> list[tuple[float, float]]:
 
 
 def right(history: History) -> Iterator[str]:
-    """Results are those of the circuit, however often they are told."""
-    told = defaultdict(list)
+    """Results are those of the circuit, and the same each time they are sent."""
+    sent = defaultdict(list)
     for view in history.views:
         for event in view.events:
-            told[event.job].append(event.counts)
+            sent[event.job].append(event.counts)
     for job, expected in history.acknowledged.items():
         if (final := history.finals.get(job)) is None:
             continue
@@ -178,23 +178,26 @@ def right(history: History) -> Iterator[str]:
             sum(counts.values()) != expected.shots or not counts.keys() <= expected.support
         ):
             yield f"job {job} gave {dict(counts)}"
-        for each in [*told[job], *(event.counts for event in final.log)]:
+        for each in [*sent[job], *(event.counts for event in final.log)]:
             if each is not None and each != counts:
-                yield f"job {job} was told with {each}, its result is {counts}"
+                yield f"job {job} was sent with {each}, its result is {counts}"
 
 
 def obeyed(history: History) -> Iterator[str]:
-    """A job goes without a result only where that was asked for, or its runs were lost too often;
-    and who cancels is told the truth.
+    """A job has no result only if it was cancelled or its runs were lost too often.
+
+    Answers to cancellations are true.
     """
-    asked = {cancel.job for cancel in history.cancels}
+    cancelled = {cancel.job for cancel in history.cancels}
     for final in history.finals.values():
         losses = len(_losses(final))
         reason = final.log[-1].reason if final.log else ""
         given_up = reason == "WORKER_LOST" and losses >= _FEWEST_LOSSES
         if final.status == "failed" and not given_up:
             yield f"job {final.job} failed ({reason}) after {losses} losses"
-        if final.status == "timeout" or (final.status == "cancelled" and final.job not in asked):
+        if final.status == "timeout" or (
+            final.status == "cancelled" and final.job not in cancelled
+        ):
             yield f"job {final.job} is {final.status}, which nobody asked for"
     for cancel in history.cancels:
         final = history.finals.get(cancel.job)
@@ -206,7 +209,7 @@ def obeyed(history: History) -> Iterator[str]:
 
 
 def honest(history: History) -> Iterator[str]:
-    """Whoever is not served is told to try again, and of nothing else."""
+    """A call that fails gets a status that means "try again", and no other."""
     for submission in history.submissions:
         if submission.answer.code not in _PASSING and not _reset(submission.answer):
             yield f"a submission was answered {submission.answer}"
@@ -220,7 +223,7 @@ def honest(history: History) -> Iterator[str]:
 
 
 def _reset(answer: Answer) -> bool:
-    """Whether a stream that had begun was cut."""
+    """Return whether a stream was reset after its start."""
     return answer.code == "INTERNAL" and _RESET in answer.text
 
 
@@ -231,5 +234,5 @@ GUARANTEES: tuple[Guarantee, ...] = (
 
 
 def violations(history: History) -> list[str]:
-    """What breaks any guarantee, each named by it."""
+    """Return all violations, each with the name of its guarantee."""
     return [f"{kept.__name__}: {how}" for kept in GUARANTEES for how in kept(history)]

@@ -1,7 +1,7 @@
-"""What clients saw of a service that was being killed, as it is judged afterwards.
+"""A record of what clients of a service saw while its parts were killed.
 
-Times are seconds since 1970. A job's log is its whole story as a fresh watch told it at the end;
-a view is what one stream of one watcher told while things happened.
+Times are seconds since 1970. A job's log holds all its events, read by a new watch at the end. A
+view holds the events of one stream of one watcher during the test.
 """
 
 import json
@@ -14,7 +14,7 @@ TERMINAL = frozenset({"completed", "failed", "timeout", "cancelled"})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A call's end: the name of its status code, and what came with it."""
+    """The end of a call: the name of its status code, and its message."""
 
     code: str
     text: str = ""
@@ -26,7 +26,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a circuit must give: `shots` outcomes out of `support`."""
+    """The valid results of a circuit: `shots` outcomes out of `support`."""
 
     support: frozenset[str]
     shots: int
@@ -34,7 +34,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One try to submit; `job` is "" unless it was acknowledged. Tries of one key ask the same."""
+    """One try to submit. `job` is "" if it was not acknowledged. A key has one circuit."""
 
     key: str
     expected: Expected
@@ -56,7 +56,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a job as a stream told it; `counts` where it carried a result."""
+    """One event of a job in a stream; `counts` is None if it had no result."""
 
     job: str
     sequence: int
@@ -68,19 +68,19 @@ class Event:
 
 @dataclass(slots=True)
 class View:
-    """One stream: of one job after a sequence number, or of all (`job` is "")."""
+    """One stream of one job after a sequence number, or of all jobs if `job` is ""."""
 
     watcher: str
     job: str
     after: int
     events: list[Event] = field(default_factory=list)
-    # None while it is open, or when the watcher hung up.
+    # None if it is open, or if the watcher closed it.
     answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """What was killed, just after `at`; `costs_runs` where that may break runs off."""
+    """What was killed, just after `at`; `costs_runs` says whether runs may be lost."""
 
     what: str
     at: float
@@ -89,7 +89,7 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """How a job stood when all was quiet: its log, and its result if it had one."""
+    """A job at the end of the test: its log, and its result or None."""
 
     job: str
     status: str
@@ -100,7 +100,7 @@ class Final:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the account was charged."""
+    """The account's charges."""
 
     jobs: int
     simulator_seconds: float
@@ -108,20 +108,20 @@ class Usage:
 
 @dataclass(slots=True)
 class History:
-    """All that was asked, answered, seen and killed, for one account."""
+    """All requests, answers, events and kills, for one account."""
 
     submissions: list[Submission] = field(default_factory=list)
     cancels: list[Cancel] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
     finals: dict[str, Final] = field(default_factory=dict)
-    # Every job that the account has, by its own list.
+    # All jobs in the account's listing.
     listed: list[str] = field(default_factory=list)
     usage: Usage | None = None
 
     @property
     def acknowledged(self) -> dict[str, Expected]:
-        """The jobs that an answer named, and what each must give."""
+        """The acknowledged jobs, with the result that each must have."""
         return {s.job: s.expected for s in self.submissions if s.job}
 
     def summary(self) -> str:
@@ -138,5 +138,5 @@ class History:
         )
 
     def dump(self, path: Path) -> None:
-        """Keep it for whoever looks into a violation."""
+        """Write it to a file, to investigate a violation."""
         path.write_text(json.dumps(asdict(self), indent=1, default=sorted))

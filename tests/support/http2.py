@@ -1,4 +1,4 @@
-"""Just enough HTTP/2 (RFC 9113) to send what no well-behaved client sends."""
+"""A part of HTTP/2 (RFC 9113), to send what no correct client sends."""
 
 import socket
 import time
@@ -12,10 +12,10 @@ MAX_CONCURRENT_STREAMS = 3
 CANCEL = 8
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEAD_BYTES: Final = 9
-# The server keeps no table of headers, so each answer's block can be read by itself.
+# The server must not use the dynamic table, so that each header block can be read alone.
 _NO_TABLE: Final = (1).to_bytes(2, "big") + bytes(4)
 _SEVEN_BITS: Final = 0x7F
-# `:status: 200` in the static table of RFC 7541, and `:status` as a name.
+# From the static table of RFC 7541: `:status: 200`, and `:status` as a name.
 _STATUS_200, _STATUS = 0x88, 0x08
 _DIGITS: Final = (
     "00000", "00001", "00010", "011001", "011010", "011011", "011100", "011101", "011110", "011111",
@@ -49,13 +49,13 @@ def _text(value: str) -> bytes:
 
 
 def headers(stream: int, flags: int, fields: Sequence[tuple[str, str]]) -> bytes:
-    """A HEADERS frame, with no field in a table."""
+    """Return a HEADERS frame that does not use the dynamic table."""
     block = b"".join(b"\0" + _text(name) + _text(value) for name, value in fields)
     return frame(HEADERS, END_HEADERS | flags, stream, block)
 
 
 def status(block: bytes) -> str:
-    """The status of a block of response headers."""
+    """Return the status in a block of response headers."""
     block = block.removeprefix(b"\x20")
     if block[0] == _STATUS_200:
         return "200"
@@ -68,14 +68,14 @@ def status(block: bytes) -> str:
 
 
 def _huffman(digits: str) -> bytes:
-    """The digits in the code of RFC 7541, appendix B."""
+    """Return the digits in the Huffman code of RFC 7541, appendix B."""
     bits = "".join(_DIGITS[int(digit)] for digit in digits)
     bits += "1" * (-len(bits) % 8)
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
 class RawConnection:
-    """A connection whose frames are sent and read one by one; settings and pings are answered."""
+    """A connection that sends and reads single frames, and answers settings and pings."""
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
@@ -92,7 +92,7 @@ class RawConnection:
         self._socket.sendall(frames)
 
     def frames(self) -> Iterator[Frame]:
-        """What comes, until the server closes the connection."""
+        """Yield frames until the server closes the connection."""
         with self._socket.makefile("rb") as stream:
             while head := stream.read(_HEAD_BYTES):
                 payload = stream.read(int.from_bytes(head[:3], "big"))
@@ -104,7 +104,7 @@ class RawConnection:
 
 
 def answers_to_pings(address: str, times: int, seconds: float) -> set[int]:
-    """The kinds of the frames that answer so many pings; a GOAWAY is the last."""
+    """Send `times` pings; return the kinds of the frames that answer, up to a GOAWAY."""
     kinds = set[int]()
     with RawConnection(address) as connection:
         frames = connection.frames()

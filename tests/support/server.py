@@ -1,4 +1,4 @@
-"""Start, use and stop a real server process."""
+"""Starts, uses and stops real server processes."""
 
 import json
 import os
@@ -24,12 +24,12 @@ STOP_SECONDS = 30
 
 
 def quantcloud(*arguments: str) -> list[str]:
-    """The `quantcloud` command as an argument vector."""
+    """Return the argument vector of the `quantcloud` command."""
     return [sys.executable, "-m", "quantcloud", *arguments]
 
 
 def newcomers_token() -> str:
-    """A JWT of an account that comes into being at its first request."""
+    """Return a JWT whose first request creates an account."""
     claims = {
         "sub": f"user-{uuid.uuid4()}", "aud": "authenticated", "exp": int(time.time()) + 3600,
     }  # fmt: skip
@@ -39,7 +39,7 @@ def newcomers_token() -> str:
 class Server:
     """`quantcloud serve` on `data_dir`; `environment` adds settings.
 
-    `program` is a module that is run as the command, with arguments of its own.
+    `program` is the module that runs as the command, with its first arguments.
     """
 
     program: Sequence[str] = ("quantcloud",)
@@ -50,10 +50,10 @@ class Server:
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("QUANTCLOUD_")},
             "QUANTCLOUD_JWT_SECRET": SECRET,
-            # Many tests share an address, and some an account.
+            # No limit, because many tests share an address, and some share an account.
             "QUANTCLOUD_ANONYMOUS_REQUESTS_PER_MINUTE": "0",
             "QUANTCLOUD_FAILED_LOGINS_PER_MINUTE": "0",
-            # Measuring simulators is for tests that ask for it.
+            # Tests that need a calibration enable it.
             "QUANTCLOUD_ROUTER_CALIBRATE": "false",
             "QUANTCLOUD_TIERS": json.dumps(
                 {tier: {"requests_per_minute": None} for tier in ("explorer", "developer")}
@@ -75,12 +75,12 @@ class Server:
         self.stop()
 
     def _command(self) -> list[str]:
-        # A later option goes before an earlier one of the same name.
+        # The last option of a name wins.
         return [sys.executable, "-m", *self.program, "serve", "--data-dir", str(self.data_dir),
                 "--http-port", "0", "--grpc-port", "0", *self._options]  # fmt: skip
 
     def start(self) -> None:
-        """Start the server and wait until it says that it serves."""
+        """Start the server and wait until it is ready."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command(), stdout=subprocess.PIPE, stderr=log, text=True,
@@ -95,7 +95,7 @@ class Server:
         self.rest = httpx.Client(base_url=endpoints.http, timeout=60)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Tell the server to stop, and wait until it has; its exit code."""
+        """Stop the server with a signal, wait for its end, and return the exit code."""
         self.channel.close()
         self.rest.close()
         if self.process.poll() is None:
@@ -110,11 +110,11 @@ class Server:
                 self.process.stdout.close()
 
     def kill(self) -> None:
-        """End the server as a power cut would."""
+        """Kill the server at once, like a power cut."""
         self.stop(signal.SIGKILL)
 
     def token(self, user: str | None = None, tier: str | None = None) -> str:
-        """A JWT from `quantcloud token`, for an account of its own unless `user` says whose."""
+        """Return a JWT from `quantcloud token`, for `user` or else for a new account."""
         options = ["--tier", tier] if tier else []
         done = subprocess.run(
             quantcloud("token", "--user", user or f"user-{uuid.uuid4()}",
@@ -124,11 +124,11 @@ class Server:
         return done.stdout.strip()
 
     def newcomer(self) -> Api:
-        """An account that comes into being at its first request, on the explorer tier."""
+        """Return a client whose first request creates an account on the explorer tier."""
         return Api(self.channel, self.rest, newcomers_token())
 
     def api(self, tier: str = "enterprise") -> Api:
-        """A new account, ready to be used."""
+        """Return a client of a new account."""
         return Api(self.channel, self.rest, self.token(tier=tier))
 
     def get(self, path: str, **options: Any) -> httpx.Response:
@@ -139,7 +139,7 @@ class Server:
 
 
 class Front(Server):
-    """`quantcloud envoy` on a port, in front of the gRPC ports of several servers."""
+    """`quantcloud envoy` on a port, in front of several servers' gRPC ports."""
 
     def __init__(
         self, data_dir: Path, http_port: int, servers: Sequence[str], **environment: str

@@ -1,4 +1,4 @@
-"""Requests that never end, and what they cost Envoy."""
+"""Uploads that never finish, to measure what they cost Envoy."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ PATHS = {
     "json": ("/v1/circuits/run", "application/json"),
 }
 MIB = 1024 * 1024
-# What each announces beyond what it sends.
+# The number of announced bytes that each upload does not send.
 _MISSING_BYTES = 100
 _CHUNK = b"x" * 65536
 
@@ -24,7 +24,7 @@ def envoy_pid(server: Server) -> int:
 
 
 def resident_mib(pid: int) -> float:
-    """The memory that a process has at present."""
+    """Return the current resident memory of a process, in MiB."""
     [line] = [
         line
         for line in Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -34,7 +34,7 @@ def resident_mib(pid: int) -> float:
 
 
 class Upload:
-    """A request of `size` bytes from `source`, of which the last ones never come."""
+    """A request of `size` bytes from `source` whose last bytes are never sent."""
 
     def __init__(self, kind: str, size: int, token: str | None, source: str = "127.0.0.1") -> None:
         path, content_type = PATHS[kind]
@@ -49,11 +49,11 @@ class Upload:
         self._head = ("\r\n".join(lines) + "\r\n\r\n").encode() + prefix
         self._left = size - len(prefix)
         self._source = source
-        # The head of the answer, once it is there.
+        # The head of the response, after it came.
         self.answer = ""
 
     async def run(self, server: Server) -> None:
-        """Send, until the answer comes or the connection ends."""
+        """Send until the response comes or the connection closes."""
         host, port = server.endpoints.http.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(
             host, int(port), local_addr=(self._source, 0)
@@ -87,7 +87,7 @@ class Upload:
 async def under_way(
     server: Server, uploads: list[Upload]
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """The uploads, until the block is left."""
+    """Run the uploads until the block ends."""
     tasks = [asyncio.create_task(upload.run(server)) for upload in uploads]
     try:
         yield tasks

@@ -1,4 +1,4 @@
-"""Watchers that hang up at random and resume, at one server or at several on one database."""
+"""Watchers that disconnect at random and resume, at one or several servers on one database."""
 
 import random
 import threading
@@ -15,27 +15,27 @@ TERMINAL = {
 
 
 def follow(servers: Sequence[Api], job: str, rng: random.Random) -> list[job_pb2.JobEvent]:
-    """Watch a job to its end, each time at one of `servers`, after the last event seen."""
+    """Watch a job to its end; after each disconnect, resume at one of `servers`."""
     seen: list[job_pb2.JobEvent] = []
     while not seen or seen[-1].job.status not in TERMINAL:
         after = seen[-1].sequence if seen else 0
         stream = rng.choice(servers).watch(job, after_sequence=after)
-        patience = rng.randrange(1, 6)
+        remaining = rng.randrange(1, 6)
         for event in stream:
             if not event.checkpoint:
                 seen.append(event)
-                patience -= 1
-                if not patience:
+                remaining -= 1
+                if not remaining:
                     break
         stream.cancel()
     return seen
 
 
 def see_the_log(servers: Sequence[Api], *, watchers: int = 100, jobs: int = 50) -> None:
-    """Assert that each watcher sees exactly what the log says afterwards, at each of `servers`.
+    """Assert that each watcher gets exactly the events that the log has afterwards.
 
-    `servers` are one account's views of servers that share a database. Jobs are submitted to each
-    in turn while their watchers come, go and come back.
+    `servers` are clients of one account on servers that share a database. Jobs are submitted to
+    each server in turn while the watchers disconnect and resume.
     """
     submitted: list[str] = []
     go = threading.Event()
@@ -65,9 +65,9 @@ def see_the_log(servers: Sequence[Api], *, watchers: int = 100, jobs: int = 50) 
 
 
 def _plain(event: job_pb2.JobEvent) -> job_pb2.JobEvent:
-    """An event without what depends on when it is read."""
+    """Return an event without the fields that depend on when it is read."""
     copy = job_pb2.JobEvent()
     copy.CopyFrom(event)
     copy.ClearField("queue_position")
-    copy.DiscardUnknownFields()  # that it has no position is said in one
+    copy.DiscardUnknownFields()  # an absent position is encoded as one
     return copy

@@ -1,4 +1,4 @@
-"""The project's wheel, and environments of Python that have it installed as its users do."""
+"""Builds the project's wheel, and installs it into environments as users do."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def build(folder: Path) -> Path:
 
 
 class Environment:
-    """An environment with the wheel in it; `site_packages` is where its libraries go."""
+    """A Python environment with the wheel; `site_packages` is its library folder."""
 
     def __init__(self, folder: Path, wheel: Path) -> None:
         self._bin = folder / "bin"
@@ -34,16 +34,16 @@ class Environment:
              "--quiet", "--no-deps", "--no-index", str(wheel))  # fmt: skip
 
     def quantcloud(self, *arguments: str) -> list[str]:
-        """The installed command as an argument vector."""
+        """Return the argument vector of the installed command."""
         return [str(self._bin / "quantcloud"), *arguments]
 
     def python(self, program: str) -> str:
-        """What a program prints."""
+        """Return what a program prints."""
         return _run(str(self._bin / "python"), "-I", "-c", program)
 
 
 def link_requirements(name: str, folder: Path) -> set[str]:
-    """Link all that a distribution requires, without extras, from here; the distributions."""
+    """Link the requirements of a distribution, without extras; return their names."""
     found: set[str] = set()
     todo = _required(name)
     while todo:

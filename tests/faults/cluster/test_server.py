@@ -29,7 +29,7 @@ def server(cluster, site, tmp_path_factory):
 @pytest.fixture
 def api(server):
     account = server.api()
-    account.patience = DEADLINE
+    account.timeout = DEADLINE
     return account
 
 
