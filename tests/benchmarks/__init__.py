@@ -1,1 +1,1 @@
-"""Benchmarks: what the service costs over the bare simulator, as ratios taken in one run."""
+"""Benchmarks: the cost of the service compared with the bare simulator, as ratios of one run."""

@@ -1,4 +1,4 @@
-"""What `engine`, `latency` and `throughput` share: a Bell circuit of ours over bare loops."""
+"""The comparison of `engine`, `latency` and `throughput`: a Bell circuit against bare loops."""
 
 from collections.abc import Awaitable, Callable
 
@@ -22,11 +22,11 @@ async def against_bare(
     unit: str,
     target: Target,
 ) -> tuple[list[Finding], list[float]]:
-    """`ours` over `bare` of the executor that the workers have and, but for `local_simulator`, of
-    Qiskit and Aer as they come.
+    """Compare `ours` with two `bare` loops: our workers' executor, and plain Qiskit and Aer.
 
-    The target is about the latter. Without a backend the executor is that of the router's choice,
-    `local_simulator`. Also gives what `ours` was in each round.
+    The target applies to the second, which is left out for `local_simulator`. Without a backend,
+    the executor is that of the router's choice, `local_simulator`. Also returns the value of `ours`
+    in each round.
     """
     own = backend or "local_simulator"
     async with (

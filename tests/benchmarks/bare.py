@@ -1,4 +1,4 @@
-"""Contestants: what the service is compared with, each in a process of its own."""
+"""Contestants: programs that the service is compared with, each in its own process."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ _OWN = {**os.environ, "PYTHONPATH": os.pathsep.join(_PATH)}
 
 
 class BrokenContestantError(Exception):
-    """The process ended; what it wrote to standard error tells why."""
+    """The process ended. Its standard error says why."""
 
 
 class Contestant:
-    """One of `contestant.KINDS` in a process of its own.
+    """One of `contestant.KINDS` in its own process.
 
-    `confined` gives it the environment of the service's workers, which lets libraries have one
-    thread each; otherwise they choose by themselves, as they do for anyone who uses them.
+    `confined` gives it the environment of the service's workers, in which each library has one
+    thread. Otherwise libraries use their default number of threads.
     """
 
     def __init__(self, kind: str, *, confined: bool = False, **arguments: Any) -> None:
@@ -53,7 +53,7 @@ class Contestant:
         await self._process.wait()
 
     async def durations(self, times: int) -> list[float]:
-        """Run it `times` times; seconds of each."""
+        """Run it `times` times; return the seconds of each run."""
         assert self._process.stdout is not None
         self._write(str(times))
         line = await self._process.stdout.readline()
@@ -62,7 +62,7 @@ class Contestant:
         return json.loads(line)
 
     async def seconds(self, times: int) -> float:
-        """Run it `times` times; seconds of all."""
+        """Run it `times` times; return the seconds of all runs."""
         return sum(await self.durations(times))
 
     def _write(self, line: str) -> None:
@@ -72,9 +72,9 @@ class Contestant:
 
 @asynccontextmanager
 async def program(module: str, *arguments: str) -> AsyncGenerator[str]:
-    """A module of the benchmarks as a process: what it says first.
+    """Run a module of the benchmarks as a process; yield its first line.
 
-    It is to end when its standard input does.
+    The process must end when its standard input ends.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", module, *arguments,

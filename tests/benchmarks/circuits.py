@@ -1,4 +1,4 @@
-"""Circuits of MQT Bench, and Clifford ones of many qubits, as OpenQASM.
+"""Circuits of MQT Bench, and wide Clifford circuits, as OpenQASM.
 
 https://github.com/munich-quantum-toolkit/bench
 """
@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.workloads import Gate, ghz, measured
 
-# The XOR of two bits as a condition is more than OpenQASM 2 can say.
+# OpenQASM 2 cannot express its condition, the XOR of two bits.
 _BEYOND = {"ghz_dynamic"}
 
 
 def mqt_bench(widths: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """Every algorithm at each of the widths that it comes in: its name with the width, its text."""
+    """Yield each algorithm in each width that it supports: its name with the width, its text."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mqt.bench.benchmarks import get_available_benchmark_names  # noqa: PLC0415 - slow
@@ -39,12 +39,12 @@ def _text(name: str, width: int) -> str | None:
         return qasm3.dumps(circuit)
     try:
         return qasm2.dumps(circuit)
-    except (TypeError, qasm2.QASM2ExportError):  # gates that are given by a matrix
+    except (TypeError, qasm2.QASM2ExportError):  # gates that are defined by a matrix
         return qasm2.dumps(transpile(circuit, basis_gates=["u", "cx"]))
 
 
 def cliffords(widths: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """A GHZ state, a ring graph state and ten random layers at each width."""
+    """Yield a GHZ state, a ring graph state and ten random layers in each width."""
     for width in widths:
         yield f"clifford ghz {width}", measured(width, ghz(width))
         spread = [Gate("h", (qubit,)) for qubit in range(width)]

@@ -1,4 +1,4 @@
-"""What a benchmark finds: figures with their spread, and the target that they are held against."""
+"""The figures of a benchmark, with their spread and their target."""
 
 import operator
 import statistics
@@ -10,7 +10,7 @@ _RELATIONS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Median and quartiles of `count` values, in `unit` (empty for a ratio)."""
+    """The median and quartiles of `count` values, in `unit` (empty for a ratio)."""
 
     median: float
     lower: float
@@ -24,7 +24,7 @@ class Spread:
 
 
 def spread(values: Sequence[float], unit: str = "") -> Spread:
-    """Median and quartiles (inclusive method) of `values`, of which there is at least one."""
+    """Return the median and quartiles (inclusive method) of one or more `values`."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0], 1, unit)
     lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
@@ -32,7 +32,7 @@ def spread(values: Sequence[float], unit: str = "") -> Spread:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The value below which `percent` of the values lie, by linear interpolation."""
+    """Return the value below which `percent` of the values lie, by linear interpolation."""
     ordered = sorted(values)
     place = (len(ordered) - 1) * percent / 100
     below = int(place)
@@ -42,7 +42,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure should be: `relation` is one of >=, <=, <."""
+    """The bound of a figure; `relation` is one of >=, <=, <."""
 
     relation: str
     bound: float
@@ -58,10 +58,9 @@ class Target:
 class Finding:
     """One figure of a benchmark.
 
-    `name` is unique in a run of all. `figure` is what the target is about: a ratio, or a quantity
-    with a unit. `ours` and `bare` are the two things that a ratio compares; each of its rounds
-    gave one value of each, taken one right after the other. `target` is None where a figure is
-    told for information.
+    `name` is unique among all benchmarks. `figure` is the value that the target applies to: a
+    ratio, or a quantity with a unit. `ours` and `bare` are the two sides of a ratio; each round
+    measures both, one right after the other. `target` is None if a figure is only informative.
     """
 
     name: str
@@ -73,7 +72,7 @@ class Finding:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the median meets the target; None without one."""
+        """Return whether the median meets the target; None without a target."""
         return None if self.target is None else self.target.holds(self.figure.median)
 
 
@@ -86,6 +85,6 @@ def ratio(
     unit: str,
     target: Target | None = None,
 ) -> Finding:
-    """`ours` over `bare`, round by round."""
+    """Return the ratio of `ours` to `bare`, round by round."""
     quotients = [our / their for our, their in zip(ours, bare, strict=True)]
     return Finding(name, what, spread(quotients), target, spread(ours, unit), spread(bare, unit))

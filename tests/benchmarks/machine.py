@@ -1,4 +1,4 @@
-"""What the benchmarks run on, and how much of it others took meanwhile."""
+"""The machine of the benchmarks, and how busy other programs kept it."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ _STAT = Path("/proc/stat")
 
 
 def about() -> dict[str, object]:
-    """What figures of this moment depend on."""
+    """Return the properties of the machine that figures depend on."""
     return {
         "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
@@ -26,7 +26,7 @@ def about() -> dict[str, object]:
 
 @dataclass(slots=True)
 class Neighbours:
-    """Which part of all cores' time other programs took; None where nobody can tell."""
+    """The share of all cores' time that other programs took; None if it is not known."""
 
     share: float | None = None
 
@@ -36,7 +36,7 @@ class Neighbours:
 
 @contextmanager
 def neighbours() -> Generator[Neighbours]:
-    """Watch the other programs. By its end our own processes must have ended."""
+    """Measure the other programs. Our own processes must end within the block."""
     seen = Neighbours()
     before = _times()
     yield seen
@@ -49,7 +49,7 @@ def neighbours() -> Generator[Neighbours]:
 
 
 def _times() -> tuple[float, float, float] | None:
-    """Seconds of all cores, those among them that were not idle, and our own processes'."""
+    """Return the seconds of all cores, the busy ones among them, and those of our processes."""
     if not _STAT.exists():
         return None
     fields = _STAT.read_text().splitlines()[0].split()[1:9]

@@ -1,8 +1,8 @@
-"""Fills a SQLite database of ours with finished jobs, much faster than jobs can be run.
+"""Fills the server's SQLite database with finished jobs, much faster than jobs can be run.
 
-They are copies of one that was run, each with an id and times of its own, its circuit, its result
-and its last row of events, all of its account and of the year before it. What was found out of the
-circuit and what the router said is left out.
+They are copies of one finished job, each with its own id and times, its circuit, its result and its
+last row of events. All belong to the job's account and the year before it. The circuit's analysis
+and the router's explanation are left out.
 """
 
 import sqlite3
@@ -42,11 +42,11 @@ ON CONFLICT DO UPDATE SET total_jobs = total_jobs + excluded.total_jobs
 
 
 def fill(path: Path, number: int) -> None:
-    """Copy the job that is in the database at `path`, which no server has open."""
+    """Copy the job in the database at `path`, which no server may have open."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in _FAST:
             connection.execute(pragma)
-        # Made in one go at the end.
+        # Built at once at the end.
         indexes = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
             "AND tbl_name LIKE 'job%'"
@@ -77,9 +77,9 @@ def _copy(connection: sqlite3.Connection, table: str) -> None:
     if table == "job_events":
         last = "WHERE model.completed_at IS NOT NULL"
         (cursor,) = connection.execute("SELECT max(cursor) FROM job_events").fetchone()
-        # The row has the cursors of its earlier events, too.
+        # The row also holds the cursors of its earlier events.
         values["cursor"] = f"{cursor} + model.sequence * (1 + place)"
-    # Names of tables and columns, ours.
+    # Names of our own tables and columns.
     connection.execute(
         f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} "  # noqa: S608
         f"FROM ids CROSS JOIN (SELECT * FROM {table} AS model {last} LIMIT 1) AS model"

@@ -1,4 +1,4 @@
-"""Findings for people, and as JSON for a later comparison."""
+"""Prints findings, and saves them as JSON for a later comparison."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ _VERDICTS = {True: "holds", False: "MISSED", None: ""}
 
 
 def described(finding: Finding) -> str:
-    """A finding in a few lines."""
+    """Return a few lines about a finding."""
     verdict = _VERDICTS[finding.holds]
     target = f"   target {finding.target}: {verdict}" if finding.target else ""
     lines = [f"{finding.name:<28} {finding.figure}{target}", f"    {finding.what}"]
@@ -22,13 +22,13 @@ def described(finding: Finding) -> str:
 
 
 def as_json(machine: Mapping[str, Any], findings: Iterable[Finding]) -> str:
-    """Findings and what they were found on."""
+    """Return findings and their machine as JSON."""
     found = [{**asdict(finding), "holds": finding.holds} for finding in findings]
     return json.dumps({"machine": machine, "findings": found}, indent=2) + "\n"
 
 
 def read(path: Path) -> list[Finding]:
-    """The findings of an earlier run. Raises `ValueError` where the file holds none."""
+    """Read the findings of an earlier run. Raises `ValueError` if the file has none."""
     try:
         return [_finding(fields) for fields in json.loads(path.read_text())["findings"]]
     except (KeyError, TypeError) as error:
@@ -47,10 +47,10 @@ def _finding(fields: dict[str, Any]) -> Finding:
 
 
 def changes(old: Sequence[Finding], new: Sequence[Finding]) -> str:
-    """What changed since, one line a finding that both runs have.
+    """Return a line for each finding in both runs with its change.
 
-    A change is marked with * where the middle halves of the two do not overlap; any other may be
-    chance.
+    A change is marked with * if the two ranges between the quartiles do not overlap. Other changes
+    may be chance.
     """
     before = {finding.name: finding.figure for finding in old}
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""Rounds: every side of a comparison once each, in turn, so that drift hits all alike."""
+"""Rounds: each side of a comparison runs once per round, so that drift affects all sides."""
 
 import gc
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,9 +9,9 @@ Side = Callable[[], Awaitable[float]]
 async def interleaved(
     sides: Mapping[str, Side], rounds: int, *, warm_up: int = 1
 ) -> dict[str, list[float]]:
-    """Each side's values of `rounds` rounds; those of the `warm_up` rounds before are dropped.
+    """Return each side's values of `rounds` rounds, without those of `warm_up` earlier rounds.
 
-    Every other round goes through the sides in reverse.
+    Every second round runs the sides in reverse order.
     """
     values: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(warm_up + rounds):

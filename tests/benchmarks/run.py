@@ -20,7 +20,7 @@ ROUNDS = 7
 
 
 def names() -> list[str]:
-    """Every benchmark, by the name of its module."""
+    """Return the names of all benchmarks, which are their modules' names."""
     return sorted(module.name for module in pkgutil.iter_modules(suite.__path__))
 
 
@@ -42,7 +42,7 @@ def say(text: str = "") -> None:
 
 
 def main() -> int:
-    """0 whatever the figures are; 1 when a benchmark broke."""
+    """Run the benchmarks. Return 1 if one failed to run, and 0 otherwise, even for bad figures."""
     given = arguments()
     old = report.read(given.compare) if given.compare else None
     about = machine.about()

@@ -17,12 +17,12 @@ from support.server import Server
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
 
 WORKERS = 2
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 TESTS = Path(__file__).parents[1]
 
 
 class Watched(NamedTuple):
-    """A job seen to its end. Times are of `time.time`, in seconds."""
+    """A job that was watched to its end. Times are of `time.time`, in seconds."""
 
     id: str
     submitting: float
@@ -30,12 +30,12 @@ class Watched(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """From submission to the result at the watcher."""
+        """The time from the submission to the result at the watcher."""
         return self.result - self.submitting
 
 
 class Client:
-    """One account on a server; `endpoints` are that server's."""
+    """A client of one account; `endpoints` are the server's addresses."""
 
     def __init__(self, channel: grpc.aio.Channel, token: str, endpoints: Endpoints) -> None:
         self.token = token
@@ -45,25 +45,26 @@ class Client:
         self.jobs = job_pb2_grpc.JobServiceStub(channel)
 
     async def submit(self, qasm: str, backend: str | None, shots: int = SHOTS) -> str:
-        """Submit a circuit, to the router without a backend; the job's id."""
+        """Submit a circuit and return the job's id. Without a backend, the router chooses."""
         request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=shots)
         return (await self.circuits.RunCircuit(request, metadata=self.metadata)).job_id
 
     async def run_and_watch(
         self, qasm: str, backend: str | None = None, shots: int = SHOTS
     ) -> Watched:
-        """Submit a circuit and watch its job to its result, which is checked, in one call."""
+        """Submit a circuit and watch its job to its result in one call, and check the result."""
         submitting = time.time()
         request = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=shots)
-        call = self.circuits.RunAndWatch(request, metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        call = self.circuits.RunAndWatch(request, metadata=self.metadata, timeout=TIMEOUT_SECONDS)
         return await _watched(call, shots, submitting)
 
     async def run_stream(self, qasm: str, backend: str, number: int, in_flight: int) -> None:
-        """Submit a circuit as many times on one stream, so many of them at any time, each watched
-        to its result, which is checked.
+        """Submit a circuit `number` times on one stream, with `in_flight` jobs at a time.
+
+        Each job is watched to its result, which is checked.
         """
         circuit = circuit_pb2.RunCircuitRequest(qasm=qasm, backend=backend, shots=SHOTS)
-        call = self.circuits.RunStream(metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        call = self.circuits.RunStream(metadata=self.metadata, timeout=TIMEOUT_SECONDS)
         for _ in range(min(in_flight, number)):
             await call.write(circuit_pb2.RunStreamRequest(circuit=circuit))
         sent, ended = min(in_flight, number), set[int]()
@@ -83,17 +84,17 @@ class Client:
             raise AssertionError(f"{number - len(ended)} jobs have no result")
 
     async def run(self, qasm: str, backend: str | None = None, shots: int = SHOTS) -> Watched:
-        """The same in two calls, RunCircuit and WatchJob."""
+        """Do the same as `run_and_watch` in two calls, RunCircuit and WatchJob."""
         submitting = time.time()
         job = await self.submit(qasm, backend, shots)
         watch = job_pb2.WatchJobRequest(id=job, with_result=True)
-        call = self.jobs.WatchJob(watch, metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        call = self.jobs.WatchJob(watch, metadata=self.metadata, timeout=TIMEOUT_SECONDS)
         return await _watched(call, shots, submitting)
 
-    async def story(self, job: str) -> dict[str, float]:
-        """The times of a finished job's changes by status, in seconds as `time.time` has them."""
+    async def times(self, job: str) -> dict[str, float]:
+        """Return the times of a finished job's changes, in seconds since 1970, by status."""
         watch = job_pb2.WatchJobRequest(id=job, after_sequence=0)
-        events = self.jobs.WatchJob(watch, metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        events = self.jobs.WatchJob(watch, metadata=self.metadata, timeout=TIMEOUT_SECONDS)
         return {
             job_pb2.Job.Status.Name(event.job.status): event.occurred_at.ToNanoseconds() / 1e9
             async for event in events
@@ -112,7 +113,7 @@ async def _watched(call: AsyncIterable[job_pb2.JobEvent], shots: int, submitting
 
 
 async def many(call: Callable[[], Awaitable[object]], number: int, in_flight: int) -> None:
-    """Make as many calls, so many of them at any time."""
+    """Make `number` calls, with `in_flight` at a time."""
     left = iter(range(number))
 
     async def user() -> None:
@@ -126,9 +127,10 @@ async def many(call: Callable[[], Awaitable[object]], number: int, in_flight: in
 
 @asynccontextmanager
 async def serving(*options: str, program: Sequence[str] = Server.program) -> AsyncGenerator[Client]:
-    """A server with `WORKERS` workers and an empty database, warm; an account of its highest tier.
+    """Start a server with `WORKERS` workers and an empty database, and warm it up.
 
-    `options` are further ones of `quantcloud serve`, `program` is one that is run in its place.
+    Yields a client on the highest tier. `options` are added to `quantcloud serve`; `program` runs
+    instead of `quantcloud`.
     """
     with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as folder:
         server = Server(
@@ -143,17 +145,17 @@ async def serving(*options: str, program: Sequence[str] = Server.program) -> Asy
 
 
 async def warm_up(client: Client) -> None:
-    """Run a job on each backend; the last answer shows that all simulators are imported."""
+    """Run a job on each backend, so that all simulators are imported."""
     for name, backend in installed_backends().items():
         if backend.offline_reason() is None:
             await client.run(BELL, name)
 
 
 def bare_arguments(backend: str) -> dict[str, object]:
-    """The contestant that parses, runs and counts a Bell circuit as a worker does."""
+    """Return the arguments of a contestant that runs a Bell circuit as a worker does."""
     return {"backend": backend, "method": "statevector", "qasm": BELL, "shots": SHOTS}
 
 
 def milliseconds(jobs: Sequence[Watched]) -> list[float]:
-    """Each job's time from submission to its result at the watcher."""
+    """Return each job's milliseconds from submission to the result at the watcher."""
     return [job.seconds * 1e3 for job in jobs]

@@ -1,4 +1,4 @@
-"""The circuits that are run, as OpenQASM 2.0."""
+"""The circuits of the benchmarks, as OpenQASM 2.0."""
 
 import math
 import random
@@ -14,7 +14,7 @@ _PAIRS = ("cx", "cz", "swap")
 
 
 class Gate(NamedTuple):
-    """A gate by its name in qelib1.inc, its qubits and its angles in radians."""
+    """A gate: its name in qelib1.inc, its qubits, and its angles in radians."""
 
     name: str
     qubits: tuple[int, ...]
@@ -22,7 +22,7 @@ class Gate(NamedTuple):
 
 
 def measured(num_qubits: int, gates: Sequence[Gate]) -> str:
-    """A circuit of these gates whose qubits are all measured at its end."""
+    """Return a circuit of these gates that measures all qubits at its end."""
     lines = [f"qreg q[{num_qubits}];", f"creg c[{num_qubits}];"]
     for name, qubits, angles in gates:
         angle_list = f"({','.join(map(repr, angles))})" if angles else ""
@@ -32,15 +32,15 @@ def measured(num_qubits: int, gates: Sequence[Gate]) -> str:
 
 
 def ghz(num_qubits: int) -> list[Gate]:
-    """(|0...0> + |1...1>) / sqrt(2); on two qubits a Bell state."""
+    """Return gates for (|0...0> + |1...1>) / sqrt(2), a Bell state on two qubits."""
     chain = [Gate("cx", (qubit, qubit + 1)) for qubit in range(num_qubits - 1)]
     return [Gate("h", (0,)), *chain]
 
 
 def qft(num_qubits: int) -> list[Gate]:
-    """The quantum Fourier transform with its swaps (Nielsen and Chuang, figure 5.1).
+    """Return the quantum Fourier transform with its swaps (Nielsen and Chuang, figure 5.1).
 
-    It acts on a state of differing angles, for which no gate of it is idle.
+    It acts on a state of different angles, so that each of its gates has an effect.
     """
     gates = [Gate("ry", (qubit,), (0.3 + 0.2 * qubit,)) for qubit in range(num_qubits)]
     for target in reversed(range(num_qubits)):
@@ -54,7 +54,7 @@ def qft(num_qubits: int) -> list[Gate]:
 
 
 def random_gates(num_qubits: int, depth: int, seed: int) -> list[Gate]:
-    """`depth` layers, in each of which every qubit has one gate, half of them in pairs."""
+    """Return `depth` layers with one gate on each qubit, half of the qubits in pairs."""
     rng = random.Random(seed)
     gates: list[Gate] = []
     for _ in range(depth):

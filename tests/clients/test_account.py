@@ -1,4 +1,4 @@
-"""`quantcloud account`, beside a running server."""
+"""`quantcloud account` while a server is running."""
 
 import subprocess
 import uuid
@@ -16,7 +16,7 @@ def account(server_data: Path, *arguments: str) -> subprocess.CompletedProcess[s
     )  # fmt: skip
 
 
-def test_a_tier_that_is_set_holds_from_the_next_request_on(server: Server):
+def test_a_new_tier_applies_from_the_next_request_on(server: Server):
     user = f"{uuid.uuid4()}@example.org"
     missing = account(server.data_dir, "set-tier", user, "developer")
     assert missing.returncode == 1
@@ -39,7 +39,7 @@ def test_a_tier_that_is_set_holds_from_the_next_request_on(server: Server):
 
 
 @pytest.mark.parametrize("command", [("show", "ada"), ("set-tier", "ada", "developer")])
-def test_looking_for_an_account_makes_no_database(tmp_path: Path, command: tuple[str, ...]):
+def test_looking_up_an_account_creates_no_database(tmp_path: Path, command: tuple[str, ...]):
     missing = account(tmp_path / "data", *command)
     assert missing.returncode == 1
     assert missing.stderr == f"quantcloud: there is no database at {tmp_path}/data/quantcloud.db\n"

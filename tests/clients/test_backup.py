@@ -1,4 +1,4 @@
-"""`quantcloud backup`: a whole copy of a file that is being written."""
+"""`quantcloud backup` makes a complete copy of a database in use."""
 
 import stat
 import subprocess
@@ -19,7 +19,7 @@ def backup(server: Server, target: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_a_copy_of_a_live_file_holds_what_was_acknowledged(tmp_path):
+def test_a_copy_of_a_live_database_has_all_acknowledged_jobs(tmp_path):
     with Server(tmp_path / "data", "--workers", "1", "--no-envoy") as server:
         api = server.api()
         before = [api.run(BELL) for _ in range(20)]
@@ -38,13 +38,13 @@ def test_a_copy_of_a_live_file_holds_what_was_acknowledged(tmp_path):
         api = type(api)(other.channel, other.rest, credential)
         for job in before:
             assert sum(api.finish(job).result.counts.values()) == 1024
-        # The jobs that the copy lacks had events at places which its own will have.
+        # The copy's new events reuse the numbers of events that it lacks.
         with pytest.raises(grpc.RpcError) as refused:
             next(api.watch_all(after_cursor=cursor))
         assert "of this one before it was restored" in refused.value.details()
 
 
-def test_what_cannot_be_copied(tmp_path):
+def test_postgresql_and_missing_files_are_refused(tmp_path):
     server = Server(tmp_path / "data")
     done = backup(server, tmp_path / "copy.db")
     assert (done.returncode, done.stdout) == (1, "")

@@ -1,4 +1,4 @@
-"""`quantcloud calibrate`: this machine's simulators measured, and what jobs teach beside it."""
+"""`quantcloud calibrate` measures this machine's simulators. Jobs improve the cost model, too."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ def calibrate(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose machine was measured for a moment."""
+    """A data folder with a short calibration."""
     made = tmp_path_factory.mktemp("calibrated") / "data"
     printed = calibrate(made, "--seconds", "1")
     assert "local_simulator" in printed
@@ -28,13 +28,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_it_is_kept_for_this_machine(folder: Path):
+def test_a_calibration_is_saved_for_this_machine(folder: Path):
     kept = json.loads((folder / "calibration.json").read_text())
     assert kept["machine"]
     assert kept["seconds_per_unit"]["local_simulator/statevector"]["start"] > 0
 
 
-def test_jobs_teach_the_model_and_show_tells(folder: Path):
+def test_the_model_learns_from_jobs_and_show_prints_it(folder: Path):
     with Server(folder, "--no-envoy", "--workers", "1") as server:
         ada = server.api()
         for _ in range(3):
@@ -51,5 +51,5 @@ def test_jobs_teach_the_model_and_show_tells(folder: Path):
     assert sum(errors["buckets"]) == 3
 
 
-def test_nothing_measured_is_told(tmp_path: Path):
+def test_show_says_if_there_is_no_calibration(tmp_path: Path):
     assert "Not calibrated on this machine" in calibrate(tmp_path, "--show")

@@ -44,7 +44,7 @@ def test_run_reads_standard_input_and_the_environment(server: Server):
     assert "completed" in done.stdout
 
 
-def test_run_says_in_one_line_what_to_mend(server: Server, tmp_path: Path):
+def test_run_prints_errors_in_one_line(server: Server, tmp_path: Path):
     bad = tmp_path / "bad.qasm"
     bad.write_text("OPENQASM 2.0;\nqreg q[1]\n")
     here = ("--server", server.endpoints.grpc)
@@ -66,7 +66,7 @@ def test_run_says_in_one_line_what_to_mend(server: Server, tmp_path: Path):
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_watch_of_all_jobs_tells_of_each(server: Server):
+def test_a_watch_of_all_jobs_shows_each(server: Server):
     api = server.api()
     with subprocess.Popen(
         quantcloud("watch", "--all", "--server", server.endpoints.grpc),
@@ -74,9 +74,9 @@ def test_a_watch_of_all_jobs_tells_of_each(server: Server):
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", "QUANTCLOUD_TOKEN": api.credential},
     ) as watch:  # fmt: skip
         assert watch.stdout is not None
-        patience = threading.Timer(60, watch.kill)
-        patience.start()
-        # It tells of what comes once it is there, and nobody else says when.
+        timeout = threading.Timer(60, watch.kill)
+        timeout.start()
+        # The watch does not show when it has started, so jobs are sent until it prints one.
         first: list[str] = []
         reader = threading.Thread(target=lambda: first.append(watch.stdout.readline()))
         reader.start()
@@ -86,20 +86,20 @@ def test_a_watch_of_all_jobs_tells_of_each(server: Server):
         circuits = [circuit_pb2.RunCircuitRequest(qasm=BELL, backend="local_simulator")] * 100
         request = circuit_pb2.RunCircuitsRequest(circuits=circuits)
         batch = api.circuits.RunCircuits(request, metadata=api.metadata)
-        stories = {job.job_id: [] for job in batch.jobs}
+        statuses = {job.job_id: [] for job in batch.jobs}
         for line in watch.stdout:
             job, status, *_ = line.split()
-            if job in stories:
-                stories[job].append(status)
-            if all(story[-1:] == ["completed"] for story in stories.values()):
+            if job in statuses:
+                statuses[job].append(status)
+            if all(seen[-1:] == ["completed"] for seen in statuses.values()):
                 break
-        patience.cancel()
+        timeout.cancel()
         watch.kill()
     whole = ["submitted", "analyzing", "routing", "queued", "dispatched", "running", "completed"]
-    assert [*stories.values()] == [whole] * 100
+    assert [*statuses.values()] == [whole] * 100
 
 
-def test_a_token_puts_its_account_on_a_tier(server: Server):
+def test_token_puts_the_account_on_a_tier(server: Server):
     token = server.token("tiers@example.org", tier="developer")
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="authenticated")
     assert claims["sub"] == "tiers@example.org"
@@ -109,7 +109,7 @@ def test_a_token_puts_its_account_on_a_tier(server: Server):
     assert server.get("/v1/account/profile", headers=headers).json()["tier"] == "explorer"
 
 
-def test_the_demo_ends_well_and_shows_both_circuits():
+def test_the_demo_succeeds_and_shows_both_circuits():
     done = run("demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
@@ -117,7 +117,7 @@ def test_the_demo_ends_well_and_shows_both_circuits():
         assert part in done.stdout
 
 
-def test_a_taken_port_is_said(server: Server, tmp_path: Path):
+def test_a_used_port_is_named(server: Server, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for option in ("--grpc-port", "--http-port"):
@@ -127,13 +127,13 @@ def test_a_taken_port_is_said(server: Server, tmp_path: Path):
             assert port in done.stderr.splitlines()[-1]
 
 
-def test_a_second_server_on_the_same_data_is_refused(server: Server):
+def test_a_second_server_on_the_same_data_folder_is_refused(server: Server):
     done = run("serve", "--data-dir", str(server.data_dir), "--http-port", "0", "--grpc-port", "0")
     assert done.returncode == 1
     assert str(server.process.pid) in done.stderr
 
 
-def test_bad_settings_are_named(tmp_path: Path):
+def test_invalid_settings_are_named(tmp_path: Path):
     done = run("serve", "--data-dir", str(tmp_path), QUANTCLOUD_WORKERS="none")
     assert done.returncode == 2
     assert "workers" in done.stderr
@@ -142,7 +142,7 @@ def test_bad_settings_are_named(tmp_path: Path):
     assert "32 bytes" in done.stderr
 
 
-def test_a_token_is_signed_with_no_secret_that_the_server_refuses(tmp_path: Path):
+def test_token_refuses_the_secrets_that_the_server_refuses(tmp_path: Path):
     short = {**os.environ, "QUANTCLOUD_JWT_SECRET": "short"}
     lines = set()
     for command in (("token", "--user", "ada"), ("serve",)):
@@ -167,7 +167,9 @@ def test_a_token_is_signed_with_no_secret_that_the_server_refuses(tmp_path: Path
         ("backup", "\udcff"), ("\udcff",),
     ],
 )  # fmt: skip
-def test_what_is_no_text_is_said_in_one_line(tmp_path: Path, command: tuple[str, ...]):
+def test_an_argument_that_is_not_utf8_is_named_in_one_line(
+    tmp_path: Path, command: tuple[str, ...]
+):
     done = subprocess.run(
         quantcloud(*command), capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path
     )
@@ -177,7 +179,7 @@ def test_what_is_no_text_is_said_in_one_line(tmp_path: Path, command: tuple[str,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_setting_that_is_no_text_is_named(tmp_path: Path):
+def test_a_setting_that_is_not_utf8_is_named(tmp_path: Path):
     done = subprocess.run(
         quantcloud("token", "--user", "ada"), capture_output=True, text=True, check=False,
         timeout=60, cwd=tmp_path, env={**os.environ, "QUANTCLOUD_DATA_DIR": "\udcff"},
@@ -213,7 +215,7 @@ main()
         ("typer", ["--help"]), ("sqlalchemy", ["serve"]), ("grpc", ["run", "-", "--token", "t"]),
     ],
 )  # fmt: skip
-def test_ctrl_c_while_a_command_is_loaded_is_quiet(module, arguments, tmp_path: Path):
+def test_ctrl_c_during_imports_prints_nothing(module, arguments, tmp_path: Path):
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED.format(module=module, arguments=arguments)],
         capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path, input="",

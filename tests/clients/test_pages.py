@@ -1,4 +1,4 @@
-"""README and docs: commands and programs run as they stand, and links lead somewhere."""
+"""README and docs: commands and programs run as shown, and links have a target."""
 
 import tomllib
 from pathlib import Path
@@ -9,7 +9,7 @@ from quantcloud.openqasm import parse
 from support.pages import PAGES, ROOT, Session, Step, fences, links, shows, steps
 
 RUN = ("console", "python")
-# Mermaid needs a browser; the others only show.
+# Mermaid needs a browser. The others only show something.
 SHOWN = ("mermaid", "text", "toml")
 
 
@@ -21,7 +21,7 @@ WITH_PROGRAMS = [page for page in PAGES if any(one.language in RUN for one in fe
 
 
 @pytest.mark.parametrize("page", WITH_PROGRAMS, ids=name)
-def test_what_a_page_says_to_run_runs(page: Path, tmp_path: Path):
+def test_the_commands_of_a_page_run(page: Path, tmp_path: Path):
     session = Session(tmp_path, {})
     try:
         for fence in fences(page):
@@ -48,24 +48,24 @@ def test_fences_run_or_say_why_not(page: Path):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_lead_somewhere(page: Path):
+def test_links_have_a_target(page: Path):
     missing = [link for link in links(page) if not (page.parent / link).exists()]
     assert not missing
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs/examples").glob("*.qasm")), ids=name)
-def test_examples_can_be_read(path: Path):
+def test_examples_can_be_parsed(path: Path):
     assert parse(path.read_text()).operations
 
 
-def test_a_console_fence_is_read_as_a_reader_would():
+def test_a_console_fence_is_split_into_commands_and_outputs():
     console = "$ echo a \\\n    b\na b\n$ X='1\n2'\n$ echo $X\n...\n"
     assert steps(console) == [
         Step("echo a \\\n    b", "a b"), Step("X='1\n2'", ""), Step("echo $X", "..."),
     ]  # fmt: skip
 
 
-def test_an_output_that_differs_is_not_what_a_page_shows():
+def test_a_different_output_does_not_match():
     assert shows('{"id":"..."}\n...\nend', '{"id":"7"}\n1\n2\nend\n')
     assert not shows('{"id":"..."}', '{"ID":"7"}\n')
     assert not shows("a", "a\nb\n")

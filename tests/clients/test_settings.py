@@ -1,4 +1,4 @@
-"""Settings from the environment: tiers are changed limit by limit, and what is wrong is named."""
+"""Settings from the environment. Tiers change limit by limit, and errors are named."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from quantcloud.settings import DEFAULT_TIERS, Settings
 from support.server import quantcloud
 
 
-def test_a_limit_that_is_given_changes_nothing_else(monkeypatch: pytest.MonkeyPatch):
+def test_setting_one_limit_keeps_the_others(monkeypatch: pytest.MonkeyPatch):
     given = {"explorer": {"requests_per_minute": 60}, "developer": {"simulator_minutes": None}}
     monkeypatch.setenv("QUANTCLOUD_TIERS", json.dumps(given))
     settings = Settings()
@@ -49,7 +49,7 @@ def test_the_defaults_are_the_published_ones():
         ([], "valid dictionary"),
     ],
 )
-def test_what_is_wrong_with_a_tier_is_said(tiers: object, says: str):
+def test_errors_in_a_tier_are_named(tiers: object, says: str):
     with pytest.raises(ValidationError, match=says):
         Settings(tiers=tiers)
 
@@ -62,7 +62,7 @@ def test_what_is_wrong_with_a_tier_is_said(tiers: object, says: str):
         ({"speed": 0, "accuracy": 0, "cost": 0}, "one of speed, accuracy and cost must be above 0"),
     ],
 )
-def test_what_is_wrong_with_the_routers_weights_is_said(weights: dict[str, object], says: str):
+def test_errors_in_router_weights_are_named(weights: dict[str, object], says: str):
     with pytest.raises(ValidationError, match=says):
         Settings(**{f"router_{name}_weight": value for name, value in weights.items()})
 
@@ -75,7 +75,7 @@ def test_what_is_wrong_with_the_routers_weights_is_said(weights: dict[str, objec
         ("QUANTCLOUD_PROXY_SECRET", "hunter2", "proxy_secret"),
     ],
 )
-def test_a_server_with_bad_settings_does_not_start(
+def test_a_server_with_invalid_settings_does_not_start(
     tmp_path: Path, name: str, value: str, says: str
 ):
     done = subprocess.run(
@@ -95,6 +95,6 @@ def test_addresses_of_a_ray_cluster(address: str):
 
 
 @pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:", ":6379", "fd00::1:6379"])
-def test_what_is_wrong_with_a_ray_address_is_said(address: str):
+def test_an_invalid_ray_address_is_named(address: str):
     with pytest.raises(ValidationError, match="is not HOST:PORT of the cluster's head"):
         Settings(ray_address=address)

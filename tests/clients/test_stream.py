@@ -1,4 +1,4 @@
-"""Watches that resume by themselves."""
+"""Watches that reconnect and resume."""
 
 import grpc
 import pytest
@@ -10,7 +10,7 @@ from thequantcloud.v1 import job_pb2
 
 
 class Broken(grpc.RpcError, grpc.Call):
-    """The end of a stream that broke off."""
+    """The error of a broken stream."""
 
     def __init__(self, code, details, trailers=()):
         self._code, self._details, self._trailers = code, details, trailers
@@ -57,11 +57,11 @@ def parts(*given):
     "broken",
     [
         Broken(grpc.StatusCode.UNAVAILABLE, "Socket closed"),
-        # What Envoy does to a stream whose server died.
+        # Envoy resets a stream like this if its server died.
         Broken(grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2"),
     ],
 )
-def test_a_stream_that_broke_is_taken_up_again(monkeypatch, broken):
+def test_a_broken_stream_is_resumed(monkeypatch, broken):
     monkeypatch.setattr(stream, "_FIRST_PAUSE", 0.0)
     events = stream._resumed(parts([1, 2, broken], [3]))
     assert [event.sequence for event in events] == [1, 2, 3]
@@ -81,7 +81,7 @@ def test_the_server_says_how_long_to_wait(monkeypatch):
     assert pauses == [3.0]
 
 
-def test_an_error_of_the_servers_is_told(monkeypatch):
+def test_an_error_of_the_server_is_raised(monkeypatch):
     broken = Broken(grpc.StatusCode.INTERNAL, "internal error; request id 1")
     with pytest.raises(Failure, match="request id 1"):
         list(stream._resumed(parts([1, broken], [2])))

@@ -12,7 +12,7 @@ from support.wheel import LIBRARIES, Environment, build, link_requirements
 
 NAME = "thequantcloud"
 
-# What only a server, or a call of one, imports.
+# Modules that only a server, or a call to one, imports.
 HEAVY = {
     "aiosqlite", "alembic", "asyncpg", "cryptography", "google", "grpc", "httpx", "jwt", "limits",
     "numpy", "pydantic_settings", "sqlalchemy", "structlog", "thequantcloud",
@@ -47,7 +47,7 @@ def client(wheel: Path, tmp_path_factory) -> Environment:
 
 @pytest.fixture(scope="module")
 def host(wheel: Path, tmp_path_factory) -> Environment:
-    """`pip install 'thequantcloud[server]'`, where one simulator has no wheel."""
+    """`pip install 'thequantcloud[server]'`, without one simulator that has no wheel."""
     environment = Environment(tmp_path_factory.mktemp("host") / "venv", wheel)
     (environment.site_packages / "libraries.pth").write_text(
         f"{LIBRARIES}\nimport sys; sys.modules['qsimcirq'] = None\n"
@@ -56,7 +56,7 @@ def host(wheel: Path, tmp_path_factory) -> Environment:
 
 
 class Installed(Server):
-    """A server of the wheel, started in a folder of its own."""
+    """A server from the wheel, started in its own folder."""
 
     def __init__(self, host: Environment, folder: Path, **environment: str) -> None:
         super().__init__(folder / "data", "--workers", "1", **environment)
@@ -76,7 +76,7 @@ def run(command: list[str], **options):
 @pytest.mark.parametrize(
     "arguments", [("--help",), ("serve", "--help"), ("run", "--help"), ("account", "--help")]
 )
-def test_help_imports_nothing_that_a_command_does(arguments):
+def test_help_imports_no_command(arguments):
     done = run([sys.executable, "-c", LOADED.format(arguments=list(arguments))])
     assert "Usage: " in done.stdout
     loaded = set(done.stderr.split())
@@ -122,7 +122,7 @@ def test_the_base_install_runs_and_watches_on_a_server(client: Environment, serv
         ("account", "set-tier", "ada", "developer"),
     ],
 )  # fmt: skip
-def test_a_hosts_command_says_what_to_install(
+def test_a_server_command_says_what_to_install(
     client: Environment, command: tuple[str, ...], tmp_path: Path
 ):
     done = run(client.quantcloud(*command), cwd=tmp_path, env={})
@@ -132,7 +132,7 @@ def test_a_hosts_command_says_what_to_install(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_of_the_wheel_runs_in_an_empty_folder(
+def test_a_server_from_the_wheel_runs_in_an_empty_folder(
     host: Environment, client: Environment, tmp_path: Path
 ):
     assert host.python("import quantcloud.app as it; print(it.__file__)").startswith(

@@ -1,4 +1,4 @@
-"""Bad input through Envoy: the right status, and a detail that says what would be right."""
+"""Bad input through Envoy gets the right status, and a detail that says what is valid."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from support.circuits import BELL, HEADER, slow, wide
 from support.server import SECRET, Server
 
 MIB = 1024 * 1024
-NOBODY = "00000000-0000-4000-8000-000000000000"
+MISSING = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ BAD_CREDENTIALS = {
 
 
 @pytest.mark.parametrize("kind", BAD_CREDENTIALS)
-@pytest.mark.parametrize("path", ["/v1/jobs", f"/v1/jobs/{NOBODY}/events"])
+@pytest.mark.parametrize("path", ["/v1/jobs", f"/v1/jobs/{MISSING}/events"])
 def test_bad_credentials_are_401(server: Server, kind: str, path: str):
     headers, says = BAD_CREDENTIALS[kind]
     response = server.get(path, headers=headers)
@@ -78,7 +78,7 @@ def test_an_api_key_on_a_jwt_path_is_403(server: Server, ada: Api):
     key = ada.rest("POST", "/v1/auth/api-keys", {"name": "limited"}).json()["key"]
     for method, path in [
         ("GET", "/v1/auth/api-keys"), ("POST", "/v1/auth/api-keys"),
-        ("DELETE", f"/v1/auth/api-keys/{NOBODY}"), ("GET", "/v1/account/profile"),
+        ("DELETE", f"/v1/auth/api-keys/{MISSING}"), ("GET", "/v1/account/profile"),
     ]:  # fmt: skip
         response = server.rest.request(method, path, headers={"X-API-Key": key},
                                        content=b"{}" if method == "POST" else None)  # fmt: skip
@@ -88,26 +88,26 @@ def test_an_api_key_on_a_jwt_path_is_403(server: Server, ada: Api):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", f"/v1/jobs/{NOBODY}"),
-        ("GET", f"/v1/jobs/{NOBODY}/result"),
-        ("GET", f"/v1/jobs/{NOBODY}/events"),
-        ("POST", f"/v1/jobs/{NOBODY}/cancel"),
+        ("GET", f"/v1/jobs/{MISSING}"),
+        ("GET", f"/v1/jobs/{MISSING}/result"),
+        ("GET", f"/v1/jobs/{MISSING}/events"),
+        ("POST", f"/v1/jobs/{MISSING}/cancel"),
         ("GET", "/v1/jobs/not-a-uuid"),
-        ("GET", f"/v1/circuits/{NOBODY}"),
-        ("PUT", f"/v1/circuits/{NOBODY}"),
-        ("DELETE", f"/v1/circuits/{NOBODY}"),
-        ("DELETE", f"/v1/auth/api-keys/{NOBODY}"),
+        ("GET", f"/v1/circuits/{MISSING}"),
+        ("PUT", f"/v1/circuits/{MISSING}"),
+        ("DELETE", f"/v1/circuits/{MISSING}"),
+        ("DELETE", f"/v1/auth/api-keys/{MISSING}"),
         ("GET", "/v1/backends/no_such_simulator"),
         ("GET", "/v1/nothing"),
         ("GET", "/"),
         ("GET", "/v2/jobs"),
     ],
 )
-def test_what_is_not_there_is_404(ada: Api, method: str, path: str):
+def test_missing_resources_are_404(ada: Api, method: str, path: str):
     assert detail(ada.rest(method, path, {} if method == "PUT" else None), 404)
 
 
-def test_what_is_somebody_elses_looks_like_nothing(server: Server, ada: Api):
+def test_resources_of_other_accounts_look_like_missing_ones(server: Server, ada: Api):
     eve = server.api()
     job = ada.rest("POST", "/v1/circuits/run", {"qasm": BELL}).json()["job_id"]
     circuit = ada.rest("POST", "/v1/circuits", {"name": "mine", "qasm": BELL}).json()["id"]
@@ -120,9 +120,9 @@ def test_what_is_somebody_elses_looks_like_nothing(server: Server, ada: Api):
     ]:  # fmt: skip
         body = {} if method == "PUT" else None
         theirs = eve.rest(method, path.format(identifier), body)
-        nobodys = eve.rest(method, path.format(NOBODY), body)
+        nobodys = eve.rest(method, path.format(MISSING), body)
         assert detail(theirs, 404).replace(identifier, "X") == detail(nobodys, 404).replace(
-            NOBODY, "X"
+            MISSING, "X"
         )
     assert eve.rest("GET", "/v1/jobs").json()["total"] == 0
     assert ada.rest("GET", f"/v1/jobs/{job}").status_code == 200
@@ -158,7 +158,7 @@ def test_a_bad_submission_is_400_and_names_the_field(ada: Api, kind: str, path: 
     assert says in detail(ada.rest("POST", path, body), 400)
 
 
-def test_a_bad_circuit_tells_programs_where(ada: Api):
+def test_a_bad_circuit_has_line_and_column_for_programs(ada: Api):
     qasm = HEADER + "qreg q[2];\nbogus q[0];"
     body = ada.rest("POST", "/v1/circuits/run", {"qasm": qasm}).json()
     info, bad_request = body["details"]
@@ -181,7 +181,7 @@ def test_a_bad_circuit_tells_programs_where(ada: Api):
         ("/v1/jobs?limit=1&limit=2", "limit: is given more than once"),
         ("/v1/jobs/events?with_result=true&with_result=true", "with_result: is given more than"),
         ("/v1/circuits?limit=-1", "limit: must be 1 to 100, is -1"),
-        (f"/v1/jobs/{NOBODY}/events?after_sequence=-1", "after_sequence: must be 0 or more"),
+        (f"/v1/jobs/{MISSING}/events?after_sequence=-1", "after_sequence: must be 0 or more"),
         ("/v1/jobs/events?after_cursor=x", "after_cursor: must be a cursor from a response"),
     ],
 )
@@ -217,12 +217,12 @@ def test_a_bad_key_name_is_400(ada: Api, name: str):
 
 
 def padded(size: int) -> bytes:
-    """A run request of exactly `size` bytes, most of them a comment in its circuit."""
+    """Return a run request of exactly `size` bytes, most of them a comment in its circuit."""
     empty = json.dumps({"qasm": BELL + "//"}).encode()
     return json.dumps({"qasm": BELL + "//" + "x" * (size - len(empty))}).encode()
 
 
-def test_a_body_of_8_mb_passes_and_a_larger_one_is_413(ada: Api, server: Server):
+def test_a_body_of_8_mib_passes_and_a_larger_one_is_413(ada: Api, server: Server):
     headers = {**ada.headers, "Content-Type": "application/json"}
     url = "/v1/circuits/run"
     fits = server.rest.post(url, content=padded(8 * MIB), headers=headers)
@@ -231,7 +231,7 @@ def test_a_body_of_8_mb_passes_and_a_larger_one_is_413(ada: Api, server: Server)
     assert "8388608 bytes" in detail(over, 413)
 
 
-def test_a_result_that_is_not_there_yet_is_400_with_the_status(ada: Api):
+def test_a_result_of_an_unfinished_job_is_400_with_the_status(ada: Api):
     body = {"qasm": slow(), "backend": "aer_simulator"}
     job = ada.rest("POST", "/v1/circuits/run", body).json()["job_id"]
     assert "its status is '" in detail(ada.rest("GET", f"/v1/jobs/{job}/result"), 400)
@@ -246,7 +246,7 @@ def test_cancelling_a_completed_job_is_400(ada: Api):
     assert "completed" in detail(ada.rest("POST", f"/v1/jobs/{job}/cancel"), 400)
 
 
-def test_limits_of_the_tier_are_403(server: Server):
+def test_exceeding_a_limit_of_the_tier_is_403(server: Server):
     ada = server.api("explorer")
     shots = ada.rest("POST", "/v1/circuits/run", {"qasm": BELL, "shots": 10_001})
     assert "10001 requested, the explorer tier allows 10000" in detail(shots, 403)

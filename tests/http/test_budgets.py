@@ -1,4 +1,4 @@
-"""Requests at once through Envoy: streams and REST calls do not take each other's place."""
+"""Limits of concurrent requests in Envoy: streams and REST calls have separate budgets."""
 
 import threading
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from thequantcloud.v1 import job_pb2
 MOST = 5
 
 
-def test_calls_that_are_begun_and_never_sent_take_no_place(tmp_path: Path):
-    """Strangers' calls are refused at once, or wait in Envoy where they are open to anyone."""
+def test_calls_that_never_send_their_request_take_no_budget(tmp_path: Path):
+    """Anonymous calls are refused at once, or wait in Envoy if they need no credentials."""
     done = threading.Event()
 
     def never() -> Iterator[bytes]:
@@ -42,7 +42,7 @@ def test_calls_that_are_begun_and_never_sent_take_no_place(tmp_path: Path):
             job = ada.run(BELL)
             assert ada.finish(job).job.status == job_pb2.Job.completed
             ended = [call.code() for call in begun[: 3 * MOST]]
-            # Envoy has no place for one more while all wait for their refusal.
+            # Envoy refuses more calls while all of these wait for their refusal.
             assert set(ended) <= {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNAVAILABLE}
             assert not any(call.done() for call in begun[3 * MOST :])
             for call in begun:
@@ -50,11 +50,11 @@ def test_calls_that_are_begun_and_never_sent_take_no_place(tmp_path: Path):
             done.set()
 
 
-def test_an_account_has_a_limit_of_open_watches_over_http_too(tmp_path: Path):
+def test_open_watches_of_an_account_are_limited_over_http_too(tmp_path: Path):
     with Server(tmp_path / "data", QUANTCLOUD_MAX_WATCHES="2") as server:
         ada, bob = server.api(), server.api()
         with ExitStack() as stack:
-            # A watch is closed when nobody has its lines any more.
+            # A watch is closed when its lines are garbage collected.
             watches = [
                 stack.enter_context(
                     server.rest.stream("GET", "/v1/jobs/events", headers=ada.headers)
@@ -73,13 +73,13 @@ def test_an_account_has_a_limit_of_open_watches_over_http_too(tmp_path: Path):
                     "too many watches of this account: 2 may be open at once; close some"
                 )
                 assert refused.json()["details"][0]["reason"] == "TOO_MANY_STREAMS"
-            # Nothing of what was refused was run, and another account has its own.
+            # Refused submissions were not run, and another account has its own limit.
             assert ada.rest("GET", "/v1/jobs").json()["total"] == 0
             with server.rest.stream("GET", "/v1/jobs/events", headers=bob.headers) as bobs:
                 assert bobs.status_code == 200
 
 
-def test_streams_that_nobody_ends_keep_no_rest_call_out(tmp_path: Path):
+def test_endless_streams_do_not_block_rest_calls(tmp_path: Path):
     with Server(tmp_path / "data", QUANTCLOUD_MAX_REQUESTS=str(MOST)) as server:
         address = server.endpoints.http.removeprefix("http://")
         with grpc.insecure_channel(address) as channel:
@@ -88,11 +88,11 @@ def test_streams_that_nobody_ends_keep_no_rest_call_out(tmp_path: Path):
             watches = [health.Watch(request) for _ in range(MOST)]
             for watch in watches:
                 assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
-            # There is no place for one more of them.
+            # The budget of streams is used up.
             refused = health.Watch(request)
             try:
                 next(refused)
-                raise AssertionError("more streams than may be")
+                raise AssertionError("more streams than allowed")
             except grpc.RpcError as error:
                 assert error.code() is grpc.StatusCode.UNAVAILABLE
             with closing(HTTPConnection(address, timeout=10)) as rest:

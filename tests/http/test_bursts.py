@@ -1,4 +1,4 @@
-"""Many requests that come at the same moment, as after a restart: all are served."""
+"""Many requests at the same moment, as after a restart, are all served."""
 
 from collections import Counter
 from contextlib import ExitStack
@@ -9,8 +9,8 @@ from support.server import Server
 CONNECTIONS, REQUESTS = 5, 900
 
 
-def test_a_burst_is_served_to_the_last_request(server: Server):
-    """No answer is 499, which is for clients that have hung up."""
+def test_all_requests_of_a_burst_are_served(server: Server):
+    """No response is 499, which means that the client has disconnected."""
     address = server.endpoints.http.removeprefix("http://")
     fields = (
         (":method", "GET"), (":scheme", "http"), (":path", "/v1/account/usage"),
@@ -26,7 +26,7 @@ def test_a_burst_is_served_to_the_last_request(server: Server):
         for connection in connections:
             waiting = set(streams)
             for got in connection.frames():
-                # A second frame of headers is trailers.
+                # A second HEADERS frame has the trailers.
                 if got.kind == HEADERS and got.stream in waiting:
                     answers[status(got.payload)] += 1
                     waiting.remove(got.stream)

@@ -1,4 +1,4 @@
-"""REST is the documentation: each documented example, through the real Envoy, key by key."""
+"""Each documented REST example works through Envoy, key by key."""
 
 import re
 from datetime import datetime
@@ -15,7 +15,7 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 JOB_KEYS = {
     "job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at",
     "completed_at", "error_message", "metadata",
-    "batch_id",  # beside the documented ones
+    "batch_id",  # in addition to the documented ones
 }  # fmt: skip
 CIRCUIT_KEYS = {
     "id", "user_id", "name", "code", "qasm", "num_qubits", "metadata", "created_at", "updated_at",
@@ -28,7 +28,7 @@ def ada(server: Server) -> Api:
 
 
 def instant(text: str) -> datetime:
-    """A documented time: ISO 8601 in UTC, with a Z."""
+    """Parse a time of the documented form: ISO 8601 in UTC, with a Z."""
     assert text.endswith("Z")
     return datetime.fromisoformat(text)
 
@@ -110,7 +110,7 @@ def test_api_keys(ada: Api):
     assert key["last_used_at"] is None
     instant(key["created_at"])
     used = ada.rest("GET", "/v1/jobs", headers={"Authorization": "", "X-API-Key": made["key"]})
-    assert used.status_code == 401  # an empty Authorization is not overlooked
+    assert used.status_code == 401  # an empty Authorization is not ignored
     by_key = Api(ada.channel, ada._rest, made["key"])
     json(by_key.rest("GET", "/v1/jobs"), 200)
     (key,) = json(ada.rest("GET", "/v1/auth/api-keys"), 200)["api_keys"]
@@ -151,7 +151,7 @@ def test_a_completed_job(ada: Api):
     )
 
 
-def test_a_job_that_waits_has_nulls(ada: Api):
+def test_a_waiting_job_has_nulls(ada: Api):
     first = next(iter(ada.events(f"/v1/jobs/{run(ada)['job_id']}/events?after_sequence=0")))
     assert not first.job.HasField("started_at")
     with ada._rest.stream(

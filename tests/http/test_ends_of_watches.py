@@ -1,4 +1,4 @@
-"""How server-sent events say why they end before what they watch does."""
+"""Streams of server-sent events say why they end before the job ends."""
 
 import json
 import signal
@@ -16,15 +16,15 @@ from thequantcloud.v1 import api_key_pb2, job_pb2
 
 
 def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
-    """Each is what the contract says, and no more."""
+    """Yield the events, each checked against the contract."""
     for line in lines:
         if line.startswith("data:"):
-            told = json.loads(line.removeprefix("data:"))
-            ParseDict(told, job_pb2.WatchJobsResponse())
-            yield told
+            event = json.loads(line.removeprefix("data:"))
+            ParseDict(event, job_pb2.WatchJobsResponse())
+            yield event
 
 
-def test_the_last_event_of_a_watch_whose_key_is_revoked_says_so(tmp_path: Path):
+def test_the_last_event_says_that_the_key_was_revoked(tmp_path: Path):
     quick = {
         "QUANTCLOUD_WATCH_RECHECK_SECONDS": "0.1", "QUANTCLOUD_WATCH_CHECKPOINT_SECONDS": "0.2",
     }  # fmt: skip
@@ -44,7 +44,7 @@ def test_the_last_event_of_a_watch_whose_key_is_revoked_says_so(tmp_path: Path):
         assert error["details"][0]["reason"] == "INVALID_API_KEY"
 
 
-def test_the_last_event_of_a_server_that_drains_says_so(tmp_path: Path):
+def test_the_last_event_says_that_the_server_drains(tmp_path: Path):
     with Server(tmp_path / "data") as server:
         ada = server.api()
         with server.rest.stream("GET", "/v1/jobs/events", headers=ada.headers) as watch:
@@ -55,7 +55,7 @@ def test_the_last_event_of_a_server_that_drains_says_so(tmp_path: Path):
         assert last["error"]["details"][0]["reason"] == "SERVER_DRAINING"
 
 
-def test_a_watch_whose_server_dies_is_no_whole_answer(tmp_path: Path):
+def test_a_watch_whose_server_dies_is_an_incomplete_response(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with (

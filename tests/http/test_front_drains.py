@@ -1,4 +1,4 @@
-"""`quantcloud envoy` on its own: what it has in hand when it is told to stop."""
+"""How `quantcloud envoy` stops while it has open requests."""
 
 import signal
 import socket
@@ -16,14 +16,14 @@ from thequantcloud.v1 import job_pb2
 
 
 @pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Server]:
+def backend_server(tmp_path: Path) -> Iterator[Server]:
     with Server(tmp_path / "data", "--workers", "1", "--no-envoy") as running:
         yield running
 
 
 @pytest.fixture(params=["short", "long" * 25])
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A data folder whose path a socket in it has room for, and one where it has none."""
+    """A data folder with a path short enough for a socket, and one with a too long path."""
     with tempfile.TemporaryDirectory() as parent:
         yield Path(parent) / request.param
 
@@ -35,7 +35,7 @@ def front_of(server: Server, folder: Path, **environment: str) -> Front:
 
 
 def wait_until_refused(url: str) -> None:
-    """Return once no new connection is accepted; on one that is, an answer closes it."""
+    """Return when new connections are refused. Responses close those that are accepted."""
     while True:
         try:
             answer = httpx.get(f"{url}/health")
@@ -44,9 +44,9 @@ def wait_until_refused(url: str) -> None:
         assert answer.status_code == 200
 
 
-def test_sigterm_lets_what_is_under_way_end(behind: Server, folder: Path):
-    with front_of(behind, folder, QUANTCLOUD_DRAIN_SECONDS="600") as front:
-        ada = Api(behind.channel, front.rest, behind.token())
+def test_sigterm_lets_open_requests_finish(backend_server: Server, folder: Path):
+    with front_of(backend_server, folder, QUANTCLOUD_DRAIN_SECONDS="600") as front:
+        ada = Api(backend_server.channel, front.rest, backend_server.token())
         job = ada.run(slow(), backend="aer_simulator", shots=1)
         watch = ada.events(f"/v1/jobs/{job}/events")
         next(watch)
@@ -59,12 +59,14 @@ def test_sigterm_lets_what_is_under_way_end(behind: Server, folder: Path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_who_watches_on_is_cut_off_in_the_end(
-    behind: Server, tmp_path: Path, number: signal.Signals
+def test_open_watches_are_closed_after_the_drain_time(
+    backend_server: Server, tmp_path: Path, number: signal.Signals
 ):
-    patience = {signal.SIGTERM: "0.2", signal.SIGINT: "600"}[number]
-    with front_of(behind, tmp_path / "front", QUANTCLOUD_DRAIN_SECONDS=patience) as front:
-        ada = Api(behind.channel, front.rest, behind.token())
+    drain_seconds = {signal.SIGTERM: "0.2", signal.SIGINT: "600"}[number]
+    with front_of(
+        backend_server, tmp_path / "front", QUANTCLOUD_DRAIN_SECONDS=drain_seconds
+    ) as front:
+        ada = Api(backend_server.channel, front.rest, backend_server.token())
         watch = ada.events("/v1/jobs/events")
         next(watch)
         front.process.send_signal(number)
@@ -73,12 +75,15 @@ def test_who_watches_on_is_cut_off_in_the_end(
         assert front.process.wait(30) == 0
 
 
-def test_one_that_is_killed_leaves_nothing_but_its_data_folder(behind: Server, tmp_path: Path):
+def test_a_killed_envoy_leaves_only_its_data_folder(backend_server: Server, tmp_path: Path):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     with tempfile.TemporaryDirectory() as parent:
         front = front_of(
-            behind, Path(parent) / "front", TMPDIR=str(temporary), QUANTCLOUD_DRAIN_SECONDS="600"
+            backend_server,
+            Path(parent) / "front",
+            TMPDIR=str(temporary),
+            QUANTCLOUD_DRAIN_SECONDS="600",
         )
         with front:
             front.kill()

@@ -1,4 +1,4 @@
-"""Tokens of an issuer that publishes its keys, as REST and gRPC clients send them."""
+"""Tokens of an issuer that publishes its keys, over REST and gRPC."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def profile(server: Server, text: str) -> Any:
     return server.get("/v1/account/profile", headers={"Authorization": f"Bearer {text}"})
 
 
-def test_a_token_makes_an_account_and_names_its_tier(server: Server):
+def test_a_token_creates_an_account_and_sets_its_tier(server: Server):
     body = profile(server, token()).json()
     assert (body["email"], body["name"], body["tier"]) == ("ada@example.org", "Ada", "explorer")
     body = profile(server, token(app_metadata={"tier": "developer"})).json()
@@ -66,14 +66,14 @@ def test_a_token_makes_an_account_and_names_its_tier(server: Server):
     ],
     ids=["issuer", "audience", "not before", "expired", "algorithm", "key"],
 )
-def test_tokens_that_do_not_hold_are_401(server: Server, text: str, says: str):
+def test_invalid_tokens_are_401(server: Server, text: str, says: str):
     refused = profile(server, text)
     assert refused.status_code == 401
     assert says in refused.json()["detail"]
     assert refused.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
-def test_forged_names_of_keys_ask_the_issuer_no_more_than_once(server: Server, endpoint: Endpoint):
+def test_forged_key_ids_query_the_issuer_at_most_once(server: Server, endpoint: Endpoint):
     profile(server, token())
     asked = endpoint.asked
     for number in range(20):
@@ -83,6 +83,6 @@ def test_forged_names_of_keys_ask_the_issuer_no_more_than_once(server: Server, e
     assert profile(server, token()).status_code == 200
 
 
-def test_the_secret_is_one_more_issuer(server: Server):
+def test_tokens_signed_with_the_secret_are_accepted_too(server: Server):
     assert profile(server, token(SECRET, "HS256")).status_code == 200
     assert profile(server, token(RSA_KEY, "RS256")).status_code == 401

@@ -1,4 +1,4 @@
-"""Limits as REST clients meet them, what is settable in Envoy, and what is in no log."""
+"""Limits over REST, Envoy's settings, and secrets that must not be logged."""
 
 import json
 import socket
@@ -21,7 +21,7 @@ ORIGIN = "https://studio.example.org"
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Default tiers, low limits for strangers, and Envoy's limits other than by default."""
+    """A server with default tiers, low limits for anonymous callers, and changed Envoy limits."""
     folder = tmp_path_factory.mktemp("limited")
     with Server(
         folder / "data", "--workers", "1",
@@ -39,13 +39,13 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def at(server: Server, address: str) -> httpx.Client:
-    """A client with a loopback address of its own."""
+    """A client with its own loopback address."""
     return httpx.Client(
         base_url=server.endpoints.http, transport=httpx.HTTPTransport(local_address=address)
     )
 
 
-def test_every_answer_says_where_one_stands(limited: Server):
+def test_each_response_shows_the_remaining_requests(limited: Server):
     ada = limited.newcomer()
     job = ada.rest("POST", "/v1/circuits/run", {"qasm": BELL})
     answers = [
@@ -65,7 +65,7 @@ def test_every_answer_says_where_one_stands(limited: Server):
     assert "x-ratelimit-limit" not in limited.get("/v1/status").headers
 
 
-def test_too_many_requests_are_429_and_say_when_to_come_again(limited: Server):
+def test_too_many_requests_are_429_and_say_when_to_retry(limited: Server):
     ada = limited.newcomer()
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: ada.rest("GET", "/v1/account/usage"), range(100)))
@@ -102,7 +102,7 @@ def test_a_quota_is_403_and_says_which(limited: Server):
         ("127.0.1.2", {"X-API-Key": "qc_live_" + "w" * 40}, "/v1/jobs", 401),
     ],
 )
-def test_strangers_are_limited_by_address_whatever_they_say_of_it(
+def test_anonymous_callers_are_limited_by_their_real_address(
     limited: Server, host: str, headers: dict[str, str], path: str, passed: int
 ):
     with at(limited, host) as client:
@@ -125,7 +125,7 @@ def test_strangers_are_limited_by_address_whatever_they_say_of_it(
         assert client.get(path, headers=headers).status_code == passed
 
 
-def test_bodies_and_headers_are_as_large_as_is_set(limited: Server):
+def test_the_sizes_of_bodies_and_headers_are_settable(limited: Server):
     ada = limited.newcomer()
     fits = {"qasm": BELL + "//" + "x" * (63 * KIB)}
     assert ada.rest("POST", "/v1/circuits/run", fits).status_code == 202
@@ -138,7 +138,7 @@ def test_bodies_and_headers_are_as_large_as_is_set(limited: Server):
     assert limited.get("/health", headers={"X-Large": "x" * 3 * KIB}).status_code == 200
 
 
-def test_origins_are_those_that_are_set(limited: Server):
+def test_the_allowed_origins_are_settable(limited: Server):
     allowed = limited.get("/health", headers={"Origin": ORIGIN})
     assert allowed.headers["access-control-allow-origin"] == ORIGIN
     assert "x-ratelimit-remaining" in allowed.headers["access-control-expose-headers"]
@@ -155,7 +155,7 @@ def test_rest_answers_have_security_headers(limited: Server):
         assert "default-src 'none'" in headers["content-security-policy"]
 
 
-def test_there_are_no_more_connections_than_are_set_and_no_admin_interface(limited: Server):
+def test_connections_are_limited_and_there_is_no_admin_interface(limited: Server):
     config = (limited.data_dir / "envoy.yaml").read_text()
     assert "\nadmin: {} " in config
     assert (limited.data_dir / "envoy.yaml").stat().st_mode & 0o777 == 0o600
@@ -177,7 +177,7 @@ def test_there_are_no_more_connections_than_are_set_and_no_admin_interface(limit
     assert 20 <= answered <= 40
 
 
-def test_a_key_is_in_no_answer_and_no_log(limited: Server, tmp_path: Path):
+def test_a_key_is_in_no_response_and_no_log(limited: Server, tmp_path: Path):
     ada = limited.newcomer()
     made = ada.rest("POST", "/v1/auth/api-keys", {"name": "secret"}).json()
     key, text = made["key"], made["key"].removeprefix("qc_live_")[2:]
@@ -185,7 +185,7 @@ def test_a_key_is_in_no_answer_and_no_log(limited: Server, tmp_path: Path):
     answers = [
         limited.get("/v1/account/usage", headers=good),
         limited.get("/v1/account/usage", headers={"Authorization": f"Bearer {key}"}),
-        # Where keys do not belong.
+        # Keys in places where they do not belong.
         ada.rest("DELETE", f"/v1/auth/api-keys/{key}"),
         limited.get(f"/v1/jobs/{key}", headers=good),
         limited.get(f"/v1/backends/{key}", headers=good),
@@ -208,7 +208,7 @@ def test_a_key_is_in_no_answer_and_no_log(limited: Server, tmp_path: Path):
     assert text not in ada.rest("GET", "/v1/auth/api-keys").text
     metadata = (*ada.metadata, ("x-request-id", key))
     ada.account.GetUsage(account_pb2.GetUsageRequest(), metadata=metadata)
-    # Envoy writes its log every half second, and all of it when it ends.
+    # Envoy flushes its log every half second, and when it ends.
     limited.stop()
     logs = [limited.log_path, limited.data_dir.parent / "requests.log"]
     written = "".join(log.read_text() for log in logs)

@@ -1,4 +1,4 @@
-"""Nothing that one caller sends is felt by another."""
+"""Nothing that one caller sends affects another."""
 
 import grpc
 import httpx
@@ -15,8 +15,8 @@ def ada(server: Server) -> Api:
     return server.api()
 
 
-def test_a_refusal_of_something_huge_closes_nobodys_stream(server: Server, ada: Api):
-    """What an error repeats travels in headers, and too many close the connection to Envoy."""
+def test_a_refusal_of_a_huge_value_closes_no_other_stream(server: Server, ada: Api):
+    """Errors travel in headers, and too large headers close the connection to Envoy."""
     job = ada.run(slow(), backend="aer_simulator", shots=1)
     events = ada.events(f"/v1/jobs/{job}/events?after_sequence=0")
     for event in events:
@@ -37,11 +37,11 @@ def test_a_refusal_of_something_huge_closes_nobodys_stream(server: Server, ada: 
     assert last.job.status == job_pb2.Job.cancelled
 
 
-def test_a_header_that_cannot_be_read_breaks_nobodys_call(server: Server):
-    """Envoy has one connection for all clients, on which names of headers could be remembered."""
+def test_an_unreadable_header_breaks_no_other_call(server: Server):
+    """Envoy shares connections between clients, and HTTP/2 tables keep names of headers."""
     address = server.endpoints.http.removeprefix("http://")
     path = f"http://{address}/thequantcloud.v1.StatusService/GetHealth"
-    for _ in range(20):  # more than Envoy has connections
+    for _ in range(20):  # more than the number of Envoy's connections
         wrong = {"content-type": "application/grpc", "x-trace-bin": "!"}
         got = httpx.post(path, content=bytes(5), headers=wrong)
         assert got.headers["grpc-status"] == "13"
@@ -51,7 +51,7 @@ def test_a_header_that_cannot_be_read_breaks_nobodys_call(server: Server):
             )
 
 
-def test_what_would_hold_the_server_up_is_refused(ada: Api):
+def test_requests_that_would_block_the_server_are_refused(ada: Api):
     many = [{}] * 100_000
     for path, body in [
         ("/v1/circuits", {"name": "n", "qasm": BELL, "metadata": {"a": many}}),
@@ -66,7 +66,7 @@ def test_what_would_hold_the_server_up_is_refused(ada: Api):
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_numbers_that_json_has_no_word_for_are_refused(ada: Api, number: float):
+def test_numbers_that_json_cannot_express_are_refused(ada: Api, number: float):
     request = circuit_pb2.RunCircuitRequest(qasm=BELL, options={"timeout_seconds": number})
     with pytest.raises(grpc.RpcError) as refused:
         ada.circuits.RunCircuit(request, metadata=ada.metadata)

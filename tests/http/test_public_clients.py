@@ -1,4 +1,4 @@
-"""What the Python SDK and QuantStudio send is taken as they send it."""
+"""The server accepts what the Python SDK and QuantStudio send."""
 
 from typing import Any
 
@@ -28,14 +28,14 @@ def submitted(ada: Api, body: dict[str, Any]) -> dict[str, Any]:
     return response.json()
 
 
-def test_every_gate_that_the_sdk_writes(ada: Api):
+def test_each_gate_that_the_sdk_writes_is_accepted(ada: Api):
     qasm = HEADER + "qreg q[3];\ncreg c[3];\n" + SDK_GATES + "measure q -> c;\n"
     for backend in ("aer_simulator", "cirq_simulator", "local_simulator", "pennylane_simulator"):
         job = submitted(ada, {"circuit_qasm": qasm, "backend": backend})
         assert sum(ada.finish(job["job_id"]).result.counts.values()) == 1024
 
 
-def test_the_two_names_of_the_circuit_may_agree_but_not_differ(ada: Api):
+def test_the_circuits_two_names_must_not_differ(ada: Api):
     submitted(ada, {"qasm": BELL, "circuit_qasm": BELL})
     differ = ada.rest("POST", "/v1/circuits/run", {"qasm": BELL, "circuit_qasm": BELL + "\n"})
     assert differ.status_code == 400
@@ -49,10 +49,10 @@ def test_code_alone_is_refused_with_a_hint(ada: Api):
     submitted(ada, {"code": "import quantsdk as qs", "qasm": BELL})
 
 
-def test_unknown_json_fields_are_passed_over(ada: Api):
+def test_unknown_json_fields_are_ignored(ada: Api):
     submitted(ada, {"qasm": BELL, "colour": "red"})
 
 
-def test_a_plain_run_needs_a_circuit_only(ada: Api):
+def test_a_run_needs_only_a_circuit(ada: Api):
     job = submitted(ada, {"qasm": BELL})
     assert (job["shots"], job["optimize_for"]) == (1024, "balanced")

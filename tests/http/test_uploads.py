@@ -1,6 +1,6 @@
-"""Long requests: nothing is kept of one before its sender is known, and of an account's not much.
+"""Long requests are not buffered before authentication, and an account may have few at once.
 
-UPLOADS in the environment is the number of requests that never end.
+The environment variable UPLOADS is the number of requests that never end.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from support.uploads import Upload, envoy_pid, resident_mib, under_way
 
 UPLOADS = int(os.environ.get("UPLOADS", "60"))
 SIZE = 8_000_000
-# Of memory that is new. Before, 60 requests took 480 MiB and more.
+# The most memory that the uploads may add.
 MOST_MIB = 230
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 SECRET = "s" * 32
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """With limits, and a secret that the test knows."""
+    """A server with limits, and with a secret that the test knows."""
     with Server(
         tmp_path_factory.mktemp("strict") / "data",
         QUANTCLOUD_FAILED_LOGINS_PER_MINUTE="3",
@@ -43,7 +43,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 async def healthy(server: Server, until: asyncio.Future[Any]) -> float:
-    """The most memory that Envoy has until then, while it answers for health all the time."""
+    """Assert that health answers until `until`; return Envoy's peak memory in MiB."""
     pid, most = envoy_pid(server), 0.0
     async with httpx.AsyncClient(base_url=server.endpoints.http, timeout=10) as client:
         while not until.done():
@@ -56,7 +56,7 @@ async def healthy(server: Server, until: asyncio.Future[Any]) -> float:
 @pytest.mark.parametrize("many", [False, True], ids=["one address", "many addresses"])
 @pytest.mark.parametrize("token", [None, "bogus"])
 @pytest.mark.parametrize("kind", ["grpc", "json"])
-async def test_strangers_uploads_are_refused_while_they_are_sent(
+async def test_unauthenticated_uploads_are_refused_while_they_are_sent(
     server: Server, kind: str, token: str | None, *, many: bool
 ):
     before = resident_mib(envoy_pid(server))
@@ -64,7 +64,7 @@ async def test_strangers_uploads_are_refused_while_they_are_sent(
         Upload(kind, SIZE, token, f"127.0.0.{2 + n % 200}" if many else "127.0.0.1")
         for n in range(UPLOADS)
     ]
-    async with asyncio.timeout(PATIENCE_SECONDS), under_way(server, sent) as tasks:
+    async with asyncio.timeout(TIMEOUT_SECONDS), under_way(server, sent) as tasks:
         most = await healthy(server, asyncio.ensure_future(asyncio.wait(tasks)))
     for upload in sent:
         status = "HTTP/1.1 401" if kind == "json" else "HTTP/1.1 200"
@@ -73,8 +73,8 @@ async def test_strangers_uploads_are_refused_while_they_are_sent(
     assert most - before < MOST_MIB
 
 
-def test_a_strangers_short_body_is_refused_before_it_ends_in_http_2(server: Server):
-    """In HTTP/1.1 a connection has one of these; here it has as many as streams."""
+def test_an_unauthenticated_short_body_is_refused_before_its_end_over_http_2(server: Server):
+    """An HTTP/2 connection can have many such bodies at once, unlike one of HTTP/1.1."""
     begun = http2.headers(1, 0, [
         (":method", "POST"), (":scheme", "http"), (":path", "/v1/circuits/run"),
         (":authority", "x"), ("content-type", "application/json"), ("content-length", "100"),
@@ -87,12 +87,12 @@ def test_a_strangers_short_body_is_refused_before_it_ends_in_http_2(server: Serv
 
 
 @pytest.mark.parametrize("kind", ["grpc", "json"])
-async def test_an_account_has_few_uploads_at_once_and_others_are_served(server: Server, kind: str):
+async def test_uploads_of_an_account_are_limited_and_others_are_served(server: Server, kind: str):
     ada, bob = server.api(), server.api()
     before = resident_mib(envoy_pid(server))
     sent = [Upload(kind, SIZE, ada.credential) for _ in range(UPLOADS)]
-    async with asyncio.timeout(PATIENCE_SECONDS), under_way(server, sent) as tasks:
-        # Those beyond are refused when their turn does not come.
+    async with asyncio.timeout(TIMEOUT_SECONDS), under_way(server, sent) as tasks:
+        # Excess uploads are refused after they waited.
         refused = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED))
         most = await healthy(server, refused)
         assert await asyncio.to_thread(bob.run, BELL)
@@ -106,21 +106,21 @@ async def test_an_account_has_few_uploads_at_once_and_others_are_served(server: 
     assert most - before < MOST_MIB
 
 
-def test_a_long_body_is_refused_as_a_short_one(server: Server, strict: Server):
+def test_a_long_body_is_refused_like_a_short_one(server: Server, strict: Server):
     def refusal(size: int, headers: dict[str, str]) -> httpx.Response:
         body = {"qasm": "x" * size}
         return strict.rest.post("/v1/circuits/run", json=body, headers=headers)
 
-    def said(answer: httpx.Response) -> tuple[Any, ...]:
+    def content(answer: httpx.Response) -> tuple[Any, ...]:
         names = ("www-authenticate", "content-type", "cache-control", "x-content-type-options")
         return answer.status_code, answer.json(), *(answer.headers[name] for name in names)
 
     for headers in ({}, {"Authorization": "Basic eA=="}, {"X-API-Key": "qc_live_" + "x" * 40}):
         short = server.rest.post("/v1/circuits/run", json={"qasm": "x"}, headers=headers)
-        # Each counts as a failed login, and as one.
+        # Each counts as one failed login.
         long = refusal(20_000, headers)
         assert long.status_code == 401
-        assert said(long) == said(short)
+        assert content(long) == content(short)
     short, long = refusal(1, {}), refusal(20_000, {})
     assert short.status_code == long.status_code == 429
     assert long.json()["details"][0] == short.json()["details"][0]
@@ -137,8 +137,8 @@ def test_a_long_request_counts_once(strict: Server):
         assert answer.headers["x-ratelimit-remaining"] == str(left)
 
 
-def test_only_envoy_may_ask(strict: Server):
-    """What it asks is not for others, and through Envoy there is no way to it."""
+def test_only_envoy_may_call_the_authorization_service(strict: Server):
+    """Other callers cannot reach it, not even through Envoy."""
     token = ("authorization", f"Bearer {newcomers_token()}")
     envoy = strict.endpoints.http.removeprefix("http://")
     for address, metadata in (
@@ -154,7 +154,7 @@ def test_only_envoy_may_ask(strict: Server):
 
 
 @pytest.mark.parametrize("path", ["/v1/backends", "/v1/status", "/health", "/v1/jobs/j/cancel"])
-def test_a_request_that_needs_no_body_may_have_a_short_one(server: Server, path: str):
+def test_a_long_body_that_no_one_needs_is_413(server: Server, path: str):
     ada = server.api()
     method = "POST" if path.endswith("cancel") else "GET"
     refused = ada.rest(method, path, content=b"x" * 20_000)
@@ -163,16 +163,16 @@ def test_a_request_that_needs_no_body_may_have_a_short_one(server: Server, path:
 
 
 @pytest.mark.parametrize("path", ["/nope", "/v1/nope", "/v1/jobs"])
-def test_a_path_that_takes_no_post_is_answered_before_the_body(server: Server, path: str):
+def test_a_path_without_post_is_answered_before_the_body(server: Server, path: str):
     host, port = server.endpoints.http.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as connection:
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT_SECONDS) as connection:
         head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {SIZE}\r\n\r\n"
         connection.sendall(head.encode())
         answer = connection.recv(65536).decode()
     assert answer.startswith(("HTTP/1.1 404", "HTTP/1.1 405"))
 
 
-def test_without_a_secret_an_envoy_of_ones_own_may_ask(tmp_path: Path):
+def test_without_a_secret_any_envoy_may_call_the_authorization_service(tmp_path: Path):
     with Server(tmp_path / "data", "--no-envoy") as server:
         api = server.newcomer()
         with grpc.insecure_channel(server.endpoints.grpc) as channel:

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-# In a process of its own, since a limit is this one's too.
+# In another process, because the limit applies to the whole process.
 PROGRAM = """
 import resource, sys
 from quantcloud import process
@@ -17,7 +17,7 @@ print(*resource.getrlimit(resource.RLIMIT_NOFILE))
 @pytest.mark.parametrize(
     ("soft", "hard", "most", "open_files"),
     [(64, 128, 1000, 128), (64, 128, 100, 100), (128, 128, 100, 128)],
-    ids=["as many as allowed", "no more than of use", "no fewer than before"],
+    ids=["as many as allowed", "no more than needed", "no fewer than before"],
 )
 def test_open_files(soft, hard, most, open_files):
     ended = subprocess.run(
@@ -35,12 +35,12 @@ from quantcloud.process import import_structlog
 import_structlog()
 import quantcloud.app
 print("rich" in sys.modules, "stim" in sys.modules, "qiskit" in sys.modules)
-# Commands that write for people have it all the same.
+# Commands can still import it.
 import rich.console
 """
 
 
-def test_a_server_loads_nothing_that_it_has_no_use_for():
+def test_a_server_imports_no_unused_libraries():
     done = subprocess.run(
         [sys.executable, "-c", IMPORTS], check=False, capture_output=True, text=True
     )

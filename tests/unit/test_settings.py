@@ -1,4 +1,4 @@
-"""Settings as they come from the environment."""
+"""Settings from the environment."""
 
 import re
 from dataclasses import fields
@@ -13,8 +13,8 @@ from quantcloud.settings import DEFAULT_TIERS, PREFIX, Settings
 @pytest.mark.parametrize(
     "name", ["JWKS_URL", "JWT_SECRET", "JWT_ISSUER", "JWT_AUDIENCE", "WORKERS"]
 )
-def test_one_that_is_set_to_nothing_is_not_set(monkeypatch, name):
-    """As by `${NAME:-}` of a compose file."""
+def test_an_empty_variable_counts_as_not_set(monkeypatch, name):
+    """`${NAME:-}` in a compose file gives such variables."""
     monkeypatch.delenv(f"QUANTCLOUD_{name}", raising=False)
     unset = Settings()
     monkeypatch.setenv(f"QUANTCLOUD_{name}", "")
@@ -24,12 +24,12 @@ def test_one_that_is_set_to_nothing_is_not_set(monkeypatch, name):
 PAGE = Path(__file__).parents[2] / "docs/configuration.md"
 
 
-def test_the_page_on_configuration_names_every_setting_and_no_other():
+def test_the_page_on_configuration_names_exactly_the_settings():
     named = set(re.findall(rf"{PREFIX}(\w+)", PAGE.read_text()))
     assert named == {name.upper() for name in Settings.model_fields}
 
 
-def test_the_page_on_configuration_shows_the_default_limits_of_every_tier():
+def test_the_page_on_configuration_shows_the_default_limits_of_all_tiers():
     rows = dict(re.findall(r"^\| `(\w+)`(?: a month)? \| (.*) \|$", PAGE.read_text(), re.MULTILINE))
     for field in fields(TierLimits):
         limits = [getattr(DEFAULT_TIERS[tier], field.name) for tier in Tier]

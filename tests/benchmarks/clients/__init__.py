@@ -1,1 +1,1 @@
-"""HTTP clients that take little of the machine."""
+"""HTTP clients that use little processor time."""

@@ -1,7 +1,7 @@
-"""A client of REST that costs next to nothing, so that what is measured is Envoy and the server.
+"""A REST client that uses little processor time, so that benchmarks measure Envoy and the server.
 
-It speaks just enough HTTP/1.1 (RFC 9112) for that: one request after the other on a connection
-that stays open, answers of a stated length, and streams in chunks, which it reads by lines.
+It implements a part of HTTP/1.1 (RFC 9112): consecutive requests on one connection, responses with
+a content length, and chunked streams, which it reads by lines.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ _LINE_LIMIT = 1 << 26
 
 
 class HttpError(Exception):
-    """The server answered something else than success."""
+    """The server did not answer with a success."""
 
 
 class Connection:
-    """One connection to `address`, HOST:PORT or with a scheme, with one account's token."""
+    """One connection to `address`, which is HOST:PORT or a URL, with one account's token."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str
@@ -32,19 +32,19 @@ class Connection:
         return cls(*await asyncio.open_connection(host, int(port), limit=_LINE_LIMIT), token)
 
     async def get(self, path: str) -> bytes:
-        """The body of the answer. Raises `HttpError`."""
+        """Return the body of the response. Raises `HttpError`."""
         self._writer.write(f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode())
         return await self._body(await self._headers())
 
     async def post(self, path: str, content: Any) -> Any:
-        """Send JSON; the JSON of the answer. Raises `HttpError`."""
+        """Send JSON and return the JSON of the response. Raises `HttpError`."""
         body = json.dumps(content).encode()
         head = f"POST {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
         self._writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         return json.loads(await self._body(await self._headers()))
 
     async def events(self, path: str) -> AsyncGenerator[bytes]:
-        """The JSON of each server-sent event, until the stream ends. Raises `HttpError`."""
+        """Yield the JSON of each server-sent event until the stream ends. Raises `HttpError`."""
         self._writer.write(f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode())
         await self._headers()
         content = b""
@@ -76,6 +76,6 @@ class Connection:
         return bytes(body)
 
     async def _chunk(self) -> bytes:
-        """The next chunk; empty at the end."""
+        """Return the next chunk; it is empty at the end."""
         size = int(await self._reader.readline(), 16)
         return (await self._reader.readexactly(size + 2))[:size]

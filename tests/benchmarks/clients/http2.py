@@ -1,7 +1,7 @@
-"""A client of many watches that costs next to nothing, so that what is measured is the server.
+"""A client of many watches that uses little processor time, so that benchmarks measure the server.
 
-It speaks just enough HTTP/2 (RFC 9113) for that: requests whose headers are compressed as gRPC's
-clients compress them (RFC 7541), and of what comes, which stream had data, and when.
+It implements a part of HTTP/2 (RFC 9113): requests with headers compressed like those of gRPC
+clients (RFC 7541). Of responses it records which stream had data, and when.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _HEAD_BYTES = 9
 _INITIAL_WINDOW_SIZE = 4
 _WIDE = (1 << 31) - 1
 _DEFAULT_WINDOW = 65_535
-# In the static table of RFC 7541: `:method: POST` and `:scheme: http`.
+# From the static table of RFC 7541: `:method: POST` and `:scheme: http`.
 _STATIC = b"\x83\x86"
 _NO_TABLE = b"\x20"
 
@@ -42,10 +42,10 @@ def _text(value: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One connection; `arrivals` has the time of each piece of data, by stream.
+    """One connection; `arrivals` has the time of each DATA frame, by stream.
 
-    Times are of `time.monotonic`, which all processes of a machine share. `ended` are the streams
-    that the server ended.
+    Times are of `time.monotonic`, which all processes on a machine share. `ended` has the streams
+    that the server has ended.
     """
 
     def __init__(self, path: str, token: str) -> None:
@@ -78,9 +78,9 @@ class Connection(asyncio.Protocol):
         )
 
     def request(self, message: bytes) -> int:
-        """Begin a call with one message; the number of its stream."""
+        """Start a call with one message; return the number of its stream."""
         stream, self._next = self._next, self._next + 2
-        # No field goes into the dynamic table, whose size is 0: the server wants none.
+        # The server's dynamic table has size 0, so no field goes into it.
         block = b"" if stream > 1 else _NO_TABLE
         block += _STATIC + b"".join(
             b"\0" + _text(name) + _text(value) for name, value in self._fields
@@ -93,8 +93,8 @@ class Connection(asyncio.Protocol):
         )
         return stream
 
-    async def heard(self, streams: Sequence[int], times: int) -> None:
-        """Wait until each of `streams` has had `times` pieces of data."""
+    async def received(self, streams: Sequence[int], times: int) -> None:
+        """Wait until each of `streams` has had `times` DATA frames."""
         for stream in streams:
             while len(self.arrivals[stream]) < times:
                 if self._lost is not None:

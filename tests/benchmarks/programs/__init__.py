@@ -1,1 +1,1 @@
-"""What runs in a process of its own."""
+"""Programs that run in their own process."""

@@ -1,7 +1,7 @@
-"""The process of a contestant: runs one thing over and over, and tells how long each time took.
+"""The process of a contestant: runs one function many times and reports the time of each run.
 
-It reads a JSON array from standard input, the name of what to make and its arguments, and then
-numbers, each of which it answers with as many durations in seconds.
+It reads a JSON array from standard input: a name in `KINDS` and its arguments. Then it reads
+numbers, and answers each number N with the durations of N runs, in seconds.
 """
 
 # ruff: noqa: PLC0415 - a contestant imports what it runs and nothing else
@@ -18,7 +18,7 @@ Once = Callable[[int], object]
 
 
 def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
-    """Parse, run and count as a worker of the service does. Takes a seed; gives an `Outcome`."""
+    """Parse, run and count as a worker of the service does. Takes a seed; returns an `Outcome`."""
     from quantcloud.backends.base import installed_backends
     from quantcloud.circuits import expanded, with_measurements
     from quantcloud.domain.execution import Execution
@@ -34,7 +34,7 @@ def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
 
 
 def aer(qasm: str, shots: int) -> Once:
-    """Run a circuit on Aer that was parsed and transpiled before; counts."""
+    """Run a circuit on Aer that was parsed and transpiled before, and count."""
     from qiskit import qasm2, transpile
     from qiskit_aer import AerSimulator
 
@@ -50,10 +50,10 @@ def aer(qasm: str, shots: int) -> Once:
 
 
 def qiskit(qasm: str, shots: int) -> Once:
-    """Parse with Qiskit, run on Aer and count, as on one's own machine.
+    """Parse with Qiskit, run on Aer and count, as users do on their own machine.
 
-    The leanest way that the two have: no transpilation, which these gates need none of, and one
-    thread, which for a few qubits is faster than more.
+    This is the fastest way that the two offer: no transpilation, because these gates need none, and
+    one thread, which is faster than several for a few qubits.
     """
     from qiskit import qasm2
     from qiskit_aer import AerSimulator
@@ -69,7 +69,7 @@ def qiskit(qasm: str, shots: int) -> Once:
 
 
 def qsim(num_qubits: int, gates: Sequence[Sequence], shots: int) -> Once:
-    """Simulate a Cirq circuit that was made before on qsim and sample it; no counts."""
+    """Simulate a Cirq circuit that was built before on qsim and sample it, without counts."""
     import cirq
     from qsimcirq import QSimSimulator
 
@@ -91,7 +91,7 @@ def qsim(num_qubits: int, gates: Sequence[Sequence], shots: int) -> Once:
 
 
 def stim(num_qubits: int, shots: int) -> Once:
-    """Sample a GHZ state, made before, on Stim; no counts."""
+    """Sample a GHZ state that was built before on Stim, without counts."""
     import stim as simulator
 
     circuit = simulator.Circuit()
@@ -107,7 +107,7 @@ def stim(num_qubits: int, shots: int) -> Once:
 
 
 def many_outcomes(grpc: str, http: str, token: str, outcomes: int) -> Once:
-    """Have a result of so many distinct outcomes, and fetch it in every way."""
+    """Run a circuit with `outcomes` distinct outcomes, and fetch the result in all ways."""
     import grpc as library
     import httpx
 
@@ -119,7 +119,7 @@ def many_outcomes(grpc: str, http: str, token: str, outcomes: int) -> Once:
     submit = circuit_pb2_grpc.CircuitServiceStub(channel).RunCircuit
     jobs = job_pb2_grpc.JobServiceStub(channel)
     rest = httpx.Client(base_url=http, headers=dict(metadata), timeout=60)
-    # Of so many possible outcomes none is likely to come twice.
+    # With so many possible outcomes, it is unlikely that one occurs twice.
     width = (outcomes**2).bit_length() + 8
     qasm = measured(width, [Gate("h", (qubit,)) for qubit in range(width)])
 
@@ -131,16 +131,16 @@ def many_outcomes(grpc: str, http: str, token: str, outcomes: int) -> Once:
         counts = dict(last.result.counts)
         if len(counts) != outcomes:
             raise AssertionError(f"{len(counts)} outcomes: {last.job}")
-        asked = jobs.GetJobResult(job_pb2.GetJobResultRequest(id=job), metadata=metadata)
-        answered = rest.get(f"/v1/jobs/{job}/result").raise_for_status().json()
-        told = ""
+        fetched = jobs.GetJobResult(job_pb2.GetJobResultRequest(id=job), metadata=metadata)
+        over_rest = rest.get(f"/v1/jobs/{job}/result").raise_for_status().json()
+        event = ""
         with rest.stream("GET", f"/v1/jobs/{job}/events?with_result=true") as response:
             for line in response.iter_lines():
-                told = line if line.startswith("data:") else told
-        said = json.loads(told.removeprefix("data:"))["result"]
-        for result in (asked.counts, answered["counts"], said["counts"]):
+                event = line if line.startswith("data:") else event
+        sent = json.loads(event.removeprefix("data:"))["result"]
+        for result in (fetched.counts, over_rest["counts"], sent["counts"]):
             if dict(result) != counts:
-                raise AssertionError("a result did not come whole")
+                raise AssertionError("a result is not complete")
         return job
 
     return once
@@ -153,7 +153,7 @@ KINDS: Mapping[str, Callable[..., Once]] = {
 
 def main() -> None:
     """Serve on standard input and output until the input ends."""
-    # What a library prints goes to standard error, not between the answers.
+    # Output of libraries goes to standard error, so that it does not mix with the answers.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         kind, arguments = json.loads(sys.stdin.readline())

@@ -1,4 +1,4 @@
-"""A grpc.aio server that gives back what it gets, until its standard input ends."""
+"""A grpc.aio server that echoes its requests until its standard input ends."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The backend and method that the router chooses, as the service would with an empty queue."""
+"""The router's choice of backend and method, as in a service with empty queues."""
 
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
@@ -10,7 +10,7 @@ from quantcloud.routing.router import Demand
 
 
 def chosen(qasm: str, shots: int, target: OptimizationTarget) -> tuple[str, str]:
-    """Names of backend and method. Raises `LookupError` where nothing can run the circuit."""
+    """Return the names of backend and method. Raises `LookupError` if none can run the circuit."""
     fleet = Fleet(installed_backends(), memory_limit=default_memory_limit(2))
     decision = fleet.decide(Demand(examine(qasm), shots, RunOptions(), target), QueueFigures())
     if decision.chosen is None or decision.chosen.method is None:

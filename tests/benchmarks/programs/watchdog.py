@@ -2,9 +2,9 @@
 
 It runs as `python -m benchmarks.programs.watchdog FILE serve`.
 
-A task of the event loop looks at the clock every millisecond, and writes to FILE how long it had
-to wait and when that was. A wait is no longer than the processor time that the process took
-meanwhile: what other programs took of the cores did not block the event loop.
+A task on the event loop reads the clock every millisecond, and writes to FILE how long it was
+delayed, and when. A delay is at most the processor time that the process used meanwhile, so that
+other programs on the cores do not count.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import TextIO
 from quantcloud import __main__, app
 
 _PAUSE_SECONDS = 0.001
-# Shorter ones are not written.
+# Shorter delays are not written.
 _LEAST_SECONDS = 0.002
 
 
@@ -31,7 +31,7 @@ async def _watch(file: TextIO) -> None:
 
 
 def main() -> int:
-    """The command, watched."""
+    """Run the `quantcloud` command with the watchdog."""
     serve = app._serve
     with Path(sys.argv.pop(1)).open("a", buffering=1) as file:
 

@@ -1,7 +1,7 @@
-"""A server whose jobs change when a benchmark says so: all of it but scheduler and engine.
+"""A server without scheduler and engine, whose jobs change when a benchmark requests it.
 
-Started as a process; tells on standard output where it serves and a token, and then answers each
-line of standard input, both JSON. Times are of `time.monotonic`, which all processes share.
+The process prints its addresses and a token, and then answers each line of standard input. Both
+are JSON. Times are of `time.monotonic`, which all processes share.
 """
 
 import asyncio
@@ -49,21 +49,21 @@ def _now() -> datetime:
 
 
 class Watched:
-    """The server, and what a benchmark may ask of it."""
+    """The server, with the commands for a benchmark."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._committed_at = 0.0
-        # When the change of each job was committed.
+        # The commit time of each job's change.
         self._commits: dict[str, float] = {}
 
     async def start(self) -> dict[str, str]:
         database = await SqliteDatabase.open(self._folder / "quantcloud.db")
-        self._note_commits(database)
+        self._time_commits(database)
         self._store = store = Store(database, await epoch_of(database))
-        store.subscribe(self._note)
+        store.subscribe(self._record)
         queues = QueueMonitor(store.jobs, 0.5)
-        # No checkpoints: what arrives is a change.
+        # No checkpoints, so each message is a change.
         feed = EventFeed(store.events, queues, checkpoint_seconds=3600.0)
         store.subscribe(feed.publish)
         await store.accounts.ensure(ACCOUNT, email=None, name=None, at=_now(), tier=Tier.ENTERPRISE)
@@ -97,7 +97,7 @@ class Watched:
         await self._store.close()
 
     async def make(self, number: int) -> list[str]:
-        """Submit `number` jobs; their ids."""
+        """Submit `number` jobs; return their ids."""
         analysis = examine(BELL)
         made: list[str] = []
         while len(made) < number:
@@ -118,7 +118,7 @@ class Watched:
         return made
 
     async def advance(self, jobs: Sequence[str], status: str, per_second: float) -> list[float]:
-        """Change each job, so many a second; when each change was committed."""
+        """Change each job at the given rate; return the time of each commit."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.TaskGroup() as changes:
@@ -128,7 +128,7 @@ class Watched:
                 changes.create_task(self._store.jobs.advance(job, [change]))
         return [self._commits.pop(job) for job in jobs]
 
-    def _note_commits(self, database: SqliteDatabase) -> None:
+    def _time_commits(self, database: SqliteDatabase) -> None:
         connection = database._writer.prepared
         commit = connection.commit
 
@@ -139,13 +139,13 @@ class Watched:
 
         connection.commit = timed  # type: ignore[method-assign]
 
-    def _note(self, events: Sequence[JobEvent]) -> None:
+    def _record(self, events: Sequence[JobEvent]) -> None:
         for event in events:
             self._commits[event.job.id] = self._committed_at
 
 
 async def _serve() -> None:
-    # What a library prints goes to standard error, not between the answers.
+    # Output of libraries goes to standard error, so that it does not mix with the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     logs.configure("info")

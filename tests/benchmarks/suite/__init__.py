@@ -1,1 +1,1 @@
-"""One module a benchmark; its `run` measures and returns what it found."""
+"""One module per benchmark. Its `run` measures and returns findings."""

@@ -1,11 +1,11 @@
-"""Circuits submitted together over circuits submitted one by one, on the quickest backend."""
+"""A batch of circuits compared with single submissions, on the fastest backend."""
 
 import asyncio
 import time
 
 from benchmarks.figures import Finding, Target, ratio
 from benchmarks.rounds import interleaved
-from benchmarks.service import PATIENCE_SECONDS, Client, many, serving
+from benchmarks.service import TIMEOUT_SECONDS, Client, many, serving
 from benchmarks.workloads import BELL, SHOTS
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
@@ -53,7 +53,7 @@ async def _batch(client: Client) -> None:
         with_result=True,
     )
     missing = {job.job_id for job in batch.jobs}
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         call = client.jobs.WatchJobs(watch, metadata=client.metadata)
         async for response in call:
             for event in response.events:

@@ -1,4 +1,4 @@
-"""Jobs on the quickest backend over the least that a gRPC server in Python can do: an echo."""
+"""Jobs on the fastest backend compared with a minimal gRPC server in Python: an echo."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from benchmarks.workloads import BELL
 
 BACKEND = "local_simulator"
 IN_FLIGHT = 64
-# About a second, so that the beginning and the end, when fewer are in flight, count little.
+# About a second, so that start and end, with fewer jobs in flight, count little.
 JOBS = 1280
 CALLS = 6400
 JOBS_ARE = f"Bell jobs a second on {BACKEND}, {IN_FLIGHT} in flight"
@@ -68,7 +68,7 @@ async def run(rounds: int) -> list[Finding]:
 
 
 async def _rate(number: int, work: Awaitable[None]) -> float:
-    """How many a second, where `work` is so many."""
+    """Return the rate per second, if `work` does `number` of them."""
     began = time.perf_counter()
     await work
     return number / (time.perf_counter() - began)

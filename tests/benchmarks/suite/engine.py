@@ -1,4 +1,4 @@
-"""Throughput of the engine: Bell circuits on two workers, many in flight, over bare loops."""
+"""Throughput of the engine: Bell circuits on two workers, many in flight, against bare loops."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ TIME_LIMIT = 60.0
 METHOD = "statevector"
 
 CIRCUITS = 6000  # enough for most of a second
-# How many circuits a bare loop runs in a round.
+# The number of circuits that a bare loop runs in a round.
 BARE = {"aer_simulator": 500, "local_simulator": 6000}
 TARGET = Target(">=", 1.5)
 
@@ -36,7 +36,7 @@ async def run(rounds: int) -> list[Finding]:
 
 
 async def _warm(engine: LocalEngine) -> None:
-    """Wait until every backend is imported, which takes a core for seconds."""
+    """Wait until all backends are imported, which keeps a core busy for seconds."""
     for name, backend in installed_backends().items():
         if backend.offline_reason() is None:
             await _execute(engine, name, 2 * WORKERS)
@@ -67,7 +67,7 @@ async def _compared(engine: LocalEngine, backend: str, rounds: int) -> list[Find
 
 
 async def _execute(engine: LocalEngine, backend: str, count: int) -> None:
-    """Run `count` circuits, `IN_FLIGHT` at any time, and check that all of them gave counts."""
+    """Run `count` circuits, `IN_FLIGHT` at a time, and check that all return counts."""
     seeds = iter(range(count))
     predicted = _predicted_seconds(backend)
 
@@ -86,7 +86,7 @@ async def _execute(engine: LocalEngine, backend: str, count: int) -> None:
 
 
 def _predicted_seconds(backend: str) -> float:
-    """What routing predicts, and hands over with each job."""
+    """Return the router's prediction, which each job carries."""
     methods = installed_backends()[backend].methods(examine(BELL), SHOTS, RunOptions())
     (seconds,) = (method.seconds for method in methods if method.name == METHOD)
     return seconds

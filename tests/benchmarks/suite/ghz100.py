@@ -1,4 +1,4 @@
-"""A GHZ state on 100 qubits on the backend that the router chooses."""
+"""A GHZ state on 100 qubits, on the backend that the router chooses."""
 
 from benchmarks.bare import Contestant
 from benchmarks.figures import Finding, Target, spread

@@ -1,4 +1,4 @@
-"""A Bell job on a quiet server: submission to the result at the watcher, over bare runs."""
+"""A Bell job on an idle server, from submission to result, compared with bare runs."""
 
 from benchmarks.against_bare import against_bare
 from benchmarks.bare import Contestant
@@ -6,7 +6,7 @@ from benchmarks.figures import Finding, Target, percentile, spread
 from benchmarks.service import Client, milliseconds, serving
 from benchmarks.workloads import BELL
 
-# One that names no backend, as most do, and one on the simulator that it is compared with.
+# Without a backend, as most users submit, and on the simulator of the comparison.
 BACKENDS = (None, "aer_simulator")
 JOBS = 100
 P50_TARGET = Target("<=", 2.5)

@@ -1,4 +1,4 @@
-"""A server whose database holds a million jobs over one whose database is as good as empty."""
+"""A server with a million jobs in its database compared with one with few."""
 
 import asyncio
 import random
@@ -20,14 +20,14 @@ from thequantcloud.v1 import job_pb2
 
 JOBS = 1_000_000
 BACKEND = "local_simulator"
-# Of rounds there are fewer than elsewhere: filling the database takes long enough.
+# Few rounds, because filling the database takes long.
 ROUNDS = 5
-# How many of each a round has, and how many of them are in flight: a third of a second of each.
+# The number of calls per round and those in flight. Each kind takes a third of a second.
 RUNS, RUNS_IN_FLIGHT = 512, 32
 CALLS, CALLS_IN_FLIGHT = 1024, 8
-# Jobs that were run on both servers before and are looked at.
-LOOKED_AT = 100
-# Another one would not be the same account on both.
+# The number of jobs, run on both servers before, that calls read.
+READ_JOBS = 100
+# The same name on both servers.
 USER = "m"
 
 
@@ -45,7 +45,7 @@ async def run(rounds: int) -> list[Finding]:
 
 
 class _Side:
-    """One of the servers, and the jobs on it that are looked at."""
+    """One of the servers, and its jobs that calls read."""
 
     def __init__(self, client: Client, jobs: list[str]) -> None:
         self._client = client
@@ -58,7 +58,7 @@ class _Side:
         }
 
     async def measured(self, name: str) -> tuple[float, float]:
-        """Calls a second, and milliseconds of the median call."""
+        """Return the calls per second, and the milliseconds of the median call."""
         number, in_flight = (RUNS, RUNS_IN_FLIGHT) if name == "run" else (CALLS, CALLS_IN_FLIGHT)
         call = self._calls[name]
         times: list[float] = []
@@ -92,7 +92,7 @@ class _Side:
 
 @asynccontextmanager
 async def _side(jobs: int) -> AsyncGenerator[_Side]:
-    """A warm server whose database has so many jobs more than those that warmed it up."""
+    """Start a server whose database has `jobs` more jobs, and warm it up."""
     with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as folder:
         server = Server(Path(folder) / "data", "--workers", str(WORKERS), "--no-envoy")
         async with AsyncExitStack() as stack:
@@ -104,8 +104,8 @@ async def _side(jobs: int) -> AsyncGenerator[_Side]:
             stack.enter_context(server)
             client = await stack.enter_async_context(_client(server))
             await warm_up(client)
-            await many(lambda: client.run(BELL, BACKEND), LOOKED_AT, RUNS_IN_FLIGHT)
-            yield _Side(client, await _looked_at(client))
+            await many(lambda: client.run(BELL, BACKEND), READ_JOBS, RUNS_IN_FLIGHT)
+            yield _Side(client, await _run_jobs(client))
 
 
 @asynccontextmanager
@@ -115,8 +115,8 @@ async def _client(server: Server) -> AsyncGenerator[Client]:
         yield Client(channel, token, server.endpoints)
 
 
-async def _looked_at(client: Client) -> list[str]:
-    request = job_pb2.ListJobsRequest(limit=LOOKED_AT)
+async def _run_jobs(client: Client) -> list[str]:
+    request = job_pb2.ListJobsRequest(limit=READ_JOBS)
     page = await client.jobs.ListJobs(request, metadata=client.metadata)
     return [job.job_id for job in page.jobs]
 

@@ -1,4 +1,4 @@
-"""Results of very many outcomes: they arrive whole, and the event loop goes on meanwhile."""
+"""Results with very many outcomes arrive complete and do not block the event loop."""
 
 import tempfile
 import time
@@ -9,7 +9,7 @@ from benchmarks.figures import Finding, Target, spread
 from benchmarks.service import serving
 
 OUTCOMES = 100_000
-# Of rounds there are fewer than elsewhere: each takes seconds.
+# Few rounds, because each takes seconds.
 ROUNDS = 5
 
 
@@ -50,6 +50,6 @@ async def run(rounds: int) -> list[Finding]:
 
 
 def _longest(gaps: Path, since: float) -> float:
-    """Milliseconds of the longest of the watchdog's gaps since then."""
+    """Return the watchdog's longest delay since `since`, in milliseconds."""
     lines = (map(float, line.split()) for line in gaps.read_text().splitlines())
     return max((gap for at, gap in lines if at >= since), default=0.0) * 1e3

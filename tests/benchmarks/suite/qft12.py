@@ -1,4 +1,4 @@
-"""The Fourier transform of 12 qubits on local_simulator over bare Aer."""
+"""The Fourier transform of 12 qubits on local_simulator compared with bare Aer."""
 
 from benchmarks.bare import Contestant
 from benchmarks.figures import Finding, Target, ratio, spread
@@ -12,7 +12,7 @@ async def run(rounds: int) -> list[Finding]:
     async with (
         Contestant("executor", confined=True, backend="local_simulator", method="statevector",
                    qasm=QFT_12, shots=SHOTS) as local,
-        # With one thread, which is the faster for Aer as well.
+        # One thread is faster for Aer, too.
         Contestant("aer", confined=True, qasm=QFT_12, shots=SHOTS) as aer,
     ):  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A circuit of 24 qubits through the whole service over the bare simulator that is the quickest."""
+"""A circuit of 24 qubits in the whole service compared with the fastest bare simulator."""
 
 from benchmarks.bare import Contestant
 from benchmarks.figures import Finding, Target, ratio

@@ -1,4 +1,4 @@
-"""REST through Envoy over gRPC: how long a job takes, and how many answers there are a second."""
+"""REST through Envoy compared with gRPC: the time of a job, and responses per second."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ async def _latency(client: Client, rounds: int) -> Finding:
 
 
 async def _job(rest: Http1) -> float:
-    """Milliseconds of one job."""
+    """Return the milliseconds of one job."""
     began = time.perf_counter()
     request = {"qasm": BELL, "backend": BACKEND, "shots": SHOTS}
     job = (await rest.post("/v1/circuits/run", request))["job_id"]
@@ -63,7 +63,7 @@ async def _job(rest: Http1) -> float:
 
 
 async def _rate(client: Client, rounds: int) -> Finding:
-    """Both clients only write requests and note that an answer came."""
+    """Compare request rates. Both clients only write requests and wait for the response."""
     job = await client.submit(BELL, BACKEND)
     over_rest = [await Http1.open(client.endpoints.http, client.token) for _ in range(IN_FLIGHT)]
     over_grpc = await Http2.open(client.endpoints.grpc, _GET, client.token)
@@ -75,7 +75,7 @@ async def _rate(client: Client, rounds: int) -> Finding:
 
     async def grpc_user() -> None:
         for _ in range(CALLS // IN_FLIGHT):
-            await over_grpc.heard([over_grpc.request(message)], 1)
+            await over_grpc.received([over_grpc.request(message)], 1)
 
     async def ours() -> float:
         began = time.perf_counter()

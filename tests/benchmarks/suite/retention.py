@@ -1,4 +1,4 @@
-"""Submissions while a server removes old history, over those while it removes none."""
+"""Submissions while a server removes old history, compared with those while it removes none."""
 
 import asyncio
 import sqlite3
@@ -19,7 +19,7 @@ from support.server import Server
 
 OLD_JOBS = 150_000
 BACKEND = "local_simulator"
-# Each round starts a server, so there are fewer of them.
+# Few rounds, because each starts a server.
 ROUNDS = 3
 WARM_UP, SUBMISSIONS, IN_FLIGHT = 200, 2000, 8
 USER = "r"
@@ -73,7 +73,7 @@ async def run(rounds: int) -> list[Finding]:
 
 
 async def _filled(data_dir: Path) -> None:
-    """Make a database with old jobs that ended."""
+    """Create a database with jobs that ended long ago."""
     with Server(data_dir, "--workers", str(WORKERS), "--no-envoy") as server:
         async with grpc.aio.insecure_channel(server.endpoints.grpc) as channel:
             await _client(server, channel).run(BELL, BACKEND)
@@ -85,7 +85,7 @@ def _client(server: Server, channel: grpc.aio.Channel) -> Client:
 
 
 async def _measured(data_dir: Path, settings: dict[str, str]) -> tuple[float, list[float]]:
-    """Submissions a second, and milliseconds of each."""
+    """Return the submissions per second, and the milliseconds of each."""
     times: list[float] = []
     server = Server(data_dir, "--workers", str(WORKERS), "--no-envoy", **settings)
     with server:
@@ -105,7 +105,7 @@ async def _measured(data_dir: Path, settings: dict[str, str]) -> tuple[float, li
 
 
 def _history(data_dir: Path) -> int:
-    """How many jobs still have their results."""
+    """Return the number of jobs that still have their results."""
     with closing(sqlite3.connect(data_dir / "quantcloud.db")) as connection:
         (number,) = connection.execute("SELECT count(*) FROM job_results").fetchone()
     return int(number)

@@ -1,4 +1,4 @@
-"""The router's choices for speed over the best backend for each circuit, and over Aer for all."""
+"""The router's choices for speed compared with the best backend per circuit, and with Aer."""
 
 import math
 import random
@@ -23,25 +23,25 @@ WIDTHS = (4, 10, 16, 20, 22)
 CLIFFORD_WIDTHS = (50, 100, 200, 500)
 AER = "aer_simulator"
 
-# A run that is predicted to take so long is not made; one that does is broken off. Seconds.
+# Runs with a longer prediction are skipped, and longer runs are stopped. Seconds.
 LIMIT = 2.0
-# One that is predicted to take so many times the shortest is not the best, and is not made either.
+# Runs with a prediction of this many times the shortest are skipped, too.
 HOPELESS = 3.0
 ALWAYS_WORTH = 0.05
-# The least of so many runs, or of as many as end within this time. Seconds.
+# The shortest of this many runs counts, or of those that end within this time in seconds.
 REPEATS = 7
 REPEATED_UP_TO = 0.1
 CALIBRATION_SECONDS = 20.0
-# After so long no further circuit is begun. Seconds.
+# No new circuit starts after this time. Seconds.
 BUDGET = 100.0
 COUNTED_FROM = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one circuit takes in seconds: by the router's choice, at best, and on Aer.
+    """The seconds of one circuit: with the router's choice, at best, and on Aer.
 
-    `predicted` is of the choice.
+    `predicted` is the prediction for the choice.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Case:
 
 
 async def run(rounds: int) -> list[Finding]:
-    del rounds  # there are hundreds of circuits; each is measured in one go
+    del rounds  # there are hundreds of circuits; each is measured once
     engine = LocalEngine(workers=1)
     await engine.start()
     try:
@@ -65,7 +65,7 @@ async def run(rounds: int) -> list[Finding]:
         circuits = [*mqt_bench(WIDTHS), *cliffords(CLIFFORD_WIDTHS)]
         cases: list[Case] = []
         tried, until = 0, time.monotonic() + BUDGET
-        # In any order, so that those for which there is no time are a fair share of all.
+        # In random order, so that the circuits beyond the time budget are a fair sample.
         for name, qasm in random.Random(4).sample(circuits, len(circuits)):
             if time.monotonic() > until:
                 break
@@ -78,7 +78,7 @@ async def run(rounds: int) -> list[Finding]:
 
 
 async def _case(engine: LocalEngine, fleet: Fleet, name: str, qasm: str) -> Case | None:
-    """Run one circuit wherever that is worthwhile; None where nothing ends within the limit."""
+    """Run one circuit on all promising backends; return None if none ends within the limit."""
     demand = Demand(examine(qasm), SHOTS, RunOptions(), OptimizationTarget.SPEED)
     decision = fleet.decide(demand, QueueFigures())
     chosen = decision.chosen

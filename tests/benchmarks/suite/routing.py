@@ -1,4 +1,4 @@
-"""What it takes to look at a circuit and to choose a backend, in processor time of one thread."""
+"""The processor time to analyse a circuit and to choose a backend, on one thread."""
 
 import random
 import time

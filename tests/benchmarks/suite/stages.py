@@ -1,4 +1,4 @@
-"""Where a Bell job's time goes on a quiet server, stage by stage; for information."""
+"""The time of each stage of a Bell job on an idle server, for information."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ from benchmarks.workloads import BELL
 JOBS = 40
 WARM_UP = 20
 
-# Each stage ends with the moment of its name and begins with the one before.
+# Each stage ends at the event of its name and starts at the event before.
 _STAGES = {
     "submitted": "the call comes in, its sender is known",
     "analyzing": "the request is read",
@@ -30,7 +30,7 @@ async def run(rounds: int) -> list[Finding]:
                 await client.run_and_watch(BELL, backend)
             jobs = [await client.run_and_watch(BELL, backend) for _ in range(JOBS * rounds)]
             moments = [
-                {"call": job.submitting, **await client.story(job.id), "result": job.result}
+                {"call": job.submitting, **await client.times(job.id), "result": job.result}
                 for job in jobs
             ]
             for before, after in pairwise(("call", *_STAGES)):

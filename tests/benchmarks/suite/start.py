@@ -1,4 +1,4 @@
-"""A server in a new folder: until it is healthy, until its first result, and what it takes idle."""
+"""A server in a new folder: the time until healthy, until its first result, and its idle memory."""
 
 import asyncio
 import tempfile
@@ -16,7 +16,7 @@ from support.server import Server, newcomers_token
 
 STARTS = 5
 BACKEND = "aer_simulator"
-# More than one worker is sent at a time; an explorer may have no more running.
+# More than one worker takes at a time. An explorer may not run more.
 JOBS = 3
 
 
@@ -38,7 +38,7 @@ async def run(rounds: int) -> list[Finding]:
                     first.append(time.monotonic() - began)
                     if last:
                         await warm_up(client)
-                        # On every worker.
+                        # On all workers.
                         await asyncio.gather(*(client.run(BELL, BACKEND) for _ in range(JOBS)))
                         memory.append(with_descendants(server.process.pid))
     (idle,) = memory

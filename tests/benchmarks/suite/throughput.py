@@ -1,4 +1,4 @@
-"""Bell jobs over gRPC, many in flight, each watched to its result, over bare loops."""
+"""Bell jobs over gRPC, many in flight, each watched to its result, against bare loops."""
 
 import time
 
@@ -9,9 +9,9 @@ from benchmarks.service import Client, many, serving
 from benchmarks.workloads import BELL
 
 IN_FLIGHT = 64
-# About a second, so that the beginning and the end, when fewer are in flight, count little.
+# About a second, so that start and end, with fewer jobs in flight, count little.
 JOBS = 1280
-# How many circuits a bare loop runs in a round.
+# The number of circuits that a bare loop runs in a round.
 BARE = {"aer_simulator": 500, "local_simulator": 3000}
 TARGET = Target(">=", 0.8)
 WHAT = (

@@ -1,4 +1,4 @@
-"""Watches: what very many cost, and how soon a change reaches whoever watches."""
+"""The cost of very many watches, and how soon a change reaches its watchers."""
 
 import asyncio
 import json
@@ -21,16 +21,16 @@ from support.server import Server
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
 
 WATCHES = 10_000
-# The server takes 128 calls on one connection.
+# The server accepts 128 calls on one connection.
 CONNECTIONS = 100
-# Opened at a time, so that the client does not measure its own queue.
+# Watches to open at a time, so that the client does not measure its own queue.
 OPENED_AT_ONCE = 100
 UNARY_CALLS = 100
-# Changes a second and in a round; of rounds there are fewer than elsewhere.
+# Changes per second, changes per round, and the number of rounds.
 BUSY_PER_SECOND, BUSY_EVENTS, BUSY_ROUNDS = 500.0, 1250, 3
 QUIET_PER_SECOND, QUIET_EVENTS = 50.0, 40
-# What a job comes to while all of its watchers are told.
-TOLD = ("analyzing", "routing", "failed")
+# The changes of a job that are sent to all of its watchers.
+STATUSES = ("analyzing", "routing", "failed")
 _WATCH = "/thequantcloud.v1.JobService/WatchJob"
 _TESTS = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ async def run(rounds: int) -> list[Finding]:
 
 
 class _Watchers:
-    """Very many watches over a hundred connections."""
+    """Very many watches on a hundred connections."""
 
     def __init__(self, connections: Sequence[Connection]) -> None:
         self._connections = connections
@@ -61,14 +61,14 @@ class _Watchers:
                 connection.request(job_pb2.WatchJobRequest(id=job).SerializeToString())
                 for job in some
             ]
-            await connection.heard(streams, 1)
+            await connection.received(streams, 1)
             self._watches += [(connection, stream) for stream in streams]
 
     async def arrivals(self, which: slice, event: int) -> list[float]:
-        """When the event of that number, from 0, came to each watch of `which`."""
+        """Return when event number `event`, from 0, arrived at each watch of `which`."""
         some = self._watches[which]
         for connection, stream in some:
-            await connection.heard([stream], event + 1)
+            await connection.received([stream], event + 1)
         return [connection.arrivals[stream][event] for connection, stream in some]
 
 
@@ -83,9 +83,9 @@ async def _watchers(address: str, token: str) -> AsyncGenerator[_Watchers]:
 
 
 async def _open(rounds: int) -> list[Finding]:
-    """A real server with very many watches of a job that waits: its memory, and other calls."""
+    """Measure a server with very many watches of a waiting job: its memory, and other calls."""
     settings = {
-        # Nobody runs anything.
+        # No job runs.
         "QUANTCLOUD_TIERS": json.dumps({"enterprise": {"max_concurrent_jobs": 0}}),
         "QUANTCLOUD_MAX_WATCHES": str(WATCHES),
     }
@@ -136,9 +136,11 @@ async def _open(rounds: int) -> list[Finding]:
 class _Server:
     """The process of `benchmarks.programs.watched`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, told: dict[str, str]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, addresses: dict[str, str]) -> None:
         self._process = process
-        self.grpc, self.http, self.token = told["grpc"], told["http"], told["token"]
+        self.grpc, self.http, self.token = (
+            addresses["grpc"], addresses["http"], addresses["token"],
+        )  # fmt: skip
         self.metadata = (("authorization", f"Bearer {self.token}"),)
 
     async def ask(self, what: str, *arguments: Any) -> Any:
@@ -210,7 +212,7 @@ async def _over_sse(server: _Server, rounds: int) -> Finding:
 
 
 async def _quiet(server: _Server, watch: Any) -> float:
-    """Median milliseconds from commit to arrival; changes come one at a time."""
+    """Return the median milliseconds from commit to arrival, for one change at a time."""
     jobs = await server.ask("make", QUIET_EVENTS)
 
     async def arrival(next_event: Any) -> float:
@@ -252,7 +254,7 @@ async def _one_job(server: _Server) -> Finding:
     seconds: list[float] = []
     async with _watchers(server.grpc, server.token) as watchers:
         await watchers.open([job] * WATCHES)
-        for event, status in enumerate(TOLD, start=1):
+        for event, status in enumerate(STATUSES, start=1):
             (commit,) = await server.ask("advance", [job], status, BUSY_PER_SECOND)
             seconds.append(max(await watchers.arrivals(slice(None), event)) - commit)
     return Finding(

@@ -1,4 +1,4 @@
-"""Cursors: what is written is read, and nothing else."""
+"""Cursors that were written can be read, and no others."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ CURSORS = (
 
 
 @given(CURSORS)
-def test_what_is_written_is_read(written):
+def test_a_written_cursor_can_be_read(written):
     listing, position = written
     cursor = ONE.write(listing, *position)
     assert cursor.replace("-", "").replace("_", "").isalnum()
@@ -31,7 +31,7 @@ def test_what_is_written_is_read(written):
 
 
 @given(st.text(max_size=70) | st.text("AQ-_=", max_size=70), st.sampled_from(Listing))
-def test_what_was_never_written_is_refused_by_the_name_of_its_field(text: str, listing: Listing):
+def test_a_cursor_that_was_never_written_is_refused_with_its_field(text: str, listing: Listing):
     with pytest.raises(InvalidArgument, match=r"^c: ") as refused:
         ONE.read("c", listing, text)
     assert refused.value.reason == "INVALID_CURSOR"

@@ -12,7 +12,7 @@ TIMES = st.timedeltas(timedelta(0), timedelta(days=365_000)).map(lambda since: E
 
 
 @given(TIMES)
-def test_an_id_is_a_uuid_that_tells_its_millisecond(at: datetime):
+def test_an_id_is_a_uuid_that_contains_its_millisecond(at: datetime):
     made = time_ordered_id(at)
     read = uuid.UUID(made)
     assert str(read) == made == identifier("job", made)
@@ -21,9 +21,9 @@ def test_an_id_is_a_uuid_that_tells_its_millisecond(at: datetime):
 
 
 @given(TIMES, st.timedeltas(timedelta(milliseconds=1), timedelta(days=999)))
-def test_a_later_id_sorts_behind(at: datetime, pause: timedelta):
+def test_a_later_id_sorts_later(at: datetime, pause: timedelta):
     assert time_ordered_id(at) < time_ordered_id(at + pause)
 
 
-def test_no_id_comes_twice():
+def test_ids_are_unique():
     assert len({time_ordered_id(EPOCH) for _ in range(10_000)}) == 10_000

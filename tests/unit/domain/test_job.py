@@ -1,4 +1,4 @@
-"""What a change makes of a job."""
+"""Changes of a job."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ def job_in(status: JobStatus, at: datetime | None = None) -> Job:
 @pytest.mark.parametrize("status", JobStatus)
 @pytest.mark.parametrize("times", [None, BEFORE])
 @pytest.mark.parametrize("present", JobStatus)
-def test_a_change_moves_the_job_and_nothing_else(
+def test_a_change_sets_only_its_own_fields(
     present: JobStatus, status: JobStatus, times: datetime | None
 ):
     job = job_in(present, times)
@@ -73,6 +73,6 @@ def test_the_times_of_events_never_go_back(steps: list[tuple[int, int]]):
     assert reached == sorted(reached)
 
 
-def test_a_change_that_comes_late_keeps_its_own_time():
+def test_a_later_change_keeps_its_own_time():
     job = job_in(JobStatus.SUBMITTED)
     assert job.advance(Change(JobStatus.ANALYZING, AT)).latest_at == AT

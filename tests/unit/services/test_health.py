@@ -1,4 +1,4 @@
-"""What makes a server unable to take jobs, and how little it takes to know."""
+"""When a server reports that it cannot take jobs, and how little it probes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ class Engine:
 
 
 class World:
-    """A store, an engine, and how often the first was probed."""
+    """A store, an engine, and the number of probes of the store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -29,7 +29,7 @@ class World:
         self.answers = asyncio.Event()
         self.answers.set()
         self.claims: DomainError | None = None
-        self.told: asyncio.Queue[bool] = asyncio.Queue()
+        self.notifications: asyncio.Queue[bool] = asyncio.Queue()
         self.health = Health(
             store, cast("Any", self.engine), probe=self.probe, claims=lambda: self.claims
         )
@@ -42,8 +42,8 @@ class World:
         await self.store.leases.heartbeat("server-1", T0)
 
     async def reason(self) -> str:
-        """Why the server cannot take jobs, once it cannot."""
-        assert await self.told.get() is False
+        """Wait until the server cannot take jobs, and return why."""
+        assert await self.notifications.get() is False
         problem = self.health.problem
         assert problem is not None
         return problem.reason
@@ -55,8 +55,8 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(subject, "_PROBE_TIMEOUT_SECONDS", 0.2)
     store = await Store.open(tmp_path / "store.db")
     world = World(store)
-    world.health.subscribe(world.told.put_nowait)
-    assert await world.told.get() is True
+    world.health.subscribe(world.notifications.put_nowait)
+    assert await world.notifications.get() is True
     world.health.start()
     yield world
     await world.health.stop()
@@ -71,22 +71,22 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         (RuntimeError("what nobody foresaw"), "STORE_UNAVAILABLE"),
     ],
 )
-async def test_a_write_that_fails(world: World, failure: Exception, reason: str):
+async def test_a_failed_write_is_a_problem(world: World, failure: Exception, reason: str):
     world.failure = failure
     assert await world.reason() == reason
     world.failure = None
-    assert await world.told.get() is True
+    assert await world.notifications.get() is True
     assert world.health.problem is None
 
 
-async def test_a_write_that_hangs(world: World):
+async def test_a_hanging_write_is_a_problem(world: World):
     world.answers.clear()
     assert await world.reason() == "STORE_UNAVAILABLE"
     world.answers.set()
-    assert await world.told.get() is True
+    assert await world.notifications.get() is True
 
 
-async def test_where_others_write_nothing_is_probed(world: World, monkeypatch: pytest.MonkeyPatch):
+async def test_there_is_no_probe_after_other_writes(world: World, monkeypatch: pytest.MonkeyPatch):
     await world.health.stop()
     monkeypatch.setattr(subject, "_INTERVAL_SECONDS", 600.0)
     await submit(world.store)
@@ -95,7 +95,7 @@ async def test_where_others_write_nothing_is_probed(world: World, monkeypatch: p
     assert world.probes == probed
 
 
-async def test_a_probe_that_waits_while_others_write_is_no_failure(
+async def test_a_probe_that_waits_for_other_writes_is_no_failure(
     world: World, monkeypatch: pytest.MonkeyPatch
 ):
     await world.health.stop()
@@ -106,19 +106,19 @@ async def test_a_probe_that_waits_while_others_write_is_no_failure(
     assert await looking is None
 
 
-async def test_no_run_can_begin(world: World):
+async def test_trouble_of_the_engine_is_a_problem(world: World):
     world.engine.trouble = "no worker can be started"
     assert await world.reason() == "ENGINE_UNAVAILABLE"
     world.engine.trouble = None
-    assert await world.told.get() is True
+    assert await world.notifications.get() is True
 
 
-async def test_no_job_can_be_dispatched(world: World):
+async def test_a_scheduler_that_cannot_claim_is_a_problem(world: World):
     world.claims = Damaged("damaged", reason="STORE_DAMAGED")
     assert await world.reason() == "STORE_DAMAGED"
 
 
-async def test_a_drain_is_for_good(world: World):
+async def test_a_drain_is_final(world: World):
     world.health.drain()
     assert await world.reason() == "SERVER_DRAINING"
     world.engine.trouble = "no worker can be started"

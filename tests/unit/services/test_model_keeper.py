@@ -1,4 +1,4 @@
-"""A server's cost model is kept, calibrated once, and taken over when somebody measures anew."""
+"""A server's cost model is saved, calibrated once, and reloaded after a new calibration."""
 
 import asyncio
 import json
@@ -17,11 +17,11 @@ from quantcloud.storage.model_files import CALIBRATION_FILE, LEARNT_FILE, ModelF
 
 METHOD = Method("m", 1, 1.0)
 FAST = Coefficients(start=1e-9, operation=1e-9)
-PATIENCE = 30
+TIMEOUT_SECONDS = 30
 
 
 class Files(ModelFiles):
-    """Tells when the keeper has saved, and when it has read a calibration."""
+    """Files with events for saves and for reads of a calibration."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -39,7 +39,7 @@ class Files(ModelFiles):
 
 
 class Kept:
-    """A keeper, its model as it was loaded, and its files."""
+    """A keeper with its model and its files."""
 
     def __init__(self, folder: Path, command: list[str] | None = None, **fields: object) -> None:
         self.files = Files(folder)
@@ -61,13 +61,13 @@ def calibrated(at: str = "now") -> Calibration:
 
 
 def writes(folder: Path) -> list[str]:
-    """A command that calibrates in an instant."""
+    """Return a command that writes a calibration at once."""
     made = ModelFiles(folder / "other").save_calibration(calibrated())
     code = "import pathlib, sys; pathlib.Path(sys.argv[1]).replace(sys.argv[2])"
     return [sys.executable, "-c", code, str(made), str(folder / CALIBRATION_FILE)]
 
 
-async def test_what_was_learnt_is_there_at_the_next_start(tmp_path: Path):
+async def test_the_learnt_model_is_loaded_at_the_next_start(tmp_path: Path):
     async with Kept(tmp_path, every=1000.0) as kept:
         kept.model.learn("b", METHOD, 5.0)
     again = ModelFiles(tmp_path).load()
@@ -76,27 +76,27 @@ async def test_what_was_learnt_is_there_at_the_next_start(tmp_path: Path):
     assert (tmp_path / LEARNT_FILE).stat().st_mode & 0o777 == 0o600
 
 
-async def test_it_is_saved_now_and_then(tmp_path: Path):
+async def test_it_is_saved_from_time_to_time(tmp_path: Path):
     async with Kept(tmp_path) as kept:
         kept.model.learn("b", METHOD, 5.0)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await kept.files.saved.wait()
 
 
-async def test_a_first_start_calibrates(tmp_path: Path):
+async def test_the_first_start_calibrates(tmp_path: Path):
     async with Kept(tmp_path, writes(tmp_path), every=1000.0) as kept:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await kept.files.read.wait()
         assert kept.model.calibration == calibrated()
 
 
-async def test_a_machine_that_is_calibrated_is_not_measured_again(tmp_path: Path):
+async def test_a_calibrated_machine_is_not_calibrated_again(tmp_path: Path):
     ModelFiles(tmp_path).save_calibration(calibrated())
     async with Kept(tmp_path, ["/nowhere/to/be/found"]) as kept:
         assert len(kept.keeper._tasks) == 1
 
 
-async def test_it_waits_until_nobody_starts(tmp_path: Path):
+async def test_calibration_waits_until_the_server_is_idle(tmp_path: Path):
     asked = asyncio.Event()
     answers = iter((False, False, True))
 
@@ -105,38 +105,38 @@ async def test_it_waits_until_nobody_starts(tmp_path: Path):
         return next(answers)
 
     async with Kept(tmp_path, writes(tmp_path), is_idle=is_idle, every=1000.0) as kept:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await asked.wait()
             await kept.files.read.wait()
         assert next(answers, None) is None
 
 
-async def test_a_calibration_that_is_under_way_ends_with_the_server(tmp_path: Path):
+async def test_a_running_calibration_ends_with_the_server(tmp_path: Path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     code = f"import os, time; print(os.getpid(), file=open({str(pipe)!r}, 'w')); time.sleep(600)"
     async with Kept(tmp_path, [sys.executable, "-c", code]):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             process = int(await asyncio.to_thread(pipe.read_text))
         os.kill(process, 0)
-    # Its end was waited for.
+    # `stop` waits for the end of the process.
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
 
 
-async def test_what_somebody_measures_meanwhile_is_taken_over(tmp_path: Path):
+async def test_a_new_calibration_is_loaded(tmp_path: Path):
     ModelFiles(tmp_path).save_calibration(calibrated("before"))
     async with Kept(tmp_path) as kept:
         kept.model.learn("b", METHOD, 5.0)
         ModelFiles(tmp_path).save_calibration(calibrated("after"))
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await kept.files.read.wait()
         assert kept.model.calibration == calibrated("after")
         assert not kept.model.corrections
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 7}', '{"version": 2}', "\xff"])
-def test_files_that_make_no_sense_are_left_out(tmp_path: Path, text: str):
+def test_invalid_files_are_ignored(tmp_path: Path, text: str):
     for name in (CALIBRATION_FILE, LEARNT_FILE):
         (tmp_path / name).write_text(text, encoding="latin-1")
     model = ModelFiles(tmp_path).load()
@@ -144,7 +144,7 @@ def test_files_that_make_no_sense_are_left_out(tmp_path: Path, text: str):
     assert not model.corrections
 
 
-def test_another_machines_file_is_left_out(tmp_path: Path):
+def test_the_file_of_another_machine_is_ignored(tmp_path: Path):
     path = ModelFiles(tmp_path).save_calibration(Calibration("another", "now", {("b", "m"): FAST}))
     assert ModelFiles(tmp_path).load().calibration is None
     assert json.loads(path.read_text())["machine"] == "another"

@@ -1,4 +1,4 @@
-"""The `options` of a request: what is taken, and what is said of the rest."""
+"""The `options` of a request: which are accepted, and the errors of others."""
 
 import math
 
@@ -11,7 +11,7 @@ from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.services.options import MAXIMUM_SEED, parse_options
 
 
-def test_every_option_is_taken():
+def test_all_options_are_accepted():
     options = parse_options(
         {
             "seed": 7.0,
@@ -29,7 +29,7 @@ def test_every_option_is_taken():
     )
 
 
-def test_nothing_and_nulls_are_the_defaults():
+def test_missing_options_and_nulls_are_the_defaults():
     assert parse_options({}) == parse_options({"seed": None, "noise": None}) == RunOptions()
 
 
@@ -59,7 +59,7 @@ def test_nothing_and_nulls_are_the_defaults():
         ({"noise": {"t1_us": 10, "t2_us": 30}}, "options.noise.t2_us: must be at most twice"),
     ],
 )
-def test_what_is_wrong_is_named(options: dict[str, object], says: str):
+def test_invalid_options_are_named(options: dict[str, object], says: str):
     with pytest.raises(InvalidArgument) as caught:
         parse_options(options)
     assert caught.value.message.startswith(says)
@@ -74,7 +74,7 @@ KEYS = st.sampled_from(["seed", "statevector", "memory", "noise", "timeout_secon
 
 
 @given(st.dictionaries(KEYS, JSON))
-def test_anything_else_is_taken_or_refused(options: dict[str, object]):
+def test_any_other_value_is_accepted_or_refused(options: dict[str, object]):
     try:
         assert isinstance(parse_options(options), RunOptions)
     except InvalidArgument as error:

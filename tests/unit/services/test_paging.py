@@ -1,4 +1,4 @@
-"""`limit` and `offset` of every listing."""
+"""`limit`, `offset` and cursors of listings."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -19,12 +19,12 @@ def test_the_defaults():
     assert window(None, None) == (20, 0, None)
 
 
-def test_too_much_is_bounded():
+def test_a_large_limit_is_reduced():
     assert window(1000, 5) == (100, 5, None)
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.uuids())
-def test_the_cursor_of_a_page_is_where_the_next_one_begins(at: datetime, identifier: UUID):
+def test_the_next_page_begins_at_the_cursor(at: datetime, identifier: UUID):
     listings = Listings(Cursors(bytes(8)), Listing.JOBS)
     place = Place(at, str(identifier))
     cursor = listings.cursor(Page([], 9, 2, 0, place))
@@ -36,14 +36,14 @@ def test_the_cursor_of_a_page_is_where_the_next_one_begins(at: datetime, identif
 
 
 @pytest.mark.parametrize("since", [-(2**63), 2**63 - 1])
-def test_a_place_at_no_time_is_refused(since: int):
+def test_a_cursor_with_an_impossible_time_is_refused(since: int):
     cursors = Cursors(bytes(8))
     with pytest.raises(InvalidArgument, match="after_cursor: must be a cursor"):
         Listings(cursors, Listing.JOBS).window(1, 0, cursors.write(Listing.JOBS, since, bytes(16)))
 
 
 @given(INT32, INT32)
-def test_a_window_is_sound_or_its_fault_is_named(limit: int | None, offset: int | None):
+def test_a_window_is_valid_or_its_error_names_the_field(limit: int | None, offset: int | None):
     try:
         found = window(limit, offset)
     except InvalidArgument as error:

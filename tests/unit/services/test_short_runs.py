@@ -1,4 +1,4 @@
-"""Jobs that are stored with what their run gave."""
+"""Jobs that are run at submission and stored with their result."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ ADA = Principal(Account("ada", Tier.EXPLORER, T0), Credential.JWT)
 
 
 class Clock:
-    """A millisecond later each time that it is asked."""
+    """A clock that advances by a millisecond each time it is read."""
 
     def __init__(self) -> None:
         self.now = T0
@@ -36,8 +36,8 @@ class Clock:
         return self.now
 
 
-class Here:
-    """An engine that looks at every circuit in this process."""
+class InProcessEngine:
+    """An engine that examines all circuits in this process."""
 
     async def examine(self, source: str, owner: str = "") -> Examined:
         circuit = parse(source)
@@ -66,7 +66,7 @@ async def admitted(**fields: Any) -> Admitted:
         "min_fidelity": None, "options": RunOptions(seed=7),
     }  # fmt: skip
     store: Any = EmptyStore()
-    engine: Any = Here()
+    engine: Any = InProcessEngine()
     admission = Admission(store, engine, FLEET, Clock(), DEFAULT_TIERS.__getitem__)
     return await admission.admit(ADA, Submission(**{**values, **fields}), check_month_later=True)
 
@@ -76,22 +76,22 @@ def at_once() -> AtOnce:
     return AtOnce(installed_backends())
 
 
-async def test_a_short_run_is_over_when_its_job_is_stored(at_once: AtOnce):
-    came = await admitted()
-    new = ShortRuns(at_once, FLEET, Clock()).new_job(came)
+async def test_a_short_run_is_completed_when_its_job_is_stored(at_once: AtOnce):
+    accepted = await admitted()
+    new = ShortRuns(at_once, FLEET, Clock()).new_job(accepted)
     assert [change.status for change in new.changes] == [*JobStatus][1:7]
-    assert (new.job, new.qasm, new.analysis) == (came.job, BELL, came.analysis)
+    assert (new.job, new.qasm, new.analysis) == (accepted.job, BELL, accepted.analysis)
     times = [change.at for change in new.changes[-3:]]
     assert times == sorted(times)
     assert times[0] < times[-1]
     result = new.result
     assert result is not None
-    assert (result.job_id, result.backend) == (came.job.id, "local_simulator")
+    assert (result.job_id, result.backend) == (accepted.job.id, "local_simulator")
     assert sum(result.counts.values()) == 100
     assert new.simulator_seconds == result.execution_time_ms / 1000 > 0
-    # As a run in a worker tells it.
-    told = result.metadata
-    assert (told["method"], told["seed"], told["num_qubits"]) == ("statevector", 7, 2)
+    # The same metadata as of a run in a worker.
+    metadata = result.metadata
+    assert (metadata["method"], metadata["seed"], metadata["num_qubits"]) == ("statevector", 7, 2)
     ended = new.changes[-1].metadata
     assert ended is not None
     routing: Any = ended["routing"]
@@ -101,21 +101,21 @@ async def test_a_short_run_is_over_when_its_job_is_stored(at_once: AtOnce):
 @pytest.mark.parametrize("backend", ["aer_simulator", "local_simulator"])
 async def test_other_jobs_wait_in_the_queue(at_once: AtOnce, backend: str):
     memory = backend == "local_simulator"
-    came = await admitted(backend=backend, options=RunOptions(memory=memory))
-    new = ShortRuns(at_once, FLEET, Clock()).new_job(came)
+    accepted = await admitted(backend=backend, options=RunOptions(memory=memory))
+    new = ShortRuns(at_once, FLEET, Clock()).new_job(accepted)
     assert (new.result, new.simulator_seconds) == (None, 0.0)
-    assert new.changes == came.changes
+    assert new.changes == accepted.changes
     assert new.changes[-1].status is JobStatus.QUEUED
 
 
-async def test_a_circuit_that_was_read_elsewhere_waits(at_once: AtOnce):
-    came = replace(await admitted(), circuit=None)
-    new = ShortRuns(at_once, FLEET, Clock()).new_job(came)
+async def test_a_circuit_that_a_worker_parsed_waits(at_once: AtOnce):
+    accepted = replace(await admitted(), circuit=None)
+    new = ShortRuns(at_once, FLEET, Clock()).new_job(accepted)
     assert (new.result, new.simulator_seconds) == (None, 0.0)
-    assert new.changes == came.changes
+    assert new.changes == accepted.changes
     assert new.changes[-1].status is JobStatus.QUEUED
 
 
-async def test_without_an_executor_every_job_waits():
-    came = await admitted()
-    assert ShortRuns(AtOnce({}), FLEET, Clock()).new_job(came).result is None
+async def test_without_an_executor_all_jobs_wait():
+    accepted = await admitted()
+    assert ShortRuns(AtOnce({}), FLEET, Clock()).new_job(accepted).result is None

@@ -1,4 +1,4 @@
-"""What is written to the log, by a process of its own."""
+"""The log of a separate process."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ except ValueError:
 """
 
 
-def test_no_key_and_no_local_variable_is_ever_written():
+def test_keys_and_local_variables_are_not_logged():
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
     )
