@@ -20,8 +20,8 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from support.api import Api
+from support.chaos.deployments import Deployment
 from support.circuits import ASYMMETRIC, slow
-from support.deployments import Deployment
 from support.server import Server, quantcloud
 from thequantcloud.v1 import job_pb2
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from support.guarantees import violations
-from support.history import (
+from support.chaos.guarantees import violations
+from support.chaos.history import (
     Answer,
     Cancel,
     Event,

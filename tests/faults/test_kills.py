@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import TIMEOUT_SECONDS, Clients
-from support.deployments import Chaos, Deployment
-from support.guarantees import violations
-from support.history import History
-from support.postgres import Postgres, installations
+from support.chaos.clients import TIMEOUT_SECONDS, Clients
+from support.chaos.deployments import Chaos, Deployment
+from support.chaos.guarantees import violations
+from support.chaos.history import History
+from support.external.postgres import Postgres, installations
 
 KILLS = int(os.environ.get("SOAK_KILLS", "12"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))

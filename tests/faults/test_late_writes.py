@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from support.api import Api
+from support.chaos.clients import TIMEOUT_SECONDS, Circuit, Clients
+from support.chaos.deployments import Deployment
+from support.chaos.guarantees import violations
+from support.chaos.history import Expected, History, Kill
 from support.circuits import HEADER
-from support.clients import TIMEOUT_SECONDS, Circuit, Clients
-from support.deployments import Deployment
-from support.guarantees import violations
-from support.history import Expected, History, Kill
-from support.postgres import Postgres, installations
+from support.external.postgres import Postgres, installations
 from support.processes import descendants
 from thequantcloud.v1 import job_pb2
 

@@ -7,9 +7,9 @@ import grpc
 import pytest
 
 from support.api import Api
+from support.chaos.deployments import Deployment
 from support.circuits import ASYMMETRIC, BELL
-from support.deployments import Deployment
-from support.postgres import Postgres, installations
+from support.external.postgres import Postgres, installations
 from thequantcloud.v1 import account_pb2, circuit_pb2, circuit_pb2_grpc, job_pb2
 
 _SUBMISSIONS = 50

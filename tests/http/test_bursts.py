@@ -3,7 +3,7 @@
 from collections import Counter
 from contextlib import ExitStack
 
-from support.http2 import END_STREAM, HEADERS, RawConnection, headers, status
+from support.clients.http2 import END_STREAM, HEADERS, RawConnection, headers, status
 from support.server import Server
 
 CONNECTIONS, REQUESTS = 5, 900

@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from support.api import Api
-from support.jwks import EC_KEY, RSA_KEY, Endpoint, entry
+from support.external.jwks import EC_KEY, RSA_KEY, Endpoint, entry
 from support.server import SECRET, Server
 from thequantcloud.v1 import account_pb2
 

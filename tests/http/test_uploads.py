@@ -16,11 +16,11 @@ import httpx
 import pytest
 
 from quantcloud.api import uploads as asked
-from support import http2
 from support.api import error_json
 from support.circuits import BELL
+from support.clients import http2
+from support.clients.uploads import Upload, envoy_pid, resident_mib, under_way
 from support.server import Server, newcomers_token
-from support.uploads import Upload, envoy_pid, resident_mib, under_way
 
 UPLOADS = int(os.environ.get("UPLOADS", "60"))
 SIZE = 8_000_000

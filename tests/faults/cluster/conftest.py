@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from quantcloud.backends.base import installed_backends
+from support.external.ray import RayCluster
 from support.packages import install
-from support.ray import RayCluster
 
 UNIT_ENGINE = Path(__file__).parents[2] / "unit" / "engine"
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from support.circuits import BELL, slow
-from support.ray import free_port
+from support.external.ray import free_port
 from support.server import Server, quantcloud
 from thequantcloud.v1 import job_pb2
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import grpc
 import grpc.aio
 
-from support.http2 import (
+from support.clients.http2 import (
     CANCEL,
     GOAWAY,
     MAX_CONCURRENT_STREAMS,

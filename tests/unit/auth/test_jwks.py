@@ -19,7 +19,7 @@ from quantcloud.auth.jwks import (
 )
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.domain.errors import Unauthenticated, Unavailable
-from support.jwks import EC_KEY, RSA_KEY, Endpoint, entry
+from support.external.jwks import EC_KEY, RSA_KEY, Endpoint, entry
 
 
 class Clock:

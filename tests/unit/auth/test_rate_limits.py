@@ -16,7 +16,7 @@ from quantcloud.auth.windows import MemoryWindows
 from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.errors import RateLimited
 from quantcloud.settings import DEFAULT_TIERS
-from support import redis
+from support.external import redis
 
 START = datetime(2025, 3, 31, 23, 59, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -8,7 +8,7 @@ import pytest
 
 from quantcloud.proxy.process import envoy_settings
 from quantcloud.settings import Settings
-from support.http2 import GOAWAY, PING, RawConnection, answers_to_pings
+from support.clients.http2 import GOAWAY, PING, RawConnection, answers_to_pings
 from unit.proxy.upstream import gate as make_gate
 
 DEADLINE = 10

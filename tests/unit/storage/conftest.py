@@ -9,7 +9,7 @@ import pytest
 
 from quantcloud.storage import Store
 from quantcloud.storage.database.tables import metadata
-from support.postgres import Postgres, installations
+from support.external.postgres import Postgres, installations
 
 # POSTGRES=none leaves PostgreSQL out, POSTGRES=all tests every installed version; by default, the
 # oldest and the newest version are tested.

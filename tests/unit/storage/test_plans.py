@@ -20,7 +20,7 @@ from quantcloud.domain.job import JobStatus, StaleLeaseError
 from quantcloud.domain.page import Place
 from quantcloud.storage import CircuitPatch, IdempotencyKey, Store
 from quantcloud.storage.retention import BATCH
-from support.postgres import Postgres
+from support.external.postgres import Postgres
 from unit.storage.builders import ANALYSIS, QASM, STALE, T0, UNLIMITED, at, new_job, queue
 from unit.storage.conftest import INSTALLATIONS, migrate
 from unit.storage.crowd import ACCOUNTS, ACTIVE, JOBS, fill_postgres, fill_sqlite, job_id

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.postgres import Postgres, installations
+from support.external.postgres import Postgres, installations
 
 pytestmark = pytest.mark.slow
 

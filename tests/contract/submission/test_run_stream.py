@@ -12,7 +12,7 @@ import pytest
 
 from support.api import Api
 from support.circuits import ASYMMETRIC, BELL, HEADER, slow, wide
-from support.run_stream import RunStream
+from support.clients.run_stream import RunStream
 from support.server import Server
 from thequantcloud.v1 import circuit_pb2, job_pb2
 

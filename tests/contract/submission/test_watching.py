@@ -11,8 +11,8 @@ import pytest
 
 from support.api import Api
 from support.circuits import BELL, slow
+from support.clients.watchers import see_the_log
 from support.server import SECRET, Server
-from support.watchers import see_the_log
 from thequantcloud.v1 import job_pb2
 
 

@@ -13,10 +13,10 @@ import pytest
 from quantcloud.endpoints import read_endpoints
 from support.api import Api
 from support.circuits import BELL, slow
-from support.postgres import Postgres, installations
-from support.run_stream import RunStream
+from support.clients.run_stream import RunStream
+from support.clients.watchers import see_the_log
+from support.external.postgres import Postgres, installations
 from support.server import Server, quantcloud
-from support.watchers import see_the_log
 from thequantcloud.v1 import api_key_pb2, circuit_pb2, job_pb2
 
 PROXY_SECRET = "a-secret-between-envoy-and-its-servers"

@@ -13,7 +13,7 @@ from support.packages import install
 from support.server import Server
 from thequantcloud.v1 import backend_pb2, job_pb2
 
-PAGE = Path(__file__).parents[2] / "docs/backends.md"
+PAGE = Path(__file__).parents[3] / "docs/backends.md"
 
 
 @pytest.fixture(scope="module")

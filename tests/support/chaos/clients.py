@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import grpc
 import grpc.aio
 
-from support.circuits import BELL, HEADER
-from support.history import (
+from support.chaos.history import (
     TERMINAL,
     Answer,
     Cancel,
@@ -27,6 +26,7 @@ from support.history import (
     Usage,
     View,
 )
+from support.circuits import BELL, HEADER
 from thequantcloud.v1 import (
     account_pb2,
     account_pb2_grpc,

@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 
 from support.api import Api
 from support.circuits import ASYMMETRIC, BELL, slow
-from support.run_stream import RunStream
+from support.clients.run_stream import RunStream
 from support.server import Server
 from thequantcloud.v1 import (
     account_pb2,

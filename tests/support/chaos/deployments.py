@@ -16,13 +16,13 @@ from typing import Self
 import jwt
 
 from support.api import Api
-from support.history import History, Kill
+from support.chaos.history import History, Kill
+from support.external.postgres import Postgres
 from support.packages import install
-from support.postgres import Postgres
 from support.processes import command, descendants, gone
 from support.server import SECRET, Front, Server
 
-_FAULTS = Path(__file__).parents[1] / "faults"
+_FAULTS = Path(__file__).parents[2] / "faults"
 _GONE_SECONDS = 30
 # Short leases, so that other servers soon take over the runs of a killed one.
 QUICK_LEASES = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from support import redis
 from support.api import Api
+from support.external import redis
 from support.server import Server
 from thequantcloud.v1 import account_pb2
 

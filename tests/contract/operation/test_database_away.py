@@ -8,7 +8,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from support.circuits import BELL, slow
-from support.postgres import Postgres, installations
+from support.external.postgres import Postgres, installations
 from support.server import Server
 from thequantcloud.v1 import job_pb2
 

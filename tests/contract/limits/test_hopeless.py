@@ -4,7 +4,7 @@ import pytest
 
 from support.api import Api
 from support.circuits import BELL, HEADER
-from support.run_stream import RunStream
+from support.clients.run_stream import RunStream
 from support.server import Server
 from thequantcloud.v1 import job_pb2
 

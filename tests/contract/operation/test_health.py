@@ -15,9 +15,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from support.api import Api
+from support.chaos.deployments import free_port
 from support.circuits import BELL
-from support.deployments import free_port
-from support.postgres import Postgres, installations
+from support.external.postgres import Postgres, installations
 from support.processes import descendants
 from support.server import Front, Server
 from thequantcloud.v1 import status_pb2

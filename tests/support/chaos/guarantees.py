@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from support.history import TERMINAL, Answer, Event, Final, History
+from support.chaos.history import TERMINAL, Answer, Event, Final, History
 
 # The documented transitions of a job, independent of the server's code.
 _NEXT = {

@@ -1,0 +1,1 @@
+"""Kills the parts of a service, and checks what its clients saw."""

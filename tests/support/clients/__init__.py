@@ -1,0 +1,1 @@
+"""Clients with a single purpose, such as raw HTTP/2."""

@@ -1,0 +1,1 @@
+"""Servers that are not ours: PostgreSQL, Redis, Ray, an issuer of tokens."""
