@@ -1,16 +1,16 @@
--- What the REST side of the API needs beyond Envoy's gRPC-JSON transcoder, which stands behind this
--- filter: statuses of success other than 200, errors as {"detail": ...}, readable sentences for
--- requests that do not fit the contract, and the headers of HTTP instead of those of gRPC.
--- gRPC and gRPC-Web pass untouched.
+-- Adds what Envoy's gRPC-JSON transcoder, which runs after this filter, cannot do for REST: statuses
+-- of success other than 200, errors as {"detail": ...}, readable sentences for requests that do not
+-- match the contract, and HTTP headers instead of gRPC headers.
+-- Valid gRPC and gRPC-Web calls pass unchanged.
 
--- The words of each enum that a request may hold. A test compares them with the contract.
+-- The words of each enum that a request may contain. A test compares them with the contract.
 local ENUMS = {
   ["thequantcloud.v1.Job.Status"] =
     "submitted, analyzing, routing, queued, dispatched, running, completed, failed, timeout, cancelled",
   ["thequantcloud.v1.Optimization.Target"] = "balanced, speed, accuracy, cost",
 }
 
--- The query parameters of each request that has any. A test compares them with the contract.
+-- The query parameters of each request. A test compares them with the contract.
 local QUERY_PARAMETERS = {
   ["thequantcloud.v1.GetJobRequest"] = "wait_seconds",
   ["thequantcloud.v1.ListCircuitsRequest"] = "after_cursor, limit, offset",
@@ -19,7 +19,7 @@ local QUERY_PARAMETERS = {
   ["thequantcloud.v1.WatchJobsRequest"] = "after_cursor, status, with_result, batch_id",
 }
 
--- What a value of each type looks like.
+-- How an error describes a value of each type.
 local TYPES = {
   BOOL = "true or false",
   DOUBLE = "a number",
@@ -41,8 +41,8 @@ local GRPC_HEADERS = {
   "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-encoding", "grpc-accept-encoding",
 }
 
--- API keys and JWTs that were put where none belong: not to be passed on, logged, or told anybody.
--- `serve` masks the same in its log.
+-- API keys and JWTs that a client put into a wrong place. They are not forwarded, logged or shown.
+-- `serve` masks the same patterns in its log.
 local SECRETS = {
   ["qc_live_[%w_%-]+"] = "qc_live_...",
   ["eyJ[%w_%-]+%.[%w_%-]+%.?[%w_%-]*"] = "eyJ...",
@@ -60,19 +60,19 @@ local LARGE = 1024 * 1024
 -- The longest piece of a request that an error shows, in bytes.
 local SHOWN = 60
 
--- Where the filter notes what it has to know of a request when its answer comes.
+-- The metadata namespace where the filter notes what it must know of a request at its response.
 local ITSELF = "envoy.filters.http.lua"
 
--- What a call may be compressed with.
+-- The encodings that a call may use.
 local ENCODINGS = {identity = true, deflate = true, gzip = true}
 
--- The statuses of gRPC for what Envoy says of a call and knows none for: RESOURCE_EXHAUSTED and
--- DEADLINE_EXCEEDED instead of UNKNOWN.
+-- The gRPC status for messages of Envoy that have none: RESOURCE_EXHAUSTED and DEADLINE_EXCEEDED
+-- instead of UNKNOWN.
 local UNKNOWN, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED = "2", "3", "8", "12"
 local STATUSES = {["The message is too large."] = "8", ["request timeout"] = "4"}
 
--- A client that hangs up hears no answer. So an answer of CANCELLED is the server's own: it was
--- stopped, or had too many calls. The client is told UNAVAILABLE instead.
+-- A client that cancels reads no answer. So if a client can read CANCELLED, the server sent it: the
+-- server was stopped, or had too many calls. The client gets UNAVAILABLE instead.
 local CANCELLED, UNAVAILABLE, CLIENT_CLOSED_REQUEST = "1", "14", "499"
 local TRY_AGAIN = "The service cannot answer at the moment. Try again."
 
@@ -93,7 +93,7 @@ end
 
 local ESCAPES = {b = "\b", f = "\f", n = "\n", r = "\r", t = "\t"}
 
--- The text that a JSON string (without its quotes) stands for.
+-- Returns the text of a JSON string that is given without its quotes.
 local function from_json(escaped)
   local parts, from = {}, 1
   while true do
@@ -105,7 +105,7 @@ local function from_json(escaped)
     local letter = escaped:sub(at + 1, at + 1)
     if letter == "u" then
       local code = tonumber(escaped:sub(at + 2, at + 5), 16) or 0xFFFD
-      -- Half of a surrogate pair stands for no character of its own.
+      -- Half of a surrogate pair is not a character.
       parts[#parts + 1] = utf8((code >= 0xD800 and code <= 0xDFFF) and 0xFFFD or code)
       from = at + 6
     else
@@ -123,7 +123,7 @@ local function to_json(text)
   end))
 end
 
--- The JSON string that begins at the quote at `from`, with both quotes.
+-- Returns the JSON string that begins at the quote at `from`, with both quotes.
 local function json_string(text, from)
   local _, at = text:find('^"[^"\\]*', from)
   while at and text:sub(at + 1, at + 1) == "\\" do
@@ -132,7 +132,7 @@ local function json_string(text, from)
   return at and text:sub(from, at + 1)
 end
 
--- The text, cut between two characters where it is long.
+-- Returns the text, cut between two characters if it is long.
 local function shorten(text)
   if #text <= SHOWN then
     return text
@@ -153,7 +153,7 @@ end
 
 -- Errors -------------------------------------------------------------------------------------
 
--- What is wrong with a value, after the transcoder's "FIELD: invalid value VALUE for type TYPE".
+-- Explains a wrong value, from the transcoder's "FIELD: invalid value VALUE for type TYPE".
 local function wrong_value(field, value, kind)
   local message = kind:match("^type%.googleapis%.com/(.+)$")
   if field == "" then
@@ -176,8 +176,8 @@ local function wrong_value(field, value, kind)
   return right and string.format("%s: must be %s, got %s", field, right, shorten(value))
 end
 
--- What is wrong with JSON that cannot be read, after the transcoder's three lines: the error, the
--- text around it, and a mark below the place.
+-- Explains invalid JSON, from the transcoder's three lines: the error, the text around it, and a mark
+-- below the position.
 local function wrong_json(text)
   local problem, around, mark = text:match("^([^\n]+)\n(.*)\n( *)%^$")
   if not problem then
@@ -191,7 +191,7 @@ local function wrong_json(text)
   )
 end
 
--- A sentence for a request that the transcoder refused, with the field and what would be right.
+-- Explains why the transcoder refused a request: a sentence with the field and what would be right.
 local function explain(text)
   if text == "" or text == "Bad Request" then
     return "This is not a valid HTTP request."
@@ -224,14 +224,14 @@ local function explain(text)
   return wrong_json(text) or text
 end
 
--- The body of an error as the server or Envoy says it: {"detail": TEXT, "details": [...]}.
+-- Returns the body of an error as the server or Envoy sends it: {"detail": TEXT, "details": [...]}.
 local function error_body(body, status)
-  -- The gRPC server's, as it answers the filter `admission`.
+  -- The gRPC server's answer to the filter `admission`.
   local asked = body:match('^{"detail":"({\\"detail\\":.*})"}%s*$')
   if asked then
     return from_json(asked)
   end
-  -- The gRPC server's, as the transcoder prints it.
+  -- The gRPC server's error, as the transcoder prints it.
   local converted, count = body:gsub('^{"code":%d+,"message":', '{"detail":', 1)
   if count > 0 then
     return converted
@@ -243,8 +243,8 @@ local function error_body(body, status)
   return body
 end
 
--- The health of a service that cannot take jobs, after the error that says why: with the fields that
--- the health of one that can has, as far as the server gave them.
+-- Returns the health answer of a service that cannot take jobs. It is the error that gives the cause,
+-- plus the fields of a healthy answer, if the server sent them.
 local function unhealthy(body)
   local fields = '{"status":"unhealthy",'
   for _, name in ipairs({"version", "timestamp"}) do
@@ -279,7 +279,7 @@ local function set_error(handle, body, text, health)
 end
 
 local function on_error(handle, status, grpc_message, health)
-  -- Waits for the body; what was taken from the handle before is void afterwards.
+  -- Waits for the body. Objects that came from the handle before are invalid afterwards.
   local body = handle:body(grpc_message ~= nil)
   if not body then
     return -- the answer to a HEAD
@@ -288,7 +288,7 @@ local function on_error(handle, status, grpc_message, health)
   if status == CLIENT_CLOSED_REQUEST then
     set_error(handle, body, '{"detail":"' .. TRY_AGAIN .. '","details":[]}')
   elseif old == "" and grpc_message then
-    -- Details that the descriptor does not know cost the transcoder the whole body.
+    -- The transcoder sends no body if its descriptor does not know a type of the details.
     local message = grpc_message:gsub("%%(%x%x)", function(hex)
       return string.char(tonumber(hex, 16))
     end)
@@ -337,13 +337,13 @@ local function noted(handle, key)
   return notes and notes[key]
 end
 
--- Refuses a request whose content cannot be read here: with the status of HTTP, for gRPC too.
+-- Refuses a request whose content type or encoding is not supported, with an HTTP status for gRPC too.
 local function refuse_content(handle, text)
   note(handle, "unreadable", text)
   handle:respond({[":status"] = "415"}, text)
 end
 
--- Refuses a call with a status of gRPC.
+-- Refuses a call with a gRPC status.
 local function refuse_call(handle, status, text)
   note(handle, "grpc_status", status)
   handle:respond({[":status"] = "400"}, text)
@@ -353,7 +353,7 @@ local function media_type(headers)
   return (headers:get("content-type") or ""):lower():match("^%s*([^;%s]*)")
 end
 
--- Whether the headers have more than the setting, counted as in HTTP/2: RFC 9113, section 6.5.2.
+-- Whether the headers exceed `kib`, counted as in HTTP/2: RFC 9113, section 6.5.2.
 local function too_large(headers, kib)
   local left = (kib or 0) * 1024
   for name, value in pairs(headers) do
@@ -362,7 +362,7 @@ local function too_large(headers, kib)
   return kib and left < 0
 end
 
--- Refuses what the server would break off without a word of its own.
+-- Refuses calls that the server would abort without a message.
 local function check_call(handle, headers)
   local kind, encoding = media_type(headers), headers:get("grpc-encoding")
   local timeout = headers:get("grpc-timeout")
@@ -378,11 +378,11 @@ local function check_call(handle, headers)
     refuse_call(handle, INVALID_ARGUMENT,
       "grpc-timeout: must be up to 8 digits and a unit, such as 500m for 500 ms.")
   elseif not headers:get("te") then
-    headers:add("te", "trailers") -- the server needs it, and HTTP/1.1 clients may leave it out
+    headers:add("te", "trailers") -- the server requires it, and HTTP/1.1 clients may omit it
   end
 end
 
--- Refuses a body that is not JSON. One without a type is read as JSON.
+-- Refuses a body that is not JSON. A body without a content type counts as JSON.
 local function check_body(handle, headers)
   local kind = media_type(headers)
   if kind:find("application/grpc", 1, true) == 1 then
@@ -396,8 +396,8 @@ local function check_body(handle, headers)
   end
 end
 
--- Notes a body that may be kept before its sender is known, which `admission` in envoy.yaml reads: a
--- connection of HTTP/1.1 has one request at a time, so such bodies cannot be many.
+-- Marks a body that Envoy may buffer before the server checks the credentials. `admission` in
+-- envoy.yaml reads the mark. An HTTP/1.1 connection has one request at a time, so such bodies are few.
 local function mark_short_body(handle, headers)
   local length = headers:get("content-length") or ""
   headers:remove("x-short-body")
@@ -412,7 +412,7 @@ function envoy_on_request(handle)
   if masked ~= path then
     handle:headers():replace(":path", masked)
   end
-  -- For the access log: what the transcoder makes of it has no name there.
+  -- For the access log, which cannot name the path after the transcoder has changed it.
   note(handle, "path", (masked:gsub("?.*", "")))
   local route = handle:metadata()
   local allow = route:get("allow")
@@ -434,7 +434,7 @@ function envoy_on_request(handle)
   elseif route:get("head") then
     handle:headers():replace(":method", "GET")
     handle:headers():add("x-envoy-original-method", "HEAD") -- for the access log
-    -- The route is another one from now on.
+    -- The new method changes the route, so the response cannot read `head` from the route.
     note(handle, "head", true)
   else
     mark_short_body(handle, handle:headers())
@@ -442,7 +442,7 @@ function envoy_on_request(handle)
   end
 end
 
--- Leaves the headers of an answer to HEAD alone, which are those of the answer to GET.
+-- Removes the body of an answer to HEAD. Its headers stay those of the answer to GET.
 local function without_body(handle)
   local length = handle:headers():get("content-length")
   local body = handle:body(true)
@@ -460,8 +460,8 @@ function envoy_on_response(handle)
   local headers = handle:headers()
   local status = headers:get(":status")
   local content_type = headers:get("content-type") or ""
-  -- gRPC's own status is in its trailers. Any other here is that of an error which the transcoder
-  -- could not print.
+  -- A gRPC answer has its status in the trailers. A status in the headers belongs to an error that the
+  -- transcoder could not print.
   local unreadable = noted(handle, "unreadable")
   if unreadable then
     status = "415"
