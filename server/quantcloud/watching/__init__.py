@@ -1,1 +1,1 @@
-"""The event feed that watchers hang on."""
+"""The event feed, which publishes events to open watches."""

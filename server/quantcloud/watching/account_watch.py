@@ -12,11 +12,11 @@ from quantcloud.watching.subscription import AccountSubscription
 from quantcloud.watching.update import AccountUpdate, PlacedEvent
 
 LARGEST_GROUP: Final = 64
-"""How many events an update has at most."""
+"""The most events in one update."""
 
 
 class AccountWatch:
-    """Reads what one watcher of an account is sent."""
+    """Reads the updates of one watcher of an account."""
 
     def __init__(self, sources: Sources, account_id: str, wanted: EventFilter) -> None:
         self._sources = sources
@@ -26,18 +26,18 @@ class AccountWatch:
         self._behind = False
 
     async def updates(self, after_cursor: int | None) -> AsyncGenerator[AccountUpdate]:
-        """As `EventFeed.watch_account`."""
-        subscription, quiet = self._subscription, self._sources.quiet
+        """See `EventFeed.watch_account`."""
+        subscription, keepalives = self._subscription, self._sources.keepalives
         self._sources.by_account.add(self._account_id, subscription)
         try:
             await self._begin(after_cursor)
             if after_cursor is None:
                 yield AccountUpdate(self._cursor)
-            quiet.heard(subscription)
+            keepalives.restart(subscription)
             while True:
                 while not (self._behind or subscription.has_news):
                     await subscription.sleep()
-                fresh, cursor = await self._read_on() if self._behind else self._take()
+                fresh, cursor = await self._read_log() if self._behind else self._take()
                 last_of = {event.job.id: event for event in fresh}
                 group: list[PlacedEvent] = []
                 for event in fresh:
@@ -46,20 +46,20 @@ class AccountWatch:
                         group.append(await self._placed(event, last_of[event.job.id]))
                     if group and (event is fresh[-1] or len(group) == LARGEST_GROUP):
                         yield AccountUpdate(self._cursor, group)
-                        quiet.heard(subscription)
+                        keepalives.restart(subscription)
                         group = []
                 self._cursor = max(self._cursor, cursor)
-                # The next one may be hours away.
+                # Free their memory: the next ones may be hours away.
                 event = None
                 del fresh, last_of, group
                 if not (self._behind or subscription.has_events):
                     self._cursor = max(self._cursor, subscription.passed)
-                if subscription.quiet:
+                if subscription.checkpoint_due:
                     yield AccountUpdate(self._cursor)
-                    quiet.heard(subscription)
+                    keepalives.restart(subscription)
         finally:
             self._sources.by_account.forget(self._account_id, subscription)
-            quiet.forget(subscription)
+            keepalives.forget(subscription)
 
     async def _begin(self, after_cursor: int | None) -> None:
         latest = await self._sources.log.latest_cursor(self._account_id)
@@ -72,8 +72,8 @@ class AccountWatch:
         self._cursor = latest if after_cursor is None else after_cursor
         self._behind = self._cursor < latest
 
-    async def _read_on(self) -> tuple[Sequence[JobEvent], int]:
-        """What comes next in the log, and up to which cursor that is all there is."""
+    async def _read_log(self) -> tuple[Sequence[JobEvent], int]:
+        """Return the next events of the log, and the cursor up to which they are complete."""
         found = await self._sources.log.account_after(
             self._account_id, self._cursor, PAGE, self._filter.of_each_job
         )
@@ -81,17 +81,17 @@ class AccountWatch:
         return found.events, found.cursor
 
     def _take(self) -> tuple[Sequence[JobEvent], int]:
-        """What came from memory; nothing where some of it is missing and the log must be read."""
+        """Return the events from memory, or none if some are missing and the log must be read."""
         events, self._behind = self._subscription.take()
         known = self._cursor
         return () if self._behind else [e for e in events if e.cursor > known], known
 
     async def _placed(self, event: JobEvent, last: JobEvent) -> PlacedEvent:
-        """An event with its job's place; `last` is the last one of its job that is known."""
+        """Return an event with its job's queue position; `last` is its job's last known event."""
         return PlacedEvent(event, await self._position(event) if event is last else None)
 
     async def _position(self, event: JobEvent) -> int | None:
-        """Where a job stands; None where it is not queued, or other events of it follow."""
+        """Return a job's queue position; None if it is not queued or has later events."""
         job = event.job
         if job.status is not JobStatus.QUEUED:
             return None

@@ -1,8 +1,8 @@
-"""The event feed: every change of a job, once and in order, to whoever watches.
+"""The event feed: publishes every change of a job to its watchers, once and in order.
 
-A watcher first subscribes and then reads the log, so that nothing falls between the two. Events
-reach it from memory as they are committed; where it fell behind, or a sequence is missing, it
-reads on from the log. So its memory is bounded, and a slow reader holds nobody up.
+A watcher first subscribes and then reads the log, so it misses nothing in between. It gets events
+from memory when they are committed. If it falls behind, or a sequence is missing, it reads the log.
+So its memory is bounded, and a slow reader blocks no other.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
@@ -16,42 +16,42 @@ from quantcloud.watching.job_watch import JobWatch
 from quantcloud.watching.keepalive import Keepalives
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.sources import EventLog, Sources
-from quantcloud.watching.subscription import Subscription, in_turns
+from quantcloud.watching.subscription import Subscription, call_in_batches
 from quantcloud.watching.update import AccountUpdate, JobUpdate
 
-# A result that is larger is not handed over in memory, where slow readers would keep it.
+# A larger result is not published in memory, because slow readers would keep it there.
 _LARGEST_RESULT = 256
-# What no job is called.
+# An id that no job has.
 _NO_JOB = ""
 
 
 class EventFeed:
-    """Hands committed events to watchers. Belongs to one event loop."""
+    """Publishes committed events to watchers. Use it from one event loop only."""
 
     def __init__(self, log: EventLog, queues: QueueMonitor, checkpoint_seconds: float) -> None:
         self._sources = Sources(log, queues, Keepalives(checkpoint_seconds))
 
     @property
     def watchers(self) -> int:
-        """How many watches are open."""
+        """The number of open watches."""
         return len(self._sources.by_job) + len(self._sources.by_account)
 
     def publish(self, events: Sequence[JobEvent]) -> None:
-        """Take events that were just committed, in the order of their commits."""
+        """Publish events that were just committed, in the order of their commits."""
         sources = self._sources
-        told: dict[Subscription, None] = {}
+        notified: dict[Subscription, None] = {}
         for group in _by_job(events):
             job = group[0].job
             sources.recent.add(*group)
             for about in (sources.by_job.about(job.id), sources.by_account.about(job.account_id)):
                 for subscription in about:
                     if subscription.put(*group):
-                        told[subscription] = None
+                        notified[subscription] = None
             sources.queues.notice(*group)
-        in_turns(Subscription.wake, told)
+        call_in_batches(Subscription.wake, notified)
 
     def close(self) -> None:
-        """End every watch with `Unavailable`; later ones end at once."""
+        """End every watch with `Unavailable`. Later watches end at once."""
         because = Unavailable(
             "the server is shutting down; resume where this watch ended", reason="SERVER_DRAINING"
         )
@@ -59,7 +59,7 @@ class EventFeed:
         self._sources.by_account.close(because)
 
     def interrupt(self) -> None:
-        """End every watch there is with `Unavailable`: what happens cannot be heard of now."""
+        """End every open watch with `Unavailable`: new events cannot be received now."""
         because = Unavailable(
             "the database does not answer at the moment; resume where this watch ended",
             reason="STORE_UNAVAILABLE",
@@ -68,7 +68,7 @@ class EventFeed:
         self._sources.by_account.interrupt(because)
 
     async def beats(self) -> AsyncGenerator[None]:
-        """One each time that a watch which is told nothing would be sent a checkpoint. Never ends.
+        """Yield whenever a watch without updates would get a checkpoint. Never ends.
 
         Raises `Unavailable` when the feed closes.
         """
@@ -76,22 +76,22 @@ class EventFeed:
         sources.by_job.add(_NO_JOB, subscription)
         try:
             while True:
-                sources.quiet.heard(subscription)
-                while not subscription.quiet:
+                sources.keepalives.restart(subscription)
+                while not subscription.checkpoint_due:
                     await subscription.sleep()
                 yield
         finally:
             sources.by_job.forget(_NO_JOB, subscription)
-            sources.quiet.forget(subscription)
+            sources.keepalives.forget(subscription)
 
     def watch_job(
         self, account_id: str, job_id: str, after_sequence: int | None, *, brief: bool = False
     ) -> AsyncGenerator[JobUpdate]:
-        """The latest event, or every event after `after_sequence`; then each as it happens.
+        """Yield the latest event, or every event after `after_sequence`; then each new event.
 
-        A `brief` watch begins with the latest event, waits a moment for others before it is sent
-        one, and is sent only the last of those that came together. Ends after the event of
-        a terminal status. Raises `NotFound`, `InvalidArgument` for a sequence that the job has not
+        A `brief` watch begins with the latest event, but first waits briefly for later ones. Of
+        events that arrive together, it gets only the last. The watch ends after the event of a
+        terminal status. Raises `NotFound`, `InvalidArgument` for a sequence that the job has not
         reached, and `Unavailable` when the feed closes.
         """
         if after_sequence is None:
@@ -107,22 +107,22 @@ class EventFeed:
         after_cursor: int | None,
         wanted: EventFilter = EVERYTHING,
     ) -> AsyncGenerator[AccountUpdate]:
-        """The account's events after `after_cursor`, or from now on, that are wanted. Never ends.
+        """Yield the account's wanted events after `after_cursor`, or from now on. Never ends.
 
-        Without a cursor a checkpoint comes first: where to resume, should nothing happen for a
-        while. Raises `InvalidArgument` for a cursor that no event had, and `Unavailable` when the
-        feed closes.
+        Without a cursor, a checkpoint comes first, so that the watcher has a cursor to resume from.
+        Raises `InvalidArgument` for a cursor beyond the account's last event, and `Unavailable`
+        when the feed closes.
         """
         return AccountWatch(self._sources, account_id, wanted).updates(after_cursor)
 
 
 async def _only(event: JobEvent) -> AsyncGenerator[JobUpdate]:
-    """What is to be seen of a job that has ended."""
+    """Yield the last event of a job that has ended."""
     yield JobUpdate(event.sequence, event)
 
 
 def _by_job(events: Iterable[JobEvent]) -> Iterator[list[JobEvent]]:
-    """The events, those of one job that follow each other together; without large results."""
+    """Group consecutive events of the same job, and remove large results."""
     group: list[JobEvent] = []
     job_id = ""
     for published in events:

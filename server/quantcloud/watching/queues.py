@@ -1,4 +1,4 @@
-"""Where queued jobs stand, and who is told when their queue moved."""
+"""Queue positions: reads a queue after changes and notifies the watches of its jobs."""
 
 import asyncio
 from collections import defaultdict
@@ -9,18 +9,18 @@ import structlog
 
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
-from quantcloud.watching.subscription import Subscription, in_turns
+from quantcloud.watching.subscription import Subscription, call_in_batches
 
 log = structlog.stdlib.get_logger(__name__)
 
-# Changes after which other jobs of the backend stand elsewhere in its queue.
+# Changes that move other jobs in the backend's queue.
 _MOVES = frozenset({JobStatus.QUEUED, JobStatus.DISPATCHED, JobStatus.CANCELLED, JobStatus.FAILED})
-# A queue in which very many wait is told of less often, so that events are not held up.
-_TOLD_PER_SECOND = 2000
+# A queue with very many watches is read less often, so that events are not delayed.
+_NOTIFIED_PER_SECOND = 2000
 
 
 class QueuePositions(Protocol):
-    """Where it is known which jobs are queued."""
+    """Knows the positions of queued jobs."""
 
     async def queue_position(self, job: Job) -> int | None: ...
 
@@ -28,28 +28,28 @@ class QueuePositions(Protocol):
 
 
 class QueueMonitor:
-    """Reads a queue that moved once for all who follow it, at most once in `seconds`."""
+    """Reads a changed queue once for all its followers, at most once every `seconds`."""
 
     def __init__(self, queues: QueuePositions, seconds: float) -> None:
         self._queues = queues
         self._seconds = seconds
-        # By backend, each with its job's id.
+        # The followers of each backend's queue, each with its job's id.
         self._followers: defaultdict[str, dict[Subscription, str]] = defaultdict(dict)
         self._due: set[str] = set()
         self._readings: dict[str, asyncio.Task[None]] = {}
-        # Those that moved while they were read.
+        # Backends whose queue changed while it was read.
         self._moved: set[str] = set()
 
     async def position(self, job: Job) -> int | None:
-        """Where a job stands, from 1; None for one that is not queued."""
+        """Return a job's position, from 1; None if it is not queued."""
         return await self._queues.queue_position(job)
 
     def follow(self, subscription: Subscription, backend: str, job_id: str) -> None:
-        """Tell `subscription` where a queued job stands each time its queue was read."""
+        """Set a queued job's position in `subscription` each time its queue is read."""
         self._followers[backend][subscription] = job_id
 
     def leave(self, subscription: Subscription, backend: str) -> None:
-        """Tell `subscription` nothing more."""
+        """Stop following."""
         followers = self._followers.get(backend)
         if followers is not None:
             followers.pop(subscription, None)
@@ -57,20 +57,20 @@ class QueueMonitor:
                 del self._followers[backend]
 
     def notice(self, *events: JobEvent) -> None:
-        """Take committed events of one job."""
-        # A job keeps the backend that it was given once.
+        """Process committed events of one job: schedule a reading if they change a queue."""
+        # Once set, a job's backend never changes.
         backend = events[-1].job.backend
         if backend is None or backend not in self._followers or backend in self._due:
             return
         if any(event.job.status in _MOVES for event in events):
             self._due.add(backend)
-            pause = max(self._seconds, len(self._followers[backend]) / _TOLD_PER_SECOND)
+            pause = max(self._seconds, len(self._followers[backend]) / _NOTIFIED_PER_SECOND)
             asyncio.get_running_loop().call_later(pause, self._begin, backend)
 
     def _begin(self, backend: str) -> None:
         self._due.discard(backend)
         if backend in self._readings:
-            # Two at once might tell what is older last.
+            # With two concurrent readings, the older one might end last.
             self._moved.add(backend)
         elif backend in self._followers:
             self._readings[backend] = reading = asyncio.ensure_future(self._read(backend))
@@ -88,17 +88,17 @@ class QueueMonitor:
         except (Unavailable, Damaged) as error:
             log.warning("a queue could not be read", backend=backend, error=error.message)
             return
-        except Exception:  # the watch goes on without
+        except Exception:  # watches continue without positions
             log.exception("a queue could not be read", backend=backend)
             return
         followers = self._followers.get(backend, {})
 
-        def tell(subscription: Subscription) -> None:
+        def notify(subscription: Subscription) -> None:
             position = positions.get(followers.get(subscription, ""))
             if position is not None:
-                subscription.stands_at(position)
+                subscription.set_position(position)
 
-        # The next reading begins when all were told of this one.
-        told = asyncio.Event()
-        in_turns(tell, tuple(followers), told.set)
-        await told.wait()
+        # The next reading begins after all followers were notified.
+        notified = asyncio.Event()
+        call_in_batches(notify, tuple(followers), notified.set)
+        await notified.wait()

@@ -1,4 +1,4 @@
-"""What watches read from."""
+"""The sources that watches read from."""
 
 from collections.abc import Sequence
 from dataclasses import field
@@ -12,12 +12,12 @@ from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.recent import RecentEvents
 from quantcloud.watching.subscription import Subscriptions
 
-# How many events are read from the log at a time.
+# How many events one read of the log returns at most.
 PAGE = 256
 
 
 class EventLog(Protocol):
-    """Where events are kept."""
+    """The stored events."""
 
     async def latest(self, account_id: str, job_id: str) -> JobEvent: ...
 
@@ -34,11 +34,11 @@ class EventLog(Protocol):
 
 @value_object
 class Sources:
-    """The log, what is kept in memory, and who is told of what is new."""
+    """The log, the caches in memory, and the subscriptions to new events."""
 
     log: EventLog
     queues: QueueMonitor
-    quiet: Keepalives
+    keepalives: Keepalives
     recent: RecentEvents = field(default_factory=RecentEvents)
     by_job: Subscriptions = field(default_factory=Subscriptions)
     by_account: Subscriptions = field(default_factory=Subscriptions)

@@ -1,4 +1,4 @@
-"""One watch's letter box."""
+"""Subscriptions: each is the inbox of one watch."""
 
 import asyncio
 from collections import defaultdict
@@ -10,33 +10,33 @@ from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobEvent
 from quantcloud.watching.recent import weight
 
-# How many events are kept for a watch that is slow; for one of an account they have their weight.
+# How many events are buffered for a slow watch; for a watch of an account, the limit of `weight`.
 _PENDING = 64
 _PENDING_OF_ACCOUNT = 256
-# How many watches are woken in one turn of the event loop.
-_WATCHES_A_TURN = 128
+# How many subscriptions are called in one iteration of the event loop.
+_BATCH = 128
 
 
 class Subscription:
-    """What came since the watch last looked. There may be very many, so each is small.
+    """What arrived since the watch last read it. There may be very many, so each is small.
 
-    `missed` once that were too many events, which are dropped then: the log has them. `position` is
-    the job's place in its queue where that changed. `quiet` asks for a checkpoint.
+    If too many events arrive, they are dropped and `missed` is set: the log has them. `position`
+    is the job's queue position if it changed. `checkpoint_due` asks for a checkpoint.
     """
 
-    __slots__ = ("_events", "_waiter", "closed", "missed", "position", "quiet")
+    __slots__ = ("_events", "_waiter", "checkpoint_due", "closed", "missed", "position")
 
     def __init__(self) -> None:
         self._events: list[JobEvent] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        # Why it ended, to be told to the watcher.
+        # The error to raise in the watch.
         self.closed: Unavailable | None = None
         self.missed = False
         self.position: int | None = None
-        self.quiet = False
+        self.checkpoint_due = False
 
     def put(self, *events: JobEvent) -> bool:
-        """Take events, in order; whether the watch is to be woken."""
+        """Add events, in order. Return whether to wake the watch."""
         if self.missed:
             return True
         if self._events is None:
@@ -46,12 +46,12 @@ class Subscription:
             self._events, self.missed = None, True
         return True
 
-    def stands_at(self, position: int) -> None:
+    def set_position(self, position: int) -> None:
         self.position = position
         self.wake()
 
-    def fall_quiet(self) -> None:
-        self.quiet = True
+    def ask_checkpoint(self) -> None:
+        self.checkpoint_due = True
         self.wake()
 
     def close(self, because: Unavailable) -> None:
@@ -69,18 +69,18 @@ class Subscription:
 
     @property
     def has_news(self) -> bool:
-        return self.has_events or self.quiet or self.position is not None
+        return self.has_events or self.checkpoint_due or self.position is not None
 
     def take(self) -> tuple[Sequence[JobEvent], bool]:
-        """The events that came, and whether there were too many to keep."""
+        """Return and remove the events, and whether some were dropped."""
         events, missed = self._events or (), self.missed
         self._events, self.missed = None, False
         return events, missed
 
     def sleep(self) -> asyncio.Future[None]:
-        """Done at the next call of `wake`. Raises `Unavailable` where the subscription is closed.
+        """Return a future that is done at the next `wake`. Raises `Unavailable` if it is closed.
 
-        A caller that finds `has_news` false, and awaits this before anything else, misses nothing.
+        To miss nothing, check that `has_news` is false and then await this before anything else.
         """
         if self.closed is not None:
             raise self.closed
@@ -89,8 +89,8 @@ class Subscription:
 
 
 class AccountSubscription(Subscription):
-    """That of all jobs of an account: `passed` is the cursor of the last event that came, though
-    only those are kept that are wanted.
+    """A subscription to all jobs of an account. It buffers only wanted events, but `passed` is the
+    cursor of the last event of any kind.
     """
 
     __slots__ = ("_wanted", "_weight", "passed")
@@ -116,7 +116,7 @@ class AccountSubscription(Subscription):
 
 
 class Subscriptions:
-    """The open subscriptions, by the id of what they are about."""
+    """The open subscriptions by the id of their job or account."""
 
     def __init__(self) -> None:
         self._by_id: defaultdict[str, set[Subscription]] = defaultdict(set)
@@ -138,39 +138,39 @@ class Subscriptions:
         return self._by_id.get(about, ())
 
     def close(self, because: Unavailable) -> None:
-        """Close all there are, and those that are opened later."""
+        """Close all open subscriptions, and each later one when it is added."""
         self._closed = because
         self.interrupt(because)
 
     def interrupt(self, because: Unavailable) -> None:
-        """Close all there are."""
+        """Close all open subscriptions."""
         for subscriptions in self._by_id.values():
             for subscription in subscriptions:
                 subscription.close(because)
 
 
-def in_turns(
-    tell: Callable[[Subscription], None],
+def call_in_batches(
+    notify: Callable[[Subscription], None],
     subscriptions: Iterable[Subscription],
     done: Callable[[], None] | None = None,
 ) -> None:
-    """Call `tell` on each, and then `done`; of very many, on some in each turn of the event loop.
+    """Call `notify` with each subscription, and then `done`.
 
-    So whatever else there is to do gets its share.
+    Calls one batch in each iteration of the event loop, so that other tasks can run between.
     """
-    _next_turn(tell, iter(subscriptions), done)
+    _next_batch(notify, iter(subscriptions), done)
 
 
-def _next_turn(
-    tell: Callable[[Subscription], None],
+def _next_batch(
+    notify: Callable[[Subscription], None],
     rest: Iterator[Subscription],
     done: Callable[[], None] | None,
 ) -> None:
-    told = 0
-    for subscription in islice(rest, _WATCHES_A_TURN):
-        tell(subscription)
-        told += 1
-    if told == _WATCHES_A_TURN:
-        asyncio.get_running_loop().call_soon(_next_turn, tell, rest, done)
+    notified = 0
+    for subscription in islice(rest, _BATCH):
+        notify(subscription)
+        notified += 1
+    if notified == _BATCH:
+        asyncio.get_running_loop().call_soon(_next_batch, notify, rest, done)
     elif done is not None:
         done()

@@ -1,4 +1,4 @@
-"""What watchers are sent."""
+"""The updates that watchers get."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from quantcloud.domain.job import JobEvent
 
 
 class JobUpdate(NamedTuple):
-    """A change of a job, or a checkpoint, which is none: a sign of life, or a queue that moved.
+    """A change of a job, or a checkpoint: a keepalive, or a new queue position.
 
-    In a checkpoint `event` is None, but for the first of a watch that was sent no change yet: then
-    it is the job's latest. A watch resumes after `sequence`.
+    In a checkpoint, `event` is None. But if a watch begins with a checkpoint before any change,
+    `event` is the job's latest. A watch resumes after `sequence`.
     """
 
     sequence: int
@@ -20,14 +20,14 @@ class JobUpdate(NamedTuple):
 
 
 class PlacedEvent(NamedTuple):
-    """A change of one of an account's jobs, with the job's place in its queue."""
+    """A change of one of an account's jobs, with the job's queue position."""
 
     event: JobEvent
     queue_position: int | None = None
 
 
 class AccountUpdate(NamedTuple):
-    """Events that were there at the same time, in order; without any it is a checkpoint.
+    """Events that were available together, in order; without events, it is a checkpoint.
 
     A watch resumes after `cursor`.
     """

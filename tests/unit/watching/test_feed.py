@@ -73,7 +73,7 @@ async def test_a_brief_watch_has_the_last_of_what_came_together(world: World):
 
 
 async def test_a_brief_watch_waits_a_moment_for_the_end(world: World, monkeypatch):
-    monkeypatch.setattr(job_watch, "_MOMENT_SECONDS", 60)
+    monkeypatch.setattr(job_watch, "_BRIEF_WAIT_SECONDS", 60)
     job = await world.submit()
     told = asyncio.create_task(collect(world.feed.watch_job(ADA, job, None, brief=True)))
     await world.tell_story(job)

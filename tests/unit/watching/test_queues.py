@@ -85,7 +85,7 @@ async def test_what_is_read_of_a_queue_is_told_in_order(world: World):
 
 
 async def test_very_many_are_all_told_of_a_reading_before_the_next(world: World, monkeypatch):
-    monkeypatch.setattr(queues, "_TOLD_PER_SECOND", 1e9)
+    monkeypatch.setattr(queues, "_NOTIFIED_PER_SECOND", 1e9)
     job = await world.submit()
     await world.advance(job, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED)
     (event,) = await world.store.events.after(ADA, job, 3, 1)
@@ -100,7 +100,7 @@ async def test_very_many_are_all_told_of_a_reading_before_the_next(world: World,
             return {job: places.pop(0)}
 
     class Waiting(Subscription):
-        def stands_at(self, position: int) -> None:
+        def set_position(self, position: int) -> None:
             told.put_nowait(position)
 
     monitor = QueueMonitor(Moving(), 0.0)

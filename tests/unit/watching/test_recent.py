@@ -103,7 +103,7 @@ def test_it_is_bounded_and_results_weigh():
     for number in range(500):
         events.add(event_of(f"job-{number}", 1, result))
         events.add(event_of(f"job-{number}", 2))
-    assert events._weight <= recent._WEIGHT
+    assert events._weight <= recent._MAX_WEIGHT
     assert events._weight == sum(told.weight for told in events._by_job.values())
     assert 0 < len(events._by_job) < 200
     assert events.after("ada", "job-0", None) is None
