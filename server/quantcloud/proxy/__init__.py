@@ -1,1 +1,1 @@
-"""Envoy: its process, its configuration, and the descriptor that it reads."""
+"""Envoy: its process, its configuration, and its transcoder's descriptor."""

@@ -1,4 +1,4 @@
-"""What is asked of a running Envoy: to take nothing more, and how much it has in hand.
+"""Drains a running Envoy through its admin interface.
 
 See https://www.envoyproxy.io/docs/envoy/latest/operations/admin.
 """
@@ -16,7 +16,7 @@ import structlog
 
 _ACTIVE: Final = "http.http.downstream_rq_active"
 _POLL_SECONDS: Final = 0.05
-# What every system lets the path of a socket have.
+# The longest socket path that all systems accept.
 _PATH_BYTES: Final = 100
 
 log = structlog.stdlib.get_logger(__name__)
@@ -24,8 +24,8 @@ log = structlog.stdlib.get_logger(__name__)
 
 @contextmanager
 def admin_socket(data_dir: Path) -> Generator[Path]:
-    """Where an Envoy's admin interface is to be: in the data folder, where the next one takes the
-    place of one that was killed, unless its path is too long for a socket.
+    """Yield the path for Envoy's admin socket. It is in the data folder, so that the next Envoy
+    replaces the socket of a killed one, unless that path is too long for a socket.
     """
     path = data_dir.absolute() / "envoy.admin"
     if len(os.fsencode(path)) <= _PATH_BYTES:
@@ -36,32 +36,32 @@ def admin_socket(data_dir: Path) -> Generator[Path]:
 
 
 async def drain(admin: Path, seconds: float) -> None:
-    """Have the Envoy whose admin interface is the socket `admin` accept no more connections.
+    """Make the Envoy with the admin socket `admin` accept no more connections.
 
-    Returns once nothing is under way, or after `seconds`. Clients are told to come back on
-    another connection with the next answer that they get.
+    Returns when no request is active, or after `seconds`. The next answer tells each client to use
+    another connection.
     """
     try:
         async with asyncio.timeout(seconds):
             await _ask(admin, "POST", "/drain_listeners?graceful")
-            while await _active(admin):  # noqa: ASYNC110  # it does not tell by itself
+            while await _active(admin):  # noqa: ASYNC110  # Envoy sends no event
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
         with suppress(OSError):
-            log.warning("envoy ends with requests under way", requests=await _active(admin))
+            log.warning("envoy stops with active requests", requests=await _active(admin))
     except OSError as error:
         log.warning("envoy cannot be drained", error=str(error))
 
 
 async def _active(admin: Path) -> int:
-    """How many requests Envoy has in hand, watches among them."""
+    """Return the number of Envoy's active requests, including watches."""
     answer = await _ask(admin, "GET", f"/stats?filter=^{_ACTIVE}$")
     match = re.search(rf"^{_ACTIVE}: (\d+)", answer, re.MULTILINE)
     return int(match[1]) if match else 0
 
 
 async def _ask(admin: Path, method: str, path: str) -> str:
-    """An answer, head and all. Raises `OSError` where it is not 200."""
+    """Return an answer with its head. Raises `OSError` if it is not 200."""
     reader, writer = await asyncio.open_unix_connection(admin)
     try:
         head = "Host: envoy\r\nConnection: close\r\nContent-Length: 0\r\n"

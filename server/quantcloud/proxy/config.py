@@ -1,4 +1,4 @@
-"""Envoy's configuration: the template in `envoy/`, and what is filled in on its marked lines."""
+"""Envoy's configuration: fills in the marked lines of the template in `envoy/`."""
 
 import importlib.util
 import ipaddress
@@ -13,28 +13,28 @@ from quantcloud.domain.value_object import value_object
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
 _PRIVATE = 0o600
-# Of a request that is watched Envoy's transcoder keeps about five times its body until its end.
+# Envoy's transcoder holds about five times the body of a watched request until the watch ends.
 _WATCHED_BODY_BYTES = 1024 * 1024
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./-]*")
 
 
 class EnvoyError(Exception):
-    """Envoy cannot be run; the message says why, with what it said last."""
+    """Envoy cannot run. The message gives the cause and the last lines of its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoySettings:
-    """What `envoy/envoy.yaml` leaves open, and how to run it.
+    """The settings of `envoy/envoy.yaml` and of the Envoy process.
 
-    `http_port` and `probe_port` 0 mean any that is free. `access_log` is a file, `access.log` in
-    the data folder unless given, or `STANDARD_OUTPUT`. `trusted_proxies` counts the proxies in
-    front whose X-Forwarded-For is believed. A body of `max_body_bytes` passes, a longer one is 413,
-    and so do headers of `max_header_kib` KiB in all. By `proxy_secret` the server knows that it is
-    this Envoy which says where a request comes from. `servers`, as HOST:PORT, are those that take
-    turns instead of the one at `grpc_host`. `admin_socket` is where its admin interface is to be,
-    if any.
-    Raises `ValueError` where a host is not an IP address, and for a server that is not HOST:PORT;
-    that host may have a name.
+    If `http_port` or `probe_port` is 0, any free port is used. `access_log` is a file (by default
+    `access.log` in the data folder) or `STANDARD_OUTPUT`. `trusted_proxies` is the number of
+    proxies in front whose X-Forwarded-For is trusted. Bodies of up to `max_body_bytes` and headers
+    of up to `max_header_kib` KiB in all are accepted; larger ones are 413 and 431. `proxy_secret`
+    proves to the server that a request's client address comes from this Envoy. `servers`, as
+    HOST:PORT, replace the server at `grpc_host`; requests are balanced between them. `admin_socket`
+    is the socket of the admin interface, if any.
+    Raises `ValueError` if a host is not an IP address, or if a server is not HOST:PORT; a server's
+    host may be a name.
     """
 
     data_dir: Path
@@ -75,19 +75,19 @@ class EnvoySettings:
 
     @property
     def endpoints(self) -> list[tuple[str, int]]:
-        """Host and port of each server."""
+        """The host and port of each server."""
         if not self.servers:
             return [(self.grpc_host, self.grpc_port)]
         return [_parse_server(server) for server in self.servers]
 
     @property
     def connection_idle(self) -> str:
-        """How long a connection may be without a request, as a duration in protobuf's JSON."""
+        """How long a connection may stay without a request, as a duration in protobuf's JSON."""
         return f"{self.connection_idle_seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
     @property
     def max_watched_body_bytes(self) -> int:
-        """The longest body of a request over HTTP whose answer is a watch."""
+        """The longest body of an HTTP request whose answer is a watch."""
         return min(self.max_body_bytes, _WATCHED_BODY_BYTES)
 
     @property
@@ -97,7 +97,7 @@ class EnvoySettings:
 
 @value_object
 class EnvoyFiles:
-    """Where the template, the Lua filter and the transcoder's descriptor are."""
+    """The paths of the template, the Lua filter and the transcoder's descriptor."""
 
     template: Path
     lua: Path
@@ -105,7 +105,10 @@ class EnvoyFiles:
 
     @classmethod
     def find(cls) -> "EnvoyFiles":
-        """Those of the installed package, or of the checkout that the package is imported from."""
+        """Return the files of the installed package, or of the checkout it is imported from.
+
+        Raises `EnvoyError` if one is missing.
+        """
         package = Path(__file__).resolve().parent.parent
         installed, checkout = package / "envoy", package.parent.parent / "envoy"
         folder = installed if installed.is_dir() else checkout
@@ -120,7 +123,7 @@ class EnvoyFiles:
         return files
 
 
-# What stands in the template on each line that is marked with the name, as it stands there.
+# The template's text on each marked line, by the name in the mark.
 TEMPLATE_VALUES: Mapping[str, str] = {
     "admin": "{}",
     "http_host": "127.0.0.1",
@@ -149,7 +152,7 @@ TEMPLATE_VALUES: Mapping[str, str] = {
 
 
 def _scalar(text: str) -> str:
-    """The text as a YAML scalar, quoted where it has to be."""
+    """Return the text as a YAML scalar, quoted if necessary."""
     return text if _PLAIN.fullmatch(text) else json.dumps(text)
 
 
@@ -179,7 +182,7 @@ def _admin(socket: Path | None) -> str:
 
 
 def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str]:
-    """What to put on the template's marked lines, as YAML."""
+    """Return the values of the template's marked lines, as YAML."""
     made = {"admin", "cors_origins", "access_log", "descriptor", "lua", "discovery", "servers"}
     names = TEMPLATE_VALUES.keys() - made - {"health_checks"}
     endpoints = settings.endpoints
@@ -189,7 +192,7 @@ def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str
         "admin": _admin(settings.admin_socket),
         "discovery": "STRICT_DNS" if settings.servers else "STATIC",
         "servers": f"[{', '.join(_endpoint(host, port) for host, port in endpoints)}]",
-        # The only server is asked in any case.
+        # A single server gets all requests, healthy or not.
         "health_checks": _HEALTH_CHECKS if len(endpoints) > 1 else "[]",
         "cors_origins": f"[{origins}]",
         "access_log": _scalar(str(settings.access_log_path.absolute())),
@@ -199,10 +202,10 @@ def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str
 
 
 def render(template: str, values: Mapping[str, str]) -> str:
-    """The template with the value on every line that is marked `# set by serve: NAME`.
+    """Return the template with the value on every line marked `# set by serve: NAME`.
 
-    Raises `ValueError` where template, `TEMPLATE_VALUES` and `values` do not name the same, and
-    where a marked line does not hold the template's value once.
+    Raises `ValueError` if the template, `TEMPLATE_VALUES` and `values` have different names, or if
+    a marked line does not contain the template's value exactly once.
     """
     lines: list[str] = []
     marked: set[str] = set()
@@ -213,9 +216,9 @@ def render(template: str, values: Mapping[str, str]) -> str:
             continue
         code, gap, name = match["code"], match["gap"], match["name"]
         if name not in values or name not in TEMPLATE_VALUES:
-            raise ValueError(f"line {number}: no setting is called {name!r}")
+            raise ValueError(f"line {number}: there is no setting {name!r}")
         if code.count(TEMPLATE_VALUES[name]) != 1:
-            raise ValueError(f"line {number}: does not hold {TEMPLATE_VALUES[name]} of {name} once")
+            raise ValueError(f"line {number}: {name} must have {TEMPLATE_VALUES[name]} once")
         marked.add(name)
         code = code.replace(TEMPLATE_VALUES[name], values[name])
         lines.append(f"{code}{gap}# set by serve: {name}")

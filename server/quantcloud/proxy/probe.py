@@ -1,5 +1,5 @@
-"""Whether a running Envoy still answers. One that is stopped or hangs keeps its port and serves
-nobody.
+"""Checks that a running Envoy still answers. A stopped or hanging Envoy keeps its port but serves
+no requests.
 """
 
 import asyncio
@@ -7,13 +7,14 @@ from typing import Final
 
 _PERIOD_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 3.0
-# In a row. A single one may be our own doing: an event loop that was held up hears nothing in time.
+# How many misses in a row count. A single one may be our fault: if our event loop was blocked, it
+# reads the answer too late.
 _MISSES: Final = 3
 _REQUEST: Final = b"GET /alive HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n"
 
 
-async def silence(host: str, port: int) -> None:
-    """Return once the Envoy whose probe listener is at `host` and `port` answers no more."""
+async def wait_until_silent(host: str, port: int) -> None:
+    """Return when the Envoy with the probe listener at `host` and `port` no longer answers."""
     misses = 0
     while misses < _MISSES:
         await asyncio.sleep(_PERIOD_SECONDS)
@@ -21,7 +22,7 @@ async def silence(host: str, port: int) -> None:
 
 
 async def _answers(host: str, port: int) -> bool:
-    """Whether anything comes. A refusal counts too: an Envoy that drains takes no connections."""
+    """Whether Envoy answers. A refused connection counts as an answer: Envoy may drain."""
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)

