@@ -154,7 +154,7 @@ class Application:
         grpc_port = await server.start(settings.grpc_host, settings.grpc_port)
         # In case the drain, which also stops it, is never reached.
         parts.push_async_callback(server.stop, _CALL_GRACE_SECONDS)
-        health.subscribe(server.tell)
+        health.subscribe(server.set_ready)
         health.start()
         parts.push_async_callback(health.stop)
         http = await self._start_envoy(grpc_port) if settings.envoy else ""

@@ -69,10 +69,10 @@ def ada(server: Server) -> Api:
 @pytest.fixture(scope="module", autouse=True)
 def no_unexpected_exception(server: Server) -> Iterator[None]:
     """The server keeps running and meets no unexpected exception."""
-    before = server.log_path.read_text().count("unforeseen exception")
+    before = server.log_path.read_text().count("unexpected exception")
     yield
     assert server.process.poll() is None
-    assert server.log_path.read_text().count("unforeseen exception") == before
+    assert server.log_path.read_text().count("unexpected exception") == before
 
 
 def refusal(call: Callable[[], object]) -> str:

@@ -75,7 +75,7 @@ def test_too_many_requests_are_429_and_say_when_to_retry(limited: Server):
     seconds = int(refused.headers["retry-after"])
     assert 1 <= seconds <= 60
     body = refused.json()
-    assert "too many requests for the explorer tier: 30 a minute are let through" in body["detail"]
+    assert "too many requests for the explorer tier: the limit is 30 a minute" in body["detail"]
     info, retry = body["details"]
     assert (info["reason"], info["metadata"]["maximum"]) == ("RATE_LIMITED", "30")
     assert retry["@type"].endswith("google.rpc.RetryInfo")

@@ -1,4 +1,4 @@
-"""Who may come in: access rules, credentials, and how often."""
+"""Admission of calls: access rules, credentials and rate limits."""
 
 import hmac
 import ipaddress
@@ -32,12 +32,12 @@ PROXY_SECRET_HEADER = "x-quantcloud-proxy-secret"  # noqa: S105  # a name
 _CLIENT_HEADER = "x-forwarded-for"
 _HEALTH = "/thequantcloud.v1.StatusService/GetHealth"
 _PEER = re.compile(r"ipv[46]:\[?([^\]]+?)\]?:\d+")
-# What one household or one server is given of IPv6.
+# The IPv6 prefix that a household or a server usually gets, in bits.
 _IPV6_PREFIX = 64
 
 
 def methods() -> Mapping[str, MethodDescriptor]:
-    """Every RPC of the contract by its full path."""
+    """Return every RPC of the contract by its full path."""
     return {
         f"/{service.full_name}/{method.name}": method
         for module in CONTRACT
@@ -47,16 +47,15 @@ def methods() -> Mapping[str, MethodDescriptor]:
 
 
 def access_rule(method: MethodDescriptor) -> int:
-    """The RPC's access rule as the contract states it."""
-    extension: Any = access_pb2.access  # its stub does not say that it is an extension
+    """Return the RPC's access rule from the contract."""
+    extension: Any = access_pb2.access  # its stub lacks the type of an extension
     return int(method.GetOptions().Extensions[extension])
 
 
 class AccessControl:
-    """Lets calls in.
+    """Admits calls.
 
-    `proxy_secret` is what our Envoy, and nobody else, sends along; None where there is no secret,
-    and so no Envoy whose word counts.
+    `proxy_secret` is a secret that only our Envoy sends. If it is None, no Envoy is trusted.
     """
 
     def __init__(
@@ -74,29 +73,29 @@ class AccessControl:
         self._rules = {path: access_rule(method) for path, method in methods().items()}
 
     async def admit(self, path: str, context: Context) -> None:
-        """Authenticate and count a call as its RPC's rule asks. One without a rule is refused.
+        """Authenticate and count a call according to its RPC's rule. Refuse an RPC without a rule.
 
-        Leaves the principal and its allowance in `call`. Raises `Unauthenticated`,
+        Sets the principal and the allowance in `call`. Raises `Unauthenticated`,
         `PermissionDenied` or `RateLimited`.
         """
         rule = self._rules.get(path, access_pb2.Access.unspecified)
         headers = headers_of(context)
         if rule == access_pb2.Access.anyone:
-            await self.admit_anyone(context, health=path == _HEALTH)
+            await self.admit_anonymous(context, health=path == _HEALTH)
             return
         if rule == access_pb2.Access.unspecified:
-            raise PermissionDenied("this RPC is open to nobody")
+            raise PermissionDenied("no caller may use this RPC")
         principal = await self._authenticate(context, headers)
         await self.count(principal)
         if rule == access_pb2.Access.jwt and principal.credential is not Credential.JWT:
             raise PermissionDenied(
-                "this needs a JWT: sign in; an API key does not reach this far",
+                "this call needs a JWT: sign in; an API key is not enough",
                 reason="JWT_REQUIRED",
             )
         call.set_principal(principal)
 
     async def _authenticate(self, context: Context, headers: Mapping[str, str]) -> Principal:
-        """The caller. Counts credentials that do not hold."""
+        """Return the caller. Counts failed logins of the caller's address."""
         try:
             return await self._authenticator.authenticate(headers)
         except Unauthenticated:
@@ -104,30 +103,30 @@ class AccessControl:
             raise
 
     async def admit_upload(self, context: Context) -> AbstractAsyncContextManager[None]:
-        """Let the body of a request of an account in, which the call itself is counted for.
+        """Admit the body of an account's request. Only the call itself counts as a request.
 
-        It is on its way until the block is left, which waits for its turn. Raises
-        `Unauthenticated`, `RateLimited` or `TooManyStreams`.
+        Entering the returned context waits for a free upload slot; leaving it frees the slot.
+        Raises `Unauthenticated` or `RateLimited`. Entering raises `TooManyStreams`.
         """
         principal = await self._authenticate(context, headers_of(context))
-        return self._streams.uploads.one(principal.account_id)
+        return self._streams.uploads.hold(principal.account_id)
 
     async def count(self, principal: Principal) -> None:
-        """Count a request of an account, whose allowance `call` has then. Raises `RateLimited`."""
+        """Count a request of an account and set its allowance in `call`. Raises `RateLimited`."""
         allowance = await self._limits.account(principal.account)
         call.allowance.set(allowance)
         if allowance is not None and not allowance.granted:
             raise refuse(allowance, f"requests for the {principal.account.tier} tier")
 
     async def authenticate(self, context: Context) -> Principal:
-        """The caller by the credentials of a call, as they are now. Raises `Unauthenticated`."""
+        """Authenticate the credentials of a call again. Raises `Unauthenticated`."""
         return await self._authenticator.authenticate(headers_of(context))
 
     async def recheck(self, context: Context) -> None:
-        """Make sure that the caller may still be here. Raises `Unauthenticated`."""
+        """Check that the caller's credentials are still valid. Raises `Unauthenticated`."""
         await self._authenticator.recheck(call.principal(), headers_of(context))
 
-    async def admit_anyone(self, context: Context, *, health: bool = False) -> None:
+    async def admit_anonymous(self, context: Context, *, health: bool = False) -> None:
         """Count a call without credentials. Raises `RateLimited`."""
         address = self._address(context, headers_of(context))
         await self._limits.anonymous(address, health=health)
@@ -139,26 +138,23 @@ class AccessControl:
     def close_watch(self) -> None:
         self._streams.close_watch(call.principal().account_id)
 
-    def stream_of_circuits(self) -> AbstractContextManager[None]:
-        """Count the caller's stream for as long as the block lasts. Raises `TooManyStreams`."""
+    def circuit_stream(self) -> AbstractContextManager[None]:
+        """Count the caller's stream of circuits within the context. Raises `TooManyStreams`."""
         return self._streams.circuits(call.principal().account_id)
 
-    def stream_of_anyone(self, context: Context) -> AbstractContextManager[None]:
-        """Count a stream without credentials for as long as the block lasts.
+    def anonymous_stream(self, context: Context) -> AbstractContextManager[None]:
+        """Count a stream without credentials within the context. Raises `TooManyStreams`."""
+        return self._streams.anonymous(self._address(context, headers_of(context)))
 
-        Raises `TooManyStreams`.
-        """
-        return self._streams.stranger(self._address(context, headers_of(context)))
-
-    def whose(self, context: Context) -> Hashable:
-        """Whom a call's request is counted for: the account, or the address of a stranger."""
+    def owner(self, context: Context) -> Hashable:
+        """Return the owner of a call's request: the account, or the address without one."""
         principal = call.known_principal()
         if principal is not None:
             return principal.account_id
         return "address", self._address(context, headers_of(context))
 
-    def lets_envoy_ask(self, headers: Mapping[str, str]) -> bool:
-        """Whether a call with these headers may ask what only Envoy needs to know."""
+    def accepts_envoy(self, headers: Mapping[str, str]) -> bool:
+        """Whether a call with these headers may use what only Envoy needs."""
         return self._proxy_secret is None or self._is_from_envoy(headers)
 
     def _is_from_envoy(self, headers: Mapping[str, str]) -> bool:
@@ -166,21 +162,21 @@ class AccessControl:
         return self._proxy_secret is not None and hmac.compare_digest(secret, self._proxy_secret)
 
     def _address(self, context: Context, headers: Mapping[str, str]) -> str:
-        """Where a call comes from: what Envoy says of it, or else the peer of the connection."""
+        """Return the caller's address: the one that Envoy sends, or the connection's peer."""
         if self._is_from_envoy(headers):
-            # Envoy puts the client first. In a call of its own its own address follows.
+            # Envoy puts the client first. In its own calls, it appends its own address.
             return network(headers.get(_CLIENT_HEADER, "").partition(",")[0])
         return network(peer_address(context.peer()))
 
 
 def peer_address(peer: str) -> str:
-    """The address in gRPC's name of a peer, such as `ipv6:%5B::1%5D:5000`; else all of it."""
+    """Return the address in a gRPC peer name such as `ipv6:%5B::1%5D:5000`, or all of it."""
     match = _PEER.fullmatch(unquote(peer))
     return match[1] if match else peer
 
 
 def network(address: str) -> str:
-    """The address, of IPv6 the network that its owner has; any other text as it is."""
+    """Return an IPv4 address, the /64 network of an IPv6 address, or any other text unchanged."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -193,7 +189,7 @@ def network(address: str) -> str:
 
 
 def headers_of(context: Context) -> dict[str, str]:
-    """A call's headers that are text, by their lower-case names."""
+    """Return a call's text headers by their lower-case names."""
     return {
         key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
     }

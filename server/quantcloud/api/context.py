@@ -1,4 +1,4 @@
-"""What is known of the call that is being answered: its principal and allowance."""
+"""The context of the current call: its principal and its allowance."""
 
 from contextvars import ContextVar
 from typing import Any, TypeAlias
@@ -8,26 +8,26 @@ import grpc.aio
 from quantcloud.auth.principal import Principal
 from quantcloud.auth.rate_limits import RateAllowance
 
-# The stubs have these generic, the classes are not.
+# The stubs declare these as generic, but the classes are not.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-# Where the caller stands with requests a minute; None without an account or without a limit.
+# What is left of the caller's request rate; None without an account or without a limit.
 allowance: ContextVar[RateAllowance | None] = ContextVar("allowance", default=None)
 _principal: ContextVar[Principal | None] = ContextVar("principal", default=None)
 
 
 def set_principal(principal: Principal) -> None:
-    """Remember who is calling, for as long as this call is answered."""
+    """Set the caller for the rest of this call."""
     _principal.set(principal)
 
 
 def known_principal() -> Principal | None:
-    """The caller; None of an RPC that is open to anyone."""
+    """Return the caller, or None if the RPC needs no credentials."""
     return _principal.get()
 
 
 def principal() -> Principal:
-    """The caller. Only an RPC whose access rule asks for credentials has one."""
+    """Return the caller. Raises `LookupError` if the RPC's access rule needs no credentials."""
     found = _principal.get()
     if found is None:
         raise LookupError("this RPC's access rule asks for no credentials")

@@ -1,4 +1,4 @@
-"""The one table from domain errors to gRPC statuses, and how a status is told."""
+"""Maps domain errors to gRPC statuses and builds the statuses' details and headers."""
 
 import math
 import re
@@ -23,11 +23,11 @@ ERROR_DOMAIN = "thequantcloud.com"
 _REASON = ErrorReason.Name
 _WATCH_JOBS = "/thequantcloud.v1.JobService/WatchJobs"
 DETAILS_KEY = "grpc-status-details-bin"
-# A status travels in headers. gRPC clients take 8 KiB of them, and Envoy answers more than it takes
-# by closing the connection, which other callers share.
-_TOLD_BYTES = 1000
+# A status travels in headers, in bytes per text. gRPC clients accept 8 KiB of headers. If Envoy
+# gets more than it accepts, it closes the connection, which other callers share.
+_MAX_TEXT_BYTES = 1000
 
-# The first class that fits decides.
+# The first matching class decides.
 _STATUSES: Sequence[tuple[type[errors.DomainError], grpc.StatusCode]] = (
     (errors.InvalidArgument, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.FailedPrecondition, grpc.StatusCode.FAILED_PRECONDITION),
@@ -41,12 +41,12 @@ _STATUSES: Sequence[tuple[type[errors.DomainError], grpc.StatusCode]] = (
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
 )
 
-# A key that was put where none belongs must not come back in an answer, which others may keep.
+# A key that a caller put in the wrong place must not appear in an answer, which others may log.
 _KEY = re.compile(rf"({api_keys.PREFIX})[\w-]+")
 
 
 class Refusal(Exception):  # a status, not a fault
-    """A call's end other than OK: code, message, and trailing metadata; `status` says it all."""
+    """An end of a call other than OK. `status` holds its code, message and details."""
 
     def __init__(
         self,
@@ -65,32 +65,32 @@ class Refusal(Exception):  # a status, not a fault
         )
 
     def last_message(self, path: str) -> Message:
-        """What says the same at the end of the watch that the method at `path` is."""
+        """Return the error as the last message of a watch by the method at `path`."""
         if path == _WATCH_JOBS:
             return job_pb2.WatchJobsResponse(error=self.status)
         return job_pb2.JobEvent(error=self.status)
 
 
 def refuse(error: errors.DomainError) -> Refusal:
-    """What the caller is told of a domain error."""
+    """Return the refusal that the caller gets for a domain error."""
     code = next(
         (status for kind, status in _STATUSES if isinstance(error, kind)),
         grpc.StatusCode.INTERNAL,
     )
-    metadata = {name: _told(value) for name, value in error.metadata.items()}
+    metadata = {name: _shown(value) for name, value in error.metadata.items()}
     details: list[Message] = [_info(error.reason, metadata)]
-    message = _told(error.message)
+    message = _shown(error.message)
     headers: list[tuple[str, str]] = []
     if isinstance(error, errors.InvalidArgument):
         violation = error_details_pb2.BadRequest.FieldViolation(
-            field=_told(error.field),
-            description=_told(error.description),
+            field=_shown(error.field),
+            description=_shown(error.description),
             reason=error.reason,
         )
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     elif isinstance(error, errors.QuotaExceeded):
         violation = error_details_pb2.QuotaFailure.Violation(
-            subject=_told(error.subject), description=message
+            subject=_shown(error.subject), description=message
         )
         details.append(error_details_pb2.QuotaFailure(violations=[violation]))
     elif isinstance(error, errors.Unavailable | errors.RateLimited):
@@ -99,7 +99,7 @@ def refuse(error: errors.DomainError) -> Refusal:
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
         headers.append(("retry-after", str(max(1, math.ceil(error.retry_after.total_seconds())))))
     elif isinstance(error, errors.Unauthenticated):
-        # RFC 6750, section 3: a request with no credentials is told no error code.
+        # RFC 6750, section 3: a request without credentials gets no error code.
         missing = error.reason == "CREDENTIALS_MISSING"
         headers.append(
             ("www-authenticate", "Bearer" if missing else 'Bearer error="invalid_token"')
@@ -108,8 +108,8 @@ def refuse(error: errors.DomainError) -> Refusal:
 
 
 def rate_limit_headers(allowance: RateAllowance) -> tuple[tuple[str, str], ...]:
-    """Where a caller stands: the limit a minute, what is left of it, and when there will be more,
-    in seconds since 1970, rounded up.
+    """Return the rate limit headers: requests per minute, how many are left, and when one more
+    will be allowed (seconds since 1970, rounded up).
     """
     return (
         ("x-ratelimit-limit", str(allowance.limit)),
@@ -118,18 +118,18 @@ def rate_limit_headers(allowance: RateAllowance) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _told(text: str) -> str:
-    """What is told of a text that may hold anything a caller sent: no key, and not too much."""
-    # Cut twice: to look through megabytes takes longer than the rest of the call.
-    masked = _KEY.sub(r"\1...", text[: 4 * _TOLD_BYTES])
+def _shown(text: str) -> str:
+    """Mask API keys in a text that may contain a caller's input, and shorten it."""
+    # Cut before the search too: searching megabytes takes longer than the rest of the call.
+    masked = _KEY.sub(r"\1...", text[: 4 * _MAX_TEXT_BYTES])
     encoded = masked.encode("utf-8", "replace")
-    if len(encoded) <= _TOLD_BYTES and len(text) <= 4 * _TOLD_BYTES:
+    if len(encoded) <= _MAX_TEXT_BYTES and len(text) <= 4 * _MAX_TEXT_BYTES:
         return masked
-    return encoded[:_TOLD_BYTES].decode("utf-8", "ignore") + "..."
+    return encoded[:_MAX_TEXT_BYTES].decode("utf-8", "ignore") + "..."
 
 
-def too_late() -> Refusal:
-    """What the caller is told whose request did not arrive in time."""
+def request_timeout() -> Refusal:
+    """Return the refusal of a request that did not arrive in time."""
     return Refusal(
         grpc.StatusCode.DEADLINE_EXCEEDED,
         "request: took too long to arrive",
@@ -138,8 +138,8 @@ def too_late() -> Refusal:
 
 
 def internal(request_id: str, error: errors.Damaged | None = None) -> Refusal:
-    """What the caller is told of damage, and of an exception that nobody foresaw: of this nothing
-    but the request id.
+    """Return the refusal for damaged data or for an unexpected exception. Of an exception, the
+    caller learns only the request id.
     """
     message, reason = "internal error", _REASON.Name(ErrorReason.INTERNAL)
     if error:
@@ -152,7 +152,7 @@ def internal(request_id: str, error: errors.Damaged | None = None) -> Refusal:
 
 
 def _info(reason: str, metadata: Mapping[str, str] | None = None) -> Message:
-    """`reason` is a name of the contract's `ErrorReason`, of which a test makes sure."""
+    """`reason` is a name of the contract's `ErrorReason`; a test checks this."""
     return error_details_pb2.ErrorInfo(reason=reason, domain=ERROR_DOMAIN, metadata=metadata)
 
 

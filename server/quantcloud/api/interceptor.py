@@ -1,4 +1,4 @@
-"""The one interceptor: admission, request ids, errors, nulls and the access log of every RPC."""
+"""The interceptor of every RPC: admission, request ids, errors, JSON nulls and the access log."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -13,12 +13,12 @@ from quantcloud.aio.deadlines import Deadlines
 from quantcloud.api import uploads
 from quantcloud.api.access import AccessControl
 from quantcloud.api.context import Context
-from quantcloud.api.errors import too_late
+from quantcloud.api.errors import request_timeout
 from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.api.session import BidiSession, Session, StreamSession
 from quantcloud.domain.errors import InvalidArgument
 
-# Infrastructure that anyone may ask, as its own specifications have it.
+# Infrastructure services. Their specifications let anyone call them.
 HEALTH_SERVICE = "/grpc.health.v1."
 REFLECTION_SERVICES = "/grpc.reflection."
 
@@ -27,20 +27,20 @@ Parser: TypeAlias = Callable[[bytes], Any]
 
 
 class Answers(Protocol):
-    """What a call that watches is answered: what there is to see, and how each is sent."""
+    """The answers of a watch: its updates, and how to send one."""
 
     updates: AsyncGenerator[Any]
 
-    async def send(self, seen: Any, write: Callable[[bytes], Awaitable[None]], /) -> None: ...
+    async def send(self, update: Any, write: Callable[[bytes], Awaitable[None]], /) -> None: ...
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every RPC of the contract.
 
-    An exception that is no domain error is logged with its request id and told as INTERNAL. While
-    a stream lasts its caller's credentials are looked at again, before the first answer that comes
-    `recheck_seconds` after they were looked at last. A single request that has not arrived within
-    `request_seconds` is DEADLINE_EXCEEDED.
+    Logs an exception that is not a domain error with its request id, and answers INTERNAL. During
+    a stream, it checks the credentials again before an answer if the last check is at least
+    `recheck_seconds` old. If a single request does not arrive within `request_seconds`, it
+    answers DEADLINE_EXCEEDED.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._access = access
         self._recheck_seconds = recheck_seconds
         self._deadlines = Deadlines(request_seconds)
-        # By their path, as they are wrapped.
+        # The wrapped handlers by path.
         self._handlers: dict[str, Handler] = {
             uploads.PATH: uploads.handler(access, self._deadlines),
         }
@@ -69,16 +69,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _wrap(self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]") -> Any:
-        """Take what is a single request as a stream of them, which is the same on the wire: gRPC
-        calls nobody before a single request is there, however long that takes, and keeps its bytes
-        for as long as the answers last.
+        """Handle a single request as a stream of requests, which is the same on the wire.
+
+        Otherwise gRPC would not call the handler before the request is complete, which may take
+        long, and would keep the request's bytes until the answers end.
         """
         if path.startswith(REFLECTION_SERVICES):
             return self._reflection(path, handler)
         behaviour: Any = handler.unary_unary or handler.unary_stream or handler.stream_stream
         health, parse = path.startswith(HEALTH_SERVICE), _parser(handler)
         if handler.unary_unary is not None:
-            # What watches over a server asks for its health, and is not limited.
+            # Monitors ask for the health, so it has no limit.
             admit = _admit_all if health else self._access.admit
             return grpc.stream_unary_rpc_method_handler(
                 self._unary(path, parse, behaviour, admit),
@@ -88,7 +89,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if health:
             make = self._health_watch
         else:
-            make = self._stream if handler.stream_stream is None else self._exchange
+            make = self._stream if handler.stream_stream is None else self._bidi
         return grpc.stream_stream_rpc_method_handler(
             make(path, parse, behaviour),
             request_deserializer=bytes,
@@ -96,20 +97,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
 
     async def _request(self, context: Context) -> Any:
-        """The bytes of the request, or `EOF`.
+        """Return the bytes of the request, or `EOF`.
 
-        Raises `Refusal` where they do not arrive, and `TooManyStreams` where others of the caller
-        do not.
+        Raises `Refusal` if they do not arrive in time, and `TooManyStreams` if too many other
+        requests of the caller are unfinished.
         """
-        whose, arriving = self._access.whose(context), self._access.arriving
-        if not arriving.take_at_once(whose):
-            await arriving.take(whose)
+        owner, arriving = self._access.owner(context), self._access.arriving
+        if not arriving.try_acquire(owner):
+            await arriving.acquire(owner)
         try:
             return await self._deadlines.wait(context.read())
         except TimeoutError:
-            raise too_late() from None
+            raise request_timeout() from None
         finally:
-            arriving.give_back(whose)
+            arriving.release(owner)
 
     def _unary(
         self,
@@ -124,9 +125,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 await admit(path, context)
                 response = await behaviour(parse(await self._request(context)), context)
                 await session.send_headers()
-            except Exception as error:  # all of them end here
+            except Exception as error:  # every error ends the call
                 await session.abort(error)
-                raise AssertionError from error  # abort has raised
+                raise AssertionError from error  # `abort` always raises
             session.close(grpc.StatusCode.OK)
             return response
 
@@ -143,10 +144,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 try:
                     watch = await behaviour(parse(await self._request(context)), context)
                     try:
-                        async for seen in watch.updates:
-                            await watch.send(seen, session.write)
-                            # The next one may be hours away.
-                            del seen
+                        async for update in watch.updates:
+                            await watch.send(update, session.write)
+                            # Free its memory: the next one may be hours away.
+                            del update
                     finally:
                         await watch.updates.aclose()
                 finally:
@@ -154,28 +155,28 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             except asyncio.CancelledError:
                 session.close(grpc.StatusCode.CANCELLED)
                 raise
-            except Exception as error:  # noqa: BLE001  # all of them end here
+            except Exception as error:  # noqa: BLE001  # every error ends the call
                 await session.abort(error)
             session.close(grpc.StatusCode.OK)
 
         return answer
 
-    def _exchange(
+    def _bidi(
         self, path: str, parse: Parser, behaviour: Callable[[BidiSession, Context], Awaitable[None]]
     ) -> Any:
         async def answer(_: object, context: Context) -> None:
             session = BidiSession(path, context, self._access, self._recheck_seconds, parse)
-            # Counted until the caller has heard of its end.
+            # Counts the stream until the caller has received its end.
             with ExitStack() as counted:
                 try:
                     await session.admit()
-                    counted.enter_context(self._access.stream_of_circuits())
+                    counted.enter_context(self._access.circuit_stream())
                     await session.open()
                     await behaviour(session, context)
                 except asyncio.CancelledError:
                     session.close(grpc.StatusCode.CANCELLED)
                     raise
-                except Exception as error:  # noqa: BLE001  # all of them end here
+                except Exception as error:  # noqa: BLE001  # every error ends the call
                     await session.abort(error)
                 session.close(grpc.StatusCode.OK)
 
@@ -187,11 +188,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def answer(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
             session = Session(path, context)
             try:
-                await self._access.admit_anyone(context)
-                with self._access.stream_of_anyone(context):
+                await self._access.admit_anonymous(context)
+                with self._access.anonymous_stream(context):
                     async for response in behaviour(requests, context):
                         yield response
-            except Exception as error:  # noqa: BLE001  # all of them end here
+            except Exception as error:  # noqa: BLE001  # every error ends the call
                 await session.abort(error)
             session.close(grpc.StatusCode.OK)
 
@@ -207,22 +208,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def answer(_: object, context: Context) -> None:
             session = Session(path, context)
             try:
-                with self._access.stream_of_anyone(context):
+                with self._access.anonymous_stream(context):
                     await behaviour(parse(await self._request(context)), context)
-            except Exception as error:  # noqa: BLE001  # all of them end here
+            except Exception as error:  # noqa: BLE001  # every error ends the call
                 await session.abort(error)
 
         return answer
 
 
 async def _admit_all(_path: str, _context: Context) -> None:
-    """Let a call in."""
+    """Admit any call."""
 
 
 def _parser(handler: "grpc.RpcMethodHandler[Any, Any]") -> Parser:
-    """The handler's own parser, which refuses what it cannot read.
+    """Return the handler's parser, which raises `InvalidArgument` for invalid bytes.
 
-    It is not left to gRPC, which would tell the caller of the exception.
+    If gRPC called the parser itself, it would send the text of the exception to the caller.
     """
     own: Any = handler.request_deserializer
 

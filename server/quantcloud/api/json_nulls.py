@@ -1,10 +1,10 @@
-"""Documented nulls: how a field that is unset comes out of Envoy as `null`.
+"""JSON nulls: makes Envoy print an unset field as `null`.
 
-Envoy's transcoder leaves an unset field out, and the documented API shows it as null. So the
-descriptor that Envoy reads (see `transcoder`) gives each response field with presence a twin: a
-field of type `google.protobuf.NullValue`, numbered `TWIN_OFFSET` higher, with the same JSON name.
-The server adds the twin's bytes to a message whose field is unset. To everyone else who reads the
-message the twin is an unknown field.
+Envoy's transcoder omits an unset field, but the documented API shows it as null. So the descriptor
+that Envoy reads (see `transcoder`) gives each response field with presence a twin: a field of type
+`google.protobuf.NullValue`, numbered `TWIN_OFFSET` higher, with the same JSON name. The server adds
+the twin's bytes to a message whose field is unset. For all other readers, the twin is an unknown
+field.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ TWIN_OFFSET = 1000
 
 
 def has_twin(field: FieldDescriptor) -> bool:
-    """Whether a response's field is shown as null when it is unset."""
+    """Whether a response shows this field as null if it is unset."""
     return field.has_presence and (
         field.containing_oneof is None or len(field.containing_oneof.fields) == 1
     )
@@ -32,13 +32,13 @@ def _is_ours(descriptor: Descriptor) -> bool:
 
 
 def twin(field: FieldDescriptor) -> bytes:
-    """The bytes that mark a nullable field as null, to stand anywhere in its message."""
+    """Return the bytes that mark a nullable field as null. They may be anywhere in its message."""
     return tag(field.number + TWIN_OFFSET, VARINT) + b"\0"
 
 
 @cache
 def _plan(descriptor: Descriptor) -> tuple[list[tuple[str, bytes]], list[tuple[str, bool]]]:
-    """Nullable fields with their twins' bytes, and the fields to go down into (repeated or not)."""
+    """Return nullable fields with their twins' bytes, and nested fields (repeated or not)."""
     twins = [(field.name, twin(field)) for field in descriptor.fields if has_twin(field)]
     children = [
         (field.name, field.is_repeated)
@@ -61,22 +61,22 @@ def _children(message: Message, fields: list[tuple[str, bool]]) -> Iterator[Mess
 
 
 class Nullable(NamedTuple):
-    """What stands for such a field in its message: before its content, and where it is unset."""
+    """The bytes of a nullable field: the tag before its content, and its null if it is unset."""
 
     tag: bytes
     null: bytes
 
 
 def nullable(message: type[Message], name: str) -> Nullable:
-    """A field of a message by its name; its content is behind its length."""
+    """Return a length-delimited field of a message by its name."""
     field: Any = message.DESCRIPTOR.fields_by_name[name]
     return Nullable(tag(field.number), twin(field))
 
 
 def json_nulls(message: Message, written: str | None = None) -> bytes:
-    """What marks the message's own unset nullable fields, to stand anywhere in it.
+    """Return the bytes that mark the message's own unset nullable fields, without nested ones.
 
-    `written` is one that stands elsewhere in its bytes.
+    They may be anywhere in the message. `written` is a field to skip: the caller writes it.
     """
     twins, _ = _plan(message.DESCRIPTOR)
     return b"".join(
@@ -85,7 +85,7 @@ def json_nulls(message: Message, written: str | None = None) -> bytes:
 
 
 def add_json_nulls(message: Message) -> None:
-    """Mark every unset nullable field of a response, nested messages included, in place."""
+    """Mark every unset nullable field of a response in place, also in nested messages."""
     if missing := json_nulls(message):
         message.MergeFromString(missing)
     _, children = _plan(message.DESCRIPTOR)

@@ -29,35 +29,35 @@ from thequantcloud.v1 import (
     status_pb2_grpc,
 )
 
-# A body in JSON is hardly longer as protobuf.
+# How much longer a JSON body may become as protobuf.
 _ROOM_BYTES = 2 * 1024 * 1024
 _UNLIMITED = -1
-# HTTP/2 counts 32 bytes more for each header, and Envoy adds some.
+# HTTP/2 counts 32 bytes more for each header, and Envoy adds some headers.
 _HEADER_ROOM_BYTES = 4 * 1024
 
-# Calls at once on one connection. Those that a client opens and resets count until they are cleaned
-# up, so a client cannot queue more than this for the event loop, which takes all calls in turn.
-# Envoy opens another connection when one is full; other clients have to.
+# Concurrent calls on one connection. Calls that a client opens and resets count until they are
+# cleaned up. So a client cannot queue more than this for the event loop, which handles calls in
+# order. When a connection is full, Envoy opens another one; other clients must do the same.
 MAX_STREAMS = 128
-# Calls that may wait for the event loop, about 20 KiB each, however few Envoy lets through.
+# The least number of calls that may wait for the event loop. A call takes about 20 KiB.
 _MIN_PENDING = 40_000
 
 _OPTIONS = (
     ("grpc.max_send_message_length", _UNLIMITED),
-    # Two servers on one port would share its calls in silence.
+    # Otherwise two servers on one port would silently share its calls.
     ("grpc.so_reuseport", 0),
     ("grpc.max_concurrent_streams", MAX_STREAMS),
-    # It would count calls whose end the client has seen already, and refuse the next ones for them.
+    # It would count calls that have ended for the client already, and refuse new ones because of them.
     ("grpc.http.overload_protection", 0),
-    # Clients may ping, and the server does, while there are no calls.
+    # Client and server may ping while there are no calls.
     ("grpc.keepalive_permit_without_calls", 1),
-    # However long nothing is sent otherwise.
+    # No limit on pings while no other data is sent.
     ("grpc.http2.max_pings_without_data", 0),
-    # gRPC remembers with a header's name that its value could not be read, and refuses later calls
-    # that refer to the name. Envoy makes calls for everyone: so no names are remembered.
+    # If a header's value is invalid, gRPC caches that with the header's name, and refuses later
+    # calls that refer to the name. Envoy makes calls for all clients, so this cache is off.
     ("grpc.http2.hpack_table_size.decoder", 0),
-    # Or gRPC would take in megabytes of each request that nobody reads yet. Of one that is read it
-    # takes in all that is left.
+    # Otherwise gRPC would receive megabytes of each request before anything reads it. When a
+    # request is read, gRPC receives all of its rest.
     ("grpc.http2.bdp_probe", 0),
 )
 
@@ -70,7 +70,7 @@ SERVICE_NAMES = tuple(
 
 @value_object
 class UseCases:
-    """All that the servicers call."""
+    """The use cases that the servicers call."""
 
     platform: PlatformUseCases
     accounts: AccountUseCases
@@ -79,27 +79,27 @@ class UseCases:
 
 
 class _AnyMethod:
-    """Adds services to a server that takes calls of whichever method.
+    """Adds services to a server as generic handlers, without registered methods.
 
-    For each method that it knows beforehand gRPC would wait for calls apart, and begin to wait on
-    all of them again with each call.
+    For each registered method, gRPC would wait for calls separately. After each call, it would
+    start to wait on all of them again.
     """
 
     def __init__(self, server: grpc.aio.Server) -> None:
         self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
 
     def add_registered_method_handlers(self, service: str, handlers: object) -> None:
-        """What is meant to be left out."""
+        """Do nothing, so that no method is registered."""
 
 
 class GrpcServer:
-    """The server on its port. What Envoy lets through of bodies, headers and requests, it takes.
+    """The gRPC server. It accepts all bodies, headers and requests that Envoy forwards.
 
-    Calls whose client vanished without a word end within two times `keepalive_seconds`, and those
-    whose single request does not arrive after `request_seconds`. A client may ping every
-    `ping_seconds`, with or without calls; the connection of one that pings more often is closed.
-    `max_requests` is what Envoy lets through of each of its two kinds; at least as many calls may
-    wait for the event loop. Raises `OSError` where the port is taken.
+    If a client vanishes without closing, its calls end within two times `keepalive_seconds`. If a
+    single request does not arrive, its call ends after `request_seconds`. A client may ping every
+    `ping_seconds`, with or without calls. If it pings more often, the server closes the connection.
+    Envoy forwards up to `max_requests` of each of its two kinds of requests. At least as many
+    calls may wait for the event loop.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class GrpcServer:
         ping_seconds: float = 5.0,
         max_requests: int = 20_000,
     ) -> None:
-        # gRPC answers calls beyond this with CANCELLED, as if their clients had hung up.
+        # gRPC answers calls beyond this with CANCELLED, as if their clients had cancelled them.
         pending = max(_MIN_PENDING, 2 * max_requests)
         keepalive = round(keepalive_seconds * 1000)
         self._health = HealthServicer(("", *SERVICE_NAMES))
@@ -125,10 +125,10 @@ class GrpcServer:
                 *_OPTIONS,
                 ("grpc.keepalive_time_ms", keepalive),
                 ("grpc.keepalive_timeout_ms", keepalive),
-                # How long a ping may go unanswered; the one above does not shorten it.
+                # How long a ping may stay unanswered. The option above does not shorten this time.
                 ("grpc.http2.ping_timeout_ms", keepalive),
                 ("grpc.http2.min_ping_interval_without_data_ms", round(ping_seconds * 1000)),
-                # Below the first of these limits none is refused, and above the second all are.
+                # gRPC refuses no calls below the first limit, and all calls above the second.
                 ("grpc.server.max_pending_requests", pending),
                 ("grpc.server.max_pending_requests_hard_limit", pending),
                 ("grpc.max_receive_message_length", max_body_bytes + _ROOM_BYTES),
@@ -154,7 +154,7 @@ class GrpcServer:
         )
         job_pb2_grpc.add_JobServiceServicer_to_server(JobServicer(use_cases.jobs, watches), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        # It looks at what it is added to.
+        # Reflection checks the type of the server, so it gets the real one.
         reflection.enable_server_reflection(
             (*SERVICE_NAMES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
              reflection.SERVICE_NAME),
@@ -162,7 +162,10 @@ class GrpcServer:
         )  # fmt: skip
 
     async def start(self, host: str, port: int) -> int:
-        """Serve on `host`; the port, which is any free one where `port` is 0."""
+        """Serve on `host` and return the port, which is any free one if `port` is 0.
+
+        Raises `OSError` if the port is taken.
+        """
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             bound = self._server.add_insecure_port(address)
@@ -171,13 +174,13 @@ class GrpcServer:
                 f"cannot serve gRPC on {address}: the port is taken, or the address is not ours"
             ) from error
         await self._server.start()
-        self._health.tell(ready=True)
+        self._health.set_ready(ready=True)
         return bound
 
-    def tell(self, ready: bool) -> None:  # noqa: FBT001  # a listener's signature
-        """Tell load balancers whether to send jobs."""
-        self._health.tell(ready=ready)
+    def set_ready(self, ready: bool) -> None:  # noqa: FBT001  # a listener's signature
+        """Set whether load balancers may send jobs."""
+        self._health.set_ready(ready=ready)
 
     async def stop(self, grace: float) -> None:
-        """Take no more calls, and end those that have not ended after `grace` seconds."""
+        """Accept no more calls, and end calls that are unfinished after `grace` seconds."""
         await self._server.stop(grace)

@@ -1,9 +1,9 @@
-"""What Envoy asks before it receives a long body of JSON, which it keeps until it is complete.
+"""Answers Envoy before it receives a long JSON body, which it buffers until it is complete.
 
-Its filter `ext_proc` opens a stream for each such request, with the request's credentials as the
-stream's own. The messages of `envoy.service.ext_proc.v3` are written as bytes here: the package
-that has them as Python, xds-protos, replaces files of the packages `envoy` and `google` that other
-distributions install.
+Envoy's filter `ext_proc` opens a stream for each such request, with the request's credentials. The
+messages of `envoy.service.ext_proc.v3` are written as bytes here. The package xds-protos has them
+in Python, but it replaces files of the packages `envoy` and `google` that other distributions
+install.
 """
 
 import json
@@ -24,7 +24,7 @@ from quantcloud.api.session import Session
 SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
 PATH: Final = f"/{SERVICE}/Process"
 
-# As Envoy's transcoder has them.
+# The same HTTP statuses as Envoy's transcoder uses.
 _HTTP_STATUSES: Final = {
     grpc.StatusCode.UNAUTHENTICATED: 401,
     grpc.StatusCode.PERMISSION_DENIED: 403,
@@ -32,22 +32,22 @@ _HTTP_STATUSES: Final = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
-# ProcessingResponse: 1 request_headers, empty to go on, 7 immediate_response.
+# ProcessingResponse: 1 request_headers (empty: continue), 7 immediate_response.
 CONTINUE: Final = tag(1) + delimited(b"")
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 def handler(access: AccessControl, deadlines: Deadlines) -> Any:
-    """Answer the stream of a request with what its call would be refused with, or let it go on.
+    """Return a handler that refuses a request as its call would be refused, or lets it continue.
 
-    The body is on its way until the stream's next message, or its end.
+    The body counts as unfinished until the stream's next message, or its end.
     """
 
     async def answer(_: object, context: Context) -> None:
         session = Session(PATH, context)
-        if not access.lets_envoy_ask(headers_of(context)):
-            log.warning("an Envoy with another QUANTCLOUD_PROXY_SECRET is refused")
+        if not access.accepts_envoy(headers_of(context)):
+            log.warning("refused an Envoy with another QUANTCLOUD_PROXY_SECRET")
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
         try:
             async with await access.admit_upload(context):
@@ -55,8 +55,8 @@ def handler(access: AccessControl, deadlines: Deadlines) -> Any:
                 await context.write(CONTINUE)
                 await deadlines.wait(context.read())
         except TimeoutError:
-            return  # Envoy has ended the request by now
-        except Exception as error:  # noqa: BLE001  # all of them end here
+            return  # by now Envoy has ended the request
+        except Exception as error:  # noqa: BLE001  # every error becomes an answer
             await context.write(_immediate_response(session.refusal(error)))
 
     return grpc.stream_stream_rpc_method_handler(
@@ -83,7 +83,10 @@ def _immediate_response(refusal: Refusal) -> bytes:
 
 
 def _set_headers(headers: Iterable[tuple[str, str]]) -> Iterable[bytes]:
-    """HeaderMutation: 1 set_headers, each a HeaderValueOption: 1 header: 1 key, 3 raw_value."""
+    """Yield the fields of a HeaderMutation.
+
+    1 set_headers, each a HeaderValueOption: 1 header: 1 key, 3 raw_value.
+    """
     for name, value in headers:
         header = tag(1) + delimited(name.encode()) + tag(3) + delimited(value.encode())
         yield tag(1) + delimited(tag(1) + delimited(header))

@@ -1,1 +1,1 @@
-"""Who is calling: JSON Web Tokens, API keys, and the principal that they name."""
+"""Authentication and limits: JSON Web Tokens, API keys, principals and rate limits."""

@@ -1,5 +1,5 @@
-"""The text of API keys. Only its SHA-256 is kept: the text has far more entropy than a password,
-so that a plain hash cannot be searched.
+"""API keys. Only their SHA-256 is stored: a key has far more entropy than a password, so a plain
+hash is safe from guessing.
 """
 
 import hashlib
@@ -11,15 +11,15 @@ _SHOWN = len(PREFIX) + 2
 
 
 def generate() -> str:
-    """A new key: the prefix and 40 URL-safe random characters (240 bits)."""
+    """Return a new key: the prefix and 40 URL-safe random characters (240 bits)."""
     return PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
 
 
 def digest(key: str) -> bytes:
-    """What is stored of a key and looked up by."""
+    """Return the digest by which a key is stored and found."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def shown_prefix(key: str) -> str:
-    """The beginning of a key that its owner is shown to tell keys apart."""
+    """Return the beginning of a key, by which its owner recognises it."""
     return key[:_SHOWN]

@@ -1,4 +1,4 @@
-"""From a request's headers to its principal."""
+"""Turns a request's headers into its principal."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ _BEARER = "bearer "
 
 
 class AccountDirectory(Protocol):
-    """Where accounts are kept."""
+    """The stored accounts."""
 
     async def get(self, account_id: str) -> Account | None: ...
 
@@ -32,7 +32,7 @@ class AccountDirectory(Protocol):
 
 
 class ApiKeyDirectory(Protocol):
-    """Where API keys are kept."""
+    """The stored API keys."""
 
     async def find(self, digest: bytes) -> tuple[ApiKey, Account] | None: ...
 
@@ -42,7 +42,7 @@ class ApiKeyDirectory(Protocol):
 class Authenticator:
     """Turns credentials into a principal.
 
-    A JWT's account comes into being at first sight. An API key's last use is noted at most once a
+    The first JWT of an account creates the account. An API key's last use is stored at most once a
     minute.
     """
 
@@ -57,16 +57,16 @@ class Authenticator:
         self._accounts = accounts
         self._keys = keys
         self._clock = clock
-        # As they last were, by their account and what tells their credential: the watches of one,
-        # of which there may be very many, have it in common.
+        # The last principals by account and credential. The watches of one principal, of which
+        # there may be very many, share the object.
         self._known: dict[tuple[str, str | datetime | None], Principal] = {}
-        # When this server last noted the use of a key, by its id.
+        # When this server last stored the use of a key, by its id.
         self._touched: dict[str, datetime] = {}
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
-        """The principal of a request with these (lower-case) headers.
+        """Return the principal of a request with these (lower-case) headers.
 
-        `authorization: Bearer` takes a JWT or an API key and goes before `x-api-key`. Raises
+        `authorization: Bearer` takes a JWT or an API key and precedes `x-api-key`. Raises
         `Unauthenticated`.
         """
         authorization = headers.get("authorization")
@@ -106,9 +106,9 @@ class Authenticator:
         return self._shared(Principal(account, Credential.JWT, expires_at=claims.expires_at))
 
     async def recheck(self, principal: Principal, headers: Mapping[str, str]) -> None:
-        """Make sure that the credentials in `headers` still hold, as a long call goes on.
+        """Check during a long call that the credentials in `headers` are still valid.
 
-        Raises `Unauthenticated` for a token that has expired or a key that was revoked since.
+        Raises `Unauthenticated` if the token has expired or the key was revoked.
         """
         if principal.expires_at is None:
             await self.authenticate(headers)
@@ -116,8 +116,8 @@ class Authenticator:
             raise Unauthenticated("the token has expired; sign in again", reason="TOKEN_EXPIRED")
 
     async def _by_key(self, key: str) -> Principal:
-        # Looked up every time, so that a key that was revoked on any server is refused from then
-        # on; by its hash, so that how long it takes says nothing of how much of a key is right.
+        # Looked up every time, so that a key that any server revoked is refused at once. Looked up
+        # by hash, so that the time does not reveal how much of a guessed key is right.
         found = await self._keys.find(api_keys.digest(key))
         if found is None:
             raise Unauthenticated("the API key is unknown or revoked", reason="INVALID_API_KEY")
@@ -126,7 +126,7 @@ class Authenticator:
         return self._shared(Principal(account, Credential.API_KEY, record.id))
 
     def _shared(self, principal: Principal) -> Principal:
-        """The same object as the last time, where nothing of it has changed."""
+        """Return the same object as the last time if it is equal."""
         credential = principal.account_id, principal.api_key_id or principal.expires_at
         known = self._known.get(credential)
         if known is not None and known == principal:
@@ -137,13 +137,13 @@ class Authenticator:
         return principal
 
     async def _touch(self, key: ApiKey) -> None:
-        """Note that a key is used, unless that was noted a moment ago."""
+        """Store that a key is used, unless its last use is less than a minute old."""
         now = self._clock()
         last = self._touched.get(key.id, key.last_used_at)
         if last is not None and now - last < _TOUCH_EVERY:
             return
         if len(self._touched) >= _MAXIMUM_REMEMBERED:
             self._touched.clear()
-        # Before the write, so that of many requests at once one writes.
+        # Set before the write, so that only one of many concurrent requests writes.
         self._touched[key.id] = now
         await self._keys.touch({key.id: now})

@@ -1,4 +1,4 @@
-"""How many of something each caller may have at once; more of them wait for their turn."""
+"""Concurrency limits: how many slots each owner may hold at once. Others wait for one."""
 
 import asyncio
 from collections import deque
@@ -12,68 +12,68 @@ WAIT_SECONDS: Final = 5.0
 
 
 class ConcurrencyLimits:
-    """Lets each caller have `limit` at once. Belongs to one event loop.
+    """Gives each owner up to `limit` slots. Use it from one event loop only.
 
-    More wait, first come, first served, for at most `seconds`; `what` says of what there are too
-    many then.
+    Others wait in order of arrival, for at most `seconds`. `what` names in the error what there
+    are too many of.
     """
 
     def __init__(self, limit: int, what: str, seconds: float = WAIT_SECONDS) -> None:
         self._limit = limit
         self._what = what
         self._seconds = seconds
-        self._taken: dict[Hashable, int] = {}
+        self._held: dict[Hashable, int] = {}
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
-    async def one(self, whose: Hashable) -> AsyncGenerator[None]:
-        """Have one until the block is left. Raises `TooManyStreams`."""
-        if not self.take_at_once(whose):
-            await self.take(whose)
+    async def hold(self, owner: Hashable) -> AsyncGenerator[None]:
+        """Hold a slot within the context. Raises `TooManyStreams`."""
+        if not self.try_acquire(owner):
+            await self.acquire(owner)
         try:
             yield
         finally:
-            self.give_back(whose)
+            self.release(owner)
 
-    def take_at_once(self, whose: Hashable) -> bool:
-        """Take one that need not be waited for; whether there was one."""
-        taken = self._taken.get(whose, 0)
-        if taken >= self._limit:
+    def try_acquire(self, owner: Hashable) -> bool:
+        """Acquire a slot if one is free. Return whether it was acquired."""
+        held = self._held.get(owner, 0)
+        if held >= self._limit:
             return False
-        self._taken[whose] = taken + 1
+        self._held[owner] = held + 1
         return True
 
-    async def take(self, whose: Hashable) -> None:
-        """Wait for one. Raises `TooManyStreams` where that takes too long."""
-        turn = asyncio.get_running_loop().create_future()
-        waiting = self._waiting.setdefault(whose, deque())
-        waiting.append(turn)
+    async def acquire(self, owner: Hashable) -> None:
+        """Wait for a slot. Raises `TooManyStreams` if that takes too long."""
+        waiter = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(owner, deque())
+        waiting.append(waiter)
         try:
             async with asyncio.timeout(self._seconds):
-                await turn
+                await waiter
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                # Its turn came as it was given up.
-                self.give_back(whose)
+            if waiter.done() and not waiter.cancelled():
+                # It got the slot just as it gave up.
+                self.release(owner)
             else:
                 with suppress(ValueError):
-                    waiting.remove(turn)
-                if not waiting and self._waiting.get(whose) is waiting:
-                    del self._waiting[whose]
+                    waiting.remove(waiter)
+                if not waiting and self._waiting.get(owner) is waiting:
+                    del self._waiting[owner]
             if isinstance(error, TimeoutError):
                 raise TooManyStreams(self._what, self._limit) from None
             raise
 
-    def give_back(self, whose: Hashable) -> None:
-        """Let the next one have what was taken."""
-        waiting = self._waiting.get(whose)
+    def release(self, owner: Hashable) -> None:
+        """Pass a slot to the next one that waits, or free it."""
+        waiting = self._waiting.get(owner)
         while waiting:
-            turn = waiting.popleft()
+            waiter = waiting.popleft()
             if not waiting:
-                del self._waiting[whose]
-            if not turn.done():
-                turn.set_result(None)
+                del self._waiting[owner]
+            if not waiter.done():
+                waiter.set_result(None)
                 return
-        left = self._taken.pop(whose) - 1
+        left = self._held.pop(owner) - 1
         if left:
-            self._taken[whose] = left
+            self._held[owner] = left

@@ -6,9 +6,9 @@ from quantcloud.settings import Settings
 
 
 def issuer(settings: Settings) -> Issuer:
-    """Whose tokens this server accepts: its own, unless the settings name another issuer.
+    """Return the issuer whose tokens this server accepts: itself, unless the settings name another.
 
-    Raises `OSError` where the server's secret cannot be read or made.
+    Raises `OSError` if the server's secret cannot be read or created.
     """
     if settings.jwt_secret is not None:
         secret = settings.jwt_secret.get_secret_value()

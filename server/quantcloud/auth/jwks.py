@@ -1,4 +1,4 @@
-"""An issuer's public keys: fetched from its JWKS endpoint (RFC 7517), kept, and rotated."""
+"""An issuer's public keys: fetched from its JWKS endpoint (RFC 7517), cached, and rotated."""
 
 import asyncio
 import json
@@ -15,17 +15,17 @@ from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.value_object import value_object
 
 LIFESPAN_SECONDS = 600.0
-"""How long keys are used, where their endpoint answers, without being fetched again."""
+"""How long keys are used without a new fetch if their endpoint answers."""
 REFRESH_SECONDS = 480.0
-"""How old keys are when they are fetched again while calls go on using them."""
+"""The age at which keys are fetched again, while calls continue to use them."""
 REFETCH_SECONDS = 60.0
-"""The least time between two fetches once keys are known."""
+"""The least time between two fetches after keys are known."""
 RETRY_SECONDS = 5.0
-"""The same while none are: a server may start before its issuer does."""
+"""The least time before keys are known, because a server may start before its issuer."""
 _TIMEOUT_SECONDS = 5.0
 _MAXIMUM_BYTES = 1 << 20
 
-# The one algorithm that each type of key is for. Symmetric keys have no place in a public list.
+# The only algorithm of each type of key. Symmetric keys do not belong in a public list.
 _ALGORITHMS: Final = (("RSA", None, "RS256"), ("EC", "P-256", "ES256"))
 
 log = structlog.stdlib.get_logger(__name__)
@@ -33,7 +33,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 @value_object
 class PublicKey:
-    """A key that signatures are verified with, and the only algorithm that it is for."""
+    """A key that verifies signatures, and its only algorithm."""
 
     algorithm: str
     key: Any
@@ -42,14 +42,14 @@ class PublicKey:
 class KeySet:
     """The keys of the endpoint at `url`.
 
-    They are fetched again when they are older than `REFRESH_SECONDS`, and when a key is asked for
-    that is not among them, at most once in `REFETCH_SECONDS`. As long as the endpoint is down, the
-    keys that were fetched last go on to hold.
+    Keys are fetched again if they are older than `REFRESH_SECONDS` or if an unknown key is
+    requested, at most once every `REFETCH_SECONDS`. While the endpoint is down, the keys of the
+    last fetch stay valid.
 
-    Who asks for a key that is known waits for no fetch, unless keys are older than
-    `LIFESPAN_SECONDS` because nobody asked for a while: then a key may have been withdrawn. Once a
-    fetch has failed, though, nobody waits for the next, and after it a key that was withdrawn
-    meanwhile is gone. `clock` counts seconds and never goes back.
+    A request for a known key does not wait for a fetch. The exception is keys older than
+    `LIFESPAN_SECONDS`, after a time without requests: the issuer may have withdrawn the key. If the
+    last fetch failed, such a request does not wait either. The next successful fetch removes keys
+    that were withdrawn. `clock` counts seconds and is monotonic.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -62,9 +62,9 @@ class KeySet:
         self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str) -> PublicKey | None:
-        """The key with that `kid`; None where the issuer does not list one.
+        """Return the key with that `kid`, or None if the issuer does not list it.
 
-        Raises `Unavailable` where no keys could be fetched yet.
+        Raises `Unavailable` if no keys could be fetched yet.
         """
         known = key_id in self._keys
         age = math.inf if self._fetched is None else self._clock() - self._fetched
@@ -73,7 +73,7 @@ class KeySet:
             self._fetching = asyncio.ensure_future(self._fetch())
         holds = known and (age < LIFESPAN_SECONDS or self._failed)
         if self._fetching is not None and not holds:
-            # Shared by all who wait, and not ended by one who no longer does.
+            # Shielded: all waiting calls share it, so a cancelled call must not cancel it.
             await asyncio.shield(self._fetching)
         if self._fetched is None:
             raise Unavailable(
@@ -99,7 +99,7 @@ class KeySet:
 
 
 async def _download(url: str) -> Mapping[str, PublicKey]:
-    """The usable keys at `url` by their `kid`. Raises what `_fetch` catches."""
+    """Return the usable keys at `url` by their `kid`. Raises the errors that `_fetch` catches."""
     async with (
         asyncio.timeout(_TIMEOUT_SECONDS),
         httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client,
@@ -116,9 +116,9 @@ async def _download(url: str) -> Mapping[str, PublicKey]:
 
 
 def parse(document: bytes) -> Mapping[str, PublicKey]:
-    """The keys of a JWK Set that verify signatures. Raises `ValueError` where it has none.
+    """Return the keys of a JWK Set that verify signatures. Raises `ValueError` if there are none.
 
-    Keys of other types, for other uses, without a `kid` or broken are left out.
+    Skips keys of other types, for other uses, without a `kid`, and broken ones.
     """
     content: object = json.loads(document)
     listed: object = None
@@ -134,7 +134,7 @@ def parse(document: bytes) -> Mapping[str, PublicKey]:
 
 
 def _key(entry: dict[str, Any]) -> Mapping[str, PublicKey]:
-    """One entry of a JWK Set by its `kid`; nothing where it is not for us."""
+    """Return one entry of a JWK Set by its `kid`, or nothing if it is not usable."""
     key_id, use = entry.get("kid"), entry.get("use")
     kind = (entry.get("kty"), entry.get("crv"))
     algorithm = next((name for *known, name in _ALGORITHMS if tuple(known) == kind), None)

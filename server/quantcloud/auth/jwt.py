@@ -1,4 +1,4 @@
-"""JSON Web Tokens, as Supabase issues them and as `quantcloud token` does."""
+"""JSON Web Tokens from Supabase and from `quantcloud token`."""
 
 import time
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ SYMMETRIC: Final = ("HS256",)
 ASYMMETRIC: Final = ("ES256", "RS256")
 _LEEWAY = timedelta(seconds=10)
 _MAXIMUM_SUBJECT_LENGTH = 255
-# Checking a signature costs more than the rest of most calls; a key that is withdrawn counts
-# for so much longer.
-_HELD_SECONDS = 10.0
-_MAXIMUM_HELD = 2_000
+# Verified tokens are cached, because checking a signature costs more than the rest of most calls.
+# A withdrawn key stays valid for this much longer.
+_CACHE_SECONDS = 10.0
+_MAXIMUM_CACHED = 2_000
 
 
 @value_object
 class TokenClaims:
-    """What a token that holds says of its owner."""
+    """The claims of a valid token about its owner."""
 
     subject: str
     email: str | None
@@ -36,10 +36,10 @@ class TokenClaims:
 
 @value_object
 class Issuer:
-    """Whose tokens are accepted: those signed with `secret` (HS256), those signed with a key of
-    `jwks_url` (ES256, RS256), or both. At least one of the two is set. With `tier_claim` the
-    account's tier is what `app_metadata.tier` says, which the issuer lets no user write. Raises
-    `ValueError` for a secret that is too short.
+    """The issuer whose tokens are accepted: tokens signed with `secret` (HS256), with a key of
+    `jwks_url` (ES256, RS256), or either. At least one of the two is set. With `tier_claim`, the
+    account's tier comes from `app_metadata.tier`, which users cannot write. Raises `ValueError` if
+    the secret is too short.
     """
 
     secret: str | None = field(repr=False)
@@ -56,7 +56,7 @@ class Issuer:
 
 
 class PublicKey(Protocol):
-    """A key that signatures are verified with, and the only algorithm that it is for."""
+    """A key that verifies signatures, and its only algorithm."""
 
     @property
     def algorithm(self) -> str: ...
@@ -70,35 +70,35 @@ class _Keys(Protocol):
 
 
 def _key_set(url: str) -> _Keys:
-    # Imported here since only this needs a client of HTTP, which takes long to import.
+    # Imported here because only this needs an HTTP client, which takes long to import.
     from quantcloud.auth.jwks import KeySet  # noqa: PLC0415
 
     return KeySet(url)
 
 
 class JwtVerifier:
-    """Checks signature, algorithm, expiry, beginning, audience and issuer of tokens."""
+    """Checks signature, algorithm, expiry, start time, audience and issuer of tokens."""
 
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
         self._keys = _key_set(issuer.jwks_url) if issuer.jwks_url else None
-        # Claims of tokens that held a moment ago, and until when that is worth something.
-        self._held: dict[str, tuple[TokenClaims, float]] = {}
+        # The claims of recently verified tokens, and when they must be verified again.
+        self._verified: dict[str, tuple[TokenClaims, float]] = {}
 
     async def verify(self, token: str) -> TokenClaims:
-        """The claims of a token that holds, or held a few seconds ago and has not expired since.
+        """Return the claims of a token that is valid, or was seconds ago and has not expired since.
 
-        Raises `Unauthenticated` saying what is wrong with it, or `Unavailable` where the JWKS
-        endpoint could never be reached.
+        Raises `Unauthenticated` that says what is wrong with the token, or `Unavailable` if the
+        JWKS endpoint has never answered.
         """
         now = time.time()
-        claims, until = self._held.get(token, (None, 0.0))
+        claims, until = self._verified.get(token, (None, 0.0))
         if claims is not None and now < until:
             return claims
         claims = await self._verify(token)
-        if len(self._held) >= _MAXIMUM_HELD:
-            self._held.clear()
-        self._held[token] = claims, min(now + _HELD_SECONDS, claims.expires_at.timestamp())
+        if len(self._verified) >= _MAXIMUM_CACHED:
+            self._verified.clear()
+        self._verified[token] = claims, min(now + _CACHE_SECONDS, claims.expires_at.timestamp())
         return claims
 
     async def _verify(self, token: str) -> TokenClaims:
@@ -115,7 +115,7 @@ class JwtVerifier:
             public = await self._keys.find(key_id) if isinstance(key_id, str) else None
             if public is None:
                 raise _refusal("the token is signed with a key that its issuer does not list")
-            # The key says by which algorithm it is used, and not the token.
+            # The key determines the algorithm, not the token.
             key, algorithms = public.key, (public.algorithm,)
         else:
             raise _refusal(f"the token's algorithm {algorithm!r} is not accepted")
@@ -147,7 +147,7 @@ class JwtVerifier:
         except jwt.InvalidSignatureError as error:
             raise _refusal("the token's signature does not match") from error
         except jwt.InvalidTokenError as error:
-            raise _refusal("the token does not hold") from error
+            raise _refusal("the token is not valid") from error
         subject: object = claims["sub"]
         if not isinstance(subject, str) or not _is_subject(subject):
             raise _refusal(
@@ -171,13 +171,13 @@ def issue(
     email: str | None = None,
     name: str | None = None,
 ) -> str:
-    """A token for `subject`, signed with the issuer's secret.
+    """Return a token for `subject`, signed with the issuer's secret.
 
-    Raises `ValueError` for a subject that no token may have, and where the issuer has no secret:
-    its tokens come from elsewhere.
+    Raises `ValueError` if the subject is not valid, or if the issuer has no secret because its
+    tokens come from elsewhere.
     """
     if not _is_subject(subject):
-        raise ValueError(f"a user has 1 to {_MAXIMUM_SUBJECT_LENGTH} printable characters")
+        raise ValueError(f"a user must have 1 to {_MAXIMUM_SUBJECT_LENGTH} printable characters")
     if issuer.secret is None:
         raise ValueError("tokens are issued by the service behind QUANTCLOUD_JWKS_URL, not here")
     claims: dict[str, Any] = {
@@ -200,7 +200,7 @@ def _instant(seconds: Any) -> datetime:
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (OverflowError, ValueError, OSError) as error:
-        raise _refusal("the token's 'exp' is no time in seconds since 1970") from error
+        raise _refusal("the token's 'exp' is not a time in seconds since 1970") from error
 
 
 def _is_subject(text: str) -> bool:
@@ -216,19 +216,19 @@ def _text(value: object) -> str | None:
 
 
 def _inside(claims: Mapping[str, object], name: str) -> Mapping[str, object]:
-    """A claim that is an object; empty where it is not."""
+    """Return a claim that is an object, or an empty object if it is not."""
     found = claims.get(name)
     return cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
 
 
 def _tier(claims: Mapping[str, object]) -> Tier | None:
-    """The tier that the issuer states; None, which leaves the account's own, where it is none."""
+    """Return the tier from the issuer, or None if it is missing or unknown."""
     found = _inside(claims, "app_metadata").get("tier")
     return next((tier for tier in Tier if tier.value == found), None)
 
 
 def _name(claims: Mapping[str, object]) -> str | None:
-    """The owner's name: Supabase puts it into `user_metadata`, others into `name`."""
+    """Return the owner's name: Supabase puts it into `user_metadata`, others into `name`."""
     inner = _inside(claims, "user_metadata")
     for candidate in (inner.get("full_name"), inner.get("name"), claims.get("name")):
         if (name := _text(candidate)) is not None:

@@ -1,5 +1,5 @@
-"""How many streams may be open at once: an account's watches and its streams of circuits, and those
-of strangers.
+"""Limits of open streams: an account's watches and streams of circuits, and streams without
+credentials.
 """
 
 from collections.abc import Generator
@@ -10,30 +10,30 @@ from quantcloud.auth.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import TooManyStreams
 
 OF_CIRCUITS: Final = 20
-"""How many streams of circuits an account may have open: each has up to 256 jobs watched, and may
-hold the part of a request, 10 MiB, that has arrived.
+"""How many streams of circuits an account may have open. Each watches up to 256 jobs, and may hold
+up to 10 MiB of an unfinished request.
 """
 ARRIVING: Final = 20
-"""How many calls of an account, or of a client address without credentials, this server receives
-the request of at once: each may hold the part, up to 10 MiB, that has arrived.
+"""How many requests of an account, or of a client address without credentials, this server receives
+at once. Each may hold up to 10 MiB while it is unfinished.
 """
 UPLOADS: Final = 8
-"""How many long bodies of JSON of an account Envoy receives at once: it holds each until it is
+"""How many long JSON bodies of an account Envoy receives at once. It buffers each until it is
 complete, up to 8 MiB.
 """
 OF_ADDRESS: Final = 100
-"""How many a client address may have open without credentials."""
-OF_STRANGERS: Final = 500
-"""How many may be open without credentials in all."""
+"""How many streams without credentials a client address may have open."""
+OF_ANONYMOUS: Final = 500
+"""How many streams without credentials all addresses together may have open."""
 
 
 class OpenStreams:
-    """Counts the streams that this process has open. Belongs to one event loop.
+    """Counts the open streams of this process. Use it from one event loop only.
 
-    An account may have `of_account` watches open, calls that wait for a change among them, and
-    `of_circuits` streams on which it sends circuits; an address may have `of_address` streams
-    without credentials, and all addresses `of_strangers`. `arriving` and `uploads` let so many
-    requests of a caller be received at once.
+    An account may have `of_account` open watches (and calls that wait for a change), and
+    `of_circuits` streams of circuits. An address may have `of_address` streams without credentials,
+    and all addresses together `of_anonymous`. `arriving` and `uploads` limit how many requests of a
+    caller are received at once.
     """
 
     def __init__(
@@ -41,44 +41,44 @@ class OpenStreams:
         of_account: int,
         of_circuits: int = OF_CIRCUITS,
         of_address: int = OF_ADDRESS,
-        of_strangers: int = OF_STRANGERS,
+        of_anonymous: int = OF_ANONYMOUS,
     ) -> None:
         self._accounts = _Count(of_account, "watches of this account")
         self._circuits = _Count(of_circuits, "streams of circuits of this account")
         self._addresses = _Count(of_address, "streams without credentials from this address")
-        self._strangers = _Count(of_strangers, "streams without credentials")
+        self._anonymous = _Count(of_anonymous, "streams without credentials")
         self.arriving = ConcurrencyLimits(ARRIVING, "unfinished requests")
         self.uploads = ConcurrencyLimits(UPLOADS, "unfinished requests with a long body")
 
     @contextmanager
     def watch(self, account_id: str) -> Generator[None]:
-        """One more of an account, until the block is left. Raises `TooManyStreams`."""
-        with self._accounts.one(account_id):
+        """Count a watch of an account within the context. Raises `TooManyStreams`."""
+        with self._accounts.hold(account_id):
             yield
 
     def open_watch(self, account_id: str) -> None:
-        """One more of an account: as `watch`, which takes a kilobyte for as long as it lasts."""
-        self._accounts.take(account_id)
-
-    def close_watch(self, account_id: str) -> None:
-        self._accounts.give_back(account_id)
-
-    def circuits(self, account_id: str) -> AbstractContextManager[None]:
-        """One more on which an account sends circuits, until the block is left.
+        """Count a watch until `close_watch`. Unlike `watch`, this takes no kilobyte per watch.
 
         Raises `TooManyStreams`.
         """
-        return self._circuits.one(account_id)
+        self._accounts.acquire(account_id)
+
+    def close_watch(self, account_id: str) -> None:
+        self._accounts.release(account_id)
+
+    def circuits(self, account_id: str) -> AbstractContextManager[None]:
+        """Count a stream of circuits within the context. Raises `TooManyStreams`."""
+        return self._circuits.hold(account_id)
 
     @contextmanager
-    def stranger(self, address: str) -> Generator[None]:
-        """One more without credentials, until the block is left. Raises `TooManyStreams`."""
-        with self._addresses.one(address), self._strangers.one(""):
+    def anonymous(self, address: str) -> Generator[None]:
+        """Count a stream without credentials within the context. Raises `TooManyStreams`."""
+        with self._addresses.hold(address), self._anonymous.hold(""):
             yield
 
 
 class _Count:
-    """How many of something are open, by whose they are; `what` says of what."""
+    """Counts open streams by owner. `what` names in the error what there are too many of."""
 
     def __init__(self, limit: int, what: str) -> None:
         self._limit = limit
@@ -86,20 +86,20 @@ class _Count:
         self._open: dict[str, int] = {}
 
     @contextmanager
-    def one(self, whose: str) -> Generator[None]:
-        self.take(whose)
+    def hold(self, owner: str) -> Generator[None]:
+        self.acquire(owner)
         try:
             yield
         finally:
-            self.give_back(whose)
+            self.release(owner)
 
-    def take(self, whose: str) -> None:
-        number = self._open.get(whose, 0) + 1
+    def acquire(self, owner: str) -> None:
+        number = self._open.get(owner, 0) + 1
         if number > self._limit:
             raise TooManyStreams(self._what, self._limit)
-        self._open[whose] = number
+        self._open[owner] = number
 
-    def give_back(self, whose: str) -> None:
-        left = self._open.pop(whose) - 1
+    def release(self, owner: str) -> None:
+        left = self._open.pop(owner) - 1
         if left:
-            self._open[whose] = left
+            self._open[owner] = left

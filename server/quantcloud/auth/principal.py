@@ -1,4 +1,4 @@
-"""Who is calling."""
+"""The principal: the authenticated caller."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ from quantcloud.domain.value_object import value_object
 
 
 class Credential(StrEnum):
-    """What the caller showed."""
+    """The kind of the caller's credential."""
 
     JWT = "jwt"
     API_KEY = "api_key"
@@ -18,7 +18,7 @@ class Credential(StrEnum):
 class Principal:
     """An authenticated caller.
 
-    `api_key_id` is set where the credential is a key, `expires_at` where it is a JWT.
+    `api_key_id` is set if the credential is an API key, `expires_at` if it is a JWT.
     """
 
     account: Account

@@ -1,4 +1,4 @@
-"""How many requests a minute: of an account by its tier, of strangers by their address."""
+"""Limits of requests per minute: of an account by tier, without credentials by address."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from quantcloud.domain.account import Account, Tier, TierLimits
 from quantcloud.domain.errors import RateLimited
 from quantcloud.domain.value_object import value_object
 
-# How long a Redis that does not answer is left alone.
+# How long a Redis that does not answer is not asked again.
 _REDIS_PAUSE_SECONDS = 5.0
 
 log = structlog.stdlib.get_logger(__name__)
@@ -21,9 +21,9 @@ log = structlog.stdlib.get_logger(__name__)
 
 @value_object
 class RateAllowance:
-    """Where a caller stands after a request: `remaining` of `limit` in a minute are left.
+    """A caller's rate after a request: `remaining` of `limit` requests per minute are left.
 
-    At `reset_at` the oldest request that counts no longer does, `reset_after` from now.
+    At `reset_at` (`reset_after` from now), the oldest counted request leaves the window.
     """
 
     limit: int
@@ -36,9 +36,10 @@ class RateAllowance:
 class Counter:
     """Counts requests in moving windows of one minute.
 
-    In this process, or with `url` in Redis, where all servers that name it share a count. While
-    Redis does not answer, each server counts by itself: limits hold, if more loosely. Redis goes by
-    the machines' clocks, the count in memory by `clock`. Raises `ValueError` for a bad URL.
+    It counts in this process. With `url`, it counts in Redis, and all servers with the same URL
+    share the count. While Redis does not answer, each server counts by itself, so limits are
+    looser. Redis uses the machines' clocks, and memory uses `clock`. Raises `ValueError` if the URL
+    is not valid.
     """
 
     def __init__(self, clock: Callable[[], datetime], url: str | None = None) -> None:
@@ -52,8 +53,8 @@ class Counter:
             await self._shared.close()
 
     async def take(self, name: str, who: str, per_minute: int) -> RateAllowance:
-        """Count a request of `who`, unless the limit called `name` is reached."""
-        # Hashed: an account's id may be an address of mail, and may hold what separates keys.
+        """Count a request of `who`, unless the limit `name` is reached."""
+        # Hashed, because an account's id may be an email address, or contain key separators.
         key = (
             f"{name}/{hashlib.blake2b(who.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"
         )
@@ -69,7 +70,7 @@ class Counter:
 
 
 def _shared(url: str) -> Windows:
-    # Imported here since most servers need none, and it takes longer than all the rest of this.
+    # Imported here because most servers do not need it, and it takes long to import.
     from quantcloud.auth.redis_windows import RedisWindows  # noqa: PLC0415
 
     return RedisWindows(url)
@@ -87,10 +88,10 @@ async def _allowance(windows: Windows, key: str, per_minute: int) -> RateAllowan
 
 
 class RequestLimits:
-    """Every limit on requests. Of strangers, 0 a minute stands for no limit.
+    """All limits of requests. Without credentials, 0 requests per minute means no limit.
 
-    `limits` gives those of a tier. Health has a count of its own, so that whoever shares an address
-    with a monitor does not make it see a failure.
+    `limits` returns the limits of a tier. Health has a separate count, so that other clients at a
+    monitor's address cannot make its requests fail.
     """
 
     def __init__(
@@ -107,9 +108,9 @@ class RequestLimits:
         self._failed_logins = failed_logins
 
     async def account(self, account: Account) -> RateAllowance | None:
-        """Count a request of an account; None where its tier has no limit.
+        """Count a request of an account. Return None if its tier has no limit.
 
-        The allowance may be one that was not granted: `refuse` says so to the caller.
+        If the allowance is not granted, use `refuse` for the caller's error.
         """
         per_minute = self._limits(account.tier).requests_per_minute
         if per_minute is None:
@@ -122,10 +123,10 @@ class RequestLimits:
         await self._of_address(name, address, self._anonymous, "requests without credentials")
 
     async def failed_login(self, address: str) -> None:
-        """Count credentials that did not hold. Raises `RateLimited`.
+        """Count invalid credentials. Raises `RateLimited`.
 
-        Only those: whoever shares an address with somebody who guesses can still come in, and a
-        key of 240 random bits is not found by guessing.
+        Valid credentials do not count, so others at an attacker's address can still log in. A key
+        of 240 random bits cannot be guessed anyway.
         """
         await self._of_address("login", address, self._failed_logins, "failed logins")
 
@@ -137,10 +138,10 @@ class RequestLimits:
 
 
 def refuse(allowance: RateAllowance, what: str) -> RateLimited:
-    """The error for a request that was not granted. `what` says what there are too many of."""
+    """Return the error for a request that was not granted. `what` names the requests."""
     seconds = max(1, math.ceil(allowance.reset_after.total_seconds()))
     return RateLimited(
-        f"too many {what}: {allowance.limit} a minute are let through; try again in {seconds} s",
+        f"too many {what}: the limit is {allowance.limit} a minute; try again in {seconds} s",
         limit=allowance.limit,
         retry_after=timedelta(seconds=seconds),
         reset_at=allowance.reset_at,

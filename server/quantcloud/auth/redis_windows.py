@@ -1,4 +1,4 @@
-"""Windows in Redis, which several servers share, by the `limits` library."""
+"""Windows in Redis, which several servers share, with the `limits` library."""
 
 import time
 from typing import Any
@@ -14,16 +14,16 @@ from quantcloud.auth.windows import Standing, WindowsUnavailable
 SCHEMES = ("redis", "rediss", "unix")
 _NAMESPACE = "quantcloud"
 _CONNECTIONS = 8
-# What a request may lose to a Redis that does not answer.
+# How long a request may wait for Redis.
 _TIMEOUT_SECONDS = 1.0
 
 
 class RedisWindows:
-    """See `windows.Windows`. Raises `ValueError` for a URL that names no Redis."""
+    """See `windows.Windows`. Raises `ValueError` if the URL is not a Redis URL."""
 
     def __init__(self, url: str) -> None:
         self._pool = _connections(url)
-        # The library hands these options on as they are, whatever their type.
+        # The library passes these options on unchanged, but its types do not allow them.
         options: dict[str, Any] = {"connection_pool": self._pool}
         storage = RedisStorage(
             "async+redis://", wrap_exceptions=True, implementation="redispy", **options
@@ -49,7 +49,7 @@ class RedisWindows:
 def _connections(url: str) -> BlockingConnectionPool:
     if url.partition("://")[0] not in SCHEMES:
         raise ValueError(
-            "QUANTCLOUD_RATE_LIMIT_URL names no Redis: give redis://HOST:PORT/DATABASE, "
+            "QUANTCLOUD_RATE_LIMIT_URL is not a Redis URL: give redis://HOST:PORT/DATABASE, "
             "rediss://... or unix://PATH"
         )
     try:
@@ -61,5 +61,5 @@ def _connections(url: str) -> BlockingConnectionPool:
             socket_connect_timeout=_TIMEOUT_SECONDS,
         )
     except ValueError as error:
-        # The library's own words may repeat the URL, which may hold a password.
+        # The library's message may contain the URL, which may contain a password.
         raise ValueError("QUANTCLOUD_RATE_LIMIT_URL cannot be read") from error

@@ -1,4 +1,4 @@
-"""The signing secret of a server that was given none."""
+"""The signing secret of a server whose settings give none."""
 
 import os
 import secrets
@@ -15,11 +15,10 @@ _ADVICE = (
 
 
 def load_or_create(data_dir: Path) -> str:
-    """The secret kept in the data folder, made at random (mode 0600) the first time.
+    """Return the secret in the data folder. The first call creates it at random (mode 0600).
 
-    Several processes may come at once: all get the same one. A wider mode is mended, with a warning
-    in the log. Raises `OSError` where the folder
-    cannot be read or written.
+    Concurrent processes all get the same secret. A wider mode is corrected, with a warning in the
+    log. Raises `OSError` if the folder cannot be read or written.
     """
     path = data_dir / FILE_NAME
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -31,11 +30,11 @@ def load_or_create(data_dir: Path) -> str:
                 file.write(secrets.token_urlsafe(48))
                 file.flush()
                 os.fsync(file.fileno())
-            path.hardlink_to(candidate)  # whole or not at all, and the first one wins
+            path.hardlink_to(candidate)  # atomic, and the first process wins
         except FileExistsError:
             pass
         except OSError as error:
-            # A call that writes names no file.
+            # The error of a write does not name the file.
             raise OSError(error.errno, error.strerror, str(path)) from error
         finally:
             candidate.unlink()

@@ -1,17 +1,17 @@
-"""Where the requests of the last minute are counted."""
+"""Moving windows, which count the requests of the last minute."""
 
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 SECONDS = 60
-"""How long a window is."""
+"""The length of a window."""
 
 
 class Standing(NamedTuple):
-    """After a request: whether it was granted, how many are left, and when there is one more.
+    """A window after a request: whether it was granted, how many are left, and the reset time.
 
-    That is when the oldest that counts no longer does, in seconds since 1970.
+    At `reset`, in seconds since 1970, the oldest counted request leaves the window.
     """
 
     granted: bool
@@ -20,33 +20,32 @@ class Standing(NamedTuple):
 
 
 class WindowsUnavailable(Exception):
-    """Windows that are kept elsewhere do not answer; the text says why."""
+    """Shared windows do not answer; the text says why."""
 
 
 class Windows(Protocol):
     """A moving window for each key and limit."""
 
     def now(self) -> float:
-        """The time that they go by, in seconds since 1970."""
+        """Return the time of the windows' clock, in seconds since 1970."""
         ...
 
     async def take(self, key: str, limit: int) -> Standing:
-        """Count a request, unless `limit` of them are in the window.
+        """Count a request, unless `limit` requests are in the window.
 
         Raises `WindowsUnavailable`.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of whatever they are kept in."""
+        """Release the resources of the windows."""
         ...
 
 
 class MemoryWindows:
-    """Windows in this process. `now` gives the time in seconds since 1970.
+    """Windows in this process. `now` returns the time in seconds since 1970.
 
-    Every window is as long as every other, so that the one that was touched least recently is the
-    first to be out of date.
+    All windows have the same length, so the least recently used one expires first.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -58,10 +57,10 @@ class MemoryWindows:
 
     async def take(self, key: str, limit: int) -> Standing:
         now = self.now()
-        # Last in the order of the dictionary: touched most recently.
+        # Moved to the end of the dictionary: most recently used.
         window = self._windows[key, limit] = self._windows.pop((key, limit), deque[float]())
         _drop(window, now - SECONDS)
-        # A clock that was set back would have them count for as long as that.
+        # If the clock was set back, later times would count for too long.
         while window and window[-1] > now:
             window.pop()
         granted = len(window) < limit
@@ -74,7 +73,7 @@ class MemoryWindows:
         self._windows.clear()
 
     def _forget(self, since: float) -> None:
-        """Drop two windows that are out of date, if there are: more than one request adds."""
+        """Drop up to two expired windows: more than one request adds."""
         for _ in range(2):
             key = next(iter(self._windows))
             window = self._windows[key]

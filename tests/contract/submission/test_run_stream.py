@@ -251,7 +251,7 @@ def test_clients_that_disconnect_cause_no_error(tmp_path: Path):
             stream.disconnect()
         ada.finish(ada.run(BELL))
         assert own.stop() == 0
-        assert "unforeseen" not in own.log_path.read_text()
+        assert "unexpected exception" not in own.log_path.read_text()
         assert "exception" not in own.log_path.read_text().lower()
 
 

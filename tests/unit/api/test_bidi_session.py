@@ -64,7 +64,7 @@ async def test_a_stream_counts_until_its_client_has_heard_of_its_end():
     ending_begun, heard = asyncio.Event(), asyncio.Event()
 
     class AccessControl:
-        def stream_of_circuits(self) -> AbstractContextManager[None]:
+        def circuit_stream(self) -> AbstractContextManager[None]:
             return streams.circuits(ADA)
 
         async def admit(self, *_: object) -> None:
@@ -87,7 +87,7 @@ async def test_a_stream_counts_until_its_client_has_heard_of_its_end():
 
     gate: Any = AccessControl()
     context: Any = Context()
-    answer = CallInterceptor(gate)._exchange("/path", bytes, breaks)
+    answer = CallInterceptor(gate)._bidi("/path", bytes, breaks)
     ending = asyncio.create_task(answer(None, context))
     await ending_begun.wait()
     with pytest.raises(TooManyStreams), streams.circuits(ADA):

@@ -175,10 +175,10 @@ def test_an_event_is_serialised_once():
     make = Loads(None).messages()
     first = make.parts(event_of(JobStatus.RUNNING))
     assert make.parts(replace(event_of(JobStatus.RUNNING))) is first
-    for cursor in range(100, 100 + events._KEPT_EVENTS):
+    for cursor in range(100, 100 + events._CACHED_EVENTS):
         make.parts(event_of(JobStatus.RUNNING, cursor))
     assert make.parts(event_of(JobStatus.RUNNING)) is not first
-    assert len(make._events._parts) == events._KEPT_EVENTS
+    assert len(make._events._parts) == events._CACHED_EVENTS
 
 
 async def test_an_event_without_a_result_has_none():

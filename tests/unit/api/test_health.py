@@ -34,7 +34,7 @@ async def test_who_reads_nothing_holds_up_no_other_watcher(name: str):
         await stuck.writes.get()
         assert await reader.writes.get() == ANSWER.NOT_SERVING
         for serving, status in ((True, ANSWER.SERVING), (False, ANSWER.NOT_SERVING)):
-            health.tell(ready=serving)
+            health.set_ready(ready=serving)
             assert await reader.writes.get() == status
             assert (await health.Check(request, reader)).status == status
     for watch in watches:
@@ -53,6 +53,6 @@ async def test_a_service_that_is_unknown_may_come_to_be_known():
 async def test_a_server_that_takes_no_jobs_is_alive():
     health, reader = HealthServicer(["", "a.Service"]), Reader()
     for ready in (False, True, False):
-        health.tell(ready=ready)
+        health.set_ready(ready=ready)
         request = health_pb2.HealthCheckRequest(service="liveness")
         assert (await health.Check(request, reader)).status == ANSWER.SERVING

@@ -140,6 +140,6 @@ async def test_a_call_whose_request_never_comes_ends(start: Start, method: str):
         later = asyncio.Event()
         asyncio.get_running_loop().call_later(0.4, later.set)
         await later.wait()
-        service.server.tell(ready=False)
+        service.server.set_ready(ready=False)
         assert (await health.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         health.cancel()

@@ -45,7 +45,7 @@ def test_what_is_nested_too_deep_is_refused_and_named():
     with pytest.raises(InvalidArgument) as caught:
         unstruct(_struct(_nested(MAXIMUM_DEPTH + 1)), "metadata")
     assert caught.value.field == "metadata.a" + "[0]" * MAXIMUM_DEPTH
-    assert "more than 24 deep" in caught.value.description
+    assert "deeper than 24 levels" in caught.value.description
 
 
 def test_what_is_accepted_can_be_read_in_every_answer():

@@ -87,7 +87,7 @@ async def test_what_nobody_foresaw_is_told_of_its_request_alone(opened: Open):
         assert error.message.startswith("internal error; request id ")
         assert SECRET_TEXT not in str(error)
         assert told[2].event.job.status == job_pb2.Job.routing
-        (line,) = [line for line in lines if line["event"] == "unforeseen exception"]
+        (line,) = [line for line in lines if line["event"] == "unexpected exception"]
         assert str(line["exc_info"]) == SECRET_TEXT
 
 
@@ -132,7 +132,7 @@ async def test_a_key_that_is_revoked_submits_nothing_more_and_ends_the_stream(op
 async def test_a_token_that_expires_submits_nothing_more_and_ends_the_stream(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(jwt, "_HELD_SECONDS", 0.0)
+    monkeypatch.setattr(jwt, "_CACHE_SECONDS", 0.0)
     async with opened() as (circuits, stream, _):
         answers = stream.answers()
         await stream.send()

@@ -8,7 +8,7 @@ from weakref import WeakSet
 from quantcloud.api import context as call
 from quantcloud.api.convert.events import LARGE_BYTES
 from quantcloud.api.errors import Refusal, refuse
-from quantcloud.api.servicers.run_stream import UNDER_WAY, RunStream
+from quantcloud.api.servicers.run_stream import MAX_UNFINISHED, RunStream
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.auth.principal import Credential, Principal
 from quantcloud.domain.account import Account, Tier
@@ -123,16 +123,16 @@ async def test_what_is_ready_at_the_same_time_comes_in_one_message():
 
 
 async def test_so_many_are_under_way_and_the_others_unread():
-    exchange = BidiSession(*"q" * (UNDER_WAY + 5))
-    jobs = Completed(1, UNDER_WAY + 5)
+    exchange = BidiSession(*"q" * (MAX_UNFINISHED + 5))
+    jobs = Completed(1, MAX_UNFINISHED + 5)
     jobs.go.clear()
     task = served(jobs, exchange)
     await until_nothing_moves()
-    assert exchange.reads == UNDER_WAY
+    assert exchange.reads == MAX_UNFINISHED
     jobs.go.set()
     exchange.lets.set()
     await task
-    assert exchange.reads == UNDER_WAY + 5
+    assert exchange.reads == MAX_UNFINISHED + 5
 
 
 async def test_nothing_is_read_while_large_requests_become_jobs():

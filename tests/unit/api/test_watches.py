@@ -188,7 +188,7 @@ class _Gate:
         self.times = times
         self.arriving = ConcurrencyLimits(9, "requests")
 
-    def whose(self, context: object) -> str:
+    def owner(self, context: object) -> str:
         return "ada"
 
     async def admit(self, path: str, context: object) -> None: ...

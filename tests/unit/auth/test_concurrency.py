@@ -8,53 +8,53 @@ from quantcloud.auth.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import TooManyStreams
 
 
-async def taken(turns: ConcurrencyLimits, whose: str) -> asyncio.Task[None]:
+async def taken(turns: ConcurrencyLimits, owner: str) -> asyncio.Task[None]:
     """A task that waits for its turn."""
-    task = asyncio.create_task(turns.take(whose))
+    task = asyncio.create_task(turns.acquire(owner))
     await asyncio.sleep(0)
     return task
 
 
 async def test_each_has_so_many_and_the_next_waits_for_the_first_that_is_given_back():
     turns = ConcurrencyLimits(2, "things", 30)
-    assert turns.take_at_once("ada")
-    assert turns.take_at_once("ada")
-    assert not turns.take_at_once("ada")
-    assert turns.take_at_once("bob")
+    assert turns.try_acquire("ada")
+    assert turns.try_acquire("ada")
+    assert not turns.try_acquire("ada")
+    assert turns.try_acquire("bob")
     first, second = await taken(turns, "ada"), await taken(turns, "ada")
     assert not first.done()
-    turns.give_back("ada")
+    turns.release("ada")
     await first
     assert not second.done()
-    turns.give_back("ada")
+    turns.release("ada")
     await second
-    turns.give_back("ada")
-    turns.give_back("ada")
-    turns.give_back("bob")
-    assert turns.take_at_once("ada")
+    turns.release("ada")
+    turns.release("ada")
+    turns.release("bob")
+    assert turns.try_acquire("ada")
 
 
 async def test_who_waits_too_long_is_refused():
     turns = ConcurrencyLimits(1, "things", 0.01)
-    async with turns.one("ada"):
+    async with turns.hold("ada"):
         with pytest.raises(TooManyStreams, match="too many things: 1 may be open"):
-            await turns.take("ada")
-    assert turns.take_at_once("ada")
+            await turns.acquire("ada")
+    assert turns.try_acquire("ada")
 
 
 @pytest.mark.parametrize("given_back", [False, True])
 async def test_who_stops_waiting_takes_nobodys_turn(*, given_back: bool):
     turns = ConcurrencyLimits(1, "things", 30)
-    assert turns.take_at_once("ada")
+    assert turns.try_acquire("ada")
     leaving, next_one = await taken(turns, "ada"), await taken(turns, "ada")
     if given_back:
-        turns.give_back("ada")  # its turn has come, and it does not know yet
+        turns.release("ada")  # its turn has come, and it does not know yet
         leaving.cancel()
     else:
         leaving.cancel()
-        turns.give_back("ada")
+        turns.release("ada")
     with pytest.raises(asyncio.CancelledError):
         await leaving
     await next_one
-    turns.give_back("ada")
-    assert turns.take_at_once("ada")
+    turns.release("ada")
+    assert turns.try_acquire("ada")

@@ -1,1 +1,1 @@
-"""Between the contract's messages and the domain's objects; one module a service."""
+"""Converts between the contract's messages and domain objects; one module per service."""

@@ -1,4 +1,4 @@
-"""Accounts, their keys and their use."""
+"""Converts accounts, API keys and usage."""
 
 from quantcloud.api.convert.values import timestamp
 from quantcloud.domain.account import Account, ApiKey

@@ -1,4 +1,4 @@
-"""Circuits: submissions, plans, saved ones."""
+"""Converts submissions, plans and saved circuits."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,9 +59,9 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
 
 
 async def take_options(requests: Sequence[circuit_pb2.RunCircuitRequest]) -> None:
-    """Move options of several runs that came as JSON to where those of gRPC are.
+    """Move JSON options of several runs to the field of gRPC options.
 
-    Raises `InvalidArgument` with the place.
+    Raises `InvalidArgument` with the index of the circuit.
     """
     yielder = Yielder()
     for place, each in enumerate(requests):
@@ -71,7 +71,7 @@ async def take_options(requests: Sequence[circuit_pb2.RunCircuitRequest]) -> Non
 
 
 def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
-    """What a request for several runs asks for. Raises `InvalidArgument` with the place."""
+    """Return the submissions of a batch. Raises `InvalidArgument` with the circuit's index."""
     found: list[Submission] = []
     for place, each in enumerate(request.circuits):
         with _at(place):
@@ -81,7 +81,7 @@ def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
 
 @contextmanager
 def _at(place: int) -> Generator[None]:
-    """Say of an error which circuit it is about."""
+    """Add the index of the circuit to an `InvalidArgument`."""
     try:
         yield
     except InvalidArgument as error:
@@ -110,14 +110,14 @@ def submitted(job: Job) -> circuit_pb2.RunCircuitResponse:
 
 
 def event_answer(number: int, event: bytes) -> bytes:
-    """The bytes of a response with one answer: an event of the request of this number."""
+    """Return the bytes of a response with one answer: an event of request `number`."""
     head = b"".join((_REQUEST, varint(number), _EVENT, varint(len(event))))
-    # Together, as for `result_field`.
+    # One join, for the same reason as in `result_field`.
     return b"".join((_ANSWERS, varint(len(head) + len(event)), head, event))
 
 
 def error_answer(number: int, error: Status) -> bytes:
-    """The bytes of a response with one answer: why the request of this number was refused."""
+    """Return the bytes of a response with one answer: why request `number` was refused."""
     answer = circuit_pb2.RunStreamAnswer(request=number, error=error)
     return circuit_pb2.RunStreamResponse(answers=[answer]).SerializeToString()
 
@@ -207,7 +207,7 @@ def _candidate(candidate: Candidate) -> circuit_pb2.Candidate:
 
 
 def circuit(circuit: SavedCircuit) -> bytes:
-    """The bytes of a circuit's message, with its nulls."""
+    """Return the bytes of a circuit's message, with its JSON nulls."""
     message = circuit_pb2.Circuit(
         id=circuit.id,
         user_id=circuit.account_id,
@@ -228,22 +228,22 @@ def circuit(circuit: SavedCircuit) -> bytes:
 
 
 async def circuits(page: Page[SavedCircuit], cursor: str | None) -> bytes:
-    """The bytes of a listing's message.
+    """Return the bytes of a page of circuits.
 
-    With much metadata that takes the better part of a second, so others have their turns between.
+    With much metadata this takes most of a second, so it yields to other tasks.
     """
     head = circuit_pb2.ListCircuitsResponse(cursor=cursor, circuits=(), **envelope(page))
     parts = [head.SerializeToString(), json_nulls(head)]
     yielder = Yielder()
     for each in page.items:
-        # One can take 10 ms by itself.
+        # A single circuit can take 10 ms.
         await yielder.yield_if_due()
         parts += _CIRCUITS, delimited(circuit(each))
     return b"".join(parts)
 
 
 def patch(request: circuit_pb2.UpdateCircuitRequest) -> CircuitPatch:
-    """The fields that an update carries."""
+    """Return the fields that an update changes."""
     return CircuitPatch(
         name=given(request, "name"),
         code=given(request, "code"),

@@ -1,8 +1,8 @@
-"""Events as the bytes of messages, made once for all watchers.
+"""Converts events to bytes of messages, once for all watchers.
 
-The messages of one event differ in its place in the queue and in whether they have its result, its
-checkpoints in their time: so each watch puts its messages together of parts. Fields may stand in
-any order in a message: https://protobuf.dev/programming-guides/encoding/#order.
+The messages of one event may differ in the queue position and in whether they have the result, and
+its checkpoints differ in their time. So each watch builds its messages from cached parts. Fields of
+a message may be in any order: https://protobuf.dev/programming-guides/encoding/#order.
 """
 
 import asyncio
@@ -34,34 +34,34 @@ _CURSOR = tag(job_pb2.WatchJobsResponse.CURSOR_FIELD_NUMBER)
 _EVENTS = tag(job_pb2.WatchJobsResponse.EVENTS_FIELD_NUMBER)
 _CHECKPOINT = job_pb2.WatchJobsResponse(checkpoint=True).SerializeToString()
 _NO_ERROR_OF_ALL = nullable(job_pb2.WatchJobsResponse, "error").null
-# Bytes that another thread copies: it does so without the interpreter, which the event loop has.
+# From this size, another thread copies the bytes. It releases the interpreter for the event loop.
 LARGE_BYTES: Final = 1 << 20
-_KEPT_EVENTS = 1024
-_KEPT_RESULTS = 128
-_KEPT_STRUCTS = 256
-_KEPT_RESULT_BYTES: Final = 64 << 10
-# Results that are read and converted at a time; each may be large.
+_CACHED_EVENTS = 1024
+_CACHED_RESULTS = 128
+_CACHED_STRUCTS = 256
+_CACHED_RESULT_BYTES: Final = 64 << 10
+# How many results are read and converted concurrently; each may be large.
 _LARGE_CONVERSIONS = 2
 
 log = structlog.stdlib.get_logger(__name__)
 
 Part = TypeVar("Part")
 Message: TypeAlias = Sequence[bytes]
-"""The bytes of a message in parts, which are to be joined once: some are large."""
+"""The bytes of a message in parts. Join them only once, because some are large."""
 
 
 class EventParts(NamedTuple):
-    """What all messages of an event share: what is its own, and its job."""
+    """The parts that all messages of an event share: the event's own fields, and its job."""
 
     own: bytes
     job: bytes
 
 
 class EventMessages:
-    """Makes the messages; keeps the parts of what was sent last, some megabytes of them.
+    """Builds messages of events. Caches the parts that were sent last, a few megabytes.
 
-    `load` reads the result of a completed job's last event, and `load_small` those of several,
-    where they are small.
+    `load` reads the result of a completed job's last event. `load_small` reads the results of
+    several such events and returns only small ones.
     """
 
     def __init__(
@@ -71,52 +71,52 @@ class EventMessages:
     ) -> None:
         self._load = load
         self._load_small = load_small
-        self._events: _Kept[EventParts] = _Kept(_KEPT_EVENTS)
-        self._results: _Kept[bytes] = _Kept(_KEPT_RESULTS)
-        # By the identity of the metadata, which is kept with its bytes: no other has it meanwhile.
-        self._structs: _Kept[tuple[Mapping[str, object], bytes]] = _Kept(_KEPT_STRUCTS)
-        # Results on their way, by the cursor of their event.
+        self._events: _Cache[EventParts] = _Cache(_CACHED_EVENTS)
+        self._results: _Cache[bytes] = _Cache(_CACHED_RESULTS)
+        # By the id() of the metadata. The value keeps the metadata alive, so its id stays unique.
+        self._structs: _Cache[tuple[Mapping[str, object], bytes]] = _Cache(_CACHED_STRUCTS)
+        # Results that are being loaded, by the cursor of their event.
         self._loading: dict[int, asyncio.Future[bytes]] = {}
-        # Those that are read together.
+        # Small results that are being loaded together, by the cursor of their event.
         self._fetching: dict[int, asyncio.Future[Mapping[int, bytes]]] = {}
-        self._turn = asyncio.Semaphore(_LARGE_CONVERSIONS)
+        self._conversions = asyncio.Semaphore(_LARGE_CONVERSIONS)
 
     def parts(self, event: JobEvent) -> EventParts:
         found = self._events.find(event.cursor)
         if found is not None:
             return found
         metadata = self._struct(event.job.metadata)
-        return self._events.keep(event.cursor, _parts(event, metadata))
+        return self._events.put(event.cursor, _parts(event, metadata))
 
     def _struct(self, metadata: Mapping[str, object]) -> bytes:
-        """The bytes of a job's metadata, which one event after the other often shares."""
+        """Return the bytes of a job's metadata. Events of one job often share the object."""
         known, written = self._structs.find(id(metadata)) or (None, b"")
         if known is not metadata:
             written = struct_bytes(metadata)
-            self._structs.keep(id(metadata), (metadata, written))
+            self._structs.put(id(metadata), (metadata, written))
         return written
 
-    def result_at_hand(self, event: JobEvent) -> bytes | None:
-        """The part of a message that is the result, or that there is none; None where it is to be
-        waited for.
+    def available_result(self, event: JobEvent) -> bytes | None:
+        """Return the result part of a message if it needs no reading, else None. The part may say
+        that there is no result.
         """
         if event.job.status is not JobStatus.COMPLETED:
             return NO_RESULT
         if (found := self._results.find(event.cursor)) is not None:
             return found
         if event.result is not None and not convert.is_large(event.result):
-            return self._results.keep(event.cursor, _result(event.result))
+            return self._results.put(event.cursor, _result(event.result))
         return None
 
     async def result(self, event: JobEvent) -> bytes:
-        """The part of a message that is the result; of an event that has none, that it has none.
+        """Return the result part of a message. The part may say that there is no result.
 
-        However many ask for a result that is not here, it is read and converted once.
+        If several callers wait for the same result, it is read and converted once.
         """
-        if (found := self.result_at_hand(event)) is not None:
+        if (found := self.available_result(event)) is not None:
             return found
         fetching = self._fetching.get(event.cursor)
-        # A watcher that goes away does not end it for the others.
+        # Shielded: a watcher that leaves must not cancel it for the others.
         if fetching is not None and (found := (await asyncio.shield(fetching)).get(event.cursor)):
             return found
         loading = self._loading.get(event.cursor)
@@ -127,10 +127,10 @@ class EventMessages:
         return await asyncio.shield(loading)
 
     async def fetch(self, events: Iterable[JobEvent]) -> Mapping[int, bytes]:
-        """The small results of an account's events, by cursor, that are neither here nor with them.
+        """Read the small results that are neither cached nor in the account's events, by cursor.
 
-        They are read together, once for all who ask. What is not small, or cannot be read, is not
-        among them: `result` reads it, or says why not.
+        Reads them together, once for all callers. Omits results that are large or cannot be read:
+        `result` reads these, or raises the error.
         """
         missing = [
             event
@@ -156,7 +156,7 @@ class EventMessages:
         try:
             for result in await self._load_small(events):
                 cursor = cursors[result.job_id]
-                found[cursor] = self._results.keep(cursor, _result(result))
+                found[cursor] = self._results.put(cursor, _result(result))
                 await yielder.yield_if_due()
         except (Unavailable, Damaged):
             pass
@@ -167,22 +167,22 @@ class EventMessages:
         return found
 
     async def _loaded(self, event: JobEvent) -> bytes:
-        async with self._turn:
+        async with self._conversions:
             result = await self._load(event)
             if result is None:
-                # It was removed.
-                return self._results.keep(event.cursor, NO_RESULT)
+                # Retention has removed the result.
+                return self._results.put(event.cursor, NO_RESULT)
             if convert.is_large(result):
                 part = await asyncio.to_thread(_result, result)
             else:
                 part = _result(result)
-        if len(part) <= _KEPT_RESULT_BYTES:
-            self._results.keep(event.cursor, part)
+        if len(part) <= _CACHED_RESULT_BYTES:
+            self._results.put(event.cursor, part)
         return part
 
 
-class _Kept(Generic[Part]):
-    """The parts that were used last, by their event's cursor, say."""
+class _Cache(Generic[Part]):
+    """The parts that were used last, by a number such as their event's cursor."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -194,7 +194,7 @@ class _Kept(Generic[Part]):
             self._parts.move_to_end(cursor)
         return found
 
-    def keep(self, cursor: int, part: Part) -> Part:
+    def put(self, cursor: int, part: Part) -> Part:
         self._parts[cursor] = part
         if len(self._parts) > self._limit:
             self._parts.popitem(last=False)
@@ -202,19 +202,19 @@ class _Kept(Generic[Part]):
 
 
 def change(parts: EventParts, position: int | None, result: bytes = NO_RESULT) -> Message:
-    """The message of an event."""
+    """Return the message of an event."""
     return parts.own, parts.job, _position(position), result
 
 
-def checkpoint(seen: JobUpdate, at: datetime, job: bytes) -> bytes:
-    """The message of a checkpoint that is sent at `at`; `job` is a part of `EventParts`."""
-    own = job_pb2.JobEvent(sequence=seen.sequence, occurred_at=timestamp(at), checkpoint=True)
-    rest = job + _position(seen.queue_position) + NO_RESULT + _NO_ERROR
+def checkpoint(update: JobUpdate, at: datetime, job: bytes) -> bytes:
+    """Return the message of a checkpoint sent at `at`; `job` is a part of `EventParts`."""
+    own = job_pb2.JobEvent(sequence=update.sequence, occurred_at=timestamp(at), checkpoint=True)
+    rest = job + _position(update.queue_position) + NO_RESULT + _NO_ERROR
     return own.SerializeToString() + rest
 
 
 def response(cursor: str, changes: Iterable[Message]) -> bytes:
-    """The message of WatchJobs that has these messages of events; without any, a checkpoint."""
+    """Return a `WatchJobsResponse` with these messages of events; without any, a checkpoint."""
     parts = [_CURSOR, delimited(cursor.encode()), _NO_ERROR_OF_ALL]
     head = len(parts)
     for message in changes:

@@ -1,4 +1,4 @@
-"""The `idempotency-key` of a call."""
+"""Reads the `idempotency-key` of a call."""
 
 import asyncio
 import hashlib
@@ -10,16 +10,16 @@ from quantcloud.storage import IdempotencyKey
 
 HEADER = "idempotency-key"
 _MAXIMUM_LENGTH = 255
-# Bytes of a request from which it is digested in another thread.
+# From this size in bytes, a request is digested in another thread.
 _LARGE = 64 * 1024
 
 
 async def idempotency_key(
     key: str | None, request: Message, field: str = HEADER
 ) -> IdempotencyKey | None:
-    """What the caller named the request, with a digest of it; None where it did not.
+    """Return the caller's key with a digest of the request, or None without a key.
 
-    Raises `InvalidArgument` for what is in `field`.
+    Raises `InvalidArgument` that names `field` if the key is not valid.
     """
     if key is None:
         return None

@@ -1,4 +1,4 @@
-"""Jobs, their results and events."""
+"""Converts jobs, results and filters of events."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,22 +31,22 @@ _BACKEND, _SUBMITTED, _STARTED, _COMPLETED, _ERROR, _BATCH = (
 )  # fmt: skip
 _RESULT_METADATA = tag(job_pb2.JobResult.METADATA_FIELD_NUMBER)
 
-# Entries that take about a millisecond to convert.
+# This many entries take about a millisecond to convert.
 _LARGE: Final = 2000
 
 
 def job_status(number: int, field: str) -> JobStatus | None:
-    """None where the enum is unset. Raises `InvalidArgument` for a number of no status."""
+    """Return the status, or None if unset. Raises `InvalidArgument` for an unknown number."""
     if number == job_pb2.Job.unspecified:
         return None
     if number not in _STATUSES:
         known = ", ".join(JobStatus)
-        raise InvalidArgument(field, f"{number} is no status; statuses are {known}")
+        raise InvalidArgument(field, f"{number} is not a status; statuses are {known}")
     return _STATUSES[number]
 
 
 def status_filter(request: job_pb2.ListJobsRequest) -> JobStatus | None:
-    """The filter under either of its names."""
+    """Return the status filter from either of its two fields. Raises `InvalidArgument`."""
     status = job_status(request.status, "status")
     other = job_status(request.status_filter, "status_filter")
     if status and other and status is not other:
@@ -57,10 +57,10 @@ def status_filter(request: job_pb2.ListJobsRequest) -> JobStatus | None:
 
 
 def event_filter(request: job_pb2.WatchJobsRequest) -> EventFilter:
-    """Which events WatchJobs sends. Raises `InvalidArgument`."""
+    """Return which events WatchJobs sends. Raises `InvalidArgument`."""
     statuses = (job_status(number, "status") for number in request.status)
     if request.batch_id and not is_id(request.batch_id):
-        raise InvalidArgument("batch_id", "must be the batch_id that a batch was answered with")
+        raise InvalidArgument("batch_id", "must be a batch_id from the answer to a batch")
     return EventFilter(
         statuses=frozenset(status for status in statuses if status is not None),
         batch_id=request.batch_id or None,
@@ -74,9 +74,9 @@ def job(job: Job) -> job_pb2.Job:
 
 
 def job_bytes(job: Job, metadata: bytes) -> bytes:
-    """The bytes of a job's message, with its nulls; `metadata` are those of its Struct.
+    """Return the bytes of a job's message, with its JSON nulls; `metadata` is an encoded Struct.
 
-    There are some for each event of a job, and by way of a message they take twice as long.
+    Each event of a job needs them, and building a message object would take twice as long.
     """
     return b"".join(
         (
@@ -111,31 +111,31 @@ def statevector(state: Statevector | None) -> job_pb2.Statevector | None:
 
 
 def is_large(result: JobResult) -> bool:
-    """Whether converting a result takes so long that it should not happen on the event loop."""
+    """Whether converting a result takes too long for the event loop."""
     return result.size > _LARGE
 
 
 def result(result: JobResult) -> bytes:
-    """The bytes of a result's message, with its nulls."""
+    """Return the bytes of a result's message, with its JSON nulls."""
     return b"".join(_result_parts(result))
 
 
 def result_field(field_tag: bytes, result: JobResult) -> bytes:
-    """The bytes of a field that is a result, behind the field's tag.
+    """Return the bytes of a result field, with the field's tag.
 
-    They are put together at once: `bytes.join` copies megabytes without the interpreter, which the
-    event loop has meanwhile, and `+` does not.
+    Joins them once with `bytes.join`: it releases the interpreter for the event loop while it
+    copies megabytes, which `+` does not.
     """
     parts = _result_parts(result)
     return b"".join((field_tag, varint(sum(map(len, parts))), *parts))
 
 
 def _result_parts(result: JobResult) -> Sequence[bytes]:
-    """The bytes of a result's message, with its nulls, one after the other.
+    """Return the bytes of a result's message, with its JSON nulls, in parts.
 
-    protobuf lets no other thread run while it serialises a message, which takes long for a large
-    one. So outcomes are serialised a few at a time: messages put one behind the other are read as
-    one, see https://protobuf.dev/programming-guides/encoding/#last-one-wins.
+    While protobuf serialises a message, no other thread can run, and a large message takes long.
+    So outcomes are serialised a few at a time. Concatenated messages are read as one, see
+    https://protobuf.dev/programming-guides/encoding/#last-one-wins.
     """
     message = job_pb2.JobResult(
         job_id=result.job_id,

@@ -1,8 +1,8 @@
-"""The options of a run, as gRPC and as JSON has them.
+"""Reads the options of a run, which differ in gRPC and JSON.
 
-Envoy's transcoder drops a JSON key that its descriptor does not know, without a word: a typo would
-change what runs. So in that descriptor `options` is a Struct, in a field that the contract does not
-have (see `transcoder`), and the server refuses an unknown key by its name.
+Envoy's transcoder silently drops a JSON key that its descriptor does not know, so a typo would
+change what runs. So in that descriptor, `options` is a Struct in a field that the contract does not
+have (see `transcoder`). The server refuses an unknown key and names it.
 """
 
 from typing import Final
@@ -25,9 +25,9 @@ _FIELD: Final = "options"
 
 
 def take_json_options(request: circuit_pb2.RunCircuitRequest) -> None:
-    """Move options that came as JSON to where those of gRPC are.
+    """Move JSON options to the field of gRPC options.
 
-    Raises `InvalidArgument` for what may not be in them.
+    Raises `InvalidArgument` if an option is unknown or not valid.
     """
     content = b"".join(
         field.data
@@ -46,12 +46,12 @@ def take_json_options(request: circuit_pb2.RunCircuitRequest) -> None:
 
 
 def run_options(request: circuit_pb2.RunCircuitRequest) -> RunOptions:
-    """The options that a request asks for. Raises `InvalidArgument`."""
+    """Return the options of a request. Raises `InvalidArgument`."""
     return parse_options(_values(request.options)) if request.HasField(_FIELD) else NO_OPTIONS
 
 
 def _values(message: Message) -> dict[str, object]:
-    """What is set, by its name."""
+    """Return the fields that are set, by name."""
     return {
         field.name: _values(value) if isinstance(value, Message) else value
         for field, value in message.ListFields()

@@ -1,4 +1,4 @@
-"""Backends."""
+"""Converts backends."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -25,6 +25,6 @@ def backend(report: BackendReport) -> backend_pb2.Backend:
 
 
 def statuses(backends: Mapping[str, BackendStatus]) -> Mapping[str, backend_pb2.Backend.Status]:
-    # A map takes no names of enum values, and the stub takes no numbers.
+    # A map field rejects names of enum values, and its stub rejects numbers.
     numbers = {name: backend_pb2.Backend.Status.Value(s) for name, s in backends.items()}
     return cast("Mapping[str, backend_pb2.Backend.Status]", numbers)

@@ -1,4 +1,4 @@
-"""Values that every service has."""
+"""Converts values that all services use."""
 
 import math
 from datetime import datetime
@@ -12,11 +12,11 @@ from quantcloud.api.encoding import seconds_and_nanos
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.page import Page
 
-# More would take the event loop too long to convert.
+# Larger structs would block the event loop too long.
 MAXIMUM_STRUCT_BYTES = 64 * 1024
 
-# Protobuf reads no message that is more than 100 deep, and a value is up to three in each other;
-# some answers hold a Struct deeper than the request that brought it.
+# Protobuf reads messages up to 100 levels deep, and each nested value takes up to three levels.
+# Some answers contain a Struct at a deeper level than the request did.
 MAXIMUM_DEPTH = 24
 
 
@@ -26,17 +26,19 @@ def timestamp(moment: datetime) -> Timestamp:
 
 
 def unstruct(message: Struct, field: str) -> dict[str, object]:
-    """The values of a request's `field`. Raises `InvalidArgument` naming what may not be in it."""
+    """Return the values of a request's `field`. Raises `InvalidArgument` that names the key."""
     size = message.ByteSize()
     if size > MAXIMUM_STRUCT_BYTES:
-        raise InvalidArgument(field, f"takes {size} bytes; at most {MAXIMUM_STRUCT_BYTES} may be")
+        raise InvalidArgument(
+            field, f"takes {size} bytes; at most {MAXIMUM_STRUCT_BYTES} are allowed"
+        )
     return {key: _value(inner, f"{field}.{key}") for key, inner in message.fields.items()}
 
 
 def _value(holder: Value, field: str, depth: int = 1) -> object:
     kind = holder.WhichOneof("kind")
     if depth > MAXIMUM_DEPTH:
-        raise InvalidArgument(field, f"is nested more than {MAXIMUM_DEPTH} deep")
+        raise InvalidArgument(field, f"is nested deeper than {MAXIMUM_DEPTH} levels")
     if kind == "struct_value":
         fields = holder.struct_value.fields
         return {key: _value(inner, f"{field}.{key}", depth + 1) for key, inner in fields.items()}
@@ -55,12 +57,12 @@ def _value(holder: Value, field: str, depth: int = 1) -> object:
 
 
 def given(request: Message, field: str) -> Any:
-    """A field's value, or None where the request does not carry it."""
+    """Return a field's value, or None if the request does not set it."""
     return getattr(request, field) if request.HasField(field) else None
 
 
 def envelope(page: Page[Any]) -> dict[str, int]:
-    """What stands in a listing's answer beside its items."""
+    """Return the fields of a listing's answer other than its items."""
     return {
         "count": len(page.items),
         "total": page.total,

@@ -1,1 +1,1 @@
-"""One servicer a service; each method converts, calls the use case, and converts back."""
+"""One servicer per service. Each method converts, calls the use case, and converts back."""

@@ -7,7 +7,7 @@ from thequantcloud.v1 import account_pb2, account_pb2_grpc, api_key_pb2, api_key
 
 
 class ApiKeyServicer(api_key_pb2_grpc.ApiKeyServiceServicer):
-    """Keys with which programs act for the account."""
+    """The API keys with which programs act for the account."""
 
     def __init__(self, accounts: AccountUseCases) -> None:
         self._accounts = accounts
@@ -34,7 +34,7 @@ class ApiKeyServicer(api_key_pb2_grpc.ApiKeyServiceServicer):
 
 
 class AccountServicer(account_pb2_grpc.AccountServiceServicer):
-    """Who the caller is, what they used, what is left."""
+    """The caller's profile and usage."""
 
     def __init__(self, accounts: AccountUseCases) -> None:
         self._accounts = accounts

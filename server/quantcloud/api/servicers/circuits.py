@@ -1,4 +1,4 @@
-"""CircuitService: run a circuit, plan a run, keep circuits."""
+"""CircuitService: run circuits, plan runs, save circuits."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
 
 
 class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
-    """Circuits of the caller."""
+    """The caller's circuits."""
 
     def __init__(self, circuits: CircuitUseCases, jobs: JobUseCases, watches: Watches) -> None:
         self._circuits = circuits
@@ -33,15 +33,15 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def RunAndWatch(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> Any:
-        """The watch: the interceptor awaits it, and sends its messages."""
+        """Return the watch. The interceptor sends its messages."""
         job = await self._run(request, context)
         return self._watches.of_run(job.id)
 
     async def RunStream(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, exchange: BidiSession, context: Context
+        self, session: BidiSession, context: Context
     ) -> None:
-        """Answers by itself: the interceptor gives it what it reads and writes by."""
-        await RunStream(self._circuits, self._jobs, self._watches, exchange).serve()
+        """Read and answer the requests itself, through the session from the interceptor."""
+        await RunStream(self._circuits, self._jobs, self._watches, session).serve()
 
     async def _run(self, request: circuit_pb2.RunCircuitRequest, context: Context) -> Job:
         take_json_options(request)
@@ -51,7 +51,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def RunCircuits(
         self, request: circuit_pb2.RunCircuitsRequest, context: Context
     ) -> circuit_pb2.RunCircuitsResponse:
-        # Before any of them is looked at: there may be millions.
+        # Check this before parsing any circuit: there may be millions.
         check_batch_size(len(request.circuits))
         await convert.take_options(request.circuits)
         key = await idempotency_key(headers_of(context).get(HEADER), request)
@@ -68,7 +68,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def CreateCircuit(
         self, request: circuit_pb2.CreateCircuitRequest, context: Context
     ) -> Any:
-        """The bytes of the message."""
+        """Return the bytes of the message."""
         circuit = await self._circuits.create(
             principal(),
             name=request.name,
@@ -80,7 +80,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         return convert.circuit(circuit)
 
     async def ListCircuits(self, request: circuit_pb2.ListCircuitsRequest, context: Context) -> Any:
-        """The bytes of the message."""
+        """Return the bytes of the message."""
         page, cursor = await self._circuits.list(
             principal(),
             limit=given(request, "limit"),
@@ -90,13 +90,13 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         return await convert.circuits(page, cursor)
 
     async def GetCircuit(self, request: circuit_pb2.GetCircuitRequest, context: Context) -> Any:
-        """The bytes of the message."""
+        """Return the bytes of the message."""
         return convert.circuit(await self._circuits.get(principal(), request.id))
 
     async def UpdateCircuit(
         self, request: circuit_pb2.UpdateCircuitRequest, context: Context
     ) -> Any:
-        """The bytes of the message."""
+        """Return the bytes of the message."""
         circuit = await self._circuits.update(principal(), request.id, convert.patch(request))
         return convert.circuit(circuit)
 

@@ -1,4 +1,4 @@
-"""The standard health service, which load balancers ask (`grpc.health.v1`)."""
+"""The standard health service for load balancers (`grpc.health.v1`)."""
 
 import asyncio
 from collections.abc import Collection
@@ -16,12 +16,12 @@ READINESS: Final = "readiness"
 class HealthServicer(health_pb2_grpc.HealthServicer):
     """Answers for `liveness`, for `readiness`, and for the services called `names`.
 
-    `liveness` is SERVING whenever there is an answer: the process works. A server that is not alive
-    is to be started again. All others are SERVING while this server can take jobs. One that cannot
-    is to be sent none, and to be left alone.
+    `liveness` is always SERVING: if there is an answer, the process works. Restart a server that
+    does not answer. The others are SERVING while this server can take jobs. If they are not, send
+    it no jobs, but do not restart it.
 
-    The servicer that comes with the protocol holds a lock while it writes to a watcher: one that
-    reads nothing holds up every other, and the end of the server.
+    grpcio's own health servicer holds a lock while it writes to a watcher. So a watcher that does
+    not read blocks all others, and the server's shutdown.
     """
 
     def __init__(self, names: Collection[str]) -> None:
@@ -29,8 +29,8 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         self._ready = health_pb2.HealthCheckResponse.NOT_SERVING
         self._changed = asyncio.Event()
 
-    def tell(self, *, ready: bool) -> None:
-        """Change the state, and let watchers know."""
+    def set_ready(self, *, ready: bool) -> None:
+        """Change the state and notify watchers."""
         answer = health_pb2.HealthCheckResponse
         self._ready = answer.SERVING if ready else answer.NOT_SERVING
         changed, self._changed = self._changed, asyncio.Event()
@@ -51,7 +51,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         return answer
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
-        """The state now, and each that comes."""
+        """Send the current state, and then each new one."""
         while True:
             changed = self._changed
             await context.write(self._answer(request.service))

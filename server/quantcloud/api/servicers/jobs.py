@@ -1,4 +1,4 @@
-"""JobService: look at jobs, watch them, cancel them."""
+"""JobService: list, watch and cancel jobs."""
 
 import asyncio
 from typing import Any
@@ -12,7 +12,7 @@ from thequantcloud.v1 import job_pb2, job_pb2_grpc
 
 
 class JobServicer(job_pb2_grpc.JobServiceServicer):
-    """Jobs of the caller."""
+    """The caller's jobs."""
 
     def __init__(self, jobs: JobUseCases, watches: Watches) -> None:
         self._jobs = jobs
@@ -39,7 +39,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         return convert.job(job)
 
     async def GetJobResult(self, request: job_pb2.GetJobResultRequest, context: Context) -> Any:
-        """The bytes of the message."""
+        """Return the bytes of the message."""
         result = await self._jobs.result(principal(), request.id)
         if convert.is_large(result):
             return await asyncio.to_thread(convert.result, result)
@@ -54,7 +54,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def WatchJob(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, request: job_pb2.WatchJobRequest, context: Context
     ) -> Any:
-        """The watch: the interceptor awaits it, and sends its messages."""
+        """Return the watch. The interceptor sends its messages."""
         updates = self._jobs.watch(
             principal(), request.id, after_sequence=given(request, "after_sequence")
         )
@@ -63,7 +63,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def WatchJobs(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, request: job_pb2.WatchJobsRequest, context: Context
     ) -> Any:
-        """The watch: the interceptor awaits it, and sends its messages."""
+        """Return the watch. The interceptor sends its messages."""
         updates = self._jobs.watch_all(
             principal(),
             after_cursor=given(request, "after_cursor"),

@@ -1,4 +1,4 @@
-"""StatusService and BackendService: what anyone may ask."""
+"""StatusService and BackendService, which need no credentials."""
 
 from importlib.metadata import version
 
@@ -24,7 +24,7 @@ class StatusServicer(status_pb2_grpc.StatusServiceServicer):
         report = self._platform.health()
         at = timestamp(report.at)
         if (problem := report.problem) is not None:
-            # Envoy makes a body of it that has the fields of a healthy server's.
+            # Envoy adds these fields to the body, so that it has those of a healthy answer.
             raise Unavailable(
                 problem.message,
                 reason=problem.reason,
@@ -47,7 +47,7 @@ class StatusServicer(status_pb2_grpc.StatusServiceServicer):
 
 
 class BackendServicer(backend_pb2_grpc.BackendServiceServicer):
-    """What circuits can run on."""
+    """The backends that run circuits."""
 
     def __init__(self, platform: PlatformUseCases) -> None:
         self._platform = platform

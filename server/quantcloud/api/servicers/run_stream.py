@@ -1,4 +1,4 @@
-"""RunStream: circuits that come one after the other, and what there is to tell of each."""
+"""RunStream: runs a stream of circuits and sends the events of each."""
 
 import asyncio
 from collections import deque
@@ -18,78 +18,77 @@ from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
 from thequantcloud.v1 import circuit_pb2
 
-# Requests that were read, and have not been given their last answer.
-UNDER_WAY = 256
-# Bytes of requests that are being made jobs of, from which no further one is read: parsed, they may
-# take many times as much memory.
+# The most requests that have been read but not fully answered.
+MAX_UNFINISHED = 256
+# The most bytes of requests that are being submitted. Beyond this, none is read, because a parsed
+# request may take many times as much memory.
 _SUBMITTING_BYTES = 256 << 10
 
 
 class RunStream:
-    """One call: takes its requests, carries them out side by side, and answers them."""
+    """One call. Reads requests, runs them concurrently, and answers them."""
 
     def __init__(
-        self, circuits: CircuitUseCases, jobs: JobUseCases, watches: Watches, exchange: BidiSession
+        self, circuits: CircuitUseCases, jobs: JobUseCases, watches: Watches, session: BidiSession
     ) -> None:
         self._circuits = circuits
         self._jobs = jobs
         self._watches = watches
-        self._exchange = exchange
-        self._answers = _Answers(exchange.write)
-        self._free = asyncio.Semaphore(UNDER_WAY)
+        self._session = session
+        self._answers = _Answers(session.write)
+        self._free = asyncio.Semaphore(MAX_UNFINISHED)
         self._submitting = _Budget(_SUBMITTING_BYTES)
 
     async def serve(self) -> None:
-        """Answer until the last request has its last answer.
+        """Serve requests until the last one has its last answer.
 
-        Raises what `BidiSession.read` and `BidiSession.write` do, what a watch of a job does, and
-        `Unauthenticated` for a request whose caller may no longer be here.
+        Raises the errors of `BidiSession.read`, `BidiSession.write` and the watch of a job, and
+        `Unauthenticated` if the caller's credentials are no longer valid at a request.
         """
         error: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._answers.send())
-                beating = tasks.create_task(self._beat())
+                keepalives = tasks.create_task(self._send_keepalives())
                 async with asyncio.TaskGroup() as requests:
-                    await self._take(requests)
-                beating.cancel()
+                    await self._read_requests(requests)
+                keepalives.cancel()
                 self._answers.end()
         except BaseExceptionGroup as group:
             error = _first(group)
         finally:
-            # The call may take long to end.
+            # Free the memory: the call may take long to end.
             self._answers.clear()
         if error is not None:
-            # Out here, since it would keep the group, and with it all that was under way.
+            # Raised outside of `except`, where it would keep the group and its tracebacks in
+            # memory.
             raise error
 
-    async def _beat(self) -> None:
+    async def _send_keepalives(self) -> None:
         async with aclosing(self._jobs.beats()) as beats:
             async for _ in beats:
-                self._answers.beat()
+                self._answers.keepalive()
 
-    async def _take(self, tasks: asyncio.TaskGroup) -> None:
+    async def _read_requests(self, tasks: asyncio.TaskGroup) -> None:
         number = 0
         while True:
             await self._free.acquire()
             await self._submitting.room()
-            request = await self._exchange.read()
+            request = await self._session.read()
             if request is None:
                 return
             number += 1
             size = request.ByteSize()
             self._submitting.take(size)
-            tasks.create_task(self._carry_out(number, request, size))
-            # The next one may be hours away.
+            tasks.create_task(self._run(number, request, size))
+            # Free its memory: the next one may be hours away.
             del request
 
-    async def _carry_out(
-        self, number: int, request: circuit_pb2.RunStreamRequest, size: int
-    ) -> None:
+    async def _run(self, number: int, request: circuit_pb2.RunStreamRequest, size: int) -> None:
         try:
             answer = await self._submit(request)
-            self._submitting.give_back(size)
-            # So may the job's end be, and a client that reads on.
+            self._submitting.release(size)
+            # The end of the job, or room for an answer, may also be hours away.
             del request
             if isinstance(answer, Refusal):
                 await self._answers.room()
@@ -100,19 +99,19 @@ class RunStream:
             self._free.release()
 
     async def _submit(self, request: circuit_pb2.RunStreamRequest) -> str | Refusal:
-        """The job that the request has become, or why it was refused."""
+        """Return the id of the request's job, or why the request was refused."""
         circuit = request.circuit
         try:
-            await self._exchange.allow()
+            await self._session.allow()
             key = await idempotency_key(request.idempotency_key or None, circuit, "idempotency_key")
             return (await self._circuits.run(principal(), convert.submission(circuit), key)).id
         except Unauthenticated:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
-            return self._exchange.refusal(error)
+        except Exception as error:  # noqa: BLE001  # the other requests continue
+            return self._session.refusal(error)
 
     async def _watch(self, number: int, job_id: str) -> None:
-        async def tell(event: bytes) -> None:
+        async def write(event: bytes) -> None:
             if len(event) > LARGE_BYTES:
                 self._answers.add(await asyncio.to_thread(convert.event_answer, number, event))
             else:
@@ -120,15 +119,15 @@ class RunStream:
 
         watch = self._watches.of_run(job_id)
         async with aclosing(watch.updates):
-            async for seen in watch.updates:
-                async with self._answers.turn:
+            async for update in watch.updates:
+                async with self._answers.lock:
                     await self._answers.room()
-                    await watch.send(seen, tell)
-                del seen
+                    await watch.send(update, write)
+                del update
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What the others were called off for."""
+    """Return the error that cancelled the other tasks."""
     error = group.exceptions[0]
     if isinstance(error, BaseExceptionGroup):
         return _first(cast("BaseExceptionGroup[BaseException]", error))
@@ -136,7 +135,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 class _Budget:
-    """So much of something as may be in use before there is no room for more."""
+    """Counts an amount in use. There is room while it is below `most`."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -145,7 +144,7 @@ class _Budget:
         self._room.set()
 
     async def room(self) -> None:
-        """Wait until there is some."""
+        """Wait until there is room."""
         await self._room.wait()
 
     def take(self, amount: int) -> None:
@@ -153,51 +152,51 @@ class _Budget:
         if self._used >= self._most:
             self._room.clear()
 
-    def give_back(self, amount: int) -> None:
+    def release(self, amount: int) -> None:
         self._used -= amount
         if self._used < self._most:
             self._room.set()
 
 
 class _Answers:
-    """Those on their way: what is there at the same time goes as one message.
+    """The queue of answers to send. Joins waiting answers into one message.
 
-    Clients of gRPC take messages of 4 MiB unless they say otherwise.
+    By default, gRPC clients accept messages of up to 4 MiB.
     """
 
     def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
         self._write = write
         self._waiting: deque[bytes] = deque()
-        # Their bytes: as many as a slow client may have on their way.
+        # Limits the bytes that wait for a slow client.
         self._bytes = _Budget(LARGE_BYTES)
         self.room = self._bytes.room
         self._ended = False
         self._news = asyncio.Event()
-        self.turn = asyncio.Lock()
-        """Of who makes answers that may be large: where there is no room, nobody else does."""
+        self.lock = asyncio.Lock()
+        """Hold it to make an answer that may be large. So only one task waits for room with one."""
 
     def add(self, response: bytes) -> None:
-        """Have a response sent, which may be joined with others."""
+        """Queue a response, which may be joined with others."""
         self._waiting.append(response)
         self._bytes.take(len(response))
         self._news.set()
 
     def clear(self) -> None:
-        """Drop what is not sent."""
+        """Drop all unsent responses."""
         self._waiting.clear()
 
-    def beat(self) -> None:
-        """Show that the stream lives, unless something is on its way that does."""
+    def keepalive(self) -> None:
+        """Queue a keepalive, unless a response is waiting."""
         if not self._waiting:
             self.add(b"")
 
     def end(self) -> None:
-        """Nothing is added any more."""
+        """Let `send` return once everything is sent. Add nothing after this."""
         self._ended = True
         self._news.set()
 
     async def send(self) -> None:
-        """Send what is added, until the end."""
+        """Send responses until `end`."""
         while self._waiting or not self._ended:
             await self._news.wait()
             self._news.clear()
@@ -211,5 +210,5 @@ class _Answers:
         while self._waiting and size + len(self._waiting[0]) <= LARGE_BYTES:
             together.append(self._waiting.popleft())
             size += len(together[-1])
-        self._bytes.give_back(size)
+        self._bytes.release(size)
         return b"".join(together) if len(together) > 1 else response

@@ -1,4 +1,4 @@
-"""What every RPC that watches answers: sightings as messages."""
+"""The answers of every RPC that watches: updates as messages."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -17,32 +17,32 @@ Write: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
 class Watches:
-    """One for all servicers, so that what one watcher was sent is at hand for the next."""
+    """Makes watches. All servicers share one, so that watchers share its cache of messages."""
 
     def __init__(self, jobs: JobUseCases) -> None:
         self._jobs = jobs
         self._make = EventMessages(jobs.result_of, jobs.small_results_of)
 
     def watch(self, updates: AsyncGenerator[JobUpdate], *, with_result: bool) -> "Watch":
-        """The answers to a call, which closes `updates` at its end."""
+        """Return the answers to a call, which closes `updates` when it ends."""
         return Watch(self._jobs, self._make, updates, with_result=with_result)
 
     def of_run(self, job_id: str) -> "Watch":
-        """The answers to the caller's own run, with its result: see `RunAndWatch`."""
+        """Return the answers to the caller's own run, with its result: see `RunAndWatch`."""
         updates = self._jobs.watch(principal(), job_id, after_sequence=None, brief=True)
         return self.watch(updates, with_result=True)
 
     def watch_all(
         self, updates: AsyncGenerator[AccountUpdate], *, with_result: bool
     ) -> "AccountWatch":
-        """The answers to a call, which closes `updates` at its end."""
+        """Return the answers to a call, which closes `updates` when it ends."""
         return AccountWatch(self._jobs, self._make, updates, with_result=with_result)
 
 
 class Watch:
-    """What a call that watches one job is answered: each sighting as the bytes of a `JobEvent`.
+    """The answers to a watch of one job: each update as the bytes of a `JobEvent`.
 
-    No generator around the other, which there may be very many of: it would take 0.4 KiB more.
+    It does not wrap `updates` in another generator, which would take 0.4 KiB more per watch.
     """
 
     __slots__ = ("_job", "_jobs", "_latest", "_make", "_with_result", "updates")
@@ -59,35 +59,35 @@ class Watch:
         self._jobs = jobs
         self._make = make
         self._with_result = with_result
-        # That of the last event, which checkpoints repeat, and its time, before which none is.
+        # The last event's job, which checkpoints repeat, and time, which none precedes.
         self._job = b""
         self._latest: datetime | None = None
 
-    async def send(self, seen: JobUpdate, write: Write) -> None:
-        """Send a sighting in a message of its own."""
-        await write(await self._message(seen))
+    async def send(self, update: JobUpdate, write: Write) -> None:
+        """Send an update as one message."""
+        await write(await self._message(update))
 
-    async def _message(self, seen: JobUpdate) -> bytes:
-        event = seen.event
+    async def _message(self, update: JobUpdate) -> bytes:
+        event = update.event
         if event is None:
-            return self._checkpoint(seen)
+            return self._checkpoint(update)
         parts = self._make.parts(event)
         self._job, self._latest = parts.job, event.occurred_at
-        if seen.checkpoint:
-            return self._checkpoint(seen)
+        if update.checkpoint:
+            return self._checkpoint(update)
         result = await self._make.result(event) if self._with_result else NO_RESULT
-        message = events.change(parts, seen.queue_position, result)
+        message = events.change(parts, update.queue_position, result)
         if len(result) > LARGE_BYTES:
             return await asyncio.to_thread(b"".join, message)
         return b"".join(message)
 
-    def _checkpoint(self, seen: JobUpdate) -> bytes:
+    def _checkpoint(self, update: JobUpdate) -> bytes:
         now = self._jobs.now()
-        return events.checkpoint(seen, max(now, self._latest or now), self._job)
+        return events.checkpoint(update, max(now, self._latest or now), self._job)
 
 
 class AccountWatch:
-    """What a call that watches all jobs is answered: updates as bytes of `WatchJobsResponse`."""
+    """The answers to a watch of all jobs: updates as the bytes of a `WatchJobsResponse`."""
 
     def __init__(
         self,
@@ -103,8 +103,9 @@ class AccountWatch:
         self._with_result = with_result
 
     async def send(self, update: AccountUpdate, write: Write) -> None:
-        """Send an update in one message, as far as it is at hand and fits: clients of gRPC take
-        4 MiB unless they say otherwise.
+        """Send an update, in one message if its results are available and it fits.
+
+        By default, gRPC clients accept messages of up to 4 MiB.
         """
         if not update.events:
             await write(events.response(self._cursor(update.cursor), ()))
@@ -112,41 +113,41 @@ class AccountWatch:
         results: Mapping[int, bytes] = {}
         if self._with_result:
             results = await self._make.fetch([each.event for each in update.events])
-        together = _Together(self._cursor, write)
+        group = _Group(self._cursor, write)
         yielder = Yielder()
         for event, position in update.events:
-            result = self._at_hand(event, results)
+            result = self._available(event, results)
             if result is None:
-                # What is ready does not wait for what is not, nor stand in memory beside it.
-                await together.send()
+                # Messages that are ready do not wait for this result, nor take memory meanwhile.
+                await group.send()
                 result = await self._make.result(event)
             message = events.change(self._make.parts(event), position, result)
-            await together.add(message, event.cursor)
-            # They may be large, and are not to stand beside the message that a slow client takes.
+            await group.add(message, event.cursor)
+            # They may be large. Free them before a slow client reads the next message.
             del message, result
             await yielder.yield_if_due()
-        await together.send()
+        await group.send()
 
-    def _at_hand(self, event: JobEvent, results: Mapping[int, bytes]) -> bytes | None:
-        """The result's part of a message; None where it is to be waited for."""
+    def _available(self, event: JobEvent, results: Mapping[int, bytes]) -> bytes | None:
+        """Return the result part of a message if it needs no reading, else None."""
         if not self._with_result:
             return NO_RESULT
-        return results.get(event.cursor) or self._make.result_at_hand(event)
+        return results.get(event.cursor) or self._make.available_result(event)
 
 
-class _Together:
-    """Messages of events on their way as one."""
+class _Group:
+    """Groups messages of events into one response."""
 
     def __init__(self, write_cursor: Callable[[int], str], write: Write) -> None:
         self._write_cursor = write_cursor
         self._write = write
         self._messages: list[events.Message] = []
         self._size = 0
-        # That of the last event.
+        # The last event's cursor.
         self._cursor = 0
 
     async def add(self, message: events.Message, cursor: int) -> None:
-        """Put a message behind the others, or where it does not fit send these first."""
+        """Add a message. If it does not fit, send the others first."""
         size = sum(map(len, message))
         if self._size + size > LARGE_BYTES:
             await self.send()
@@ -155,7 +156,7 @@ class _Together:
         self._cursor = cursor
 
     async def send(self) -> None:
-        """Send what there is."""
+        """Send the messages, if there are any."""
         if not self._messages:
             return
         messages, large = self._messages, self._size > LARGE_BYTES
@@ -165,6 +166,6 @@ class _Together:
             response = await asyncio.to_thread(events.response, cursor, messages)
         else:
             response = events.response(cursor, messages)
-        # While a slow client takes it, its parts are not in memory, too.
+        # Free the parts while a slow client reads the response.
         del messages
         await self._write(response)
