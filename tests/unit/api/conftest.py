@@ -7,5 +7,5 @@ from unit.api.service import serving
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts one server that jobs can be watched at, with what it takes beside a folder."""
+    """Return a function that starts one server with jobs to watch, with the given settings."""
     return partial(serving, tmp_path)

@@ -1,4 +1,4 @@
-"""A real gRPC server that jobs can be watched at, which change when a test says so."""
+"""A real gRPC server with jobs to watch. The jobs change only when a test changes them."""
 
 import asyncio
 import time
@@ -30,11 +30,11 @@ from support.circuits import BELL
 
 ADA, SECRET = "ada", "a-secret-for-tests-that-is-long-enough-for-hs256"
 ANALYSIS = examine(BELL)
-# Longer than anything here takes, and short enough to tell what hangs.
+# Longer than any test takes, and short enough to notice a hanging one.
 PATIENCE_SECONDS = 30
-# Streams that an account, and that strangers may have open.
+# How many streams an account, or an address without credentials, may have open.
 MOST = 4
-# As good as never: what ends a watch in less is not the keepalive.
+# Longer than any test: if a watch ends, the keepalive is not the cause.
 NEVER = 3600.0
 
 
@@ -43,7 +43,7 @@ def now() -> datetime:
 
 
 class CountedJobs(JobUseCases):
-    """Tells when a watch that had begun is over."""
+    """Reports each end of a watch that had begun."""
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
@@ -55,14 +55,16 @@ class CountedJobs(JobUseCases):
     async def _counted(self, watch: AsyncGenerator[JobUpdate]) -> AsyncGenerator[JobUpdate]:
         try:
             async with aclosing(watch):
-                async for seen in watch:
-                    yield seen
+                async for update in watch:
+                    yield update
         finally:
             self.ended.put_nowait(None)
 
 
 class Service:
-    """Store, feed and gRPC server; jobs change when a test says so. `circuits` runs circuits."""
+    """Store, feed and gRPC server. Jobs change only when a test changes them. `circuits` runs
+    circuits.
+    """
 
     def __init__(self, store: Store, circuits: Any = None, **settings: float) -> None:
         self.store = store
@@ -77,8 +79,8 @@ class Service:
             streams,
             "p" * 32,
         )
-        nobody = cast("Any", None)
-        use_cases = UseCases(nobody, nobody, circuits, self.jobs)
+        unused = cast("Any", None)
+        use_cases = UseCases(unused, unused, circuits, self.jobs)
         self.server = GrpcServer(use_cases, gate, **{"keepalive_seconds": NEVER, **settings})
         claims = {"sub": ADA, "aud": "authenticated", "exp": int(time.time()) + 3600}
         self.token = jwt.encode(claims, SECRET, "HS256")
@@ -108,7 +110,7 @@ Start = Callable[..., AbstractAsyncContextManager[tuple[Service, int]]]
 async def serving(
     folder: Path, circuits: Any = None, **settings: float
 ) -> AsyncGenerator[tuple[Service, int]]:
-    """A service with its data in `folder`, and its port; settings are those of `GrpcServer`."""
+    """Yield a service with its data in `folder`, and its port; `settings` are of `GrpcServer`."""
     store = await Store.open(folder / "quantcloud.db")
     await store.accounts.ensure(ADA, email=None, name=None, at=now(), tier=Tier.ENTERPRISE)
     service = Service(store, circuits, **settings)

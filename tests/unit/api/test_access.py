@@ -1,4 +1,4 @@
-"""Whose requests are counted together."""
+"""Which addresses count together."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from quantcloud.api.access import network, peer_address
         ("unknown", "unknown"),
     ],
 )
-def test_the_address_of_a_peer(peer: str, address: str):
+def test_the_address_is_read_from_a_peer_name(peer: str, address: str):
     assert peer_address(peer) == address
 
 
@@ -25,7 +25,7 @@ def test_the_address_of_a_peer(peer: str, address: str):
     [
         ("192.0.2.7", "192.0.2.7"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
-        # Whoever has one address of IPv6 has all of its network.
+        # The owner of one IPv6 address has its whole network.
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
         ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
@@ -34,5 +34,5 @@ def test_the_address_of_a_peer(peer: str, address: str):
         ("no address", "no address"),
     ],
 )
-def test_what_an_address_is_counted_as(address: str, counted_as: str):
+def test_ipv6_addresses_of_one_network_count_together(address: str, counted_as: str):
     assert network(address) == counted_as

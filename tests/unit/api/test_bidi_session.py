@@ -1,4 +1,4 @@
-"""A call with many requests, as the interceptor keeps it."""
+"""The session of a call with many requests."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,26 +18,26 @@ from unit.api.service import ADA
 
 
 class Checks:
-    """A gate that tells how often it looked, and looks when a test says so."""
+    """An access control that counts authentications and waits for the test in each."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
         self.goes_on = asyncio.Event()
-        self.looks = 0
+        self.attempts = 0
         self.counted = 0
 
     async def authenticate(self, _context: object) -> str:
-        self.looks += 1
-        look = self.looks
+        self.attempts += 1
+        attempt = self.attempts
         self.begun.set()
         await self.goes_on.wait()
-        return f"caller of look {look}"
+        return f"caller of attempt {attempt}"
 
     async def count(self, _caller: object) -> None:
         self.counted += 1
 
 
-async def test_requests_that_come_together_have_one_look_in_common_that_none_is_older_than():
+async def test_concurrent_requests_share_an_authentication_that_began_after_them():
     gate = Checks()
     parts: Any = None, gate
     session = entries.BidiSession("/path", *parts, 10.0, bytes)
@@ -52,34 +52,34 @@ async def test_requests_that_come_together_have_one_look_in_common_that_none_is_
     later = [asyncio.create_task(request()) for _ in range(100)]
     await asyncio.sleep(0)
     gate.goes_on.set()
-    assert await first == "caller of look 1"
-    assert {await each for each in later} == {"caller of look 2"}
-    assert (gate.looks, gate.counted) == (2, 101)
+    assert await first == "caller of attempt 1"
+    assert {await each for each in later} == {"caller of attempt 2"}
+    assert (gate.attempts, gate.counted) == (2, 101)
     await request()
-    assert gate.looks == 3
+    assert gate.attempts == 3
 
 
-async def test_a_stream_counts_until_its_client_has_heard_of_its_end():
+async def test_a_stream_counts_until_its_client_has_received_its_end():
     streams = OpenStreams(1, of_circuits=1)
-    ending_begun, heard = asyncio.Event(), asyncio.Event()
+    ending_begun, received = asyncio.Event(), asyncio.Event()
 
     class AccessControl:
         def circuit_stream(self) -> AbstractContextManager[None]:
             return streams.circuits(ADA)
 
         async def admit(self, *_: object) -> None:
-            """Everybody may come in."""
+            """Admit every caller."""
 
     class Context:
         async def send_initial_metadata(self, _metadata: object) -> None:
-            """Nobody reads."""
+            """Drop the metadata."""
 
         def invocation_metadata(self) -> Sequence[tuple[str, str]]:
             return ()
 
         async def abort(self, *_: object) -> None:
             ending_begun.set()
-            await heard.wait()
+            await received.wait()
             raise grpc.aio.AbortError
 
     async def breaks(*_: object) -> None:
@@ -92,7 +92,7 @@ async def test_a_stream_counts_until_its_client_has_heard_of_its_end():
     await ending_begun.wait()
     with pytest.raises(TooManyStreams), streams.circuits(ADA):
         pass
-    heard.set()
+    received.set()
     with pytest.raises(grpc.aio.AbortError):
         await ending
     with streams.circuits(ADA):

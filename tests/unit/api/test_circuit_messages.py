@@ -1,4 +1,4 @@
-"""Saved circuits as the bytes of their messages."""
+"""Saved circuits as bytes of messages."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quantcloud.aio import cooperative as turns
+from quantcloud.aio import cooperative
 from quantcloud.api.convert import circuits as convert
 from quantcloud.api.json_nulls import add_json_nulls, json_nulls
 from quantcloud.domain.circuit import SavedCircuit
@@ -41,22 +41,22 @@ FIELDS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("cursor", [None, "c"])
-def test_a_listing_is_what_protobuf_makes_of_it(cursor: str | None):
+def test_a_listing_equals_protobufs_own_encoding(cursor: str | None):
     saved = [circuit(number, **fields) for number, fields in enumerate(FIELDS)]
     answer = asyncio.run(convert.circuits(Page(saved, 9, 20, 6), cursor))
     expected = circuit_pb2.ListCircuitsResponse(
         circuits=map(by_protobuf, saved), count=3, total=9, limit=20, offset=6, cursor=cursor
     )
     expected.MergeFromString(json_nulls(expected))
-    # What was read from bytes keeps unknown fields, the nulls, in an order of its own.
+    # A parsed message keeps its unknown fields, the JSON nulls, in another order.
     read = circuit_pb2.ListCircuitsResponse.FromString(answer)
     assert len(answer) == expected.ByteSize()
     assert read == circuit_pb2.ListCircuitsResponse.FromString(expected.SerializeToString())
     assert all(each.HasField("metadata") for each in read.circuits)
 
 
-async def test_others_have_turns_while_a_long_listing_is_converted(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(turns, "_SECONDS", 0.0)
+async def test_other_tasks_run_while_a_long_listing_is_converted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cooperative, "_SECONDS", 0.0)
     number = 0
 
     async def other() -> None:

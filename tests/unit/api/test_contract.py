@@ -1,4 +1,4 @@
-"""What holds for the whole contract."""
+"""Rules for the whole contract."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ INTEGERS = {
 
 
 def messages(among: Iterable[Descriptor]) -> Iterator[Descriptor]:
-    """These messages and those inside them; not the entries of maps."""
+    """Yield these messages and their nested messages, without the entries of maps."""
     for message in among:
         if not message.GetOptions().map_entry:
             yield message
@@ -41,11 +41,11 @@ def behaviors(field: FieldDescriptor) -> list[int]:
     return list(field.GetOptions().Extensions[field_behavior_pb2.field_behavior])
 
 
-def test_every_field_says_who_fills_it_in():
+def test_every_field_has_exactly_one_behavior():
     assert not [field.full_name for field in FIELDS if len(behaviors(field)) != 1]
 
 
-def test_a_request_does_not_ask_for_what_the_server_fills_in():
+def test_requests_have_no_output_only_fields_and_answers_only_those():
     taken = {field_behavior_pb2.REQUIRED, field_behavior_pb2.OPTIONAL}
     for file in FILES:
         for service in file.services_by_name.values():
@@ -56,7 +56,7 @@ def test_a_request_does_not_ask_for_what_the_server_fills_in():
 
 
 def fields_of(message: Descriptor) -> Iterator[FieldDescriptor]:
-    """Those of a message and of what stands in it."""
+    """Yield the fields of a message and of its inner messages."""
     for field in message.fields:
         yield field
         inner = field.message_type
@@ -72,7 +72,7 @@ def test_a_file_names_its_package_in_every_language(file: Any):
     assert options.csharp_namespace == "TheQuantCloud.V1"
 
 
-def test_a_number_that_answers_and_requests_have_is_of_one_type():
+def test_a_number_in_answers_and_requests_has_one_type():
     types = defaultdict(set)
     for field in FIELDS:
         if field.type in INTEGERS:

@@ -1,4 +1,4 @@
-"""What is written by hand is what protobuf writes."""
+"""Our encoding of messages equals protobuf's."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
@@ -25,7 +25,7 @@ VALUES = st.recursive(
 
 
 class Plain(Mapping[str, object]):
-    """A mapping that is no dictionary."""
+    """A mapping that is not a dictionary."""
 
     def __init__(self, values: dict[str, object]) -> None:
         self._values = values
@@ -47,20 +47,20 @@ def by_protobuf(values: Mapping[str, object]) -> Struct:
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=6))
-def test_a_struct_is_what_protobuf_makes_of_the_values(values: dict[str, object]):
+def test_a_struct_equals_protobufs_own_encoding(values: dict[str, object]):
     assert Struct.FromString(struct_bytes(values)) == by_protobuf(values)
     nested = struct_bytes(Plain({"inner": Plain(values)}))
     assert Struct.FromString(nested) == by_protobuf({"inner": values})
 
 
 @pytest.mark.parametrize("value", [b"x", object(), {1, 2}, 1j])
-def test_a_struct_has_no_word_for_what_json_has_not(value: object):
+def test_a_value_that_json_cannot_hold_is_refused(value: object):
     for holder in (value, [value], {"key": value}):
         with pytest.raises(TypeError, match="cannot hold"):
             struct_bytes({"key": holder})
 
 
-def test_numbers_are_told_from_truth_and_zero_from_minus_zero():
+def test_numbers_differ_from_booleans_and_zero_from_minus_zero():
     for value in (0, False, 0.0, -0.0, 1, True, 1.0):
         message = Struct.FromString(struct_bytes({"key": value}))
         kind = "bool_value" if isinstance(value, bool) else "number_value"
@@ -69,7 +69,7 @@ def test_numbers_are_told_from_truth_and_zero_from_minus_zero():
 
 
 @given(st.integers(0, 2**64 - 1))
-def test_a_number_is_what_protobuf_makes_of_it(value: int):
+def test_a_number_equals_protobufs_own_encoding(value: int):
     assert b"\x08" + varint(value) == (UInt64Value(value=value).SerializeToString() or b"\x08\0")
 
 
@@ -78,7 +78,7 @@ def test_a_number_is_what_protobuf_makes_of_it(value: int):
         timezones=st.sampled_from([UTC, timezone(timedelta(hours=-7)), timezone(timedelta(1) / 3)])
     )
 )
-def test_a_timestamp_is_what_protobuf_makes_of_the_moment(moment: datetime):
+def test_a_timestamp_equals_protobufs_own(moment: datetime):
     expected = Timestamp()
     try:
         expected.FromDatetime(moment)

@@ -16,7 +16,7 @@ ERRORS = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, errors.DomainError)
 }
-# Where their errors come from: `identifier` refuses what cannot be the id of a resource.
+# The functions that raise it: `identifier` refuses what cannot be a resource's id.
 NOT_FOUND = {"NotFound", "identifier"}
 
 
@@ -25,7 +25,7 @@ def name_of(called: ast.expr) -> str:
 
 
 def constants() -> dict[str, str]:
-    """Texts that have a name, by it."""
+    """Return the named texts by their names."""
     found = {}
     for node in NODES:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
@@ -36,7 +36,7 @@ def constants() -> dict[str, str]:
 
 
 def text(value: ast.expr) -> Iterator[str]:
-    """A text, as it stands or by its name; nothing of one that comes from elsewhere."""
+    """Yield the text of a literal or of a named constant, else nothing."""
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         yield value.value
     elif isinstance(value, ast.Name) and value.id in CONSTANTS:
@@ -60,7 +60,7 @@ def of_call(call: ast.Call) -> Iterator[str]:
 
 
 def of_function(function: ast.FunctionDef) -> Iterator[str]:
-    """The reason that a function gives unless it is told another one."""
+    """Yield the default of a function's `reason`."""
     names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
     defaults = function.args.defaults
     for name, value in zip(names[len(names) - len(defaults) :], defaults, strict=True):
@@ -84,7 +84,7 @@ def test_the_contract_lists_every_reason_and_no_other():
     )
 
 
-def test_a_reason_that_is_named_otherwise_would_be_found():
+def test_a_reason_given_as_a_literal_is_found():
     (call,) = ast.parse("Unavailable('x', reason='NEW')").body
     assert isinstance(call, ast.Expr)
     assert isinstance(call.value, ast.Call)

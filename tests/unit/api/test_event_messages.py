@@ -1,4 +1,4 @@
-"""Events as bytes: put together of parts, they say what the message says, nulls included."""
+"""Events as bytes: messages built from parts equal protobuf's, including JSON nulls."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ def result_of(outcomes: int = 2) -> JobResult:
 
 
 class Loads:
-    """A store of one result that tells how often it was read."""
+    """A store of one result that counts its reads."""
 
     def __init__(self, result: JobResult | None) -> None:
         self.result = result
@@ -52,7 +52,7 @@ class Loads:
         return self.result
 
     async def load_small(self, events: Sequence[JobEvent]) -> list[JobResult]:
-        """One of each job whose result is small."""
+        """Return a result of each job whose result is small."""
         self.times += 1
         self.small = [event.job.id for event in events if self.is_small(event.job.id)]
         return [replace(result_of(), job_id=job_id) for job_id in self.small]
@@ -67,7 +67,7 @@ def json_nulls(message) -> set[str]:
 
 
 def same(data: bytes, message: job_pb2.JobEvent) -> bool:
-    """Whether `data` says what `message` says, and which of its fields are null."""
+    """Whether `data` equals `message`, including which fields are null."""
     add_json_nulls(message)
     read = job_pb2.JobEvent.FromString(data)
     written = job_pb2.JobEvent.FromString(message.SerializeToString())
@@ -103,26 +103,24 @@ _TEXTS = st.sampled_from(["", "a", "\u00e9" * 100, "local_simulator", "x" * 20_0
     ),
     st.integers(1, 2**31 - 1), st.integers(1, 2**63 - 1), _MOMENTS,
 )  # fmt: skip
-def test_an_event_is_what_protobuf_makes_of_its_fields(
-    job: Job, sequence: int, cursor: int, at: datetime
-):
+def test_an_event_equals_protobufs_own_encoding(job: Job, sequence: int, cursor: int, at: datetime):
     metadata = Struct()
     metadata.update(job.metadata)
-    told = job_pb2.Job(
+    message = job_pb2.Job(
         job_id=job.id, status=job.status, backend=job.backend, shots=job.shots,
         optimize_for=job.optimize_for, submitted_at=job.submitted_at, started_at=job.started_at,
         completed_at=job.completed_at, error_message=job.error_message, metadata=metadata,
         batch_id=job.batch_id,
     )  # fmt: skip
-    whole = job_pb2.JobEvent(sequence=sequence, occurred_at=at, job=told)
+    whole = job_pb2.JobEvent(sequence=sequence, occurred_at=at, job=message)
     parts = Loads(None).messages().parts(JobEvent(sequence, cursor, at, job))
-    assert convert.job(job) == told
+    assert convert.job(job) == message
     assert same(b"".join(events.change(parts, None)), whole)
 
 
 @pytest.mark.parametrize("position", [None, 1, 300])
 @pytest.mark.parametrize("with_result", [False, True])
-async def test_a_message_of_parts_is_the_message(position: int | None, *, with_result: bool):
+async def test_a_message_built_from_parts_is_complete(position: int | None, *, with_result: bool):
     event = event_of(JobStatus.COMPLETED, result=result_of())
     make = Loads(None).messages()
     result = await make.result(event) if with_result else events.NO_RESULT
@@ -136,7 +134,7 @@ async def test_a_message_of_parts_is_the_message(position: int | None, *, with_r
 
 
 @pytest.mark.parametrize("outcomes", [0, 1, 2000, 2001, 5000])
-def test_a_result_of_many_parts_is_whole(outcomes: int):
+def test_a_result_in_many_parts_is_complete(outcomes: int):
     result = result_of(outcomes)
     message = job_pb2.JobResult.FromString(convert.result(result))
     assert json_nulls(message) == {"statevector"}
@@ -192,7 +190,7 @@ async def test_an_event_without_a_result_has_none():
 
 
 @pytest.mark.parametrize("outcomes", [2, 3000])
-async def test_a_result_is_read_once_for_all_who_wait(outcomes: int):
+async def test_a_result_is_read_once_for_all_waiting_watches(outcomes: int):
     loads = Loads(result_of(outcomes))
     make = loads.messages()
     event = event_of(JobStatus.COMPLETED)
@@ -206,7 +204,7 @@ async def test_a_result_is_read_once_for_all_who_wait(outcomes: int):
     (part,) = set(parts)
     message = job_pb2.JobEvent.FromString(part)
     assert len(message.result.counts) == outcomes
-    # A large one is not kept.
+    # A large result is not cached.
     await make.result(event)
     assert loads.times == (1 if outcomes == 2 else 2)
 
@@ -220,7 +218,7 @@ async def test_a_result_that_comes_with_the_event_is_not_read():
 
 
 def completions(number: int) -> list[JobEvent]:
-    """Those of as many jobs, whose results are not with them."""
+    """Return the completions of `number` jobs, without their results."""
     one = event_of(JobStatus.COMPLETED)
     return [
         replace(one, cursor=cursor, job=replace(one.job, id=f"job {cursor}"))
@@ -228,7 +226,7 @@ def completions(number: int) -> list[JobEvent]:
     ]
 
 
-async def test_results_that_are_missing_are_read_together():
+async def test_missing_results_are_read_together():
     loads = Loads(None)
     make = loads.messages()
     group = completions(LARGEST_GROUP)
@@ -244,7 +242,7 @@ async def test_results_that_are_missing_are_read_together():
     assert loads.times == 1
 
 
-async def test_what_is_not_read_with_the_others_is_read_alone():
+async def test_a_result_that_is_not_read_with_the_others_is_read_alone():
     loads = Loads(result_of(3000))
     loads.go.set()
     make = loads.messages()

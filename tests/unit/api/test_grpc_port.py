@@ -1,4 +1,4 @@
-"""The gRPC port as strangers use it: many calls at once, calls that are reset, and pings."""
+"""The gRPC port without credentials: many concurrent calls, calls that are reset, and pings."""
 
 import asyncio
 from collections import Counter
@@ -34,17 +34,17 @@ def first(frames: Iterator[Frame], kinds: set[int]) -> Frame:
     return next(got for got in frames if got.kind in kinds)
 
 
-async def test_it_says_how_many_calls_a_connection_takes(start: Start):
+async def test_the_server_announces_its_limit_of_calls_per_connection(start: Start):
     async with start() as (_, port):
         with RawConnection(f"127.0.0.1:{port}") as connection:
-            said = await asyncio.to_thread(first, connection.frames(), {SETTINGS})
-    pairs = [said.payload[at : at + 6] for at in range(0, len(said.payload), 6)]
+            announced = await asyncio.to_thread(first, connection.frames(), {SETTINGS})
+    pairs = [announced.payload[at : at + 6] for at in range(0, len(announced.payload), 6)]
     settings = {int.from_bytes(p[:2], "big"): int.from_bytes(p[2:], "big") for p in pairs}
     assert settings[MAX_CONCURRENT_STREAMS] == 128
 
 
 async def test_calls_beyond_what_a_connection_takes_wait_for_their_turn(start: Start):
-    """gRPC clients keep them; the server refuses none, though earlier ones are still cleaned up."""
+    """gRPC clients queue them. The server refuses none while it cleans up earlier ones."""
     async with start() as (service, port):
         (job,) = await service.submit()
         request = job_pb2.GetJobRequest(id=job)
@@ -61,17 +61,17 @@ async def test_calls_beyond_what_a_connection_takes_wait_for_their_turn(start: S
         assert await asyncio.to_thread(burst) == {grpc.StatusCode.OK: 2000}
 
 
-async def test_calls_that_strangers_open_and_reset_cost_others_nothing(start: Start):
-    """More than gRPC lets wait by default, before the event loop has taken any of them."""
+async def test_calls_that_a_client_opens_and_resets_do_not_disturb_others(start: Start):
+    """The test opens more calls than gRPC queues by default, before the event loop reads any."""
     async with start() as (service, port):
         (job,) = await service.submit()
         address = f"127.0.0.1:{port}"
         reset = CANCEL.to_bytes(4, "big")
         async with grpc.aio.insecure_channel(address) as channel:
             await channel.channel_ready()
-            with ExitStack() as strangers:
+            with ExitStack() as connections:
                 for _ in range(50):
-                    strangers.enter_context(RawConnection(address)).send(
+                    connections.enter_context(RawConnection(address)).send(
                         b"".join(
                             headers(stream, 0, CALL) + frame(RST_STREAM, 0, stream, reset)
                             for stream in range(1, 400, 2)
@@ -84,7 +84,7 @@ async def test_calls_that_strangers_open_and_reset_cost_others_nothing(start: St
 
 
 async def test_a_client_may_ping_while_it_has_no_calls(start: Start):
-    """Once in 5 s at most by default: gRPC's own 10 s, with room for delays on the way."""
+    """By default it may ping every 5 s: gRPC clients ping every 10 s, and delays may vary that."""
     async with start(ping_seconds=0.05) as (_, port):
         patient = await asyncio.to_thread(answers_to_pings, f"127.0.0.1:{port}", 8, 0.06)
         assert patient == {PING}

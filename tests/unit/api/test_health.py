@@ -12,7 +12,7 @@ ANSWER = health_pb2.HealthCheckResponse
 
 
 class Reader:
-    """A client as a servicer sees it; `reads` is whether it takes what is written to it."""
+    """A client's context in the servicer; `reads` says whether it reads what is written."""
 
     def __init__(self, *, reads: bool = True) -> None:
         self._reads = reads
@@ -25,7 +25,7 @@ class Reader:
 
 
 @pytest.mark.parametrize("name", ["", "a.Service", "readiness"])
-async def test_who_reads_nothing_holds_up_no_other_watcher(name: str):
+async def test_a_watcher_that_does_not_read_blocks_no_other(name: str):
     health = HealthServicer(["", "a.Service"])
     stuck, reader = Reader(reads=False), Reader()
     request = health_pb2.HealthCheckRequest(service=name)
@@ -41,7 +41,7 @@ async def test_who_reads_nothing_holds_up_no_other_watcher(name: str):
         watch.cancel()
 
 
-async def test_a_service_that_is_unknown_may_come_to_be_known():
+async def test_an_unknown_service_is_not_found_but_can_be_watched():
     health, reader = HealthServicer([""]), Reader()
     watch = asyncio.ensure_future(
         health.Watch(health_pb2.HealthCheckRequest(service="no.Such"), reader)

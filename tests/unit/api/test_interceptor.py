@@ -1,4 +1,4 @@
-"""The interceptor on a real gRPC server: errors that were not foreseen, and request ids."""
+"""The interceptor on a real gRPC server: unexpected exceptions and request ids."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ SECRET_TEXT = "the password is hunter2"
 
 
 class Broken(backend_pb2_grpc.BackendServiceServicer):
-    """Breaks in a way that nobody foresaw."""
+    """Raises an unexpected exception."""
 
     async def ListBackends(self, request, context):  # noqa: N802  # the contract's name
         raise RuntimeError(SECRET_TEXT)
@@ -67,7 +67,7 @@ async def failure(channel: grpc.aio.Channel, request_id: str) -> grpc.aio.AioRpc
     return caught.value
 
 
-async def test_what_nobody_foresaw_is_internal_with_the_request_id_and_nothing_else(
+async def test_an_unexpected_exception_is_internal_with_only_the_request_id(
     channel: grpc.aio.Channel,
 ):
     error = await failure(channel, "request-7")
@@ -85,11 +85,11 @@ async def test_what_nobody_foresaw_is_internal_with_the_request_id_and_nothing_e
 @pytest.mark.parametrize("request_id", ["", "x" * 129])
 async def test_an_unusable_request_id_is_replaced(channel: grpc.aio.Channel, request_id: str):
     error = await failure(channel, request_id)
-    told = (error.details() or "").rpartition(" ")[2]
-    assert len(told) == 36
+    shown = (error.details() or "").rpartition(" ")[2]
+    assert len(shown) == 36
 
 
-async def test_an_rpc_without_a_servicer_needs_credentials_all_the_same(
+async def test_an_rpc_without_a_servicer_needs_credentials(
     channel: grpc.aio.Channel,
 ):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -97,7 +97,7 @@ async def test_an_rpc_without_a_servicer_needs_credentials_all_the_same(
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_a_sound_call_passes(channel: grpc.aio.Channel):
+async def test_a_valid_call_passes(channel: grpc.aio.Channel):
     stub = backend_pb2_grpc.BackendServiceStub(channel)
     assert (await stub.GetBackend(backend_pb2.GetBackendRequest(name="b"))).name == "b"
 
@@ -124,7 +124,7 @@ async def test_a_request_that_cannot_be_read_is_invalid_and_says_why(
         "/grpc.health.v1.Health/Watch",
     ],
 )
-async def test_a_call_whose_request_never_comes_ends(start: Start, method: str):
+async def test_a_call_whose_request_never_arrives_ends(start: Start, method: str):
     async with (
         start(request_seconds=0.2) as (service, port),
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
@@ -134,7 +134,7 @@ async def test_a_call_whose_request_never_comes_ends(start: Start, method: str):
             await call.read()
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert caught.value.details() == "request: took too long to arrive"
-        # What has arrived may take as long as it likes.
+        # A request that has arrived may take longer.
         health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         await health.read()
         later = asyncio.Event()

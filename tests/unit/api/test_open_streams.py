@@ -1,4 +1,4 @@
-"""How many streams a real gRPC server lets an account, and strangers, have open."""
+"""Limits of open streams on a real gRPC server, with and without credentials."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ async def refusal(call: Any) -> grpc.aio.AioRpcError:
 
 
 async def opened(open_watch: Callable[[], Any]) -> Any:
-    """A watch that is begun once there is room for it."""
+    """Return a watch that begins as soon as there is room for it."""
     while True:
         watch = open_watch()
         try:
@@ -30,7 +30,7 @@ async def opened(open_watch: Callable[[], Any]) -> Any:
             return watch
 
 
-async def test_an_account_has_so_many_watches_open_and_each_that_ends_makes_room(start: Start):
+async def test_an_accounts_open_watches_are_limited_and_each_end_makes_room(start: Start):
     async with start() as (service, port):
         (job, *ending) = await service.submit(1 + MOST)
         channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
@@ -39,7 +39,7 @@ async def test_an_account_has_so_many_watches_open_and_each_that_ends_makes_room
         def watch(id_: str = job) -> Any:
             return stub.WatchJob(job_pb2.WatchJobRequest(id=id_), metadata=service.metadata)
 
-        # Each way to end: refused before its first answer, at its job's end, hung up.
+        # Each way to end: refused before the first answer, end of the job, cancelled.
         for _ in range(MOST + 1):
             assert (await refusal(watch("none"))).code() is grpc.StatusCode.NOT_FOUND
         watches = [await opened(lambda id_=id_: watch(id_)) for id_ in ending]
@@ -48,7 +48,7 @@ async def test_an_account_has_so_many_watches_open_and_each_that_ends_makes_room
         assert refused.details() == (
             f"too many watches of this account: {MOST} may be open at once; close some"
         )
-        # A call that waits for a change is one of them.
+        # A call that waits for a change counts too.
         waits = job_pb2.GetJobRequest(id=job, wait_seconds=1)
         with pytest.raises(grpc.aio.AioRpcError) as waiting:
             await stub.GetJob(waits, metadata=service.metadata)
@@ -72,7 +72,7 @@ async def test_an_account_has_so_many_watches_open_and_each_that_ends_makes_room
                 each.cancel()
 
 
-async def test_strangers_have_so_many_streams_open(start: Start):
+async def test_open_streams_without_credentials_are_limited(start: Start):
     async with start() as (_, port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         health = health_pb2_grpc.HealthStub(channel)
         reflection = reflection_pb2_grpc.ServerReflectionStub(channel)

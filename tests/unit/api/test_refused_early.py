@@ -1,4 +1,4 @@
-"""What is refused before it costs anything, or harms whoever reads it later."""
+"""Requests that are refused early, before they cost anything or break a later reader."""
 
 import asyncio
 
@@ -27,9 +27,9 @@ def _struct(values: dict[str, object]) -> Struct:
     return Struct.FromString(struct_bytes(values))
 
 
-def test_a_batch_of_too_many_is_refused_before_any_of_them_is_looked_at():
+def test_a_batch_that_is_too_large_is_refused_before_its_circuits_are_read():
     class Request:
-        """Has a million circuits, none of which may be looked at."""
+        """A request with a million circuits, none of which may be read."""
 
         @property
         def circuits(self):
@@ -40,7 +40,7 @@ def test_a_batch_of_too_many_is_refused_before_any_of_them_is_looked_at():
         asyncio.run(servicer.RunCircuits(Request(), None))
 
 
-def test_what_is_nested_too_deep_is_refused_and_named():
+def test_a_value_that_is_nested_too_deep_is_refused_and_named():
     assert unstruct(_struct(_nested(MAXIMUM_DEPTH)), "metadata") == _nested(MAXIMUM_DEPTH)
     with pytest.raises(InvalidArgument) as caught:
         unstruct(_struct(_nested(MAXIMUM_DEPTH + 1)), "metadata")
@@ -48,7 +48,7 @@ def test_what_is_nested_too_deep_is_refused_and_named():
     assert "deeper than 24 levels" in caught.value.description
 
 
-def test_what_is_accepted_can_be_read_in_every_answer():
+def test_an_accepted_value_can_be_read_in_every_answer():
     metadata = _struct(_nested(MAXIMUM_DEPTH))
     listed = circuit_pb2.ListCircuitsResponse(circuits=[circuit_pb2.Circuit(metadata=metadata)])
     assert circuit_pb2.ListCircuitsResponse.FromString(listed.SerializeToString()) == listed
@@ -57,13 +57,13 @@ def test_what_is_accepted_can_be_read_in_every_answer():
 @pytest.mark.parametrize(
     "content", [varint(2) + b"\xff\xff", varint(3) + b"\x0a\x01\xff", varint(2) + b"\x0a\x05"]
 )
-def test_json_options_that_no_json_makes_are_refused(content: bytes):
+def test_invalid_bytes_of_json_options_are_refused(content: bytes):
     request = circuit_pb2.RunCircuitRequest.FromString(tag(JSON_OPTIONS) + content)
     with pytest.raises(InvalidArgument, match="options: cannot be read"):
         take_json_options(request)
 
 
-def test_a_field_of_another_type_is_passed_over():
+def test_an_options_field_of_another_type_is_ignored():
     number = tag(JSON_OPTIONS, VARINT) + varint(7)
     request = circuit_pb2.RunCircuitRequest.FromString(number)
     take_json_options(request)
@@ -71,7 +71,7 @@ def test_a_field_of_another_type_is_passed_over():
 
 
 @pytest.mark.parametrize("batch_id", ["a\0b", "x" * 10_000, "'; --", JOB.upper()])
-def test_a_batch_that_no_batch_can_be_is_refused(batch_id):
+def test_an_impossible_batch_id_is_refused(batch_id):
     with pytest.raises(InvalidArgument) as caught:
         event_filter(job_pb2.WatchJobsRequest(batch_id=batch_id))
     assert caught.value.field == "batch_id"

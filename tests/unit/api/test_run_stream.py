@@ -1,4 +1,4 @@
-"""RunStream on a real gRPC server, whose jobs change when a test says so."""
+"""RunStream on a real gRPC server. Jobs change only when a test changes them."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ BREAKS = "breaks"
 
 
 class Circuits:
-    """Makes a job of whatever comes, for `service`, unless the circuit's text says otherwise."""
+    """Creates a job in `service` for each circuit, or raises if its text is `BREAKS`."""
 
     def __init__(self) -> None:
         self.service: Service
@@ -59,7 +59,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def opened(start: Start) -> Open:
-    """Starts a service, and opens a call of it."""
+    """Return a function that starts a service and opens a call."""
 
     @asynccontextmanager
     async def running(**settings: float) -> AsyncGenerator[tuple[Circuits, Call, Any]]:
@@ -72,26 +72,26 @@ def opened(start: Start) -> Open:
     return running
 
 
-async def test_what_nobody_foresaw_is_told_of_its_request_alone(opened: Open):
+async def test_an_unexpected_exception_ends_only_its_own_request(opened: Open):
     async with opened() as (_, stream, _):
         with structlog.testing.capture_logs() as lines:
             await stream.send(BREAKS)
             await stream.send()
-            told = {}
+            answered = {}
             async for answer in stream.answers():
-                told[answer.request] = answer
-                if len(told) == 2:
+                answered[answer.request] = answer
+                if len(answered) == 2:
                     break
-        error = told[1].error
+        error = answered[1].error
         assert error.code == grpc.StatusCode.INTERNAL.value[0]
         assert error.message.startswith("internal error; request id ")
         assert SECRET_TEXT not in str(error)
-        assert told[2].event.job.status == job_pb2.Job.routing
+        assert answered[2].event.job.status == job_pb2.Job.routing
         (line,) = [line for line in lines if line["event"] == "unexpected exception"]
         assert str(line["exc_info"]) == SECRET_TEXT
 
 
-async def test_each_request_goes_by_the_account_as_it_is_by_then(opened: Open):
+async def test_each_request_uses_the_accounts_current_tier(opened: Open):
     async with opened() as (circuits, stream, _):
         answers = stream.answers()
         await stream.send()
@@ -105,7 +105,7 @@ async def test_each_request_goes_by_the_account_as_it_is_by_then(opened: Open):
 
 
 async def ended(stream: Call, answers: AsyncIterator[object]) -> grpc.StatusCode:
-    """The status that a stream ends with when one more request is sent."""
+    """Send one more request and return the status of the stream's end."""
     await stream.send()
     with pytest.raises(grpc.aio.AioRpcError) as end:
         async for _ in answers:
@@ -113,7 +113,7 @@ async def ended(stream: Call, answers: AsyncIterator[object]) -> grpc.StatusCode
     return end.value.code()
 
 
-async def test_a_key_that_is_revoked_submits_nothing_more_and_ends_the_stream(opened: Open):
+async def test_a_revoked_key_submits_nothing_more_and_ends_the_stream(opened: Open):
     async with opened() as (circuits, _, channel):
         service = circuits.service
         text = api_keys.generate()
@@ -129,7 +129,7 @@ async def test_a_key_that_is_revoked_submits_nothing_more_and_ends_the_stream(op
         assert len(circuits.callers) == 1
 
 
-async def test_a_token_that_expires_submits_nothing_more_and_ends_the_stream(
+async def test_an_expired_token_submits_nothing_more_and_ends_the_stream(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(jwt, "_CACHE_SECONDS", 0.0)
@@ -137,13 +137,13 @@ async def test_a_token_that_expires_submits_nothing_more_and_ends_the_stream(
         answers = stream.answers()
         await stream.send()
         await anext(answers)
-        # As if it were two hours later.
+        # The same effect as two hours later.
         monkeypatch.setattr(jwt, "_LEEWAY", timedelta(hours=-2))
         assert await ended(stream, answers) is grpc.StatusCode.UNAUTHENTICATED
         assert len(circuits.callers) == 1
 
 
-async def test_an_account_has_so_many_streams_open_and_each_that_ends_makes_room(opened: Open):
+async def test_an_accounts_open_streams_are_limited_and_each_end_makes_room(opened: Open):
     async with opened() as (circuits, first, channel):
         for each in (first, *(Call(circuits.service, channel) for _ in range(MOST - 1))):
             await each.rpc.initial_metadata()

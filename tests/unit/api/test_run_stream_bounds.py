@@ -1,4 +1,4 @@
-"""RunStream with a client that reads answers when it is let: what is under way meanwhile."""
+"""RunStream with a client that reads answers only when the test allows it: memory stays bounded."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -22,7 +22,7 @@ from unit.api.test_event_messages import completions, result_of
 
 
 class Request:
-    """As a RunStreamRequest, which cannot be referred to weakly."""
+    """Like a RunStreamRequest, but with support for weak references."""
 
     idempotency_key = ""
 
@@ -32,37 +32,37 @@ class Request:
 
 
 class BidiSession:
-    """Requests that are all there, and a client that reads answers when it is let."""
+    """Requests that have all arrived, and a client that reads answers after `may_write` is set."""
 
     def __init__(self, *circuits: str) -> None:
         self._circuits = list(circuits)
         self.reads = 0
-        # Those that are in memory.
-        self.kept: WeakSet[Request] = WeakSet()
-        self.lets = asyncio.Event()
+        # The requests that are in memory.
+        self.in_memory: WeakSet[Request] = WeakSet()
+        self.may_write = asyncio.Event()
         self.responses: list[circuit_pb2.RunStreamResponse] = []
 
     async def read(self) -> Any:
         if self.reads == len(self._circuits):
             return None
         request = Request(self._circuits[self.reads])
-        self.kept.add(request)
+        self.in_memory.add(request)
         self.reads += 1
         return request
 
     async def write(self, response: bytes) -> None:
-        await self.lets.wait()
+        await self.may_write.wait()
         self.responses.append(circuit_pb2.RunStreamResponse.FromString(response))
 
     async def allow(self) -> None:
-        """Every request is allowed."""
+        """Allow every request."""
 
     def refusal(self, error: Any) -> Refusal:
         return refuse(error)
 
 
 class Completed:
-    """Circuits whose jobs have all ended, with results of so many outcomes."""
+    """Circuits whose jobs have ended, with results of `outcomes` outcomes."""
 
     def __init__(self, outcomes: int, number: int) -> None:
         self._outcomes = outcomes
@@ -97,92 +97,92 @@ class Completed:
         yield
 
 
-def served(jobs: Any, exchange: Any) -> "asyncio.Task[None]":
-    """A call that is served, of a caller who came in."""
+def served(jobs: Any, session: Any) -> "asyncio.Task[None]":
+    """Return the task of a call by an authenticated caller."""
     call.set_principal(Principal(Account(ADA, Tier.ENTERPRISE, now()), Credential.JWT))
-    return asyncio.create_task(RunStream(jobs, jobs, Watches(jobs), exchange).serve())
+    return asyncio.create_task(RunStream(jobs, jobs, Watches(jobs), session).serve())
 
 
 async def until_nothing_moves() -> None:
-    """Let everything happen that waits for nobody."""
+    """Run all tasks until they wait."""
     for _ in range(1000):
         await asyncio.sleep(0)
 
 
-async def test_what_is_ready_at_the_same_time_comes_in_one_message():
-    exchange = BidiSession(*"q" * 100)
+async def test_answers_that_are_ready_together_come_in_one_message():
+    session = BidiSession(*"q" * 100)
     jobs = Completed(1, 100)
-    task = served(jobs, exchange)
+    task = served(jobs, session)
     await until_nothing_moves()
-    exchange.lets.set()
+    session.may_write.set()
     await task
-    told = [[answer.request for answer in each.answers] for each in exchange.responses]
-    assert sorted(number for numbers in told for number in numbers) == [*range(1, 101)]
-    # The first was on its way already.
-    assert len(told) == 2
+    answered = [[answer.request for answer in each.answers] for each in session.responses]
+    assert sorted(number for numbers in answered for number in numbers) == [*range(1, 101)]
+    # The first message was being sent already.
+    assert len(answered) == 2
 
 
-async def test_so_many_are_under_way_and_the_others_unread():
-    exchange = BidiSession(*"q" * (MAX_UNFINISHED + 5))
+async def test_unfinished_requests_are_limited_and_the_others_unread():
+    session = BidiSession(*"q" * (MAX_UNFINISHED + 5))
     jobs = Completed(1, MAX_UNFINISHED + 5)
     jobs.go.clear()
-    task = served(jobs, exchange)
+    task = served(jobs, session)
     await until_nothing_moves()
-    assert exchange.reads == MAX_UNFINISHED
+    assert session.reads == MAX_UNFINISHED
     jobs.go.set()
-    exchange.lets.set()
+    session.may_write.set()
     await task
-    assert exchange.reads == MAX_UNFINISHED + 5
+    assert session.reads == MAX_UNFINISHED + 5
 
 
-async def test_nothing_is_read_while_large_requests_become_jobs():
-    exchange = BidiSession("q", "q" * 300_000, "q")
+async def test_nothing_is_read_while_large_requests_are_submitted():
+    session = BidiSession("q", "q" * 300_000, "q")
     jobs = Completed(1, 3)
     jobs.go.clear()
-    task = served(jobs, exchange)
+    task = served(jobs, session)
     await until_nothing_moves()
-    assert (exchange.reads, jobs.begun) == (2, 2)
+    assert (session.reads, jobs.begun) == (2, 2)
     jobs.go.set()
-    exchange.lets.set()
+    session.may_write.set()
     await task
-    assert exchange.reads == 3
+    assert session.reads == 3
 
 
-async def test_a_client_that_does_not_read_has_few_results_on_their_way():
-    exchange = BidiSession(*"q" * 40)
-    # Some 124 kB each, the most that are made on the event loop.
+async def test_a_client_that_does_not_read_holds_few_results_in_memory():
+    session = BidiSession(*"q" * 40)
+    # About 124 kB each, the largest that are built on the event loop.
     jobs = Completed(1900, 40)
-    task = served(jobs, exchange)
+    task = served(jobs, session)
     await until_nothing_moves()
     waiting = jobs.loads
     assert waiting < 12
-    exchange.lets.set()
+    session.may_write.set()
     await task
     assert jobs.loads == 40
-    sizes = [len(each.SerializeToString()) for each in exchange.responses]
+    sizes = [len(each.SerializeToString()) for each in session.responses]
     assert max(sizes) <= LARGE_BYTES
-    assert sum(len(each.answers) for each in exchange.responses) == 40
+    assert sum(len(each.answers) for each in session.responses) == 40
 
 
-async def test_a_client_that_does_not_read_has_few_refusals_on_their_way():
-    exchange = BidiSession(*"q" * 10_000)
+async def test_a_client_that_does_not_read_holds_few_refusals_in_memory():
+    session = BidiSession(*"q" * 10_000)
     jobs = Completed(1, 1)
-    # Some 260 bytes each.
+    # About 260 bytes each.
     jobs.refuses = True
-    task = served(jobs, exchange)
+    task = served(jobs, session)
     await until_nothing_moves()
-    assert 1000 < exchange.reads < 6000
+    assert 1000 < session.reads < 6000
     # Parsed, a request may take many times as much memory as its refusal.
-    assert not exchange.kept
-    exchange.lets.set()
+    assert not session.in_memory
+    session.may_write.set()
     await task
-    errors = [answer.error for each in exchange.responses for answer in each.answers]
+    errors = [answer.error for each in session.responses for answer in each.answers]
     assert [error.message for error in errors] == ["qasm: is no circuit"] * 10_000
 
 
-async def test_a_result_that_fills_a_message_has_one_of_its_own():
-    exchange = BidiSession(*"q" * 3)
-    exchange.lets.set()
-    await served(Completed(30_000, 3), exchange)
-    assert [len(each.answers) for each in exchange.responses] == [1, 1, 1]
-    assert all(len(each.answers[0].event.result.counts) == 30_000 for each in exchange.responses)
+async def test_a_result_that_fills_a_message_comes_alone():
+    session = BidiSession(*"q" * 3)
+    session.may_write.set()
+    await served(Completed(30_000, 3), session)
+    assert [len(each.answers) for each in session.responses] == [1, 1, 1]
+    assert all(len(each.answers[0].event.result.counts) == 30_000 for each in session.responses)

@@ -1,4 +1,4 @@
-"""Watchers on a real gRPC server: those that go away, that vanish, and that do not read."""
+"""Watchers on a real gRPC server that leave, vanish, or do not read."""
 
 import asyncio
 import signal
@@ -14,7 +14,7 @@ from unit.api.service import ADA, Start, now
 
 
 class DeadWire:
-    """A TCP proxy that at some time forwards nothing more, and closes nothing."""
+    """A TCP proxy that, after `cut`, forwards nothing and closes nothing."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -46,7 +46,7 @@ class DeadWire:
             sink.write(data)
 
 
-async def test_a_watcher_on_a_dead_wire_ends_by_keepalive(start: Start):
+async def test_a_watch_on_a_dead_connection_ends_by_keepalive(start: Start):
     async with start(keepalive_seconds=0.5) as (service, port):
         (job,) = await service.submit()
         wire = DeadWire(port)
@@ -61,8 +61,8 @@ async def test_a_watcher_on_a_dead_wire_ends_by_keepalive(start: Start):
             watch.cancel()
 
 
-async def test_a_quiet_watcher_outlives_the_keepalive(start: Start):
-    """Pings that are answered end nothing: the job's change comes long after several."""
+async def test_an_idle_watch_outlives_the_keepalive(start: Start):
+    """The job changes long after several pings that the client answered."""
     async with start(keepalive_seconds=0.1) as (service, port):
         (job,) = await service.submit()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -91,7 +91,7 @@ with grpc.insecure_channel(address) as channel:
 
 
 @pytest.mark.parametrize("how", ["cancel", "close", "kill"])
-async def test_a_client_that_goes_away_is_forgotten(start: Start, how: str):
+async def test_the_watch_of_a_client_that_leaves_ends(start: Start, how: str):
     async with start() as (service, port):
         (job,) = await service.submit()
         address = f"127.0.0.1:{port}"
@@ -120,16 +120,16 @@ async def test_a_client_that_goes_away_is_forgotten(start: Start, how: str):
 
 
 async def read_events(watch: Any, number: int) -> list[job_pb2.JobEvent]:
-    """So many events, which come in as many messages as it takes."""
+    """Read `number` events, in any number of messages."""
     read: list[job_pb2.JobEvent] = []
     while len(read) < number:
         read += (await watch.read()).events
     return read
 
 
-async def test_who_does_not_read_holds_nobody_up_and_costs_little(start: Start):
-    """Thousands of events come while one of two watchers reads none; later it reads them all."""
-    # A window that does not grow, so that what is not read stays at the server.
+async def test_a_watcher_that_does_not_read_blocks_no_other_and_costs_little(start: Start):
+    """While thousands of events arrive, one of two watchers reads none; later it reads all."""
+    # The window does not grow, so unread events stay at the server.
     narrow = (("grpc.http2.bdp_probe", 0),)
     async with (
         start() as (service, port),

@@ -1,4 +1,4 @@
-"""The messages of a watch of all jobs: which events come together."""
+"""The messages of a watch of all jobs: which events they group."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,10 +24,10 @@ def update_of(events: Sequence[PlacedEvent]) -> AccountUpdate:
 
 
 class Jobs:
-    """Results of as many outcomes as are given, by the cursor of their event.
+    """Results with the given numbers of outcomes, by the cursor of their event.
 
-    What is not small waits for `go`. `reads` says which were read one by one, and `fetches` which
-    together.
+    Reading a result that is not small waits for `go`. `reads` lists results read one by one, and
+    `fetches` lists results read together.
     """
 
     def __init__(self, outcomes: Sequence[int]) -> None:
@@ -60,7 +60,7 @@ class Jobs:
         return str(position)
 
     def watch(self) -> tuple[AccountWatch, AccountUpdate]:
-        """A watch with results, and all the completions as one update."""
+        """Return a watch with results, and all completions as one update."""
 
         async def nothing():
             return
@@ -72,12 +72,12 @@ class Jobs:
 
 
 def place(event: job_pb2.JobEvent) -> int:
-    """Which of the completions it is, and so its cursor."""
+    """Return the number of the completion, which is its cursor."""
     return int(event.job.job_id.removeprefix("job "))
 
 
 class Sent:
-    """The events that were sent, by their message."""
+    """The events that were sent, one list per message."""
 
     def __init__(self) -> None:
         self.messages: list[list[job_pb2.JobEvent]] = []
@@ -93,7 +93,7 @@ class Sent:
         return [[*map(place, message)] for message in self.messages]
 
 
-# A thousand outcomes take some 65 KB.
+# A thousand outcomes take about 65 KB.
 @pytest.mark.parametrize(
     ("outcomes", "together"),
     [
@@ -101,11 +101,13 @@ class Sent:
         ([1, 30_000, 1, 1], [1, 1, 2]),
         ([30_000, 1], [1, 1]),
         ([1, 1, 30_000], [2, 1]),
-        # What comes after a result that had to be waited for, and fits, is with it.
+        # Events after a result that took time are in its message if they fit.
         ([1, 4000, 1, 1, 4000], [1, 3, 1]),
     ],
 )
-async def test_a_message_has_what_is_at_hand_and_fits(outcomes: list[int], together: list[int]):
+async def test_a_message_has_the_results_that_are_available_and_fit(
+    outcomes: list[int], together: list[int]
+):
     jobs, sent = Jobs(outcomes), Sent()
     watch, group = jobs.watch()
     await watch.send(group, sent.write)
@@ -113,13 +115,13 @@ async def test_a_message_has_what_is_at_hand_and_fits(outcomes: list[int], toget
     events = [event for message in sent.messages for event in message]
     assert [place(event) for event in events] == [*range(1, len(outcomes) + 1)]
     assert [len(event.result.counts) for event in events] == outcomes
-    # Small ones together, and only the others by themselves.
+    # Small results are read together, and only the others alone.
     assert jobs.fetches == [[*range(1, len(outcomes) + 1)]]
     assert jobs.reads == [place for place, number in enumerate(outcomes, 1) if number > 1]
 
 
-async def test_messages_at_hand_come_in_several_where_they_do_not_fit():
-    # What was sent alone is kept, and at hand the next time.
+async def test_available_results_come_in_several_messages_if_they_do_not_fit():
+    # Results that were sent alone are cached, so they are available the next time.
     jobs = Jobs([800] * 40)
     assert not convert.is_large(result_of(800))
     watch, group = jobs.watch()
@@ -131,7 +133,7 @@ async def test_messages_at_hand_come_in_several_where_they_do_not_fit():
 
 
 @pytest.mark.parametrize("error", [None, Unavailable("the database is away")])
-async def test_what_is_ready_waits_for_no_other(error: Exception | None):
+async def test_ready_events_do_not_wait_for_others(error: Exception | None):
     jobs, sent = Jobs([*[1] * 39, 4000, *[1] * 24]), Sent()
     jobs.go.clear()
     jobs.error = error
@@ -149,7 +151,7 @@ async def test_what_is_ready_waits_for_no_other(error: Exception | None):
     assert sent.places == [[*range(1, 40)]]
 
 
-async def test_what_is_read_together_is_read_once_for_all():
+async def test_results_read_together_are_read_once_for_all_watches():
     jobs = Jobs([1] * 64)
     watch, group = jobs.watch()
     all_sent = [Sent() for _ in range(20)]
@@ -163,12 +165,12 @@ async def test_what_is_read_together_is_read_once_for_all():
         assert sent.places == [[*range(1, 65)]]
 
 
-async def test_groups_of_several_accounts_stay_whole():
-    """However many results others have at hand meanwhile."""
+async def test_groups_of_several_accounts_stay_complete():
+    """The number of results that others fetch meanwhile does not matter."""
     jobs = Jobs([1] * 64 * 6)
     watch, everything = jobs.watch()
-    seen = everything.events
-    groups = [seen[first : first + 64] for first in range(0, len(seen), 64)]
+    placed = everything.events
+    groups = [placed[first : first + 64] for first in range(0, len(placed), 64)]
     all_sent = [Sent() for _ in groups]
     await asyncio.gather(
         *[
@@ -182,7 +184,7 @@ async def test_groups_of_several_accounts_stay_whole():
 
 
 class _Gate:
-    """Lets a caller be looked at again so many times."""
+    """Lets a caller pass `times` checks."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -204,7 +206,7 @@ class _Gate:
 
 
 class _Context(Sent):
-    """A call's context, as far as a watch has to do with it."""
+    """The part of a call's context that a watch uses."""
 
     ended: grpc.StatusCode | None = None
 
@@ -229,7 +231,7 @@ async def _intercepted(gate: _Gate, behaviour: Callable[..., Any]) -> Any:
     return await CallInterceptor(wanted, recheck_seconds=0.0).intercept_service(found, details)
 
 
-async def test_the_caller_is_looked_at_again_between_the_messages_of_a_group():
+async def test_the_caller_is_checked_again_between_the_messages_of_a_group():
     jobs = Jobs([30_000] * 12)
     watch, group = jobs.watch()
 

@@ -1,4 +1,4 @@
-"""From headers to accounts, on a real store."""
+"""Authentication from headers to accounts, on a real store."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -29,7 +29,7 @@ class Clock:
 
 
 class CountedKeys:
-    """The store's keys, with how often a use of one was written."""
+    """The store's keys. It counts the writes of a key's use."""
 
     def __init__(self, keys: Any) -> None:
         self._keys = keys
@@ -68,7 +68,7 @@ async def make_key(store: Store, account: str = "ada") -> str:
     return text
 
 
-async def test_an_account_comes_into_being_at_first_sight_and_follows_its_claims(store: Store):
+async def test_the_first_token_creates_the_account_and_later_claims_update_it(store: Store):
     subject = authenticator(store)
     assert await store.accounts.get("ada") is None
     first = await subject.authenticate(bearer(email="a@b.c", user_metadata={"full_name": "Ada"}))
@@ -79,7 +79,7 @@ async def test_an_account_comes_into_being_at_first_sight_and_follows_its_claims
     assert await store.accounts.get("ada") == later.account
 
 
-async def test_calls_have_their_account_in_common_until_it_changes(store: Store):
+async def test_calls_share_one_principal_until_the_account_changes(store: Store):
     subject = authenticator(store)
     first, second = [(await subject.authenticate(bearer())).account for _ in range(2)]
     assert first is second
@@ -98,7 +98,7 @@ async def test_calls_have_their_account_in_common_until_it_changes(store: Store)
         ("enterprise", Tier.DEVELOPER),
     ],
 )
-async def test_a_tier_comes_from_the_token_where_the_host_says_so(
+async def test_a_tier_comes_from_the_token_if_the_settings_allow_it(
     store: Store, metadata: object, tier: Tier
 ):
     await store.accounts.ensure("ada", at=START, tier=Tier.DEVELOPER)
@@ -106,7 +106,7 @@ async def test_a_tier_comes_from_the_token_where_the_host_says_so(
     assert (await authenticator(store).authenticate(headers)).account.tier is Tier.DEVELOPER
     taken = await authenticator(store, tier_claim=True).authenticate(headers)
     assert taken.account.tier is tier
-    # An API key of the account reaches as far.
+    # An API key of the account has the same tier.
     by_key = await authenticator(store).authenticate({"x-api-key": await make_key(store)})
     assert by_key.account.tier is tier
 
@@ -143,7 +143,7 @@ async def test_a_revoked_key_is_refused_at_once_on_every_server(store: Store, tm
     await other.close()
 
 
-async def test_nothing_of_a_keys_text_is_in_the_file(store: Store, tmp_path: Path):
+async def test_the_database_file_contains_no_text_of_a_key(store: Store, tmp_path: Path):
     text = await make_key(store)
     await authenticator(store).authenticate({"x-api-key": text})
     await store.close()

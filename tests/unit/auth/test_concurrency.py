@@ -1,4 +1,4 @@
-"""Turns: so many at once, and the others after them."""
+"""Concurrency limits: each owner holds a limited number of slots, and others wait."""
 
 import asyncio
 
@@ -8,53 +8,53 @@ from quantcloud.auth.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import TooManyStreams
 
 
-async def taken(turns: ConcurrencyLimits, owner: str) -> asyncio.Task[None]:
-    """A task that waits for its turn."""
-    task = asyncio.create_task(turns.acquire(owner))
+async def waiting(limits: ConcurrencyLimits, owner: str) -> asyncio.Task[None]:
+    """Return a task that waits for a slot."""
+    task = asyncio.create_task(limits.acquire(owner))
     await asyncio.sleep(0)
     return task
 
 
-async def test_each_has_so_many_and_the_next_waits_for_the_first_that_is_given_back():
-    turns = ConcurrencyLimits(2, "things", 30)
-    assert turns.try_acquire("ada")
-    assert turns.try_acquire("ada")
-    assert not turns.try_acquire("ada")
-    assert turns.try_acquire("bob")
-    first, second = await taken(turns, "ada"), await taken(turns, "ada")
+async def test_each_owner_has_its_limit_and_the_next_waits_for_a_release():
+    limits = ConcurrencyLimits(2, "things", 30)
+    assert limits.try_acquire("ada")
+    assert limits.try_acquire("ada")
+    assert not limits.try_acquire("ada")
+    assert limits.try_acquire("bob")
+    first, second = await waiting(limits, "ada"), await waiting(limits, "ada")
     assert not first.done()
-    turns.release("ada")
+    limits.release("ada")
     await first
     assert not second.done()
-    turns.release("ada")
+    limits.release("ada")
     await second
-    turns.release("ada")
-    turns.release("ada")
-    turns.release("bob")
-    assert turns.try_acquire("ada")
+    limits.release("ada")
+    limits.release("ada")
+    limits.release("bob")
+    assert limits.try_acquire("ada")
 
 
-async def test_who_waits_too_long_is_refused():
-    turns = ConcurrencyLimits(1, "things", 0.01)
-    async with turns.hold("ada"):
+async def test_waiting_too_long_is_refused():
+    limits = ConcurrencyLimits(1, "things", 0.01)
+    async with limits.hold("ada"):
         with pytest.raises(TooManyStreams, match="too many things: 1 may be open"):
-            await turns.acquire("ada")
-    assert turns.try_acquire("ada")
+            await limits.acquire("ada")
+    assert limits.try_acquire("ada")
 
 
-@pytest.mark.parametrize("given_back", [False, True])
-async def test_who_stops_waiting_takes_nobodys_turn(*, given_back: bool):
-    turns = ConcurrencyLimits(1, "things", 30)
-    assert turns.try_acquire("ada")
-    leaving, next_one = await taken(turns, "ada"), await taken(turns, "ada")
-    if given_back:
-        turns.release("ada")  # its turn has come, and it does not know yet
+@pytest.mark.parametrize("released", [False, True])
+async def test_a_cancelled_waiter_takes_no_slot(*, released: bool):
+    limits = ConcurrencyLimits(1, "things", 30)
+    assert limits.try_acquire("ada")
+    leaving, next_one = await waiting(limits, "ada"), await waiting(limits, "ada")
+    if released:
+        limits.release("ada")  # `leaving` has the slot but has not run yet
         leaving.cancel()
     else:
         leaving.cancel()
-        turns.release("ada")
+        limits.release("ada")
     with pytest.raises(asyncio.CancelledError):
         await leaving
     await next_one
-    turns.release("ada")
-    assert turns.try_acquire("ada")
+    limits.release("ada")
+    assert limits.try_acquire("ada")

@@ -1,4 +1,4 @@
-"""Public keys of an issuer: kept, rotated, and asked for no more often than is polite."""
+"""An issuer's public keys: cached, rotated, and fetched at a limited rate."""
 
 import asyncio
 import base64
@@ -35,14 +35,14 @@ def endpoint() -> Iterator[Endpoint]:
         yield running
 
 
-async def test_keys_are_fetched_once_and_kept(endpoint: Endpoint):
+async def test_keys_are_fetched_once_and_cached(endpoint: Endpoint):
     keys = KeySet(endpoint.url, Clock())
     found = await asyncio.gather(*(keys.find("first") for _ in range(50)))
     assert {key.algorithm for key in found if key} == {"RS256"}
     assert endpoint.asked == 1
 
 
-async def test_a_new_key_is_found_and_an_unknown_one_asks_once_a_minute(endpoint: Endpoint):
+async def test_a_new_key_is_found_and_an_unknown_one_is_fetched_once_a_minute(endpoint: Endpoint):
     clock = Clock()
     keys = KeySet(endpoint.url, clock)
     assert await keys.find("first")
@@ -61,7 +61,7 @@ async def test_a_new_key_is_found_and_an_unknown_one_asks_once_a_minute(endpoint
     assert await keys.find("first")
 
 
-async def test_a_key_that_is_withdrawn_holds_for_its_lifespan_only(endpoint: Endpoint):
+async def test_a_withdrawn_key_is_valid_only_for_its_lifespan(endpoint: Endpoint):
     clock = Clock()
     keys = KeySet(endpoint.url, clock)
     assert await keys.find("first")
@@ -74,11 +74,11 @@ async def test_a_key_that_is_withdrawn_holds_for_its_lifespan_only(endpoint: End
 
 
 async def at_once(keys: KeySet, key_id: str) -> None:
-    """A key is found though its endpoint keeps waiting whoever asks it, for up to 5 seconds."""
+    """Check that a key is found without waiting for its endpoint, which may take 5 seconds."""
     assert await asyncio.wait_for(keys.find(key_id), 2)
 
 
-async def test_keys_are_fetched_again_before_their_time_while_calls_go_on(endpoint: Endpoint):
+async def test_keys_are_refreshed_before_they_expire_while_calls_continue(endpoint: Endpoint):
     clock = Clock()
     keys = KeySet(endpoint.url, clock)
     assert await keys.find("first")
@@ -88,7 +88,7 @@ async def test_keys_are_fetched_again_before_their_time_while_calls_go_on(endpoi
     for _ in range(50):
         await at_once(keys, "first")
     endpoint.answers.set()
-    # Who asks for a key that is not known waits for the fetch that is under way.
+    # A request for an unknown key waits for the current fetch.
     assert await keys.find("second")
     assert await keys.find("first") is None
     assert endpoint.asked == 2
@@ -97,7 +97,7 @@ async def test_keys_are_fetched_again_before_their_time_while_calls_go_on(endpoi
     assert endpoint.asked == 2
 
 
-async def test_nobody_waits_for_an_endpoint_that_failed_before(endpoint: Endpoint):
+async def test_no_call_waits_for_an_endpoint_that_failed_before(endpoint: Endpoint):
     clock = Clock()
     keys = KeySet(endpoint.url, clock)
     assert await keys.find("first")
@@ -118,7 +118,7 @@ async def test_nobody_waits_for_an_endpoint_that_failed_before(endpoint: Endpoin
 
 
 @pytest.mark.parametrize("how", ["down", "broken", "empty"])
-async def test_while_the_endpoint_is_down_the_keys_go_on_to_hold(endpoint: Endpoint, how: str):
+async def test_while_the_endpoint_is_down_the_keys_stay_valid(endpoint: Endpoint, how: str):
     clock = Clock()
     keys = KeySet(endpoint.url, clock)
     assert await keys.find("first")
@@ -136,7 +136,7 @@ async def test_while_the_endpoint_is_down_the_keys_go_on_to_hold(endpoint: Endpo
     assert await keys.find("second")
 
 
-async def test_until_there_are_keys_the_service_is_unavailable(endpoint: Endpoint):
+async def test_the_service_is_unavailable_until_there_are_keys(endpoint: Endpoint):
     clock = Clock()
     endpoint.down = True
     keys = KeySet(endpoint.url, clock)
@@ -162,7 +162,7 @@ UNUSABLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", UNUSABLE)
-async def test_other_keys_are_left_out(endpoint: Endpoint, kind: str):
+async def test_unusable_keys_are_skipped(endpoint: Endpoint, kind: str):
     endpoint.keys.insert(0, UNUSABLE[kind])
     keys = KeySet(endpoint.url, Clock())
     assert await keys.find("first")
@@ -172,13 +172,13 @@ async def test_other_keys_are_left_out(endpoint: Endpoint, kind: str):
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b'{"keys": {}}', b"[" * 100_000, b" " * (1 << 20) + b"{}"]
 )
-async def test_an_answer_that_is_no_list_of_keys_is_none(endpoint: Endpoint, body: bytes):
+async def test_an_answer_without_a_list_of_keys_is_refused(endpoint: Endpoint, body: bytes):
     endpoint.body = body
     with pytest.raises(Unavailable):
         await KeySet(endpoint.url, Clock()).find("first")
 
 
-async def test_a_key_is_used_by_its_own_algorithm_whatever_the_token_says(endpoint: Endpoint):
+async def test_a_key_is_used_only_with_its_own_algorithm(endpoint: Endpoint):
     verifier = JwtVerifier(Issuer("s" * 32, "authenticated", jwks_url=endpoint.url))
     claims = {"sub": "eve", "aud": "authenticated", "exp": datetime.now(UTC) + timedelta(hours=1)}
     token = jwt.encode(claims, EC_KEY, algorithm="ES256", headers={"kid": "first"})
@@ -192,6 +192,6 @@ async def test_a_key_is_used_by_its_own_algorithm_whatever_the_token_says(endpoi
     assert (await verifier.verify(jwt.encode(claims, "s" * 32, algorithm="HS256"))).subject == "eve"
 
 
-def test_the_secret_is_in_no_text_of_the_issuer():
+def test_no_text_of_the_issuer_contains_the_secret():
     assert "hunter2" not in repr(Issuer("hunter2" * 5, "authenticated"))
-    assert json.dumps(UNUSABLE)  # as an endpoint would send them
+    assert json.dumps(UNUSABLE)  # an endpoint can send them

@@ -1,4 +1,4 @@
-"""Tokens: which hold, and what is said of those that do not. The JWKS endpoint is a real one."""
+"""Which tokens are valid, and the errors for others. The JWKS endpoint is real."""
 
 import base64
 import hashlib
@@ -43,7 +43,7 @@ async def refusal(token: str, issuer: Issuer = HERE) -> Unauthenticated:
     return caught.value
 
 
-async def test_a_token_that_was_issued_holds():
+async def test_an_issued_token_is_valid():
     token = issue(HERE, "ada", now=now(), lifetime=HOUR, email="ada@example.org", name="Ada")
     found = await JwtVerifier(HERE).verify(token)
     assert (found.subject, found.email, found.name) == ("ada", "ada@example.org", "Ada")
@@ -70,7 +70,7 @@ async def test_supabase_claims_are_read():
         (claims(nbf=now() + HOUR), "not valid yet"),
     ],
 )
-async def test_a_token_that_does_not_hold_is_refused(content: dict[str, Any], says: str):
+async def test_an_invalid_token_is_refused(content: dict[str, Any], says: str):
     assert says in (await refusal(signed(content))).message
 
 
@@ -79,7 +79,7 @@ async def test_another_secret_is_refused():
     assert "signature" in (await refusal(token)).message
 
 
-async def test_the_issuer_is_checked_where_it_is_named():
+async def test_the_issuer_is_checked_if_it_is_set():
     issuer = Issuer(SECRET, AUDIENCE, issuer="https://auth.example.org")
     assert "issuer" in (await refusal(signed(claims(iss="https://evil.example")), issuer)).message
     good = issue(issuer, "ada", now=now(), lifetime=HOUR)
@@ -92,7 +92,7 @@ async def test_alg_none_is_refused():
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "\x00", "." * 5000])
-async def test_what_is_no_token_is_refused(text: str):
+async def test_a_text_that_is_not_a_token_is_refused(text: str):
     await refusal(text)
 
 
@@ -151,8 +151,8 @@ async def test_a_key_that_the_endpoint_does_not_list_is_refused(jwks: str):
     assert "does not list" in found.message
 
 
-async def test_a_public_key_is_no_secret(jwks: str):
-    """The public key, taken as an HS256 secret, must not sign anybody in."""
+async def test_a_public_key_is_not_accepted_as_a_secret(jwks: str):
+    """A token signed with the public key as an HS256 secret must be refused."""
     public = json.dumps(json.loads(RSAAlgorithm.to_jwk(RSA_KEY.public_key())))
     content = {**claims(), "exp": int((now() + HOUR).timestamp())}
     parts = [
@@ -166,7 +166,7 @@ async def test_a_public_key_is_no_secret(jwks: str):
     assert "'HS256'" in found.message
 
 
-async def test_an_endpoint_that_is_down_is_said_to_be():
+async def test_an_endpoint_that_is_down_is_reported():
     verifier = JwtVerifier(Issuer(None, AUDIENCE, jwks_url="http://127.0.0.1:1/jwks.json"))
     token = jwt.encode(claims(), RSA_KEY, algorithm="RS256", headers={"kid": "rsa"})
     with pytest.raises(Unavailable):

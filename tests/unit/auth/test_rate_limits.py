@@ -1,4 +1,4 @@
-"""How many requests a minute get through: as many as are allowed, wherever they are counted."""
+"""Rate limits: as many requests per minute as allowed, in memory and in Redis."""
 
 import asyncio
 from collections import deque
@@ -30,12 +30,12 @@ class Clock:
 
 
 async def granted(counter: Counter, number: int, limit: int, who: str = "ada") -> int:
-    """How many of `number` requests at once get through."""
+    """Return how many of `number` concurrent requests are granted."""
     taken = await asyncio.gather(*(counter.take("x", who, limit) for _ in range(number)))
     return sum(allowance.granted for allowance in taken)
 
 
-async def test_of_a_hundred_at_once_the_limit_gets_through_and_as_many_in_the_next_window():
+async def test_of_a_hundred_concurrent_requests_only_the_limit_is_granted_in_each_window():
     clock = Clock()
     counter = Counter(clock)
     assert await granted(counter, 100, 30) == 30
@@ -45,7 +45,7 @@ async def test_of_a_hundred_at_once_the_limit_gets_through_and_as_many_in_the_ne
     assert await granted(counter, 100, 30) == 30
 
 
-async def test_the_window_moves_and_says_where_one_stands():
+async def test_the_window_moves_and_reports_what_is_left():
     clock = Clock()
     counter = Counter(clock)
     for number in range(3):
@@ -60,22 +60,22 @@ async def test_the_window_moves_and_says_where_one_stands():
     assert error.retry_after == timedelta(seconds=30)
     assert "try again in 30 s" in error.message
     clock.now = START + MINUTE + timedelta(microseconds=1)
-    assert (await counter.take("x", "ada", 3)).granted  # the first one's place
+    assert (await counter.take("x", "ada", 3)).granted  # in place of the first one
     assert not (await counter.take("x", "ada", 3)).granted
 
 
-async def test_others_and_other_limits_have_counts_of_their_own():
+async def test_each_caller_and_each_limit_has_its_own_count():
     counter = Counter(Clock())
     assert await granted(counter, 9, 3) == 3
     assert await granted(counter, 9, 3, "bob") == 3
     assert (await counter.take("y", "ada", 3)).granted
-    # Who names itself as another's key is counted for itself.
+    # A name that looks like another caller's key has its own count.
     assert (await counter.take("x", "ada/3/1/minute", 3)).granted
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from("ab")), max_size=80))
-def test_a_window_never_lets_more_through_than_its_limit(steps: list[tuple[int, str]]):
-    """Against a model that remembers everything."""
+def test_a_window_never_grants_more_than_its_limit(steps: list[tuple[int, str]]):
+    """Compare with a model that keeps every request."""
     now = 0.0
     windows = MemoryWindows(lambda: now)
     passed: dict[str, deque[float]] = {"a": deque(), "b": deque()}
@@ -96,19 +96,19 @@ def test_a_window_never_lets_more_through_than_its_limit(steps: list[tuple[int, 
     asyncio.run(run())
 
 
-async def test_windows_that_are_out_of_date_take_no_memory():
+async def test_expired_windows_take_no_memory():
     now = 0.0
     windows = MemoryWindows(lambda: now)
     for number in range(10_000):
         now += 1
-        await windows.take(f"stranger-{number}", 5)
+        await windows.take(f"address-{number}", 5)
     assert len(windows) <= 62
 
 
-def limits(clock: Clock, **strangers: int) -> RequestLimits:
+def limits(clock: Clock, **settings: int) -> RequestLimits:
     return RequestLimits(
         Counter(clock), DEFAULT_TIERS.__getitem__,
-        **{"anonymous": 0, "failed_logins": 0, **strangers},
+        **{"anonymous": 0, "failed_logins": 0, **settings},
     )  # fmt: skip
 
 
@@ -120,7 +120,7 @@ async def test_an_account_has_the_requests_of_its_tier(tier: Tier, most: int):
     assert [allowance.granted for allowance in taken if allowance] == [True] * most + [False]
 
 
-async def test_the_enterprise_tier_and_a_limit_of_0_let_everything_through():
+async def test_the_enterprise_tier_and_a_limit_of_0_have_no_limit():
     subject = limits(Clock())
     account = Account("ada", Tier.ENTERPRISE, START)
     for _ in range(1000):
@@ -129,7 +129,7 @@ async def test_the_enterprise_tier_and_a_limit_of_0_let_everything_through():
         await subject.failed_login("1.2.3.4")
 
 
-async def test_strangers_are_limited_by_address_and_health_by_itself():
+async def test_requests_without_credentials_are_limited_by_address_and_health_separately():
     subject = limits(Clock(), anonymous=5, failed_logins=2)
     for _ in range(5):
         await subject.anonymous("1.2.3.4")
@@ -173,7 +173,7 @@ async def test_servers_share_a_count_in_redis(server: redis.Redis):
         await counter.close()
 
 
-async def test_without_its_redis_a_server_counts_by_itself_and_comes_back(
+async def test_without_redis_a_server_counts_by_itself_until_redis_returns(
     server: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(rate_limits, "_REDIS_PAUSE_SECONDS", 0.0)
@@ -181,12 +181,12 @@ async def test_without_its_redis_a_server_counts_by_itself_and_comes_back(
     assert await granted(counter, 10, 30) == 10
     server.stop()
     assert await granted(counter, 100, 30) == 30
-    server.start()  # it has forgotten everything
+    server.start()  # with empty windows
     assert await granted(counter, 100, 30) == 30
     await counter.close()
 
 
-async def test_a_clock_that_is_set_back_locks_nobody_out():
+async def test_a_clock_that_is_set_back_locks_no_caller_out():
     now = 10_000.0
     windows = MemoryWindows(lambda: now)
     for _ in range(2):

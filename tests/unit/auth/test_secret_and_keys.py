@@ -1,4 +1,4 @@
-"""The random signing secret, and the text of API keys."""
+"""The random signing secret and API keys."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from quantcloud.auth import api_keys
 from quantcloud.auth.secret import FILE_NAME, MINIMUM_BYTES, load_or_create
 
 
-def test_the_secret_is_made_once_and_readable_to_its_owner_only(tmp_path: Path):
+def test_the_secret_is_created_once_and_only_its_owner_can_read_it(tmp_path: Path):
     folder = tmp_path / "data"
     first = load_or_create(folder)
     assert len(first.encode()) >= MINIMUM_BYTES
@@ -20,7 +20,7 @@ def test_the_secret_is_made_once_and_readable_to_its_owner_only(tmp_path: Path):
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o604])
-def test_a_secret_that_others_could_read_is_mended_with_a_warning(
+def test_a_secret_that_others_could_read_is_made_private_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int
 ):
     secret = load_or_create(tmp_path)
@@ -39,7 +39,7 @@ def test_a_secret_that_others_could_read_is_mended_with_a_warning(
     assert len(caplog.records) == 1
 
 
-def test_many_at_once_get_the_same_secret(tmp_path: Path):
+def test_concurrent_processes_get_the_same_secret(tmp_path: Path):
     with ThreadPoolExecutor(16) as pool:
         found = set(pool.map(lambda _: load_or_create(tmp_path), range(64)))
     assert len(found) == 1
@@ -54,8 +54,8 @@ def test_keys_differ_and_only_their_beginning_is_shown():
         assert api_keys.shown_prefix(key) == key[:10]
 
 
-def test_the_digest_is_of_the_whole_key():
+def test_the_digest_covers_the_whole_key():
     key = api_keys.generate()
     assert api_keys.digest(key) != api_keys.digest(key[:-1])
     assert len(api_keys.digest(key)) == 32
-    api_keys.digest("\udc80")  # whatever comes in a header is only unknown
+    api_keys.digest("\udc80")  # any header value has a digest, so it is just unknown

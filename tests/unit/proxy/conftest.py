@@ -12,7 +12,7 @@ def shared_gate(tmp_path_factory):
 
 @pytest.fixture(name="gate")
 def clean_gate(shared_gate):
-    """The gate that all tests share, with no answers but empty ones."""
+    """The gate that all tests share, with only empty answers."""
     shared_gate.upstream.answers.clear()
     shared_gate.upstream.requests.clear()
     shared_gate.upstream.uploads.clear()

@@ -1,4 +1,4 @@
-"""The template: what an operator runs, and what `serve` fills in."""
+"""The template, as an operator runs it and as `serve` fills it in."""
 
 import json
 import re
@@ -34,12 +34,12 @@ def validate(config, folder):
     return done.returncode, done.stderr
 
 
-def test_the_file_runs_as_it_stands_from_the_root_of_the_repository():
-    code, said = validate("envoy/envoy.yaml", ROOT)
-    assert (code, said) == (0, "")
+def test_the_template_runs_unchanged_from_the_root_of_the_repository():
+    code, output = validate("envoy/envoy.yaml", ROOT)
+    assert (code, output) == (0, "")
 
 
-def test_the_defaults_are_those_of_the_settings(tmp_path):
+def test_the_templates_values_equal_the_settings_defaults(tmp_path):
     values = template_values(
         EnvoySettings(data_dir=tmp_path, access_log=Path("/dev/stdout")), FILES
     )
@@ -51,7 +51,7 @@ def test_the_defaults_are_those_of_the_settings(tmp_path):
     }
 
 
-def test_envoy_sends_no_more_on_a_connection_than_the_server_takes():
+def test_envoy_sends_no_more_calls_on_a_connection_than_the_server_accepts():
     assert (
         f"            max_concurrent_streams: {MAX_STREAMS}\n" in TEMPLATE.partition("clusters:")[2]
     )
@@ -91,11 +91,11 @@ def test_every_setting_is_filled_in_on_its_lines_and_nowhere_else(tmp_path):
     config = tmp_path / "envoy.yaml"
     settings.data_dir.mkdir()
     config.write_text(rendered)
-    code, said = validate(str(config), tmp_path)
-    assert code == 0, said
+    code, output = validate(str(config), tmp_path)
+    assert code == 0, output
 
 
-def test_several_servers_take_turns_and_are_asked_how_they_are(tmp_path):
+def test_several_servers_are_balanced_and_have_health_checks(tmp_path):
     settings = EnvoySettings(
         data_dir=tmp_path, servers=("10.0.0.5:50051", "quantcloud-2.internal:50052", "[::1]:3")
     )
@@ -116,7 +116,7 @@ def test_a_server_is_a_host_and_a_port(tmp_path, server):
         EnvoySettings(data_dir=tmp_path, servers=(server,))
 
 
-def test_no_origin_at_all_is_valid(tmp_path):
+def test_an_empty_list_of_origins_is_valid(tmp_path):
     settings = EnvoySettings(data_dir=tmp_path, cors_origins=())
     config = tmp_path / "envoy.yaml"
     config.write_text(render(TEMPLATE, template_values(settings, FILES)))
@@ -149,13 +149,13 @@ def test_a_host_must_be_an_address(tmp_path, name):
 
 
 def table(name):
-    """The keys and texts of a table in the Lua filter."""
+    """Return the keys and texts of a table in the Lua filter."""
     body = re.search(rf"^local {name} = {{(.*?)\n?}}$", LUA, re.MULTILINE | re.DOTALL)[1]
     return dict(re.findall(r'\["?([\w.]+)"\] =\s+"(.*?)"', body))
 
 
 def fields(descriptor, seen=()):
-    """Every field that a request of this type may hold, as the transcoder knows them."""
+    """Yield every field that a request of this type may contain, as the transcoder names it."""
     for field in descriptor.fields:
         yield field
         inner = field.message_type
@@ -172,7 +172,7 @@ REQUESTS = {method.input_type.full_name: method for method in OVER_REST}
 
 
 def rule(method):
-    """Verb and path of the RPC over HTTP."""
+    """Return the verb and path of the RPC over HTTP."""
     http = next(
         value for option, value in method.GetOptions().ListFields() if option.name == "http"
     )
@@ -180,7 +180,7 @@ def rule(method):
     return verb.upper(), getattr(http, verb)
 
 
-def test_the_filter_knows_the_words_of_every_enum():
+def test_the_filter_knows_the_values_of_every_enum():
     expected = {}
     for method in OVER_REST:
         for field in fields(method.input_type):
@@ -214,7 +214,7 @@ def test_the_filter_knows_every_type_of_a_request():
 
 
 def test_few_fields_of_request_bodies_hold_lists():
-    # The filter says so to who sends one.
+    # The filter's error for a wrong list names these fields.
     for method in OVER_REST:
         if rule(method)[0] in {"POST", "PUT"}:
             lists = {field.name for field in fields(method.input_type) if field.is_repeated}

@@ -1,4 +1,4 @@
-"""What strangers hold of Envoy's listener, for how long, and what still answers when it is full."""
+"""Limits of connections to Envoy: how many, how long, and what answers when it is full."""
 
 import socket
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ def connect(gate, source="127.0.0.1"):
 
 
 def is_served(connection):
-    """Whether a request on the connection is answered; it was closed otherwise."""
+    """Whether a request on the connection is answered. If not, it was closed."""
     try:
         connection.sendall(REQUEST)
         return connection.recv(12) == b"HTTP/1.1 200"
@@ -40,13 +40,13 @@ def test_a_client_may_ping_while_it_has_no_calls(gate):
     assert answers_to_pings(gate.target, 8, 0.0) == {PING}
 
 
-def test_an_address_has_a_share_of_the_connections(tmp_path):
+def test_the_connections_of_an_address_are_limited(tmp_path):
     others = [f"127.0.0.{number}" for number in range(2, 34)]
     with make_gate(tmp_path, max_connections_per_address=3) as gate, ExitStack() as stack:
         held = [stack.enter_context(connect(gate)) for _ in range(3)]
         assert all(map(is_served, held))
         assert not is_served(stack.enter_context(connect(gate)))
-        # A sixteenth of all addresses shares with it.
+        # A sixteenth of all addresses shares its limit.
         served = sum(is_served(stack.enter_context(connect(gate, other))) for other in others)
         assert served >= len(others) - 6
         held.pop().close()
@@ -63,12 +63,12 @@ def test_a_probe_is_answered_when_there_are_no_more_connections(tmp_path):
             assert probe.get("/health").status_code == 200
             assert probe.get("/alive").status_code == 200
             assert probe.get("/v1/status").status_code == 404
-        # The end of a probe's connection makes no room.
+        # Closing a probe's connection makes no room for others.
         assert not is_served(stack.enter_context(connect(gate)))
 
 
 @pytest.mark.parametrize(("proxies", "most"), [(0, 7), (1, 70)])
-def test_what_trusted_proxies_hold_is_their_clients(proxies, most):
+def test_trusted_proxies_may_hold_all_connections(proxies, most):
     given = Settings(
         max_connections=70, max_connections_per_address=7, trusted_proxies=proxies
     )  # fmt: skip
@@ -82,5 +82,5 @@ def test_a_header_with_an_underscore_does_not_reach_the_server(gate, http):
     assert metadata["x-tra"] == "2"
 
 
-def test_slashes_that_are_doubled_are_one(gate, http):
+def test_doubled_slashes_are_merged(gate, http):
     assert http.get(f"{gate.url}//v1//jobs/j").status_code == 200

@@ -1,4 +1,4 @@
-"""Errors over REST: the server's and Envoy's own, all in one shape."""
+"""Errors over REST: the server's and Envoy's have the same shape."""
 
 import json
 import re
@@ -21,7 +21,7 @@ STATUSES = (
 
 
 def check(answer, status):
-    """The detail of an error, after what holds for each."""
+    """Check what all errors have in common, and return the detail."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-request-id"])
@@ -93,7 +93,7 @@ def test_an_error_without_details(gate, http):
     assert got.json()["details"] == []
 
 
-def test_details_that_envoy_does_not_know_cost_only_themselves(gate, http):
+def test_details_that_envoy_does_not_know_are_the_only_loss(gate, http):
     async def unknown(_request, context):
         status = status_pb2.Status(code=5, message='a "b" %41 ü\n')
         status.details.add(type_url="type.googleapis.com/nobody.Knows", value=b"\x08\x01")
@@ -170,7 +170,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("body", "detail"), BODIES.items(), ids=[body[:30] for body in BODIES])
-def test_a_body_that_does_not_fit(gate, http, body, detail):
+def test_a_body_that_does_not_match_the_contract_is_explained(gate, http, body, detail):
     got = http.post("/v1/circuits/run", content=body.encode())
     assert check(got, 400) == detail
 
@@ -184,14 +184,14 @@ BATCHES = {
 
 
 @pytest.mark.parametrize(("body", "detail"), BATCHES.items(), ids=BATCHES)
-def test_a_batch_that_does_not_fit(gate, http, body, detail):
+def test_a_batch_that_does_not_match_the_contract_is_explained(gate, http, body, detail):
     got = http.post("/v1/circuits/run-batch", content=body.encode())
     assert check(got, 400) == detail
     assert got.json().keys() == {"detail", "error"}
     assert gate.upstream.requests == []
 
 
-def test_a_body_that_is_no_text(http):
+def test_a_body_that_is_not_text_is_refused(http):
     got = http.post("/v1/circuits/run", content=b'{"qasm": "\xff\xfe"}')
     assert check(got, 400).startswith("body: is not valid JSON near ")
     assert "non UTF-8" in check(got, 400)
@@ -231,7 +231,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize(("path", "detail"), QUERIES.items())
-def test_a_query_that_does_not_fit(gate, http, path, detail):
+def test_a_query_that_does_not_match_the_contract_is_explained(gate, http, path, detail):
     assert check(http.get(path), 400) == detail
     assert gate.upstream.requests == []
 
@@ -250,7 +250,7 @@ def test_a_query_that_does_not_fit(gate, http, path, detail):
         ("/" + "x" * 500, "/" + "x" * 199),
     ],
 )
-def test_a_path_that_is_not_there(gate, http, path, shown):
+def test_an_unknown_path_is_404_and_named(gate, http, path, shown):
     assert check(http.get(path), 404) == (
         f"There is nothing at {shown}. The API is at /health and below /v1, as in GET /v1/backends."
     )
@@ -279,7 +279,7 @@ def exchange(gate, raw):
         b"POST /v1/circuits/run HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
-def test_what_is_not_http(gate, raw):
+def test_a_request_that_is_not_http_is_400(gate, raw):
     head, body = exchange(gate, raw)
     assert head.startswith("http/1.1 400 bad request")
     assert "content-type: application/json" in head
@@ -316,25 +316,25 @@ def test_a_body_that_is_not_json_is_415(gate, http, kind, detail, size):
 
 
 @pytest.mark.parametrize("kind", [None, "", "Application/JSON", "application/json; charset=utf-8"])
-def test_json_without_a_type_is_json(http, kind):
+def test_a_body_without_a_content_type_is_json(http, kind):
     headers = {} if kind is None else {"Content-Type": kind}
     assert http.post("/v1/circuits/run", content=b"{}", headers=headers).status_code == 202
 
 
-def test_the_type_of_no_body_says_nothing(http):
+def test_the_content_type_of_an_empty_body_is_ignored(http):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert http.post("/v1/jobs/j/cancel", content=b"", headers=headers).status_code == 200
     assert http.get("/v1/jobs/j", headers=headers).status_code == 200
 
 
-def test_a_body_that_is_compressed_is_415(http):
+def test_a_compressed_body_is_415(http):
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     got = http.post("/v1/circuits/run", content=b"x", headers=headers)
     assert check(got, 415) == "Content-Encoding: is not supported; send the body as it is."
 
 
 @pytest.mark.parametrize("protocol", ["websocket", "another"])
-def test_an_upgrade_is_refused_with_what_there_is_instead(http, protocol):
+def test_an_upgrade_is_refused_and_the_alternative_named(http, protocol):
     headers = {"Connection": "Upgrade", "Upgrade": protocol}
     assert check(http.get("/v1/jobs/events", headers=headers), 400) == (
         "Upgrade: is not supported, nor are WebSockets. Events come as server-sent events, "
@@ -342,28 +342,28 @@ def test_an_upgrade_is_refused_with_what_there_is_instead(http, protocol):
     )
 
 
-def test_another_transfer_encoding_than_chunked_is_refused(gate):
+def test_a_transfer_encoding_other_than_chunked_is_refused(gate):
     raw = b"POST /v1/circuits/run HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n"
     head, body = exchange(gate, raw)
     assert head.startswith("http/1.1 400")
     assert json.loads(body) == error_json("Transfer-Encoding: must be chunked, or left out.")
 
 
-def test_headers_that_are_too_large(http):
+def test_headers_that_are_too_large_are_431(http):
     got = http.get("/health", headers={"x-large": "x" * 13_000})
     assert got.status_code == 431
     assert got.headers["content-type"] == "application/json"
     assert got.json() == error_json(
         "The headers are too large: they may have 12 KiB in all, with 32 bytes more for each."
     )
-    # Beyond what Envoy itself takes.
+    # More than Envoy itself accepts.
     assert http.get("/health", headers={"x-large": "x" * 100_000}).json() == got.json()
     assert http.get("/health", headers={"x-large": "x" * 11_000}).status_code == 200
     many = {f"x-{number}": "x" * 50 for number in range(90)}
     assert http.get("/health", headers=many).status_code == 200
 
 
-def test_what_the_server_cancels_is_503_since_the_client_is_still_there(gate, http):
+def test_a_call_that_the_server_cancels_is_503(gate, http):
     async def answer(_request, context):
         await refuse(context, grpc.StatusCode.CANCELLED, "CANCELLED")
 

@@ -19,7 +19,7 @@ def frames(body):
 
 
 @pytest.mark.parametrize("text", [False, True])
-def test_grpc_web(gate, http, text):
+def test_grpc_web_passes(gate, http, text):
     gate.answer("GetJob", lambda request, _: Job(job_id=request.id))
     message = GetJobRequest(id="j").SerializeToString()
     body = struct.pack(">BI", 0, len(message)) + message
@@ -36,7 +36,7 @@ def test_grpc_web(gate, http, text):
     assert answer.headers["content-type"].startswith("application/grpc-web")
     assert answer.headers["access-control-allow-origin"] == "https://studio.example"
     content = answer.content
-    if text:  # each piece is encoded, and padded, by itself
+    if text:  # each piece is encoded and padded separately
         content = b"".join(map(base64.b64decode, re.findall(rb"[\w+/]+=*", content)))
     (first, payload), (last, trailers) = frames(content)
     assert (first, last) == (0, 0x80)

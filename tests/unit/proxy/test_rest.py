@@ -46,7 +46,7 @@ def test_every_rpc_of_the_contract_has_its_route_and_status(gate, http, verb, pa
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_other_methods_of_a_path_are_405_and_allow_says_which_are_right(gate, http, path):
+def test_other_methods_of_a_path_are_405_with_an_allow_header(gate, http, path):
     right = {verb for verb, other, _ in ROUTES if other == path}
     if path == "/health":
         right.add("HEAD")
@@ -72,13 +72,13 @@ def test_other_methods_of_a_path_are_405_and_allow_says_which_are_right(gate, ht
     ("name", "value"),
     [("grpc-timeout", "x"), ("grpc-encoding", "none-such"), ("some-bin", "*"), ("x-bin", "\xff")],
 )
-def test_headers_of_grpc_mean_nothing_over_rest(gate, http, name, value):
+def test_grpc_headers_are_ignored_over_rest(gate, http, name, value):
     answer = http.get("/health", headers={name: value.encode("latin-1")})
     assert answer.status_code == 200
     assert name not in gate.last("GetHealth")[1]
 
 
-def test_what_is_not_there_is_404_for_other_origins_too(gate, http):
+def test_an_unknown_path_is_404_for_other_origins_too(gate, http):
     answer = http.get("/nope", headers={"Origin": ORIGIN})
     assert answer.status_code == 404
     assert answer.json()["detail"].startswith("There is nothing at /nope.")
@@ -86,8 +86,8 @@ def test_what_is_not_there_is_404_for_other_origins_too(gate, http):
     assert gate.upstream.requests == []
 
 
-def test_head_of_health_is_its_get_without_a_body(gate, http):
-    """As load balancers ask for it."""
+def test_head_of_health_equals_get_without_a_body(gate, http):
+    """Load balancers use it."""
     got, answer = http.get("/health"), http.head("/health")
     assert (answer.status_code, answer.content) == (200, b"")
     same = ("content-type", "content-length", "cache-control")
@@ -102,7 +102,7 @@ def test_head_of_health_is_its_get_without_a_body(gate, http):
     assert http.get("/health").status_code == 503
 
 
-def test_a_success_has_the_headers_of_http_and_none_of_grpc(gate, http):
+def test_a_success_has_http_headers_and_no_grpc_headers(gate, http):
     answer = http.get("/health")
     assert answer.headers["content-type"] == "application/json"
     assert not [name for name in answer.headers if name.startswith(("grpc", "x-envoy"))]
@@ -117,7 +117,7 @@ def test_a_success_has_the_headers_of_http_and_none_of_grpc(gate, http):
     assert answer.headers["x-request-id"] == metadata["x-request-id"]
 
 
-def test_unset_fields_are_null_and_zeros_are_there(gate, http):
+def test_unset_fields_are_null_and_zeros_are_printed(gate, http):
     gate.answer("GetJob", lambda *_: Job(job_id="j"))
     assert http.get("/v1/jobs/j").json() == {
         "job_id": "j",
@@ -134,7 +134,7 @@ def test_unset_fields_are_null_and_zeros_are_there(gate, http):
     }
 
 
-def test_set_fields_are_there_once_and_not_null(gate, http):
+def test_set_fields_are_printed_once_and_not_null(gate, http):
     def answer(*_):
         job = Job(
             job_id="j", status=Job.completed, backend="aer_simulator", shots=1024,
@@ -163,7 +163,7 @@ def test_set_fields_are_there_once_and_not_null(gate, http):
     }
 
 
-def test_counts_are_numbers_and_empty_maps_and_lists_are_there(gate, http):
+def test_counts_are_numbers_and_empty_maps_and_lists_are_printed(gate, http):
     def answer(*_):
         result = JobResult(job_id="j", counts={"00": 4294967295}, execution_time_ms=145.2)
         result.metadata.update({"num_qubits": 2, "memory": ["00"], "method": None})
@@ -185,7 +185,7 @@ def test_counts_are_numbers_and_empty_maps_and_lists_are_there(gate, http):
     assert answer["counts"] == {}
 
 
-def test_nulls_in_lists_and_in_nested_messages(gate, http):
+def test_nulls_are_printed_in_lists_and_nested_messages(gate, http):
     gate.answer(
         "ListJobs",
         lambda *_: ListJobsResponse(jobs=[Job(job_id="a", backend="x"), Job(job_id="b")], total=2),
@@ -265,7 +265,7 @@ def test_a_request_arrives_as_it_was_sent(gate, http):
     assert not request.HasField("backend")
     assert request.optimize_for == Optimization.accuracy
     assert (request.max_cost_usd, request.min_fidelity) == (1, 0.5)
-    # As JSON has them, for the server to say what is wrong.
+    # As in the JSON, so that the server explains what is wrong.
     assert not request.HasField("options")
     with pytest.raises(InvalidArgument, match=r"options.noise.readout: must be a number"):
         take_json_options(request)
@@ -281,7 +281,7 @@ def test_query_parameters_arrive(gate, http):
     assert not request.HasField("limit")
 
 
-def test_the_path_names_the_resource_whatever_the_body_says(gate, http):
+def test_the_path_names_the_resource_even_if_the_body_differs(gate, http):
     http.post("/v1/jobs/one/cancel", json={"id": "two"})
     http.put("/v1/circuits/one", json={"id": "two", "name": "n"})
     assert gate.last("CancelJob")[0].id == "one"
@@ -297,7 +297,7 @@ def test_headers_that_the_server_reads_reach_it(gate, http):
     assert {name.lower(): value for name, value in headers.items()}.items() <= metadata.items()
 
 
-def test_what_only_envoy_may_say_cannot_be_said_by_a_client(gate, http):
+def test_a_client_cannot_set_headers_that_only_envoy_sets(gate, http):
     forged = {
         "X-Forwarded-For": "203.0.113.9",
         "X-Request-Id": "forged",
@@ -337,7 +337,7 @@ def test_metadata_becomes_headers(gate, http):
     assert refused.headers["x-ratelimit-remaining"] == "0"
 
 
-def test_preflight_and_cross_origin_answers(gate, http):
+def test_preflights_and_cross_origin_requests_are_answered(gate, http):
     asked = {
         "Origin": "https://studio.example",
         "Access-Control-Request-Method": "POST",

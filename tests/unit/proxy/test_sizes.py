@@ -1,4 +1,4 @@
-"""Bodies, answers and messages of the greatest size, and a little more."""
+"""Bodies, answers and messages of the greatest size, and slightly larger ones."""
 
 import json
 
@@ -20,7 +20,7 @@ QUBITS = 30
 
 
 def body_of(size):
-    """A request of exactly that many bytes."""
+    """Return a request of exactly `size` bytes."""
     frame = b'{"qasm":""}'
     return frame[:9] + b"h" * (size - len(frame)) + frame[9:]
 
@@ -37,7 +37,7 @@ def measured(gate):
 
 @pytest.mark.usefixtures("measured")
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_of_the_limit_arrives_whole(http, chunked):
+def test_a_body_at_the_limit_arrives_complete(http, chunked):
     body = body_of(LIMIT)
     answer = http.post("/v1/circuits/run", content=chunks(body) if chunked else body)
     assert answer.status_code == 202
@@ -57,7 +57,7 @@ def test_a_body_beyond_the_limit_is_413(gate, http, excess, chunked):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_whose_answer_is_a_watch_has_a_limit_of_its_own(gate, http, chunked):
+def test_a_body_whose_answer_is_a_watch_has_a_separate_limit(gate, http, chunked):
     path, limit = "/v1/circuits/run-and-watch", 1024 * 1024
     body = body_of(limit)
     answer = http.post(path, content=chunks(body) if chunked else body)
@@ -73,7 +73,7 @@ def test_a_body_whose_answer_is_a_watch_has_a_limit_of_its_own(gate, http, chunk
     assert gate.upstream.requests == []
 
 
-def test_a_body_that_grows_beyond_the_server_when_it_is_decoded_is_413(http):
+def test_a_body_that_is_too_large_after_decoding_is_413(http):
     body = json.dumps({"options": {"a": [1] * 2_000_000}}, separators=(",", ":")).encode()
     assert len(body) < LIMIT
     answer = http.post("/v1/circuits/run", content=body)
@@ -88,7 +88,7 @@ def result(*_):
     )
 
 
-def test_a_result_with_many_outcomes_comes_whole(gate, http):
+def test_a_result_with_many_outcomes_arrives_complete(gate, http):
     gate.answer("GetJobResult", result)
     answer = http.get("/v1/jobs/j/result")
     assert len(answer.content) > 7_000_000
@@ -98,7 +98,7 @@ def test_a_result_with_many_outcomes_comes_whole(gate, http):
 
 
 @pytest.mark.usefixtures("measured")
-async def test_grpc_messages_of_that_size_pass_too(gate):
+async def test_grpc_messages_of_the_greatest_size_pass(gate):
     gate.answer("GetJobResult", result)
     options = [("grpc.max_receive_message_length", -1)]
     async with grpc.aio.insecure_channel(gate.target, options=options) as channel:
@@ -111,7 +111,7 @@ async def test_grpc_messages_of_that_size_pass_too(gate):
         assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-def test_limits_are_settings(tmp_path):
+def test_size_limits_are_settings(tmp_path):
     limits = {"max_body_bytes": 1000, "max_response_bytes": 100_000}
     with make_gate(tmp_path, **limits) as gate, httpx.Client(base_url=gate.url) as http:
         assert http.post("/v1/circuits/run", content=body_of(1000)).status_code == 202

@@ -63,7 +63,7 @@ def steps(gate):
     return steps
 
 
-# A watch over HTTP, of a job that is there and of one that is submitted.
+# A watch over HTTP, of an existing job and of one that is submitted.
 WATCHES = pytest.mark.parametrize(
     "watch",
     [
@@ -75,7 +75,7 @@ WATCHES = pytest.mark.parametrize(
 
 
 def data(lines):
-    """The next event of a stream of server-sent events, after which stands an empty line."""
+    """Return the next server-sent event. An empty line must follow it."""
     line = next(lines)
     assert next(lines) == ""
     name, _, text = line.partition(": ")
@@ -83,7 +83,7 @@ def data(lines):
     return json.loads(text)
 
 
-def test_events_come_one_by_one_as_they_happen(http, gate, steps):
+def test_events_arrive_one_by_one_as_they_happen(http, gate, steps):
     steps.send(JobEvent(sequence=1, job=Job(job_id="j", status=Job.queued), queue_position=1))
     with http.stream("GET", "/v1/jobs/j/events?after_sequence=0&with_result=true") as answer:
         assert answer.status_code == 200
@@ -126,7 +126,7 @@ def test_events_come_one_by_one_as_they_happen(http, gate, steps):
     assert request == WatchJobRequest(id="j", after_sequence=0, with_result=True)
 
 
-def test_the_messages_of_all_jobs_are_as_the_contract_has_them(http, gate):
+def test_the_messages_of_all_jobs_match_the_contract(http, gate):
     async def answer(_request, _context):
         yield WatchJobsResponse(cursor="c", checkpoint=True)
         yield WatchJobsResponse(cursor="d", events=[JobEvent(sequence=1), JobEvent(sequence=2)])
@@ -175,7 +175,7 @@ def test_a_submission_is_answered_with_events(http, gate, steps):
 
 
 @WATCHES
-def test_an_error_before_the_first_event_is_an_answer_like_any_other(http, steps, watch):
+def test_an_error_before_the_first_event_is_a_normal_error_answer(http, steps, watch):
     steps.send(grpc.StatusCode.NOT_FOUND)
     answer = http.request(**watch)
     assert answer.status_code == 404
@@ -184,7 +184,7 @@ def test_an_error_before_the_first_event_is_an_answer_like_any_other(http, steps
 
 
 @WATCHES
-def test_an_error_in_mid_stream_ends_it_after_the_last_whole_event(http, steps, watch):
+def test_an_error_within_a_stream_ends_it_after_the_last_complete_event(http, steps, watch):
     steps.send(JobEvent(sequence=1))
     with http.stream(**watch) as answer:
         lines = answer.iter_lines()
@@ -194,7 +194,7 @@ def test_an_error_in_mid_stream_ends_it_after_the_last_whole_event(http, steps, 
 
 
 @WATCHES
-def test_the_server_learns_that_a_watcher_is_gone(http, steps, watch):
+def test_the_server_notices_that_a_watcher_has_left(http, steps, watch):
     steps.send(JobEvent(sequence=1))
     with http.stream(**watch) as answer:
         lines = answer.iter_lines()
@@ -212,7 +212,7 @@ async def channel(gate):
         yield channel
 
 
-async def test_grpc_passes_whole(gate, channel):
+async def test_a_grpc_call_passes_unchanged(gate, channel):
     gate.answer("GetJob", lambda request, _: Job(job_id=request.id, backend="b"))
     metadata = (("authorization", "Bearer t"), ("x-forwarded-for", "203.0.113.9"))
     call = JobServiceStub(channel).GetJob(GetJobRequest(id="j"), metadata=metadata)
@@ -287,7 +287,7 @@ async def test_a_deadline_of_the_client_ends_the_call_at_the_server(gate, channe
     assert ended.wait(DEADLINE)
 
 
-async def test_health_and_reflection_are_there(gate, channel):
+async def test_health_and_reflection_are_reachable(gate, channel):
     health = health_pb2_grpc.HealthStub(channel)
     answer = await health.Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -307,7 +307,7 @@ async def test_health_and_reflection_are_there(gate, channel):
 
 @pytest.mark.parametrize("path", ["grpc.health.v1.Health/Check", CIRCUITS])
 @pytest.mark.parametrize("kind", ["application/json", "application/grpc+json", "application/grpcx"])
-def test_what_is_not_protobuf_to_a_grpc_path_is_415(gate, path, kind):
+def test_content_other_than_protobuf_on_a_grpc_path_is_415(gate, path, kind):
     with httpx.Client() as client:
         answer = client.post(
             f"{gate.url}/{path}", content=b"{}", headers={"Content-Type": kind, "TE": "trailers"}
@@ -332,7 +332,7 @@ def test_what_is_not_protobuf_to_a_grpc_path_is_415(gate, path, kind):
          "Content-Encoding: messages are compressed by grpc-encoding."),
     ],
 )  # fmt: skip
-def test_a_call_that_the_server_would_break_off_is_refused(gate, method, header, status, message):
+def test_a_call_that_the_server_would_abort_is_refused(gate, method, header, status, message):
     headers = {"Content-Type": "application/grpc", **header}
     with httpx.Client() as client:
         answer = client.request(method, f"{gate.url}/{CIRCUITS}", headers=headers)

@@ -44,14 +44,14 @@ SERVICES = tuple(
     service for messages, _ in MODULES for service in messages.DESCRIPTOR.services_by_name.values()
 )
 METHODS = tuple(method for service in SERVICES for method in service.methods)
-# A stream of requests has no place in REST.
+# REST has no streams of requests.
 OVER_REST = tuple(method for method in METHODS if not method.client_streaming)
-# As the server's own: the body that Envoy lets pass, and what its request carries beside it.
+# Like the real server's: the longest body that Envoy forwards, and the rest of its message.
 RECEIVED_BYTES = 10 * 1024 * 1024
 
 
 class Upstream:
-    """Answers each RPC as `answers` says by its name, and with an empty message otherwise."""
+    """Answers each RPC with `answers[name]`, or with an empty message."""
 
     def __init__(self):
         self.answers = {}
@@ -87,7 +87,7 @@ class Upstream:
         await self._server.stop(None)
 
     async def _let_in(self, _requests, context):
-        """Let every long body in, as the server does of those whom it knows."""
+        """Admit every long body, as the server does for valid credentials."""
         self.uploads.append(dict(context.invocation_metadata()))
         await context.read()
         await context.write(uploads.CONTINUE)
@@ -135,7 +135,7 @@ async def refuse(context, code, message, *details, metadata=()):
 
 
 class Background:
-    """An event loop in a thread of its own, which lives as long as what was started in it."""
+    """An event loop in a separate thread."""
 
     def __init__(self):
         self.loop = asyncio.new_event_loop()
@@ -152,7 +152,7 @@ class Background:
 
 
 class Gate:
-    """Where Envoy listens, and what stands behind it."""
+    """An Envoy and the upstream behind it."""
 
     def __init__(self, background, upstream, envoy):
         self.background = background
@@ -165,7 +165,7 @@ class Gate:
         self.upstream.answers[name] = answer
 
     def last(self, name):
-        """The last request of that RPC and its metadata."""
+        """Return the last request of an RPC and its metadata."""
         return next(
             (request, metadata)
             for method, request, metadata in reversed(self.upstream.requests)
@@ -175,7 +175,7 @@ class Gate:
 
 @contextmanager
 def gate(data_dir, **settings):
-    """An upstream and an Envoy in front of it; settings are those of Envoy."""
+    """Yield an upstream with an Envoy in front of it; `settings` are Envoy's."""
     background = Background()
     upstream = Upstream()
     background.run(upstream.start())

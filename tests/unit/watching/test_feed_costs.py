@@ -1,4 +1,4 @@
-"""What the feed reads, keeps and does at a time."""
+"""The costs of the feed: its reads, its memory, and its work per batch."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -12,11 +12,11 @@ from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.update import JobUpdate
-from unit.watching.world import ADA, NEVER, STORY, World, change, changes, now
+from unit.watching.world import ADA, NEVER, STATUSES, World, change, changes, now
 
 
 class Reads:
-    """A log and queues that tell what was read of them."""
+    """A log and queues that record what was read."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -42,8 +42,8 @@ async def test_a_watch_right_after_the_submission_reads_nothing(world: World):
     assert reads.made == []
 
 
-async def test_the_place_of_a_queued_job_is_read_only_where_it_matters(world: World):
-    """Not for an event that others follow, in memory or in the log; once otherwise."""
+async def test_a_queue_position_is_read_only_if_it_is_sent(world: World):
+    """It is read once, and not for an event with later ones in memory or in the log."""
     reads = Reads(world.store)
     feed = EventFeed(reads, QueueMonitor(reads, 0.0), NEVER)
     world.store.subscribe(feed.publish)
@@ -64,9 +64,9 @@ async def test_the_place_of_a_queued_job_is_read_only_where_it_matters(world: Wo
     assert reads.made == ["queue_position", "queue_position"]
     await world.store.jobs.cancel(ADA, job, now())
     reads.made.clear()
-    for told in (feed.watch_job(ADA, job, 0), feed.watch_job(ADA, job, 3)):
-        seen = [each async for each in told]
-        assert [each.queue_position for each in seen] == [None] * len(seen)
+    for replay in (feed.watch_job(ADA, job, 0), feed.watch_job(ADA, job, 3)):
+        received = [each async for each in replay]
+        assert [each.queue_position for each in received] == [None] * len(received)
     (last,) = await changes(everything, 1)
     for event in (last, await change(watch)):
         assert event.job.status is JobStatus.CANCELLED
@@ -75,10 +75,10 @@ async def test_the_place_of_a_queued_job_is_read_only_where_it_matters(world: Wo
     assert "queue_position" not in reads.made
 
 
-async def test_a_replay_reads_only_what_is_wanted(world: World):
-    """However much else there is in between; a page would hold 256 events."""
+async def test_a_replay_reads_only_wanted_events(world: World):
+    """The number of other events does not matter; one page would hold 256 events."""
     for _ in range(70):
-        await world.advance(await world.submit(), *STORY[1:-1])
+        await world.advance(await world.submit(), *STATUSES[1:-1])
     job = await world.submit()
     await world.store.jobs.cancel(ADA, job, now())
     reads = Reads(world.store)
@@ -89,8 +89,8 @@ async def test_a_replay_reads_only_what_is_wanted(world: World):
     await watch.aclose()
 
 
-async def test_a_large_result_is_not_handed_over(world: World):
-    """Slow readers would keep it; the log has it."""
+async def test_a_large_result_is_not_published_in_memory(world: World):
+    """Slow readers would keep it in memory; the log has it."""
     job = await world.submit()
     (event,) = await world.store.events.after(ADA, job, 0, 1)
     watch = world.feed.watch_job(ADA, job, None)
@@ -99,29 +99,29 @@ async def test_a_large_result_is_not_handed_over(world: World):
         counts = {f"{n:010b}": 1 for n in range(outcomes)}
         result = JobResult(job, "b", counts, 1.0)
         world.feed.publish([replace(event, sequence=sequence, result=result)])
-        told = await change(watch)
-        assert told.result == (result if outcomes == 256 else None)
+        received = await change(watch)
+        assert received.result == (result if outcomes == 256 else None)
     await watch.aclose()
 
 
-async def test_very_many_watchers_are_told_in_turns(world: World):
-    """Whoever else has something to do comes in between."""
+async def test_very_many_watchers_are_notified_in_batches(world: World):
+    """Other tasks run between the batches."""
     job = await world.submit()
     watches = [world.feed.watch_job(ADA, job, None) for _ in range(500)]
     for watch in watches:
         await anext(watch)
-    told: list[int] = []
+    notified: list[int] = []
 
     async def follow(number: int, watch: AsyncGenerator[JobUpdate]) -> None:
         async with aclosing(watch):
             await anext(watch)
-            told.append(number)
+            notified.append(number)
 
     following = [asyncio.ensure_future(follow(n, watch)) for n, watch in enumerate(watches)]
     await asyncio.sleep(0)
     (event,) = await world.store.events.after(ADA, job, 0, 1)
     world.feed.publish([replace(event, sequence=2)])
-    some = [await asyncio.sleep(0, len(told)) for _ in range(10)]
+    some = [await asyncio.sleep(0, len(notified)) for _ in range(10)]
     await asyncio.gather(*following)
-    assert sorted(told) == list(range(500))
+    assert sorted(notified) == list(range(500))
     assert any(0 < number < 500 for number in some)

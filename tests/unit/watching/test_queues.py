@@ -1,4 +1,4 @@
-"""Queues that move: who is told, in which order, and what it keeps from nobody."""
+"""Queues that move: who is notified, in which order, and that it delays no checkpoint."""
 
 import asyncio
 from contextlib import aclosing
@@ -14,8 +14,8 @@ from unit.watching.world import ADA, NEVER, World, change, checkpoint
 PATIENCE = 10
 
 
-async def test_a_queue_that_grows_behind_a_job_keeps_no_checkpoint_away(world: World):
-    """Its watch is woken each time, and its watcher told nothing."""
+async def test_a_queue_that_grows_behind_a_job_does_not_delay_checkpoints(world: World):
+    """Its watch wakes each time, but has nothing to send."""
     feed = EventFeed(world.store.events, world.queues, 0.05)
     world.store.subscribe(feed.publish)
     job = await world.submit()
@@ -35,14 +35,14 @@ async def test_a_queue_that_grows_behind_a_job_keeps_no_checkpoint_away(world: W
     async with aclosing(feed.watch_job(ADA, job, None)) as watch:
         assert (await change(watch)).sequence == 4
         for _ in range(2):
-            seen = await asyncio.wait_for(checkpoint(watch), PATIENCE)
-            assert (seen.sequence, seen.queue_position) == (4, 1)
+            update = await asyncio.wait_for(checkpoint(watch), PATIENCE)
+            assert (update.sequence, update.queue_position) == (4, 1)
     over.set()
     await growing
 
 
-async def test_what_is_read_of_a_queue_is_told_in_order(world: World):
-    """However long a reading takes: the next one follows it."""
+async def test_readings_of_a_queue_are_published_in_order(world: World):
+    """The next reading waits for the current one, however long it takes."""
     job = await world.submit()
     await world.advance(job, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED)
     (event,) = await world.store.events.after(ADA, job, 3, 1)
@@ -84,12 +84,12 @@ async def test_what_is_read_of_a_queue_is_told_in_order(world: World):
         assert (await anext(watch)).queue_position == 1
 
 
-async def test_very_many_are_all_told_of_a_reading_before_the_next(world: World, monkeypatch):
+async def test_all_followers_are_notified_of_a_reading_before_the_next(world: World, monkeypatch):
     monkeypatch.setattr(queues, "_NOTIFIED_PER_SECOND", 1e9)
     job = await world.submit()
     await world.advance(job, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED)
     (event,) = await world.store.events.after(ADA, job, 3, 1)
-    told: asyncio.Queue[int] = asyncio.Queue()
+    notified: asyncio.Queue[int] = asyncio.Queue()
     places = [2, 1]
 
     class Moving:
@@ -101,13 +101,13 @@ async def test_very_many_are_all_told_of_a_reading_before_the_next(world: World,
 
     class Waiting(Subscription):
         def set_position(self, position: int) -> None:
-            told.put_nowait(position)
+            notified.put_nowait(position)
 
     monitor = QueueMonitor(Moving(), 0.0)
     for _ in range(1000):
         monitor.follow(Waiting(), "b", job)
     monitor.notice(event)
-    seen = [await told.get()]
+    received = [await notified.get()]
     monitor.notice(event)
-    seen += [await asyncio.wait_for(told.get(), PATIENCE) for _ in range(1999)]
-    assert seen == [2] * 1000 + [1] * 1000
+    received += [await asyncio.wait_for(notified.get(), PATIENCE) for _ in range(1999)]
+    assert received == [2] * 1000 + [1] * 1000

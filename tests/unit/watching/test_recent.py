@@ -1,4 +1,4 @@
-"""The short cut of watches that begin soon: it never says what the log would not."""
+"""The cache for watches that begin soon: it never differs from the log."""
 
 from datetime import UTC, datetime
 
@@ -37,14 +37,16 @@ def sequences(events) -> list[int] | None:
     ("after", "found"),
     [(None, [5]), (1, None), (2, [3, 4, 5]), (4, [5]), (5, None), (6, None)],
 )
-def test_what_follows_is_whole_or_not_known(after: int | None, found: list[int] | None):
+def test_events_after_a_sequence_are_complete_or_unknown(
+    after: int | None, found: list[int] | None
+):
     events = RecentEvents()
     for sequence in (3, 4, 5):
         events.add(event_of("j", sequence))
     assert sequences(events.after("ada", "j", after)) == found
 
 
-def test_what_is_told_twice_is_known_once():
+def test_an_event_that_is_published_twice_is_cached_once():
     events = RecentEvents()
     for sequence in (1, 2, 1, 2, 3):
         events.add(event_of("j", sequence))
@@ -57,7 +59,7 @@ def test_what_is_told_twice_is_known_once():
         max_size=6,
     )
 )
-def test_events_that_come_together_are_kept_as_if_they_came_one_by_one(
+def test_events_added_together_are_cached_like_single_events(
     groups: list[tuple[str, list[int]]],
 ):
     together, alone = RecentEvents(), RecentEvents()
@@ -72,7 +74,7 @@ def test_events_that_come_together_are_kept_as_if_they_came_one_by_one(
     assert together._weight == alone._weight
 
 
-def test_after_a_gap_only_what_came_behind_it_is_known():
+def test_after_a_gap_only_later_events_are_cached():
     events = RecentEvents()
     for sequence in (1, 2, 4):
         events.add(event_of("j", sequence))
@@ -81,13 +83,13 @@ def test_after_a_gap_only_what_came_behind_it_is_known():
     assert sequences(events.after("ada", "j", None)) == [4]
 
 
-def test_another_account_learns_nothing():
+def test_another_account_gets_nothing():
     events = RecentEvents()
     events.add(event_of("j", 1))
     assert events.after("bob", "j", None) is None
 
 
-def test_nothing_is_known_for_long():
+def test_events_expire_soon():
     clock = Clock()
     events = RecentEvents(clock)
     events.add(event_of("j", 1))
@@ -97,14 +99,14 @@ def test_nothing_is_known_for_long():
     assert events.after("ada", "j", None) is None
 
 
-def test_it_is_bounded_and_results_weigh():
+def test_the_cache_is_bounded_and_results_count():
     events = RecentEvents()
     result = JobResult("j", "b", {f"{n:010b}": 1 for n in range(256)}, 1.0)
     for number in range(500):
         events.add(event_of(f"job-{number}", 1, result))
         events.add(event_of(f"job-{number}", 2))
     assert events._weight <= recent._MAX_WEIGHT
-    assert events._weight == sum(told.weight for told in events._by_job.values())
+    assert events._weight == sum(cached.weight for cached in events._by_job.values())
     assert 0 < len(events._by_job) < 200
     assert events.after("ada", "job-0", None) is None
     assert sequences(events.after("ada", "job-499", 0)) == [1, 2]

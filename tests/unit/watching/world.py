@@ -1,4 +1,4 @@
-"""A store with a feed on its commits, and what watchers see."""
+"""A store with a feed of its commits, and functions that read watches."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from support.circuits import BELL
 
 ADA, BOB = "ada", "bob"
 ANALYSIS = examine(BELL)
-STORY = [
+STATUSES = [
     JobStatus.SUBMITTED, JobStatus.ANALYZING, JobStatus.ROUTING, JobStatus.QUEUED,
     JobStatus.CANCELLED,
 ]  # fmt: skip
@@ -26,7 +26,7 @@ def now() -> datetime:
 
 
 class World:
-    """A store with accounts, and a feed on its commits."""
+    """A store with accounts, and a feed of its commits."""
 
     def __init__(
         self, store: Store, checkpoint_seconds: float = NEVER, position_seconds: float = 0.0
@@ -45,41 +45,41 @@ class World:
         return job.id
 
     async def advance(self, job_id: str, *statuses: JobStatus) -> None:
-        """Take a job through changes that are committed together."""
+        """Apply changes to a job that are committed together."""
         names = {JobStatus.QUEUED: {"backend": "b", "method": "m"}}
         changes = [Change(status, now(), **names.get(status, {})) for status in statuses]
         await self.store.jobs.advance(job_id, changes)
 
-    async def tell_story(self, job_id: str, account: str = ADA) -> None:
-        for status in STORY[1:-1]:
+    async def finish(self, job_id: str, account: str = ADA) -> None:
+        for status in STATUSES[1:-1]:
             await self.advance(job_id, status)
         await self.store.jobs.cancel(account, job_id, now())
 
 
 async def collect(updates: AsyncIterator[JobUpdate]) -> list[JobEvent]:
-    return [seen.event async for seen in updates if seen.event and not seen.checkpoint]
+    return [update.event async for update in updates if update.event and not update.checkpoint]
 
 
 async def change(updates: AsyncIterator[JobUpdate]) -> JobEvent:
-    """The event of the next sighting, which is no checkpoint."""
-    seen = await anext(updates)
-    assert seen.event is not None
-    assert not seen.checkpoint
-    return seen.event
+    """Return the event of the next update, which is not a checkpoint."""
+    update = await anext(updates)
+    assert update.event is not None
+    assert not update.checkpoint
+    return update.event
 
 
 async def changes(updates: AsyncIterator[AccountUpdate], number: int) -> list[JobEvent]:
-    """The next events of an account, of which as many come as are asked for, and no checkpoint."""
-    seen: list[JobEvent] = []
-    while len(seen) < number:
+    """Return the next `number` events of an account, which must come without checkpoints."""
+    received: list[JobEvent] = []
+    while len(received) < number:
         update = await anext(updates)
         assert update.events
-        seen += [event for event, _ in update.events]
-    assert len(seen) == number
-    return seen
+        received += [event for event, _ in update.events]
+    assert len(received) == number
+    return received
 
 
 async def checkpoint(updates: AsyncIterator[JobUpdate]) -> JobUpdate:
-    seen = await anext(updates)
-    assert seen.checkpoint
-    return seen
+    update = await anext(updates)
+    assert update.checkpoint
+    return update
