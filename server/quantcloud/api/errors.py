@@ -23,8 +23,8 @@ ERROR_DOMAIN = "thequantcloud.com"
 _REASON = ErrorReason.Name
 _WATCH_JOBS = "/thequantcloud.v1.JobService/WatchJobs"
 DETAILS_KEY = "grpc-status-details-bin"
-# A status travels in headers, in bytes per text. gRPC clients accept 8 KiB of headers. If Envoy
-# gets more than it accepts, it closes the connection, which other callers share.
+# The most bytes of one text of a status. A status travels in headers: gRPC clients accept 8 KiB of
+# them, and Envoy closes a connection with more than its limit, which other callers share.
 _MAX_TEXT_BYTES = 1000
 
 # The first matching class decides.

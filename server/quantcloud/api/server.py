@@ -162,10 +162,7 @@ class GrpcServer:
         )  # fmt: skip
 
     async def start(self, host: str, port: int) -> int:
-        """Serve on `host` and return the port, which is any free one if `port` is 0.
-
-        Raises `OSError` if the port is taken.
-        """
+        """Serve on `host`. Return the port: any free one if 0. Raises `OSError` if it is taken."""
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             bound = self._server.add_insecure_port(address)

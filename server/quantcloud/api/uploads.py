@@ -83,10 +83,7 @@ def _immediate_response(refusal: Refusal) -> bytes:
 
 
 def _set_headers(headers: Iterable[tuple[str, str]]) -> Iterable[bytes]:
-    """Yield the fields of a HeaderMutation.
-
-    1 set_headers, each a HeaderValueOption: 1 header: 1 key, 3 raw_value.
-    """
+    """HeaderMutation: 1 set_headers, each a HeaderValueOption: 1 header: 1 key, 3 raw_value."""
     for name, value in headers:
         header = tag(1) + delimited(name.encode()) + tag(3) + delimited(value.encode())
         yield tag(1) + delimited(tag(1) + delimited(header))

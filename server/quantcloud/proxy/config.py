@@ -105,10 +105,7 @@ class EnvoyFiles:
 
     @classmethod
     def find(cls) -> "EnvoyFiles":
-        """Return the files of the installed package, or of the checkout it is imported from.
-
-        Raises `EnvoyError` if one is missing.
-        """
+        """Return the files of the package or checkout. Raises `EnvoyError` if one is missing."""
         package = Path(__file__).resolve().parent.parent
         installed, checkout = package / "envoy", package.parent.parent / "envoy"
         folder = installed if installed.is_dir() else checkout

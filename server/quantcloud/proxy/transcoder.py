@@ -113,10 +113,7 @@ def _refuse_twice(message: DescriptorProto, field: FieldDescriptorProto) -> None
 
 
 def _add_twins(message: DescriptorProto, scope: str, responses: dict[str, Descriptor]) -> bool:
-    """Set a message's JSON names and add its twins, also in nested messages.
-
-    Return whether it has any twins.
-    """
+    """Set JSON names and add twins, also in nested messages. Return whether there are twins."""
     name = f"{scope}.{message.name}"
     nested = [
         _add_twins(inner, name, responses)

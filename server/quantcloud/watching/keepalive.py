@@ -11,10 +11,7 @@ _PAUSE_SECONDS = 0.005
 
 
 class Keepalives:
-    """Asks a subscription for a checkpoint after `seconds` without an update.
-
-    Use it from one event loop only.
-    """
+    """Asks idle subscriptions for a checkpoint after `seconds`. Use it from one event loop only."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
