@@ -47,7 +47,7 @@ _OPTIONS = (
     # Otherwise two servers on one port would silently share its calls.
     ("grpc.so_reuseport", 0),
     ("grpc.max_concurrent_streams", MAX_STREAMS),
-    # It would count calls that have ended for the client already, and refuse new ones because of them.
+    # It would count calls that have already ended for the client, and refuse new ones instead.
     ("grpc.http.overload_protection", 0),
     # Client and server may ping while there are no calls.
     ("grpc.keepalive_permit_without_calls", 1),
