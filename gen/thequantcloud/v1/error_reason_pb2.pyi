@@ -17,7 +17,7 @@ class ErrorReason(_message.Message):
         BACKEND_CANNOT_RUN: _ClassVar[ErrorReason.Name]
         NO_BACKEND_FITS: _ClassVar[ErrorReason.Name]
         RUN_TOO_LONG: _ClassVar[ErrorReason.Name]
-        CODE_NOT_RUN: _ClassVar[ErrorReason.Name]
+        CODE_NOT_UNDERSTOOD: _ClassVar[ErrorReason.Name]
         RESULT_TOO_LARGE: _ClassVar[ErrorReason.Name]
         BACKEND_OFFLINE: _ClassVar[ErrorReason.Name]
         JOB_HAS_NO_RESULT: _ClassVar[ErrorReason.Name]
@@ -61,7 +61,7 @@ class ErrorReason(_message.Message):
     BACKEND_CANNOT_RUN: ErrorReason.Name
     NO_BACKEND_FITS: ErrorReason.Name
     RUN_TOO_LONG: ErrorReason.Name
-    CODE_NOT_RUN: ErrorReason.Name
+    CODE_NOT_UNDERSTOOD: ErrorReason.Name
     RESULT_TOO_LARGE: ErrorReason.Name
     BACKEND_OFFLINE: ErrorReason.Name
     JOB_HAS_NO_RESULT: ErrorReason.Name

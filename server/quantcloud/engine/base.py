@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.quantsdk import Program
 
 
 class EngineError(Exception):
@@ -84,6 +85,10 @@ class Engine(Protocol):
         bad circuit, `InvalidArgument` if the analysis exceeds its time or memory limit, and
         `Unavailable` if no worker can analyse it or too many circuits are waiting.
         """
+        ...
+
+    async def read_program(self, code: str, owner: str = "") -> Program:
+        """Read a program of the SDK, off the event loop. It waits and raises as for `examine`."""
         ...
 
     async def execute(

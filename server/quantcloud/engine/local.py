@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from quantcloud.circuits import analyse
-from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine.base import (
@@ -40,6 +39,7 @@ from quantcloud.engine.pool.supervisor import ForkFailed, Supervisor
 from quantcloud.engine.sandbox.confinement import missing_protections
 from quantcloud.engine.sandbox.memory import default_memory_limit
 from quantcloud.openqasm import parse
+from quantcloud.quantsdk import Program
 
 _log = logging.getLogger(__name__)
 
@@ -166,10 +166,12 @@ class LocalEngine:
         if is_small(source):
             circuit = parse(source)
             return Examined(analyse(circuit), circuit)
-        try:
-            return Examined(await self._until_stopped(self._examine_in_turn(source, owner)))
-        except EngineError as error:
-            raise Unavailable(f"the circuit cannot be examined now: {error}") from error
+        decode = partial(messages.decode_analysis, characters=len(source))
+        return Examined(await self._look_at("qasm", source, owner, messages.EXAMINE, decode))
+
+    async def read_program(self, code: str, owner: str = "") -> Program:
+        decode = messages.decode_program
+        return await self._look_at("code", code, owner, messages.READ_PROGRAM, decode)
 
     async def execute(
         self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
@@ -244,29 +246,35 @@ class LocalEngine:
             if not self._running:
                 self._idle.set()
 
-    async def _examine_in_turn(self, source: str, owner: str) -> Analysis:
-        async with self._examination_queue.turn(owner, len(source)):
-            return await self._examine(source)
-
-    async def _examine(self, source: str) -> Analysis:
-        limit = self._examination_limit
-        request = Frame(messages.EXAMINE, source.encode("utf-8", "surrogatepass"))
-        call = Call(request, time_limit=limit)
+    async def _look_at(
+        self, field: str, text: str, owner: str, kind: bytes, decode: Callable[[bytes], Result]
+    ) -> Result:
+        """Let a worker analyse the text of a request's `field`, in the turn of its owner."""
         try:
-            answer = await self._ask(self._examinations, call)
-        except TimeLimitReached:
-            raise InvalidArgument(
-                "qasm", f"takes longer than {limit:g} seconds to analyse; send a smaller circuit"
-            ) from None
-        if answer.kind == messages.ANALYSIS:
-            decode = partial(messages.decode_analysis, characters=len(source))
-            return await _decoded(call, answer, decode)
-        if answer.kind == messages.INVALID:
-            raise await _decoded(call, answer, messages.decode_invalid)
-        _, details = await _decoded(call, answer, messages.decode_failure)
-        if answer.kind == messages.OUT_OF_MEMORY:
-            raise InvalidArgument("qasm", "needs too much memory; send a smaller circuit")
-        raise RuntimeError(f"a circuit could not be analysed: {details}")
+            return await self._until_stopped(self._in_turn(field, text, owner, kind, decode))
+        except EngineError as error:
+            raise Unavailable(f"the circuit cannot be analysed now: {error}") from error
+
+    async def _in_turn(
+        self, field: str, text: str, owner: str, kind: bytes, decode: Callable[[bytes], Result]
+    ) -> Result:
+        limit = self._examination_limit
+        async with self._examination_queue.turn(owner, len(text)):
+            call = Call(Frame(kind, text.encode("utf-8", "surrogatepass")), time_limit=limit)
+            try:
+                answer = await self._ask(self._examinations, call)
+            except TimeLimitReached:
+                raise InvalidArgument(
+                    field, f"takes longer than {limit:g} seconds to analyse; send a smaller circuit"
+                ) from None
+            if answer.kind in (messages.ANALYSIS, messages.PROGRAM):
+                return await _decoded(call, answer, decode)
+            if answer.kind == messages.INVALID:
+                raise await _decoded(call, answer, messages.decode_invalid)
+            _, details = await _decoded(call, answer, messages.decode_failure)
+            if answer.kind == messages.OUT_OF_MEMORY:
+                raise InvalidArgument(field, "needs too much memory; send a smaller circuit")
+            raise RuntimeError(f"a circuit could not be analysed: {details}")
 
     async def _ask(self, slots: Slots, call: Call) -> Frame:
         """Have a worker answer a call. Raises `WorkerLost` or `TimeLimitReached`."""

@@ -19,33 +19,20 @@ from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.domain.quota import check_month
 from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import Engine
+from quantcloud.quantsdk import Program
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method
 from quantcloud.routing.readable import duration
 from quantcloud.routing.router import HOPELESS, Decision, Demand
 from quantcloud.services.options import SEED_BITS
 from quantcloud.services.queues import RecentFigures
+from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
 from quantcloud.storage import Store
 
 DEFAULT_SHOTS = 1024
 MAXIMUM_QASM_BYTES = 8 * 1024 * 1024
+MAXIMUM_CODE_BYTES = 256 * 1024
 STATEVECTOR_QUBITS = 16
-
-
-@value_object
-class Submission:
-    """A circuit and the parameters of its run, as the client sent them."""
-
-    qasm: str
-    circuit_qasm: str
-    code: str
-    shots: int | None
-    backend: str | None
-    optimize_for: OptimizationTarget
-    num_qubits: int | None
-    max_cost_usd: float | None
-    min_fidelity: float | None
-    options: RunOptions
 
 
 @value_object
@@ -100,8 +87,12 @@ class Admission:
         `InvalidArgument`, also if the run is predicted to take `HOPELESS` times its time limit.
         """
         arrived = self._clock()
-        qasm = circuit_text(submission)
-        shots = self._check_fields(submission)
+        program = await self._program(principal, submission)
+        with blaming_code(submission, program):
+            submission = with_program(submission, program)
+            qasm = circuit_text(submission)
+            shots = self._check_fields(submission)
+        target = submission.optimize_for or OptimizationTarget.BALANCED
         limits = self._limits(principal.account.tier)
         if shots > limits.max_shots:
             raise _over_limit(principal, "max_shots", limits.max_shots, shots, "shots")
@@ -119,7 +110,7 @@ class Admission:
             analysis,
             shots,
             submission.options,
-            submission.optimize_for,
+            target,
             submission.backend,
             submission.max_cost_usd,
             submission.min_fidelity,
@@ -153,7 +144,7 @@ class Admission:
             account_id=principal.account_id,
             status=JobStatus.SUBMITTED,
             shots=shots,
-            optimize_for=submission.optimize_for,
+            optimize_for=target,
             submitted_at=arrived,
             seed=secrets.randbits(SEED_BITS) if seed is None else seed,
             requested_backend=submission.backend,
@@ -173,10 +164,21 @@ class Admission:
                 self._clock(),
                 backend=chosen.backend,
                 method=method.name,
-                metadata={"routing": explain(decision)},
+                metadata={"routing": explain(decision), **program_metadata(program)},
             ),
         )
         return Admitted(job, qasm, analysis, circuit, decision, changes, time_limit, used)
+
+    async def _program(self, principal: Principal, submission: Submission) -> Program | None:
+        """What `code` comes to, where the circuit is sent as nothing else."""
+        if (
+            not submission.code.strip()
+            or submission.qasm.strip()
+            or submission.circuit_qasm.strip()
+        ):
+            return None
+        check_size("code", submission.code, MAXIMUM_CODE_BYTES)
+        return await self._engine.read_program(submission.code, principal.account_id)
 
     def _check_fields(self, submission: Submission) -> int:
         shots = DEFAULT_SHOTS if submission.shots is None else submission.shots
@@ -222,19 +224,16 @@ def circuit_text(submission: Submission) -> str:
         )
     text = qasm or other
     if not text.strip():
-        if submission.code:
-            raise InvalidArgument(
-                "qasm",
-                "is missing; the server does not run 'code', send the circuit as OpenQASM",
-                reason="CODE_NOT_RUN",
-            )
         raise InvalidArgument("qasm", "is empty; send an OpenQASM 2.0 circuit")
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > MAXIMUM_QASM_BYTES:
-        raise InvalidArgument(
-            "qasm", f"is {size} bytes long; at most {MAXIMUM_QASM_BYTES} are accepted"
-        )
+    check_size("qasm", text, MAXIMUM_QASM_BYTES)
     return text
+
+
+def check_size(field: str, text: str, most: int) -> None:
+    """Raise `InvalidArgument` where the text of a field is too long."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > most:
+        raise InvalidArgument(field, f"is {size} bytes long; at most {most} are accepted")
 
 
 def _check_options(options: RunOptions, analysis: Analysis) -> None:

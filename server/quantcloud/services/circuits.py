@@ -16,9 +16,10 @@ from quantcloud.domain.page import Page
 from quantcloud.domain.quota import check_month, check_waiting, simulator_seconds_left
 from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import Engine
-from quantcloud.services.admission import Admission, Admitted, Submission
+from quantcloud.services.admission import Admission, Admitted
 from quantcloud.services.paging import Listings
 from quantcloud.services.short_runs import ShortRuns
+from quantcloud.services.submission import Submission
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
 
 MAXIMUM_NAME_LENGTH = 200

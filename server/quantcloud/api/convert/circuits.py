@@ -20,13 +20,13 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, OptimizationTarget
 from quantcloud.domain.page import Page
 from quantcloud.routing.router import Candidate
-from quantcloud.services.admission import Submission
 from quantcloud.services.circuits import Batch, Plan
+from quantcloud.services.submission import Submission
 from quantcloud.storage import CircuitPatch
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
-_TARGETS: Final[Mapping[int, OptimizationTarget]] = {
-    job_pb2.Optimization.unspecified: OptimizationTarget.BALANCED,
+_TARGETS: Final[Mapping[int, OptimizationTarget | None]] = {
+    job_pb2.Optimization.unspecified: None,
     **{job_pb2.Optimization.Target.Value(target): target for target in OptimizationTarget},
 }
 
@@ -40,8 +40,7 @@ _EVENT: Final = tag(circuit_pb2.RunStreamAnswer.EVENT_FIELD_NUMBER)
 
 def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
     """What a run or plan request asks for. Raises `InvalidArgument`."""
-    target = _TARGETS.get(request.optimize_for)
-    if target is None:
+    if request.optimize_for not in _TARGETS:
         known = ", ".join(OptimizationTarget)
         raise InvalidArgument("optimize_for", f"must be one of {known}")
     return Submission(
@@ -50,7 +49,7 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         code=request.code,
         shots=given(request, "shots"),
         backend=request.backend or None,
-        optimize_for=target,
+        optimize_for=_TARGETS[request.optimize_for],
         num_qubits=given(request, "num_qubits"),
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),

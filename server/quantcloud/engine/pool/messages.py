@@ -20,6 +20,7 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
 from quantcloud.engine.pool.failure import bounded
+from quantcloud.quantsdk import Program, RunSettings
 
 HEADER = struct.Struct("!cQ")
 
@@ -27,6 +28,7 @@ HEADER = struct.Struct("!cQ")
 EXECUTE = b"x"
 PREPARE_AND_EXECUTE = b"p"
 EXAMINE = b"e"
+READ_PROGRAM = b"c"
 
 # From a worker: READY once, when it can start requests. Then one of the others for each request, in
 # order. NOT_BEGUN answers a request that the server took back. A worker sends nothing after
@@ -35,6 +37,7 @@ READY = b"r"
 PREPARED = b"d"
 OUTCOME = b"o"
 ANALYSIS = b"a"
+PROGRAM = b"t"
 INVALID = b"i"
 FAILED = b"f"
 OUT_OF_MEMORY = b"m"
@@ -74,6 +77,9 @@ _MAX_JSON_CHARACTERS = 16 << 10
 # Large answers are decoded in another thread, this many characters or numbers at a time, because
 # no other thread runs during one step.
 _STEP = 1 << 14
+
+# The run settings of a program, field by field. Each may be absent.
+_SETTINGS = ((int,), (str,), (str,), (int, float), (int, float), (int,))
 
 # The errors that decoding an invalid answer raises.
 _DECODING_ERRORS = (struct.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
@@ -132,6 +138,24 @@ def decode_analysis(payload: bytes, characters: int = MAX_JSON) -> Analysis:
         if len(payload) > _ANALYSIS_BYTES + _CHARACTER_BYTES * characters:
             raise ValueError("the JSON is too long")
         return Analysis(**json.loads(payload))
+
+
+def encode_program(program: Program) -> bytes:
+    """Encode what reading a program gave."""
+    qasm, name, reason, settings = program
+    return _headed([name, reason, settings]) + qasm.encode("ascii")
+
+
+def decode_program(payload: bytes) -> Program:
+    """Decode what reading a program gave. Raises `MalformedAnswer`."""
+    with _checked():
+        end = _LENGTH.size + _LENGTH.unpack_from(payload)[0]
+        name, reason, settings = json.loads(_bounded(payload[_LENGTH.size : end]))
+        for value, kinds in zip(settings, _SETTINGS, strict=True):
+            if value is not None and type(value) not in kinds:
+                raise TypeError("not how a run is set")
+        qasm = payload[end:].decode("ascii")
+        return Program(qasm, str(name), str(reason), RunSettings(*settings))
 
 
 def encode_invalid(error: InvalidArgument) -> bytes:

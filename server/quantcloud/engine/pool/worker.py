@@ -18,6 +18,7 @@ from quantcloud.engine.pool.failure import describe, is_about_memory
 from quantcloud.engine.sandbox.confinement import Confinement, confine
 from quantcloud.engine.sandbox.memory import readable_size
 from quantcloud.openqasm import examine, parse
+from quantcloud.quantsdk import read
 
 
 class Worker:
@@ -57,7 +58,7 @@ class Worker:
                 prepare = request.kind == messages.PREPARE_AND_EXECUTE
                 answer = self._execute(request.payload, prepare=prepare)
             else:
-                answer = self._examine(request.payload)
+                answer = self._look_at(request)
             self._send(answer)
             if answer.startswith(messages.OUT_OF_MEMORY):
                 return  # the next run might not get enough memory
@@ -96,14 +97,17 @@ class Worker:
             return self._failure(error)
         return messages.frame(messages.OUTCOME, answer)
 
-    def _examine(self, payload: bytes) -> bytes:
+    def _look_at(self, request: messages.Frame) -> bytes:
         try:
-            analysis = examine(payload.decode("utf-8", "surrogatepass"))
+            text = request.payload.decode("utf-8", "surrogatepass")
+            if request.kind == messages.READ_PROGRAM:
+                return messages.frame(messages.PROGRAM, messages.encode_program(read(text)))
+            analysis = messages.encode_analysis(examine(text))
         except InvalidArgument as error:
             return messages.frame(messages.INVALID, messages.encode_invalid(error))
         except BaseException as error:  # noqa: BLE001 (every error is an answer)
             return self._failure(error)
-        return messages.frame(messages.ANALYSIS, messages.encode_analysis(analysis))
+        return messages.frame(messages.ANALYSIS, analysis)
 
     def _failure(self, error: BaseException) -> bytes:
         details = "".join(traceback.format_exception(error))[-messages.MAX_DETAILS :]

@@ -36,6 +36,7 @@ from quantcloud.engine.ray.cluster import Places
 from quantcloud.engine.ray.configuration import Configuration
 from quantcloud.engine.ray.messages import Cluster, Message, Request
 from quantcloud.engine.ray.process import DriverProcess
+from quantcloud.quantsdk import Program
 
 _log = logging.getLogger(__name__)
 
@@ -181,6 +182,9 @@ class RayEngine:
 
     async def examine(self, source: str, owner: str = "") -> Examined:
         return await self._examiner.examine(source, owner)
+
+    async def read_program(self, code: str, owner: str = "") -> Program:
+        return await self._examiner.read_program(code, owner)
 
     async def execute(
         self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]

@@ -1,0 +1,230 @@
+"""Carries out the statements of a program; each kind that may stand in it has a method."""
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from quantcloud.quantsdk import natives, operations, sdk
+from quantcloud.quantsdk.expressions import FAULTS, Evaluator, Function, Scope, member
+from quantcloud.quantsdk.values import REQUIRED, Module, Refusal, bind
+
+MAX_CALLS: Final = 50
+"""Of functions inside each other."""
+
+_MODULES: Final[Mapping[str, Module]] = {m.name: m for m in (sdk.QUANTSDK, natives.MATH)}
+_IMPORTS: Final = f"only {' and '.join(_MODULES)} can be imported"
+
+_STATEMENTS: Final = (
+    "an assignment, a call, import, def, return, if, for, while, break, continue or pass can"
+)
+
+
+class _Break(Exception):
+    pass
+
+
+class _Continue(Exception):
+    pass
+
+
+class _Return(Exception):
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
+class Interpreter:
+    """Carries out one program."""
+
+    def __init__(self, source: str, session: sdk.Session) -> None:
+        self._session = session
+        self._evaluator = Evaluator(source, session, self._invoke, self._set)
+        self._value = self._evaluator.value
+        self._refuse = self._evaluator.refuse
+        self._calls = self._loops = 0
+        self._statements: Mapping[type, Callable[[Any], None]] = {
+            ast.Expr: self._expression,
+            ast.Assign: self._assign,
+            ast.AnnAssign: self._annotated,
+            ast.AugAssign: self._augmented,
+            ast.If: self._if,
+            ast.For: self._for,
+            ast.While: self._while,
+            ast.FunctionDef: self._def,
+            ast.Return: self._return,
+            ast.Break: self._break,
+            ast.Continue: self._continue,
+            ast.Pass: self._pass,
+            ast.Import: self._import,
+            ast.ImportFrom: self._import_from,
+        }
+
+    @property
+    def line(self) -> int:
+        """Where the program is: the line of its last statement or call."""
+        return self._evaluator.line
+
+    def run(self, module: ast.Module) -> None:
+        """Raises `NotUnderstood`, and `FirstRun` where the program runs a circuit."""
+        self._block(module.body)
+
+    def _block(self, body: Sequence[ast.stmt]) -> None:
+        for node in body:
+            self._execute(node)
+
+    def _execute(self, node: ast.stmt) -> None:
+        handle = self._statements.get(type(node))
+        if handle is None:
+            self._refuse(node, _STATEMENTS)
+        self._evaluator.line = node.lineno
+        try:
+            self._session.spend()
+            handle(node)
+        except FAULTS as error:
+            raise self._evaluator.located(error, node) from None
+
+    def _expression(self, node: ast.Expr) -> None:
+        self._value(node.value)
+
+    def _assign(self, node: ast.Assign) -> None:
+        value = self._value(node.value)
+        for target in node.targets:
+            self._set(target, value)
+
+    def _annotated(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self._set(node.target, self._value(node.value))
+
+    def _augmented(self, node: ast.AugAssign) -> None:
+        target = node.target
+        if isinstance(target, ast.Name):
+            before = self._value(target)
+            self._set(target, self._joined_in_place(node, before))
+        elif isinstance(target, ast.Subscript):
+            held, index = self._value(target.value), self._value(target.slice)
+            before = operations.subscript(self._session, held, index)
+            operations.put(self._session, held, index, self._joined_in_place(node, before))
+        else:
+            self._refuse(target, "a name or a subscript can")
+
+    def _joined_in_place(self, node: ast.AugAssign, before: Any) -> Any:
+        value = self._value(node.value)
+        extends = type(before) is list and isinstance(node.op, ast.Add)
+        if extends:
+            natives.extend(self._session, before, value)
+            return before
+        return operations.binary(self._session, type(node.op), before, value)
+
+    def _set(self, target: ast.expr, value: Any) -> None:
+        if isinstance(target, ast.Name):
+            self._evaluator.scope.names[target.id] = value
+        elif isinstance(target, ast.Tuple | ast.List):
+            values = self._session.listed(value)
+            if len(values) != len(target.elts):
+                names, given = len(target.elts), len(values)
+                raise self._evaluator.located(
+                    Refusal(f"{given} values cannot go to {names} names"), target
+                )
+            for each, part in zip(target.elts, values, strict=True):
+                self._set(each, part)
+        elif isinstance(target, ast.Subscript):
+            operations.put(
+                self._session, self._value(target.value), self._value(target.slice), value
+            )
+        else:
+            self._refuse(target, "a value can be given to names and subscripts")
+
+    def _if(self, node: ast.If) -> None:
+        self._block(node.body if self._value(node.test) else node.orelse)
+
+    def _for(self, node: ast.For) -> None:
+        for each in self._session.items(self._value(node.iter)):
+            self._set(node.target, each)
+            if not self._loop(node.body):
+                return
+        self._block(node.orelse)
+
+    def _while(self, node: ast.While) -> None:
+        while self._value(node.test):
+            if not self._loop(node.body):
+                return
+        self._block(node.orelse)
+
+    def _loop(self, body: Sequence[ast.stmt]) -> bool:
+        """Go through a loop's body once; False where it says to leave the loop."""
+        self._loops += 1
+        try:
+            self._block(body)
+        except _Continue:
+            pass
+        except _Break:
+            return False
+        finally:
+            self._loops -= 1
+        return True
+
+    def _break(self, _: ast.Break) -> None:
+        self._check_inside(self._loops, "break", "a loop")
+        raise _Break
+
+    def _continue(self, _: ast.Continue) -> None:
+        self._check_inside(self._loops, "continue", "a loop")
+        raise _Continue
+
+    def _return(self, node: ast.Return) -> None:
+        self._check_inside(self._calls, "return", "a function")
+        raise _Return(None if node.value is None else self._value(node.value))
+
+    def _check_inside(self, depth: int, word: str, where: str) -> None:
+        if not depth:
+            raise Refusal(f"{word} stands in {where} only")
+
+    def _pass(self, _: ast.Pass) -> None:
+        pass
+
+    def _def(self, node: ast.FunctionDef) -> None:
+        given = node.args
+        others = (*node.decorator_list, given.vararg, *given.kwonlyargs, given.kwarg)
+        for other in others:
+            if other is not None:
+                self._refuse(other, "a function takes plain parameters, with defaults or without")
+        names = [argument.arg for argument in (*given.posonlyargs, *given.args)]
+        signature = dict.fromkeys(names, REQUIRED)
+        if given.defaults:
+            values = self._evaluator.values(given.defaults)
+            signature.update(zip(names[-len(values) :], values, strict=True))
+        self._evaluator.scope.names[node.name] = Function(
+            node.name, signature, node.body, self._evaluator.scope
+        )
+
+    def _import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            if alias.name not in _MODULES:
+                raise Refusal(f"{alias.name!r} cannot be imported; {_IMPORTS}")
+            self._evaluator.scope.names[alias.asname or alias.name] = _MODULES[alias.name]
+
+    def _import_from(self, node: ast.ImportFrom) -> None:
+        module = _MODULES.get(node.module or "")
+        if module is None or node.level:
+            raise Refusal(f"{node.module!r} cannot be imported from; {_IMPORTS}")
+        for alias in node.names:
+            self._evaluator.scope.names[alias.asname or alias.name] = member(module, alias.name)
+
+    def _invoke(
+        self, function: Function, arguments: Sequence[Any], named: Mapping[str, Any]
+    ) -> Any:
+        if self._calls >= MAX_CALLS:
+            raise Refusal(f"more than {MAX_CALLS} functions call each other")
+        values = bind(function.name, function.signature, arguments, named)
+        inside = Scope(dict(zip(function.signature, values, strict=True)), function.scope)
+        outside = self._evaluator.scope, self._loops
+        self._evaluator.scope, self._loops = inside, 0
+        self._calls += 1
+        try:
+            self._block(function.body)
+        except _Return as result:
+            return result.value
+        finally:
+            self._calls -= 1
+            self._evaluator.scope, self._loops = outside
+        return None
