@@ -42,13 +42,6 @@ def test_the_circuits_two_names_must_not_differ(ada: Api):
     assert "circuit_qasm" in differ.json()["detail"]
 
 
-def test_code_alone_is_refused_with_a_hint(ada: Api):
-    refused = ada.rest("POST", "/v1/circuits/run", {"code": "import quantsdk as qs"})
-    assert refused.status_code == 400
-    assert "OpenQASM" in refused.json()["detail"]
-    submitted(ada, {"code": "import quantsdk as qs", "qasm": BELL})
-
-
 def test_unknown_json_fields_are_ignored(ada: Api):
     submitted(ada, {"qasm": BELL, "colour": "red"})
 

@@ -253,7 +253,7 @@ class LocalEngine:
         try:
             return await self._until_stopped(self._in_turn(field, text, owner, kind, decode))
         except EngineError as error:
-            raise Unavailable(f"the circuit cannot be analysed now: {error}") from error
+            raise Unavailable(f"the circuit cannot be examined now: {error}") from error
 
     async def _in_turn(
         self, field: str, text: str, owner: str, kind: bytes, decode: Callable[[bytes], Result]

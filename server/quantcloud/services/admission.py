@@ -224,7 +224,9 @@ def circuit_text(submission: Submission) -> str:
         )
     text = qasm or other
     if not text.strip():
-        raise InvalidArgument("qasm", "is empty; send an OpenQASM 2.0 circuit")
+        raise InvalidArgument(
+            "qasm", "is empty; send an OpenQASM 2.0 circuit or a program in 'code'"
+        )
     check_size("qasm", text, MAXIMUM_QASM_BYTES)
     return text
 
