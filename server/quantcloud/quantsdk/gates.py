@@ -52,8 +52,10 @@ def qubits_of(circuit: Circuit, names: Sequence[str], values: Sequence[Any]) -> 
 def _angle(what: str, value: Any) -> float:
     if type(value) not in (int, float, bool) or not math.isfinite(value):
         raise Refusal(f"{what} must be a finite number, is {kind_of(value)}")
+    if type(value) is bool:
+        return int(value)
     # A longer whole number is no other angle than this one.
-    return float(value) if abs(value) >= _MAX_WHOLE else value + 0
+    return float(value) if abs(value) >= _MAX_WHOLE else value
 
 
 def _gate_methods() -> tuple[dict[str, Native], dict[str, str]]:
