@@ -2,11 +2,11 @@
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 from quantcloud.domain.errors import CircuitError
 from quantcloud.quantsdk import natives, operations, sdk
-from quantcloud.quantsdk.values import NUMBERS, Module, Native, Refusal, kind_of
+from quantcloud.quantsdk.values import NUMBERS, Module, Native, Refusal, kind_of, type_of
 
 # What a program's own mistakes raise.
 FAULTS: Final = (Refusal, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
@@ -163,7 +163,7 @@ class Evaluator:
         value, name = self.value(node.value), node.attr
         if isinstance(value, Module | Native):
             return member(value, name)
-        kind = cast("type", type(value))
+        kind = type_of(value)
         properties = sdk.PROPERTIES.get(kind, {})
         if name in properties:
             return properties[name](self._session, value)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from quantcloud.quantsdk import natives, operations, sdk
 from quantcloud.quantsdk.expressions import FAULTS, Evaluator, Function, Scope, member
-from quantcloud.quantsdk.values import REQUIRED, Module, Refusal, bind
+from quantcloud.quantsdk.values import REQUIRED, Module, Refusal, bind, type_of
 
 MAX_CALLS: Final = 50
 """Of functions inside each other."""
@@ -109,8 +109,7 @@ class Interpreter:
 
     def _joined_in_place(self, node: ast.AugAssign, before: Any) -> Any:
         value = self._value(node.value)
-        extends = type(before) is list and isinstance(node.op, ast.Add)
-        if extends:
+        if type_of(before) is list and isinstance(node.op, ast.Add):
             natives.extend(self._session, before, value)
             return before
         return operations.binary(self._session, type(node.op), before, value)

@@ -15,6 +15,7 @@ from quantcloud.quantsdk.values import (
     Circuit,
     Refusal,
     kind_of,
+    type_of,
 )
 
 # What stands for a drawing: nothing that a program prints is shown.
@@ -145,9 +146,9 @@ def put(budget: Budget, held: Any, index: Any, value: Any) -> None:
             raise Refusal(f"the dict is too long; {MAX_ITEMS} are the most")
         entries[index] = value
         return
-    if not isinstance(held, list) or type(index) not in (int, bool):
+    if type_of(held) is not list or type(index) not in (int, bool):
         raise Refusal(f"{kind_of(held)} takes no value at {kind_of(index)}")
-    cast("list[Any]", held)[index] = value
+    held[index] = value
 
 
 def shown(budget: Budget, value: Any, *, quoted: bool = False) -> str:

@@ -47,7 +47,9 @@ TOO_MUCH = {
     ),
     "a list in itself": ("a = []\na.append(a)\na == a", "nested"),
     "a list in itself as text": ("a = []\na.append(a)\nf'{a}'", "nested"),
-    "sorting lists of lists": ("sorted([[[i] * 99 for j in range(99)] for i in range(99)])", "steps"),
+    "sorting lists of lists": (
+        "sorted([[[i] * 99 for j in range(99)] for i in range(99)])", "steps"
+    ),
     "parentheses": ("(" * 500 + ")" * 500, "nested"),
     "minus signs": ("-" * 100_000 + "1", "nested"),
     "a long sum": ("x = " + "1 + " * 20_000 + "1", "nested"),
@@ -60,9 +62,12 @@ TOO_MUCH = {
     "copies without end": ("c = qs.Circuit(999).measure_all()\nwhile True: c.copy()", "steps"),
     "a large OpenQASM": ("qs.Circuit.from_openqasm('qreg q[9999];' + 'h q;' * 9999)", "steps"),
     "a doubling OpenQASM": (
-        "t = 'gate g0 a { x a; } '\n"
-        "for i in range(40): t += f'gate g{i + 1} a {{ g{i} a; g{i} a; }} '\n"
-        "qs.Circuit.from_openqasm('qreg q[1]; ' + t + 'g40 q[0];')", "steps|operations",
+        (
+            "t = 'gate g0 a { x a; } '\n"
+            "for i in range(40): t += f'gate g{i + 1} a {{ g{i} a; g{i} a; }} '\n"
+            "qs.Circuit.from_openqasm('qreg q[1]; ' + t + 'g40 q[0];')"
+        ),
+        "steps|operations",
     ),
 }  # fmt: skip
 
@@ -81,7 +86,7 @@ NO_PYTHON = {
     "in a format specification": "f'{1:{().__class__}}'",
     "str.format": "'{0.__class__}'.format(1)",
     "format with %": "'%99999999d' % 1",
-    "by a wide letter": "__ｃlass__",
+    "by a wide letter": "__\uff43lass__",
     "builtins": "__builtins__",
     "getattr": "getattr(1, 'real')",
     "eval": "eval('1')",
@@ -244,13 +249,14 @@ print(json.dumps(sorted(map(list, set(map(tuple, seen))))))
 
 
 def test_a_program_reaches_nothing_outside():
-    hostile = [*NO_PYTHON.values(), *WRONG.values(), *(source for source, _ in TOO_MUCH.values())]
+    too_much = [source for source, _ in TOO_MUCH.values()]
+    hostile = [*NO_PYTHON.values(), *WRONG.values(), *too_much]
     done = subprocess.run(
         [sys.executable, "-c", AUDITED], input=json.dumps([HEAD + each for each in hostile]),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    # `compile` makes a syntax tree of a text. For that it looks up letters of names, and the line of
-    # a mistake in a file of this name, which is not the program's.
+    # `compile` makes a syntax tree of a text. For that it looks up letters of names, and the line
+    # of a mistake in a file of this name, which is not the program's.
     assert {tuple(event) for event in json.loads(done.stdout)} <= {
         ("compile",), ("import", "unicodedata"), ("open", "<unknown>"),
     }  # fmt: skip

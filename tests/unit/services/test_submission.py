@@ -53,8 +53,8 @@ def test_an_unknown_target_of_a_program_is_its_own():
     [(BARE, True, "code.shots"), (FULL, True, "shots"), (BARE, False, "shots")],
 )
 def test_who_is_blamed(submission, given, field):
-    with pytest.raises(InvalidArgument) as caught:
-        with blaming_code(submission, program(SAID) if given else None):
-            raise InvalidArgument("shots", "are too many")
+    said = program(SAID) if given else None
+    with pytest.raises(InvalidArgument) as caught, blaming_code(submission, said):
+        raise InvalidArgument("shots", "are too many")
     assert caught.value.field == field
     assert caught.value.message == f"{field}: are too many"
