@@ -15,7 +15,7 @@ from unit.quantsdk.programs import HEAD, PROGRAMS
 from unit.quantsdk.reference import build
 
 PROLOGUE = f"""{HEAD}
-a, b, n = 3, 7, 0
+a, b, n, rounds = 3, 7, 0, 0
 xs = [2, 0, 5]
 ys = (1, 4)
 word = "0110"
@@ -142,11 +142,12 @@ def blocks():
             body.map(lambda b: ["for n, a in enumerate(list(xs), 1):", *b]),
             body.map(lambda b: ["for (n, a) in zip(reversed(ys), word):", "    a = int(a)", *b]),
             st.tuples(conditions(), body).map(
+                # Python itself must come to an end of all such loops together.
                 lambda t: [
-                    "m = 0",
-                    f"while m < 2 or {t[0]}:",
-                    "    m += 1",
-                    "    if m > 3: break",
+                    f"while rounds < 9 and ({t[0]}):",
+                    "    rounds += 1",
+                    "    if rounds == 7: continue",
+                    "    if rounds == 5: break",
                     *t[1],
                 ]
             ),
