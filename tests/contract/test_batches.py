@@ -57,7 +57,7 @@ def test_a_batch_has_1_to_1000_circuits(server: Server, number: int):
     with pytest.raises(grpc.RpcError) as refused:
         run_all(server.api(), *[Run(qasm=BELL)] * number)
     assert refused.value.code() is INVALID
-    assert refused.value.details() == f"circuits: must be 1 to 1000 circuits, are {number}"
+    assert refused.value.details() == f"circuits: must have 1 to 1000 items, has {number}"
 
 
 def test_quotas_are_held_against_all_of_them(server: Server):

@@ -21,8 +21,6 @@ from quantcloud.services.paging import Listings
 from quantcloud.services.short_runs import ShortRuns
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
 
-MAXIMUM_NAME_LENGTH = 200
-MAXIMUM_BATCH = 1_000
 # A page of a hundred must be fit to send; larger circuits can be run, not saved.
 MAXIMUM_SAVED_BYTES = 512 * 1024
 
@@ -110,8 +108,7 @@ class CircuitUseCases:
     ) -> Batch:
         """Store a job for each of the submissions, or for none of them; `key` is as for `run`.
 
-        They are as many as `check_batch_size` lets pass. Raises what `run` does, with the place of
-        the submission that cannot be run.
+        Raises what `run` does, with the place of the submission that cannot be run.
         """
         if (known := await self._known(principal, key)) is not None:
             return self._batch(known)
@@ -213,7 +210,7 @@ class CircuitUseCases:
         metadata: Mapping[str, object],
     ) -> SavedCircuit:
         """Save a circuit. Raises `InvalidArgument`."""
-        _check(name, code, qasm)
+        _check(code, qasm)
         now = self._clock()
         circuit = SavedCircuit(
             id=str(uuid.uuid4()),
@@ -252,7 +249,7 @@ class CircuitUseCases:
         present = await self._store.circuits.get(principal.account_id, circuit_id)
         code = present.code if patch.code is None else patch.code
         qasm = present.qasm if patch.qasm is None else patch.qasm
-        _check(present.name if patch.name is None else patch.name, code, qasm)
+        _check(code, qasm)
         width = await self._width(principal, patch.num_qubits, patch.qasm)
         return await self._store.circuits.update(
             principal.account_id, circuit_id, replace(patch, num_qubits=width), at=self._clock()
@@ -264,8 +261,6 @@ class CircuitUseCases:
     async def _width(self, principal: Principal, given: int | None, qasm: str | None) -> int | None:
         """The width that the user gave, or that of the OpenQASM where it can be read."""
         if given is not None:
-            if given < 1:
-                raise InvalidArgument("num_qubits", f"must be 1 or more, is {given}")
             return given
         if not qasm:
             return None
@@ -274,12 +269,6 @@ class CircuitUseCases:
         except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
         return examined.analysis.num_qubits
-
-
-def check_batch_size(number: int) -> None:
-    """Raise `InvalidArgument` where so many circuits are no batch."""
-    if not 0 < number <= MAXIMUM_BATCH:
-        raise InvalidArgument("circuits", f"must be 1 to {MAXIMUM_BATCH} circuits, are {number}")
 
 
 def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:
@@ -292,9 +281,7 @@ def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:
     )
 
 
-def _check(name: str, code: str | None, qasm: str | None) -> None:
-    if not name.strip() or not name.isprintable() or len(name) > MAXIMUM_NAME_LENGTH:
-        raise InvalidArgument("name", f"must have 1 to {MAXIMUM_NAME_LENGTH} printable characters")
+def _check(code: str | None, qasm: str | None) -> None:
     if not code and not qasm:
         raise InvalidArgument("qasm", "is missing; send 'qasm', 'code' or both")
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in (code, qasm) if text)

@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
@@ -12,8 +12,8 @@ from quantcloud.api.encoding import seconds_and_nanos
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.page import Page
 
-# More would take the event loop too long to convert.
-MAXIMUM_STRUCT_BYTES = 64 * 1024
+# A larger one would take the event loop too long to convert.
+MAXIMUM_STRUCT_BYTES: Final = 64 * 1024
 
 # Protobuf reads no message that is more than 100 deep, and a value is up to three in each other;
 # some answers hold a Struct deeper than the request that brought it.
