@@ -29,7 +29,7 @@ from thequantcloud.v1 import access_pb2 as thequantcloud_dot_v1_dot_access__pb2
 from thequantcloud.v1 import limits_pb2 as thequantcloud_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ethequantcloud/v1/api_key.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dthequantcloud/v1/access.proto\x1a\x1dthequantcloud/v1/limits.proto\"\xb6\x01\n\x06\x41piKey\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nkey_prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"3\n\x13\x43reateApiKeyRequest\x12\x1c\n\x04name\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xb2\xbb\x18\x06 \x01(d@\x01\"i\n\x14\x43reateApiKeyResponse\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nkey_prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\x03key\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"\x14\n\x12ListApiKeysRequest\"G\n\x13ListApiKeysResponse\x12\x30\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x18.thequantcloud.v1.ApiKeyB\x04\xe2\x41\x01\x03\"\'\n\x13RevokeApiKeyRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\",\n\x14RevokeApiKeyResponse\x12\x14\n\x06\x64\x65tail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x32\x8f\x03\n\rApiKeyService\x12\x7f\n\x0c\x43reateApiKey\x12%.thequantcloud.v1.CreateApiKeyRequest\x1a&.thequantcloud.v1.CreateApiKeyResponse\" \xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x16\"\x11/v1/auth/api-keys:\x01*\x12y\n\x0bListApiKeys\x12$.thequantcloud.v1.ListApiKeysRequest\x1a%.thequantcloud.v1.ListApiKeysResponse\"\x1d\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/auth/api-keys\x12\x81\x01\n\x0cRevokeApiKey\x12%.thequantcloud.v1.RevokeApiKeyRequest\x1a&.thequantcloud.v1.RevokeApiKeyResponse\"\"\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x18*\x16/v1/auth/api-keys/{id}Bf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ethequantcloud/v1/api_key.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dthequantcloud/v1/access.proto\x1a\x1dthequantcloud/v1/limits.proto\"\xcc\x01\n\x06\x41piKey\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nkey_prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12;\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x0f\n\r_last_used_at\"3\n\x13\x43reateApiKeyRequest\x12\x1c\n\x04name\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xb2\xbb\x18\x06 \x01(d@\x01\"i\n\x14\x43reateApiKeyResponse\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nkey_prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\x03key\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"\x14\n\x12ListApiKeysRequest\"G\n\x13ListApiKeysResponse\x12\x30\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x18.thequantcloud.v1.ApiKeyB\x04\xe2\x41\x01\x03\"\'\n\x13RevokeApiKeyRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\",\n\x14RevokeApiKeyResponse\x12\x14\n\x06\x64\x65tail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x32\x8f\x03\n\rApiKeyService\x12\x7f\n\x0c\x43reateApiKey\x12%.thequantcloud.v1.CreateApiKeyRequest\x1a&.thequantcloud.v1.CreateApiKeyResponse\" \xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x16\"\x11/v1/auth/api-keys:\x01*\x12y\n\x0bListApiKeys\x12$.thequantcloud.v1.ListApiKeysRequest\x1a%.thequantcloud.v1.ListApiKeysResponse\"\x1d\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/auth/api-keys\x12\x81\x01\n\x0cRevokeApiKey\x12%.thequantcloud.v1.RevokeApiKeyRequest\x1a&.thequantcloud.v1.RevokeApiKeyResponse\"\"\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x18*\x16/v1/auth/api-keys/{id}Bf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -70,19 +70,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEYSERVICE'].methods_by_name['RevokeApiKey']._loaded_options = None
   _globals['_APIKEYSERVICE'].methods_by_name['RevokeApiKey']._serialized_options = b'\250\273\030\003\202\323\344\223\002\030*\026/v1/auth/api-keys/{id}'
   _globals['_APIKEY']._serialized_start=211
-  _globals['_APIKEY']._serialized_end=393
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=395
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=446
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=448
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=553
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=555
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=575
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=577
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=648
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=650
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=689
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=691
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=735
-  _globals['_APIKEYSERVICE']._serialized_start=738
-  _globals['_APIKEYSERVICE']._serialized_end=1137
+  _globals['_APIKEY']._serialized_end=415
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=417
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=468
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=470
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=575
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=577
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=597
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=599
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=670
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=672
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=711
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=713
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=757
+  _globals['_APIKEYSERVICE']._serialized_start=760
+  _globals['_APIKEYSERVICE']._serialized_end=1159
 # @@protoc_insertion_point(module_scope)

@@ -16,8 +16,8 @@ PACKAGE: Final = "thequantcloud.v1"
 _BYTES_PER_CHARACTER: Final = 4
 
 
-def limits_of(field: FieldDescriptor) -> limits_pb2.Limits:
-    """The limits of a field; an empty message if it has none."""
+def limits_of(field: Any) -> limits_pb2.Limits:
+    """The limits of a field by its descriptor; an empty message if it has none."""
     extension: Any = limits_pb2.limits  # its stub does not say that it is an extension
     return field.GetOptions().Extensions[extension]
 

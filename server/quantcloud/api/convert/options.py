@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
@@ -70,11 +70,12 @@ def check_json(options: Mapping[str, object]) -> dict[str, Any]:
     return _checked(circuit_pb2.RunOptions.DESCRIPTOR, _FIELD, options)
 
 
-def _checked(message: Descriptor, path: str, values: Mapping[str, object]) -> dict[str, Any]:
+def _checked(message: Any, path: str, values: Mapping[str, object]) -> dict[str, Any]:
     fields = message.fields_by_name
     for key in values:
         if key not in fields:
             raise InvalidArgument(f"{path}.{key}", f"is unknown; known are {', '.join(fields)}")
+    # The descriptors' stubs name two types for the same thing, so they are `Any` here.
     return {
         key: _value(fields[key], f"{path}.{key}", value)
         for key, value in values.items()
@@ -82,7 +83,7 @@ def _checked(message: Descriptor, path: str, values: Mapping[str, object]) -> di
     }
 
 
-def _value(field: FieldDescriptor, path: str, value: object) -> object:
+def _value(field: Any, path: str, value: object) -> object:
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         if not isinstance(value, dict):
             known = ", ".join(field.message_type.fields_by_name)
