@@ -57,7 +57,8 @@ ANYWHERE, WITH_CREDENTIALS, WITH_BODY = {400, 429, 431, 500, 503, 504}, {401, 40
 INTRODUCTION = (
     "Fields that are absent over gRPC are null in a response. An error has a text for people in "
     "`detail` and the same for programs in `details`. New fields, enum words and reasons may be "
-    "added, so ignore what you do not know."
+    "added, so ignore what you do not know. In requests, null means absent. As in all JSON of "
+    "protobuf, a number may also be a text, and an enum word may be its number."
 )
 MEANINGS = {
     408: "The request took too long to arrive.",
@@ -148,7 +149,7 @@ class _Document:
         if parameters := [each for each in parameters if each]:
             made["parameters"] = parameters
         if with_body:
-            made["requestBody"] = self._body(method, rest)
+            made["requestBody"] = self._body(method, verb, rest)
         made["responses"] = self._responses(method, verb, path, rule)
         return made
 
@@ -161,17 +162,18 @@ class _Document:
             "in": place,
             "required": place == "path",
             "description": self._comments[field.full_name],
-            "schema": {k: v for k, v in self._field(field).items() if k != "description"},
+            "schema": self._field(field, in_url=True),
         }
 
-    def _body(self, method: Any, fields: Sequence[FieldDescriptor]) -> Json:
+    def _body(self, method: Any, verb: str, fields: Sequence[FieldDescriptor]) -> Json:
         schema = self._reference(method.input_type)
         if len(fields) < len(method.input_type.fields):
             self._schemas[method.input_type.name] = self._object(method.input_type, fields)
         content: Json = {"schema": schema}
         if method.name in EXAMPLES:
             content["examples"] = EXAMPLES[method.name]
-        return {"required": True, "content": {"application/json": content}}
+        # An update without fields changes nothing.
+        return {"required": verb != "put", "content": {"application/json": content}}
 
     def _responses(self, method: Any, verb: str, path: str, rule: str) -> Json:
         headers = [*LIMIT_HEADERS] if rule != "anyone" else []
@@ -182,13 +184,7 @@ class _Document:
         }
         if method.server_streaming:
             success["content"] = {
-                "text/event-stream": {
-                    "schema": {
-                        "type": "string",
-                        "description": "Server-sent events. The `data` of each one is JSON.",
-                    },
-                    "x-event-schema": self._reference(method.output_type),
-                }
+                "text/event-stream": {"schema": _event(self._reference(method.output_type))}
             }
         text = (
             self._comments[method.full_name] + self._comments[method.containing_service.full_name]
@@ -225,7 +221,7 @@ class _Document:
             made["additionalProperties"] = False
         return made
 
-    def _field(self, field: FieldDescriptor) -> Json:
+    def _field(self, field: FieldDescriptor, *, in_url: bool = False) -> Json:
         text = self._comments[field.full_name]
         limits = field.GetOptions().Extensions[self._limits]
         schema = self._value(field)
@@ -241,9 +237,9 @@ class _Document:
             text += f" At most {limits.max_bytes:,} bytes."
             if field.type == FieldDescriptor.TYPE_STRING:
                 schema["maxLength"] = limits.max_bytes
-        if _is_nullable(field):
-            schema = _nullable(schema)
-        return {**schema, "description": text}
+        if in_url:
+            return schema
+        return {**(_nullable(schema) if _is_nullable(field) else schema), "description": text}
 
     def _value(self, field: FieldDescriptor) -> Json:
         if _is_map(field):
@@ -355,15 +351,28 @@ def _is_optional(field: FieldDescriptor) -> bool:
 
 
 def _is_nullable(field: FieldDescriptor) -> bool:
-    """Whether a response has null for a field that is unset: one that is declared `optional`."""
+    """Whether JSON may have null: in responses for `optional` fields, in requests for any field
+    that is not required.
+    """
     synthetic = field.containing_oneof is not None and len(field.containing_oneof.fields) == 1
-    return synthetic and not _is_optional(field)
+    return synthetic or _is_optional(field)
 
 
 def _nullable(schema: Json) -> Json:
     if "$ref" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     return {**schema, "type": [schema["type"], "null"]}
+
+
+def _event(schema: Json) -> Json:
+    """A server-sent event, as OpenAPI 3.2 describes the items of a stream."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    return {
+        "type": "object",
+        "description": "A server-sent event. Its data is JSON.",
+        "properties": {"data": data},
+        "required": ["data"],
+    }
 
 
 def _header(name: str) -> Json:

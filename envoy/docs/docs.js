@@ -108,7 +108,7 @@ function responsesOf(api, operation) {
   const rows = Object.entries(operation.responses).map(([status, response]) => {
     if (response.$ref) response = api.components.responses[nameOf(response)];
     const [media, content] = Object.entries(response.content)[0];
-    const events = content["x-event-schema"];
+    const events = content.schema.properties?.data.contentSchema;
     const body = events ? [`${media} of `, ...typeOf(events)] : typeOf(content.schema);
     const lines = response.description.split("\n");
     const error = status >= 400;
