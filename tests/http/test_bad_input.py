@@ -215,6 +215,19 @@ def test_a_bad_key_name_is_400(ada: Api, name: str):
     assert "name: must have 1 to 100 printable" in detail(response, 400)
 
 
+@pytest.mark.parametrize("name", ["~", "x!y", "a'b"])
+def test_a_header_that_grpc_does_not_know_is_ignored(ada: Api, name: str):
+    assert ada.rest("GET", "/v1/jobs", headers={name: "x"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["run", "run-and-watch", "run-batch", "plan"])
+@pytest.mark.parametrize("size", [2, 20_000])
+def test_a_body_of_another_type_is_415(ada: Api, path: str, size: int):
+    headers = {"Content-Type": "text/plain"}
+    got = ada.rest("POST", f"/v1/circuits/{path}", content=b"x" * size, headers=headers)
+    assert detail(got, 415) == "Content-Type: must be application/json, got text/plain."
+
+
 def padded(size: int) -> bytes:
     """A run request of exactly `size` bytes, most of them a comment in its circuit."""
     empty = json.dumps({"qasm": BELL + "//"}).encode()
