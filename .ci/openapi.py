@@ -1,51 +1,26 @@
 """The OpenAPI document of the REST API, from the contract, its comments and Envoy's routes."""
 
+import copy
 import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from comments import PACKAGE, comments, files, groups, reasons
-from google.api import annotations_pb2, field_behavior_pb2
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.api import annotations_pb2
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
+from openapi_schemas import Json, Schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXAMPLES: Mapping[str, Any] = json.loads((ROOT / "docs/examples/requests.json").read_text())
-Json = dict[str, Any]
+COMPONENTS: Json = json.loads(Path(__file__).with_name("openapi_components.json").read_text())
 
-INT32 = {"minimum": -(2**31), "maximum": 2**31 - 1}
-TYPES: Mapping[int, Json] = {
-    FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
-    FieldDescriptor.TYPE_DOUBLE: {"type": "number", "format": "double"},
-    FieldDescriptor.TYPE_INT32: {"type": "integer", "format": "int32", **INT32},
-    FieldDescriptor.TYPE_INT64: {"type": "integer", "format": "int64"},
-    FieldDescriptor.TYPE_STRING: {"type": "string"},
-    FieldDescriptor.TYPE_UINT32: {"type": "integer", "minimum": 0, "maximum": 2**32 - 1},
-}
-KNOWN: Mapping[str, Json] = {
-    "google.protobuf.Struct": {"type": "object", "additionalProperties": True},
-    "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
-    "google.rpc.Status": {"$ref": "#/components/schemas/Status"},
-}
-# JSON keys that these messages do not know are refused; elsewhere the server ignores them.
-CLOSED = {"RunOptions", "NoiseModel"}
-KEYWORDS = {
-    "minimum": "minimum",
-    "exclusive_minimum": "exclusiveMinimum",
-    "maximum": "maximum",
-    "min_length": "minLength",
-    "max_length": "maxLength",
-    "pattern": "pattern",
-    "min_items": "minItems",
-    "max_items": "maxItems",
-}
 ORDER = (
     "CircuitService", "JobService", "BackendService", "AccountService", "ApiKeyService",
     "StatusService",
@@ -87,7 +62,7 @@ class _Document:
         for file in contract.file:
             self._pool.Add(file)
         self._statuses = success_statuses()
-        self._schemas: Json = {}
+        self._schemas = Schemas(self._comments, self._limits)
 
     def make(self) -> Json:
         paths: Json = {}
@@ -111,11 +86,11 @@ class _Document:
             "tags": tags,
             "paths": paths,
             "components": {
-                "schemas": dict(sorted({**self._schemas, **self._error_schemas()}.items())),
+                "schemas": dict(sorted({**self._schemas.made, **self._error_schemas()}.items())),
                 "responses": self._error_responses(),
                 "parameters": {"IdempotencyKey": self._idempotency_key()},
-                "headers": HEADERS,
-                "securitySchemes": SECURITY,
+                "headers": COMPONENTS["headers"],
+                "securitySchemes": COMPONENTS["securitySchemes"],
             },
             "x-error-reasons": [each._asdict() for each in reasons(self._contract)],
         }
@@ -162,13 +137,15 @@ class _Document:
             "in": place,
             "required": place == "path",
             "description": self._comments[field.full_name],
-            "schema": self._field(field, in_url=True),
+            "schema": self._schemas.field(field, in_url=True),
         }
 
     def _body(self, method: Any, verb: str, fields: Sequence[FieldDescriptor]) -> Json:
-        schema = self._reference(method.input_type)
+        schema = self._schemas.reference(method.input_type)
         if len(fields) < len(method.input_type.fields):
-            self._schemas[method.input_type.name] = self._object(method.input_type, fields)
+            self._schemas.made[method.input_type.name] = self._schemas.object(
+                method.input_type, fields
+            )
         content: Json = {"schema": schema}
         if method.name in EXAMPLES:
             content["examples"] = EXAMPLES[method.name]
@@ -180,11 +157,13 @@ class _Document:
         success: Json = {
             "description": self._comments[method.output_type.full_name].split("\n")[0],
             "headers": {name: _header(name) for name in ("X-Request-Id", *headers)},
-            "content": {"application/json": {"schema": self._reference(method.output_type)}},
+            "content": {
+                "application/json": {"schema": self._schemas.reference(method.output_type)}
+            },
         }
         if method.server_streaming:
             success["content"] = {
-                "text/event-stream": {"schema": _event(self._reference(method.output_type))}
+                "text/event-stream": {"schema": _event(self._schemas.reference(method.output_type))}
             }
         text = (
             self._comments[method.full_name] + self._comments[method.containing_service.full_name]
@@ -199,69 +178,6 @@ class _Document:
         if method.name == "GetHealth":
             made["503"] = _error_response(STATUS_503, "Unhealthy", ["Retry-After"])
         return {str(self._statuses.get((verb, path), 200)): success, **dict(sorted(made.items()))}
-
-    def _reference(self, message: Descriptor) -> Json:
-        if message.full_name in KNOWN:
-            return dict(KNOWN[message.full_name])
-        if message.name not in self._schemas:
-            self._schemas[message.name] = {}  # a message may contain itself
-            self._schemas[message.name] = self._object(message, message.fields)
-        return {"$ref": f"#/components/schemas/{message.name}"}
-
-    def _object(self, message: Descriptor, fields: Sequence[FieldDescriptor]) -> Json:
-        made: Json = {
-            "type": "object",
-            "description": self._comments[message.full_name],
-            "properties": {field.name: self._field(field) for field in fields},
-        }
-        # The server sends every field of a response.
-        if required := [field.name for field in fields if not _is_optional(field)]:
-            made["required"] = required
-        if message.name in CLOSED:
-            made["additionalProperties"] = False
-        return made
-
-    def _field(self, field: FieldDescriptor, *, in_url: bool = False) -> Json:
-        text = self._comments[field.full_name]
-        limits = field.GetOptions().Extensions[self._limits]
-        schema = self._value(field)
-        if field.is_repeated and not _is_map(field):
-            schema = {"type": "array", "items": schema}
-        for limit, value in limits.ListFields():
-            if limit.name in KEYWORDS:
-                number = int(value) if isinstance(value, float) and value.is_integer() else value
-                schema[KEYWORDS[limit.name]] = number
-        if limits.printable:
-            schema["pattern"] = r"\S"
-        if limits.max_bytes:
-            text += f" At most {limits.max_bytes:,} bytes."
-            if field.type == FieldDescriptor.TYPE_STRING:
-                schema["maxLength"] = limits.max_bytes
-        if in_url:
-            return schema
-        return {**(_nullable(schema) if _is_nullable(field) else schema), "description": text}
-
-    def _value(self, field: FieldDescriptor) -> Json:
-        if _is_map(field):
-            (value,) = (f for f in field.message_type.fields if f.name == "value")
-            return {"type": "object", "additionalProperties": self._value(value)}
-        if field.message_type is not None:
-            return self._reference(field.message_type)
-        if field.enum_type is not None:
-            return self._enum(field.enum_type)
-        return dict(TYPES[field.type])
-
-    def _enum(self, enum: EnumDescriptor) -> Json:
-        words = [value.name for value in enum.values if value.name != "unspecified"]
-        parent = self._comments[enum.full_name]
-        listed = (f"- `{word}`: {self._comments[f'{enum.full_name}.{word}']}" for word in words)
-        name = f"{enum.containing_type.name}{enum.name}"
-        self._schemas[name] = {
-            "type": "string",
-            "enum": words,
-            "description": "\n".join((parent, "", *listed)),
-        }
-        return {"$ref": f"#/components/schemas/{name}"}
 
     def _idempotency_key(self) -> Json:
         field = self._pool.FindFieldByName(f"{PACKAGE}.RunStreamRequest.idempotency_key")
@@ -297,7 +213,7 @@ class _Document:
 
     def _error_schemas(self) -> Json:
         names = "\n".join(f"- `{each.name}`: {each.cause}" for each in reasons(self._contract))
-        made = json.loads((Path(__file__).with_name("error_schemas.json")).read_text())
+        made: Json = copy.deepcopy(COMPONENTS["schemas"])
         made["ErrorInfo"]["properties"]["reason"]["description"] += f"\n\n{names}"
         return made
 
@@ -338,32 +254,6 @@ def _http(method: Any) -> tuple[str, str]:
     return (verb, getattr(rule, verb)) if verb else ("", "")
 
 
-def _is_map(field: FieldDescriptor) -> bool:
-    return field.message_type is not None and field.message_type.GetOptions().map_entry
-
-
-def _behavior(field: FieldDescriptor) -> list[int]:
-    return list(field.GetOptions().Extensions[field_behavior_pb2.field_behavior])
-
-
-def _is_optional(field: FieldDescriptor) -> bool:
-    return field_behavior_pb2.OPTIONAL in _behavior(field)
-
-
-def _is_nullable(field: FieldDescriptor) -> bool:
-    """Whether JSON may have null: in responses for `optional` fields, in requests for any field
-    that is not required.
-    """
-    synthetic = field.containing_oneof is not None and len(field.containing_oneof.fields) == 1
-    return synthetic or _is_optional(field)
-
-
-def _nullable(schema: Json) -> Json:
-    if "$ref" in schema:
-        return {"anyOf": [schema, {"type": "null"}]}
-    return {**schema, "type": [schema["type"], "null"]}
-
-
 def _event(schema: Json) -> Json:
     """A server-sent event, as OpenAPI 3.2 describes the items of a stream."""
     data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
@@ -387,48 +277,7 @@ def _error_response(text: str, schema: str, headers: Sequence[str]) -> Json:
     }
 
 
-_integer = partial(dict, type="integer", minimum=0)
 LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-HEADERS: Json = {
-    "X-Request-Id": {
-        "description": "The id of the request. Report it to the operator if something is wrong.",
-        "required": True,
-        "schema": {"type": "string"},
-    },
-    "X-RateLimit-Limit": {
-        "description": "The requests per minute of your tier. Absent if there is no limit.",
-        "schema": _integer(),
-    },
-    "X-RateLimit-Remaining": {
-        "description": "The requests that are left.",
-        "schema": _integer(),
-    },
-    "X-RateLimit-Reset": {
-        "description": "When the oldest request no longer counts, in seconds since 1970.",
-        "schema": _integer(),
-    },
-    "Retry-After": {
-        "description": "Seconds to wait before the next try. Absent if waiting does not help.",
-        "schema": _integer(),
-    },
-    "WWW-Authenticate": {
-        "description": "The scheme of the credentials, as in RFC 6750.",
-        "schema": {"type": "string"},
-    },
-}
-SECURITY: Json = {
-    "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "A JWT, or an API key where one is accepted.",
-    },
-    "apiKey": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-API-Key",
-        "description": "An API key.",
-    },
-}
 REQUIREMENTS: Mapping[str, list[Json]] = {
     "anyone": [],
     "account": [{"bearer": []}, {"apiKey": []}],

@@ -209,10 +209,12 @@ QUERIES = {
     "/v1/jobs?status=done": f'status: must be one of {STATUSES}, got "done"',
     "/v1/jobs?status_filter=done": f'status_filter: must be one of {STATUSES}, got "done"',
     "/v1/jobs?foo=1": (
-        "query: unknown parameter 'foo'; there are limit, offset, status, status_filter"
+        "query: unknown parameter 'foo'; "
+        "there are after_cursor, limit, offset, status, status_filter"
     ),
     "/v1/jobs?fo%22o=1": (
-        "query: unknown parameter 'fo%22o'; there are limit, offset, status, status_filter"
+        "query: unknown parameter 'fo%22o'; "
+        "there are after_cursor, limit, offset, status, status_filter"
     ),
     "/v1/backends?foo=1": "query: unknown parameter 'foo'; there are none here",
     "/v1/jobs/j?foo=1": "query: unknown parameter 'foo'; there are wait_seconds",
