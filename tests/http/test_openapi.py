@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from support.api import Api
 from support.circuits import BELL
+from support.openapi import API, DOCUMENT, conforms
 from support.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = ROOT / "gen" / "thequantcloud" / "openapi.json"
-API: dict[str, Any] = json.loads(DOCUMENT.read_text())
 OPERATIONS = {
     operation["operationId"]: (verb, path, operation)
     for path, verbs in API["paths"].items()
@@ -55,12 +53,6 @@ SEED = os.environ.get("SOAK_SEED", "1")
 @pytest.fixture(scope="module")
 def ada(server: Server) -> Api:
     return server.api()
-
-
-def conforms(value: object, schema: dict[str, Any]) -> None:
-    """Check a value against a schema of the document."""
-    whole = {**schema, "components": API["components"]}
-    jsonschema.Draft202012Validator(whole).validate(value)
 
 
 def content(operation: dict[str, Any], status: int, media: str = "application/json") -> Any:
@@ -122,6 +114,24 @@ def test_errors_have_the_documented_shape_and_reasons(ada: Api, server: Server):
         conforms(response.json(), content(OPERATIONS[name][2], response.status_code))
         (info,) = (d for d in response.json()["details"] if d["@type"].endswith(".ErrorInfo"))
         assert known[info["reason"]] == response.status_code
+
+
+def test_the_events_of_all_jobs_have_the_documented_shape(ada: Api, server: Server):
+    schema = content(OPERATIONS["WatchJobs"][2], 200, "text/event-stream")
+    message = schema["properties"]["data"]["contentSchema"]
+    path = "/v1/jobs/events?with_result=true"
+    with server.rest.stream("GET", path, headers=ada.headers) as watch:
+        job_id, ended = None, False
+        for line in filter(None, watch.iter_lines()):
+            seen = json.loads(line.removeprefix("data: "))
+            conforms(seen, message)
+            if job_id is None:
+                assert seen["checkpoint"]
+                job_id = ada.run(BELL)
+            ended = any(event["result"] is not None for event in seen["events"])
+            if ended:
+                break
+    assert ended
 
 
 @pytest.mark.parametrize("path", REFERENCE)
