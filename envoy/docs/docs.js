@@ -59,9 +59,9 @@ function typeOf(schema) {
 
 const LIMITS = [
   ["minimum", (v) => `≥ ${v}`], ["exclusiveMinimum", (v) => `> ${v}`], ["maximum", (v) => `≤ ${v}`],
-  ["minLength", (v) => `at least ${v} characters`], ["maxLength", (v) => `at most ${v} characters`],
+  ["minLength", (v) => `length ≥ ${v}`], ["maxLength", (v) => `length ≤ ${v}`],
   ["pattern", (v) => `matches ${v}`],
-  ["minItems", (v) => `at least ${v} items`], ["maxItems", (v) => `at most ${v} items`],
+  ["minItems", (v) => `items ≥ ${v}`], ["maxItems", (v) => `items ≤ ${v}`],
 ];
 const WHOLE_TYPE = new Set([-2147483648, 2147483647, 4294967295]);
 

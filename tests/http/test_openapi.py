@@ -160,6 +160,21 @@ def test_the_reference_is_served_with_its_own_headers(server: Server, path: str)
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
 
 
+def test_the_reference_is_served_at_a_limited_rate(server: Server):
+    refused = None
+    for _ in range(2_000):
+        got = server.get("/docs/docs.css")
+        if got.status_code != 200:
+            refused = got
+            break
+    assert refused is not None
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert refused.json() == {
+        "detail": "Too many requests for the reference. Try again in a second."
+    }
+    assert server.get("/v1/status").status_code == 200
+
+
 def test_the_page_fetches_nothing_from_elsewhere_and_has_no_inline_script():
     page = FILES["/docs"].read_text()
     assert re.findall(r'(?:src|href)="([^"]*)"', page) == [
