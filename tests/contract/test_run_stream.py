@@ -101,7 +101,8 @@ def test_a_refusal_is_run_circuits_own_and_the_others_go_on(server: Server):
         {"qasm": BELL, "backend": "abacus"},
         {"qasm": BELL, "backend": "aer_gpu_simulator"},
         {"qasm": BELL, "shots": 10_001},
-        {"qasm": BELL, "options": {"sede": 1}},
+        {"qasm": BELL, "options": {"seed": -1}},
+        {"qasm": BELL, "shots": -1},
     ]
     stream = RunStream(ada)
     refused = [stream.send(**body) for body in bodies]
