@@ -12,6 +12,7 @@ ONLY ?=
 COMPARE ?=
 SOAK_KILLS ?= 200
 SOAK_LATE ?= 100
+SOAK_EXAMPLES ?= 100
 SOAK_SEED ?= $(shell date +%s)
 
 .PHONY: setup demo serve test test-quick soak bench check gen clean
@@ -51,7 +52,8 @@ test-quick: $(DEV)
 
 soak: $(DEV)
 	@SOAK_KILLS=$(SOAK_KILLS) SOAK_LATE=$(SOAK_LATE) SOAK_SEED=$(SOAK_SEED) \
-		$(BIN)/python -m pytest --capture=no tests/faults/test_kills.py tests/faults/test_late_writes.py
+		SOAK_EXAMPLES=$(SOAK_EXAMPLES) $(BIN)/python -m pytest --capture=no \
+		tests/faults/test_kills.py tests/faults/test_late_writes.py tests/http/test_openapi.py
 
 bench: $(DEV)
 	@$(BIN)/python tests/benchmarks/run.py $(if $(ONLY),--only $(ONLY)) \

@@ -1,8 +1,8 @@
 """Generate code from the contract, and check the contract.
 
 contract.py protos            copy the third-party protos to where buf looks for them
-contract.py generate          write gen/
-contract.py stale             fail if gen/ differs from what `generate` would write
+contract.py generate          write gen/ and docs/errors.md
+contract.py stale             fail if they differ from what `generate` would write
 contract.py breaking          fail if the contract breaks that of main in a way that breaks.txt
                               does not list
 """
@@ -18,12 +18,16 @@ import tempfile
 from pathlib import Path
 
 import google.rpc
+from errors import errors_page
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from openapi import document
 
 ROOT = Path(__file__).resolve().parent.parent
 GEN = ROOT / "gen"
 THIRD_PARTY = ROOT / ".build" / "third_party"
 TRANSCODER = Path("thequantcloud") / "transcoder.binpb"
+OPENAPI = Path("thequantcloud") / "openapi.json"
+ERRORS = ROOT / "docs" / "errors.md"
 INSTALLED = Path(next(iter(google.rpc.__path__))).parent
 IMPORTS = (
     "api/annotations.proto",
@@ -48,8 +52,11 @@ def copy_protos(target: Path = THIRD_PARTY) -> None:
         shutil.copyfile(INSTALLED / name, copy)
 
 
-def generate(target: Path) -> None:
-    """Write the Python modules, their stubs, and Envoy's descriptor below `target`."""
+def generate(target: Path, errors: Path) -> None:
+    """Write the modules, stubs, Envoy's descriptor and the OpenAPI document below `target`.
+
+    The page of error reasons goes to `errors`.
+    """
     sys.path[:0] = [str(ROOT / "server")]
     from quantcloud.proxy.transcoder import transcoder_descriptor  # noqa: PLC0415  # needs the path above
 
@@ -60,24 +67,31 @@ def generate(target: Path) -> None:
     subprocess.run(  # noqa: S603  # our own arguments
         [sys.executable, "-m", "grpc_tools.protoc", "-Iproto", f"-I{THIRD_PARTY}", *outs,
          f"--plugin=protoc-gen-mypy_grpc={Path(sys.executable).parent / 'protoc-gen-mypy_grpc'}",
-         f"--descriptor_set_out={descriptor}", "--include_imports",
+         f"--descriptor_set_out={descriptor}", "--include_imports", "--include_source_info",
          f"--mypy_grpc_out=quiet:{target}", *contract,
          # No RPC uses these, but errors carry them, so the transcoder must know them.
          "google/rpc/error_details.proto"],
         check=True, cwd=ROOT,
     )  # fmt: skip
     shutil.rmtree(target / "google", ignore_errors=True)  # installed by googleapis-common-protos
-    derived = transcoder_descriptor(FileDescriptorSet.FromString(descriptor.read_bytes()))
+    contract_set = FileDescriptorSet.FromString(descriptor.read_bytes())
     descriptor.unlink()
+    sys.path[:0] = [str(target)]  # the new stubs know the contract's options
+    (target / OPENAPI).write_text(document(contract_set))
+    errors.write_text(errors_page(contract_set))
+    for file in contract_set.file:
+        file.ClearField("source_code_info")
+    derived = transcoder_descriptor(contract_set)
     (target / "thequantcloud" / "py.typed").touch()
     (target / TRANSCODER).write_bytes(derived.SerializeToString(deterministic=True))
 
 
 def stale() -> int:
-    """Return the number of files in gen/ that differ from a fresh generation."""
+    """Return the number of generated files that differ from a fresh generation."""
     with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder)
-        generate(fresh)
+        fresh, errors = Path(folder) / "gen", Path(folder) / ERRORS.name
+        generate(fresh, errors)
+        stale_page = not ERRORS.exists() or not filecmp.cmp(errors, ERRORS, shallow=False)
         want = {p.relative_to(fresh) for p in fresh.rglob("*") if p.is_file()}
         have = {
             p.relative_to(GEN)
@@ -85,9 +99,11 @@ def stale() -> int:
             if p.is_file() and "__pycache__" not in p.parts
         }
         same = {p for p in want & have if filecmp.cmp(fresh / p, GEN / p, shallow=False)}
-    for path in sorted((want | have) - same):
-        print(f"gen/{path} is stale: run `make gen` and commit what it writes", file=sys.stderr)
-    return len((want | have) - same)
+    found = [f"gen/{path}" for path in sorted((want | have) - same)]
+    found += [str(ERRORS.relative_to(ROOT))] if stale_page else []
+    for path in found:
+        print(f"{path} is stale: run `make gen` and commit what it writes", file=sys.stderr)
+    return len(found)
 
 
 def breaking() -> int:
@@ -142,7 +158,7 @@ def main() -> int:
     copy_protos()
     if command == "generate":
         shutil.rmtree(GEN / "thequantcloud", ignore_errors=True)
-        generate(GEN)
+        generate(GEN, ERRORS)
         return 0
     if command == "protos":
         return 0

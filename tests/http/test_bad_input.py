@@ -145,8 +145,8 @@ BAD_RUNS = {
     "object for text": ({"qasm": {"a": 1}}, "qasm"),
     "unknown option": ({"qasm": BELL, "options": {"sed": 1}}, "options.sed: is unknown"),
     "bad option": ({"qasm": BELL, "options": {"seed": -1}}, "options.seed"),
-    "bad cost": ({"qasm": BELL, "max_cost_usd": -1}, "max_cost_usd: must be 0 or more"),
-    "bad fidelity": ({"qasm": BELL, "min_fidelity": 2}, "min_fidelity: must be from 0 to 1"),
+    "bad cost": ({"qasm": BELL, "max_cost_usd": -1}, "max_cost_usd: must be 0 or more, is -1"),
+    "bad fidelity": ({"qasm": BELL, "min_fidelity": 2}, "min_fidelity: must be 0 to 1, is 2"),
     "GPU offline": ({"qasm": BELL, "backend": "aer_gpu_simulator"}, "offline"),
 }
 
@@ -172,15 +172,15 @@ def test_a_bad_circuit_has_line_and_column_for_programs(ada: Api):
     [
         ("/v1/jobs?colour=red", "colour"),
         ("/v1/jobs?status=done", "completed"),
-        ("/v1/jobs?limit=-1", "limit: must be 1 to 100, is -1"),
-        ("/v1/jobs?limit=0", "limit: must be 1 to 100, is 0"),
+        ("/v1/jobs?limit=-1", "limit: must be 1 or more, is -1"),
+        ("/v1/jobs?limit=0", "limit: must be 1 or more, is 0"),
         ("/v1/jobs?limit=ten", "limit"),
         ("/v1/jobs?offset=-1", "offset: must be 0 or more, is -1"),
         ("/v1/jobs?status=failed&status_filter=completed", "status_filter"),
         ("/v1/jobs?status=failed&status=completed", "status: is given more than once"),
         ("/v1/jobs?limit=1&limit=2", "limit: is given more than once"),
         ("/v1/jobs/events?with_result=true&with_result=true", "with_result: is given more than"),
-        ("/v1/circuits?limit=-1", "limit: must be 1 to 100, is -1"),
+        ("/v1/circuits?limit=-1", "limit: must be 1 or more, is -1"),
         (f"/v1/jobs/{MISSING}/events?after_sequence=-1", "after_sequence: must be 0 or more"),
         ("/v1/jobs/events?after_cursor=x", "after_cursor: must be a cursor from a response"),
     ],
@@ -214,6 +214,19 @@ def test_a_bad_saved_circuit_is_400(ada: Api, body: dict[str, Any], says: str):
 def test_a_bad_key_name_is_400(ada: Api, name: str):
     response = ada.rest("POST", "/v1/auth/api-keys", {"name": name})
     assert "name: must have 1 to 100 printable" in detail(response, 400)
+
+
+@pytest.mark.parametrize("name", ["~", "x!y", "a'b"])
+def test_a_header_that_grpc_does_not_know_is_ignored(ada: Api, name: str):
+    assert ada.rest("GET", "/v1/jobs", headers={name: "x"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["run", "run-and-watch", "run-batch", "plan"])
+@pytest.mark.parametrize("size", [2, 20_000])
+def test_a_body_of_another_type_is_415(ada: Api, path: str, size: int):
+    headers = {"Content-Type": "text/plain"}
+    got = ada.rest("POST", f"/v1/circuits/{path}", content=b"x" * size, headers=headers)
+    assert detail(got, 415) == "Content-Type: must be application/json, got text/plain."
 
 
 def padded(size: int) -> bytes:

@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from google.protobuf.json_format import ParseDict
+from google.rpc import error_details_pb2  # noqa: F401  # ParseDict looks the details up
 
+from support.openapi import component, conforms
 from support.server import Front, Server
 from thequantcloud.v1 import api_key_pb2, job_pb2
 
@@ -21,6 +23,7 @@ def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
         if line.startswith("data:"):
             event = json.loads(line.removeprefix("data:"))
             ParseDict(event, job_pb2.WatchJobsResponse())
+            conforms(event, component("WatchJobsResponse"))
             yield event
 
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AccountServiceStub:
-    """Shows an account to its owner.
+    """Shows the caller's account.
     """
 
     def __init__(self, channel):
@@ -48,18 +48,18 @@ class AccountServiceStub:
 
 
 class AccountServiceServicer:
-    """Shows an account to its owner.
+    """Shows the caller's account.
     """
 
     def GetUsage(self, request, context):
-        """This month's use and the tier's limits.
+        """Returns this month's usage and the tier's limits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProfile(self, request, context):
-        """Who the account belongs to. Needs a JWT: PERMISSION_DENIED (403) for an API key.
+        """Returns the account's profile. Needs a JWT: an API key is refused with PERMISSION_DENIED (403).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +87,7 @@ def add_AccountServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccountService:
-    """Shows an account to its owner.
+    """Shows the caller's account.
     """
 
     @staticmethod

@@ -26,9 +26,10 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from thequantcloud.v1 import access_pb2 as thequantcloud_dot_v1_dot_access__pb2
+from thequantcloud.v1 import limits_pb2 as thequantcloud_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ethequantcloud/v1/api_key.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dthequantcloud/v1/access.proto\"\xb6\x01\n\x06\x41piKey\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nkey_prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\")\n\x13\x43reateApiKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"i\n\x14\x43reateApiKeyResponse\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nkey_prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\x03key\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"\x14\n\x12ListApiKeysRequest\"G\n\x13ListApiKeysResponse\x12\x30\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x18.thequantcloud.v1.ApiKeyB\x04\xe2\x41\x01\x03\"\'\n\x13RevokeApiKeyRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\",\n\x14RevokeApiKeyResponse\x12\x14\n\x06\x64\x65tail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x32\x8f\x03\n\rApiKeyService\x12\x7f\n\x0c\x43reateApiKey\x12%.thequantcloud.v1.CreateApiKeyRequest\x1a&.thequantcloud.v1.CreateApiKeyResponse\" \xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x16\"\x11/v1/auth/api-keys:\x01*\x12y\n\x0bListApiKeys\x12$.thequantcloud.v1.ListApiKeysRequest\x1a%.thequantcloud.v1.ListApiKeysResponse\"\x1d\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/auth/api-keys\x12\x81\x01\n\x0cRevokeApiKey\x12%.thequantcloud.v1.RevokeApiKeyRequest\x1a&.thequantcloud.v1.RevokeApiKeyResponse\"\"\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x18*\x16/v1/auth/api-keys/{id}Bf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ethequantcloud/v1/api_key.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dthequantcloud/v1/access.proto\x1a\x1dthequantcloud/v1/limits.proto\"\xcc\x01\n\x06\x41piKey\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nkey_prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12;\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x0f\n\r_last_used_at\"3\n\x13\x43reateApiKeyRequest\x12\x1c\n\x04name\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xb2\xbb\x18\x06 \x01(d@\x01\"i\n\x14\x43reateApiKeyResponse\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nkey_prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\x03key\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"\x14\n\x12ListApiKeysRequest\"G\n\x13ListApiKeysResponse\x12\x30\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x18.thequantcloud.v1.ApiKeyB\x04\xe2\x41\x01\x03\"\'\n\x13RevokeApiKeyRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\",\n\x14RevokeApiKeyResponse\x12\x14\n\x06\x64\x65tail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x32\x8f\x03\n\rApiKeyService\x12\x7f\n\x0c\x43reateApiKey\x12%.thequantcloud.v1.CreateApiKeyRequest\x1a&.thequantcloud.v1.CreateApiKeyResponse\" \xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x16\"\x11/v1/auth/api-keys:\x01*\x12y\n\x0bListApiKeys\x12$.thequantcloud.v1.ListApiKeysRequest\x1a%.thequantcloud.v1.ListApiKeysResponse\"\x1d\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/auth/api-keys\x12\x81\x01\n\x0cRevokeApiKey\x12%.thequantcloud.v1.RevokeApiKeyRequest\x1a&.thequantcloud.v1.RevokeApiKeyResponse\"\"\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x18*\x16/v1/auth/api-keys/{id}Bf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,7 +48,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEY'].fields_by_name['last_used_at']._loaded_options = None
   _globals['_APIKEY'].fields_by_name['last_used_at']._serialized_options = b'\342A\001\003'
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\262\273\030\006 \001(d@\001'
   _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['id']._loaded_options = None
   _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['id']._serialized_options = b'\342A\001\003'
   _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['name']._loaded_options = None
@@ -68,20 +69,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEYSERVICE'].methods_by_name['ListApiKeys']._serialized_options = b'\250\273\030\003\202\323\344\223\002\023\022\021/v1/auth/api-keys'
   _globals['_APIKEYSERVICE'].methods_by_name['RevokeApiKey']._loaded_options = None
   _globals['_APIKEYSERVICE'].methods_by_name['RevokeApiKey']._serialized_options = b'\250\273\030\003\202\323\344\223\002\030*\026/v1/auth/api-keys/{id}'
-  _globals['_APIKEY']._serialized_start=180
-  _globals['_APIKEY']._serialized_end=362
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=364
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=405
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=407
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=512
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=514
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=534
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=536
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=607
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=609
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=648
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=650
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=694
-  _globals['_APIKEYSERVICE']._serialized_start=697
-  _globals['_APIKEYSERVICE']._serialized_end=1096
+  _globals['_APIKEY']._serialized_start=211
+  _globals['_APIKEY']._serialized_end=415
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=417
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=468
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=470
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=575
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=577
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=597
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=599
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=670
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=672
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=711
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=713
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=757
+  _globals['_APIKEYSERVICE']._serialized_start=760
+  _globals['_APIKEYSERVICE']._serialized_end=1159
 # @@protoc_insertion_point(module_scope)

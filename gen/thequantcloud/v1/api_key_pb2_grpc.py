@@ -28,7 +28,7 @@ if _version_not_supported:
 class ApiKeyServiceStub:
     """Manages an account's API keys.
 
-    Every RPC needs a JWT: PERMISSION_DENIED (403) for an API key.
+    Every RPC needs a JWT: an API key is refused with PERMISSION_DENIED (403).
     """
 
     def __init__(self, channel):
@@ -57,30 +57,30 @@ class ApiKeyServiceStub:
 class ApiKeyServiceServicer:
     """Manages an account's API keys.
 
-    Every RPC needs a JWT: PERMISSION_DENIED (403) for an API key.
+    Every RPC needs a JWT: an API key is refused with PERMISSION_DENIED (403).
     """
 
     def CreateApiKey(self, request, context):
-        """Makes a key. Its text is in this answer only.
+        """Creates a key. Only this answer has the key itself.
 
-        Errors: INVALID_ARGUMENT (400) for an empty name or one of more than 100 characters;
-        PERMISSION_DENIED (403) when the account has as many keys as its tier allows.
+        Errors: INVALID_ARGUMENT (400) if the name is empty or longer than 100 characters.
+        PERMISSION_DENIED (403) if the account has as many keys as its tier allows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListApiKeys(self, request, context):
-        """The account's keys that are not revoked, newest first.
+        """Lists the account's active keys, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiKey(self, request, context):
-        """Revokes a key: from now on it is refused.
+        """Revokes a key. The server refuses it from now on.
 
-        Errors: NOT_FOUND (404) for a key that is not there, not the account's, or revoked already.
+        Errors: NOT_FOUND (404) if the key does not exist, belongs to another account, or is revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,7 +115,7 @@ def add_ApiKeyServiceServicer_to_server(servicer, server):
 class ApiKeyService:
     """Manages an account's API keys.
 
-    Every RPC needs a JWT: PERMISSION_DENIED (403) for an API key.
+    Every RPC needs a JWT: an API key is refused with PERMISSION_DENIED (403).
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class BackendServiceStub:
-    """Lists what circuits can run on.
+    """Lists the backends.
     """
 
     def __init__(self, channel):
@@ -48,20 +48,20 @@ class BackendServiceStub:
 
 
 class BackendServiceServicer:
-    """Lists what circuits can run on.
+    """Lists the backends.
     """
 
     def ListBackends(self, request, context):
-        """Every backend, in the order of their names, those that are offline too.
+        """Lists all backends by name, including those that are offline.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBackend(self, request, context):
-        """One backend.
+        """Returns one backend.
 
-        Errors: NOT_FOUND (404) when there is none of that name.
+        Errors: NOT_FOUND (404) if there is no backend with this name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,7 +89,7 @@ def add_BackendServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BackendService:
-    """Lists what circuits can run on.
+    """Lists the backends.
     """
 
     @staticmethod

@@ -27,10 +27,10 @@ if _version_not_supported:
 
 
 class CircuitServiceStub:
-    """Runs circuits, and keeps those that a user saves.
+    """Runs circuits and saves them.
 
-    Every RPC that names a saved circuit answers NOT_FOUND (404) where it is not there or belongs
-    to another account.
+    An RPC that names a saved circuit answers NOT_FOUND (404) if the circuit does not exist or
+    belongs to another account.
     """
 
     def __init__(self, channel):
@@ -92,60 +92,59 @@ class CircuitServiceStub:
 
 
 class CircuitServiceServicer:
-    """Runs circuits, and keeps those that a user saves.
+    """Runs circuits and saves them.
 
-    Every RPC that names a saved circuit answers NOT_FOUND (404) where it is not there or belongs
-    to another account.
+    An RPC that names a saved circuit answers NOT_FOUND (404) if the circuit does not exist or
+    belongs to another account.
     """
 
     def RunCircuit(self, request, context):
-        """Submits a circuit for execution and returns once the job is stored.
+        """Submits a circuit. Returns when the job is stored.
 
-        Errors: INVALID_ARGUMENT (400) for a circuit that cannot be read (with line and column), an
-        unknown backend, one that cannot run the circuit, or another field that holds what it may
-        not; PERMISSION_DENIED (403) beyond a quota; FAILED_PRECONDITION (400) where the backend is
-        offline; UNAVAILABLE (503) where the circuit cannot be looked at or stored now; ALREADY_EXISTS
-        (409) for an idempotency key of another request.
+        Errors: INVALID_ARGUMENT (400) if the circuit cannot be read (with line and column), if the
+        backend is unknown or cannot run the circuit, or if another field has a wrong value.
+        PERMISSION_DENIED (403) if a quota is exceeded. FAILED_PRECONDITION (400) if the backend is
+        offline. ALREADY_EXISTS (409) if the idempotency key belongs to another request. UNAVAILABLE
+        (503) if the server cannot examine or store the circuit now.
 
-        With the metadata `idempotency-key` (over REST the header `Idempotency-Key`), 1 to 255 printable
-        characters, it may be sent again: for 24 hours the same key and request of an account give the
-        first answer again and make no second job. The same key with another request is refused, and
-        `ErrorInfo.metadata` names the first request's `job_id`.
+        To retry safely, send the metadata `idempotency-key` (over REST the header `Idempotency-Key`):
+        1 to 255 printable ASCII characters. For 24 hours the same key with the same request returns
+        the first answer and creates no second job. The same key with another request is refused, and
+        `ErrorInfo.metadata` has the `job_id` of the first request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RunCircuits(self, request, context):
-        """Submits up to 1,000 circuits at once, all or none of them, and returns once their jobs are
-        stored. Each becomes a job of its own; they share a `batch_id`, by which WatchJobs follows them.
+        """Submits up to 1,000 circuits at once, all or none. Returns when the jobs are stored.
 
-        Errors: those of RunCircuit for any of the circuits, with its place: `circuits[2].qasm`. Quotas
-        are held against all of them together. An idempotency key holds for them together.
+        Each circuit becomes a job. The jobs share a `batch_id`, with which WatchJobs follows them.
+
+        Errors: those of RunCircuit for any of the circuits, with its position, such as
+        `circuits[2].qasm`. Quotas apply to all circuits together. One idempotency key covers the whole
+        batch.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RunAndWatch(self, request, context):
-        """Submits a circuit and watches its job to its end: RunCircuit and WatchJob in one call.
+        """Submits a circuit and streams the events of its job: RunCircuit and WatchJob in one call.
 
-        Once the job is stored come its latest event, then each event as it happens, in order; the
-        result is on the event of `completed`. Of events that come together only the last is sent, whose
-        job has what all of them changed, and the first one waits 50 milliseconds for others: most runs
-        need a single message. WatchJob has each event at once. The stream ends with OK after the event
-        of a terminal status. In quiet times a checkpoint shows that it lives. Over HTTP the events come
-        as server-sent events, and the request may have 1 MiB. To end the call does not end the job,
-        whose id is in every event.
+        The stream sends the latest event of the stored job, then each event as it happens. The event
+        of `completed` has the result. If several events happen within 50 milliseconds, only the last
+        one is sent. Most runs need one message. Use WatchJob to receive every event. The stream ends
+        with OK after the event of a terminal status. Checkpoints show that a quiet stream is alive.
+        Over HTTP the events are server-sent events, and the request body may have 1 MiB. Closing the
+        stream does not cancel the job. Every event has the job's id.
 
-        Errors: before the first event those of RunCircuit, as its own. UNAVAILABLE (503) when the server
-        shuts down or its database does not answer: resume with WatchJob and `after_sequence`; where no
-        event has come yet, send it again with the same idempotency key.
+        Errors: those of RunCircuit before the first event. UNAVAILABLE (503) if the server shuts down
+        or its database does not answer. After an event, resume with WatchJob and `after_sequence`.
+        Before the first event, retry with the same idempotency key.
 
-        An idempotency key is as for RunCircuit, and the two share keys: the same key and request watch
-        the first job and make no second one.
-
-        It takes RunCircuit's own request, so that the two cannot come apart.
+        RunCircuit and RunAndWatch share idempotency keys: the same key and request watch the first
+        job.
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -153,38 +152,38 @@ class CircuitServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RunStream(self, request_iterator, context):
-        """Submits circuits one after the other on one stream and watches their jobs to their ends: as
-        RunAndWatch for each of them, in three quarters of the time where they are small. For whoever has
-        many, and sends one when an earlier one has told what it is to be. Over gRPC alone.
+        """Submits circuits one after the other on one stream and streams the events of their jobs.
+        Available over gRPC only.
 
-        Answers come as there is something to tell, each with the number of its request; those that are
-        ready at the same time come in one message. A request is answered with the events that RunAndWatch
-        has of it, up to the event of a terminal status, or with the error that it was refused with, and
-        neither ends the stream. The server carries out 256 of them at a time and reads no other until
-        one has ended, nor while a client leaves a mebibyte of answers unread. Now and then a message
-        without answers shows that the stream lives. It ends with OK once the client has ended its side
-        and every request has its last answer. To end the call does not end the jobs.
+        Use it for many small circuits that depend on earlier results. It takes three quarters of the
+        time of RunAndWatch for small circuits.
 
-        Quotas and the rate limit hold for each request as for a call of RunCircuit, and opening the
-        stream counts as a request, too.
+        Each answer has the number of its request. Answers that are ready at the same time share a
+        message. The server answers a request with the events that RunAndWatch would send, up to the
+        event of a terminal status, or with an error. Neither ends the stream. The server processes 256
+        requests at a time, and it stops reading while the client has one mebibyte of unread answers. A
+        message without answers shows that the stream is alive. The stream ends with OK after the
+        client has closed its side and every request has its last answer. Closing the stream does not
+        cancel the jobs.
 
-        Errors of the stream: RESOURCE_EXHAUSTED beyond the rate limit, with 20 of the account's streams
-        open already, and for a message of more than 10 MiB; INVALID_ARGUMENT for one that cannot be
-        read; UNAUTHENTICATED once the credentials no longer hold; UNAVAILABLE when the server shuts down
-        or its database does not answer: resume with WatchJob those that have a job, and send the others
-        again with the same idempotency key.
+        Quotas and the rate limit count each request like a call of RunCircuit. Opening the stream
+        counts as one request.
+
+        Errors of the stream: RESOURCE_EXHAUSTED if the rate limit is exceeded, if the account has 20
+        such streams open, or if a message exceeds 10 MiB. INVALID_ARGUMENT if a message cannot be
+        read. UNAUTHENTICATED if the credentials are no longer valid. UNAVAILABLE if the server shuts
+        down or its database does not answer: resume jobs with WatchJob, and send the other requests
+        again with the same idempotency keys.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PlanCircuit(self, request, context):
-        """Says what RunCircuit would do with the same request: which backend, why, and what it takes.
-        Nothing is stored and nothing runs.
+        """Predicts what RunCircuit would do with the same request: the backend, the reasons, and the
+        cost. It stores nothing and runs nothing.
 
-        Errors: those of RunCircuit, the exact refusal.
-
-        It takes RunCircuit's own request, so that the two cannot come apart.
+        Errors: those of RunCircuit.
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -194,31 +193,31 @@ class CircuitServiceServicer:
     def CreateCircuit(self, request, context):
         """Saves a circuit without running it.
 
-        Errors: INVALID_ARGUMENT (400) without a name, with neither `code` nor `qasm`, with more than
-        512 KiB of the two together, or with more than 64 KiB of metadata.
+        Errors: INVALID_ARGUMENT (400) if the name is missing, if both `code` and `qasm` are missing,
+        if the two together exceed 512 KiB, or if the metadata exceeds 64 KiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCircuits(self, request, context):
-        """The account's saved circuits, newest first.
+        """Lists the account's saved circuits, newest first.
 
-        Errors: INVALID_ARGUMENT (400) for a limit below 1 or a negative offset.
+        Errors: INVALID_ARGUMENT (400) if the limit is below 1 or the offset is negative.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCircuit(self, request, context):
-        """One saved circuit.
+        """Returns one saved circuit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCircuit(self, request, context):
-        """Changes the fields of a saved circuit that the request carries and leaves the others.
+        """Changes a saved circuit. Fields that are absent from the request stay as they are.
 
         Errors: INVALID_ARGUMENT (400) as for CreateCircuit.
         """
@@ -295,10 +294,10 @@ def add_CircuitServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CircuitService:
-    """Runs circuits, and keeps those that a user saves.
+    """Runs circuits and saves them.
 
-    Every RPC that names a saved circuit answers NOT_FOUND (404) where it is not there or belongs
-    to another account.
+    An RPC that names a saved circuit answers NOT_FOUND (404) if the circuit does not exist or
+    belongs to another account.
     """
 
     @staticmethod

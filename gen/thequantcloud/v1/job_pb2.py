@@ -28,9 +28,10 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from thequantcloud.v1 import access_pb2 as thequantcloud_dot_v1_dot_access__pb2
+from thequantcloud.v1 import limits_pb2 as thequantcloud_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1athequantcloud/v1/job.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1dthequantcloud/v1/access.proto\"k\n\x0cOptimization\"[\n\x06Target\x12\x0f\n\x0bunspecified\x10\x00\x12\x0c\n\x08\x62\x61lanced\x10\x01\x12\t\n\x05speed\x10\x02\x12\x0c\n\x08\x61\x63\x63uracy\x10\x03\x12\x0b\n\x07quality\x10\x03\x12\x08\n\x04\x63ost\x10\x04\x1a\x02\x10\x01\"\xab\x05\n\x03Job\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x03\x12\x1a\n\x07\x62\x61\x63kend\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x13\n\x05shots\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x41\n\x0coptimize_for\x18\x05 \x01(\x0e\x32%.thequantcloud.v1.Optimization.TargetB\x04\xe2\x41\x01\x03\x12\x36\n\x0csubmitted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12 \n\rerror_message\x18\t \x01(\tB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12/\n\x08metadata\x18\n \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03\x12\x1b\n\x08\x62\x61tch_id\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\"\xa4\x01\n\x06Status\x12\x0f\n\x0bunspecified\x10\x00\x12\r\n\tsubmitted\x10\x01\x12\r\n\tanalyzing\x10\x02\x12\x0b\n\x07routing\x10\x03\x12\n\n\x06queued\x10\x04\x12\x0e\n\ndispatched\x10\x05\x12\x0b\n\x07running\x10\x06\x12\r\n\tcompleted\x10\x07\x12\n\n\x06\x66\x61iled\x10\x08\x12\x0b\n\x07timeout\x10\t\x12\r\n\tcancelled\x10\nB\n\n\x08_backendB\x10\n\x0e_error_messageB\x0b\n\t_batch_id\"5\n\x0bStatevector\x12\x12\n\x04real\x18\x01 \x03(\x01\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04imag\x18\x02 \x03(\x01\x42\x04\xe2\x41\x01\x03\"\xb5\x03\n\tJobResult\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12=\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\'.thequantcloud.v1.JobResult.CountsEntryB\x04\xe2\x41\x01\x03\x12K\n\rprobabilities\x18\x03 \x03(\x0b\x32..thequantcloud.v1.JobResult.ProbabilitiesEntryB\x04\xe2\x41\x01\x03\x12\x38\n\x0bstatevector\x18\x04 \x01(\x0b\x32\x1d.thequantcloud.v1.StatevectorB\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x65xecution_time_ms\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x61\x63kend\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x34\n\x12ProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xaf\x02\n\x08JobEvent\x12\x16\n\x08sequence\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12(\n\x03job\x18\x03 \x01(\x0b\x32\x15.thequantcloud.v1.JobB\x04\xe2\x41\x01\x03\x12!\n\x0equeue_position\x18\x04 \x01(\rB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x31\n\x06result\x18\x05 \x01(\x0b\x32\x1b.thequantcloud.v1.JobResultB\x04\xe2\x41\x01\x03\x12\x18\n\ncheckpoint\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x42\x11\n\x0f_queue_position\"\xfc\x01\n\x0fListJobsRequest\x12\x1f\n\x0c\x61\x66ter_cursor\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x18\n\x05limit\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x19\n\x06offset\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12\x32\n\x06status\x18\x03 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x12\x39\n\rstatus_filter\x18\x04 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x42\x0f\n\r_after_cursorB\x08\n\x06_limitB\t\n\x07_offset\"\xb8\x01\n\x10ListJobsResponse\x12\x19\n\x06\x63ursor\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12)\n\x04jobs\x18\x01 \x03(\x0b\x32\x15.thequantcloud.v1.JobB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\rB\x04\xe2\x41\x01\x03\x12\x13\n\x05total\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x13\n\x05limit\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06offset\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x42\t\n\x07_cursor\"S\n\rGetJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x0cwait_seconds\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x42\x0f\n\r_wait_seconds\"\'\n\x13GetJobResultRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"$\n\x10\x43\x61ncelJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"]\n\x11\x43\x61ncelJobResponse\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x03\"t\n\x0fWatchJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12!\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x19\n\x0bwith_result\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x11\n\x0f_after_sequence\"\xbd\x01\n\x10WatchJobsRequest\x12\x1f\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x32\n\x06status\x18\x02 \x03(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x12\x19\n\x0bwith_result\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\x08\x62\x61tch_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x42\x0f\n\r_after_cursorB\x0b\n\t_batch_id\"\x9e\x01\n\x11WatchJobsResponse\x12\x14\n\x06\x63ursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x1a.thequantcloud.v1.JobEventB\x04\xe2\x41\x01\x03\x12\x18\n\ncheckpoint\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x32\xa7\x05\n\nJobService\x12g\n\x08ListJobs\x12!.thequantcloud.v1.ListJobsRequest\x1a\".thequantcloud.v1.ListJobsResponse\"\x14\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12[\n\x06GetJob\x12\x1f.thequantcloud.v1.GetJobRequest\x1a\x15.thequantcloud.v1.Job\"\x19\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12t\n\x0cGetJobResult\x12%.thequantcloud.v1.GetJobResultRequest\x1a\x1b.thequantcloud.v1.JobResult\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/result\x12y\n\tCancelJob\x12\".thequantcloud.v1.CancelJobRequest\x1a#.thequantcloud.v1.CancelJobResponse\"#\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}/cancel:\x01*\x12m\n\x08WatchJob\x12!.thequantcloud.v1.WatchJobRequest\x1a\x1a.thequantcloud.v1.JobEvent\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12s\n\tWatchJobs\x12\".thequantcloud.v1.WatchJobsRequest\x1a#.thequantcloud.v1.WatchJobsResponse\"\x1b\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/jobs/events0\x01\x42\x66\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1athequantcloud/v1/job.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1dthequantcloud/v1/access.proto\x1a\x1dthequantcloud/v1/limits.proto\"k\n\x0cOptimization\"[\n\x06Target\x12\x0f\n\x0bunspecified\x10\x00\x12\x0c\n\x08\x62\x61lanced\x10\x01\x12\t\n\x05speed\x10\x02\x12\x0c\n\x08\x61\x63\x63uracy\x10\x03\x12\x0b\n\x07quality\x10\x03\x12\x08\n\x04\x63ost\x10\x04\x1a\x02\x10\x01\"\xd5\x05\n\x03Job\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x03\x12\x1a\n\x07\x62\x61\x63kend\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x13\n\x05shots\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x41\n\x0coptimize_for\x18\x05 \x01(\x0e\x32%.thequantcloud.v1.Optimization.TargetB\x04\xe2\x41\x01\x03\x12\x36\n\x0csubmitted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x39\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12;\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12 \n\rerror_message\x18\t \x01(\tB\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x12/\n\x08metadata\x18\n \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03\x12\x1b\n\x08\x62\x61tch_id\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03H\x04\x88\x01\x01\"\xa4\x01\n\x06Status\x12\x0f\n\x0bunspecified\x10\x00\x12\r\n\tsubmitted\x10\x01\x12\r\n\tanalyzing\x10\x02\x12\x0b\n\x07routing\x10\x03\x12\n\n\x06queued\x10\x04\x12\x0e\n\ndispatched\x10\x05\x12\x0b\n\x07running\x10\x06\x12\r\n\tcompleted\x10\x07\x12\n\n\x06\x66\x61iled\x10\x08\x12\x0b\n\x07timeout\x10\t\x12\r\n\tcancelled\x10\nB\n\n\x08_backendB\r\n\x0b_started_atB\x0f\n\r_completed_atB\x10\n\x0e_error_messageB\x0b\n\t_batch_id\"5\n\x0bStatevector\x12\x12\n\x04real\x18\x01 \x03(\x01\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04imag\x18\x02 \x03(\x01\x42\x04\xe2\x41\x01\x03\"\xca\x03\n\tJobResult\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12=\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\'.thequantcloud.v1.JobResult.CountsEntryB\x04\xe2\x41\x01\x03\x12K\n\rprobabilities\x18\x03 \x03(\x0b\x32..thequantcloud.v1.JobResult.ProbabilitiesEntryB\x04\xe2\x41\x01\x03\x12=\n\x0bstatevector\x18\x04 \x01(\x0b\x32\x1d.thequantcloud.v1.StatevectorB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1f\n\x11\x65xecution_time_ms\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x61\x63kend\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x34\n\x12ProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_statevector\"\xf0\x02\n\x08JobEvent\x12\x16\n\x08sequence\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12:\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12-\n\x03job\x18\x03 \x01(\x0b\x32\x15.thequantcloud.v1.JobB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12!\n\x0equeue_position\x18\x04 \x01(\rB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x36\n\x06result\x18\x05 \x01(\x0b\x32\x1b.thequantcloud.v1.JobResultB\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x12\x18\n\ncheckpoint\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12,\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03H\x04\x88\x01\x01\x42\x0e\n\x0c_occurred_atB\x06\n\x04_jobB\x11\n\x0f_queue_positionB\t\n\x07_resultB\x08\n\x06_error\"\x96\x02\n\x0fListJobsRequest\x12\x1f\n\x0c\x61\x66ter_cursor\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12%\n\x05limit\x18\x01 \x01(\x05\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\t\x00\x00\x00\x00\x00\x00\xf0?H\x01\x88\x01\x01\x12&\n\x06offset\x18\x02 \x01(\x05\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00H\x02\x88\x01\x01\x12\x32\n\x06status\x18\x03 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x12\x39\n\rstatus_filter\x18\x04 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x42\x0f\n\r_after_cursorB\x08\n\x06_limitB\t\n\x07_offset\"\xb8\x01\n\x10ListJobsResponse\x12\x19\n\x06\x63ursor\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12)\n\x04jobs\x18\x01 \x03(\x0b\x32\x15.thequantcloud.v1.JobB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\rB\x04\xe2\x41\x01\x03\x12\x13\n\x05total\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x13\n\x05limit\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06offset\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x42\t\n\x07_cursor\"i\n\rGetJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x35\n\x0cwait_seconds\x18\x02 \x01(\x05\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00N@H\x00\x88\x01\x01\x42\x0f\n\r_wait_seconds\"\'\n\x13GetJobResultRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"$\n\x10\x43\x61ncelJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"]\n\x11\x43\x61ncelJobResponse\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x03\"\x81\x01\n\x0fWatchJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x19\n\x0bwith_result\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x11\n\x0f_after_sequence\"\xbd\x01\n\x10WatchJobsRequest\x12\x1f\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x32\n\x06status\x18\x02 \x03(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x12\x19\n\x0bwith_result\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\x08\x62\x61tch_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x42\x0f\n\r_after_cursorB\x0b\n\t_batch_id\"\xad\x01\n\x11WatchJobsResponse\x12\x14\n\x06\x63ursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x1a.thequantcloud.v1.JobEventB\x04\xe2\x41\x01\x03\x12\x18\n\ncheckpoint\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12,\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x08\n\x06_error2\xa7\x05\n\nJobService\x12g\n\x08ListJobs\x12!.thequantcloud.v1.ListJobsRequest\x1a\".thequantcloud.v1.ListJobsResponse\"\x14\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12[\n\x06GetJob\x12\x1f.thequantcloud.v1.GetJobRequest\x1a\x15.thequantcloud.v1.Job\"\x19\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12t\n\x0cGetJobResult\x12%.thequantcloud.v1.GetJobResultRequest\x1a\x1b.thequantcloud.v1.JobResult\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/result\x12y\n\tCancelJob\x12\".thequantcloud.v1.CancelJobRequest\x1a#.thequantcloud.v1.CancelJobResponse\"#\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}/cancel:\x01*\x12m\n\x08WatchJob\x12!.thequantcloud.v1.WatchJobRequest\x1a\x1a.thequantcloud.v1.JobEvent\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12s\n\tWatchJobs\x12\".thequantcloud.v1.WatchJobsRequest\x1a#.thequantcloud.v1.WatchJobsResponse\"\x1b\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/jobs/events0\x01\x42\x66\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -101,9 +102,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTJOBSREQUEST'].fields_by_name['after_cursor']._loaded_options = None
   _globals['_LISTJOBSREQUEST'].fields_by_name['after_cursor']._serialized_options = b'\342A\001\001'
   _globals['_LISTJOBSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTJOBSREQUEST'].fields_by_name['limit']._serialized_options = b'\342A\001\001'
+  _globals['_LISTJOBSREQUEST'].fields_by_name['limit']._serialized_options = b'\342A\001\001\262\273\030\t\t\000\000\000\000\000\000\360?'
   _globals['_LISTJOBSREQUEST'].fields_by_name['offset']._loaded_options = None
-  _globals['_LISTJOBSREQUEST'].fields_by_name['offset']._serialized_options = b'\342A\001\001'
+  _globals['_LISTJOBSREQUEST'].fields_by_name['offset']._serialized_options = b'\342A\001\001\262\273\030\t\t\000\000\000\000\000\000\000\000'
   _globals['_LISTJOBSREQUEST'].fields_by_name['status']._loaded_options = None
   _globals['_LISTJOBSREQUEST'].fields_by_name['status']._serialized_options = b'\342A\001\001'
   _globals['_LISTJOBSREQUEST'].fields_by_name['status_filter']._loaded_options = None
@@ -123,7 +124,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETJOBREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETJOBREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
   _globals['_GETJOBREQUEST'].fields_by_name['wait_seconds']._loaded_options = None
-  _globals['_GETJOBREQUEST'].fields_by_name['wait_seconds']._serialized_options = b'\342A\001\001'
+  _globals['_GETJOBREQUEST'].fields_by_name['wait_seconds']._serialized_options = b'\342A\001\001\262\273\030\022\t\000\000\000\000\000\000\000\000\031\000\000\000\000\000\000N@'
   _globals['_GETJOBRESULTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETJOBRESULTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
   _globals['_CANCELJOBREQUEST'].fields_by_name['id']._loaded_options = None
@@ -135,7 +136,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHJOBREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_WATCHJOBREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
   _globals['_WATCHJOBREQUEST'].fields_by_name['after_sequence']._loaded_options = None
-  _globals['_WATCHJOBREQUEST'].fields_by_name['after_sequence']._serialized_options = b'\342A\001\001'
+  _globals['_WATCHJOBREQUEST'].fields_by_name['after_sequence']._serialized_options = b'\342A\001\001\262\273\030\t\t\000\000\000\000\000\000\000\000'
   _globals['_WATCHJOBREQUEST'].fields_by_name['with_result']._loaded_options = None
   _globals['_WATCHJOBREQUEST'].fields_by_name['with_result']._serialized_options = b'\342A\001\001'
   _globals['_WATCHJOBSREQUEST'].fields_by_name['after_cursor']._loaded_options = None
@@ -166,42 +167,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBSERVICE'].methods_by_name['WatchJob']._serialized_options = b'\250\273\030\002\202\323\344\223\002\026\022\024/v1/jobs/{id}/events'
   _globals['_JOBSERVICE'].methods_by_name['WatchJobs']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['WatchJobs']._serialized_options = b'\250\273\030\002\202\323\344\223\002\021\022\017/v1/jobs/events'
-  _globals['_OPTIMIZATION']._serialized_start=230
-  _globals['_OPTIMIZATION']._serialized_end=337
-  _globals['_OPTIMIZATION_TARGET']._serialized_start=246
-  _globals['_OPTIMIZATION_TARGET']._serialized_end=337
-  _globals['_JOB']._serialized_start=340
-  _globals['_JOB']._serialized_end=1023
-  _globals['_JOB_STATUS']._serialized_start=816
-  _globals['_JOB_STATUS']._serialized_end=980
-  _globals['_STATEVECTOR']._serialized_start=1025
-  _globals['_STATEVECTOR']._serialized_end=1078
-  _globals['_JOBRESULT']._serialized_start=1081
-  _globals['_JOBRESULT']._serialized_end=1518
-  _globals['_JOBRESULT_COUNTSENTRY']._serialized_start=1419
-  _globals['_JOBRESULT_COUNTSENTRY']._serialized_end=1464
-  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_start=1466
-  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_end=1518
-  _globals['_JOBEVENT']._serialized_start=1521
-  _globals['_JOBEVENT']._serialized_end=1824
-  _globals['_LISTJOBSREQUEST']._serialized_start=1827
-  _globals['_LISTJOBSREQUEST']._serialized_end=2079
-  _globals['_LISTJOBSRESPONSE']._serialized_start=2082
-  _globals['_LISTJOBSRESPONSE']._serialized_end=2266
-  _globals['_GETJOBREQUEST']._serialized_start=2268
-  _globals['_GETJOBREQUEST']._serialized_end=2351
-  _globals['_GETJOBRESULTREQUEST']._serialized_start=2353
-  _globals['_GETJOBRESULTREQUEST']._serialized_end=2392
-  _globals['_CANCELJOBREQUEST']._serialized_start=2394
-  _globals['_CANCELJOBREQUEST']._serialized_end=2430
-  _globals['_CANCELJOBRESPONSE']._serialized_start=2432
-  _globals['_CANCELJOBRESPONSE']._serialized_end=2525
-  _globals['_WATCHJOBREQUEST']._serialized_start=2527
-  _globals['_WATCHJOBREQUEST']._serialized_end=2643
-  _globals['_WATCHJOBSREQUEST']._serialized_start=2646
-  _globals['_WATCHJOBSREQUEST']._serialized_end=2835
-  _globals['_WATCHJOBSRESPONSE']._serialized_start=2838
-  _globals['_WATCHJOBSRESPONSE']._serialized_end=2996
-  _globals['_JOBSERVICE']._serialized_start=2999
-  _globals['_JOBSERVICE']._serialized_end=3678
+  _globals['_OPTIMIZATION']._serialized_start=261
+  _globals['_OPTIMIZATION']._serialized_end=368
+  _globals['_OPTIMIZATION_TARGET']._serialized_start=277
+  _globals['_OPTIMIZATION_TARGET']._serialized_end=368
+  _globals['_JOB']._serialized_start=371
+  _globals['_JOB']._serialized_end=1096
+  _globals['_JOB_STATUS']._serialized_start=857
+  _globals['_JOB_STATUS']._serialized_end=1021
+  _globals['_STATEVECTOR']._serialized_start=1098
+  _globals['_STATEVECTOR']._serialized_end=1151
+  _globals['_JOBRESULT']._serialized_start=1154
+  _globals['_JOBRESULT']._serialized_end=1612
+  _globals['_JOBRESULT_COUNTSENTRY']._serialized_start=1497
+  _globals['_JOBRESULT_COUNTSENTRY']._serialized_end=1542
+  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_start=1544
+  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_end=1596
+  _globals['_JOBEVENT']._serialized_start=1615
+  _globals['_JOBEVENT']._serialized_end=1983
+  _globals['_LISTJOBSREQUEST']._serialized_start=1986
+  _globals['_LISTJOBSREQUEST']._serialized_end=2264
+  _globals['_LISTJOBSRESPONSE']._serialized_start=2267
+  _globals['_LISTJOBSRESPONSE']._serialized_end=2451
+  _globals['_GETJOBREQUEST']._serialized_start=2453
+  _globals['_GETJOBREQUEST']._serialized_end=2558
+  _globals['_GETJOBRESULTREQUEST']._serialized_start=2560
+  _globals['_GETJOBRESULTREQUEST']._serialized_end=2599
+  _globals['_CANCELJOBREQUEST']._serialized_start=2601
+  _globals['_CANCELJOBREQUEST']._serialized_end=2637
+  _globals['_CANCELJOBRESPONSE']._serialized_start=2639
+  _globals['_CANCELJOBRESPONSE']._serialized_end=2732
+  _globals['_WATCHJOBREQUEST']._serialized_start=2735
+  _globals['_WATCHJOBREQUEST']._serialized_end=2864
+  _globals['_WATCHJOBSREQUEST']._serialized_start=2867
+  _globals['_WATCHJOBSREQUEST']._serialized_end=3056
+  _globals['_WATCHJOBSRESPONSE']._serialized_start=3059
+  _globals['_WATCHJOBSRESPONSE']._serialized_end=3232
+  _globals['_JOBSERVICE']._serialized_start=3235
+  _globals['_JOBSERVICE']._serialized_end=3914
 # @@protoc_insertion_point(module_scope)

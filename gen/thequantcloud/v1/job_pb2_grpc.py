@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class JobServiceStub:
-    """Shows, watches and cancels an account's jobs.
+    """Lists, watches and cancels an account's jobs.
 
-    Every RPC that names a job answers NOT_FOUND (404) where the job is not there or belongs to
-    another account.
+    An RPC that names a job answers NOT_FOUND (404) if the job does not exist or belongs to another
+    account.
     """
 
     def __init__(self, channel):
@@ -71,79 +71,77 @@ class JobServiceStub:
 
 
 class JobServiceServicer:
-    """Shows, watches and cancels an account's jobs.
+    """Lists, watches and cancels an account's jobs.
 
-    Every RPC that names a job answers NOT_FOUND (404) where the job is not there or belongs to
-    another account.
+    An RPC that names a job answers NOT_FOUND (404) if the job does not exist or belongs to another
+    account.
     """
 
     def ListJobs(self, request, context):
-        """The account's jobs, newest first.
+        """Lists the account's jobs, newest first.
 
-        Errors: INVALID_ARGUMENT (400) for a limit below 1, a negative offset, an unknown status, or
-        `status` and `status_filter` that differ.
+        Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if the
+        status is unknown, or if `status` and `status_filter` differ.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetJob(self, request, context):
-        """One job, at once or when its status changes.
+        """Returns one job, immediately or when its status changes.
 
-        Errors: INVALID_ARGUMENT (400) for `wait_seconds` below 0 or above 60.
+        Errors: INVALID_ARGUMENT (400) if `wait_seconds` is below 0 or above 60.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetJobResult(self, request, context):
-        """A completed job's result.
+        """Returns the result of a completed job.
 
-        Errors: FAILED_PRECONDITION (400) while the job is not completed, with its status in the
-        message and in `ErrorInfo.metadata`; OUT_OF_RANGE (400) where it is no longer kept.
+        Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
+        `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
+        result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelJob(self, request, context):
-        """Cancels a job that waits or runs. Cancelling a cancelled job changes nothing and succeeds.
+        """Cancels a job that waits or runs. Cancelling a cancelled job succeeds and changes nothing.
 
-        Errors: FAILED_PRECONDITION (400) for a job that completed, failed or timed out.
+        Errors: FAILED_PRECONDITION (400) if the job completed, failed or timed out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchJob(self, request, context):
-        """Every change of one job, each once and in order, until its last.
+        """Streams the events of one job, each once and in order.
 
-        First comes the latest event, or with `after_sequence` every event after that one; then each
-        event as it happens. The stream ends with OK after the event of a terminal status, at once
-        where that has been. In quiet times a checkpoint shows that the stream lives. Over HTTP the
-        events come as server-sent events.
+        The stream starts with the latest event, or with every event after `after_sequence`. Then it
+        sends each event as it happens. It ends with OK after the event of a terminal status.
+        Checkpoints show that a quiet stream is alive. Over HTTP the events are server-sent events.
 
-        Errors: INVALID_ARGUMENT (400) for an `after_sequence` that is negative or that the job has not
-        reached; OUT_OF_RANGE (400) where events after it are no longer kept; UNAVAILABLE (503) when the
-        server shuts down or its database does not answer: resume with `after_sequence`.
+        Errors: INVALID_ARGUMENT (400) if `after_sequence` is negative or larger than the job's latest
+        sequence. OUT_OF_RANGE (400) if the server no longer keeps the events after it. UNAVAILABLE
+        (503) if the server shuts down or its database does not answer: resume with `after_sequence`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchJobs(self, request, context):
-        """Every change of every job of the account, from now on or from a cursor on. Never ends by
-        itself.
+        """Streams the events of all jobs of the account. The stream has no end.
 
-        Each job's events come once and in order. Events that are there at the same time come in one
-        message, at most 64 of them, and hardly more than 1 MiB unless one event alone is larger. Without
-        a cursor the first message is a checkpoint, so that you have a cursor to resume from. In quiet
-        times a checkpoint shows that the stream lives. Over HTTP the messages come as server-sent
-        events.
+        The events of a job are sent once and in order. Events that happen at the same time share a
+        message. A message has at most 64 events and about 1 MiB, unless a single event is larger.
+        Without a cursor, the first message is a checkpoint with a cursor to resume from. Checkpoints
+        show that a quiet stream is alive. Over HTTP the messages are server-sent events.
 
-        Errors: INVALID_ARGUMENT (400) for a cursor that this database did not give; OUT_OF_RANGE (400)
-        where events after it are no longer kept; UNAVAILABLE (503) when the server shuts down or its
-        database does not answer: resume with `after_cursor`.
+        Errors: INVALID_ARGUMENT (400) if the cursor is not from this database. OUT_OF_RANGE (400) if
+        the server no longer keeps the events after it. UNAVAILABLE (503) if the server shuts down or
+        its database does not answer: resume with `after_cursor`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -191,10 +189,10 @@ def add_JobServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JobService:
-    """Shows, watches and cancels an account's jobs.
+    """Lists, watches and cancels an account's jobs.
 
-    Every RPC that names a job answers NOT_FOUND (404) where the job is not there or belongs to
-    another account.
+    An RPC that names a job answers NOT_FOUND (404) if the job does not exist or belongs to another
+    account.
     """
 
     @staticmethod

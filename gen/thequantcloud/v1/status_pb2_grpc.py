@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class StatusServiceStub:
-    """Tells whether the service is up and what it can do at present.
+    """Reports whether the service is up and what it can do.
     """
 
     def __init__(self, channel):
@@ -48,27 +48,27 @@ class StatusServiceStub:
 
 
 class StatusServiceServicer:
-    """Tells whether the service is up and what it can do at present.
+    """Reports whether the service is up and what it can do.
     """
 
     def GetHealth(self, request, context):
-        """Says whether the server can take jobs, as it was at most three seconds ago.
+        """Reports whether the server accepts jobs. The answer is at most three seconds old.
 
-        Errors: UNAVAILABLE (503) while it cannot: its database does not answer or cannot be written,
-        it has no workers, it drains, or it is down. The message says why, and the reason is one of
-        STORE_UNAVAILABLE, DISK_FULL, STORE_IO_ERROR, STORE_DAMAGED, STORE_GONE, ENGINE_UNAVAILABLE,
+        Errors: UNAVAILABLE (503) if the database does not answer or cannot be written, if there are no
+        workers, or if the server drains or is down. The message has the cause. The reason is
+        STORE_UNAVAILABLE, DISK_FULL, STORE_IO_ERROR, STORE_DAMAGED, STORE_GONE, ENGINE_UNAVAILABLE or
         SERVER_DRAINING. Over REST the body has `status` "unhealthy", `version`, `timestamp`, and the
         message as `detail`.
 
         The standard service grpc.health.v1.Health has the same state for "", "readiness" and every
-        service of this API. "liveness" is SERVING for as long as the process works.
+        service of this API. "liveness" is SERVING while the process works.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """The platform's status, each backend's availability, and how many jobs are under way.
+        """Reports the platform's status, the status of each backend, and the number of active jobs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +96,7 @@ def add_StatusServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StatusService:
-    """Tells whether the service is up and what it can do at present.
+    """Reports whether the service is up and what it can do.
     """
 
     @staticmethod

@@ -13,6 +13,7 @@ from quantcloud.aio.deadlines import Deadlines
 from quantcloud.api import uploads
 from quantcloud.api.access import AccessControl
 from quantcloud.api.context import Context
+from quantcloud.api.convert.limits import check
 from quantcloud.api.errors import request_timeout
 from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.api.session import BidiSession, Session, StreamSession
@@ -123,7 +124,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             session = Session(path, context)
             try:
                 await admit(path, context)
-                response = await behaviour(parse(await self._request(context)), context)
+                request = parse(await self._request(context))
+                check(request)
+                response = await behaviour(request, context)
                 await session.send_headers()
             except Exception as error:  # every error ends the call
                 await session.abort(error)
@@ -142,7 +145,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 await session.admit()
                 self._access.open_watch()
                 try:
-                    watch = await behaviour(parse(await self._request(context)), context)
+                    request = parse(await self._request(context))
+                    check(request)
+                    watch = await behaviour(request, context)
+                    del request
                     try:
                         async for update in watch.updates:
                             await watch.send(update, session.write)

@@ -32,6 +32,8 @@ _HTTP_STATUSES: Final = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
+# ProcessingRequest: 2 request_headers, 3 response_headers. They come before all other fields.
+_RESPONSE_HEADERS: Final = tag(3)
 # ProcessingResponse: 1 request_headers (empty: continue), 7 immediate_response.
 CONTINUE: Final = tag(1) + delimited(b"")
 
@@ -50,8 +52,10 @@ def handler(access: AccessControl, deadlines: Deadlines) -> Any:
             log.warning("refused an Envoy with another QUANTCLOUD_PROXY_SECRET")
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
         try:
+            # Read first: if Envoy refuses the request by itself, it sends the response's headers.
+            if _is_response(await deadlines.wait(context.read())):
+                return
             async with await access.admit_upload(context):
-                await deadlines.wait(context.read())
                 await context.write(CONTINUE)
                 await deadlines.wait(context.read())
         except TimeoutError:
@@ -62,6 +66,11 @@ def handler(access: AccessControl, deadlines: Deadlines) -> Any:
     return grpc.stream_stream_rpc_method_handler(
         answer, request_deserializer=bytes, response_serializer=bytes
     )
+
+
+def _is_response(message: Any) -> bool:
+    """Whether a ProcessingRequest has the headers of a response instead of those of a request."""
+    return isinstance(message, bytes) and message.startswith(_RESPONSE_HEADERS)
 
 
 def _immediate_response(refusal: Refusal) -> bytes:

@@ -1,10 +1,11 @@
 """Envoy's configuration: fills in the marked lines of the template in `envoy/`."""
 
+import hashlib
 import importlib.util
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from quantcloud.domain.value_object import value_object
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
 _PRIVATE = 0o600
+_ETAG_DIGITS = 16
 # Envoy's transcoder holds about five times the body of a watched request until the watch ends.
 _WATCHED_BODY_BYTES = 1024 * 1024
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./-]*")
@@ -97,11 +99,20 @@ class EnvoySettings:
 
 @value_object
 class EnvoyFiles:
-    """The paths of the template, the Lua filter and the transcoder's descriptor."""
+    """The paths of the template, the Lua filter, the transcoder's descriptor and the reference."""
 
     template: Path
     lua: Path
     descriptor: Path
+    openapi: Path
+    docs_page: Path
+    docs_style: Path
+    docs_script: Path
+
+    @property
+    def reference(self) -> tuple[Path, ...]:
+        """The files that Envoy serves by itself."""
+        return self.openapi, self.docs_page, self.docs_style, self.docs_script
 
     @classmethod
     def find(cls) -> "EnvoyFiles":
@@ -112,9 +123,17 @@ class EnvoyFiles:
         generated = importlib.util.find_spec("thequantcloud")
         if generated is None or not generated.submodule_search_locations:
             raise EnvoyError("the package thequantcloud is not installed: run `make setup`")
-        descriptor = Path(next(iter(generated.submodule_search_locations))) / "transcoder.binpb"
-        files = cls(folder / "envoy.yaml", folder / "rest.lua", descriptor.resolve())
-        for file in (files.template, files.lua, files.descriptor):
+        contract = Path(next(iter(generated.submodule_search_locations))).resolve()
+        files = cls(
+            template=folder / "envoy.yaml",
+            lua=folder / "rest.lua",
+            descriptor=contract / "transcoder.binpb",
+            openapi=contract / "openapi.json",
+            docs_page=folder / "docs" / "index.html",
+            docs_style=folder / "docs" / "docs.css",
+            docs_script=folder / "docs" / "docs.js",
+        )
+        for file in (files.template, files.lua, files.descriptor, *files.reference):
             if not file.is_file():
                 raise EnvoyError(f"{file} is missing: the installation is incomplete")
         return files
@@ -145,6 +164,11 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "max_heap_bytes": "2147483648",
     "descriptor": "gen/thequantcloud/transcoder.binpb",
     "lua": "envoy/rest.lua",
+    "openapi": "gen/thequantcloud/openapi.json",
+    "docs_page": "envoy/docs/index.html",
+    "docs_style": "envoy/docs/docs.css",
+    "docs_script": "envoy/docs/docs.js",
+    "reference_etag": "unset",
 }
 
 
@@ -178,10 +202,17 @@ def _admin(socket: Path | None) -> str:
     return f"{{address: {{pipe: {{path: {_scalar(str(socket))}, mode: {_PRIVATE}}}}}}}"
 
 
+def _etag(files: Iterable[Path]) -> str:
+    """A digest of the files' content."""
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
+    return digest.hexdigest()[:_ETAG_DIGITS]
+
+
 def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str]:
     """Return the values of the template's marked lines, as YAML."""
-    made = {"admin", "cors_origins", "access_log", "descriptor", "lua", "discovery", "servers"}
-    names = TEMPLATE_VALUES.keys() - made - {"health_checks"}
+    paths = ("descriptor", "lua", "openapi", "docs_page", "docs_style", "docs_script")
+    made = {"admin", "cors_origins", "access_log", "discovery", "servers", *paths}
+    names = TEMPLATE_VALUES.keys() - made - {"health_checks", "reference_etag"}
     endpoints = settings.endpoints
     origins = ", ".join(f"{{exact: {json.dumps(origin)}}}" for origin in settings.cors_origins)
     return {
@@ -193,8 +224,8 @@ def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str
         "health_checks": _HEALTH_CHECKS if len(endpoints) > 1 else "[]",
         "cors_origins": f"[{origins}]",
         "access_log": _scalar(str(settings.access_log_path.absolute())),
-        "descriptor": _scalar(str(files.descriptor.absolute())),
-        "lua": _scalar(str(files.lua.absolute())),
+        "reference_etag": _etag(files.reference),
+        **{name: _scalar(str(getattr(files, name).absolute())) for name in paths},
     }
 
 

@@ -6,11 +6,8 @@ from datetime import datetime
 from quantcloud.auth import api_keys
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import ApiKey, MonthlyUsage, Tier, TierLimits
-from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.value_object import value_object
 from quantcloud.storage import Store
-
-MAXIMUM_NAME_LENGTH = 100
 
 
 @value_object
@@ -42,12 +39,8 @@ class AccountUseCases:
     async def create_key(self, principal: Principal, name: str) -> tuple[ApiKey, str]:
         """Create a key and return it with its text, which cannot be read again.
 
-        Raises `InvalidArgument` for a bad name, `QuotaExceeded` at the tier's limit.
+        Raises `QuotaExceeded` at the tier's limit.
         """
-        if not name.strip() or not name.isprintable() or len(name) > MAXIMUM_NAME_LENGTH:
-            raise InvalidArgument(
-                "name", f"must have 1 to {MAXIMUM_NAME_LENGTH} printable characters"
-            )
         text = api_keys.generate()
         key = await self._store.api_keys.create(
             principal.account_id,

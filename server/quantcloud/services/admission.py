@@ -1,6 +1,5 @@
 """The checks before a submission becomes a job. Plans and runs share them."""
 
-import math
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,14 +23,14 @@ from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method
 from quantcloud.routing.readable import duration
 from quantcloud.routing.router import HOPELESS, Decision, Demand
-from quantcloud.services.options import SEED_BITS
 from quantcloud.services.queues import RecentFigures
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
 from quantcloud.storage import Store
 
 DEFAULT_SHOTS = 1024
-MAXIMUM_QASM_BYTES = 8 * 1024 * 1024
 MAXIMUM_CODE_BYTES = 256 * 1024
+# The bits of a seed, which a JSON number holds exactly.
+SEED_BITS = 53
 STATEVECTOR_QUBITS = 16
 
 
@@ -182,15 +181,6 @@ class Admission:
 
     def _check_fields(self, submission: Submission) -> int:
         shots = DEFAULT_SHOTS if submission.shots is None else submission.shots
-        if shots < 1:
-            raise InvalidArgument("shots", f"must be 1 or more, is {shots}")
-        if submission.num_qubits is not None and submission.num_qubits < 1:
-            raise InvalidArgument("num_qubits", f"must be 1 or more, is {submission.num_qubits}")
-        cost, fidelity = submission.max_cost_usd, submission.min_fidelity
-        if cost is not None and not (math.isfinite(cost) and cost >= 0):
-            raise InvalidArgument("max_cost_usd", "must be 0 or more")
-        if fidelity is not None and not 0 <= fidelity <= 1:
-            raise InvalidArgument("min_fidelity", "must be from 0 to 1")
         backend = submission.backend
         if backend is not None and self._fleet.info(backend) is None:
             names = ", ".join(info.name for info in self._fleet.infos)
@@ -227,7 +217,6 @@ def circuit_text(submission: Submission) -> str:
         raise InvalidArgument(
             "qasm", "is empty; send an OpenQASM 2.0 circuit or a program in 'code'"
         )
-    check_size("qasm", text, MAXIMUM_QASM_BYTES)
     return text
 
 

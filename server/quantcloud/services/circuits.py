@@ -22,8 +22,6 @@ from quantcloud.services.short_runs import ShortRuns
 from quantcloud.services.submission import Submission
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
 
-MAXIMUM_NAME_LENGTH = 200
-MAXIMUM_BATCH = 1_000
 # A page of a hundred circuits must fit into one response. Larger circuits can be run, not saved.
 MAXIMUM_SAVED_BYTES = 512 * 1024
 
@@ -111,8 +109,7 @@ class CircuitUseCases:
     ) -> Batch:
         """Store a job for each of the submissions, or for none of them; `key` is as for `run`.
 
-        The caller has checked their number with `check_batch_size`. Raises the errors of `run`;
-        their messages say which submission cannot be run.
+        Raises the errors of `run`; their messages say which submission cannot be run.
         """
         if (known := await self._known(principal, key)) is not None:
             return self._batch(known)
@@ -214,7 +211,7 @@ class CircuitUseCases:
         metadata: Mapping[str, object],
     ) -> SavedCircuit:
         """Save a circuit and return it. Raises `InvalidArgument`."""
-        _check(name, code, qasm)
+        _check(code, qasm)
         now = self._clock()
         circuit = SavedCircuit(
             id=str(uuid.uuid4()),
@@ -253,7 +250,7 @@ class CircuitUseCases:
         present = await self._store.circuits.get(principal.account_id, circuit_id)
         code = present.code if patch.code is None else patch.code
         qasm = present.qasm if patch.qasm is None else patch.qasm
-        _check(present.name if patch.name is None else patch.name, code, qasm)
+        _check(code, qasm)
         width = await self._width(principal, patch.num_qubits, patch.qasm)
         return await self._store.circuits.update(
             principal.account_id, circuit_id, replace(patch, num_qubits=width), at=self._clock()
@@ -265,8 +262,6 @@ class CircuitUseCases:
     async def _width(self, principal: Principal, given: int | None, qasm: str | None) -> int | None:
         """Return the given width, or else that of the OpenQASM if it can be parsed."""
         if given is not None:
-            if given < 1:
-                raise InvalidArgument("num_qubits", f"must be 1 or more, is {given}")
             return given
         if not qasm:
             return None
@@ -275,12 +270,6 @@ class CircuitUseCases:
         except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
         return examined.analysis.num_qubits
-
-
-def check_batch_size(number: int) -> None:
-    """Raise `InvalidArgument` if a batch must not have `number` circuits."""
-    if not 0 < number <= MAXIMUM_BATCH:
-        raise InvalidArgument("circuits", f"must have 1 to {MAXIMUM_BATCH} circuits, has {number}")
 
 
 def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:
@@ -293,9 +282,7 @@ def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:
     )
 
 
-def _check(name: str, code: str | None, qasm: str | None) -> None:
-    if not name.strip() or not name.isprintable() or len(name) > MAXIMUM_NAME_LENGTH:
-        raise InvalidArgument("name", f"must have 1 to {MAXIMUM_NAME_LENGTH} printable characters")
+def _check(code: str | None, qasm: str | None) -> None:
     if not code and not qasm:
         raise InvalidArgument("qasm", "is missing; send 'qasm', 'code' or both")
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in (code, qasm) if text)

@@ -9,7 +9,7 @@ from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.cursors import Listing
-from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, OutOfRange, Unavailable
+from quantcloud.domain.errors import FailedPrecondition, OutOfRange, Unavailable
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
 from quantcloud.domain.page import Page
@@ -17,8 +17,6 @@ from quantcloud.services.paging import Listings
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.update import AccountUpdate, JobUpdate
-
-MAXIMUM_WAIT_SECONDS = 60
 
 
 class JobUseCases:
@@ -44,15 +42,11 @@ class JobUseCases:
     ) -> Job:
         """Return a job when its status changes or after `wait_seconds`, whichever is first.
 
-        Raises `NotFound`, `InvalidArgument` for a wait of more than `MAXIMUM_WAIT_SECONDS`, or
-        `TooManyStreams` if the account has as many waits and watches open as it may.
+        Raises `NotFound`, or `TooManyStreams` if the account has as many waits and watches open as
+        it may.
         """
         if not wait_seconds:
             return await self._store.jobs.get(principal.account_id, job_id)
-        if not 0 < wait_seconds <= MAXIMUM_WAIT_SECONDS:
-            raise InvalidArgument(
-                "wait_seconds", f"must be 0 to {MAXIMUM_WAIT_SECONDS}, is {wait_seconds}"
-            )
         job: Job | None = None
         watching = self._feed.watch_job(principal.account_id, job_id, None)
         with self._streams.watch(principal.account_id):
@@ -119,12 +113,7 @@ class JobUseCases:
     def watch(
         self, principal: Principal, job_id: str, *, after_sequence: int | None, brief: bool = False
     ) -> AsyncGenerator[JobUpdate]:
-        """Yield each change of one job, up to its last.
-
-        Raises `InvalidArgument` and the errors of `EventFeed.watch_job`.
-        """
-        if after_sequence is not None and after_sequence < 0:
-            raise InvalidArgument("after_sequence", f"must be 0 or more, is {after_sequence}")
+        """Yield each change of one job, up to its last. Raises as `EventFeed.watch_job` does."""
         return self._feed.watch_job(principal.account_id, job_id, after_sequence, brief=brief)
 
     def watch_all(

@@ -16,11 +16,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def window(limit: int | None, offset: int | None, after: Place | None = None) -> Window:
-    """Apply the defaults and the largest limit. Raises `InvalidArgument`."""
-    if limit is not None and limit < 1:
-        raise InvalidArgument("limit", f"must be 1 to {MAXIMUM_LIMIT}, is {limit}")
-    if offset is not None and offset < 0:
-        raise InvalidArgument("offset", f"must be 0 or more, is {offset}")
+    """Apply the defaults and the largest limit. Raises `InvalidArgument`.
+
+    `limit` is 1 or more, `offset` 0 or more.
+    """
     if offset and after is not None:
         raise InvalidArgument("offset", f"is given with '{_AFTER}'; send one of them")
     return Window(

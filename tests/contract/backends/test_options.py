@@ -260,10 +260,10 @@ def test_noise_with_a_statevector_is_refused(ada: Api, backend: str):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"timeout_seconds": 0}, "options.timeout_seconds: must be greater than 0"),
-        ({"seed": 2**53}, "options.seed: must be an integer from 0 to 9007199254740991"),
-        ({"seed": -1}, "options.seed: must be an integer from 0 to 9007199254740991"),
-        ({"noise": {"readout": 2}}, "options.noise.readout: must be a probability from 0 to 1"),
+        ({"timeout_seconds": 0}, "options.timeout_seconds: must be greater than 0, is 0"),
+        ({"seed": 2**53}, "options.seed: must be 0 to 9007199254740991, is 9007199254740992"),
+        ({"seed": -1}, "options.seed: must be 0 to 9007199254740991, is -1"),
+        ({"noise": {"readout": 2}}, "options.noise.readout: must be 0 to 1, is 2"),
         ({"noise": {"t1_us": 1, "t2_us": 3}}, "options.noise.t2_us: must be at most twice t1_us"),
     ],
 )
@@ -279,7 +279,7 @@ def test_an_invalid_option_is_named(
         ({"sed": 1}, "options.sed: is unknown; known are seed, statevector, memory, noise"),
         ({"seed": 1, "": 2}, "options.: is unknown"),
         ({"noise": {"t3_us": 1}}, "options.noise.t3_us: is unknown; known are depolarizing_1q"),
-        ({"seed": 1.5}, "options.seed: must be an integer from 0 to 9007199254740991"),
+        ({"seed": 1.5}, "options.seed: must be an integer, is 1.5"),
         ({"seed": "1"}, "options.seed: must be a number"),
         ({"memory": "yes"}, "options.memory: must be true or false"),
         ({"noise": 1}, "options.noise: must be an object with any of depolarizing_1q"),

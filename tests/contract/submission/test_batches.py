@@ -57,7 +57,7 @@ def test_a_batch_has_1_to_1000_circuits(server: Server, number: int):
     with pytest.raises(grpc.RpcError) as refused:
         run_all(server.api(), *[Run(qasm=BELL)] * number)
     assert refused.value.code() is INVALID
-    assert refused.value.details() == f"circuits: must have 1 to 1000 circuits, has {number}"
+    assert refused.value.details() == f"circuits: must have 1 to 1000 items, has {number}"
 
 
 def test_quotas_apply_to_the_whole_batch(server: Server):

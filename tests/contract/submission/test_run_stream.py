@@ -102,6 +102,7 @@ def test_a_refusal_is_that_of_run_circuit_and_the_other_runs_continue(server: Se
         {"qasm": BELL, "backend": "aer_gpu_simulator"},
         {"qasm": BELL, "shots": 10_001},
         {"qasm": BELL, "options": {"seed": -1}},
+        {"qasm": BELL, "shots": -1},
     ]
     stream = RunStream(ada)
     refused = [stream.send(**body) for body in bodies]

@@ -1,15 +1,13 @@
 """Requests that are refused early, before they cost anything or break a later reader."""
 
-import asyncio
-
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
 from quantcloud.api.convert.jobs import event_filter
+from quantcloud.api.convert.limits import check
 from quantcloud.api.convert.options import JSON_OPTIONS, take_json_options
 from quantcloud.api.convert.values import MAXIMUM_DEPTH, unstruct
 from quantcloud.api.encoding import VARINT, struct_bytes, tag, varint
-from quantcloud.api.servicers.circuits import CircuitServicer
 from quantcloud.domain.errors import InvalidArgument
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
@@ -27,17 +25,14 @@ def _struct(values: dict[str, object]) -> Struct:
     return Struct.FromString(struct_bytes(values))
 
 
-def test_a_batch_that_is_too_large_is_refused_before_its_circuits_are_read():
-    class Request:
-        """A request with a million circuits, none of which may be read."""
-
-        @property
-        def circuits(self):
-            return range(1_000_000)
-
-    servicer = CircuitServicer(None, None, None)
-    with pytest.raises(InvalidArgument, match="must have 1 to 1000 circuits, has 1000000"):
-        asyncio.run(servicer.RunCircuits(Request(), None))
+def test_the_size_of_a_batch_is_checked_before_its_circuits():
+    bad = circuit_pb2.RunCircuitRequest(shots=-1)
+    request = circuit_pb2.RunCircuitsRequest(circuits=[bad] * 1001)
+    with pytest.raises(InvalidArgument, match=r"^circuits: must have 1 to 1000 items, has 1001$"):
+        check(request)
+    del request.circuits[1000:]
+    with pytest.raises(InvalidArgument, match=r"^circuits\[0\].shots: must be 1 or more, is -1$"):
+        check(request)
 
 
 def test_a_value_that_is_nested_too_deep_is_refused_and_named():

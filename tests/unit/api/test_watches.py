@@ -221,7 +221,9 @@ class _Context(Sent):
 
 
 async def _intercepted(gate: _Gate, behaviour: Callable[..., Any]) -> Any:
-    handler = grpc.unary_stream_rpc_method_handler(behaviour, request_deserializer=bytes)
+    handler = grpc.unary_stream_rpc_method_handler(
+        behaviour, request_deserializer=job_pb2.WatchJobsRequest.FromString
+    )
 
     async def found(_: object) -> Any:
         return handler

@@ -45,9 +45,11 @@ def test_the_templates_values_equal_the_settings_defaults(tmp_path):
     )
     assert values["descriptor"] == str(ROOT / TEMPLATE_VALUES["descriptor"])
     assert values["lua"] == str(ROOT / TEMPLATE_VALUES["lua"])
-    paths = {"descriptor", "lua"}
-    assert {k: v for k, v in values.items() if k not in paths} == {
-        k: v for k, v in TEMPLATE_VALUES.items() if k not in paths
+    paths = {"descriptor", "lua", "openapi", "docs_page", "docs_style", "docs_script"}
+    assert {values[name] for name in paths} == {str(ROOT / TEMPLATE_VALUES[name]) for name in paths}
+    made = {*paths, "reference_etag"}
+    assert {k: v for k, v in values.items() if k not in made} == {
+        k: v for k, v in TEMPLATE_VALUES.items() if k not in made
     }
 
 

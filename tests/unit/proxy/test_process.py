@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -263,9 +264,7 @@ def test_a_server_that_is_too_slow_is_504(tmp_path, monkeypatch):
     impatient = tmp_path / "impatient.yaml"
     files = EnvoyFiles.find()
     impatient.write_text(files.template.read_text().replace("timeout: 60s", "timeout: 0.1s"))
-    monkeypatch.setattr(
-        EnvoyFiles, "find", lambda: EnvoyFiles(impatient, files.lua, files.descriptor)
-    )
+    monkeypatch.setattr(EnvoyFiles, "find", lambda: replace(files, template=impatient))
 
     async def answer(*_):
         await asyncio.Event().wait()

@@ -2,14 +2,19 @@
 
 import asyncio
 import hashlib
+from typing import Final
 
 from google.protobuf.message import Message
 
+from quantcloud.api.convert.limits import fits, limits_of
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.storage import IdempotencyKey
+from thequantcloud.v1 import circuit_pb2
 
 HEADER = "idempotency-key"
-_MAXIMUM_LENGTH = 255
+_LIMITS: Final = limits_of(
+    circuit_pb2.RunStreamRequest.DESCRIPTOR.fields_by_name["idempotency_key"]
+)
 # From this size in bytes, a request is digested in another thread.
 _LARGE = 64 * 1024
 
@@ -23,8 +28,8 @@ async def idempotency_key(
     """
     if key is None:
         return None
-    if not 0 < len(key) <= _MAXIMUM_LENGTH or not (key.isascii() and key.isprintable()):
-        raise InvalidArgument(field, f"must have 1 to {_MAXIMUM_LENGTH} printable characters")
+    if not key or not fits(_LIMITS, key):
+        raise InvalidArgument(field, f"must have 1 to {_LIMITS.max_length} printable characters")
     large = request.ByteSize() >= _LARGE
     return IdempotencyKey(
         key, await asyncio.to_thread(_digest, request) if large else _digest(request)

@@ -1,22 +1,25 @@
-"""Reads the options of a run, which differ in gRPC and JSON.
+"""The options of a run, from gRPC and from JSON.
 
 Envoy's transcoder silently drops a JSON key that its descriptor does not know, so a typo would
-change what runs. So in that descriptor, `options` is a Struct in a field that the contract does not
-have (see `transcoder`). The server refuses an unknown key and names it.
+change the run. In that descriptor `options` is therefore a Struct, in a field that the contract
+does not have (see `transcoder`), and the server refuses an unknown key and names it.
 """
 
-from typing import Final
+import math
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from quantcloud.api.convert.limits import check_value, limits_of
 from quantcloud.api.convert.values import unstruct
 from quantcloud.api.json_nulls import TWIN_OFFSET
 from quantcloud.domain.errors import InvalidArgument
-from quantcloud.domain.execution import NO_OPTIONS, RunOptions
-from quantcloud.services.options import parse_options
+from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
 from thequantcloud.v1 import circuit_pb2
 
 JSON_OPTIONS: Final = circuit_pb2.RunCircuitRequest.OPTIONS_FIELD_NUMBER + TWIN_OFFSET
@@ -25,10 +28,7 @@ _FIELD: Final = "options"
 
 
 def take_json_options(request: circuit_pb2.RunCircuitRequest) -> None:
-    """Move JSON options to the field of gRPC options.
-
-    Raises `InvalidArgument` if an option is unknown or not valid.
-    """
+    """Move options that came as JSON to the field that gRPC uses. Raises `InvalidArgument`."""
     content = b"".join(
         field.data
         for field in UnknownFieldSet(request)
@@ -40,19 +40,63 @@ def take_json_options(request: circuit_pb2.RunCircuitRequest) -> None:
         values = unstruct(Struct.FromString(content), _FIELD)
     except DecodeError as error:
         raise InvalidArgument(_FIELD, "cannot be read") from error
-    parse_options(values)
+    checked = check_json(values)
     request.DiscardUnknownFields()
-    request.options.CopyFrom(ParseDict(values, circuit_pb2.RunOptions()))
+    request.options.CopyFrom(ParseDict(checked, circuit_pb2.RunOptions()))
 
 
 def run_options(request: circuit_pb2.RunCircuitRequest) -> RunOptions:
-    """Return the options of a request. Raises `InvalidArgument`."""
-    return parse_options(_values(request.options)) if request.HasField(_FIELD) else NO_OPTIONS
+    """Return the options of a request whose limits are checked. Raises `InvalidArgument`."""
+    if not request.HasField(_FIELD):
+        return NO_OPTIONS
+    values = _values(request.options)
+    if "noise" in values:
+        noise = values["noise"] = Noise(**values["noise"])
+        if noise.t1_us is not None and noise.t2_us is not None and noise.t2_us > 2 * noise.t1_us:
+            raise InvalidArgument("options.noise.t2_us", "must be at most twice t1_us")
+    return RunOptions(**values)
 
 
-def _values(message: Message) -> dict[str, object]:
+def _values(message: Message) -> dict[str, Any]:
     """Return the fields that are set, by name."""
     return {
         field.name: _values(value) if isinstance(value, Message) else value
         for field, value in message.ListFields()
     }
+
+
+def check_json(options: Mapping[str, object]) -> dict[str, Any]:
+    """Options from JSON with the types of their fields. Raises `InvalidArgument` naming the key."""
+    return _checked(circuit_pb2.RunOptions.DESCRIPTOR, _FIELD, options)
+
+
+def _checked(message: Any, path: str, values: Mapping[str, object]) -> dict[str, Any]:
+    fields = message.fields_by_name
+    for key in values:
+        if key not in fields:
+            raise InvalidArgument(f"{path}.{key}", f"is unknown; known are {', '.join(fields)}")
+    # The descriptors' stubs name two types for the same thing, so they are `Any` here.
+    return {
+        key: _value(fields[key], f"{path}.{key}", value)
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _value(field: Any, path: str, value: object) -> object:
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        if not isinstance(value, dict):
+            known = ", ".join(field.message_type.fields_by_name)
+            raise InvalidArgument(path, f"must be an object with any of {known}")
+        return _checked(field.message_type, path, cast("dict[str, object]", value))
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        if not isinstance(value, bool):
+            raise InvalidArgument(path, "must be true or false")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidArgument(path, "must be a number")
+    whole = field.type == FieldDescriptor.TYPE_INT64
+    if whole and math.isfinite(value) and not float(value).is_integer():
+        raise InvalidArgument(path, f"must be an integer, is {value}")
+    check_value(limits_of(field), path, value)
+    return int(value) if whole else float(value)

@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
@@ -13,7 +13,7 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.page import Page
 
 # Larger structs would block the event loop too long.
-MAXIMUM_STRUCT_BYTES = 64 * 1024
+MAXIMUM_STRUCT_BYTES: Final = 64 * 1024
 
 # Protobuf reads messages up to 100 levels deep, and each nested value takes up to three levels.
 # Some answers contain a Struct at a deeper level than the request did.

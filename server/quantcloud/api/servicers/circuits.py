@@ -12,7 +12,7 @@ from quantcloud.api.servicers.run_stream import RunStream
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.api.session import BidiSession
 from quantcloud.domain.job import Job
-from quantcloud.services.circuits import CircuitUseCases, check_batch_size
+from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
 
@@ -51,8 +51,6 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def RunCircuits(
         self, request: circuit_pb2.RunCircuitsRequest, context: Context
     ) -> circuit_pb2.RunCircuitsResponse:
-        # Check this before parsing any circuit: there may be millions.
-        check_batch_size(len(request.circuits))
         await convert.take_options(request.circuits)
         key = await idempotency_key(headers_of(context).get(HEADER), request)
         batch = await self._circuits.run_batch(principal(), convert.submissions(request), key)

@@ -10,6 +10,7 @@ from quantcloud.api.context import principal
 from quantcloud.api.convert import circuits as convert
 from quantcloud.api.convert.events import LARGE_BYTES
 from quantcloud.api.convert.idempotency import idempotency_key
+from quantcloud.api.convert.limits import check
 from quantcloud.api.errors import Refusal
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.api.session import BidiSession
@@ -103,6 +104,7 @@ class RunStream:
         circuit = request.circuit
         try:
             await self._session.allow()
+            check(circuit)
             key = await idempotency_key(request.idempotency_key or None, circuit, "idempotency_key")
             return (await self._circuits.run(principal(), convert.submission(circuit), key)).id
         except Unauthenticated:

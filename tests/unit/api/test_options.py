@@ -3,12 +3,23 @@
 import math
 
 import pytest
+from google.protobuf.json_format import ParseDict
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantcloud.api.convert.options import check_json, run_options
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Noise, RunOptions
-from quantcloud.services.options import MAXIMUM_SEED, parse_options
+from thequantcloud.v1 import circuit_pb2
+
+MAXIMUM_SEED = 2**53 - 1
+
+
+def parse_options(options: dict[str, object]) -> RunOptions:
+    """Read options as the transcoder sends them."""
+    request = circuit_pb2.RunCircuitRequest()
+    request.options.CopyFrom(ParseDict(check_json(options), circuit_pb2.RunOptions()))
+    return run_options(request)
 
 
 def test_all_options_are_accepted():
@@ -37,7 +48,7 @@ def test_missing_options_and_nulls_are_the_defaults():
     ("options", "says"),
     [
         ({"sed": 1}, "options.sed: is unknown; known are seed, statevector"),
-        ({"seed": -1}, "options.seed: must be an integer from 0"),
+        ({"seed": -1}, "options.seed: must be 0 to 9007199254740991, is -1"),
         ({"seed": 1.5}, "options.seed"),
         ({"seed": True}, "options.seed"),
         ({"seed": "1"}, "options.seed"),
@@ -48,14 +59,17 @@ def test_missing_options_and_nulls_are_the_defaults():
         ({"timeout_seconds": 0}, "options.timeout_seconds: must be greater than 0"),
         ({"timeout_seconds": math.nan}, "options.timeout_seconds"),
         ({"noise": 0.1}, "options.noise: must be an object with any of depolarizing_1q"),
-        ({"noise": {"readout": 1.1}}, "options.noise.readout: must be a probability"),
+        ({"noise": {"readout": 1.1}}, "options.noise.readout: must be 0 to 1, is 1.1"),
         ({"noise": {"t1": 5}}, "options.noise.t1: is unknown"),
         (
             {"noise": {"t1_us": 5e-324}},
-            "options.noise.t1_us: must be at least 1e-09 (microseconds)",
+            "options.noise.t1_us: must be 1e-09 to 1000000000000, is ",
         ),
-        ({"noise": {"t1_us": 1.7e308}}, "options.noise.t1_us: must be at most 1e+12 (microsec"),
-        ({"noise": {"gate_time_1q_us": 0}}, "options.noise.gate_time_1q_us: must be at least"),
+        (
+            {"noise": {"t1_us": 1.7e308}},
+            "options.noise.t1_us: must be 1e-09 to 1000000000000, is 1.7e+308",
+        ),
+        ({"noise": {"gate_time_1q_us": 0}}, "options.noise.gate_time_1q_us: must be 1e-09 to"),
         ({"noise": {"t1_us": 10, "t2_us": 30}}, "options.noise.t2_us: must be at most twice"),
     ],
 )
