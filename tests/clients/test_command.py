@@ -55,7 +55,7 @@ def test_run_prints_errors_in_one_line(server: Server, tmp_path: Path):
         (("run", str(bad), *here, "--token", "x"), "neither a JWT nor an API key"),
         (("run", str(tmp_path / "none.qasm"), *here, *token), "No such file"),
         (("run", str(bad), "--server", "127.0.0.1:1", *token), "no server answers"),
-        (("run", str(bad), "--server", "http://127.0.0.1:1", *token), "given as HOST:PORT"),
+        (("run", str(bad), "--server", "http://127.0.0.1:1", *token), "must be HOST:PORT"),
         (("run", sys.executable, *here, *token), "UTF-8"),
     ]
     for arguments, says in cases:

@@ -41,7 +41,7 @@ def test_the_defaults_are_the_published_ones():
 @pytest.mark.parametrize(
     ("tiers", "says"),
     [
-        ({"explorer": {"max_shot": 1}}, "no limit called max_shot; there are max_shots"),
+        ({"explorer": {"max_shot": 1}}, "no limit called max_shot; known are max_shots"),
         ({"explorer": {"max_shots": -1}}, "max_shots must be 0 or more"),
         ({"explorer": {"max_shots": None}}, "valid integer"),
         ({"explorer": {"credits_usd": "NaN"}}, "credits_usd must be 0 or more"),

@@ -137,7 +137,7 @@ BAD_RUNS = {
     "not QASM": ({"qasm": "<html>"}, "line 1, column 1"),
     "zero shots": ({"qasm": BELL, "shots": 0}, "shots: must be 1 or more, is 0"),
     "negative shots": ({"qasm": BELL, "shots": -5}, "shots: must be 1 or more, is -5"),
-    "unknown backend": ({"qasm": BELL, "backend": "ibm_q"}, "there are aer_gpu_simulator, aer"),
+    "unknown backend": ({"qasm": BELL, "backend": "ibm_q"}, "known are aer_gpu_simulator, aer"),
     "too wide": ({"qasm": wide(22), "backend": "local_simulator"}, "backend: "),
     "bad enum": ({"qasm": BELL, "optimize_for": "beauty"}, "balanced, speed, accuracy, cost"),
     "text for a number": ({"qasm": BELL, "shots": "many"}, "shots"),
