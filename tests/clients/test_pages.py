@@ -1,5 +1,6 @@
 """README and docs: commands and programs run as shown, and links have a target."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from support.pages import PAGES, ROOT, Session, Step, fences, links, shows, step
 
 RUN = ("console", "python")
 # Mermaid needs a browser. The others only show something.
-SHOWN = ("mermaid", "text", "toml")
+SHOWN = ("json", "mermaid", "text", "toml")
 
 
 def name(page: Path) -> str:
@@ -43,6 +44,8 @@ def test_fences_run_or_say_why_not(page: Path):
         assert fence.language in RUN + SHOWN, f"{name(page)}:{fence.line}"
         if fence.language == "toml":
             tomllib.loads(fence.text)
+        elif fence.language == "json":
+            json.loads(fence.text)
         elif fence.language == "text":
             assert "not run" in fence.before, f"{name(page)}:{fence.line} does not say why"
 

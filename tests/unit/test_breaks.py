@@ -35,7 +35,8 @@ class Checkout:
         self._proto = folder / "proto" / "shop" / "v1" / "order.proto"
         self._proto.parent.mkdir(parents=True)
         (folder / ".ci").mkdir()
-        shutil.copy(ROOT / ".ci" / "contract.py", folder / ".ci")
+        for script in (ROOT / ".ci").glob("*.py"):
+            shutil.copy(script, folder / ".ci")
         (folder / "buf.yaml").write_text("version: v2\nmodules: [{path: proto}]\n")
         self._git("init", "--quiet", "--initial-branch=main")
 

@@ -68,13 +68,24 @@ def of_function(function: ast.FunctionDef) -> Iterator[str]:
             yield from text(value)
 
 
+def of_class(node: ast.ClassDef) -> Iterator[str]:
+    """Yield the reason of an error's class that is not in `domain.errors`."""
+    if node.name not in ERRORS:
+        for each in node.body:
+            if isinstance(each, ast.Assign) and name_of(each.targets[0]) == "reason":
+                yield from text(each.value)
+
+
 def of_enum(node: ast.Attribute) -> Iterator[str]:
     if name_of(node.value) == "ErrorReason" and node.attr.isupper():
         yield node.attr
 
 
 def sent() -> set[str]:
-    kinds = {ast.Call: of_call, ast.FunctionDef: of_function, ast.Attribute: of_enum}
+    kinds = {
+        ast.Call: of_call, ast.FunctionDef: of_function, ast.ClassDef: of_class,
+        ast.Attribute: of_enum,
+    }  # fmt: skip
     return {reason for node in NODES if type(node) in kinds for reason in kinds[type(node)](node)}
 
 
