@@ -18,9 +18,7 @@ import tempfile
 from pathlib import Path
 
 import google.rpc
-from errors import errors_page
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from openapi import document
 
 ROOT = Path(__file__).resolve().parent.parent
 GEN = ROOT / "gen"
@@ -58,6 +56,10 @@ def generate(target: Path, errors: Path) -> None:
     The page of error reasons goes to `errors`.
     """
     sys.path[:0] = [str(ROOT / "server")]
+    # Only this command needs them; `breaking` runs without the rest of the repository.
+    from errors import errors_page  # noqa: PLC0415
+    from openapi import document  # noqa: PLC0415
+
     from quantcloud.proxy.transcoder import transcoder_descriptor  # noqa: PLC0415  # needs the path above
 
     contract = sorted(str(p.relative_to(ROOT / "proto")) for p in (ROOT / "proto").rglob("*.proto"))

@@ -34,9 +34,8 @@ class Checkout:
         self._folder = folder
         self._proto = folder / "proto" / "shop" / "v1" / "order.proto"
         self._proto.parent.mkdir(parents=True)
-        shutil.copytree(ROOT / ".ci", folder / ".ci")
-        (folder / ".ci" / "breaks.txt").unlink()
-        shutil.copy(ROOT / "pyproject.toml", folder)
+        (folder / ".ci").mkdir()
+        shutil.copy(ROOT / ".ci" / "contract.py", folder / ".ci")
         (folder / "buf.yaml").write_text("version: v2\nmodules: [{path: proto}]\n")
         self._git("init", "--quiet", "--initial-branch=main")
 
