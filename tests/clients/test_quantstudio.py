@@ -14,6 +14,12 @@ PROGRAM = "import quantsdk as qs\nc = qs.Circuit(2)\nc.h(0).cx(0, 1).measure_all
 # Of a tab with OpenQASM it sends the text under both names.
 RUN = {"code": BELL, "circuit_qasm": BELL, "shots": 1024, "backend": "local_simulator",
        "optimize_for": "balanced"}  # fmt: skip
+# What its "Run Circuit" sends: Python alone.
+CODE_RUN = {
+    "code": "import quantsdk as qs\ncircuit = qs.Circuit(2, name='Bell')\ncircuit.h(0).cx(0, 1)\n"
+    "circuit.measure_all()\nresult = qs.run(circuit)\nprint(result.counts)\n",
+    "shots": 1024, "backend": "local_simulator",
+}  # fmt: skip
 NONE = type(None)
 
 ERROR = {"detail": str, "error": str}
@@ -56,6 +62,8 @@ ACCOUNT = (
     Call("POST", "/v1/circuits/run", 202, {"job_id": str, "status": "submitted"}, RUN),
     Call("POST", "/v1/circuits/run", 202, {"job_id": str, "status": "submitted"},
          {**RUN, "backend": None, "num_qubits": 2}),
+    Call("POST", "/v1/circuits/run", 202, {"job_id": str, "status": "submitted"}, CODE_RUN),
+    Call("POST", "/v1/circuits/run", 400, ERROR, {**CODE_RUN, "code": "import os\n"}),
     Call("POST", "/v1/circuits/run", 400, ERROR, {**RUN, "shots": 0}),
     Call("POST", "/v1/circuits/run", 400, ERROR, {**RUN, "shots": "many"}),
     Call("POST", "/v1/circuits/run", 400, ERROR, {**RUN, "circuit_qasm": "nonsense"}),
@@ -157,15 +165,18 @@ def test_without_good_credentials_it_is_401_that_a_page_can_read(server: Server,
             call.method, path, headers={"Origin": ORIGIN, **wrong}, json=call.body
         )
         # Envoy reads parameters and bodies before the server sees who calls.
-        expected = 400 if '"many"' in str(answer.request.content) or "done" in path else 401
+        expected = 400 if '"shots":"many"' in str(answer.request.content) or "done" in path else 401
         assert answer.status_code == expected, answer.text
         assert fits(answer.json(), ERROR)
         assert answer.headers["access-control-allow-origin"] == ORIGIN
 
 
-def test_a_run_from_the_button_to_the_counts(server: Server, credentials: dict[str, Any]):
+@pytest.mark.parametrize("body", [RUN, CODE_RUN], ids=["OpenQASM", "Python"])
+def test_a_run_from_the_button_to_the_counts(
+    server: Server, credentials: dict[str, Any], body: dict[str, Any]
+):
     headers = credentials["key"]
-    job = server.post(f"{BASE}/v1/circuits/run", RUN, headers=headers).json()["job_id"]
+    job = server.post(f"{BASE}/v1/circuits/run", body, headers=headers).json()["job_id"]
     while True:
         polled = server.get(f"{BASE}/v1/jobs/{job}", headers=headers)
         if polled.json()["status"] == "completed":
