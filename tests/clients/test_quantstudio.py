@@ -164,9 +164,10 @@ def test_without_good_credentials_it_is_401_that_a_page_can_read(server: Server,
         answer = server.rest.request(
             call.method, path, headers={"Origin": ORIGIN, **wrong}, json=call.body
         )
-        # Envoy reads parameters and bodies before the server sees who calls.
-        expected = 400 if '"shots":"many"' in str(answer.request.content) or "done" in path else 401
-        assert answer.status_code == expected, answer.text
+        # Envoy parses the body while the server checks the credentials. The first answer counts.
+        malformed = call.body is not None and call.body.get("shots") == "many"
+        allowed = {400, 401} if malformed else {400} if "done" in path else {401}
+        assert answer.status_code in allowed, answer.text
         assert fits(answer.json(), ERROR)
         assert answer.headers["access-control-allow-origin"] == ORIGIN
 
