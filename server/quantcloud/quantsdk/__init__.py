@@ -1,4 +1,4 @@
-"""Programs of the public SDK in: read by an interpreter of a small part of Python, never run.
+"""Read programs of the public SDK with an interpreter of a small subset of Python, and run none.
 
 Pure: what a program can reach is what `natives` and `sdk` list, and it can reach nothing else.
 """

@@ -1,4 +1,4 @@
-"""Evaluates the expressions of a program; each kind that may stand in it has a method."""
+"""Evaluate the expressions of a program. Each supported kind has a method."""
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from quantcloud.domain.errors import CircuitError
 from quantcloud.quantsdk import natives, operations, sdk
 from quantcloud.quantsdk.values import NUMBERS, Module, Native, Refusal, kind_of, type_of
 
-# What a program's own mistakes raise.
+# The errors that a program's own mistakes raise.
 FAULTS: Final = (Refusal, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
 _MAX_MESSAGE = 300
 
@@ -40,7 +40,7 @@ _METHODS: Final[Mapping[type, Mapping[str, Native]]] = {
 
 
 class NotUnderstood(CircuitError):
-    """A program that does more than can be read here, at a 1-based line and column of it."""
+    """A program uses something unsupported, at a 1-based line and column."""
 
     reason = "CODE_NOT_UNDERSTOOD"
 
@@ -49,14 +49,14 @@ class NotUnderstood(CircuitError):
 
 
 class Scope:
-    """Names, and where to look for others."""
+    """The names of a function or module, and the scope around it."""
 
     def __init__(self, names: dict[str, Any], outer: "Scope | None" = None) -> None:
         self.names = names
         self._outer = outer
 
     def find(self, name: str) -> Any:
-        """The value of a name. Raises `Refusal` where it has none."""
+        """Return the value of a name. Raises `Refusal` if it has none."""
         if name in self.names:
             return self.names[name]
         if self._outer is None:
@@ -65,7 +65,7 @@ class Scope:
 
 
 class Function:
-    """A function of the program's."""
+    """A function that the program defines."""
 
     def __init__(
         self, name: str, signature: Mapping[str, Any], body: Sequence[ast.stmt], scope: Scope
@@ -80,7 +80,7 @@ class Function:
 
 
 class Evaluator:
-    """Evaluates expressions in `scope`. `invoke` calls a function of the program's.
+    """Evaluates expressions in `scope`. `invoke` calls a function that the program defines.
 
     `line` is where the program is. What raises raises `NotUnderstood`, and `FirstRun` where the
     program runs a circuit.
@@ -121,7 +121,7 @@ class Evaluator:
         }
 
     def located(self, error: Exception, node: ast.expr | ast.stmt | ast.arg) -> NotUnderstood:
-        """An error with its place in the text: of a chain of calls, the name that it is about."""
+        """Make an error with its place. In a chain of calls, that is the name that it is about."""
         line, offset = node.lineno, node.col_offset
         called = node.func if isinstance(node, ast.Call) else node
         if isinstance(called, ast.Attribute):
@@ -136,12 +136,12 @@ class Evaluator:
         return NotUnderstood(message[:_MAX_MESSAGE], line, column)
 
     def refuse(self, node: ast.expr | ast.stmt | ast.arg, instead: str) -> NoReturn:
-        """Say what else may stand where `node` does."""
+        """Raise an error that says what may stand in place of `node`."""
         what = _WORDS.get(type(node), f"'{type(node).__name__.lower()}'")
         raise self.located(Refusal(f"{what} cannot stand here; {instead}"), node)
 
     def value(self, node: ast.expr) -> Any:
-        """What an expression comes to."""
+        """Return the value of an expression."""
         handle = self._expressions.get(type(node))
         if handle is None:
             self.refuse(node, _EXPRESSIONS)
@@ -273,7 +273,7 @@ class Evaluator:
 
 
 def member(owner: Module | Native, name: str) -> Any:
-    """What a module has under a name. Raises `Refusal`."""
+    """Return a member of a module. Raises `Refusal`."""
     if name not in owner.members:
         raise Refusal(_lacks(owner.name, name, owner.members))
     return owner.members[name]

@@ -1,4 +1,4 @@
-"""The gates of the SDK: the methods of a circuit that add one, and OpenQASM's names for them."""
+"""The gates of the SDK: the circuit methods that add them, and their names in OpenQASM."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from quantcloud.quantsdk.values import REQUIRED, Budget, Circuit, Gate, Native, 
 MEASURE: Final = "MEASURE"
 BARRIER: Final = "BARRIER"
 
-# What a double holds exactly.
+# The largest integer that a double holds exactly.
 _MAX_WHOLE: Final = (1 << 53) - 1
 
 # Method, the names of its qubits, the names of its angles, the SDK's name of the gate.
@@ -33,7 +33,7 @@ _QASM: Final = {"i": "id", "cnot": "cx", "toffoli": "ccx", "fredkin": "cswap"}
 
 
 def whole(what: str, value: Any, least: int, most: int) -> int:
-    """A value that must be a whole number. Raises `Refusal`."""
+    """Check that a value is a whole number, and return it. Raises `Refusal`."""
     if type(value) not in (int, bool) or not least <= value <= most:
         given = value if type(value) in (int, float) and abs(value) <= 1 << 63 else kind_of(value)
         raise Refusal(f"{what} must be a whole number from {least} to {most}, is {given}")
@@ -41,7 +41,7 @@ def whole(what: str, value: Any, least: int, most: int) -> int:
 
 
 def qubits_of(circuit: Circuit, names: Sequence[str], values: Sequence[Any]) -> tuple[int, ...]:
-    """Qubits of a circuit, all different. Raises `Refusal`."""
+    """Check that values are distinct qubits of a circuit. Raises `Refusal`."""
     last = circuit.num_qubits - 1
     qubits = tuple([whole(*each, 0, last) for each in zip(names, values, strict=True)])
     if len(set(qubits)) < len(qubits):
@@ -54,7 +54,7 @@ def _angle(what: str, value: Any) -> float:
         raise Refusal(f"{what} must be a finite number, is {kind_of(value)}")
     if type(value) is bool:
         return int(value)
-    # A longer whole number is no other angle than this one.
+    # A longer whole number is the same angle.
     return float(value) if abs(value) >= _MAX_WHOLE else value
 
 

@@ -1,4 +1,4 @@
-"""Carries out the statements of a program; each kind that may stand in it has a method."""
+"""Execute the statements of a program. Each supported kind has a method."""
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from quantcloud.quantsdk.expressions import FAULTS, Evaluator, Function, Scope, 
 from quantcloud.quantsdk.values import REQUIRED, Module, Refusal, bind, type_of
 
 MAX_CALLS: Final = 50
-"""Of functions inside each other."""
+"""The most nested calls of the program's functions."""
 
 _MODULES: Final[Mapping[str, Module]] = {m.name: m for m in (sdk.QUANTSDK, natives.MATH)}
 _IMPORTS: Final = f"only {' and '.join(_MODULES)} can be imported"
@@ -34,7 +34,7 @@ class _Return(Exception):
 
 
 class Interpreter:
-    """Carries out one program."""
+    """Executes one program."""
 
     def __init__(self, source: str, session: sdk.Session) -> None:
         self._session = session
@@ -61,11 +61,11 @@ class Interpreter:
 
     @property
     def line(self) -> int:
-        """Where the program is: the line of its last statement or call."""
+        """The line of the statement or call that is being executed."""
         return self._evaluator.line
 
     def run(self, module: ast.Module) -> None:
-        """Raises `NotUnderstood`, and `FirstRun` where the program runs a circuit."""
+        """Raises `NotUnderstood`, or `FirstRun` when the program runs a circuit."""
         self._block(module.body)
 
     def _block(self, body: Sequence[ast.stmt]) -> None:
@@ -150,7 +150,7 @@ class Interpreter:
         self._block(node.orelse)
 
     def _loop(self, body: Sequence[ast.stmt]) -> bool:
-        """Go through a loop's body once; False where it says to leave the loop."""
+        """Execute a loop's body once. Return False if it leaves the loop."""
         self._loops += 1
         try:
             self._block(body)

@@ -73,7 +73,7 @@ def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _sorted(budget: Budget, values: Any, reverse: Any) -> list[Any]:
     several = budget.listed(values)
-    # An element is compared with no more than so many others.
+    # The most other elements that one element is compared with.
     for _ in range(len(several).bit_length()):
         budget.weigh(several)
     return sorted(several, reverse=bool(reverse))
@@ -110,7 +110,7 @@ def _tuple(budget: Budget, values: Any) -> tuple[Any, ...]:
 
 
 def _print(_: Budget, *__: Any) -> None:
-    """Nothing is shown: what a program prints is its results, which it does not see here."""
+    """Do nothing: a program prints results, and there are none here."""
 
 
 def _natives(*natives: Native) -> Mapping[str, Native]:
@@ -149,7 +149,7 @@ def _append(_: Budget, items: list[Any], value: Any) -> None:
 
 
 def extend(budget: Budget, items: list[Any], values: Any) -> None:
-    """Put the elements of `values` behind those of a list."""
+    """Append the elements of `values` to a list."""
     items += budget.listed(values)
     budget.sized(items)
 
@@ -161,7 +161,7 @@ def _join(budget: Budget, separator: str, values: Any) -> str:
         if type(each) is not str:
             raise Refusal(f"join() takes strings, not {kind_of(each)}")
         length += len(each)
-    # Looked at before it is made.
+    # Check the size before making the value.
     budget.repeated(".", length)
     return separator.join(parts)
 

@@ -1,4 +1,4 @@
-"""Operators, subscripts and formatting. Each looks at the size of a result before it makes it."""
+"""Operators, subscripts and formatting. Each checks the size of a result before making it."""
 
 import ast
 import operator as untyped_operator
@@ -18,7 +18,7 @@ from quantcloud.quantsdk.values import (
     type_of,
 )
 
-# What stands for a drawing: nothing that a program prints is shown.
+# Takes the place of a drawing, because nothing that a program prints is shown.
 DRAWING: Final = "<drawing>"
 
 # Its own annotations are partial.
@@ -59,7 +59,7 @@ _FORMAT: Final = re.compile(
 
 
 def binary(budget: Budget, kind: type[ast.operator], left: Any, right: Any) -> Any:
-    """`left` and `right` joined by an operator. Raises `Refusal` and what Python does."""
+    """Apply a binary operator. Raises `Refusal` and the errors of Python's operator."""
     sign, function = _BINARY.get(kind, ("@", None))
     if function is not None and type(left) in NUMBERS and type(right) in NUMBERS:
         _check_growth(kind, left, right)
@@ -90,7 +90,7 @@ def _check_growth(kind: type[ast.operator], left: float, right: float) -> None:
 
 
 def unary(budget: Budget, kind: type[ast.unaryop], value: Any) -> Any:
-    """`value` behind an operator."""
+    """Apply a unary operator."""
     if kind is ast.Not:
         return not value
     if type(value) not in NUMBERS:
@@ -121,7 +121,7 @@ def _contains(budget: Budget, container: Any, value: Any) -> bool:
 
 
 def subscript(budget: Budget, value: Any, index: Any) -> Any:
-    """`value[index]`, where `index` may be a slice."""
+    """Return `value[index]`. `index` may be a slice."""
     if type(value) is dict:
         budget.weigh(index)
         if index not in value:
@@ -138,7 +138,7 @@ def subscript(budget: Budget, value: Any, index: Any) -> Any:
 
 
 def put(budget: Budget, held: Any, index: Any, value: Any) -> None:
-    """`held[index] = value`."""
+    """Do `held[index] = value`."""
     if type(held) is dict:
         budget.weigh(index)
         entries = cast("dict[Any, Any]", held)
@@ -152,7 +152,7 @@ def put(budget: Budget, held: Any, index: Any, value: Any) -> None:
 
 
 def shown(budget: Budget, value: Any, *, quoted: bool = False) -> str:
-    """A value as text; `quoted` is what `repr` gives."""
+    """Return a value as text, with `quoted` as `repr` writes it."""
     if type(value) is str and not quoted:
         return value
     if type(value) is Circuit and not quoted:
@@ -162,7 +162,7 @@ def shown(budget: Budget, value: Any, *, quoted: bool = False) -> str:
 
 
 def formatted(budget: Budget, value: Any, specification: str) -> str:
-    """A value as an f-string writes it. A field is at most 999 wide and has 99 places."""
+    """Format a value as an f-string does, up to 999 characters wide and with up to 99 digits."""
     if not specification:
         return shown(budget, value)
     if not _FORMAT.fullmatch(specification):

@@ -1,4 +1,4 @@
-"""A program's text in, its circuit out."""
+"""Turn the text of a program into its circuit."""
 
 import ast
 import warnings
@@ -13,7 +13,7 @@ _MAX_NAME = 200
 
 
 class Program(NamedTuple):
-    """What a program comes to: its circuit as OpenQASM, and how to run it.
+    """The result of reading a program: its circuit as OpenQASM, and how to run it.
 
     `name` is the circuit's; `reason` says which of the program's circuits it is, and why.
     """
@@ -25,7 +25,7 @@ class Program(NamedTuple):
 
 
 def read(source: str) -> Program:
-    """Carry out a program of the public SDK up to its first `run`. Raises `NotUnderstood`."""
+    """Execute a program of the public SDK up to its first `run`. Raises `NotUnderstood`."""
     session = Session()
     interpreter = Interpreter(source, session)
     settings = RunSettings()

@@ -22,11 +22,11 @@ from quantcloud.quantsdk.values import (
     kind_of,
 )
 
-# The SDK whose semantics these are.
+# The version of the SDK that has these semantics.
 _VERSION: Final = "0.2.0"
 
 _NOT_GATES: Final = (MEASURE, BARRIER)
-# Further names of gates in OpenQASM that the SDK reads.
+# More OpenQASM gate names that the SDK reads.
 _SYNONYMS: Final = {"u": "u3", "U": "u3", "CX": "cx"}
 
 # The SDK's short names of backends.
@@ -42,7 +42,7 @@ _MAX_SEED: Final = (1 << 53) - 1
 
 
 class RunSettings(NamedTuple):
-    """What a program says in `run(...)`; None where it says nothing."""
+    """The arguments of `run(...)`. None if the program leaves one out."""
 
     shots: int | None = None
     backend: str | None = None
@@ -53,7 +53,7 @@ class RunSettings(NamedTuple):
 
 
 class FirstRun(Exception):
-    """The program runs `circuit`. Nothing after that is read."""
+    """The program runs `circuit`. Reading stops here."""
 
     def __init__(self, circuit: Circuit, settings: RunSettings) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Session(Budget):
 
 
 def _measure(_: Budget, circuit: Circuit, qubit: Any, classical_bit: Any) -> Circuit:
-    """As in the SDK, the order of measurements says which bit it is, not `classical_bit`."""
+    """Add a measurement. As in the SDK, its bit is its number among the measurements."""
     if classical_bit is not None:
         whole("classical_bit", classical_bit, 0, _MAX_SHOTS)
     circuit.gates.append(Gate("measure", MEASURE, qubits_of(circuit, ("qubit",), (qubit,))))
@@ -112,7 +112,7 @@ def _draw(_: Budget, __: Circuit) -> str:
 
 
 def to_openqasm(budget: Budget, circuit: Circuit) -> str:
-    """A circuit as the SDK's method of that name writes it."""
+    """Return a circuit as OpenQASM, as the SDK's method of this name does."""
     budget.spend(len(circuit.gates))
     measurements = sum(gate.name == MEASURE for gate in circuit.gates)
     lines = ["OPENQASM 2.0;", 'include "qelib1.inc";', "", f"qreg q[{circuit.num_qubits}];"]
@@ -182,7 +182,7 @@ METHODS: Final[Mapping[str, Native]] = {
     "to_openqasm": Native("to_openqasm", to_openqasm, {}),
     **{name: _foreign(name) for name in ("to_qiskit", "to_cirq", "to_pennylane")},
 }
-# A class's own methods: an object has them too.
+# Class methods. Objects have them too.
 _CLASS_METHODS: Final[Mapping[str, Native]] = {
     "from_openqasm": Native("from_openqasm", _from_openqasm, {"qasm_str": REQUIRED}),
     **{name: _foreign(name) for name in ("from_qiskit", "from_cirq", "from_pennylane")},

@@ -1,23 +1,23 @@
-"""The values of a program beside Python's own plain ones, and what all of them may cost."""
+"""The values of a program that are not plain Python values, and the limits of all values."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
 MAX_STEPS: Final = 1_000_000
-"""Expressions, statements, elements and gates: what a program may take in all."""
+"""The most steps of a program: expressions, statements, elements and gates."""
 MAX_BITS: Final = 2048
-"""Of a whole number."""
+"""The most bits of a whole number."""
 MAX_CHARACTERS: Final = 100_000
-"""Of a string."""
+"""The most characters of a string."""
 MAX_ITEMS: Final = 100_000
-"""Of a list, a tuple or a dict."""
+"""The most items of a list, a tuple or a dict."""
 MAX_NESTING: Final = 20
-"""Of lists in lists, where they are compared or shown."""
+"""The deepest nesting of lists that are compared or formatted."""
 
 REQUIRED: Final = object()
 
-# Characters that are as much work as one step.
+# The number of characters that cost one step.
 _CHARACTERS_A_STEP = 10
 
 NUMBERS: Final[tuple[type, ...]] = (int, float, bool)
@@ -25,23 +25,23 @@ COLLECTIONS: Final[tuple[type, ...]] = (list, tuple, dict)
 
 
 class Refusal(Exception):
-    """What a program does wrong or may not do; whoever evaluates an expression adds the place."""
+    """A program does something wrong or unsupported. The evaluator adds the place."""
 
 
 class Budget:
-    """What is left of a program's steps."""
+    """The steps that a program has left."""
 
     def __init__(self) -> None:
         self._left = MAX_STEPS
 
     def spend(self, steps: int = 1) -> None:
-        """Raise `Refusal` where no steps are left."""
+        """Use steps. Raises `Refusal` if none are left."""
         self._left -= steps
         if self._left < 0:
             raise Refusal(f"the program takes more than {MAX_STEPS} steps; make it shorter")
 
     def sized(self, value: Any) -> Any:
-        """A new value, paid for. Raises `Refusal` where it is too large."""
+        """Charge a new value and return it. Raises `Refusal` if it is too large."""
         kind = type_of(value)
         if kind is int:
             if value.bit_length() > MAX_BITS:
@@ -55,13 +55,13 @@ class Budget:
         return value
 
     def repeated(self, value: "str | list[Any] | tuple[Any, ...]", times: int) -> Any:
-        """`value * times`, which is made only if it is not too large."""
+        """Return `value * times`, unless it would be too large."""
         most = MAX_CHARACTERS if isinstance(value, str) else MAX_ITEMS
         _check_length(len(value) * times, most, type(value).__name__)
         return self.sized(value * times)
 
     def items(self, value: object) -> Iterator[Any]:
-        """The elements of a value, each of them a step."""
+        """Yield the elements of a value, each for one step."""
         if type(value) not in (str, *COLLECTIONS, range):
             raise Refusal(f"{kind_of(value)} has no elements")
         elements = cast("Sequence[Any]", value)
@@ -70,11 +70,11 @@ class Budget:
             yield each
 
     def listed(self, value: object) -> list[Any]:
-        """The elements of a value in a new list."""
+        """Return the elements of a value in a new list."""
         return self.sized(list(self.items(value)))
 
     def weigh(self, value: object, nesting: int = 0) -> None:
-        """Pay for all that is in a value. A list that holds another one twice is as much again."""
+        """Charge everything in a value. A list that is in it twice counts twice."""
         self.spend()
         if isinstance(value, str):
             self.spend(len(value) // _CHARACTERS_A_STEP)
@@ -112,7 +112,7 @@ class Native:
         return f"<function {self.name}>"
 
     def call(self, budget: Budget, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
-        """Raises `Refusal`, and what Python's own operations do."""
+        """Raises `Refusal`, and the errors of Python's operations."""
         if self.signature is None:
             if unknown := [name for name in named if name not in self.ignored]:
                 raise Refusal(f"{self.name}() takes no {unknown[0]!r}")
@@ -124,7 +124,7 @@ class Native:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Module:
-    """What may be imported."""
+    """A module that a program may import."""
 
     name: str
     members: Mapping[str, Any]
@@ -134,7 +134,7 @@ class Module:
 
 
 class Gate(NamedTuple):
-    """One instruction of a circuit: OpenQASM's name for it and the SDK's, qubits and angles."""
+    """One instruction of a circuit: its names in OpenQASM and in the SDK, qubits and angles."""
 
     qasm: str
     name: str
@@ -167,7 +167,7 @@ class Circuit:
 def bind(
     name: str, signature: Mapping[str, Any], arguments: Sequence[Any], named: Mapping[str, Any]
 ) -> list[Any]:
-    """One value for each parameter, as Python binds them. Raises `Refusal`."""
+    """Bind arguments to parameters as Python does. Raises `Refusal`."""
     if not named and len(arguments) == len(signature):
         return list(arguments)
     takes = f"{name}({', '.join(signature)})"
@@ -203,10 +203,10 @@ _KINDS: Final[Mapping[type, str]] = {
 
 
 def type_of(value: object) -> type:
-    """The type of a value: exactly, since a subclass may do what it likes."""
+    """Return the exact type of a value, because a subclass may behave differently."""
     return type(value)
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in words."""
+    """Describe the type of a value in words."""
     return _KINDS.get(type(value), "a function")
