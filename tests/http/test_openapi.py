@@ -15,7 +15,7 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from support.api import Api
+from support.api import Api, error_json
 from support.circuits import BELL
 from support.openapi import API, DOCUMENT, conforms
 from support.server import Server
@@ -169,9 +169,9 @@ def test_the_reference_is_served_at_a_limited_rate(server: Server):
             break
     assert refused is not None
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
-    assert refused.json() == {
-        "detail": "Too many requests for the reference. Try again in a second."
-    }
+    assert refused.json() == error_json(
+        "Too many requests for the reference. Try again in a second."
+    )
     assert server.get("/v1/status").status_code == 200
 
 
