@@ -68,12 +68,12 @@ def test_openqasm_wins(server: Server, ada: Api, key: dict[str, str], name: str)
 
 def test_a_program_in_every_submission(ada: Api):
     request = circuit_pb2.RunCircuitRequest(code=CODE, shots=5)
-    *_, last = ada.circuits.RunAndWatch(request, metadata=ada.metadata, timeout=ada.patience)
+    *_, last = ada.circuits.RunAndWatch(request, metadata=ada.metadata, timeout=ada.timeout)
     assert dict(last.result.counts) == {"001": 5}
     stream = iter([circuit_pb2.RunStreamRequest(circuit=request)])
     told = [
         answer
-        for response in ada.circuits.RunStream(stream, metadata=ada.metadata, timeout=ada.patience)
+        for response in ada.circuits.RunStream(stream, metadata=ada.metadata, timeout=ada.timeout)
         for answer in response.answers
     ]
     assert dict(told[-1].event.result.counts) == {"001": 5}
