@@ -29,9 +29,7 @@ def unstruct(message: Struct, field: str) -> dict[str, object]:
     """Return the values of a request's `field`. Raises `InvalidArgument` that names the key."""
     size = message.ByteSize()
     if size > MAXIMUM_STRUCT_BYTES:
-        raise InvalidArgument(
-            field, f"takes {size} bytes; at most {MAXIMUM_STRUCT_BYTES} are allowed"
-        )
+        raise InvalidArgument(field, f"has {size} bytes; the maximum is {MAXIMUM_STRUCT_BYTES}")
     return {key: _value(inner, f"{field}.{key}") for key, inner in message.fields.items()}
 
 
