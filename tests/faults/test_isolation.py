@@ -255,7 +255,7 @@ def confined_workers(server: Server) -> int:
     data = server.data_dir.resolve()
     workers = 0
     for pid in descendants(server.process.pid):
-        if "envoy" in command(pid).partition(" ")[0]:
+        if "/_bin/envoy" in command(pid):
             continue
         try:
             environment = Path(f"/proc/{pid}/environ").read_bytes()

@@ -43,10 +43,10 @@ def test_the_templates_values_equal_the_settings_defaults(tmp_path):
     values = template_values(
         EnvoySettings(data_dir=tmp_path, access_log=Path("/dev/stdout")), FILES
     )
-    assert values["descriptor"] == str(ROOT / TEMPLATE_VALUES["descriptor"])
-    assert values["lua"] == str(ROOT / TEMPLATE_VALUES["lua"])
     paths = {"descriptor", "lua", "openapi", "docs_page", "docs_style", "docs_script"}
-    assert {values[name] for name in paths} == {str(ROOT / TEMPLATE_VALUES[name]) for name in paths}
+    for name in paths:
+        # A path with a space is quoted.
+        assert values[name].strip('"') == str(ROOT / TEMPLATE_VALUES[name])
     made = {*paths, "reference_etag"}
     assert {k: v for k, v in values.items() if k not in made} == {
         k: v for k, v in TEMPLATE_VALUES.items() if k not in made
