@@ -97,21 +97,24 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             response_serializer=_serialize,
         )
 
-    async def _request(self, context: Context) -> Any:
-        """Return the bytes of the request, or `EOF`.
+    async def _request(self, context: Context, parse: Parser) -> Any:
+        """Return the only request of a call, parsed and within its limits.
 
-        Raises `Refusal` if they do not arrive in time, and `TooManyStreams` if too many other
-        requests of the caller are unfinished.
+        Raises `Refusal` if it does not arrive in time, `TooManyStreams` if too many other requests
+        of the caller are unfinished, and `InvalidArgument`.
         """
         owner, arriving = self._access.owner(context), self._access.arriving
         if not arriving.try_acquire(owner):
             await arriving.acquire(owner)
         try:
-            return await self._deadlines.wait(context.read())
+            data = await self._deadlines.wait(context.read())
         except TimeoutError:
             raise request_timeout() from None
         finally:
             arriving.release(owner)
+        request = parse(data)
+        check(request)
+        return request
 
     def _unary(
         self,
@@ -124,9 +127,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             session = Session(path, context)
             try:
                 await admit(path, context)
-                request = parse(await self._request(context))
-                check(request)
-                response = await behaviour(request, context)
+                response = await behaviour(await self._request(context, parse), context)
                 await session.send_headers()
             except Exception as error:  # every error ends the call
                 await session.abort(error)
@@ -145,10 +146,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 await session.admit()
                 self._access.open_watch()
                 try:
-                    request = parse(await self._request(context))
-                    check(request)
-                    watch = await behaviour(request, context)
-                    del request
+                    watch = await behaviour(await self._request(context, parse), context)
                     try:
                         async for update in watch.updates:
                             await watch.send(update, session.write)
@@ -215,7 +213,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             session = Session(path, context)
             try:
                 with self._access.anonymous_stream(context):
-                    await behaviour(parse(await self._request(context)), context)
+                    await behaviour(await self._request(context, parse), context)
             except Exception as error:  # noqa: BLE001  # every error ends the call
                 await session.abort(error)
 
