@@ -1,7 +1,7 @@
 """Generate code from the contract, and check the contract.
 
 contract.py protos            copy the third-party protos to where buf looks for them
-contract.py generate          write gen/ and docs/errors.md
+contract.py generate          write gen/, docs/errors.md and the tables of docs/configuration.md
 contract.py stale             fail if they differ from what `generate` would write
 contract.py breaking          fail if the contract breaks that of main in a way that breaks.txt
                               does not list
@@ -26,6 +26,7 @@ THIRD_PARTY = ROOT / ".build" / "third_party"
 TRANSCODER = Path("thequantcloud") / "transcoder.binpb"
 OPENAPI = Path("thequantcloud") / "openapi.json"
 ERRORS = ROOT / "docs" / "errors.md"
+SETTINGS = ROOT / "docs" / "configuration.md"
 INSTALLED = Path(next(iter(google.rpc.__path__))).parent
 IMPORTS = (
     "api/annotations.proto",
@@ -50,15 +51,16 @@ def copy_protos(target: Path = THIRD_PARTY) -> None:
         shutil.copyfile(INSTALLED / name, copy)
 
 
-def generate(target: Path, errors: Path) -> None:
+def generate(target: Path, errors: Path, settings: Path) -> None:
     """Write the modules, stubs, Envoy's descriptor and the OpenAPI document below `target`.
 
-    The page of error reasons goes to `errors`.
+    The page of error reasons goes to `errors`, and that of the settings to `settings`.
     """
     sys.path[:0] = [str(ROOT / "server")]
     # Only this command needs them; `breaking` runs without the rest of the repository.
     from errors import errors_page  # noqa: PLC0415
     from openapi import document  # noqa: PLC0415
+    from settings_page import settings_page  # noqa: PLC0415
 
     from quantcloud.proxy.transcoder import transcoder_descriptor  # noqa: PLC0415  # needs the path above
 
@@ -81,6 +83,7 @@ def generate(target: Path, errors: Path) -> None:
     sys.path[:0] = [str(target)]  # the new stubs know the contract's options
     (target / OPENAPI).write_text(document(contract_set))
     errors.write_text(errors_page(contract_set))
+    settings.write_text(settings_page(SETTINGS.read_text()))
     for file in contract_set.file:
         file.ClearField("source_code_info")
     derived = transcoder_descriptor(contract_set)
@@ -91,9 +94,14 @@ def generate(target: Path, errors: Path) -> None:
 def stale() -> int:
     """Return the number of generated files that differ from a fresh generation."""
     with tempfile.TemporaryDirectory() as folder:
-        fresh, errors = Path(folder) / "gen", Path(folder) / ERRORS.name
-        generate(fresh, errors)
-        stale_page = not ERRORS.exists() or not filecmp.cmp(errors, ERRORS, shallow=False)
+        fresh = Path(folder) / "gen"
+        pages = {Path(folder) / page.name: page for page in (ERRORS, SETTINGS)}
+        generate(fresh, *pages)
+        stale_pages = [
+            page
+            for new, page in pages.items()
+            if not page.exists() or not filecmp.cmp(new, page, shallow=False)
+        ]
         want = {p.relative_to(fresh) for p in fresh.rglob("*") if p.is_file()}
         have = {
             p.relative_to(GEN)
@@ -102,7 +110,7 @@ def stale() -> int:
         }
         same = {p for p in want & have if filecmp.cmp(fresh / p, GEN / p, shallow=False)}
     found = [f"gen/{path}" for path in sorted((want | have) - same)]
-    found += [str(ERRORS.relative_to(ROOT))] if stale_page else []
+    found += [str(page.relative_to(ROOT)) for page in stale_pages]
     for path in found:
         print(f"{path} is stale: run `make gen` and commit what it writes", file=sys.stderr)
     return len(found)
@@ -160,7 +168,7 @@ def main() -> int:
     copy_protos()
     if command == "generate":
         shutil.rmtree(GEN / "thequantcloud", ignore_errors=True)
-        generate(GEN, ERRORS)
+        generate(GEN, ERRORS, SETTINGS)
         return 0
     if command == "protos":
         return 0

@@ -59,7 +59,10 @@ def test_errors_in_a_tier_are_named(tiers: object, says: str):
     [
         ({"speed": -1}, "greater than or equal to 0"),
         ({"cost": "inf"}, "finite number"),
-        ({"speed": 0, "accuracy": 0, "cost": 0}, "one of speed, accuracy and cost must be above 0"),
+        (
+            {"speed": 0, "accuracy": 0, "cost": 0},
+            "one of the weights of speed, accuracy and cost must be above 0",
+        ),
     ],
 )
 def test_errors_in_router_weights_are_named(weights: dict[str, object], says: str):
@@ -70,9 +73,9 @@ def test_errors_in_router_weights_are_named(weights: dict[str, object], says: st
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("QUANTCLOUD_TIERS", "{", "tiers"),
+        ("QUANTCLOUD_TIERS", "{", "QUANTCLOUD_TIERS: is no JSON"),
         ("QUANTCLOUD_RATE_LIMIT_URL", "http://:hunter2@localhost", "redis://"),
-        ("QUANTCLOUD_PROXY_SECRET", "hunter2", "proxy_secret"),
+        ("QUANTCLOUD_PROXY_SECRET", "hunter2", "QUANTCLOUD_PROXY_SECRET"),
     ],
 )
 def test_a_server_with_invalid_settings_does_not_start(

@@ -1,27 +1,64 @@
-"""The settings of a command that runs on the server's machine."""
+"""The settings of a command that runs on the server's machine, and `quantcloud config`."""
 
+import asyncio
+import json
+import os
 from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
+from rich.console import Console
+from rich.table import Table
 
+from quantcloud.cli.checks import advice, unreachable
+from quantcloud.environment import CONFIG_FILE
 from quantcloud.settings import Settings
+from quantcloud.settings.loading import SettingsMistakes, Source, load, shown
 
 
-def read_settings(given: Mapping[str, Any]) -> Settings:
-    """Return the environment's settings, replaced by the values in `given` that are not None.
+def read_settings(options: Mapping[str, Any], file: Path | None = None) -> Settings:
+    """Return the settings; an option that is not None replaces a variable.
 
-    Prints a line for each invalid setting, and exits with code 2.
+    `file` replaces the file of the environment. Prints a line for each mistake, and exits with
+    code 2.
     """
+    if file is not None:
+        os.environ[CONFIG_FILE] = str(file)
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        for fault in error.errors():
-            place = ".".join(str(part) for part in fault["loc"])
-            typer.echo(f"quantcloud: {place}: {fault['msg']}", err=True)
-        raise typer.Exit(2) from error
-    except SettingsError as error:
-        typer.echo(f"quantcloud: {error}; is its variable's value JSON?", err=True)
-        raise typer.Exit(2) from error
+        return load(options)
+    except SettingsMistakes as mistakes:
+        for line in mistakes.args:
+            typer.echo(f"quantcloud: {line}", err=True)
+        raise typer.Exit(2) from mistakes
+
+
+def check(settings: Settings) -> int:
+    """Print what is wrong with settings that are valid, and return the exit code."""
+    wrong = [*advice(settings), *asyncio.run(unreachable(settings))]
+    for line in wrong:
+        typer.echo(f"quantcloud: {line}", err=True)
+    if not wrong:
+        typer.echo("The settings are valid, and all that they name can be reached.")
+    return 1 if wrong else 0
+
+
+def show(settings: Settings, *, as_json: bool, changed: bool) -> None:
+    """Print every setting, or only those that were changed: value, source, default, meaning."""
+    rows = [each for each in shown(settings, {}) if not changed or each.source != Source.DEFAULT]
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in rows], indent=2))
+        return
+    console = Console()
+    for section, group in groupby(rows, lambda each: each.section):
+        table = Table(title=section, title_justify="left", title_style="bold", show_edge=False)
+        for heading in ("variable", "value", "source", "default", "meaning"):
+            table.add_column(heading, overflow="fold", ratio=3 if heading == "meaning" else None)
+        for each in group:
+            style = None if each.source is Source.DEFAULT else "bold"
+            table.add_row(
+                each.variable, each.value, each.source, each.default, each.meaning, style=style
+            )
+        console.print(table, "")

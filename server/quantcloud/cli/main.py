@@ -25,6 +25,10 @@ DataDir = Annotated[
 HttpPort = Annotated[
     int | None, typer.Option(help="Port of Envoy; 0 means any free one. [default: 8080]")
 ]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="A TOML file with settings.", envvar="QUANTCLOUD_CONFIG"),
+]
 Server = Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="QUANTCLOUD_SERVER")]
 Token = Annotated[str | None, typer.Option(help="JWT or API key.", envvar="QUANTCLOUD_TOKEN")]
 User = Annotated[str, typer.Argument(help="The account's identifier.")]
@@ -36,6 +40,8 @@ _MAXIMUM_LIFETIME_HOURS = 10 * 366 * 24.0
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 accounts = typer.Typer(help="Show and change accounts.", no_args_is_help=True)
 app.add_typer(accounts, name="account")
+configuration = typer.Typer(help="Show and check the server's settings.", no_args_is_help=True)
+app.add_typer(configuration, name="config")
 
 
 def main() -> int:
@@ -68,6 +74,7 @@ def serve_command(
         typer.Option(help="HOST:PORT of the cluster's head. [default: that of this machine]"),
     ] = None,
     no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC only.")] = False,
+    config: ConfigFile = None,
 ) -> None:
     """Run the server, its workers and Envoy in the foreground."""
     with _loading_server():
@@ -83,7 +90,8 @@ def serve_command(
             "engine": engine,
             "ray_address": ray_address,
             "envoy": False if no_envoy else None,
-        }
+        },
+        config,
     )
     raise typer.Exit(serve(settings))
 
@@ -202,13 +210,14 @@ def envoy_command(
     grpc: Annotated[list[str], typer.Option(help="HOST:PORT of a server; once for each server.")],
     data_dir: DataDir = None,
     http_port: HttpPort = None,
+    config: ConfigFile = None,
 ) -> None:
     """Run Envoy alone in the foreground, in front of several servers on one database."""
     with _loading_server():
         from quantcloud.app import front
         from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir, "http_port": http_port})
+    settings = read_settings({"data_dir": data_dir, "http_port": http_port}, config)
     raise typer.Exit(front(settings, grpc))
 
 
@@ -224,6 +233,31 @@ def backup_command(
 
     settings = read_settings({"data_dir": data_dir})
     _guarded(lambda: typer.echo(backup(settings, file)))
+
+
+@configuration.command("show")
+def config_show_command(
+    *,
+    config: ConfigFile = None,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only settings that are not at their default.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show every setting: its value, source, default and meaning. Secrets are masked."""
+    with _loading_server():
+        from quantcloud.cli.configuration import read_settings, show
+
+    show(read_settings({}, config), as_json=as_json, changed=changed)
+
+
+@configuration.command("check")
+def config_check_command(config: ConfigFile = None) -> None:
+    """Name every mistake in the settings, and what they name and cannot be reached."""
+    with _loading_server():
+        from quantcloud.cli.configuration import check, read_settings
+
+    raise typer.Exit(check(read_settings({}, config)))
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer's signature

@@ -59,6 +59,7 @@ class EnvoySettings:
     max_connections: int = 10_000
     max_connections_per_address: int = 1_000
     connection_idle_seconds: float = 50.0
+    watch_idle_seconds: float = 300.0
     max_heap_bytes: int = 2 * 1024 * 1024 * 1024
     concurrency: int = 2
 
@@ -84,8 +85,13 @@ class EnvoySettings:
 
     @property
     def connection_idle(self) -> str:
-        """How long a connection may stay without a request, as a duration in protobuf's JSON."""
-        return f"{self.connection_idle_seconds:.3f}".rstrip("0").rstrip(".") + "s"
+        """How long a connection may stay without a request."""
+        return _duration(self.connection_idle_seconds)
+
+    @property
+    def watch_idle(self) -> str:
+        """How long a watch may be silent."""
+        return _duration(self.watch_idle_seconds)
 
     @property
     def max_watched_body_bytes(self) -> int:
@@ -161,6 +167,7 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "max_connections": "10000",
     "max_connections_per_address": "1000",
     "connection_idle": "50s",
+    "watch_idle": "300s",
     "max_heap_bytes": "2147483648",
     "descriptor": "gen/thequantcloud/transcoder.binpb",
     "lua": "envoy/rest.lua",
@@ -170,6 +177,11 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "docs_script": "envoy/docs/docs.js",
     "reference_etag": "unset",
 }
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration in protobuf's JSON."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def _scalar(text: str) -> str:

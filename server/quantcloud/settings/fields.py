@@ -1,0 +1,341 @@
+"""The settings, from `QUANTCLOUD_...` environment variables, a file, or the command line."""
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.environment import CONFIG_FILE, PREFIX
+from quantcloud.settings.contradictions import contradictions
+from quantcloud.settings.units import Bytes, Days, Kib, Seconds
+
+DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
+    Tier.EXPLORER: TierLimits(
+        max_shots=10_000,
+        max_qubits=25,
+        max_concurrent_jobs=3,
+        max_waiting_jobs=100,
+        api_keys=5,
+        simulator_minutes=60.0,
+        qpu_tasks=10,
+        credits_usd=50.0,
+        job_seconds=60.0,
+        requests_per_minute=30,
+    ),
+    Tier.DEVELOPER: TierLimits(
+        max_shots=100_000,
+        max_qubits=30,
+        max_concurrent_jobs=10,
+        max_waiting_jobs=1_000,
+        api_keys=20,
+        simulator_minutes=600.0,
+        qpu_tasks=100,
+        credits_usd=500.0,
+        job_seconds=600.0,
+        requests_per_minute=120,
+    ),
+    Tier.ENTERPRISE: TierLimits(
+        max_shots=1_000_000,
+        max_qubits=1_000,
+        max_concurrent_jobs=100,
+        max_waiting_jobs=10_000,
+        api_keys=100,
+        simulator_minutes=None,
+        qpu_tasks=None,
+        credits_usd=10_000.0,
+        job_seconds=3_600.0,
+        requests_per_minute=None,
+    ),
+}
+
+_HOST_AND_PORT = re.compile(r"([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}")
+
+
+def _ip_address(given: str) -> str:
+    try:
+        ipaddress.ip_address(given)
+    except ValueError as error:
+        raise ValueError(f"{given!r} is no IP address, such as 127.0.0.1 or 0.0.0.0") from error
+    return given
+
+
+Host = Annotated[str, AfterValidator(_ip_address)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def setting(default: Any, section: str, meaning: str, unset: str | None = None) -> Any:
+    """Return a field. `unset` says for people what the default comes to."""
+    return Field(default, description=meaning, json_schema_extra={"section": section, "is": unset})
+
+
+SERVES = "Where it serves"
+ADMITS = "What it lets in"
+SIGN_IN = "Who may sign in"
+RUNS = "Where circuits run"
+KEEPS = "What is kept"
+WATCHES = "Watches"
+
+
+class Settings(BaseSettings):
+    """The server's settings. A port of 0 means any free one; None means the stated default.
+
+    A value of the command line goes before one of the environment, and that before one of the file
+    that `QUANTCLOUD_CONFIG` names.
+    """
+
+    # An empty variable, as `${NAME:-}` in a compose file gives, counts as not set.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    data_dir: Path = setting(Path(".quantcloud"), SERVES, "The folder of everything that is kept.")
+    http_host: Host = setting("127.0.0.1", SERVES, "Envoy's address.")
+    http_port: Port = setting(8080, SERVES, "Envoy's port; 0 is any free one.")
+    grpc_host: Host = setting("127.0.0.1", SERVES, "The gRPC server's address.")
+    grpc_port: Port = setting(50051, SERVES, "The gRPC server's port; 0 is any free one.")
+    envoy: bool = setting(True, SERVES, "Whether the server starts Envoy.")
+    envoy_threads: Annotated[int, Field(ge=1, le=256)] | None = setting(
+        None, SERVES, "Envoy's threads.", "one for each core, at most 4"
+    )
+    envoy_memory: Annotated[Bytes, Field(ge=64 << 20)] | None = setting(
+        None, SERVES,
+        "The most memory that Envoy's heap may take; near it, Envoy refuses requests.",
+        "2 GiB, or a quarter of memory if that is less",
+    )  # fmt: skip
+    probe_host: Host = setting(
+        "127.0.0.1", SERVES,
+        "Where Envoy answers only `GET /health`, also if its port has no connection left.",
+    )  # fmt: skip
+    probe_port: Port = setting(0, SERVES, "The port of that; 0 is any free one.")
+    drain_seconds: Annotated[Seconds, Field(ge=0, allow_inf_nan=False)] = setting(
+        30.0, SERVES, "How long runs may go on after SIGTERM."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", SERVES, "`debug`, `info`, `warning` or `error`."
+    )
+    access_log: Path | None = setting(
+        None, SERVES, "Where Envoy logs requests; a new file has mode 0600.",
+        "`access.log` in the data folder",
+    )  # fmt: skip
+
+    max_body_bytes: Annotated[Bytes, Field(ge=1, le=1 << 30)] = setting(
+        8 << 20, ADMITS, "The largest body of a request."
+    )
+    max_header_kib: Annotated[Kib, Field(ge=1, le=96)] = setting(
+        12, ADMITS, "The headers of a request together, in KiB."
+    )
+    max_connections: Annotated[int, Field(ge=1)] = setting(10_000, ADMITS, "Connections at once.")
+    max_connections_per_address: Annotated[int, Field(ge=1)] = setting(
+        1_000, ADMITS,
+        "Connections of one IPv4 address or IPv6 /64 network, which may share them with a "
+        "sixteenth of the others. With trusted proxies it is `max_connections`.",
+    )  # fmt: skip
+    connection_idle_seconds: Annotated[Seconds, Field(ge=0.1, le=3600, allow_inf_nan=False)] = (
+        setting(
+            50.0, ADMITS,
+            "After how long a connection without a request ends; one that had requests gets 6 "
+            "seconds more.",
+        )
+    )  # fmt: skip
+    max_requests: Annotated[int, Field(ge=1)] = setting(
+        20_000, ADMITS,
+        "Requests at once; an open watch is a request. REST calls are counted apart from streams "
+        "and gRPC. More are 503 with `Retry-After`.",
+    )  # fmt: skip
+    max_watches: Annotated[int, Field(ge=1)] = setting(
+        1_000, ADMITS, "Watches and waits that an account may have open at each server."
+    )
+    cors_origins: tuple[str, ...] = setting(
+        ("*",), ADMITS, "Origins that browsers may call from, as JSON."
+    )
+    trusted_proxies: Annotated[int, Field(ge=0)] = setting(
+        0, ADMITS, "The number of proxies in front whose `X-Forwarded-For` is trusted."
+    )
+    proxy_secret: Annotated[SecretStr, Field(min_length=32)] | None = setting(
+        None, ADMITS, "The secret by which the server knows your own Envoy, 32 bytes or more.",
+        "random",
+    )  # fmt: skip
+    anonymous_requests_per_minute: Annotated[int, Field(ge=0)] = setting(
+        600, ADMITS, "Requests of one address without credentials; 0 is no limit."
+    )
+    failed_logins_per_minute: Annotated[int, Field(ge=0)] = setting(
+        60, ADMITS, "Failed logins of one address; 0 is no limit."
+    )
+    rate_limit_url: SecretStr | None = setting(
+        None, ADMITS, "A Redis in which several servers count requests together.",
+        "each server counts its own",
+    )  # fmt: skip
+
+    jwt_secret: SecretStr | None = setting(
+        None, SIGN_IN, "The issuer's HS256 secret, 32 bytes or more.",
+        "random, in the data folder",
+    )  # fmt: skip
+    jwks_url: str | None = setting(
+        None, SIGN_IN, "The URL of the issuer's public keys (ES256, RS256).", "none"
+    )
+    jwt_audience: str = setting("authenticated", SIGN_IN, "The audience that a token must name.")
+    jwt_issuer: str | None = setting(None, SIGN_IN, "The issuer that a token must name.", "any")
+    jwt_tier_claim: bool = setting(
+        False, SIGN_IN, "Whether a token's `app_metadata.tier` sets its account's tier."
+    )
+    tiers: Mapping[Tier, TierLimits] = setting(
+        DEFAULT_TIERS, SIGN_IN, "Limits of each tier, as JSON; those left out keep their default.",
+        "the published limits",
+    )  # fmt: skip
+
+    engine: Literal["local", "ray"] = setting(
+        "local", RUNS, "`local`, or `ray` for a [Ray cluster](operate.md)."
+    )
+    ray_address: str = setting(
+        "auto", RUNS, "HOST:PORT of the cluster's head; `auto` is this machine's."
+    )
+    workers: Annotated[int, Field(ge=1)] | None = setting(
+        None, RUNS, "Worker processes of the engine `local`.", "one for each core"
+    )
+    worker_memory: Annotated[Bytes, Field(ge=1)] | None = setting(
+        None, RUNS, "The most memory that a run may take.",
+        "an equal part of 80 % of memory; with Ray, of a core's share",
+    )  # fmt: skip
+    run_at_once: bool = setting(
+        True, RUNS,
+        "Whether very small circuits run in the serving process; see "
+        "[ADR 0012](adr/0012-inline-runs.md).",
+    )  # fmt: skip
+    router_speed_weight: Weight = setting(0.6, RUNS, "What speed counts in `balanced`.")
+    router_accuracy_weight: Weight = setting(0.3, RUNS, "What accuracy counts in `balanced`.")
+    router_cost_weight: Weight = setting(0.1, RUNS, "What cost counts in `balanced`.")
+    router_minute_usd: Weight = setting(
+        0.1, RUNS, "Dollars that a minute of simulator time is worth in `cost`."
+    )
+    router_model: Path | None = setting(
+        None, RUNS, "A file of run times measured on this machine.",
+        "`calibration.json` in the data folder",
+    )  # fmt: skip
+    router_calibrate: bool = setting(
+        True, RUNS, "Whether the server measures them in the background if there are none."
+    )
+
+    database_url: str | None = setting(
+        None, KEEPS, "`postgresql://...`, or another SQLite file as `sqlite:///PATH`.",
+        "`quantcloud.db` in the data folder",
+    )  # fmt: skip
+    database_connections: Annotated[int, Field(ge=1)] = setting(
+        10, KEEPS, "Connections that read from PostgreSQL; one more writes, and one listens."
+    )
+    database_poll_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+        1.0, KEEPS, "How soon the server sees other servers' changes without a notification."
+    )
+    retention_days: Annotated[Days, Field(ge=1)] | None = setting(
+        None, KEEPS,
+        "After how many days the server removes results, circuits and events of ended jobs.",
+        "never",
+    )  # fmt: skip
+    lease_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+        30.0, KEEPS, "After how long a silent server's runs go to others."
+    )
+    heartbeat_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+        10.0, KEEPS, "How often a server renews its leases."
+    )
+    sweep_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+        5.0, KEEPS, "How often a server looks for leases that ended."
+    )
+
+    watch_checkpoint_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+        15.0, WATCHES, "How often a quiet watch shows that it lives."
+    )
+    watch_idle_seconds: Annotated[Seconds, Field(ge=1, le=86_400, allow_inf_nan=False)] = setting(
+        300.0, WATCHES, "After how long without any message Envoy ends a watch."
+    )
+    watch_recheck_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+        10.0, WATCHES, "How often a watch's credentials are checked again."
+    )
+    watch_position_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
+        0.5, WATCHES, "The shortest time between two messages about a job's place in the queue."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the strongest first."""
+        del dotenv_settings, file_secret_settings
+        sources = [init_settings, env_settings]
+        if path := os.environ.get(CONFIG_FILE):
+            sources.append(TomlConfigSettingsSource(settings_cls, Path(path)))
+        return tuple(sources)
+
+    @field_validator("ray_address")
+    @classmethod
+    def _check_address(cls, given: str) -> str:
+        if given != "auto" and not _HOST_AND_PORT.fullmatch(given):
+            raise ValueError(
+                f"{given!r} is not HOST:PORT of the cluster's head, such as 10.0.0.1:6379, nor "
+                "'auto'; ray://HOST:PORT needs Ray Client, which is not supported"
+            )
+        return given
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower_case(cls, given: object) -> object:
+        return given.lower() if isinstance(given, str) else given
+
+    @field_validator("tiers", mode="before")
+    @classmethod
+    def _fill_in(cls, given: object) -> object:
+        """Complete the given tiers with their default limits, and refuse unknown limits."""
+        if not isinstance(given, Mapping):
+            return given
+        filled: dict[Any, object] = {}
+        known = [field.name for field in fields(TierLimits)]
+        for name, limits in cast("Mapping[Any, object]", given).items():
+            tier = next((tier for tier in Tier if tier.value == name), None)
+            if tier is None or not isinstance(limits, Mapping):
+                filled[name] = limits
+                continue
+            changes = cast("Mapping[str, object]", limits)
+            if unknown := changes.keys() - known:
+                raise ValueError(
+                    f"{name} has no limit called {', '.join(sorted(unknown))}; "
+                    f"known are {', '.join(known)}"
+                )
+            filled[name] = {**asdict(DEFAULT_TIERS[tier]), **changes}
+        return filled
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        """Refuse settings that contradict each other, with one line for each contradiction."""
+        if found := contradictions(self):
+            raise ValueError("\n".join(found))
+        return self
+
+    @property
+    def database(self) -> str | Path:
+        """The URL of the database, or the path of the SQLite file."""
+        return self.database_url or self.data_dir / "quantcloud.db"
+
+    def limits(self, tier: Tier) -> TierLimits:
+        return self.tiers.get(tier) or DEFAULT_TIERS[tier]
+
+
+def forget_environment() -> None:
+    """Remove all settings from the environment, so that child processes do not inherit them."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
