@@ -1,13 +1,16 @@
 """`quantcloud backup` makes a complete copy of a database in use."""
 
+import sqlite3
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import grpc
 import pytest
 
+from support.api import Api
 from support.circuits import BELL
 from support.server import Server, quantcloud
 
@@ -54,3 +57,76 @@ def test_postgresql_and_missing_files_are_refused(tmp_path):
     assert done.returncode == 1
     assert "pg_dump" in done.stderr
     assert not (tmp_path / "copy.db").exists()
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        quantcloud(*arguments, "--data-dir", str(folder)),
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_restored_copy_has_the_jobs_of_its_time_and_the_former_database_is_kept(tmp_path: Path):
+    folder, copy = tmp_path / "data", tmp_path / "copy.db"
+    with Server(folder, "--workers", "1", "--no-envoy") as server:
+        first = server.api()
+        kept = first.run(BELL)
+        first.finish(kept)
+        assert backup(server, copy).returncode == 0
+        lost = first.run(BELL)
+        first.finish(lost)
+        running = command(folder, "restore", str(copy))
+        assert running.returncode == 1
+        assert "is in use by process" in running.stderr
+    done = command(folder, "restore", str(copy))
+    assert done.returncode == 0, done.stderr
+    (before,) = folder.glob("quantcloud.db.before-*Z")
+    assert str(before) in done.stdout
+    with Server(folder, "--workers", "1", "--no-envoy") as server:
+        again = Api(server.channel, server.rest, first.credential)
+        assert again.job(kept).job_id == kept
+        with pytest.raises(grpc.RpcError) as error:
+            again.job(lost)
+        assert error.value.code() is grpc.StatusCode.NOT_FOUND
+        again.finish(again.run(BELL))
+    # The former database is whole, too.
+    assert command(folder, "restore", str(before), "--verify").returncode == 0
+
+
+def test_a_damaged_or_foreign_file_is_refused_and_changes_nothing(tmp_path: Path):
+    folder, copy = tmp_path / "data", tmp_path / "copy.db"
+    with Server(folder, "--workers", "1", "--no-envoy") as server:
+        api = server.api()
+        for _ in range(20):
+            api.run(BELL)
+        assert backup(server, copy).returncode == 0
+    assert "is intact" in command(folder, "restore", str(copy), "--verify").stdout
+    whole = copy.read_bytes()
+    copy.write_bytes(whole[: len(whole) // 2] + b"\xff" * 8192 + whole[len(whole) // 2 + 8192 :])
+    text, other = tmp_path / "notes.txt", tmp_path / "other.db"
+    text.write_text("no database")
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+    database = (folder / "quantcloud.db").read_bytes()
+    for file in (copy, text, other, tmp_path / "missing.db"):
+        for options in ((), ("--verify",)):
+            done = command(folder, "restore", str(file), *options)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert str(file) in done.stderr
+    assert (folder / "quantcloud.db").read_bytes() == database
+    assert not list(folder.glob("*before*"))
+
+
+def test_migrate_says_whether_a_database_is_that_of_the_release(tmp_path: Path):
+    folder = tmp_path / "data"
+    assert command(folder, "migrate", "--check").returncode == 1
+    assert command(folder, "token", "--user", "ada").returncode == 0
+    assert command(folder, "migrate", "--check").returncode == 0
+    file = folder / "quantcloud.db"
+    for revision, says in (("0001", "this release needs"), ("9999", "a newer release")):
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+            connection.commit()
+        done = command(folder, "migrate", "--check")
+        assert done.returncode == 1
+        assert says in done.stderr

@@ -1,12 +1,45 @@
-"""`quantcloud account`: show and change accounts. A server may be running."""
+"""`quantcloud account` and `quantcloud keys`: for the operator. Servers may be running."""
 
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
 
+from quantcloud.auth.api_keys import digest
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.store import with_store
 from quantcloud.domain.account import Account, MonthlyUsage, Tier
+from quantcloud.domain.errors import FailedPrecondition, NotFound
+from quantcloud.domain.page import Page, Place
 from quantcloud.settings import Settings
 from quantcloud.storage import Store
+
+T = TypeVar("T")
+_PAGE = 100
+
+
+def list_accounts(settings: Settings) -> list[str]:
+    """Return a line for each account: id, tier, jobs ever submitted, date, e-mail address."""
+
+    async def read(store: Store) -> list[str]:
+        lines: list[str] = []
+        after = ""
+        while found := await store.account_data.list(after):
+            for each in found:
+                account = each.account
+                lines.append(
+                    f"{account.id:<36}  {account.tier:<10}  {each.submitted:>9}  "
+                    f"{account.created_at:%Y-%m-%d}  {account.email or '-'}"
+                )
+            after = found[-1].account.id
+        return lines
+
+    heading = f"{'account':<36}  {'tier':<10}  {'jobs':>9}  {'since':<10}  email"
+    return [heading, *with_store(settings, read)]
 
 
 def set_tier(settings: Settings, user: str, tier: Tier) -> str:
@@ -40,6 +73,118 @@ def show(settings: Settings, user: str) -> str:
         ("credits in US dollars", _of(used.total_cost_usd, limits.credits_usd)),
     )
     return "\n".join(f"{name:<22}{value}" for name, value in rows)
+
+
+def export(settings: Settings, user: str, target: Path) -> str:
+    """Write all data of an account as JSON lines, and return a line about it. Raises `Failure`.
+
+    Each line is an object whose `kind` is account, usage, api_key, circuit or job. A job has its
+    circuit and result, unless they were removed.
+    """
+
+    async def write(store: Store, file: TextIO) -> Counter[str]:
+        written: Counter[str] = Counter()
+        async for kind, document in _documents(store, await _known(store, user)):
+            json.dump({"kind": kind, **document}, file, default=_json)
+            file.write("\n")
+            written[kind] += 1
+        return written
+
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            target.chmod(0o600)
+            written = with_store(settings, lambda store: write(store, file))
+    except FileExistsError as error:
+        raise Failure(f"{target} already exists; name a new file") from error
+    except OSError as error:
+        raise Failure(f"cannot write {target}: {error.strerror}") from error
+    except Failure:
+        target.unlink()
+        raise
+    return f"{target} has {_counted(written)}"
+
+
+def delete(settings: Settings, user: str) -> str:
+    """Delete an account with all its data, and return a line about it. Raises `Failure`."""
+
+    async def remove(store: Store) -> Counter[str]:
+        await _known(store, user)
+        while active := await store.account_data.active_jobs(user):
+            for job_id in active:
+                with suppress(FailedPrecondition):  # it has ended meanwhile
+                    await store.jobs.cancel(user, job_id, datetime.now(UTC))
+        deleted: Counter[str] = Counter()
+        while found := await store.account_data.delete_jobs(user):
+            deleted.update(found)
+        deleted.update(await store.account_data.delete(user))
+        return deleted
+
+    deleted = with_store(settings, remove)
+    del deleted["accounts"]
+    return f"{user} is deleted, with {_counted(deleted)}"
+
+
+def revoke_key(settings: Settings, key: str) -> str:
+    """Revoke an API key, given as its id or its text, and return a line. Raises `Failure`."""
+
+    async def revoke(store: Store) -> str:
+        try:
+            revoked = await store.account_data.revoke_key(key, digest(key), datetime.now(UTC))
+        except NotFound:
+            raise Failure("no valid API key has this id or text") from None
+        return f"the API key {revoked.name!r} ({revoked.id}) of {revoked.account_id} is revoked"
+
+    return with_store(settings, revoke)
+
+
+async def _documents(store: Store, account: Account) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """Yield the kind and content of everything that the account owns."""
+    yield "account", asdict(account)
+    for month, used in (await store.account_data.usage(account.id)).items():
+        yield "usage", {"month": month, **asdict(used)}
+    for key in await store.api_keys.list(account.id):
+        yield "api_key", asdict(key)
+    async for circuit in _all(
+        lambda after: store.circuits.list(account.id, limit=_PAGE, after=after)
+    ):
+        yield "circuit", asdict(circuit)
+    async for job in _all(lambda after: store.jobs.list(account.id, limit=_PAGE, after=after)):
+        result = await store.jobs.result(account.id, job.id)
+        yield (
+            "job",
+            {
+                **asdict(job),
+                "qasm": await store.account_data.circuit(account.id, job.id),
+                "result": None if result is None else asdict(result),
+            },
+        )
+
+
+async def _all(page: Callable[[Place | None], Awaitable[Page[T]]]) -> AsyncIterator[T]:
+    """Yield the items of all pages."""
+    after: Place | None = None
+    while True:
+        found = await page(after)
+        for item in found.items:
+            yield item
+        if found.last is None:
+            return
+        after = found.last
+
+
+def _json(value: object) -> object:
+    """Return a value in a form that JSON has."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if isinstance(value, Sequence):
+        return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return str(value)
+
+
+def _counted(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in numbers.items()) or "nothing else"
 
 
 def _of(used: float, limit: float | None) -> str:

@@ -1,14 +1,21 @@
-"""`quantcloud backup`: a consistent copy of the SQLite file. The server may be running."""
+"""`quantcloud backup` and `restore`: consistent copies of the SQLite file.
+
+A server may be running while a backup is made.
+"""
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing, suppress
+from datetime import datetime
 from pathlib import Path
 
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.store import existing_file
 from quantcloud.settings import Settings
-from quantcloud.storage.store import is_postgres
+from quantcloud.storage import DataDirLockedError, StoreError, lock_data_dir
+from quantcloud.storage.database.revision import difference, revision_of_file
+from quantcloud.storage.store import is_postgres, sqlite_path
 
 
 def backup(settings: Settings, target: Path) -> str:
@@ -35,6 +42,68 @@ def backup(settings: Settings, target: Path) -> str:
     except (OSError, sqlite3.Error) as error:
         raise Failure(f"cannot copy {source} to {target}: {error}") from error
     return f"{target} is a copy of {source}, {pages} pages"
+
+
+def verify(file: Path) -> str:
+    """Check a copy, and return a line about it. Raises `Failure`."""
+    revision = _verified(file)
+    return f"{file} is intact, at revision {revision}" + _advice(revision)
+
+
+def restore(settings: Settings, file: Path, now: datetime) -> str:
+    """Put a copy in the place of the database, and return a line about it.
+
+    A database that is there is kept beside it, with the time in its name. No server may be running.
+    Raises `Failure`.
+    """
+    if is_postgres(settings.database):
+        raise Failure("the database is PostgreSQL; restore it with pg_restore or psql")
+    revision = _verified(file)
+    try:
+        target = sqlite_path(settings.database)
+        with lock_data_dir(settings.data_dir):
+            partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+            try:
+                shutil.copyfile(file, partial)
+                partial.chmod(0o600)
+                _flush(partial)
+                kept = _set_aside(target, now)
+                partial.rename(target)
+            finally:
+                partial.unlink(missing_ok=True)
+            _flush(target.parent)
+    except (OSError, StoreError, DataDirLockedError) as error:
+        raise Failure(f"cannot restore {file}: {error}") from error
+    before = f"; the database that was there is {kept}" if kept else ""
+    return f"{target} is a copy of {file}, at revision {revision}{before}{_advice(revision)}"
+
+
+def _verified(file: Path) -> str:
+    """Return the revision of an intact copy. Raises `Failure`."""
+    try:
+        revision = revision_of_file(file)
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+            verdict = [row[0] for row in copy.execute("PRAGMA integrity_check(3)")]
+    except (StoreError, sqlite3.Error) as error:
+        raise Failure(f"{file}: {error}") from error
+    if verdict != ["ok"]:
+        raise Failure(f"{file} is damaged: {'; '.join(verdict)}")
+    return revision
+
+
+def _advice(revision: str) -> str:
+    return f". Note: {found}" if (found := difference(revision)) else ""
+
+
+def _set_aside(target: Path, now: datetime) -> Path | None:
+    """Rename a database and its log; return its new path, or None if there was none."""
+    if not target.exists():
+        return None
+    kept = target.with_name(f"{target.name}.before-{now:%Y%m%dT%H%M%SZ}")
+    for suffix in ("-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            target.with_name(target.name + suffix).rename(kept.with_name(kept.name + suffix))
+    return kept
 
 
 def _copy(source: Path, target: Path) -> int:

@@ -1,47 +1,25 @@
-"""The commands and their options.
-
-Each command imports its modules when it runs. So help is fast, and commands for a remote server
-work if only the client is installed.
-"""
+"""The commands and their options; those for an operator are in `operator`."""
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quantcloud import DISTRIBUTION
-from quantcloud.cli.failure import Failure
+from quantcloud.cli import operator
+from quantcloud.cli.launch import guarded, loading, loading_server
+from quantcloud.cli.options import ConfigFile, DataDir, HttpPort, Server, Token
 from quantcloud.domain.account import Tier
 from quantcloud.environment import not_text
-
-DataDir = Annotated[
-    Path | None, typer.Option(help="Where the server keeps its state. [default: .quantcloud]")
-]
-HttpPort = Annotated[
-    int | None, typer.Option(help="Port of Envoy; 0 means any free one. [default: 8080]")
-]
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", help="A TOML file with settings.", envvar="QUANTCLOUD_CONFIG"),
-]
-Server = Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="QUANTCLOUD_SERVER")]
-Token = Annotated[str | None, typer.Option(help="JWT or API key.", envvar="QUANTCLOUD_TOKEN")]
-User = Annotated[str, typer.Argument(help="The account's identifier.")]
 
 _DEFAULT_SERVER = "localhost:50051"
 _DEFAULT_LIFETIME_HOURS = 12.0
 _MAXIMUM_LIFETIME_HOURS = 10 * 366 * 24.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-accounts = typer.Typer(help="Show and change accounts.", no_args_is_help=True)
-app.add_typer(accounts, name="account")
-configuration = typer.Typer(help="Show and check the server's settings.", no_args_is_help=True)
-app.add_typer(configuration, name="config")
+app.add_typer(operator.app)
 
 
 def main() -> int:
@@ -77,7 +55,7 @@ def serve_command(
     config: ConfigFile = None,
 ) -> None:
     """Run the server, its workers and Envoy in the foreground."""
-    with _loading_server():
+    with loading_server():
         from quantcloud.app import serve
         from quantcloud.cli.configuration import read_settings
 
@@ -107,12 +85,12 @@ def token_command(
     ] = _DEFAULT_LIFETIME_HOURS,
 ) -> None:
     """Print a JWT for an account, and create the account if it does not exist."""
-    with _loading_server():
+    with loading_server():
         from quantcloud.cli.configuration import read_settings
         from quantcloud.cli.token import make_token
 
     settings = read_settings({"data_dir": data_dir})
-    _guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
+    guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
 
 
 @app.command("run")
@@ -129,10 +107,10 @@ def run_command(
     token: Token = None,
 ) -> None:
     """Submit a circuit, show its progress live, and print the histogram."""
-    with _loading():
+    with loading():
         from quantcloud.cli.client import run_file
 
-    _guarded(lambda: run_file(file, backend, shots, server, token))
+    guarded(lambda: run_file(file, backend, shots, server, token))
 
 
 @app.command("watch")
@@ -145,12 +123,12 @@ def watch_command(
     token: Token = None,
 ) -> None:
     """Show the changes of a job, or of all jobs, live. Reconnects if the connection breaks."""
-    with _loading():
+    with loading():
         from quantcloud.cli.watch import watch
 
     if (job is None) != everything:
         raise typer.BadParameter("name a job, or give --all")
-    _guarded(lambda: watch(job, server, token))
+    guarded(lambda: watch(job, server, token))
 
 
 @app.command("calibrate")
@@ -164,45 +142,21 @@ def calibrate_command(
     ] = False,
 ) -> None:
     """Measure how fast each simulator is on this machine, for QuantRouter's predictions."""
-    with _loading_server():
+    with loading_server():
         from quantcloud.cli import calibrate
         from quantcloud.cli.configuration import read_settings
 
     settings = read_settings({"data_dir": data_dir})
-    _guarded(lambda: calibrate.show(settings) if show else calibrate.calibrate(settings, seconds))
-
-
-@accounts.command("set-tier")
-def set_tier_command(
-    user: User, tier: Annotated[Tier, typer.Argument()], data_dir: DataDir = None
-) -> None:
-    """Put an account on a tier, from its next request on."""
-    with _loading_server():
-        from quantcloud.cli import account
-        from quantcloud.cli.configuration import read_settings
-
-    settings = read_settings({"data_dir": data_dir})
-    _guarded(lambda: typer.echo(account.set_tier(settings, user, tier)))
-
-
-@accounts.command("show")
-def show_command(user: User, data_dir: DataDir = None) -> None:
-    """Show an account and its usage this month."""
-    with _loading_server():
-        from quantcloud.cli import account
-        from quantcloud.cli.configuration import read_settings
-
-    settings = read_settings({"data_dir": data_dir})
-    _guarded(lambda: typer.echo(account.show(settings, user)))
+    guarded(lambda: calibrate.show(settings) if show else calibrate.calibrate(settings, seconds))
 
 
 @app.command("demo")
 def demo_command() -> None:
     """Start a server in a temporary folder, run two circuits, and stop it."""
-    with _loading_server():
+    with loading_server():
         from quantcloud.cli.demo import demo
 
-    _guarded(demo)
+    guarded(demo)
 
 
 @app.command("envoy")
@@ -213,51 +167,12 @@ def envoy_command(
     config: ConfigFile = None,
 ) -> None:
     """Run Envoy alone in the foreground, in front of several servers on one database."""
-    with _loading_server():
+    with loading_server():
         from quantcloud.app import front
         from quantcloud.cli.configuration import read_settings
 
     settings = read_settings({"data_dir": data_dir, "http_port": http_port}, config)
     raise typer.Exit(front(settings, grpc))
-
-
-@app.command("backup")
-def backup_command(
-    file: Annotated[Path, typer.Argument(help="The copy. This file must not exist yet.")],
-    data_dir: DataDir = None,
-) -> None:
-    """Copy the SQLite database as it is at one moment. The server may be running."""
-    with _loading_server():
-        from quantcloud.cli.backup import backup
-        from quantcloud.cli.configuration import read_settings
-
-    settings = read_settings({"data_dir": data_dir})
-    _guarded(lambda: typer.echo(backup(settings, file)))
-
-
-@configuration.command("show")
-def config_show_command(
-    *,
-    config: ConfigFile = None,
-    changed: Annotated[
-        bool, typer.Option("--changed", help="Only settings that are not at their default.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Show every setting: its value, source, default and meaning. Secrets are masked."""
-    with _loading_server():
-        from quantcloud.cli.configuration import read_settings, show
-
-    show(read_settings({}, config), as_json=as_json, changed=changed)
-
-
-@configuration.command("check")
-def config_check_command(config: ConfigFile = None) -> None:
-    """Name every mistake in the settings, and what they name and cannot be reached."""
-    with _loading_server():
-        from quantcloud.cli.configuration import check, read_settings
-
-    raise typer.Exit(check(read_settings({}, config)))
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer's signature
@@ -279,43 +194,3 @@ def _every_command(  # pyright: ignore[reportUnusedFunction]  # typer keeps it
     ] = False,
 ) -> None:
     """TheQuantCloud: a quantum cloud that anyone can host."""
-
-
-@contextmanager
-def _loading() -> Generator[None]:
-    """Import a command's modules. During that, Ctrl-C ends the process without a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@contextmanager
-def _loading_server() -> Generator[None]:
-    """Import a command that runs on the server's machine.
-
-    If a package is missing, print how to install it and exit with code 1.
-    """
-    try:
-        with _loading():
-            from quantcloud.process import import_structlog
-
-            import_structlog()
-            yield
-    except ModuleNotFoundError as missing:
-        typer.echo(
-            f"quantcloud: {missing.name} is not installed, and this command needs it: "
-            f"pip install '{DISTRIBUTION}[server]'",
-            err=True,
-        )
-        raise typer.Exit(1) from missing
-
-
-def _guarded(work: Callable[[], None]) -> None:
-    """Run a command. A `Failure` prints one line and exits with code 1."""
-    try:
-        work()
-    except Failure as failure:
-        typer.echo(f"quantcloud: {failure}", err=True)
-        raise typer.Exit(1) from failure
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None

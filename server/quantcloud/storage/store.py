@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from quantcloud.domain.cursors import Cursors
 from quantcloud.domain.job import JobEvent
+from quantcloud.storage.account_data import AccountData
 from quantcloud.storage.accounts import Accounts
 from quantcloud.storage.api_keys import ApiKeys
 from quantcloud.storage.circuits import Circuits
@@ -58,6 +59,7 @@ class Store:
         self.events = Events(database, self.cursors)
         self.retention = Retention(self._writer)
         self.accounts = Accounts(database, self._writer)
+        self.account_data = AccountData(database, self._writer)
         self.api_keys = ApiKeys(database, self._writer)
         self.circuits = Circuits(database, self._writer)
         self.usage = Usage(database)
