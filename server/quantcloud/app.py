@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from typing import Any
 
 import structlog
 
+from quantcloud import DISTRIBUTION
 from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.auth.authenticator import Authenticator
@@ -26,7 +28,7 @@ from quantcloud.endpoints import Endpoints, bracketed
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import allow_open_files, tune_garbage_collection
-from quantcloud.proxy.admin import admin_socket, drain
+from quantcloud.proxy.admin import admin_socket, drain, prometheus
 from quantcloud.proxy.process import EnvoyError, EnvoyProcess, envoy_settings
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.housekeeping import Housekeeping
@@ -42,14 +44,19 @@ from quantcloud.services.platform import PlatformUseCases
 from quantcloud.services.short_runs import ShortRuns
 from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
+from quantcloud.storage.database.migrations import HEAD
 from quantcloud.storage.model_files import ModelFiles
-from quantcloud.telemetry import logs
+from quantcloud.telemetry import logs, metrics
+from quantcloud.telemetry.admin import AdminListener
+from quantcloud.telemetry.loop_lag import measure_forever
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
 
 log = structlog.stdlib.get_logger(__name__)
 
 _CALL_GRACE_SECONDS = 1.0
+_ADMIN_PORT = 9464
+_ENVOY_ADMIN_PORT = 9465
 # How long responses take through Envoy.
 _ENVOY_TRANSIT_SECONDS = 0.1
 # How long a load balancer takes to notice that the server is not ready.
@@ -151,6 +158,7 @@ class Application:
         # The scheduler stops before the engine, whose stop would look like a loss of all workers.
         parts.push_async_callback(scheduler.stop, 0.0)
         await scheduler.start()
+        admin = self._serve_operator(health, store)
         grpc_port = await server.start(settings.grpc_host, settings.grpc_port)
         # In case the drain, which also stops it, is never reached.
         parts.push_async_callback(server.stop, _CALL_GRACE_SECONDS)
@@ -176,7 +184,23 @@ class Application:
 
         parts.push_async_callback(drain)
         store.log_faults()
-        return Endpoints(http, f"{bracketed(settings.grpc_host)}:{grpc_port}")
+        return Endpoints(
+            http,
+            f"{bracketed(settings.grpc_host)}:{grpc_port}",
+            admin,
+        )
+
+    def _serve_operator(self, health: Health, store: Store) -> str:
+        """Serve metrics and the state of each part; return their URL. Raises `OSError`."""
+        settings, parts = self._settings, self._parts
+        metrics.BUILD.info({"version": metadata.version(DISTRIBUTION), "revision": HEAD})
+        health.subscribe(metrics.READY.set)
+        lag = asyncio.create_task(measure_forever(), name="event loop lag")
+        parts.callback(lag.cancel)
+        admin = AdminListener(health.parts, refresh=lambda: _read_queues(store, self._clock))
+        admin.start(settings.admin_host, settings.admin_port, _ADMIN_PORT)
+        parts.push_async_callback(admin.stop)
+        return f"http://{bracketed(settings.admin_host)}:{admin.port}"
 
     def _model_keeper(
         self, files: ModelFiles, model: CostModel, engine: Engine, fleet: Fleet
@@ -244,6 +268,19 @@ class Application:
         )
 
 
+async def _read_queues(store: Store, clock: Callable[[], datetime]) -> None:
+    """Set the metrics of the queues, which all servers share, from the database."""
+    depths = await store.jobs.queue_depths()
+    oldest = await store.jobs.queued_since()
+    now = clock()
+    for gauge in (metrics.QUEUE_DEPTH, metrics.QUEUE_OLDEST_SECONDS):
+        gauge.clear()
+    for backend, depth in depths.items():
+        metrics.QUEUE_DEPTH.labels(backend).set(depth)
+    for backend, since in oldest.items():
+        metrics.QUEUE_OLDEST_SECONDS.labels(backend).set((now - since).total_seconds())
+
+
 def _damage(scheduler: Scheduler) -> Damaged | None:
     """Return what keeps all jobs from being dispatched. Only damage lasts until a repair."""
     return scheduler.failure if isinstance(scheduler.failure, Damaged) else None
@@ -284,12 +321,19 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
     with admin_socket(settings.data_dir) as admin:
         envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers, admin_socket=admin))
         await envoy.start()
+        listener = AdminListener(dict, metrics=lambda: prometheus(admin))
         try:
-            http = f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
-            print(Endpoints(http, ", ".join(servers)).announcement(), flush=True)  # noqa: T201  # for the parent process
+            listener.start(settings.admin_host, settings.admin_port, _ENVOY_ADMIN_PORT)
+            endpoints = Endpoints(
+                f"http://{bracketed(settings.http_host)}:{envoy.http_port}",
+                ", ".join(servers),
+                f"http://{bracketed(settings.admin_host)}:{listener.port}",
+            )
+            print(endpoints.announcement(), flush=True)  # noqa: T201  # for the parent process
             if await stop_signal is signal.SIGTERM:
                 await drain(admin, settings.drain_seconds)
         finally:
+            await listener.stop()
             await envoy.stop()
 
 

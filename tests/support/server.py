@@ -53,6 +53,7 @@ class Server:
             # No limit, because many tests share an address, and some share an account.
             "QUANTCLOUD_ANONYMOUS_REQUESTS_PER_MINUTE": "0",
             "QUANTCLOUD_FAILED_LOGINS_PER_MINUTE": "0",
+            "QUANTCLOUD_ADMIN_PORT": "0",
             # Tests that need a calibration enable it.
             "QUANTCLOUD_ROUTER_CALIBRATE": "false",
             "QUANTCLOUD_TIERS": json.dumps(

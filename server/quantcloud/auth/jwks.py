@@ -13,6 +13,7 @@ import structlog
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.value_object import value_object
+from quantcloud.telemetry import metrics
 
 LIFESPAN_SECONDS = 600.0
 """How long keys are used without a new fetch if their endpoint answers."""
@@ -95,7 +96,8 @@ class KeySet:
             log.warning("JWKS endpoint gives no keys", error=str(error) or type(error).__name__)
         else:
             self._failed = False
-            self._fetched = self._clock()
+            self._fetched = fetched = self._clock()
+            metrics.JWKS_AGE_SECONDS.set_function(lambda: self._clock() - fetched)
 
 
 async def _download(url: str) -> Mapping[str, PublicKey]:

@@ -116,7 +116,17 @@ def _server(folder: Path) -> Generator[Endpoints]:
     """Run a server on free ports, with its state in `folder`."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("QUANTCLOUD_")}
     process = subprocess.Popen(  # noqa: S603  # our own program
-        _command("serve", "--data-dir", str(folder), "--http-port", "0", "--grpc-port", "0"),
+        _command(
+            "serve",
+            "--data-dir",
+            str(folder),
+            "--http-port",
+            "0",
+            "--grpc-port",
+            "0",
+            "--admin-port",
+            "0",
+        ),  # fmt: skip
         stdout=subprocess.PIPE,
         text=True,
         env={

@@ -10,7 +10,7 @@ import typer
 from quantcloud import DISTRIBUTION
 from quantcloud.cli import operator
 from quantcloud.cli.launch import guarded, loading, loading_server
-from quantcloud.cli.options import ConfigFile, DataDir, HttpPort, Server, Token
+from quantcloud.cli.options import AdminPort, ConfigFile, DataDir, HttpPort, Server, Token
 from quantcloud.domain.account import Tier
 from quantcloud.environment import not_text
 
@@ -52,6 +52,7 @@ def serve_command(
         typer.Option(help="HOST:PORT of the cluster's head. [default: that of this machine]"),
     ] = None,
     no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC only.")] = False,
+    admin_port: AdminPort = None,
     config: ConfigFile = None,
 ) -> None:
     """Run the server, its workers and Envoy in the foreground."""
@@ -64,6 +65,7 @@ def serve_command(
             "data_dir": data_dir,
             "http_port": http_port,
             "grpc_port": grpc_port,
+            "admin_port": admin_port,
             "workers": workers,
             "engine": engine,
             "ray_address": ray_address,
@@ -164,6 +166,7 @@ def envoy_command(
     grpc: Annotated[list[str], typer.Option(help="HOST:PORT of a server; once for each server.")],
     data_dir: DataDir = None,
     http_port: HttpPort = None,
+    admin_port: AdminPort = None,
     config: ConfigFile = None,
 ) -> None:
     """Run Envoy alone in the foreground, in front of several servers on one database."""
@@ -171,7 +174,9 @@ def envoy_command(
         from quantcloud.app import front
         from quantcloud.cli.configuration import read_settings
 
-    settings = read_settings({"data_dir": data_dir, "http_port": http_port}, config)
+    settings = read_settings(
+        {"data_dir": data_dir, "http_port": http_port, "admin_port": admin_port}, config
+    )
     raise typer.Exit(front(settings, grpc))
 
 

@@ -11,6 +11,10 @@ DataDir = Annotated[
 HttpPort = Annotated[
     int | None, typer.Option(help="Port of Envoy; 0 means any free one. [default: 8080]")
 ]
+AdminPort = Annotated[
+    int | None,
+    typer.Option(help="Port of /metrics; 0 means any free one. [default: 9464, or a free one]"),
+]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="A TOML file with settings.", envvar="QUANTCLOUD_CONFIG"),

@@ -12,10 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import httpx
 import structlog
 
 _ACTIVE: Final = "http.http.downstream_rq_active"
 _POLL_SECONDS: Final = 0.05
+_ANSWER_SECONDS: Final = 2.0
 # The longest socket path that all systems accept.
 _PATH_BYTES: Final = 100
 
@@ -51,6 +53,20 @@ async def drain(admin: Path, seconds: float) -> None:
             log.warning("envoy stops with active requests", requests=await _active(admin))
     except OSError as error:
         log.warning("envoy cannot be drained", error=str(error))
+
+
+def prometheus(admin: Path) -> bytes:
+    """Return the figures of the Envoy with this admin socket in Prometheus' text format.
+
+    Blocks for up to two seconds. Raises `OSError` if Envoy does not answer.
+    """
+    transport = httpx.HTTPTransport(uds=str(admin))
+    try:
+        with httpx.Client(transport=transport, timeout=_ANSWER_SECONDS) as client:
+            answer = client.get("http://envoy/stats/prometheus?usedonly")
+            return answer.raise_for_status().content
+    except httpx.HTTPError as error:
+        raise OSError(f"envoy gives no figures: {error}") from error
 
 
 async def _active(admin: Path) -> int:

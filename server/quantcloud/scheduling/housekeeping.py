@@ -8,6 +8,7 @@ import structlog
 
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.storage import Store
+from quantcloud.telemetry import metrics
 
 _EVERY_SECONDS = 600.0
 # After each transaction comes a pause of at least this long, and of at least this many times as
@@ -43,13 +44,13 @@ class Housekeeping:
     async def tidy(self) -> int:
         """Remove everything that is due. Return the number of jobs removed."""
         now = self._clock()
-        await self._repeat(lambda: self._retention.forget_keys(now))
+        await self._repeat("idempotency keys", lambda: self._retention.forget_keys(now))
         if self._max_age is None:
             return 0
         before = now - self._max_age
-        return await self._repeat(lambda: self._retention.remove(before))
+        return await self._repeat("jobs", lambda: self._retention.remove(before))
 
-    async def _repeat(self, remove: Callable[[], Awaitable[int]]) -> int:
+    async def _repeat(self, kind: str, remove: Callable[[], Awaitable[int]]) -> int:
         """Call `remove` until it removes nothing, with pauses. Return how many it removed."""
         removed = 0
         loop = asyncio.get_running_loop()
@@ -60,6 +61,8 @@ class Housekeeping:
                 return removed
             removed += number
             took = loop.time() - began
+            metrics.RETENTION_REMOVED.labels(kind).inc(number)
+            metrics.RETENTION_SECONDS.inc(took)
             await asyncio.sleep(max(_PAUSE_SECONDS, _PAUSE_FACTOR * took))
 
     async def _tidy_forever(self) -> None:

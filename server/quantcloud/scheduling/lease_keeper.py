@@ -15,6 +15,7 @@ from quantcloud.aio.retry import RETRY_SECONDS
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage import Store
+from quantcloud.telemetry import metrics
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
@@ -86,6 +87,7 @@ class LeaseKeeper:
         if self._since is None or not self._in_touch(now) or now - self._since < self._lease:
             return ()
         events = await self._leases.sweep(self._owner, now)
+        metrics.LEASES_EXPIRED.inc(len(events))
         for event in events:
             log.warning(
                 "lease expired", job_id=event.job.id, attempt=event.job.attempt,

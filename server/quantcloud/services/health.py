@@ -1,7 +1,7 @@
 """Whether this server can take jobs now, and if not, why."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -47,6 +47,17 @@ class Health:
         if self._draining:
             return Unavailable("the server is shutting down", reason="SERVER_DRAINING")
         return self._found
+
+    def parts(self) -> Mapping[str, str | None]:
+        """Return what is wrong with each part of the server, or None for a part that works."""
+        found = self._found
+        reason = found and found.reason
+        store = found.message if found and reason != "ENGINE_UNAVAILABLE" else None
+        return {
+            "database": store,
+            "engine": self._engine.trouble,
+            "serving": "the server is shutting down" if self._draining else None,
+        }
 
     def subscribe(self, listener: Callable[[bool], None]) -> None:
         """Call `listener` now and after each change with whether this server can take jobs."""

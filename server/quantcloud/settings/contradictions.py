@@ -66,7 +66,10 @@ def _memory(settings: "Settings") -> Iterator[str]:
 
 
 def _addresses(settings: "Settings") -> Iterator[str]:
-    places = {"GRPC": (settings.grpc_host, settings.grpc_port)}
+    places = {
+        "GRPC": (settings.grpc_host, settings.grpc_port),
+        "ADMIN": (settings.admin_host, settings.admin_port or 0),
+    }
     if settings.envoy:
         places |= {
             "HTTP": (settings.http_host, settings.http_port),

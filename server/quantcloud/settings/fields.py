@@ -120,6 +120,13 @@ class Settings(BaseSettings):
         "Where Envoy answers only `GET /health`, also if its port has no connection left.",
     )  # fmt: skip
     probe_port: Port = setting(0, SERVES, "The port of that; 0 is any free one.")
+    admin_host: Host = setting(
+        "127.0.0.1", SERVES, "Where an operator reads `/metrics`, `/livez` and `/readyz`."
+    )
+    admin_port: Port | None = setting(
+        None, SERVES, "The port of that; 0 is any free one.",
+        "9464, with `quantcloud envoy` 9465; a free one if it is taken",
+    )  # fmt: skip
     drain_seconds: Annotated[Seconds, Field(ge=0, allow_inf_nan=False)] = setting(
         30.0, SERVES, "How long runs may go on after SIGTERM."
     )

@@ -1,6 +1,7 @@
 """Queries about jobs; each uses an index and reads few rows."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -55,6 +56,11 @@ _SMALL_RESULTS = (
 )
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
 _DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
+_OLDEST = (
+    select(jobs.c.backend, func.min(jobs.c.queued_at, type_=jobs.c.queued_at.type).label("since"))
+    .where(queued())
+    .group_by(jobs.c.backend)
+)
 _AHEAD = (
     select(func.count())
     .select_from(jobs)
@@ -177,6 +183,11 @@ def waiting_count(connection: Connection, account_id: str) -> int:
 def queue_depths(connection: Connection) -> dict[str, int]:
     """Return the number of queued jobs by backend; backends without any are left out."""
     return {backend: number for backend, number in connection.execute(_DEPTHS) if backend}
+
+
+def queued_since(connection: Connection) -> dict[str, datetime]:
+    """Return the time of the first queued job, by backend."""
+    return {row.backend: row.since for row in connection.execute(_OLDEST) if row.backend}
 
 
 def queue_position(connection: Connection, job: Job) -> int:

@@ -348,6 +348,10 @@ class Jobs:
         """Return the number of queued jobs by backend; backends without any are left out."""
         return await self._database.read(job_reads.queue_depths)
 
+    async def queued_since(self) -> dict[str, datetime]:
+        """Return since when the first queued job waits, by backend."""
+        return await self._database.read(job_reads.queued_since)
+
     async def mean_queue_seconds(self) -> dict[str, float]:
         """Return the mean seconds in the queue of the last 50 started jobs, by backend."""
         return await self._database.read(job_reads.mean_queue_seconds)
