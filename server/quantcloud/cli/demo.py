@@ -126,7 +126,7 @@ def _server(folder: Path) -> Generator[Endpoints]:
             "0",
             "--admin-port",
             "0",
-        ),  # fmt: skip
+        ),
         stdout=subprocess.PIPE,
         text=True,
         env={
