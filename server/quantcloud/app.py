@@ -10,13 +10,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+import grpc
 import structlog
 
 from quantcloud import DISTRIBUTION
 from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
+from quantcloud.api.tls import server_credentials
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.issuer import issuer
 from quantcloud.auth.jwt import JwtVerifier
@@ -28,7 +31,7 @@ from quantcloud.endpoints import Endpoints, bracketed
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import allow_open_files, tune_garbage_collection
-from quantcloud.proxy.admin import admin_socket, drain, prometheus
+from quantcloud.proxy.admin import drain, private_socket, prometheus
 from quantcloud.proxy.process import EnvoyError, EnvoyProcess, envoy_settings
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.housekeeping import Housekeeping
@@ -154,18 +157,25 @@ class Application:
             max_header_kib=settings.max_header_kib,
             recheck_seconds=settings.watch_recheck_seconds,
             max_requests=settings.max_requests,
+            connection_age_seconds=settings.grpc_connection_age_seconds,
         )
         # The scheduler stops before the engine, whose stop would look like a loss of all workers.
         parts.push_async_callback(scheduler.stop, 0.0)
         await scheduler.start()
         admin = self._serve_operator(health, store)
-        grpc_port = await server.start(settings.grpc_host, settings.grpc_port)
+        inside = self._inside_socket()
+        grpc_port = await server.start(
+            settings.grpc_host,
+            settings.grpc_port,
+            credentials=_grpc_credentials(settings),
+            socket=inside,
+        )
         # In case the drain, which also stops it, is never reached.
         parts.push_async_callback(server.stop, _CALL_GRACE_SECONDS)
         health.subscribe(server.set_ready)
         health.start()
         parts.push_async_callback(health.stop)
-        http = await self._start_envoy(grpc_port) if settings.envoy else ""
+        http = await self._start_envoy(grpc_port, inside) if settings.envoy else ""
         keeper = self._model_keeper(files, model, engine, fleet)
         parts.push_async_callback(keeper.stop)
         keeper.start()
@@ -219,13 +229,22 @@ class Application:
             is_idle=lambda: all(map(engine.is_ready, online)),
         )
 
-    async def _start_envoy(self, grpc_port: int) -> str:
+    def _inside_socket(self) -> Path | None:
+        """Return the socket by which our own Envoy reaches a gRPC port that has TLS."""
+        settings = self._settings
+        if settings.grpc_tls_cert is None or not settings.envoy:
+            return None
+        return self._parts.enter_context(private_socket(settings.data_dir, "grpc.socket"))
+
+    async def _start_envoy(self, grpc_port: int, inside: Path | None) -> str:
         settings = self._settings
         secret = self._proxy_secret or ""
-        envoy = EnvoyProcess(envoy_settings(settings, secret, grpc_port=grpc_port))
+        envoy = EnvoyProcess(
+            envoy_settings(settings, secret, grpc_port=grpc_port, grpc_socket=inside)
+        )
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
-        return f"http://{bracketed(settings.http_host)}:{envoy.http_port}"
+        return _http_url(settings, envoy.http_port)
 
     def _access(self, store: Store) -> AccessControl:
         settings, clock = self._settings, self._clock
@@ -266,6 +285,20 @@ class Application:
             ),
             jobs=JobUseCases(store, feed, self._streams, clock, limits),
         )
+
+
+def _http_url(settings: Settings, port: int) -> str:
+    scheme = "http" if settings.tls_cert is None else "https"
+    return f"{scheme}://{bracketed(settings.http_host)}:{port}"
+
+
+def _grpc_credentials(settings: Settings) -> grpc.ServerCredentials | None:
+    """Return what the gRPC port shows to clients, or None without TLS. Raises `ValueError`."""
+    if settings.grpc_tls_cert is None or settings.grpc_tls_key is None:
+        return None
+    return server_credentials(
+        settings.grpc_tls_cert, settings.grpc_tls_key, settings.grpc_tls_client_ca
+    )
 
 
 async def _read_queues(store: Store, clock: Callable[[], datetime]) -> None:
@@ -318,14 +351,14 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
             "as one client's; set the same secret for Envoy and for its servers"
         )
     secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
-    with admin_socket(settings.data_dir) as admin:
+    with private_socket(settings.data_dir, "envoy.admin") as admin:
         envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers, admin_socket=admin))
         await envoy.start()
         listener = AdminListener(dict, metrics=lambda: prometheus(admin))
         try:
             listener.start(settings.admin_host, settings.admin_port, _ENVOY_ADMIN_PORT)
             endpoints = Endpoints(
-                f"http://{bracketed(settings.http_host)}:{envoy.http_port}",
+                _http_url(settings, envoy.http_port),
                 ", ".join(servers),
                 f"http://{bracketed(settings.admin_host)}:{listener.port}",
             )

@@ -1,5 +1,6 @@
 """The gRPC server: every service of the contract, health and reflection on one port."""
 
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -99,7 +100,8 @@ class GrpcServer:
     single request does not arrive, its call ends after `request_seconds`. A client may ping every
     `ping_seconds`, with or without calls. If it pings more often, the server closes the connection.
     Envoy forwards up to `max_requests` of each of its two kinds of requests. At least as many
-    calls may wait for the event loop.
+    calls may wait for the event loop. A connection is told to end after
+    `connection_age_seconds`; its open calls go on.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class GrpcServer:
         request_seconds: float = 120.0,
         ping_seconds: float = 5.0,
         max_requests: int = 20_000,
+        connection_age_seconds: float = 3600.0,
     ) -> None:
         # gRPC answers calls beyond this with CANCELLED, as if their clients had cancelled them.
         pending = max(_MIN_PENDING, 2 * max_requests)
@@ -125,6 +128,7 @@ class GrpcServer:
                 *_OPTIONS,
                 ("grpc.keepalive_time_ms", keepalive),
                 ("grpc.keepalive_timeout_ms", keepalive),
+                ("grpc.max_connection_age_ms", round(connection_age_seconds * 1000)),
                 # How long a ping may stay unanswered. The option above does not shorten this time.
                 ("grpc.http2.ping_timeout_ms", keepalive),
                 ("grpc.http2.min_ping_interval_without_data_ms", round(ping_seconds * 1000)),
@@ -161,11 +165,27 @@ class GrpcServer:
             self._server,
         )  # fmt: skip
 
-    async def start(self, host: str, port: int) -> int:
-        """Serve on `host`. Return the port: any free one if 0. Raises `OSError` if it is taken."""
+    async def start(
+        self,
+        host: str,
+        port: int,
+        *,
+        credentials: grpc.ServerCredentials | None = None,
+        socket: Path | None = None,
+    ) -> int:
+        """Serve on `host`, with TLS if there are credentials, and without at a Unix socket.
+
+        Return the port: any free one if 0. Raises `OSError` if it is taken.
+        """
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = self._server.add_insecure_port(address)
+            if socket is not None:
+                self._server.add_insecure_port(f"unix:{socket}")
+            bound = (
+                self._server.add_insecure_port(address)
+                if credentials is None
+                else self._server.add_secure_port(address, credentials)
+            )
         except RuntimeError as error:
             raise OSError(
                 f"cannot serve gRPC on {address}: the port is taken, or the address is not ours"

@@ -25,11 +25,13 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 @contextmanager
-def admin_socket(data_dir: Path) -> Generator[Path]:
-    """Yield the path for Envoy's admin socket. It is in the data folder, so that the next Envoy
-    replaces the socket of a killed one, unless that path is too long for a socket.
+def private_socket(data_dir: Path, name: str) -> Generator[Path]:
+    """Yield the path for a socket that only this user can reach.
+
+    It is in the data folder, so that the next process replaces the socket of a killed one, unless
+    that path is too long for a socket.
     """
-    path = data_dir.absolute() / "envoy.admin"
+    path = data_dir.absolute() / name
     if len(os.fsencode(path)) <= _PATH_BYTES:
         yield path
         return

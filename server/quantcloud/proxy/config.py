@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quantcloud.domain.value_object import value_object
+from quantcloud.proxy import tls
+from quantcloud.proxy.tls import Tls
 
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
@@ -46,7 +48,13 @@ class EnvoySettings:
     probe_port: int = 0
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 50051
+    # The socket of the server that is on this machine, in place of its address.
+    grpc_socket: Path | None = None
     servers: tuple[str, ...] = ()
+    tls: Tls = field(default_factory=Tls)
+    upstream_tls: Tls = field(default_factory=Tls)
+    redirect_port: int | None = None
+    hsts_seconds: float = 0.0
     cors_origins: tuple[str, ...] = ("*",)
     trusted_proxies: int = 0
     access_log: Path | None = None
@@ -147,6 +155,10 @@ class EnvoyFiles:
 
 # The template's text on each marked line, by the name in the mark.
 TEMPLATE_VALUES: Mapping[str, str] = {
+    "transport": tls.RAW,
+    "upstream_transport": tls.RAW,
+    "hsts": "[]",
+    "redirect": "# no redirect",
     "admin": "{}",
     "http_host": "127.0.0.1",
     "http_port": "8080",
@@ -203,9 +215,80 @@ def _parse_server(text: str) -> tuple[str, int]:
     return bare, int(port)
 
 
+def _is_address(host: str) -> bool:
+    """Whether a host is an IP address, and no name of perhaps several."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _endpoint(host: str, port: int) -> str:
     address = f"{{address: {_scalar(host)}, port_value: {port}}}"
     return f"{{endpoint: {{address: {{socket_address: {address}}}}}}}"
+
+
+def _pipe(socket: Path) -> str:
+    return f"[{{endpoint: {{address: {{pipe: {{path: {_scalar(str(socket))}}}}}}}}}]"
+
+
+def _hsts(settings: EnvoySettings) -> str:
+    if settings.tls.cert is None or not settings.hsts_seconds:
+        return "[]"
+    value = f"max-age={settings.hsts_seconds:.0f}"
+    return json.dumps([{"header": {"key": "strict-transport-security", "value": value}}])
+
+
+def _redirect(settings: EnvoySettings) -> str:
+    """Return a listener that answers plain HTTP with the HTTPS URL, as an item of a list."""
+    if settings.redirect_port is None or settings.tls.cert is None:
+        return TEMPLATE_VALUES["redirect"]
+    routes = [
+        {
+            "match": {"prefix": "/"},
+            # 308 keeps the method and the body.
+            "redirect": {
+                "https_redirect": True,
+                "port_redirect": settings.http_port,
+                "response_code": "PERMANENT_REDIRECT",
+            },
+        }
+    ]
+    network = "type.googleapis.com/envoy.extensions.filters.network"
+    manager = {
+        "@type": f"{network}.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "redirect",
+        "server_name": "quantcloud",
+        "request_headers_timeout": "10s",
+        "common_http_protocol_options": {"idle_timeout": "10s"},
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+                },
+            }
+        ],
+    }
+    limit = {
+        "@type": f"{network}.connection_limit.v3.ConnectionLimit",
+        "stat_prefix": "redirect",
+        "max_connections": settings.max_connections_per_address,
+    }
+    filters = [
+        {"name": "envoy.filters.network.connection_limit", "typed_config": limit},
+        {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
+    ]
+    address = {"address": settings.http_host, "port_value": settings.redirect_port}
+    item = {
+        "name": "redirect",
+        "address": {"socket_address": address},
+        "per_connection_buffer_limit_bytes": 32768,
+        "filter_chains": [{"filters": filters}],
+    }
+    return f"- {json.dumps(item)}"
 
 
 def _admin(socket: Path | None) -> str:
@@ -223,17 +306,36 @@ def _etag(files: Iterable[Path]) -> str:
 def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str]:
     """Return the values of the template's marked lines, as YAML."""
     paths = ("descriptor", "lua", "openapi", "docs_page", "docs_style", "docs_script")
-    made = {"admin", "cors_origins", "access_log", "discovery", "servers", *paths}
+    made = {
+        "transport",
+        "upstream_transport",
+        "hsts",
+        "redirect",
+        "admin",
+        "cors_origins",
+        "access_log",
+        "discovery",
+        "servers",
+        *paths,
+    }
     names = TEMPLATE_VALUES.keys() - made - {"health_checks", "reference_etag"}
     endpoints = settings.endpoints
     origins = ", ".join(f"{{exact: {json.dumps(origin)}}}" for origin in settings.cors_origins)
     return {
         **{name: _scalar(str(getattr(settings, name))) for name in names},
+        "transport": tls.listener(settings.tls, settings.data_dir),
+        "upstream_transport": tls.upstream(settings.upstream_tls, settings.data_dir),
+        "hsts": _hsts(settings),
+        "redirect": _redirect(settings),
         "admin": _admin(settings.admin_socket),
         "discovery": "STRICT_DNS" if settings.servers else "STATIC",
-        "servers": f"[{', '.join(_endpoint(host, port) for host, port in endpoints)}]",
+        "servers": _pipe(settings.grpc_socket)
+        if settings.grpc_socket
+        else f"[{', '.join(_endpoint(host, port) for host, port in endpoints)}]",
         # A single server gets all requests, healthy or not.
-        "health_checks": _HEALTH_CHECKS if len(endpoints) > 1 else "[]",
+        "health_checks": _HEALTH_CHECKS
+        if len(endpoints) > 1 or not all(_is_address(host) for host, _ in endpoints)
+        else "[]",
         "cors_origins": f"[{origins}]",
         "access_log": _scalar(str(settings.access_log_path.absolute())),
         "reference_etag": _etag(files.reference),

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ from quantcloud.proxy.config import (
     template_values,
 )
 from quantcloud.proxy.probe import wait_until_silent
+from quantcloud.proxy.tls import Secrets, Tls
 from quantcloud.settings import Settings
 
 __all__ = ["EnvoyError", "EnvoyProcess", "EnvoySettings", "PortTakenError", "envoy_settings"]
@@ -87,6 +89,9 @@ class EnvoyProcess:
 
     def __init__(self, settings: EnvoySettings) -> None:
         self._settings = settings
+        self._secrets = Secrets(
+            settings.data_dir, server=settings.tls, upstream=settings.upstream_tls
+        )
         self._port = self._probe_port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -127,6 +132,8 @@ class EnvoyProcess:
         if self._settings.access_log is None:
             # If the operator names the file, others may have a right to read it.
             keep_private(self._settings.access_log_path, _ADVICE)
+        if self._secrets.needed:
+            self._secrets.write()
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             self._port = self._settings.http_port or _free_port(self._settings.http_host)
             self._probe_port = self._settings.probe_port or _free_port(self._settings.probe_host)
@@ -140,10 +147,12 @@ class EnvoyProcess:
                 if error.port in given or attempt == _PORT_ATTEMPTS:
                     raise
         self._monitoring = asyncio.create_task(self._monitor(), name="envoy")
+        self._secrets.start()
 
     async def stop(self) -> None:
         """Stop Envoy, and kill it after `STOP_SECONDS`."""
         self._stopping = True
+        await self._secrets.stop()
         if self._monitoring is not None:
             self._monitoring.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -152,10 +161,8 @@ class EnvoyProcess:
 
     def _write(self, files: EnvoyFiles) -> None:
         self._settings.data_dir.mkdir(parents=True, exist_ok=True)
-        values = template_values(self._settings, files) | {
-            "http_port": str(self._port),
-            "probe_port": str(self._probe_port),
-        }
+        settings = replace(self._settings, http_port=self._port, probe_port=self._probe_port)
+        values = template_values(settings, files)
         template = files.template.read_text(encoding="utf-8")
         # Only for its owner: it contains the secret that proves to the server who this Envoy is.
         self.config_path.unlink(missing_ok=True)
@@ -180,6 +187,8 @@ class EnvoyProcess:
             *("--concurrency", str(self._settings.concurrency)),
             # When it starts to drain, it accepts no more connections at once.
             *("--drain-time-s", "0", "--drain-strategy", "immediate"),
+            # Secrets that follow files need a name of the node.
+            *("--service-node", "quantcloud", "--service-cluster", "quantcloud"),
             # Many Envoys may run on one machine.
             "--disable-hot-restart",
             # `config` logs that it listens; `http` would log every body that is too large.
@@ -322,6 +331,7 @@ def envoy_settings(
     proxy_secret: str,
     *,
     grpc_port: int = 0,
+    grpc_socket: Path | None = None,
     servers: Sequence[str] = (),
     admin_socket: Path | None = None,
 ) -> EnvoySettings:
@@ -335,7 +345,18 @@ def envoy_settings(
         probe_port=settings.probe_port,
         grpc_host=settings.grpc_host,
         grpc_port=grpc_port,
+        grpc_socket=grpc_socket,
         servers=tuple(servers),
+        tls=Tls(cert=settings.tls_cert, key=settings.tls_key, ca=settings.tls_client_ca),
+        upstream_tls=Tls(
+            cert=settings.upstream_tls_cert,
+            key=settings.upstream_tls_key,
+            ca=settings.upstream_tls_ca,
+        )
+        if servers
+        else Tls(),
+        redirect_port=settings.http_redirect_port,
+        hsts_seconds=settings.hsts_seconds,
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         access_log=settings.access_log,

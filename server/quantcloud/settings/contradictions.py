@@ -19,7 +19,7 @@ _LEAST_MEMORY = 16 << 20
 
 def contradictions(settings: "Settings") -> list[str]:
     """Return a line for each contradiction. It begins with the name of a variable."""
-    parts = (_router, _leases, _watches, _memory, _addresses, _issuer, _origins)
+    parts = (_router, _leases, _watches, _memory, _addresses, _tls, _issuer, _origins)
     return [PREFIX + line for part in parts for line in part(settings)]
 
 
@@ -74,6 +74,7 @@ def _addresses(settings: "Settings") -> Iterator[str]:
         places |= {
             "HTTP": (settings.http_host, settings.http_port),
             "PROBE": (settings.probe_host, settings.probe_port),
+            "HTTP_REDIRECT": (settings.http_host, settings.http_redirect_port or 0),
         }
     for one, other in itertools.combinations(places, 2):
         (host, port), (other_host, other_port) = places[one], places[other]
@@ -85,6 +86,21 @@ def _overlap(one: str, other: str) -> bool:
     """Whether a program that listens on one host keeps others from the same port of the other."""
     addresses = ipaddress.ip_address(one), ipaddress.ip_address(other)
     return one == other or any(address.is_unspecified for address in addresses)
+
+
+def _tls(settings: "Settings") -> Iterator[str]:
+    for side in ("tls", "grpc_tls", "upstream_tls"):
+        cert, key = getattr(settings, f"{side}_cert"), getattr(settings, f"{side}_key")
+        if (cert is None) is not (key is None):
+            given, missing = ("KEY", "CERT") if cert is None else ("CERT", "KEY")
+            yield f"{side.upper()}_{missing}: is missing; {PREFIX}{side.upper()}_{given} needs it"
+    needs = {
+        "tls_client_ca": "tls_cert", "grpc_tls_client_ca": "grpc_tls_cert",
+        "upstream_tls_cert": "upstream_tls_ca", "http_redirect_port": "tls_cert",
+    }  # fmt: skip
+    for name, needed in needs.items():
+        if getattr(settings, name) is not None and getattr(settings, needed) is None:
+            yield f"{name.upper()}: has no effect without {PREFIX}{needed.upper()}"
 
 
 def _issuer(settings: "Settings") -> Iterator[str]:

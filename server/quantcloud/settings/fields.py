@@ -82,6 +82,7 @@ def setting(default: Any, section: str, meaning: str, unset: str | None = None) 
 
 
 SERVES = "Where it serves"
+ENCRYPTS = "Encryption"
 ADMITS = "What it lets in"
 SIGN_IN = "Who may sign in"
 RUNS = "Where circuits run"
@@ -106,6 +107,11 @@ class Settings(BaseSettings):
     http_port: Port = setting(8080, SERVES, "Envoy's port; 0 is any free one.")
     grpc_host: Host = setting("127.0.0.1", SERVES, "The gRPC server's address.")
     grpc_port: Port = setting(50051, SERVES, "The gRPC server's port; 0 is any free one.")
+    grpc_connection_age_seconds: Annotated[Seconds, Field(ge=1, allow_inf_nan=False)] = setting(
+        3600.0, SERVES,
+        "After how long a gRPC connection is told to end, so that clients spread over servers. "
+        "Calls that are open go on.",
+    )  # fmt: skip
     envoy: bool = setting(True, SERVES, "Whether the server starts Envoy.")
     envoy_threads: Annotated[int, Field(ge=1, le=256)] | None = setting(
         None, SERVES, "Envoy's threads.", "one for each core, at most 4"
@@ -137,6 +143,44 @@ class Settings(BaseSettings):
         None, SERVES, "Where Envoy logs requests; a new file has mode 0600.",
         "`access.log` in the data folder",
     )  # fmt: skip
+
+    tls_cert: Path | None = setting(
+        None,
+        ENCRYPTS,
+        "A file with Envoy's certificate and those up to its root, in PEM.",
+        "no TLS",
+    )
+    tls_key: Path | None = setting(None, ENCRYPTS, "The file of its key, in PEM.", "none")
+    tls_client_ca: Path | None = setting(
+        None, ENCRYPTS, "Clients must show a certificate that a CA in this file signed.",
+        "they need none",
+    )  # fmt: skip
+    http_redirect_port: Port | None = setting(
+        None, ENCRYPTS, "A port for plain HTTP that redirects to HTTPS.", "none"
+    )
+    hsts_seconds: Annotated[Seconds, Field(ge=0, allow_inf_nan=False)] = setting(
+        31_536_000.0, ENCRYPTS,
+        "With TLS, how long browsers refuse plain HTTP (`Strict-Transport-Security`); 0 is off.",
+    )  # fmt: skip
+    grpc_tls_cert: Path | None = setting(
+        None, ENCRYPTS, "The certificate of the gRPC port, as `tls_cert`.", "no TLS"
+    )
+    grpc_tls_key: Path | None = setting(None, ENCRYPTS, "The file of its key, in PEM.", "none")
+    grpc_tls_client_ca: Path | None = setting(
+        None, ENCRYPTS,
+        "Clients of the gRPC port, Envoys too, must show a certificate that a CA in this file "
+        "signed.",
+        "they need none",
+    )  # fmt: skip
+    upstream_tls_ca: Path | None = setting(
+        None, ENCRYPTS,
+        "For `quantcloud envoy`: servers must show a certificate that a CA in this file signed.",
+        "no TLS",
+    )  # fmt: skip
+    upstream_tls_cert: Path | None = setting(
+        None, ENCRYPTS, "For `quantcloud envoy`: the certificate that it shows to servers.", "none"
+    )
+    upstream_tls_key: Path | None = setting(None, ENCRYPTS, "The file of its key, in PEM.", "none")
 
     max_body_bytes: Annotated[Bytes, Field(ge=1, le=1 << 30)] = setting(
         8 << 20, ADMITS, "The largest body of a request."

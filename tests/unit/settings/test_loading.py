@@ -138,6 +138,10 @@ def test_secrets_are_masked(monkeypatch):
         ({"grpc_port": 8080, "grpc_host": "0.0.0.0"}, "GRPC_PORT: is 8080"),  # noqa: S104
         ({"jwks_url": "issuer.example"}, "JWKS_URL: 'issuer.example' is no URL"),
         ({"jwks_url": "http://i.example/k", "jwt_secret": "x" * 32}, "JWKS_URL: is plain http"),
+        ({"tls_cert": "a.pem"}, "TLS_KEY: is missing; QUANTCLOUD_TLS_CERT needs it"),
+        ({"grpc_tls_key": "a.key"}, "GRPC_TLS_CERT: is missing; QUANTCLOUD_GRPC_TLS_KEY needs it"),
+        ({"http_redirect_port": 80}, "HTTP_REDIRECT_PORT: has no effect without QUANTCLOUD_TLS"),
+        ({"tls_client_ca": "a.pem"}, "TLS_CLIENT_CA: has no effect without QUANTCLOUD_TLS_CERT"),
         ({"cors_origins": ["https://lab.example/"]}, "CORS_ORIGINS: 'https://lab.example/' is no"),
         ({"cors_origins": ["lab.example"]}, "CORS_ORIGINS: 'lab.example' is no origin"),
     ],

@@ -1,0 +1,205 @@
+"""Certificates of Envoy: its configuration for them, and their renewal without a restart.
+
+Envoy reads each secret from a file of its own (SDS), and reads it again when another file is
+renamed to it. `Secrets` writes these files from the operator's, however those are replaced.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import ssl
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from quantcloud.domain.value_object import value_object
+
+_API: Final = "type.googleapis.com/envoy.extensions.transport_sockets"
+RAW: Final = (
+    "{name: envoy.transport_sockets.raw_buffer, "
+    f'typed_config: {{"@type": {_API}.raw_buffer.v3.RawBuffer}}}}'
+)
+"""The transport of a connection without TLS, as YAML."""
+_POLL_SECONDS: Final = 2.0
+_FOLDER: Final = "envoy.tls"
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class CertificateError(ValueError):
+    """A certificate, key or CA cannot be used. The message names the files."""
+
+
+@value_object
+class Tls:
+    """The files of one side of a connection, in PEM.
+
+    `ca` verifies the other side: for a server, clients must then show a certificate.
+    """
+
+    cert: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
+
+    def check(self) -> None:
+        """Raise `CertificateError` if a file cannot be used, or cert and key do not match."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            if self.cert is not None and self.key is not None:
+                context.load_cert_chain(self.cert, self.key, password=_no_password)
+            if self.ca is not None:
+                context.load_verify_locations(self.ca)
+        except (OSError, ValueError) as error:
+            names = ", ".join(str(file) for file in (self.cert, self.key, self.ca) if file)
+            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+            raise CertificateError(f"{names}: cannot be used for TLS: {reason}") from error
+
+
+def _no_password() -> str:
+    """OpenSSL would ask at the terminal for the password of an encrypted key."""
+    raise ValueError("the key needs a password; give one without")
+
+
+def listener(tls: Tls, folder: Path) -> str:
+    """Return the transport of connections from clients, as YAML."""
+    if tls.cert is None:
+        return RAW
+    return _transport(
+        f"{_API}.tls.v3.DownstreamTlsContext",
+        _common("server", tls, folder, ("h2", "http/1.1")),
+        require_client_certificate=tls.ca is not None,
+    )
+
+
+def upstream(tls: Tls, folder: Path) -> str:
+    """Return the transport of connections to servers, as YAML."""
+    if tls.ca is None:
+        return RAW
+    return _transport(
+        f"{_API}.tls.v3.UpstreamTlsContext",
+        _common("upstream", tls, folder, ("h2",)),
+        # The server's certificate must name the host by which Envoy reaches it.
+        auto_host_sni=True,
+        auto_sni_san_validation=True,
+    )
+
+
+def _transport(kind: str, common: Mapping[str, Any], **more: object) -> str:
+    return json.dumps(
+        {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {"@type": kind, "common_tls_context": common, **more},
+        }
+    )
+
+
+def _common(name: str, tls: Tls, folder: Path, protocols: Iterable[str]) -> Mapping[str, Any]:
+    common: dict[str, Any] = {
+        "alpn_protocols": [*protocols],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+    }
+    if tls.cert is not None:
+        common["tls_certificate_sds_secret_configs"] = [_secret(f"{name}-cert", folder)]
+    if tls.ca is not None:
+        common["validation_context_sds_secret_config"] = _secret(f"{name}-ca", folder)
+    return common
+
+
+def _secret(name: str, folder: Path) -> Mapping[str, Any]:
+    place = (folder / _FOLDER).absolute()
+    return {
+        "name": name,
+        "sds_config": {
+            "path_config_source": {
+                "path": str(place / f"{name}.json"),
+                "watched_directory": {"path": str(place)},
+            },
+            "resource_api_version": "V3",
+        },
+    }
+
+
+class Secrets:
+    """The files from which Envoy reads its secrets, in the data folder, for its owner only."""
+
+    def __init__(self, folder: Path, *, server: Tls, upstream: Tls) -> None:
+        self._folder = folder / _FOLDER
+        self._sides = {"server": server, "upstream": upstream}
+        self._seen: dict[str, object] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def needed(self) -> bool:
+        """Whether Envoy uses TLS on any side."""
+        return any(tls.cert or tls.ca for tls in self._sides.values())
+
+    def write(self) -> None:
+        """Write the secrets. Raises `CertificateError` and `OSError`."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, tls in self._sides.items():
+            self._seen[name] = _state(tls)
+            self._write(name, tls)
+
+    def start(self) -> None:
+        """Write the secrets again whenever a file of the operator changes."""
+        if self.needed:
+            self._task = asyncio.create_task(self._follow(), name="certificates")
+
+    async def stop(self) -> None:
+        """Stop to follow the files."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            for name, tls in self._sides.items():
+                state = _state(tls)
+                if state == self._seen[name]:
+                    continue
+                self._seen[name] = state
+                try:
+                    self._write(name, tls)
+                except (CertificateError, OSError) as error:
+                    # Often the certificate is replaced a moment before its key.
+                    log.warning("a new certificate is not used", error=str(error))
+                else:
+                    log.info("a new certificate is used", side=name)
+
+    def _write(self, name: str, tls: Tls) -> None:
+        tls.check()
+        if tls.cert is not None and tls.key is not None:
+            pair = {"certificate_chain": _inline(tls.cert), "private_key": _inline(tls.key)}
+            self._put(f"{name}-cert", {"tls_certificate": pair})
+        if tls.ca is not None:
+            self._put(f"{name}-ca", {"validation_context": {"trusted_ca": _inline(tls.ca)}})
+
+    def _put(self, name: str, secret: Mapping[str, Any]) -> None:
+        document = {"resources": [{"@type": f"{_API}.tls.v3.Secret", "name": name, **secret}]}
+        target = self._folder / f"{name}.json"
+        partial = target.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(document, file)
+        partial.rename(target)
+
+
+def _inline(file: Path) -> Mapping[str, str]:
+    return {"inline_bytes": base64.b64encode(file.read_bytes()).decode()}
+
+
+def _state(tls: Tls) -> object:
+    """Return a value that changes when a file is replaced or written."""
+    states: list[object] = []
+    for file in (tls.cert, tls.key, tls.ca):
+        try:
+            found = file.stat() if file is not None else None
+        except OSError:
+            found = None
+        states.append(found and (found.st_ino, found.st_size, found.st_mtime_ns))
+    return states
