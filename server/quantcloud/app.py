@@ -30,7 +30,11 @@ from quantcloud.domain.errors import Damaged, DomainError, explained
 from quantcloud.endpoints import Endpoints, bracketed
 from quantcloud.engine.base import Engine, EngineError
 from quantcloud.engine.start import Started, start_engine
-from quantcloud.process import allow_open_files, tune_garbage_collection
+from quantcloud.process import (
+    allow_open_files,
+    notify_service_manager,
+    tune_garbage_collection,
+)
 from quantcloud.proxy.admin import drain, private_socket, prometheus
 from quantcloud.proxy.process import EnvoyError, EnvoyProcess, envoy_settings
 from quantcloud.routing.cost_model import CostModel
@@ -363,6 +367,7 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
                 f"http://{bracketed(settings.admin_host)}:{listener.port}",
             )
             print(endpoints.announcement(), flush=True)  # noqa: T201  # for the parent process
+            notify_service_manager("READY=1")
             if await stop_signal is signal.SIGTERM:
                 await drain(admin, settings.drain_seconds)
         finally:
@@ -384,7 +389,9 @@ async def _serve(settings: Settings) -> None:
     tune_garbage_collection()
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     print(starting.result().announcement(), flush=True)  # noqa: T201  # for the parent process
+    notify_service_manager("READY=1")
     number = await stop_signal
+    notify_service_manager("STOPPING=1")
     await application.stop(settings.drain_seconds if number is signal.SIGTERM else 0.0)
 
 

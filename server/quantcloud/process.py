@@ -1,7 +1,9 @@
 """Process-wide settings of a server: garbage collection, open files, imports."""
 
 import gc
+import os
 import resource
+import socket
 import sys
 from contextlib import suppress
 from typing import Any, Final, cast
@@ -35,6 +37,20 @@ def allow_open_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def notify_service_manager(state: str) -> None:
+    """Tell systemd, if it started this process, about a state such as "READY=1".
+
+    See https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html.
+    """
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    # A name that begins with @ is an abstract one.
+    place = "\0" + address[1:] if address.startswith("@") else address
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, suppress(OSError):
+        manager.sendto(state.encode(), place)
 
 
 def import_structlog() -> None:
