@@ -110,7 +110,7 @@ class Supervisor:
                 {**environment, **self._environment},
                 errors,
                 "/",
-                self._configuration.encode(),
+                self._configuration,
             )
             opened.pop_all()
         if self._errors is not None:

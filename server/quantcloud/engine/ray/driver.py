@@ -21,11 +21,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from quantcloud import DISTRIBUTION
 from quantcloud.backends.resources import Resources
+from quantcloud.engine.pool.control import receive_configuration
 from quantcloud.engine.pool.failure import describe
 from quantcloud.engine.ray import messages as ray_messages
 from quantcloud.engine.ray.cluster import amounts, can_run, memory_per_core
-from quantcloud.engine.ray.configuration import Configuration
-from quantcloud.engine.ray.messages import Cluster, Message, Node, Request
+from quantcloud.engine.ray.messages import Cluster, Configuration, Message, Node, Request
 from quantcloud.engine.ray.node import NodeHost, hold
 from quantcloud.engine.sandbox import confinement
 from quantcloud.engine.sandbox.memory import default_memory_limit
@@ -281,7 +281,7 @@ async def _serve(configuration: Configuration, server: socket.socket) -> None:
 def main(descriptor: int) -> None:
     """Run a driver on the inherited socket `descriptor`."""
     with socket.socket(fileno=descriptor) as server:
-        configuration = Configuration.receive(server)
+        configuration = receive_configuration(server, Configuration)
         if configuration is None:
             return
         confinement.die_with_parent(configuration.parent)

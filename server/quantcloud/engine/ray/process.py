@@ -13,8 +13,7 @@ from typing import IO
 
 from quantcloud.engine.pool import child
 from quantcloud.engine.ray import messages as ray_messages
-from quantcloud.engine.ray.configuration import Configuration
-from quantcloud.engine.ray.messages import Message
+from quantcloud.engine.ray.messages import Configuration, Message
 from quantcloud.engine.sandbox import confinement
 
 _log = logging.getLogger(__name__)
@@ -100,4 +99,4 @@ def _start(
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     # Ray adds the driver's folder to its workers' import path, where circuits may read.
-    return child.start(_PROGRAM, environment, errors, sys.prefix, configuration.encode())
+    return child.start(_PROGRAM, environment, errors, sys.prefix, configuration)
