@@ -4,11 +4,11 @@ import asyncio
 import math
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aiosqlite
 from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,7 +25,6 @@ from quantcloud.storage.database.tables import job_events
 T = TypeVar("T")
 
 READERS = 4
-_CHUNK_ROWS = 64
 # The time between two interrupts of a cancelled read, until it has ended.
 _INTERRUPT_SECONDS = 0.05
 # If the last commit took no longer than this, the event loop waits for the next one.
@@ -40,34 +39,26 @@ _CHECKPOINT = text("PRAGMA wal_checkpoint(PASSIVE)")
 _LAST_CURSOR = select(_SEQUENCES.c.seq).where(_SEQUENCES.c.name == job_events.name)
 
 
-class _Session(aiosqlite.Connection):
-    """An aiosqlite connection whose thread runs whole functions of the store.
+class _Session:
+    """A connection, and the one thread in which it runs whole functions of the store.
 
-    SQLAlchemy's own aiosqlite dialect switches to the thread several times for each statement,
-    so the same work takes many times as long.
+    SQLAlchemy's own asynchronous dialect switches to a thread several times for each statement, so
+    the same work takes many times as long.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], begin_with: str) -> None:
-        super().__init__(connect, _CHUNK_ROWS)
-        # A session that is not closed must not keep the process from ending.
-        self._thread.daemon = True
-        self._begin_with = begin_with
-        self._prepared: PreparedConnection | None = None
+    def __init__(self, path: Path, *, read_only: bool, begin_with: str) -> None:
+        # The connection itself is for use by one thread at a time.
+        self.prepared = PreparedConnection(_connection(path, read_only=read_only), begin_with)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
 
-    async def run(self, work: Callable[[PreparedConnection], T]) -> T:
+    def run(self, work: Callable[[PreparedConnection], T]) -> asyncio.Future[T]:
         """Call `work` in the connection's thread and return its value."""
-        # Untyped in aiosqlite.
-        return await self._execute(self._call, work)  # pyright: ignore[reportUnknownMemberType]
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, self.prepared)
 
-    @property
-    def prepared(self) -> PreparedConnection:
-        """The connection itself, for use by one thread at a time."""
-        if self._prepared is None:
-            self._prepared = PreparedConnection(self._conn, self._begin_with)
-        return self._prepared
-
-    def _call(self, work: Callable[[PreparedConnection], T]) -> T:
-        return work(self.prepared)
+    def close(self) -> None:
+        """Wait for running work, and close the connection."""
+        self._thread.shutdown()
+        self.prepared.driver_connection.close()
 
 
 class SqliteDatabase:
@@ -83,13 +74,22 @@ class SqliteDatabase:
         self.faults = Faults(str(path), path.parent)
         self._path = path
         self._file_id = file_id(path)
-        self._writer = _Session(lambda: _session(path, read_only=False), "BEGIN IMMEDIATE")
-        self._readers = [
-            _Session(lambda: _session(path, read_only=True), "BEGIN") for _ in range(READERS)
-        ]
+        with ExitStack() as opened:
+            # The last one that is closed copies the write-ahead log into the file.
+            self._writer = opened.enter_context(
+                closing(_Session(path, read_only=False, begin_with="BEGIN IMMEDIATE"))
+            )
+            self._readers = [
+                opened.enter_context(closing(_Session(path, read_only=True, begin_with="BEGIN")))
+                for _ in range(READERS)
+            ]
+            self._brief = _brief_connection(path)
+            opened.callback(self._brief.driver_connection.close)
+            self._opened = opened.pop_all()
         self._idle: asyncio.LifoQueue[_Session] = asyncio.LifoQueue()
+        for reader in self._readers:
+            self._idle.put_nowait(reader)
         self._readings: dict[asyncio.Future[Any], _Session] = {}
-        self._brief = _brief_session(path)
         # How long the last commit took; unknown at first.
         self._commit_seconds = math.inf
         # The commits since the last checkpoint of the write-ahead log.
@@ -105,18 +105,9 @@ class SqliteDatabase:
         """
         try:
             await asyncio.to_thread(prepare, path)
-            database = cls(path)
-            try:
-                await database._writer
-                for reader in database._readers:
-                    await reader
-                    database._idle.put_nowait(reader)
-            except BaseException:
-                await database.close()
-                raise
+            return await asyncio.to_thread(cls, path)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise Faults(str(path), path.parent).unusable(error) from error
-        return database
 
     async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
         if self._closed:
@@ -130,7 +121,7 @@ class SqliteDatabase:
             self._idle.put_nowait(reader)
             raise store_closed()
         reading = Reading(work)
-        running = asyncio.ensure_future(reader.run(reading))
+        running = reader.run(reading)
         self._readings[running] = reader
         # The thread still works after a caller is cancelled.
         running.add_done_callback(self._finish_read)
@@ -151,6 +142,8 @@ class SqliteDatabase:
             running.exception()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
+        if self._closed:
+            raise store_closed()
         return await self._writer.run(work)
 
     async def transact(
@@ -201,7 +194,7 @@ class SqliteDatabase:
         self._since_checkpoint += weight
         if self._since_checkpoint >= _COMMITS_PER_CHECKPOINT:
             self._since_checkpoint = 0
-            self._checkpoint = asyncio.ensure_future(self._writer.run(_run_checkpoint))
+            self._checkpoint = self._writer.run(_run_checkpoint)
 
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
         last: int | None = None
@@ -229,9 +222,7 @@ class SqliteDatabase:
         self._closed = True
         if self._checkpoint is not None:
             await asyncio.wait([self._checkpoint])
-        self._brief.driver_connection.close()
-        for session in (*self._readers, self._writer):
-            await session.close()
+        await asyncio.to_thread(self._opened.close)
 
 
 def _interrupt(running: asyncio.Future[T], reading: Reading[T]) -> None:
@@ -258,14 +249,14 @@ def _run_checkpoint(connection: Connection) -> None:
         connection.execute(_CHECKPOINT)
 
 
-def _brief_session(path: Path) -> PreparedConnection:
+def _brief_connection(path: Path) -> PreparedConnection:
     """Open a connection for the event loop's thread; it never waits for a lock."""
-    connection = _session(path, read_only=True)
+    connection = _connection(path, read_only=True)
     connection.execute("PRAGMA busy_timeout=0")
     return PreparedConnection(connection, "BEGIN")
 
 
-def _session(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def _connection(path: Path, *, read_only: bool) -> sqlite3.Connection:
     connection = connect(path)
     connection.execute("PRAGMA foreign_keys=ON")
     if read_only:

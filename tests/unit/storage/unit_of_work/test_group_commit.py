@@ -28,7 +28,7 @@ class _Commits:
         self.statements: list[str] = []
         database = store._database
         if isinstance(database, SqliteDatabase):
-            database._writer._conn.set_trace_callback(self.statements.append)
+            database._writer.prepared.driver_connection.set_trace_callback(self.statements.append)
             return
         engine = database._write_engine.sync_engine
         event.listen(engine, "begin", lambda _: self.statements.append("BEGIN"))
