@@ -2,27 +2,29 @@
 
 import asyncio
 import logging
+import math
 import os
+import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from quantcloud.aio import offload
+from quantcloud.aio.offload import Work
 from quantcloud.circuits import analyse
 from quantcloud.domain.errors import InvalidArgument, Unavailable
 from quantcloud.engine.base import EngineError, Examined, MachineLost, WorkerLost
 from quantcloud.engine.fair_queue import FairQueue
-from quantcloud.engine.inline_examination import is_small
 from quantcloud.engine.pool import messages
 from quantcloud.engine.pool.call import Call, TimeLimitReached, WorkerEnded
 from quantcloud.engine.pool.control import Role
-from quantcloud.engine.pool.decoding import decoded
 from quantcloud.engine.pool.failure import describe_end
 from quantcloud.engine.pool.forkserver import Configuration
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
 from quantcloud.engine.pool.slots import Slots
 from quantcloud.engine.pool.supervisor import ForkFailed, Supervisor
 from quantcloud.engine.sandbox.confinement import missing_protections
-from quantcloud.openqasm import parse
+from quantcloud.openqasm import parse, work_bound
 from quantcloud.quantsdk import Program
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,10 @@ _EXAMINATION_MEMORY = 2 << 30
 # How long to wait for the exit status of a dead worker, in seconds. The fork server may be busy
 # with imports.
 _EXIT_STATUS_WAIT = 5.0
+
+_WORDS = ("gate", "opaque", "def")
+_DEFINITION = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b")
+_REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
 
 STOPPED = "the server stopped"
 _INVALID_ANSWER = "the worker sent an invalid answer"
@@ -115,7 +121,7 @@ class ExaminingEngine:
         await self._supervisor.stop()
 
     async def examine(self, source: str, owner: str = "") -> Examined:
-        if is_small(source):
+        if offload.fits(examination_cost(source)):
             circuit = parse(source)
             return Examined(analyse(circuit), circuit)
         decode = partial(messages.decode_analysis, characters=len(source))
@@ -197,10 +203,25 @@ class ExaminingEngine:
             raise WorkerLost(f"the worker ended during the run{cause}") from error
 
 
+def examination_cost(source: str) -> float:
+    """Return how many microseconds it takes at most to parse and analyse a circuit.
+
+    A source with a definition has no bound.
+    """
+    cost = Work.EXAMINE.cost(len(source))
+    if not offload.fits(cost):
+        return cost
+    # Few texts contain these letters, so this avoids most regular expression searches.
+    if any(word in source for word in _WORDS) and _DEFINITION.search(source):
+        return math.inf
+    # Angles say nothing about the number of operations, but the bound would count their digits.
+    return cost + Work.EXAMINE.cost(work_bound(_REAL.sub("", source)))
+
+
 async def decoded_answer(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:
     """Decode an answer. If it is invalid, kill the worker and raise `WorkerLost`."""
     try:
-        return await decoded(answer.payload, decode)
+        return await offload.run(Work.ANSWER.cost(len(answer.payload)), decode, answer.payload)
     except MalformedAnswer as error:
         if call.holder is not None:
             call.holder.kill()

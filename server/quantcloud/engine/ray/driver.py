@@ -20,6 +20,7 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
 from quantcloud.backends.resources import Resources
 from quantcloud.engine.pool.control import receive_configuration
 from quantcloud.engine.pool.failure import describe
@@ -146,7 +147,7 @@ class Driver:
     async def _watch(self) -> None:
         while True:
             polling: asyncio.Future[list[dict[str, Any]]] = asyncio.ensure_future(
-                asyncio.to_thread(_ray.nodes)
+                offload.run(offload.UNKNOWN, _ray.nodes)
             )
             await asyncio.wait((polling,), timeout=_POLL_LIMIT)
             if not polling.done():

@@ -16,13 +16,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
+from quantcloud.aio.offload import Work
 from quantcloud.backends.base import Backend
 from quantcloud.backends.resources import Resources, resources_of
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine.base import EngineError, ExecutionFailed, MachineLost, WorkerLost
 from quantcloud.engine.examining import STOPPED, ExaminingEngine
 from quantcloud.engine.pool import messages
-from quantcloud.engine.pool.decoding import decoded
 from quantcloud.engine.ray import messages as ray_messages
 from quantcloud.engine.ray.cluster import Places
 from quantcloud.engine.ray.messages import Cluster, Configuration, Message, Request
@@ -279,7 +280,8 @@ async def _decoded(answer: Message) -> Outcome:
     """Return the outcome. Raises the `EngineError` that the node reports."""
     if answer.kind == ray_messages.OUTCOME:
         try:
-            return await decoded(answer.payload, messages.decode_outcome)
+            cost = Work.ANSWER.cost(len(answer.payload))
+            return await offload.run(cost, messages.decode_outcome, answer.payload)
         except messages.MalformedAnswer as error:
             raise WorkerLost("the node sent an invalid answer") from error
     raise ray_messages.ERRORS[answer.kind](answer.payload.decode("utf-8", "replace"))

@@ -25,6 +25,7 @@ from typing import Any
 import ray
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import offline_reasons
 from quantcloud.backends.resources import Resources, resources_of
@@ -138,7 +139,7 @@ class NodeHost:
             kind = _KINDS.get(type(error), ray_messages.LOST)
             writer.write(messages.frame(kind, str(error).encode()))
         else:
-            answer = await asyncio.to_thread(messages.encode_outcome, outcome)
+            answer = await offload.run(offload.UNKNOWN, messages.encode_outcome, outcome)
             writer.write(messages.frame(ray_messages.OUTCOME, answer))
         await writer.drain()
 

@@ -11,6 +11,7 @@ from asyncio import StreamWriter
 from collections.abc import Callable
 from typing import IO
 
+from quantcloud.aio import offload
 from quantcloud.engine.pool import child
 from quantcloud.engine.ray import messages as ray_messages
 from quantcloud.engine.ray.messages import Configuration, Message
@@ -84,7 +85,7 @@ class DriverProcess:
                 self._writer.transport.abort()
                 self._writer = None
             # A thread, so that the driver ends even if this task is cancelled.
-            await asyncio.shield(asyncio.to_thread(child.wait, process))
+            await asyncio.shield(offload.run(offload.UNKNOWN, child.wait, process))
         return connected, process.returncode
 
 

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
+from quantcloud.aio.offload import UNKNOWN
 from quantcloud.domain.errors import Damaged
 from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.faults import Faults
@@ -27,10 +29,8 @@ T = TypeVar("T")
 READERS = 4
 # The time between two interrupts of a cancelled read, until it has ended.
 _INTERRUPT_SECONDS = 0.05
-# If the last commit took no longer than this, the event loop waits for the next one.
-_QUICK_COMMIT_SECONDS = 0.001
 # After this many commits, some megabytes, the write-ahead log is copied into the file. A
-# transaction that is not brief counts as several commits.
+# transaction in the writer's thread counts as several commits.
 _COMMITS_PER_CHECKPOINT = 128
 _LARGE_COMMIT = 8
 # SQLite's table of the last assigned row ids: https://sqlite.org/autoinc.html.
@@ -104,15 +104,15 @@ class SqliteDatabase:
         Raises `StoreError`, which names the file and what is wrong with it.
         """
         try:
-            await asyncio.to_thread(prepare, path)
-            return await asyncio.to_thread(cls, path)
+            await offload.run(UNKNOWN, prepare, path)
+            return await offload.run(UNKNOWN, cls, path)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise Faults(str(path), path.parent).unusable(error) from error
 
-    async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
+    async def read(self, work: Callable[[Connection], T], *, cost: float = UNKNOWN) -> T:
         if self._closed:
             raise store_closed()
-        if brief:
+        if offload.fits(cost):
             # If this fails, the read below runs the same work and reports the error.
             with suppress(SQLAlchemyError):
                 return work(self._brief)
@@ -150,13 +150,13 @@ class SqliteDatabase:
         self,
         work: Work[T],
         *,
-        brief: bool = False,
+        cost: float = UNKNOWN,
         crowded: bool = False,
     ) -> T:
         if self._checkpoint is not None:
             checkpoint, self._checkpoint = self._checkpoint, None
             await asyncio.wait([checkpoint])
-        if not brief:
+        if not offload.fits(cost):
             value = await self.write(lambda connection: transacted(connection, work))
             self._note_commit(_LARGE_COMMIT)
             return value
@@ -180,7 +180,7 @@ class SqliteDatabase:
         and back. A slower disk is waited for in the thread, and so is any disk if other tasks have
         something to do meanwhile.
         """
-        if self._commit_seconds <= _QUICK_COMMIT_SECONDS and not crowded:
+        if offload.fits(self._commit_seconds * 1e6) and not crowded:
             self._commit_seconds = connection.commit()
         else:
             self._commit_seconds = await self._writer.run(lambda _: connection.commit())
@@ -211,7 +211,7 @@ class SqliteDatabase:
         return following
 
     async def check_file(self) -> None:
-        if await asyncio.to_thread(file_id, self._path) != self._file_id:
+        if await offload.run(UNKNOWN, file_id, self._path) != self._file_id:
             raise Damaged(
                 "the file of the service's database was removed or replaced while in use",
                 reason="STORE_GONE",
@@ -222,7 +222,7 @@ class SqliteDatabase:
         self._closed = True
         if self._checkpoint is not None:
             await asyncio.wait([self._checkpoint])
-        await asyncio.to_thread(self._opened.close)
+        await offload.run(UNKNOWN, self._opened.close)
 
 
 def _interrupt(running: asyncio.Future[T], reading: Reading[T]) -> None:

@@ -258,7 +258,7 @@ def test_many_rows_are_written_in_steps():
 
 
 async def _last(store, unit, notify) -> object:
-    return await store._writer.submit_last(unit, brief=True, notify=notify)
+    return await store._writer.submit_last(unit, cost=0.0, notify=notify)
 
 
 async def test_a_unit_cancelled_while_it_waits_does_not_run(store):
