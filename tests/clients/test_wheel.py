@@ -14,7 +14,7 @@ NAME = "thequantcloud"
 
 # Modules that only a server, or a call to one, imports.
 HEAVY = {
-    "aiosqlite", "alembic", "asyncpg", "cryptography", "google", "grpc", "httpx", "jwt", "limits",
+    "alembic", "asyncpg", "cryptography", "google", "grpc", "httpx", "jwt", "limits",
     "numpy", "pydantic_settings", "sqlalchemy", "structlog", "thequantcloud",
 }  # fmt: skip
 

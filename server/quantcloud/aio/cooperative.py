@@ -3,8 +3,10 @@
 import asyncio
 import time
 
-# Most work takes less than this. One pass of the event loop takes about 10 microseconds.
-_SECONDS = 0.002
+from quantcloud.aio.offload import BUDGET
+
+# One pass of the event loop takes about 10 microseconds.
+_SECONDS = BUDGET * 1e-6
 
 
 class Yielder:

@@ -5,13 +5,21 @@ import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
 
 import structlog
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
 
-from quantcloud.auth.windows import MemoryWindows, Windows, WindowsUnavailable
+from quantcloud.auth.windows import MemoryWindows
 from quantcloud.domain.account import Account, Tier, TierLimits
 from quantcloud.domain.errors import RateLimited
 from quantcloud.domain.value_object import value_object
+
+if TYPE_CHECKING:
+    from quantcloud.auth.redis_windows import RedisWindows
 
 # How long a Redis that does not answer is not asked again.
 _REDIS_PAUSE_SECONDS = 5.0
@@ -43,7 +51,8 @@ class Counter:
     """
 
     def __init__(self, clock: Callable[[], datetime], url: str | None = None) -> None:
-        self._local = MemoryWindows(lambda: clock().timestamp())
+        self._now = lambda: clock().timestamp()
+        self._local = MovingWindowRateLimiter(MemoryWindows(self._now))
         self._shared = _shared(url) if url else None
         self._pause_until = -math.inf
 
@@ -54,36 +63,47 @@ class Counter:
 
     async def take(self, name: str, who: str, per_minute: int) -> RateAllowance:
         """Count a request of `who`, unless the limit `name` is reached."""
+        item = _per_minute(per_minute)
         # Hashed, because an account's id may be an email address, or contain key separators.
-        key = (
-            f"{name}/{hashlib.blake2b(who.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"
-        )
+        key = hashlib.blake2b(who.encode("utf-8", "replace"), digest_size=16).hexdigest()
         if self._shared is not None and time.monotonic() >= self._pause_until:
             try:
-                return await _allowance(self._shared, key, per_minute)
-            except WindowsUnavailable as error:
+                return await _take(self._shared, item, (name, key), time.time)
+            except StorageError as error:
                 self._pause_until = time.monotonic() + _REDIS_PAUSE_SECONDS
                 log.warning(
-                    "Redis does not count requests; this server counts its own", error=str(error)
+                    "Redis does not count requests; this server counts its own",
+                    error=type(error.storage_error).__name__,
                 )
-        return await _allowance(self._local, key, per_minute)
+        return await _take(self._local, item, (name, key), self._now)
 
 
-def _shared(url: str) -> Windows:
+@cache
+def _per_minute(limit: int) -> RateLimitItemPerMinute:
+    return RateLimitItemPerMinute(limit, namespace="quantcloud")
+
+
+def _shared(url: str) -> "RedisWindows":
     # Imported here because most servers do not need it, and it takes long to import.
     from quantcloud.auth.redis_windows import RedisWindows  # noqa: PLC0415
 
     return RedisWindows(url)
 
 
-async def _allowance(windows: Windows, key: str, per_minute: int) -> RateAllowance:
-    standing = await windows.take(key, per_minute)
+async def _take(
+    limiter: MovingWindowRateLimiter,
+    item: RateLimitItem,
+    key: tuple[str, str],
+    now: Callable[[], float],
+) -> RateAllowance:
+    granted = await limiter.hit(item, *key)
+    reset, remaining = await limiter.get_window_stats(item, *key)
     return RateAllowance(
-        limit=per_minute,
-        remaining=max(0, standing.remaining),
-        reset_at=datetime.fromtimestamp(standing.reset, UTC),
-        reset_after=timedelta(seconds=max(0.0, standing.reset - windows.now())),
-        granted=standing.granted,
+        limit=item.amount,
+        remaining=max(0, remaining),
+        reset_at=datetime.fromtimestamp(reset, UTC),
+        reset_after=timedelta(seconds=max(0.0, reset - now())),
+        granted=granted,
     )
 
 

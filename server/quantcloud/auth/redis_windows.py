@@ -1,46 +1,29 @@
-"""Windows in Redis, which several servers share, with the `limits` library."""
+"""Moving windows in Redis, which several servers share."""
 
-import time
 from typing import Any
 
-from limits import RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
-from limits.errors import StorageError
 from redis.asyncio import BlockingConnectionPool
 
-from quantcloud.auth.windows import Standing, WindowsUnavailable
-
 SCHEMES = ("redis", "rediss", "unix")
-_NAMESPACE = "quantcloud"
 _CONNECTIONS = 8
 # How long a request may wait for Redis.
 _TIMEOUT_SECONDS = 1.0
 
 
-class RedisWindows:
-    """See `windows.Windows`. Raises `ValueError` if the URL is not a Redis URL."""
+class RedisWindows(MovingWindowRateLimiter):
+    """Windows in the Redis at `url`. Raises `ValueError` if the URL is not a Redis URL."""
 
     def __init__(self, url: str) -> None:
         self._pool = _connections(url)
         # The library passes these options on unchanged, but its types do not allow them.
         options: dict[str, Any] = {"connection_pool": self._pool}
-        storage = RedisStorage(
-            "async+redis://", wrap_exceptions=True, implementation="redispy", **options
+        super().__init__(
+            RedisStorage(
+                "async+redis://", wrap_exceptions=True, implementation="redispy", **options
+            )
         )
-        self._limiter = MovingWindowRateLimiter(storage)
-
-    def now(self) -> float:
-        return time.time()
-
-    async def take(self, key: str, limit: int) -> Standing:
-        item = RateLimitItemPerMinute(limit, namespace=_NAMESPACE)
-        try:
-            granted = await self._limiter.hit(item, key)
-            reset, remaining = await self._limiter.get_window_stats(item, key)
-        except StorageError as error:
-            raise WindowsUnavailable(type(error.storage_error).__name__) from error
-        return Standing(granted, remaining, reset)
 
     async def close(self) -> None:
         await self._pool.disconnect()

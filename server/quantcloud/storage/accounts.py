@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
+from quantcloud.aio.offload import Work
 from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.errors import NotFound
 from quantcloud.storage.database.interface import AnyRow, Database
@@ -40,7 +41,8 @@ class Accounts:
             return None if row is None else account_of(row)
 
         return await self._database.read(
-            lambda c: first(c.execute(_GET, {"account_id": account_id}).one_or_none()), brief=True
+            lambda c: first(c.execute(_GET, {"account_id": account_id}).one_or_none()),
+            cost=Work.LOOK_UP.cost(1),
         )
 
     async def ensure(

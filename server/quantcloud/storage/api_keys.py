@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, func, insert, select, update
 
+from quantcloud.aio.offload import Work
 from quantcloud.domain.account import Account, ApiKey
 from quantcloud.domain.errors import NotFound, QuotaExceeded
 from quantcloud.storage.accounts import COLUMNS as ACCOUNT_COLUMNS
@@ -93,7 +94,7 @@ class ApiKeys:
             row = connection.execute(_FIND, {"digest": digest}).one_or_none()
             return None if row is None else (_key_of(row), account_of(row))
 
-        return await self._database.read(read, brief=True)
+        return await self._database.read(read, cost=Work.LOOK_UP.cost(1))
 
     async def touch(self, used: Mapping[str, datetime]) -> None:
         """Record when keys, by id, were last used; earlier times than stored are ignored."""

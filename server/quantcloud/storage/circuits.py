@@ -1,6 +1,5 @@
 """Saved circuits."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime
@@ -10,6 +9,8 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.sql.dml import Update
 
+from quantcloud.aio import offload
+from quantcloud.aio.offload import Work
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.page import Page, Place, Window, page_of
@@ -127,16 +128,15 @@ async def _pack(values: dict[str, Any]) -> dict[str, Any]:
     def pack() -> dict[str, Any]:
         return values | {name: codec.pack_text(text) for name, text in texts.items()}
 
-    large = sum(map(len, texts.values())) >= codec.LARGE
-    return await asyncio.to_thread(pack) if large else pack()
+    return await offload.run(Work.PACK_TEXT.cost(sum(map(len, texts.values()))), pack)
 
 
 async def _unpack(rows: list[AnyRow]) -> list[SavedCircuit]:
     def unpack() -> list[SavedCircuit]:
         return [_circuit_of(row) for row in rows]
 
-    size = sum(len(row.code or b"") + len(row.qasm or b"") for row in rows)
-    return await asyncio.to_thread(unpack) if size >= codec.LARGE else unpack()
+    size = sum(codec.most_bytes(row.code) + codec.most_bytes(row.qasm) for row in rows)
+    return await offload.run(Work.UNPACK_TEXT.cost(size), unpack)
 
 
 def _circuit_of(row: AnyRow) -> SavedCircuit:

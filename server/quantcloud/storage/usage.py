@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 
+from quantcloud.aio.offload import Work
 from quantcloud.domain.account import MonthlyUsage
 from quantcloud.storage.database.interface import Connection, Database
 from quantcloud.storage.unit_of_work.transaction import MONTH, Transaction
@@ -37,4 +38,4 @@ class Usage:
             row = connection.execute(MONTH, values).one_or_none()
             return MonthlyUsage() if row is None else MonthlyUsage(*row)
 
-        return await self._database.read(read, brief=True)
+        return await self._database.read(read, cost=Work.LOOK_UP.cost(1))

@@ -16,6 +16,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from quantcloud.aio import offload
+
 T = TypeVar("T")
 
 _ANSWER_SECONDS: Final = 2.0
@@ -79,7 +81,7 @@ class AdminListener:
         """Stop to listen. Safe to call twice."""
         server, self._server = self._server, None
         if server is not None:
-            await asyncio.to_thread(server.shutdown)
+            await offload.run(offload.UNKNOWN, server.shutdown)
             server.server_close()
 
     def _bound(self, host: str, port: int) -> WSGIServer:

@@ -11,7 +11,7 @@ _LEVELS = ("debug", "info", "warning", "error")
 # Matches API keys and JWTs anywhere in a line. Envoy's access log uses the same patterns.
 _SECRET = re.compile(r"(qc_live_)[\w-]+|(eyJ)[\w-]+\.[\w-]+(?:\.[\w-]*)?")
 # Libraries that log each of their steps.
-_QUIET = ("aiosqlite", "alembic", "asyncio", "httpcore", "httpx", "sqlalchemy")
+_QUIET = ("alembic", "asyncio", "httpcore", "httpx", "sqlalchemy")
 
 # Local variables are left out, because they may hold credentials.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
+from quantcloud.aio import offload
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.events import LARGE_BYTES
 from quantcloud.api.interceptor import CallInterceptor
@@ -123,7 +124,7 @@ async def test_a_message_has_the_results_that_are_available_and_fit(
 async def test_available_results_come_in_several_messages_if_they_do_not_fit():
     # Results that were sent alone are cached, so they are available the next time.
     jobs = Jobs([800] * 40)
-    assert not convert.is_large(result_of(800))
+    assert offload.fits(convert.conversion_cost(result_of(800)))
     watch, group = jobs.watch()
     await watch.send(group, Sent().write)
     sent = Sent()

@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from quantcloud.domain.job import JobStatus
 from quantcloud.scheduling import scheduler as scheduling
 from quantcloud.storage import Store
-from quantcloud.storage.database import sqlite
 from unit.scheduling.served import DEADLINE, Served
 from unit.storage.builders import T0, new_job, spoil
 
@@ -34,7 +33,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 
 async def test_a_run_starts_before_its_job_is_durable_and_publishes_after(served, monkeypatch):
     # A slow disk.
-    monkeypatch.setattr(sqlite, "_QUICK_COMMIT_SECONDS", -1.0)
+    monkeypatch.setattr(served.store._database, "_commit_seconds", 1.0)
     commit, begun = served.store._database._writer.prepared.commit, asyncio.Event()
     loop, held = asyncio.get_running_loop(), []
 
@@ -65,7 +64,7 @@ async def test_a_run_stops_if_its_claim_does_not_become_durable(served, monkeypa
     job = new_job()
     submitted = served.submit(job)
     await asyncio.sleep(0)
-    spoilt = served.store._writer.submit(spoil, brief=True)
+    spoilt = served.store._writer.submit(spoil, cost=0.0)
     for outcome in await asyncio.gather(spoilt, submitted, return_exceptions=True):
         assert isinstance(outcome, IntegrityError)
     assert await asyncio.wait_for(served.engine.started.get(), DEADLINE) == job.id

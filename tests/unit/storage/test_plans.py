@@ -71,7 +71,10 @@ def _traced_sqlite(store: Store) -> list[str]:
 
     database = store._database
     sessions = (database._writer, *database._readers)
-    for driver in (database._brief.driver_connection, *(each._conn for each in sessions)):
+    for driver in (
+        database._brief.driver_connection,
+        *(each.prepared.driver_connection for each in sessions),
+    ):
         driver.set_trace_callback(executed)
     return statements
 

@@ -13,6 +13,7 @@ from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import structlog
 
+from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.values import timestamp
@@ -34,8 +35,8 @@ _CURSOR = tag(job_pb2.WatchJobsResponse.CURSOR_FIELD_NUMBER)
 _EVENTS = tag(job_pb2.WatchJobsResponse.EVENTS_FIELD_NUMBER)
 _CHECKPOINT = job_pb2.WatchJobsResponse(checkpoint=True).SerializeToString()
 _NO_ERROR_OF_ALL = nullable(job_pb2.WatchJobsResponse, "error").null
-# From this size, another thread copies the bytes. It releases the interpreter for the event loop.
 LARGE_BYTES: Final = 1 << 20
+"""A message of more bytes is sent alone. By default, gRPC clients accept up to 4 MiB."""
 _CACHED_EVENTS = 1024
 _CACHED_RESULTS = 128
 _CACHED_STRUCTS = 256
@@ -104,7 +105,7 @@ class EventMessages:
             return NO_RESULT
         if (found := self._results.find(event.cursor)) is not None:
             return found
-        if event.result is not None and not convert.is_large(event.result):
+        if event.result is not None and offload.fits(convert.conversion_cost(event.result)):
             return self._results.put(event.cursor, _result(event.result))
         return None
 
@@ -172,10 +173,7 @@ class EventMessages:
             if result is None:
                 # Retention has removed the result.
                 return self._results.put(event.cursor, NO_RESULT)
-            if convert.is_large(result):
-                part = await asyncio.to_thread(_result, result)
-            else:
-                part = _result(result)
+            part = await offload.run(convert.conversion_cost(result), _result, result)
         if len(part) <= _CACHED_RESULT_BYTES:
             self._results.put(event.cursor, part)
         return part

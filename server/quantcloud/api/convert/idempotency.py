@@ -1,11 +1,12 @@
 """Reads the `idempotency-key` of a call."""
 
-import asyncio
 import hashlib
 from typing import Final
 
 from google.protobuf.message import Message
 
+from quantcloud.aio import offload
+from quantcloud.aio.offload import Work
 from quantcloud.api.convert.limits import fits, limits_of
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.storage import IdempotencyKey
@@ -15,8 +16,6 @@ HEADER = "idempotency-key"
 _LIMITS: Final = limits_of(
     circuit_pb2.RunStreamRequest.DESCRIPTOR.fields_by_name["idempotency_key"]
 )
-# From this size in bytes, a request is digested in another thread.
-_LARGE = 64 * 1024
 
 
 async def idempotency_key(
@@ -30,10 +29,8 @@ async def idempotency_key(
         return None
     if not key or not fits(_LIMITS, key):
         raise InvalidArgument(field, f"must have 1 to {_LIMITS.max_length} printable characters")
-    large = request.ByteSize() >= _LARGE
-    return IdempotencyKey(
-        key, await asyncio.to_thread(_digest, request) if large else _digest(request)
-    )
+    cost = Work.DIGEST.cost(request.ByteSize())
+    return IdempotencyKey(key, await offload.run(cost, _digest, request))
 
 
 def _digest(request: Message) -> bytes:

@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
+from quantcloud.aio.offload import Work
 from quantcloud.api.encoding import VARINT, delimited, struct_bytes, tag, timestamp_bytes, varint
 from quantcloud.api.json_nulls import Nullable, json_nulls, nullable
 from quantcloud.domain.errors import InvalidArgument
@@ -30,9 +31,6 @@ _BACKEND, _SUBMITTED, _STARTED, _COMPLETED, _ERROR, _BATCH = (
     )
 )  # fmt: skip
 _RESULT_METADATA = tag(job_pb2.JobResult.METADATA_FIELD_NUMBER)
-
-# This many entries take about a millisecond to convert.
-_LARGE: Final = 2000
 
 
 def job_status(number: int, field: str) -> JobStatus | None:
@@ -110,9 +108,9 @@ def statevector(state: Statevector | None) -> job_pb2.Statevector | None:
     return None if state is None else job_pb2.Statevector(real=state.real, imag=state.imag)
 
 
-def is_large(result: JobResult) -> bool:
-    """Whether converting a result takes too long for the event loop."""
-    return result.size > _LARGE
+def conversion_cost(result: JobResult) -> float:
+    """Return the microseconds that it takes to convert a result."""
+    return Work.CONVERT_RESULT.cost(result.size)
 
 
 def result(result: JobResult) -> bytes:
@@ -149,7 +147,7 @@ def _result_parts(result: JobResult) -> Sequence[bytes]:
     ]  # fmt: skip
     shots = sum(result.counts.values())
     remaining = iter(result.counts.items())
-    while some := dict(islice(remaining, _LARGE)):
+    while some := dict(islice(remaining, Work.CONVERT_RESULT.most)):
         part = job_pb2.JobResult(
             counts=some,
             probabilities={outcome: count / shots for outcome, count in some.items()},

@@ -1,8 +1,8 @@
 """JobService: list, watch and cancel jobs."""
 
-import asyncio
 from typing import Any
 
+from quantcloud.aio import offload
 from quantcloud.api.context import Context, principal
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.values import envelope, given
@@ -41,9 +41,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def GetJobResult(self, request: job_pb2.GetJobResultRequest, context: Context) -> Any:
         """Return the bytes of the message."""
         result = await self._jobs.result(principal(), request.id)
-        if convert.is_large(result):
-            return await asyncio.to_thread(convert.result, result)
-        return convert.result(result)
+        return await offload.run(convert.conversion_cost(result), convert.result, result)
 
     async def CancelJob(
         self, request: job_pb2.CancelJobRequest, context: Context

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import cast
 
+from quantcloud.aio import offload
+from quantcloud.aio.offload import Work
 from quantcloud.api.context import principal
 from quantcloud.api.convert import circuits as convert
 from quantcloud.api.convert.events import LARGE_BYTES
@@ -114,10 +116,8 @@ class RunStream:
 
     async def _watch(self, number: int, job_id: str) -> None:
         async def write(event: bytes) -> None:
-            if len(event) > LARGE_BYTES:
-                self._answers.add(await asyncio.to_thread(convert.event_answer, number, event))
-            else:
-                self._answers.add(convert.event_answer(number, event))
+            cost = Work.COPY.cost(len(event))
+            self._answers.add(await offload.run(cost, convert.event_answer, number, event))
 
         watch = self._watches.of_run(job_id)
         async with aclosing(watch.updates):

@@ -1,11 +1,12 @@
 """The answers of every RPC that watches: updates as messages."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
+from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
+from quantcloud.aio.offload import Work
 from quantcloud.api.context import principal
 from quantcloud.api.convert import events
 from quantcloud.api.convert.events import LARGE_BYTES, NO_RESULT, EventMessages
@@ -77,9 +78,8 @@ class Watch:
             return self._checkpoint(update)
         result = await self._make.result(event) if self._with_result else NO_RESULT
         message = events.change(parts, update.queue_position, result)
-        if len(result) > LARGE_BYTES:
-            return await asyncio.to_thread(b"".join, message)
-        return b"".join(message)
+        # It releases the interpreter while it copies megabytes.
+        return await offload.run(Work.COPY.cost(len(result)), b"".join, message)
 
     def _checkpoint(self, update: JobUpdate) -> bytes:
         now = self._jobs.now()
@@ -159,13 +159,10 @@ class _Group:
         """Send the messages, if there are any."""
         if not self._messages:
             return
-        messages, large = self._messages, self._size > LARGE_BYTES
+        messages, cost = self._messages, Work.COPY.cost(self._size)
         self._messages, self._size = [], 0
         cursor = self._write_cursor(self._cursor)
-        if large:
-            response = await asyncio.to_thread(events.response, cursor, messages)
-        else:
-            response = events.response(cursor, messages)
+        response = await offload.run(cost, events.response, cursor, messages)
         # Free the parts while a slow client reads the response.
         del messages
         await self._write(response)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import IO
 
+from quantcloud.engine.pool.control import send_configuration
+
 # How long a process may take to end after the server closes its socket, in seconds.
 _END_SECONDS = 2.0
 
@@ -17,7 +19,7 @@ def start(
     environment: Mapping[str, str],
     errors: IO[bytes],
     folder: str,
-    configuration: bytes,
+    configuration: object,
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start `program` and return the process and the server's end of its socket.
 
@@ -43,7 +45,7 @@ def start(
             )
         cleanup.callback(process.wait)
         cleanup.callback(process.kill)
-        ours.sendall(configuration)
+        send_configuration(ours, configuration)
         cleanup.pop_all()
     return process, ours
 

@@ -1,9 +1,10 @@
 """The messages between the server and its fork server: records of one size."""
 
 import enum
+import pickle
 import socket
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 _RECORD = struct.Struct("!Bqq")
 SIZE = _RECORD.size
@@ -12,8 +13,10 @@ SIZE = _RECORD.size
 # writing end of its start tokens.
 DESCRIPTORS = 3
 
-# The configuration comes first: its length, then JSON.
-LENGTH = struct.Struct("!Q")
+# The configuration comes first: its length, then a pickle, which the process trusts.
+_LENGTH = struct.Struct("!Q")
+
+Configuration = TypeVar("Configuration")
 
 
 class Order(enum.IntEnum):
@@ -65,3 +68,22 @@ def receive_exactly(connection: socket.socket, length: int) -> bytes | None:
             return None
         filled += count
     return bytes(buffer)
+
+
+def send_configuration(connection: socket.socket, configuration: object) -> None:
+    """Send a new process its configuration."""
+    data = pickle.dumps(configuration)
+    connection.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def receive_configuration(
+    connection: socket.socket, kind: type[Configuration]
+) -> Configuration | None:
+    """Return the configuration from the server; None if the server closed the connection."""
+    header = receive_exactly(connection, _LENGTH.size)
+    data = receive_exactly(connection, *_LENGTH.unpack(header)) if header else None
+    if data is None:
+        return None
+    configuration = pickle.loads(data)  # noqa: S301 (from the server)
+    assert isinstance(configuration, kind)  # noqa: S101 (what the server sent)
+    return configuration

@@ -8,7 +8,6 @@ environment. It obeys the records of `control` on the socket FD until the server
 import errno
 import gc
 import importlib
-import json
 import os
 import signal
 import socket
@@ -22,11 +21,11 @@ from quantcloud.backends.resources import resources_of
 from quantcloud.domain.value_object import value_object
 from quantcloud.engine.pool import worker
 from quantcloud.engine.pool.control import (
-    LENGTH,
     SIZE,
     Order,
     Record,
     Role,
+    receive_configuration,
     receive_exactly,
     unpack,
 )
@@ -50,21 +49,6 @@ class Configuration:
     preload: tuple[tuple[str, tuple[str, ...]], ...]
     memory_limits: tuple[int, int]
     hidden: tuple[str, ...]
-
-    def encode(self) -> bytes:
-        fields = [self.parent, self.preload, self.memory_limits, self.hidden]
-        data = json.dumps(fields).encode()
-        return LENGTH.pack(len(data)) + data
-
-    @classmethod
-    def receive(cls, connection: socket.socket) -> "Configuration | None":
-        header = receive_exactly(connection, LENGTH.size)
-        data = receive_exactly(connection, *LENGTH.unpack(header)) if header else None
-        if data is None:
-            return None
-        parent, preload, (execution, examination), hidden = json.loads(data)
-        steps = tuple((name, tuple(modules)) for name, modules in preload)
-        return cls(parent, steps, (execution, examination), tuple(hidden))
 
 
 class ForkServer:
@@ -180,7 +164,7 @@ def main(descriptor: int) -> None:
     """Run the fork server on the inherited socket `descriptor`."""
     ignore_signals()
     with socket.socket(fileno=descriptor) as control:
-        configuration = Configuration.receive(control)
+        configuration = receive_configuration(control, Configuration)
         if configuration is None:
             return
         die_with_parent(configuration.parent)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import IO, Any
 
+from quantcloud.aio import offload
 from quantcloud.engine.pool import child, control
 from quantcloud.engine.pool.control import Order, Record, Role
 from quantcloud.engine.pool.forkserver import Configuration
@@ -110,7 +111,7 @@ class Supervisor:
                 {**environment, **self._environment},
                 errors,
                 "/",
-                self._configuration.encode(),
+                self._configuration,
             )
             opened.pop_all()
         if self._errors is not None:
@@ -147,7 +148,7 @@ class Supervisor:
             # It does not read its socket while it imports.
             if not self.is_warm:
                 process.kill()
-            await asyncio.to_thread(child.wait, process)
+            await offload.run(offload.UNKNOWN, child.wait, process)
         self._abandon_workers()
         self._process = None
         if self._errors is not None:
@@ -261,7 +262,7 @@ class Supervisor:
             self._run(self._restart(process))
 
     async def _restart(self, process: subprocess.Popen[bytes]) -> None:
-        await asyncio.to_thread(child.wait, process)
+        await offload.run(offload.UNKNOWN, child.wait, process)
         text = self._error_text()
         _log.error("the fork server ended with status %s: %s", process.returncode, text)
         while True:

@@ -20,12 +20,13 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
 from quantcloud.backends.resources import Resources
+from quantcloud.engine.pool.control import receive_configuration
 from quantcloud.engine.pool.failure import describe
 from quantcloud.engine.ray import messages as ray_messages
 from quantcloud.engine.ray.cluster import amounts, can_run, memory_per_core
-from quantcloud.engine.ray.configuration import Configuration
-from quantcloud.engine.ray.messages import Cluster, Message, Node, Request
+from quantcloud.engine.ray.messages import Cluster, Configuration, Message, Node, Request
 from quantcloud.engine.ray.node import NodeHost, hold
 from quantcloud.engine.sandbox import confinement
 from quantcloud.engine.sandbox.memory import default_memory_limit
@@ -146,7 +147,7 @@ class Driver:
     async def _watch(self) -> None:
         while True:
             polling: asyncio.Future[list[dict[str, Any]]] = asyncio.ensure_future(
-                asyncio.to_thread(_ray.nodes)
+                offload.run(offload.UNKNOWN, _ray.nodes)
             )
             await asyncio.wait((polling,), timeout=_POLL_LIMIT)
             if not polling.done():
@@ -281,7 +282,7 @@ async def _serve(configuration: Configuration, server: socket.socket) -> None:
 def main(descriptor: int) -> None:
     """Run a driver on the inherited socket `descriptor`."""
     with socket.socket(fileno=descriptor) as server:
-        configuration = Configuration.receive(server)
+        configuration = receive_configuration(server, Configuration)
         if configuration is None:
             return
         confinement.die_with_parent(configuration.parent)

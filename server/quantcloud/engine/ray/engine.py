@@ -16,40 +16,24 @@ from contextlib import suppress
 from dataclasses import replace
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
+from quantcloud.aio.offload import Work
 from quantcloud.backends.base import Backend
 from quantcloud.backends.resources import Resources, resources_of
 from quantcloud.domain.execution import Execution, Outcome
-from quantcloud.engine.base import (
-    EngineError,
-    Examined,
-    ExecutionFailed,
-    ExecutionTimedOut,
-    MachineLost,
-    OutOfMemory,
-    WorkerLost,
-)
-from quantcloud.engine.local import LocalEngine
+from quantcloud.engine.base import EngineError, ExecutionFailed, MachineLost, WorkerLost
+from quantcloud.engine.examining import STOPPED, ExaminingEngine
 from quantcloud.engine.pool import messages
-from quantcloud.engine.pool.decoding import decoded
 from quantcloud.engine.ray import messages as ray_messages
 from quantcloud.engine.ray.cluster import Places
-from quantcloud.engine.ray.configuration import Configuration
-from quantcloud.engine.ray.messages import Cluster, Message, Request
+from quantcloud.engine.ray.messages import Cluster, Configuration, Message, Request
 from quantcloud.engine.ray.process import DriverProcess
-from quantcloud.quantsdk import Program
+from quantcloud.engine.sandbox.memory import default_memory_limit
 
 _log = logging.getLogger(__name__)
 
 # How long to wait for the first ready node, in seconds.
 _START_LIMIT = 60.0
-
-_ERRORS: Mapping[bytes, type[EngineError]] = {
-    ray_messages.FAILED: ExecutionFailed,
-    ray_messages.TIMED_OUT: ExecutionTimedOut,
-    ray_messages.OUT_OF_MEMORY: OutOfMemory,
-    ray_messages.LOST: WorkerLost,
-    ray_messages.GONE: MachineLost,
-}
 
 
 class _Run:
@@ -75,13 +59,11 @@ class _Run:
             self.answer.set_exception(error)
 
 
-class RayEngine:
+class RayEngine(ExaminingEngine):
     """Runs circuits on the Ray cluster at `address`: HOST:PORT, or `auto` for this machine's.
 
     `memory_limit` is the most memory of a run unless its backend says otherwise, in bytes; the
-    default is one core's share on the node that has the least for each core. `hidden` are files and
-    folders that no circuit may read. Make, start and stop it on one event loop, in a thread that
-    lives as long as the engine.
+    default is one core's share on the node that has the least for each core. See `ExaminingEngine`.
     """
 
     def __init__(
@@ -92,15 +74,16 @@ class RayEngine:
         memory_limit: int | None = None,
         hidden: Iterable[str | os.PathLike[str]] = (),
     ) -> None:
-        paths = tuple(os.path.abspath(path) for path in hidden)  # noqa: PTH100 (no Path needed)
-        self._examiner = LocalEngine(workers=1, hidden=paths, preload_modules={})
+        super().__init__(
+            memory_limit=default_memory_limit(1), hidden=hidden, preload={}, environment={}
+        )
         self._demands = _demands(backends)
         self._configuration = Configuration(
             parent=os.getpid(),
             address=address,
             name=secrets.token_hex(16),
             memory_limit=memory_limit,
-            hidden=paths,
+            hidden=self._hidden,
         )
         self._driver = DriverProcess(lambda: self._configuration, self._received, self._lost)
         self._driver_task: asyncio.Task[None] | None = None
@@ -114,7 +97,6 @@ class RayEngine:
         self._decided: asyncio.Event = asyncio.Event()
         self._refusal = ""
         self._connected = False
-        self._stopped = False
 
     @property
     def slots(self) -> int:
@@ -158,7 +140,7 @@ class RayEngine:
         """Connect and wait for a ready node. Raises `EngineError` if there is no cluster."""
         if importlib.util.find_spec("ray") is None:
             raise EngineError(f"Ray is not installed: pip install '{DISTRIBUTION}[ray]'")
-        await self._examiner.start()
+        await super().start()
         self._driver_task = asyncio.ensure_future(self._driver.run())
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_LIMIT):
@@ -172,25 +154,18 @@ class RayEngine:
             raise EngineError(f"cannot join the Ray cluster at {address!r}: {reason}")
 
     async def stop(self) -> None:
-        self._stopped = True
         for run in self._runs.values():
-            run.end(WorkerLost("the server stopped"))
+            run.end(WorkerLost(STOPPED))
+        await super().stop()
         if self._driver_task is not None:
             self._driver_task.cancel()
             await asyncio.wait((self._driver_task,))
-        await self._examiner.stop()
-
-    async def examine(self, source: str, owner: str = "") -> Examined:
-        return await self._examiner.examine(source, owner)
-
-    async def read_program(self, code: str, owner: str = "") -> Program:
-        return await self._examiner.read_program(code, owner)
 
     async def execute(
         self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
     ) -> Outcome:
         if self._stopped:
-            raise WorkerLost("the server stopped")
+            raise WorkerLost(STOPPED)
         demand = self._demands.get(execution.backend)
         if demand is None:
             raise ExecutionFailed(f"there is no backend {execution.backend!r}")
@@ -305,7 +280,8 @@ async def _decoded(answer: Message) -> Outcome:
     """Return the outcome. Raises the `EngineError` that the node reports."""
     if answer.kind == ray_messages.OUTCOME:
         try:
-            return await decoded(answer.payload, messages.decode_outcome)
+            cost = Work.ANSWER.cost(len(answer.payload))
+            return await offload.run(cost, messages.decode_outcome, answer.payload)
         except messages.MalformedAnswer as error:
             raise WorkerLost("the node sent an invalid answer") from error
-    raise _ERRORS[answer.kind](answer.payload.decode("utf-8", "replace"))
+    raise ray_messages.ERRORS[answer.kind](answer.payload.decode("utf-8", "replace"))

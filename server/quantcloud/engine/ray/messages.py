@@ -15,6 +15,14 @@ from typing import Any, NamedTuple
 from quantcloud.backends.resources import Resources
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.value_object import value_object
+from quantcloud.engine.base import (
+    EngineError,
+    ExecutionFailed,
+    ExecutionTimedOut,
+    MachineLost,
+    OutOfMemory,
+    WorkerLost,
+)
 from quantcloud.engine.pool import messages
 
 # To the driver.
@@ -33,8 +41,33 @@ GONE = b"g"  # from the driver: not the worker but a part of the cluster ended
 NODES = b"n"
 REFUSED = b"d"  # there is no cluster to connect to; the payload says why
 
+ERRORS: Mapping[bytes, type[EngineError]] = {
+    FAILED: ExecutionFailed,
+    TIMED_OUT: ExecutionTimedOut,
+    OUT_OF_MEMORY: OutOfMemory,
+    LOST: WorkerLost,
+    GONE: MachineLost,
+}
+"""The error that each answer without an outcome stands for."""
+
 _HEADER = struct.Struct("!cQQ")
 _LENGTH = struct.Struct("!Q")
+
+
+@value_object
+class Configuration:
+    """The configuration that the driver gets when it starts.
+
+    `parent` is the server's process id, `address` is the cluster's, and `name` identifies the
+    server on its nodes. `memory_limit` is the most memory of a run, in bytes; None means the share
+    of one core. `hidden` are paths that no circuit may read.
+    """
+
+    parent: int
+    address: str
+    name: str
+    memory_limit: int | None
+    hidden: tuple[str, ...]
 
 
 class Message(NamedTuple):

@@ -25,16 +25,11 @@ from typing import Any
 import ray
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import offline_reasons
 from quantcloud.backends.resources import Resources, resources_of
-from quantcloud.engine.base import (
-    EngineError,
-    ExecutionFailed,
-    ExecutionTimedOut,
-    MachineLost,
-    OutOfMemory,
-)
+from quantcloud.engine.base import EngineError
 from quantcloud.engine.local import LocalEngine
 from quantcloud.engine.pool import messages
 from quantcloud.engine.pool.preload import known_modules
@@ -54,12 +49,7 @@ _RUN = ray_messages.RUN
 _HOST_SECONDS = 60.0
 _RETRY_SECONDS = 0.1
 
-_KINDS: Mapping[type[EngineError], bytes] = {
-    ExecutionFailed: ray_messages.FAILED,
-    ExecutionTimedOut: ray_messages.TIMED_OUT,
-    OutOfMemory: ray_messages.OUT_OF_MEMORY,
-    MachineLost: ray_messages.GONE,
-}
+_KINDS = {error: kind for kind, error in ray_messages.ERRORS.items()}
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
@@ -149,7 +139,7 @@ class NodeHost:
             kind = _KINDS.get(type(error), ray_messages.LOST)
             writer.write(messages.frame(kind, str(error).encode()))
         else:
-            answer = await asyncio.to_thread(messages.encode_outcome, outcome)
+            answer = await offload.run(offload.UNKNOWN, messages.encode_outcome, outcome)
             writer.write(messages.frame(ray_messages.OUTCOME, answer))
         await writer.drain()
 

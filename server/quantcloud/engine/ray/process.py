@@ -11,10 +11,10 @@ from asyncio import StreamWriter
 from collections.abc import Callable
 from typing import IO
 
+from quantcloud.aio import offload
 from quantcloud.engine.pool import child
 from quantcloud.engine.ray import messages as ray_messages
-from quantcloud.engine.ray.configuration import Configuration
-from quantcloud.engine.ray.messages import Message
+from quantcloud.engine.ray.messages import Configuration, Message
 from quantcloud.engine.sandbox import confinement
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class DriverProcess:
                 self._writer.transport.abort()
                 self._writer = None
             # A thread, so that the driver ends even if this task is cancelled.
-            await asyncio.shield(asyncio.to_thread(child.wait, process))
+            await asyncio.shield(offload.run(offload.UNKNOWN, child.wait, process))
         return connected, process.returncode
 
 
@@ -100,4 +100,4 @@ def _start(
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     # Ray adds the driver's folder to its workers' import path, where circuits may read.
-    return child.start(_PROGRAM, environment, errors, sys.prefix, configuration.encode())
+    return child.start(_PROGRAM, environment, errors, sys.prefix, configuration)

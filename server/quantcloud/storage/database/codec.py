@@ -13,9 +13,10 @@ from typing import Any, cast
 
 from quantcloud.domain.execution import Statevector
 
-# The sizes in bytes from which data is compressed, and from which a thread does the packing.
+# The size in bytes from which data is compressed.
 COMPRESS_FROM = 1024
-LARGE = 64 * 1024
+# One byte of zlib's format stands for at most this many: https://zlib.net/zlib_tech.html.
+_MOST_PER_BYTE = 1032
 
 _PLAIN, _ZLIB = b"\0", b"\1"
 _LEVEL = 1
@@ -38,6 +39,13 @@ def pack(data: bytes) -> bytes:
 def is_compressed(packed: bytes) -> bool:
     """Whether unpacking makes the data longer, perhaps a thousand times."""
     return packed[:1] == _ZLIB
+
+
+def most_bytes(packed: bytes | None) -> int:
+    """Return how many bytes the data has after `unpack`, at most."""
+    if packed is None:
+        return 0
+    return len(packed) * (_MOST_PER_BYTE if is_compressed(packed) else 1)
 
 
 def unpack(packed: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Executable
 
+from quantcloud.aio.offload import UNKNOWN
 from quantcloud.storage.database.faults import Faults
 
 T = TypeVar("T")
@@ -68,11 +69,11 @@ class Database(Protocol):
 
     faults: Faults
 
-    async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
+    async def read(self, work: Callable[[Connection], T], *, cost: float = UNKNOWN) -> T:
         """Return what `work` returns; it sees one consistent state and never waits for a writer.
 
-        `brief` work is a single statement that looks up a few rows by a unique key. It runs on the
-        event loop if that takes less time than another thread would. Raises
+        `cost` is known only for a single statement that looks up rows by a unique key; see
+        `aio.offload.Work.LOOK_UP`. It may run on the event loop. Raises
         `domain.errors.Unavailable` if the database does not answer, and `Damaged` if its data
         cannot be read.
         """
@@ -86,14 +87,14 @@ class Database(Protocol):
         self,
         work: Work[T],
         *,
-        brief: bool = False,
+        cost: float = UNKNOWN,
         crowded: bool = False,
     ) -> T:
         """Return what `work` returns, after the commit; undo it if it raises.
 
-        One call runs at a time. `brief` work takes little time between two pauses; it runs on the
-        event loop if that takes less time than another thread would. Only the commit waits for the
-        disk. `crowded` says that other tasks have something to do meanwhile.
+        One call runs at a time. `cost` is the most microseconds that the work takes between two
+        pauses; see `aio.offload`. Only the commit waits for the disk. `crowded` says that other
+        tasks have something to do meanwhile.
         """
         ...
 

@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from quantcloud.aio.offload import UNKNOWN
 from quantcloud.storage.database.errors import StoreError, store_closed
 from quantcloud.storage.database.faults import Faults
 from quantcloud.storage.database.interface import Connection, Work, transacted
@@ -89,8 +90,8 @@ class PostgresDatabase:
             raise StoreError(f"cannot use the database {_redacted(url)}: {reason}") from error
         return database
 
-    async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
-        del brief  # the event loop never waits for the network
+    async def read(self, work: Callable[[Connection], T], *, cost: float = UNKNOWN) -> T:
+        del cost  # the event loop never waits for the network
 
         def run(connection: AlchemyConnection) -> T:
             with connection.begin():
@@ -107,10 +108,10 @@ class PostgresDatabase:
         self,
         work: Work[T],
         *,
-        brief: bool = False,
+        cost: float = UNKNOWN,
         crowded: bool = False,
     ) -> T:
-        del brief, crowded  # nothing runs on the event loop
+        del cost, crowded  # nothing runs on the event loop
         return await self.write(lambda connection: transacted(connection, work))
 
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:

@@ -4,15 +4,17 @@ import asyncio
 import math
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aiosqlite
 from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
+from quantcloud.aio.offload import UNKNOWN
 from quantcloud.domain.errors import Damaged
 from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.faults import Faults
@@ -25,13 +27,10 @@ from quantcloud.storage.database.tables import job_events
 T = TypeVar("T")
 
 READERS = 4
-_CHUNK_ROWS = 64
 # The time between two interrupts of a cancelled read, until it has ended.
 _INTERRUPT_SECONDS = 0.05
-# If the last commit took no longer than this, the event loop waits for the next one.
-_QUICK_COMMIT_SECONDS = 0.001
 # After this many commits, some megabytes, the write-ahead log is copied into the file. A
-# transaction that is not brief counts as several commits.
+# transaction in the writer's thread counts as several commits.
 _COMMITS_PER_CHECKPOINT = 128
 _LARGE_COMMIT = 8
 # SQLite's table of the last assigned row ids: https://sqlite.org/autoinc.html.
@@ -40,34 +39,26 @@ _CHECKPOINT = text("PRAGMA wal_checkpoint(PASSIVE)")
 _LAST_CURSOR = select(_SEQUENCES.c.seq).where(_SEQUENCES.c.name == job_events.name)
 
 
-class _Session(aiosqlite.Connection):
-    """An aiosqlite connection whose thread runs whole functions of the store.
+class _Session:
+    """A connection, and the one thread in which it runs whole functions of the store.
 
-    SQLAlchemy's own aiosqlite dialect switches to the thread several times for each statement,
-    so the same work takes many times as long.
+    SQLAlchemy's own asynchronous dialect switches to a thread several times for each statement, so
+    the same work takes many times as long.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], begin_with: str) -> None:
-        super().__init__(connect, _CHUNK_ROWS)
-        # A session that is not closed must not keep the process from ending.
-        self._thread.daemon = True
-        self._begin_with = begin_with
-        self._prepared: PreparedConnection | None = None
+    def __init__(self, path: Path, *, read_only: bool, begin_with: str) -> None:
+        # The connection itself is for use by one thread at a time.
+        self.prepared = PreparedConnection(_connection(path, read_only=read_only), begin_with)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
 
-    async def run(self, work: Callable[[PreparedConnection], T]) -> T:
+    def run(self, work: Callable[[PreparedConnection], T]) -> asyncio.Future[T]:
         """Call `work` in the connection's thread and return its value."""
-        # Untyped in aiosqlite.
-        return await self._execute(self._call, work)  # pyright: ignore[reportUnknownMemberType]
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, self.prepared)
 
-    @property
-    def prepared(self) -> PreparedConnection:
-        """The connection itself, for use by one thread at a time."""
-        if self._prepared is None:
-            self._prepared = PreparedConnection(self._conn, self._begin_with)
-        return self._prepared
-
-    def _call(self, work: Callable[[PreparedConnection], T]) -> T:
-        return work(self.prepared)
+    def close(self) -> None:
+        """Wait for running work, and close the connection."""
+        self._thread.shutdown()
+        self.prepared.driver_connection.close()
 
 
 class SqliteDatabase:
@@ -83,13 +74,22 @@ class SqliteDatabase:
         self.faults = Faults(str(path), path.parent)
         self._path = path
         self._file_id = file_id(path)
-        self._writer = _Session(lambda: _session(path, read_only=False), "BEGIN IMMEDIATE")
-        self._readers = [
-            _Session(lambda: _session(path, read_only=True), "BEGIN") for _ in range(READERS)
-        ]
+        with ExitStack() as opened:
+            # The last one that is closed copies the write-ahead log into the file.
+            self._writer = opened.enter_context(
+                closing(_Session(path, read_only=False, begin_with="BEGIN IMMEDIATE"))
+            )
+            self._readers = [
+                opened.enter_context(closing(_Session(path, read_only=True, begin_with="BEGIN")))
+                for _ in range(READERS)
+            ]
+            self._brief = _brief_connection(path)
+            opened.callback(self._brief.driver_connection.close)
+            self._opened = opened.pop_all()
         self._idle: asyncio.LifoQueue[_Session] = asyncio.LifoQueue()
+        for reader in self._readers:
+            self._idle.put_nowait(reader)
         self._readings: dict[asyncio.Future[Any], _Session] = {}
-        self._brief = _brief_session(path)
         # How long the last commit took; unknown at first.
         self._commit_seconds = math.inf
         # The commits since the last checkpoint of the write-ahead log.
@@ -104,24 +104,15 @@ class SqliteDatabase:
         Raises `StoreError`, which names the file and what is wrong with it.
         """
         try:
-            await asyncio.to_thread(prepare, path)
-            database = cls(path)
-            try:
-                await database._writer
-                for reader in database._readers:
-                    await reader
-                    database._idle.put_nowait(reader)
-            except BaseException:
-                await database.close()
-                raise
+            await offload.run(UNKNOWN, prepare, path)
+            return await offload.run(UNKNOWN, cls, path)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise Faults(str(path), path.parent).unusable(error) from error
-        return database
 
-    async def read(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
+    async def read(self, work: Callable[[Connection], T], *, cost: float = UNKNOWN) -> T:
         if self._closed:
             raise store_closed()
-        if brief:
+        if offload.fits(cost):
             # If this fails, the read below runs the same work and reports the error.
             with suppress(SQLAlchemyError):
                 return work(self._brief)
@@ -130,7 +121,7 @@ class SqliteDatabase:
             self._idle.put_nowait(reader)
             raise store_closed()
         reading = Reading(work)
-        running = asyncio.ensure_future(reader.run(reading))
+        running = reader.run(reading)
         self._readings[running] = reader
         # The thread still works after a caller is cancelled.
         running.add_done_callback(self._finish_read)
@@ -151,19 +142,21 @@ class SqliteDatabase:
             running.exception()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
+        if self._closed:
+            raise store_closed()
         return await self._writer.run(work)
 
     async def transact(
         self,
         work: Work[T],
         *,
-        brief: bool = False,
+        cost: float = UNKNOWN,
         crowded: bool = False,
     ) -> T:
         if self._checkpoint is not None:
             checkpoint, self._checkpoint = self._checkpoint, None
             await asyncio.wait([checkpoint])
-        if not brief:
+        if not offload.fits(cost):
             value = await self.write(lambda connection: transacted(connection, work))
             self._note_commit(_LARGE_COMMIT)
             return value
@@ -187,7 +180,7 @@ class SqliteDatabase:
         and back. A slower disk is waited for in the thread, and so is any disk if other tasks have
         something to do meanwhile.
         """
-        if self._commit_seconds <= _QUICK_COMMIT_SECONDS and not crowded:
+        if offload.fits(self._commit_seconds * 1e6) and not crowded:
             self._commit_seconds = connection.commit()
         else:
             self._commit_seconds = await self._writer.run(lambda _: connection.commit())
@@ -201,7 +194,7 @@ class SqliteDatabase:
         self._since_checkpoint += weight
         if self._since_checkpoint >= _COMMITS_PER_CHECKPOINT:
             self._since_checkpoint = 0
-            self._checkpoint = asyncio.ensure_future(self._writer.run(_run_checkpoint))
+            self._checkpoint = self._writer.run(_run_checkpoint)
 
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
         last: int | None = None
@@ -218,7 +211,7 @@ class SqliteDatabase:
         return following
 
     async def check_file(self) -> None:
-        if await asyncio.to_thread(file_id, self._path) != self._file_id:
+        if await offload.run(UNKNOWN, file_id, self._path) != self._file_id:
             raise Damaged(
                 "the file of the service's database was removed or replaced while in use",
                 reason="STORE_GONE",
@@ -229,9 +222,7 @@ class SqliteDatabase:
         self._closed = True
         if self._checkpoint is not None:
             await asyncio.wait([self._checkpoint])
-        self._brief.driver_connection.close()
-        for session in (*self._readers, self._writer):
-            await session.close()
+        await offload.run(UNKNOWN, self._opened.close)
 
 
 def _interrupt(running: asyncio.Future[T], reading: Reading[T]) -> None:
@@ -258,14 +249,14 @@ def _run_checkpoint(connection: Connection) -> None:
         connection.execute(_CHECKPOINT)
 
 
-def _brief_session(path: Path) -> PreparedConnection:
+def _brief_connection(path: Path) -> PreparedConnection:
     """Open a connection for the event loop's thread; it never waits for a lock."""
-    connection = _session(path, read_only=True)
+    connection = _connection(path, read_only=True)
     connection.execute("PRAGMA busy_timeout=0")
     return PreparedConnection(connection, "BEGIN")
 
 
-def _session(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def _connection(path: Path, *, read_only: bool) -> sqlite3.Connection:
     connection = connect(path)
     connection.execute("PRAGMA foreign_keys=ON")
     if read_only:

@@ -1,10 +1,11 @@
-"""Packs and unpacks a job's circuit and result, in another thread if they are large."""
+"""Packs and unpacks a job's circuit and result, in another thread if that takes long."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any
 
+from quantcloud.aio import offload
+from quantcloud.aio.offload import Work
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.job import JobResult
 from quantcloud.storage.database import codec
@@ -13,10 +14,6 @@ from quantcloud.storage.job_record import JobRecord
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs, Taken
 from quantcloud.storage.unit_of_work.transaction import Added
 
-T = TypeVar("T")
-
-# The number of counts, amplitudes and shots above which another thread packs a result.
-LARGE_RESULT = 1000
 _ANALYSIS = tuple(field.name for field in fields(Analysis))
 
 
@@ -25,25 +22,23 @@ async def pack_circuit(job_id: str, qasm: str, analysis: Analysis | None) -> dic
     figures = analysis and {name: getattr(analysis, name) for name in _ANALYSIS}
     return {
         "job_id": job_id,
-        "qasm": await _run(codec.pack_text, qasm, in_thread=len(qasm) >= codec.LARGE),
+        "qasm": await offload.run(Work.PACK_TEXT.cost(len(qasm)), codec.pack_text, qasm),
         "analysis": figures or {},
     }
 
 
-def is_quick(taken: Sequence[Taken]) -> bool:
-    """Whether no circuit needs another thread to unpack it."""
-    return all(
-        isinstance(each.circuit, Added) or len(each.circuit.qasm) < codec.COMPRESS_FROM
-        for each in taken
-    )
+def unpacking_cost(taken: Sequence[Taken]) -> float:
+    """Return the microseconds that it takes at most to unpack the circuits of claims."""
+    packed = (each.circuit.qasm for each in taken if not isinstance(each.circuit, Added))
+    return Work.UNPACK_TEXT.cost(sum(map(codec.most_bytes, packed)))
 
 
 async def unpack_claims(taken: Sequence[Taken], *, left: bool) -> ClaimedJobs:
     """Return claims with their circuits unpacked."""
-    return await _run(unpack_quickly, taken, left, in_thread=not is_quick(taken))
+    return await offload.run(unpacking_cost(taken), unpack_now, taken, left)
 
 
-def unpack_quickly(taken: Sequence[Taken], left: bool) -> ClaimedJobs:  # noqa: FBT001  # see `_run`
+def unpack_now(taken: Sequence[Taken], left: bool) -> ClaimedJobs:  # noqa: FBT001  # see `run`
     """Like `unpack_claims`, in the calling thread."""
     claims: list[Claim] = []
     unreadable: list[tuple[JobRecord, Exception]] = []
@@ -69,15 +64,15 @@ def _claim(taken: Taken) -> Claim:
     return Claim(taken.record, qasm, analysis, taken.tier, taken.event, taken.used)
 
 
-def is_large(result: JobResult) -> bool:
-    """Whether a result needs another thread to pack it."""
+def packing_cost(result: JobResult) -> float:
+    """Return the microseconds that it takes to pack a result."""
     amplitudes = len(result.statevector.real) if result.statevector else 0
-    return len(result.counts) + amplitudes + codec.weight(result.metadata) > LARGE_RESULT
+    return Work.PACK_RESULT.cost(len(result.counts) + amplitudes + codec.weight(result.metadata))
 
 
 async def pack_result(result: JobResult) -> dict[str, Any]:
     """Return the row of a result. Raises `ValueError` if a key of the counts is no bitstring."""
-    return await _run(_pack_result, result, in_thread=is_large(result))
+    return await offload.run(packing_cost(result), _pack_result, result)
 
 
 def is_compressed(row: AnyRow) -> bool:
@@ -87,13 +82,8 @@ def is_compressed(row: AnyRow) -> bool:
 
 async def unpack_result(row: AnyRow) -> JobResult:
     """Return the result of a row."""
-    size = len(row.counts) + len(row.statevector or b"") + len(row.metadata)
-    in_thread = size >= codec.COMPRESS_FROM or is_compressed(row)
-    return await _run(_unpack_result, row, in_thread=in_thread)
-
-
-async def _run(work: Callable[..., T], *values: Any, in_thread: bool) -> T:
-    return await asyncio.to_thread(work, *values) if in_thread else work(*values)
+    size = len(row.statevector or b"") + sum(map(codec.most_bytes, (row.counts, row.metadata)))
+    return await offload.run(Work.UNPACK_RESULT.cost(size), _unpack_result, row)
 
 
 def _pack_result(result: JobResult) -> dict[str, Any]:

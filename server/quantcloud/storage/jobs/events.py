@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Select, bindparam, func, select
 
+from quantcloud.aio.offload import Work
 from quantcloud.domain.cursors import Cursors, Listing
 from quantcloud.domain.errors import NotFound, OutOfRange
 from quantcloud.domain.event_filter import EVERYTHING, EventFilter, Stretch
@@ -92,7 +93,7 @@ class Events:
                 raise NotFound("job", job_id)
             return last_event_of(row)
 
-        return await self._database.read(read, brief=True)
+        return await self._database.read(read, cost=Work.LOOK_UP.cost(1))
 
     async def after(
         self, account_id: str, job_id: str, sequence: int, limit: int
@@ -146,7 +147,7 @@ class Events:
         """Return the cursor of the account's last event, 0 if it has none."""
         return await self._database.read(
             lambda c: c.execute(_LATEST_CURSOR, {"account_id": account_id}).scalar_one() or 0,
-            brief=True,
+            cost=Work.LOOK_UP.cost(1),
         )
 
 

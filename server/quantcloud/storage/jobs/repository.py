@@ -8,7 +8,9 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
+from quantcloud.aio.offload import Work
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, Tier
 from quantcloud.domain.errors import Damaged
@@ -37,11 +39,6 @@ from quantcloud.storage.unit_of_work.transaction import Transaction
 
 T = TypeVar("T")
 
-# The most new jobs, and bytes of their circuits, that one brief unit of work writes.
-BRIEF_JOBS = 8
-BRIEF_BYTES = 64 * 1024
-# If the last claim took no longer to choose its jobs, the next one does so on the event loop.
-BRIEF_SECONDS = 0.003
 # How long `damage` reports the failure of one new job.
 _DAMAGE_SECONDS = 60.0
 
@@ -112,7 +109,7 @@ class Jobs:
             lambda tx: job_writes.create(
                 tx, arrivals, max_waiting=max_waiting, monthly=monthly, key=key
             ),
-            brief=len(arrivals) <= BRIEF_JOBS and size <= BRIEF_BYTES,
+            cost=Work.STORE_JOB.cost(len(arrivals)) + Work.STORE_DATA.cost(size),
         )
         if not all(map(_has_completed, new)):
             self._about_to_write(arrival=True)
@@ -146,13 +143,16 @@ class Jobs:
 
     async def get(self, account_id: str, job_id: str) -> Job:
         identifier("job", job_id)
-        return await self._database.read(lambda c: job_reads.get(c, account_id, job_id), brief=True)
+        return await self._database.read(
+            lambda c: job_reads.get(c, account_id, job_id), cost=Work.LOOK_UP.cost(1)
+        )
 
     async def result(self, account_id: str, job_id: str) -> JobResult | None:
         """Return the job's result, None if it has none yet. Raises `NotFound`."""
         identifier("job", job_id)
         row, large = await self._database.read(
-            lambda c: job_reads.small_result(c, account_id, job_id, codec.COMPRESS_FROM), brief=True
+            lambda c: job_reads.small_result(c, account_id, job_id, codec.COMPRESS_FROM),
+            cost=Work.LOOK_UP.cost(1),
         )
         if large:
             row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
@@ -172,7 +172,7 @@ class Jobs:
                 job_ids=some,
                 size=codec.COMPRESS_FROM,
             )
-            for row in await self._database.read(work, brief=True):
+            for row in await self._database.read(work, cost=Work.LOOK_UP.cost(len(some))):
                 if job_documents.is_compressed(row):
                     continue
                 with suppress(Exception):
@@ -190,7 +190,7 @@ class Jobs:
         """
         steps = tuple(changes)
         return await self._writer.submit(
-            lambda tx: job_writes.advance(tx, job_id, steps, lease), brief=True
+            lambda tx: job_writes.advance(tx, job_id, steps, lease), cost=Work.STORE_JOB.cost(1)
         )
 
     def claim(
@@ -218,13 +218,13 @@ class Jobs:
         claims: list[ClaimedJobs] = []
 
         def notify(taken: tuple[list[Taken], bool]) -> None:
-            if before_commit is not None and job_documents.is_quick(taken[0]):
-                claims.append(job_documents.unpack_quickly(*taken))
+            if before_commit is not None and offload.fits(job_documents.unpacking_cost(taken[0])):
+                claims.append(job_documents.unpack_now(*taken))
                 before_commit(claims[0])
 
-        brief = self._choice_seconds <= BRIEF_SECONDS
+        cost = self._choice_seconds * 1e6
         # In another thread, waiting for the interpreter lock must not count.
-        clock = time.perf_counter if brief else time.thread_time
+        clock = time.perf_counter if offload.fits(cost) else time.thread_time
 
         def unit(tx: Transaction) -> Steps[tuple[list[Taken], bool]]:
             began = clock()
@@ -235,7 +235,7 @@ class Jobs:
             self._choice_seconds = clock() - began
             return (yield from steps)
 
-        claimed = self._writer.submit_last(unit, brief=brief, notify=notify)
+        claimed = self._writer.submit_last(unit, cost=cost, notify=notify)
 
         async def outcome() -> ClaimedJobs:
             taken, left = await claimed
@@ -270,7 +270,7 @@ class Jobs:
             lambda tx: job_writes.finish(
                 tx, job_id, lease, changes, known=known, usage=usage, result=packed
             ),
-            brief=not job_documents.is_large(result),
+            cost=Work.STORE_JOB.cost(1) + job_documents.packing_cost(result),
         )
         self._about_to_write(arrival=False)
         return await finished
@@ -292,7 +292,7 @@ class Jobs:
         usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
         finished = self._writer.submit(
             lambda tx: job_writes.finish(tx, job_id, lease, changes, known=known, usage=usage),
-            brief=True,
+            cost=Work.STORE_JOB.cost(1),
         )
         self._about_to_write(arrival=False)
         return await finished

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 
+from quantcloud.aio.offload import UNKNOWN
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database.errors import is_fatal, store_closed
 from quantcloud.storage.database.interface import NOW, Connection, Database, Steps
@@ -54,7 +55,7 @@ class _UnitResult:
 class _QueuedUnit:
     unit: Unit[Any] | LongUnit[Any]
     done: asyncio.Future[Any]
-    brief: bool
+    cost: float
     notify: Callable[[Any], None] | None = None
     notified: bool = False
 
@@ -188,28 +189,28 @@ class Writer:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def submit(self, unit: Unit[T], *, brief: bool = False) -> "asyncio.Future[T]":
+    def submit(self, unit: Unit[T], *, cost: float = UNKNOWN) -> "asyncio.Future[T]":
         """Run `unit` in the next transaction; after the commit the future has its value.
 
-        A `brief` unit takes well below a millisecond and holds no large values.
+        `cost` is how many microseconds the unit takes at most; see `aio.offload`.
 
         If you cancel the future before the unit starts, the unit does not run; later, it runs to
         its end. The future fails with the unit's error, or with `Unavailable` if the database
         cannot be written or the store is closed. Nothing of the unit is written then.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return self._put(self._waiting, _QueuedUnit(unit, done, brief))
+        return self._put(self._waiting, _QueuedUnit(unit, done, cost))
 
     def submit_last(
-        self, unit: LongUnit[T], *, brief: bool = False, notify: Callable[[T], None] | None = None
+        self, unit: LongUnit[T], *, cost: float = UNKNOWN, notify: Callable[[T], None] | None = None
     ) -> "asyncio.Future[T]":
         """Like `submit`, but the unit runs after all others of its transaction.
 
-        For a `brief` unit, each step is brief. `notify` may be called early, with the unit's value
-        before the commit; if the commit then fails, the future fails.
+        `cost` is that of each step. `notify` may be called early, with the unit's value before the
+        commit; if the commit then fails, the future fails.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return self._put(self._waiting_last, _QueuedUnit(unit, done, brief, notify))
+        return self._put(self._waiting_last, _QueuedUnit(unit, done, cost, notify))
 
     async def run_alone(self, unit: Unit[T]) -> T:
         """Like `run`, but in a transaction that holds only this unit.
@@ -217,7 +218,7 @@ class Writer:
         For work that can wait and may take some milliseconds: shared transactions run in between.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return await self._put(self._waiting_alone, _QueuedUnit(unit, done, brief=False))
+        return await self._put(self._waiting_alone, _QueuedUnit(unit, done, UNKNOWN))
 
     def _put(
         self, queue: deque[_QueuedUnit] | list[_QueuedUnit], waiting: _QueuedUnit
@@ -339,7 +340,7 @@ class Writer:
 
         return await self._database.transact(
             work,
-            brief=all(waiting.brief for waiting in batch),
+            cost=max(waiting.cost for waiting in batch),
             crowded=is_many(len(batch)),
         )
 

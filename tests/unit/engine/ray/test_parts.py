@@ -13,9 +13,8 @@ from quantcloud.engine.base import EngineError
 from quantcloud.engine.local import LocalEngine
 from quantcloud.engine.pool import messages
 from quantcloud.engine.ray import messages as ray_messages
-from quantcloud.engine.ray.configuration import Configuration
 from quantcloud.engine.ray.engine import RayEngine
-from quantcloud.engine.ray.messages import Cluster, Message, Node, Request
+from quantcloud.engine.ray.messages import Cluster, Configuration, Message, Node, Request
 from unit.engine.harness import DEADLINE, Runner
 
 needs_ray = pytest.mark.skipif(

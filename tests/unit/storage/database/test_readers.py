@@ -93,7 +93,7 @@ async def test_a_read_cancelled_between_two_statements_is_interrupted(sqlite_sto
     go_on.set()
     _, left = await asyncio.wait(running, timeout=TIMEOUT)
     for reader in database._readers:
-        await reader.interrupt()
+        reader.prepared.driver_connection.interrupt()
     assert not left
 
 

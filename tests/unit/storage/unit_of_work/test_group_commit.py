@@ -28,7 +28,7 @@ class _Commits:
         self.statements: list[str] = []
         database = store._database
         if isinstance(database, SqliteDatabase):
-            database._writer._conn.set_trace_callback(self.statements.append)
+            database._writer.prepared.driver_connection.set_trace_callback(self.statements.append)
             return
         engine = database._write_engine.sync_engine
         event.listen(engine, "begin", lambda _: self.statements.append("BEGIN"))
@@ -258,7 +258,7 @@ def test_many_rows_are_written_in_steps():
 
 
 async def _last(store, unit, notify) -> object:
-    return await store._writer.submit_last(unit, brief=True, notify=notify)
+    return await store._writer.submit_last(unit, cost=0.0, notify=notify)
 
 
 async def test_a_unit_cancelled_while_it_waits_does_not_run(store):

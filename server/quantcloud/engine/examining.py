@@ -1,0 +1,238 @@
+"""What the engines share: worker processes of this machine, which analyse the circuits."""
+
+import asyncio
+import logging
+import math
+import os
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from quantcloud.aio import offload
+from quantcloud.aio.offload import Work
+from quantcloud.circuits import analyse
+from quantcloud.domain.errors import InvalidArgument, Unavailable
+from quantcloud.engine.base import EngineError, Examined, MachineLost, WorkerLost
+from quantcloud.engine.fair_queue import FairQueue
+from quantcloud.engine.pool import messages
+from quantcloud.engine.pool.call import Call, TimeLimitReached, WorkerEnded
+from quantcloud.engine.pool.control import Role
+from quantcloud.engine.pool.failure import describe_end
+from quantcloud.engine.pool.forkserver import Configuration
+from quantcloud.engine.pool.messages import Frame, MalformedAnswer
+from quantcloud.engine.pool.slots import Slots
+from quantcloud.engine.pool.supervisor import ForkFailed, Supervisor
+from quantcloud.engine.sandbox.confinement import missing_protections
+from quantcloud.openqasm import parse, work_bound
+from quantcloud.quantsdk import Program
+
+_log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+# How many circuits are analysed at the same time.
+_EXAMINERS = 3
+
+# How long a circuit waits for its analysis, in seconds. Together with the time limit of the
+# analysis this is less than the 60 seconds after which Envoy ends a call.
+_EXAMINATION_WAIT = 30.0
+
+# Memory to analyse a circuit, in bytes: 8 MB of text become a few hundred MB of operations.
+_EXAMINATION_MEMORY = 2 << 30
+
+# How long to wait for the exit status of a dead worker, in seconds. The fork server may be busy
+# with imports.
+_EXIT_STATUS_WAIT = 5.0
+
+_WORDS = ("gate", "opaque", "def")
+_DEFINITION = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b")
+_REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
+
+STOPPED = "the server stopped"
+_INVALID_ANSWER = "the worker sent an invalid answer"
+_KILLED_FROM_OUTSIDE = "the worker was ended from outside during the run"
+
+
+class ExaminingEngine:
+    """The base of an engine. Three processes of this machine analyse circuits that are not small.
+
+    `memory_limit` is the most memory that a process may use, in bytes; an analysis may use 2 GiB at
+    most. `examination_limit` is the time limit of an analysis, in seconds. `hidden` are files and
+    folders that no process may read, even inside a folder that Python imports from. `preload` maps
+    backends to modules that are imported before workers are forked. `environment` is added to the
+    processes' environment.
+
+    Make, start and stop it on one event loop, in a thread that lives as long as the engine.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory_limit: int,
+        examination_limit: float = 20.0,
+        hidden: Iterable[str | os.PathLike[str]],
+        preload: Mapping[str, Sequence[str]],
+        environment: Mapping[str, str],
+    ) -> None:
+        self._hidden = tuple(os.path.abspath(path) for path in hidden)  # noqa: PTH100 (no Path needed)
+        configuration = Configuration(
+            parent=os.getpid(),
+            preload=tuple((name, tuple(names)) for name, names in preload.items()),
+            memory_limits=(memory_limit, min(memory_limit, _EXAMINATION_MEMORY)),
+            hidden=self._hidden,
+        )
+        self._memory_limits = configuration.memory_limits
+        self._examination_limit = examination_limit
+        self._pools: dict[Role, Slots] = {}
+        self._supervisor = Supervisor(configuration, self._note_preloaded, environment)
+        self._examinations = self._add_pool(Role.EXAMINATION, _EXAMINERS, _EXAMINATION_WAIT)
+        self._examination_queue = FairQueue(_EXAMINERS, _EXAMINATION_WAIT)
+        self._running: set[asyncio.Task[Any]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopped = False
+
+    def _add_pool(self, role: Role, size: int, max_wait: float) -> Slots:
+        slots = self._pools[role] = Slots(self._supervisor, role, size, max_wait)
+        return slots
+
+    def _note_preloaded(self) -> None:
+        """Handle the import of one more backend."""
+
+    async def start(self) -> None:
+        """Start the processes. Return before their imports are done; calls wait for them."""
+        if missing := missing_protections():
+            _log.warning("workers run without %s: this machine lacks them", " and ".join(missing))
+        # Fork these before any import, so that submissions do not wait for simulators.
+        for slots in self._pools.values():
+            slots.renew_idle()
+        self._supervisor.start()
+
+    async def stop(self) -> None:
+        """Kill all runs and release all resources; safe to call twice."""
+        if not self._stopped:
+            self._stopped = True
+            for slots in self._pools.values():
+                slots.close(WorkerLost(STOPPED))
+            for task in self._running:
+                task.cancel()
+        await self._idle.wait()
+        await self._supervisor.stop()
+
+    async def examine(self, source: str, owner: str = "") -> Examined:
+        if offload.fits(examination_cost(source)):
+            circuit = parse(source)
+            return Examined(analyse(circuit), circuit)
+        decode = partial(messages.decode_analysis, characters=len(source))
+        return Examined(await self._look_at("qasm", source, owner, messages.EXAMINE, decode))
+
+    async def read_program(self, code: str, owner: str = "") -> Program:
+        decode = messages.decode_program
+        return await self._look_at("code", code, owner, messages.READ_PROGRAM, decode)
+
+    async def _until_stopped(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do `work`. `stop` can interrupt it at any time, which raises `WorkerLost`."""
+        task = asyncio.current_task()
+        if task is None or self._stopped:
+            work.close()
+            raise WorkerLost(STOPPED)
+        before = task.cancelling()
+        self._running.add(task)
+        self._idle.clear()
+        try:
+            return await work
+        except asyncio.CancelledError:
+            # Another caller may have cancelled the task as well.
+            if self._stopped and task.uncancel() <= before:
+                raise WorkerLost(STOPPED) from None
+            raise
+        finally:
+            self._running.discard(task)
+            if not self._running:
+                self._idle.set()
+
+    async def _look_at(
+        self, field: str, text: str, owner: str, kind: bytes, decode: Callable[[bytes], Result]
+    ) -> Result:
+        """Let a worker analyse the text of a request's `field`, in the turn of its owner."""
+        try:
+            return await self._until_stopped(self._in_turn(field, text, owner, kind, decode))
+        except EngineError as error:
+            raise Unavailable(f"the circuit cannot be examined now: {error}") from error
+
+    async def _in_turn(
+        self, field: str, text: str, owner: str, kind: bytes, decode: Callable[[bytes], Result]
+    ) -> Result:
+        limit = self._examination_limit
+        async with self._examination_queue.turn(owner, len(text)):
+            call = Call(Frame(kind, text.encode("utf-8", "surrogatepass")), time_limit=limit)
+            try:
+                answer = await self._ask(Role.EXAMINATION, call)
+            except TimeLimitReached:
+                raise InvalidArgument(
+                    field, f"takes longer than {limit:g} seconds to analyse; send a smaller circuit"
+                ) from None
+            if answer.kind in (messages.ANALYSIS, messages.PROGRAM):
+                return await decoded_answer(call, answer, decode)
+            if answer.kind == messages.INVALID:
+                raise await decoded_answer(call, answer, messages.decode_invalid)
+            _, details = await decoded_answer(call, answer, messages.decode_failure)
+            if answer.kind == messages.OUT_OF_MEMORY:
+                raise InvalidArgument(field, "needs too much memory; send a smaller circuit")
+            raise RuntimeError(f"a circuit could not be analysed: {details}")
+
+    async def _ask(self, role: Role, call: Call) -> Frame:
+        """Have a worker answer a call. Raises `WorkerLost` or `TimeLimitReached`."""
+        self._pools[role].submit(call)
+        try:
+            return await call.answer
+        except asyncio.CancelledError:
+            call.give_up()
+            raise
+        except ForkFailed as error:
+            raise MachineLost(f"no worker could be started: {error}") from error
+        except MalformedAnswer as error:
+            raise WorkerLost(_INVALID_ANSWER) from error
+        except WorkerEnded as error:
+            cause = None
+            if not error.innocent:
+                cause = await _cause(error.exit_status, self._memory_limits[role])
+            if cause is None:
+                raise MachineLost(_KILLED_FROM_OUTSIDE) from error
+            raise WorkerLost(f"the worker ended during the run{cause}") from error
+
+
+def examination_cost(source: str) -> float:
+    """Return how many microseconds it takes at most to parse and analyse a circuit.
+
+    A source with a definition has no bound.
+    """
+    cost = Work.EXAMINE.cost(len(source))
+    if not offload.fits(cost):
+        return cost
+    # Few texts contain these letters, so this avoids most regular expression searches.
+    if any(word in source for word in _WORDS) and _DEFINITION.search(source):
+        return math.inf
+    # Angles say nothing about the number of operations, but the bound would count their digits.
+    return cost + Work.EXAMINE.cost(work_bound(_REAL.sub("", source)))
+
+
+async def decoded_answer(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:
+    """Decode an answer. If it is invalid, kill the worker and raise `WorkerLost`."""
+    try:
+        return await offload.run(Work.ANSWER.cost(len(answer.payload)), decode, answer.payload)
+    except MalformedAnswer as error:
+        if call.holder is not None:
+            call.holder.kill()
+        raise WorkerLost(_INVALID_ANSWER) from error
+
+
+async def _cause(exit_status: "asyncio.Future[int | None]", memory_limit: int) -> str | None:
+    """Describe how a worker ended, if known. Return None if its fork server ended too."""
+    try:
+        async with asyncio.timeout(_EXIT_STATUS_WAIT):
+            status = await asyncio.shield(exit_status)
+    except TimeoutError:
+        return ""
+    return None if status is None else describe_end(status, memory_limit)

@@ -1,0 +1,144 @@
+"""The costs by which the server decides between its event loop and a thread, on this machine.
+
+Each kind of work is done once at the largest size that the event loop takes. The figure is the
+processor time of that, as a share of the budget.
+"""
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+
+from benchmarks.figures import Finding, Target, spread
+from quantcloud.aio.offload import BUDGET, Work
+from quantcloud.api.convert import idempotency
+from quantcloud.api.convert import jobs as convert
+from quantcloud.domain.execution import Outcome
+from quantcloud.domain.job import JobResult
+from quantcloud.engine.pool import messages
+from quantcloud.openqasm import examine
+from quantcloud.storage.database import codec
+from thequantcloud.v1 import circuit_pb2
+
+WIDTH = 64
+
+
+def _examined(size: int) -> Callable[[], object]:
+    source = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[20]; '
+    # "h q;" has 4 characters and stands for 20 operations.
+    source += "h q;" * max(1, (size - len(source)) // 24)
+    return lambda: examine(source)
+
+
+def _counts(number: int) -> dict[str, int]:
+    return {format(random.getrandbits(WIDTH), f"0{WIDTH}b"): 1 for _ in range(number)}
+
+
+def _result(number: int) -> JobResult:
+    return JobResult("job", "local_simulator", _counts(number), 1.0, None, {})
+
+
+def _answered(size: int) -> Callable[[], object]:
+    # One outcome is a line of its bits and a count of 8 bytes.
+    answer = messages.encode_outcome(Outcome(_counts(size // (WIDTH + 9)), 1.0, metadata={}))
+    return lambda: messages.decode_outcome(answer)
+
+
+def _unpacked_text(size: int) -> Callable[[], object]:
+    packed = codec.pack_text("x q;" * (size // 4))
+    return lambda: codec.unpack_text(packed)
+
+
+def _unpacked_result(size: int) -> Callable[[], object]:
+    packed = codec.pack_counts(_counts(size // (WIDTH // 8 + 4)))
+    return lambda: codec.unpack_counts(packed)
+
+
+def _text(size: int) -> str:
+    return "".join(random.choices("0123456789.;()[],", k=size))
+
+
+def _packed_text(size: int) -> Callable[[], object]:
+    text = _text(size)
+    return lambda: codec.pack_text(text)
+
+
+def _packed_result(size: int) -> Callable[[], object]:
+    counts = _counts(size)
+    return lambda: codec.pack_counts(counts)
+
+
+def _converted(size: int) -> Callable[[], object]:
+    result = _result(size)
+    return lambda: convert.result(result)
+
+
+def _digested(size: int) -> Callable[[], object]:
+    request = circuit_pb2.RunCircuitRequest(qasm="x" * size)
+    return lambda: idempotency._digest(request)
+
+
+def _copied(size: int) -> Callable[[], object]:
+    parts = [bytes(size // 4)] * 4
+    return lambda: b"".join(parts)
+
+
+def _looked_up(size: int) -> Callable[[], object]:
+    database = _table()
+    return lambda: [
+        database.execute("SELECT * FROM t WHERE id = ?", (i,)).fetchall() for i in range(size)
+    ]
+
+
+def _stored(size: int) -> Callable[[], object]:
+    database = _table()
+    # The rows of one job: its own, its circuit's, its result's, its events' and its usage's.
+    rows = [(None, "x" * 500)] * 5 * size
+    return lambda: database.executemany("INSERT INTO t VALUES (?, ?)", rows)
+
+
+def _stored_data(size: int) -> Callable[[], object]:
+    database = _table()
+    return lambda: database.execute("INSERT INTO t VALUES (NULL, ?)", (bytes(size),))
+
+
+def _table() -> sqlite3.Connection:
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)")
+    database.executemany("INSERT INTO t VALUES (?, ?)", ((i, "x" * 500) for i in range(1000)))
+    return database
+
+
+MEASURED: Mapping[Work, Callable[[int], Callable[[], object]]] = {
+    Work.EXAMINE: _examined,
+    Work.ANSWER: _answered,
+    Work.PACK_TEXT: _packed_text,
+    Work.UNPACK_TEXT: _unpacked_text,
+    Work.PACK_RESULT: _packed_result,
+    Work.UNPACK_RESULT: _unpacked_result,
+    Work.CONVERT_RESULT: _converted,
+    Work.DIGEST: _digested,
+    Work.COPY: _copied,
+    Work.LOOK_UP: _looked_up,
+    Work.STORE_JOB: _stored,
+    Work.STORE_DATA: _stored_data,
+}
+
+
+async def run(rounds: int) -> list[Finding]:
+    return [
+        Finding(
+            f"costs {work.name.lower()}",
+            f"{work.most} {work.unit}: share of the event loop's budget of {BUDGET / 1e3:g} ms",
+            spread([_share(prepare(work.most)) for _ in range(rounds)]),
+            Target("<=", 1.0),
+        )
+        for work, prepare in MEASURED.items()
+    ]
+
+
+def _share(work: Callable[[], object]) -> float:
+    work()
+    began = time.thread_time()
+    work()
+    return (time.thread_time() - began) * 1e6 / BUDGET
