@@ -23,7 +23,7 @@ from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.errors import Damaged, DomainError, explained
 from quantcloud.endpoints import Endpoints, bracketed
-from quantcloud.engine.base import Engine, EngineError
+from quantcloud.engine.base import EngineError, WorkerEngine
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import allow_open_files, tune_garbage_collection
 from quantcloud.proxy.admin import admin_socket, drain
@@ -36,10 +36,10 @@ from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.health import Health
+from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
-from quantcloud.services.short_runs import ShortRuns
 from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.model_files import ModelFiles
@@ -179,7 +179,7 @@ class Application:
         return Endpoints(http, f"{bracketed(settings.grpc_host)}:{grpc_port}")
 
     def _model_keeper(
-        self, files: ModelFiles, model: CostModel, engine: Engine, fleet: Fleet
+        self, files: ModelFiles, model: CostModel, engine: WorkerEngine, fleet: Fleet
     ) -> ModelKeeper:
         settings = self._settings
         # A model file in the settings is the operator's, and a cluster's nodes are other machines.
@@ -228,7 +228,7 @@ class Application:
         feed: EventFeed,
     ) -> UseCases:
         limits, clock = self._settings.limits, self._clock
-        engine, fleet, at_once = started
+        engine, inline, fleet = started
         return UseCases(
             platform=platform,
             accounts=AccountUseCases(store, clock, limits),
@@ -236,7 +236,8 @@ class Application:
                 store,
                 engine,
                 Admission(store, engine, fleet, clock, limits),
-                ShortRuns(at_once, fleet, clock),
+                InlineRuns(inline, clock),
+                fleet,
                 clock=clock,
                 limits=limits,
             ),

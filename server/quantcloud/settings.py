@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     # The most memory that a run may take, in bytes; None: an equal share of the machine's memory.
     worker_memory: Annotated[int, Field(ge=1)] | None = None
     # Whether the serving process runs circuits that take less time than to send them to a worker.
-    run_at_once: bool = True
+    run_inline: bool = True
     log_level: str = "info"
 
     # None: a SQLite file in the data folder.

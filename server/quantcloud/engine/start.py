@@ -1,12 +1,12 @@
-"""Starts the engine that the settings select, and the backends that run on it."""
+"""Starts the engines that the settings select, and the backends that run on them."""
 
 import os
 from typing import NamedTuple
 
-from quantcloud.backends.at_once import AtOnce
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
-from quantcloud.engine.base import Engine
+from quantcloud.engine.base import WorkerEngine
+from quantcloud.engine.inline import InlineEngine
 from quantcloud.engine.local import LocalEngine
 from quantcloud.engine.ray.engine import RayEngine
 from quantcloud.routing.cost_model import CostModel
@@ -15,15 +15,15 @@ from quantcloud.settings import Settings
 
 
 class Started(NamedTuple):
-    """An engine, its backends, and the backends that run small circuits without it."""
+    """The engine with workers, the one in this process, and the backends that run on them."""
 
-    engine: Engine
+    engine: WorkerEngine
+    inline: InlineEngine
     fleet: Fleet
-    at_once: AtOnce
 
 
 async def start_engine(settings: Settings, model: CostModel) -> Started:
-    """Start an engine. The caller must stop it. Raises `EngineError` if it cannot start."""
+    """Start the engines. The caller must stop `engine`. Raises `EngineError` if it cannot start."""
     backends = installed_backends()
     limit, hidden = settings.worker_memory, [settings.data_dir]
     weights = Weights(
@@ -43,7 +43,7 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
         engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
     await engine.start()
     # Make these while the workers still import.
-    at_once = AtOnce(backends if settings.run_at_once else {})
+    inline = InlineEngine(backends if settings.run_inline else {})
     fleet = Fleet(
         backends,
         memory_limit=engine.memory_limit,
@@ -51,6 +51,6 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
         model=model,
         memory_limits=cluster.memory_limits if cluster else None,
         offline_reason=cluster.offline_reason if cluster else None,
-        at_once=at_once.backends,
+        inline=inline.backends,
     )
-    return Started(engine, fleet, at_once)
+    return Started(engine, inline, fleet)

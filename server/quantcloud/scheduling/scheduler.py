@@ -15,7 +15,7 @@ from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
-from quantcloud.engine.base import Engine
+from quantcloud.engine.base import WorkerEngine
 from quantcloud.scheduling.runner import Runner
 from quantcloud.scheduling.running import RunningJobs
 from quantcloud.storage import Claim, ClaimedJobs, Room, Store
@@ -40,7 +40,7 @@ class Scheduler:
     def __init__(
         self,
         store: Store,
-        engine: Engine,
+        engine: WorkerEngine,
         fleet: Fleet,
         *,
         owner: str,

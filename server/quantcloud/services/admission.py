@@ -17,12 +17,12 @@ from quantcloud.domain.identifiers import time_ordered_id
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.domain.quota import check_month
 from quantcloud.domain.value_object import value_object
-from quantcloud.engine.base import Engine
+from quantcloud.engine.base import WorkerEngine
 from quantcloud.quantsdk import Program
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method
 from quantcloud.routing.readable import duration
-from quantcloud.routing.router import HOPELESS, Decision, Demand
+from quantcloud.routing.router import MAX_OVERRUN, Decision, Demand
 from quantcloud.services.queues import RecentFigures
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
 from quantcloud.storage import Store
@@ -59,7 +59,7 @@ class Admission:
     def __init__(
         self,
         store: Store,
-        engine: Engine,
+        engine: WorkerEngine,
         fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
@@ -83,7 +83,7 @@ class Admission:
 
         With `check_month_later` the caller must check the month's limits in the transaction that
         stores the job. Raises `CircuitError`, `QuotaExceeded`, `FailedPrecondition`, or
-        `InvalidArgument`, also if the run is predicted to take `HOPELESS` times its time limit.
+        `InvalidArgument`, also if the run is predicted to take `MAX_OVERRUN` times its time limit.
         """
         arrived = self._clock()
         program = await self._program(principal, submission)
@@ -114,7 +114,7 @@ class Admission:
             submission.max_cost_usd,
             submission.min_fidelity,
             time_limit=time_limit,
-            at_once=circuit is not None and limits.max_concurrent_jobs > 0,
+            inline=circuit is not None and limits.max_concurrent_jobs > 0,
         )
         used = None
         if self._fleet.has_metered or not check_month_later:
@@ -124,7 +124,7 @@ class Admission:
         chosen, method = decision.chosen, decision.chosen and decision.chosen.method
         if chosen is None or method is None:
             raise self._refusal(submission.backend, decision)
-        _check_hopeless(submission.options, chosen.backend, method, time_limit)
+        _check_overrun(submission.options, chosen.backend, method, time_limit)
         info = self._fleet.info(chosen.backend)
         tasks = 0 if info is None or info.is_simulator else 1
         if used is not None:
@@ -243,17 +243,17 @@ def _check_options(options: RunOptions, analysis: Analysis) -> None:
         )
 
 
-def _check_hopeless(options: RunOptions, backend: str, method: Method, time_limit: float) -> None:
+def _check_overrun(options: RunOptions, backend: str, method: Method, time_limit: float) -> None:
     """Refuse a run that would be stopped long before its end.
 
     The router chooses such a run only if no other backend has a shorter one.
     """
-    if options.timeout_seconds is not None or method.seconds <= HOPELESS * time_limit:
+    if options.timeout_seconds is not None or method.seconds <= MAX_OVERRUN * time_limit:
         return
     raise InvalidArgument(
         "qasm",
         f"is predicted to take {duration(method.seconds)} on {backend} ({method.name}), more than "
-        f"{HOPELESS} times the {duration(time_limit)} after which a run is stopped; send fewer "
+        f"{MAX_OVERRUN} times the {duration(time_limit)} after which a run is stopped; send fewer "
         "shots, qubits, gates or mid-circuit measurements, or set options.timeout_seconds to run "
         "it until that time",
         reason="RUN_TOO_LONG",

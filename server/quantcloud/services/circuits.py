@@ -7,6 +7,7 @@ from datetime import datetime
 
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.auth.principal import Principal
+from quantcloud.backends.fleet import FinishedRun, Fleet
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.cursors import Listing
@@ -15,10 +16,11 @@ from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
 from quantcloud.domain.quota import check_month, check_waiting, simulator_seconds_left
 from quantcloud.domain.value_object import value_object
-from quantcloud.engine.base import Engine
+from quantcloud.engine.base import WorkerEngine
+from quantcloud.routing.router import Placement
 from quantcloud.services.admission import Admission, Admitted
+from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.paging import Listings
-from quantcloud.services.short_runs import ShortRuns
 from quantcloud.services.submission import Submission
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
 
@@ -69,9 +71,10 @@ class CircuitUseCases:
     def __init__(
         self,
         store: Store,
-        engine: Engine,
+        engine: WorkerEngine,
         admission: Admission,
-        short_runs: ShortRuns,
+        inline_runs: InlineRuns,
+        fleet: Fleet,
         *,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
@@ -80,7 +83,8 @@ class CircuitUseCases:
         self._listings = Listings(store.cursors, Listing.CIRCUITS)
         self._engine = engine
         self._admission = admission
-        self._short_runs = short_runs
+        self._inline_runs = inline_runs
+        self._fleet = fleet
         self._clock = clock
         self._limits = limits
 
@@ -97,7 +101,7 @@ class CircuitUseCases:
             return known[0].job
         await self._store.jobs.join_batch_window()
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
-        new = self._short_runs.new_job(admitted)
+        new = await self._inline_runs.new_job(admitted)
         ((submitted, *_),) = await self._store_jobs(principal, [new], key)
         return submitted.job
 
@@ -136,7 +140,7 @@ class CircuitUseCases:
             raise
         new: list[NewJob] = []
         for each in admitted:
-            new.append(self._short_runs.new_job(each))
+            new.append(await self._inline_runs.new_job(each))
             await yielder.yield_if_due()
         created = await self._store_jobs(principal, new, key)
         return self._batch([submitted for submitted, *_ in created])
@@ -182,7 +186,7 @@ class CircuitUseCases:
         )
         # Only now: runs of jobs that could not be stored must not count.
         for each in new:
-            self._short_runs.learn(each)
+            _learn(self._fleet, each)
         return created
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
@@ -191,12 +195,13 @@ class CircuitUseCases:
         limits = self._limits(principal.account.tier)
         waiting = await self._store.jobs.waiting_count(principal.account_id)
         check_waiting(principal.account_id, waiting, limits.max_waiting_jobs)
-        chosen, depths = admitted.decision.chosen, {}
-        if chosen and chosen.method and not chosen.method.at_once:
+        ahead = 0
+        if admitted.decision.placement is Placement.WORKER:
             depths = await self._store.jobs.queue_depths()
+            ahead = depths.get(admitted.changes[-1].backend or "", 0)
         return Plan(
             admitted,
-            depths.get(chosen.backend if chosen else "", 0) + 1,
+            ahead + 1,
             _left(limits, admitted.used or MonthlyUsage(), waiting),
         )
 
@@ -270,6 +275,15 @@ class CircuitUseCases:
         except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
         return examined.analysis.num_qubits
+
+
+def _learn(fleet: Fleet, stored: NewJob) -> None:
+    """Update the cost model if the job ran at submission."""
+    job, result = stored.job, stored.result
+    if result is not None:
+        method = str(result.metadata["method"])
+        ran = FinishedRun(result.backend, method, stored.analysis, job.shots, job.options)
+        fleet.learn(ran, stored.simulator_seconds)
 
 
 def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:
