@@ -137,11 +137,12 @@ class Application:
             owner=owner,
             clock=self._clock,
             limits=settings.limits,
+            memory_bytes=started.memory_bytes,
         )
         health = Health(store, engine, probe=lease_keeper.beat, claims=lambda: _damage(scheduler))
         platform = PlatformUseCases(store, fleet, health, self._clock)
         server = GrpcServer(
-            self._use_cases(platform, store, started, feed),
+            self._use_cases(platform, store, started, scheduler, feed),
             self._access(store),
             max_body_bytes=settings.max_body_bytes,
             max_header_kib=settings.max_header_kib,
@@ -225,19 +226,20 @@ class Application:
         platform: PlatformUseCases,
         store: Store,
         started: Started,
+        scheduler: Scheduler,
         feed: EventFeed,
     ) -> UseCases:
         limits, clock = self._settings.limits, self._clock
-        engine, inline, fleet = started
+        engine, inline, fleet, _ = started
         return UseCases(
             platform=platform,
             accounts=AccountUseCases(store, clock, limits),
             circuits=CircuitUseCases(
                 store,
                 engine,
+                scheduler,
                 Admission(store, engine, fleet, clock, limits),
-                InlineRuns(inline, clock),
-                fleet,
+                InlineRuns(inline, fleet, clock),
                 clock=clock,
                 limits=limits,
             ),

@@ -49,17 +49,6 @@ class QueueFigures:
         return self.mean_wait_seconds.get(backend, 0.0) if self.depth.get(backend, 0) else 0.0
 
 
-@value_object
-class FinishedRun:
-    """A run that has ended: its backend, its method, and what it ran."""
-
-    backend: str
-    method: str
-    analysis: Analysis
-    shots: int
-    options: RunOptions
-
-
 class Fleet:
     """The backends by name.
 
@@ -119,29 +108,26 @@ class Fleet:
         ]
         return choose(demand, offers, self._memory_limit, self._weights)
 
+    def uncorrected(self, backend: str, method: Method) -> Method:
+        """Return a method with the time that is predicted without what was learnt from runs."""
+        seconds = self._model.uncorrected(backend, method.as_stated())
+        return Method(method.name, method.memory_bytes, seconds, cores=method.cores)
+
     def learn(
-        self,
-        run: FinishedRun,
-        seconds: float,
-        *,
-        at_least: bool = False,
+        self, backend: str, method: Method, seconds: float, *, at_least: bool = False
     ) -> None:
         """Learn that a run took `seconds`; `at_least` says that it was stopped at that time.
 
-        After many runs of a method, some short ones are skipped.
+        `method` is what `uncorrected` returned for it. After many runs of a method, some short ones
+        are skipped.
         """
-        backend = self._backends.get(run.backend)
-        if backend is None:
-            return
-        kind, now = (run.backend, run.method), time.monotonic()
+        kind, now = (backend, method.name), time.monotonic()
         number, last = self._learnt.get(kind, (0, 0.0))
         if is_short(seconds) and number >= _MANY_RUNS and now < last + _LEARN_SECONDS:
             return
-        self._learnt[kind] = number + 1, now
-        methods = _methods(backend, run.analysis, run.shots, run.options)
-        for method in () if isinstance(methods, Refusal) else methods:
-            if method.name == run.method:
-                self._model.learn(run.backend, method, seconds, at_least=at_least)
+        if backend in self._backends:
+            self._learnt[kind] = number + 1, now
+            self._model.learn(backend, method, seconds, at_least=at_least)
 
     def _offer(self, demand: Demand, backend: Backend, figures: QueueFigures) -> Offer:
         info = backend.info

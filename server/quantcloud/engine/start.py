@@ -1,5 +1,6 @@
 """Starts the engines that the settings select, and the backends that run on them."""
 
+import math
 import os
 from typing import NamedTuple
 
@@ -9,17 +10,22 @@ from quantcloud.engine.base import WorkerEngine
 from quantcloud.engine.inline import InlineEngine
 from quantcloud.engine.local import LocalEngine
 from quantcloud.engine.ray.engine import RayEngine
+from quantcloud.engine.sandbox.memory import default_memory_limit
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.scores import Weights
 from quantcloud.settings import Settings
 
 
 class Started(NamedTuple):
-    """The engine with workers, the one in this process, and the backends that run on them."""
+    """The engine with workers, the one in this process, and the backends that run on them.
+
+    All runs in workers together may take `memory_bytes`.
+    """
 
     engine: WorkerEngine
     inline: InlineEngine
     fleet: Fleet
+    memory_bytes: float
 
 
 async def start_engine(settings: Settings, model: CostModel) -> Started:
@@ -34,6 +40,8 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
     )
     cluster: RayEngine | None = None
     engine: LocalEngine | RayEngine
+    # Ray itself reserves the memory of each run on its node.
+    memory_bytes = math.inf
     if settings.engine == "ray":
         engine = cluster = RayEngine(
             settings.ray_address, backends, memory_limit=limit, hidden=hidden
@@ -41,6 +49,8 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
     else:
         workers = settings.workers or len(os.sched_getaffinity(0))
         engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
+        # A limit of the operator may exceed what the machine has for all workers.
+        memory_bytes = max(default_memory_limit(workers=1), engine.memory_limit)
     await engine.start()
     # Make these while the workers still import.
     inline = InlineEngine(backends if settings.run_inline else {})
@@ -53,4 +63,4 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
         offline_reason=cluster.offline_reason if cluster else None,
         inline=inline.backends,
     )
-    return Started(engine, inline, fleet)
+    return Started(engine, inline, fleet, memory_bytes)

@@ -1,8 +1,8 @@
 """The checks before a submission becomes a job. Plans and runs share them."""
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import field, replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
@@ -25,7 +25,7 @@ from quantcloud.routing.readable import duration
 from quantcloud.routing.router import MAX_OVERRUN, Decision, Demand
 from quantcloud.services.queues import RecentFigures
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
-from quantcloud.storage import Store
+from quantcloud.storage import NewJob, Store
 
 DEFAULT_SHOTS = 1024
 MAXIMUM_CODE_BYTES = 256 * 1024
@@ -35,22 +35,18 @@ STATEVECTOR_QUBITS = 16
 
 
 @value_object
-class Admitted:
-    """A submission that may run: its job, and the job's changes up to the queue of its backend.
+class Admitted(NewJob):
+    """A submission that may run: its job, with the changes up to the queue of its backend.
 
     `circuit` is set if the text was short enough to be parsed on the event loop. `time_limit` is
     the number of seconds after which the run is stopped. `used` is what the account used this
     month, or None if that was not read.
     """
 
-    job: Job
-    qasm: str
-    analysis: Analysis
-    circuit: Circuit | None
-    decision: Decision
-    changes: Sequence[Change]
-    time_limit: float
-    used: MonthlyUsage | None
+    decision: Decision = field(kw_only=True)
+    time_limit: float = field(kw_only=True)
+    circuit: Circuit | None = None
+    used: MonthlyUsage | None = None
 
 
 class Admission:
@@ -166,7 +162,17 @@ class Admission:
                 metadata={"routing": explain(decision), **program_metadata(program)},
             ),
         )
-        return Admitted(job, qasm, analysis, circuit, decision, changes, time_limit, used)
+        return Admitted(
+            job,
+            qasm,
+            analysis,
+            changes,
+            method=self._fleet.uncorrected(chosen.backend, method),
+            decision=decision,
+            time_limit=time_limit,
+            circuit=circuit,
+            used=used,
+        )
 
     async def _program(self, principal: Principal, submission: Submission) -> Program | None:
         """What `code` comes to, where the circuit is sent as nothing else."""

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.auth.principal import Principal
-from quantcloud.backends.fleet import FinishedRun, Fleet
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.cursors import Listing
@@ -18,6 +17,7 @@ from quantcloud.domain.quota import check_month, check_waiting, simulator_second
 from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.routing.router import Placement
+from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.admission import Admission, Admitted
 from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.paging import Listings
@@ -72,9 +72,9 @@ class CircuitUseCases:
         self,
         store: Store,
         engine: WorkerEngine,
+        scheduler: Scheduler,
         admission: Admission,
         inline_runs: InlineRuns,
-        fleet: Fleet,
         *,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
@@ -82,9 +82,9 @@ class CircuitUseCases:
         self._store = store
         self._listings = Listings(store.cursors, Listing.CIRCUITS)
         self._engine = engine
+        self._scheduler = scheduler
         self._admission = admission
         self._inline_runs = inline_runs
-        self._fleet = fleet
         self._clock = clock
         self._limits = limits
 
@@ -101,7 +101,7 @@ class CircuitUseCases:
             return known[0].job
         await self._store.jobs.join_batch_window()
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
-        new = await self._inline_runs.new_job(admitted)
+        new = await self._inline_runs.run(admitted)
         ((submitted, *_),) = await self._store_jobs(principal, [new], key)
         return submitted.job
 
@@ -140,7 +140,7 @@ class CircuitUseCases:
             raise
         new: list[NewJob] = []
         for each in admitted:
-            new.append(await self._inline_runs.new_job(each))
+            new.append(await self._inline_runs.run(each))
             await yielder.yield_if_due()
         created = await self._store_jobs(principal, new, key)
         return self._batch([submitted for submitted, *_ in created])
@@ -178,7 +178,7 @@ class CircuitUseCases:
     ) -> list[list[JobEvent]]:
         """Store all jobs or none; return each job's events, the submission first."""
         limits = self._limits(principal.account.tier)
-        created = await self._store.jobs.create_all(
+        created = await self._scheduler.submit(
             new,
             max_waiting=limits.max_waiting_jobs,
             monthly=limits.monthly,
@@ -186,7 +186,7 @@ class CircuitUseCases:
         )
         # Only now: runs of jobs that could not be stored must not count.
         for each in new:
-            _learn(self._fleet, each)
+            self._inline_runs.learn(each)
         return created
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
@@ -275,15 +275,6 @@ class CircuitUseCases:
         except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
         return examined.analysis.num_qubits
-
-
-def _learn(fleet: Fleet, stored: NewJob) -> None:
-    """Update the cost model if the job ran at submission."""
-    job, result = stored.job, stored.result
-    if result is not None:
-        method = str(result.metadata["method"])
-        ran = FinishedRun(result.backend, method, stored.analysis, job.shots, job.options)
-        fleet.learn(ran, stored.simulator_seconds)
 
 
 def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:

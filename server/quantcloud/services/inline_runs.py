@@ -1,8 +1,10 @@
 """Runs very small circuits at submission, so that the job is stored with its result."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
+from quantcloud.backends.fleet import Fleet
 from quantcloud.backends.runs import completed, execution_of
 from quantcloud.domain.job import Change, JobStatus
 from quantcloud.engine.base import EngineError
@@ -13,22 +15,20 @@ from quantcloud.storage import NewJob
 
 
 class InlineRuns:
-    """Makes new jobs, and runs those that the router placed in this process."""
+    """Runs new jobs that the router placed in this process."""
 
-    def __init__(self, engine: InlineEngine, clock: Callable[[], datetime]) -> None:
+    def __init__(self, engine: InlineEngine, fleet: Fleet, clock: Callable[[], datetime]) -> None:
         self._engine = engine
+        self._fleet = fleet
         self._clock = clock
 
-    async def new_job(self, admitted: Admitted) -> NewJob:
+    async def run(self, admitted: Admitted) -> NewJob:
         """Return the job to store: completed if it ran here, else queued. Does not suspend."""
-        job, qasm, analysis, changes = (
-            admitted.job, admitted.qasm, admitted.analysis, admitted.changes,
-        )  # fmt: skip
-        queued = NewJob(job, qasm, analysis, changes)
         if admitted.decision.placement is not Placement.INLINE:
-            return queued
+            return admitted
+        changes, analysis = admitted.changes, admitted.analysis
         routed, began = changes[-1], self._clock()
-        execution = execution_of(job, routed.backend, routed.method, qasm)
+        execution = execution_of(admitted.job, routed.backend, routed.method, admitted.qasm)
         try:
             outcome = await self._engine.execute(
                 execution,
@@ -37,19 +37,20 @@ class InlineRuns:
                 circuit=admitted.circuit,
             )
         except EngineError:
-            return queued
+            return admitted
         result, end = completed(execution, analysis, outcome, routed.metadata or {}, self._clock())
-        dispatched, running = (
-            Change(status, began) for status in (JobStatus.DISPATCHED, JobStatus.RUNNING)
-        )
-        return NewJob(
-            job,
-            qasm,
-            analysis,
-            (*changes, dispatched, running, end),
-            result,
+        started = [Change(JobStatus.DISPATCHED, began), Change(JobStatus.RUNNING, began)]
+        return replace(
+            admitted,
+            changes=(*changes, *started, end),
+            result=result,
             simulator_seconds=outcome.execution_time_ms / 1000,
         )
+
+    def learn(self, stored: NewJob) -> None:
+        """Update the cost model if the job ran here."""
+        if stored.result is not None:
+            self._fleet.learn(stored.result.backend, stored.method, stored.simulator_seconds)
 
 
 def _ignore_start() -> None:

@@ -1,7 +1,7 @@
 """Packs and unpacks a job's circuit and result, in another thread if they are large."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -9,9 +9,9 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.job import JobResult
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow
-from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.jobs.claims import Claim, ClaimedJobs, Taken
-from quantcloud.storage.unit_of_work.transaction import Added
+from quantcloud.storage.job_record import NewJob
+from quantcloud.storage.jobs.claims import Claim, packed_method
+from quantcloud.storage.jobs.writes import Packed
 
 T = TypeVar("T")
 
@@ -20,64 +20,41 @@ LARGE_RESULT = 1000
 _ANALYSIS = tuple(field.name for field in fields(Analysis))
 
 
-async def pack_circuit(job_id: str, qasm: str, analysis: Analysis | None) -> dict[str, Any]:
-    """Return the row of a job's circuit; it needs the analysis only if the job is still to run."""
-    figures = analysis and {name: getattr(analysis, name) for name in _ANALYSIS}
-    return {
-        "job_id": job_id,
-        "qasm": await _run(codec.pack_text, qasm, in_thread=len(qasm) >= codec.LARGE),
-        "analysis": figures or {},
-    }
+def is_large_job(new: NewJob) -> bool:
+    """Whether a new job needs another thread to pack it."""
+    return len(new.qasm) >= codec.LARGE or (new.result is not None and is_large(new.result))
 
 
-def is_quick(taken: Sequence[Taken]) -> bool:
-    """Whether no circuit needs another thread to unpack it."""
-    return all(
-        isinstance(each.circuit, Added) or len(each.circuit.qasm) < codec.COMPRESS_FROM
-        for each in taken
-    )
+def pack_job(new: NewJob) -> Packed:
+    """Return a new job with its rows. Raises `ValueError` if a key of the counts is no bitstring.
+
+    Only a job that is still to run needs its analysis.
+    """
+    figures: dict[str, Any] = {}
+    if new.result is None:
+        figures = {name: getattr(new.analysis, name) for name in _ANALYSIS}
+        figures |= packed_method(new.method)
+    circuit = {"job_id": new.job.id, "qasm": codec.pack_text(new.qasm), "analysis": figures}
+    return new, circuit, new.result and pack_result(new.result)
 
 
-async def unpack_claims(taken: Sequence[Taken], *, left: bool) -> ClaimedJobs:
-    """Return claims with their circuits unpacked."""
-    return await _run(unpack_quickly, taken, left, in_thread=not is_quick(taken))
-
-
-def unpack_quickly(taken: Sequence[Taken], left: bool) -> ClaimedJobs:  # noqa: FBT001  # see `_run`
-    """Like `unpack_claims`, in the calling thread."""
-    claims: list[Claim] = []
-    unreadable: list[tuple[JobRecord, Exception]] = []
-    for each in taken:
-        try:
-            claims.append(_claim(each))
-        except Exception as error:  # noqa: BLE001  # the other jobs must still run
-            unreadable.append((each.record, error))
-    return ClaimedJobs(claims, left=left, unreadable=unreadable)
-
-
-def _claim(taken: Taken) -> Claim:
-    if unknown := taken.record.unknown_options:
+async def input_of(claim: Claim) -> tuple[str, Analysis]:
+    """Return the circuit of a claimed job. Raises any exception if it cannot be read."""
+    if unknown := claim.record.unknown_options:
         raise ValueError(f"unknown options: {', '.join(unknown)}")
-    circuit = taken.circuit
-    if isinstance(circuit, Added):
-        qasm, analysis = circuit.qasm, circuit.analysis
-    else:
-        # A newer server may have written more fields, and an older one fewer.
-        stored = circuit.analysis
-        known = {name: stored[name] for name in _ANALYSIS if name in stored}
-        qasm, analysis = codec.unpack_text(circuit.qasm), Analysis(**known)
-    return Claim(taken.record, qasm, analysis, taken.tier, taken.event, taken.used)
+    circuit = claim.circuit
+    if isinstance(circuit, NewJob):
+        return circuit.qasm, circuit.analysis
+    # A newer server may have written more fields, and an older one fewer.
+    known = {name: circuit.analysis[name] for name in _ANALYSIS if name in circuit.analysis}
+    in_thread = len(circuit.qasm) >= codec.COMPRESS_FROM
+    return await _run(codec.unpack_text, circuit.qasm, in_thread=in_thread), Analysis(**known)
 
 
 def is_large(result: JobResult) -> bool:
     """Whether a result needs another thread to pack it."""
     amplitudes = len(result.statevector.real) if result.statevector else 0
     return len(result.counts) + amplitudes + codec.weight(result.metadata) > LARGE_RESULT
-
-
-async def pack_result(result: JobResult) -> dict[str, Any]:
-    """Return the row of a result. Raises `ValueError` if a key of the counts is no bitstring."""
-    return await _run(_pack_result, result, in_thread=is_large(result))
 
 
 def is_compressed(row: AnyRow) -> bool:
@@ -96,7 +73,8 @@ async def _run(work: Callable[..., T], *values: Any, in_thread: bool) -> T:
     return await asyncio.to_thread(work, *values) if in_thread else work(*values)
 
 
-def _pack_result(result: JobResult) -> dict[str, Any]:
+def pack_result(result: JobResult) -> dict[str, Any]:
+    """Return the row of a result. Raises `ValueError` if a key of the counts is no bitstring."""
     vector = result.statevector
     return {
         "job_id": result.job_id,
