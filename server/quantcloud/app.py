@@ -28,7 +28,7 @@ from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.errors import Damaged, DomainError, explained
 from quantcloud.endpoints import Endpoints, bracketed
-from quantcloud.engine.base import Engine, EngineError
+from quantcloud.engine.base import EngineError, WorkerEngine
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import (
     allow_open_files,
@@ -45,10 +45,10 @@ from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.health import Health
+from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
-from quantcloud.services.short_runs import ShortRuns
 from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
@@ -151,11 +151,12 @@ class Application:
             owner=owner,
             clock=self._clock,
             limits=settings.limits,
+            memory_bytes=started.memory_bytes,
         )
         health = Health(store, engine, probe=lease_keeper.beat, claims=lambda: _damage(scheduler))
         platform = PlatformUseCases(store, fleet, health, self._clock)
         server = GrpcServer(
-            self._use_cases(platform, store, started, feed),
+            self._use_cases(platform, store, started, scheduler, feed),
             self._access(store),
             max_body_bytes=settings.max_body_bytes,
             max_header_kib=settings.max_header_kib,
@@ -217,7 +218,7 @@ class Application:
         return f"http://{bracketed(settings.admin_host)}:{admin.port}"
 
     def _model_keeper(
-        self, files: ModelFiles, model: CostModel, engine: Engine, fleet: Fleet
+        self, files: ModelFiles, model: CostModel, engine: WorkerEngine, fleet: Fleet
     ) -> ModelKeeper:
         settings = self._settings
         # A model file in the settings is the operator's, and a cluster's nodes are other machines.
@@ -272,18 +273,20 @@ class Application:
         platform: PlatformUseCases,
         store: Store,
         started: Started,
+        scheduler: Scheduler,
         feed: EventFeed,
     ) -> UseCases:
         limits, clock = self._settings.limits, self._clock
-        engine, fleet, at_once = started
+        engine, inline, fleet, _ = started
         return UseCases(
             platform=platform,
             accounts=AccountUseCases(store, clock, limits),
             circuits=CircuitUseCases(
                 store,
                 engine,
+                scheduler,
                 Admission(store, engine, fleet, clock, limits),
-                ShortRuns(at_once, fleet, clock),
+                InlineRuns(inline, fleet, clock),
                 clock=clock,
                 limits=limits,
             ),

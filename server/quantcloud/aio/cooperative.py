@@ -20,9 +20,5 @@ class Yielder:
     async def yield_if_due(self) -> None:
         """Let other tasks run if this work has held the event loop for too long."""
         if time.monotonic() >= self._until:
-            await self.yield_now()
-
-    async def yield_now(self) -> None:
-        """Let other tasks run."""
-        await asyncio.sleep(0)
-        self._until = time.monotonic() + _SECONDS
+            await asyncio.sleep(0)
+            self._until = time.monotonic() + _SECONDS

@@ -40,7 +40,7 @@ class Backend(Protocol):
     """The light half of a backend.
 
     It may have two more attributes. `resources`, a `backends.resources.Resources`, states what a
-    run takes of a cluster's machine. `at_once` is True if some of its methods are `at_once`: then
+    run takes of a cluster's machine. `inline` is True if some of its methods are `inline`: then
     the serving process also makes an executor, which must import little and start no threads.
     """
 

@@ -49,25 +49,14 @@ class QueueFigures:
         return self.mean_wait_seconds.get(backend, 0.0) if self.depth.get(backend, 0) else 0.0
 
 
-@value_object
-class FinishedRun:
-    """A run that has ended: its backend, its method, and what it ran."""
-
-    backend: str
-    method: str
-    analysis: Analysis
-    shots: int
-    options: RunOptions
-
-
 class Fleet:
     """The backends by name.
 
     `memory_limit` is the memory that a run may take, in bytes; `memory_limits` overrides it for
     single backends. `offline_reason` returns why a backend cannot run at present, or None; by
     default the fleet asks each backend once, for this machine. `model` predicts how long a run
-    takes. `at_once` are the backends whose small circuits run in this process; the fleet ignores
-    `Method.at_once` of all others. `has_metered` is true if a run on any backend costs money or
+    takes. `inline` are the backends whose small circuits run in this process; the fleet ignores
+    `Method.inline` of all others. `has_metered` is true if a run on any backend costs money or
     uses quantum hardware.
 
     An exception from a backend is logged and counts as a refusal: one broken backend must not
@@ -83,7 +72,7 @@ class Fleet:
         model: CostModel | None = None,
         memory_limits: Mapping[str, int] | None = None,
         offline_reason: Callable[[str], str | None] | None = None,
-        at_once: Container[str] = (),
+        inline: Container[str] = (),
     ) -> None:
         self._backends = backends
         self.infos = tuple([backend.info for backend in backends.values()])
@@ -94,7 +83,7 @@ class Fleet:
         self._memory_limits = memory_limits or {}
         self._weights = weights or Weights()
         self._model = model or CostModel()
-        self._at_once = at_once
+        self._inline = inline
         self._offline_reason = offline_reason or offline_reasons(backends).get
         # By backend and method: the number of runs learnt from, and the time of the last.
         self._learnt: dict[tuple[str, str], tuple[int, float]] = {}
@@ -119,29 +108,26 @@ class Fleet:
         ]
         return choose(demand, offers, self._memory_limit, self._weights)
 
+    def uncorrected(self, backend: str, method: Method) -> Method:
+        """Return a method with the time that is predicted without what was learnt from runs."""
+        seconds = self._model.uncorrected(backend, method.as_stated())
+        return Method(method.name, method.memory_bytes, seconds, cores=method.cores)
+
     def learn(
-        self,
-        run: FinishedRun,
-        seconds: float,
-        *,
-        at_least: bool = False,
+        self, backend: str, method: Method, seconds: float, *, at_least: bool = False
     ) -> None:
         """Learn that a run took `seconds`; `at_least` says that it was stopped at that time.
 
-        After many runs of a method, some short ones are skipped.
+        `method` is what `uncorrected` returned for it. After many runs of a method, some short ones
+        are skipped.
         """
-        backend = self._backends.get(run.backend)
-        if backend is None:
-            return
-        kind, now = (run.backend, run.method), time.monotonic()
+        kind, now = (backend, method.name), time.monotonic()
         number, last = self._learnt.get(kind, (0, 0.0))
         if is_short(seconds) and number >= _MANY_RUNS and now < last + _LEARN_SECONDS:
             return
-        self._learnt[kind] = number + 1, now
-        methods = _methods(backend, run.analysis, run.shots, run.options)
-        for method in () if isinstance(methods, Refusal) else methods:
-            if method.name == run.method:
-                self._model.learn(run.backend, method, seconds, at_least=at_least)
+        if backend in self._backends:
+            self._learnt[kind] = number + 1, now
+            self._model.learn(backend, method, seconds, at_least=at_least)
 
     def _offer(self, demand: Demand, backend: Backend, figures: QueueFigures) -> Offer:
         info = backend.info
@@ -150,14 +136,14 @@ class Fleet:
             return Offer(info, Refusal(f"offline: {offline}"))
         methods = _methods(backend, demand.analysis, demand.shots, demand.options)
         if not isinstance(methods, Refusal):
-            at_once = demand.at_once and name in self._at_once
-            methods = [self._predicted(name, method, at_once=at_once) for method in methods]
+            inline = demand.inline and name in self._inline
+            methods = [self._predicted(name, method, inline=inline) for method in methods]
         limit = self._memory_limits.get(name)
         return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)
 
-    def _predicted(self, backend: str, method: Method, *, at_once: bool) -> Method:
-        if method.at_once and not at_once:
-            method = method._replace(at_once=False)
+    def _predicted(self, backend: str, method: Method, *, inline: bool) -> Method:
+        if method.inline and not inline:
+            method = method._replace(inline=False)
         seconds = self._model.seconds(backend, method)
         return method if seconds == method.seconds else method.lasting(seconds)
 

@@ -1,4 +1,4 @@
-"""The protocol between the scheduler and an engine."""
+"""The protocols of engines, which run circuits."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -41,7 +41,21 @@ class Examined(NamedTuple):
 
 
 class Engine(Protocol):
-    """Runs circuits outside the serving process."""
+    """Runs circuits."""
+
+    async def execute(
+        self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
+    ) -> Outcome:
+        """Run a circuit for at most `time_limit` seconds after its start.
+
+        `on_start` is called on the event loop when the run has started. Cancelling the calling task
+        kills the run. Raises an `EngineError`: `WorkerLost` if the engine is stopped.
+        """
+        ...
+
+
+class WorkerEngine(Engine, Protocol):
+    """Runs and analyses circuits outside the serving process."""
 
     @property
     def slots(self) -> int:
@@ -89,14 +103,4 @@ class Engine(Protocol):
 
     async def read_program(self, code: str, owner: str = "") -> Program:
         """Read a program of the SDK, off the event loop. It waits and raises as for `examine`."""
-        ...
-
-    async def execute(
-        self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
-    ) -> Outcome:
-        """Run a circuit for at most `time_limit` seconds after its start.
-
-        `on_start` is called on the event loop when a worker has started the run. Cancelling the
-        calling task kills the run. Raises an `EngineError`: `WorkerLost` if the engine is stopped.
-        """
         ...

@@ -1,29 +1,35 @@
-"""Starts the engine that the settings select, and the backends that run on it."""
+"""Starts the engines that the settings select, and the backends that run on them."""
 
+import math
 import os
 from typing import NamedTuple
 
-from quantcloud.backends.at_once import AtOnce
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
-from quantcloud.engine.base import Engine
+from quantcloud.engine.base import WorkerEngine
+from quantcloud.engine.inline import InlineEngine
 from quantcloud.engine.local import LocalEngine
 from quantcloud.engine.ray.engine import RayEngine
+from quantcloud.engine.sandbox.memory import default_memory_limit
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.scores import Weights
 from quantcloud.settings import Settings
 
 
 class Started(NamedTuple):
-    """An engine, its backends, and the backends that run small circuits without it."""
+    """The engine with workers, the one in this process, and the backends that run on them.
 
-    engine: Engine
+    All runs in workers together may take `memory_bytes`.
+    """
+
+    engine: WorkerEngine
+    inline: InlineEngine
     fleet: Fleet
-    at_once: AtOnce
+    memory_bytes: float
 
 
 async def start_engine(settings: Settings, model: CostModel) -> Started:
-    """Start an engine. The caller must stop it. Raises `EngineError` if it cannot start."""
+    """Start the engines. The caller must stop `engine`. Raises `EngineError` if it cannot start."""
     backends = installed_backends()
     limit, hidden = settings.worker_memory, [settings.data_dir]
     weights = Weights(
@@ -34,6 +40,8 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
     )
     cluster: RayEngine | None = None
     engine: LocalEngine | RayEngine
+    # Ray itself reserves the memory of each run on its node.
+    memory_bytes = math.inf
     if settings.engine == "ray":
         engine = cluster = RayEngine(
             settings.ray_address, backends, memory_limit=limit, hidden=hidden
@@ -41,9 +49,11 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
     else:
         workers = settings.workers or len(os.sched_getaffinity(0))
         engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
+        # A limit of the operator may exceed what the machine has for all workers.
+        memory_bytes = max(default_memory_limit(workers=1), engine.memory_limit)
     await engine.start()
     # Make these while the workers still import.
-    at_once = AtOnce(backends if settings.run_at_once else {})
+    inline = InlineEngine(backends if settings.run_inline else {})
     fleet = Fleet(
         backends,
         memory_limit=engine.memory_limit,
@@ -51,6 +61,6 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
         model=model,
         memory_limits=cluster.memory_limits if cluster else None,
         offline_reason=cluster.offline_reason if cluster else None,
-        at_once=at_once.backends,
+        inline=inline.backends,
     )
-    return Started(engine, fleet, at_once)
+    return Started(engine, inline, fleet, memory_bytes)

@@ -42,7 +42,7 @@ class CostModel:
 
     def seconds(self, backend: str, method: Method) -> float:
         """Predict the time of a run by `method`, in seconds."""
-        raw = self._uncorrected(backend, method)
+        raw = self.uncorrected(backend, method)
         correction = self.corrections.get((backend, method.name))
         return raw if correction is None else raw * correction.factor(raw)
 
@@ -54,7 +54,7 @@ class CostModel:
         if actual <= 0:
             return
         key = backend, method.name
-        raw = self._uncorrected(backend, method)
+        raw = self.uncorrected(backend, method)
         correction = self.corrections.get(key) or Correction()
         predicted = raw * correction.factor(raw)
         if predicted <= 0 or (at_least and predicted >= actual):
@@ -68,7 +68,8 @@ class CostModel:
         self.calibration = calibration
         self.corrections.clear()
 
-    def _uncorrected(self, backend: str, method: Method) -> float:
+    def uncorrected(self, backend: str, method: Method) -> float:
+        """Predict the time of a run without the corrections, in seconds."""
         if method.work is not None and self.calibration is not None:
             measured = self.calibration.coefficients.get((backend, method.name))
             if measured is not None:

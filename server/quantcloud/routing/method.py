@@ -13,9 +13,10 @@ class Method(NamedTuple):
     predicted time to simulate and sample. If `work` and the `coefficients` behind `seconds` are
     given, the server predicts the time from measurements on its machine. `exact` is False if the
     method truncates. `fidelity` is the predicted fidelity of the whole run, from 0 to 1.
-    `wait_seconds` is how long the backend itself queues a run, as shared hardware does. `at_once`
-    says that the serving process may run it: it takes at most `INLINE_SECONDS` and can neither
-    crash nor block. If the server predicts another time, `stated_seconds` is the backend's time.
+    `wait_seconds` is how long the backend itself queues a run, as shared hardware does. A run takes
+    `cores` cores. `inline` says that the serving process may run it: it takes at most
+    `INLINE_SECONDS` and can neither crash nor block. If the server predicts another time,
+    `stated_seconds` is the backend's time.
     """
 
     name: str
@@ -27,7 +28,8 @@ class Method(NamedTuple):
     coefficients: Coefficients | None = None
     fidelity: float = 1.0
     wait_seconds: float = 0.0
-    at_once: bool = False
+    cores: int = 1
+    inline: bool = False
     stated_seconds: float | None = None
 
     def lasting(self, seconds: float) -> "Method":

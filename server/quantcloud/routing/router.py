@@ -6,6 +6,7 @@ balanced score, then by name, so the same input gives the same choice.
 """
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -25,7 +26,7 @@ class Demand:
     """A request to the router: the figures of a circuit and what its sender wants.
 
     `simulators_only` excludes quantum hardware, because the sender has no hardware tasks left.
-    A run is stopped after `time_limit` seconds. `at_once` says that this process has the parsed
+    A run is stopped after `time_limit` seconds. `inline` says that this process has the parsed
     circuit and that the sender may run jobs.
     """
 
@@ -38,7 +39,7 @@ class Demand:
     min_fidelity: float | None = None
     simulators_only: bool = False
     time_limit: float | None = None
-    at_once: bool = False
+    inline: bool = False
 
 
 class Offer(NamedTuple):
@@ -71,16 +72,27 @@ class Candidate(NamedTuple):
     asked: bool = True
 
 
+class Placement(Enum):
+    """Where a circuit runs: `INLINE` in the serving process, at its submission, or in a worker."""
+
+    INLINE = "inline"
+    WORKER = "worker"
+
+
 @value_object
 class Decision:
-    """The chosen candidate, one sentence why, and all candidates, best first, rejected last."""
+    """The chosen candidate, one sentence why, and all candidates, best first, rejected last.
+
+    `placement` says where it runs.
+    """
 
     chosen: Candidate | None
     reason: str
     candidates: Sequence[Candidate]
+    placement: Placement = Placement.WORKER
 
 
-HOPELESS = 10
+MAX_OVERRUN = 10
 """A run predicted to take this many times its limit is refused, unless the request sets a limit."""
 
 _Admitted = tuple[Offer, float, Sequence[Method]]
@@ -107,7 +119,10 @@ def choose(
     ranked = _ranked(demand.target, admitted, weights)
     chosen = ranked[0] if ranked else None
     rejected.sort(key=_first)
-    return Decision(chosen, _reason(demand, chosen, len(ranked)), (*ranked, *rejected))
+    inline = chosen is not None and chosen.method is not None and chosen.method.inline
+    placement = Placement.INLINE if inline else Placement.WORKER
+    reason = _reason(demand, chosen, len(ranked))
+    return Decision(chosen, reason, (*ranked, *rejected), placement)
 
 
 @lru_cache
@@ -153,12 +168,12 @@ def _in_time(
     """Reject backends that are predicted to exceed the time limit, if others are not.
 
     Predictions may be wrong. If no backend is predicted to end in time, reject those that take
-    more than `HOPELESS` times the limit. If that leaves none, reject none.
+    more than `MAX_OVERRUN` times the limit. If that leaves none, reject none.
     """
     limit = demand.time_limit
     if limit is None:
         return admitted
-    for longest in (limit, HOPELESS * limit):
+    for longest in (limit, MAX_OVERRUN * limit):
         in_time, late = _split(admitted, longest, limit)
         if in_time:
             rejected += late

@@ -55,12 +55,12 @@ _PLACES: Final = {target: Scores._fields.index(target.value) for target in Optim
 
 def waiting(method: Method, wait_seconds: float) -> float:
     """Return the seconds until a run begins; jobs wait `wait_seconds` for its backend."""
-    return 0.0 if method.at_once else wait_seconds + method.wait_seconds
+    return 0.0 if method.inline else wait_seconds + method.wait_seconds
 
 
 def completion(method: Method, wait_seconds: float) -> float:
     """Return the seconds until a run ends; `wait_seconds` is as for `waiting`."""
-    hand_over = 0.0 if method.at_once else _HAND_OVER_SECONDS
+    hand_over = 0.0 if method.inline else _HAND_OVER_SECONDS
     return OVERHEAD_SECONDS + hand_over + waiting(method, wait_seconds) + method.seconds
 
 

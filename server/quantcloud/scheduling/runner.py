@@ -1,20 +1,22 @@
 """Runs one claimed job on the engine and writes what happens to it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
 
 from quantcloud.aio.retry import retrying
-from quantcloud.backends.fleet import FinishedRun, Fleet
+from quantcloud.backends.fleet import Fleet
 from quantcloud.backends.runs import completed, execution_of
+from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.domain.job import (
     LEASED,
     Change,
+    JobEvent,
     JobStatus,
     StaleLeaseError,
 )
@@ -31,7 +33,11 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Runner:
-    """Runs claimed jobs. Every write names the claim's lease."""
+    """Runs claimed jobs. Every write names the claim's lease.
+
+    `ending` is called when the end of a run was submitted: a claim that follows at once shares its
+    transaction.
+    """
 
     def __init__(
         self,
@@ -40,12 +46,15 @@ class Runner:
         fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        *,
+        ending: Callable[[], None],
     ) -> None:
         self._store = store
         self._engine = engine
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
+        self._ending = ending
 
     async def run(
         self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
@@ -56,18 +65,30 @@ class Runner:
         cancelled or its lease was lost, the result is dropped. Cancelling the calling task, as
         `stop` does, kills the run and writes nothing.
         """
-        if not await self._used_up(claim):
-            await self._run(claim, on_idle, stop)
+        if (reason := self._used_up(claim)) is not None:
+            await self._fail_unrun(claim.record, reason)
+            return
+        try:
+            qasm, analysis = await self._store.jobs.input_of(claim)
+        except Exception as error:  # noqa: BLE001  # damaged data; the other jobs must still run
+            await self._fail_unreadable(claim.record, error)
+            return
+        await self._run(claim, qasm, analysis, on_idle, stop)
 
     async def _run(
-        self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
+        self,
+        claim: Claim,
+        qasm: str,
+        analysis: Analysis,
+        on_idle: Callable[[], None],
+        stop: Callable[[], object],
     ) -> None:
         job = claim.job
         start_record = StartRecord(self._store, claim, self._clock)
         try:
             try:
                 try:
-                    execution = execution_of(job, job.backend, job.method, claim.qasm)
+                    execution = execution_of(job, job.backend, job.method, qasm)
                     outcome = await self._engine.execute(
                         execution,
                         time_limit=self._time_limit(claim),
@@ -78,7 +99,7 @@ class Runner:
             except EngineError as error:
                 await self._fail(claim, error, start_record)
             else:
-                await self._complete(claim, execution, outcome, start_record)
+                await self._complete(claim, execution, analysis, outcome, start_record)
         except REFUSALS:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         except asyncio.CancelledError:
@@ -99,7 +120,7 @@ class Runner:
         except (StaleLeaseError, NotFound):
             log.info("lease was gone", job_id=job.id)
 
-    async def fail_unreadable(self, record: JobRecord, error: Exception) -> None:
+    async def _fail_unreadable(self, record: JobRecord, error: Exception) -> None:
         """Fail a claimed job whose stored data is damaged, or was written by a newer server."""
         log.error("a job cannot be read", job_id=record.job.id, exc_info=error)
         message = "the stored circuit can no longer be read; submit it again"
@@ -108,45 +129,55 @@ class Runner:
                 f"options: {unknown} came from a newer version of the server, and this version "
                 "cannot run them; submit the job again"
             )
-        await self._fail_unrun(record, message, self._clock())
+        await self._fail_unrun(record, message)
 
-    async def _fail_unrun(self, record: JobRecord, message: str, at: datetime) -> None:
+    async def _fail_unrun(self, record: JobRecord, message: str) -> None:
         """Fail a claimed job that never reached the engine."""
         job, lease = record.job, record.held
-        change = Change(JobStatus.FAILED, at, error_message=message)
+        change = Change(JobStatus.FAILED, self._clock(), error_message=message)
         try:
-            await retrying(lambda: self._store.jobs.end(job.id, lease, [change], known=record))
+            await self._end(lambda: self._store.jobs.end(job.id, lease, [change], known=record))
         except (StaleLeaseError, NotFound):
             log.info("late write refused", job_id=job.id, attempt=lease.attempt)
 
-    async def _used_up(self, claim: Claim) -> bool:
-        """Fail a job if its account used up the month's simulator time while the job waited."""
+    async def _end(self, write: Callable[[], Awaitable[JobEvent]]) -> None:
+        """Write the end of a run, however long the store is unavailable."""
+
+        def submit() -> Awaitable[JobEvent]:
+            ended = write()
+            self._ending()
+            return ended
+
+        await retrying(submit)
+
+    def _used_up(self, claim: Claim) -> str | None:
+        """Return an error if the account used up the month's simulator time meanwhile."""
         job, limits = claim.job, self._limits(claim.tier).monthly
-        if limits.simulator_minutes is None or job.reserved_qpu_tasks:
-            return False
-        now = self._clock()
-        if simulator_seconds_left(limits, claim.used) != 0:
-            return False
-        message = (
+        if job.reserved_qpu_tasks or simulator_seconds_left(limits, claim.used) != 0:
+            return None
+        return (
             f"the account used up its {limits.simulator_minutes:g} simulator minutes of the month "
-            f"while the job waited; they renew at {next_month(now):%Y-%m-%dT%H:%M:%SZ}"
+            f"while the job waited; they renew at {next_month(self._clock()):%Y-%m-%dT%H:%M:%SZ}"
         )
-        await self._fail_unrun(claim.record, message, now)
-        return True
 
     def _time_limit(self, claim: Claim) -> float:
         return self._limits(claim.tier).run_seconds(claim.job.options.timeout_seconds)
 
     async def _complete(
-        self, claim: Claim, execution: Execution, outcome: Outcome, start_record: StartRecord
+        self,
+        claim: Claim,
+        execution: Execution,
+        analysis: Analysis,
+        outcome: Outcome,
+        start_record: StartRecord,
     ) -> None:
         # Take the time before any await: the store may be unavailable for long.
         job, ended = claim.job, self._clock()
         begun = await start_record.changes()
         seconds = outcome.execution_time_ms / 1000
-        self._fleet.learn(_ran(claim), seconds)
-        result, end = completed(execution, claim.analysis, outcome, job.metadata, ended)
-        await retrying(
+        self._fleet.learn(execution.backend, claim.method, seconds)
+        result, end = completed(execution, analysis, outcome, job.metadata, ended)
+        await self._end(
             lambda: self._store.jobs.complete(
                 job.id,
                 claim.lease,
@@ -176,7 +207,7 @@ class Runner:
             return
         timed_out = isinstance(error, ExecutionTimedOut)
         if timed_out:
-            self._fleet.learn(_ran(claim), seconds, at_least=True)
+            self._fleet.learn(job.backend or "", claim.method, seconds, at_least=True)
         end = Change(
             JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
             self._clock(),
@@ -185,7 +216,7 @@ class Runner:
             metadata=with_actual(job.metadata, seconds) if seconds else None,
         )
         # Only runs that completed or reached their time limit are charged for.
-        await retrying(
+        await self._end(
             lambda: self._store.jobs.end(
                 job.id,
                 lease,
@@ -196,8 +227,3 @@ class Runner:
                 known=start_record.record,
             )
         )
-
-
-def _ran(claim: Claim) -> FinishedRun:
-    job = claim.job
-    return FinishedRun(job.backend or "", job.method or "", claim.analysis, job.shots, job.options)

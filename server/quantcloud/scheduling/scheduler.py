@@ -1,32 +1,27 @@
-"""Moves jobs on: runs queued jobs, and kills the runs of cancelled ones.
-
-It listens to the store's writes, so code that changes a job does not need to call it.
-"""
+"""Moves jobs on: stores and claims new jobs, runs queued ones, and kills cancelled runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+import math
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
 
-from quantcloud.aio.retry import RETRY_SECONDS, retrying
+from quantcloud.aio.retry import retrying
 from quantcloud.backends.fleet import Fleet
-from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.account import MonthlyLimits, Tier, TierLimits
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
-from quantcloud.engine.base import Engine
+from quantcloud.engine.base import WorkerEngine
+from quantcloud.scheduling.claim_loop import ClaimLoop, Event
+from quantcloud.scheduling.ledger import Ledger
 from quantcloud.scheduling.runner import Runner
-from quantcloud.scheduling.running import RunningJobs
-from quantcloud.storage import Claim, ClaimedJobs, Room, Store
+from quantcloud.storage import Claim, IdempotencyKey, NewJob, Store
 
 _GIVE_BACK_SECONDS = 5.0
 _CHECK_SECONDS = 60.0
-# How many jobs one claim takes at most, so that the first do not wait long for the last.
-_CLAIM_BATCH = 64
-# How long short runs may wait behind others in the engine, in seconds. A new account's job may
-# wait this long for its turn.
-_BACKLOG_SECONDS = 0.04
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -34,46 +29,46 @@ log = structlog.stdlib.get_logger(__name__)
 class Scheduler:
     """Runs one server's share of the jobs. `owner` names the server in its leases.
 
-    `failure` is the error of the last claim, or None if it succeeded.
+    All its runs together may take `memory_bytes`.
     """
 
     def __init__(
         self,
         store: Store,
-        engine: Engine,
+        engine: WorkerEngine,
         fleet: Fleet,
         *,
         owner: str,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        memory_bytes: float = math.inf,
         check_seconds: float = _CHECK_SECONDS,
     ) -> None:
         self._store = store
         self._engine = engine
-        self._owner = owner
         self._clock = clock
-        self._runner = Runner(store, engine, fleet, clock, limits)
-        self._concurrency = {tier: limits(tier).max_concurrent_jobs for tier in Tier}
+        self._ledger = Ledger(engine, memory_bytes)
+        self._claims = ClaimLoop(
+            store,
+            self._ledger,
+            owner=owner,
+            clock=clock,
+            concurrency={tier: limits(tier).max_concurrent_jobs for tier in Tier},
+            begin=self._begin,
+            held=lambda: {claim.lease.token for claim, _ in self._runs.values()},
+        )
+        self._room_grew = partial(self._claims.notice, Event.ROOM)
+        self._runner = Runner(store, engine, fleet, clock, limits, ending=self._room_grew)
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
-        # The runs that the engine has now.
-        self._executing = RunningJobs()
         self._tasks: set[asyncio.Task[None]] = set()
-        # The claim that has not answered yet, and all claims that are not durable yet.
-        self._claiming: asyncio.Task[None] | None = None
-        self._claims: set[asyncio.Task[None]] = set()
-        self._look_again = False
-        # Whether a job came after the claim was made, perhaps in a later transaction.
-        self._arrived = False
-        # Whether a job may be in the queue.
-        self._left = True
-        # Whether a lease may exist that no run holds. A claim that seemed to fail may have
-        # committed, for example.
-        self._maybe_unheld = False
         self._check_seconds = check_seconds
-        self._retry: asyncio.TimerHandle | None = None
-        self.failure: Unavailable | Damaged | None = None
-        self._unsubscribe: list[Callable[[], None]] = []
+        self._unsubscribe: Callable[[], None] = _nothing
         self._stopping = False
+
+    @property
+    def failure(self) -> Unavailable | Damaged | None:
+        """Why the last claim failed; None if it succeeded."""
+        return self._claims.failure
 
     async def start(self) -> None:
         """Recover the jobs of an earlier server process, and begin to claim."""
@@ -81,13 +76,26 @@ class Scheduler:
         recovered = () if self._store.shared else await self._store.jobs.recover(self._clock())
         for event in recovered:
             log.info("job recovered", job_id=event.job.id, status=str(event.job.status))
-        self._unsubscribe = [
-            self._store.subscribe(self._on_commit),
-            self._store.jobs.subscribe_writes(self._about_to_write),
-        ]
-        self._engine.subscribe(self._dispatch)
-        self._dispatch()
+        self._unsubscribe = self._store.subscribe(self._on_commit)
+        self._engine.subscribe(self._room_grew)
+        self._claims.notice(Event.QUEUED)
         self._spawn(self._check())
+
+    async def submit(
+        self,
+        new: Sequence[NewJob],
+        *,
+        max_waiting: int | None,
+        monthly: MonthlyLimits | None = None,
+        key: IdempotencyKey | None = None,
+    ) -> list[list[JobEvent]]:
+        """Store jobs as `Jobs.create_all` does, and claim them in the same transaction."""
+        created = self._store.jobs.create_all(
+            new, max_waiting=max_waiting, monthly=monthly, key=key
+        )
+        if any(each.result is None for each in new):
+            self._claims.notice(Event.ARRIVAL)
+        return await created
 
     async def stop(self, grace: float) -> None:
         """Claim no more, let runs finish for `grace` seconds, and put the rest back.
@@ -95,14 +103,12 @@ class Scheduler:
         Until then runs can still be cancelled. Safe to call twice.
         """
         self._stopping = True
-        if self._claims:
-            # Cancelling a claim halfway would leave leases that no run holds.
-            await asyncio.wait(self._claims)
+        await self._claims.stop()
         tasks = [task for _, task in self._runs.values()]
         if tasks and grace > 0:
             await asyncio.wait(tasks, timeout=grace)
-        while self._unsubscribe:
-            self._unsubscribe.pop()()
+        self._unsubscribe()
+        self._unsubscribe = _nothing
         await _cancel_all([*self._tasks, *tasks])
         try:
             async with asyncio.timeout(_GIVE_BACK_SECONDS):
@@ -136,16 +142,10 @@ class Scheduler:
             room_elsewhere |= run is None and status.is_terminal
             if run is not None and _is_obsolete(run[0], event.job):
                 run[1].cancel()
-        self._left |= bool(queued)
-        if queued or (room_elsewhere and self._left):
-            self._dispatch()
-
-    def _about_to_write(self, arrival: bool) -> None:  # noqa: FBT001  # a listener's signature
-        if self._claiming is not None:
-            # The claim may run before or after the coming write, so look again later.
-            self._arrived |= arrival
-        elif arrival or self._left:
-            self._dispatch()
+        if queued:
+            self._claims.notice(Event.QUEUED)
+        elif room_elsewhere:
+            self._room_grew()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -157,144 +157,20 @@ class Scheduler:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("work on a job broke off", exc_info=error)
 
-    def _dispatch(self) -> None:
-        """Claim as many jobs as there is room for, in the next transaction.
-
-        Only one claim is in progress at a time.
-        """
-        if self._claiming is not None:
-            self._look_again = True
-            return
-        self._look_again = self._arrived = False
-        if self._stopping:
-            return
-        if self._maybe_unheld:
-            self._claim_by(self._disown())
-            return
-        room = self._room()
-        if room.slots + room.short < 1:
-            return
-        early: list[ClaimedJobs] = []
-
-        def take_early(claims: ClaimedJobs) -> None:
-            early.append(claims)
-            self._take_up(claims)
-
-        claiming = self._store.jobs.claim(
-            self._owner, room.slots, self._clock(), concurrency=self._concurrency,
-            short=room.short, seconds=room.seconds, only_arrivals=not self._left,
-            before_commit=take_early,
-        )  # fmt: skip
-        self._claim_by(self._finish_claim(claiming, early))
-
-    def _claim_by(self, work: Coroutine[Any, Any, None]) -> None:
-        self._claiming = task = asyncio.ensure_future(work)
-        self._claims.add(task)
-        task.add_done_callback(self._claims.discard)
-
-    async def _finish_claim(
-        self, claiming: Awaitable[ClaimedJobs], early: Sequence[ClaimedJobs]
-    ) -> None:
-        """Start the claimed jobs, unless `early` shows that they were started before the commit.
-
-        An early run publishes nothing before its job is durable: its writes follow the claim's.
-        """
-        try:
-            claims = await claiming
-        except Exception as error:  # noqa: BLE001  # without claims the server does nothing
-            for claim in (each for claims in early for each in claims):
-                self._drop(claim)
-            self._maybe_unheld = self._left = True
-            self._claim_later(error)
-            claims = ClaimedJobs(left=True)
-        else:
-            self.failure = None
-        if not early:
-            self._take_up(claims)
-
-    def _take_up(self, claims: ClaimedJobs) -> None:
-        for claim in claims:
-            self._begin(claim)
-        for record, error in claims.unreadable:
-            self._spawn(self._runner.fail_unreadable(record, error))
-        self._claiming = None
-        self._left = claims.left or self._look_again
-        if self._look_again or self._arrived or (claims and claims.left):
-            self._dispatch()
-
-    async def _disown(self) -> None:
-        """Give back leases of this server that no run holds. Nothing is claimed meanwhile."""
-        known = {claim.lease.token for claim, _ in self._runs.values()}
-        # Clear it first: a claim that was started early may fail meanwhile and set it again.
-        self._maybe_unheld = False
-        # The jobs that are given back now, or were when the claim failed.
-        self._left = True
-        try:
-            for event in await self._store.leases.disown(self._owner, known, self._clock()):
-                log.warning("a lease that no run held was given back", job_id=event.job.id)
-        except (Unavailable, Damaged) as error:
-            self._maybe_unheld = True
-            self._claim_later(error)
-        except Exception:
-            # Other jobs can still run; the next check tries again.
-            log.exception("leases could not be given back")
-        self._claiming = None
-        if not self._maybe_unheld:
-            self._dispatch()
-
     async def _check(self) -> None:
         """Look regularly for leases that no run holds, for any cause."""
-        while not self._stopping:
+        while True:
             await asyncio.sleep(self._check_seconds)
-            self._maybe_unheld = True
-            self._dispatch()
-
-    def _claim_later(self, error: Exception) -> None:
-        """Schedule one retry, however many claims failed. Log a lasting failure once."""
-        if self._retry is not None:
-            return
-        if isinstance(error, Unavailable | Damaged):
-            if self.failure is None or error.reason != self.failure.reason:
-                log.warning("claiming failed, trying again", error=error.message)
-            self.failure = error
-        else:
-            log.error("claiming failed, trying again", exc_info=error)
-        self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._claim_again)
-
-    def _claim_again(self) -> None:
-        self._retry = None
-        self._dispatch()
-
-    def _room(self) -> Room:
-        """Return how many runs the engine can take, with short runs beyond its slots.
-
-        A run whose backend is still being imported takes no slot, so that it does not delay other
-        backends. At most `slots` runs may wait so. Short runs wait only behind short runs.
-        """
-        size = self._engine.slots
-        waiting = long = 0
-        for backend, runs in self._executing.by_backend.items():
-            if self._engine.is_ready(backend):
-                long += runs.long
-            else:
-                waiting += runs.number
-        room = size - len(self._executing) + min(waiting, size)
-        slots = min(max(0, room), _CLAIM_BATCH)
-        if long >= size:
-            return Room(slots)
-        short = min(max(0, self._engine.backlog + min(0, room)), _CLAIM_BATCH - slots)
-        return Room(slots, short, _BACKLOG_SECONDS * size - self._executing.seconds)
+            self._claims.notice(Event.DUE)
 
     def _begin(self, claim: Claim) -> None:
         job_id = claim.job.id
         if job_id in self._runs:
             # Its lease was lost, and the run has not stopped yet.
             self._runs[job_id][1].cancel()
-        self._executing.add(claim)
+        self._ledger.reserve(claim)
         task = asyncio.ensure_future(
-            self._runner.run(
-                claim, lambda: self._executing.discard(claim), lambda: self._drop(claim)
-            )
+            self._runner.run(claim, lambda: self._ledger.release(claim), lambda: self._drop(claim))
         )
         self._runs[job_id] = (claim, task)
         task.add_done_callback(lambda done: self._ended(claim, done))
@@ -306,7 +182,7 @@ class Scheduler:
             run[1].cancel()
 
     def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
-        self._executing.discard(claim)
+        self._ledger.release(claim)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("a run broke off", job_id=claim.job.id, exc_info=error)
@@ -314,10 +190,13 @@ class Scheduler:
             return  # `stop` gives it back
         if (run := self._runs.get(claim.job.id)) is not None and run[0] is claim:
             del self._runs[claim.job.id]
-        if self._left:
-            self._dispatch()
+        self._room_grew()
         if error is not None:
             self._spawn(retrying(lambda: self._runner.give_back(claim, lost=not self._stopping)))
+
+
+def _nothing() -> None:
+    pass
 
 
 def _is_obsolete(claim: Claim, job: Job) -> bool:

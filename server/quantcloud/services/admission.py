@@ -1,8 +1,8 @@
 """The checks before a submission becomes a job. Plans and runs share them."""
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import field, replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
@@ -17,15 +17,15 @@ from quantcloud.domain.identifiers import time_ordered_id
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.domain.quota import check_month
 from quantcloud.domain.value_object import value_object
-from quantcloud.engine.base import Engine
+from quantcloud.engine.base import WorkerEngine
 from quantcloud.quantsdk import Program
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method
 from quantcloud.routing.readable import duration
-from quantcloud.routing.router import HOPELESS, Decision, Demand
+from quantcloud.routing.router import MAX_OVERRUN, Decision, Demand
 from quantcloud.services.queues import RecentFigures
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
-from quantcloud.storage import Store
+from quantcloud.storage import NewJob, Store
 
 DEFAULT_SHOTS = 1024
 MAXIMUM_CODE_BYTES = 256 * 1024
@@ -35,22 +35,18 @@ STATEVECTOR_QUBITS = 16
 
 
 @value_object
-class Admitted:
-    """A submission that may run: its job, and the job's changes up to the queue of its backend.
+class Admitted(NewJob):
+    """A submission that may run: its job, with the changes up to the queue of its backend.
 
     `circuit` is set if the text was short enough to be parsed on the event loop. `time_limit` is
     the number of seconds after which the run is stopped. `used` is what the account used this
     month, or None if that was not read.
     """
 
-    job: Job
-    qasm: str
-    analysis: Analysis
-    circuit: Circuit | None
-    decision: Decision
-    changes: Sequence[Change]
-    time_limit: float
-    used: MonthlyUsage | None
+    decision: Decision = field(kw_only=True)
+    time_limit: float = field(kw_only=True)
+    circuit: Circuit | None = None
+    used: MonthlyUsage | None = None
 
 
 class Admission:
@@ -59,7 +55,7 @@ class Admission:
     def __init__(
         self,
         store: Store,
-        engine: Engine,
+        engine: WorkerEngine,
         fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
@@ -83,7 +79,7 @@ class Admission:
 
         With `check_month_later` the caller must check the month's limits in the transaction that
         stores the job. Raises `CircuitError`, `QuotaExceeded`, `FailedPrecondition`, or
-        `InvalidArgument`, also if the run is predicted to take `HOPELESS` times its time limit.
+        `InvalidArgument`, also if the run is predicted to take `MAX_OVERRUN` times its time limit.
         """
         arrived = self._clock()
         program = await self._program(principal, submission)
@@ -114,7 +110,7 @@ class Admission:
             submission.max_cost_usd,
             submission.min_fidelity,
             time_limit=time_limit,
-            at_once=circuit is not None and limits.max_concurrent_jobs > 0,
+            inline=circuit is not None and limits.max_concurrent_jobs > 0,
         )
         used = None
         if self._fleet.has_metered or not check_month_later:
@@ -124,7 +120,7 @@ class Admission:
         chosen, method = decision.chosen, decision.chosen and decision.chosen.method
         if chosen is None or method is None:
             raise self._refusal(submission.backend, decision)
-        _check_hopeless(submission.options, chosen.backend, method, time_limit)
+        _check_overrun(submission.options, chosen.backend, method, time_limit)
         info = self._fleet.info(chosen.backend)
         tasks = 0 if info is None or info.is_simulator else 1
         if used is not None:
@@ -166,7 +162,17 @@ class Admission:
                 metadata={"routing": explain(decision), **program_metadata(program)},
             ),
         )
-        return Admitted(job, qasm, analysis, circuit, decision, changes, time_limit, used)
+        return Admitted(
+            job,
+            qasm,
+            analysis,
+            changes,
+            method=self._fleet.uncorrected(chosen.backend, method),
+            decision=decision,
+            time_limit=time_limit,
+            circuit=circuit,
+            used=used,
+        )
 
     async def _program(self, principal: Principal, submission: Submission) -> Program | None:
         """What `code` comes to, where the circuit is sent as nothing else."""
@@ -243,17 +249,17 @@ def _check_options(options: RunOptions, analysis: Analysis) -> None:
         )
 
 
-def _check_hopeless(options: RunOptions, backend: str, method: Method, time_limit: float) -> None:
+def _check_overrun(options: RunOptions, backend: str, method: Method, time_limit: float) -> None:
     """Refuse a run that would be stopped long before its end.
 
     The router chooses such a run only if no other backend has a shorter one.
     """
-    if options.timeout_seconds is not None or method.seconds <= HOPELESS * time_limit:
+    if options.timeout_seconds is not None or method.seconds <= MAX_OVERRUN * time_limit:
         return
     raise InvalidArgument(
         "qasm",
         f"is predicted to take {duration(method.seconds)} on {backend} ({method.name}), more than "
-        f"{HOPELESS} times the {duration(time_limit)} after which a run is stopped; send fewer "
+        f"{MAX_OVERRUN} times the {duration(time_limit)} after which a run is stopped; send fewer "
         "shots, qubits, gates or mid-circuit measurements, or set options.timeout_seconds to run "
         "it until that time",
         reason="RUN_TOO_LONG",

@@ -15,10 +15,12 @@ from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
 from quantcloud.domain.quota import check_month, check_waiting, simulator_seconds_left
 from quantcloud.domain.value_object import value_object
-from quantcloud.engine.base import Engine
+from quantcloud.engine.base import WorkerEngine
+from quantcloud.routing.router import Placement
+from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.admission import Admission, Admitted
+from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.paging import Listings
-from quantcloud.services.short_runs import ShortRuns
 from quantcloud.services.submission import Submission
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
 
@@ -69,9 +71,10 @@ class CircuitUseCases:
     def __init__(
         self,
         store: Store,
-        engine: Engine,
+        engine: WorkerEngine,
+        scheduler: Scheduler,
         admission: Admission,
-        short_runs: ShortRuns,
+        inline_runs: InlineRuns,
         *,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
@@ -79,8 +82,9 @@ class CircuitUseCases:
         self._store = store
         self._listings = Listings(store.cursors, Listing.CIRCUITS)
         self._engine = engine
+        self._scheduler = scheduler
         self._admission = admission
-        self._short_runs = short_runs
+        self._inline_runs = inline_runs
         self._clock = clock
         self._limits = limits
 
@@ -97,7 +101,7 @@ class CircuitUseCases:
             return known[0].job
         await self._store.jobs.join_batch_window()
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
-        new = self._short_runs.new_job(admitted)
+        new = await self._inline_runs.run(admitted)
         ((submitted, *_),) = await self._store_jobs(principal, [new], key)
         return submitted.job
 
@@ -136,7 +140,7 @@ class CircuitUseCases:
             raise
         new: list[NewJob] = []
         for each in admitted:
-            new.append(self._short_runs.new_job(each))
+            new.append(await self._inline_runs.run(each))
             await yielder.yield_if_due()
         created = await self._store_jobs(principal, new, key)
         return self._batch([submitted for submitted, *_ in created])
@@ -174,7 +178,7 @@ class CircuitUseCases:
     ) -> list[list[JobEvent]]:
         """Store all jobs or none; return each job's events, the submission first."""
         limits = self._limits(principal.account.tier)
-        created = await self._store.jobs.create_all(
+        created = await self._scheduler.submit(
             new,
             max_waiting=limits.max_waiting_jobs,
             monthly=limits.monthly,
@@ -182,7 +186,7 @@ class CircuitUseCases:
         )
         # Only now: runs of jobs that could not be stored must not count.
         for each in new:
-            self._short_runs.learn(each)
+            self._inline_runs.learn(each)
         return created
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
@@ -191,12 +195,13 @@ class CircuitUseCases:
         limits = self._limits(principal.account.tier)
         waiting = await self._store.jobs.waiting_count(principal.account_id)
         check_waiting(principal.account_id, waiting, limits.max_waiting_jobs)
-        chosen, depths = admitted.decision.chosen, {}
-        if chosen and chosen.method and not chosen.method.at_once:
+        ahead = 0
+        if admitted.decision.placement is Placement.WORKER:
             depths = await self._store.jobs.queue_depths()
+            ahead = depths.get(admitted.changes[-1].backend or "", 0)
         return Plan(
             admitted,
-            depths.get(chosen.backend if chosen else "", 0) + 1,
+            ahead + 1,
             _left(limits, admitted.used or MonthlyUsage(), waiting),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from quantcloud.domain.errors import DomainError, Unavailable
-from quantcloud.engine.base import Engine
+from quantcloud.engine.base import WorkerEngine
 from quantcloud.storage import Store
 
 # A failure is noticed within the sum of the two. Load balancers must know within three seconds.
@@ -27,7 +27,7 @@ class Health:
     def __init__(
         self,
         store: Store,
-        engine: Engine,
+        engine: WorkerEngine,
         *,
         probe: Callable[[], Awaitable[None]],
         claims: Callable[[], DomainError | None],

@@ -136,9 +136,9 @@ class JobUseCases:
         """Return the cursor of an event, as clients see it."""
         return self._store.cursors.write(Listing.EVENTS, position)
 
-    def beats(self) -> AsyncGenerator[None]:
-        """Yield the keepalives of a stream. Raises the errors of `EventFeed.beats`."""
-        return self._feed.beats()
+    def checkpoints(self) -> AsyncGenerator[None]:
+        """Yield when a stream needs a checkpoint. Raises the errors of `EventFeed.checkpoints`."""
+        return self._feed.checkpoints()
 
     def now(self) -> datetime:
         """Return the time to put on a message that is sent now."""

@@ -260,7 +260,7 @@ class Settings(BaseSettings):
         None, RUNS, "The most memory that a run may take.",
         "an equal part of 80 % of memory; with Ray, of a core's share",
     )  # fmt: skip
-    run_at_once: bool = setting(
+    run_inline: bool = setting(
         True, RUNS,
         "Whether very small circuits run in the serving process; see "
         "[ADR 0012](adr/0012-inline-runs.md).",

@@ -3,10 +3,11 @@
 from quantcloud.storage.circuits import CircuitPatch
 from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_data_dir
 from quantcloud.storage.database.errors import StoreError
-from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.jobs.claims import Claim, ClaimedJobs, Room
+from quantcloud.storage.job_record import JobRecord, NewJob
+from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
-from quantcloud.storage.jobs.writes import MAX_LOSSES, NewJob
+from quantcloud.storage.jobs.room import Room
+from quantcloud.storage.jobs.writes import MAX_LOSSES
 from quantcloud.storage.store import Store
 
 __all__ = [

@@ -1,7 +1,30 @@
-"""A job with the fields that only the store uses."""
+"""A job with the fields that only the store uses, and a job that is to be stored."""
 
-from quantcloud.domain.job import Job, Lease, StaleLeaseError
+from collections.abc import Sequence
+
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.job import Change, Job, JobResult, Lease, StaleLeaseError
 from quantcloud.domain.value_object import value_object
+from quantcloud.routing.method import Method
+
+_NO_METHOD = Method("", 0, 0.0)
+
+
+@value_object
+class NewJob:
+    """A job at its submission, its circuit, and its changes since then.
+
+    `method` is what was predicted of its run. If the last change is to completed, the job has a
+    `result`, and `simulator_seconds` count in its account's month.
+    """
+
+    job: Job
+    qasm: str
+    analysis: Analysis
+    changes: Sequence[Change] = ()
+    result: JobResult | None = None
+    simulator_seconds: float = 0.0
+    method: Method = _NO_METHOD
 
 
 @value_object

@@ -67,7 +67,7 @@ class EventFeed:
         self._sources.by_job.interrupt(because)
         self._sources.by_account.interrupt(because)
 
-    async def beats(self) -> AsyncGenerator[None]:
+    async def checkpoints(self) -> AsyncGenerator[None]:
         """Yield whenever a watch without updates would get a checkpoint. Never ends.
 
         Raises `Unavailable` when the feed closes.

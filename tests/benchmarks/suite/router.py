@@ -26,7 +26,7 @@ AER = "aer_simulator"
 # Runs with a longer prediction are skipped, and longer runs are stopped. Seconds.
 LIMIT = 2.0
 # Runs with a prediction of this many times the shortest are skipped, too.
-HOPELESS = 3.0
+MAX_RATIO = 3.0
 ALWAYS_WORTH = 0.05
 # The shortest of this many runs counts, or of those that end within this time in seconds.
 REPEATS = 7
@@ -90,7 +90,7 @@ async def _case(engine: LocalEngine, fleet: Fleet, name: str, qasm: str) -> Case
         method = candidate.method
         if method is None:
             continue
-        worth = method.seconds <= max(ALWAYS_WORTH, HOPELESS * shortest)
+        worth = method.seconds <= max(ALWAYS_WORTH, MAX_RATIO * shortest)
         if method.seconds > LIMIT or not (worth or candidate.backend == AER):
             seconds[candidate.backend] = LIMIT if candidate.backend == AER else math.inf
             continue

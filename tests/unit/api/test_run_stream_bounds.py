@@ -92,7 +92,7 @@ class Completed:
     async def small_results_of(self, _: object) -> Sequence[JobResult]:
         return ()
 
-    async def beats(self) -> AsyncGenerator[None]:
+    async def checkpoints(self) -> AsyncGenerator[None]:
         await asyncio.Event().wait()
         yield
 

@@ -144,7 +144,7 @@ def test_the_reason_says_if_all_backends_would_exceed_the_time_limit():
     assert not any(c.rejection for c in decision.candidates)
 
 
-def test_a_late_backend_is_preferred_to_a_hopeless_one():
+def test_a_late_backend_is_preferred_to_a_much_later_one():
     wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
     decision = decide(wanted, offer("a", 601.0), offer("b", 600.0, double=False))
     assert decision.chosen is not None

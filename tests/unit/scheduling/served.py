@@ -65,4 +65,4 @@ class Served:
 
     def submit(self, job: Job) -> asyncio.Future:
         new = NewJob(job, QASM, ANALYSIS, routed())
-        return asyncio.ensure_future(self.store.jobs.create_all([new], max_waiting=None))
+        return asyncio.ensure_future(self.scheduler.submit([new], max_waiting=None))

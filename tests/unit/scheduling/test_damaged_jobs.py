@@ -12,10 +12,10 @@ from sqlalchemy.exc import OperationalError
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.domain.job import Job, JobStatus
-from quantcloud.scheduling import scheduler as scheduling
+from quantcloud.scheduling import claim_loop
 from quantcloud.storage import Store
 from unit.scheduling.served import DEADLINE, Served
-from unit.storage.builders import T0, new_job, queue
+from unit.storage.builders import T0, new_job, queue, routed, submit
 
 
 @pytest.fixture
@@ -98,32 +98,24 @@ async def test_unknown_options_of_a_newer_server_fail_only_their_job(
 
 
 async def test_jobs_of_a_failed_claim_are_claimed_again(store: Store, monkeypatch):
-    """Another claim, made meanwhile and only for new arrivals, found nothing left."""
-    monkeypatch.setattr(scheduling, "RETRY_SECONDS", 0.01)
+    """A job that arrived meanwhile is claimed too."""
+    monkeypatch.setattr(claim_loop, "RETRY_SECONDS", 0.01)
     served = Served(store)
     await served.scheduler.start()
     engine, database, commit = served.engine, store._database, store._database._commit
     later, arrived = new_job("bob"), []
 
     async def failing_once(connection, **options) -> None:
-        if engine.started.empty():
-            return await commit(connection, **options)
         database._commit = commit
         arrived.append(served.submit(later))
-        await asyncio.sleep(0)
         raise OperationalError("COMMIT", None, sqlite3.OperationalError("disk I/O error"))
 
+    held = await submit(store)
+    await store.jobs.advance(held.id, routed())
     database._commit = failing_once
-    engine.may_cancel.clear()
-    held = await queue(store)
-    assert await asyncio.wait_for(engine.started.get(), DEADLINE) == held.id
-    engine.started.put_nowait(held.id)
-    assert await asyncio.wait_for(engine.cancelled.get(), DEADLINE) == held.id
-    await arrived[0]
     engine.may_end.set()
-    assert {*await _ended(served, 1)} == {later.id}
-    engine.may_cancel.set()
-    assert {*await _ended(served, 1)} == {held.id}
+    assert {*await _ended(served, 2)} == {held.id, later.id}
+    await arrived[0]
     await served.scheduler.stop(0.0)
 
 
@@ -135,7 +127,7 @@ async def test_many_failed_claims_cause_one_retry(store: Store, monkeypatch):
     call_later = loop.call_later
 
     def noted(delay, callback, *arguments):
-        if callback == served.scheduler._claim_again:
+        if callback == served.scheduler._claims.notice:
             timers.append(delay)
         return call_later(delay, callback, *arguments)
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
-from quantcloud.scheduling import scheduler as scheduling
+from quantcloud.scheduling import claim_loop
 from quantcloud.storage import Store
 from quantcloud.storage.database.tables import jobs
 from unit.scheduling.served import DEADLINE, Served
@@ -15,7 +15,7 @@ from unit.storage.builders import queue
 
 
 async def test_a_job_whose_claim_lost_its_answer_is_given_back_and_run(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(scheduling, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(claim_loop, "RETRY_SECONDS", 0.01)
     store = await Store.open(tmp_path / "store.db")
     real, claims = store.jobs.claim, 0
 

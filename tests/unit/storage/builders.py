@@ -17,7 +17,7 @@ from quantcloud.domain.job import (
     Lease,
     OptimizationTarget,
 )
-from quantcloud.storage import Claim, Store
+from quantcloud.storage import Claim, Room, Store
 from quantcloud.storage.database.codec import unpack_text
 from quantcloud.storage.database.tables import job_circuits
 from quantcloud.storage.unit_of_work.transaction import Transaction
@@ -108,7 +108,7 @@ async def queue(
 
 
 async def claim_one(store: Store, *, seconds: float = 0) -> Claim:
-    (claim,) = await store.jobs.claim("server-1", 1, at(seconds), concurrency=UNLIMITED)
+    (claim,) = await store.jobs.claim("server-1", Room(1), at(seconds), concurrency=UNLIMITED)
     return claim
 
 
@@ -123,7 +123,8 @@ async def stored_circuit(store: Store, job_id: str) -> tuple[str, Analysis | Non
     """Return the text of a job's circuit, and its analysis if that is stored."""
     query = select(job_circuits).where(job_circuits.c.job_id == job_id)
     row = await store._database.read(lambda c: c.execute(query).one())
-    return unpack_text(row.qasm), Analysis(**row.analysis) if row.analysis else None
+    figures = {name: value for name, value in row.analysis.items() if name != "method"}
+    return unpack_text(row.qasm), Analysis(**figures) if figures else None
 
 
 async def logged(

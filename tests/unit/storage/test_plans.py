@@ -18,7 +18,7 @@ from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus, StaleLeaseError
 from quantcloud.domain.page import Place
-from quantcloud.storage import CircuitPatch, IdempotencyKey, Store
+from quantcloud.storage import CircuitPatch, IdempotencyKey, Room, Store
 from quantcloud.storage.retention import BATCH
 from support.external.postgres import Postgres
 from unit.storage.builders import ANALYSIS, QASM, STALE, T0, UNLIMITED, at, new_job, queue
@@ -122,7 +122,7 @@ CALLS = {
     "create": lambda s, _: s.jobs.create(new_job(ALICE), QASM, ANALYSIS, max_waiting=9),
     "result": lambda s, job: s.jobs.result(ALICE, job.id),
     "advance": lambda s, job: s.jobs.advance(job.id, [], lease=None),
-    "claim": lambda s, _: s.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED),
+    "claim": lambda s, _: s.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED),
     "requeue": lambda s, job: s.jobs.requeue(job.id, STALE, T0),
     "active_count": lambda s, _: s.jobs.active_count(),
     "queue_depths": lambda s, _: s.jobs.queue_depths(),
@@ -271,9 +271,13 @@ async def test_the_cost_of_a_claim_does_not_grow_with_the_waiting_jobs(path):
         await asyncio.gather(*(queue(store, seconds=n) for n in range(number)))
 
     await wait(20)
-    few = await _steps(store, lambda: store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED))
+    few = await _steps(
+        store, lambda: store.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED)
+    )
     await wait(1000)
-    many = await _steps(store, lambda: store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED))
+    many = await _steps(
+        store, lambda: store.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED)
+    )
     assert 0 < many < 2 * few
     await store.close()
 
@@ -282,9 +286,13 @@ async def test_the_cost_of_a_claim_does_not_grow_with_the_ended_jobs(path):
     store = await Store.open(path)
     ended = [await queue(store, seconds=n) for n in range(2000)]
     await queue(store, seconds=9999)
-    few = await _steps(store, lambda: store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED))
+    few = await _steps(
+        store, lambda: store.jobs.claim("server-1", Room(1), T0, concurrency=UNLIMITED)
+    )
     for job in ended:
         await store.jobs.cancel(job.account_id, job.id, T0)
-    many = await _steps(store, lambda: store.jobs.claim("server-1", 1, T0, concurrency=UNLIMITED))
+    many = await _steps(
+        store, lambda: store.jobs.claim("server-1", Room(1), T0, concurrency=UNLIMITED)
+    )
     assert 0 < many < 1.5 * few
     await store.close()

@@ -8,7 +8,7 @@ import pytest
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage import NewJob, Store, notices
+from quantcloud.storage import NewJob, Room, Store, notices
 from quantcloud.storage.database import postgres
 from quantcloud.storage.notices import Notices
 from unit.storage.builders import (
@@ -135,12 +135,12 @@ async def test_turns_and_limits_hold_across_servers(url):
             await queue(stores[0], account)
     order = []
     for number in range(4):
-        (claim,) = await stores[number % 3].jobs.claim("s", 1, T0, concurrency=UNLIMITED)
+        (claim,) = await stores[number % 3].jobs.claim("s", Room(1), T0, concurrency=UNLIMITED)
         order.append(claim.job.account_id)
     assert order == ["alice", "bob", "alice", "bob"]
     limits = dict.fromkeys(Tier, 3)
     taken = await asyncio.gather(
-        *(store.jobs.claim("s", 9, T0, concurrency=limits) for store in stores)
+        *(store.jobs.claim("s", Room(9), T0, concurrency=limits) for store in stores)
     )
     assert sum(map(len, taken)) == 2
     for store in stores:

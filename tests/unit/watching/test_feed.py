@@ -47,18 +47,18 @@ async def test_each_event_is_published_when_it_happens(world: World):
     assert world.feed.watchers == 0
 
 
-async def test_beats_come_as_often_as_checkpoints_until_the_feed_closes(world: World):
+async def test_a_stream_gets_checkpoints_until_the_feed_closes(world: World):
     feed = World(world.store, checkpoint_seconds=0.01).feed
-    beats = feed.beats()
+    checkpoints = feed.checkpoints()
     for _ in range(3):
-        await anext(beats)
+        await anext(checkpoints)
     assert feed.watchers == 1
     feed.close()
     with pytest.raises(Unavailable, match="resume"):
-        await anext(beats)
+        await anext(checkpoints)
     assert feed.watchers == 0
     with pytest.raises(Unavailable, match="resume"):
-        await anext(feed.beats())
+        await anext(feed.checkpoints())
 
 
 async def test_a_brief_watch_gets_the_last_of_concurrent_events(world: World):

@@ -68,8 +68,8 @@ class RunStream:
             raise error
 
     async def _send_keepalives(self) -> None:
-        async with aclosing(self._jobs.beats()) as beats:
-            async for _ in beats:
+        async with aclosing(self._jobs.checkpoints()) as checkpoints:
+            async for _ in checkpoints:
                 self._answers.keepalive()
 
     async def _read_requests(self, tasks: asyncio.TaskGroup) -> None:

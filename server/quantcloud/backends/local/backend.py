@@ -51,7 +51,7 @@ class LocalBackend:
         description="NumPy statevector simulator; Clifford circuits of any width by Stim",
     )
 
-    at_once = True
+    inline = True
 
     def offline_reason(self) -> None:
         return None
@@ -105,12 +105,12 @@ def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
         gate_bytes=_GATE_BYTES,
     )
     # One evolution, whose longest time is known, and one draw.
-    at_once = (
+    inline = (
         options.only_counts
         and not analysis.has_mid_circuit
         and method.seconds + _first_seconds(analysis) <= INLINE_SECONDS
     )
-    return method._replace(at_once=at_once)
+    return method._replace(inline=inline)
 
 
 def _first_seconds(analysis: Analysis) -> float:

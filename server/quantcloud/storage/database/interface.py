@@ -7,7 +7,7 @@ run the same functions with `AsyncConnection.run_sync`.
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Executable
 
@@ -15,7 +15,6 @@ from quantcloud.aio.offload import UNKNOWN
 from quantcloud.storage.database.faults import Faults
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 # A row whose reader knows its columns by name.
 AnyRow: TypeAlias = Any
@@ -53,15 +52,10 @@ class Connection(Protocol):
     def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> Rows: ...
 
 
-NOW: Final = True
-Steps: TypeAlias = Generator[bool | None, None, T]
-"""Work with pauses in which other tasks may run; at `NOW`, they certainly run."""
-
-
-class Work(Protocol[T_co]):
-    """Work in a transaction; `on_loop` says whether it runs in the event loop's thread."""
-
-    def __call__(self, connection: Connection, /, *, on_loop: bool) -> Steps[T_co]: ...
+Steps: TypeAlias = Generator[None, None, T]
+"""Work with pauses in which other tasks may run."""
+Work: TypeAlias = Callable[[Connection], Steps[T]]
+"""Work in a transaction."""
 
 
 class Database(Protocol):
@@ -115,7 +109,7 @@ class Database(Protocol):
 def transacted(connection: Connection, work: Work[T]) -> T:
     """Return what `work` returns, after the commit, without pauses; undo it if it raises."""
     with connection.begin():
-        steps = work(connection, on_loop=False)
+        steps = work(connection)
         while True:
             try:
                 next(steps)

@@ -18,7 +18,7 @@ from quantcloud.aio.offload import UNKNOWN
 from quantcloud.domain.errors import Damaged
 from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.faults import Faults
-from quantcloud.storage.database.interface import NOW, Connection, Steps, Work, transacted
+from quantcloud.storage.database.interface import Connection, Steps, Work, transacted
 from quantcloud.storage.database.reading import Reading
 from quantcloud.storage.database.sqlite_file import connect, file_id, prepare
 from quantcloud.storage.database.statements import PreparedConnection
@@ -166,7 +166,7 @@ class SqliteDatabase:
         if not connection.try_begin():
             await self._writer.run(lambda _: connection.begin_waiting())
         try:
-            value = await _run_steps(work(connection, on_loop=True))
+            value = await _run_steps(work(connection))
             await self._commit(connection, crowded=crowded)
         except BaseException:
             connection.undo()
@@ -238,10 +238,10 @@ async def _run_steps(work: Steps[T]) -> T:
     yielder = Yielder()
     while True:
         try:
-            pause = next(work)
+            next(work)
         except StopIteration as end:
             return end.value
-        await (yielder.yield_now() if pause is NOW else yielder.yield_if_due())
+        await yielder.yield_if_due()
 
 
 def _run_checkpoint(connection: Connection) -> None:

@@ -1,6 +1,5 @@
 """Packs and unpacks a job's circuit and result, in another thread if that takes long."""
 
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -10,69 +9,49 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.job import JobResult
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow
-from quantcloud.storage.job_record import JobRecord
-from quantcloud.storage.jobs.claims import Claim, ClaimedJobs, Taken
-from quantcloud.storage.unit_of_work.transaction import Added
+from quantcloud.storage.job_record import NewJob
+from quantcloud.storage.jobs.claims import Claim, packed_method
+from quantcloud.storage.jobs.writes import Packed
 
 _ANALYSIS = tuple(field.name for field in fields(Analysis))
 
 
-async def pack_circuit(job_id: str, qasm: str, analysis: Analysis | None) -> dict[str, Any]:
-    """Return the row of a job's circuit; it needs the analysis only if the job is still to run."""
-    figures = analysis and {name: getattr(analysis, name) for name in _ANALYSIS}
-    return {
-        "job_id": job_id,
-        "qasm": await offload.run(Work.PACK_TEXT.cost(len(qasm)), codec.pack_text, qasm),
-        "analysis": figures or {},
-    }
+def packing_cost_of(new: NewJob) -> float:
+    """Return the microseconds that it takes to pack a new job."""
+    result = 0.0 if new.result is None else packing_cost(new.result)
+    return Work.PACK_TEXT.cost(len(new.qasm)) + result
 
 
-def unpacking_cost(taken: Sequence[Taken]) -> float:
-    """Return the microseconds that it takes at most to unpack the circuits of claims."""
-    packed = (each.circuit.qasm for each in taken if not isinstance(each.circuit, Added))
-    return Work.UNPACK_TEXT.cost(sum(map(codec.most_bytes, packed)))
+def pack_job(new: NewJob) -> Packed:
+    """Return a new job with its rows. Raises `ValueError` if a key of the counts is no bitstring.
+
+    Only a job that is still to run needs its analysis.
+    """
+    figures: dict[str, Any] = {}
+    if new.result is None:
+        figures = {name: getattr(new.analysis, name) for name in _ANALYSIS}
+        figures |= packed_method(new.method)
+    circuit = {"job_id": new.job.id, "qasm": codec.pack_text(new.qasm), "analysis": figures}
+    return new, circuit, new.result and pack_result(new.result)
 
 
-async def unpack_claims(taken: Sequence[Taken], *, left: bool) -> ClaimedJobs:
-    """Return claims with their circuits unpacked."""
-    return await offload.run(unpacking_cost(taken), unpack_now, taken, left)
-
-
-def unpack_now(taken: Sequence[Taken], left: bool) -> ClaimedJobs:  # noqa: FBT001  # see `run`
-    """Like `unpack_claims`, in the calling thread."""
-    claims: list[Claim] = []
-    unreadable: list[tuple[JobRecord, Exception]] = []
-    for each in taken:
-        try:
-            claims.append(_claim(each))
-        except Exception as error:  # noqa: BLE001  # the other jobs must still run
-            unreadable.append((each.record, error))
-    return ClaimedJobs(claims, left=left, unreadable=unreadable)
-
-
-def _claim(taken: Taken) -> Claim:
-    if unknown := taken.record.unknown_options:
+async def input_of(claim: Claim) -> tuple[str, Analysis]:
+    """Return the circuit of a claimed job. Raises any exception if it cannot be read."""
+    if unknown := claim.record.unknown_options:
         raise ValueError(f"unknown options: {', '.join(unknown)}")
-    circuit = taken.circuit
-    if isinstance(circuit, Added):
-        qasm, analysis = circuit.qasm, circuit.analysis
-    else:
-        # A newer server may have written more fields, and an older one fewer.
-        stored = circuit.analysis
-        known = {name: stored[name] for name in _ANALYSIS if name in stored}
-        qasm, analysis = codec.unpack_text(circuit.qasm), Analysis(**known)
-    return Claim(taken.record, qasm, analysis, taken.tier, taken.event, taken.used)
+    circuit = claim.circuit
+    if isinstance(circuit, NewJob):
+        return circuit.qasm, circuit.analysis
+    # A newer server may have written more fields, and an older one fewer.
+    known = {name: circuit.analysis[name] for name in _ANALYSIS if name in circuit.analysis}
+    cost = Work.UNPACK_TEXT.cost(codec.most_bytes(circuit.qasm))
+    return await offload.run(cost, codec.unpack_text, circuit.qasm), Analysis(**known)
 
 
 def packing_cost(result: JobResult) -> float:
     """Return the microseconds that it takes to pack a result."""
     amplitudes = len(result.statevector.real) if result.statevector else 0
     return Work.PACK_RESULT.cost(len(result.counts) + amplitudes + codec.weight(result.metadata))
-
-
-async def pack_result(result: JobResult) -> dict[str, Any]:
-    """Return the row of a result. Raises `ValueError` if a key of the counts is no bitstring."""
-    return await offload.run(packing_cost(result), _pack_result, result)
 
 
 def is_compressed(row: AnyRow) -> bool:
@@ -86,7 +65,8 @@ async def unpack_result(row: AnyRow) -> JobResult:
     return await offload.run(Work.UNPACK_RESULT.cost(size), _unpack_result, row)
 
 
-def _pack_result(result: JobResult) -> dict[str, Any]:
+def pack_result(result: JobResult) -> dict[str, Any]:
+    """Return the row of a result. Raises `ValueError` if a key of the counts is no bitstring."""
     vector = result.statevector
     return {
         "job_id": result.job_id,

@@ -1,18 +1,19 @@
 """The repository of jobs: submissions, runs under leases, and queries."""
 
+import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.aio.offload import Work
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.domain.account import MonthlyLimits, Tier
+from quantcloud.domain.account import MonthlyLimits, MonthlyUsage, Tier
 from quantcloud.domain.errors import Damaged
 from quantcloud.domain.job import (
     Change,
@@ -26,18 +27,20 @@ from quantcloud.domain.page import Page, Place, Window
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import Database, Steps
 from quantcloud.storage.database.queries import identifier
-from quantcloud.storage.job_record import JobRecord
+from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import claims as job_claims
 from quantcloud.storage.jobs import documents as job_documents
 from quantcloud.storage.jobs import reads as job_reads
 from quantcloud.storage.jobs import writes as job_writes
-from quantcloud.storage.jobs.claims import ClaimedJobs, Room, Taken
+from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
-from quantcloud.storage.jobs.writes import MAX_LOSSES, Arrival, NewJob, Packed, RunUsage
+from quantcloud.storage.jobs.room import Room
+from quantcloud.storage.jobs.writes import MAX_LOSSES, Packed
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 # How long `damage` reports the failure of one new job.
 _DAMAGE_SECONDS = 60.0
@@ -55,7 +58,6 @@ class Jobs:
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
         self._writer = writer
-        self._on_write: list[Callable[[bool], None]] = []
         # The time that the last claim took to choose its jobs; it grows with the waiting accounts.
         self._choice_seconds = math.inf
         # Why the last new job could not be stored, and when, by the monotonic clock.
@@ -81,14 +83,14 @@ class Jobs:
         (events,) = await self.create_all([new], max_waiting=max_waiting, monthly=monthly, key=key)
         return events
 
-    async def create_all(
+    def create_all(
         self,
         new: Sequence[NewJob],
         *,
         max_waiting: int | None,
         monthly: MonthlyLimits | None = None,
         key: IdempotencyKey | None = None,
-    ) -> list[list[JobEvent]]:
+    ) -> Awaitable[list[list[JobEvent]]]:
         """Create jobs of one account with their circuits, all or none; return the events of each.
 
         The jobs, and what they reserve, count in their month from now on. A job may have completed
@@ -97,29 +99,37 @@ class Jobs:
         `monthly`. The limits also hold for concurrent calls. If `key` was used for the same
         request, nothing is written, and the submission event of each job is returned. Raises
         `AlreadyExists` if `key` was used for another request.
+
+        Unless a job is large, the write joins the next transaction when you call this.
         """
         for each in new:
             if each.job.status is not JobStatus.SUBMITTED or each.job.sequence != 1:
                 raise ValueError("a new job is submitted and at sequence 1")
             if (each.result is None) is _has_completed(each):
                 raise ValueError("a new job has a result if, and only if, it has completed")
-        arrivals = [await _arrival(each) for each in new]
-        size = sum(len(each.circuit["qasm"]) for each in arrivals)
-        created = self._writer.submit(
-            lambda tx: job_writes.create(
-                tx, arrivals, max_waiting=max_waiting, monthly=monthly, key=key
-            ),
-            cost=Work.STORE_JOB.cost(len(arrivals)) + Work.STORE_DATA.cost(size),
-        )
-        if not all(map(_has_completed, new)):
-            self._about_to_write(arrival=True)
-        try:
-            events = await created
-        except Damaged as error:
+
+        def write(packed: Sequence[Packed]) -> Awaitable[list[list[JobEvent]]]:
+            size = sum(len(circuit["qasm"]) for _, circuit, _ in packed)
+            created = self._writer.submit(
+                lambda tx: job_writes.create(
+                    tx, packed, max_waiting=max_waiting, monthly=monthly, key=key
+                ),
+                cost=Work.STORE_JOB.cost(len(packed)) + Work.STORE_DATA.cost(size),
+            )
+            created.add_done_callback(self._note_damage)
+            return created
+
+        def pack() -> Sequence[Packed]:
+            return [job_documents.pack_job(each) for each in new]
+
+        return _after(pack, write, cost=sum(map(job_documents.packing_cost_of, new)))
+
+    def _note_damage(self, created: asyncio.Future[Any]) -> None:
+        error = None if created.cancelled() else created.exception()
+        if isinstance(error, Damaged):
             self._damage = error, time.monotonic()
-            raise
-        self._damage = None
-        return events
+        elif error is None:
+            self._damage = None
 
     @property
     def damage(self) -> Damaged | None:
@@ -127,19 +137,6 @@ class Jobs:
         if self._damage is None or time.monotonic() - self._damage[1] > _DAMAGE_SECONDS:
             return None
         return self._damage[0]
-
-    def subscribe_writes(self, listener: Callable[[bool], None]) -> Callable[[], None]:
-        """Call `listener` just before a new job (True) or the end of a run (False) is written.
-
-        A claim that the listener makes at once joins the same transaction, after that write. Call
-        the returned function to stop.
-        """
-        self._on_write.append(listener)
-        return lambda: self._on_write.remove(listener)
-
-    def _about_to_write(self, *, arrival: bool) -> None:
-        for listener in tuple(self._on_write):
-            listener(arrival)
 
     async def get(self, account_id: str, job_id: str) -> Job:
         identifier("job", job_id)
@@ -196,37 +193,23 @@ class Jobs:
     def claim(
         self,
         owner: str,
-        slots: int,
+        room: Room,
         at: datetime,
         *,
         concurrency: Mapping[Tier, int],
-        short: int = 0,
-        seconds: float = math.inf,
         only_arrivals: bool = False,
-        before_commit: Callable[[ClaimedJobs], None] | None = None,
     ) -> Awaitable[ClaimedJobs]:
-        """Dispatch up to `slots` queued jobs to `owner`, each with its own lease.
+        """Dispatch queued jobs to `owner` as `room` allows, each with its own lease.
 
         Accounts take turns; each has at most its tier's `concurrency` jobs dispatched or running.
-        After the slots, up to `short` more jobs follow if they are known to be short, until they
-        are predicted to take `seconds` together. The claim joins the next transaction, after all
-        other units, no matter when you await it. With `only_arrivals`, it considers only the jobs
-        that arrive in that transaction. `before_commit` may be notified early, with claims that are
-        not durable yet; if this then raises, they never will be.
+        The claim joins the next transaction when you call this, after all other units. With
+        `only_arrivals`, it considers only the jobs that arrive in that transaction.
         """
-        room = Room(slots, short, seconds)
-        claims: list[ClaimedJobs] = []
-
-        def notify(taken: tuple[list[Taken], bool]) -> None:
-            if before_commit is not None and offload.fits(job_documents.unpacking_cost(taken[0])):
-                claims.append(job_documents.unpack_now(*taken))
-                before_commit(claims[0])
-
         cost = self._choice_seconds * 1e6
         # In another thread, waiting for the interpreter lock must not count.
         clock = time.perf_counter if offload.fits(cost) else time.thread_time
 
-        def unit(tx: Transaction) -> Steps[tuple[list[Taken], bool]]:
+        def unit(tx: Transaction) -> Steps[ClaimedJobs]:
             began = clock()
             steps = job_claims.claim(
                 tx, owner, room, at, concurrency=concurrency, only_arrivals=only_arrivals
@@ -235,15 +218,16 @@ class Jobs:
             self._choice_seconds = clock() - began
             return (yield from steps)
 
-        claimed = self._writer.submit_last(unit, cost=cost, notify=notify)
+        return self._writer.submit_last(unit, cost=cost)
 
-        async def outcome() -> ClaimedJobs:
-            taken, left = await claimed
-            return claims[0] if claims else await job_documents.unpack_claims(taken, left=left)
+    async def input_of(self, claim: Claim) -> tuple[str, Analysis]:
+        """Return the circuit of a claimed job as text, and its analysis.
 
-        return outcome()
+        Raises any exception if they cannot be read, or if this server does not know an option.
+        """
+        return await job_documents.input_of(claim)
 
-    async def complete(
+    def complete(
         self,
         job_id: str,
         lease: Lease,
@@ -254,28 +238,32 @@ class Jobs:
         qpu_tasks: int = 0,
         cost_usd: float = 0.0,
         known: JobRecord | None = None,
-    ) -> JobEvent:
+    ) -> Awaitable[JobEvent]:
         """End a run with its result, and count its usage in the month of its end.
 
         The last of `changes` is to completed; a change to running may precede it. Reserved tasks
         and cost count in the month of the submission; what the run did not use is given back. If
         the job still equals `known`, it is not read again. Raises `ValueError` if the last change
         is not to completed, or if a key of the counts is no bitstring.
+
+        Unless the result is large, the write joins the next transaction when you call this.
         """
         if changes[-1].status is not JobStatus.COMPLETED or result.job_id != job_id:
             raise ValueError("complete() needs a last change to completed and the job's result")
-        packed = Packed(result, await job_documents.pack_result(result))
-        usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
-        finished = self._writer.submit(
-            lambda tx: job_writes.finish(
-                tx, job_id, lease, changes, known=known, usage=usage, result=packed
-            ),
-            cost=Work.STORE_JOB.cost(1) + job_documents.packing_cost(result),
-        )
-        self._about_to_write(arrival=False)
-        return await finished
+        usage = MonthlyUsage(simulator_seconds, qpu_tasks, total_cost_usd=cost_usd)
+        cost = job_documents.packing_cost(result)
 
-    async def end(
+        def write(row: dict[str, Any]) -> Awaitable[JobEvent]:
+            return self._writer.submit(
+                lambda tx: job_writes.finish(
+                    tx, job_id, lease, changes, known=known, usage=usage, result=result, row=row
+                ),
+                cost=Work.STORE_JOB.cost(1) + cost,
+            )
+
+        return _after(lambda: job_documents.pack_result(result), write, cost=cost)
+
+    def end(
         self,
         job_id: str,
         lease: Lease,
@@ -285,17 +273,15 @@ class Jobs:
         qpu_tasks: int = 0,
         cost_usd: float = 0.0,
         known: JobRecord | None = None,
-    ) -> JobEvent:
+    ) -> Awaitable[JobEvent]:
         """End a run as failed or timed out, and count its usage like `complete`."""
         if changes[-1].status not in {JobStatus.FAILED, JobStatus.TIMEOUT}:
             raise ValueError("end() needs a last change to failed or timeout")
-        usage = RunUsage(simulator_seconds, qpu_tasks, cost_usd)
-        finished = self._writer.submit(
+        usage = MonthlyUsage(simulator_seconds, qpu_tasks, total_cost_usd=cost_usd)
+        return self._writer.submit(
             lambda tx: job_writes.finish(tx, job_id, lease, changes, known=known, usage=usage),
             cost=Work.STORE_JOB.cost(1),
         )
-        self._about_to_write(arrival=False)
-        return await finished
 
     async def cancel(
         self, account_id: str, job_id: str, at: datetime, *, job_seconds: float = math.inf
@@ -381,14 +367,17 @@ class Jobs:
         return await self._database.read(lambda c: job_reads.page(c, account_id, window, status))
 
 
-async def _arrival(new: NewJob) -> Arrival:
-    result = new.result
-    analysis = new.analysis if result is None else None
-    return Arrival(
-        new,
-        await job_documents.pack_circuit(new.job.id, new.qasm, analysis),
-        None if result is None else await job_documents.pack_result(result),
-    )
+def _after(
+    pack: Callable[[], T], write: Callable[[T], Awaitable[R]], *, cost: float
+) -> Awaitable[R]:
+    """Pack what is to be written, which takes `cost` microseconds, and write it."""
+    if offload.fits(cost):
+        return write(pack())
+
+    async def packed_first() -> R:
+        return await write(await offload.run(cost, pack))
+
+    return packed_first()
 
 
 def _has_completed(new: NewJob) -> bool:

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.sql.dml import Update
 
-from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.job import LEASED, Change, Job, JobEvent, JobResult
 from quantcloud.storage.database.columns import JsonObject
 from quantcloud.storage.database.tables import jobs
-from quantcloud.storage.job_record import JobRecord
+from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs.columns import (
     CHANGING,
     FIXED,
@@ -25,45 +24,30 @@ from quantcloud.storage.jobs.columns import (
     record_of,
 )
 from quantcloud.storage.jobs.event_rows import row_of
-from quantcloud.storage.unit_of_work.transaction import Added, Transaction
+from quantcloud.storage.unit_of_work.transaction import Transaction
 
 _NAMES = (*FIXED, *CHANGING)
 _values = attrgetter(*_NAMES)
 _SELECT = select(*RECORD_COLUMNS).where(jobs.c.id == bindparam("job_id")).with_for_update()
 
 
-class Written(NamedTuple):
-    """A job after some changes, and the events of these changes."""
-
-    record: JobRecord
-    events: list[JobEvent]
-
-
 def load(tx: Transaction, job_id: str) -> JobRecord:
     """Read a job and lock its row until the transaction ends. Raises `NotFound`."""
-    if (added := tx.pending.jobs.get(job_id)) is not None:
-        return added.record
+    if (record := tx.pending.jobs.get(job_id)) is not None:
+        return record
     row = tx.look_up(_SELECT, {"job_id": job_id}).one_or_none()
     if row is None:
         raise NotFound("job", job_id)
     return record_of(row)
 
 
-def add(
-    tx: Transaction,
-    job: Job,
-    changes: Sequence[Change],
-    qasm: str,
-    analysis: Analysis,
-    *,
-    result: JobResult | None = None,
-) -> tuple[Added, list[JobEvent]]:
-    """Return a new job after `changes`, and its events, the submission first.
+def add(tx: Transaction, new: NewJob, circuit: dict[str, Any]) -> list[JobEvent]:
+    """Add a new job after its changes; return its events, the submission first.
 
-    The caller must add the job and its circuit to the transaction. The last event carries `result`,
-    if the job has completed.
+    `circuit` is the row of its circuit. The last event carries the result, if there is one.
     """
-    steps = [replace(job, changed_at=job.submitted_at), *_steps(job, changes)]
+    job = new.job
+    steps = [replace(job, changed_at=job.submitted_at), *_steps(job, new.changes)]
     last = steps[-1]
     row: dict[str, Any] = dict(zip(_NAMES, _values(last), strict=True))
     row["options"] = options_to_json(job.options)
@@ -77,7 +61,9 @@ def add(
     }
     record = JobRecord(last, metered=row["metered"], metadata_sequence=last.sequence)
     tx.pending.moved(job.account_id, None, last.status)
-    return Added(record, row, qasm, analysis), _add_events(tx, steps, last.sequence, result)
+    events = _add_events(tx, steps, last.sequence, new.result)
+    tx.add_job(record, new, row, circuit)
+    return events
 
 
 def advance(
@@ -86,8 +72,8 @@ def advance(
     changes: Sequence[Change],
     *,
     result: JobResult | None = None,
-) -> Written:
-    """Apply `changes` to a job, with one event each. The last event carries `result`.
+) -> tuple[JobRecord, list[JobEvent]]:
+    """Apply `changes` to a job; return it, and an event for each. The last carries `result`.
 
     The lease ends if the new status needs none. Raises `InvalidTransitionError` before any write.
     """
@@ -98,7 +84,7 @@ def advance(
 
 def advance_as_known(
     tx: Transaction, record: JobRecord, changes: Sequence[Change], *, result: JobResult | None
-) -> Written | None:
+) -> tuple[JobRecord, list[JobEvent]] | None:
     """Like `advance`, for a record that was not read in this transaction.
 
     Return None, and write nothing, if the job has changed since.
@@ -113,10 +99,10 @@ def _advance(
     result: JobResult | None,
     *,
     as_known: bool,
-) -> Written | None:
+) -> tuple[JobRecord, list[JobEvent]] | None:
     steps = _steps(record.job, changes)
     if not steps:
-        return Written(record, [])
+        return record, []
     last = steps[-1]
     has_metadata = any(change.metadata is not None for change in changes)
     metadata_sequence = last.sequence if has_metadata else record.metadata_sequence
@@ -134,9 +120,8 @@ def _advance(
         values["metadata_sequence"] = metadata_sequence
     else:
         del values["metadata"]
-    if (added := tx.pending.jobs.get(record.job.id)) is not None:
-        added.row.update(values)
-        added.record = after
+    if record.job.id in tx.pending.jobs:
+        tx.pending.change_job(after, values)
     else:
         values["job_id"] = record.job.id
         if as_known:
@@ -146,7 +131,7 @@ def _advance(
         if tx.change(update, values).rowcount == 0 and as_known:
             return None
     tx.pending.moved(record.job.account_id, record.job.status, last.status)
-    return Written(after, _add_events(tx, steps, metadata_sequence, result))
+    return after, _add_events(tx, steps, metadata_sequence, result)
 
 
 def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
 from quantcloud.domain.errors import FailedPrecondition, NotFound
 from quantcloud.domain.job import (
@@ -16,17 +15,16 @@ from quantcloud.domain.job import (
     TERMINAL,
     Change,
     InvalidTransitionError,
-    Job,
     JobEvent,
     JobResult,
     JobStatus,
     Lease,
 )
 from quantcloud.domain.quota import check_month, check_waiting
-from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database.queries import ACTIVE, status_in
-from quantcloud.storage.database.tables import jobs, lease_owners
-from quantcloud.storage.job_record import JobRecord
+from quantcloud.storage.database.tables import jobs as job_table
+from quantcloud.storage.database.tables import lease_owners
+from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import idempotency
 from quantcloud.storage.jobs import rows as job_rows
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
@@ -38,7 +36,9 @@ MAX_LOSSES = 3
 WORKER_LOST = "WORKER_LOST"
 
 _LEASED_IDS = (
-    select(jobs.c.id).where(ACTIVE, status_in(LEASED)).order_by(jobs.c.queued_at, jobs.c.id)
+    select(job_table.c.id)
+    .where(ACTIVE, status_in(LEASED))
+    .order_by(job_table.c.queued_at, job_table.c.id)
 )
 
 _LEASE_OWNER = select(lease_owners.c.expires_at).where(lease_owners.c.owner == bindparam("owner"))
@@ -46,54 +46,15 @@ _LEASE_OWNER = select(lease_owners.c.expires_at).where(lease_owners.c.owner == b
 _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 
-@value_object
-class NewJob:
-    """A job at its submission, its circuit, and its changes since then.
+_NOTHING = MonthlyUsage()
 
-    If the last change is to completed, the job has a `result`, and `simulator_seconds` count in its
-    account's month.
-    """
-
-    job: Job
-    qasm: str
-    analysis: Analysis
-    changes: Sequence[Change] = ()
-    result: JobResult | None = None
-    simulator_seconds: float = 0.0
-
-
-@value_object
-class Arrival:
-    """A new job, with the rows of its circuit and of its result, if there is one."""
-
-    new: NewJob
-    circuit: dict[str, Any]
-    result: dict[str, Any] | None
-
-
-@value_object
-class Packed:
-    """A result and its row."""
-
-    result: JobResult
-    row: dict[str, Any]
-
-
-@value_object
-class RunUsage:
-    """The usage of one run that has ended."""
-
-    simulator_seconds: float
-    qpu_tasks: int
-    cost_usd: float
-
-
-_NOTHING = RunUsage(0.0, 0, 0.0)
+Packed = tuple[NewJob, dict[str, Any], dict[str, Any] | None]
+"""A new job, with the rows of its circuit and of its result, if there is one."""
 
 
 def create(
     tx: Transaction,
-    arrivals: Sequence[Arrival],
+    new_jobs: Sequence[Packed],
     *,
     max_waiting: int | None,
     monthly: MonthlyLimits | None,
@@ -104,33 +65,29 @@ def create(
     The limits apply to all the jobs together. If `key` was used before, return only the submission
     events of its jobs. Raises the errors of `Jobs.create_all`.
     """
-    first = arrivals[0].new.job
+    jobs = [new.job for new, _, _ in new_jobs]
+    first = jobs[0]
     account_id, at = first.account_id, first.submitted_at
     if key is not None:
         known = idempotency.find(tx, account_id, key, at)
         if known is not None:
             return [[event] for event in known]
-    tasks = sum(each.new.job.reserved_qpu_tasks for each in arrivals)
-    cost = sum(each.new.job.reserved_cost_usd for each in arrivals)
+    tasks = sum(job.reserved_qpu_tasks for job in jobs)
+    cost = sum(job.reserved_cost_usd for job in jobs)
     if max_waiting is not None:
-        check_waiting(account_id, tx.pending.waiting(account_id), max_waiting, len(arrivals))
+        check_waiting(account_id, tx.pending.waiting(account_id), max_waiting, len(jobs))
     if monthly is not None:
         used = usage_of(tx, account_id, at)
         check_month(account_id, monthly, used, at, qpu_tasks=tasks, cost_usd=cost)
     events: list[list[JobEvent]] = []
-    for each in arrivals:
-        new = each.new
-        added, new_events = job_rows.add(
-            tx, new.job, new.changes, new.qasm, new.analysis, result=new.result
-        )
-        tx.add_job(added, each.circuit)
-        if each.result is not None:
-            tx.add_result(each.result)
+    for new, circuit, result in new_jobs:
+        events.append(job_rows.add(tx, new, circuit))
+        if result is not None:
+            tx.add_result(result)
         if new.simulator_seconds:
             taken = MonthlyUsage(new.simulator_seconds)
             add_usage(tx, account_id, new.changes[-1].at, taken)
-        events.append(new_events)
-    usage = MonthlyUsage(total_jobs=len(arrivals), qpu_tasks=tasks, total_cost_usd=cost)
+    usage = MonthlyUsage(total_jobs=len(jobs), qpu_tasks=tasks, total_cost_usd=cost)
     add_usage(tx, account_id, at, usage)
     if key is not None:
         idempotency.keep(tx, key, [submitted for submitted, *_ in events])
@@ -149,7 +106,7 @@ def advance(
     record = job_rows.load(tx, job_id)
     record.fence(lease)
     ends = any(change.status in TERMINAL for change in changes)
-    events = job_rows.advance(tx, replace(record, metered=record.metered or ends), changes).events
+    _, events = job_rows.advance(tx, replace(record, metered=record.metered or ends), changes)
     if ends:
         _meter(tx, record, changes[-1].at, _NOTHING)
     return events
@@ -162,28 +119,28 @@ def finish(
     changes: Sequence[Change],
     *,
     known: JobRecord | None,
-    usage: RunUsage,
-    result: Packed | None = None,
+    usage: MonthlyUsage,
+    result: JobResult | None = None,
+    row: dict[str, Any] | None = None,
 ) -> JobEvent:
     """End a run under its lease: write the changes and the result, and count the usage once.
 
-    If the job still equals `known`, it is not read again.
+    `row` is that of the result. If the job still equals `known`, it is not read again.
     """
-    job_result = result.result if result else None
     written = None
     if known is not None and known.lease == lease:
         # The job may have changed since.
         with suppress(InvalidTransitionError):
             record = replace(known, metered=True)
-            written = job_rows.advance_as_known(tx, record, changes, result=job_result)
+            written = job_rows.advance_as_known(tx, record, changes, result=result)
     if written is None or known is None:
         known = job_rows.load(tx, job_id)
         known.fence(lease)
-        written = job_rows.advance(tx, replace(known, metered=True), changes, result=job_result)
-    if result is not None:
-        tx.add_result(result.row)
+        written = job_rows.advance(tx, replace(known, metered=True), changes, result=result)
+    if row is not None:
+        tx.add_result(row)
     _meter(tx, known, changes[-1].at, usage)
-    return written.events[-1]
+    return written[1][-1]
 
 
 def cancel(
@@ -203,7 +160,7 @@ def cancel(
             metadata={"id": job_id, "status": job.status.value},
         )
     change = Change(JobStatus.CANCELLED, at)
-    (event,) = job_rows.advance(tx, replace(record, metered=True), [change]).events
+    _, (event,) = job_rows.advance(tx, replace(record, metered=True), [change])
     _meter(tx, record, at, _so_far(tx, record, at, job_seconds))
     return event
 
@@ -254,19 +211,19 @@ def return_to_queue(
         )
     ends = change.status in TERMINAL
     record_after = replace(record, metered=record.metered or ends)
-    (event,) = job_rows.advance(tx, record_after, [change]).events
+    _, (event,) = job_rows.advance(tx, record_after, [change])
     if ends:
         _meter(tx, record, at, _NOTHING)
     return event
 
 
-def _so_far(tx: Transaction, record: JobRecord, at: datetime, job_seconds: float) -> RunUsage:
+def _so_far(tx: Transaction, record: JobRecord, at: datetime, job_seconds: float) -> MonthlyUsage:
     """Return the usage so far of a job that is cancelled: nothing unless it runs."""
     job = record.job
     if job.status is not JobStatus.RUNNING or job.started_at is None:
         return _NOTHING
     if job.reserved_qpu_tasks:
-        return RunUsage(0.0, job.reserved_qpu_tasks, job.reserved_cost_usd)
+        return MonthlyUsage(qpu_tasks=job.reserved_qpu_tasks, total_cost_usd=job.reserved_cost_usd)
     # The server of the run may be dead, or may have lost the database when the run ended.
     owner = tx.look_up(_LEASE_OWNER, {"owner": record.held.owner}).one_or_none()
     last = at if owner is None else min(at, owner.expires_at)
@@ -274,10 +231,10 @@ def _so_far(tx: Transaction, record: JobRecord, at: datetime, job_seconds: float
     own = job.options.timeout_seconds
     limit = job_seconds if own is None else min(job_seconds, own)
     # The clocks of two servers may differ.
-    return RunUsage(min(max(0.0, seconds), limit), 0, job.reserved_cost_usd)
+    return MonthlyUsage(min(max(0.0, seconds), limit), total_cost_usd=job.reserved_cost_usd)
 
 
-def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: RunUsage) -> None:
+def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: MonthlyUsage) -> None:
     """Count the usage of a job that ends, once.
 
     What it reserved but did not use is given back in the month of its submission.
@@ -286,7 +243,7 @@ def _meter(tx: Transaction, record: JobRecord, at: datetime, usage: RunUsage) ->
         return
     job = record.job
     tasks = usage.qpu_tasks - job.reserved_qpu_tasks
-    cost = usage.cost_usd - job.reserved_cost_usd
+    cost = usage.total_cost_usd - job.reserved_cost_usd
     if tasks < 0 or cost < 0:
         given_back = MonthlyUsage(qpu_tasks=min(0, tasks), total_cost_usd=min(0.0, cost))
         add_usage(tx, job.account_id, job.submitted_at, given_back)

@@ -10,37 +10,30 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 
 from quantcloud.aio.offload import UNKNOWN
 from quantcloud.domain.job import JobEvent
 from quantcloud.storage.database.errors import is_fatal, store_closed
-from quantcloud.storage.database.interface import NOW, Connection, Database, Steps
+from quantcloud.storage.database.interface import Connection, Database, Steps
 from quantcloud.storage.unit_of_work.batch_window import BatchWindow, is_many
 from quantcloud.storage.unit_of_work.transaction import Pending, Transaction
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 Listener = Callable[[Sequence[JobEvent]], None]
 
 _log = logging.getLogger(__name__)
 
 
-class Unit(Protocol[T_co]):
-    """One caller's reads and writes, within one transaction.
+Unit = Callable[[Transaction], T]
+"""One caller's reads and writes, within one transaction.
 
-    It may run twice, so it must have no effect outside the transaction before it returns.
-    """
-
-    def __call__(self, tx: Transaction, /) -> T_co: ...
-
-
-class LongUnit(Protocol[T_co]):
-    """A `Unit` that runs in steps."""
-
-    def __call__(self, tx: Transaction, /) -> Steps[T_co]: ...
+It may run twice, so it must have no effect outside the transaction before it returns.
+"""
+LongUnit = Callable[[Transaction], Steps[T]]
+"""A `Unit` that runs in steps."""
 
 
 @dataclass(slots=True)
@@ -56,22 +49,9 @@ class _QueuedUnit:
     unit: Unit[Any] | LongUnit[Any]
     done: asyncio.Future[Any]
     cost: float
-    notify: Callable[[Any], None] | None = None
-    notified: bool = False
 
 
-class _Run(Protocol):
-    """Runs units; `on_loop` says whether this is the event loop's thread."""
-
-    def __call__(
-        self,
-        connection: Connection,
-        pending: Pending,
-        batch: Sequence[_QueuedUnit],
-        /,
-        *,
-        on_loop: bool,
-    ) -> Steps[list[_UnitResult]]: ...
+_Run = Callable[[Connection, Pending, Sequence[_QueuedUnit]], Steps[list[_UnitResult]]]
 
 
 class _PartialWriteError(Exception):
@@ -79,13 +59,12 @@ class _PartialWriteError(Exception):
 
 
 def _run_together(
-    connection: Connection, pending: Pending, batch: Sequence[_QueuedUnit], *, on_loop: bool
+    connection: Connection, pending: Pending, batch: Sequence[_QueuedUnit]
 ) -> Steps[list[_UnitResult]]:
     """Run units in order, with a pause after each; a unit that fails before it writes fails alone.
 
-    On the event loop, callers are notified early, before the pending rows are written. A savepoint
-    around each unit would cost as much as the unit, and nearly all failures come before a unit's
-    first write and need none. Raises `_PartialWriteError` if a unit fails later than that.
+    A savepoint around each unit would cost as much as the unit, and nearly all failures come before
+    a unit's first write and need none. Raises `_PartialWriteError` if a unit fails later than that.
     """
     outcomes: list[_UnitResult] = []
     for waiting in batch:
@@ -100,32 +79,19 @@ def _run_together(
             outcomes.append(_UnitResult(error=error))
         yield
     try:
-        if on_loop and _notify_early(batch, outcomes):
-            # Let the notified callers' work begin before this waits for the disk.
-            yield NOW
         yield from pending.write_in_steps()
     except Exception as error:
         raise _PartialWriteError from error
     return outcomes
 
 
-def _notify_early(batch: Sequence[_QueuedUnit], outcomes: Sequence[_UnitResult]) -> bool:
-    """Call `notify` of each unit that has one; return whether any was called."""
-    for waiting, outcome in zip(batch, outcomes, strict=True):
-        if waiting.notify is not None and outcome.error is None:
-            waiting.notified = True
-            waiting.notify(outcome.value)
-    return any(waiting.notified for waiting in batch)
-
-
 def _run_one_by_one(
-    connection: Connection, pending: Pending, batch: Sequence[_QueuedUnit], *, on_loop: bool
+    connection: Connection, pending: Pending, batch: Sequence[_QueuedUnit]
 ) -> Steps[list[_UnitResult]]:
     """Run each unit in a savepoint, in order, with a pause after each; a failing unit fails alone.
 
     Raises the database's error if the whole transaction fails.
     """
-    del on_loop
     outcomes: list[_UnitResult] = []
     for waiting in batch:
         tx = Transaction(connection, pending)
@@ -192,6 +158,7 @@ class Writer:
     def submit(self, unit: Unit[T], *, cost: float = UNKNOWN) -> "asyncio.Future[T]":
         """Run `unit` in the next transaction; after the commit the future has its value.
 
+        Units that are submitted without a suspension in between share a transaction, up to `limit`.
         `cost` is how many microseconds the unit takes at most; see `aio.offload`.
 
         If you cancel the future before the unit starts, the unit does not run; later, it runs to
@@ -201,16 +168,13 @@ class Writer:
         done: asyncio.Future[T] = self._loop.create_future()
         return self._put(self._waiting, _QueuedUnit(unit, done, cost))
 
-    def submit_last(
-        self, unit: LongUnit[T], *, cost: float = UNKNOWN, notify: Callable[[T], None] | None = None
-    ) -> "asyncio.Future[T]":
+    def submit_last(self, unit: LongUnit[T], *, cost: float = UNKNOWN) -> "asyncio.Future[T]":
         """Like `submit`, but the unit runs after all others of its transaction.
 
-        `cost` is that of each step. `notify` may be called early, with the unit's value before the
-        commit; if the commit then fails, the future fails.
+        `cost` is that of each step.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return self._put(self._waiting_last, _QueuedUnit(unit, done, cost, notify))
+        return self._put(self._waiting_last, _QueuedUnit(unit, done, cost))
 
     async def run_alone(self, unit: Unit[T]) -> T:
         """Like `run`, but in a transaction that holds only this unit.
@@ -295,10 +259,7 @@ class Writer:
 
     async def _commit(self, batch: list[_QueuedUnit]) -> None:
         try:
-            try:
-                outcomes = await self._transact(_run_together, batch)
-            except _PartialWriteError as error:
-                outcomes = await self._retry(batch, error.__cause__)
+            outcomes = await self._run(batch)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
             outcomes = [_UnitResult(error=error) for _ in batch]
         except asyncio.CancelledError:
@@ -320,23 +281,20 @@ class Writer:
             else:
                 waiting.done.set_exception(faults.translate(outcome.error))
 
-    async def _retry(
-        self, batch: list[_QueuedUnit], error: BaseException | None
-    ) -> list[_UnitResult]:
-        """Run undone units again, except that units whose caller was notified early fail."""
-        cause = error if isinstance(error, Exception) else RuntimeError("undone")
-        rest = [waiting for waiting in batch if not waiting.notified]
-        if len(batch) == 1 or not rest:
-            raise cause
-        outcomes = iter(await self._transact(_run_one_by_one, rest))
-        return [_UnitResult(error=cause) if each.notified else next(outcomes) for each in batch]
+    async def _run(self, batch: list[_QueuedUnit]) -> list[_UnitResult]:
+        """Run units together; if one fails after it wrote, run all again, each by itself."""
+        try:
+            return await self._transact(_run_together, batch)
+        except _PartialWriteError as error:
+            if len(batch) == 1:
+                raise error.__cause__ or error from None
+        return await self._transact(_run_one_by_one, batch)
 
     async def _transact(self, run: _Run, batch: list[_QueuedUnit]) -> list[_UnitResult]:
         cursors = self._database.cursors
 
-        def work(connection: Connection, *, on_loop: bool) -> Steps[list[_UnitResult]]:
-            pending = Pending(connection, cursors(connection))
-            return run(connection, pending, batch, on_loop=on_loop)
+        def work(connection: Connection) -> Steps[list[_UnitResult]]:
+            return run(connection, Pending(connection, cursors(connection)), batch)
 
         return await self._database.transact(
             work,

@@ -6,12 +6,10 @@ and written before anything may read them, at the latest at the transaction's en
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Executable, Table, bindparam, func, insert, select, update
 
-from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage
 from quantcloud.domain.job import UNROUTED, JobEvent, JobStatus
 from quantcloud.storage.database.interface import Connection, Parameters, Rows, Steps
@@ -23,7 +21,7 @@ from quantcloud.storage.database.tables import (
     jobs,
     monthly_usage,
 )
-from quantcloud.storage.job_record import JobRecord
+from quantcloud.storage.job_record import JobRecord, NewJob
 
 WAITING: Final = UNROUTED | {JobStatus.QUEUED}
 COUNT_WAITING = (
@@ -58,16 +56,6 @@ _Month = tuple[str, str]
 _ROWS_A_STATEMENT = 128
 
 
-@dataclass(slots=True)
-class Added:
-    """A new job whose row is not written yet, and its circuit."""
-
-    record: JobRecord
-    row: dict[str, Any]
-    qasm: str
-    analysis: Analysis
-
-
 class Pending:
     """The rows that the units of one transaction have added.
 
@@ -80,7 +68,10 @@ class Pending:
         self._connection = connection
         self._cursors = cursors
         self._rows: dict[Table, list[dict[str, Any]]] = {table: [] for table in _INSERTS}
-        self.jobs: dict[str, Added] = {}
+        # New jobs whose rows are not written yet: as they are now, as they came, and the rows.
+        self.jobs: dict[str, JobRecord] = {}
+        self.new: dict[str, NewJob] = {}
+        self._job_rows: dict[str, dict[str, Any]] = {}
         # Whether a write failed part way.
         self.failed = False
         # By account and month: the usage in the table, and the usage still to be added.
@@ -91,7 +82,7 @@ class Pending:
     def forget(self) -> None:
         """Drop the rows added since the last `write`, and the cached figures of accounts."""
         self.failed = False
-        self.jobs.clear()
+        self._forget_jobs()
         for rows in self._rows.values():
             rows.clear()
         for known in (self._usage, self._used, self._waiting):
@@ -105,10 +96,22 @@ class Pending:
     def add(self, table: Table, row: dict[str, Any]) -> None:
         self._rows[table].append(row)
 
-    def add_job(self, added: Added, circuit: dict[str, Any]) -> None:
-        self.jobs[added.record.job.id] = added
-        self._rows[jobs].append(added.row)
+    def add_job(
+        self, record: JobRecord, new: NewJob, row: dict[str, Any], circuit: dict[str, Any]
+    ) -> None:
+        job_id = record.job.id
+        self.jobs[job_id], self.new[job_id], self._job_rows[job_id] = record, new, row
+        self._rows[jobs].append(row)
         self._rows[job_circuits].append(circuit)
+
+    def change_job(self, record: JobRecord, values: dict[str, Any]) -> None:
+        """Change the row of a new job by `values`; `record` is the job after that."""
+        self.jobs[record.job.id] = record
+        self._job_rows[record.job.id].update(values)
+
+    def _forget_jobs(self) -> None:
+        for known in (self.jobs, self.new, self._job_rows):
+            known.clear()
 
     def add_usage(self, account_id: str, month: str, usage: MonthlyUsage) -> None:
         sums = self._usage[account_id, month]
@@ -145,7 +148,7 @@ class Pending:
     def write_in_steps(self) -> Steps[None]:
         """Write all pending rows, with pauses; add nothing during a pause."""
         self.failed = True
-        self.jobs.clear()
+        self._forget_jobs()
         for table, statement in _INSERTS.items():
             rows, self._rows[table] = self._rows[table], []
             for first in range(0, len(rows), _ROWS_A_STATEMENT):
@@ -193,10 +196,12 @@ class Transaction:
         self.wrote = before or result.rowcount != 0
         return result
 
-    def add_job(self, added: Added, circuit: dict[str, Any]) -> None:
-        """Add a new job and its circuit to the pending rows."""
+    def add_job(
+        self, record: JobRecord, new: NewJob, row: dict[str, Any], circuit: dict[str, Any]
+    ) -> None:
+        """Add the rows of a new job and its circuit to the pending rows."""
         self.wrote = True
-        self.pending.add_job(added, circuit)
+        self.pending.add_job(record, new, row, circuit)
 
     def add_result(self, row: dict[str, Any]) -> None:
         """Add a result to the pending rows."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.errors import QuotaExceeded
 from quantcloud.domain.job import JobStatus, StaleLeaseError
-from quantcloud.storage import JobRecord, NewJob, Store
+from quantcloud.storage import JobRecord, NewJob, Room, Store
 from quantcloud.storage.database.tables import accounts
 from unit.storage.builders import (
     ANALYSIS,
@@ -41,14 +41,18 @@ def arrive(store: Store, job, seconds: float = 0, **limits):
     return asyncio.ensure_future(store.jobs.create_all([new], **{"max_waiting": None, **limits}))
 
 
-async def arrivals(store: Store, *jobs, **claim):
+async def arrivals(store: Store, *jobs, only_arrivals: bool = True, concurrency=UNLIMITED, **room):
     """Create and claim jobs in one transaction; return the claims and the published commits."""
     commits = []
     unsubscribe = store.subscribe(commits.append)
     tasks = [arrive(store, job, number) for number, job in enumerate(jobs)]
-    await asyncio.sleep(0)
-    options = {"concurrency": UNLIMITED, "only_arrivals": True, **claim}
-    claims = await store.jobs.claim("server-1", options.pop("slots", 9), at(1), **options)
+    claims = await store.jobs.claim(
+        "server-1",
+        Room(**{"cores": 9, **room}),
+        at(1),
+        concurrency=concurrency,
+        only_arrivals=only_arrivals,
+    )
     await asyncio.gather(*tasks)
     unsubscribe()
     return claims, commits
@@ -59,7 +63,8 @@ async def test_a_job_is_claimed_in_the_transaction_that_creates_it(store):
     job = new_job()
     (claim,), commits = await arrivals(store, job)
     assert [[event.job.status for event in commit] for commit in commits] == [STORY]
-    assert (claim.job.id, claim.qasm, claim.analysis) == (job.id, QASM, ANALYSIS)
+    assert claim.job.id == job.id
+    assert await store.jobs.input_of(claim) == (QASM, ANALYSIS)
     assert (claim.tier, claim.used.total_jobs) == (Tier.DEVELOPER, 1)
     assert claim.job == await store.jobs.get("alice", job.id)
     assert (await stored_circuit(store, job.id))[0] == QASM
@@ -130,10 +135,10 @@ async def test_a_new_job_has_a_result_only_if_it_has_completed(store, completed)
 async def test_only_arrivals_claims_jobs_of_its_transaction_alone(store):
     await store.accounts.ensure("alice", at=T0)
     await arrive(store, new_job())
-    claims, _ = await arrivals(store, slots=9)
+    claims, _ = await arrivals(store, cores=9)
     assert (list(claims), claims.left) == ([], False)
     first = new_job()
-    claims, _ = await arrivals(store, first, new_job(), slots=1)
+    claims, _ = await arrivals(store, first, new_job(), cores=1)
     assert [claim.job.id for claim in claims] == [first.id]
     assert claims.left
 
@@ -146,7 +151,7 @@ async def test_limits_count_the_other_jobs_of_the_same_transaction(store):
     assert (await store.usage.month("alice", T0)).total_jobs == 3
     assert await store.jobs.waiting_count("alice") == 3
     # Claimed jobs do not count as waiting.
-    await store.jobs.claim("server-1", 2, T0, concurrency=UNLIMITED)
+    await store.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED)
     tasks = [arrive(store, new_job(), max_waiting=3) for _ in range(5)]
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [list] * 2 + [QuotaExceeded] * 3
@@ -185,7 +190,7 @@ submissions = st.lists(
 
 rooms = st.fixed_dictionaries(
     {
-        "slots": st.integers(0, 4),
+        "cores": st.integers(0, 4),
         "short": st.integers(0, 8),
         "seconds": st.sampled_from([0.0, 0.003, 0.009, 1.0]),
         "concurrency": st.builds(lambda most: dict.fromkeys(Tier, most), st.integers(1, 4)),
@@ -218,35 +223,13 @@ def test_arrivals_are_chosen_like_stored_jobs(loop, two_stores, submitted, claim
     )
 
 
-async def test_the_caller_is_notified_of_a_claim_before_it_is_durable(sqlite_store, path):
-    store = sqlite_store
-    await store.accounts.ensure("alice", at=T0)
-    # After a first claim, its duration is known.
-    await arrivals(store)
-    notified = []
-
-    def before_commit(claims) -> None:
-        notified.append((claims, count_jobs(path)))
-
-    claims, _ = await arrivals(store, new_job(), before_commit=before_commit)
-    assert notified == [(claims, 0)]
-    assert notified[0][0] is claims
-    assert count_jobs(path) == 1
-
-
 async def test_a_claim_fails_if_its_commit_fails(sqlite_store, path):
-    """The caller was notified early, so it needs the error to drop the run."""
     store = sqlite_store
     await store.accounts.ensure("alice", at=T0)
-
-    await arrivals(store)
-    notified, job = [], new_job()
-    failing = asyncio.ensure_future(store._writer.run(spoil))
+    job = new_job()
+    failing = store._writer.submit(spoil)
     arriving = arrive(store, job)
-    await asyncio.sleep(0)
-    claiming = store.jobs.claim(
-        "server-1", 1, T0, concurrency=UNLIMITED, only_arrivals=False, before_commit=notified.append
-    )
+    claiming = store.jobs.claim("server-1", Room(1), T0, concurrency=UNLIMITED)
     outcomes = await asyncio.gather(failing, arriving, claiming, return_exceptions=True)
     assert all(isinstance(outcome, IntegrityError) for outcome in outcomes)
     assert count_jobs(path) == 0
@@ -289,7 +272,6 @@ async def test_pending_rows_are_written_before_other_units_read(store):
     await store.accounts.ensure("alice", at=T0)
     job = new_job()
     arriving = arrive(store, job)
-    await asyncio.sleep(0)
     cancelled = await store.jobs.cancel("alice", job.id, at(1))
     await arriving
     assert cancelled is not None
@@ -303,7 +285,6 @@ async def test_pending_rows_are_written_before_other_units_read(store):
         raise RuntimeError
 
     arriving = arrive(store, other)
-    await asyncio.sleep(0)
     with pytest.raises(RuntimeError):
         await store._writer.run(half)
     await arriving

@@ -5,6 +5,7 @@ from collections import Counter
 
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Job, JobStatus, Lease
+from quantcloud.storage import Room
 from unit.storage.builders import (
     ANALYSIS,
     QASM,
@@ -20,7 +21,7 @@ from unit.storage.builders import (
 
 
 async def _claimed(store, slots, concurrency=UNLIMITED) -> list[str]:
-    claims = await store.jobs.claim("server-1", slots, T0, concurrency=concurrency)
+    claims = await store.jobs.claim("server-1", Room(slots), T0, concurrency=concurrency)
     return [claim.job.account_id for claim in claims]
 
 
@@ -33,14 +34,14 @@ async def test_a_claim_has_everything_that_a_run_needs(store):
     assert claim.job == await store.jobs.get("alice", job.id)
     assert (claim.lease.owner, claim.lease.attempt) == ("server-1", 1)
     assert len(claim.lease.token) == 32
-    assert (claim.qasm, claim.analysis, claim.tier) == (QASM, ANALYSIS, Tier.DEVELOPER)
-    assert claim.event == await store.events.latest("alice", job.id)
-    assert (claim.event.sequence, claim.event.occurred_at) == (5, at(2))
+    assert (*await store.jobs.input_of(claim), claim.tier) == (QASM, ANALYSIS, Tier.DEVELOPER)
+    latest = await store.events.latest("alice", job.id)
+    assert (latest.sequence, latest.occurred_at, latest.job) == (5, at(2), claim.job)
 
 
 async def test_within_an_account_the_job_queued_first_goes_first(store):
     jobs = [await queue(store, seconds=n) for n in (3, 1, 2)]
-    claims = await store.jobs.claim("server-1", 5, T0, concurrency=UNLIMITED)
+    claims = await store.jobs.claim("server-1", Room(5), T0, concurrency=UNLIMITED)
     assert [claim.job.id for claim in claims] == [jobs[1].id, jobs[2].id, jobs[0].id]
 
 
@@ -137,7 +138,7 @@ async def test_concurrent_claims_share_no_job(store):
     await store.accounts.ensure("alice", at=T0)
     jobs: list[Job] = await asyncio.gather(*(queue(store) for _ in range(60)))
     claims = await asyncio.gather(
-        *(store.jobs.claim(f"server-{n}", 5, T0, concurrency=UNLIMITED) for n in range(20))
+        *(store.jobs.claim(f"server-{n}", Room(5), T0, concurrency=UNLIMITED) for n in range(20))
     )
     taken = [claim for share in claims for claim in share]
     assert Counter(claim.job.id for claim in taken) == Counter(job.id for job in jobs)

@@ -1,6 +1,7 @@
 """The times of a job's events never go back, even if the servers' clocks differ."""
 
 from quantcloud.domain.job import JobStatus
+from quantcloud.storage import Room
 from unit.storage.builders import UNLIMITED, at, claim_one, logged, queue, result_of, to
 
 
@@ -8,7 +9,7 @@ async def test_no_event_is_earlier_than_the_one_before(store):
     job = await queue(store, seconds=100)
     lost = await claim_one(store, seconds=99)
     await store.jobs.requeue(job.id, lost.lease, at(98))
-    (claim,) = await store.jobs.claim("server-2", 1, at(120), concurrency=UNLIMITED)
+    (claim,) = await store.jobs.claim("server-2", Room(1), at(120), concurrency=UNLIMITED)
     await store.jobs.advance(job.id, [to(JobStatus.RUNNING, 97)], lease=claim.lease)
     end = [to(JobStatus.COMPLETED, 110)]
     await store.jobs.complete(job.id, claim.lease, result_of(job), end)

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from quantcloud.domain.job import JobStatus, StaleLeaseError
-from quantcloud.storage import Claim, Store
+from quantcloud.storage import Claim, Room, Store
 from unit.storage.builders import UNLIMITED, at, queue, result_of, to
 
 NUMBER = 100
 
 
 async def _claim_all(store: Store, owner: str, seconds: float) -> list[Claim]:
-    claims = await store.jobs.claim(owner, NUMBER, at(seconds), concurrency=UNLIMITED)
+    claims = await store.jobs.claim(owner, Room(NUMBER), at(seconds), concurrency=UNLIMITED)
     assert len(claims) == NUMBER
     started = (
         store.jobs.advance(claim.job.id, [to(JobStatus.RUNNING, seconds)], lease=claim.lease)
@@ -60,7 +60,7 @@ async def test_none_of_a_hundred_late_writes_is_accepted(store: Store):
 async def test_a_server_that_comes_back_in_time_keeps_its_runs(store: Store):
     await queue(store)
     await store.leases.heartbeat("first", at(30))
-    (claim,) = await store.jobs.claim("first", 1, at(1), concurrency=UNLIMITED)
+    (claim,) = await store.jobs.claim("first", Room(1), at(1), concurrency=UNLIMITED)
     await store.leases.heartbeat("first", at(60))
     assert await store.leases.sweep("second", at(31)) == []
     steps = [to(JobStatus.RUNNING, 40), to(JobStatus.COMPLETED, 41)]

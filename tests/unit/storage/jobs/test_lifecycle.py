@@ -30,7 +30,7 @@ from quantcloud.domain.job import (
     JobStatus,
     StaleLeaseError,
 )
-from quantcloud.storage import Claim, NewJob, Store
+from quantcloud.storage import Claim, NewJob, Room, Store
 from quantcloud.storage.database.tables import job_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of
 from unit.storage.builders import ANALYSIS, QASM, at, new_job, queue, ran, result_of, to
@@ -97,8 +97,8 @@ class Lifecycle(RuleBasedStateMachine):
         self.clock += 1
         return self.clock
 
-    def call(self, coroutine):
-        return self.runner.run(coroutine)
+    def call(self, awaitable):
+        return self.runner.get_loop().run_until_complete(awaitable)
 
     @rule(account=st.sampled_from(ACCOUNTS), quantum=st.booleans())
     def submit(self, account, quantum):
@@ -130,7 +130,9 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(target=claims, slots=st.integers(1, 4), owner=st.sampled_from(OWNERS))
     def claim(self, slots, owner):
         now = self.now()
-        taken = self.call(self.store.jobs.claim(owner, slots, at(now), concurrency=CONCURRENCY))
+        taken = self.call(
+            self.store.jobs.claim(owner, Room(slots), at(now), concurrency=CONCURRENCY)
+        )
         room = {
             account: 2 - sum(m.account == account and m.status in LEASED for m in self.of(account))
             for account in ACCOUNTS

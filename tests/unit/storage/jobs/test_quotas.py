@@ -9,7 +9,7 @@ from quantcloud.domain.account import MonthlyLimits, MonthlyUsage, Tier
 from quantcloud.domain.errors import QuotaExceeded
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import JobStatus
-from quantcloud.storage import Store
+from quantcloud.storage import Room, Store
 from unit.storage.builders import (
     ANALYSIS,
     QASM,
@@ -170,11 +170,11 @@ async def test_a_cancelled_run_is_charged_at_most_until_its_lease_or_time_limit_
 async def test_a_thousand_waiting_jobs_do_not_delay_another_accounts_first(store):
     await store.accounts.ensure("alice", at=T0)
     await asyncio.gather(*(queue(store, "alice", seconds=n / 1000) for n in range(1000)))
-    claims = await store.jobs.claim("server", 2, T0, concurrency=THREE)
+    claims = await store.jobs.claim("server", Room(2), T0, concurrency=THREE)
     assert [claim.job.account_id for claim in claims] == ["alice", "alice"]
     first = await queue(store, "bob", seconds=5)
-    (claim,) = await store.jobs.claim("server", 1, T0, concurrency=THREE)
+    (claim,) = await store.jobs.claim("server", Room(1), T0, concurrency=THREE)
     assert claim.job.id == first.id
     # At most three run at once, no matter how many slots are free.
-    claims = await store.jobs.claim("server", 99, T0, concurrency=THREE)
+    claims = await store.jobs.claim("server", Room(99), T0, concurrency=THREE)
     assert [claim.job.account_id for claim in claims] == ["alice"]

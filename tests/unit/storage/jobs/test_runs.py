@@ -14,6 +14,7 @@ from quantcloud.domain.job import (
     Lease,
     StaleLeaseError,
 )
+from quantcloud.storage import Room
 from unit.storage.builders import (
     STALE,
     T0,
@@ -211,7 +212,7 @@ async def test_cancel_ends_a_job_in_any_status(store, stage):
     assert await store.events.latest("alice", job.id) == event
     assert await store.jobs.cancel("alice", job.id, at(6)) is None
     assert await store.events.latest("alice", job.id) == event
-    assert await store.jobs.claim("server-1", 5, at(6), concurrency={}) == []
+    assert await store.jobs.claim("server-1", Room(5), at(6), concurrency={}) == []
 
 
 async def test_a_completed_job_cannot_be_cancelled(store):

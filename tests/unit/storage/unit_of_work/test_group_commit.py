@@ -185,45 +185,6 @@ async def test_a_unit_that_fails_half_way_is_undone_alone(store):
     assert await store.events.after("alice", jobs[0].id, 1, 10) == outcomes[0]
 
 
-async def test_a_unit_notified_early_fails_with_its_transaction_and_the_others_are_retried(
-    sqlite_store,
-):
-    store = sqlite_store
-    duplicate = await submit(store)
-    notified, ran = [], []
-
-    def last(_tx):
-        ran.append(1)
-        yield
-        return "early"
-
-    outcomes = await _in_one_batch(
-        store,
-        store.jobs.create(duplicate, QASM, ANALYSIS, max_waiting=None),
-        store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=None),
-        _last(store, last, notified.append),
-    )
-    assert [type(outcome) for outcome in outcomes] == [IntegrityError, list, IntegrityError]
-    assert (notified, ran) == (["early"], [1])
-    assert (await store.usage.month("alice", T0)).total_jobs == 2
-
-
-async def test_a_failing_early_notification_does_not_affect_the_other_units(sqlite_store):
-    def last(_tx):
-        yield
-
-    def notify(_value) -> None:
-        raise RuntimeError("this callback is broken")
-
-    await sqlite_store.accounts.ensure("alice", at=T0)
-    outcomes = await _in_one_batch(
-        sqlite_store,
-        sqlite_store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=None),
-        _last(sqlite_store, last, notify),
-    )
-    assert [type(outcome) for outcome in outcomes] == [list, RuntimeError]
-
-
 @pytest.mark.parametrize("read_behind", [False, True])
 async def test_a_value_that_cannot_be_written_fails_only_its_own_unit(store, read_behind):
     """The error shows when the pending rows are written: at the end, or when a unit reads."""
@@ -255,10 +216,6 @@ def test_many_rows_are_written_in_steps():
     after_steps = [tuple(written) for _ in steps]
     assert after_steps == [(128,), (128, 128), (128, 128, 44)]
     assert not pending.failed
-
-
-async def _last(store, unit, notify) -> object:
-    return await store._writer.submit_last(unit, cost=0.0, notify=notify)
 
 
 async def test_a_unit_cancelled_while_it_waits_does_not_run(store):

@@ -33,7 +33,7 @@ def workers_only(tmp_path_factory: pytest.TempPathFactory):
     """A server that runs all circuits in workers."""
     data = tmp_path_factory.mktemp("workers_only") / "data"
     options = ("--workers", str(WORKERS))
-    with Server(data, *options, QUANTCLOUD_RUN_AT_ONCE="false") as server:
+    with Server(data, *options, QUANTCLOUD_RUN_INLINE="false") as server:
         yield server
 
 

@@ -10,8 +10,8 @@ from thequantcloud.v1 import job_pb2
 
 # Each shot needs its own simulation of 20 qubits, which is hours of work for any simulator.
 MIDWAY = "".join(f"rx(0.3) q[{q}]; measure q[{q}] -> c[{q}]; " for q in range(20))
-HOPELESS = HEADER + "qreg q[20]; creg c[20]; h q; rx(0.4) q; " + MIDWAY * 100
-BODY = {"qasm": HOPELESS, "shots": 10_000}
+OVERLONG = HEADER + "qreg q[20]; creg c[20]; h q; rx(0.4) q; " + MIDWAY * 100
+BODY = {"qasm": OVERLONG, "shots": 10_000}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_one_such_run_refuses_its_batch(ada: Api):
 
 def test_on_a_stream_the_other_runs_continue(ada: Api):
     stream = RunStream(ada)
-    refused, run = stream.send(HOPELESS, shots=10_000), stream.send(BELL)
+    refused, run = stream.send(OVERLONG, shots=10_000), stream.send(BELL)
     answers = stream.finish()
     (answer,) = answers[refused]
     assert "is predicted to take" in str(answer.error)

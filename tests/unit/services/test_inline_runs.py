@@ -1,13 +1,11 @@
 """Jobs that are run at submission and stored with their result."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from quantcloud.auth.principal import Credential, Principal
-from quantcloud.backends.at_once import AtOnce
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.circuits import analyse
@@ -15,9 +13,10 @@ from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import JobStatus, OptimizationTarget
 from quantcloud.engine.base import Examined
+from quantcloud.engine.inline import InlineEngine
 from quantcloud.openqasm import parse
 from quantcloud.services.admission import Admission, Admitted, Submission
-from quantcloud.services.short_runs import ShortRuns
+from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.settings import DEFAULT_TIERS
 from support.circuits import BELL
 
@@ -36,12 +35,15 @@ class Clock:
         return self.now
 
 
-class InProcessEngine:
-    """An engine that examines all circuits in this process."""
+class Examiner:
+    """An engine that examines all circuits, and returns what it parsed if it is `in_process`."""
+
+    def __init__(self, *, in_process: bool) -> None:
+        self._in_process = in_process
 
     async def examine(self, source: str, owner: str = "") -> Examined:
         circuit = parse(source)
-        return Examined(analyse(circuit), circuit)
+        return Examined(analyse(circuit), circuit if self._in_process else None)
 
 
 class NoQueues:
@@ -56,29 +58,29 @@ class EmptyStore:
     jobs = NoQueues()
 
 
-FLEET = Fleet(installed_backends(), memory_limit=1 << 30, at_once={"local_simulator"})
+FLEET = Fleet(installed_backends(), memory_limit=1 << 30, inline={"local_simulator"})
 
 
-async def admitted(**fields: Any) -> Admitted:
+async def admitted(*, in_process: bool = True, **fields: Any) -> Admitted:
     values: dict[str, Any] = {
         "qasm": BELL, "circuit_qasm": "", "code": "", "shots": 100, "backend": "local_simulator",
         "optimize_for": OptimizationTarget.BALANCED, "num_qubits": None, "max_cost_usd": None,
         "min_fidelity": None, "options": RunOptions(seed=7),
     }  # fmt: skip
     store: Any = EmptyStore()
-    engine: Any = InProcessEngine()
+    engine: Any = Examiner(in_process=in_process)
     admission = Admission(store, engine, FLEET, Clock(), DEFAULT_TIERS.__getitem__)
     return await admission.admit(ADA, Submission(**{**values, **fields}), check_month_later=True)
 
 
 @pytest.fixture(scope="module")
-def at_once() -> AtOnce:
-    return AtOnce(installed_backends())
+def engine() -> InlineEngine:
+    return InlineEngine(installed_backends())
 
 
-async def test_a_short_run_is_completed_when_its_job_is_stored(at_once: AtOnce):
+async def test_a_short_run_is_completed_when_its_job_is_stored(engine: InlineEngine):
     accepted = await admitted()
-    new = ShortRuns(at_once, FLEET, Clock()).new_job(accepted)
+    new = await InlineRuns(engine, Clock()).new_job(accepted)
     assert [change.status for change in new.changes] == [*JobStatus][1:7]
     assert (new.job, new.qasm, new.analysis) == (accepted.job, BELL, accepted.analysis)
     times = [change.at for change in new.changes[-3:]]
@@ -99,18 +101,18 @@ async def test_a_short_run_is_completed_when_its_job_is_stored(at_once: AtOnce):
 
 
 @pytest.mark.parametrize("backend", ["aer_simulator", "local_simulator"])
-async def test_other_jobs_wait_in_the_queue(at_once: AtOnce, backend: str):
+async def test_other_jobs_wait_in_the_queue(engine: InlineEngine, backend: str):
     memory = backend == "local_simulator"
     accepted = await admitted(backend=backend, options=RunOptions(memory=memory))
-    new = ShortRuns(at_once, FLEET, Clock()).new_job(accepted)
+    new = await InlineRuns(engine, Clock()).new_job(accepted)
     assert (new.result, new.simulator_seconds) == (None, 0.0)
     assert new.changes == accepted.changes
     assert new.changes[-1].status is JobStatus.QUEUED
 
 
-async def test_a_circuit_that_a_worker_parsed_waits(at_once: AtOnce):
-    accepted = replace(await admitted(), circuit=None)
-    new = ShortRuns(at_once, FLEET, Clock()).new_job(accepted)
+async def test_a_circuit_that_a_worker_parsed_waits(engine: InlineEngine):
+    accepted = await admitted(in_process=False)
+    new = await InlineRuns(engine, Clock()).new_job(accepted)
     assert (new.result, new.simulator_seconds) == (None, 0.0)
     assert new.changes == accepted.changes
     assert new.changes[-1].status is JobStatus.QUEUED
@@ -118,4 +120,4 @@ async def test_a_circuit_that_a_worker_parsed_waits(at_once: AtOnce):
 
 async def test_without_an_executor_all_jobs_wait():
     accepted = await admitted()
-    assert ShortRuns(AtOnce({}), FLEET, Clock()).new_job(accepted).result is None
+    assert (await InlineRuns(InlineEngine({}), Clock()).new_job(accepted)).result is None

@@ -2,18 +2,20 @@
 
 import logging
 import os
-from collections.abc import KeysView, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import Circuit, expanded, with_measurements
 from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.engine.base import ExecutionFailed
+from quantcloud.openqasm import parse
 
 _log = logging.getLogger(__name__)
 
 
-class AtOnce:
-    """The executors of those `backends` whose attribute `at_once` is True.
+class InlineEngine:
+    """Runs circuits by the executors of those `backends` whose attribute `inline` is True.
 
     The constructor imports their simulators.
     """
@@ -22,7 +24,7 @@ class AtOnce:
         self._executors: dict[str, Executor] = {}
         self._first_runs = FirstRuns(wide=False)
         for name, backend in backends.items():
-            if getattr(backend, "at_once", False):
+            if getattr(backend, "inline", False):
                 # NumPy would start a thread for each core, but the matrices are too small for that.
                 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
                 try:
@@ -31,16 +33,30 @@ class AtOnce:
                     _log.exception("backend %s cannot run in the serving process", name)
 
     @property
-    def backends(self) -> KeysView[str]:
+    def backends(self) -> Container[str]:
         """The names of the backends that run circuits here."""
         return self._executors.keys()
 
-    def run(self, circuit: Circuit, execution: Execution) -> Outcome | None:
-        """Run a circuit whose method is `at_once`; return None if a worker must run it instead."""
+    async def execute(
+        self,
+        execution: Execution,
+        *,
+        time_limit: float,
+        on_start: Callable[[], None],
+        circuit: Circuit | None = None,
+    ) -> Outcome:
+        """Run a circuit whose method is `inline`, without suspending.
+
+        `circuit` is the parsed circuit, if the caller has it. Such a run ends long before any
+        `time_limit`. Raises `ExecutionFailed`; a worker may still run the circuit then.
+        """
+        del time_limit
+        on_start()
         try:
             executor = self._executors[execution.backend]
             self._first_runs.before(executor, execution)
-            return executor.run(expanded(with_measurements(circuit)), execution)
-        except Exception:  # noqa: BLE001  # a simulator may raise anything
-            _log.exception("job %s could not be run at once", execution.job_id)
-            return None
+            parsed = parse(execution.qasm) if circuit is None else circuit
+            return executor.run(expanded(with_measurements(parsed)), execution)
+        except Exception as error:
+            _log.exception("job %s could not run in the serving process", execution.job_id)
+            raise ExecutionFailed(str(error)) from error

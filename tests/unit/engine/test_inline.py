@@ -3,19 +3,21 @@
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from quantcloud.backends.at_once import AtOnce
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.circuits import expanded, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES
-from quantcloud.domain.execution import Execution, Noise, RunOptions
+from quantcloud.domain.execution import Execution, Noise, Outcome, RunOptions
 from quantcloud.domain.job import OptimizationTarget
+from quantcloud.engine.base import Engine, ExecutionFailed
+from quantcloud.engine.inline import InlineEngine
 from quantcloud.openqasm import examine, parse
 from quantcloud.routing.method import Method, Refusal
-from quantcloud.routing.router import Demand
+from quantcloud.routing.router import Demand, Placement
 from support.circuits import BELL, HEADER
 
 NAME = "local_simulator"
@@ -35,10 +37,14 @@ def pairs(gate: str, number: int) -> str:
 
 LOADED = """
 import sys
-from quantcloud.backends.at_once import AtOnce
 from quantcloud.backends.base import installed_backends
-print(*AtOnce(installed_backends()).backends, *{"stim", "qiskit", "cirq"} & {*sys.modules})
+from quantcloud.engine.inline import InlineEngine
+print(*InlineEngine(installed_backends()).backends, *{"stim", "qiskit", "cirq"} & {*sys.modules})
 """
+
+
+async def run(engine: Engine, asked: Execution, **options: Any) -> Outcome:
+    return await engine.execute(asked, time_limit=1.0, on_start=lambda: None, **options)
 
 
 def methods(qasm: str, shots: int = 1024, options: RunOptions | None = None) -> list[Method]:
@@ -84,8 +90,8 @@ def execution(qasm: str, **fields: object) -> Execution:
         "wide",
     ],
 )
-def test_only_circuits_that_certainly_take_little_time_run_at_once(qasm, options, expected):
-    by_name = {method.name: method.at_once for method in methods(qasm, options=options)}
+def test_only_circuits_that_certainly_take_little_time_run_inline(qasm, options, expected):
+    by_name = {method.name: method.inline for method in methods(qasm, options=options)}
     assert by_name["statevector"] is expected
     assert not by_name.get("stabilizer", False)
 
@@ -104,21 +110,18 @@ def test_only_counts_is_false_with_options_that_take_more(options):
     assert not options.only_counts
 
 
-def test_the_counts_equal_those_of_a_worker():
+async def test_the_counts_equal_those_of_a_worker():
     asked = execution(BELL)
     circuit = parse(BELL)
-    outcome = AtOnce(installed_backends()).run(circuit, asked)
-    assert outcome is not None
+    outcome = await run(InlineEngine(installed_backends()), asked, circuit=circuit)
     worker = installed_backends()[NAME].executor()
     assert outcome.counts == worker.run(expanded(with_measurements(circuit)), asked).counts
     assert sum(outcome.counts.values()) == 1024
 
 
-def test_all_qubits_of_a_circuit_without_measurements_are_measured():
-    outcome = AtOnce(installed_backends()).run(
-        parse(HEADER + "qreg q[2]; x q[1];"), execution("", shots=5)
-    )
-    assert outcome is not None
+async def test_all_qubits_of_a_circuit_without_measurements_are_measured():
+    unmeasured = execution(HEADER + "qreg q[2]; x q[1];", shots=5)
+    outcome = await run(InlineEngine(installed_backends()), unmeasured)
     assert outcome.counts == {"10": 5}
 
 
@@ -129,67 +132,65 @@ def test_the_serving_process_does_not_load_stim():
     assert (done.stdout, done.stderr) == (f"{NAME}\n", "")
 
 
-def test_a_run_that_fails_is_left_to_a_worker(caplog):
-    at_once = AtOnce(installed_backends())
-    # No such method.
-    assert at_once.run(parse(BELL), execution(BELL, method="abacus")) is None
-    assert "could not be run at once" in caplog.text
-    assert AtOnce({}).run(parse(BELL), execution(BELL)) is None
+async def test_a_run_that_fails_raises_an_error_of_engines(caplog):
+    engine = InlineEngine(installed_backends())
+    with pytest.raises(ExecutionFailed):
+        await run(engine, execution(BELL, method="abacus"))
+    assert "could not run in the serving process" in caplog.text
+    with pytest.raises(ExecutionFailed):
+        await run(InlineEngine({}), execution(BELL))
 
 
 class Broken:
     """A backend whose simulator cannot be imported."""
 
-    at_once = True
+    inline = True
 
     def executor(self):
         raise ImportError("no such module")
 
 
-def test_a_backend_that_cannot_start_here_is_left_to_workers(caplog):
-    at_once = AtOnce({"broken": Broken(), **installed_backends()})
-    assert at_once.backends == {NAME}
+async def test_a_backend_that_cannot_start_here_is_left_to_workers(caplog):
+    engine = InlineEngine({"broken": Broken(), **installed_backends()})
+    assert engine.backends == {NAME}
     assert "broken" in caplog.text
-    assert at_once.run(parse(BELL), execution(BELL, backend="broken")) is None
-    assert at_once.run(parse(BELL), execution(BELL)) is not None
+    with pytest.raises(ExecutionFailed):
+        await run(engine, execution(BELL, backend="broken"))
+    assert sum((await run(engine, execution(BELL))).counts.values()) == 1024
 
 
-def test_speed_prefers_the_backend_that_runs_at_once():
-    fleet = Fleet(installed_backends(), memory_limit=1 << 30, at_once={NAME})
+def test_speed_prefers_the_backend_that_runs_inline():
+    fleet = Fleet(installed_backends(), memory_limit=1 << 30, inline={NAME})
     for target in (OptimizationTarget.SPEED, OptimizationTarget.BALANCED):
-        demand = Demand(examine(BELL), 1024, RunOptions(), target, at_once=True)
-        chosen = fleet.decide(demand, QueueFigures()).chosen
-        assert chosen is not None
-        assert chosen.method is not None
-        assert (chosen.backend, chosen.method.at_once) == (NAME, True)
+        demand = Demand(examine(BELL), 1024, RunOptions(), target, inline=True)
+        decision = fleet.decide(demand, QueueFigures())
+        assert decision.chosen is not None
+        assert (decision.chosen.backend, decision.placement) == (NAME, Placement.INLINE)
         # If a worker runs it, as for the other backends, Aer's small advantage in speed counts.
         noisy = replace(demand, options=RunOptions(memory=True))
-        other = fleet.decide(noisy, QueueFigures()).chosen
-        assert other is not None
-        assert other.method is not None
-        assert not other.method.at_once
+        assert fleet.decide(noisy, QueueFigures()).placement is Placement.WORKER
 
 
-def test_a_run_at_once_waits_in_no_queue():
+def test_an_inline_run_waits_in_no_queue():
     figures = QueueFigures({NAME: 9}, {NAME: 60.0})
-    demand = Demand(examine(BELL), 1024, RunOptions(), OptimizationTarget.SPEED, at_once=True)
-    fleet = Fleet(installed_backends(), memory_limit=1 << 30, at_once={NAME})
+    demand = Demand(examine(BELL), 1024, RunOptions(), OptimizationTarget.SPEED, inline=True)
+    fleet = Fleet(installed_backends(), memory_limit=1 << 30, inline={NAME})
     chosen = fleet.decide(demand, figures).chosen
     assert chosen is not None
     assert (chosen.backend, chosen.wait_seconds) == (NAME, 0.0)
     # If this process runs nothing, or does not have the circuit, the queue counts.
     for others in (
         Fleet(installed_backends(), memory_limit=1 << 30).decide(demand, figures),
-        fleet.decide(replace(demand, at_once=False), figures),
+        fleet.decide(replace(demand, inline=False), figures),
     ):
         assert others.chosen is not None
         assert others.chosen.backend != NAME
         waits = {each.backend: each.wait_seconds for each in others.candidates}
         assert waits[NAME] == 60.0
-        assert not any(each.method.at_once for each in others.candidates if each.method)
+        assert others.placement is Placement.WORKER
 
 
 def test_learnt_times_do_not_change_where_a_circuit_runs():
     (method, *_) = methods(BELL)
-    assert method.lasting(1.0).at_once
+    assert method.lasting(1.0).inline
     assert method.lasting(1.0).as_stated() == method.as_stated()

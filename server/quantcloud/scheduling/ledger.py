@@ -1,0 +1,105 @@
+"""The cores and the memory of the engine, and which run holds how much of them."""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+
+from quantcloud.domain.execution import is_short
+from quantcloud.engine.base import WorkerEngine
+from quantcloud.storage import Claim, ClaimedJobs, Room
+
+# How many jobs one claim takes at most, so that the first do not wait long for the last.
+_CLAIM_BATCH = 64
+# How long short runs may wait behind others in the engine, in seconds. A new account's job may
+# wait this long for its turn.
+_BACKLOG_SECONDS = 0.04
+# How long other jobs may pass one that waits for memory or cores, in seconds. After that none
+# starts before it, so it waits for the present runs at most.
+_PASS_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class _Held:
+    """The cores that the runs on one backend hold, and those of runs not known to be short."""
+
+    cores: int = 0
+    long: int = 0
+
+
+class Ledger:
+    """Reserves cores and memory for runs. All runs together may take `memory_bytes`.
+
+    A job that can never fit was refused at its admission. If the limits have changed since, it runs
+    alone, and its worker's own limit holds.
+    """
+
+    def __init__(self, engine: WorkerEngine, memory_bytes: float) -> None:
+        self._engine = engine
+        self._memory_bytes = memory_bytes
+        self._claims: dict[str, Claim] = {}
+        self._held: defaultdict[str, _Held] = defaultdict(_Held)
+        self._memory_held = 0
+        # The predicted time of the short runs.
+        self._short_seconds = 0.0
+        # The job that waits for more memory or cores than are free, and since when.
+        self._blocked: str | None = None
+        self._blocked_since = 0.0
+
+    def reserve(self, claim: Claim) -> None:
+        """Reserve what the run of a claim takes. An older run of its job gives back its share."""
+        if (former := self._claims.get(claim.job.id)) is not None:
+            self.release(former)
+        self._claims[claim.job.id] = claim
+        self._add(claim, 1)
+
+    def release(self, claim: Claim) -> None:
+        """Give back what the run of a claim took, if it has not done so."""
+        if self._claims.get(claim.job.id) is claim:
+            del self._claims[claim.job.id]
+            self._add(claim, -1)
+
+    def _add(self, claim: Claim, sign: int) -> None:
+        job, method = claim.job, claim.method
+        held, predicted = self._held[job.backend or ""], job.predicted_seconds
+        held.cores += sign * method.cores
+        self._memory_held += sign * method.memory_bytes
+        if predicted is None or not is_short(predicted):
+            held.long += sign * method.cores
+        elif self._claims:
+            self._short_seconds += sign * predicted
+        else:
+            # Otherwise rounding errors would add up over millions of runs.
+            self._short_seconds = 0.0
+
+    def note(self, claimed: ClaimedJobs) -> None:
+        """Note which job a claim had to leave because it needs more than is free."""
+        if claimed.blocked != self._blocked:
+            self._blocked, self._blocked_since = claimed.blocked, time.monotonic()
+
+    def room(self) -> Room:
+        """Return what is free, with short runs beyond the cores.
+
+        A run whose backend is still being imported takes no core, so that it does not delay other
+        backends. At most one run a core may wait so. Short runs wait only behind short runs.
+        """
+        size = self._engine.slots
+        taken = waiting = busy = 0
+        for backend, held in self._held.items():
+            taken += held.cores
+            if self._engine.is_ready(backend):
+                busy += held.long
+            else:
+                waiting += held.cores
+        free = size - taken + min(waiting, size)
+        cores, short = min(max(0, free), _CLAIM_BATCH), 0
+        if busy < size:
+            short = min(max(0, self._engine.backlog + min(0, free)), _CLAIM_BATCH - cores)
+        passing = time.monotonic() - self._blocked_since < _PASS_SECONDS
+        return Room(
+            cores,
+            short,
+            _BACKLOG_SECONDS * size - self._short_seconds,
+            self._memory_bytes - self._memory_held,
+            may_pass=self._blocked is None or passing,
+            idle=not self._claims,
+        )
