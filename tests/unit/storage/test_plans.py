@@ -268,9 +268,13 @@ async def test_the_cost_of_a_claim_does_not_grow_with_the_waiting_jobs(path):
         await asyncio.gather(*(queue(store, seconds=n) for n in range(number)))
 
     await wait(20)
-    few = await _steps(store, lambda: store.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED))
+    few = await _steps(
+        store, lambda: store.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED)
+    )
     await wait(1000)
-    many = await _steps(store, lambda: store.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED))
+    many = await _steps(
+        store, lambda: store.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED)
+    )
     assert 0 < many < 2 * few
     await store.close()
 
@@ -279,9 +283,13 @@ async def test_the_cost_of_a_claim_does_not_grow_with_the_ended_jobs(path):
     store = await Store.open(path)
     ended = [await queue(store, seconds=n) for n in range(2000)]
     await queue(store, seconds=9999)
-    few = await _steps(store, lambda: store.jobs.claim("server-1", Room(1), T0, concurrency=UNLIMITED))
+    few = await _steps(
+        store, lambda: store.jobs.claim("server-1", Room(1), T0, concurrency=UNLIMITED)
+    )
     for job in ended:
         await store.jobs.cancel(job.account_id, job.id, T0)
-    many = await _steps(store, lambda: store.jobs.claim("server-1", Room(1), T0, concurrency=UNLIMITED))
+    many = await _steps(
+        store, lambda: store.jobs.claim("server-1", Room(1), T0, concurrency=UNLIMITED)
+    )
     assert 0 < many < 1.5 * few
     await store.close()

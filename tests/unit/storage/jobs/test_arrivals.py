@@ -229,9 +229,7 @@ async def test_a_claim_fails_if_its_commit_fails(sqlite_store, path):
     job = new_job()
     failing = store._writer.submit(spoil)
     arriving = arrive(store, job)
-    claiming = store.jobs.claim(
-        "server-1", Room(1), T0, concurrency=UNLIMITED
-    )
+    claiming = store.jobs.claim("server-1", Room(1), T0, concurrency=UNLIMITED)
     outcomes = await asyncio.gather(failing, arriving, claiming, return_exceptions=True)
     assert all(isinstance(outcome, IntegrityError) for outcome in outcomes)
     assert count_jobs(path) == 0

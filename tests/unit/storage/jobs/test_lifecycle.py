@@ -130,7 +130,9 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(target=claims, slots=st.integers(1, 4), owner=st.sampled_from(OWNERS))
     def claim(self, slots, owner):
         now = self.now()
-        taken = self.call(self.store.jobs.claim(owner, Room(slots), at(now), concurrency=CONCURRENCY))
+        taken = self.call(
+            self.store.jobs.claim(owner, Room(slots), at(now), concurrency=CONCURRENCY)
+        )
         room = {
             account: 2 - sum(m.account == account and m.status in LEASED for m in self.of(account))
             for account in ACCOUNTS
