@@ -60,6 +60,7 @@ class Served:
             limits=DEFAULT_TIERS.__getitem__, check_seconds=check_seconds, **options,
         )  # fmt: skip
         self.ended: asyncio.Queue[Job] = asyncio.Queue()
+        self._submitted = 0
         store.subscribe(self._listen)
 
     def _listen(self, events) -> None:
@@ -70,5 +71,7 @@ class Served:
     def submit(self, job: Job, **needs: int) -> asyncio.Future:
         """Submit a job whose run needs `memory_bytes` and `cores`."""
         method = Method("statevector", **{"memory_bytes": 0, "seconds": 1.0, **needs})
-        new = NewJob(job, QASM, ANALYSIS, routed(), method=method)
+        # One second after another.
+        self._submitted += 1
+        new = NewJob(job, QASM, ANALYSIS, routed(self._submitted), method=method)
         return asyncio.ensure_future(self.scheduler.submit([new], max_waiting=None))

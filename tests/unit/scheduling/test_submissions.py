@@ -1,4 +1,4 @@
-"""A job is stored and claimed in one transaction, and so are the end of a run and the next claim."""
+"""A job is stored and claimed in one transaction; so are the end of a run and the next claim."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -53,8 +53,9 @@ async def test_the_end_of_a_run_and_the_next_claim_are_one_transaction(served: S
 async def test_a_job_whose_transaction_fails_is_not_run(served: Served, monkeypatch):
     monkeypatch.setattr(claim_loop, "RETRY_SECONDS", 0.01)
     job = new_job()
-    spoilt = served.store._writer.submit(spoil, brief=True)
     submitted = served.submit(job)
+    await asyncio.sleep(0)
+    spoilt = served.store._writer.submit(spoil, brief=True)
     for outcome in await asyncio.gather(spoilt, submitted, return_exceptions=True):
         assert isinstance(outcome, IntegrityError)
     assert (await served.store.jobs.list("alice", limit=9, offset=0)).total == 0

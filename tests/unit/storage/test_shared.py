@@ -8,7 +8,7 @@ import pytest
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage import NewJob, notices, Room, Store
+from quantcloud.storage import NewJob, Room, Store, notices
 from quantcloud.storage.database import postgres
 from quantcloud.storage.notices import Notices
 from unit.storage.builders import (

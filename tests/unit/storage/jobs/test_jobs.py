@@ -1,6 +1,5 @@
 """Submitting jobs, and reading them back."""
 
-import asyncio
 import threading
 import uuid
 from dataclasses import replace
