@@ -1,11 +1,13 @@
 """A scheduler with a real store, and an engine that a test controls."""
 
 import asyncio
+from typing import Any
 
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.execution import Outcome
 from quantcloud.domain.job import Job
+from quantcloud.routing.method import Method
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import NewJob, Store
@@ -47,15 +49,18 @@ class Engine:
 class Served:
     """A store, an engine, and the scheduler between them."""
 
-    def __init__(self, store: Store, *, check_seconds: float = 3600.0) -> None:
+    def __init__(
+        self, store: Store, engine: Any = None, *, check_seconds: float = 3600.0, **options: float
+    ) -> None:
         self.store = store
-        self.engine = Engine()
+        self.engine = engine or Engine()
         fleet = Fleet(installed_backends(), memory_limit=1 << 30)
         self.scheduler = Scheduler(
             store, self.engine, fleet, owner="server-1", clock=lambda: T0,
-            limits=DEFAULT_TIERS.__getitem__, check_seconds=check_seconds,
+            limits=DEFAULT_TIERS.__getitem__, check_seconds=check_seconds, **options,
         )  # fmt: skip
         self.ended: asyncio.Queue[Job] = asyncio.Queue()
+        self._submitted = 0
         store.subscribe(self._listen)
 
     def _listen(self, events) -> None:
@@ -63,6 +68,10 @@ class Served:
             if event.job.status.is_terminal:
                 self.ended.put_nowait(event.job)
 
-    def submit(self, job: Job) -> asyncio.Future:
-        new = NewJob(job, QASM, ANALYSIS, routed())
+    def submit(self, job: Job, **needs: int) -> asyncio.Future:
+        """Submit a job whose run needs `memory_bytes` and `cores`."""
+        method = Method("statevector", **{"memory_bytes": 0, "seconds": 1.0, **needs})
+        # One second after another.
+        self._submitted += 1
+        new = NewJob(job, QASM, ANALYSIS, routed(self._submitted), method=method)
         return asyncio.ensure_future(self.scheduler.submit([new], max_waiting=None))

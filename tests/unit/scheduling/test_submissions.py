@@ -53,8 +53,9 @@ async def test_the_end_of_a_run_and_the_next_claim_are_one_transaction(served: S
 async def test_a_job_whose_transaction_fails_is_not_run(served: Served, monkeypatch):
     monkeypatch.setattr(claim_loop, "RETRY_SECONDS", 0.01)
     job = new_job()
-    spoilt = served.store._writer.submit(spoil, cost=0.0)
     submitted = served.submit(job)
+    await asyncio.sleep(0)
+    spoilt = served.store._writer.submit(spoil, cost=0.0)
     for outcome in await asyncio.gather(spoilt, submitted, return_exceptions=True):
         assert isinstance(outcome, IntegrityError)
     assert (await served.store.jobs.list("alice", limit=9, offset=0)).total == 0
