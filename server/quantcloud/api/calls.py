@@ -5,6 +5,7 @@ A servicer is a plain gRPC servicer: it knows nothing of admission, limits, head
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 import grpc.aio
@@ -15,54 +16,46 @@ from quantcloud.api.large import LARGE_BYTES, encoded
 from quantcloud.api.session import Rules, Session
 
 Request = TypeVar("Request", bound=Message)
+Servicer = TypeVar("Servicer")
 Parser = Callable[[bytes], Request]
 
 
-class UnaryCall(Generic[Request]):
-    """One request, one answer."""
+@dataclass
+class _Call(Generic[Request, Servicer]):
+    """A method: its path, what holds for all calls, its parser, and its servicer's method."""
 
-    def __init__(
-        self,
-        path: str,
-        rules: Rules,
-        parse: Parser[Request],
-        servicer: Callable[[Request, Context], Awaitable[Message]],
-    ) -> None:
-        self._path, self._rules = path, rules
-        self._parse, self._servicer = parse, servicer
+    path: str
+    rules: Rules
+    parse: Parser[Request]
+    servicer: Servicer
+
+
+class UnaryCall(_Call[Request, Callable[[Request, Context], Awaitable[Message]]]):
+    """One request, one answer."""
 
     async def answer(self, _: object, context: Context) -> bytes:
         """Answer a call."""
-        async with Session(self._path, context, self._rules) as session:
+        async with Session(self.path, context, self.rules) as session:
             await session.admit()
-            request = await session.request(self._parse)
-            data = await encoded(await self._servicer(request, context))
+            request = await session.request(self.parse)
+            data = await encoded(await self.servicer(request, context))
             await session.send_headers()
         return data
 
 
-class ServerStream(Generic[Request]):
+class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Message]]]):
     """One request, many answers."""
 
-    def __init__(
-        self,
-        path: str,
-        rules: Rules,
-        parse: Parser[Request],
-        servicer: Callable[[Request, Context], AsyncGenerator[Message]],
-    ) -> None:
-        self._path, self._rules = path, rules
-        self._parse, self._servicer = parse, servicer
-        # Many watchers of one job get the same message, one after the other.
-        self._last: tuple[Message | None, bytes] = None, b""
+    # Many watchers of one job get the same message, one after the other.
+    _last: tuple[Message | None, bytes] = None, b""
 
     async def answer(self, _: object, context: Context) -> None:
         """Answer a call."""
-        async with Session(self._path, context, self._rules) as session:
+        async with Session(self.path, context, self.rules) as session:
             await session.admit()
             session.count_stream()
-            request = await session.request(self._parse)
-            answers = self._servicer(request, context)
+            request = await session.request(self.parse)
+            answers = self.servicer(request, context)
             # Free its memory: the stream may last for hours. So may the pause after an answer.
             del request
             async with aclosing(answers):
@@ -81,29 +74,19 @@ class ServerStream(Generic[Request]):
         return data
 
 
-class BidiStream(Generic[Request]):
+class BidiStream(
+    _Call[Request, Callable[[AsyncIterator[Request], Context], AsyncGenerator[Message]]]
+):
     """Many requests, many answers."""
-
-    def __init__(
-        self,
-        path: str,
-        rules: Rules,
-        parse: Parser[Request],
-        servicer: Callable[[AsyncIterator[Request], Context], AsyncGenerator[Message]],
-    ) -> None:
-        self._path, self._rules = path, rules
-        self._parse, self._servicer = parse, servicer
 
     async def answer(self, _: object, context: Context) -> None:
         """Answer a call. It counts as open until the caller has received its end."""
-        async with Session(self._path, context, self._rules) as session:
+        async with Session(self.path, context, self.rules) as session:
             await session.admit()
             session.count_stream()
             # They tell the caller that it was admitted. Envoy waits two minutes for them.
             await session.send_headers(now=True)
-            async with aclosing(
-                self._servicer(_Requests(context, self._parse), context)
-            ) as answers:
+            async with aclosing(self.servicer(_Requests(context, self.parse), context)) as answers:
                 async for message in answers:
                     await session.write(await encoded(message))
                     del message

@@ -55,13 +55,15 @@ async def with_field(head: M, field: str, contents: Sequence[Message]) -> M:
     The message is large if one of them is, or if they are together.
     """
     descriptor = head.DESCRIPTOR.fields_by_name[field]
-    add = getattr(head, field).add if descriptor.is_repeated else getattr(head, field).SetInParent
+    inside = getattr(head, field)
     if not _are_large(contents):
-        for content in contents:
-            (add() or getattr(head, field)).CopyFrom(content)
+        if descriptor.is_repeated:
+            inside.extend(contents)
+        else:
+            inside.CopyFrom(contents[0])
         return head
-    add()
-    # Now the field is not null.
+    if not descriptor.is_repeated:
+        inside.SetInParent()  # so that it is not null
     add_json_nulls(head)
     head.ClearField(field)
     parts = [head.SerializeToString()]

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Generic, NoReturn, Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 
 import grpc
 import grpc.aio
@@ -36,7 +36,6 @@ _REST_PATH = "x-envoy-original-path"
 # How long a client may take to read the last message of its stream.
 _LAST_EVENT_SECONDS = 1.0
 
-T = TypeVar("T")
 Request = TypeVar("Request", bound=Message)
 
 log = structlog.stdlib.get_logger(__name__)
@@ -74,7 +73,7 @@ class Session(Caller):
         self._checked = 0.0
         self._sent = False
         self._release: Callable[[], None] | None = None
-        self._authentication: _Shared[Principal] | None = None
+        self._authentication: _Authentication | None = None
 
     async def __aenter__(self) -> Self:
         current.set(self)
@@ -153,8 +152,8 @@ class Session(Caller):
         `RateLimited`.
         """
         if self._authentication is None:
-            self._authentication = _Shared(lambda: self._rules.access.authenticate(self.context))
-        self.principal = await self._authentication.result()
+            self._authentication = _Authentication(self._rules.access, self.context)
+        self.principal = await self._authentication.principal()
         self._checked = time.monotonic()
         await self._rules.access.count(self, self.principal)
 
@@ -218,24 +217,26 @@ def session() -> Session:
     return found
 
 
-class _Shared(Generic[T]):
-    """Calls `call` for concurrent callers, who share it. Each gets a result that began after it
-    asked.
+class _Authentication:
+    """Authenticates the caller of a stream again, because its key may be revoked meanwhile.
+
+    Requests that arrive together share one authentication, because it reads the database. Each
+    gets one that began after the request.
     """
 
-    def __init__(self, call: Callable[[], Awaitable[T]]) -> None:
-        self._call = call
-        # How many results were asked for, and how many of these are served.
+    def __init__(self, access: AccessControl, context: Context) -> None:
+        self._access, self._context = access, context
+        # How many requests asked for an authentication, and how many of these are served.
         self._asked = self._served = 0
         self._lock = asyncio.Lock()
-        self._latest: list[T] = []
+        self._principal: Principal | None = None
 
-    async def result(self) -> T:
+    async def principal(self) -> Principal:
         self._asked += 1
         mine = self._asked
         async with self._lock:
-            if self._served < mine:
+            if self._principal is None or self._served < mine:
                 asked = self._asked
-                self._latest = [await self._call()]
+                self._principal = await self._access.authenticate(self._context)
                 self._served = asked
-            return self._latest[0]
+            return self._principal
