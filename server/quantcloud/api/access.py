@@ -3,15 +3,15 @@
 import hmac
 import ipaddress
 import re
-from collections.abc import Hashable, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 from google.protobuf.descriptor import MethodDescriptor
 
-from quantcloud.api import context as call
-from quantcloud.api.context import Context
+from quantcloud.api.context import Caller, Context, headers_of
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Credential, Principal
@@ -29,6 +29,9 @@ from thequantcloud.v1 import (
 
 CONTRACT = (account_pb2, api_key_pb2, backend_pb2, circuit_pb2, job_pb2, status_pb2)
 PROXY_SECRET_HEADER = "x-quantcloud-proxy-secret"  # noqa: S105  # a name
+# Infrastructure services. Their specifications let anyone call them.
+HEALTH_SERVICE = "/grpc.health.v1."
+REFLECTION_SERVICES = "/grpc.reflection."
 _CLIENT_HEADER = "x-forwarded-for"
 _HEALTH = "/thequantcloud.v1.StatusService/GetHealth"
 _PEER = re.compile(r"ipv[46]:\[?([^\]]+?)\]?:\d+")
@@ -70,36 +73,39 @@ class AccessControl:
         self._streams = streams
         self.arriving = streams.arriving
         self._proxy_secret = proxy_secret.encode() if proxy_secret else None
-        self._rules = {path: access_rule(method) for path, method in methods().items()}
+        contract = methods()
+        self._rules = {path: access_rule(method) for path, method in contract.items()}
+        self._of_circuits = {path for path, method in contract.items() if method.client_streaming}
 
-    async def admit(self, path: str, context: Context) -> None:
+    async def admit(self, path: str, caller: Caller) -> None:
         """Authenticate and count a call according to its RPC's rule. Refuse an RPC without a rule.
 
-        Sets the principal and the allowance in `call`. Raises `Unauthenticated`,
-        `PermissionDenied` or `RateLimited`.
+        Sets the caller's principal and allowance. Raises `Unauthenticated`, `PermissionDenied` or
+        `RateLimited`.
         """
+        if path.startswith(HEALTH_SERVICE):
+            return  # monitors ask for it, so it has no limit
         rule = self._rules.get(path, access_pb2.Access.unspecified)
-        headers = headers_of(context)
-        if rule == access_pb2.Access.anyone:
-            await self.admit_anonymous(context, health=path == _HEALTH)
+        if rule == access_pb2.Access.anyone or path.startswith(REFLECTION_SERVICES):
+            await self._limits.anonymous(self._address(caller.context), health=path == _HEALTH)
             return
         if rule == access_pb2.Access.unspecified:
             raise PermissionDenied("no caller may use this RPC")
-        principal = await self._authenticate(context, headers)
-        await self.count(principal)
+        principal = await self._authenticate(caller.context)
+        await self.count(caller, principal)
         if rule == access_pb2.Access.jwt and principal.credential is not Credential.JWT:
             raise PermissionDenied(
                 "this call needs a JWT: sign in; an API key is not enough",
                 reason="JWT_REQUIRED",
             )
-        call.set_principal(principal)
+        caller.principal = principal
 
-    async def _authenticate(self, context: Context, headers: Mapping[str, str]) -> Principal:
+    async def _authenticate(self, context: Context) -> Principal:
         """Return the caller. Counts failed logins of the caller's address."""
         try:
-            return await self._authenticator.authenticate(headers)
+            return await self.authenticate(context)
         except Unauthenticated:
-            await self._limits.failed_login(self._address(context, headers))
+            await self._limits.failed_login(self._address(context))
             raise
 
     async def admit_upload(self, context: Context) -> AbstractAsyncContextManager[None]:
@@ -108,50 +114,46 @@ class AccessControl:
         Entering the returned context waits for a free upload slot; leaving it frees the slot.
         Raises `Unauthenticated` or `RateLimited`. Entering raises `TooManyStreams`.
         """
-        principal = await self._authenticate(context, headers_of(context))
+        principal = await self._authenticate(context)
         return self._streams.uploads.hold(principal.account_id)
 
-    async def count(self, principal: Principal) -> None:
-        """Count a request of an account and set its allowance in `call`. Raises `RateLimited`."""
-        allowance = await self._limits.account(principal.account)
-        call.allowance.set(allowance)
+    async def count(self, caller: Caller, principal: Principal) -> None:
+        """Count a request of an account and set the caller's allowance. Raises `RateLimited`."""
+        caller.allowance = allowance = await self._limits.account(principal.account)
         if allowance is not None and not allowance.granted:
             raise refuse(allowance, f"requests for the {principal.account.tier} tier")
 
     async def authenticate(self, context: Context) -> Principal:
-        """Authenticate the credentials of a call again. Raises `Unauthenticated`."""
+        """Authenticate the credentials of a call. Raises `Unauthenticated`."""
         return await self._authenticator.authenticate(headers_of(context))
 
-    async def recheck(self, context: Context) -> None:
+    async def recheck(self, caller: Caller) -> None:
         """Check that the caller's credentials are still valid. Raises `Unauthenticated`."""
-        await self._authenticator.recheck(call.principal(), headers_of(context))
+        if caller.principal is not None:
+            await self._authenticator.recheck(caller.principal, headers_of(caller.context))
 
-    async def admit_anonymous(self, context: Context, *, health: bool = False) -> None:
-        """Count a call without credentials. Raises `RateLimited`."""
-        address = self._address(context, headers_of(context))
-        await self._limits.anonymous(address, health=health)
+    def count_stream(self, path: str, caller: Caller) -> Callable[[], None]:
+        """Count a stream of the caller until the returned function is called.
 
-    def open_watch(self) -> None:
-        """Count the caller's watch until `close_watch`. Raises `TooManyStreams`."""
-        self._streams.open_watch(call.principal().account_id)
+        Raises `TooManyStreams`.
+        """
+        if caller.principal is None:
+            held = ExitStack()
+            held.enter_context(self._streams.anonymous(self._address(caller.context)))
+            return held.close
+        account_id = caller.principal.account_id
+        if path in self._of_circuits:
+            held = ExitStack()
+            held.enter_context(self._streams.circuits(account_id))
+            return held.close
+        self._streams.open_watch(account_id)
+        return partial(self._streams.close_watch, account_id)
 
-    def close_watch(self) -> None:
-        self._streams.close_watch(call.principal().account_id)
-
-    def circuit_stream(self) -> AbstractContextManager[None]:
-        """Count the caller's stream of circuits within the context. Raises `TooManyStreams`."""
-        return self._streams.circuits(call.principal().account_id)
-
-    def anonymous_stream(self, context: Context) -> AbstractContextManager[None]:
-        """Count a stream without credentials within the context. Raises `TooManyStreams`."""
-        return self._streams.anonymous(self._address(context, headers_of(context)))
-
-    def owner(self, context: Context) -> Hashable:
+    def owner(self, caller: Caller) -> Hashable:
         """Return the owner of a call's request: the account, or the address without one."""
-        principal = call.known_principal()
-        if principal is not None:
-            return principal.account_id
-        return "address", self._address(context, headers_of(context))
+        if caller.principal is not None:
+            return caller.principal.account_id
+        return "address", self._address(caller.context)
 
     def accepts_envoy(self, headers: Mapping[str, str]) -> bool:
         """Whether a call with these headers may use what only Envoy needs."""
@@ -161,8 +163,9 @@ class AccessControl:
         secret = headers.get(PROXY_SECRET_HEADER, "").encode("utf-8", "replace")
         return self._proxy_secret is not None and hmac.compare_digest(secret, self._proxy_secret)
 
-    def _address(self, context: Context, headers: Mapping[str, str]) -> str:
+    def _address(self, context: Context) -> str:
         """Return the caller's address: the one that Envoy sends, or the connection's peer."""
+        headers = headers_of(context)
         if self._is_from_envoy(headers):
             # Envoy puts the client first. In its own calls, it appends its own address.
             return network(headers.get(_CLIENT_HEADER, "").partition(",")[0])
@@ -186,10 +189,3 @@ def network(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, _IPV6_PREFIX), strict=False))
-
-
-def headers_of(context: Context) -> dict[str, str]:
-    """Return a call's text headers by their lower-case names."""
-    return {
-        key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
-    }

@@ -1,34 +1,44 @@
-"""The context of the current call: its principal and its allowance."""
+"""The caller of the current call."""
 
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import grpc.aio
 
 from quantcloud.auth.principal import Principal
 from quantcloud.auth.rate_limits import RateAllowance
 
-# The stubs declare these as generic, but the classes are not.
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-
-# What is left of the caller's request rate; None without an account or without a limit.
-allowance: ContextVar[RateAllowance | None] = ContextVar("allowance", default=None)
-_principal: ContextVar[Principal | None] = ContextVar("principal", default=None)
+# The stubs declare it as generic, but the class is not. Calls read and write bytes.
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 
-def set_principal(principal: Principal) -> None:
-    """Set the caller for the rest of this call."""
-    _principal.set(principal)
+class Caller:
+    """Who makes a call. `principal` is None without credentials; `allowance` is None without an
+    account or without a limit.
+    """
+
+    __slots__ = ("allowance", "context", "principal")
+
+    def __init__(self, context: Context, principal: Principal | None = None) -> None:
+        self.context = context
+        self.principal = principal
+        self.allowance: RateAllowance | None = None
 
 
-def known_principal() -> Principal | None:
-    """Return the caller, or None if the RPC needs no credentials."""
-    return _principal.get()
+current: ContextVar[Caller] = ContextVar("current")
+"""The caller of the call that this task answers."""
 
 
 def principal() -> Principal:
     """Return the caller. Raises `LookupError` if the RPC's access rule needs no credentials."""
-    found = _principal.get()
+    found = current.get().principal
     if found is None:
         raise LookupError("this RPC's access rule asks for no credentials")
     return found
+
+
+def headers_of(context: Context) -> dict[str, str]:
+    """Return a call's text headers by their lower-case names."""
+    return {
+        key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
+    }

@@ -7,9 +7,9 @@ the twin's bytes to a message whose field is unset. For all other readers, the t
 field.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -27,67 +27,52 @@ def has_twin(field: FieldDescriptor) -> bool:
     )
 
 
-def _is_ours(descriptor: Descriptor) -> bool:
-    return descriptor.file.package == PACKAGE
+def add_json_nulls(message: Message) -> None:
+    """Mark every unset nullable field of a response in place, also in nested messages.
+
+    Removes earlier marks, so it may be called again after a change.
+    """
+    message.DiscardUnknownFields()
+    _mark(message)
 
 
-def twin(field: FieldDescriptor) -> bytes:
-    """Return the bytes that mark a nullable field as null. They may be anywhere in its message."""
-    return tag(field.number + TWIN_OFFSET, VARINT) + b"\0"
+def _mark(message: Message) -> None:
+    plan = _plan(message.DESCRIPTOR)
+    unset = [mark for name, mark in plan.twins if not message.HasField(name)]
+    if unset:
+        message.MergeFromString(b"".join(unset))
+    for name in plan.nested:
+        if message.HasField(name):
+            _mark(getattr(message, name))
+    for name in plan.repeated:
+        for child in getattr(message, name):
+            _mark(child)
+
+
+class _Plan(NamedTuple):
+    """The nullable fields with their twins' bytes, and the fields that hold our messages."""
+
+    twins: Sequence[tuple[str, bytes]]
+    nested: Sequence[str]
+    repeated: Sequence[str]
 
 
 @cache
-def _plan(descriptor: Descriptor) -> tuple[list[tuple[str, bytes]], list[tuple[str, bool]]]:
-    """Return nullable fields with their twins' bytes, and nested fields (repeated or not)."""
-    twins = [(field.name, twin(field)) for field in descriptor.fields if has_twin(field)]
-    children = [
-        (field.name, field.is_repeated)
+def _plan(descriptor: Descriptor) -> _Plan:
+    ours = [
+        field
         for field in descriptor.fields
-        if field.message_type is not None and _is_ours(field.message_type) and not _is_map(field)
+        if field.message_type is not None
+        and field.message_type.file.package == PACKAGE
+        and not field.message_type.GetOptions().map_entry
     ]
-    return twins, children
-
-
-def _is_map(field: FieldDescriptor) -> bool:
-    return field.message_type is not None and field.message_type.GetOptions().map_entry
-
-
-def _children(message: Message, fields: list[tuple[str, bool]]) -> Iterator[Message]:
-    for name, repeated in fields:
-        if repeated:
-            yield from getattr(message, name)
-        elif message.HasField(name):
-            yield getattr(message, name)
-
-
-class Nullable(NamedTuple):
-    """The bytes of a nullable field: the tag before its content, and its null if it is unset."""
-
-    tag: bytes
-    null: bytes
-
-
-def nullable(message: type[Message], name: str) -> Nullable:
-    """Return a length-delimited field of a message by its name."""
-    field: Any = message.DESCRIPTOR.fields_by_name[name]
-    return Nullable(tag(field.number), twin(field))
-
-
-def json_nulls(message: Message, written: str | None = None) -> bytes:
-    """Return the bytes that mark the message's own unset nullable fields, without nested ones.
-
-    They may be anywhere in the message. `written` is a field to skip: the caller writes it.
-    """
-    twins, _ = _plan(message.DESCRIPTOR)
-    return b"".join(
-        [mark for name, mark in twins if not message.HasField(name) and name != written]
+    return _Plan(
+        # A twin may be anywhere in its message.
+        [
+            (field.name, tag(field.number + TWIN_OFFSET, VARINT) + b"\0")
+            for field in descriptor.fields
+            if has_twin(field) and descriptor.file.package == PACKAGE
+        ],
+        [field.name for field in ours if not field.is_repeated],
+        [field.name for field in ours if field.is_repeated],
     )
-
-
-def add_json_nulls(message: Message) -> None:
-    """Mark every unset nullable field of a response in place, also in nested messages."""
-    if missing := json_nulls(message):
-        message.MergeFromString(missing)
-    _, children = _plan(message.DESCRIPTOR)
-    for child in _children(message, children):
-        add_json_nulls(child)

@@ -1,4 +1,4 @@
-"""The sessions of calls: the state of a call while it is answered, and how to answer it."""
+"""The session of a call: its caller, its limits, its deadline, and its end."""
 
 import asyncio
 import logging
@@ -6,18 +6,29 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from types import TracebackType
+from typing import NoReturn, Self, TypeVar
 
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.message import Message
 
-from quantcloud.api import context as call
-from quantcloud.api.access import AccessControl, headers_of
-from quantcloud.api.context import Context
-from quantcloud.api.errors import Refusal, internal, rate_limit_headers, refuse
+from quantcloud.aio.deadlines import Deadlines
+from quantcloud.api.access import AccessControl
+from quantcloud.api.context import Caller, Context, current, headers_of
+from quantcloud.api.convert.limits import check
+from quantcloud.api.errors import (
+    Refusal,
+    internal,
+    rate_limit_headers,
+    refuse,
+    request_timeout,
+)
+from quantcloud.api.large import encoded
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import Damaged, DomainError
+from quantcloud.domain.value_object import value_object
 
 _MAXIMUM_REQUEST_ID_LENGTH = 128
 # Envoy's transcoder sets this header on a call that came over REST.
@@ -25,29 +36,126 @@ _REST_PATH = "x-envoy-original-path"
 # How long a client may take to read the last message of its stream.
 _LAST_EVENT_SECONDS = 1.0
 
+Request = TypeVar("Request", bound=Message)
+
 log = structlog.stdlib.get_logger(__name__)
 # Checking its level costs less than a line that is dropped.
 _level = logging.getLogger(__name__)
 
 
-class Session:
-    """A call's log line, its request id, and the rate limit headers of its answer."""
+@value_object
+class Rules:
+    """What holds for all calls.
 
-    __slots__ = ("_context", "_path", "_sent", "_started")
+    A single request must arrive within `deadlines`. During a stream, credentials are checked again
+    before an answer if the last check is at least `recheck_seconds` old.
+    """
 
-    def __init__(self, path: str, context: Context) -> None:
+    access: AccessControl
+    deadlines: Deadlines
+    recheck_seconds: float
+
+
+class Session(Caller):
+    """One call. As a context, it ends the call: with OK, or with the status of an exception.
+
+    Logs an exception that is not a domain error with the call's request id, and answers INTERNAL.
+    """
+
+    __slots__ = ("_authentication", "_checked", "_path", "_release", "_rules", "_sent", "_started")
+
+    def __init__(self, path: str, context: Context, rules: Rules) -> None:
+        super().__init__(context)
         self._path = path
-        self._context = context
+        self._rules = rules
         # Only the log uses the time, and there may be very many sessions.
         self._started = time.monotonic() if _level.isEnabledFor(logging.DEBUG) else 0.0
+        self._checked = 0.0
         self._sent = False
+        self._release: Callable[[], None] | None = None
+        self._authentication: _Authentication | None = None
 
-    async def send_headers(self) -> None:
-        """Send the headers of a successful answer, once."""
-        allowance = call.allowance.get()
-        if not self._sent and allowance is not None:
-            await self._context.send_initial_metadata(rate_limit_headers(allowance))
+    async def __aenter__(self) -> Self:
+        current.set(self)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # The client may take long to receive the end, and the frames hold answers in memory.
+        del traceback
+        try:
+            if error is None:
+                self._log(grpc.StatusCode.OK)
+            elif isinstance(error, Exception):
+                await self._abort(error)
+            else:
+                self._log(grpc.StatusCode.CANCELLED)
+        finally:
+            if self._release is not None:
+                self._release()
+
+    async def admit(self) -> None:
+        """Admit the call. Raises the errors of `AccessControl.admit`."""
+        await self._rules.access.admit(self._path, self)
+        self._checked = time.monotonic()
+
+    def count_stream(self) -> None:
+        """Count the call as an open stream until it ends. Raises `TooManyStreams`."""
+        self._release = self._rules.access.count_stream(self._path, self)
+
+    async def request(self, parse: Callable[[bytes], Request]) -> Request:
+        """Return the only request of a call, parsed and within its limits.
+
+        Raises `Refusal` if it does not arrive in time, `TooManyStreams` if too many other requests
+        of the caller are unfinished, and `InvalidArgument`.
+        """
+        access = self._rules.access
+        owner, arriving = access.owner(self), access.arriving
+        if not arriving.try_acquire(owner):
+            await arriving.acquire(owner)
+        try:
+            data = await self._rules.deadlines.wait(self.context.read())
+        except TimeoutError:
+            raise request_timeout() from None
+        finally:
+            arriving.release(owner)
+        request = parse(data)
+        check(request)
+        return request
+
+    async def send_headers(self, *, now: bool = False) -> None:
+        """Send the headers of a successful answer, once.
+
+        Without rate limit headers, gRPC sends them with the first answer, unless `now` is set.
+        """
+        if not self._sent and (now or self.allowance is not None):
+            await self.context.send_initial_metadata(self._rate_limit_headers())
         self._sent = True
+
+    async def write(self, data: bytes) -> None:
+        """Send an answer. Raises `Unauthenticated` if the credentials are no longer valid."""
+        if time.monotonic() - self._checked >= self._rules.recheck_seconds:
+            await self._rules.access.recheck(self)
+            self._checked = time.monotonic()
+        # Not earlier: Envoy can turn an error into an HTTP status only before the headers are sent.
+        await self.send_headers()
+        await self.context.write(data)
+
+    async def allow(self) -> None:
+        """Authenticate the caller of a stream again, and count a request.
+
+        By now the key may be revoked, or the account's tier changed. Raises `Unauthenticated` or
+        `RateLimited`.
+        """
+        if self._authentication is None:
+            self._authentication = _Authentication(self._rules.access, self.context)
+        self.principal = await self._authentication.principal()
+        self._checked = time.monotonic()
+        await self._rules.access.count(self, self.principal)
 
     def refusal(self, error: Exception) -> Refusal:
         """Return the refusal for an error. Logs unexpected exceptions."""
@@ -61,29 +169,31 @@ class Session:
         log.error("unexpected exception", method=self._path, request_id=request_id, exc_info=error)
         return internal(request_id)
 
-    async def abort(self, error: Exception) -> None:
-        """End the call with the error's status. Always raises."""
+    async def _abort(self, error: Exception) -> NoReturn:
+        """End the call with the error's status."""
         if isinstance(error, grpc.aio.AbortError):
             raise error
         if isinstance(error, grpc.aio.InternalError):
             # The client is gone, so nothing can be sent. gRPC raised this error and ignores it.
-            self.close(grpc.StatusCode.CANCELLED)
+            self._log(grpc.StatusCode.CANCELLED)
             raise error
         refusal = self.refusal(error)
-        # Its frames hold the answer in memory, and a client may take long to read the status.
         error.__traceback__ = None
-        self.close(refusal.code)
-        if self._sent and _REST_PATH in headers_of(self._context):
+        self._log(refusal.code)
+        if self._sent and _REST_PATH in headers_of(self.context):
             # Once server-sent events have begun, REST clients cannot see the call's status.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_EVENT_SECONDS):
-                    await self._context.write(refusal.last_message(self._path))
+                    await self.context.write(await encoded(refusal.last_message(self._path)))
         metadata = refusal.metadata
-        if not self._sent and (allowance := call.allowance.get()) is not None:
-            metadata = (*metadata, *rate_limit_headers(allowance))
-        await self._context.abort(refusal.code, refusal.message, metadata)
+        if not self._sent:
+            metadata = (*metadata, *self._rate_limit_headers())
+        await self.context.abort(refusal.code, refusal.message, metadata)
 
-    def close(self, code: grpc.StatusCode) -> None:
+    def _rate_limit_headers(self) -> tuple[tuple[str, str], ...]:
+        return () if self.allowance is None else rate_limit_headers(self.allowance)
+
+    def _log(self, code: grpc.StatusCode) -> None:
         if _level.isEnabledFor(logging.DEBUG):
             log.debug(
                 "call",
@@ -95,95 +205,38 @@ class Session:
 
     def _request_id(self) -> str:
         """Return the caller's request id if it is valid, or a new one."""
-        given = headers_of(self._context).get("x-request-id", "")
+        given = headers_of(self.context).get("x-request-id", "")
         usable = 0 < len(given) <= _MAXIMUM_REQUEST_ID_LENGTH and given.isprintable()
         return given if usable else str(uuid.uuid4())
 
 
-class StreamSession(Session):
-    """The session of a call with many answers. It checks the caller's credentials repeatedly."""
-
-    __slots__ = ("_access", "_checked", "_recheck_seconds")
-
-    def __init__(
-        self, path: str, context: Context, access: AccessControl, recheck_seconds: float
-    ) -> None:
-        super().__init__(path, context)
-        self._access = access
-        self._recheck_seconds = recheck_seconds
-        self._checked = 0.0
-
-    async def admit(self) -> None:
-        """Admit the call. Raises the errors of `AccessControl.admit`."""
-        await self._access.admit(self._path, self._context)
-        self._checked = time.monotonic()
-
-    async def write(self, message: bytes) -> None:
-        """Send an answer. Raises `Unauthenticated` if the credentials are no longer valid."""
-        if time.monotonic() - self._checked >= self._recheck_seconds:
-            await self._access.recheck(self._context)
-            self._checked = time.monotonic()
-        # Not earlier: Envoy can turn an error into an HTTP status only before the headers are sent.
-        await self.send_headers()
-        await self._context.write(message)
+def session() -> Session:
+    """Return the session of the call that this task answers."""
+    found = current.get()
+    assert isinstance(found, Session)  # noqa: S101  # only tests set another caller
+    return found
 
 
-class BidiSession(StreamSession):
-    """The session of a call with many requests. Each request is authenticated and counted."""
+class _Authentication:
+    """Authenticates the caller of a stream again, because its key may be revoked meanwhile.
 
-    __slots__ = ("_authenticating", "_caller", "_completed", "_parse", "_requested")
+    Requests that arrive together share one authentication, because it reads the database. Each
+    gets one that began after the request.
+    """
 
-    def __init__(
-        self,
-        path: str,
-        context: Context,
-        access: AccessControl,
-        recheck_seconds: float,
-        parse: Callable[[bytes], Any],
-    ) -> None:
-        super().__init__(path, context, access, recheck_seconds)
-        self._parse = parse
-        # How many requests asked for an authentication, and how many of these are done.
-        self._requested = self._completed = 0
-        self._authenticating = asyncio.Lock()
-        self._caller: Principal | None = None
+    def __init__(self, access: AccessControl, context: Context) -> None:
+        self._access, self._context = access, context
+        # How many requests asked for an authentication, and how many of these are served.
+        self._asked = self._served = 0
+        self._lock = asyncio.Lock()
+        self._principal: Principal | None = None
 
-    async def open(self) -> None:
-        """Send the headers, which tell the caller that it was admitted. Envoy waits two minutes."""
-        allowance = call.allowance.get()
-        await self._context.send_initial_metadata(
-            () if allowance is None else rate_limit_headers(allowance)
-        )
-        self._sent = True
-
-    async def read(self) -> Any:
-        """Return the next request, or None after the last.
-
-        Raises `InvalidArgument` if the request cannot be read.
-        """
-        data: Any = await self._context.read()
-        return None if data is grpc.aio.EOF else self._parse(data)
-
-    async def allow(self) -> None:
-        """Authenticate the caller again, set it in `call`, and count a request.
-
-        By now the key may be revoked, or the account's tier changed. Raises `Unauthenticated` or
-        `RateLimited`.
-        """
-        call.set_principal(await self._reauthenticated())
-        await self._access.count(call.principal())
-
-    async def _reauthenticated(self) -> Principal:
-        """Return the caller from an authentication that began after this call.
-
-        Requests that arrive together share one authentication, because it reads the database.
-        """
-        self._requested += 1
-        mine = self._requested
-        async with self._authenticating:
-            if self._caller is None or self._completed < mine:
-                requested = self._requested
-                self._caller = await self._access.authenticate(self._context)
-                self._checked = time.monotonic()
-                self._completed = requested
-            return self._caller
+    async def principal(self) -> Principal:
+        self._asked += 1
+        mine = self._asked
+        async with self._lock:
+            if self._principal is None or self._served < mine:
+                asked = self._asked
+                self._principal = await self._access.authenticate(self._context)
+                self._served = asked
+            return self._principal

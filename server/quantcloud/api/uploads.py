@@ -14,12 +14,10 @@ import grpc
 import structlog
 from google.protobuf.json_format import MessageToDict
 
-from quantcloud.aio.deadlines import Deadlines
-from quantcloud.api.access import AccessControl, headers_of
-from quantcloud.api.context import Context
+from quantcloud.api.context import Context, headers_of
 from quantcloud.api.encoding import VARINT, delimited, tag, varint
 from quantcloud.api.errors import Refusal
-from quantcloud.api.session import Session
+from quantcloud.api.session import Rules, Session
 
 SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
 PATH: Final = f"/{SERVICE}/Process"
@@ -40,14 +38,15 @@ CONTINUE: Final = tag(1) + delimited(b"")
 log = structlog.stdlib.get_logger(__name__)
 
 
-def handler(access: AccessControl, deadlines: Deadlines) -> Any:
+def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
     """Return a handler that refuses a request as its call would be refused, or lets it continue.
 
     The body counts as unfinished until the stream's next message, or its end.
     """
+    access, deadlines = rules.access, rules.deadlines
 
     async def answer(_: object, context: Context) -> None:
-        session = Session(PATH, context)
+        session = Session(PATH, context, rules)
         if not access.accepts_envoy(headers_of(context)):
             log.warning("refused an Envoy with another QUANTCLOUD_PROXY_SECRET")
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
@@ -68,7 +67,7 @@ def handler(access: AccessControl, deadlines: Deadlines) -> Any:
     )
 
 
-def _is_response(message: Any) -> bool:
+def _is_response(message: object) -> bool:
     """Whether a ProcessingRequest has the headers of a response instead of those of a request."""
     return isinstance(message, bytes) and message.startswith(_RESPONSE_HEADERS)
 

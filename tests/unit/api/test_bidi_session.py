@@ -1,20 +1,24 @@
 """The session of a call with many requests."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 
-from quantcloud.api import context as call
-from quantcloud.api import session as entries
-from quantcloud.api.interceptor import CallInterceptor
+from quantcloud.aio.deadlines import Deadlines
+from quantcloud.api.calls import BidiStream
+from quantcloud.api.session import Rules, Session
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.domain.errors import InvalidArgument, TooManyStreams
 from unit.api.service import ADA
+
+
+def rules(access: Any) -> Rules:
+    return Rules(access, Deadlines(10.0), recheck_seconds=10.0)
 
 
 class Checks:
@@ -33,18 +37,18 @@ class Checks:
         await self.goes_on.wait()
         return f"caller of attempt {attempt}"
 
-    async def count(self, _caller: object) -> None:
+    async def count(self, _caller: object, _principal: object) -> None:
         self.counted += 1
 
 
 async def test_concurrent_requests_share_an_authentication_that_began_after_them():
     gate = Checks()
-    parts: Any = None, gate
-    session = entries.BidiSession("/path", *parts, 10.0, bytes)
+    no_context: Any = None
+    session = Session("/path", no_context, rules(gate))
 
     async def request() -> object:
         await session.allow()
-        return call.principal()
+        return session.principal
 
     first = asyncio.create_task(request())
     async with asyncio.timeout(10):
@@ -64,8 +68,10 @@ async def test_a_stream_counts_until_its_client_has_received_its_end():
     ending_begun, received = asyncio.Event(), asyncio.Event()
 
     class AccessControl:
-        def circuit_stream(self) -> AbstractContextManager[None]:
-            return streams.circuits(ADA)
+        def count_stream(self, *_: object) -> Callable[[], None]:
+            held = ExitStack()
+            held.enter_context(streams.circuits(ADA))
+            return held.close
 
         async def admit(self, *_: object) -> None:
             """Admit every caller."""
@@ -82,13 +88,14 @@ async def test_a_stream_counts_until_its_client_has_received_its_end():
             await received.wait()
             raise grpc.aio.AbortError
 
-    async def breaks(*_: object) -> None:
+    async def breaks(*_: object) -> AsyncIterator[Any]:
         raise InvalidArgument("request", "cannot be read")
+        yield
 
-    gate: Any = AccessControl()
     context: Any = Context()
-    answer = CallInterceptor(gate)._bidi("/path", bytes, breaks)
-    ending = asyncio.create_task(answer(None, context))
+    parse: Any = bytes
+    call = BidiStream("/path", rules(AccessControl()), parse, breaks)
+    ending = asyncio.create_task(call.answer(None, context))
     await ending_begun.wait()
     with pytest.raises(TooManyStreams), streams.circuits(ADA):
         pass

@@ -1,14 +1,16 @@
-"""Saved circuits as bytes of messages."""
+"""Saved circuits as messages."""
 
 import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from quantcloud.aio import cooperative
 from quantcloud.api.convert import circuits as convert
-from quantcloud.api.json_nulls import add_json_nulls, json_nulls
+from quantcloud.api.json_nulls import add_json_nulls
+from quantcloud.api.large import LargeMessage, encoded
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.page import Page
 from thequantcloud.v1 import circuit_pb2
@@ -22,37 +24,35 @@ def circuit(number: int, **fields: Any) -> SavedCircuit:
     )
 
 
-def by_protobuf(saved: SavedCircuit) -> circuit_pb2.Circuit:
-    message = circuit_pb2.Circuit(
-        id=saved.id, user_id="ada", name="n", code=saved.code, qasm=saved.qasm,
-        num_qubits=saved.num_qubits, created_at=AT, updated_at=AT,
-    )  # fmt: skip
-    message.metadata.SetInParent()
-    message.metadata.update(saved.metadata)
-    add_json_nulls(message)
-    return message
+def by_name(saved: SavedCircuit) -> dict[str, Any]:
+    message = convert.circuit(saved)
+    return {field.name: value for field, value in message.ListFields()}
 
 
-FIELDS: list[dict[str, Any]] = [
-    {"qasm": "h", "num_qubits": 3, "metadata": {"a": [1, {"b": None}]}},
-    {"code": "x" * 300, "metadata": {}},
-    {},
-]
+def test_a_circuit_has_its_metadata_and_only_the_fields_that_it_has():
+    full = by_name(circuit(1, qasm="h", num_qubits=3, metadata={"a": [1, {"b": None}]}))
+    assert (full["qasm"], full["num_qubits"]) == ("h", 3)
+    assert dict(full["metadata"]) == {"a": [1, {"b": None}]}
+    empty = by_name(circuit(2))
+    assert dict(empty["metadata"]) == {}
+    assert not {"code", "qasm", "num_qubits"} & set(empty)
 
 
+# Of a listing of 2 MB, each circuit is serialised by itself.
+@pytest.mark.parametrize("length", [300, 60_000])
 @pytest.mark.parametrize("cursor", [None, "c"])
-def test_a_listing_equals_protobufs_own_encoding(cursor: str | None):
-    saved = [circuit(number, **fields) for number, fields in enumerate(FIELDS)]
-    answer = asyncio.run(convert.circuits(Page(saved, 9, 20, 6), cursor))
+async def test_a_listing_has_all_circuits_with_their_json_nulls(cursor: str | None, length: int):
+    saved = [circuit(number, metadata={"a": "x" * length}) for number in range(35)]
+    answer = await convert.circuits(Page(saved, 9, 20, 6), cursor)
+    assert isinstance(answer, LargeMessage) == (length == 60_000)
     expected = circuit_pb2.ListCircuitsResponse(
-        circuits=map(by_protobuf, saved), count=3, total=9, limit=20, offset=6, cursor=cursor
+        circuits=map(convert.circuit, saved), count=35, total=9, limit=20, offset=6, cursor=cursor
     )
-    expected.MergeFromString(json_nulls(expected))
-    # A parsed message keeps its unknown fields, the JSON nulls, in another order.
-    read = circuit_pb2.ListCircuitsResponse.FromString(answer)
-    assert len(answer) == expected.ByteSize()
+    read = circuit_pb2.ListCircuitsResponse.FromString(await encoded(answer))
+    add_json_nulls(expected)
     assert read == circuit_pb2.ListCircuitsResponse.FromString(expected.SerializeToString())
-    assert all(each.HasField("metadata") for each in read.circuits)
+    assert len(UnknownFieldSet(read)) == (cursor is None)
+    assert len(UnknownFieldSet(read.circuits[0])) == 3
 
 
 async def test_other_tasks_run_while_a_long_listing_is_converted(monkeypatch: pytest.MonkeyPatch):

@@ -1,4 +1,4 @@
-"""Events as bytes: messages built from parts equal protobuf's, including JSON nulls."""
+"""Messages of events and results: their content, and what is read and converted only once."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from quantcloud.api.convert import events
 from quantcloud.api.convert import jobs as convert
-from quantcloud.api.convert.events import EventMessages
+from quantcloud.api.convert.events import NO_RESULT, EventMessages, Result
 from quantcloud.api.convert.values import timestamp
-from quantcloud.api.json_nulls import TWIN_OFFSET, add_json_nulls
+from quantcloud.api.json_nulls import TWIN_OFFSET
+from quantcloud.api.large import LargeMessage, encoded
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus, OptimizationTarget
 from quantcloud.watching.account_watch import LARGEST_GROUP
 from quantcloud.watching.update import JobUpdate
@@ -66,26 +67,21 @@ def json_nulls(message) -> set[str]:
     return {names[mark.field_number - TWIN_OFFSET] for mark in UnknownFieldSet(message)}
 
 
-def same(data: bytes, message: job_pb2.JobEvent) -> bool:
-    """Whether `data` equals `message`, including which fields are null."""
-    add_json_nulls(message)
-    read = job_pb2.JobEvent.FromString(data)
-    written = job_pb2.JobEvent.FromString(message.SerializeToString())
-    for each in (read, read.job, read.result, written, written.job, written.result):
-        assert len(list(UnknownFieldSet(each))) == len(json_nulls(each))
-    return (
-        json_nulls(read) == json_nulls(written)
-        and json_nulls(read.job) == json_nulls(written.job)
-        and json_nulls(read.result) == json_nulls(written.result)
-        and _known(read) == _known(written)
-    )
+async def read(message: job_pb2.JobEvent) -> job_pb2.JobEvent:
+    """Return the message as a client reads it, without the JSON nulls."""
+    return known(job_pb2.JobEvent.FromString(await encoded(message)))
 
 
-def _known(message: job_pb2.JobEvent) -> job_pb2.JobEvent:
+def known(message: job_pb2.JobEvent) -> job_pb2.JobEvent:
     copy = job_pb2.JobEvent()
     copy.CopyFrom(message)
     copy.DiscardUnknownFields()
     return copy
+
+
+def result_in(result: Result) -> job_pb2.JobResult:
+    data = b"".join(result.parts) if isinstance(result, LargeMessage) else result
+    return job_pb2.JobResult.FromString(data)
 
 
 _MOMENTS = st.datetimes(timezones=st.just(UTC))
@@ -103,7 +99,7 @@ _TEXTS = st.sampled_from(["", "a", "\u00e9" * 100, "local_simulator", "x" * 20_0
     ),
     st.integers(1, 2**31 - 1), st.integers(1, 2**63 - 1), _MOMENTS,
 )  # fmt: skip
-def test_an_event_equals_protobufs_own_encoding(job: Job, sequence: int, cursor: int, at: datetime):
+def test_a_job_has_all_its_fields(job: Job, sequence: int, cursor: int, at: datetime):
     metadata = Struct()
     metadata.update(job.metadata)
     message = job_pb2.Job(
@@ -113,30 +109,39 @@ def test_an_event_equals_protobufs_own_encoding(job: Job, sequence: int, cursor:
         batch_id=job.batch_id,
     )  # fmt: skip
     whole = job_pb2.JobEvent(sequence=sequence, occurred_at=at, job=message)
-    parts = Loads(None).messages().parts(JobEvent(sequence, cursor, at, job))
-    assert convert.job(job) == message
-    assert same(b"".join(events.change(parts, None)), whole)
+    event = JobEvent(sequence, cursor, at, job)
+    assert asyncio.run(Loads(None).messages().change(event, None)) == whole
 
 
 @pytest.mark.parametrize("position", [None, 1, 300])
+@pytest.mark.parametrize("outcomes", [2, 3000])
 @pytest.mark.parametrize("with_result", [False, True])
-async def test_a_message_built_from_parts_is_complete(position: int | None, *, with_result: bool):
-    event = event_of(JobStatus.COMPLETED, result=result_of())
-    make = Loads(None).messages()
-    result = await make.result(event) if with_result else events.NO_RESULT
-    content = job_pb2.JobResult.FromString(convert.result(result_of()))
-    content.DiscardUnknownFields()
+async def test_a_message_is_complete(position: int | None, outcomes: int, *, with_result: bool):
+    result = result_of(outcomes)
+    event = event_of(JobStatus.COMPLETED, result=result)
+    loads = Loads(result)
+    loads.go.set()
+    make = loads.messages()
+    found = await make.result(event) if with_result else NO_RESULT
+    message = job_pb2.JobEvent.FromString(await encoded(await make.change(event, position, found)))
+    nulls = {"error"} | ({"queue_position"} if position is None else set())
+    assert json_nulls(message) == nulls | (set() if with_result else {"result"})
+    assert "backend" in json_nulls(message.job)
     whole = job_pb2.JobEvent(
-        sequence=3, occurred_at=timestamp(AT), job=convert.job(event.job),
-        queue_position=position, result=content if with_result else None,
-    )  # fmt: skip
-    assert same(b"".join(events.change(make.parts(event), position, result)), whole)
+        sequence=3, occurred_at=timestamp(AT), job=convert.job(event.job), queue_position=position
+    )
+    if with_result:
+        assert json_nulls(message.result) == {"statevector"}
+        whole.result.CopyFrom(convert.small_result(result))
+    assert known(message) == whole
 
 
 @pytest.mark.parametrize("outcomes", [0, 1, 2000, 2001, 5000])
-def test_a_result_in_many_parts_is_complete(outcomes: int):
+async def test_a_result_is_complete_however_many_outcomes_it_has(outcomes: int):
     result = result_of(outcomes)
-    message = job_pb2.JobResult.FromString(convert.result(result))
+    answer = await convert.result(result)
+    assert isinstance(answer, LargeMessage) == (outcomes > 2000)
+    message = job_pb2.JobResult.FromString(await encoded(answer))
     assert json_nulls(message) == {"statevector"}
     assert dict(message.counts) == result.counts
     assert dict(message.probabilities) == dict.fromkeys(result.counts, 1 / max(1, outcomes))
@@ -144,49 +149,38 @@ def test_a_result_in_many_parts_is_complete(outcomes: int):
     assert message.HasField("metadata")
 
 
-def test_a_checkpoint_repeats_the_job_and_has_its_own_time():
+async def test_a_checkpoint_repeats_the_job_and_has_its_own_time():
     event = event_of(JobStatus.QUEUED)
     later = AT.replace(hour=13)
     seen = JobUpdate(3, checkpoint=True, queue_position=2)
-    job = Loads(None).messages().parts(event).job
-    whole = job_pb2.JobEvent(
+    message = events.checkpoint(seen, later, Loads(None).messages().job(event))
+    assert await read(message) == job_pb2.JobEvent(
         sequence=3, occurred_at=timestamp(later), checkpoint=True, queue_position=2,
         job=convert.job(event.job),
     )  # fmt: skip
-    assert same(events.checkpoint(seen, later, job), whole)
 
 
-@pytest.mark.parametrize("number", [0, 1, 3])
-def test_a_response_has_its_events_and_a_cursor_first(number: int):
+async def test_watchers_share_the_message_of_an_event():
     make = Loads(None).messages()
-    parts = [events.change(make.parts(event), 2) for event in completions(number)]
-    data = events.response("c", parts)
-    assert data.startswith(job_pb2.WatchJobsResponse(cursor="c").SerializeToString())
-    read = job_pb2.WatchJobsResponse.FromString(data)
-    assert json_nulls(read) == {"error"}
-    for event, part in zip(read.events, parts, strict=True):
-        assert event == job_pb2.JobEvent.FromString(b"".join(part))
-    assert (read.cursor, read.checkpoint) == ("c", number == 0)
-
-
-def test_an_event_is_serialised_once():
-    make = Loads(None).messages()
-    first = make.parts(event_of(JobStatus.RUNNING))
-    assert make.parts(replace(event_of(JobStatus.RUNNING))) is first
-    for cursor in range(100, 100 + events._CACHED_EVENTS):
-        make.parts(event_of(JobStatus.RUNNING, cursor))
-    assert make.parts(event_of(JobStatus.RUNNING)) is not first
-    assert len(make._events._parts) == events._CACHED_EVENTS
+    event = event_of(JobStatus.RUNNING)
+    first, placed = await make.change(event, None), await make.change(event, 2)
+    assert await make.change(replace(event), None) is first
+    assert await make.change(replace(event), 2) is placed
+    for cursor in range(100, 100 + events._CACHED_MESSAGES):
+        await make.change(event_of(JobStatus.RUNNING, cursor), None)
+    again = await make.change(event, None)
+    assert again is not first
+    assert again == first
 
 
 async def test_an_event_without_a_result_has_none():
     loads = Loads(result_of())
     make = loads.messages()
-    assert await make.result(event_of(JobStatus.FAILED)) == events.NO_RESULT
+    assert await make.result(event_of(JobStatus.FAILED)) == NO_RESULT
     assert loads.times == 0
     loads.result = None
     loads.go.set()
-    assert await make.result(event_of(JobStatus.COMPLETED)) == events.NO_RESULT
+    assert await make.result(event_of(JobStatus.COMPLETED)) == NO_RESULT
 
 
 @pytest.mark.parametrize("outcomes", [2, 3000])
@@ -202,8 +196,7 @@ async def test_a_result_is_read_once_for_all_waiting_watches(outcomes: int):
     assert loads.times == 1
     assert not make._loading
     (part,) = set(parts)
-    message = job_pb2.JobEvent.FromString(part)
-    assert len(message.result.counts) == outcomes
+    assert len(result_in(part).counts) == outcomes
     # A large result is not cached.
     await make.result(event)
     assert loads.times == (1 if outcomes == 2 else 2)
@@ -213,7 +206,7 @@ async def test_a_result_that_comes_with_the_event_is_not_read():
     loads = Loads(None)
     make = loads.messages()
     part = await make.result(event_of(JobStatus.COMPLETED, result=result_of()))
-    assert job_pb2.JobEvent.FromString(part).result.backend == "local_simulator"
+    assert result_in(part).backend == "local_simulator"
     assert loads.times == 0
 
 
@@ -236,7 +229,7 @@ async def test_missing_results_are_read_together():
     assert loads.small == [event.job.id for event in group if event is not group[3]]
     parts = [await make.result(event) for event in group]
     assert loads.times == 1
-    results = [job_pb2.JobEvent.FromString(part).result.job_id for part in parts]
+    results = [result_in(part).job_id for part in parts]
     assert results == [event.job.id for event in group]
     await make.fetch(group)
     assert loads.times == 1
@@ -250,6 +243,5 @@ async def test_a_result_that_is_not_read_with_the_others_is_read_alone():
     loads.is_small = first.job.id.__eq__
     await make.fetch([first, second])
     for event, outcomes in ((first, 2), (second, 3000)):
-        message = job_pb2.JobEvent.FromString(await make.result(event))
-        assert len(message.result.counts) == outcomes
+        assert len(result_in(await make.result(event)).counts) == outcomes
     assert loads.times == 2

@@ -7,7 +7,7 @@ from quantcloud.api.convert.jobs import event_filter
 from quantcloud.api.convert.limits import check
 from quantcloud.api.convert.options import JSON_OPTIONS, take_json_options
 from quantcloud.api.convert.values import MAXIMUM_DEPTH, unstruct
-from quantcloud.api.encoding import VARINT, struct_bytes, tag, varint
+from quantcloud.api.encoding import VARINT, tag, varint
 from quantcloud.domain.errors import InvalidArgument
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
@@ -22,7 +22,9 @@ def _nested(depth: int) -> dict[str, object]:
 
 
 def _struct(values: dict[str, object]) -> Struct:
-    return Struct.FromString(struct_bytes(values))
+    message = Struct()
+    message.update(values)
+    return message
 
 
 def test_the_size_of_a_batch_is_checked_before_its_circuits():

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
-from quantcloud.api import context as call
-from quantcloud.api.convert.events import LARGE_BYTES
+from quantcloud.api.context import Context, current
 from quantcloud.api.errors import Refusal, refuse
-from quantcloud.api.servicers.run_stream import MAX_UNFINISHED, RunStream
+from quantcloud.api.large import LARGE_BYTES, encoded
+from quantcloud.api.servicers.circuits import CircuitServicer
+from quantcloud.api.servicers.runs import MAX_UNFINISHED
 from quantcloud.api.servicers.watches import Watches
+from quantcloud.api.session import Session
 from quantcloud.auth.principal import Credential, Principal
 from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.errors import InvalidArgument
@@ -31,34 +33,46 @@ class Request:
         self.ByteSize = self.circuit.ByteSize
 
 
-class BidiSession:
-    """Requests that have all arrived, and a client that reads answers after `may_write` is set."""
+class Client(Session):
+    """The client of a client whose requests have all arrived. It reads answers after `may_read` is
+    set.
+    """
 
     def __init__(self, *circuits: str) -> None:
+        self.principal = Principal(Account(ADA, Tier.ENTERPRISE, now()), Credential.JWT)
         self._circuits = list(circuits)
         self.reads = 0
         # The requests that are in memory.
         self.in_memory: WeakSet[Request] = WeakSet()
-        self.may_write = asyncio.Event()
+        self.may_read = asyncio.Event()
         self.responses: list[circuit_pb2.RunStreamResponse] = []
 
-    async def read(self) -> Any:
+    def __aiter__(self) -> "Client":
+        return self
+
+    async def __anext__(self) -> Any:
         if self.reads == len(self._circuits):
-            return None
+            raise StopAsyncIteration
         request = Request(self._circuits[self.reads])
         self.in_memory.add(request)
         self.reads += 1
         return request
-
-    async def write(self, response: bytes) -> None:
-        await self.may_write.wait()
-        self.responses.append(circuit_pb2.RunStreamResponse.FromString(response))
 
     async def allow(self) -> None:
         """Allow every request."""
 
     def refusal(self, error: Any) -> Refusal:
         return refuse(error)
+
+    async def call(self, jobs: Any) -> None:
+        """Call RunStream and read its answers."""
+        current.set(self)
+        requests: Any = self
+        servicer, context = CircuitServicer(jobs, jobs, Watches(jobs)), None
+        async for response in servicer.RunStream(requests, cast("Context", context)):
+            await self.may_read.wait()
+            data = await encoded(response)
+            self.responses.append(circuit_pb2.RunStreamResponse.FromString(data))
 
 
 class Completed:
@@ -97,10 +111,9 @@ class Completed:
         yield
 
 
-def served(jobs: Any, session: Any) -> "asyncio.Task[None]":
-    """Return the task of a call by an authenticated caller."""
-    call.set_principal(Principal(Account(ADA, Tier.ENTERPRISE, now()), Credential.JWT))
-    return asyncio.create_task(RunStream(jobs, jobs, Watches(jobs), session).serve())
+def served(jobs: Completed, client: Client) -> "asyncio.Task[None]":
+    """Return the task of a call."""
+    return asyncio.create_task(client.call(jobs))
 
 
 async def until_nothing_moves() -> None:
@@ -110,79 +123,79 @@ async def until_nothing_moves() -> None:
 
 
 async def test_answers_that_are_ready_together_come_in_one_message():
-    session = BidiSession(*"q" * 100)
+    client = Client(*"q" * 100)
     jobs = Completed(1, 100)
-    task = served(jobs, session)
+    task = served(jobs, client)
     await until_nothing_moves()
-    session.may_write.set()
+    client.may_read.set()
     await task
-    answered = [[answer.request for answer in each.answers] for each in session.responses]
+    answered = [[answer.request for answer in each.answers] for each in client.responses]
     assert sorted(number for numbers in answered for number in numbers) == [*range(1, 101)]
     # The first message was being sent already.
     assert len(answered) == 2
 
 
 async def test_unfinished_requests_are_limited_and_the_others_unread():
-    session = BidiSession(*"q" * (MAX_UNFINISHED + 5))
+    client = Client(*"q" * (MAX_UNFINISHED + 5))
     jobs = Completed(1, MAX_UNFINISHED + 5)
     jobs.go.clear()
-    task = served(jobs, session)
+    task = served(jobs, client)
     await until_nothing_moves()
-    assert session.reads == MAX_UNFINISHED
+    assert client.reads == MAX_UNFINISHED
     jobs.go.set()
-    session.may_write.set()
+    client.may_read.set()
     await task
-    assert session.reads == MAX_UNFINISHED + 5
+    assert client.reads == MAX_UNFINISHED + 5
 
 
 async def test_nothing_is_read_while_large_requests_are_submitted():
-    session = BidiSession("q", "q" * 300_000, "q")
+    client = Client("q", "q" * 300_000, "q")
     jobs = Completed(1, 3)
     jobs.go.clear()
-    task = served(jobs, session)
+    task = served(jobs, client)
     await until_nothing_moves()
-    assert (session.reads, jobs.begun) == (2, 2)
+    assert (client.reads, jobs.begun) == (2, 2)
     jobs.go.set()
-    session.may_write.set()
+    client.may_read.set()
     await task
-    assert session.reads == 3
+    assert client.reads == 3
 
 
 async def test_a_client_that_does_not_read_holds_few_results_in_memory():
-    session = BidiSession(*"q" * 40)
+    client = Client(*"q" * 40)
     # About 124 kB each, the largest that are built on the event loop.
     jobs = Completed(1900, 40)
-    task = served(jobs, session)
+    task = served(jobs, client)
     await until_nothing_moves()
     waiting = jobs.loads
     assert waiting < 12
-    session.may_write.set()
+    client.may_read.set()
     await task
     assert jobs.loads == 40
-    sizes = [len(each.SerializeToString()) for each in session.responses]
+    sizes = [len(each.SerializeToString()) for each in client.responses]
     assert max(sizes) <= LARGE_BYTES
-    assert sum(len(each.answers) for each in session.responses) == 40
+    assert sum(len(each.answers) for each in client.responses) == 40
 
 
 async def test_a_client_that_does_not_read_holds_few_refusals_in_memory():
-    session = BidiSession(*"q" * 10_000)
+    client = Client(*"q" * 10_000)
     jobs = Completed(1, 1)
     # About 260 bytes each.
     jobs.refuses = True
-    task = served(jobs, session)
+    task = served(jobs, client)
     await until_nothing_moves()
-    assert 1000 < session.reads < 6000
+    assert 1000 < client.reads < 6000
     # Parsed, a request may take many times as much memory as its refusal.
-    assert not session.in_memory
-    session.may_write.set()
+    assert not client.in_memory
+    client.may_read.set()
     await task
-    errors = [answer.error for each in session.responses for answer in each.answers]
+    errors = [answer.error for each in client.responses for answer in each.answers]
     assert [error.message for error in errors] == ["qasm: is no circuit"] * 10_000
 
 
 async def test_a_result_that_fills_a_message_comes_alone():
-    session = BidiSession(*"q" * 3)
-    session.may_write.set()
-    await served(Completed(30_000, 3), session)
-    assert [len(each.answers) for each in session.responses] == [1, 1, 1]
-    assert all(len(each.answers[0].event.result.counts) == 30_000 for each in session.responses)
+    client = Client(*"q" * 3)
+    client.may_read.set()
+    await served(Completed(30_000, 3), client)
+    assert [len(each.answers) for each in client.responses] == [1, 1, 1]
+    assert all(len(each.answers[0].event.result.counts) == 30_000 for each in client.responses)

@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
+import grpc.aio
 import pytest
 
 from quantcloud.aio import offload
 from quantcloud.api.convert import jobs as convert
-from quantcloud.api.convert.events import LARGE_BYTES
 from quantcloud.api.interceptor import CallInterceptor
-from quantcloud.api.servicers.watches import AccountWatch, Watches
+from quantcloud.api.large import LARGE_BYTES, encoded
+from quantcloud.api.servicers.watches import Watches
 from quantcloud.auth.concurrency import ConcurrencyLimits
 from quantcloud.domain.errors import Unauthenticated, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult
@@ -60,16 +61,11 @@ class Jobs:
     def cursor(self, position: int) -> str:
         return str(position)
 
-    def watch(self) -> tuple[AccountWatch, AccountUpdate]:
-        """Return a watch with results, and all completions as one update."""
-
-        async def nothing():
-            return
-            yield
-
+    def watches(self) -> tuple[Watches, AccountUpdate]:
+        """Return the watches, and all completions as one update."""
         jobs: Any = self
-        watch = Watches(jobs).watch_all(nothing(), with_result=True)
-        return watch, update_of([PlacedEvent(event) for event in completions(len(self.outcomes))])
+        completed = [PlacedEvent(event) for event in completions(len(self.outcomes))]
+        return Watches(jobs), update_of(completed)
 
 
 def place(event: job_pb2.JobEvent) -> int:
@@ -82,6 +78,11 @@ class Sent:
 
     def __init__(self) -> None:
         self.messages: list[list[job_pb2.JobEvent]] = []
+
+    async def send(self, watches: Watches, update: AccountUpdate) -> None:
+        """Send the messages of an update of a watch with results."""
+        async for response in watches.responses(update, with_result=True):
+            await self.write(await encoded(response))
 
     async def write(self, message: bytes) -> None:
         response = job_pb2.WatchJobsResponse.FromString(message)
@@ -110,8 +111,8 @@ async def test_a_message_has_the_results_that_are_available_and_fit(
     outcomes: list[int], together: list[int]
 ):
     jobs, sent = Jobs(outcomes), Sent()
-    watch, group = jobs.watch()
-    await watch.send(group, sent.write)
+    watches, group = jobs.watches()
+    await sent.send(watches, group)
     assert [len(message) for message in sent.messages] == together
     events = [event for message in sent.messages for event in message]
     assert [place(event) for event in events] == [*range(1, len(outcomes) + 1)]
@@ -125,10 +126,10 @@ async def test_available_results_come_in_several_messages_if_they_do_not_fit():
     # Results that were sent alone are cached, so they are available the next time.
     jobs = Jobs([800] * 40)
     assert offload.fits(convert.conversion_cost(result_of(800)))
-    watch, group = jobs.watch()
-    await watch.send(group, Sent().write)
+    watches, group = jobs.watches()
+    await Sent().send(watches, group)
     sent = Sent()
-    await watch.send(group, sent.write)
+    await sent.send(watches, group)
     assert [len(message) for message in sent.messages] == [22, 18]
     assert len(jobs.reads) == 40
 
@@ -138,8 +139,8 @@ async def test_ready_events_do_not_wait_for_others(error: Exception | None):
     jobs, sent = Jobs([*[1] * 39, 4000, *[1] * 24]), Sent()
     jobs.go.clear()
     jobs.error = error
-    watch, group = jobs.watch()
-    sending = asyncio.ensure_future(watch.send(group, sent.write))
+    watches, group = jobs.watches()
+    sending = asyncio.ensure_future(sent.send(watches, group))
     await jobs.begun.wait()
     assert sent.places == [[*range(1, 40)]]
     jobs.go.set()
@@ -154,9 +155,9 @@ async def test_ready_events_do_not_wait_for_others(error: Exception | None):
 
 async def test_results_read_together_are_read_once_for_all_watches():
     jobs = Jobs([1] * 64)
-    watch, group = jobs.watch()
+    watches, group = jobs.watches()
     all_sent = [Sent() for _ in range(20)]
-    sending = [asyncio.ensure_future(watch.send(group, each.write)) for each in all_sent]
+    sending = [asyncio.ensure_future(each.send(watches, group)) for each in all_sent]
     await asyncio.sleep(0)
     sending[0].cancel()
     await asyncio.gather(*sending[1:])
@@ -169,13 +170,13 @@ async def test_results_read_together_are_read_once_for_all_watches():
 async def test_groups_of_several_accounts_stay_complete():
     """The number of results that others fetch meanwhile does not matter."""
     jobs = Jobs([1] * 64 * 6)
-    watch, everything = jobs.watch()
+    watches, everything = jobs.watches()
     placed = everything.events
     groups = [placed[first : first + 64] for first in range(0, len(placed), 64)]
     all_sent = [Sent() for _ in groups]
     await asyncio.gather(
         *[
-            watch.send(update_of(group), sent.write)
+            sent.send(watches, update_of(group))
             for group, sent in zip(groups, all_sent, strict=True)
         ]
     )
@@ -184,23 +185,22 @@ async def test_groups_of_several_accounts_stay_complete():
     assert not jobs.reads
 
 
-class _Gate:
+class _Access:
     """Lets a caller pass `times` checks."""
 
     def __init__(self, times: int) -> None:
         self.times = times
         self.arriving = ConcurrencyLimits(9, "requests")
 
-    def owner(self, context: object) -> str:
+    def owner(self, caller: object) -> str:
         return "ada"
 
-    async def admit(self, path: str, context: object) -> None: ...
+    async def admit(self, path: str, caller: object) -> None: ...
 
-    def open_watch(self) -> None: ...
+    def count_stream(self, path: str, caller: object) -> Callable[[], None]:
+        return lambda: None
 
-    def close_watch(self) -> None: ...
-
-    async def recheck(self, context: object) -> None:
+    async def recheck(self, caller: object) -> None:
         if not self.times:
             raise Unauthenticated("the token has expired")
         self.times -= 1
@@ -219,9 +219,10 @@ class _Context(Sent):
 
     async def abort(self, code: grpc.StatusCode, *_: object) -> None:
         self.ended = code
+        raise grpc.aio.AbortError
 
 
-async def _intercepted(gate: _Gate, behaviour: Callable[..., Any]) -> Any:
+async def _intercepted(access: Any, behaviour: Callable[..., Any]) -> Any:
     handler = grpc.unary_stream_rpc_method_handler(
         behaviour, request_deserializer=job_pb2.WatchJobsRequest.FromString
     )
@@ -230,24 +231,38 @@ async def _intercepted(gate: _Gate, behaviour: Callable[..., Any]) -> Any:
         return handler
 
     details: Any = type("Details", (), {"method": "/thequantcloud.v1.JobService/WatchJobs"})()
-    wanted: Any = gate
-    return await CallInterceptor(wanted, recheck_seconds=0.0).intercept_service(found, details)
+    return await CallInterceptor(access, recheck_seconds=0.0).intercept_service(found, details)
 
 
 async def test_the_caller_is_checked_again_between_the_messages_of_a_group():
-    jobs = Jobs([30_000] * 12)
-    watch, group = jobs.watch()
+    watches, group = Jobs([30_000] * 12).watches()
 
-    async def updates() -> AsyncIterator[AccountUpdate]:
-        yield group
-
-    watch.updates = updates()
-
-    async def behaviour(request: object, context: object) -> AccountWatch:
-        return watch
+    async def answers(_request: object, _context: object) -> AsyncIterator[Any]:
+        async for response in watches.responses(group, with_result=True):
+            yield response
 
     context = _Context()
-    wrapped = await _intercepted(_Gate(times=3), behaviour)
-    await wrapped.stream_stream(None, context)
+    wrapped = await _intercepted(_Access(times=3), answers)
+    with pytest.raises(grpc.aio.AbortError):
+        await wrapped.stream_stream(None, context)
     assert context.places == [[1], [2], [3]]
     assert context.ended is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_many_watchers_of_one_message_share_its_bytes():
+    event = job_pb2.WatchJobsResponse(cursor="1")
+    event.events.add().job.job_id = "job 1"
+
+    async def answers(_request: object, _context: object) -> AsyncIterator[Any]:
+        yield event
+
+    written: list[bytes] = []
+
+    class Context(_Context):
+        async def write(self, message: bytes) -> None:
+            written.append(message)
+
+    wrapped = await _intercepted(_Access(times=3), answers)
+    for _ in range(3):
+        await wrapped.stream_stream(None, Context())
+    assert written[0] is written[1] is written[2]

@@ -80,7 +80,7 @@ def engine() -> InlineEngine:
 
 async def test_a_short_run_is_completed_when_its_job_is_stored(engine: InlineEngine):
     accepted = await admitted()
-    new = await InlineRuns(engine, FLEET, Clock()).new_job(accepted)
+    new = await InlineRuns(engine, FLEET, Clock()).run(accepted)
     assert [change.status for change in new.changes] == [*JobStatus][1:7]
     assert (new.job, new.qasm, new.analysis) == (accepted.job, BELL, accepted.analysis)
     times = [change.at for change in new.changes[-3:]]
@@ -104,7 +104,7 @@ async def test_a_short_run_is_completed_when_its_job_is_stored(engine: InlineEng
 async def test_other_jobs_wait_in_the_queue(engine: InlineEngine, backend: str):
     memory = backend == "local_simulator"
     accepted = await admitted(backend=backend, options=RunOptions(memory=memory))
-    new = await InlineRuns(engine, FLEET, Clock()).new_job(accepted)
+    new = await InlineRuns(engine, FLEET, Clock()).run(accepted)
     assert (new.result, new.simulator_seconds) == (None, 0.0)
     assert new.changes == accepted.changes
     assert new.changes[-1].status is JobStatus.QUEUED
@@ -112,7 +112,7 @@ async def test_other_jobs_wait_in_the_queue(engine: InlineEngine, backend: str):
 
 async def test_a_circuit_that_a_worker_parsed_waits(engine: InlineEngine):
     accepted = await admitted(in_process=False)
-    new = await InlineRuns(engine, FLEET, Clock()).new_job(accepted)
+    new = await InlineRuns(engine, FLEET, Clock()).run(accepted)
     assert (new.result, new.simulator_seconds) == (None, 0.0)
     assert new.changes == accepted.changes
     assert new.changes[-1].status is JobStatus.QUEUED
@@ -120,4 +120,4 @@ async def test_a_circuit_that_a_worker_parsed_waits(engine: InlineEngine):
 
 async def test_without_an_executor_all_jobs_wait():
     accepted = await admitted()
-    assert (await InlineRuns(InlineEngine({}), FLEET, Clock()).new_job(accepted)).result is None
+    assert (await InlineRuns(InlineEngine({}), FLEET, Clock()).run(accepted)).result is None

@@ -4,15 +4,10 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from google.rpc.status_pb2 import (
-    Status,  # pyright: ignore[reportMissingTypeStubs]  # typed inline
-)
-
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert.options import run_options, take_json_options
 from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
-from quantcloud.api.encoding import VARINT, delimited, struct_bytes, tag, varint
-from quantcloud.api.json_nulls import json_nulls
+from quantcloud.api.large import with_field
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import state_bytes
 from quantcloud.domain.circuit import SavedCircuit
@@ -31,11 +26,6 @@ _TARGETS: Final[Mapping[int, OptimizationTarget | None]] = {
 }
 
 _SECONDS_PER_MINUTE = 60
-_METADATA: Final = tag(circuit_pb2.Circuit.METADATA_FIELD_NUMBER)
-_CIRCUITS: Final = tag(circuit_pb2.ListCircuitsResponse.CIRCUITS_FIELD_NUMBER)
-_ANSWERS: Final = tag(circuit_pb2.RunStreamResponse.ANSWERS_FIELD_NUMBER)
-_REQUEST: Final = tag(circuit_pb2.RunStreamAnswer.REQUEST_FIELD_NUMBER, VARINT)
-_EVENT: Final = tag(circuit_pb2.RunStreamAnswer.EVENT_FIELD_NUMBER)
 
 
 def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
@@ -106,19 +96,6 @@ def submitted(job: Job) -> circuit_pb2.RunCircuitResponse:
         optimize_for=job.optimize_for,
         submitted_at=timestamp(job.submitted_at),
     )
-
-
-def event_answer(number: int, event: bytes) -> bytes:
-    """Return the bytes of a response with one answer: an event of request `number`."""
-    head = b"".join((_REQUEST, varint(number), _EVENT, varint(len(event))))
-    # One join, for the same reason as in `result_field`.
-    return b"".join((_ANSWERS, varint(len(head) + len(event)), head, event))
-
-
-def error_answer(number: int, error: Status) -> bytes:
-    """Return the bytes of a response with one answer: why request `number` was refused."""
-    answer = circuit_pb2.RunStreamAnswer(request=number, error=error)
-    return circuit_pb2.RunStreamResponse(answers=[answer]).SerializeToString()
 
 
 def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
@@ -205,9 +182,8 @@ def _candidate(candidate: Candidate) -> circuit_pb2.Candidate:
     )
 
 
-def circuit(circuit: SavedCircuit) -> bytes:
-    """Return the bytes of a circuit's message, with its JSON nulls."""
-    message = circuit_pb2.Circuit(
+def circuit(circuit: SavedCircuit) -> circuit_pb2.Circuit:
+    return circuit_pb2.Circuit(
         id=circuit.id,
         user_id=circuit.account_id,
         name=circuit.name,
@@ -216,29 +192,25 @@ def circuit(circuit: SavedCircuit) -> bytes:
         num_qubits=circuit.num_qubits,
         created_at=timestamp(circuit.created_at),
         updated_at=timestamp(circuit.updated_at),
+        metadata=circuit.metadata,
     )
-    parts = (
-        message.SerializeToString(),
-        json_nulls(message, "metadata"),
-        _METADATA,
-        delimited(struct_bytes(circuit.metadata)),
-    )
-    return b"".join(parts)
 
 
-async def circuits(page: Page[SavedCircuit], cursor: str | None) -> bytes:
-    """Return the bytes of a page of circuits.
+async def circuits(
+    page: Page[SavedCircuit], cursor: str | None
+) -> circuit_pb2.ListCircuitsResponse:
+    """Return a page of circuits.
 
     With much metadata this takes most of a second, so it yields to other tasks.
     """
     head = circuit_pb2.ListCircuitsResponse(cursor=cursor, circuits=(), **envelope(page))
-    parts = [head.SerializeToString(), json_nulls(head)]
     yielder = Yielder()
+    messages: list[circuit_pb2.Circuit] = []
     for each in page.items:
         # A single circuit can take 10 ms.
         await yielder.yield_if_due()
-        parts += _CIRCUITS, delimited(circuit(each))
-    return b"".join(parts)
+        messages.append(circuit(each))
+    return await with_field(head, "circuits", messages)
 
 
 def patch(request: circuit_pb2.UpdateCircuitRequest) -> CircuitPatch:

@@ -1,14 +1,13 @@
 """Converts values that all services use."""
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from quantcloud.api.encoding import seconds_and_nanos
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.page import Page
 
@@ -20,9 +19,20 @@ MAXIMUM_STRUCT_BYTES: Final = 64 * 1024
 MAXIMUM_DEPTH = 24
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_PER_DAY: Final = 86_400
+
+
 def timestamp(moment: datetime) -> Timestamp:
-    seconds, nanos = seconds_and_nanos(moment)
-    return Timestamp(seconds=seconds, nanos=nanos)
+    """Return an aware time. Protobuf's own conversion takes ten times as long."""
+    since = moment - _EPOCH
+    return Timestamp(
+        seconds=since.days * _SECONDS_PER_DAY + since.seconds, nanos=since.microseconds * 1000
+    )
+
+
+def timestamp_or_none(moment: datetime | None) -> Timestamp | None:
+    return None if moment is None else timestamp(moment)
 
 
 def unstruct(message: Struct, field: str) -> dict[str, object]:

@@ -1,20 +1,18 @@
 """CircuitService: run circuits, plan runs, save circuits."""
 
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
-from quantcloud.api.access import headers_of
-from quantcloud.api.context import Context, principal
+from quantcloud.api.context import Context, headers_of, principal
 from quantcloud.api.convert import circuits as convert
 from quantcloud.api.convert.idempotency import HEADER, idempotency_key
 from quantcloud.api.convert.options import take_json_options
 from quantcloud.api.convert.values import given, unstruct
-from quantcloud.api.servicers.run_stream import RunStream
+from quantcloud.api.servicers.runs import Runs
 from quantcloud.api.servicers.watches import Watches
-from quantcloud.api.session import BidiSession
-from quantcloud.domain.job import Job
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 
 class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
@@ -22,31 +20,38 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
 
     def __init__(self, circuits: CircuitUseCases, jobs: JobUseCases, watches: Watches) -> None:
         self._circuits = circuits
-        self._jobs = jobs
-        self._watches = watches
+        self._runs = Runs(circuits, jobs, watches)
 
     async def RunCircuit(
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> circuit_pb2.RunCircuitResponse:
-        return convert.submitted(await self._run(request, context))
-
-    async def RunAndWatch(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, request: circuit_pb2.RunCircuitRequest, context: Context
-    ) -> Any:
-        """Return the watch. The interceptor sends its messages."""
-        job = await self._run(request, context)
-        return self._watches.of_run(job.id)
-
-    async def RunStream(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, session: BidiSession, context: Context
-    ) -> None:
-        """Read and answer the requests itself, through the session from the interceptor."""
-        await RunStream(self._circuits, self._jobs, self._watches, session).serve()
-
-    async def _run(self, request: circuit_pb2.RunCircuitRequest, context: Context) -> Job:
         take_json_options(request)
-        key = await idempotency_key(headers_of(context).get(HEADER), request)
-        return await self._circuits.run(principal(), convert.submission(request), key)
+        job = await self._runs.submit(request, headers_of(context).get(HEADER))
+        return convert.submitted(job)
+
+    async def RunAndWatch(
+        self, request: circuit_pb2.RunCircuitRequest, context: Context
+    ) -> AsyncGenerator[job_pb2.JobEvent]:
+        take_json_options(request)
+        messages = self._runs.watch(
+            await self._runs.submit(request, headers_of(context).get(HEADER))
+        )
+        # Free its memory: the job may take hours, and so may the pause after an event.
+        del request
+        async with aclosing(messages.updates) as updates:
+            async for update in updates:
+                yield await messages.message(update)
+                del update
+
+    async def RunStream(
+        self,
+        request_iterator: AsyncIterator[circuit_pb2.RunStreamRequest],
+        context: Context,
+    ) -> AsyncGenerator[circuit_pb2.RunStreamResponse]:
+        async with aclosing(self._runs.stream(request_iterator)) as responses:
+            async for response in responses:
+                yield response
+                del response
 
     async def RunCircuits(
         self, request: circuit_pb2.RunCircuitsRequest, context: Context
@@ -65,8 +70,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
 
     async def CreateCircuit(
         self, request: circuit_pb2.CreateCircuitRequest, context: Context
-    ) -> Any:
-        """Return the bytes of the message."""
+    ) -> circuit_pb2.Circuit:
         circuit = await self._circuits.create(
             principal(),
             name=request.name,
@@ -77,8 +81,9 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         )
         return convert.circuit(circuit)
 
-    async def ListCircuits(self, request: circuit_pb2.ListCircuitsRequest, context: Context) -> Any:
-        """Return the bytes of the message."""
+    async def ListCircuits(
+        self, request: circuit_pb2.ListCircuitsRequest, context: Context
+    ) -> circuit_pb2.ListCircuitsResponse:
         page, cursor = await self._circuits.list(
             principal(),
             limit=given(request, "limit"),
@@ -87,14 +92,14 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         )
         return await convert.circuits(page, cursor)
 
-    async def GetCircuit(self, request: circuit_pb2.GetCircuitRequest, context: Context) -> Any:
-        """Return the bytes of the message."""
+    async def GetCircuit(
+        self, request: circuit_pb2.GetCircuitRequest, context: Context
+    ) -> circuit_pb2.Circuit:
         return convert.circuit(await self._circuits.get(principal(), request.id))
 
     async def UpdateCircuit(
         self, request: circuit_pb2.UpdateCircuitRequest, context: Context
-    ) -> Any:
-        """Return the bytes of the message."""
+    ) -> circuit_pb2.Circuit:
         circuit = await self._circuits.update(principal(), request.id, convert.patch(request))
         return convert.circuit(circuit)
 

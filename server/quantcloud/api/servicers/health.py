@@ -1,7 +1,7 @@
 """The standard health service for load balancers (`grpc.health.v1`)."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
 from typing import Final
 
 import grpc
@@ -50,9 +50,11 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
             await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such service")
         return answer
 
-    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
-        """Send the current state, and then each new one."""
+    async def Watch(
+        self, request: health_pb2.HealthCheckRequest, context: Context
+    ) -> AsyncGenerator[health_pb2.HealthCheckResponse]:
+        """Yield the current state, and then each new one."""
         while True:
             changed = self._changed
-            await context.write(self._answer(request.service))
+            yield self._answer(request.service)
             await changed.wait()

@@ -1,8 +1,8 @@
 """JobService: list, watch and cancel jobs."""
 
-from typing import Any
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from quantcloud.aio import offload
 from quantcloud.api.context import Context, principal
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.values import envelope, given
@@ -38,10 +38,10 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         )
         return convert.job(job)
 
-    async def GetJobResult(self, request: job_pb2.GetJobResultRequest, context: Context) -> Any:
-        """Return the bytes of the message."""
-        result = await self._jobs.result(principal(), request.id)
-        return await offload.run(convert.conversion_cost(result), convert.result, result)
+    async def GetJobResult(
+        self, request: job_pb2.GetJobResultRequest, context: Context
+    ) -> job_pb2.JobResult:
+        return await convert.result(await self._jobs.result(principal(), request.id))
 
     async def CancelJob(
         self, request: job_pb2.CancelJobRequest, context: Context
@@ -49,22 +49,33 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         await self._jobs.cancel(principal(), request.id)
         return job_pb2.CancelJobResponse(job_id=request.id, status=job_pb2.Job.cancelled)
 
-    async def WatchJob(  # pyright: ignore[reportIncompatibleMethodOverride]
+    async def WatchJob(
         self, request: job_pb2.WatchJobRequest, context: Context
-    ) -> Any:
-        """Return the watch. The interceptor sends its messages."""
-        updates = self._jobs.watch(
+    ) -> AsyncGenerator[job_pb2.JobEvent]:
+        watched = self._jobs.watch(
             principal(), request.id, after_sequence=given(request, "after_sequence")
         )
-        return self._watches.watch(updates, with_result=request.with_result)
+        messages = self._watches.of_job(watched, with_result=request.with_result)
+        # Free its memory: the next event may be hours away. There may be very many watches.
+        del request
+        async with aclosing(messages.updates) as updates:
+            async for update in updates:
+                yield await messages.message(update)
+                del update
 
-    async def WatchJobs(  # pyright: ignore[reportIncompatibleMethodOverride]
+    async def WatchJobs(
         self, request: job_pb2.WatchJobsRequest, context: Context
-    ) -> Any:
-        """Return the watch. The interceptor sends its messages."""
-        updates = self._jobs.watch_all(
+    ) -> AsyncGenerator[job_pb2.WatchJobsResponse]:
+        watched = self._jobs.watch_all(
             principal(),
             after_cursor=given(request, "after_cursor"),
             wanted=convert.event_filter(request),
         )
-        return self._watches.watch_all(updates, with_result=request.with_result)
+        async with aclosing(watched) as updates:
+            async for update in updates:
+                async for response in self._watches.responses(
+                    update, with_result=request.with_result
+                ):
+                    yield response
+                    del response
+                del update
