@@ -5,7 +5,6 @@ import ipaddress
 import re
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack
-from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -73,6 +72,8 @@ class AccessControl:
         self._streams = streams
         self.arriving = streams.arriving
         self._proxy_secret = proxy_secret.encode() if proxy_secret else None
+        # A method object each would take 80 bytes per watch.
+        self._end_watch = self._close_watch
         contract = methods()
         self._rules = {path: access_rule(method) for path, method in contract.items()}
         self._of_circuits = {path for path, method in contract.items() if method.client_streaming}
@@ -132,22 +133,24 @@ class AccessControl:
         if caller.principal is not None:
             await self._authenticator.recheck(caller.principal, headers_of(caller.context))
 
-    def count_stream(self, path: str, caller: Caller) -> Callable[[], None]:
-        """Count a stream of the caller until the returned function is called.
+    def count_stream(self, path: str, caller: Caller) -> Callable[[Caller], None]:
+        """Count a stream of the caller until the returned function is called with the caller.
 
         Raises `TooManyStreams`.
         """
+        if caller.principal is not None and path not in self._of_circuits:
+            self._streams.open_watch(caller.principal.account_id)
+            return self._end_watch
+        held = ExitStack()
         if caller.principal is None:
-            held = ExitStack()
             held.enter_context(self._streams.anonymous(self._address(caller.context)))
-            return held.close
-        account_id = caller.principal.account_id
-        if path in self._of_circuits:
-            held = ExitStack()
-            held.enter_context(self._streams.circuits(account_id))
-            return held.close
-        self._streams.open_watch(account_id)
-        return partial(self._streams.close_watch, account_id)
+        else:
+            held.enter_context(self._streams.circuits(caller.principal.account_id))
+        return lambda _: held.close()
+
+    def _close_watch(self, caller: Caller) -> None:
+        if caller.principal is not None:
+            self._streams.close_watch(caller.principal.account_id)
 
     def owner(self, caller: Caller) -> Hashable:
         """Return the owner of a call's request: the account, or the address without one."""

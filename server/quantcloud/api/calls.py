@@ -58,12 +58,15 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
             answers = self.servicer(request, context)
             # Free its memory: the stream may last for hours. So may the pause after an answer.
             del request
-            async with aclosing(answers):
+            # Not `aclosing`, which takes 0.2 KiB per stream. There may be very many.
+            try:
                 async for message in answers:
                     data = await self._encoded(message)
                     del message
                     await session.write(data)
                     del data
+            finally:
+                await answers.aclose()
 
     async def _encoded(self, message: Message) -> bytes:
         last, data = self._last

@@ -72,7 +72,7 @@ class Session(Caller):
         self._started = time.monotonic() if _level.isEnabledFor(logging.DEBUG) else 0.0
         self._checked = 0.0
         self._sent = False
-        self._release: Callable[[], None] | None = None
+        self._release: Callable[[Caller], None] | None = None
         self._authentication: _Authentication | None = None
 
     async def __aenter__(self) -> Self:
@@ -96,7 +96,7 @@ class Session(Caller):
                 self._log(grpc.StatusCode.CANCELLED)
         finally:
             if self._release is not None:
-                self._release()
+                self._release(self)
 
     async def admit(self) -> None:
         """Admit the call. Raises the errors of `AccessControl.admit`."""

@@ -68,10 +68,10 @@ async def test_a_stream_counts_until_its_client_has_received_its_end():
     ending_begun, received = asyncio.Event(), asyncio.Event()
 
     class AccessControl:
-        def count_stream(self, *_: object) -> Callable[[], None]:
+        def count_stream(self, *_: object) -> Callable[[object], None]:
             held = ExitStack()
             held.enter_context(streams.circuits(ADA))
-            return held.close
+            return lambda _: held.close()
 
         async def admit(self, *_: object) -> None:
             """Admit every caller."""

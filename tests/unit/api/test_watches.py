@@ -197,8 +197,8 @@ class _Access:
 
     async def admit(self, path: str, caller: object) -> None: ...
 
-    def count_stream(self, path: str, caller: object) -> Callable[[], None]:
-        return lambda: None
+    def count_stream(self, path: str, caller: object) -> Callable[[object], None]:
+        return lambda _: None
 
     async def recheck(self, caller: object) -> None:
         if not self.times:

@@ -58,10 +58,12 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         messages = self._watches.of_job(watched, with_result=request.with_result)
         # Free its memory: the next event may be hours away. There may be very many watches.
         del request
-        async with aclosing(messages.updates) as updates:
-            async for update in updates:
+        try:
+            async for update in messages.updates:
                 yield await messages.message(update)
                 del update
+        finally:
+            await messages.updates.aclose()
 
     async def WatchJobs(
         self, request: job_pb2.WatchJobsRequest, context: Context
