@@ -217,11 +217,8 @@ def _depth(circuit: Circuit) -> int:
     """
     qubits = [0] * circuit.num_qubits
     clbits = [0] * (circuit.num_clbits + circuit.scratch_bits)
-    for name, operands, params, targets, condition in circuit.operations:
-        if name in CONTROL:
-            if name == "assign":
-                _computed(circuit.assignments[int(params[0])], condition, clbits)
-            continue
+    for operation in circuit.operations:
+        name, operands, params, targets, condition = operation
         if condition is None and not targets and name != "barrier":
             if len(operands) == 1:
                 qubits[operands[0]] += 1
@@ -231,20 +228,29 @@ def _depth(circuit: Circuit) -> int:
                 level = max(qubits[first], qubits[second]) + 1
                 qubits[first] = qubits[second] = level
                 continue
-        level = max([qubits[bit] for bit in operands], default=0)
-        for bit in targets:
-            level = max(level, clbits[bit])
-        if condition is not None:
-            begin, end = condition.offset, condition.offset + condition.size
-            level = max(level, max(clbits[begin:end], default=0)) + 1
-            clbits[begin:end] = [level] * condition.size
-        elif name != "barrier":
-            level += 1
-        for bit in operands:
-            qubits[bit] = level
-        for bit in targets:
-            clbits[bit] = level
+        if name == "assign":
+            _computed(circuit.assignments[int(params[0])], condition, clbits)
+        elif name not in CONTROL:
+            _deepen(operation, qubits, clbits)
     return max(max(qubits, default=0), max(clbits, default=0))
+
+
+def _deepen(operation: Operation, qubits: list[int], clbits: list[int]) -> None:
+    """Update the levels of qubits and bits for an operation of any kind."""
+    name, operands, _, targets, condition = operation
+    level = max([qubits[bit] for bit in operands], default=0)
+    for bit in targets:
+        level = max(level, clbits[bit])
+    if condition is not None:
+        begin, end = condition.offset, condition.offset + condition.size
+        level = max(level, max(clbits[begin:end], default=0)) + 1
+        clbits[begin:end] = [level] * condition.size
+    elif name != "barrier":
+        level += 1
+    for bit in operands:
+        qubits[bit] = level
+    for bit in targets:
+        clbits[bit] = level
 
 
 def _computed(assignment: Assignment, condition: Condition | None, levels: list[int]) -> None:

@@ -17,7 +17,6 @@ from quantcloud.openqasm.gatetable import GateTable
 from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
-
 DT_SECONDS: Final = 1e-9
 """The unit `dt` of durations, which on hardware is the period of its clock."""
 

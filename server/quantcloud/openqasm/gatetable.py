@@ -13,7 +13,6 @@ from quantcloud.circuits.limits import MAX_OPERATIONS
 from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, nearest_name, quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
-
 _DELAY: Final = re.compile(r"delay(?:_\d++)?+", re.ASCII)
 
 
@@ -84,7 +83,10 @@ class GateTable:
             # A modifier can lead to the gate itself: a controlled swap is a cswap. As in
             # stdgates.inc, the body may hold only that call. Then it is the standard gate.
             params = tuple([(place,) for place in range(num_params)])
-            if list(body) != [GateCall(name, tuple(range(num_qubits)), params)]:
+            only = body[0]
+            if list(body) != [GateCall(name, tuple(range(num_qubits)), params)] or any(
+                map(is_constant, only.params)
+            ):
                 self.refuse_recursion(name, start)
             return
         operations = two_qubit = weight = 0

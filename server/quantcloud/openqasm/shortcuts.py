@@ -45,7 +45,10 @@ _PLAIN_3: Final = re.compile(
     re.ASCII,
 )
 _PARTS_3: Final = tuple(
-    [_PLAIN_3.groupindex[name] for name in sorted(_PLAIN.groupindex, key=_PLAIN.groupindex.__getitem__)]
+    [
+        _PLAIN_3.groupindex[name]
+        for name in sorted(_PLAIN.groupindex, key=_PLAIN.groupindex.__getitem__)
+    ]
 )
 _PLAIN_WORDS: Final = ("qreg", "creg", "measure")
 _PLAIN_WORDS_3: Final = ("qubit", "bit")
@@ -212,9 +215,7 @@ class Shortcuts:
         # The token parser finds an error again: it may not be the first.
         try:
             if kind is not None:
-                if name in self._reserved:
-                    return False
-                if kind[0] == "q" and PHYSICAL in program.qubits:
+                if name in self._reserved or (kind[0] == "q" and PHYSICAL in program.qubits):
                     return False
                 declare = program.declare_qubits if kind[0] == "q" else program.declare_clbits
                 declare(name, int(size), match.start("name"))

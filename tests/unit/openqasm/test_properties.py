@@ -129,9 +129,7 @@ def test_any_text_gives_a_circuit_or_a_circuit_error(source: str):
     for operation in lowered(circuit, {"u", "cx"}).operations:
         assert operation.name in {"u", "cx", "measure", "reset", "barrier", "delay"} | CONTROL
         assert all(0 <= qubit < circuit.num_qubits for qubit in operation.qubits)
-        assert all(
-            0 <= bit < circuit.num_clbits + circuit.scratch_bits for bit in operation.clbits
-        )
+        assert all(0 <= bit < circuit.num_clbits + circuit.scratch_bits for bit in operation.clbits)
         assert all(math.isfinite(angle) for angle in operation.params)
 
 

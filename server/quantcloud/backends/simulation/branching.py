@@ -87,7 +87,7 @@ def run(
     waiting = [_Branch(state, 0, 0, shots)]
     control = Control(program)
     while waiting:
-        branch = _follow(program.body, control, waiting.pop(), waiting, rng, readout_error)
+        branch = _follow(control, waiting.pop(), waiting, rng, readout_error)
         patterns, drawn = branch.state.sample(qubits, branch.shots, rng)
         if readout_error:
             patterns, drawn = flip_bits(patterns, drawn, len(qubits), readout_error, rng)
@@ -96,15 +96,15 @@ def run(
 
 
 def _follow(
-    body: Sequence[Operation],
     control: Control,
     branch: _Branch,
     waiting: list[_Branch],
     rng: np.random.Generator,
     readout_error: float,
 ) -> _Branch:
-    """Follow `branch` to the end of `body`; add the branches that split off to `waiting`."""
+    """Follow `branch` to the end of the body; add the branches that split off to `waiting`."""
     state, position, bits, shots, rounds = branch
+    body = control.body
     gates: list[Operation] = []
     while position < len(body):
         operation = body[position]

@@ -8,7 +8,8 @@ class Control:
     """The operations of `ir.CONTROL` in the body of a program."""
 
     def __init__(self, program: Program) -> None:
-        self._program = program
+        self.body = program.body
+        self._assignments = program.assignments
         self._ends = loop_ends(program.body) if program.has_control else {}
 
     def step(self, position: int, bits: int, rounds: int, *, holds: bool) -> tuple[int, int, int]:
@@ -17,7 +18,7 @@ class Control:
         Returns the next position, the classical bits and the number of rounds of loops so far.
         Raises `UnboundedLoopError`.
         """
-        operation = self._program.body[position]
+        operation = self.body[position]
         if operation.name == "end":
             return self._ends[position], bits, rounds
         if operation.name == "while":
@@ -27,5 +28,5 @@ class Control:
                 raise UnboundedLoopError
             rounds += 1
         elif holds:
-            bits = assigned(self._program.assignments[int(operation.params[0])], bits)
+            bits = assigned(self._assignments[int(operation.params[0])], bits)
         return position + 1, bits, rounds

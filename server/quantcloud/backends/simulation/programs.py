@@ -114,5 +114,3 @@ def _defer_measurements(
 
 def _bits(condition: Condition) -> range:
     return range(condition.offset, condition.offset + condition.size)
-
-

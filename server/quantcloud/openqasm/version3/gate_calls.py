@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from quantcloud.circuits.expressions import ExpressionError
+from quantcloud.circuits.expressions import ExpressionError, is_constant
 from quantcloud.circuits.ir import Expression, GateCall
 from quantcloud.openqasm.builder import Operand
 from quantcloud.openqasm.hints import quantity
@@ -101,9 +101,24 @@ class GateCalls:
             self._defining = None
             self._names.leave()
         gates = self._builder.gates
-        gates.define(node.name, len(node.params), len(node.qubits), self._body, node.brace)
+        body = self._without_itself(node)
+        gates.define(node.name, len(node.params), len(node.qubits), body, node.brace)
         if self._body_phases and node.name in gates.definitions:
             self._phases[node.name] = tuple(self._body_phases)
+
+    def _without_itself(self, node: GateBody) -> list[GateCall]:
+        """Replace the gate itself, which modifiers have led to, by builtin gates.
+
+        As in stdgates.inc, the body may hold only that call: the gate is the standard one then.
+        """
+        width = len(node.qubits)
+        params = tuple([(place,) for place in range(len(node.params))])
+        if self._body == [GateCall(node.name, tuple(range(width)), params)] and not any(
+            map(is_constant, self._body[0].params)
+        ):
+            return self._body
+        steps = Steps(width, tuple(self._body))
+        return list(modified_gates.without_shadowed(steps, {node.name: None}).calls)
 
     # Calls
 
@@ -193,7 +208,8 @@ class GateCalls:
         """Return the standard gates that a gate with modifiers stands for."""
         arguments = tuple([self._argument(modifier) for modifier in node.modifiers])
         words = tuple([modifier.word for modifier in node.modifiers])
-        key = (self._defining, name, angles, words, arguments)
+        # An angle that is a parameter may be equal to one that is a number.
+        key = (self._defining, name, repr(angles), words, arguments)
         found = self._cache.get(key)
         if found is not None:
             return found
@@ -211,10 +227,7 @@ class GateCalls:
                     steps = modified_gates.with_controls(steps, int(argument))
                 else:
                     steps = modified_gates.with_negative_controls(steps, int(argument))
-            taken = {*gates.definitions, self._defining or ""}
-            own = GateCall(self._defining or "", tuple(range(steps.width)), angles)
-            if steps.calls != (own,):
-                steps = modified_gates.without_shadowed(steps, frozenset(taken))
+            steps = modified_gates.without_shadowed(steps, gates.definitions)
         except ExpressionError as error:
             raise self._lexer.error(
                 f"in the modifiers of gate {shown(name)}: {error}", node.start

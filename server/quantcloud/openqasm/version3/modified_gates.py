@@ -21,6 +21,7 @@ from quantcloud.openqasm.version3.normal_forms import (
     controlled,
     core,
     inverse,
+    is_zero,
     missing_phases,
     scaled,
     substituted,
@@ -173,7 +174,7 @@ def _controlled(call: GateCall, controls: tuple[int, ...], width: int) -> Iterat
         (own, inner), phase = core(name, angles), ZERO
         angles = () if inner == "x" else angles
     controls = (*controls, *qubits[:own])
-    direct = controlled(len(controls), inner) if phase == ZERO else None
+    direct = controlled(len(controls), inner) if is_zero(phase) else None
     if direct is not None:
         yield GateCall(direct, (*controls, *qubits[own:]), angles)
         return
@@ -193,9 +194,9 @@ def _controlled(call: GateCall, controls: tuple[int, ...], width: int) -> Iterat
     elif inner == "x":
         used = {*controls, target}
         yield from many_not(controls, target, [bit for bit in range(width) if bit not in used])
-    elif theta == ZERO:
+    elif is_zero(theta):
         yield from many_phase(controls, target, combined(phi, "+", lam))
-        if phase != ZERO:
+        if not is_zero(phase):
             yield from many_phase(controls[:-1], controls[-1], phase)
     else:
         yield from many_u(controls, target, (theta, phi, lam, phase))
@@ -256,7 +257,7 @@ def _fraction(gate: Steps, exponent: float) -> Steps:
     return Steps(1, (GateCall("u", (0,), ((theta,), (phi,), (lam,))),), ((phase,),))
 
 
-def without_shadowed(gate: Steps, taken: Mapping[str, object] | frozenset[str]) -> Steps:
+def without_shadowed(gate: Steps, taken: Mapping[str, object]) -> Steps:
     """Replace standard gates whose names the source has `taken` by builtin ones."""
     if not any(call.name in taken for call in gate.calls):
         return gate

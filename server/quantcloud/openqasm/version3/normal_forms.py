@@ -19,6 +19,11 @@ def constant(value: float) -> Expression:
     return (value,)
 
 
+def is_zero(angle: Expression) -> bool:
+    """Return whether an angle is known to be 0. A parameter with the index 0 is equal to `ZERO`."""
+    return is_constant(angle) and not angle[0]
+
+
 def combined(first: Expression, symbol: str, second: Expression) -> Expression:
     """Return an arithmetic combination of two angles. Raises `ExpressionError`."""
     if is_constant(first) and is_constant(second):
@@ -28,7 +33,7 @@ def combined(first: Expression, symbol: str, second: Expression) -> Expression:
 
 def scaled(angle: Expression, factor: float) -> Expression:
     """Return a multiple of an angle. Raises `ExpressionError`."""
-    return combined(angle, "*", (factor,))
+    return combined(angle, "*", (float(factor),))
 
 
 _SELF_INVERSE: Final = words("id x y z h CX cx cy cz ch swap ecr ccx ccz cswap rccx c3x c4x")
@@ -87,7 +92,7 @@ _SYNONYMS: Final = {"u1": "p", "u3": "u", "U": "u"}
 def core(name: str, angles: Angles) -> tuple[int, str]:
     """Return how many controls a standard gate has, and what they control."""
     controls, inner = _CONTROLS.get(name, (0, name))
-    if name == "U" and angles == _NOT:
+    if name == "U" and angles == _NOT and all(map(is_constant, angles)):
         # Qiskit's exporter defines cx in this way.
         return 0, "x"
     return controls, _SYNONYMS.get(inner, inner)
