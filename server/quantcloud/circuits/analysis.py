@@ -9,7 +9,15 @@ from quantcloud.circuits.content import TooMuchError, content, counted
 from quantcloud.circuits.expand import expanded, standard_calls, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES, is_clifford
 from quantcloud.circuits.interaction import interaction
-from quantcloud.circuits.ir import Circuit, GateDefinition, Operation
+from quantcloud.circuits.ir import (
+    CONTROL,
+    Assignment,
+    Bits,
+    Circuit,
+    Condition,
+    GateDefinition,
+    Operation,
+)
 from quantcloud.circuits.kinds import by_kind
 from quantcloud.circuits.limits import MAX_REMEMBERED
 
@@ -28,7 +36,8 @@ class Analysis:
     Clifford gate, with or without a condition. `has_mid_circuit` says that the circuit cannot run
     as gates followed by one measurement: an operation acts on a qubit or a bit after its
     measurement, a qubit is reset after an operation acted on it, or there is a condition; and the
-    outcome is not certain before the run (`certain`).
+    outcome is not certain before the run (`certain`). `has_control` says that the circuit has
+    variables or loops during a run; its figures then count each loop once.
 
     `branching_count` is the number of measurements and resets that later operations depend on and
     whose outcomes are not certain. Noise makes more outcomes uncertain: `of_run` returns these two
@@ -67,6 +76,7 @@ class Analysis:
     chain_cubes: float | None = None
     noisy_mid_circuit: bool | None = None
     noisy_branching_count: int | None = None
+    has_control: bool = False
 
     def of_run(self, *, noisy: bool) -> "Analysis":
         """Return the figures of the circuit for a run with or without noise."""
@@ -79,7 +89,9 @@ class Analysis:
         )
 
 
-_NOT_GATES = frozenset({"measure", "reset", "barrier"})
+_NOT_GATES = frozenset({"measure", "reset", "barrier", "delay"}) | CONTROL
+# Operations that change no outcome without noise.
+_IDLE = frozenset({"barrier", "delay"}) | CONTROL
 
 # Qiskit's names for gates that have other names in qelib1.inc.
 _COUNTED_AS = {
@@ -99,7 +111,8 @@ def analyse(circuit: Circuit) -> Analysis:
     if measures_all:
         circuit = with_measurements(circuit)
         counts = counted([operation[0] for operation in circuit.operations])
-    barriers = counts.pop("barrier", 0)
+    has_control = circuit.has_control
+    left_out = sum([counts.pop(name, 0) for name in ("barrier", *CONTROL)])
     gate_counts: dict[str, int] = {}
     for name, count in counts.items():
         shown = name if name in circuit.definitions else _COUNTED_AS.get(name, name)
@@ -107,7 +120,9 @@ def analyse(circuit: Circuit) -> Analysis:
     operation_count, two_qubit_gate_count = _expanded_counts(counts, circuit.definitions)
     has_mid_circuit, branching = _branching(circuit)
     noisy_mid_circuit, noisy_branching = False, 0
-    if has_mid_circuit:
+    if has_control:
+        noisy_mid_circuit, noisy_branching = has_mid_circuit, branching
+    elif has_mid_circuit:
         plain = expanded(circuit)
         noisy_mid_circuit, noisy_branching = _branching(_decided(plain, noisy=True))
         has_mid_circuit, branching = _branching(_decided(plain, noisy=False))
@@ -125,7 +140,7 @@ def analyse(circuit: Circuit) -> Analysis:
         num_qubits=circuit.num_qubits,
         num_clbits=circuit.num_clbits,
         circuit_depth=_depth(circuit),
-        gate_count=len(circuit.operations) - barriers,
+        gate_count=len(circuit.operations) - left_out,
         operation_count=operation_count,
         two_qubit_gate_count=two_qubit_gate_count,
         gate_counts=gate_counts,
@@ -133,7 +148,9 @@ def analyse(circuit: Circuit) -> Analysis:
         has_mid_circuit=has_mid_circuit,
         measures_all=measures_all,
         branching_count=branching,
-        parameter_count=sum([len(params) for _, _, params, _, _ in circuit.operations]),
+        parameter_count=sum(
+            [len(params) for name, _, params, _, _ in circuit.operations if name not in _NOT_GATES]
+        ),
         gates_by_kind=kinds,
         interaction_pairs=graph.pairs if graph else None,
         interaction_degree=graph.degree if graph else None,
@@ -145,6 +162,7 @@ def analyse(circuit: Circuit) -> Analysis:
         chain_cubes=graph.chain.cubes if graph else None,
         noisy_mid_circuit=noisy_mid_circuit,
         noisy_branching_count=noisy_branching,
+        has_control=has_control,
     )
 
 
@@ -198,8 +216,9 @@ def _depth(circuit: Circuit) -> int:
     it. A condition counts as a use of its bits.
     """
     qubits = [0] * circuit.num_qubits
-    clbits = [0] * circuit.num_clbits
-    for name, operands, _, targets, condition in circuit.operations:
+    clbits = [0] * (circuit.num_clbits + circuit.scratch_bits)
+    for operation in circuit.operations:
+        name, operands, params, targets, condition = operation
         if condition is None and not targets and name != "barrier":
             if len(operands) == 1:
                 qubits[operands[0]] += 1
@@ -209,20 +228,39 @@ def _depth(circuit: Circuit) -> int:
                 level = max(qubits[first], qubits[second]) + 1
                 qubits[first] = qubits[second] = level
                 continue
-        level = max([qubits[bit] for bit in operands], default=0)
-        for bit in targets:
-            level = max(level, clbits[bit])
-        if condition is not None:
-            begin, end = condition.offset, condition.offset + condition.size
-            level = max(level, max(clbits[begin:end], default=0)) + 1
-            clbits[begin:end] = [level] * condition.size
-        elif name != "barrier":
-            level += 1
-        for bit in operands:
-            qubits[bit] = level
-        for bit in targets:
-            clbits[bit] = level
+        if name == "assign":
+            _computed(circuit.assignments[int(params[0])], condition, clbits)
+        elif name not in CONTROL:
+            _deepen(operation, qubits, clbits)
     return max(max(qubits, default=0), max(clbits, default=0))
+
+
+def _deepen(operation: Operation, qubits: list[int], clbits: list[int]) -> None:
+    """Update the levels of qubits and bits for an operation of any kind."""
+    name, operands, _, targets, condition = operation
+    level = max([qubits[bit] for bit in operands], default=0)
+    for bit in targets:
+        level = max(level, clbits[bit])
+    if condition is not None:
+        begin, end = condition.offset, condition.offset + condition.size
+        level = max(level, max(clbits[begin:end], default=0)) + 1
+        clbits[begin:end] = [level] * condition.size
+    elif name != "barrier":
+        level += 1
+    for bit in operands:
+        qubits[bit] = level
+    for bit in targets:
+        clbits[bit] = level
+
+
+def _computed(assignment: Assignment, condition: Condition | None, levels: list[int]) -> None:
+    """Give the bits of an assignment the level of those that it reads."""
+    read = [item for item in assignment.formula if isinstance(item, Bits)]
+    ranges = [(item.offset, item.size) for item in read]
+    if condition is not None:
+        ranges.append((condition.offset, condition.size))
+    level = max([max(levels[offset : offset + size], default=0) for offset, size in ranges] or [0])
+    levels[assignment.offset : assignment.offset + assignment.size] = [level] * assignment.size
 
 
 def _has_mid_circuit(circuit: Circuit) -> bool:
@@ -230,11 +268,13 @@ def _has_mid_circuit(circuit: Circuit) -> bool:
 
     The reset of a qubit that no operation has acted on does nothing, so it does not count.
     """
+    if circuit.has_control:
+        return True
     used = bytearray(circuit.num_qubits)
     measured = bytearray(circuit.num_qubits)
     written = bytearray(circuit.num_clbits)
     for name, qubits, _, clbits, condition in circuit.operations:
-        if name == "barrier":
+        if name in _IDLE:
             continue
         if condition is not None or (clbits and written[clbits[0]]):
             return True
@@ -250,10 +290,11 @@ def _has_mid_circuit(circuit: Circuit) -> bool:
 def _branching_count(circuit: Circuit) -> int:
     """Count the measurements and resets that cannot move to the end or be removed."""
     later = bytearray(circuit.num_qubits)
-    read = bytearray(circuit.num_clbits)
+    # A later round of a loop may read any bit.
+    read = bytearray([circuit.has_control]) * (circuit.num_clbits + circuit.scratch_bits)
     events = 0
     for name, qubits, _, clbits, condition in reversed(circuit.operations):
-        if name == "barrier":
+        if name in _IDLE:
             continue
         if (name == "reset" and later[qubits[0]]) or (
             name == "measure" and (later[qubits[0]] or read[clbits[0]] or condition is not None)

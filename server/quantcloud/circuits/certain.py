@@ -98,7 +98,7 @@ class _Values:
 
     def take(self, operation: Operation) -> _Step | None:
         """Apply an operation to the values; return what remains of it, or None if nothing."""
-        if operation.name == "barrier":
+        if operation.name == "barrier" or (operation.name == "delay" and not self._noisy):
             return None
         holds = _ONE
         if operation.condition is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 Expression: TypeAlias = "tuple[float | int | str, ...]"
 """An angle in postfix notation; see `expressions.evaluate`. A `float` is a constant, an `int` the
@@ -31,10 +31,15 @@ class Condition(NamedTuple):
 class Operation(NamedTuple):
     """One instruction on flat bit indices.
 
-    `name` is `measure`, `reset`, `barrier`, a key of the circuit's `definitions`, or else a key of
-    `gates.STANDARD_GATES`. `params` are angles in radians. `clbits` is empty except for `measure`,
-    which has one qubit and one classical bit. A `barrier` may span any number of qubits and has no
-    condition. Equal statements share one operation.
+    `name` is `measure`, `reset`, `barrier`, `delay`, one of `CONTROL`, a key of the circuit's
+    `definitions`, or else a key of `gates.STANDARD_GATES`. `params` are angles in radians. `clbits`
+    is empty except for `measure`, which has one qubit and one classical bit. A `barrier` may span
+    any number of qubits and has no condition. A `delay` keeps one qubit idle for `params[0]`
+    seconds. Equal statements share one operation.
+
+    The operations in `CONTROL` act on no qubit. `assign` computes a value: `params[0]` is the index
+    of its `Assignment` in the circuit. The operations between a `while` and its `end` are repeated
+    as long as the condition of the `while` holds; it is tested before each round.
     """
 
     name: str
@@ -42,6 +47,40 @@ class Operation(NamedTuple):
     params: tuple[float, ...] = ()
     clbits: tuple[int, ...] = ()
     condition: Condition | None = None
+
+
+CONTROL: Final = frozenset({"assign", "while", "end"})
+
+
+class Bits(NamedTuple):
+    """The integer in classical bits `offset` to `offset + size - 1`, bit `offset` lowest.
+
+    A `signed` integer is in two's complement.
+    """
+
+    offset: int
+    size: int
+    signed: bool = False
+
+
+class Apply(NamedTuple):
+    """An operator on the latest operands; its result wraps to an integer of `size` bits."""
+
+    symbol: str
+    size: int
+    signed: bool = False
+
+
+Formula: TypeAlias = tuple[int | Bits | Apply, ...]
+"""A classical expression in postfix notation; see `classical.evaluate`."""
+
+
+class Assignment(NamedTuple):
+    """Classical bits `offset` to `offset + size - 1` become the lowest bits of the formula."""
+
+    offset: int
+    size: int
+    formula: Formula
 
 
 class GateCall(NamedTuple):
@@ -82,12 +121,23 @@ class Circuit:
     `operations` has one element per instruction after broadcast. Calls of user-defined gates stay
     calls; `expand.expanded` replaces them. A name in `definitions` takes precedence over a standard
     gate of the same name.
+
+    If `operations` includes one of `CONTROL`, the circuit needs a backend that computes between
+    measurements. Then classical bits beyond the registers, `scratch_bits` of them, hold its
+    variables; they start at 0 and are no part of the result.
     """
 
     qubit_registers: tuple[Register, ...]
     clbit_registers: tuple[Register, ...]
     operations: tuple[Operation, ...]
     definitions: Mapping[str, GateDefinition] = field(default_factory=dict[str, GateDefinition])
+    assignments: tuple[Assignment, ...] = ()
+    scratch_bits: int = 0
+
+    @property
+    def has_control(self) -> bool:
+        """Whether the circuit has variables or loops that exist during a run."""
+        return bool(self.assignments or self.scratch_bits)
 
     @property
     def num_qubits(self) -> int:

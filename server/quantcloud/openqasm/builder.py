@@ -2,28 +2,44 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
-from quantcloud.circuits.ir import Circuit, Condition, Operation, Register
+from quantcloud.circuits.ir import (
+    Assignment,
+    Circuit,
+    Condition,
+    GateCall,
+    Operation,
+    Register,
+)
 from quantcloud.circuits.limits import MAX_CLBITS, MAX_OPERATIONS, MAX_QUBITS
 from quantcloud.openqasm.gatetable import GateTable
 from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
+DT_SECONDS: Final = 1e-9
+"""The unit `dt` of durations, which on hardware is the period of its clock."""
+
+# To run a statement takes about as long as to read so many operations without loops.
+_STEP_WEIGHT: Final = 8
+
 
 class Operand(NamedTuple):
     """An operand of a statement: a whole register, or one bit of it (`size` 1).
 
-    `start` is its offset in the source.
+    `start` is its offset in the source. `places` are the bits if they are not adjacent.
     """
 
     offset: int
     size: int
     whole: bool
     start: int
+    places: tuple[int, ...] | None = None
 
     def bits(self, times: int) -> Iterable[int]:
         """Return the flat index of the bit in each of `times` operations."""
+        if self.places is not None:
+            return self.places if self.whole else self.places * times
         if self.whole:
             return range(self.offset, self.offset + self.size)
         return (self.offset,) if times == 1 else (self.offset,) * times
@@ -45,6 +61,12 @@ class CircuitBuilder:
         self.num_clbits = 0
         self.operations: list[Operation] = []
         self.weight = 0
+        # Names of variables, constants, aliases and subroutines.
+        self._names: set[str] = set()
+        # Registers of one bit that were declared without a size.
+        self.scalars: set[str] = set()
+        self.assignments: list[Assignment] = []
+        self.scratch_bits = 0
         # Whether a register has taken the name of a gate that was called before. If so, later calls
         # of that gate are errors.
         self.shadows = False
@@ -56,7 +78,13 @@ class CircuitBuilder:
             tuple(self.clbits.values()),
             tuple(self.operations),
             self.gates.definitions,
+            tuple(self.assignments),
+            self.scratch_bits,
         )
+
+    def take_name(self, name: str) -> None:
+        """Note that the source has given a name to something that the circuit does not have."""
+        self._names.add(name)
 
     # Declarations
 
@@ -66,6 +94,8 @@ class CircuitBuilder:
             raise self._lexer.error(f"{shown(name)} is already declared as a register", start)
         if self.gates.is_declared(name):
             raise self._lexer.error(f"{shown(name)} is already declared as a gate", start)
+        if name in self._names:
+            raise self._lexer.error(f"{shown(name)} is already declared", start)
 
     def declare_qubits(self, name: str, size: int, start: int) -> Operand:
         """Declare a quantum register."""
@@ -94,13 +124,17 @@ class CircuitBuilder:
 
     # Operations
 
+    def charge_step(self, start: int) -> None:
+        """Count a statement that is run in a loop or a subroutine, which takes time of its own."""
+        self.charge(_STEP_WEIGHT, start)
+
     def charge(self, weight: int, start: int) -> None:
         """Count `weight` toward the limit. Call it before operations of that weight are made."""
         self.weight += weight
         if self.weight > MAX_OPERATIONS:
             raise self._lexer.error(
                 f"this makes the circuit larger than {MAX_OPERATIONS:,} operations, counted with "
-                "registers and gate definitions expanded; that is the limit",
+                "registers, gate definitions and loops expanded; that is the limit",
                 start,
             )
 
@@ -127,6 +161,34 @@ class CircuitBuilder:
                 if len(set(qubits)) < len(qubits):
                     self._repeated(name, operands, qubits)
         self._add(name, rows, params, repeat(()), condition)
+
+    def gate_steps(
+        self,
+        steps: Sequence[GateCall],
+        width: int,
+        operands: Sequence[Operand],
+        start: int,
+        condition: Condition | None,
+    ) -> None:
+        """Apply a sequence of standard gates with known angles; registers are broadcast."""
+        if len(operands) != width:
+            takes = quantity(width, "qubit")
+            raise self._lexer.error(f"this gate takes {takes}, got {len(operands)}", start)
+        size = self._broadcast_size(operands)
+        self._charge_each(size, len(steps), condition, start)
+        for qubits in zip(*[operand.bits(size) for operand in operands], strict=True):
+            if len(set(qubits)) < len(qubits):
+                self._repeated("with its modifiers", operands, qubits)
+            self.operations += [
+                Operation(
+                    name,
+                    tuple([qubits[place] for place in places]),
+                    tuple([float(angle[0]) for angle in angles]),
+                    (),
+                    condition,
+                )
+                for name, places, angles in steps
+            ]
 
     def _add(
         self,
@@ -198,6 +260,42 @@ class CircuitBuilder:
         """Reset a qubit, or each qubit of a register."""
         self._charge_each(target.size, 1, condition, start)
         self._add("reset", zip(target.bits(target.size)), (), repeat(()), condition)
+
+    def delay(
+        self,
+        operands: Sequence[Operand],
+        seconds: float,
+        start: int,
+        condition: Condition | None = None,
+    ) -> None:
+        """Keep the operands idle, or all qubits if there are none."""
+        if not operands:
+            operands = [Operand(0, self.num_qubits, whole=True, start=start)]
+        for operand in operands:
+            self._charge_each(operand.size, 1, condition, start)
+            qubits = zip(operand.bits(operand.size))
+            self._add("delay", qubits, (seconds,), repeat(()), condition)
+
+    # Classical computation during a run
+
+    def assign(
+        self, assignment: Assignment, start: int, condition: Condition | None = None
+    ) -> None:
+        """Compute a value and keep it in classical bits."""
+        weight = 1 + len(assignment.formula) + (condition.size if condition else 0)
+        self.charge(weight, start)
+        index = len(self.assignments)
+        self.assignments.append(assignment)
+        self.operations.append(Operation("assign", (), (index,), (), condition))
+
+    def begin_loop(self, condition: Condition, start: int) -> None:
+        """Repeat the operations up to `end_loop` as long as the condition holds."""
+        self.charge(1 + condition.size, start)
+        self.operations.append(Operation("while", (), (), (), condition))
+
+    def end_loop(self) -> None:
+        """End the innermost loop."""
+        self.operations.append(Operation("end", ()))
 
     def barrier(self, operands: Sequence[Operand], start: int) -> None:
         """Put a barrier on the operands, or on all qubits if there are none."""

@@ -41,59 +41,45 @@ FUNCTIONS_3: Final[Mapping[str, str]] = {
 # As in Python and Qiskit: -2^2 is -4, 2^-1 is 0.5, and only ^ is right-associative.
 _PRECEDENCE: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, NEGATE: 3, "^": 4}
 
-_INTEGER: Final = "integer"
-_REAL: Final = "real"
-_SYMBOLIC: Final = "symbolic"
-
 
 class _Output:
-    """A postfix expression under construction; `kinds` has an entry for each pending operand."""
+    """A postfix expression under construction.
 
-    def __init__(self, *, integer_division: bool) -> None:
+    `symbolic` says of each pending operand whether it depends on a parameter.
+    """
+
+    def __init__(self) -> None:
         self.items: list[float | int | str] = []
-        self.kinds: list[str] = []
-        self.integer_division = integer_division
+        self.symbolic: list[bool] = []
 
-    def operand(self, item: float, kind: str) -> None:
+    def operand(self, item: float, *, symbolic: bool) -> None:
         self.items.append(item)
-        self.kinds.append(kind)
+        self.symbolic.append(symbolic)
 
     def apply(self, symbol: str) -> None:
         """Apply an operator or a function to the most recent operands."""
-        items, kinds = self.items, self.kinds
+        items, symbolic = self.items, self.symbolic
         if symbol == NEGATE or symbol in FUNCTIONS:
-            if kinds[-1] == _SYMBOLIC:
+            if symbolic[-1]:
                 items.append(symbol)
                 return
             value = float(items.pop())
-            if symbol == NEGATE:
-                items.append(-value)
-            else:
-                items.append(unary(symbol, value))
-                kinds[-1] = _REAL
+            items.append(-value if symbol == NEGATE else unary(symbol, value))
             return
-        right, left = kinds.pop(), kinds.pop()
-        if _SYMBOLIC in (left, right):
+        if symbolic.pop() | symbolic.pop():
             items.append(symbol)
-            kinds.append(_SYMBOLIC)
+            symbolic.append(True)
             return
         second, first = float(items.pop()), float(items.pop())
-        whole = left == right == _INTEGER
-        value = binary(symbol, first, second)
-        if whole and symbol == "/" and self.integer_division and not value.is_integer():
-            raise ExpressionError(
-                "OpenQASM 3 divides whole numbers without a remainder; "
-                f"write {first:g}.0/{second:g} for the fraction"
-            )
-        items.append(value)
-        kinds.append(_INTEGER if whole and value.is_integer() else _REAL)
+        items.append(binary(symbol, first, second))
+        symbolic.append(False)
 
 
 class ExpressionParser:
     """Parses one expression at a lexer's cursor and leaves the cursor after it.
 
-    `version` is 2 or 3. In version 3, the power is `**` (`^` has another meaning), there are more
-    names, and a division of whole numbers with a remainder is refused.
+    `version` is 2 or 3. In version 3, the power is `**` (`^` has another meaning), and there are
+    more names.
     """
 
     def __init__(self, lexer: Lexer, version: int) -> None:
@@ -108,7 +94,7 @@ class ExpressionParser:
         """
         lexer = self._lexer
         start = lexer.start
-        output = _Output(integer_division=self._is_version_3)
+        output = _Output()
         waiting: list[str] = []  # operators, functions, and "(" for each open parenthesis
         openings: list[int] = []
         try:
@@ -154,11 +140,11 @@ class ExpressionParser:
         while True:
             text, kind = lexer.text, lexer.kind
             if kind in ("real", "int"):
-                output.operand(self._number(text), _INTEGER if kind == "int" else _REAL)
-            elif kind in ("id", "pi") and text in parameters:
-                output.operand(parameters[text], _SYMBOLIC)
-            elif kind in ("id", "pi") and text in self._constants:
-                output.operand(self._constants[text], _REAL)
+                output.operand(finite(float(text)), symbolic=False)
+            elif kind == "id" and text in parameters:
+                output.operand(parameters[text], symbolic=True)
+            elif kind == "id" and text in self._constants:
+                output.operand(self._constants[text], symbolic=False)
             elif kind == "id" and (function := self._function(text)) is not None:
                 waiting.append(function)
                 lexer.advance()
@@ -206,10 +192,6 @@ class ExpressionParser:
             return None
         lexer.advance()
         return symbol
-
-    @staticmethod
-    def _number(text: str) -> float:
-        return finite(float(text))
 
     def _unexpected(self, parameters: Mapping[str, int]) -> Exception:
         lexer = self._lexer

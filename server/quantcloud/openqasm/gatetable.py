@@ -1,8 +1,9 @@
 """The gates that a source may call: standard gates and those that it defines."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from quantcloud.circuits.expand import standard_calls
 from quantcloud.circuits.expressions import ExpressionError, is_constant
@@ -11,6 +12,8 @@ from quantcloud.circuits.ir import GateCall, GateDefinition
 from quantcloud.circuits.limits import MAX_OPERATIONS
 from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, nearest_name, quantity
 from quantcloud.openqasm.lexer import Lexer, shown
+
+_DELAY: Final = re.compile(r"delay(?:_\d++)?+", re.ASCII)
 
 
 class Signature(NamedTuple):
@@ -60,6 +63,13 @@ class GateTable:
                 start,
             )
 
+    def is_delay(self, name: str) -> bool:
+        """Return whether the source has declared an opaque gate as Qiskit's exporter does a delay.
+
+        A further delay has a number at the end of its name.
+        """
+        return name in self._opaque and _DELAY.fullmatch(name) is not None
+
     def declare_opaque(self, name: str) -> None:
         """Declare a gate without a definition; the name of a standard gate is ignored."""
         if name not in STANDARD_GATES:
@@ -73,7 +83,10 @@ class GateTable:
             # A modifier can lead to the gate itself: a controlled swap is a cswap. As in
             # stdgates.inc, the body may hold only that call. Then it is the standard gate.
             params = tuple([(place,) for place in range(num_params)])
-            if list(body) != [GateCall(name, tuple(range(num_qubits)), params)]:
+            only = body[0]
+            if list(body) != [GateCall(name, tuple(range(num_qubits)), params)] or any(
+                map(is_constant, only.params)
+            ):
                 self.refuse_recursion(name, start)
             return
         operations = two_qubit = weight = 0
@@ -142,13 +155,14 @@ class GateTable:
         self._used[name] = signature
         return signature
 
+    def signature(self, name: str) -> Signature:
+        """Return the signature of a gate that was looked up before."""
+        return self._used[name]
+
     def _unknown(self, name: str, start: int) -> NoReturn:
         if name in self._opaque:
-            # Qiskit declares its delays as opaque gates.
-            hint = "; delays have no effect here, leave it out" if name == "delay" else ""
             raise self._lexer.error(
-                f"gate {shown(name)} is declared opaque: it has no definition, so it cannot be "
-                f"run{hint}",
+                f"gate {shown(name)} is declared opaque: it has no definition, so it cannot be run",
                 start,
             )
         nearest = FOREIGN_GATE_NAMES.get(name.lower()) or nearest_name(

@@ -3,34 +3,72 @@
 import re
 from collections.abc import Callable
 from typing import Final, cast
+from unicodedata import category
 
 from quantcloud.domain.errors import CircuitError
 
-# Every quantifier is possessive, so no input causes backtracking. With re.ASCII, \w and \d do not
-# match letters, digits and spaces of other scripts.
-_TOKEN: Final = re.compile(
-    r"""[ \t\r\n\f\v]*+(?:
+# Every quantifier is possessive, so no input causes backtracking.
+_SPACE: Final = r"[ \t\r\n\f\v]*+"
+_COMMENTS: Final = r"""
+      | (?P<comment>//[^\n\r]*+|/\*(?s:.*?)\*/)
+      | (?P<unclosed>/\*)"""
+_LITERALS: Final = r"""
+      | (?P<physical>\$[0-9]++)
+      | (?P<string>"[^"\n\r]*+"|'[^'\n\r]*+')"""
+_REST: Final = r"""
+      | (?P<end>\Z)
+      | (?P<bad>(?s:.))"""
+_BASED: Final = r"(?P<based>0[xX][0-9A-Fa-f_]++|0[oO][0-7_]++|0[bB][01_]++)"
+_TOKEN_2: Final = re.compile(
+    rf"""{_SPACE}(?:
         (?P<id>[A-Za-z_]\w*+)
       | (?P<real>(?:\d++\.\d*+|\.\d++)(?:[eE][+-]?\d++)?+|\d++[eE][+-]?\d++)
-      | (?P<based>0[xX][\dA-Fa-f_]++|0[oO][0-7_]++|0[bB][01_]++)
-      | (?P<int>\d++)
-      | (?P<comment>//[^\n\r]*+|/\*(?s:.*?)\*/)
-      | (?P<unclosed>/\*)
-      | (?P<op>->|==|!=|<=|>=|&&|\|\||\*\*|\+\+|[-+*/^()\[\]{},;<>=!@:&|~%])
-      | (?P<physical>\$\d++)
-      | (?P<string>"[^"\n\r]*+"|'[^'\n\r]*+')
-      | (?P<pi>[\u03c0\u03c4\u2107])
-      | (?P<end>\Z)
-      | (?P<bad>(?s:.))
+      | {_BASED}
+      | (?P<int>\d++){_COMMENTS}
+      | (?P<op>->|==|!=|<=|>=|&&|\|\||\*\*|\+\+|[-+*/^()\[\]{{}},;<>=!@:&|~%]){_LITERALS}{_REST}
     )""",
+    # With re.ASCII, \w and \d do not match letters and digits of other scripts.
     re.ASCII | re.VERBOSE,
 )
+_DIGITS: Final = r"[0-9](?:_?[0-9])*+"
+_EXPONENT: Final = rf"[eE][+-]?{_DIGITS}"
+_REAL_3: Final = (
+    rf"(?:{_DIGITS}\.(?:{_DIGITS})?+|\.{_DIGITS})(?:{_EXPONENT})?+|{_DIGITS}{_EXPONENT}"
+)
+_UNIT: Final = r"(?:dt|[nu\u00b5\u03bcm]?s)(?!\w)"
+# In `id`, \w has all letters. `_identifier` then cuts off the digits that are not allowed.
+_TOKEN_3: Final = re.compile(
+    rf"""{_SPACE}(?:
+        (?P<id>[^\W0-9]\w*+)
+      | {_BASED}
+      | (?P<timing>(?:{_REAL_3}|{_DIGITS}){_UNIT})
+      | (?P<imaginary>(?:{_REAL_3}|{_DIGITS})[ \t]*+im(?!\w))
+      | (?P<real>{_REAL_3})
+      | (?P<int>{_DIGITS}){_COMMENTS}
+      | (?P<op>->|==|!=|<<=|>>=|\*\*=|<<|>>|<=|>=|&&|\|\||\*\*|\+\+|[-+*/%&|^~]=
+          |[-+*/^()\[\]{{}},;<>=!@:&|~%\#]){_LITERALS}{_REST}
+    )""",
+    re.VERBOSE,
+)
+# The categories of Unicode whose characters may stand in a name of OpenQASM 3.
+_LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})
 
-_KINDS: Final = ("", *sorted(_TOKEN.groupindex, key=_TOKEN.groupindex.__getitem__))
-_UNCLOSED: Final = _TOKEN.groupindex["unclosed"]
-_SPECIAL: Final = frozenset({_UNCLOSED, _TOKEN.groupindex["comment"]})
-# The last alternative matches anything, so there is always a match.
-_next_token = cast("Callable[[str, int], re.Match[str]]", _TOKEN.match)
+
+class _Dialect:
+    """The tokens of a version: their expression, and the groups that it captures."""
+
+    def __init__(self, token: re.Pattern[str]) -> None:
+        groups = token.groupindex
+        # The last alternative matches anything, so there is always a match.
+        self.next_token: Callable[[str, int], re.Match[str]] = cast(
+            "Callable[[str, int], re.Match[str]]", token.match
+        )
+        self.kinds = ("", *sorted(groups, key=groups.__getitem__))
+        self.unclosed = groups["unclosed"]
+        self.special = frozenset({groups["unclosed"], groups["comment"]})
+
+
+_DIALECTS: Final = {2: _Dialect(_TOKEN_2), 3: _Dialect(_TOKEN_3)}
 
 _PRINTED_LENGTH: Final = 40
 _LARGEST_PRINTABLE: Final = 0x7E
@@ -58,16 +96,21 @@ class Lexer:
     """A cursor on one token of a source.
 
     `kind` is `id`, `real`, `based` (an integer in hexadecimal, octal or binary), `int`, `op`,
-    `physical` (`$0`), `string`, `pi` (a constant's Greek letter), `end` or `bad`. `text` is the
-    text of the token, from offset `start` to `end`. `previous_end` is the end of the token before.
+    `physical` (`$0`), `string`, `end` or `bad`, and in version 3 also `timing` (`100ns`) or
+    `imaginary` (`2im`). `text` is the text of the token, from offset `start` to `end`.
+    `previous_end` is the end of the token before.
     """
 
-    __slots__ = ("end", "kind", "previous_end", "source", "start", "text")
+    __slots__ = ("_dialect", "end", "kind", "previous_end", "source", "start", "text")
 
-    def __init__(self, source: str) -> None:
-        """Make a cursor that is on no token until the first `seek`."""
+    kind: str
+    text: str
+
+    def __init__(self, source: str, version: int = 2) -> None:
+        """Make a cursor that is on no token until the first `seek`. `version` is 2 or 3."""
         self.source = source
         self.start = -1
+        self._dialect = _DIALECTS[version]
 
     def seek(self, offset: int) -> None:
         """Go to the first token at or after `offset`."""
@@ -80,18 +123,31 @@ class Lexer:
         Raises `CircuitError` if a comment has no end.
         """
         end = self.previous_end = self.end
+        dialect = self._dialect
         while True:
-            match = _next_token(self.source, end)
+            match = dialect.next_token(self.source, end)
             group = match.lastindex or 0
             start, end = match.span(group)
-            if group not in _SPECIAL:
+            if group not in dialect.special:
                 break
-            if group == _UNCLOSED:
+            if group == dialect.unclosed:
                 raise self.error("this comment has no end: '*/' is missing", start)
-        self.kind = _KINDS[group]
+        self.kind = dialect.kinds[group]
         self.start = start
         self.end = end
         self.text = match[group]
+        if self.kind == "id" and not self.text.isascii():
+            self._check_letters()
+
+    def _check_letters(self) -> None:
+        """Shorten a name at its first character that OpenQASM 3 does not allow in names."""
+        for place, character in enumerate(self.text):
+            if not character.isascii() and category(character) not in _LETTERS:
+                self.end = self.start + max(place, 1)
+                self.text = self.source[self.start : self.end]
+                if not place:
+                    self.kind = "bad"
+                return
 
     def error(self, message: str, offset: int | None = None) -> CircuitError:
         """Make an error at `offset`, which by default is that of the current token."""
@@ -102,7 +158,7 @@ class Lexer:
         """Return a description of the current token for a message."""
         if self.kind == "end":
             return "the end of the source"
-        if self.kind in ("bad", "pi"):
+        if self.kind == "bad":
             code = ord(self.text)
             if not _LEAST_PRINTABLE <= code <= _LARGEST_PRINTABLE:
                 return f"the character U+{code:04X}"
@@ -154,7 +210,7 @@ class Lexer:
         Raises `CircuitError` if the token is not a whole number.
         """
         if self.kind == "int":
-            base, digits = 10, self.text
+            base, digits = 10, self.text.replace("_", "")
         elif self.kind == "based":
             base, digits = _BASES[self.text[1].lower()], self.text[2:].replace("_", "")
         else:

@@ -1,4 +1,4 @@
-"""Parses OpenQASM 2.0 token by token; also the base of the parser for version 3."""
+"""Parses OpenQASM 2.0 token by token; also the base of the parser of version 3."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Final
 
 from quantcloud.circuits.ir import Circuit, Condition, Expression, GateCall
-from quantcloud.openqasm.builder import CircuitBuilder, Operand
+from quantcloud.openqasm.builder import DT_SECONDS, CircuitBuilder, Operand
 from quantcloud.openqasm.expressions import ExpressionParser
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import Lexer, shown
@@ -17,13 +17,15 @@ _RESERVED: Final = words(
     "OPENQASM include qreg creg gate opaque measure reset barrier if U CX pi "
     "sin cos tan exp ln sqrt asin acos atan"
 )
+# Statements whose text has the same meaning each time.
+_REPEATABLE: Final = words("measure reset barrier if")
 # Semicolons of empty statements.
 _NOTHING: Final = re.compile(r"[; \t\r\n]++")
 _MAX_PRINTED_NAMES: Final = 8
 
 
 class Parser:
-    """Parses a whole source of version 2.0; `qasm3.Parser3` is a subclass.
+    """Parses a whole source of version 2.0; `version3.parser.Parser3` is a subclass.
 
     Every method raises `CircuitError` at the position of the error.
     """
@@ -32,18 +34,22 @@ class Parser:
     libraries: tuple[str, ...] = ("qelib1.inc",)
     reserved: frozenset[str] = _RESERVED
     synonyms: Mapping[str, str] = {}
-    # Statements whose text has the same meaning each time.
-    repeatable: frozenset[str] = words("measure reset barrier if")
 
     def __init__(self, source: str, *, shortcuts: bool = True) -> None:
         """Prepare to parse `source`; with `shortcuts=False`, only by its tokens."""
-        self.lexer = Lexer(source)
+        self.lexer = Lexer(source, self.version)
         self.program = CircuitBuilder(self.lexer, self.synonyms)
         self.expressions = ExpressionParser(self.lexer, self.version)
         self.operands = OperandReader(self.lexer, self.program)
         self._defining: str | None = None
         self._shortcuts = (
-            Shortcuts(self.lexer, self.program, self.expressions, self.reserved)
+            Shortcuts(
+                self.lexer,
+                self.program,
+                self.expressions,
+                self.reserved,
+                is_version_3=self.version > 2,  # noqa: PLR2004 - the versions are 2 and 3
+            )
             if shortcuts
             else None
         )
@@ -85,10 +91,9 @@ class Parser:
                 lexer.seek(offset)
             if lexer.kind == "end":
                 break
-            start, word = lexer.start, lexer.text
+            start = lexer.start
             first, weight = len(program.operations), program.weight
-            self.statement()
-            if shortcuts is not None and (word in self.repeatable or word not in self.statements):
+            if self.statement() and shortcuts is not None:
                 shortcuts.remember(start, first, program.weight - weight)
             offset = lexer.start
         if not program.num_qubits:
@@ -97,17 +102,19 @@ class Parser:
             )
         return program.circuit()
 
-    def statement(self) -> None:
-        """Parse one statement."""
+    def statement(self) -> bool:
+        """Parse one statement; return whether its text has the same meaning each time."""
         if self.lexer.at(";"):
             match = _NOTHING.match(self.lexer.source, self.lexer.start)
             self.lexer.seek(match.end() if match else self.lexer.end)
-            return
-        handler = self.statements.get(self.lexer.text) if self.lexer.kind == "id" else None
+            return False
+        word = self.lexer.text
+        handler = self.statements.get(word) if self.lexer.kind == "id" else None
         if handler is not None:
             handler()
-        else:
-            self.instruction(None)
+            return word in _REPEATABLE
+        self.instruction(None)
+        return True
 
     # Declarations
 
@@ -283,6 +290,8 @@ class Parser:
             target = self.operands.qubit()
             lexer.end_statement()
             program.reset(target, start, condition)
+        elif program.gates.is_delay(lexer.text):
+            self._delay(condition)
         else:
             name, angles = self.call_head({})
             operands = self.operands.qubits()
@@ -290,6 +299,19 @@ class Parser:
             program.gates.check_call(name, len(params), len(operands), start)
             lexer.end_statement()
             program.gate(name, params, operands, start, condition)
+
+    def _delay(self, condition: Condition | None) -> None:
+        lexer = self.lexer
+        start = lexer.start
+        lexer.advance()
+        lexer.expect("(", "and a duration after 'delay'")
+        duration = self.expressions.value() * DT_SECONDS
+        lexer.expect(")", "after the duration")
+        operands = self.operands.qubits()
+        lexer.end_statement()
+        if duration < 0:
+            raise lexer.error("a delay cannot be negative", start)
+        self.program.delay(operands, duration, start, condition)
 
     def _gphase(self) -> None:
         if self.program.gates.is_declared("gphase"):

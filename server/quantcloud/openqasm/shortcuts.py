@@ -17,6 +17,7 @@ from quantcloud.openqasm.builder import CircuitBuilder, Operand
 from quantcloud.openqasm.expressions import ExpressionParser
 from quantcloud.openqasm.gatetable import Signature
 from quantcloud.openqasm.lexer import Lexer
+from quantcloud.openqasm.operands import PHYSICAL
 
 # A statement up to its semicolon, and the space after it. The real end may be elsewhere: the
 # semicolon may be in a comment.
@@ -29,14 +30,28 @@ _GATE: Final = re.compile(
     r"([A-Za-z_]\w*+\[\d{1,6}\](?:[ \t]*+,[ \t]*+[A-Za-z_]\w*+\[\d{1,6}\])*+)[ \t]*+;",
     re.ASCII,
 )
-# The declaration of a register, or the measurement of a bit or of a whole register.
+# The declaration of a register, or the measurement of a bit or of a whole register: in both
+# versions, and as only version 3 has it.
 _PLAIN: Final = re.compile(
-    r"(?:([qc]reg)[ \t]++([A-Za-z_]\w*+)[ \t]*+\[(\d{1,6})\]"
-    r"|measure[ \t]++([A-Za-z_]\w*+)(?:\[(\d{1,6})\])?+[ \t]*+->"
-    r"[ \t]*+([A-Za-z_]\w*+)(?:\[(\d{1,6})\])?+)[ \t]*+;",
+    r"(?:(?P<kind>[qc]reg)[ \t]++(?P<name>[A-Za-z_]\w*+)[ \t]*+\[(?P<size>\d{1,6})\]"
+    r"|measure[ \t]++(?P<qubits>[A-Za-z_]\w*+)(?:\[(?P<qubit>\d{1,6})\])?+[ \t]*+->"
+    r"[ \t]*+(?P<clbits>[A-Za-z_]\w*+)(?:\[(?P<clbit>\d{1,6})\])?+)[ \t]*+;",
     re.ASCII,
 )
+_PLAIN_3: Final = re.compile(
+    r"(?:(?P<kind>qubit|bit)[ \t]*+\[(?P<size>\d{1,6})\][ \t]*+(?P<name>[A-Za-z_]\w*+)"
+    r"|(?P<clbits>[A-Za-z_]\w*+)(?:\[(?P<clbit>\d{1,6})\])?+[ \t]*+=[ \t]*+"
+    r"measure[ \t]++(?P<qubits>[A-Za-z_]\w*+)(?:\[(?P<qubit>\d{1,6})\])?+)[ \t]*+;",
+    re.ASCII,
+)
+_PARTS_3: Final = tuple(
+    [
+        _PLAIN_3.groupindex[name]
+        for name in sorted(_PLAIN.groupindex, key=_PLAIN.groupindex.__getitem__)
+    ]
+)
 _PLAIN_WORDS: Final = ("qreg", "creg", "measure")
+_PLAIN_WORDS_3: Final = ("qubit", "bit")
 # The header of nearly all sources.
 _VERSION: Final = re.compile(r"\s*+OPENQASM\s++(\d++(?:\.\d*+)?+)\s*+;", re.ASCII)
 _INCLUDE: Final = re.compile(r"\s*+include\s*+\"([\w.]*+)\"\s*+;", re.ASCII)
@@ -69,8 +84,11 @@ class Shortcuts:
         program: CircuitBuilder,
         expressions: ExpressionParser,
         reserved: frozenset[str],
+        *,
+        is_version_3: bool,
     ) -> None:
         """`reserved` words cannot name a register."""
+        self._is_version_3 = is_version_3
         self._lexer = lexer
         self._reserved = reserved
         self._program = program
@@ -108,8 +126,13 @@ class Shortcuts:
                 program.charge(known.weight, match.start(1))
                 operations.extend(known.operations)
             elif not (
-                (match[1].startswith(_PLAIN_WORDS) and self._plain(match.start(1)))
+                (match[1].startswith(_PLAIN_WORDS) and self._plain(_PLAIN, match.start(1)))
                 or self._gate(match.start(1))
+                or (
+                    self._is_version_3
+                    and (match[1].startswith(_PLAIN_WORDS_3) or "=" in match[1])
+                    and self._plain(_PLAIN_3, match.start(1))
+                )
             ):
                 break
             offset = match.end()
@@ -179,25 +202,28 @@ class Shortcuts:
             )
         return True
 
-    def _plain(self, start: int) -> bool:
+    def _plain(self, pattern: re.Pattern[str], start: int) -> bool:
         """Parse the declaration or measurement at `start`; return False if it has no shortcut."""
         program = self._program
-        match = _PLAIN.match(self._lexer.source, start)
+        match = pattern.match(self._lexer.source, start)
         if match is None:
             return False
-        kind, name, size, qubits, qubit, clbits, clbit = match.groups()
+        # Groups are faster by number than by name.
+        kind, name, size, qubits, qubit, clbits, clbit = (
+            match.groups() if pattern is _PLAIN else match.group(*_PARTS_3)
+        )
         # The token parser finds an error again: it may not be the first.
         try:
             if kind is not None:
-                if name in self._reserved:
+                if name in self._reserved or (kind[0] == "q" and PHYSICAL in program.qubits):
                     return False
-                declare = program.declare_qubits if kind == "qreg" else program.declare_clbits
-                declare(name, int(size), match.start(2))
+                declare = program.declare_qubits if kind[0] == "q" else program.declare_clbits
+                declare(name, int(size), match.start("name"))
                 if program.shadows:
                     self._forget()
                 return True
-            source = _operand(program.qubits.get(qubits), qubit, match.start(4))
-            target = _operand(program.clbits.get(clbits), clbit, match.start(6))
+            source = _operand(program.qubits.get(qubits), qubit, match.start("qubits"))
+            target = _operand(program.clbits.get(clbits), clbit, match.start("clbits"))
             if source is None or target is None:
                 return False
             first, weight = len(program.operations), program.weight

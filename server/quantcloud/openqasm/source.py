@@ -8,8 +8,8 @@ from quantcloud.circuits.ir import Circuit
 from quantcloud.circuits.limits import MAX_QUBITS
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.parser import Parser
-from quantcloud.openqasm.qasm3 import Parser3
 from quantcloud.openqasm.shortcuts import version
+from quantcloud.openqasm.version3.parser import Parser3
 
 _VERSIONS: Final[dict[str, type[Parser]]] = {
     "2": Parser,
@@ -20,7 +20,13 @@ _VERSIONS: Final[dict[str, type[Parser]]] = {
 }
 # Numbers. Only whole numbers can be sizes; the match of a fraction has more than digits.
 _NUMBERS: Final = re.compile(r"\d++(?:\.\d*+|[eE][-+])?+", re.ASCII)
+# What may stand for more operations than the numbers in a source say: numbers of another form,
+# loops, names and computed sizes. Only version 3 has them.
 _BASED: Final = re.compile(r"0[xXoObB]")
+_MORE: Final = re.compile(
+    r"\b(?:for|while|def|const|let|switch|pow|ctrl|negctrl|inv|u?int|float|angle|bool|delay)\b"
+    r"|\[[^\]]*[^\s\d\]]|(?<!\w)\d+_"
+)
 _MOST_DIGITS: Final = 6
 
 UNBOUNDED: Final = 1 << 62
@@ -28,7 +34,7 @@ UNBOUNDED: Final = 1 << 62
 
 
 def parse(source: str) -> Circuit:
-    """Parse a circuit in OpenQASM 2.0, or in the part of version 3 that 2.0 can express.
+    """Parse a circuit in OpenQASM 2.0, 3.0 or 3.1; docs/openqasm.md lists the parts of version 3.
 
     A source without a version is read as 2.0. No file is read, whatever the source includes.
     Raises `CircuitError` with the line and column of the first error.
@@ -56,6 +62,11 @@ def _parser(source: str) -> type[Parser]:
     return _VERSIONS[lexer.text]
 
 
+def _is_version_2(source: str) -> bool:
+    stated, _ = version(source)
+    return stated is not None and stated.startswith("2")
+
+
 def examine(source: str) -> Analysis:
     """Parse a circuit and analyse it. Raises `CircuitError` as `parse` does."""
     return analyse(parse(source))
@@ -69,6 +80,8 @@ def work_bound(source: str) -> int:
     millions of operations. Sources with gate definitions get `UNBOUNDED`.
     """
     if "gate" in source or _BASED.search(source):
+        return UNBOUNDED
+    if not _is_version_2(source) and _MORE.search(source):
         return UNBOUNDED
     numbers = list(filter(str.isdigit, _NUMBERS.findall(source)))
     if max(map(len, numbers), default=0) > _MOST_DIGITS:

@@ -11,6 +11,7 @@ import atheris
 
 with atheris.instrument_imports(include=["quantcloud.circuits"]):
     from quantcloud.circuits import analyse, expanded, with_measurements
+    from quantcloud.circuits.ir import CONTROL
     from quantcloud.openqasm import parse, work_bound
 
 from quantcloud.domain.errors import CircuitError
@@ -32,7 +33,9 @@ def check(data: bytes) -> None:
     assert analysis.num_qubits == circuit.num_qubits > 0
     measured = with_measurements(circuit)
     operations = expanded(measured).operations
-    assert analysis.operation_count == sum(each.name != "barrier" for each in operations)
+    assert analysis.operation_count == sum(
+        each.name not in ("barrier", *CONTROL) for each in operations
+    )
     assert len(circuit.operations) <= work_bound(source)
     assert analysis.circuit_depth <= analysis.gate_count
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from quantcloud.circuits import analyse, expanded
 from quantcloud.circuits.gates import STANDARD_GATES
-from quantcloud.circuits.ir import Circuit, Condition, Operation
+from quantcloud.circuits.ir import CONTROL, Circuit, Condition, Operation
 from quantcloud.domain.errors import CircuitError
 from quantcloud.openqasm import parse
 from quantcloud.openqasm.lowering import lowered
 from quantcloud.openqasm.parser import Parser
-from quantcloud.openqasm.qasm3 import Parser3
+from quantcloud.openqasm.version3.parser import Parser3
 
 pytestmark = pytest.mark.slow
 
@@ -53,11 +53,29 @@ if (c == 2) { inv @ s q[0]; }
 barrier q[0], q[1];
 c = measure q;
 """
-VALID = [VALID_2, VALID_3]
+VALID_CONTROL = """OPENQASM 3.1;
+include "stdgates.inc";
+const int[32] n = 2;
+qubit[n + 1] q;
+bit[3] c;
+uint[4] k = 0;
+gate g(\u03b8) a, b { for int i in [1:2] { rz(\u03b8 * i / 3) a; } ctrl @ gphase(\u03b8) b; }
+def flip(qubit a, int[8] times) -> bit { for int i in [1:times] x a; return measure a; }
+let pair = q[0:1];
+for uint i in {0, 2} { h q[i]; negctrl(2) @ pow(1/2) @ inv @ x q[0], q[1], q[2]; }
+g(1/5) pair[0], pair[1];
+while (k < 3) { c[0] = measure q[0]; if (c[0] && !(c == "101")) { k += 2; continue; } k = k + 1; }
+switch (k) { case 3, 4 { x q[1]; } default { reset q[1]; } }
+c[1] = flip(q[2], n);
+if (k % 3 == 1 || c[1]) { delay[1.5us] q[1]; } else if (c[2] != 0) { y q[0]; }
+"""
+VALID = [VALID_2, VALID_3, VALID_CONTROL]
 WORDS = """
 OPENQASM 2.0 3.0 ; include "qelib1.inc" "stdgates.inc" qreg creg qubit bit q r c [ ] 0 1 2
 ( ) , -> == = ! h cx rx u3 U CX measure reset barrier if else gate opaque g { } pi sin ln
 + - * / ^ ** 1.5 1e9 0x1F $0 @ ctrl inv gphase // /* */ " ' # &
+const int uint[4] bool float angle let for in while break continue switch case default def return
+negctrl pow(2) delay[9ns] input : ++ && || << % ~ += "01" 1_0 k n
 """
 TOKENS = [*WORDS.split(), "\n", "\u03c0", "\u0661", "\0", "\ud800"]
 
@@ -67,6 +85,7 @@ sources = st.one_of(
     st.lists(st.sampled_from(TOKENS), max_size=60).map(" ".join),
     st.lists(st.sampled_from(TOKENS), max_size=30).map(lambda soup: VALID_2 + " ".join(soup)),
     st.lists(st.sampled_from(TOKENS), max_size=30).map(lambda soup: VALID_3 + " ".join(soup)),
+    st.lists(st.sampled_from(TOKENS), max_size=30).map(lambda soup: VALID_CONTROL + " ".join(soup)),
 )
 
 
@@ -108,9 +127,9 @@ def test_any_text_gives_a_circuit_or_a_circuit_error(source: str):
     analysis = analyse(circuit)
     assert analysis.num_qubits == circuit.num_qubits > 0
     for operation in lowered(circuit, {"u", "cx"}).operations:
-        assert operation.name in {"u", "cx", "measure", "reset", "barrier"}
+        assert operation.name in {"u", "cx", "measure", "reset", "barrier", "delay"} | CONTROL
         assert all(0 <= qubit < circuit.num_qubits for qubit in operation.qubits)
-        assert all(0 <= bit < circuit.num_clbits for bit in operation.clbits)
+        assert all(0 <= bit < circuit.num_clbits + circuit.scratch_bits for bit in operation.clbits)
         assert all(math.isfinite(angle) for angle in operation.params)
 
 

@@ -41,7 +41,7 @@ def sample(program: Program, shots: int, seed: int, rng: np.random.Generator) ->
 
     Raises `ValueError` for a gate that is not Clifford.
     """
-    if any(operation.condition is not None for operation in program.body):
+    if program.has_control or any(each.condition is not None for each in program.body):
         return run_branches(program, StabilizerState(program.num_qubits), shots, rng)
     final = [
         Operation("measure", (qubit,), clbits=(clbit,)) for clbit, qubit in program.final.items()

@@ -12,9 +12,11 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from quantcloud.backends.simulation.programs import Program, holds
+from quantcloud.backends.simulation.control import Control
+from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import Counts, Patterns, Tally, flip_bits
-from quantcloud.circuits.ir import Operation
+from quantcloud.circuits.classical import holds
+from quantcloud.circuits.ir import CONTROL, Operation
 
 
 class State(Protocol):
@@ -47,12 +49,13 @@ class State(Protocol):
 
 
 class _Branch(NamedTuple):
-    """Shots with the same history up to `position` in the body."""
+    """Shots with the same history up to `position` in the body, with `rounds` of loops."""
 
     state: State
     position: int
     bits: int
     shots: int
+    rounds: int = 0
 
 
 class _Part(NamedTuple):
@@ -82,8 +85,9 @@ def run(
     clbits = tuple(program.final)
     qubits = tuple(program.final.values())
     waiting = [_Branch(state, 0, 0, shots)]
+    control = Control(program)
     while waiting:
-        branch = _follow(program.body, waiting.pop(), waiting, rng, readout_error)
+        branch = _follow(control, waiting.pop(), waiting, rng, readout_error)
         patterns, drawn = branch.state.sample(qubits, branch.shots, rng)
         if readout_error:
             patterns, drawn = flip_bits(patterns, drawn, len(qubits), readout_error, rng)
@@ -92,19 +96,24 @@ def run(
 
 
 def _follow(
-    body: Sequence[Operation],
+    control: Control,
     branch: _Branch,
     waiting: list[_Branch],
     rng: np.random.Generator,
     readout_error: float,
 ) -> _Branch:
-    """Follow `branch` to the end of `body`; add the branches that split off to `waiting`."""
-    state, position, bits, shots = branch
+    """Follow `branch` to the end of the body; add the branches that split off to `waiting`."""
+    state, position, bits, shots, rounds = branch
+    body = control.body
     gates: list[Operation] = []
     while position < len(body):
         operation = body[position]
+        met = operation.condition is None or holds(operation.condition, bits)
+        if operation.name in CONTROL:
+            position, bits, rounds = control.step(position, bits, rounds, holds=met)
+            continue
         position += 1
-        if operation.condition is not None and not holds(operation.condition, bits):
+        if not met:
             continue
         if operation.name not in ("measure", "reset"):
             gates.append(operation)
@@ -120,14 +129,15 @@ def _follow(
         parts.sort(reverse=True)
         for part in parts[:-1]:
             other = _collapse(state.copy(), operation, part, probability)
-            waiting.append(_Branch(other, position, _record(bits, operation, part), part.shots))
+            recorded = _record(bits, operation, part)
+            waiting.append(_Branch(other, position, recorded, part.shots, rounds))
         part = parts[-1]
         state = _collapse(state, operation, part, probability)
         bits = _record(bits, operation, part)
         shots = part.shots
     if gates:
         state.evolve(gates)
-    return _Branch(state, position, bits, shots)
+    return _Branch(state, position, bits, shots, rounds)
 
 
 def _divide(shots: int, probability_of_one: float, rng: np.random.Generator) -> list[_Part]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
 from quantcloud.circuits.certain import decided
-from quantcloud.circuits.ir import Circuit, Condition, Operation
+from quantcloud.circuits.ir import CONTROL, Assignment, Circuit, Condition, Operation
 from quantcloud.domain.value_object import value_object
 
 
@@ -20,7 +20,8 @@ class Program:
     `body` has no barriers, and no operations without effect. `final` maps classical bits to the
     qubits that are measured into them after the body. `fixed` maps classical bits to their known
     values at the end, whatever the body writes there. All other bits that nothing writes are 0.
-    `branches` says whether the body has measurements, resets or conditions.
+    `branches` says whether the body has measurements, resets or conditions. `assignments` and
+    `scratch_bits` are those of the circuit.
     """
 
     num_qubits: int
@@ -29,26 +30,54 @@ class Program:
     final: dict[int, int]
     branches: bool
     fixed: Mapping[int, int] = field(default_factory=dict[int, int])
+    assignments: tuple[Assignment, ...] = ()
+    scratch_bits: int = 0
+
+    @property
+    def has_control(self) -> bool:
+        """Whether the body has operations of `ir.CONTROL`."""
+        return bool(self.assignments or self.scratch_bits)
 
     def at_end(self, bits: int) -> int:
         """Return the classical bits at the end if the body has left `bits` (bit 0 lowest)."""
         for bit, value in self.fixed.items():
             bits = bits & ~(1 << bit) | value << bit
-        return bits
+        return bits & ((1 << self.num_clbits) - 1)
 
 
-def program(circuit: Circuit, *, noisy: bool = False) -> Program:
-    """Divide `circuit`, which must be expanded, for a run with or without noise."""
+def program(circuit: Circuit, *, noisy: bool = False, delays: bool = False) -> Program:
+    """Divide `circuit`, which must be expanded, for a run with or without noise.
+
+    With `delays`, operations `delay` stay in the body; without, idle time has no effect.
+    """
     width, num_clbits = circuit.num_qubits, circuit.num_clbits
-    body, final = _defer_measurements(
-        [operation for operation in circuit.operations if operation.name != "barrier"]
-    )
+    left_out = ("barrier",) if delays else ("barrier", "delay")
+    written = [each for each in circuit.operations if each.name not in left_out]
+    if circuit.has_control:
+        return _controlled(circuit, written)
+    body, final = _defer_measurements(written)
     if not _branches(body):
         return Program(width, num_clbits, tuple(body), final, branches=False)
-    operations, fixed = decided(circuit.operations, noisy=noisy)
+    operations, fixed = decided(written, noisy=noisy)
     body, final = _defer_measurements(operations)
     final = {bit: qubit for bit, qubit in final.items() if bit not in fixed}
     return Program(width, num_clbits, tuple(body), final, _branches(body), fixed)
+
+
+def _controlled(circuit: Circuit, operations: Sequence[Operation]) -> Program:
+    """Divide a circuit with control flow: only measurements after it can move to the end."""
+    places = [place for place, each in enumerate(operations) if each.name in CONTROL]
+    start = places[-1] + 1 if places else 0
+    rest, final = _defer_measurements(operations[start:])
+    return Program(
+        circuit.num_qubits,
+        circuit.num_clbits,
+        (*operations[:start], *rest),
+        {bit: qubit for bit, qubit in final.items() if bit < circuit.num_clbits},
+        branches=True,
+        assignments=circuit.assignments,
+        scratch_bits=circuit.scratch_bits,
+    )
 
 
 def _branches(body: Iterable[Operation]) -> bool:
@@ -85,9 +114,3 @@ def _defer_measurements(
 
 def _bits(condition: Condition) -> range:
     return range(condition.offset, condition.offset + condition.size)
-
-
-def holds(condition: Condition, bits: int) -> bool:
-    """Return whether classical bits of value `bits` (bit 0 lowest) satisfy `condition`."""
-    mask = (1 << condition.size) - 1
-    return (bits >> condition.offset) & mask == condition.value

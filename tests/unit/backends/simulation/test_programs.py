@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantcloud.backends.simulation.noise import narrowed
-from quantcloud.backends.simulation.programs import holds, program
+from quantcloud.backends.simulation.programs import program
+from quantcloud.circuits.classical import holds
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.ir import Circuit, Condition, Operation, Register
 from quantcloud.domain.execution import Noise

@@ -1,0 +1,307 @@
+"""Computes expressions of OpenQASM 3."""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from quantcloud.circuits.expressions import ExpressionError
+from quantcloud.circuits.ir import Bits, Expression
+from quantcloud.openqasm.builder import CircuitBuilder, Operand
+from quantcloud.openqasm.hints import nearest_name
+from quantcloud.openqasm.lexer import Lexer, shown
+from quantcloud.openqasm.operands import PHYSICAL
+from quantcloud.openqasm.version3 import indexing
+from quantcloud.openqasm.version3.names import Names, Variable
+from quantcloud.openqasm.version3.operators import call, operate, prefix
+from quantcloud.openqasm.version3.syntax import (
+    Call,
+    Cast,
+    Code,
+    Index,
+    IndexSet,
+    Item,
+    Literal,
+    Name,
+    Operator,
+    Span,
+    Target,
+    TypeName,
+)
+from quantcloud.openqasm.version3.values import (
+    FLOAT,
+    WHOLE,
+    AnyValue,
+    Classical,
+    Known,
+    Numbers,
+    Qubits,
+    Range,
+    Runtime,
+    Symbolic,
+    Type,
+    converted,
+    expression,
+)
+from quantcloud.openqasm.version3.words import CONSTANTS
+
+_MOST_BITS = {"int": 64, "uint": 64, "float": 64, "angle": 64}
+_KNOWN_SHOWN = 8
+
+Subroutines = Callable[[Call, Sequence[AnyValue]], Classical | None]
+
+
+class Evaluator:
+    """Computes expressions. Every method raises `CircuitError` at the position of an error."""
+
+    def __init__(
+        self, lexer: Lexer, builder: CircuitBuilder, names: Names, subroutines: Subroutines
+    ) -> None:
+        """`subroutines` runs a subroutine and returns its result."""
+        self._lexer = lexer
+        self._builder = builder
+        self._names = names
+        self._subroutines = subroutines
+
+    def evaluate(self, code: Code, *, real: bool = False) -> AnyValue | None:
+        """Return the value of an expression, or None for a subroutine without a result.
+
+        If `real`, whole numbers divide as real ones.
+        """
+        found = self.parts(code, real=real)
+        return found[-1] if found else None
+
+    def parts(self, code: Code, *, real: bool = False) -> list[AnyValue]:
+        """Return the values of adjacent expressions."""
+        stack: list[AnyValue] = []
+        if len(code) > 1:
+            self._builder.charge(len(code) // 4, _start(code))
+        for place, item in enumerate(code, 1):
+            try:
+                value = self._item(item, stack, code, real=real)
+            except ExpressionError as error:
+                raise self._lexer.error(
+                    f"in this expression: {error}", _start((item,)) or _start(code)
+                ) from None
+            if value is None:
+                if stack or place < len(code):
+                    raise self._lexer.error("this subroutine has no result", _start((item,)))
+                return []
+            stack.append(value)
+        return stack
+
+    def _item(
+        self, item: Item, stack: list[AnyValue], code: Code, *, real: bool
+    ) -> AnyValue | None:
+        match item:
+            case Literal():
+                return Known(Type(item.kind, item.size), item.value)
+            case Name():
+                return self._name(item, code)
+            case Operator():
+                return self._operated(item, stack, real=real)
+            case Call():
+                return self._called(item, stack, real=real)
+            case _:
+                return self._structured(item, stack, code)
+
+    def _structured(
+        self, item: Index | Span | IndexSet | Cast, stack: list[AnyValue], code: Code
+    ) -> AnyValue:
+        if isinstance(item, Index):
+            parts = [stack.pop() for _ in range(item.number)]
+            if item.number > 1:
+                raise ExpressionError("only arrays have several indices; they are not supported")
+            name = code[0].text if isinstance(code[0], Name) else "it"
+            return indexing.indexed(stack.pop(), parts[0], name)
+        if isinstance(item, Span):
+            return self._range(item, stack)
+        if isinstance(item, IndexSet):
+            values = [self._whole(stack.pop(), item.start) for _ in range(item.number)]
+            return Numbers(tuple(reversed(values)))
+        type_ = self.type_of(item.type)
+        return converted(self._classical(stack.pop(), item.start), type_)
+
+    def _operated(self, item: Operator, stack: list[AnyValue], *, real: bool) -> AnyValue:
+        right = stack.pop()
+        if item.operands == 1:
+            return prefix(item.symbol, self._classical(right, item.start))
+        left = stack.pop()
+        if item.symbol == "++":
+            return indexing.joined(left, right)
+        first, second = (self._classical(value, item.start) for value in (left, right))
+        return operate(item.symbol, first, second, real=real)
+
+    def _called(self, item: Call, stack: list[AnyValue], *, real: bool) -> AnyValue | None:
+        arguments = [stack.pop() for _ in range(item.number)][::-1]
+        if item.name in self._names.subroutines:
+            return self._subroutines(item, arguments)
+        return self._function(item, arguments, real=real)
+
+    def _function(self, item: Call, arguments: Sequence[AnyValue], *, real: bool) -> Classical:
+        values = [self._classical(argument, item.start) for argument in arguments]
+        result = call(item.name, values, real=real)
+        if result is None:
+            hint = nearest_name(item.name, self._names.subroutines)
+            raise self._lexer.error(
+                f"{shown(item.name)} is no function or subroutine"
+                + (f"; did you mean '{hint}'?" if hint else ""),
+                item.start,
+            )
+        return result
+
+    def _name(self, item: Name, code: Code) -> AnyValue:
+        name = item.text
+        if name.startswith(PHYSICAL):
+            return Qubits((int(name[1:]),), is_register=False)
+        entry = self._names.find(name, item.start)
+        if isinstance(entry, Variable):
+            return entry.value
+        if entry is not None:
+            return entry
+        if name in CONSTANTS:
+            return Known(FLOAT, CONSTANTS[name])
+        if len(code) > 1 and isinstance(code[-1], Index) and code[0] is item:
+            raise self._undeclared(item)
+        known = ", ".join(
+            shown(each)[1:-1] for each in islice([*self._names.known(), "pi"], _KNOWN_SHOWN)
+        )
+        raise self._lexer.error(f"{shown(name)} is not defined here; known are {known}", item.start)
+
+    def _undeclared(self, item: Name) -> Exception:
+        nearest = nearest_name(item.text, self._names.registers())
+        hint = f"; did you mean '{nearest}'?" if nearest else ""
+        return self._lexer.error(f"register {shown(item.text)} is not declared{hint}", item.start)
+
+    def _range(self, item: Span, stack: list[AnyValue]) -> Range:
+        last = self._whole(stack.pop(), item.start) if item.has_last else None
+        step = self._whole(stack.pop(), item.start) if item.has_step else 1
+        first = self._whole(stack.pop(), item.start) if item.has_first else None
+        if not step:
+            raise ExpressionError("the step of a range must not be 0")
+        return Range(first, step, last)
+
+    def _classical(self, value: AnyValue, start: int) -> Classical:
+        if isinstance(value, Known | Symbolic | Runtime):
+            return value
+        what = "qubits have" if isinstance(value, Qubits) else "a range or a set has"
+        raise self._lexer.error(f"{what} no value that can be computed with", start)
+
+    def _whole(self, value: AnyValue, start: int) -> int:
+        if isinstance(value, Runtime):
+            raise ExpressionError("a range that depends on a measurement is not supported here")
+        if not isinstance(value, Known) or value.type.kind == "duration":
+            raise self._lexer.error("a whole number is needed here", start)
+        if value.type.kind not in WHOLE and not float(value.value).is_integer():
+            raise self._lexer.error(f"a whole number is needed here, got {value.value:g}", start)
+        return int(value.value)
+
+    # Expressions of a certain kind
+
+    def value(self, code: Code, *, real: bool = False) -> Classical:
+        """Return the value of an expression that is no qubit, range or set."""
+        value = self.evaluate(code, real=real)
+        if value is None:
+            raise self._lexer.error("this subroutine has no result", _start(code))
+        return self._classical(value, _start(code))
+
+    def angle(self, code: Code) -> Expression:
+        """Return an angle."""
+        try:
+            return expression(self.value(code, real=True))
+        except ExpressionError as error:
+            raise self._lexer.error(f"in this expression: {error}", _start(code)) from None
+
+    def number(self, code: Code, what: str) -> float:
+        """Return a number that is known."""
+        value = self.value(code, real=True)
+        if not isinstance(value, Known) or value.type.kind == "duration":
+            raise self._lexer.error(f"{what} must be a constant number", _start(code))
+        return value.value
+
+    def size(self, code: Code, what: str) -> int:
+        """Return a size or a number of controls."""
+        value = self.value(code)
+        if not isinstance(value, Known) or value.type.kind not in WHOLE:
+            raise self._lexer.error(f"{what} must be a constant whole number", _start(code))
+        if value.value < 0:
+            raise self._lexer.error(f"{what} must not be negative, got {value.value}", _start(code))
+        return int(value.value)
+
+    def type_of(self, name: TypeName) -> Type:
+        """Return a classical type."""
+        kind = name.kind
+        if name.size is None:
+            return Type(kind)
+        size = self.size(name.size, "a size")
+        if kind in ("bool", "duration"):
+            raise self._lexer.error(f"'{kind}' has no size", name.start)
+        most = _MOST_BITS.get(kind)
+        if most is not None and not 0 < size <= most:
+            raise self._lexer.error(
+                f"'{kind}' may have 1 to {most} bits here, got {size}", name.start
+            )
+        return Type(kind, size)
+
+    def qubits(self, code: Code) -> Operand:
+        """Return qubits as the operand of a statement."""
+        first = code[0]
+        start = _start(code)
+        if isinstance(first, Name) and not first.text.startswith(PHYSICAL):
+            entry = self._names.find(first.text, start)
+            if entry is None:
+                raise self._undeclared(first)
+            if isinstance(entry, Variable):
+                kind = "a classical register" if entry.type.kind == "bit" else "no register"
+                raise self._lexer.error(
+                    f"{shown(first.text)} is {kind}, but a qubit is needed here", start
+                )
+        value = self.evaluate(code)
+        if not isinstance(value, Qubits):
+            raise self._lexer.error("a qubit is needed here", start)
+        return operand(value, start)
+
+    def bits(self, variable: Variable, target: Target) -> Bits:
+        """Return the adjacent bits of a variable that an assignment changes.
+
+        For a variable without bits of its own, they are relative to its lowest bit.
+        """
+        whole = Bits(variable.cell or 0, variable.type.bits)
+        index, start = target.place, target.start
+        if index is None:
+            return whole
+        probe = Runtime(Type("bit", whole.size), (whole,))
+        selector = self.evaluate(index[:-1])
+        if selector is None or isinstance(selector, Runtime):
+            raise self._lexer.error(
+                "an assignment to an index that depends on a measurement is not supported", start
+            )
+        try:
+            found = indexing.indexed(probe, selector, target.name)
+        except ExpressionError as error:
+            raise self._lexer.error(f"in this index: {error}", _start(index) or start) from None
+        if isinstance(found, Runtime) and len(found.formula) == 1:
+            part = found.formula[0]
+            if isinstance(part, Bits):
+                return part
+        raise self._lexer.error("these bits are not adjacent; assign one by one", start)
+
+    def alias_of_bits(self, code: Code) -> Bits | None:
+        """Return the adjacent bits of a register that an expression stands for, if it does."""
+        value = self.value(code)
+        if isinstance(value, Runtime) and len(value.formula) == 1:
+            part = value.formula[0]
+            if isinstance(part, Bits) and value.type.kind == "bit":
+                return part
+        return None
+
+
+def operand(value: Qubits, start: int) -> Operand:
+    """Return qubits as the operand of a statement at `start`."""
+    bits = value.bits
+    if isinstance(bits, range) and bits.step == 1:
+        return Operand(bits.start, len(bits), value.is_register, start)
+    return Operand(bits[0] if bits else 0, len(bits), value.is_register, start, tuple(bits))
+
+
+def _start(code: Code) -> int:
+    """Return the offset of the first name or operator of an expression, or 0 for a literal."""
+    return min((item.start for item in code if not isinstance(item, Literal)), default=0)

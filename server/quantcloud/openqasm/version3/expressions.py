@@ -1,0 +1,289 @@
+"""Reads expressions of OpenQASM 3 into postfix notation.
+
+Operators use an explicit stack, so only brackets nest calls of Python, and their depth is limited.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from quantcloud.circuits.expressions import ExpressionError, finite
+from quantcloud.openqasm.builder import DT_SECONDS
+from quantcloud.openqasm.lexer import Lexer
+from quantcloud.openqasm.version3.syntax import (
+    Call,
+    Cast,
+    Code,
+    Index,
+    IndexSet,
+    Item,
+    Literal,
+    Name,
+    Operator,
+    Span,
+    TypeName,
+)
+from quantcloud.openqasm.version3.words import REFUSED, SCALARS, refusal, refused
+
+_BINARY: Final[Mapping[str, int]] = {
+    "++": 0,
+    "||": 1,
+    "&&": 2,
+    "|": 3,
+    "^": 4,
+    "&": 5,
+    "==": 6,
+    "!=": 6,
+    "<": 7,
+    "<=": 7,
+    ">": 7,
+    ">=": 7,
+    "<<": 8,
+    ">>": 8,
+    "+": 9,
+    "-": 9,
+    "*": 10,
+    "/": 10,
+    "%": 10,
+    "**": 12,
+}
+_PREFIX: Final = {"-": "neg", "~": "~", "!": "!", "+": ""}
+_PREFIX_LEVEL: Final = 11
+_MOST_BRACKETS: Final = 60
+_LONGEST: Final = 200_000
+_UNITS: Final = {"dt": DT_SECONDS, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+class ExpressionReader:
+    """Reads expressions at a lexer's cursor. Every method raises `CircuitError` at an error."""
+
+    def __init__(self, lexer: Lexer) -> None:
+        self._lexer = lexer
+        self._depth = 0
+
+    def code(self) -> Code:
+        """Read an expression."""
+        items: list[Item] = []
+        self._expression(items)
+        return tuple(items)
+
+    def codes(self, end: str) -> tuple[Code, ...]:
+        """Read expressions that are separated by commas, up to `end`, which is not read."""
+        found: list[Code] = []
+        while not self._lexer.at(end):
+            found.append(self.code())
+            if not self._lexer.accept(","):
+                break
+        return tuple(found)
+
+    def index(self) -> Code:
+        """Read the index after an opening bracket, and the closing bracket."""
+        items: list[Item] = []
+        self._nested(self._indices, items)
+        return tuple(items)
+
+    def values(self) -> Code:
+        """Read what a loop runs over: `[a:s:b]`, `{a, b}` or an expression."""
+        items: list[Item] = []
+        start = self._lexer.start
+        if self._lexer.accept("["):
+            if self._index_part(items) is None:
+                raise self._lexer.error("expected a range such as [0:3]", start)
+            self._lexer.expect("]", "after the range")
+        elif self._lexer.accept("{"):
+            self._nested(self._set, items)
+        else:
+            self._expression(items)
+        return tuple(items)
+
+    def type_name(self) -> TypeName:
+        """Read a type such as `int[8]`; its word must be the current token."""
+        lexer = self._lexer
+        word, start = lexer.text, lexer.start
+        if word in REFUSED:
+            raise refused(lexer, word)
+        lexer.advance()
+        size = None
+        if lexer.accept("["):
+            size = self.code()
+            lexer.expect("]", "after the size")
+        return TypeName(word, size, start)
+
+    def _nested(self, read: Callable[[list[Item]], None], items: list[Item]) -> None:
+        self._depth += 1
+        if self._depth > _MOST_BRACKETS:
+            raise refusal(
+                self._lexer,
+                f"expressions with more than {_MOST_BRACKETS} nested brackets",
+                "give parts of it a name with 'const'",
+            )
+        read(items)
+        self._depth -= 1
+
+    def _expression(self, items: list[Item]) -> None:
+        lexer = self._lexer
+        waiting: list[tuple[int, Operator]] = []
+        while True:
+            self._prefixes(waiting)
+            self._operand(items)
+            symbol = lexer.text if lexer.kind == "op" else ""
+            level = _BINARY.get(symbol)
+            if level is None:
+                break
+            # A power groups from the right.
+            self._release(items, waiting, level + (symbol == "**"))
+            waiting.append((level, Operator(symbol, 2, lexer.start)))
+            lexer.advance()
+            if len(items) > _LONGEST:
+                raise lexer.error("this expression is too long; split it")
+        if lexer.kind in ("id", "int", "real", "timing", "based"):
+            raise lexer.error(
+                f"an operator is missing before {lexer.described()}; for a product write '*'"
+                if lexer.text != "to"
+                else f"expected an operator, got {lexer.described()}"
+            )
+        self._release(items, waiting, -1)
+
+    def _prefixes(self, waiting: list[tuple[int, Operator]]) -> None:
+        lexer = self._lexer
+        while lexer.kind == "op" and lexer.text in _PREFIX:
+            if symbol := _PREFIX[lexer.text]:
+                waiting.append((_PREFIX_LEVEL, Operator(symbol, 1, lexer.start)))
+            lexer.advance()
+
+    @staticmethod
+    def _release(items: list[Item], waiting: list[tuple[int, Operator]], level: int) -> None:
+        while waiting and waiting[-1][0] >= level:
+            items.append(waiting.pop()[1])
+
+    def _operand(self, items: list[Item]) -> None:
+        lexer = self._lexer
+        kind, text, start = lexer.kind, lexer.text, lexer.start
+        if kind in ("int", "real", "based", "timing", "string"):
+            items.append(self._literal())
+        elif kind == "physical":
+            lexer.advance()
+            items.append(Name(text, start))
+        elif kind == "id":
+            self._word(items)
+        elif kind == "imaginary":
+            raise refused(lexer, "complex")
+        elif lexer.accept("("):
+            self._nested(self._expression, items)
+            lexer.expect(")", "for the '(' above")
+        elif text == "{" and kind == "op":
+            raise lexer.error("a set such as {0, 2} can only stand in an index or a 'for'")
+        else:
+            got = lexer.described()
+            raise lexer.error(f"expected a number or an expression, got {got}")
+        while lexer.at("[") and lexer.kind == "op":
+            lexer.advance()
+            self._nested(self._indices, items)
+
+    def _literal(self) -> Literal:
+        lexer = self._lexer
+        kind, text = lexer.kind, lexer.text
+        if kind in ("int", "based"):
+            value = lexer.whole_number("a number", 20)
+            if value is None:
+                try:
+                    return Literal("float", finite(float(text)))
+                except (ExpressionError, ValueError):
+                    raise lexer.error("this number is too large") from None
+            return Literal("int", value)
+        try:
+            if kind == "timing":
+                unit = "dt" if text.endswith("dt") else text.lstrip("0123456789._eE+-")
+                number = finite(float(text[: -len(unit)]))
+                literal = Literal(
+                    "duration", number * _UNITS[unit.replace("\u00b5", "u").replace("\u03bc", "u")]
+                )
+            elif kind == "string":
+                digits = text[1:-1].replace("_", "")
+                if not digits or digits.strip("01"):
+                    raise lexer.error("a string stands for bits here and consists of 0 and 1")
+                literal = Literal("bit", int(digits, 2), len(digits))
+            else:
+                literal = Literal("float", finite(float(text)))
+        except ExpressionError as error:
+            raise lexer.error(f"in this expression: {error}") from None
+        lexer.advance()
+        return literal
+
+    def _word(self, items: list[Item]) -> None:
+        lexer = self._lexer
+        text, start = lexer.text, lexer.start
+        if text in SCALARS:
+            wanted = self.type_name()
+            lexer.expect("(", "after the type, for a conversion")
+            self._nested(self._expression, items)
+            lexer.expect(")", "after the value")
+            items.append(Cast(wanted, start))
+            return
+        if text in REFUSED:
+            raise refused(lexer, text)
+        if text == "measure":
+            raise lexer.error("a measurement has to be the whole value of an assignment")
+        lexer.advance()
+        if text in ("true", "false"):
+            items.append(Literal("bool", int(text == "true")))
+        elif lexer.at("(") and lexer.kind == "op":
+            lexer.advance()
+            count = 0
+            while not lexer.at(")"):
+                self._nested(self._expression, items)
+                count += 1
+                if not lexer.accept(","):
+                    break
+            lexer.expect(")", "or ',' after the argument")
+            items.append(Call(text, count, start))
+        else:
+            items.append(Name(text, start))
+
+    def _indices(self, items: list[Item]) -> None:
+        lexer = self._lexer
+        start, count = lexer.start, 0
+        while True:
+            if lexer.accept("{"):
+                self._nested(self._set, items)
+            else:
+                self._index_part(items)
+            count += 1
+            if not lexer.accept(","):
+                break
+        lexer.expect("]", "after the index")
+        items.append(Index(count, start))
+
+    def _index_part(self, items: list[Item]) -> Span | None:
+        """Read an expression or a range; return the range."""
+        lexer = self._lexer
+        start, has_first = lexer.start, not lexer.at(":")
+        if has_first:
+            self._nested(self._expression, items)
+        if not lexer.accept(":"):
+            return None
+        parts = 1
+        has_last = not (lexer.at("]") or lexer.at(":"))
+        if has_last:
+            self._nested(self._expression, items)
+        has_step = lexer.at(":")
+        if lexer.accept(":"):
+            if not has_last:
+                raise lexer.error("a range has its step in the middle, as in [0:2:6]")
+            parts += 1
+            has_last = not lexer.at("]")
+            if has_last:
+                self._nested(self._expression, items)
+        span = Span(has_first, has_step, has_last, start)
+        items.append(span)
+        return span
+
+    def _set(self, items: list[Item]) -> None:
+        lexer = self._lexer
+        start, count = lexer.start, 0
+        while not lexer.at("}"):
+            self._nested(self._expression, items)
+            count += 1
+            if not lexer.accept(","):
+                break
+        lexer.expect("}", "after the set")
+        items.append(IndexSet(count, start))

@@ -1,0 +1,212 @@
+"""Runs a program of OpenQASM 3 statement by statement, which makes its circuit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from quantcloud.circuits.expressions import ExpressionError
+from quantcloud.openqasm.builder import CircuitBuilder
+from quantcloud.openqasm.hints import quantity
+from quantcloud.openqasm.lexer import Lexer, shown
+from quantcloud.openqasm.version3.evaluator import Evaluator
+from quantcloud.openqasm.version3.gate_calls import GateCalls
+from quantcloud.openqasm.version3.guards import Frame, Guards, Leave
+from quantcloud.openqasm.version3.loops import Loops
+from quantcloud.openqasm.version3.names import Names, Variable
+from quantcloud.openqasm.version3.state import State
+from quantcloud.openqasm.version3.storage import Storage
+from quantcloud.openqasm.version3.syntax import (
+    Alias,
+    Assign,
+    Barrier,
+    Call,
+    Declaration,
+    Delay,
+    Expression,
+    For,
+    Gate,
+    GateBody,
+    If,
+    Input,
+    Jump,
+    Measure,
+    Nothing,
+    Opaque,
+    Parameter,
+    Reset,
+    Return,
+    Statement,
+    Subroutine,
+    Switch,
+    While,
+)
+from quantcloud.openqasm.version3.values import AnyValue, Classical, Known, Qubits, Runtime, Type
+from quantcloud.openqasm.version3.words import refusal
+
+_MOST_CALLS: Final = 40
+
+
+class Interpreter:
+    """Runs statements. Every method raises `CircuitError` at the position of an error."""
+
+    def __init__(self, lexer: Lexer, builder: CircuitBuilder) -> None:
+        self._lexer = lexer
+        self._builder = builder
+        self.names = Names(lexer, builder)
+        self._guards = Guards(lexer, builder)
+        state = State(lexer, builder, self.names, self._guards)
+        self._evaluator = Evaluator(lexer, builder, self.names, self._call)
+        self._storage = Storage(state, self._evaluator)
+        self._loops = Loops(state, self._evaluator, self._storage, self.execute)
+        self._gates = GateCalls(state, self._evaluator, self._loops)
+        self._active: list[str] = []
+        self._handlers: Mapping[type[Any], Callable[[Any], None]] = {
+            Declaration: self._storage.declare,
+            Input: self._input,
+            Alias: self._alias,
+            Assign: self._storage.execute,
+            Measure: self._storage.measure,
+            Gate: self._gates.call,
+            Barrier: self._gates.barrier,
+            Reset: self._gates.reset,
+            Delay: self._gates.delay,
+            Expression: self._expression,
+            If: self._loops.branch,
+            While: self._loops.loop_while,
+            For: self._loops.loop_over,
+            Switch: self._loops.switch,
+            Jump: self._loops.jump,
+            Return: self._return,
+            Subroutine: self._subroutine,
+            GateBody: self._gates.define,
+            Opaque: self._gates.opaque,
+            Nothing: lambda _: None,
+        }
+
+    def execute(self, statement: Statement) -> None:
+        """Run one statement."""
+        if self._guards.frames or not self.names.is_global:
+            self._builder.charge_step(statement.start)
+            if isinstance(statement, Subroutine | GateBody | Input | Opaque):
+                raise self._lexer.error(
+                    "gates, subroutines and parameters are declared at the top level",
+                    statement.start,
+                )
+        if self._gates.is_defining:
+            self._gates.check_allowed(statement)
+        self._handlers[type(statement)](statement)
+
+    def _input(self, node: Input) -> None:
+        kind = f"array of {node.type.kind}" if node.dimensions else node.type.kind
+        raise refusal(
+            self._lexer,
+            f"'input' parameters ({shown(node.name)}, {kind})",
+            "write the value, as in 'const float theta = 0.5;'",
+            node.start,
+        )
+
+    def _alias(self, node: Alias) -> None:
+        value = self._evaluator.evaluate(node.value)
+        if isinstance(value, Qubits):
+            self.names.declare(node.name, value, node.start)
+            return
+        bits = self._evaluator.alias_of_bits(node.value)
+        if bits is None:
+            raise self._lexer.error(
+                "an alias stands for qubits, or for adjacent bits of a register", node.start
+            )
+        type_ = Type("bit", bits.size)
+        variable = Variable(type_, Known(type_, 0), bits.offset, is_output=True)
+        variable.value = Runtime(type_, variable.read())
+        self.names.declare(node.name, variable, node.start)
+
+    # Subroutines
+
+    def _subroutine(self, node: Subroutine) -> None:
+        self.names.check_new(node.name, node.start)
+        self._builder.take_name(node.name)
+        self.names.subroutines[node.name] = node
+
+    def _expression(self, node: Expression) -> None:
+        call = node.value[-1]
+        if isinstance(call, Call) and call.name not in self.names.subroutines:
+            if self._builder.gates.is_known(call.name):
+                raise self._lexer.error(
+                    f"expected the qubits of gate {shown(call.name)}", node.start
+                )
+            raise self._lexer.error(f"{shown(call.name)} is no subroutine and no gate", node.start)
+        self._evaluator.evaluate(node.value)
+
+    def _call(self, call: Call, arguments: Sequence[AnyValue]) -> Classical | None:
+        node = self.names.subroutines[call.name]
+        if call.name in self._active:
+            raise self._lexer.error(
+                f"subroutine {shown(call.name)} calls itself; use a loop", call.start
+            )
+        if len(self._active) >= _MOST_CALLS:
+            raise refusal(
+                self._lexer, f"calls more than {_MOST_CALLS} deep", "use fewer", call.start
+            )
+        if self._gates.is_defining:
+            raise self._lexer.error("a gate cannot call a subroutine", call.start)
+        if len(arguments) != len(node.parameters):
+            takes = quantity(len(node.parameters), "argument")
+            raise self._lexer.error(
+                f"subroutine {shown(call.name)} takes {takes}, got {len(arguments)}", call.start
+            )
+        guards = self._guards
+        # The parameters are computed outside of the scope of the subroutine.
+        bound = [
+            self._bound(parameter, argument, call)
+            for parameter, argument in zip(node.parameters, arguments, strict=True)
+        ]
+        result = None
+        if node.result is not None:
+            result = self._storage.variable(self._evaluator.type_of(node.result))
+        condition = guards.condition
+        self.names.enter(call.start, function=True)
+        level = guards.enter(Frame("call", condition, result=result))
+        self._active.append(call.name)
+        try:
+            for parameter, value in zip(node.parameters, bound, strict=True):
+                self.names.declare(parameter.name, value, parameter.start)
+            self._loops.block(node.body, call.start)
+        except Leave as leave:
+            if leave.level != level:
+                raise
+        finally:
+            self._active.pop()
+            guards.leave()
+            guards.condition = condition
+            self.names.leave()
+        return None if result is None else result.value
+
+    def _bound(self, parameter: Parameter, argument: AnyValue, call: Call) -> Variable | Qubits:
+        name = shown(parameter.name)
+        if parameter.type.kind == "qubit":
+            size = parameter.type.size
+            count = None if size is None else self._evaluator.size(size, "a size")
+            if not isinstance(argument, Qubits) or (
+                len(argument.bits) != (1 if count is None else count)
+            ):
+                raise self._lexer.error(
+                    f"the parameter {name} takes {quantity(count or 1, 'qubit')}", call.start
+                )
+            return Qubits(argument.bits, is_register=count is not None)
+        if not isinstance(argument, Known | Runtime):
+            raise self._lexer.error(f"the parameter {name} takes a classical value", call.start)
+        try:
+            type_ = self._evaluator.type_of(parameter.type)
+            return self._storage.copied(argument, type_, call.start)
+        except ExpressionError as error:
+            raise self._lexer.error(f"for the parameter {name}: {error}", call.start) from None
+
+    def _return(self, node: Return) -> None:
+        frame = self._guards.call()
+        if frame is None:
+            raise self._lexer.error("'return' has to be in a subroutine", node.start)
+        if (frame.result is None) != (node.value is None):
+            what = "has no result" if frame.result is None else "has to return a value"
+            raise self._lexer.error(f"this subroutine {what}", node.start)
+        if frame.result is not None and node.value is not None:
+            self._storage.measured(frame.result, node.value, node.start)
+        self._guards.jump_out(node.start)

@@ -1,0 +1,246 @@
+"""Runs loops: rounds that are known are expanded, and the rest becomes a loop of the circuit."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+
+from quantcloud.circuits.expressions import ExpressionError
+from quantcloud.circuits.ir import Apply, Bits, Formula
+from quantcloud.openqasm.version3 import indexing
+from quantcloud.openqasm.version3.flow import Flow
+from quantcloud.openqasm.version3.guards import Frame, Leave
+from quantcloud.openqasm.version3.names import Variable
+from quantcloud.openqasm.version3.operators import operate
+from quantcloud.openqasm.version3.scan import has_return, targets
+from quantcloud.openqasm.version3.storage import truth
+from quantcloud.openqasm.version3.syntax import For, Span, While
+from quantcloud.openqasm.version3.values import (
+    Classical,
+    Known,
+    Numbers,
+    Range,
+    Runtime,
+    Type,
+)
+
+_LARGEST = 64
+
+
+class Loops(Flow):
+    """Runs loops. Every method raises `CircuitError` at an error."""
+
+    def loop_while(self, node: While) -> None:
+        """Run a `while`."""
+        guards = self.guards
+        with self._loop() as level:
+            while True:
+                test = self.test(node.test, node.start)
+                if isinstance(test, Runtime):
+                    break
+                if not test.value:
+                    return
+                self.builder.charge_step(node.start)
+                seen = len(guards.stops)
+                if self._round(node, level):
+                    return
+                if len(guards.stops) > seen:
+                    # A measurement decides whether there is another round.
+                    break
+            self._repeat(
+                node,
+                lambda: truth(self.test(node.test, node.start)),
+                lambda: self.block(node.body, node.start),
+            )
+
+    def loop_over(self, node: For) -> None:
+        """Run a `for`."""
+        type_ = self.evaluator.type_of(node.type)
+        span = node.values[-1]
+        if isinstance(span, Span):
+            ends = self.evaluator.parts(node.values[:-1])
+            if any(isinstance(end, Runtime) for end in ends):
+                self._counted(node, type_, span, ends)
+                return
+        with self._loop() as level:
+            for item in self._items(node):
+                self.builder.charge_step(node.start)
+                if self._round(node, level, (type_, item)):
+                    return
+
+    def _items(self, node: For) -> Iterator[Classical]:
+        """Yield the values that a loop runs over."""
+        value = self.evaluator.evaluate(node.values)
+        if isinstance(value, Range | Numbers):
+            try:
+                numbers = indexing.numbers(value)
+            except ExpressionError as error:
+                raise self.lexer.error(str(error), node.start) from None
+            for number in numbers:
+                yield Known(Type("int"), number)
+        elif isinstance(value, Known | Runtime) and value.type.kind == "bit":
+            for place in range(value.type.bits):
+                part = indexing.indexed(value, Known(Type("int"), place), "it")
+                assert isinstance(part, Known | Runtime)  # noqa: S101 - a bit of the value
+                yield part
+        else:
+            raise self.lexer.error(
+                "a loop runs over a range such as [0:3], a set such as {0, 2} or bits", node.start
+            )
+
+    # Known rounds
+
+    @contextmanager
+    def _loop(self) -> Generator[int]:
+        """Make a frame around the rounds of a loop that is expanded; yield its level."""
+        guards = self.guards
+        with self.restored():
+            level = guards.enter(Frame("loop", guards.condition))
+            try:
+                yield level
+            finally:
+                guards.leave()
+
+    def _round(
+        self, node: For | While, level: int, item: tuple[Type, Classical] | None = None
+    ) -> bool:
+        """Expand one round of a loop; return whether it ended the loop in all shots.
+
+        The condition of the next round excludes the shots that a jump ended.
+        """
+        guards = self.guards
+        base, seen = guards.condition, len(guards.stops)
+        guards.frames[level] = guards.frames[level]._replace(base=base)
+        guards.enter(Frame("round", base))
+        self.names.enter(node.start)
+        try:
+            if item is not None and isinstance(node, For):
+                self._declare(node, *item)
+            self.block(node.body, node.start)
+        except Leave as leave:
+            if leave.level < level:
+                raise
+            if leave.level == level:
+                return True
+        finally:
+            self.names.leave()
+            guards.leave()
+            guards.condition = base
+        guards.without([stop.bit for stop in guards.stops[seen:]], node.start)
+        return False
+
+    def _declare(self, node: For, type_: Type, value: Classical) -> None:
+        try:
+            variable = self.storage.copied(value, type_, node.start)
+        except ExpressionError as error:
+            raise self.lexer.error(f"in this loop: {error}", node.start) from None
+        self.names.declare(node.name, variable, node.start)
+
+    # Loops of the circuit
+
+    def _repeat(
+        self,
+        node: For | While,
+        test: Callable[[], Formula],
+        block: Callable[[], None],
+        step: Callable[[], None] | None = None,
+    ) -> None:
+        """Make a loop of the circuit. `step` runs at the end of a round, also after `continue`."""
+        guards, start = self.guards, node.start
+        call = guards.call()
+        returns = call is not None and has_return(node.body)
+        pinned = self._pinned(node)
+        if returns and call is not None and call.result is not None:
+            pinned.append((call.result, "the result"))
+        for variable, name in pinned:
+            self.storage.keep(variable, name, start)
+            variable.pinned += 1
+        returned = None
+        if returns:
+            returned = guards.allocate(1, start)
+            guards.keep(returned, 1, (0,), start)
+        with self.restored():
+            alive = guards.computed(test(), start)
+            self.builder.begin_loop(alive, start)
+            guards.condition = None
+            level = guards.enter(Frame("loop", None, is_loop=True, returned=returned))
+            ended = self._one_round(level, block)
+            guards.condition = None
+            if step is not None:
+                step()
+            formula: Formula = (0,) if ended else test()
+            for bit in guards.leave():
+                formula = (*formula, Bits(bit, 1), Apply("!", 1), Apply("&&", 1))
+            guards.keep(alive.offset, 1, formula, start)
+            self.builder.end_loop()
+        for variable, _ in pinned:
+            variable.pinned -= 1
+        if returned is not None:
+            with self.restored():
+                guards.condition = guards.computed((Bits(returned, 1),), start)
+                guards.jump_out(start)
+
+    def _one_round(self, level: int, block: Callable[[], None]) -> bool:
+        """Run the body of a loop of the circuit; return whether it has no second round."""
+        guards = self.guards
+        guards.enter(Frame("round", None))
+        try:
+            block()
+        except Leave as leave:
+            if leave.level < level:
+                raise
+            return leave.level == level
+        finally:
+            guards.leave()
+        return False
+
+    def _pinned(self, node: For | While) -> list[tuple[Variable, str]]:
+        """Return the variables that the rounds of a loop may change, with their names."""
+        found: list[tuple[Variable, str]] = []
+        for name in sorted({target.name for target in targets(node.body)}):
+            entry = self.names.visible(name)
+            if isinstance(entry, Variable) and not (entry.is_constant or entry.is_output):
+                found.append((entry, name))
+        return found
+
+    def _counted(self, node: For, type_: Type, span: Span, ends: Sequence[object]) -> None:
+        """Run a loop over a range with an end that depends on a measurement."""
+        values = list(ends)
+        last = values.pop() if span.has_last else None
+        step = values.pop() if span.has_step else Known(Type("int"), 1)
+        first = values.pop() if span.has_first else None
+        if not isinstance(step, Known) or not step.value:
+            raise self.lexer.error("the step of a loop must be a constant other than 0", node.start)
+        if not isinstance(first, Known | Runtime) or not isinstance(last, Known | Runtime):
+            raise self.lexer.error("a loop needs both ends of its range", node.start)
+        # The counter is wider than the variable, so it ends even if the variable would wrap.
+        wide = Type("int", min(type_.bits + 2, _LARGEST))
+        with self.restored():
+            self.names.enter(node.start)
+            try:
+                counter = self.storage.copied(first, wide, node.start)
+                end = self.storage.copied(last, wide, node.start)
+                self.storage.keep(counter, "the counter", node.start)
+                counter.pinned += 1
+                self._repeat(
+                    node,
+                    lambda: self._goes_on(counter, end, up=step.value > 0),
+                    lambda: self._with_item(node, type_, counter),
+                    lambda: self._advance(counter, step, node),
+                )
+            except ExpressionError as error:
+                raise self.lexer.error(f"in this loop: {error}", node.start) from None
+            finally:
+                self.names.leave()
+
+    @staticmethod
+    def _goes_on(counter: Variable, end: Variable, *, up: bool) -> Formula:
+        test = operate("<=" if up else ">=", counter.value, end.value, real=False)
+        assert isinstance(test, Runtime)  # noqa: S101 - the counter is one
+        return test.formula
+
+    def _with_item(self, node: For, type_: Type, counter: Variable) -> None:
+        self._declare(node, type_, counter.value)
+        self.block(node.body, node.start)
+
+    def _advance(self, counter: Variable, step: Known, node: For) -> None:
+        value = operate("+", counter.value, step, real=False)
+        self.storage.assign(counter, value, node.name, node.start)

@@ -1,0 +1,283 @@
+"""Declares variables, assigns to them and measures into them.
+
+The value of a variable is known until it depends on a measurement. From then on it is kept in bits
+of the circuit. A known value moves there before an assignment on a condition.
+"""
+
+from quantcloud.circuits.expressions import ExpressionError
+from quantcloud.circuits.ir import Apply, Bits, Formula
+from quantcloud.openqasm.builder import Operand
+from quantcloud.openqasm.hints import quantity
+from quantcloud.openqasm.lexer import shown
+from quantcloud.openqasm.operands import PHYSICAL
+from quantcloud.openqasm.version3.evaluator import Evaluator
+from quantcloud.openqasm.version3.names import Variable
+from quantcloud.openqasm.version3.operators import operate
+from quantcloud.openqasm.version3.state import State
+from quantcloud.openqasm.version3.syntax import (
+    Assign,
+    Code,
+    Declaration,
+    Measure,
+    Measurement,
+    Target,
+    Value,
+)
+from quantcloud.openqasm.version3.values import (
+    REALS,
+    Classical,
+    Known,
+    Runtime,
+    Type,
+    converted,
+    formula,
+)
+from quantcloud.openqasm.version3.words import refusal
+
+
+class Storage:
+    """The variables of a program. Every method raises `CircuitError` at an error."""
+
+    def __init__(self, state: State, evaluator: Evaluator) -> None:
+        self._lexer, self._builder, self._names, self._guards = state
+        self._evaluator = evaluator
+
+    # Declarations
+
+    def declare(self, node: Declaration) -> None:
+        """Declare a variable, a constant or a register."""
+        kind, size = node.type.kind, node.type.size
+        if kind == "qubit":
+            self._declare_qubits(node)
+            return
+        if kind == "bit" and self._names.is_global and not node.is_constant:
+            count = 1 if size is None else self._evaluator.size(size, "the size of a register")
+            self._builder.declare_clbits(node.name, count, node.start)
+            if size is None:
+                self._builder.scalars.add(node.name)
+            if node.value is not None:
+                variable = self._names.find(node.name, node.start)
+                assert isinstance(variable, Variable)  # noqa: S101 - it was just declared
+                self._initialise(variable, node)
+            return
+        type_ = self._evaluator.type_of(node.type)
+        variable = self.variable(type_)
+        self._names.check_new(node.name, node.start)
+        if node.value is not None:
+            self._initialise(variable, node)
+        if node.is_constant and isinstance(variable.value, Runtime):
+            raise self._lexer.error(
+                f"the constant {shown(node.name)} cannot depend on a measurement", node.start
+            )
+        variable.is_constant = node.is_constant
+        self._names.declare(node.name, variable, node.start)
+
+    def _initialise(self, variable: Variable, node: Declaration) -> None:
+        if isinstance(node.value, Measurement):
+            target = Target(node.name, None, node.start)
+            self._measure_into(variable, target, self._evaluator.qubits(node.value.source))
+            return
+        assert node.value is not None  # noqa: S101 - the caller checks
+        value = self._value(node.value, variable.type, node.start)
+        # Registers of the circuit start at 0.
+        if variable.is_output and value == Known(variable.type, 0) and not self._guards.frames:
+            return
+        condition, self._guards.condition = self._guards.condition, None
+        self.assign(variable, value, node.name, node.start)
+        self._guards.condition = condition
+
+    def _declare_qubits(self, node: Declaration) -> None:
+        if not self._names.is_global or self._guards.frames or self._guards.condition is not None:
+            raise self._lexer.error("qubits are declared at the top level", node.start)
+        if PHYSICAL in self._builder.qubits:
+            raise refusal(
+                self._lexer,
+                "physical qubits ($0) together with declared qubits",
+                "use one kind",
+                node.start,
+            )
+        size = node.type.size
+        count = 1 if size is None else self._evaluator.size(size, "the size of a register")
+        self._builder.declare_qubits(node.name, count, node.start)
+        if size is None:
+            self._builder.scalars.add(node.name)
+
+    @staticmethod
+    def variable(type_: Type) -> Variable:
+        """Return a variable with the value 0."""
+        zero = 0.0 if type_.kind in REALS or type_.kind == "duration" else 0
+        return Variable(type_, Known(type_, zero))
+
+    # Values
+
+    def _value(self, code: Code, type_: Type, start: int) -> Classical:
+        value = self._evaluator.value(code, real=type_.kind in REALS)
+        try:
+            return converted(value, type_)
+        except ExpressionError as error:
+            raise self._lexer.error(f"in this assignment: {error}", start) from None
+
+    def copied(self, value: Classical, type_: Type, start: int) -> Variable:
+        """Return a new variable with a value. Raises `ExpressionError`."""
+        variable = self.variable(type_)
+        value = converted(value, type_)
+        if isinstance(value, Runtime):
+            self._place(variable, start)
+            assert variable.cell is not None  # noqa: S101 - it was just placed
+            self._guards.keep(variable.cell, type_.bits, value.formula, start)
+        else:
+            variable.value = value
+        return variable
+
+    def _place(self, variable: Variable, start: int) -> None:
+        if variable.cell is None:
+            variable.cell = self._guards.allocate(variable.type.bits, start)
+        variable.value = Runtime(variable.type, variable.read())
+
+    def keep(self, variable: Variable, name: str, start: int) -> None:
+        """Move a variable's value to its bits, in all shots."""
+        if variable.is_kept:
+            return
+        if variable.type.kind in REALS or variable.type.kind == "duration":
+            raise self._lexer.error(
+                f"{shown(name)}, a {variable.type.kind}, would depend on a measurement; only whole "
+                "numbers and bits may",
+                start,
+            )
+        value = variable.value
+        assert isinstance(value, Known)  # noqa: S101 - the parameters of gates are constant
+        self._place(variable, start)
+        assert variable.cell is not None  # noqa: S101 - it was just placed
+        self._guards.keep(variable.cell, variable.type.bits, formula(value), start)
+
+    def assign(self, variable: Variable, value: Classical, name: str, start: int) -> None:
+        """Assign a value of the variable's type, on the present condition."""
+        if isinstance(value, Known) and not (
+            self._guards.condition is not None or variable.pinned or variable.is_output
+        ):
+            variable.value = value
+            return
+        if self._guards.condition is not None:
+            self.keep(variable, name, start)
+        elif not variable.is_kept:
+            if variable.type.kind in REALS:
+                self.keep(variable, name, start)
+            self._place(variable, start)
+        assert variable.cell is not None  # noqa: S101 - it was placed
+        assert isinstance(value, Known | Runtime)  # noqa: S101 - bits hold no angle of a gate
+        self._guards.change(variable.cell, variable.type.bits, formula(value), start)
+
+    # Statements
+
+    def target(self, target: Target) -> Variable:
+        """Return the variable that is assigned to."""
+        entry = self._names.find(target.name, target.start)
+        if not isinstance(entry, Variable):
+            what = "declared" if entry is None else "a classical variable or register"
+            raise self._lexer.error(f"{shown(target.name)} is not {what}", target.start)
+        if entry.is_constant:
+            raise self._lexer.error(f"{shown(target.name)} is a constant", target.start)
+        return entry
+
+    def execute(self, node: Assign) -> None:
+        """Run an assignment."""
+        target = node.target
+        variable = self.target(target)
+        if isinstance(node.value, Measurement):
+            self._measure_into(variable, target, self._evaluator.qubits(node.value.source))
+            return
+        if target.place is not None:
+            self._assign_part(node, variable, node.value)
+            return
+        if node.symbol is None:
+            value = self._value(node.value, variable.type, node.start)
+        else:
+            value = self._updated(node, variable.value, variable.type, node.value)
+        self.assign(variable, value, target.name, node.start)
+
+    def _updated(self, node: Assign, old: Classical, type_: Type, code: Code) -> Classical:
+        real = type_.kind in REALS
+        change = self._evaluator.value(code, real=real)
+        try:
+            return converted(operate(node.symbol or "", old, change, real=real), type_)
+        except ExpressionError as error:
+            raise self._lexer.error(f"in this assignment: {error}", node.start) from None
+
+    def _assign_part(self, node: Assign, variable: Variable, code: Code) -> None:
+        target = node.target
+        if variable.type.kind not in ("bit", "int", "uint"):
+            raise self._lexer.error(f"{shown(target.name)} has no index", target.start)
+        part = self._evaluator.bits(variable, target)
+        type_ = Type("bit", part.size) if part.size > 1 else Type("bit")
+        if node.symbol is None:
+            value = self._value(code, type_, node.start)
+        else:
+            old = Runtime(type_, (part,))
+            if not variable.is_kept:
+                self.keep(variable, target.name, node.start)
+                part = self._evaluator.bits(variable, target)
+                old = Runtime(type_, (part,))
+            value = self._updated(node, old, type_, code)
+        known = variable.value
+        free = self._guards.condition is None and not variable.pinned
+        if isinstance(known, Known) and isinstance(value, Known) and free:
+            mask = (1 << part.size) - 1
+            bits = int(known.value) & ~(mask << part.offset) | int(value.value) << part.offset
+            variable.value = converted(Known(Type("int"), bits), variable.type)
+            return
+        if not variable.is_kept:
+            self.keep(variable, target.name, node.start)
+            part = self._evaluator.bits(variable, target)
+        assert isinstance(value, Known | Runtime)  # noqa: S101 - bits hold no angle of a gate
+        self._guards.change(part.offset, part.size, formula(value), node.start)
+
+    # Measurements
+
+    def measure(self, node: Measure) -> None:
+        """Run `measure source -> target;`."""
+        source = self._evaluator.qubits(node.source)
+        if node.target is None:
+            bits = self._guards.allocate(max(source.size, 1), node.start)
+            self._measure(source, Bits(bits, source.size), node.start)
+            return
+        variable = self.target(node.target)
+        self._measure_into(variable, node.target, source)
+
+    def measured(self, variable: Variable, value: Value, start: int) -> None:
+        """Assign a value or a measurement to a variable."""
+        if isinstance(value, Measurement):
+            target = Target("result", None, start)
+            self._measure_into(variable, target, self._evaluator.qubits(value.source))
+        else:
+            self.assign(variable, self._value(value, variable.type, start), "result", start)
+
+    def _measure_into(self, variable: Variable, target: Target, source: Operand) -> None:
+        kind, name, start = variable.type.kind, target.name, target.start
+        if kind != "bit" and (kind != "bool" or target.place is not None):
+            raise self._lexer.error(
+                f"{shown(name)} is {variable.type}; a measurement needs bits, as in 'bit b'", start
+            )
+        part = self._evaluator.bits(variable, target)
+        if part.size != source.size:
+            raise self._lexer.error(
+                f"cannot measure {quantity(source.size, 'qubit')} into "
+                f"{quantity(part.size, 'classical bit')}; the numbers must be equal",
+                start,
+            )
+        if not variable.is_kept:
+            self.keep(variable, name, start)
+            part = self._evaluator.bits(variable, target)
+        self._measure(source, part, start)
+
+    def _measure(self, source: Operand, target: Bits, start: int) -> None:
+        bits = Operand(target.offset, target.size, whole=True, start=start)
+        self._builder.measure(source, bits, start, self._guards.condition)
+
+
+def truth(value: Known | Runtime) -> Formula:
+    """Return the formula of a condition, a single bit."""
+    if isinstance(value, Known):
+        return (int(bool(value.value)),)
+    if value.type.bits == 1:
+        return value.formula
+    return (*value.formula, 0, Apply("!=", 1))
