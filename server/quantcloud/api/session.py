@@ -29,6 +29,7 @@ from quantcloud.api.large import encoded
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import Damaged, DomainError
 from quantcloud.domain.value_object import value_object
+from quantcloud.telemetry import metrics
 
 _MAXIMUM_REQUEST_ID_LENGTH = 128
 # Envoy's transcoder sets this header on a call that came over REST.
@@ -68,8 +69,7 @@ class Session(Caller):
         super().__init__(context)
         self._path = path
         self._rules = rules
-        # Only the log uses the time, and there may be very many sessions.
-        self._started = time.monotonic() if _level.isEnabledFor(logging.DEBUG) else 0.0
+        self._started = time.monotonic()
         self._checked = 0.0
         self._sent = False
         self._release: Callable[[Caller], None] | None = None
@@ -77,6 +77,7 @@ class Session(Caller):
 
     async def __aenter__(self) -> Self:
         current.set(self)
+        metrics.RPCS_STARTED.labels(self._path).inc()
         return self
 
     async def __aexit__(
@@ -89,14 +90,15 @@ class Session(Caller):
         del traceback
         try:
             if error is None:
-                self._log(grpc.StatusCode.OK)
+                self._ended(grpc.StatusCode.OK)
             elif isinstance(error, Exception):
                 await self._abort(error)
             else:
-                self._log(grpc.StatusCode.CANCELLED)
+                self._ended(grpc.StatusCode.CANCELLED)
         finally:
             if self._release is not None:
                 self._release(self)
+                metrics.OPEN_STREAMS.labels(self._path).dec()
 
     async def admit(self) -> None:
         """Admit the call. Raises the errors of `AccessControl.admit`."""
@@ -106,6 +108,7 @@ class Session(Caller):
     def count_stream(self) -> None:
         """Count the call as an open stream until it ends. Raises `TooManyStreams`."""
         self._release = self._rules.access.count_stream(self._path, self)
+        metrics.OPEN_STREAMS.labels(self._path).inc()
 
     async def request(self, parse: Callable[[bytes], Request]) -> Request:
         """Return the only request of a call, parsed and within its limits.
@@ -162,6 +165,7 @@ class Session(Caller):
         if isinstance(error, Damaged):
             return internal(self._request_id(), error)
         if isinstance(error, DomainError):
+            metrics.REFUSALS.labels(error.reason).inc()
             return refuse(error)
         if isinstance(error, Refusal):
             return error
@@ -175,11 +179,11 @@ class Session(Caller):
             raise error
         if isinstance(error, grpc.aio.InternalError):
             # The client is gone, so nothing can be sent. gRPC raised this error and ignores it.
-            self._log(grpc.StatusCode.CANCELLED)
+            self._ended(grpc.StatusCode.CANCELLED)
             raise error
         refusal = self.refusal(error)
         error.__traceback__ = None
-        self._log(refusal.code)
+        self._ended(refusal.code)
         if self._sent and _REST_PATH in headers_of(self.context):
             # Once server-sent events have begun, REST clients cannot see the call's status.
             with suppress(TimeoutError):
@@ -193,14 +197,17 @@ class Session(Caller):
     def _rate_limit_headers(self) -> tuple[tuple[str, str], ...]:
         return () if self.allowance is None else rate_limit_headers(self.allowance)
 
-    def _log(self, code: grpc.StatusCode) -> None:
+    def _ended(self, code: grpc.StatusCode) -> None:
+        """Count the call, and log it."""
+        seconds = time.monotonic() - self._started
+        metrics.RPC_SECONDS.labels(self._path, code.name).observe(seconds)
         if _level.isEnabledFor(logging.DEBUG):
             log.debug(
                 "call",
                 method=self._path,
                 code=code.name,
                 request_id=self._request_id(),
-                milliseconds=round((time.monotonic() - self._started) * 1000, 3),
+                milliseconds=round(seconds * 1000, 3),
             )
 
     def _request_id(self) -> str:

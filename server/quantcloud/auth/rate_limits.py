@@ -17,6 +17,7 @@ from quantcloud.auth.windows import MemoryWindows
 from quantcloud.domain.account import Account, Tier, TierLimits
 from quantcloud.domain.errors import RateLimited
 from quantcloud.domain.value_object import value_object
+from quantcloud.telemetry import metrics
 
 if TYPE_CHECKING:
     from quantcloud.auth.redis_windows import RedisWindows
@@ -55,6 +56,7 @@ class Counter:
         self._local = MovingWindowRateLimiter(MemoryWindows(self._now))
         self._shared = _shared(url) if url else None
         self._pause_until = -math.inf
+        metrics.REDIS_UP.set(1)
 
     async def close(self) -> None:
         """Close the connections to Redis."""
@@ -68,13 +70,17 @@ class Counter:
         key = hashlib.blake2b(who.encode("utf-8", "replace"), digest_size=16).hexdigest()
         if self._shared is not None and time.monotonic() >= self._pause_until:
             try:
-                return await _take(self._shared, item, (name, key), time.time)
+                allowance = await _take(self._shared, item, (name, key), time.time)
             except StorageError as error:
+                metrics.REDIS_UP.set(0)
                 self._pause_until = time.monotonic() + _REDIS_PAUSE_SECONDS
                 log.warning(
                     "Redis does not count requests; this server counts its own",
                     error=type(error.storage_error).__name__,
                 )
+            else:
+                metrics.REDIS_UP.set(1)
+                return allowance
         return await _take(self._local, item, (name, key), self._now)
 
 

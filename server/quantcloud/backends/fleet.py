@@ -15,6 +15,7 @@ from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.router import Decision, Demand, Offer, choose
 from quantcloud.routing.scores import Weights
+from quantcloud.telemetry import metrics
 
 # Once the model has learnt from this many runs of a method, it learns from a short run only if this
 # many seconds have passed since the last.
@@ -121,6 +122,9 @@ class Fleet:
         `method` is what `uncorrected` returned for it. After many runs of a method, some short ones
         are skipped.
         """
+        if seconds > 0 and backend in self._backends:
+            ratio = metrics.PREDICTION_RATIO.labels(backend, method.name)
+            ratio.observe(method.seconds / seconds)
         kind, now = (backend, method.name), time.monotonic()
         number, last = self._learnt.get(kind, (0, 0.0))
         if is_short(seconds) and number >= _MANY_RUNS and now < last + _LEARN_SECONDS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from quantcloud.domain.execution import is_short
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.storage import Claim, ClaimedJobs, Room
+from quantcloud.telemetry import metrics
 
 # How many jobs one claim takes at most, so that the first do not wait long for the last.
 _CLAIM_BATCH = 64
@@ -44,6 +45,8 @@ class Ledger:
         # The job that waits for more memory or cores than are free, and since when.
         self._blocked: str | None = None
         self._blocked_since = 0.0
+        metrics.RESERVED_CORES.set_function(lambda: sum(h.cores for h in self._held.values()))
+        metrics.RESERVED_BYTES.set_function(lambda: self._memory_held)
 
     def reserve(self, claim: Claim) -> None:
         """Reserve what the run of a claim takes. An older run of its job gives back its share."""

@@ -21,10 +21,18 @@ from quantcloud.domain.job import (
     StaleLeaseError,
 )
 from quantcloud.domain.quota import next_month, simulator_seconds_left
-from quantcloud.engine.base import Engine, EngineError, ExecutionTimedOut, MachineLost, WorkerLost
+from quantcloud.engine.base import (
+    Engine,
+    EngineError,
+    ExecutionTimedOut,
+    MachineLost,
+    OutOfMemory,
+    WorkerLost,
+)
 from quantcloud.routing.explanation import with_actual
 from quantcloud.scheduling.start_record import REFUSALS, StartRecord
 from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, Store
+from quantcloud.telemetry import metrics
 
 # A circuit that killed its worker is likely to kill the next one too.
 _LOST_WORKERS = 2
@@ -195,6 +203,8 @@ class Runner:
         # Take the time before any await: the store may be unavailable for long.
         seconds = start_record.seconds
         begun = await start_record.changes()
+        if isinstance(error, WorkerLost | OutOfMemory):
+            metrics.WORKER_LOSSES.labels(type(error).__name__).inc()
         if isinstance(error, WorkerLost):
             log.warning("worker lost", job_id=job.id, attempt=lease.attempt, error=str(error))
             now, because = self._clock(), str(error)

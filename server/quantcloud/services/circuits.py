@@ -23,6 +23,7 @@ from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.paging import Listings
 from quantcloud.services.submission import Submission
 from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
+from quantcloud.telemetry import metrics
 
 # A page of a hundred circuits must fit into one response. Larger circuits can be run, not saved.
 MAXIMUM_SAVED_BYTES = 512 * 1024
@@ -185,8 +186,11 @@ class CircuitUseCases:
             key=key,
         )
         # Only now: runs of jobs that could not be stored must not count.
-        for each in new:
-            self._inline_runs.learn(each)
+        for each, events in zip(new, created, strict=True):
+            # The events of an earlier submission with the same key are of other jobs.
+            if events[0].job.id == each.job.id:
+                self._inline_runs.learn(each)
+                _count(each, principal.account.tier)
         return created
 
     async def plan(self, principal: Principal, submission: Submission) -> Plan:
@@ -275,6 +279,14 @@ class CircuitUseCases:
         except (InvalidArgument, Unavailable):
             return None  # saved circuits may be unfinished
         return examined.analysis.num_qubits
+
+
+def _count(new: NewJob, tier: Tier) -> None:
+    backend = new.changes[-1].backend or new.job.backend or "none"
+    if new.result is not None:
+        backend = new.result.backend
+    placement = Placement.WORKER if new.result is None else Placement.INLINE
+    metrics.JOBS_SUBMITTED.labels(backend, tier.value, placement.value).inc()
 
 
 def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:

@@ -57,9 +57,9 @@ QUEUE_OLDEST_SECONDS = _gauge(
     "queue_oldest_seconds", "How long the first job of a queue has waited.", "backend"
 )
 
-WORKERS = _gauge("workers", "Worker processes.", "state")
+WORKERS = _gauge("workers", "Places for worker processes.", "role", "state")
 WORKER_STARTS = _counter("worker_starts", "Worker processes that were started.")
-WORKER_LOSSES = _counter("worker_losses", "Worker processes that died.", "cause")
+WORKER_LOSSES = _counter("worker_losses", "Runs that took their worker with them.", "cause")
 RESERVED_CORES = _gauge("reserved_cores", "Cores that runs have reserved.")
 RESERVED_BYTES = _gauge("reserved_bytes", "Memory that runs have reserved.")
 PREDICTION_RATIO = _histogram(
@@ -81,7 +81,7 @@ REFUSALS = _counter(
     "refusals", "Calls that were refused: rate limits, quotas, invalid credentials.", "reason"
 )
 JWKS_AGE_SECONDS = _gauge("jwks_age_seconds", "The age of the issuer's public keys.")
-REDIS_UP = _gauge("redis_up", "1 if Redis answered the last request, or else 0.")
+REDIS_UP = _gauge("redis_up", "0 if Redis did not answer the last request, or else 1.")
 
 LOOP_LAG_SECONDS = _histogram(
     "event_loop_lag_seconds", "How late the event loop runs a timer.", buckets=_SHORT

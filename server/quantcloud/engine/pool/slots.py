@@ -9,6 +9,7 @@ from quantcloud.engine.pool.call import Call
 from quantcloud.engine.pool.control import Role
 from quantcloud.engine.pool.supervisor import Supervisor
 from quantcloud.engine.pool.worker_process import WorkerProcess
+from quantcloud.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
@@ -138,6 +139,17 @@ class Slots:
         # Whether even the oldest call can only wait for a worker, and so all newer ones too.
         self._is_blocked = False
         self._closed: Exception | None = None
+        for state in ("idle", "busy", "missing"):
+            gauge = metrics.WORKERS.labels(role.name.lower(), state)
+            gauge.set_function(lambda state=state: self._number(state))
+
+    def _number(self, state: str) -> int:
+        """Return how many slots are in a state."""
+        found = [
+            "missing" if slot.worker is None else "idle" if slot.worker.idle else "busy"
+            for slot in self._slots
+        ]
+        return found.count(state)
 
     def renew_idle(self) -> None:
         """Replace all workers that are idle."""

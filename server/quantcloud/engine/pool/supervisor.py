@@ -18,6 +18,7 @@ from quantcloud.engine.pool.forkserver import Configuration
 from quantcloud.engine.pool.start_tokens import StartTokens
 from quantcloud.engine.pool.worker_process import WorkerProcess
 from quantcloud.engine.sandbox import confinement
+from quantcloud.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
@@ -209,6 +210,7 @@ class Supervisor:
         start_tokens = StartTokens(reading, writing)
         worker = WorkerProcess(record.value, record.extra, connection, start_tokens, self._ended)
         self._workers[record.value] = worker
+        metrics.WORKER_STARTS.inc()
         if future.done():
             worker.kill()
         else:

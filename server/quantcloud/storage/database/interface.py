@@ -13,6 +13,7 @@ from sqlalchemy import Executable
 
 from quantcloud.aio.offload import UNKNOWN
 from quantcloud.storage.database.faults import Faults
+from quantcloud.telemetry.commits import CommitTimes
 
 T = TypeVar("T")
 
@@ -108,10 +109,16 @@ class Database(Protocol):
 
 def transacted(connection: Connection, work: Work[T]) -> T:
     """Return what `work` returns, after the commit, without pauses; undo it if it raises."""
+    times = CommitTimes()
     with connection.begin():
+        times.locked()
         steps = work(connection)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
-                return end.value
+                value = end.value
+                break
+        times.worked()
+    times.committed()
+    return value

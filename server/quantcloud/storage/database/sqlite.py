@@ -23,6 +23,7 @@ from quantcloud.storage.database.reading import Reading
 from quantcloud.storage.database.sqlite_file import connect, file_id, prepare
 from quantcloud.storage.database.statements import PreparedConnection
 from quantcloud.storage.database.tables import job_events
+from quantcloud.telemetry.commits import CommitTimes
 
 T = TypeVar("T")
 
@@ -162,12 +163,15 @@ class SqliteDatabase:
             return value
         # A statement takes tens of microseconds on the event loop, and several times as long in
         # another thread, which must acquire the interpreter lock each time.
-        connection = self._writer.prepared
+        connection, times = self._writer.prepared, CommitTimes()
         if not connection.try_begin():
             await self._writer.run(lambda _: connection.begin_waiting())
+        times.locked()
         try:
             value = await _run_steps(work(connection))
+            times.worked()
             await self._commit(connection, crowded=crowded)
+            times.committed()
         except BaseException:
             connection.undo()
             raise
