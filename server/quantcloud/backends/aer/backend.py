@@ -13,6 +13,7 @@ from quantcloud.backends.aer.limits import (
 from quantcloud.backends.base import Executor
 from quantcloud.backends.packages import missing
 from quantcloud.backends.resources import Resources
+from quantcloud.backends.simulation.control import no_control
 from quantcloud.backends.simulation.costs import (
     alike,
     evolution,
@@ -82,9 +83,17 @@ class AerBackend:
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
-        analysis = analysis.of_run(noisy=options.noise is not None)
-        if options.noise is not None and options.statevector:
+        noisy = options.noise is not None
+        analysis = analysis.of_run(noisy=noisy)
+        if noisy and options.statevector:
             return Refusal("a statevector needs a run without noise: a noisy state is mixed")
+        if analysis.has_control:
+            return self._controlled(analysis, shots)
+        return self._uncontrolled(analysis, shots, options)
+
+    def _uncontrolled(
+        self, analysis: Analysis, shots: int, options: RunOptions
+    ) -> Sequence[Method] | Refusal:
         noisy = options.noise is not None
         methods: list[Method] = []
         if analysis.num_qubits <= self.info.num_qubits:
@@ -107,6 +116,17 @@ class AerBackend:
         if methods:
             return sorted(methods, key=lambda method: method.seconds)
         return self._refusal(analysis, noisy=noisy)
+
+    def _controlled(self, analysis: Analysis, shots: int) -> Sequence[Method] | Refusal:
+        """Return the methods for a circuit with variables and loops, which run each shot alone."""
+        if self._device != "CPU":
+            return no_control(self.info.name)
+        if analysis.num_qubits > self.info.num_qubits:
+            return self._refusal(analysis, noisy=True)
+        work = evolution(analysis, 1 << analysis.num_qubits, shots, shots)
+        memory = 2 * statevector_bytes(analysis.num_qubits)
+        gates, kept = analysis.operation_count, _TRAJECTORY_GATE_BYTES
+        return [predicted("statevector", memory, _TRAJECTORY, work, gates=gates, gate_bytes=kept)]
 
     def _statevector(self, analysis: Analysis, shots: int, *, noisy: bool) -> Method:
         size = statevector_bytes(analysis.num_qubits)

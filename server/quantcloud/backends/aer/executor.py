@@ -32,6 +32,7 @@ from quantcloud.backends.aer.circuits import (
     Translation,
     translated,
 )
+from quantcloud.backends.aer.classical import control_circuit, standard_gate
 from quantcloud.backends.aer.limits import (
     MAX_BRANCHES_BYTES,
     MAX_MPS_RANK_BITS,
@@ -51,6 +52,7 @@ from quantcloud.backends.simulation.sampling import (
     draw_bits_from_state,
 )
 from quantcloud.backends.warm_up import WarmsUp
+from quantcloud.circuits.classical import UnboundedLoopError
 from quantcloud.circuits.interaction import schmidt_bits
 from quantcloud.circuits.ir import Circuit
 from quantcloud.circuits.states import statevector_bytes
@@ -94,7 +96,9 @@ class AerExecutor(WarmsUp):
             _check_rank(divided)
         amplitudes = None
         measured, shots = tuple(divided.final.values()), execution.shots
-        if self._is_bare(divided, execution):
+        if divided.has_control:
+            counts = self._controlled(divided, execution)
+        elif self._is_bare(divided, execution):
             if divided.branches or execution.options.statevector:
                 state = AerState(divided.num_qubits)
                 counts = run_branches(divided, state, shots, run.rng).counts
@@ -108,6 +112,25 @@ class AerExecutor(WarmsUp):
         else:
             counts = self._counts(divided, run)
         return run.outcome(counts, amplitudes=amplitudes, details={"device": self._device})
+
+    def _controlled(self, divided: Program, execution: Execution) -> dict[str, int]:
+        """Run a program with variables and loops, shot by shot."""
+        circuit, unbounded = control_circuit(divided, standard_gate)
+        model = None
+        if execution.options.noise is not None:
+            names = frozenset(operation.name for operation in divided.body)
+            model = _noise_model(execution.options.noise, names, as_kraus=False)
+        simulator = AerSimulator(
+            method=execution.method, device=self._device, max_parallel_threads=1, noise_model=model
+        )
+        run = simulator.run(circuit, shots=execution.shots, seed_simulator=execution.seed)
+        result = run.result()
+        if not result.success:
+            raise RuntimeError(f"Qiskit Aer: {result.results[0].status}")
+        counts = cast(Mapping[str, int], result.data(0).get("counts", {"0x0": execution.shots}))
+        if any(int(key, 16) >> unbounded & 1 for key in counts):
+            raise UnboundedLoopError
+        return _bitstrings(counts, divided)
 
     def _is_bare(self, divided: Program, execution: Execution) -> bool:
         return execution.method == "statevector" and is_bare(

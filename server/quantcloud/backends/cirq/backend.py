@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from quantcloud.backends.base import Executor
 from quantcloud.backends.cirq.limits import MOST_GATES_KEPT
 from quantcloud.backends.packages import missing
+from quantcloud.backends.simulation.control import no_control
 from quantcloud.backends.simulation.costs import (
     alike,
     evolution,
@@ -59,6 +60,8 @@ class CirqBackend:
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
+        if analysis.has_control:
+            return no_control(self.info.name)
         analysis = analysis.of_run(noisy=options.noise is not None)
         width = analysis.num_qubits
         pure = options.noise is None and not analysis.has_mid_circuit

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.packages import missing
+from quantcloud.backends.simulation.control import no_control
 from quantcloud.backends.simulation.costs import (
     evolution,
     histories,
@@ -44,6 +45,8 @@ class PennyLaneBackend:
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal:
+        if analysis.has_control:
+            return no_control(self.info.name)
         width = analysis.num_qubits
         if options.noise is not None:
             return Refusal(

@@ -2,6 +2,15 @@
 
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.circuits.classical import MAX_ROUNDS, UnboundedLoopError, assigned, loop_ends
+from quantcloud.routing.method import Refusal
+
+
+def no_control(backend: str) -> Refusal:
+    """Return why a backend does not run circuits with variables or loops."""
+    return Refusal(
+        f"{backend} computes no variables between measurements and repeats no loops; "
+        "local_simulator and aer_simulator do"
+    )
 
 
 class Control:
