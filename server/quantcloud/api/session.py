@@ -90,7 +90,7 @@ class Session(Caller):
         del traceback
         try:
             if error is None:
-                self._ended(grpc.StatusCode.OK)
+                self._end()
             elif isinstance(error, Exception):
                 await self._abort(error)
             else:
@@ -114,7 +114,8 @@ class Session(Caller):
         """Return the only request of a call, parsed and within its limits.
 
         Raises `Refusal` if it does not arrive in time, `TooManyStreams` if too many other requests
-        of the caller are unfinished, and `InvalidArgument`.
+        of the caller are unfinished, `InvalidArgument`, and the errors of
+        `AccessControl.take_turn`.
         """
         access = self._rules.access
         owner, arriving = access.owner(self), access.arriving
@@ -128,6 +129,7 @@ class Session(Caller):
             arriving.release(owner)
         request = parse(data)
         check(request)
+        await access.take_turn(self, request)
         return request
 
     async def send_headers(self, *, now: bool = False) -> None:
@@ -159,6 +161,15 @@ class Session(Caller):
         self.principal = await self._authentication.principal()
         self._checked = time.monotonic()
         await self._rules.access.count(self, self.principal)
+
+    def _end(self) -> None:
+        """End the call with OK. Without an answer, its headers go with the status.
+
+        Envoy's Lua filter sees such a status with the headers, and answers 204 over REST.
+        """
+        self._ended(grpc.StatusCode.OK)
+        if not self._sent:
+            self.context.set_trailing_metadata(self._rate_limit_headers())
 
     def refusal(self, error: Exception) -> Refusal:
         """Return the refusal for an error. Logs unexpected exceptions."""
