@@ -21,7 +21,7 @@ DT_SECONDS: Final = 1e-9
 """The unit `dt` of durations, which on hardware is the period of its clock."""
 
 # To run a statement takes about as long as to read so many operations without loops.
-_STEP_WEIGHT: Final = 8
+_STEP_WEIGHT: Final = 20
 
 
 class Operand(NamedTuple):

@@ -45,6 +45,8 @@ from quantcloud.openqasm.version3.words import CONSTANTS
 
 _MOST_BITS = {"int": 64, "uint": 64, "float": 64, "angle": 64}
 _KNOWN_SHOWN = 8
+# A statement's weight covers expressions of so many items.
+_SHORT = 8
 
 Subroutines = Callable[[Call, Sequence[AnyValue]], Classical | None]
 
@@ -72,8 +74,8 @@ class Evaluator:
     def parts(self, code: Code, *, real: bool = False) -> list[AnyValue]:
         """Return the values of adjacent expressions."""
         stack: list[AnyValue] = []
-        if len(code) > 1:
-            self._builder.charge(len(code) // 4, _start(code))
+        if len(code) > _SHORT:
+            self._builder.charge(len(code) // _SHORT, _start(code))
         for place, item in enumerate(code, 1):
             try:
                 value = self._item(item, stack, code, real=real)
