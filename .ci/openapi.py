@@ -88,7 +88,10 @@ class _Document:
             "components": {
                 "schemas": dict(sorted({**self._schemas.made, **self._error_schemas()}.items())),
                 "responses": self._error_responses(),
-                "parameters": {"IdempotencyKey": self._idempotency_key()},
+                "parameters": {
+                    "IdempotencyKey": self._idempotency_key(),
+                    "LastEventId": LAST_EVENT_ID,
+                },
                 "headers": COMPONENTS["headers"],
                 "securitySchemes": COMPONENTS["securitySchemes"],
             },
@@ -114,6 +117,8 @@ class _Document:
         parameters = [self._parameter(field, in_path, verb) for field in method.input_type.fields]
         if "idempotency key" in text:
             parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+        if "`Last-Event-ID`" in text:
+            parameters.append({"$ref": "#/components/parameters/LastEventId"})
         made: Json = {
             "operationId": method.name,
             "tags": [tag],
@@ -177,6 +182,8 @@ class _Document:
         made = {str(status): {"$ref": f"#/components/responses/{status}"} for status in errors}
         if method.name == "GetHealth":
             made["503"] = _error_response(STATUS_503, "Unhealthy", ["Retry-After"])
+        if "204" in made:
+            made["204"] = {"description": "No event follows.", "headers": success["headers"]}
         return {str(self._statuses.get((verb, path), 200)): success, **dict(sorted(made.items()))}
 
     def _idempotency_key(self) -> Json:
@@ -262,10 +269,11 @@ def _http(method: Any) -> tuple[str, str]:
 def _event(schema: Json) -> Json:
     """A server-sent event, as OpenAPI 3.2 describes the items of a stream."""
     data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    text = "Where to resume after this event. Send it as `Last-Event-ID`. An error has none."
     return {
         "type": "object",
         "description": "A server-sent event. Its data is JSON.",
-        "properties": {"data": data},
+        "properties": {"id": {"type": "string", "description": text}, "data": data},
         "required": ["data"],
     }
 
@@ -287,5 +295,13 @@ REQUIREMENTS: Mapping[str, list[Json]] = {
     "anyone": [],
     "account": [{"bearer": []}, {"apiKey": []}],
     "jwt": [{"bearer": []}],
+    "ticket": [{"bearer": []}, {"apiKey": []}, {"ticket": []}],
+}
+LAST_EVENT_ID: Json = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The `id` of the last event that you saw. The stream resumes after it.",
+    "schema": {"type": "string"},
 }
 STATUS_503 = "UNAVAILABLE: the server accepts no jobs. `detail` has the cause."

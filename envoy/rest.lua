@@ -63,6 +63,9 @@ local SHOWN = 60
 -- The metadata namespace where the filter notes what it must know of a request at its response.
 local ITSELF = "envoy.filters.http.lua"
 
+-- The header that takes a watch ticket to the server. Only this filter sets it.
+local TICKET = "x-watch-ticket"
+
 -- The encodings that a call may use.
 local ENCODINGS = {identity = true, deflate = true, gzip = true}
 
@@ -326,6 +329,43 @@ local function say_ok(handle)
   set_body(handle, body, text)
 end
 
+-- Server-sent events -------------------------------------------------------------------------
+
+-- Adds to each event the id after which a watch resumes: its sequence, or its cursor. Both are first
+-- in their message. An error has neither, so a client keeps the id of the event before it.
+local function with_ids(events)
+  local parts, from = {}, 1
+  while from <= #events do
+    local _, last = events:find("\n\n", from, true)
+    local id = events:match('^data: {"sequence":([1-9]%d*)', from)
+      or events:match('^data: {"cursor":"([^"]+)"', from)
+    if id then
+      parts[#parts + 1] = "id: " .. id .. "\n"
+    end
+    parts[#parts + 1] = events:sub(from, last)
+    from = last + 1
+  end
+  return table.concat(parts)
+end
+
+-- Adds ids to the events of a stream as they come. An event passes when it is complete.
+local function add_ids(handle)
+  local rest = ""
+  for chunk in handle:bodyChunks() do
+    local length = chunk:length()
+    if length > 0 then
+      local text = rest .. chunk:getBytes(0, length)
+      local complete = text:sub(-2) == "\n\n" and text or text:match("^.*\n\n") or ""
+      rest = text:sub(#complete + 1)
+      chunk:setBytes(with_ids(complete))
+      if length > LARGE then
+        text, complete = nil, nil
+        collectgarbage() -- Lua would keep the copies until it has made as much again
+      end
+    end
+  end
+end
+
 -- Filter -------------------------------------------------------------------------------------
 
 local function note(handle, key, value)
@@ -406,7 +446,28 @@ local function mark_short_body(handle, headers)
   end
 end
 
+-- Moves a watch ticket from the query to a header. So neither the transcoder, which notes the query,
+-- nor a log has it.
+local function move_ticket(headers)
+  headers:remove(TICKET)
+  local path, query = (headers:get(":path") or ""):match("^([^?]*)%?(.*)$")
+  if not query or not query:find("ticket=", 1, true) then
+    return
+  end
+  local tickets, others = {}, {}
+  for parameter in query:gmatch("[^&]+") do
+    local ticket = parameter:match("^ticket=(.*)$")
+    table.insert(ticket and tickets or others, ticket or parameter)
+  end
+  if #tickets > 0 then
+    headers:replace(":path", path .. (#others > 0 and "?" or "") .. table.concat(others, "&"))
+    -- Two tickets are none.
+    headers:add(TICKET, (table.concat(tickets, "&"):gsub("[^%w._-]", "?")))
+  end
+end
+
 function envoy_on_request(handle)
+  move_ticket(handle:headers())
   local path = handle:headers():get(":path") or ""
   local masked = without_secrets(path)
   if masked ~= path then
@@ -484,7 +545,7 @@ function envoy_on_response(handle)
       headers:add(name, value)
     end
   end
-  local grpc_message = headers:get("grpc-message")
+  local grpc_status, grpc_message = headers:get("grpc-status"), headers:get("grpc-message")
   for _, name in ipairs(GRPC_HEADERS) do
     headers:remove(name)
   end
@@ -515,8 +576,14 @@ function envoy_on_response(handle)
     if success then
       headers:replace(":status", success)
     end
-    if content_type == "text/event-stream" then
+    if content_type == "text/event-stream" and grpc_status then
+      -- The call has ended, so no event follows. An `EventSource` would connect again after 200.
+      headers:replace(":status", "204")
+      headers:remove("content-type")
+      headers:remove("content-length")
+    elseif content_type == "text/event-stream" then
       headers:add("x-accel-buffering", "no") -- for an nginx in front
+      return add_ids(handle)
     end
     local list = handle:metadata():get("list")
     if list and noted(handle, "studio") then

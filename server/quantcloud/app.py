@@ -21,7 +21,7 @@ from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.api.tls import server_credentials
 from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.issuer import issuer
+from quantcloud.auth.issuer import issuer, tickets
 from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
@@ -257,7 +257,13 @@ class Application:
         counter = Counter(clock, url.get_secret_value() if url else None)
         self._parts.push_async_callback(counter.close)
         return AccessControl(
-            Authenticator(JwtVerifier(issuer(settings)), store.accounts, store.api_keys, clock),
+            Authenticator(
+                JwtVerifier(issuer(settings)),
+                store.accounts,
+                store.api_keys,
+                tickets(settings, clock),
+                clock,
+            ),
             RequestLimits(
                 counter,
                 settings.limits,
@@ -276,7 +282,7 @@ class Application:
         scheduler: Scheduler,
         feed: EventFeed,
     ) -> UseCases:
-        limits, clock = self._settings.limits, self._clock
+        settings, limits, clock = self._settings, self._settings.limits, self._clock
         engine, inline, fleet, _ = started
         return UseCases(
             platform=platform,
@@ -290,7 +296,9 @@ class Application:
                 clock=clock,
                 limits=limits,
             ),
-            jobs=JobUseCases(store, feed, self._streams, clock, limits),
+            jobs=JobUseCases(
+                store, feed, self._streams, clock, limits, tickets=tickets(settings, clock)
+            ),
         )
 
 

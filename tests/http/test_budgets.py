@@ -62,7 +62,7 @@ def test_open_watches_of_an_account_are_limited_over_http_too(tmp_path: Path):
                 for _ in range(2)
             ]
             for watch in watches:
-                assert next(watch).startswith("data:")
+                assert next(watch).startswith("id:")
             for method, path, body in (
                 ("GET", "/v1/jobs/events", None),
                 ("POST", "/v1/circuits/run-and-watch", {"qasm": BELL}),

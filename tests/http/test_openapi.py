@@ -95,10 +95,10 @@ def test_an_example_works_and_its_answer_has_the_documented_shape(
     assert "x-request-id" in response.headers
     if response.headers["content-type"] == "text/event-stream":
         schema = content(operation, 200, "text/event-stream")
-        for line in filter(None, response.text.split("\n")):
-            assert line.startswith("data: ")
-            conforms({"data": line[6:]}, schema)
-            conforms(json.loads(line[6:]), schema["properties"]["data"]["contentSchema"])
+        for event in filter(None, response.text.split("\n\n")):
+            fields = dict(line.split(": ", 1) for line in event.split("\n"))
+            conforms(fields, schema)
+            conforms(json.loads(fields["data"]), schema["properties"]["data"]["contentSchema"])
     else:
         conforms(response.json(), content(operation, response.status_code))
 
@@ -122,7 +122,9 @@ def test_the_events_of_all_jobs_have_the_documented_shape(ada: Api, server: Serv
     path = "/v1/jobs/events?with_result=true"
     with server.rest.stream("GET", path, headers=ada.headers) as watch:
         job_id, ended = None, False
-        for line in filter(None, watch.iter_lines()):
+        for line in watch.iter_lines():
+            if not line.startswith("data: "):
+                continue
             seen = json.loads(line.removeprefix("data: "))
             conforms(seen, message)
             if job_id is None:

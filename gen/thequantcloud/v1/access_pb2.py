@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dthequantcloud/v1/access.proto\x12\x10thequantcloud.v1\x1a google/protobuf/descriptor.proto\"C\n\x06\x41\x63\x63\x65ss\"9\n\x04Rule\x12\x0f\n\x0bunspecified\x10\x00\x12\n\n\x06\x61nyone\x10\x01\x12\x0b\n\x07\x61\x63\x63ount\x10\x02\x12\x07\n\x03jwt\x10\x03:O\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x1d.thequantcloud.v1.Access.RuleBf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dthequantcloud/v1/access.proto\x12\x10thequantcloud.v1\x1a google/protobuf/descriptor.proto\"O\n\x06\x41\x63\x63\x65ss\"E\n\x04Rule\x12\x0f\n\x0bunspecified\x10\x00\x12\n\n\x06\x61nyone\x10\x01\x12\x0b\n\x07\x61\x63\x63ount\x10\x02\x12\x07\n\x03jwt\x10\x03\x12\n\n\x06ticket\x10\x04:O\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x1d.thequantcloud.v1.Access.RuleBf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\024com.thequantcloud.v1P\001Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\252\002\020TheQuantCloud.V1'
   _globals['_ACCESS']._serialized_start=85
-  _globals['_ACCESS']._serialized_end=152
+  _globals['_ACCESS']._serialized_end=164
   _globals['_ACCESS_RULE']._serialized_start=95
-  _globals['_ACCESS_RULE']._serialized_end=152
+  _globals['_ACCESS_RULE']._serialized_end=164
 # @@protoc_insertion_point(module_scope)

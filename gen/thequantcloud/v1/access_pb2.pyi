@@ -16,8 +16,10 @@ class Access(_message.Message):
         anyone: _ClassVar[Access.Rule]
         account: _ClassVar[Access.Rule]
         jwt: _ClassVar[Access.Rule]
+        ticket: _ClassVar[Access.Rule]
     unspecified: Access.Rule
     anyone: Access.Rule
     account: Access.Rule
     jwt: Access.Rule
+    ticket: Access.Rule
     def __init__(self) -> None: ...

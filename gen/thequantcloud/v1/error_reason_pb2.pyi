@@ -29,6 +29,8 @@ class ErrorReason(_message.Message):
         INVALID_TOKEN: _ClassVar[ErrorReason.Name]
         TOKEN_EXPIRED: _ClassVar[ErrorReason.Name]
         INVALID_API_KEY: _ClassVar[ErrorReason.Name]
+        INVALID_TICKET: _ClassVar[ErrorReason.Name]
+        TICKET_EXPIRED: _ClassVar[ErrorReason.Name]
         PERMISSION_DENIED: _ClassVar[ErrorReason.Name]
         JWT_REQUIRED: _ClassVar[ErrorReason.Name]
         QUOTA_EXCEEDED: _ClassVar[ErrorReason.Name]
@@ -73,6 +75,8 @@ class ErrorReason(_message.Message):
     INVALID_TOKEN: ErrorReason.Name
     TOKEN_EXPIRED: ErrorReason.Name
     INVALID_API_KEY: ErrorReason.Name
+    INVALID_TICKET: ErrorReason.Name
+    TICKET_EXPIRED: ErrorReason.Name
     PERMISSION_DENIED: ErrorReason.Name
     JWT_REQUIRED: ErrorReason.Name
     QUOTA_EXCEEDED: ErrorReason.Name

@@ -68,6 +68,11 @@ class JobServiceStub:
                 request_serializer=thequantcloud_dot_v1_dot_job__pb2.WatchJobsRequest.SerializeToString,
                 response_deserializer=thequantcloud_dot_v1_dot_job__pb2.WatchJobsResponse.FromString,
                 _registered_method=True)
+        self.CreateWatchTicket = channel.unary_unary(
+                '/thequantcloud.v1.JobService/CreateWatchTicket',
+                request_serializer=thequantcloud_dot_v1_dot_job__pb2.CreateWatchTicketRequest.SerializeToString,
+                response_deserializer=thequantcloud_dot_v1_dot_job__pb2.CreateWatchTicketResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
@@ -121,7 +126,12 @@ class JobServiceServicer:
 
         The stream starts with the latest event, or with every event after `after_sequence`. Then it
         sends each event as it happens. It ends with OK after the event of a terminal status.
-        Checkpoints show that a quiet stream is alive. Over HTTP the events are server-sent events.
+        Checkpoints show that a quiet stream is alive.
+
+        Over HTTP the events are server-sent events whose `id` is the sequence. The header
+        `Last-Event-ID` takes the place of `after_sequence`. If the job has ended and no event follows,
+        the answer is No Content (204), after which an `EventSource` does not connect again. A web page
+        opens the stream with a ticket of CreateWatchTicket.
 
         Errors: INVALID_ARGUMENT (400) if `after_sequence` is negative or larger than the job's latest
         sequence. OUT_OF_RANGE (400) if the server no longer keeps the events after it. UNAVAILABLE
@@ -137,11 +147,30 @@ class JobServiceServicer:
         The events of a job are sent once and in order. Events that happen at the same time share a
         message. A message has at most 64 events and about 1 MiB, unless a single event is larger.
         Without a cursor, the first message is a checkpoint with a cursor to resume from. Checkpoints
-        show that a quiet stream is alive. Over HTTP the messages are server-sent events.
+        show that a quiet stream is alive.
+
+        Over HTTP the messages are server-sent events whose `id` is the cursor. The header
+        `Last-Event-ID` takes the place of `after_cursor`. A web page opens the stream with a ticket of
+        CreateWatchTicket.
 
         Errors: INVALID_ARGUMENT (400) if the cursor is not from this database. OUT_OF_RANGE (400) if
         the server no longer keeps the events after it. UNAVAILABLE (503) if the server shuts down or
         its database does not answer: resume with `after_cursor`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateWatchTicket(self, request, context):
+        """Creates a ticket for a watch over HTTP, because the `EventSource` of a web page sends no
+        credentials.
+
+        The page opens the path with the query parameter `ticket`. The stream has the rights of the
+        credentials that created the ticket: it ends if they expire or are revoked. The ticket opens
+        nothing else.
+
+        Errors: INVALID_ARGUMENT (400) if the path is not that of a watch. NOT_FOUND (404) if it names
+        a job that does not exist or belongs to another account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,6 +208,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.WatchJobs,
                     request_deserializer=thequantcloud_dot_v1_dot_job__pb2.WatchJobsRequest.FromString,
                     response_serializer=thequantcloud_dot_v1_dot_job__pb2.WatchJobsResponse.SerializeToString,
+            ),
+            'CreateWatchTicket': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWatchTicket,
+                    request_deserializer=thequantcloud_dot_v1_dot_job__pb2.CreateWatchTicketRequest.FromString,
+                    response_serializer=thequantcloud_dot_v1_dot_job__pb2.CreateWatchTicketResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -347,6 +381,33 @@ class JobService:
             '/thequantcloud.v1.JobService/WatchJobs',
             thequantcloud_dot_v1_dot_job__pb2.WatchJobsRequest.SerializeToString,
             thequantcloud_dot_v1_dot_job__pb2.WatchJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWatchTicket(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thequantcloud.v1.JobService/CreateWatchTicket',
+            thequantcloud_dot_v1_dot_job__pb2.CreateWatchTicketRequest.SerializeToString,
+            thequantcloud_dot_v1_dot_job__pb2.CreateWatchTicketResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,7 +65,12 @@ class JobServiceStub:
 
     The stream starts with the latest event, or with every event after `after_sequence`. Then it
     sends each event as it happens. It ends with OK after the event of a terminal status.
-    Checkpoints show that a quiet stream is alive. Over HTTP the events are server-sent events.
+    Checkpoints show that a quiet stream is alive.
+
+    Over HTTP the events are server-sent events whose `id` is the sequence. The header
+    `Last-Event-ID` takes the place of `after_sequence`. If the job has ended and no event follows,
+    the answer is No Content (204), after which an `EventSource` does not connect again. A web page
+    opens the stream with a ticket of CreateWatchTicket.
 
     Errors: INVALID_ARGUMENT (400) if `after_sequence` is negative or larger than the job's latest
     sequence. OUT_OF_RANGE (400) if the server no longer keeps the events after it. UNAVAILABLE
@@ -77,11 +82,26 @@ class JobServiceStub:
     The events of a job are sent once and in order. Events that happen at the same time share a
     message. A message has at most 64 events and about 1 MiB, unless a single event is larger.
     Without a cursor, the first message is a checkpoint with a cursor to resume from. Checkpoints
-    show that a quiet stream is alive. Over HTTP the messages are server-sent events.
+    show that a quiet stream is alive.
+
+    Over HTTP the messages are server-sent events whose `id` is the cursor. The header
+    `Last-Event-ID` takes the place of `after_cursor`. A web page opens the stream with a ticket of
+    CreateWatchTicket.
 
     Errors: INVALID_ARGUMENT (400) if the cursor is not from this database. OUT_OF_RANGE (400) if
     the server no longer keeps the events after it. UNAVAILABLE (503) if the server shuts down or
     its database does not answer: resume with `after_cursor`.
+    """
+    CreateWatchTicket: _grpc.UnaryUnaryMultiCallable[_job_pb2.CreateWatchTicketRequest, _job_pb2.CreateWatchTicketResponse]
+    """Creates a ticket for a watch over HTTP, because the `EventSource` of a web page sends no
+    credentials.
+
+    The page opens the path with the query parameter `ticket`. The stream has the rights of the
+    credentials that created the ticket: it ends if they expire or are revoked. The ticket opens
+    nothing else.
+
+    Errors: INVALID_ARGUMENT (400) if the path is not that of a watch. NOT_FOUND (404) if it names
+    a job that does not exist or belongs to another account.
     """
 
 @_typing.type_check_only
@@ -121,7 +141,12 @@ class JobServiceAsyncStub(JobServiceStub):
 
     The stream starts with the latest event, or with every event after `after_sequence`. Then it
     sends each event as it happens. It ends with OK after the event of a terminal status.
-    Checkpoints show that a quiet stream is alive. Over HTTP the events are server-sent events.
+    Checkpoints show that a quiet stream is alive.
+
+    Over HTTP the events are server-sent events whose `id` is the sequence. The header
+    `Last-Event-ID` takes the place of `after_sequence`. If the job has ended and no event follows,
+    the answer is No Content (204), after which an `EventSource` does not connect again. A web page
+    opens the stream with a ticket of CreateWatchTicket.
 
     Errors: INVALID_ARGUMENT (400) if `after_sequence` is negative or larger than the job's latest
     sequence. OUT_OF_RANGE (400) if the server no longer keeps the events after it. UNAVAILABLE
@@ -133,11 +158,26 @@ class JobServiceAsyncStub(JobServiceStub):
     The events of a job are sent once and in order. Events that happen at the same time share a
     message. A message has at most 64 events and about 1 MiB, unless a single event is larger.
     Without a cursor, the first message is a checkpoint with a cursor to resume from. Checkpoints
-    show that a quiet stream is alive. Over HTTP the messages are server-sent events.
+    show that a quiet stream is alive.
+
+    Over HTTP the messages are server-sent events whose `id` is the cursor. The header
+    `Last-Event-ID` takes the place of `after_cursor`. A web page opens the stream with a ticket of
+    CreateWatchTicket.
 
     Errors: INVALID_ARGUMENT (400) if the cursor is not from this database. OUT_OF_RANGE (400) if
     the server no longer keeps the events after it. UNAVAILABLE (503) if the server shuts down or
     its database does not answer: resume with `after_cursor`.
+    """
+    CreateWatchTicket: _aio.UnaryUnaryMultiCallable[_job_pb2.CreateWatchTicketRequest, _job_pb2.CreateWatchTicketResponse]  # type: ignore[assignment]
+    """Creates a ticket for a watch over HTTP, because the `EventSource` of a web page sends no
+    credentials.
+
+    The page opens the path with the query parameter `ticket`. The stream has the rights of the
+    credentials that created the ticket: it ends if they expire or are revoked. The ticket opens
+    nothing else.
+
+    Errors: INVALID_ARGUMENT (400) if the path is not that of a watch. NOT_FOUND (404) if it names
+    a job that does not exist or belongs to another account.
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -204,7 +244,12 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The stream starts with the latest event, or with every event after `after_sequence`. Then it
         sends each event as it happens. It ends with OK after the event of a terminal status.
-        Checkpoints show that a quiet stream is alive. Over HTTP the events are server-sent events.
+        Checkpoints show that a quiet stream is alive.
+
+        Over HTTP the events are server-sent events whose `id` is the sequence. The header
+        `Last-Event-ID` takes the place of `after_sequence`. If the job has ended and no event follows,
+        the answer is No Content (204), after which an `EventSource` does not connect again. A web page
+        opens the stream with a ticket of CreateWatchTicket.
 
         Errors: INVALID_ARGUMENT (400) if `after_sequence` is negative or larger than the job's latest
         sequence. OUT_OF_RANGE (400) if the server no longer keeps the events after it. UNAVAILABLE
@@ -222,11 +267,32 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         The events of a job are sent once and in order. Events that happen at the same time share a
         message. A message has at most 64 events and about 1 MiB, unless a single event is larger.
         Without a cursor, the first message is a checkpoint with a cursor to resume from. Checkpoints
-        show that a quiet stream is alive. Over HTTP the messages are server-sent events.
+        show that a quiet stream is alive.
+
+        Over HTTP the messages are server-sent events whose `id` is the cursor. The header
+        `Last-Event-ID` takes the place of `after_cursor`. A web page opens the stream with a ticket of
+        CreateWatchTicket.
 
         Errors: INVALID_ARGUMENT (400) if the cursor is not from this database. OUT_OF_RANGE (400) if
         the server no longer keeps the events after it. UNAVAILABLE (503) if the server shuts down or
         its database does not answer: resume with `after_cursor`.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateWatchTicket(
+        self,
+        request: _job_pb2.CreateWatchTicketRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_pb2.CreateWatchTicketResponse, _abc.Awaitable[_job_pb2.CreateWatchTicketResponse]]:
+        """Creates a ticket for a watch over HTTP, because the `EventSource` of a web page sends no
+        credentials.
+
+        The page opens the path with the query parameter `ticket`. The stream has the rights of the
+        credentials that created the ticket: it ends if they expire or are revoked. The ticket opens
+        nothing else.
+
+        Errors: INVALID_ARGUMENT (400) if the path is not that of a watch. NOT_FOUND (404) if it names
+        a job that does not exist or belongs to another account.
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from google.protobuf.descriptor import MethodDescriptor
 
 from quantcloud.api.context import Caller, Context, headers_of
+from quantcloud.auth import tickets
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Credential, Principal
@@ -87,6 +88,12 @@ class AccessControl:
         if path.startswith(HEALTH_SERVICE):
             return  # monitors ask for it, so it has no limit
         rule = self._rules.get(path, access_pb2.Access.unspecified)
+        if tickets.HEADER in headers_of(caller.context) and rule != access_pb2.Access.ticket:
+            raise Unauthenticated(
+                "ticket: opens only the watch that it is for; send 'Authorization: Bearer <JWT>' "
+                "or 'X-API-Key: qc_live_...' here",
+                reason="INVALID_TICKET",
+            )
         if rule == access_pb2.Access.anyone or path.startswith(REFLECTION_SERVICES):
             await self._limits.anonymous(self._address(caller.context), health=path == _HEALTH)
             return

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from quantcloud.auth import api_keys
+from quantcloud.auth import api_keys, tickets
 from quantcloud.auth.jwt import JwtVerifier, TokenClaims
 from quantcloud.auth.principal import Credential, Principal
+from quantcloud.auth.tickets import Tickets
 from quantcloud.domain.account import Account, ApiKey, Tier
 from quantcloud.domain.errors import Unauthenticated
 
@@ -36,6 +37,8 @@ class ApiKeyDirectory(Protocol):
 
     async def find(self, digest: bytes) -> tuple[ApiKey, Account] | None: ...
 
+    async def get(self, key_id: str) -> tuple[ApiKey, Account] | None: ...
+
     async def touch(self, used: Mapping[str, datetime]) -> None: ...
 
 
@@ -51,8 +54,10 @@ class Authenticator:
         verifier: JwtVerifier,
         accounts: AccountDirectory,
         keys: ApiKeyDirectory,
+        tickets: Tickets,
         clock: Callable[[], datetime],
     ) -> None:
+        self._tickets = tickets
         self._verifier = verifier
         self._accounts = accounts
         self._keys = keys
@@ -66,9 +71,11 @@ class Authenticator:
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """Return the principal of a request with these (lower-case) headers.
 
-        `authorization: Bearer` takes a JWT or an API key and precedes `x-api-key`. Raises
-        `Unauthenticated`.
+        `authorization: Bearer` takes a JWT or an API key and precedes `x-api-key`. A watch ticket
+        precedes both. Raises `Unauthenticated`.
         """
+        if (ticket := headers.get(tickets.HEADER)) is not None:
+            return await self._by_ticket(ticket, again=bool(headers.get(tickets.LAST_EVENT_ID)))
         authorization = headers.get("authorization")
         if authorization is not None:
             if not authorization[: len(_BEARER)].lower() == _BEARER:
@@ -110,20 +117,45 @@ class Authenticator:
 
         Raises `Unauthenticated` if the token has expired or the key was revoked.
         """
-        if principal.expires_at is None:
+        if principal.expires_at is not None:
+            self._check_expiry(principal.expires_at)
+        elif principal.ticket_path is None or principal.api_key_id is None:
             await self.authenticate(headers)
-        elif principal.expires_at <= self._clock():
+        else:
+            # A ticket that has expired may not open a stream, but it does not end one.
+            await self._use(await self._keys.get(principal.api_key_id))
+
+    def _check_expiry(self, expires_at: datetime) -> None:
+        if expires_at <= self._clock():
             raise Unauthenticated("the token has expired; sign in again", reason="TOKEN_EXPIRED")
 
     async def _by_key(self, key: str) -> Principal:
         # Looked up every time, so that a key that any server revoked is refused at once. Looked up
         # by hash, so that the time does not reveal how much of a guessed key is right.
-        found = await self._keys.find(api_keys.digest(key))
+        record, account = await self._use(await self._keys.find(api_keys.digest(key)))
+        return self._shared(Principal(account, Credential.API_KEY, record.id))
+
+    async def _by_ticket(self, ticket: str, *, again: bool) -> Principal:
+        """Return the principal of a ticket, whose own credential must still be valid."""
+        claims = self._tickets.verify(ticket, again=again)
+        if claims.api_key_id is not None:
+            _, account = await self._use(await self._keys.get(claims.api_key_id))
+        else:
+            account = await self._accounts.get(claims.account_id)
+        if claims.expires_at is not None:
+            self._check_expiry(claims.expires_at)
+        if account is None or account.id != claims.account_id:
+            raise Unauthenticated("ticket: its account is gone", reason="INVALID_TICKET")
+        return Principal(
+            account, Credential.TICKET, claims.api_key_id, claims.expires_at, claims.path
+        )
+
+    async def _use(self, found: tuple[ApiKey, Account] | None) -> tuple[ApiKey, Account]:
+        """Record the use of a key. Raises `Unauthenticated` if it was not found."""
         if found is None:
             raise Unauthenticated("the API key is unknown or revoked", reason="INVALID_API_KEY")
-        record, account = found
-        await self._touch(record)
-        return self._shared(Principal(account, Credential.API_KEY, record.id))
+        await self._touch(found[0])
+        return found
 
     def _shared(self, principal: Principal) -> Principal:
         """Return the same object as the last time if it is equal."""

@@ -1,7 +1,11 @@
 """The issuer of tokens that the settings name."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from quantcloud.auth.jwt import Issuer
 from quantcloud.auth.secret import load_or_create
+from quantcloud.auth.tickets import Tickets
 from quantcloud.settings import Settings
 
 
@@ -22,4 +26,16 @@ def issuer(settings: Settings) -> Issuer:
         settings.jwt_issuer,
         settings.jwks_url,
         settings.jwt_tier_claim,
+    )
+
+
+def tickets(settings: Settings, clock: Callable[[], datetime]) -> Tickets:
+    """Return the server's watch tickets. Servers with the same secrets accept the same tickets.
+
+    Raises `OSError` if the server's secret cannot be read or created.
+    """
+    # With the keys of another issuer, the proxy's secret is what several servers share.
+    shared = settings.jwt_secret or settings.proxy_secret
+    return Tickets(
+        shared.get_secret_value() if shared else load_or_create(settings.data_dir), clock
     )

@@ -12,19 +12,22 @@ class Credential(StrEnum):
 
     JWT = "jwt"
     API_KEY = "api_key"
+    TICKET = "ticket"
 
 
 @value_object
 class Principal:
     """An authenticated caller.
 
-    `api_key_id` is set if the credential is an API key, `expires_at` if it is a JWT.
+    `api_key_id` is set if the credential is an API key, `expires_at` if it is a JWT. A watch ticket
+    opens `ticket_path`, and has the other values of the credential that created it.
     """
 
     account: Account
     credential: Credential
     api_key_id: str | None = None
     expires_at: datetime | None = None
+    ticket_path: str | None = None
 
     @property
     def account_id(self) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Principal
+from quantcloud.auth.tickets import Ticket, Tickets, check_opens, path_of, watched_job
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import FailedPrecondition, OutOfRange, Unavailable
@@ -29,6 +30,8 @@ class JobUseCases:
         streams: OpenStreams,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        *,
+        tickets: Tickets,
     ) -> None:
         self._store = store
         self._listings = Listings(store.cursors, Listing.JOBS)
@@ -36,6 +39,7 @@ class JobUseCases:
         self._streams = streams
         self._clock = clock
         self._limits = limits
+        self._tickets = tickets
 
     async def get(
         self, principal: Principal, job_id: str, *, wait_seconds: int | None = None
@@ -113,7 +117,12 @@ class JobUseCases:
     def watch(
         self, principal: Principal, job_id: str, *, after_sequence: int | None, brief: bool = False
     ) -> AsyncGenerator[JobUpdate]:
-        """Yield each change of one job, up to its last. Raises as `EventFeed.watch_job` does."""
+        """Yield each change of one job, up to its last.
+
+        Raises `Unauthenticated` for a ticket of another watch, and the errors of
+        `EventFeed.watch_job`.
+        """
+        check_opens(principal, path_of(job_id))
         return self._feed.watch_job(principal.account_id, job_id, after_sequence, brief=brief)
 
     def watch_all(
@@ -125,12 +134,24 @@ class JobUseCases:
     ) -> AsyncGenerator[AccountUpdate]:
         """Yield the account's changes that `wanted` selects.
 
-        Raises `InvalidArgument` and the errors of `EventFeed.watch_account`.
+        Raises `Unauthenticated` for a ticket of another watch, `InvalidArgument` and the errors of
+        `EventFeed.watch_account`.
         """
+        check_opens(principal, path_of(None))
         position: int | None = None
         if after_cursor:
             (position,) = self._store.cursors.read("after_cursor", Listing.EVENTS, after_cursor)
         return self._feed.watch_account(principal.account_id, position, wanted)
+
+    async def create_ticket(self, principal: Principal, path: str) -> Ticket:
+        """Return a ticket that opens the watch at `path`.
+
+        Raises `InvalidArgument` if no watch has this path, or `NotFound` if its job does not exist.
+        """
+        job_id = watched_job(path)
+        if job_id is not None:
+            await self._store.jobs.get(principal.account_id, job_id)
+        return self._tickets.issue(principal, path_of(job_id))
 
     def cursor(self, position: int) -> str:
         """Return the cursor of an event, as clients see it."""

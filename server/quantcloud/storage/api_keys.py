@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 
 from quantcloud.aio.offload import Work
 from quantcloud.domain.account import Account, ApiKey
@@ -30,11 +31,13 @@ _LIST = (
     .order_by(api_keys.c.created_at.desc(), api_keys.c.id.desc())
 )
 _COUNT = select(func.count()).select_from(api_keys).where(*_OF_ACCOUNT)
-_FIND = (
+_WITH_ACCOUNT = (
     select(*_KEY_COLUMNS, *ACCOUNT_COLUMNS)
     .join_from(api_keys, accounts, accounts.c.id == api_keys.c.account_id)
-    .where(api_keys.c.digest == bindparam("digest"), _VALID)
+    .where(_VALID)
 )
+_FIND = _WITH_ACCOUNT.where(api_keys.c.digest == bindparam("digest"))
+_GET = _WITH_ACCOUNT.where(api_keys.c.id == bindparam("key_id"))
 # Key creations of one account run one after the other, so that the limit holds.
 _LOCK_ACCOUNT = (
     select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update()
@@ -89,9 +92,15 @@ class ApiKeys:
 
     async def find(self, digest: bytes) -> tuple[ApiKey, Account] | None:
         """Return the key with this digest and its account; None if it is missing or revoked."""
+        return await self._one(_FIND, digest=digest)
 
+    async def get(self, key_id: str) -> tuple[ApiKey, Account] | None:
+        """Return the key with this id and its account; None if it is missing or revoked."""
+        return await self._one(_GET, key_id=key_id)
+
+    async def _one(self, query: Select[Any], **values: object) -> tuple[ApiKey, Account] | None:
         def read(connection: Connection) -> tuple[ApiKey, Account] | None:
-            row = connection.execute(_FIND, {"digest": digest}).one_or_none()
+            row = connection.execute(query, values).one_or_none()
             return None if row is None else (_key_of(row), account_of(row))
 
         return await self._database.read(read, cost=Work.LOOK_UP.cost(1))

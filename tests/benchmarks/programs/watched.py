@@ -25,6 +25,7 @@ from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
+from quantcloud.auth.tickets import Tickets
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
 from quantcloud.openqasm import examine
@@ -69,12 +70,13 @@ class Watched:
         await store.accounts.ensure(ACCOUNT, email=None, name=None, at=_now(), tier=Tier.ENTERPRISE)
         nobody = cast("Any", None)
         streams = OpenStreams(of_account=1_000_000)
-        jobs = JobUseCases(store, feed, streams, _now, DEFAULT_TIERS.__getitem__)
+        limits, tickets = DEFAULT_TIERS.__getitem__, Tickets(SECRET, _now)
+        jobs = JobUseCases(store, feed, streams, _now, limits, tickets=tickets)
         use_cases = UseCases(nobody, nobody, nobody, jobs)
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
         gate = AccessControl(
-            Authenticator(verifier, store.accounts, store.api_keys, _now),
-            RequestLimits(Counter(_now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0),
+            Authenticator(verifier, store.accounts, store.api_keys, tickets, _now),
+            RequestLimits(Counter(_now), limits, anonymous=0, failed_logins=0),
             streams,
             "p" * 32,
         )

@@ -17,6 +17,7 @@ from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
+from quantcloud.auth.tickets import Tickets
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.openqasm import examine
@@ -45,8 +46,8 @@ def now() -> datetime:
 class CountedJobs(JobUseCases):
     """Reports each end of a watch that had begun."""
 
-    def __init__(self, *parts: Any) -> None:
-        super().__init__(*parts)
+    def __init__(self, *parts: Any, **named: Any) -> None:
+        super().__init__(*parts, **named)
         self.ended: asyncio.Queue[None] = asyncio.Queue()
 
     def watch(self, *arguments: Any, **options: Any) -> AsyncGenerator[JobUpdate]:
@@ -71,11 +72,12 @@ class Service:
         self.feed = EventFeed(store.events, QueueMonitor(store.jobs, 0.0), NEVER)
         store.subscribe(self.feed.publish)
         streams = OpenStreams(MOST, of_circuits=MOST, of_address=MOST)
-        self.jobs = CountedJobs(store, self.feed, streams, now, DEFAULT_TIERS.__getitem__)
+        limits, tickets = DEFAULT_TIERS.__getitem__, Tickets(SECRET, now)
+        self.jobs = CountedJobs(store, self.feed, streams, now, limits, tickets=tickets)
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
         gate = AccessControl(
-            Authenticator(verifier, store.accounts, store.api_keys, now),
-            RequestLimits(Counter(now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0),
+            Authenticator(verifier, store.accounts, store.api_keys, tickets, now),
+            RequestLimits(Counter(now), limits, anonymous=0, failed_logins=0),
             streams,
             "p" * 32,
         )

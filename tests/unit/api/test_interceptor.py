@@ -18,6 +18,7 @@ from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
+from quantcloud.auth.tickets import Tickets
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import Store
 from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, job_pb2, job_pb2_grpc
@@ -44,7 +45,8 @@ async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    authenticator = Authenticator(verifier, store.accounts, store.api_keys, now)
+    tickets = Tickets("s" * 32, now)
+    authenticator = Authenticator(verifier, store.accounts, store.api_keys, tickets, now)
     limits = RequestLimits(Counter(now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0)
     gate = AccessControl(authenticator, limits, OpenStreams(100), "p" * 32)
     server = grpc.aio.server(interceptors=[CallInterceptor(gate)])

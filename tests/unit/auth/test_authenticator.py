@@ -13,6 +13,7 @@ from quantcloud.auth import api_keys
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.principal import Credential
+from quantcloud.auth.tickets import Tickets
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unauthenticated
 from quantcloud.storage import Store
@@ -50,7 +51,10 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 def authenticator(store: Store, keys: Any = None, **options: Any) -> Authenticator:
     verifier = JwtVerifier(Issuer(SECRET, "authenticated", **options))
-    return Authenticator(verifier, store.accounts, keys or store.api_keys, Clock())
+    clock = Clock()
+    return Authenticator(
+        verifier, store.accounts, keys or store.api_keys, Tickets(SECRET, clock), clock
+    )
 
 
 def bearer(**claims: Any) -> dict[str, str]:

@@ -18,7 +18,10 @@ from thequantcloud.v1.job_pb2 import Job, JobResult, ListJobsResponse, Optimizat
 from thequantcloud.v1.status_pb2 import GetStatusResponse
 from unit.proxy.upstream import OVER_REST, refuse
 
-CREATED = {"CreateApiKey": 201, "CreateCircuit": 201, "RunCircuit": 202, "RunCircuits": 202}
+CREATED = {
+    "CreateApiKey": 201, "CreateCircuit": 201, "CreateWatchTicket": 201, "RunCircuit": 202,
+    "RunCircuits": 202,
+}  # fmt: skip
 ORIGIN = "https://studio.example"
 NOON = Timestamp(seconds=1773655200)  # 2026-03-16T10:00:00Z
 

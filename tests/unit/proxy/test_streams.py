@@ -75,11 +75,11 @@ WATCHES = pytest.mark.parametrize(
 
 
 def data(lines):
-    """Return the next server-sent event. An empty line must follow it."""
-    line = next(lines)
-    assert next(lines) == ""
-    name, _, text = line.partition(": ")
+    """Return the data of the next server-sent event, which has an id. An empty line must follow."""
+    assert next(lines).startswith("id: ")
+    name, _, text = next(lines).partition(": ")
     assert name == "data"
+    assert next(lines) == ""
     return json.loads(text)
 
 

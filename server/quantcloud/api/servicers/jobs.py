@@ -3,10 +3,12 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from quantcloud.api.context import Context, principal
+from quantcloud.api.context import Context, headers_of, principal
 from quantcloud.api.convert import jobs as convert
-from quantcloud.api.convert.values import envelope, given
+from quantcloud.api.convert import resuming
+from quantcloud.api.convert.values import envelope, given, timestamp
 from quantcloud.api.servicers.watches import Watches
+from quantcloud.auth.tickets import LAST_EVENT_ID
 from quantcloud.services.jobs import JobUseCases
 from thequantcloud.v1 import job_pb2, job_pb2_grpc
 
@@ -53,7 +55,9 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         self, request: job_pb2.WatchJobRequest, context: Context
     ) -> AsyncGenerator[job_pb2.JobEvent]:
         watched = self._jobs.watch(
-            principal(), request.id, after_sequence=given(request, "after_sequence")
+            principal(),
+            request.id,
+            after_sequence=resuming.after_sequence(request, _last_event_id(context)),
         )
         messages = self._watches.of_job(watched, with_result=request.with_result)
         # Free its memory: the next event may be hours away. There may be very many watches.
@@ -70,7 +74,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     ) -> AsyncGenerator[job_pb2.WatchJobsResponse]:
         watched = self._jobs.watch_all(
             principal(),
-            after_cursor=given(request, "after_cursor"),
+            after_cursor=resuming.after_cursor(request, _last_event_id(context)),
             wanted=convert.event_filter(request),
         )
         async with aclosing(watched) as updates:
@@ -81,3 +85,18 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
                     yield response
                     del response
                 del update
+
+    async def CreateWatchTicket(
+        self, request: job_pb2.CreateWatchTicketRequest, context: Context
+    ) -> job_pb2.CreateWatchTicketResponse:
+        ticket = await self._jobs.create_ticket(principal(), request.path)
+        return job_pb2.CreateWatchTicketResponse(
+            ticket=ticket.text,
+            path=ticket.path,
+            open_before=timestamp(ticket.open_before),
+            expires_at=timestamp(ticket.expires_at),
+        )
+
+
+def _last_event_id(context: Context) -> str | None:
+    return headers_of(context).get(LAST_EVENT_ID)
