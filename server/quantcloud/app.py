@@ -25,6 +25,7 @@ from quantcloud.auth.issuer import issuer, tickets
 from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
+from quantcloud.auth.turns import Turns
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.errors import Damaged, DomainError, explained
 from quantcloud.endpoints import Endpoints, bracketed
@@ -155,9 +156,10 @@ class Application:
         )
         health = Health(store, engine, probe=lease_keeper.beat, claims=lambda: _damage(scheduler))
         platform = PlatformUseCases(store, fleet, health, self._clock)
+        use_cases = self._use_cases(platform, store, started, scheduler, feed)
         server = GrpcServer(
-            self._use_cases(platform, store, started, scheduler, feed),
-            self._access(store),
+            use_cases,
+            self._access(store, Turns(use_cases.jobs.is_unfinished)),
             max_body_bytes=settings.max_body_bytes,
             max_header_kib=settings.max_header_kib,
             recheck_seconds=settings.watch_recheck_seconds,
@@ -251,7 +253,7 @@ class Application:
         self._parts.push_async_callback(envoy.stop)
         return _http_url(settings, envoy.http_port)
 
-    def _access(self, store: Store) -> AccessControl:
+    def _access(self, store: Store, turns: Turns) -> AccessControl:
         settings, clock = self._settings, self._clock
         url = settings.rate_limit_url
         counter = Counter(clock, url.get_secret_value() if url else None)
@@ -272,6 +274,7 @@ class Application:
             ),
             self._streams,
             self._proxy_secret,
+            turns,
         )
 
     def _use_cases(

@@ -95,6 +95,9 @@ class JobServiceServicer:
     def GetJob(self, request, context):
         """Returns one job, immediately or when its status changes.
 
+        If the account is over its limit of requests, a request for an unfinished job waits up to 10 s
+        for its turn. Other calls are refused.
+
         Errors: INVALID_ARGUMENT (400) if `wait_seconds` is below 0 or above 60.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

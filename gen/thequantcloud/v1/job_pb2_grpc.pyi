@@ -46,6 +46,9 @@ class JobServiceStub:
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.Job]
     """Returns one job, immediately or when its status changes.
 
+    If the account is over its limit of requests, a request for an unfinished job waits up to 10 s
+    for its turn. Other calls are refused.
+
     Errors: INVALID_ARGUMENT (400) if `wait_seconds` is below 0 or above 60.
     """
     GetJobResult: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobResultRequest, _job_pb2.JobResult]
@@ -121,6 +124,9 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Returns one job, immediately or when its status changes.
+
+    If the account is over its limit of requests, a request for an unfinished job waits up to 10 s
+    for its turn. Other calls are refused.
 
     Errors: INVALID_ARGUMENT (400) if `wait_seconds` is below 0 or above 60.
     """
@@ -206,6 +212,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
         """Returns one job, immediately or when its status changes.
+
+        If the account is over its limit of requests, a request for an unfinished job waits up to 10 s
+        for its turn. Other calls are refused.
 
         Errors: INVALID_ARGUMENT (400) if `wait_seconds` is below 0 or above 60.
         """

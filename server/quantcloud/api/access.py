@@ -9,14 +9,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
 
 from quantcloud.api.context import Caller, Context, headers_of
 from quantcloud.auth import tickets
 from quantcloud.auth.authenticator import Authenticator
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Credential, Principal
-from quantcloud.auth.rate_limits import RequestLimits, refuse
-from quantcloud.domain.errors import PermissionDenied, Unauthenticated
+from quantcloud.auth.rate_limits import RateAllowance, RequestLimits, refuse
+from quantcloud.auth.turns import Turns
+from quantcloud.domain.errors import PermissionDenied, RateLimited, Unauthenticated
 from thequantcloud.v1 import (
     access_pb2,
     account_pb2,
@@ -34,6 +36,8 @@ HEALTH_SERVICE = "/grpc.health.v1."
 REFLECTION_SERVICES = "/grpc.reflection."
 _CLIENT_HEADER = "x-forwarded-for"
 _HEALTH = "/thequantcloud.v1.StatusService/GetHealth"
+# Clients that cannot stream ask for their job again and again. See `AccessControl.take_turn`.
+_MAY_WAIT = "/thequantcloud.v1.JobService/GetJob"
 _PEER = re.compile(r"ipv[46]:\[?([^\]]+?)\]?:\d+")
 # The IPv6 prefix that a household or a server usually gets, in bits.
 _IPV6_PREFIX = 64
@@ -67,10 +71,12 @@ class AccessControl:
         limits: RequestLimits,
         streams: OpenStreams,
         proxy_secret: str | None,
+        turns: Turns,
     ) -> None:
         self._authenticator = authenticator
         self._limits = limits
         self._streams = streams
+        self._turns = turns
         self.arriving = streams.arriving
         self._proxy_secret = proxy_secret.encode() if proxy_secret else None
         # A method object each would take 80 bytes per watch.
@@ -100,7 +106,10 @@ class AccessControl:
         if rule == access_pb2.Access.unspecified:
             raise PermissionDenied("no caller may use this RPC")
         principal = await self._authenticate(caller.context)
-        await self.count(caller, principal)
+        if path == _MAY_WAIT:
+            caller.allowance = await self._limits.account(principal.account)
+        else:
+            await self.count(caller, principal)
         if rule == access_pb2.Access.jwt and principal.credential is not Credential.JWT:
             raise PermissionDenied(
                 "this call needs a JWT: sign in; an API key is not enough",
@@ -129,7 +138,30 @@ class AccessControl:
         """Count a request of an account and set the caller's allowance. Raises `RateLimited`."""
         caller.allowance = allowance = await self._limits.account(principal.account)
         if allowance is not None and not allowance.granted:
-            raise refuse(allowance, f"requests for the {principal.account.tier} tier")
+            raise _refusal(principal, allowance)
+
+    async def take_turn(self, caller: Caller, request: Message) -> None:
+        """Let a request for an unfinished job wait if it is over its account's limit.
+
+        It counts as a watch meanwhile. Raises `RateLimited` if it may not wait or waits too long,
+        and `TooManyStreams`.
+        """
+        principal, refused = caller.principal, caller.allowance
+        if principal is None or refused is None or refused.granted:
+            return
+
+        async def take() -> RateAllowance:
+            return await self._limits.account(principal.account) or refused
+
+        if not isinstance(request, job_pb2.GetJobRequest) or not await self._turns.may_wait(
+            principal, request.id, refused
+        ):
+            raise _refusal(principal, refused)
+        with self._streams.watch(principal.account_id):
+            allowance = await self._turns.wait(principal.account_id, refused, take)
+        caller.allowance = allowance
+        if not allowance.granted:
+            raise _refusal(principal, allowance)
 
     async def authenticate(self, context: Context) -> Principal:
         """Authenticate the credentials of a call. Raises `Unauthenticated`."""
@@ -180,6 +212,10 @@ class AccessControl:
             # Envoy puts the client first. In its own calls, it appends its own address.
             return network(headers.get(_CLIENT_HEADER, "").partition(",")[0])
         return network(peer_address(context.peer()))
+
+
+def _refusal(principal: Principal, allowance: RateAllowance) -> RateLimited:
+    return refuse(allowance, f"requests for the {principal.account.tier} tier")
 
 
 def peer_address(peer: str) -> str:

@@ -114,7 +114,8 @@ class Session(Caller):
         """Return the only request of a call, parsed and within its limits.
 
         Raises `Refusal` if it does not arrive in time, `TooManyStreams` if too many other requests
-        of the caller are unfinished, and `InvalidArgument`.
+        of the caller are unfinished, `InvalidArgument`, and the errors of
+        `AccessControl.take_turn`.
         """
         access = self._rules.access
         owner, arriving = access.owner(self), access.arriving
@@ -128,6 +129,7 @@ class Session(Caller):
             arriving.release(owner)
         request = parse(data)
         check(request)
+        await access.take_turn(self, request)
         return request
 
     async def send_headers(self, *, now: bool = False) -> None:

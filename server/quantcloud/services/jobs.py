@@ -10,7 +10,7 @@ from quantcloud.auth.principal import Principal
 from quantcloud.auth.tickets import Ticket, Tickets, check_opens, path_of, watched_job
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.cursors import Listing
-from quantcloud.domain.errors import FailedPrecondition, OutOfRange, Unavailable
+from quantcloud.domain.errors import FailedPrecondition, NotFound, OutOfRange, Unavailable
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
 from quantcloud.domain.page import Page
@@ -64,6 +64,14 @@ class JobUseCases:
                                 if changed:
                                     break
         return job or await self._store.jobs.get(principal.account_id, job_id)
+
+    async def is_unfinished(self, principal: Principal, job_id: str) -> bool:
+        """Return whether the job exists and has not ended."""
+        try:
+            job = await self._store.jobs.get(principal.account_id, job_id)
+        except NotFound:
+            return False
+        return not job.status.is_terminal
 
     async def list(
         self,

@@ -26,6 +26,7 @@ from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.auth.tickets import Tickets
+from quantcloud.auth.turns import Turns
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobEvent, JobStatus, OptimizationTarget
 from quantcloud.openqasm import examine
@@ -79,6 +80,7 @@ class Watched:
             RequestLimits(Counter(_now), limits, anonymous=0, failed_logins=0),
             streams,
             "p" * 32,
+            Turns(jobs.is_unfinished),
         )
         self._server = GrpcServer(use_cases, gate)
         port = await self._server.start("127.0.0.1", 0)

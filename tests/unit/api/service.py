@@ -18,6 +18,7 @@ from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.auth.tickets import Tickets
+from quantcloud.auth.turns import Turns
 from quantcloud.domain.account import Tier
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.openqasm import examine
@@ -64,10 +65,18 @@ class CountedJobs(JobUseCases):
 
 class Service:
     """Store, feed and gRPC server. Jobs change only when a test changes them. `circuits` runs
-    circuits.
+    circuits. `counter` counts requests.
     """
 
-    def __init__(self, store: Store, circuits: Any = None, **settings: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        circuits: Any = None,
+        *,
+        counter: Counter | None = None,
+        turns: Callable[[Any], Turns] = Turns,
+        **settings: float,
+    ) -> None:
         self.store = store
         self.feed = EventFeed(store.events, QueueMonitor(store.jobs, 0.0), NEVER)
         store.subscribe(self.feed.publish)
@@ -77,9 +86,10 @@ class Service:
         verifier = JwtVerifier(Issuer(SECRET, "authenticated"))
         gate = AccessControl(
             Authenticator(verifier, store.accounts, store.api_keys, tickets, now),
-            RequestLimits(Counter(now), limits, anonymous=0, failed_logins=0),
+            RequestLimits(counter or Counter(now), limits, anonymous=0, failed_logins=0),
             streams,
             "p" * 32,
+            turns(self.jobs.is_unfinished),
         )
         unused = cast("Any", None)
         use_cases = UseCases(unused, unused, circuits, self.jobs)
@@ -110,9 +120,11 @@ Start = Callable[..., AbstractAsyncContextManager[tuple[Service, int]]]
 
 @asynccontextmanager
 async def serving(
-    folder: Path, circuits: Any = None, **settings: float
+    folder: Path, circuits: Any = None, **settings: Any
 ) -> AsyncGenerator[tuple[Service, int]]:
-    """Yield a service with its data in `folder`, and its port; `settings` are of `GrpcServer`."""
+    """Yield a service with its data in `folder`, and its port; `settings` are of `Service` and of
+    `GrpcServer`.
+    """
     store = await Store.open(folder / "quantcloud.db")
     await store.accounts.ensure(ADA, email=None, name=None, at=now(), tier=Tier.ENTERPRISE)
     service = Service(store, circuits, **settings)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -19,6 +20,7 @@ from quantcloud.auth.jwt import Issuer, JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.auth.tickets import Tickets
+from quantcloud.auth.turns import Turns
 from quantcloud.settings import DEFAULT_TIERS
 from quantcloud.storage import Store
 from thequantcloud.v1 import backend_pb2, backend_pb2_grpc, job_pb2, job_pb2_grpc
@@ -48,7 +50,8 @@ async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
     tickets = Tickets("s" * 32, now)
     authenticator = Authenticator(verifier, store.accounts, store.api_keys, tickets, now)
     limits = RequestLimits(Counter(now), DEFAULT_TIERS.__getitem__, anonymous=0, failed_logins=0)
-    gate = AccessControl(authenticator, limits, OpenStreams(100), "p" * 32)
+    nobody: Any = None
+    gate = AccessControl(authenticator, limits, OpenStreams(100), "p" * 32, Turns(nobody))
     server = grpc.aio.server(interceptors=[CallInterceptor(gate)])
     backend_pb2_grpc.add_BackendServiceServicer_to_server(Broken(), server)
     job_pb2_grpc.add_JobServiceServicer_to_server(job_pb2_grpc.JobServiceServicer(), server)
