@@ -146,19 +146,20 @@ class AccessControl:
         It counts as a watch meanwhile. Raises `RateLimited` if it may not wait or waits too long,
         and `TooManyStreams`.
         """
-        principal, allowance = caller.principal, caller.allowance
-        if principal is None or allowance is None or allowance.granted:
+        principal, refused = caller.principal, caller.allowance
+        if principal is None or refused is None or refused.granted:
             return
 
         async def take() -> RateAllowance:
-            return await self._limits.account(principal.account) or allowance
+            return await self._limits.account(principal.account) or refused
 
-        if isinstance(request, job_pb2.GetJobRequest) and await self._turns.may_wait(
-            principal, request.id, allowance
+        if not isinstance(request, job_pb2.GetJobRequest) or not await self._turns.may_wait(
+            principal, request.id, refused
         ):
-            with self._streams.watch(principal.account_id):
-                allowance = await self._turns.wait(principal.account_id, allowance, take)
-            caller.allowance = allowance
+            raise _refusal(principal, refused)
+        with self._streams.watch(principal.account_id):
+            allowance = await self._turns.wait(principal.account_id, refused, take)
+        caller.allowance = allowance
         if not allowance.granted:
             raise _refusal(principal, allowance)
 

@@ -90,7 +90,7 @@ class Session(Caller):
         del traceback
         try:
             if error is None:
-                self._end()
+                self._end_ok()
             elif isinstance(error, Exception):
                 await self._abort(error)
             else:
@@ -162,7 +162,7 @@ class Session(Caller):
         self._checked = time.monotonic()
         await self._rules.access.count(self, self.principal)
 
-    def _end(self) -> None:
+    def _end_ok(self) -> None:
         """End the call with OK. Without an answer, its headers go with the status.
 
         Envoy's Lua filter sees such a status with the headers, and answers 204 over REST.

@@ -197,6 +197,8 @@ class _Access:
 
     async def admit(self, path: str, caller: object) -> None: ...
 
+    async def take_turn(self, caller: object, request: object) -> None: ...
+
     def count_stream(self, path: str, caller: object) -> Callable[[object], None]:
         return lambda _: None
 

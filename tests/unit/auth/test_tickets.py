@@ -7,14 +7,17 @@ from typing import Any
 
 import jwt
 import pytest
+from pydantic import SecretStr
 
 from quantcloud.auth import api_keys
 from quantcloud.auth.authenticator import Authenticator
+from quantcloud.auth.issuer import tickets
 from quantcloud.auth.jwt import Issuer, JwtVerifier, issue
 from quantcloud.auth.principal import Credential, Principal
 from quantcloud.auth.tickets import HEADER, LAST_EVENT_ID, Tickets, check_opens, watched_job
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import InvalidArgument, Unauthenticated
+from quantcloud.settings import Settings
 from quantcloud.storage import Store
 
 SECRET = "a-secret-that-is-at-least-32-bytes-long"
@@ -143,6 +146,27 @@ async def test_a_ticket_opens_its_own_path(world: World):
     check_opens(principal, PATH)
     with pytest.raises(Unauthenticated, match="opens only GET /v1/jobs/events"):
         check_opens(principal, "/v1/jobs/a/events")
+
+
+async def test_servers_of_one_service_accept_the_same_tickets(world: World, tmp_path: Path):
+    creator = await world.by_key()
+    url, other = "https://issuer.example/jwks.json", SecretStr("o" * 32)
+
+    def opens(first: Settings, second: Settings) -> bool:
+        ticket = tickets(first, world.clock).issue(creator, PATH).text
+        try:
+            return tickets(second, world.clock).verify(ticket, again=False).path == PATH
+        except Unauthenticated:
+            return False
+
+    here, there = ({"data_dir": tmp_path / name} for name in ("here", "there"))
+    shared = SecretStr(SECRET)
+    assert opens(Settings(**here, jwt_secret=shared), Settings(**there, jwt_secret=shared))
+    assert not opens(Settings(**here, jwt_secret=shared), Settings(**there, jwt_secret=other))
+    by_proxy = {"jwks_url": url, "proxy_secret": shared}
+    assert opens(Settings(**here, **by_proxy), Settings(**there, **by_proxy))
+    assert opens(Settings(**here, jwks_url=url), Settings(**here, jwks_url=url))
+    assert not opens(Settings(**here), Settings(**there))
 
 
 def test_a_path_names_a_watch():
