@@ -1,4 +1,4 @@
-"""All backends of this server. The fleet turns a demand into a decision."""
+"""All backends of this server. The fleet chooses one for a job."""
 
 import logging
 import time
@@ -8,12 +8,14 @@ from typing import Protocol
 
 from quantcloud.backends.base import Backend
 from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions, is_short
+from quantcloud.domain.job import Job
 from quantcloud.domain.value_object import value_object
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
-from quantcloud.routing.router import Decision, Demand, Offer, choose
+from quantcloud.routing.router import Decision, Offer, choose
 from quantcloud.routing.scores import Weights
 from quantcloud.telemetry import metrics
 
@@ -78,7 +80,7 @@ class Fleet:
         self._backends = backends
         self.infos = tuple([backend.info for backend in backends.values()])
         self.has_metered = any(info.cost_per_shot or not info.is_simulator for info in self.infos)
-        # The offers of backends that a demand excludes by naming another.
+        # The offers of backends that a job excludes by asking for another.
         self._excluded = {name: Offer(each.info, ()) for name, each in backends.items()}
         self._memory_limit = memory_limit
         self._memory_limits = memory_limits or {}
@@ -99,15 +101,29 @@ class Fleet:
     def offline_reason(self, name: str) -> str | None:
         return self._offline_reason(name)
 
-    def decide(self, demand: Demand, figures: QueueFigures) -> Decision:
-        """Ask every backend that the demand allows, and choose one."""
+    def decide(
+        self,
+        job: Job,
+        analysis: Analysis,
+        figures: QueueFigures,
+        *,
+        time_limit: float | None = None,
+        left: MonthlyLimits | None = None,
+        inline: bool = False,
+    ) -> Decision:
+        """Ask every backend that the job allows, and choose one; see `router.choose`.
+
+        `inline` says that this process has the parsed circuit, and that the account may run jobs.
+        """
         offers = [
-            self._offer(demand, backend, figures)
-            if demand.backend is None or demand.backend == name
+            self._offer(job, analysis, backend, figures, inline=inline)
+            if job.requested_backend in {None, name}
             else self._excluded[name]
             for name, backend in self._backends.items()
         ]
-        return choose(demand, offers, self._memory_limit, self._weights)
+        return choose(
+            job, offers, self._memory_limit, self._weights, time_limit=time_limit, left=left
+        )
 
     def uncorrected(self, backend: str, method: Method) -> Method:
         """Return a method with the time that is predicted without what was learnt from runs."""
@@ -133,14 +149,16 @@ class Fleet:
             self._learnt[kind] = number + 1, now
             self._model.learn(backend, method, seconds, at_least=at_least)
 
-    def _offer(self, demand: Demand, backend: Backend, figures: QueueFigures) -> Offer:
+    def _offer(
+        self, job: Job, analysis: Analysis, backend: Backend, figures: QueueFigures, *, inline: bool
+    ) -> Offer:
         info = backend.info
         name = info.name
         if offline := self._offline_reason(name):
             return Offer(info, Refusal(f"offline: {offline}"))
-        methods = _methods(backend, demand.analysis, demand.shots, demand.options)
+        methods = _methods(backend, analysis, job.shots, job.options)
         if not isinstance(methods, Refusal):
-            inline = demand.inline and name in self._inline
+            inline = inline and name in self._inline
             methods = [self._predicted(name, method, inline=inline) for method in methods]
         limit = self._memory_limits.get(name)
         return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)

@@ -25,6 +25,16 @@ def simulator_seconds_left(limits: MonthlyLimits, used: MonthlyUsage) -> float |
     return max(0.0, limits.simulator_minutes * _SECONDS - used.simulator_seconds)
 
 
+def month_left(limits: MonthlyLimits, used: MonthlyUsage) -> MonthlyLimits:
+    """Return what an account has left of the month's limits."""
+    seconds, tasks = simulator_seconds_left(limits, used), limits.qpu_tasks
+    return MonthlyLimits(
+        None if seconds is None else seconds / _SECONDS,
+        None if tasks is None else max(0, tasks - used.qpu_tasks),
+        max(0.0, limits.credits_usd - used.total_cost_usd),
+    )
+
+
 def check_waiting(account_id: str, waiting: int, maximum: int, number: int = 1) -> None:
     """Raise `QuotaExceeded` if `number` more jobs may not wait beside `waiting` others."""
     if waiting + number <= maximum:

@@ -5,45 +5,24 @@ and a backend is represented by its best method for the requested target. Ties a
 balanced score, then by name, so the same input gives the same choice.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
-from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.backend import BackendInfo
-from quantcloud.domain.execution import RunOptions
-from quantcloud.domain.job import OptimizationTarget
+from quantcloud.domain.job import Job, OptimizationTarget
 from quantcloud.domain.value_object import value_object
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.readable import binary_size, duration
 from quantcloud.routing.scores import Scores, Weights, completion, scores, waiting
 
 
-@value_object
-class Demand:
-    """A request to the router: the figures of a circuit and what its sender wants.
-
-    `simulators_only` excludes quantum hardware, because the sender has no hardware tasks left.
-    A run is stopped after `time_limit` seconds. `inline` says that this process has the parsed
-    circuit and that the sender may run jobs.
-    """
-
-    analysis: Analysis
-    shots: int
-    options: RunOptions
-    target: OptimizationTarget
-    backend: str | None = None
-    max_cost_usd: float | None = None
-    min_fidelity: float | None = None
-    simulators_only: bool = False
-    time_limit: float | None = None
-    inline: bool = False
-
-
 class Offer(NamedTuple):
-    """One backend's answer to a demand: methods that could run it, or a refusal.
+    """One backend's answer: methods that could run the circuit, or a refusal.
 
     `wait_seconds` is how long a job would wait in the backend's queue. `memory_limit` is the memory
     that a run on this backend may take, in bytes; None stands for the general limit.
@@ -100,28 +79,40 @@ _first = itemgetter(0)
 
 
 def choose(
-    demand: Demand, offers: Sequence[Offer], memory_limit: int, weights: Weights
+    job: Job,
+    offers: Sequence[Offer],
+    memory_limit: int,
+    weights: Weights,
+    *,
+    time_limit: float | None = None,
+    left: MonthlyLimits | None = None,
 ) -> Decision:
-    """Choose a backend. `memory_limit` is the memory that one run may take, in bytes."""
+    """Choose a backend for a job that asks for one or for any.
+
+    One run may take `memory_limit` bytes, and is stopped after `time_limit` seconds. `left` is what
+    the account has left this month; a job that asks for a backend is not held against it.
+    """
+    if job.requested_backend is not None:
+        left = None
     admitted: list[_Admitted] = []
     rejected: list[Candidate] = []
     for offer in offers:
-        if demand.backend is not None and offer.info.name != demand.backend:
-            rejected.append(_not_requested(offer.info.name, demand.backend))
+        if job.requested_backend not in {None, offer.info.name}:
+            rejected.append(_not_requested(offer.info.name, job.requested_backend or ""))
             continue
-        cost = offer.info.cost_per_shot * demand.shots
-        found = _admit(demand, offer, cost, offer.memory_limit or memory_limit)
+        cost = offer.info.cost_per_shot * job.shots
+        found = _admit(job, offer, cost, offer.memory_limit or memory_limit, left)
         if isinstance(found, Refusal):
             rejected.append(Candidate(offer.info.name, rejection=found.reason))
         else:
             admitted.append((offer, cost, found))
-    admitted = _in_time(demand, admitted, rejected)
-    ranked = _ranked(demand.target, admitted, weights)
+    admitted = _in_time(time_limit, admitted, rejected)
+    ranked = _ranked(job.optimize_for, admitted, weights)
     chosen = ranked[0] if ranked else None
     rejected.sort(key=_first)
     inline = chosen is not None and chosen.method is not None and chosen.method.inline
     placement = Placement.INLINE if inline else Placement.WORKER
-    reason = _reason(demand, chosen, len(ranked))
+    reason = _reason(job, chosen, len(ranked), time_limit)
     return Decision(chosen, reason, (*ranked, *rejected), placement)
 
 
@@ -132,15 +123,15 @@ def _not_requested(backend: str, named: str) -> Candidate:
 
 
 def _admit(
-    demand: Demand, offer: Offer, cost: float, memory_limit: int
+    job: Job, offer: Offer, cost: float, memory_limit: int, left: MonthlyLimits | None
 ) -> Sequence[Method] | Refusal:
-    """Return the methods of an offer that satisfy the demand, or why there are none."""
+    """Return the methods of an offer that may run the job, or why there are none."""
     methods = offer.methods
     if isinstance(methods, Refusal):
         return methods
-    if (refusal := _unaffordable(demand, offer, cost)) is not None:
+    if (refusal := _unaffordable(job, offer, cost, left)) is not None:
         return refusal
-    least = demand.min_fidelity
+    least = job.min_fidelity
     if least is not None:
         accurate = [method for method in methods if method.fidelity >= least]
         if not accurate:
@@ -154,23 +145,27 @@ def _admit(
     return fitting
 
 
-def _unaffordable(demand: Demand, offer: Offer, cost: float) -> Refusal | None:
-    if demand.simulators_only and not offer.info.is_simulator:
-        return Refusal("is quantum hardware, and the account has no task left on it")
-    if demand.max_cost_usd is not None and cost > demand.max_cost_usd:
-        return Refusal(f"would cost ${cost:.2f}, more than max_cost_usd ${demand.max_cost_usd:.2f}")
+def _unaffordable(
+    job: Job, offer: Offer, cost: float, left: MonthlyLimits | None
+) -> Refusal | None:
+    most = math.inf if job.max_cost_usd is None else job.max_cost_usd
+    if left is not None:
+        most = min(most, left.credits_usd)
+        if not offer.info.is_simulator and left.qpu_tasks == 0:
+            return Refusal("is quantum hardware, and the account has no task left on it")
+    if cost > most:
+        return Refusal(f"would cost ${cost:.2f}, more than max_cost_usd ${most:.2f}")
     return None
 
 
 def _in_time(
-    demand: Demand, admitted: list[_Admitted], rejected: list[Candidate]
+    limit: float | None, admitted: list[_Admitted], rejected: list[Candidate]
 ) -> list[_Admitted]:
     """Reject backends that are predicted to exceed the time limit, if others are not.
 
     Predictions may be wrong. If no backend is predicted to end in time, reject those that take
     more than `MAX_OVERRUN` times the limit. If that leaves none, reject none.
     """
-    limit = demand.time_limit
     if limit is None:
         return admitted
     for longest in (limit, MAX_OVERRUN * limit):
@@ -269,18 +264,18 @@ _ADVANTAGES: Mapping[OptimizationTarget, str] = {
 }
 
 
-def _reason(demand: Demand, chosen: Candidate | None, eligible: int) -> str:
+def _reason(job: Job, chosen: Candidate | None, eligible: int, limit: float | None) -> str:
     if chosen is None or chosen.method is None:
         return "no backend can run this circuit"
-    method, limit = chosen.method, demand.time_limit
+    method = chosen.method
     took = f"predicted to take {duration(method.seconds)}"
     if limit is not None and method.seconds > limit:
         took += f", more than the {duration(limit)} after which it is stopped"
-    if demand.backend is not None:
+    if job.requested_backend is not None:
         return f"the request names {chosen.backend}; it runs the circuit by {method.name}, {took}"
     if eligible == 1:
         return f"only {chosen.backend} can run this circuit, by {method.name}, {took}"
     return (
-        f"{chosen.backend} ({method.name}, {took}) {_ADVANTAGES[demand.target]} "
+        f"{chosen.backend} ({method.name}, {took}) {_ADVANTAGES[job.optimize_for]} "
         f"of the {eligible} backends that can run this circuit"
     )

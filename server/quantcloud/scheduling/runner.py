@@ -1,7 +1,8 @@
 """Runs one claimed job on the engine and writes what happens to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -10,14 +11,16 @@ from quantcloud.aio.retry import retrying
 from quantcloud.backends.fleet import Fleet
 from quantcloud.backends.runs import completed, execution_of
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.domain.job import (
     LEASED,
     Change,
     JobEvent,
+    JobResult,
     JobStatus,
+    Lease,
     StaleLeaseError,
 )
 from quantcloud.domain.quota import next_month, simulator_seconds_left
@@ -144,15 +147,35 @@ class Runner:
         job, lease = record.job, record.held
         change = Change(JobStatus.FAILED, self._clock(), error_message=message)
         try:
-            await self._end(lambda: self._store.jobs.end(job.id, lease, [change], known=record))
+            await self._end(record, lease, [change])
         except (StaleLeaseError, NotFound):
             log.info("late write refused", job_id=job.id, attempt=lease.attempt)
 
-    async def _end(self, write: Callable[[], Awaitable[JobEvent]]) -> None:
-        """Write the end of a run, however long the store is unavailable."""
+    async def _end(
+        self,
+        record: JobRecord,
+        lease: Lease,
+        changes: Sequence[Change],
+        *,
+        result: JobResult | None = None,
+        seconds: float = 0.0,
+        charged: bool = False,
+    ) -> None:
+        """Write the end of a run of `seconds`, however long the store is unavailable.
+
+        What its job reserved is `charged` for runs that completed or reached their time limit.
+        """
+        job = record.job
+        usage = MonthlyUsage(0.0 if job.reserved_qpu_tasks else seconds)
+        if charged:
+            usage = replace(
+                usage, qpu_tasks=job.reserved_qpu_tasks, total_cost_usd=job.reserved_cost_usd
+            )
 
         def submit() -> Awaitable[JobEvent]:
-            ended = write()
+            ended = self._store.jobs.end(
+                job.id, lease, changes, result=result, usage=usage, known=record
+            )
             self._ending()
             return ended
 
@@ -186,16 +209,12 @@ class Runner:
         self._fleet.learn(execution.backend, claim.method, seconds)
         result, end = completed(execution, analysis, outcome, job.metadata, ended)
         await self._end(
-            lambda: self._store.jobs.complete(
-                job.id,
-                claim.lease,
-                result,
-                [*begun, end],
-                simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
-                qpu_tasks=job.reserved_qpu_tasks,
-                cost_usd=job.reserved_cost_usd,
-                known=start_record.record,
-            )
+            start_record.record,
+            claim.lease,
+            [*begun, end],
+            result=result,
+            seconds=seconds,
+            charged=True,
         )
 
     async def _fail(self, claim: Claim, error: EngineError, start_record: StartRecord) -> None:
@@ -225,15 +244,5 @@ class Runner:
             # A run that never started has no time to learn from.
             metadata=with_actual(job.metadata, seconds) if seconds else None,
         )
-        # Only runs that completed or reached their time limit are charged for.
-        await self._end(
-            lambda: self._store.jobs.end(
-                job.id,
-                lease,
-                [*begun, end],
-                simulator_seconds=0.0 if job.reserved_qpu_tasks else seconds,
-                qpu_tasks=job.reserved_qpu_tasks if timed_out else 0,
-                cost_usd=job.reserved_cost_usd if timed_out else 0.0,
-                known=start_record.record,
-            )
-        )
+        changes = [*begun, end]
+        await self._end(start_record.record, lease, changes, seconds=seconds, charged=timed_out)

@@ -15,14 +15,14 @@ from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, QuotaE
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.identifiers import time_ordered_id
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
-from quantcloud.domain.quota import check_month
+from quantcloud.domain.quota import check_month, month_left
 from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.quantsdk import Program
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method
 from quantcloud.routing.readable import duration
-from quantcloud.routing.router import MAX_OVERRUN, Decision, Demand
+from quantcloud.routing.router import MAX_OVERRUN, Decision
 from quantcloud.services.queues import RecentFigures
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
 from quantcloud.storage import NewJob, Store
@@ -87,7 +87,6 @@ class Admission:
             submission = with_program(submission, program)
             qasm = circuit_text(submission)
             shots = self._check_fields(submission)
-        target = submission.optimize_for or OptimizationTarget.BALANCED
         limits = self._limits(principal.account.tier)
         if shots > limits.max_shots:
             raise _over_limit(principal, "max_shots", limits.max_shots, shots, "shots")
@@ -101,22 +100,32 @@ class Admission:
         check_result_size(analysis, shots, submission.options)
         routing = self._clock()
         time_limit = limits.run_seconds(submission.options.timeout_seconds)
-        demand = Demand(
-            analysis,
-            shots,
-            submission.options,
-            target,
-            submission.backend,
-            submission.max_cost_usd,
-            submission.min_fidelity,
-            time_limit=time_limit,
-            inline=circuit is not None and limits.max_concurrent_jobs > 0,
+        seed = submission.options.seed
+        job = Job(
+            id=time_ordered_id(arrived),
+            account_id=principal.account_id,
+            status=JobStatus.SUBMITTED,
+            shots=shots,
+            optimize_for=submission.optimize_for or OptimizationTarget.BALANCED,
+            submitted_at=arrived,
+            seed=secrets.randbits(SEED_BITS) if seed is None else seed,
+            requested_backend=submission.backend,
+            max_cost_usd=submission.max_cost_usd,
+            min_fidelity=submission.min_fidelity,
+            options=submission.options if seed is None else replace(submission.options, seed=None),
+            batch_id=batch_id,
         )
         used = None
         if self._fleet.has_metered or not check_month_later:
             used = await self._store.usage.month(principal.account_id, routing.date())
-            demand = _affordable(demand, limits, used)
-        decision = self._fleet.decide(demand, await self._queues.figures())
+        decision = self._fleet.decide(
+            job,
+            analysis,
+            await self._queues.figures(),
+            time_limit=time_limit,
+            left=used and month_left(limits.monthly, used),
+            inline=circuit is not None and limits.max_concurrent_jobs > 0,
+        )
         chosen, method = decision.chosen, decision.chosen and decision.chosen.method
         if chosen is None or method is None:
             raise self._refusal(submission.backend, decision)
@@ -132,24 +141,11 @@ class Admission:
                 qpu_tasks=tasks,
                 cost_usd=chosen.cost_usd,
             )
-        options = submission.options
-        seed = options.seed
-        job = Job(
-            id=time_ordered_id(arrived),
-            account_id=principal.account_id,
-            status=JobStatus.SUBMITTED,
-            shots=shots,
-            optimize_for=target,
-            submitted_at=arrived,
-            seed=secrets.randbits(SEED_BITS) if seed is None else seed,
-            requested_backend=submission.backend,
-            max_cost_usd=submission.max_cost_usd,
-            min_fidelity=submission.min_fidelity,
-            options=options if seed is None else replace(options, seed=None),
+        job = replace(
+            job,
             reserved_qpu_tasks=tasks,
             reserved_cost_usd=chosen.cost_usd,
             predicted_seconds=method.seconds,
-            batch_id=batch_id,
         )
         changes = (
             Change(JobStatus.ANALYZING, analyzing),
@@ -269,22 +265,6 @@ def _check_overrun(options: RunOptions, backend: str, method: Method, time_limit
             "predicted_seconds": f"{method.seconds:.6g}",
             "time_limit_seconds": f"{time_limit:.6g}",
         },
-    )
-
-
-def _affordable(demand: Demand, limits: TierLimits, used: MonthlyUsage) -> Demand:
-    """Restrict the router to backends that the account has tasks and credits for.
-
-    If the request names a backend, nothing is restricted: the refusal then names the limit.
-    """
-    if demand.backend is not None:
-        return demand
-    left = max(0.0, limits.credits_usd - used.total_cost_usd)
-    own = demand.max_cost_usd
-    return replace(
-        demand,
-        max_cost_usd=left if own is None else min(own, left),
-        simulators_only=limits.qpu_tasks is not None and used.qpu_tasks >= limits.qpu_tasks,
     )
 
 

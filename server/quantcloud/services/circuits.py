@@ -13,7 +13,7 @@ from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import DomainError, InvalidArgument, QuotaExceeded, Unavailable
 from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
-from quantcloud.domain.quota import check_month, check_waiting, simulator_seconds_left
+from quantcloud.domain.quota import check_month, check_waiting, month_left, simulator_seconds_left
 from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.routing.router import Placement
@@ -290,11 +290,11 @@ def _count(new: NewJob, tier: Tier) -> None:
 
 
 def _left(limits: TierLimits, used: MonthlyUsage, waiting: int) -> QuotaLeft:
-    tasks = limits.qpu_tasks
+    left = month_left(limits.monthly, used)
     return QuotaLeft(
         simulator_seconds_left(limits.monthly, used),
-        None if tasks is None else max(0, tasks - used.qpu_tasks),
-        max(0.0, limits.credits_usd - used.total_cost_usd),
+        left.qpu_tasks,
+        left.credits_usd,
         max(0, limits.max_waiting_jobs - waiting),
     )
 

@@ -10,14 +10,14 @@ from benchmarks.figures import Finding, Target, spread
 from benchmarks.workloads import SHOTS
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
-from quantcloud.domain.execution import Execution, RunOptions
-from quantcloud.domain.job import OptimizationTarget
+from quantcloud.domain.execution import Execution
 from quantcloud.engine.base import EngineError
 from quantcloud.engine.local import LocalEngine
 from quantcloud.openqasm import examine
 from quantcloud.routing.cost_model import CostModel
-from quantcloud.routing.router import Candidate, Demand
+from quantcloud.routing.router import Candidate
 from quantcloud.services.calibration import calibration, measure
+from support.jobs import unrouted
 
 WIDTHS = (4, 10, 16, 20, 22)
 CLIFFORD_WIDTHS = (50, 100, 200, 500)
@@ -79,8 +79,7 @@ async def run(rounds: int) -> list[Finding]:
 
 async def _case(engine: LocalEngine, fleet: Fleet, name: str, qasm: str) -> Case | None:
     """Run one circuit on all promising backends; return None if none ends within the limit."""
-    demand = Demand(examine(qasm), SHOTS, RunOptions(), OptimizationTarget.SPEED)
-    decision = fleet.decide(demand, QueueFigures())
+    decision = fleet.decide(unrouted(shots=SHOTS), examine(qasm), QueueFigures())
     chosen = decision.chosen
     if chosen is None or chosen.method is None or chosen.method.seconds > LIMIT:
         return None

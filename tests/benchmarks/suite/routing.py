@@ -10,12 +10,11 @@ from benchmarks.workloads import BELL, SHOTS, Gate, measured
 from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.circuits import analyse
-from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.engine.sandbox.memory import default_memory_limit
 from quantcloud.openqasm import parse
 from quantcloud.routing.explanation import explain
-from quantcloud.routing.router import Demand
+from support.jobs import unrouted
 
 GATES = 100_000
 WIDTH = 20
@@ -27,8 +26,8 @@ async def run(rounds: int) -> list[Finding]:
     figures = QueueFigures()
 
     def routed(circuit: object) -> object:
-        demand = Demand(analyse(circuit), SHOTS, RunOptions(), OptimizationTarget.BALANCED)
-        return explain(fleet.decide(demand, figures))
+        job = unrouted(OptimizationTarget.BALANCED, shots=SHOTS)
+        return explain(fleet.decide(job, analyse(circuit), figures))
 
     bell, large = parse(BELL), _large()
     parsed = parse(large)

@@ -3,13 +3,12 @@
 import pytest
 
 from quantcloud.backends.base import installed_backends
-from quantcloud.backends.fleet import FinishedRun, Fleet, QueueFigures
+from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions
-from quantcloud.domain.job import OptimizationTarget
 from quantcloud.openqasm import examine
 from quantcloud.routing.method import Method
-from quantcloud.routing.router import Demand
+from support.jobs import unrouted
 
 BELL = 'include "qelib1.inc"; qreg q[2]; h q[0]; cx q[0],q[1];'
 
@@ -41,8 +40,7 @@ class Broken:
 )
 def test_a_broken_backend_is_rejected_and_the_others_are_not(broken, rejection):
     fleet = Fleet({**installed_backends(), "broken": broken}, memory_limit=1 << 30)
-    demand = Demand(examine(BELL), 10, RunOptions(), OptimizationTarget.BALANCED)
-    decision = fleet.decide(demand, QueueFigures())
+    decision = fleet.decide(unrouted(), examine(BELL), QueueFigures())
     assert decision.chosen is not None
     rejections = {each.backend: each.rejection for each in decision.candidates}
     assert rejections["broken"] == rejection
@@ -62,16 +60,17 @@ class Learning:
 
 def test_actual_times_change_predictions():
     fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
-    demand = Demand(examine(BELL), 10, RunOptions(), OptimizationTarget.SPEED)
-    ran = FinishedRun("learning", "m", demand.analysis, 10, RunOptions())
+    analysis = examine(BELL)
     for _ in range(50):
-        fleet.learn(ran, 5.0)
-    chosen = fleet.decide(demand, QueueFigures()).chosen
+        chosen = fleet.decide(unrouted(), analysis, QueueFigures()).chosen
+        assert chosen is not None
+        assert chosen.method is not None
+        fleet.learn("learning", fleet.uncorrected("learning", chosen.method), 5.0)
+    chosen = fleet.decide(unrouted(), analysis, QueueFigures()).chosen
     assert chosen is not None
     assert chosen.method is not None
     assert chosen.method.seconds == pytest.approx(5.0, rel=0.1)
-    fleet.learn(FinishedRun("gone", "m", demand.analysis, 10, RunOptions()), 5.0)
-    fleet.learn(FinishedRun("learning", "gone", demand.analysis, 10, RunOptions()), 5.0)
+    fleet.learn("gone", chosen.method, 5.0)
 
 
 def test_learnt_times_do_not_change_the_method_of_a_backend():
@@ -79,11 +78,11 @@ def test_learnt_times_do_not_change_the_method_of_a_backend():
     fleet = Fleet({"learning": Learning()}, memory_limit=1 << 30)
     analysis = examine(BELL)
     for _ in range(50):
-        fleet.learn(FinishedRun("learning", "m", analysis, 10, RunOptions()), 9.0)
+        fleet.learn("learning", Method("m", 1, 1.0), 9.0)
 
     def method(options: RunOptions) -> str:
-        demand = Demand(analysis, 10, options, OptimizationTarget.BALANCED, "learning")
-        chosen = fleet.decide(demand, QueueFigures()).chosen
+        job = unrouted(options=options, requested_backend="learning")
+        chosen = fleet.decide(job, analysis, QueueFigures()).chosen
         assert chosen is not None
         assert chosen.method is not None
         return chosen.method.name

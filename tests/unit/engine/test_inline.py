@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,8 +16,9 @@ from quantcloud.engine.base import Engine, ExecutionFailed
 from quantcloud.engine.inline import InlineEngine
 from quantcloud.openqasm import examine, parse
 from quantcloud.routing.method import Method, Refusal
-from quantcloud.routing.router import Demand, Placement
+from quantcloud.routing.router import Placement
 from support.circuits import BELL, HEADER
+from support.jobs import unrouted
 
 NAME = "local_simulator"
 TELEPORT = HEADER + "qreg q[2]; creg c[2]; h q[0]; measure q[0] -> c[0]; if(c==1) x q[1];"
@@ -161,27 +161,28 @@ async def test_a_backend_that_cannot_start_here_is_left_to_workers(caplog):
 
 def test_speed_prefers_the_backend_that_runs_inline():
     fleet = Fleet(installed_backends(), memory_limit=1 << 30, inline={NAME})
+    bell = examine(BELL)
     for target in (OptimizationTarget.SPEED, OptimizationTarget.BALANCED):
-        demand = Demand(examine(BELL), 1024, RunOptions(), target, inline=True)
-        decision = fleet.decide(demand, QueueFigures())
+        decision = fleet.decide(unrouted(target), bell, QueueFigures(), inline=True)
         assert decision.chosen is not None
         assert (decision.chosen.backend, decision.placement) == (NAME, Placement.INLINE)
         # If a worker runs it, as for the other backends, Aer's small advantage in speed counts.
-        noisy = replace(demand, options=RunOptions(memory=True))
-        assert fleet.decide(noisy, QueueFigures()).placement is Placement.WORKER
+        other = unrouted(target, options=RunOptions(memory=True))
+        decision = fleet.decide(other, bell, QueueFigures(), inline=True)
+        assert decision.placement is Placement.WORKER
 
 
 def test_an_inline_run_waits_in_no_queue():
     figures = QueueFigures({NAME: 9}, {NAME: 60.0})
-    demand = Demand(examine(BELL), 1024, RunOptions(), OptimizationTarget.SPEED, inline=True)
+    job, bell = unrouted(), examine(BELL)
     fleet = Fleet(installed_backends(), memory_limit=1 << 30, inline={NAME})
-    chosen = fleet.decide(demand, figures).chosen
+    chosen = fleet.decide(job, bell, figures, inline=True).chosen
     assert chosen is not None
     assert (chosen.backend, chosen.wait_seconds) == (NAME, 0.0)
     # If this process runs nothing, or does not have the circuit, the queue counts.
     for others in (
-        Fleet(installed_backends(), memory_limit=1 << 30).decide(demand, figures),
-        fleet.decide(replace(demand, inline=False), figures),
+        Fleet(installed_backends(), memory_limit=1 << 30).decide(job, bell, figures, inline=True),
+        fleet.decide(job, bell, figures),
     ):
         assert others.chosen is not None
         assert others.chosen.backend != NAME

@@ -1,14 +1,11 @@
 """The router's decision in the metadata of a job."""
 
 from quantcloud.domain.backend import BackendInfo
-from quantcloud.domain.execution import RunOptions
-from quantcloud.domain.job import OptimizationTarget
-from quantcloud.openqasm import examine
 from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method, Refusal
-from quantcloud.routing.router import Demand, Offer, choose
+from quantcloud.routing.router import Offer, choose
 from quantcloud.routing.scores import Weights
-from support.circuits import BELL
+from support.jobs import unrouted
 
 
 def rejections(backend: str | None) -> dict[str, str | None]:
@@ -17,8 +14,7 @@ def rejections(backend: str | None) -> dict[str, str | None]:
         Offer(BackendInfo("runs", "p", 20, ("cx",), "d"), [Method("m", 1, 1.0)]),
         Offer(BackendInfo("refuses", "p", 20, ("cx",), "d"), Refusal("is asleep")),
     ]
-    demand = Demand(examine(BELL), 10, RunOptions(), OptimizationTarget.SPEED, backend)
-    explained = explain(choose(demand, offers, 1 << 30, Weights()))
+    explained = explain(choose(unrouted(requested_backend=backend), offers, 1 << 30, Weights()))
     return {each["backend"]: each.get("rejection") for each in explained["candidates"]}
 
 

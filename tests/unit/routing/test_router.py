@@ -2,20 +2,20 @@
 
 import dataclasses
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.backend import BackendInfo
-from quantcloud.domain.execution import RunOptions
-from quantcloud.domain.job import OptimizationTarget
-from quantcloud.openqasm import examine
+from quantcloud.domain.job import Job, OptimizationTarget
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.readable import binary_size, duration
-from quantcloud.routing.router import Demand, Offer, choose
+from quantcloud.routing.router import Offer, choose
 from quantcloud.routing.scores import Weights
-from support.circuits import BELL
+from support.jobs import unrouted
 
 GIB = 1 << 30
 
@@ -31,39 +31,34 @@ def offer(name: str, seconds: float = 1.0, *, memory: int = 1, wait: float = 0.0
     return Offer(info(name, cost), [method], wait_seconds=wait)
 
 
-def demand(target: OptimizationTarget = OptimizationTarget.SPEED, **fields: object) -> Demand:
-    plain = Demand(examine(BELL), 1000, RunOptions(), target)
-    return dataclasses.replace(plain, **fields)
+def decide(wanted: Job, *offers: Offer, **limits: Any):
+    return choose(wanted, offers, GIB, Weights(), **limits)
 
 
-def decide(wanted: Demand, *offers: Offer):
-    return choose(wanted, offers, GIB, Weights())
-
-
-def chosen(wanted: Demand, *offers: Offer) -> str | None:
+def chosen(wanted: Job, *offers: Offer) -> str | None:
     decision = decide(wanted, *offers)
     return decision.chosen.backend if decision.chosen else None
 
 
 def test_speed_counts_queue_and_run():
-    assert chosen(demand(), offer("slow", 2.0), offer("fast", 1.0)) == "fast"
-    assert chosen(demand(), offer("slow", 2.0), offer("busy", 1.0, wait=5.0)) == "slow"
+    assert chosen(unrouted(), offer("slow", 2.0), offer("fast", 1.0)) == "fast"
+    assert chosen(unrouted(), offer("slow", 2.0), offer("busy", 1.0, wait=5.0)) == "slow"
 
 
 def test_accuracy_prefers_exact_and_double():
-    wanted = demand(OptimizationTarget.ACCURACY)
+    wanted = unrouted(OptimizationTarget.ACCURACY)
     assert chosen(wanted, offer("a", exact=False), offer("b", double=False)) == "b"
     assert chosen(wanted, offer("a", double=False), offer("b", 100.0)) == "b"
     assert chosen(wanted, offer("a", fidelity=0.5), offer("b", double=False)) == "b"
 
 
 def test_cost_prefers_the_cheaper_backend():
-    wanted = demand(OptimizationTarget.COST)
+    wanted = unrouted(OptimizationTarget.COST)
     assert chosen(wanted, offer("dear", 0.1, cost=0.01), offer("free", 9.0)) == "free"
 
 
 def test_simulator_minutes_count_as_cost_and_hardware_minutes_do_not():
-    wanted = demand(OptimizationTarget.COST)
+    wanted = unrouted(OptimizationTarget.COST)
     assert chosen(wanted, offer("slow", 60.0), offer("fast", 1.0)) == "fast"
     hardware = dataclasses.replace(info("qpu"), is_simulator=False)
     qpu = Offer(hardware, [Method("m", 1, 600.0)])
@@ -71,12 +66,12 @@ def test_simulator_minutes_count_as_cost_and_hardware_minutes_do_not():
 
 
 def test_ties_by_the_target_break_by_the_balanced_score():
-    wanted = demand(OptimizationTarget.ACCURACY)
+    wanted = unrouted(OptimizationTarget.ACCURACY)
     assert chosen(wanted, offer("a", 9.0), offer("b", 1.0)) == "b"
 
 
 def test_each_backend_has_all_four_scores():
-    decision = decide(demand(), offer("a", 0.994, double=False), offer("b", 1.994, cost=0.001))
+    decision = decide(unrouted(), offer("a", 0.994, double=False), offer("b", 1.994, cost=0.001))
     first, second = decision.candidates
     assert first.scores == pytest.approx((1.0, 0.9, 0.99834, 0.96983), abs=1e-4)
     assert second.scores == pytest.approx((0.5, 1.0, 0.49917, 0.64992), abs=1e-4)
@@ -84,16 +79,16 @@ def test_each_backend_has_all_four_scores():
 
 
 def test_weights_are_proportions():
-    one = choose(demand(), [offer("a"), offer("b", 3.0)], GIB, Weights(0.6, 0.3, 0.1))
-    other = choose(demand(), [offer("a"), offer("b", 3.0)], GIB, Weights(6, 3, 1))
+    one = choose(unrouted(), [offer("a"), offer("b", 3.0)], GIB, Weights(0.6, 0.3, 0.1))
+    other = choose(unrouted(), [offer("a"), offer("b", 3.0)], GIB, Weights(6, 3, 1))
     assert [c.scores for c in one.candidates] == [pytest.approx(c.scores) for c in other.candidates]
 
 
 def test_a_backends_best_method_depends_on_the_target():
     methods = [Method("exact", 1, 9.0), Method("rough", 1, 1.0, exact=False)]
     both = Offer(info("a"), methods)
-    by_speed = decide(demand(), both).chosen
-    by_accuracy = decide(demand(OptimizationTarget.ACCURACY), both).chosen
+    by_speed = decide(unrouted(), both).chosen
+    by_accuracy = decide(unrouted(OptimizationTarget.ACCURACY), both).chosen
     assert by_speed is not None
     assert by_accuracy is not None
     assert (by_speed.method, by_accuracy.method) == (methods[1], methods[0])
@@ -104,7 +99,7 @@ def test_a_backends_method_is_chosen_by_stated_times_whatever_its_queue():
     # A learnt time, which may differ for a later run with the same seed.
     offered = Offer(info("a"), [quick.lasting(9.0), slow], wait_seconds=100.0)
     for others in ([], [offer("b", 200.0)]):
-        chosen = decide(demand(OptimizationTarget.SPEED), offered, *others).chosen
+        chosen = decide(unrouted(OptimizationTarget.SPEED), offered, *others).chosen
         assert chosen is not None
         assert chosen.method is not None
         assert (chosen.backend, chosen.method.name, chosen.method.seconds) == ("a", "quick", 9.0)
@@ -115,7 +110,7 @@ def test_with_a_time_limit_a_method_is_still_chosen_by_stated_times():
     quick, slow = Method("quick", 1, 1.0), Method("slow", 1, 2.0)
     for learnt in (1.0, 9.0):
         offered = Offer(info("a"), [quick.lasting(learnt), slow])
-        chosen = decide(demand(time_limit=5.0), offered).chosen
+        chosen = decide(unrouted(), offered, time_limit=5.0).chosen
         assert chosen is not None
         assert chosen.method is not None
         assert chosen.method.name == "quick"
@@ -123,21 +118,22 @@ def test_with_a_time_limit_a_method_is_still_chosen_by_stated_times():
 
 def test_the_backends_own_queue_counts():
     hardware = Offer(info("a"), [Method("m", 1, 0.1, wait_seconds=5.0)], wait_seconds=2.0)
-    decision = decide(demand(), hardware, offer("b", 3.0))
+    decision = decide(unrouted(), hardware, offer("b", 3.0))
     assert [c.backend for c in decision.candidates] == ["b", "a"]
     assert decision.candidates[1].wait_seconds == 7.0
 
 
 def test_a_backend_that_would_exceed_the_time_limit_is_rejected():
-    wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
-    decision = decide(wanted, offer("late", 90.0), offer("soon", 50.0, double=False))
+    wanted = unrouted(OptimizationTarget.ACCURACY)
+    late, soon = offer("late", 90.0), offer("soon", 50.0, double=False)
+    decision = decide(wanted, late, soon, time_limit=60.0)
     assert decision.chosen is not None
     assert decision.chosen.backend == "soon"
     assert decision.candidates[1].rejection == "is predicted to take 90 s, a run may take 60 s"
 
 
 def test_the_reason_says_if_all_backends_would_exceed_the_time_limit():
-    decision = decide(demand(time_limit=60.0), offer("a", 90.0), offer("b", 600.0))
+    decision = decide(unrouted(), offer("a", 90.0), offer("b", 600.0), time_limit=60.0)
     assert decision.chosen is not None
     assert decision.chosen.backend == "a"
     assert "90 s, more than the 60 s after which it is stopped" in decision.reason
@@ -145,8 +141,9 @@ def test_the_reason_says_if_all_backends_would_exceed_the_time_limit():
 
 
 def test_a_late_backend_is_preferred_to_a_much_later_one():
-    wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
-    decision = decide(wanted, offer("a", 601.0), offer("b", 600.0, double=False))
+    wanted = unrouted(OptimizationTarget.ACCURACY)
+    later, late = offer("a", 601.0), offer("b", 600.0, double=False)
+    decision = decide(wanted, later, late, time_limit=60.0)
     assert decision.chosen is not None
     assert decision.chosen.backend == "b"
     assert decision.candidates[1].rejection == "is predicted to take 10 min, a run may take 60 s"
@@ -154,21 +151,21 @@ def test_a_late_backend_is_preferred_to_a_much_later_one():
 
 def test_a_late_method_does_not_exclude_the_others_of_its_backend():
     methods = [Method("late", 1, 90.0), Method("soon", 1, 9.0, exact=False)]
-    wanted = demand(OptimizationTarget.ACCURACY, time_limit=60.0)
-    chosen = decide(wanted, Offer(info("a"), methods)).chosen
+    wanted = unrouted(OptimizationTarget.ACCURACY)
+    chosen = decide(wanted, Offer(info("a"), methods), time_limit=60.0).chosen
     assert chosen is not None
     assert chosen.method == methods[1]
 
 
 def test_ties_break_by_name():
     for target in OptimizationTarget:
-        assert chosen(demand(target), offer("b"), offer("a"), offer("c")) == "a"
+        assert chosen(unrouted(target), offer("b"), offer("a"), offer("c")) == "a"
 
 
 @pytest.mark.parametrize(
     ("fields", "candidate", "says"),
     [
-        ({"backend": "other"}, offer("a"), "names other"),
+        ({"requested_backend": "other"}, offer("a"), "names other"),
         ({"max_cost_usd": 1.0}, offer("a", cost=0.01), "$10.00, more than max_cost_usd $1.00"),
         ({"min_fidelity": 0.9}, offer("a", fidelity=0.5), "below min_fidelity 0.9"),
         ({}, offer("a", memory=16 * GIB), "16 GiB of memory, a run may take 1 GiB"),
@@ -176,13 +173,28 @@ def test_ties_break_by_name():
     ],
 )
 def test_a_rejection_says_why(fields: dict[str, object], candidate: Offer, says: str):
-    decision = decide(demand(**fields), candidate)
+    decision = decide(unrouted(**fields), candidate)
     assert decision.chosen is None
     assert says in (decision.candidates[0].rejection or "")
 
 
 def test_the_named_backend_is_chosen_even_if_another_is_better():
-    assert chosen(demand(backend="slow"), offer("slow", 9.0), offer("fast")) == "slow"
+    assert chosen(unrouted(requested_backend="slow"), offer("slow", 9.0), offer("fast")) == "slow"
+
+
+def test_without_a_named_backend_the_choice_is_among_those_that_the_account_can_pay():
+    qpu = Offer(dataclasses.replace(info("qpu", 0.001), is_simulator=False), [Method("m", 1, 0.1)])
+    free = offer("free", 9.0)
+    for left, why in (
+        (MonthlyLimits(None, 0, 50.0), "no task left"),
+        (MonthlyLimits(None, None, 0.5), "$1.00, more than max_cost_usd $0.50"),
+    ):
+        decision = decide(unrouted(), qpu, free, left=left)
+        assert decision.chosen is not None
+        assert decision.chosen.backend == "free"
+        assert why in (decision.candidates[1].rejection or "")
+        # The refusal of a named backend names the limit itself.
+        assert decide(unrouted(requested_backend="qpu"), qpu, left=left).chosen is not None
 
 
 OFFERS = st.lists(
@@ -204,9 +216,9 @@ OFFERS = st.lists(
 def test_the_same_state_gives_the_same_choice(
     offers: list[Offer], target: OptimizationTarget, rng: random.Random
 ):
-    first = decide(demand(target), *offers)
+    first = decide(unrouted(target), *offers)
     shuffled = rng.sample(offers, len(offers))
-    assert decide(demand(target), *shuffled) == first
+    assert decide(unrouted(target), *shuffled) == first
     assert sorted(c.backend for c in first.candidates) == sorted(o.info.name for o in offers)
     scores = [c.score for c in first.candidates if c.method]
     assert scores == sorted(scores, reverse=True)

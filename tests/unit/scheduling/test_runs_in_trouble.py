@@ -101,17 +101,17 @@ async def test_a_start_that_could_not_be_written_is_written_with_the_end(
 
 async def test_a_lease_that_no_run_holds_is_given_back(store: Store, served: Served):
     """The reason does not matter: here, giving back the job failed too."""
-    complete, requeue = store.jobs.complete, store.jobs.requeue
+    end, requeue = store.jobs.end, store.jobs.requeue
 
     async def failing(*_, **__):
-        store.jobs.complete, store.jobs.requeue = complete, broken
+        store.jobs.end, store.jobs.requeue = end, broken
         raise RuntimeError("the end was not written")
 
     async def broken(*_, **__):
         store.jobs.requeue = requeue
         raise RuntimeError("nor was it given back")
 
-    store.jobs.complete = failing
+    store.jobs.end = failing
     served.engine.may_end.set()
     job = new_job()
     await served.submit(job)

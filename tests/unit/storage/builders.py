@@ -1,13 +1,14 @@
 """Builds jobs, results and leases for tests of the store."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import insert, select, text
 
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.domain.account import Tier
+from quantcloud.domain.account import MonthlyUsage, Tier
 from quantcloud.domain.job import (
     Change,
     Job,
@@ -17,7 +18,7 @@ from quantcloud.domain.job import (
     Lease,
     OptimizationTarget,
 )
-from quantcloud.storage import Claim, Room, Store
+from quantcloud.storage import Claim, JobRecord, NewJob, Room, Store
 from quantcloud.storage.database.codec import unpack_text
 from quantcloud.storage.database.tables import job_circuits
 from quantcloud.storage.unit_of_work.transaction import Transaction
@@ -87,10 +88,43 @@ def result_of(job: Job, **fields) -> JobResult:
     return JobResult(job_id=job.id, backend=job.backend or "local_simulator", **values)
 
 
+async def create(
+    store: Store,
+    job: Job,
+    qasm: str = QASM,
+    analysis: Analysis = ANALYSIS,
+    changes: Sequence[Change] = (),
+    **options: Any,
+) -> list[JobEvent]:
+    """Create one job; `options` are those of `create_all`. Return its events."""
+    (events,) = await store.jobs.create_all([NewJob(job, qasm, analysis, changes)], **options)
+    return events
+
+
+def complete(
+    store: Store,
+    job_id: str,
+    lease: Lease,
+    result: JobResult,
+    changes: Sequence[Change],
+    *,
+    known: JobRecord | None = None,
+    **usage: float,
+) -> Awaitable[JobEvent]:
+    used = usage_of(**usage)
+    return store.jobs.end(job_id, lease, changes, result=result, usage=used, known=known)
+
+
+def usage_of(
+    simulator_seconds: float = 0.0, qpu_tasks: int = 0, cost_usd: float = 0.0
+) -> MonthlyUsage:
+    return MonthlyUsage(simulator_seconds, qpu_tasks, total_cost_usd=cost_usd)
+
+
 async def submit(store: Store, account: str = "alice", *, seconds: float = 0, **fields) -> Job:
     await store.accounts.ensure(account, at=T0)
     job = new_job(account, seconds=seconds, **fields)
-    await store.jobs.create(job, QASM, ANALYSIS, max_waiting=None)
+    await create(store, job, max_waiting=None)
     return job
 
 
@@ -135,7 +169,8 @@ async def logged(
 
 
 async def finish(store: Store, claim: Claim, *, seconds: float = 0, **usage: float) -> None:
-    await store.jobs.complete(
+    await complete(
+        store,
         claim.job.id,
         claim.lease,
         result_of(claim.job),

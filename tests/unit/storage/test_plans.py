@@ -21,7 +21,7 @@ from quantcloud.domain.page import Place
 from quantcloud.storage import CircuitPatch, IdempotencyKey, Room, Store
 from quantcloud.storage.retention import BATCH
 from support.external.postgres import Postgres
-from unit.storage.builders import ANALYSIS, QASM, STALE, T0, UNLIMITED, at, new_job, queue
+from unit.storage.builders import ANALYSIS, QASM, STALE, T0, UNLIMITED, at, create, new_job, queue
 from unit.storage.conftest import INSTALLATIONS, migrate
 from unit.storage.crowd import ACCOUNTS, ACTIVE, JOBS, fill_postgres, fill_sqlite, job_id
 
@@ -95,7 +95,7 @@ def _traced_postgres(store: Store) -> list[tuple[str, Any]]:
 async def _submit_twice(store: Store) -> None:
     key = IdempotencyKey(str(uuid.uuid4()), b"")
     first, second = [
-        await store.jobs.create(new_job(ALICE), QASM, ANALYSIS, max_waiting=None, key=key)
+        await create(store, new_job(ALICE), QASM, ANALYSIS, max_waiting=None, key=key)
         for _ in range(2)
     ]
     assert first == second
@@ -119,7 +119,7 @@ CALLS = {
         ALICE, limit=20, after=PLACE, status=JobStatus.FAILED
     ),
     "list by status": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0, status=JobStatus.FAILED),
-    "create": lambda s, _: s.jobs.create(new_job(ALICE), QASM, ANALYSIS, max_waiting=9),
+    "create": lambda s, _: create(s, new_job(ALICE), QASM, ANALYSIS, max_waiting=9),
     "result": lambda s, job: s.jobs.result(ALICE, job.id),
     "advance": lambda s, job: s.jobs.advance(job.id, [], lease=None),
     "claim": lambda s, _: s.jobs.claim("server-1", Room(2), T0, concurrency=UNLIMITED),
@@ -151,8 +151,8 @@ CALLS = {
     "heartbeat": lambda s, _: s.leases.heartbeat("server-1", T0),
     "sweep": lambda s, _: s.leases.sweep("server-1", T0),
     "release": lambda s, _: s.leases.release("server-1"),
-    "key of a submission": lambda s, job: s.jobs.create(
-        new_job(ALICE), QASM, ANALYSIS, max_waiting=None, key=IdempotencyKey(job.id, b"")
+    "key of a submission": lambda s, job: create(
+        s, new_job(ALICE), QASM, ANALYSIS, max_waiting=None, key=IdempotencyKey(job.id, b"")
     ),
     "the same submission": lambda s, _: s.idempotency.find(ALICE, IdempotencyKey("key", b""), T0),
     "a submission that is known": lambda s, _: _submit_twice(s),

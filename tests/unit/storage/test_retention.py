@@ -15,6 +15,7 @@ from quantcloud.storage import IdempotencyKey, NewJob, retention
 from quantcloud.storage.database.tables import idempotency_keys
 from quantcloud.storage.jobs import idempotency
 from quantcloud.storage.retention import BATCH
+from unit.storage import builders
 from unit.storage.builders import (
     ANALYSIS,
     QASM,
@@ -169,7 +170,7 @@ def key(name: str = "key", digest: bytes = b"a") -> IdempotencyKey:
 
 async def create(store, *, named: IdempotencyKey, account="alice", seconds: float = 0):
     job = new_job(account, seconds=seconds)
-    (event,) = await store.jobs.create(job, QASM, ANALYSIS, max_waiting=None, key=named)
+    (event,) = await builders.create(store, job, max_waiting=None, key=named)
     return event
 
 
@@ -221,5 +222,5 @@ async def test_a_key_is_valid_for_one_request_of_one_account_for_a_day(store):
 async def test_a_refused_submission_does_not_use_its_key(store):
     await store.accounts.ensure("alice", at=T0)
     with pytest.raises(Exception, match="max_waiting_jobs"):
-        await store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=0, key=key())
+        await builders.create(store, new_job(), max_waiting=0, key=key())
     assert await store.idempotency.find("alice", key(digest=b"b"), T0) is None

@@ -11,6 +11,7 @@ from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
 from quantcloud.watching.update import AccountUpdate, JobUpdate
 from support.circuits import BELL
+from unit.storage.builders import create
 
 ADA, BOB = "ada", "bob"
 ANALYSIS = examine(BELL)
@@ -41,7 +42,7 @@ class World:
             id=str(uuid.uuid4()), account_id=account, status=JobStatus.SUBMITTED, shots=1,
             optimize_for=OptimizationTarget.BALANCED, submitted_at=now(), seed=1,
         )  # fmt: skip
-        await self.store.jobs.create(job, BELL, ANALYSIS, max_waiting=None)
+        await create(self.store, job, BELL, ANALYSIS, max_waiting=None)
         return job.id
 
     async def advance(self, job_id: str, *statuses: JobStatus) -> None:

@@ -35,13 +35,14 @@ from quantcloud.storage.jobs import writes as job_writes
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
 from quantcloud.storage.jobs.room import Room
-from quantcloud.storage.jobs.writes import MAX_LOSSES, Packed
+from quantcloud.storage.jobs.writes import MAX_LOSSES, NO_USAGE, Packed
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+_WITHOUT_RESULT = frozenset({JobStatus.FAILED, JobStatus.TIMEOUT})
 # How long `damage` reports the failure of one new job.
 _DAMAGE_SECONDS = 60.0
 
@@ -66,22 +67,6 @@ class Jobs:
     async def join_batch_window(self) -> None:
         """If many callers write, wait for the next transaction; prepare your write after that."""
         await self._writer.join_batch_window()
-
-    async def create(
-        self,
-        job: Job,
-        qasm: str,
-        analysis: Analysis,
-        changes: Sequence[Change] = (),
-        *,
-        max_waiting: int | None,
-        monthly: MonthlyLimits | None = None,
-        key: IdempotencyKey | None = None,
-    ) -> list[JobEvent]:
-        """Create one job like `create_all`; return its events, the submission first."""
-        new = NewJob(job, qasm, analysis, changes)
-        (events,) = await self.create_all([new], max_waiting=max_waiting, monthly=monthly, key=key)
-        return events
 
     def create_all(
         self,
@@ -227,33 +212,31 @@ class Jobs:
         """
         return await job_documents.input_of(claim)
 
-    def complete(
+    def end(
         self,
         job_id: str,
         lease: Lease,
-        result: JobResult,
         changes: Sequence[Change],
         *,
-        simulator_seconds: float = 0.0,
-        qpu_tasks: int = 0,
-        cost_usd: float = 0.0,
+        result: JobResult | None = None,
+        usage: MonthlyUsage = NO_USAGE,
         known: JobRecord | None = None,
     ) -> Awaitable[JobEvent]:
-        """End a run with its result, and count its usage in the month of its end.
+        """End a run: completed with its `result`, or failed or timed out without one.
 
-        The last of `changes` is to completed; a change to running may precede it. Reserved tasks
-        and cost count in the month of the submission; what the run did not use is given back. If
-        the job still equals `known`, it is not read again. Raises `ValueError` if the last change
-        is not to completed, or if a key of the counts is no bitstring.
+        The last of `changes` is the end; a change to running may precede it. `usage` counts in the
+        month of the end, but reserved tasks and cost count in the month of the submission; what the
+        run did not use is given back. If the job still equals `known`, it is not read again. Raises
+        `ValueError` if status and result do not fit, or if a key of the counts is no bitstring.
 
         Unless the result is large, the write joins the next transaction when you call this.
         """
-        if changes[-1].status is not JobStatus.COMPLETED or result.job_id != job_id:
-            raise ValueError("complete() needs a last change to completed and the job's result")
-        usage = MonthlyUsage(simulator_seconds, qpu_tasks, total_cost_usd=cost_usd)
-        cost = job_documents.packing_cost(result)
+        ends = _WITHOUT_RESULT if result is None else {JobStatus.COMPLETED}
+        if changes[-1].status not in ends or (result is not None and result.job_id != job_id):
+            raise ValueError("a run completes with its result, or fails or times out without one")
+        cost = 0.0 if result is None else job_documents.packing_cost(result)
 
-        def write(row: dict[str, Any]) -> Awaitable[JobEvent]:
+        def write(row: dict[str, Any] | None) -> Awaitable[JobEvent]:
             return self._writer.submit(
                 lambda tx: job_writes.finish(
                     tx, job_id, lease, changes, known=known, usage=usage, result=result, row=row
@@ -261,27 +244,7 @@ class Jobs:
                 cost=Work.STORE_JOB.cost(1) + cost,
             )
 
-        return _after(lambda: job_documents.pack_result(result), write, cost=cost)
-
-    def end(
-        self,
-        job_id: str,
-        lease: Lease,
-        changes: Sequence[Change],
-        *,
-        simulator_seconds: float = 0.0,
-        qpu_tasks: int = 0,
-        cost_usd: float = 0.0,
-        known: JobRecord | None = None,
-    ) -> Awaitable[JobEvent]:
-        """End a run as failed or timed out, and count its usage like `complete`."""
-        if changes[-1].status not in {JobStatus.FAILED, JobStatus.TIMEOUT}:
-            raise ValueError("end() needs a last change to failed or timeout")
-        usage = MonthlyUsage(simulator_seconds, qpu_tasks, total_cost_usd=cost_usd)
-        return self._writer.submit(
-            lambda tx: job_writes.finish(tx, job_id, lease, changes, known=known, usage=usage),
-            cost=Work.STORE_JOB.cost(1),
-        )
+        return _after(lambda: result and job_documents.pack_result(result), write, cost=cost)
 
     async def cancel(
         self, account_id: str, job_id: str, at: datetime, *, job_seconds: float = math.inf

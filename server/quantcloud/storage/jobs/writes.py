@@ -46,7 +46,7 @@ _LEASE_OWNER = select(lease_owners.c.expires_at).where(lease_owners.c.owner == b
 _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 
-_NOTHING = MonthlyUsage()
+NO_USAGE = MonthlyUsage()
 
 Packed = tuple[NewJob, dict[str, Any], dict[str, Any] | None]
 """A new job, with the rows of its circuit and of its result, if there is one."""
@@ -108,7 +108,7 @@ def advance(
     ends = any(change.status in TERMINAL for change in changes)
     _, events = job_rows.advance(tx, replace(record, metered=record.metered or ends), changes)
     if ends:
-        _meter(tx, record, changes[-1].at, _NOTHING)
+        _meter(tx, record, changes[-1].at, NO_USAGE)
     return events
 
 
@@ -213,7 +213,7 @@ def return_to_queue(
     record_after = replace(record, metered=record.metered or ends)
     _, (event,) = job_rows.advance(tx, record_after, [change])
     if ends:
-        _meter(tx, record, at, _NOTHING)
+        _meter(tx, record, at, NO_USAGE)
     return event
 
 
@@ -221,7 +221,7 @@ def _so_far(tx: Transaction, record: JobRecord, at: datetime, job_seconds: float
     """Return the usage so far of a job that is cancelled: nothing unless it runs."""
     job = record.job
     if job.status is not JobStatus.RUNNING or job.started_at is None:
-        return _NOTHING
+        return NO_USAGE
     if job.reserved_qpu_tasks:
         return MonthlyUsage(qpu_tasks=job.reserved_qpu_tasks, total_cost_usd=job.reserved_cost_usd)
     # The server of the run may be dead, or may have lost the database when the run ended.

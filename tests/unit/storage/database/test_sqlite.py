@@ -9,7 +9,7 @@ from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage import Store
 from quantcloud.storage.database import sqlite_file
-from unit.storage.builders import ANALYSIS, QASM, T0, logged, new_job, routed, submit, to
+from unit.storage.builders import ANALYSIS, QASM, T0, create, logged, new_job, routed, submit, to
 
 
 async def test_a_full_disk_fails_writes_whole_until_there_is_space(path):
@@ -28,8 +28,8 @@ async def test_a_full_disk_fails_writes_whole_until_there_is_space(path):
     big, small = new_job(), new_job()
     outcomes = await asyncio.gather(
         store.jobs.advance(kept.id, [to(JobStatus.ANALYZING)]),
-        store.jobs.create(big, text, ANALYSIS, max_waiting=None),
-        store.jobs.create(small, QASM, ANALYSIS, max_waiting=None),
+        create(store, big, text, ANALYSIS, max_waiting=None),
+        create(store, small, QASM, ANALYSIS, max_waiting=None),
         return_exceptions=True,
     )
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
@@ -37,7 +37,7 @@ async def test_a_full_disk_fails_writes_whole_until_there_is_space(path):
     assert (await store.jobs.list("alice", limit=9, offset=0)).total == 1
     assert len(await logged(store, "alice")) == 1
     await store._database.write(lambda c: limit(c, 100_000))
-    await store.jobs.create(big, text, ANALYSIS, max_waiting=None)
+    await create(store, big, text, ANALYSIS, max_waiting=None)
     assert (await store.usage.month("alice", T0)).total_jobs == 2
     await store.close()
 

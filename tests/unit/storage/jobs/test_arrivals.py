@@ -22,6 +22,7 @@ from unit.storage.builders import (
     T0,
     UNLIMITED,
     at,
+    complete,
     new_job,
     ran,
     result_of,
@@ -241,9 +242,7 @@ async def test_a_run_can_be_completed_by_its_known_record(store):
     await store.accounts.ensure("alice", at=T0)
     (claim,), _ = await arrivals(store, new_job())
     end = [to(JobStatus.RUNNING, 51), to(JobStatus.COMPLETED, 52)]
-    await store.jobs.complete(
-        claim.job.id, claim.lease, result_of(claim.job), end, known=claim.record
-    )
+    await complete(store, claim.job.id, claim.lease, result_of(claim.job), end, known=claim.record)
     job = await store.jobs.get("alice", claim.job.id)
     assert (job.status, job.sequence, job.started_at) == (JobStatus.COMPLETED, 7, at(51))
 
@@ -252,7 +251,7 @@ async def test_the_known_record_may_be_out_of_date(store):
     await store.accounts.ensure("alice", at=T0)
     (first, second), _ = await arrivals(store, new_job(), new_job())
     await store.jobs.advance(first.job.id, [to(JobStatus.RUNNING, 51)], lease=first.lease)
-    await store.jobs.complete(
+    await complete(store,
         first.job.id, first.lease, result_of(first.job), [to(JobStatus.COMPLETED, 52)],
         known=first.record,
     )  # fmt: skip
@@ -261,9 +260,7 @@ async def test_the_known_record_may_be_out_of_date(store):
     end = [to(JobStatus.RUNNING, 51), to(JobStatus.COMPLETED, 52)]
     known: JobRecord = second.record
     with pytest.raises(StaleLeaseError):
-        await store.jobs.complete(
-            second.job.id, second.lease, result_of(second.job), end, known=known
-        )
+        await complete(store, second.job.id, second.lease, result_of(second.job), end, known=known)
     assert (await store.jobs.get("alice", second.job.id)).status is JobStatus.CANCELLED
     assert await store.jobs.result("alice", second.job.id) is None
 

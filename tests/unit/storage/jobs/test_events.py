@@ -14,6 +14,8 @@ from unit.storage.builders import (
     QASM,
     T0,
     claim_one,
+    complete,
+    create,
     finish,
     logged,
     new_job,
@@ -148,7 +150,7 @@ async def test_cursors_follow_the_order_of_commits_and_sequences_have_no_gaps(st
 
     async def live(number: int) -> None:
         job = new_job(accounts[number % 3])
-        await store.jobs.create(job, QASM, ANALYSIS, max_waiting=None)
+        await create(store, job, QASM, ANALYSIS, max_waiting=None)
         for change in routed():
             await store.jobs.advance(job.id, [change])
         if number % 4 == 0:
@@ -181,9 +183,9 @@ async def test_each_event_has_the_metadata_of_its_time(store, one_row):
         new = NewJob(job, QASM, ANALYSIS, changes, result_of(job), 0.1)
         await store.jobs.create_all([new], max_waiting=None)
     else:
-        await store.jobs.create(job, QASM, ANALYSIS, queue_it, max_waiting=None)
+        await create(store, job, QASM, ANALYSIS, queue_it, max_waiting=None)
         claim = await start(store)
-        await store.jobs.complete(job.id, claim.lease, result_of(job), [completion])
+        await complete(store, job.id, claim.lease, result_of(job), [completion])
     expected = [{"num_qubits": 2}] * 3 + [routing] * 3 + [ended]
     events = await store.events.after("alice", job.id, 0, 10)
     assert [event.job.metadata for event in events] == expected

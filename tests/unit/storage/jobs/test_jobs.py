@@ -22,6 +22,8 @@ from unit.storage.builders import (
     UNLIMITED,
     at,
     claim_one,
+    complete,
+    create,
     finish,
     logged,
     new_job,
@@ -55,7 +57,7 @@ FULL = {
 async def test_a_new_job_is_read_back_unchanged(store, fields):
     await store.accounts.ensure("alice", at=T0)
     job = new_job(**fields)
-    (event,) = await store.jobs.create(job, QASM, ANALYSIS, max_waiting=1)
+    (event,) = await create(store, job, QASM, ANALYSIS, max_waiting=1)
     assert (event.sequence, event.occurred_at, event.job) == (1, job.submitted_at, job)
     assert await store.jobs.get("alice", job.id) == job
     assert await store.events.latest("alice", job.id) == event
@@ -105,7 +107,7 @@ def assert_in_threads(packers, *works):
 async def test_a_circuit_of_8_mb_is_packed_in_a_thread(store, packers):
     await store.accounts.ensure("alice", at=T0)
     text = QASM + "h q[0];\n" * 1_000_000
-    await store.jobs.create(new_job(), text, ANALYSIS, routed(), max_waiting=None)
+    await create(store, new_job(), text, ANALYSIS, routed(), max_waiting=None)
     claim = await claim_one(store)
     assert (await store.jobs.input_of(claim))[0] == text
     assert_in_threads(packers, "pack", "unpack")
@@ -114,7 +116,7 @@ async def test_a_circuit_of_8_mb_is_packed_in_a_thread(store, packers):
 async def test_a_second_job_with_the_same_id_changes_nothing(store):
     job = await submit(store)
     with pytest.raises(IntegrityError):
-        await store.jobs.create(job, "other", ANALYSIS, max_waiting=None)
+        await create(store, job, "other", ANALYSIS, max_waiting=None)
     assert (await stored_circuit(store, job.id))[0] == QASM
     assert (await store.usage.month("alice", T0)).total_jobs == 1
     assert len(await store.events.after("alice", job.id, 0, 10)) == 1
@@ -122,7 +124,7 @@ async def test_a_second_job_with_the_same_id_changes_nothing(store):
 
 async def test_a_new_job_must_have_the_status_submitted(store):
     with pytest.raises(ValueError, match="submitted"):
-        await store.jobs.create(new_job(status=JobStatus.QUEUED), QASM, ANALYSIS, max_waiting=None)
+        await create(store, new_job(status=JobStatus.QUEUED), QASM, ANALYSIS, max_waiting=None)
 
 
 async def test_waiting_jobs_are_limited_and_running_ones_do_not_count(store):
@@ -130,14 +132,14 @@ async def test_waiting_jobs_are_limited_and_running_ones_do_not_count(store):
     await submit(store)
     await submit(store, "bob")
     with pytest.raises(QuotaExceeded) as caught:
-        await store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=2)
+        await create(store, new_job(), QASM, ANALYSIS, max_waiting=2)
     assert caught.value.metadata == {
         "limit": "max_waiting_jobs", "maximum": "2", "used": "2", "requested": "1",
     }  # fmt: skip
     assert caught.value.subject == "alice"
     assert (await store.usage.month("alice", T0)).total_jobs == 2
     await claim_one(store)
-    await store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=2)
+    await create(store, new_job(), QASM, ANALYSIS, max_waiting=2)
 
 
 async def test_list_is_newest_first_by_page_and_status(store):
@@ -220,7 +222,7 @@ async def test_a_result_is_read_back_unchanged(store):
         statevector=Statevector((0.6, 0.0), (0.0, -0.8)),
         metadata={"seed": 7, "memory": ["0110", "1111"]},
     )
-    await store.jobs.complete(job.id, claim.lease, result, [to(JobStatus.COMPLETED)])
+    await complete(store, job.id, claim.lease, result, [to(JobStatus.COMPLETED)])
     assert await store.jobs.result("alice", job.id) == result
 
 
@@ -232,8 +234,12 @@ async def test_small_results_of_several_jobs(store):
         counts = {format(each, "012b"): 1 for each in range(1 if number else 2000)}
         given[job.id] = result_of(job, counts=counts)
         claim = await claim_one(store)
-        await store.jobs.complete(
-            job.id, claim.lease, given[job.id], [to(JobStatus.RUNNING), to(JobStatus.COMPLETED)]
+        await complete(
+            store,
+            job.id,
+            claim.lease,
+            given[job.id],
+            [to(JobStatus.RUNNING), to(JobStatus.COMPLETED)],
         )
     waiting = await queue(store)
     large, *small, of_bob = given
@@ -253,7 +259,7 @@ async def test_a_large_result_is_packed_in_a_thread(store, packers):
         statevector=Statevector(amplitudes, amplitudes[::-1]),
         metadata={"memory": [format(index, "020b") for index in range(100_000)]},
     )
-    await store.jobs.complete(job.id, claim.lease, result, [to(JobStatus.COMPLETED)])
+    await complete(store, job.id, claim.lease, result, [to(JobStatus.COMPLETED)])
     stored = await store.jobs.result("alice", job.id)
     assert stored == result
     # The counts and the metadata; a statevector is not compressed.
@@ -273,7 +279,7 @@ async def test_a_job_is_created_with_its_changes(store):
     await store.accounts.ensure("alice", at=T0)
     job = new_job(predicted_seconds=0.25, batch_id=str(uuid.uuid4()))
     changes = [*routed(1)[:-1], to(JobStatus.QUEUED, 2, backend="b", method="m", metadata={"a": 1})]
-    events = await store.jobs.create(job, QASM, ANALYSIS, changes, max_waiting=1)
+    events = await create(store, job, QASM, ANALYSIS, changes, max_waiting=1)
     assert [event.job.status for event in events] == ["submitted", "analyzing", "routing", "queued"]
     assert await store.events.after("alice", job.id, 0, 9) == events
     assert await store.jobs.get("alice", job.id) == events[-1].job

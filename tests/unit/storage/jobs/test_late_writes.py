@@ -6,7 +6,7 @@ import pytest
 
 from quantcloud.domain.job import JobStatus, StaleLeaseError
 from quantcloud.storage import Claim, Room, Store
-from unit.storage.builders import UNLIMITED, at, queue, result_of, to
+from unit.storage.builders import UNLIMITED, at, complete, queue, result_of, to
 
 NUMBER = 100
 
@@ -23,7 +23,7 @@ async def _claim_all(store: Store, owner: str, seconds: float) -> list[Claim]:
 
 
 def _complete(store: Store, claim: Claim, counts: dict[str, int], seconds: float):
-    return store.jobs.complete(
+    return complete(store,
         claim.job.id, claim.lease, result_of(claim.job, counts=counts),
         [to(JobStatus.COMPLETED, seconds)], simulator_seconds=1.0,
     )  # fmt: skip
@@ -64,5 +64,5 @@ async def test_a_server_that_comes_back_in_time_keeps_its_runs(store: Store):
     await store.leases.heartbeat("first", at(60))
     assert await store.leases.sweep("second", at(31)) == []
     steps = [to(JobStatus.RUNNING, 40), to(JobStatus.COMPLETED, 41)]
-    event = await store.jobs.complete(claim.job.id, claim.lease, result_of(claim.job), steps)
+    event = await complete(store, claim.job.id, claim.lease, result_of(claim.job), steps)
     assert event.job.attempt == 1

@@ -33,7 +33,18 @@ from quantcloud.domain.job import (
 from quantcloud.storage import Claim, NewJob, Room, Store
 from quantcloud.storage.database.tables import job_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of
-from unit.storage.builders import ANALYSIS, QASM, at, new_job, queue, ran, result_of, to
+from unit.storage.builders import (
+    ANALYSIS,
+    QASM,
+    at,
+    complete,
+    new_job,
+    queue,
+    ran,
+    result_of,
+    to,
+    usage_of,
+)
 from unit.storage.conftest import EMPTY, VERSIONS, Servers
 
 CONCURRENCY = dict.fromkeys(Tier, 2)
@@ -201,7 +212,8 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(claim=claims)
     def complete(self, claim):
         """Complete a run, perhaps after its lease ended: the bundle has all claims."""
-        write = self.store.jobs.complete(
+        write = complete(
+            self.store,
             claim.job.id,
             claim.lease,
             result_of(claim.job),
@@ -215,7 +227,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(claim=claims, status=st.sampled_from([JobStatus.FAILED, JobStatus.TIMEOUT]))
     def end(self, claim, status):
         write = self.store.jobs.end(
-            claim.job.id, claim.lease, [to(status, self.now())], **self.used(claim)
+            claim.job.id, claim.lease, [to(status, self.now())], usage=usage_of(**self.used(claim))
         )
         if self.fenced(claim, status, write):
             self.jobs[claim.job.id].move(status)

@@ -10,9 +10,8 @@ from quantcloud.domain.errors import QuotaExceeded
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import JobStatus
 from quantcloud.storage import Room, Store
+from unit.storage import builders
 from unit.storage.builders import (
-    ANALYSIS,
-    QASM,
     T0,
     at,
     claim_one,
@@ -30,7 +29,7 @@ THREE = dict.fromkeys(Tier, 3)
 
 
 async def create(store: Store, limits: MonthlyLimits = LIMITS, **fields) -> None:
-    await store.jobs.create(new_job(**fields), QASM, ANALYSIS, max_waiting=None, monthly=limits)
+    await builders.create(store, new_job(**fields), max_waiting=None, monthly=limits)
 
 
 async def concurrently(number: int, make) -> list[QuotaExceeded]:
@@ -73,7 +72,7 @@ async def test_one_of_fifty_submissions_gets_the_last_waiting_place(store):
     await submit(store)
 
     async def create_waiting() -> None:
-        await store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=2, monthly=LIMITS)
+        await builders.create(store, new_job(), max_waiting=2, monthly=LIMITS)
 
     refused = await concurrently(50, create_waiting)
     assert len(refused) == 49

@@ -20,6 +20,7 @@ from unit.storage.builders import (
     T0,
     at,
     claim_one,
+    complete,
     finish,
     queue,
     result_of,
@@ -27,6 +28,7 @@ from unit.storage.builders import (
     start,
     submit,
     to,
+    usage_of,
 )
 
 
@@ -44,10 +46,10 @@ async def _refused(store, job_id, *calls) -> None:
 def _run_writes(store, job, lease):
     return [
         store.jobs.advance(job.id, [to(JobStatus.RUNNING)], lease=lease),
-        store.jobs.complete(
-            job.id, lease, result_of(job), [to(JobStatus.COMPLETED)], simulator_seconds=1.0
+        complete(
+            store, job.id, lease, result_of(job), [to(JobStatus.COMPLETED)], simulator_seconds=1.0
         ),
-        store.jobs.end(job.id, lease, [to(JobStatus.FAILED)], simulator_seconds=1.0),
+        store.jobs.end(job.id, lease, [to(JobStatus.FAILED)], usage=usage_of(1.0)),
         store.jobs.requeue(job.id, lease, T0),
     ]
 
@@ -81,9 +83,9 @@ async def test_advance_neither_dispatches_nor_ends_a_run(store):
     for status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.TIMEOUT):
         with pytest.raises(ValueError, match="advance"):
             await store.jobs.advance(job.id, [to(status)], lease=claim.lease)
-    with pytest.raises(ValueError, match="completed"):
-        await store.jobs.complete(job.id, claim.lease, result_of(job), [to(JobStatus.FAILED)])
-    with pytest.raises(ValueError, match="failed or timeout"):
+    with pytest.raises(ValueError, match="completes"):
+        await complete(store, job.id, claim.lease, result_of(job), [to(JobStatus.FAILED)])
+    with pytest.raises(ValueError, match="completes"):
         await store.jobs.end(job.id, claim.lease, [to(JobStatus.CANCELLED)])
     assert (await store.jobs.get("alice", job.id)).status is JobStatus.RUNNING
 
@@ -125,7 +127,8 @@ async def test_a_lease_that_ended_cannot_write(store, how):
 async def test_complete_writes_result_event_and_usage_together(store):
     job = await queue(store)
     claim = await start(store, seconds=1)
-    event = await store.jobs.complete(
+    event = await complete(
+        store,
         job.id,
         claim.lease,
         result_of(job),
@@ -162,9 +165,7 @@ async def test_end_counts_what_the_run_used(store, status):
         job.id,
         claim.lease,
         [to(status, error_message="too slow")],
-        simulator_seconds=60.0,
-        qpu_tasks=1,
-        cost_usd=0.25,
+        usage=usage_of(60.0, 1, 0.25),
     )
     assert (event.job.status, event.job.error_message) == (status, "too slow")
     assert await store.jobs.result("alice", job.id) is None

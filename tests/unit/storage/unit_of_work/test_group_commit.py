@@ -13,7 +13,7 @@ from quantcloud.storage import Store
 from quantcloud.storage.database.sqlite import SqliteDatabase
 from quantcloud.storage.database.tables import accounts, job_events
 from quantcloud.storage.unit_of_work.transaction import Pending
-from unit.storage.builders import ANALYSIS, QASM, T0, new_job, queue, routed, submit, to
+from unit.storage.builders import ANALYSIS, QASM, T0, create, new_job, queue, routed, submit, to
 from unit.storage.elsewhere import writing_elsewhere
 
 
@@ -172,7 +172,7 @@ async def test_a_unit_that_fails_half_way_is_undone_alone(store):
         store,
         store.jobs.advance(jobs[0].id, routed()),
         store._writer.run(half),
-        store.jobs.create(jobs[1], QASM, ANALYSIS, max_waiting=None),
+        create(store, jobs[1], QASM, ANALYSIS, max_waiting=None),
         store._writer.run(whole),
         store.jobs.advance(jobs[1].id, routed()),
     )
@@ -193,9 +193,9 @@ async def test_a_value_that_cannot_be_written_fails_only_its_own_unit(store, rea
     reading = store.accounts.ensure("alice", at=T0, tier=Tier.DEVELOPER)
     outcomes = await _in_one_batch(
         store,
-        store.jobs.create(bad, QASM, ANALYSIS, max_waiting=None),
+        create(store, bad, QASM, ANALYSIS, max_waiting=None),
         *([reading] if read_behind else ()),
-        store.jobs.create(new_job(), QASM, ANALYSIS, max_waiting=None),
+        create(store, new_job(), QASM, ANALYSIS, max_waiting=None),
     )
     reading.close()
     assert isinstance(outcomes[0], Exception)
@@ -286,8 +286,7 @@ async def test_close_runs_the_waiting_units(location):
     await store.accounts.ensure("alice", at=T0)
     jobs = [new_job() for _ in range(50)]
     tasks = [
-        asyncio.create_task(store.jobs.create(job, QASM, ANALYSIS, max_waiting=None))
-        for job in jobs
+        asyncio.create_task(create(store, job, QASM, ANALYSIS, max_waiting=None)) for job in jobs
     ]
     await asyncio.sleep(0)
     await store.close()
