@@ -29,9 +29,10 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from thequantcloud.v1 import access_pb2 as thequantcloud_dot_v1_dot_access__pb2
 from thequantcloud.v1 import limits_pb2 as thequantcloud_dot_v1_dot_limits__pb2
+from thequantcloud.v1 import run_options_pb2 as thequantcloud_dot_v1_dot_run__options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1athequantcloud/v1/job.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1dthequantcloud/v1/access.proto\x1a\x1dthequantcloud/v1/limits.proto\"k\n\x0cOptimization\"[\n\x06Target\x12\x0f\n\x0bunspecified\x10\x00\x12\x0c\n\x08\x62\x61lanced\x10\x01\x12\t\n\x05speed\x10\x02\x12\x0c\n\x08\x61\x63\x63uracy\x10\x03\x12\x0b\n\x07quality\x10\x03\x12\x08\n\x04\x63ost\x10\x04\x1a\x02\x10\x01\"\xd5\x05\n\x03Job\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x03\x12\x1a\n\x07\x62\x61\x63kend\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x13\n\x05shots\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x41\n\x0coptimize_for\x18\x05 \x01(\x0e\x32%.thequantcloud.v1.Optimization.TargetB\x04\xe2\x41\x01\x03\x12\x36\n\x0csubmitted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x39\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12;\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12 \n\rerror_message\x18\t \x01(\tB\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x12/\n\x08metadata\x18\n \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03\x12\x1b\n\x08\x62\x61tch_id\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03H\x04\x88\x01\x01\"\xa4\x01\n\x06Status\x12\x0f\n\x0bunspecified\x10\x00\x12\r\n\tsubmitted\x10\x01\x12\r\n\tanalyzing\x10\x02\x12\x0b\n\x07routing\x10\x03\x12\n\n\x06queued\x10\x04\x12\x0e\n\ndispatched\x10\x05\x12\x0b\n\x07running\x10\x06\x12\r\n\tcompleted\x10\x07\x12\n\n\x06\x66\x61iled\x10\x08\x12\x0b\n\x07timeout\x10\t\x12\r\n\tcancelled\x10\nB\n\n\x08_backendB\r\n\x0b_started_atB\x0f\n\r_completed_atB\x10\n\x0e_error_messageB\x0b\n\t_batch_id\"5\n\x0bStatevector\x12\x12\n\x04real\x18\x01 \x03(\x01\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04imag\x18\x02 \x03(\x01\x42\x04\xe2\x41\x01\x03\"\xca\x03\n\tJobResult\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12=\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\'.thequantcloud.v1.JobResult.CountsEntryB\x04\xe2\x41\x01\x03\x12K\n\rprobabilities\x18\x03 \x03(\x0b\x32..thequantcloud.v1.JobResult.ProbabilitiesEntryB\x04\xe2\x41\x01\x03\x12=\n\x0bstatevector\x18\x04 \x01(\x0b\x32\x1d.thequantcloud.v1.StatevectorB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1f\n\x11\x65xecution_time_ms\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x61\x63kend\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x34\n\x12ProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_statevector\"\xf0\x02\n\x08JobEvent\x12\x16\n\x08sequence\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12:\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12-\n\x03job\x18\x03 \x01(\x0b\x32\x15.thequantcloud.v1.JobB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12!\n\x0equeue_position\x18\x04 \x01(\rB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x36\n\x06result\x18\x05 \x01(\x0b\x32\x1b.thequantcloud.v1.JobResultB\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x12\x18\n\ncheckpoint\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12,\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03H\x04\x88\x01\x01\x42\x0e\n\x0c_occurred_atB\x06\n\x04_jobB\x11\n\x0f_queue_positionB\t\n\x07_resultB\x08\n\x06_error\"\x96\x02\n\x0fListJobsRequest\x12\x1f\n\x0c\x61\x66ter_cursor\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12%\n\x05limit\x18\x01 \x01(\x05\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\t\x00\x00\x00\x00\x00\x00\xf0?H\x01\x88\x01\x01\x12&\n\x06offset\x18\x02 \x01(\x05\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00H\x02\x88\x01\x01\x12\x32\n\x06status\x18\x03 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x12\x39\n\rstatus_filter\x18\x04 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x42\x0f\n\r_after_cursorB\x08\n\x06_limitB\t\n\x07_offset\"\xb8\x01\n\x10ListJobsResponse\x12\x19\n\x06\x63ursor\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12)\n\x04jobs\x18\x01 \x03(\x0b\x32\x15.thequantcloud.v1.JobB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\rB\x04\xe2\x41\x01\x03\x12\x13\n\x05total\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x13\n\x05limit\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06offset\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x42\t\n\x07_cursor\"i\n\rGetJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x35\n\x0cwait_seconds\x18\x02 \x01(\x05\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00N@H\x00\x88\x01\x01\x42\x0f\n\r_wait_seconds\"\'\n\x13GetJobResultRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"$\n\x10\x43\x61ncelJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"]\n\x11\x43\x61ncelJobResponse\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x03\"\x81\x01\n\x0fWatchJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x19\n\x0bwith_result\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x11\n\x0f_after_sequence\"\xbd\x01\n\x10WatchJobsRequest\x12\x1f\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x32\n\x06status\x18\x02 \x03(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x12\x19\n\x0bwith_result\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\x08\x62\x61tch_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x42\x0f\n\r_after_cursorB\x0b\n\t_batch_id\"\xad\x01\n\x11WatchJobsResponse\x12\x14\n\x06\x63ursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x1a.thequantcloud.v1.JobEventB\x04\xe2\x41\x01\x03\x12\x18\n\ncheckpoint\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12,\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x08\n\x06_error2\xa7\x05\n\nJobService\x12g\n\x08ListJobs\x12!.thequantcloud.v1.ListJobsRequest\x1a\".thequantcloud.v1.ListJobsResponse\"\x14\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12[\n\x06GetJob\x12\x1f.thequantcloud.v1.GetJobRequest\x1a\x15.thequantcloud.v1.Job\"\x19\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12t\n\x0cGetJobResult\x12%.thequantcloud.v1.GetJobResultRequest\x1a\x1b.thequantcloud.v1.JobResult\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/result\x12y\n\tCancelJob\x12\".thequantcloud.v1.CancelJobRequest\x1a#.thequantcloud.v1.CancelJobResponse\"#\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}/cancel:\x01*\x12m\n\x08WatchJob\x12!.thequantcloud.v1.WatchJobRequest\x1a\x1a.thequantcloud.v1.JobEvent\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12s\n\tWatchJobs\x12\".thequantcloud.v1.WatchJobsRequest\x1a#.thequantcloud.v1.WatchJobsResponse\"\x1b\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/jobs/events0\x01\x42\x66\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1athequantcloud/v1/job.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1dthequantcloud/v1/access.proto\x1a\x1dthequantcloud/v1/limits.proto\x1a\"thequantcloud/v1/run_options.proto\"k\n\x0cOptimization\"[\n\x06Target\x12\x0f\n\x0bunspecified\x10\x00\x12\x0c\n\x08\x62\x61lanced\x10\x01\x12\t\n\x05speed\x10\x02\x12\x0c\n\x08\x61\x63\x63uracy\x10\x03\x12\x0b\n\x07quality\x10\x03\x12\x08\n\x04\x63ost\x10\x04\x1a\x02\x10\x01\"\x8a\x06\n\x03Job\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x03\x12\x1a\n\x07\x62\x61\x63kend\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x13\n\x05shots\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x41\n\x0coptimize_for\x18\x05 \x01(\x0e\x32%.thequantcloud.v1.Optimization.TargetB\x04\xe2\x41\x01\x03\x12\x36\n\x0csubmitted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x39\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12;\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12 \n\rerror_message\x18\t \x01(\tB\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x12/\n\x08metadata\x18\n \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03\x12\x1b\n\x08\x62\x61tch_id\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03H\x04\x88\x01\x01\x12\x33\n\x07options\x18\x0c \x01(\x0b\x32\x1c.thequantcloud.v1.RunOptionsB\x04\xe2\x41\x01\x03\"\xa4\x01\n\x06Status\x12\x0f\n\x0bunspecified\x10\x00\x12\r\n\tsubmitted\x10\x01\x12\r\n\tanalyzing\x10\x02\x12\x0b\n\x07routing\x10\x03\x12\n\n\x06queued\x10\x04\x12\x0e\n\ndispatched\x10\x05\x12\x0b\n\x07running\x10\x06\x12\r\n\tcompleted\x10\x07\x12\n\n\x06\x66\x61iled\x10\x08\x12\x0b\n\x07timeout\x10\t\x12\r\n\tcancelled\x10\nB\n\n\x08_backendB\r\n\x0b_started_atB\x0f\n\r_completed_atB\x10\n\x0e_error_messageB\x0b\n\t_batch_id\"\xa3\x04\n\nJobCircuit\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04qasm\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05shots\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x33\n\x07options\x18\x04 \x01(\x0b\x32\x1c.thequantcloud.v1.RunOptionsB\x04\xe2\x41\x01\x03\x12\x41\n\x0coptimize_for\x18\x05 \x01(\x0e\x32%.thequantcloud.v1.Optimization.TargetB\x04\xe2\x41\x01\x03\x12$\n\x11requested_backend\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1f\n\x0cmax_cost_usd\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x1f\n\x0cmin_fidelity\x18\x08 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x1a\n\x07\x62\x61\x63kend\x18\t \x01(\tB\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x12\x19\n\x06method\x18\n \x01(\tB\x04\xe2\x41\x01\x03H\x04\x88\x01\x01\x12!\n\x0eserver_version\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03H\x05\x88\x01\x01\x12$\n\x11simulator_version\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03H\x06\x88\x01\x01\x42\x14\n\x12_requested_backendB\x0f\n\r_max_cost_usdB\x0f\n\r_min_fidelityB\n\n\x08_backendB\t\n\x07_methodB\x11\n\x0f_server_versionB\x14\n\x12_simulator_version\"5\n\x0bStatevector\x12\x12\n\x04real\x18\x01 \x03(\x01\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04imag\x18\x02 \x03(\x01\x42\x04\xe2\x41\x01\x03\"\xca\x03\n\tJobResult\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12=\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\'.thequantcloud.v1.JobResult.CountsEntryB\x04\xe2\x41\x01\x03\x12K\n\rprobabilities\x18\x03 \x03(\x0b\x32..thequantcloud.v1.JobResult.ProbabilitiesEntryB\x04\xe2\x41\x01\x03\x12=\n\x0bstatevector\x18\x04 \x01(\x0b\x32\x1d.thequantcloud.v1.StatevectorB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1f\n\x11\x65xecution_time_ms\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x61\x63kend\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x34\n\x12ProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_statevector\"\xf0\x02\n\x08JobEvent\x12\x16\n\x08sequence\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12:\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12-\n\x03job\x18\x03 \x01(\x0b\x32\x15.thequantcloud.v1.JobB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12!\n\x0equeue_position\x18\x04 \x01(\rB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x36\n\x06result\x18\x05 \x01(\x0b\x32\x1b.thequantcloud.v1.JobResultB\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x12\x18\n\ncheckpoint\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12,\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03H\x04\x88\x01\x01\x42\x0e\n\x0c_occurred_atB\x06\n\x04_jobB\x11\n\x0f_queue_positionB\t\n\x07_resultB\x08\n\x06_error\"\x96\x02\n\x0fListJobsRequest\x12\x1f\n\x0c\x61\x66ter_cursor\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12%\n\x05limit\x18\x01 \x01(\x05\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\t\x00\x00\x00\x00\x00\x00\xf0?H\x01\x88\x01\x01\x12&\n\x06offset\x18\x02 \x01(\x05\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00H\x02\x88\x01\x01\x12\x32\n\x06status\x18\x03 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x12\x39\n\rstatus_filter\x18\x04 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x42\x0f\n\r_after_cursorB\x08\n\x06_limitB\t\n\x07_offset\"\xb8\x01\n\x10ListJobsResponse\x12\x19\n\x06\x63ursor\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12)\n\x04jobs\x18\x01 \x03(\x0b\x32\x15.thequantcloud.v1.JobB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\rB\x04\xe2\x41\x01\x03\x12\x13\n\x05total\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x13\n\x05limit\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06offset\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x42\t\n\x07_cursor\"i\n\rGetJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x35\n\x0cwait_seconds\x18\x02 \x01(\x05\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00N@H\x00\x88\x01\x01\x42\x0f\n\r_wait_seconds\"\'\n\x13GetJobResultRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"(\n\x14GetJobCircuitRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"$\n\x10\x43\x61ncelJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"]\n\x11\x43\x61ncelJobResponse\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x03\"\x81\x01\n\x0fWatchJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x19\n\x0bwith_result\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x11\n\x0f_after_sequence\"\xbd\x01\n\x10WatchJobsRequest\x12\x1f\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x32\n\x06status\x18\x02 \x03(\x0e\x32\x1c.thequantcloud.v1.Job.StatusB\x04\xe2\x41\x01\x01\x12\x19\n\x0bwith_result\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\x08\x62\x61tch_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x42\x0f\n\r_after_cursorB\x0b\n\t_batch_id\"\xad\x01\n\x11WatchJobsResponse\x12\x14\n\x06\x63ursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x1a.thequantcloud.v1.JobEventB\x04\xe2\x41\x01\x03\x12\x18\n\ncheckpoint\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12,\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x08\n\x06_error2\xa1\x06\n\nJobService\x12g\n\x08ListJobs\x12!.thequantcloud.v1.ListJobsRequest\x1a\".thequantcloud.v1.ListJobsResponse\"\x14\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12[\n\x06GetJob\x12\x1f.thequantcloud.v1.GetJobRequest\x1a\x15.thequantcloud.v1.Job\"\x19\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12t\n\x0cGetJobResult\x12%.thequantcloud.v1.GetJobResultRequest\x1a\x1b.thequantcloud.v1.JobResult\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/result\x12x\n\rGetJobCircuit\x12&.thequantcloud.v1.GetJobCircuitRequest\x1a\x1c.thequantcloud.v1.JobCircuit\"!\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/jobs/{id}/circuit\x12y\n\tCancelJob\x12\".thequantcloud.v1.CancelJobRequest\x1a#.thequantcloud.v1.CancelJobResponse\"#\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}/cancel:\x01*\x12m\n\x08WatchJob\x12!.thequantcloud.v1.WatchJobRequest\x1a\x1a.thequantcloud.v1.JobEvent\" \xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12s\n\tWatchJobs\x12\".thequantcloud.v1.WatchJobsRequest\x1a#.thequantcloud.v1.WatchJobsResponse\"\x1b\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/jobs/events0\x01\x42\x66\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,6 +64,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOB'].fields_by_name['metadata']._serialized_options = b'\342A\001\003'
   _globals['_JOB'].fields_by_name['batch_id']._loaded_options = None
   _globals['_JOB'].fields_by_name['batch_id']._serialized_options = b'\342A\001\003'
+  _globals['_JOB'].fields_by_name['options']._loaded_options = None
+  _globals['_JOB'].fields_by_name['options']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['job_id']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['job_id']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['qasm']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['qasm']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['shots']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['shots']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['options']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['options']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['optimize_for']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['optimize_for']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['requested_backend']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['requested_backend']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['max_cost_usd']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['max_cost_usd']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['min_fidelity']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['min_fidelity']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['backend']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['backend']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['method']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['method']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['server_version']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['server_version']._serialized_options = b'\342A\001\003'
+  _globals['_JOBCIRCUIT'].fields_by_name['simulator_version']._loaded_options = None
+  _globals['_JOBCIRCUIT'].fields_by_name['simulator_version']._serialized_options = b'\342A\001\003'
   _globals['_STATEVECTOR'].fields_by_name['real']._loaded_options = None
   _globals['_STATEVECTOR'].fields_by_name['real']._serialized_options = b'\342A\001\003'
   _globals['_STATEVECTOR'].fields_by_name['imag']._loaded_options = None
@@ -127,6 +154,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETJOBREQUEST'].fields_by_name['wait_seconds']._serialized_options = b'\342A\001\001\262\273\030\022\t\000\000\000\000\000\000\000\000\031\000\000\000\000\000\000N@'
   _globals['_GETJOBRESULTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETJOBRESULTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_GETJOBCIRCUITREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_GETJOBCIRCUITREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
   _globals['_CANCELJOBREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_CANCELJOBREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
   _globals['_CANCELJOBRESPONSE'].fields_by_name['job_id']._loaded_options = None
@@ -161,48 +190,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBSERVICE'].methods_by_name['GetJob']._serialized_options = b'\250\273\030\002\202\323\344\223\002\017\022\r/v1/jobs/{id}'
   _globals['_JOBSERVICE'].methods_by_name['GetJobResult']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['GetJobResult']._serialized_options = b'\250\273\030\002\202\323\344\223\002\026\022\024/v1/jobs/{id}/result'
+  _globals['_JOBSERVICE'].methods_by_name['GetJobCircuit']._loaded_options = None
+  _globals['_JOBSERVICE'].methods_by_name['GetJobCircuit']._serialized_options = b'\250\273\030\002\202\323\344\223\002\027\022\025/v1/jobs/{id}/circuit'
   _globals['_JOBSERVICE'].methods_by_name['CancelJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['CancelJob']._serialized_options = b'\250\273\030\002\202\323\344\223\002\031\"\024/v1/jobs/{id}/cancel:\001*'
   _globals['_JOBSERVICE'].methods_by_name['WatchJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['WatchJob']._serialized_options = b'\250\273\030\002\202\323\344\223\002\026\022\024/v1/jobs/{id}/events'
   _globals['_JOBSERVICE'].methods_by_name['WatchJobs']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['WatchJobs']._serialized_options = b'\250\273\030\002\202\323\344\223\002\021\022\017/v1/jobs/events'
-  _globals['_OPTIMIZATION']._serialized_start=261
-  _globals['_OPTIMIZATION']._serialized_end=368
-  _globals['_OPTIMIZATION_TARGET']._serialized_start=277
-  _globals['_OPTIMIZATION_TARGET']._serialized_end=368
-  _globals['_JOB']._serialized_start=371
-  _globals['_JOB']._serialized_end=1096
-  _globals['_JOB_STATUS']._serialized_start=857
-  _globals['_JOB_STATUS']._serialized_end=1021
-  _globals['_STATEVECTOR']._serialized_start=1098
-  _globals['_STATEVECTOR']._serialized_end=1151
-  _globals['_JOBRESULT']._serialized_start=1154
-  _globals['_JOBRESULT']._serialized_end=1612
-  _globals['_JOBRESULT_COUNTSENTRY']._serialized_start=1497
-  _globals['_JOBRESULT_COUNTSENTRY']._serialized_end=1542
-  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_start=1544
-  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_end=1596
-  _globals['_JOBEVENT']._serialized_start=1615
-  _globals['_JOBEVENT']._serialized_end=1983
-  _globals['_LISTJOBSREQUEST']._serialized_start=1986
-  _globals['_LISTJOBSREQUEST']._serialized_end=2264
-  _globals['_LISTJOBSRESPONSE']._serialized_start=2267
-  _globals['_LISTJOBSRESPONSE']._serialized_end=2451
-  _globals['_GETJOBREQUEST']._serialized_start=2453
-  _globals['_GETJOBREQUEST']._serialized_end=2558
-  _globals['_GETJOBRESULTREQUEST']._serialized_start=2560
-  _globals['_GETJOBRESULTREQUEST']._serialized_end=2599
-  _globals['_CANCELJOBREQUEST']._serialized_start=2601
-  _globals['_CANCELJOBREQUEST']._serialized_end=2637
-  _globals['_CANCELJOBRESPONSE']._serialized_start=2639
-  _globals['_CANCELJOBRESPONSE']._serialized_end=2732
-  _globals['_WATCHJOBREQUEST']._serialized_start=2735
-  _globals['_WATCHJOBREQUEST']._serialized_end=2864
-  _globals['_WATCHJOBSREQUEST']._serialized_start=2867
-  _globals['_WATCHJOBSREQUEST']._serialized_end=3056
-  _globals['_WATCHJOBSRESPONSE']._serialized_start=3059
-  _globals['_WATCHJOBSRESPONSE']._serialized_end=3232
-  _globals['_JOBSERVICE']._serialized_start=3235
-  _globals['_JOBSERVICE']._serialized_end=3914
+  _globals['_OPTIMIZATION']._serialized_start=297
+  _globals['_OPTIMIZATION']._serialized_end=404
+  _globals['_OPTIMIZATION_TARGET']._serialized_start=313
+  _globals['_OPTIMIZATION_TARGET']._serialized_end=404
+  _globals['_JOB']._serialized_start=407
+  _globals['_JOB']._serialized_end=1185
+  _globals['_JOB_STATUS']._serialized_start=946
+  _globals['_JOB_STATUS']._serialized_end=1110
+  _globals['_JOBCIRCUIT']._serialized_start=1188
+  _globals['_JOBCIRCUIT']._serialized_end=1735
+  _globals['_STATEVECTOR']._serialized_start=1737
+  _globals['_STATEVECTOR']._serialized_end=1790
+  _globals['_JOBRESULT']._serialized_start=1793
+  _globals['_JOBRESULT']._serialized_end=2251
+  _globals['_JOBRESULT_COUNTSENTRY']._serialized_start=2136
+  _globals['_JOBRESULT_COUNTSENTRY']._serialized_end=2181
+  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_start=2183
+  _globals['_JOBRESULT_PROBABILITIESENTRY']._serialized_end=2235
+  _globals['_JOBEVENT']._serialized_start=2254
+  _globals['_JOBEVENT']._serialized_end=2622
+  _globals['_LISTJOBSREQUEST']._serialized_start=2625
+  _globals['_LISTJOBSREQUEST']._serialized_end=2903
+  _globals['_LISTJOBSRESPONSE']._serialized_start=2906
+  _globals['_LISTJOBSRESPONSE']._serialized_end=3090
+  _globals['_GETJOBREQUEST']._serialized_start=3092
+  _globals['_GETJOBREQUEST']._serialized_end=3197
+  _globals['_GETJOBRESULTREQUEST']._serialized_start=3199
+  _globals['_GETJOBRESULTREQUEST']._serialized_end=3238
+  _globals['_GETJOBCIRCUITREQUEST']._serialized_start=3240
+  _globals['_GETJOBCIRCUITREQUEST']._serialized_end=3280
+  _globals['_CANCELJOBREQUEST']._serialized_start=3282
+  _globals['_CANCELJOBREQUEST']._serialized_end=3318
+  _globals['_CANCELJOBRESPONSE']._serialized_start=3320
+  _globals['_CANCELJOBRESPONSE']._serialized_end=3413
+  _globals['_WATCHJOBREQUEST']._serialized_start=3416
+  _globals['_WATCHJOBREQUEST']._serialized_end=3545
+  _globals['_WATCHJOBSREQUEST']._serialized_start=3548
+  _globals['_WATCHJOBSREQUEST']._serialized_end=3737
+  _globals['_WATCHJOBSRESPONSE']._serialized_start=3740
+  _globals['_WATCHJOBSRESPONSE']._serialized_end=3913
+  _globals['_JOBSERVICE']._serialized_start=3916
+  _globals['_JOBSERVICE']._serialized_end=4717
 # @@protoc_insertion_point(module_scope)

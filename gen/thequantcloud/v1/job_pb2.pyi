@@ -7,6 +7,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from thequantcloud.v1 import access_pb2 as _access_pb2
 from thequantcloud.v1 import limits_pb2 as _limits_pb2
+from thequantcloud.v1 import run_options_pb2 as _run_options_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -35,7 +36,7 @@ class Optimization(_message.Message):
     def __init__(self) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at", "completed_at", "error_message", "metadata", "batch_id")
+    __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at", "completed_at", "error_message", "metadata", "batch_id", "options")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         unspecified: _ClassVar[Job.Status]
@@ -71,6 +72,7 @@ class Job(_message.Message):
     ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     BATCH_ID_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     status: Job.Status
     backend: str
@@ -82,7 +84,36 @@ class Job(_message.Message):
     error_message: str
     metadata: _struct_pb2.Struct
     batch_id: str
-    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error_message: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., batch_id: _Optional[str] = ...) -> None: ...
+    options: _run_options_pb2.RunOptions
+    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error_message: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., batch_id: _Optional[str] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ...) -> None: ...
+
+class JobCircuit(_message.Message):
+    __slots__ = ("job_id", "qasm", "shots", "options", "optimize_for", "requested_backend", "max_cost_usd", "min_fidelity", "backend", "method", "server_version", "simulator_version")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    QASM_FIELD_NUMBER: _ClassVar[int]
+    SHOTS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZE_FOR_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_BACKEND_FIELD_NUMBER: _ClassVar[int]
+    MAX_COST_USD_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIDELITY_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SIMULATOR_VERSION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    qasm: str
+    shots: int
+    options: _run_options_pb2.RunOptions
+    optimize_for: Optimization.Target
+    requested_backend: str
+    max_cost_usd: float
+    min_fidelity: float
+    backend: str
+    method: str
+    server_version: str
+    simulator_version: str
+    def __init__(self, job_id: _Optional[str] = ..., qasm: _Optional[str] = ..., shots: _Optional[int] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., requested_backend: _Optional[str] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., backend: _Optional[str] = ..., method: _Optional[str] = ..., server_version: _Optional[str] = ..., simulator_version: _Optional[str] = ...) -> None: ...
 
 class Statevector(_message.Message):
     __slots__ = ("real", "imag")
@@ -181,6 +212,12 @@ class GetJobRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., wait_seconds: _Optional[int] = ...) -> None: ...
 
 class GetJobResultRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetJobCircuitRequest(_message.Message):
     __slots__ = ("id",)
     ID_FIELD_NUMBER: _ClassVar[int]
     id: str

@@ -55,6 +55,16 @@ class JobServiceStub:
     `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
     result.
     """
+    GetJobCircuit: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobCircuitRequest, _job_pb2.JobCircuit]
+    """Returns the circuit of a job and everything that is needed to run it again.
+
+    To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
+    `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+    job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
+    keeps the circuit as long as the result.
+
+    Errors: OUT_OF_RANGE (400) if the server no longer keeps the circuit.
+    """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]
     """Cancels a job that waits or runs. Cancelling a cancelled job succeeds and changes nothing.
 
@@ -110,6 +120,16 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
     `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
     result.
+    """
+    GetJobCircuit: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobCircuitRequest, _job_pb2.JobCircuit]  # type: ignore[assignment]
+    """Returns the circuit of a job and everything that is needed to run it again.
+
+    To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
+    `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+    job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
+    keeps the circuit as long as the result.
+
+    Errors: OUT_OF_RANGE (400) if the server no longer keeps the circuit.
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]  # type: ignore[assignment]
     """Cancels a job that waits or runs. Cancelling a cancelled job succeeds and changes nothing.
@@ -181,6 +201,22 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
         `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
         result.
+        """
+
+    @_abc_1.abstractmethod
+    def GetJobCircuit(
+        self,
+        request: _job_pb2.GetJobCircuitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_pb2.JobCircuit, _abc.Awaitable[_job_pb2.JobCircuit]]:
+        """Returns the circuit of a job and everything that is needed to run it again.
+
+        To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
+        `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+        job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
+        keeps the circuit as long as the result.
+
+        Errors: OUT_OF_RANGE (400) if the server no longer keeps the circuit.
         """
 
     @_abc_1.abstractmethod

@@ -5,7 +5,7 @@ from dataclasses import field, fields
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
-from typing import cast
+from typing import Final, cast
 
 from quantcloud.domain.execution import RunOptions, Statevector
 from quantcloud.domain.value_object import value_object
@@ -186,6 +186,11 @@ _TIMES: Mapping[JobStatus, int] = {
 }
 
 
+SERVER_VERSION: Final = "server_version"
+SIMULATOR_VERSION: Final = "simulator_version"
+"""Where the metadata of a result says what completed the run."""
+
+
 @value_object
 class JobResult:
     """The result of a completed job. `counts` add up to the job's shots."""
@@ -204,6 +209,19 @@ class JobResult:
         shots = len(cast("Sequence[str]", memory)) if isinstance(memory, list | tuple) else 0
         amplitudes = len(self.statevector.real) if self.statevector else 0
         return len(self.counts) + shots + amplitudes
+
+
+@value_object
+class JobCircuit:
+    """A job with its circuit as OpenQASM, and the versions of what completed its run.
+
+    Both versions are None until then. The simulator's lists packages, such as "qiskit-aer 0.17.2".
+    """
+
+    job: Job
+    qasm: str
+    server_version: str | None = None
+    simulator_version: str | None = None
 
 
 @value_object

@@ -11,7 +11,7 @@ from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import FailedPrecondition, OutOfRange, Unavailable
 from quantcloud.domain.event_filter import EventFilter
-from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
+from quantcloud.domain.job import Job, JobCircuit, JobEvent, JobResult, JobStatus
 from quantcloud.domain.page import Page
 from quantcloud.services.paging import Listings
 from quantcloud.storage import Store
@@ -100,6 +100,18 @@ class JobUseCases:
                 metadata={"status": str(job.status)},
             )
         return result
+
+    async def circuit(self, principal: Principal, job_id: str) -> JobCircuit:
+        """Return a job's circuit. Raises `NotFound`, or `OutOfRange` if it has been removed."""
+        job = await self._store.jobs.get(principal.account_id, job_id)
+        found = await self._store.jobs.circuit(job)
+        if found is None:
+            raise OutOfRange(
+                f"the circuit of job {job_id} is no longer kept",
+                reason="CIRCUIT_REMOVED",
+                metadata={"id": job_id},
+            )
+        return found
 
     async def cancel(self, principal: Principal, job_id: str) -> None:
         """Cancel a job. Raises `NotFound`, or `FailedPrecondition` if it ended otherwise."""

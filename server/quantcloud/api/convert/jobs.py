@@ -6,6 +6,7 @@ from typing import Final
 
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
+from quantcloud.api.convert.options import options_of
 from quantcloud.api.convert.values import timestamp, timestamp_or_none
 from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.api.large import LargeMessage
@@ -13,7 +14,7 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.execution import Statevector
 from quantcloud.domain.identifiers import is_id
-from quantcloud.domain.job import Job, JobResult, JobStatus
+from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus
 from thequantcloud.v1 import job_pb2
 
 _STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
@@ -64,6 +65,25 @@ def job(job: Job) -> job_pb2.Job:
         error_message=job.error_message,
         batch_id=job.batch_id,
         metadata=job.metadata,
+        options=options_of(job),
+    )
+
+
+def circuit(found: JobCircuit) -> job_pb2.JobCircuit:
+    job = found.job
+    return job_pb2.JobCircuit(
+        job_id=job.id,
+        qasm=found.qasm,
+        shots=job.shots,
+        options=options_of(job),
+        optimize_for=job.optimize_for,
+        requested_backend=job.requested_backend,
+        max_cost_usd=job.max_cost_usd,
+        min_fidelity=job.min_fidelity,
+        backend=job.backend,
+        method=job.method,
+        server_version=found.server_version,
+        simulator_version=found.simulator_version,
     )
 
 

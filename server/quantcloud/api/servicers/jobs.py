@@ -43,6 +43,11 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     ) -> job_pb2.JobResult:
         return await convert.result(await self._jobs.result(principal(), request.id))
 
+    async def GetJobCircuit(
+        self, request: job_pb2.GetJobCircuitRequest, context: Context
+    ) -> job_pb2.JobCircuit:
+        return convert.circuit(await self._jobs.circuit(principal(), request.id))
+
     async def CancelJob(
         self, request: job_pb2.CancelJobRequest, context: Context
     ) -> job_pb2.CancelJobResponse:

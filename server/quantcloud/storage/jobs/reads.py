@@ -13,7 +13,7 @@ from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.storage.database.interface import AnyRow, Connection
 from quantcloud.storage.database.listings import listings, page_parameters
 from quantcloud.storage.database.queries import ACTIVE, queued
-from quantcloud.storage.database.tables import job_results, jobs, monthly_usage
+from quantcloud.storage.database.tables import job_circuits, job_results, jobs, monthly_usage
 from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
 from quantcloud.storage.unit_of_work.transaction import COUNT_WAITING
 
@@ -53,6 +53,11 @@ _SMALL_RESULTS = (
         jobs.c.account_id == bindparam("account_id"),
         bindparam("size") > _RESULT_SIZE,
     )
+)
+_CIRCUIT = (
+    select(job_circuits.c.qasm, job_results.c.metadata)
+    .outerjoin_from(job_circuits, job_results, job_results.c.job_id == job_circuits.c.job_id)
+    .where(job_circuits.c.job_id == bindparam("job_id"))
 )
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
 _DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
@@ -168,6 +173,11 @@ def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | Non
     """Return the row of the result of the account's job, None if there is none."""
     row = connection.execute(_RESULT, {"account_id": account_id, "job_id": job_id}).one_or_none()
     return None if row is None or row.job_id is None else row
+
+
+def circuit(connection: Connection, job_id: str) -> AnyRow | None:
+    """Return the text of a job's circuit, and the metadata of its result, None if it has none."""
+    return connection.execute(_CIRCUIT, {"job_id": job_id}).one_or_none()
 
 
 def active_count(connection: Connection) -> int:

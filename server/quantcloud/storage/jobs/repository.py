@@ -18,6 +18,7 @@ from quantcloud.domain.errors import Damaged
 from quantcloud.domain.job import (
     Change,
     Job,
+    JobCircuit,
     JobEvent,
     JobResult,
     JobStatus,
@@ -154,6 +155,11 @@ class Jobs:
         if large:
             row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
         return None if row is None else await job_documents.unpack_result(row)
+
+    async def circuit(self, job: Job) -> JobCircuit | None:
+        """Return a job's circuit; None if it has been removed."""
+        row = await self._database.read(lambda c: job_reads.circuit(c, job.id))
+        return None if row is None else await job_documents.unpack_circuit(job, row)
 
     async def small_results(self, account_id: str, job_ids: Sequence[str]) -> list[JobResult]:
         """Return those results of the account's jobs that take less than 1 KiB uncompressed.
