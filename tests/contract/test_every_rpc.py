@@ -102,6 +102,9 @@ def test_a_circuit_runs_and_all_its_events_are_sent(ada: Api, backend: str):
     assert dict(last.result.counts) == {"001": 100}
     assert dict(last.result.probabilities) == {"001": 1.0}
     job = ada.jobs.GetJob(job_pb2.GetJobRequest(id=job_id), metadata=ada.metadata)
+    assert "candidates" not in last.job.metadata["routing"]
+    assert job.metadata["routing"]["candidates"]
+    del job.metadata["routing"]["candidates"]
     assert job == last.job
     result = ada.jobs.GetJobResult(job_pb2.GetJobResultRequest(id=job_id), metadata=ada.metadata)
     assert result == last.result
@@ -112,12 +115,13 @@ def test_a_circuit_runs_and_all_its_events_are_sent(ada: Api, backend: str):
 
 def test_the_router_chooses_and_explains(ada: Api):
     last = ada.finish(ada.run(BELL))
-    routing = MessageToDict(last.job.metadata)["routing"]
+    assert last.job.metadata["routing"]["reason"]
+    routing = MessageToDict(ada.job(last.job.job_id).metadata)["routing"]
     assert routing["backend"] == last.job.backend
-    assert routing["reason"]
+    assert routing["reason"] == last.job.metadata["routing"]["reason"]
     assert len(routing["candidates"]) == 5
     named = ada.finish(ada.run(BELL, backend="local_simulator"))
-    routing = MessageToDict(named.job.metadata)["routing"]
+    routing = MessageToDict(ada.job(named.job.job_id).metadata)["routing"]
     assert [each["backend"] for each in routing["candidates"]] == ["local_simulator"]
     assert sum(last.result.counts.values()) == 1024
     assert set(last.result.counts) <= {"00", "11"}
@@ -144,6 +148,7 @@ def test_jobs_are_listed_newest_first_by_status(server: Server):
         ada.finish(job_id)
     page = ada.jobs.ListJobs(job_pb2.ListJobsRequest(limit=2, offset=1), metadata=ada.metadata)
     assert [job.job_id for job in page.jobs] == [ids[3], ids[2]]
+    assert all("candidates" not in job.metadata["routing"] for job in page.jobs)
     assert (page.count, page.total, page.limit, page.offset) == (2, 5, 2, 1)
     request = job_pb2.ListJobsRequest(status=job_pb2.Job.failed)
     assert ada.jobs.ListJobs(request, metadata=ada.metadata).total == 0

@@ -67,7 +67,7 @@ class EventMessages:
         found = self._jobs.find(event.cursor)
         if found is not None:
             return found
-        return self._jobs.put(event.cursor, convert.job(event.job).SerializeToString())
+        return self._jobs.put(event.cursor, convert.listed(event.job).SerializeToString())
 
     async def change(
         self, event: JobEvent, position: int | None, result: Result = NO_RESULT

@@ -15,6 +15,7 @@ from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.execution import Statevector
 from quantcloud.domain.identifiers import is_id
 from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus
+from quantcloud.routing.explanation import without_candidates
 from thequantcloud.v1 import job_pb2
 
 _STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
@@ -53,6 +54,16 @@ def event_filter(request: job_pb2.WatchJobsRequest) -> EventFilter:
 
 
 def job(job: Job) -> job_pb2.Job:
+    """The job with all that the router considered."""
+    return _job(job, job.metadata)
+
+
+def listed(job: Job) -> job_pb2.Job:
+    """The job as in lists and events, which leave out what the router considered."""
+    return _job(job, without_candidates(job.metadata))
+
+
+def _job(job: Job, metadata: Mapping[str, object]) -> job_pb2.Job:
     return job_pb2.Job(
         job_id=job.id,
         status=job.status,
@@ -64,7 +75,7 @@ def job(job: Job) -> job_pb2.Job:
         completed_at=timestamp_or_none(job.completed_at),
         error_message=job.error_message,
         batch_id=job.batch_id,
-        metadata=job.metadata,
+        metadata=metadata,
         options=options_of(job),
     )
 

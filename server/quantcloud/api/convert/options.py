@@ -67,7 +67,8 @@ def options_of(job: Job) -> run_options_pb2.RunOptions:
     values = _set(given)
     if given.noise is not None:
         values["noise"] = run_options_pb2.NoiseModel(**_set(given.noise))
-    return run_options_pb2.RunOptions(**{**values, "seed": job.seed})
+    values["seed"] = job.seed
+    return run_options_pb2.RunOptions(**values)
 
 
 def _set(values: RunOptions | Noise) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             status=convert.status_filter(request),
         )
         return job_pb2.ListJobsResponse(
-            cursor=cursor, jobs=[convert.job(job) for job in page.items], **envelope(page)
+            cursor=cursor, jobs=[convert.listed(job) for job in page.items], **envelope(page)
         )
 
     async def GetJob(self, request: job_pb2.GetJobRequest, context: Context) -> job_pb2.Job:
