@@ -49,6 +49,7 @@ from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
+from quantcloud.services.queues import StartEstimates
 from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
@@ -290,7 +291,14 @@ class Application:
                 clock=clock,
                 limits=limits,
             ),
-            jobs=JobUseCases(store, feed, self._streams, clock, limits),
+            jobs=JobUseCases(
+                store,
+                feed,
+                self._streams,
+                clock,
+                limits,
+                estimates=StartEstimates(store, engine, clock, limits),
+            ),
         )
 
 

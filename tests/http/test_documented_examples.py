@@ -17,7 +17,8 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 JOB_KEYS = {
     "job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at",
     "completed_at", "error_message", "metadata",
-    "batch_id", "options",  # in addition to the documented ones
+    # In addition to the documented ones.
+    "batch_id", "options", "name", "tags", "estimated_start_at",
 }  # fmt: skip
 CIRCUIT_KEYS = {
     "id", "user_id", "name", "code", "qasm", "num_qubits", "metadata", "created_at", "updated_at",
@@ -89,7 +90,7 @@ def test_backends(server: Server):
     aer = by_name["aer_simulator"]
     assert set(aer) == {
         "name", "provider", "num_qubits", "status", "is_simulator", "queue_depth",
-        "avg_queue_time_sec", "cost_per_shot", "native_gates", "description",
+        "avg_queue_time_sec", "cost_per_shot", "native_gates", "description", "widest_circuit",
     }  # fmt: skip
     assert (aer["status"], aer["is_simulator"], aer["queue_depth"]) == ("online", True, 0)
     assert aer["cost_per_shot"] == 0
@@ -206,7 +207,8 @@ def test_the_circuit_of_a_job_is_a_request_for_the_same_run(ada: Api):
     body = json(ada.rest("GET", f"/v1/jobs/{job_id}/circuit"), 200)
     assert body == {
         **asked, "job_id": job_id, "qasm": BELL, "options": job["options"],
-        "requested_backend": "aer_simulator", "min_fidelity": None, "method": body["method"],
+        "requested_backend": "aer_simulator", "min_fidelity": None, "name": None, "tags": [],
+        "method": body["method"],
         "server_version": version("thequantcloud"), "simulator_version": body["simulator_version"],
     }  # fmt: skip
     assert body["simulator_version"] == f"qiskit-aer {version('qiskit-aer')}"
@@ -235,7 +237,7 @@ def test_cancel(ada: Api):
 def test_jobs(ada: Api):
     job_id = finished(ada, run(ada)["job_id"])
     body = json(ada.rest("GET", "/v1/jobs", params={"limit": 1}), 200)
-    assert set(body) == {"cursor", "jobs", "count", "total", "limit", "offset"}
+    assert set(body) == {"next_page_token", "jobs", "count", "total", "limit", "offset"}
     assert (body["count"], body["limit"], body["offset"]) == (1, 1, 0)
     assert body["total"] >= 1
     assert body["jobs"][0]["job_id"] == job_id
@@ -243,7 +245,7 @@ def test_jobs(ada: Api):
     for name in ("status", "status_filter"):
         found = json(ada.rest("GET", "/v1/jobs", params={name: "failed"}), 200)
         assert found == {
-            "cursor": None, "jobs": [], "count": 0, "total": 0, "limit": 20, "offset": 0
+            "next_page_token": None, "jobs": [], "count": 0, "total": 0, "limit": 20, "offset": 0
         }  # fmt: skip
 
 
@@ -259,7 +261,8 @@ def test_saved_circuits(ada: Api):
     assert json(ada.rest("GET", path), 200) == made
     listed = json(ada.rest("GET", "/v1/circuits"), 200)
     assert listed == {
-        "cursor": None, "circuits": [made], "count": 1, "total": 1, "limit": 20, "offset": 0
+        "next_page_token": None, "circuits": [made], "count": 1, "total": 1, "limit": 20,
+        "offset": 0,
     }  # fmt: skip
     changed = json(ada.rest("PUT", path, {"name": "Renamed", "metadata": {"a": [1]}}), 200)
     assert changed == {

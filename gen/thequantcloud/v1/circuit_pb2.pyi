@@ -40,7 +40,7 @@ class Circuit(_message.Message):
     def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., name: _Optional[str] = ..., code: _Optional[str] = ..., qasm: _Optional[str] = ..., num_qubits: _Optional[int] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RunCircuitRequest(_message.Message):
-    __slots__ = ("qasm", "circuit_qasm", "shots", "backend", "optimize_for", "num_qubits", "max_cost_usd", "min_fidelity", "options", "code")
+    __slots__ = ("qasm", "circuit_qasm", "shots", "backend", "optimize_for", "num_qubits", "max_cost_usd", "min_fidelity", "options", "code", "name", "tags")
     QASM_FIELD_NUMBER: _ClassVar[int]
     CIRCUIT_QASM_FIELD_NUMBER: _ClassVar[int]
     SHOTS_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +51,8 @@ class RunCircuitRequest(_message.Message):
     MIN_FIDELITY_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     qasm: str
     circuit_qasm: str
     shots: int
@@ -61,7 +63,9 @@ class RunCircuitRequest(_message.Message):
     min_fidelity: float
     options: _run_options_pb2.RunOptions
     code: str
-    def __init__(self, qasm: _Optional[str] = ..., circuit_qasm: _Optional[str] = ..., shots: _Optional[int] = ..., backend: _Optional[str] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., num_qubits: _Optional[int] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., code: _Optional[str] = ...) -> None: ...
+    name: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, qasm: _Optional[str] = ..., circuit_qasm: _Optional[str] = ..., shots: _Optional[int] = ..., backend: _Optional[str] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., num_qubits: _Optional[int] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., code: _Optional[str] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RunCircuitResponse(_message.Message):
     __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at")
@@ -287,30 +291,30 @@ class CreateCircuitRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., code: _Optional[str] = ..., qasm: _Optional[str] = ..., num_qubits: _Optional[int] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class ListCircuitsRequest(_message.Message):
-    __slots__ = ("after_cursor", "limit", "offset")
-    AFTER_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("page_token", "limit", "offset")
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
-    after_cursor: str
+    page_token: str
     limit: int
     offset: int
-    def __init__(self, after_cursor: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, page_token: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class ListCircuitsResponse(_message.Message):
-    __slots__ = ("cursor", "circuits", "count", "total", "limit", "offset")
-    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("next_page_token", "circuits", "count", "total", "limit", "offset")
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CIRCUITS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
-    cursor: str
+    next_page_token: str
     circuits: _containers.RepeatedCompositeFieldContainer[Circuit]
     count: int
     total: int
     limit: int
     offset: int
-    def __init__(self, cursor: _Optional[str] = ..., circuits: _Optional[_Iterable[_Union[Circuit, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, next_page_token: _Optional[str] = ..., circuits: _Optional[_Iterable[_Union[Circuit, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class GetCircuitRequest(_message.Message):
     __slots__ = ("id",)

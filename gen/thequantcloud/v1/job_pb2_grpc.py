@@ -85,8 +85,9 @@ class JobServiceServicer:
     def ListJobs(self, request, context):
         """Lists the account's jobs, newest first.
 
-        Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if the
-        status is unknown, or if `status` and `status_filter` differ.
+        Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if a
+        status is unknown, if `status` and `status_filter` differ, if `page_token` is not from this
+        database, or if `offset` is given with filters that need `page_token`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,8 +40,9 @@ class JobServiceStub:
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]
     """Lists the account's jobs, newest first.
 
-    Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if the
-    status is unknown, or if `status` and `status_filter` differ.
+    Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if a
+    status is unknown, if `status` and `status_filter` differ, if `page_token` is not from this
+    database, or if `offset` is given with filters that need `page_token`.
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.Job]
     """Returns one job, immediately or when its status changes.
@@ -106,8 +107,9 @@ class JobServiceAsyncStub(JobServiceStub):
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists the account's jobs, newest first.
 
-    Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if the
-    status is unknown, or if `status` and `status_filter` differ.
+    Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if a
+    status is unknown, if `status` and `status_filter` differ, if `page_token` is not from this
+    database, or if `offset` is given with filters that need `page_token`.
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Returns one job, immediately or when its status changes.
@@ -175,8 +177,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_pb2.ListJobsResponse, _abc.Awaitable[_job_pb2.ListJobsResponse]]:
         """Lists the account's jobs, newest first.
 
-        Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if the
-        status is unknown, or if `status` and `status_filter` differ.
+        Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if a
+        status is unknown, if `status` and `status_filter` differ, if `page_token` is not from this
+        database, or if `offset` is given with filters that need `page_token`.
         """
 
     @_abc_1.abstractmethod

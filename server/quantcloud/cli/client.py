@@ -62,6 +62,8 @@ def rerun(job_id: str, server: str, token: str | None) -> None:
             backend=_given(first, "backend") or _given(first, "requested_backend"),
             max_cost_usd=_given(first, "max_cost_usd"),
             min_fidelity=_given(first, "min_fidelity"),
+            name=_given(first, "name"),
+            tags=first.tags,
         )
         again = _circuit(channel, _submit(channel, request, metadata), metadata)
         for field in ("backend", "method", "simulator_version", "server_version"):

@@ -102,7 +102,7 @@ class Job:
     are the number and time of its latest event. `reserved_qpu_tasks` (1 for a job on quantum
     hardware) and `reserved_cost_usd` count in the month of its submission, from the submission on.
     `predicted_seconds` is the predicted run time, or None if there is no prediction. The jobs of
-    one batch share a `batch_id`.
+    one batch share a `batch_id`. `name` and `tags` are the user's, to find the job by.
     """
 
     id: str
@@ -116,6 +116,8 @@ class Job:
     max_cost_usd: float | None = None
     min_fidelity: float | None = None
     options: RunOptions = field(default_factory=RunOptions)
+    name: str | None = None
+    tags: tuple[str, ...] = ()
     reserved_qpu_tasks: int = 0
     reserved_cost_usd: float = 0.0
     predicted_seconds: float | None = None

@@ -6,7 +6,7 @@ from dataclasses import field, replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
-from quantcloud.backends.fleet import Fleet
+from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.backends.simulation.sizes import check_result_size
 from quantcloud.circuits import Circuit
 from quantcloud.circuits.analysis import Analysis
@@ -23,7 +23,7 @@ from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method
 from quantcloud.routing.readable import duration
 from quantcloud.routing.router import MAX_OVERRUN, Decision, Demand
-from quantcloud.services.queues import RecentFigures
+from quantcloud.services.queues import FIGURES_SECONDS, Recent
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
 from quantcloud.storage import NewJob, Store
 
@@ -65,7 +65,7 @@ class Admission:
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
-        self._queues = RecentFigures(store.jobs)
+        self._queues = Recent(lambda: QueueFigures.read(store.jobs), FIGURES_SECONDS)
 
     async def admit(
         self,
@@ -116,7 +116,7 @@ class Admission:
         if self._fleet.has_metered or not check_month_later:
             used = await self._store.usage.month(principal.account_id, routing.date())
             demand = _affordable(demand, limits, used)
-        decision = self._fleet.decide(demand, await self._queues.figures())
+        decision = self._fleet.decide(demand, await self._queues.get())
         chosen, method = decision.chosen, decision.chosen and decision.chosen.method
         if chosen is None or method is None:
             raise self._refusal(submission.backend, decision)
@@ -146,6 +146,8 @@ class Admission:
             max_cost_usd=submission.max_cost_usd,
             min_fidelity=submission.min_fidelity,
             options=options if seed is None else replace(options, seed=None),
+            name=submission.name,
+            tags=submission.tags,
             reserved_qpu_tasks=tasks,
             reserved_cost_usd=chosen.cost_usd,
             predicted_seconds=method.seconds,

@@ -1,7 +1,7 @@
 """Reading, watching and cancelling jobs."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 
@@ -9,11 +9,13 @@ from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.cursors import Listing
-from quantcloud.domain.errors import FailedPrecondition, OutOfRange, Unavailable
+from quantcloud.domain.errors import FailedPrecondition, InvalidArgument, OutOfRange, Unavailable
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import Job, JobCircuit, JobEvent, JobResult, JobStatus
+from quantcloud.domain.job_filter import JobFilter
 from quantcloud.domain.page import Page
 from quantcloud.services.paging import Listings
+from quantcloud.services.queues import StartEstimates
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.update import AccountUpdate, JobUpdate
@@ -29,6 +31,8 @@ class JobUseCases:
         streams: OpenStreams,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        *,
+        estimates: StartEstimates | None = None,
     ) -> None:
         self._store = store
         self._listings = Listings(store.cursors, Listing.JOBS)
@@ -36,6 +40,7 @@ class JobUseCases:
         self._streams = streams
         self._clock = clock
         self._limits = limits
+        self._estimates = estimates
 
     async def get(
         self, principal: Principal, job_id: str, *, wait_seconds: int | None = None
@@ -61,22 +66,37 @@ class JobUseCases:
                                     break
         return job or await self._store.jobs.get(principal.account_id, job_id)
 
+    async def starts(self, jobs: Sequence[Job]) -> Mapping[str, datetime]:
+        """Return when the queued ones of `jobs` are likely to start, by id, where known."""
+        if self._estimates is None or not any(job.status is JobStatus.QUEUED for job in jobs):
+            return {}
+        found = await self._estimates.get()
+        return {
+            job.id: found[job.id]
+            for job in jobs
+            if job.status is JobStatus.QUEUED and job.id in found
+        }
+
     async def list(
         self,
         principal: Principal,
         *,
         limit: int | None,
         offset: int | None,
-        after_cursor: str | None,
-        status: JobStatus | None,
+        page_token: str | None,
+        wanted: JobFilter,
     ) -> tuple[Page[Job], str | None]:
-        """Return a page of jobs, newest first, and the cursor of the next page.
+        """Return a page of the jobs that `wanted` selects, newest first, and the next page's token.
 
-        `status` restricts it to jobs of that status.
+        Raises `InvalidArgument`.
         """
-        part = self._listings.window(limit, offset, after_cursor)
-        page = await self._store.jobs.list(principal.account_id, **part._asdict(), status=status)
-        return page, self._listings.cursor(page)
+        part = self._listings.window(limit, offset, page_token)
+        if offset and not wanted.has_index:
+            raise InvalidArgument(
+                "offset", "cannot be combined with these filters; send page_token instead"
+            )
+        page = await self._store.jobs.list(principal.account_id, **part._asdict(), wanted=wanted)
+        return page, self._listings.next_page_token(page)
 
     async def result(self, principal: Principal, job_id: str) -> JobResult:
         """Return a completed job's result.

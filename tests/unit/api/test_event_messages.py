@@ -95,6 +95,7 @@ _TEXTS = st.sampled_from(["", "a", "\u00e9" * 100, "local_simulator", "x" * 20_0
         Job, id=_TEXTS, account_id=st.just("ada"), status=st.sampled_from(JobStatus),
         shots=st.integers(0, 2**31 - 1), optimize_for=st.sampled_from(OptimizationTarget),
         submitted_at=_MOMENTS, seed=st.integers(0, 2**53 - 1), batch_id=st.none() | _TEXTS,
+        name=st.none() | _TEXTS, tags=st.tuples(_TEXTS, _TEXTS) | st.just(()),
         options=st.builds(
             RunOptions, statevector=st.booleans(), timeout_seconds=st.none() | st.just(0.5),
             noise=st.none() | st.just(Noise(readout=0.1)),
@@ -112,7 +113,7 @@ def test_a_job_has_all_its_fields(job: Job, sequence: int, cursor: int, at: date
         job_id=job.id, status=job.status, backend=job.backend, shots=job.shots,
         optimize_for=job.optimize_for, submitted_at=job.submitted_at, started_at=job.started_at,
         completed_at=job.completed_at, error_message=job.error_message, metadata=metadata,
-        batch_id=job.batch_id, options=options_of(job),
+        batch_id=job.batch_id, options=options_of(job), name=job.name, tags=job.tags,
     )  # fmt: skip
     assert convert.job(job) == message
     if "routing" in message.metadata:

@@ -48,19 +48,19 @@ def test_the_lists_that_are_unwrapped_are_those_of_the_account():
     assert lists == {name: [field] for name, field in UNWRAPPED.items()}
 
 
-@pytest.mark.parametrize("cursor", [None, "abc_-="])
+@pytest.mark.parametrize("token", [None, "abc_-="])
 @pytest.mark.parametrize("count", [0, 1, 100])
-def test_a_list_comes_bare_whatever_its_strings_hold(gate, http, count, cursor):
+def test_a_list_comes_bare_whatever_its_strings_hold(gate, http, count, token):
     def jobs(*_):
         page = [
             Job(job_id=HOSTILE[n % len(HOSTILE)], error_message=HOSTILE[-n % len(HOSTILE)])
             for n in range(count)
         ]
-        return ListJobsResponse(jobs=page, cursor=cursor, count=count, total=7, limit=20)
+        return ListJobsResponse(jobs=page, next_page_token=token, count=count, total=7, limit=20)
 
     def circuits(*_):
         page = [Circuit(name=HOSTILE[n % len(HOSTILE)]) for n in range(count)]
-        return ListCircuitsResponse(circuits=page, cursor=cursor, count=count)
+        return ListCircuitsResponse(circuits=page, next_page_token=token, count=count)
 
     def keys(*_):
         return ListApiKeysResponse(

@@ -44,6 +44,9 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),
         options=run_options(request),
+        name=given(request, "name"),
+        # A tag that is there twice counts once.
+        tags=tuple(dict.fromkeys(request.tags)),
     )
 
 
@@ -197,13 +200,15 @@ def circuit(circuit: SavedCircuit) -> circuit_pb2.Circuit:
 
 
 async def circuits(
-    page: Page[SavedCircuit], cursor: str | None
+    page: Page[SavedCircuit], next_page_token: str | None
 ) -> circuit_pb2.ListCircuitsResponse:
     """Return a page of circuits.
 
     With much metadata this takes most of a second, so it yields to other tasks.
     """
-    head = circuit_pb2.ListCircuitsResponse(cursor=cursor, circuits=(), **envelope(page))
+    head = circuit_pb2.ListCircuitsResponse(
+        next_page_token=next_page_token, circuits=(), **envelope(page)
+    )
     yielder = Yielder()
     messages: list[circuit_pb2.Circuit] = []
     for each in page.items:

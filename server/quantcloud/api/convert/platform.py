@@ -21,6 +21,7 @@ def backend(report: BackendReport) -> backend_pb2.Backend:
         cost_per_shot=info.cost_per_shot,
         native_gates=info.native_gates,
         description=info.description,
+        widest_circuit=report.widest_circuit,
     )
 
 

@@ -84,13 +84,13 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def ListCircuits(
         self, request: circuit_pb2.ListCircuitsRequest, context: Context
     ) -> circuit_pb2.ListCircuitsResponse:
-        page, cursor = await self._circuits.list(
+        page, token = await self._circuits.list(
             principal(),
             limit=given(request, "limit"),
             offset=given(request, "offset"),
-            after_cursor=given(request, "after_cursor"),
+            page_token=given(request, "page_token"),
         )
-        return await convert.circuits(page, cursor)
+        return await convert.circuits(page, token)
 
     async def GetCircuit(
         self, request: circuit_pb2.GetCircuitRequest, context: Context

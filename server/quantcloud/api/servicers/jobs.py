@@ -21,22 +21,25 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def ListJobs(
         self, request: job_pb2.ListJobsRequest, context: Context
     ) -> job_pb2.ListJobsResponse:
-        page, cursor = await self._jobs.list(
+        page, token = await self._jobs.list(
             principal(),
             limit=given(request, "limit"),
             offset=given(request, "offset"),
-            after_cursor=given(request, "after_cursor"),
-            status=convert.status_filter(request),
+            page_token=given(request, "page_token"),
+            wanted=convert.job_filter(request),
         )
+        starts = await self._jobs.starts(page.items)
         return job_pb2.ListJobsResponse(
-            cursor=cursor, jobs=[convert.listed(job) for job in page.items], **envelope(page)
+            next_page_token=token,
+            jobs=[convert.listed(job, starts.get(job.id)) for job in page.items],
+            **envelope(page),
         )
 
     async def GetJob(self, request: job_pb2.GetJobRequest, context: Context) -> job_pb2.Job:
         job = await self._jobs.get(
             principal(), request.id, wait_seconds=given(request, "wait_seconds")
         )
-        return convert.job(job)
+        return convert.job(job, (await self._jobs.starts([job])).get(job.id))
 
     async def GetJobResult(
         self, request: job_pb2.GetJobResultRequest, context: Context

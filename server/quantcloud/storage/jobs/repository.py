@@ -24,6 +24,8 @@ from quantcloud.domain.job import (
     JobStatus,
     Lease,
 )
+from quantcloud.domain.job_filter import ALL_JOBS, JobFilter
+from quantcloud.domain.outlook import Outlook
 from quantcloud.domain.page import Page, Place, Window
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import Database, Steps
@@ -31,6 +33,8 @@ from quantcloud.storage.database.queries import identifier
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import claims as job_claims
 from quantcloud.storage.jobs import documents as job_documents
+from quantcloud.storage.jobs import listing
+from quantcloud.storage.jobs import outlook as job_outlook
 from quantcloud.storage.jobs import reads as job_reads
 from quantcloud.storage.jobs import writes as job_writes
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
@@ -358,6 +362,10 @@ class Jobs:
         """Return the position, from 1, of every job in a backend's queue, by job id."""
         return await self._database.read(lambda c: job_reads.queue_positions(c, backend))
 
+    async def outlook(self, at: datetime) -> Outlook | None:
+        """Return the jobs that run and wait at `at`; None if too many wait."""
+        return await self._database.read(lambda c: job_outlook.outlook(c, at))
+
     # Last in the class, because it hides the built-in `list` from what follows.
     async def list(
         self,
@@ -366,11 +374,11 @@ class Jobs:
         limit: int,
         offset: int = 0,
         after: Place | None = None,
-        status: JobStatus | None = None,
+        wanted: JobFilter = ALL_JOBS,
     ) -> Page[Job]:
-        """Return a page of the account's jobs, newest first."""
+        """Return a page of the account's jobs that `wanted` selects, newest first."""
         window = Window(limit, offset, after)
-        return await self._database.read(lambda c: job_reads.page(c, account_id, window, status))
+        return await self._database.read(lambda c: listing.page(c, account_id, window, wanted))
 
 
 def _after(
