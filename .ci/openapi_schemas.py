@@ -34,6 +34,7 @@ KEYWORDS = {
     "min_items": "minItems",
     "max_items": "maxItems",
 }
+OF_LISTS = {"min_items", "max_items"}
 
 
 class Schemas:
@@ -70,15 +71,16 @@ class Schemas:
     def field(self, field: FieldDescriptor, *, in_url: bool = False) -> Json:
         text = self._comments[field.full_name]
         limits = field.GetOptions().Extensions[self._limits]
-        schema = self._value(field)
+        item = schema = self._value(field)
         if field.is_repeated and not _is_map(field):
-            schema = {"type": "array", "items": schema}
+            schema = {"type": "array", "items": item}
         for limit, value in limits.ListFields():
             if limit.name in KEYWORDS:
                 number = int(value) if isinstance(value, float) and value.is_integer() else value
-                schema[KEYWORDS[limit.name]] = number
+                limited = schema if limit.name in OF_LISTS else item
+                limited[KEYWORDS[limit.name]] = number
         if limits.printable:
-            schema["pattern"] = r"\S"
+            item["pattern"] = r"\S"
         if limits.max_bytes:
             text += f" At most {limits.max_bytes:,} bytes."
             if field.type == FieldDescriptor.TYPE_STRING:

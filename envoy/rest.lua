@@ -13,8 +13,9 @@ local ENUMS = {
 -- The query parameters of each request. A test compares them with the contract.
 local QUERY_PARAMETERS = {
   ["thequantcloud.v1.GetJobRequest"] = "wait_seconds",
-  ["thequantcloud.v1.ListCircuitsRequest"] = "after_cursor, limit, offset",
-  ["thequantcloud.v1.ListJobsRequest"] = "after_cursor, limit, offset, status, status_filter",
+  ["thequantcloud.v1.ListCircuitsRequest"] = "page_token, limit, offset",
+  ["thequantcloud.v1.ListJobsRequest"] =
+    "page_token, limit, offset, status, status_filter, backend, tag, name_prefix, submitted_after, submitted_before",
   ["thequantcloud.v1.WatchJobRequest"] = "after_sequence, with_result",
   ["thequantcloud.v1.WatchJobsRequest"] = "after_cursor, status, with_result, batch_id",
 }
@@ -168,6 +169,9 @@ local function wrong_value(field, value, kind)
     end
     return nil
   end
+  if message == "google.protobuf.Timestamp" then
+    return field .. ": must be a time, such as 2025-03-31T12:00:00Z"
+  end
   local right = TYPES[kind:match("^TYPE_(%w+)$") or ""]
   if not right and ENUMS[message] then
     right = "one of " .. ENUMS[message]
@@ -218,7 +222,7 @@ local function explain(text)
   elseif text == ": Root element must be a message." then
     return "body: must be a JSON object"
   elseif text == ": Proto field is not repeating, cannot start list." then
-    return "body: has a list where none belongs; 'circuits' is one, and there may be some inside 'options' and 'metadata'"
+    return "body: has a list where none belongs; 'circuits' and 'tags' are lists, and there may be some inside 'options' and 'metadata'"
   elseif text == ": Proto fields must have a name." then
     return "body: has a field with an empty name"
   elseif text:find("^Message too deep") then

@@ -50,6 +50,7 @@ from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
+from quantcloud.services.queues import StartEstimates
 from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
@@ -300,7 +301,13 @@ class Application:
                 limits=limits,
             ),
             jobs=JobUseCases(
-                store, feed, self._streams, clock, limits, tickets=tickets(settings, clock)
+                store,
+                feed,
+                self._streams,
+                clock,
+                limits,
+                tickets=tickets(settings, clock),
+                estimates=StartEstimates(store, engine, clock, limits),
             ),
         )
 

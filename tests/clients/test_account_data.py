@@ -31,7 +31,7 @@ def make_account(server: Server) -> str:
     api.rest("POST", "/v1/auth/api-keys", {"name": "laptop"})
     api.rest("POST", "/v1/circuits", {"name": "bell", "qasm": BELL})
     for _ in range(2):
-        api.finish(api.run(BELL, shots=100))
+        api.finish(api.run(BELL, shots=100, name="bell", tags=["a", "b"]))
     return name
 
 
@@ -58,6 +58,7 @@ def test_an_export_has_all_that_the_account_owns(server: Server, tmp_path: Path)
     jobs = [row for row in rows if row["kind"] == "job"]
     assert [sum(job["result"]["counts"].values()) for job in jobs] == [100, 100]
     assert [job["qasm"] for job in jobs] == [BELL, BELL]
+    assert [(job["name"], job["tags"]) for job in jobs] == [("bell", ["a", "b"])] * 2
     assert other not in text
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     again = operate(server.data_dir, "account", "export", name, str(target))
@@ -74,7 +75,9 @@ def test_a_deleted_account_is_gone_with_all_its_data(server: Server):
     done = operate(server.data_dir, "account", "delete", name, "--yes")
     assert done.returncode == 0, done.stderr
     assert f"{name} is deleted" in done.stdout
-    for part in ("3 jobs", "3 results", "3 circuits of jobs", "1 saved circuits", "2 API keys"):
+    for part in (
+        "3 jobs", "4 tags", "3 results", "3 circuits of jobs", "1 saved circuits", "2 API keys",
+    ):  # fmt: skip
         assert part in done.stdout
     assert server.get("/v1/jobs", headers={"X-API-Key": key}).status_code == 401
     # A valid token makes the account anew, and empty.

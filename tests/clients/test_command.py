@@ -11,10 +11,11 @@ from pathlib import Path
 
 import jwt
 import pytest
+from thequantcloud.v1 import circuit_pb2
 
+from benchmarks.workloads import measured, random_gates
 from support.circuits import ASYMMETRIC, BELL
 from support.server import SECRET, Server, quantcloud
-from thequantcloud.v1 import circuit_pb2
 
 
 def run(*arguments: str, text: str | None = None, **environment: str):
@@ -64,6 +65,35 @@ def test_run_prints_errors_in_one_line(server: Server, tmp_path: Path):
         assert done.stdout == ""
         assert says in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def histogram(output: str) -> list[str]:
+    return output.partition("\n\n")[2].splitlines()
+
+
+@pytest.mark.parametrize("backend", ["local_simulator", "aer_simulator"])
+def test_rerun_gets_the_counts_of_the_first_run(server: Server, tmp_path: Path, backend: str):
+    api = server.api()
+    environment = {
+        "QUANTCLOUD_SERVER": server.endpoints.grpc, "QUANTCLOUD_TOKEN": api.credential,
+    }  # fmt: skip
+    circuit = tmp_path / "random.qasm"
+    circuit.write_text(measured(4, random_gates(4, 6, seed=3)))
+    first = run("run", str(circuit), "--backend", backend, "--shots", "999", **environment)
+    assert len(histogram(first.stdout)) > 5, first.stderr
+    job_id = first.stdout.split()[1]
+    again = run("rerun", job_id, **environment)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.split()[1] != job_id
+    assert histogram(again.stdout) == histogram(first.stdout)
+
+
+def test_rerun_names_a_job_that_is_not_there(server: Server):
+    here = ("--server", server.endpoints.grpc, "--token", server.token())
+    done = run("rerun", "00000000-0000-4000-8000-000000000000", *here)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "00000000-0000-4000-8000-000000000000" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_watch_of_all_jobs_shows_each(server: Server):

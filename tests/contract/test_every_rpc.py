@@ -9,11 +9,6 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
-
-from quantcloud.domain.cursors import Cursors, Listing
-from support.api import Api
-from support.circuits import ASYMMETRIC, BELL, slow
-from support.server import Server
 from thequantcloud.v1 import (
     account_pb2,
     api_key_pb2,
@@ -22,6 +17,11 @@ from thequantcloud.v1 import (
     job_pb2,
     status_pb2,
 )
+
+from quantcloud.domain.cursors import Cursors, Listing
+from support.api import Api
+from support.circuits import ASYMMETRIC, BELL, slow
+from support.server import Server
 
 RUN = ("aer_simulator", "cirq_simulator", "local_simulator", "pennylane_simulator")
 STORY = ["submitted", "analyzing", "routing", "queued", "dispatched", "running", "completed"]
@@ -102,6 +102,9 @@ def test_a_circuit_runs_and_all_its_events_are_sent(ada: Api, backend: str):
     assert dict(last.result.counts) == {"001": 100}
     assert dict(last.result.probabilities) == {"001": 1.0}
     job = ada.jobs.GetJob(job_pb2.GetJobRequest(id=job_id), metadata=ada.metadata)
+    assert "candidates" not in last.job.metadata["routing"]
+    assert job.metadata["routing"]["candidates"]
+    del job.metadata["routing"]["candidates"]
     assert job == last.job
     result = ada.jobs.GetJobResult(job_pb2.GetJobResultRequest(id=job_id), metadata=ada.metadata)
     assert result == last.result
@@ -112,12 +115,13 @@ def test_a_circuit_runs_and_all_its_events_are_sent(ada: Api, backend: str):
 
 def test_the_router_chooses_and_explains(ada: Api):
     last = ada.finish(ada.run(BELL))
-    routing = MessageToDict(last.job.metadata)["routing"]
+    assert last.job.metadata["routing"]["reason"]
+    routing = MessageToDict(ada.job(last.job.job_id).metadata)["routing"]
     assert routing["backend"] == last.job.backend
-    assert routing["reason"]
+    assert routing["reason"] == last.job.metadata["routing"]["reason"]
     assert len(routing["candidates"]) == 5
     named = ada.finish(ada.run(BELL, backend="local_simulator"))
-    routing = MessageToDict(named.job.metadata)["routing"]
+    routing = MessageToDict(ada.job(named.job.job_id).metadata)["routing"]
     assert [each["backend"] for each in routing["candidates"]] == ["local_simulator"]
     assert sum(last.result.counts.values()) == 1024
     assert set(last.result.counts) <= {"00", "11"}
@@ -144,8 +148,9 @@ def test_jobs_are_listed_newest_first_by_status(server: Server):
         ada.finish(job_id)
     page = ada.jobs.ListJobs(job_pb2.ListJobsRequest(limit=2, offset=1), metadata=ada.metadata)
     assert [job.job_id for job in page.jobs] == [ids[3], ids[2]]
+    assert all("candidates" not in job.metadata["routing"] for job in page.jobs)
     assert (page.count, page.total, page.limit, page.offset) == (2, 5, 2, 1)
-    request = job_pb2.ListJobsRequest(status=job_pb2.Job.failed)
+    request = job_pb2.ListJobsRequest(status=[job_pb2.Job.failed])
     assert ada.jobs.ListJobs(request, metadata=ada.metadata).total == 0
     request = job_pb2.ListJobsRequest(status_filter=job_pb2.Job.completed, limit=1000)
     found = ada.jobs.ListJobs(request, metadata=ada.metadata)
@@ -201,27 +206,27 @@ def test_a_listing_continues_where_a_page_ended(server: Server):
     jobs = [ada.run(BELL, backend="local_simulator") for _ in range(5)]
     first = ada.jobs.ListJobs(job_pb2.ListJobsRequest(limit=2), metadata=ada.metadata)
     ada.run(BELL, backend="local_simulator")
-    second = ada.rest("GET", f"/v1/jobs?limit=2&after_cursor={first.cursor}").json()
-    rest = ada.rest("GET", f"/v1/jobs?limit=2&after_cursor={second['cursor']}").json()
+    second = ada.rest("GET", f"/v1/jobs?limit=2&page_token={first.next_page_token}").json()
+    rest = ada.rest("GET", f"/v1/jobs?limit=2&page_token={second['next_page_token']}").json()
     seen = [job.job_id for job in first.jobs]
     assert seen + [job["job_id"] for job in (*second["jobs"], *rest["jobs"])] == jobs[::-1]
-    assert (rest["count"], rest["total"], rest["cursor"]) == (1, 6, None)
-    both = ada.rest("GET", f"/v1/jobs?offset=1&after_cursor={first.cursor}")
+    assert (rest["count"], rest["total"], rest["next_page_token"]) == (1, 6, None)
+    both = ada.rest("GET", f"/v1/jobs?offset=1&page_token={first.next_page_token}")
     assert (both.status_code, both.json()["detail"]) == (
-        400, "offset: is given with 'after_cursor'; send one of them",
+        400, "offset: is given with 'page_token'; send one of them",
     )  # fmt: skip
     for name in ("a", "b", "c"):
         saved = circuit_pb2.CreateCircuitRequest(name=name, qasm=BELL)
         ada.circuits.CreateCircuit(saved, metadata=ada.metadata)
     page = ada.rest("GET", "/v1/circuits?limit=2").json()
-    request = circuit_pb2.ListCircuitsRequest(limit=2, after_cursor=page["cursor"])
+    request = circuit_pb2.ListCircuitsRequest(limit=2, page_token=page["next_page_token"])
     last = ada.circuits.ListCircuits(request, metadata=ada.metadata)
     assert [circuit["name"] for circuit in page["circuits"]] == ["c", "b"]
     assert [circuit.name for circuit in last.circuits] == ["a"]
-    assert not last.HasField("cursor")
-    wrong = ada.rest("GET", f"/v1/circuits?after_cursor={first.cursor}")
+    assert not last.HasField("next_page_token")
+    wrong = ada.rest("GET", f"/v1/circuits?page_token={first.next_page_token}")
     assert wrong.status_code == 400
-    assert wrong.json()["detail"].startswith("after_cursor: must be a cursor")
+    assert wrong.json()["detail"].startswith("page_token: must be a next_page_token from")
 
 
 def test_changed_and_foreign_cursors_are_refused(server: Server, ada: Api):
@@ -235,7 +240,7 @@ def test_changed_and_foreign_cursors_are_refused(server: Server, ada: Api):
         (cursor + "A", "must be a cursor from a response"),
         ("\u00e9" + cursor[1:], "must be a cursor from a response"),
         ("_" + cursor[1:], "must be a cursor from a response"),
-        (stranger, "is the cursor of another database"),
+        (stranger, "belongs to another database"),
         (beyond, "must be a cursor of this account"),
         (Cursors(epoch).write(Listing.EVENTS, -1), "must be a cursor of this account"),
         (Cursors(epoch).write(Listing.JOBS, 1, bytes(16)), "must be a cursor from a response"),

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -9,13 +10,15 @@ import pytest
 
 from support.api import Api
 from support.circuits import BELL, slow
+from support.openapi import API, conforms
 from support.server import Server
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 JOB_KEYS = {
     "job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at",
     "completed_at", "error_message", "metadata",
-    "batch_id",  # in addition to the documented ones
+    # In addition to the documented ones.
+    "batch_id", "options", "name", "tags", "estimated_start_at",
 }  # fmt: skip
 CIRCUIT_KEYS = {
     "id", "user_id", "name", "code", "qasm", "num_qubits", "metadata", "created_at", "updated_at",
@@ -87,7 +90,7 @@ def test_backends(server: Server):
     aer = by_name["aer_simulator"]
     assert set(aer) == {
         "name", "provider", "num_qubits", "status", "is_simulator", "queue_depth",
-        "avg_queue_time_sec", "cost_per_shot", "native_gates", "description",
+        "avg_queue_time_sec", "cost_per_shot", "native_gates", "description", "widest_circuit",
     }  # fmt: skip
     assert (aer["status"], aer["is_simulator"], aer["queue_depth"]) == ("online", True, 0)
     assert aer["cost_per_shot"] == 0
@@ -184,6 +187,47 @@ def test_a_result(ada: Api):
     assert documented.items() <= body["metadata"].items()
 
 
+def test_the_circuit_of_a_job_is_a_request_for_the_same_run(ada: Api):
+    asked = {
+        "options": {"memory": True, "noise": {"readout": 0.25}},
+        "optimize_for": "speed", "shots": 50, "max_cost_usd": 1.5, "backend": "aer_simulator",
+    }  # fmt: skip
+    job_id = finished(ada, run(ada, **asked)["job_id"])
+    job = json(ada.rest("GET", f"/v1/jobs/{job_id}"), 200)
+    noise = dict.fromkeys(
+        ("depolarizing_1q", "depolarizing_2q", "t1_us", "t2_us", "gate_time_1q_us",
+         "gate_time_2q_us")
+    )  # fmt: skip
+    seed = job["options"]["seed"]
+    assert isinstance(seed, int)
+    assert job["options"] == {
+        "seed": seed, "memory": True, "statevector": None, "timeout_seconds": None,
+        "noise": {"readout": 0.25, **noise},
+    }  # fmt: skip
+    body = json(ada.rest("GET", f"/v1/jobs/{job_id}/circuit"), 200)
+    assert body == {
+        **asked, "job_id": job_id, "qasm": BELL, "options": job["options"],
+        "requested_backend": "aer_simulator", "min_fidelity": None, "name": None, "tags": [],
+        "method": body["method"],
+        "server_version": version("thequantcloud"), "simulator_version": body["simulator_version"],
+    }  # fmt: skip
+    assert body["simulator_version"] == f"qiskit-aer {version('qiskit-aer')}"
+    request = {name: body[name] for name in (*asked, "qasm", "min_fidelity")}
+    again = finished(ada, json(ada.rest("POST", "/v1/circuits/run", request), 202)["job_id"])
+    results = [json(ada.rest("GET", f"/v1/jobs/{each}/result"), 200) for each in (job_id, again)]
+    assert results[0]["counts"] == results[1]["counts"]
+    assert results[0]["metadata"] == results[1]["metadata"]
+    conforms(body, API["components"]["schemas"]["JobCircuit"])
+
+
+def test_a_circuit_that_waits_has_no_versions(ada: Api):
+    job_id = run(ada, qasm=slow())["job_id"]
+    body = json(ada.rest("GET", f"/v1/jobs/{job_id}/circuit"), 200)
+    assert body["qasm"] == slow()
+    assert body["server_version"] is body["simulator_version"] is body["max_cost_usd"] is None
+    ada.cancel(job_id)
+
+
 def test_cancel(ada: Api):
     job_id = run(ada, qasm=slow())["job_id"]
     cancelled = json(ada.rest("POST", f"/v1/jobs/{job_id}/cancel"), 200)
@@ -193,7 +237,7 @@ def test_cancel(ada: Api):
 def test_jobs(ada: Api):
     job_id = finished(ada, run(ada)["job_id"])
     body = json(ada.rest("GET", "/v1/jobs", params={"limit": 1}), 200)
-    assert set(body) == {"cursor", "jobs", "count", "total", "limit", "offset"}
+    assert set(body) == {"next_page_token", "jobs", "count", "total", "limit", "offset"}
     assert (body["count"], body["limit"], body["offset"]) == (1, 1, 0)
     assert body["total"] >= 1
     assert body["jobs"][0]["job_id"] == job_id
@@ -201,7 +245,7 @@ def test_jobs(ada: Api):
     for name in ("status", "status_filter"):
         found = json(ada.rest("GET", "/v1/jobs", params={name: "failed"}), 200)
         assert found == {
-            "cursor": None, "jobs": [], "count": 0, "total": 0, "limit": 20, "offset": 0
+            "next_page_token": None, "jobs": [], "count": 0, "total": 0, "limit": 20, "offset": 0
         }  # fmt: skip
 
 
@@ -217,7 +261,8 @@ def test_saved_circuits(ada: Api):
     assert json(ada.rest("GET", path), 200) == made
     listed = json(ada.rest("GET", "/v1/circuits"), 200)
     assert listed == {
-        "cursor": None, "circuits": [made], "count": 1, "total": 1, "limit": 20, "offset": 0
+        "next_page_token": None, "circuits": [made], "count": 1, "total": 1, "limit": 20,
+        "offset": 0,
     }  # fmt: skip
     changed = json(ada.rest("PUT", path, {"name": "Renamed", "metadata": {"a": [1]}}), 200)
     assert changed == {

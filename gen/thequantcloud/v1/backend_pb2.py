@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from thequantcloud.v1 import access_pb2 as thequantcloud_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ethequantcloud/v1/backend.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dthequantcloud/v1/access.proto\"\xe8\x02\n\x07\x42\x61\x63kend\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x16\n\x08provider\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nnum_qubits\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x36\n\x06status\x18\x04 \x01(\x0e\x32 .thequantcloud.v1.Backend.StatusB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cis_simulator\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0bqueue_depth\x18\x06 \x01(\rB\x04\xe2\x41\x01\x03\x12 \n\x12\x61vg_queue_time_sec\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rcost_per_shot\x18\x08 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cnative_gates\x18\t \x03(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\n \x01(\tB\x04\xe2\x41\x01\x03\"2\n\x06Status\x12\x0f\n\x0bunspecified\x10\x00\x12\n\n\x06online\x10\x01\x12\x0b\n\x07offline\x10\x02\"\x15\n\x13ListBackendsRequest\"^\n\x14ListBackendsResponse\x12\x31\n\x08\x62\x61\x63kends\x18\x01 \x03(\x0b\x32\x19.thequantcloud.v1.BackendB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\rB\x04\xe2\x41\x01\x03\"\'\n\x11GetBackendRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xf8\x01\n\x0e\x42\x61\x63kendService\x12w\n\x0cListBackends\x12%.thequantcloud.v1.ListBackendsRequest\x1a&.thequantcloud.v1.ListBackendsResponse\"\x18\xa8\xbb\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/backends\x12m\n\nGetBackend\x12#.thequantcloud.v1.GetBackendRequest\x1a\x19.thequantcloud.v1.Backend\"\x1f\xa8\xbb\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/backends/{name}Bf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ethequantcloud/v1/backend.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dthequantcloud/v1/access.proto\"\x86\x03\n\x07\x42\x61\x63kend\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x16\n\x08provider\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nnum_qubits\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x36\n\x06status\x18\x04 \x01(\x0e\x32 .thequantcloud.v1.Backend.StatusB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cis_simulator\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0bqueue_depth\x18\x06 \x01(\rB\x04\xe2\x41\x01\x03\x12 \n\x12\x61vg_queue_time_sec\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rcost_per_shot\x18\x08 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cnative_gates\x18\t \x03(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0ewidest_circuit\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\"2\n\x06Status\x12\x0f\n\x0bunspecified\x10\x00\x12\n\n\x06online\x10\x01\x12\x0b\n\x07offline\x10\x02\"\x15\n\x13ListBackendsRequest\"^\n\x14ListBackendsResponse\x12\x31\n\x08\x62\x61\x63kends\x18\x01 \x03(\x0b\x32\x19.thequantcloud.v1.BackendB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x02 \x01(\rB\x04\xe2\x41\x01\x03\"\'\n\x11GetBackendRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xf8\x01\n\x0e\x42\x61\x63kendService\x12w\n\x0cListBackends\x12%.thequantcloud.v1.ListBackendsRequest\x1a&.thequantcloud.v1.ListBackendsResponse\"\x18\xa8\xbb\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/backends\x12m\n\nGetBackend\x12#.thequantcloud.v1.GetBackendRequest\x1a\x19.thequantcloud.v1.Backend\"\x1f\xa8\xbb\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/backends/{name}Bf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,6 +55,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BACKEND'].fields_by_name['native_gates']._serialized_options = b'\342A\001\003'
   _globals['_BACKEND'].fields_by_name['description']._loaded_options = None
   _globals['_BACKEND'].fields_by_name['description']._serialized_options = b'\342A\001\003'
+  _globals['_BACKEND'].fields_by_name['widest_circuit']._loaded_options = None
+  _globals['_BACKEND'].fields_by_name['widest_circuit']._serialized_options = b'\342A\001\003'
   _globals['_LISTBACKENDSRESPONSE'].fields_by_name['backends']._loaded_options = None
   _globals['_LISTBACKENDSRESPONSE'].fields_by_name['backends']._serialized_options = b'\342A\001\003'
   _globals['_LISTBACKENDSRESPONSE'].fields_by_name['count']._loaded_options = None
@@ -66,15 +68,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BACKENDSERVICE'].methods_by_name['GetBackend']._loaded_options = None
   _globals['_BACKENDSERVICE'].methods_by_name['GetBackend']._serialized_options = b'\250\273\030\001\202\323\344\223\002\025\022\023/v1/backends/{name}'
   _globals['_BACKEND']._serialized_start=147
-  _globals['_BACKEND']._serialized_end=507
-  _globals['_BACKEND_STATUS']._serialized_start=457
-  _globals['_BACKEND_STATUS']._serialized_end=507
-  _globals['_LISTBACKENDSREQUEST']._serialized_start=509
-  _globals['_LISTBACKENDSREQUEST']._serialized_end=530
-  _globals['_LISTBACKENDSRESPONSE']._serialized_start=532
-  _globals['_LISTBACKENDSRESPONSE']._serialized_end=626
-  _globals['_GETBACKENDREQUEST']._serialized_start=628
-  _globals['_GETBACKENDREQUEST']._serialized_end=667
-  _globals['_BACKENDSERVICE']._serialized_start=670
-  _globals['_BACKENDSERVICE']._serialized_end=918
+  _globals['_BACKEND']._serialized_end=537
+  _globals['_BACKEND_STATUS']._serialized_start=487
+  _globals['_BACKEND_STATUS']._serialized_end=537
+  _globals['_LISTBACKENDSREQUEST']._serialized_start=539
+  _globals['_LISTBACKENDSREQUEST']._serialized_end=560
+  _globals['_LISTBACKENDSRESPONSE']._serialized_start=562
+  _globals['_LISTBACKENDSRESPONSE']._serialized_end=656
+  _globals['_GETBACKENDREQUEST']._serialized_start=658
+  _globals['_GETBACKENDREQUEST']._serialized_end=697
+  _globals['_BACKENDSERVICE']._serialized_start=700
+  _globals['_BACKENDSERVICE']._serialized_end=948
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Backend(_message.Message):
-    __slots__ = ("name", "provider", "num_qubits", "status", "is_simulator", "queue_depth", "avg_queue_time_sec", "cost_per_shot", "native_gates", "description")
+    __slots__ = ("name", "provider", "num_qubits", "status", "is_simulator", "queue_depth", "avg_queue_time_sec", "cost_per_shot", "native_gates", "description", "widest_circuit")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         unspecified: _ClassVar[Backend.Status]
@@ -30,6 +30,7 @@ class Backend(_message.Message):
     COST_PER_SHOT_FIELD_NUMBER: _ClassVar[int]
     NATIVE_GATES_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    WIDEST_CIRCUIT_FIELD_NUMBER: _ClassVar[int]
     name: str
     provider: str
     num_qubits: int
@@ -40,7 +41,8 @@ class Backend(_message.Message):
     cost_per_shot: float
     native_gates: _containers.RepeatedScalarFieldContainer[str]
     description: str
-    def __init__(self, name: _Optional[str] = ..., provider: _Optional[str] = ..., num_qubits: _Optional[int] = ..., status: _Optional[_Union[Backend.Status, str]] = ..., is_simulator: _Optional[bool] = ..., queue_depth: _Optional[int] = ..., avg_queue_time_sec: _Optional[float] = ..., cost_per_shot: _Optional[float] = ..., native_gates: _Optional[_Iterable[str]] = ..., description: _Optional[str] = ...) -> None: ...
+    widest_circuit: int
+    def __init__(self, name: _Optional[str] = ..., provider: _Optional[str] = ..., num_qubits: _Optional[int] = ..., status: _Optional[_Union[Backend.Status, str]] = ..., is_simulator: _Optional[bool] = ..., queue_depth: _Optional[int] = ..., avg_queue_time_sec: _Optional[float] = ..., cost_per_shot: _Optional[float] = ..., native_gates: _Optional[_Iterable[str]] = ..., description: _Optional[str] = ..., widest_circuit: _Optional[int] = ...) -> None: ...
 
 class ListBackendsRequest(_message.Message):
     __slots__ = ()

@@ -8,6 +8,7 @@ from google.rpc import status_pb2 as _status_pb2
 from thequantcloud.v1 import access_pb2 as _access_pb2
 from thequantcloud.v1 import job_pb2 as _job_pb2
 from thequantcloud.v1 import limits_pb2 as _limits_pb2
+from thequantcloud.v1 import run_options_pb2 as _run_options_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -39,7 +40,7 @@ class Circuit(_message.Message):
     def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., name: _Optional[str] = ..., code: _Optional[str] = ..., qasm: _Optional[str] = ..., num_qubits: _Optional[int] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RunCircuitRequest(_message.Message):
-    __slots__ = ("qasm", "circuit_qasm", "shots", "backend", "optimize_for", "num_qubits", "max_cost_usd", "min_fidelity", "options", "code")
+    __slots__ = ("qasm", "circuit_qasm", "shots", "backend", "optimize_for", "num_qubits", "max_cost_usd", "min_fidelity", "options", "code", "name", "tags")
     QASM_FIELD_NUMBER: _ClassVar[int]
     CIRCUIT_QASM_FIELD_NUMBER: _ClassVar[int]
     SHOTS_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +51,8 @@ class RunCircuitRequest(_message.Message):
     MIN_FIDELITY_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     qasm: str
     circuit_qasm: str
     shots: int
@@ -58,41 +61,11 @@ class RunCircuitRequest(_message.Message):
     num_qubits: int
     max_cost_usd: float
     min_fidelity: float
-    options: RunOptions
+    options: _run_options_pb2.RunOptions
     code: str
-    def __init__(self, qasm: _Optional[str] = ..., circuit_qasm: _Optional[str] = ..., shots: _Optional[int] = ..., backend: _Optional[str] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., num_qubits: _Optional[int] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., code: _Optional[str] = ...) -> None: ...
-
-class RunOptions(_message.Message):
-    __slots__ = ("seed", "statevector", "memory", "noise", "timeout_seconds")
-    SEED_FIELD_NUMBER: _ClassVar[int]
-    STATEVECTOR_FIELD_NUMBER: _ClassVar[int]
-    MEMORY_FIELD_NUMBER: _ClassVar[int]
-    NOISE_FIELD_NUMBER: _ClassVar[int]
-    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
-    seed: int
-    statevector: bool
-    memory: bool
-    noise: NoiseModel
-    timeout_seconds: float
-    def __init__(self, seed: _Optional[int] = ..., statevector: _Optional[bool] = ..., memory: _Optional[bool] = ..., noise: _Optional[_Union[NoiseModel, _Mapping]] = ..., timeout_seconds: _Optional[float] = ...) -> None: ...
-
-class NoiseModel(_message.Message):
-    __slots__ = ("depolarizing_1q", "depolarizing_2q", "readout", "t1_us", "t2_us", "gate_time_1q_us", "gate_time_2q_us")
-    DEPOLARIZING_1Q_FIELD_NUMBER: _ClassVar[int]
-    DEPOLARIZING_2Q_FIELD_NUMBER: _ClassVar[int]
-    READOUT_FIELD_NUMBER: _ClassVar[int]
-    T1_US_FIELD_NUMBER: _ClassVar[int]
-    T2_US_FIELD_NUMBER: _ClassVar[int]
-    GATE_TIME_1Q_US_FIELD_NUMBER: _ClassVar[int]
-    GATE_TIME_2Q_US_FIELD_NUMBER: _ClassVar[int]
-    depolarizing_1q: float
-    depolarizing_2q: float
-    readout: float
-    t1_us: float
-    t2_us: float
-    gate_time_1q_us: float
-    gate_time_2q_us: float
-    def __init__(self, depolarizing_1q: _Optional[float] = ..., depolarizing_2q: _Optional[float] = ..., readout: _Optional[float] = ..., t1_us: _Optional[float] = ..., t2_us: _Optional[float] = ..., gate_time_1q_us: _Optional[float] = ..., gate_time_2q_us: _Optional[float] = ...) -> None: ...
+    name: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, qasm: _Optional[str] = ..., circuit_qasm: _Optional[str] = ..., shots: _Optional[int] = ..., backend: _Optional[str] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., num_qubits: _Optional[int] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., code: _Optional[str] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RunCircuitResponse(_message.Message):
     __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at")
@@ -318,30 +291,30 @@ class CreateCircuitRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., code: _Optional[str] = ..., qasm: _Optional[str] = ..., num_qubits: _Optional[int] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class ListCircuitsRequest(_message.Message):
-    __slots__ = ("after_cursor", "limit", "offset")
-    AFTER_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("page_token", "limit", "offset")
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
-    after_cursor: str
+    page_token: str
     limit: int
     offset: int
-    def __init__(self, after_cursor: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, page_token: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class ListCircuitsResponse(_message.Message):
-    __slots__ = ("cursor", "circuits", "count", "total", "limit", "offset")
-    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("next_page_token", "circuits", "count", "total", "limit", "offset")
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CIRCUITS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
-    cursor: str
+    next_page_token: str
     circuits: _containers.RepeatedCompositeFieldContainer[Circuit]
     count: int
     total: int
     limit: int
     offset: int
-    def __init__(self, cursor: _Optional[str] = ..., circuits: _Optional[_Iterable[_Union[Circuit, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, next_page_token: _Optional[str] = ..., circuits: _Optional[_Iterable[_Union[Circuit, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class GetCircuitRequest(_message.Message):
     __slots__ = ("id",)

@@ -24,6 +24,7 @@ class ErrorReason(_message.Message):
         JOB_ALREADY_FINISHED: _ClassVar[ErrorReason.Name]
         HISTORY_REMOVED: _ClassVar[ErrorReason.Name]
         RESULT_REMOVED: _ClassVar[ErrorReason.Name]
+        CIRCUIT_REMOVED: _ClassVar[ErrorReason.Name]
         CREDENTIALS_MISSING: _ClassVar[ErrorReason.Name]
         UNKNOWN_SCHEME: _ClassVar[ErrorReason.Name]
         INVALID_TOKEN: _ClassVar[ErrorReason.Name]
@@ -70,6 +71,7 @@ class ErrorReason(_message.Message):
     JOB_ALREADY_FINISHED: ErrorReason.Name
     HISTORY_REMOVED: ErrorReason.Name
     RESULT_REMOVED: ErrorReason.Name
+    CIRCUIT_REMOVED: ErrorReason.Name
     CREDENTIALS_MISSING: ErrorReason.Name
     UNKNOWN_SCHEME: ErrorReason.Name
     INVALID_TOKEN: ErrorReason.Name

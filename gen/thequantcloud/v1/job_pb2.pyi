@@ -7,6 +7,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from thequantcloud.v1 import access_pb2 as _access_pb2
 from thequantcloud.v1 import limits_pb2 as _limits_pb2
+from thequantcloud.v1 import run_options_pb2 as _run_options_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -35,7 +36,7 @@ class Optimization(_message.Message):
     def __init__(self) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at", "completed_at", "error_message", "metadata", "batch_id")
+    __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at", "completed_at", "error_message", "metadata", "batch_id", "options", "name", "tags", "estimated_start_at")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         unspecified: _ClassVar[Job.Status]
@@ -71,6 +72,10 @@ class Job(_message.Message):
     ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     BATCH_ID_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_START_AT_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     status: Job.Status
     backend: str
@@ -82,7 +87,43 @@ class Job(_message.Message):
     error_message: str
     metadata: _struct_pb2.Struct
     batch_id: str
-    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error_message: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., batch_id: _Optional[str] = ...) -> None: ...
+    options: _run_options_pb2.RunOptions
+    name: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    estimated_start_at: _timestamp_pb2.Timestamp
+    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error_message: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., batch_id: _Optional[str] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., estimated_start_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class JobCircuit(_message.Message):
+    __slots__ = ("job_id", "qasm", "shots", "options", "optimize_for", "requested_backend", "max_cost_usd", "min_fidelity", "backend", "method", "server_version", "simulator_version", "name", "tags")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    QASM_FIELD_NUMBER: _ClassVar[int]
+    SHOTS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZE_FOR_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_BACKEND_FIELD_NUMBER: _ClassVar[int]
+    MAX_COST_USD_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIDELITY_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SIMULATOR_VERSION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    qasm: str
+    shots: int
+    options: _run_options_pb2.RunOptions
+    optimize_for: Optimization.Target
+    requested_backend: str
+    max_cost_usd: float
+    min_fidelity: float
+    backend: str
+    method: str
+    server_version: str
+    simulator_version: str
+    name: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, job_id: _Optional[str] = ..., qasm: _Optional[str] = ..., shots: _Optional[int] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., requested_backend: _Optional[str] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., backend: _Optional[str] = ..., method: _Optional[str] = ..., server_version: _Optional[str] = ..., simulator_version: _Optional[str] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Statevector(_message.Message):
     __slots__ = ("real", "imag")
@@ -143,34 +184,44 @@ class JobEvent(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., queue_position: _Optional[int] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., checkpoint: _Optional[bool] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
-    __slots__ = ("after_cursor", "limit", "offset", "status", "status_filter")
-    AFTER_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("page_token", "limit", "offset", "status", "status_filter", "backend", "tag", "name_prefix", "submitted_after", "submitted_before")
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     STATUS_FILTER_FIELD_NUMBER: _ClassVar[int]
-    after_cursor: str
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    NAME_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AFTER_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    page_token: str
     limit: int
     offset: int
-    status: Job.Status
+    status: _containers.RepeatedScalarFieldContainer[Job.Status]
     status_filter: Job.Status
-    def __init__(self, after_cursor: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ..., status: _Optional[_Union[Job.Status, str]] = ..., status_filter: _Optional[_Union[Job.Status, str]] = ...) -> None: ...
+    backend: str
+    tag: str
+    name_prefix: str
+    submitted_after: _timestamp_pb2.Timestamp
+    submitted_before: _timestamp_pb2.Timestamp
+    def __init__(self, page_token: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ..., status: _Optional[_Iterable[_Union[Job.Status, str]]] = ..., status_filter: _Optional[_Union[Job.Status, str]] = ..., backend: _Optional[str] = ..., tag: _Optional[str] = ..., name_prefix: _Optional[str] = ..., submitted_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., submitted_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListJobsResponse(_message.Message):
-    __slots__ = ("cursor", "jobs", "count", "total", "limit", "offset")
-    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("next_page_token", "jobs", "count", "total", "limit", "offset")
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     JOBS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
-    cursor: str
+    next_page_token: str
     jobs: _containers.RepeatedCompositeFieldContainer[Job]
     count: int
     total: int
     limit: int
     offset: int
-    def __init__(self, cursor: _Optional[str] = ..., jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, next_page_token: _Optional[str] = ..., jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., count: _Optional[int] = ..., total: _Optional[int] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class GetJobRequest(_message.Message):
     __slots__ = ("id", "wait_seconds")
@@ -181,6 +232,12 @@ class GetJobRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., wait_seconds: _Optional[int] = ...) -> None: ...
 
 class GetJobResultRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetJobCircuitRequest(_message.Message):
     __slots__ = ("id",)
     ID_FIELD_NUMBER: _ClassVar[int]
     id: str

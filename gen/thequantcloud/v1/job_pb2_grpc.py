@@ -53,6 +53,11 @@ class JobServiceStub:
                 request_serializer=thequantcloud_dot_v1_dot_job__pb2.GetJobResultRequest.SerializeToString,
                 response_deserializer=thequantcloud_dot_v1_dot_job__pb2.JobResult.FromString,
                 _registered_method=True)
+        self.GetJobCircuit = channel.unary_unary(
+                '/thequantcloud.v1.JobService/GetJobCircuit',
+                request_serializer=thequantcloud_dot_v1_dot_job__pb2.GetJobCircuitRequest.SerializeToString,
+                response_deserializer=thequantcloud_dot_v1_dot_job__pb2.JobCircuit.FromString,
+                _registered_method=True)
         self.CancelJob = channel.unary_unary(
                 '/thequantcloud.v1.JobService/CancelJob',
                 request_serializer=thequantcloud_dot_v1_dot_job__pb2.CancelJobRequest.SerializeToString,
@@ -85,8 +90,9 @@ class JobServiceServicer:
     def ListJobs(self, request, context):
         """Lists the account's jobs, newest first.
 
-        Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if the
-        status is unknown, or if `status` and `status_filter` differ.
+        Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if a
+        status is unknown, if `status` and `status_filter` differ, if `page_token` is not from this
+        database, or if `offset` is given with filters that need `page_token`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,6 +116,20 @@ class JobServiceServicer:
         Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
         `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
         result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetJobCircuit(self, request, context):
+        """Returns the circuit of a job and everything that is needed to run it again.
+
+        To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
+        `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+        job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
+        keeps the circuit as long as the result.
+
+        Errors: OUT_OF_RANGE (400) if the server no longer keeps the circuit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,6 +216,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.GetJobResult,
                     request_deserializer=thequantcloud_dot_v1_dot_job__pb2.GetJobResultRequest.FromString,
                     response_serializer=thequantcloud_dot_v1_dot_job__pb2.JobResult.SerializeToString,
+            ),
+            'GetJobCircuit': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJobCircuit,
+                    request_deserializer=thequantcloud_dot_v1_dot_job__pb2.GetJobCircuitRequest.FromString,
+                    response_serializer=thequantcloud_dot_v1_dot_job__pb2.JobCircuit.SerializeToString,
             ),
             'CancelJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelJob,
@@ -303,6 +328,33 @@ class JobService:
             '/thequantcloud.v1.JobService/GetJobResult',
             thequantcloud_dot_v1_dot_job__pb2.GetJobResultRequest.SerializeToString,
             thequantcloud_dot_v1_dot_job__pb2.JobResult.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetJobCircuit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thequantcloud.v1.JobService/GetJobCircuit',
+            thequantcloud_dot_v1_dot_job__pb2.GetJobCircuitRequest.SerializeToString,
+            thequantcloud_dot_v1_dot_job__pb2.JobCircuit.FromString,
             options,
             channel_credentials,
             insecure,

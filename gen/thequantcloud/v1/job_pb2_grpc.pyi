@@ -40,8 +40,9 @@ class JobServiceStub:
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]
     """Lists the account's jobs, newest first.
 
-    Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if the
-    status is unknown, or if `status` and `status_filter` differ.
+    Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if a
+    status is unknown, if `status` and `status_filter` differ, if `page_token` is not from this
+    database, or if `offset` is given with filters that need `page_token`.
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.Job]
     """Returns one job, immediately or when its status changes.
@@ -57,6 +58,16 @@ class JobServiceStub:
     Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
     `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
     result.
+    """
+    GetJobCircuit: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobCircuitRequest, _job_pb2.JobCircuit]
+    """Returns the circuit of a job and everything that is needed to run it again.
+
+    To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
+    `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+    job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
+    keeps the circuit as long as the result.
+
+    Errors: OUT_OF_RANGE (400) if the server no longer keeps the circuit.
     """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]
     """Cancels a job that waits or runs. Cancelling a cancelled job succeeds and changes nothing.
@@ -119,8 +130,9 @@ class JobServiceAsyncStub(JobServiceStub):
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists the account's jobs, newest first.
 
-    Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if the
-    status is unknown, or if `status` and `status_filter` differ.
+    Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if a
+    status is unknown, if `status` and `status_filter` differ, if `page_token` is not from this
+    database, or if `offset` is given with filters that need `page_token`.
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Returns one job, immediately or when its status changes.
@@ -136,6 +148,16 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
     `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
     result.
+    """
+    GetJobCircuit: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobCircuitRequest, _job_pb2.JobCircuit]  # type: ignore[assignment]
+    """Returns the circuit of a job and everything that is needed to run it again.
+
+    To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
+    `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+    job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
+    keeps the circuit as long as the result.
+
+    Errors: OUT_OF_RANGE (400) if the server no longer keeps the circuit.
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]  # type: ignore[assignment]
     """Cancels a job that waits or runs. Cancelling a cancelled job succeeds and changes nothing.
@@ -201,8 +223,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_pb2.ListJobsResponse, _abc.Awaitable[_job_pb2.ListJobsResponse]]:
         """Lists the account's jobs, newest first.
 
-        Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if the
-        status is unknown, or if `status` and `status_filter` differ.
+        Errors: INVALID_ARGUMENT (400) if the limit is below 1, if the offset is negative, if a
+        status is unknown, if `status` and `status_filter` differ, if `page_token` is not from this
+        database, or if `offset` is given with filters that need `page_token`.
         """
 
     @_abc_1.abstractmethod
@@ -230,6 +253,22 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
         `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
         result.
+        """
+
+    @_abc_1.abstractmethod
+    def GetJobCircuit(
+        self,
+        request: _job_pb2.GetJobCircuitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_pb2.JobCircuit, _abc.Awaitable[_job_pb2.JobCircuit]]:
+        """Returns the circuit of a job and everything that is needed to run it again.
+
+        To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
+        `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+        job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
+        keeps the circuit as long as the result.
+
+        Errors: OUT_OF_RANGE (400) if the server no longer keeps the circuit.
         """
 
     @_abc_1.abstractmethod

@@ -5,26 +5,37 @@ that Envoy reads (see `transcoder`) gives each response field with presence a tw
 `google.protobuf.NullValue`, numbered `TWIN_OFFSET` higher, with the same JSON name. The server adds
 the twin's bytes to a message whose field is unset. For all other readers, the twin is an unknown
 field.
+
+The options of a run have a twin that is a Struct with the same content: protobuf's JSON has a
+64-bit seed as text.
 """
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
 
-from quantcloud.api.encoding import VARINT, tag
+from quantcloud.api.encoding import VARINT, delimited, tag
 
 PACKAGE = "thequantcloud.v1"
 TWIN_OFFSET = 1000
+RUN_OPTIONS: Final = f"{PACKAGE}.RunOptions"
 
 
 def has_twin(field: FieldDescriptor) -> bool:
     """Whether a response shows this field as null if it is unset."""
-    return field.has_presence and (
-        field.containing_oneof is None or len(field.containing_oneof.fields) == 1
+    return (
+        field.has_presence
+        and not _is_options(field)
+        and (field.containing_oneof is None or len(field.containing_oneof.fields) == 1)
     )
+
+
+def _is_options(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.full_name == RUN_OPTIONS
 
 
 def add_json_nulls(message: Message) -> None:
@@ -44,17 +55,25 @@ def _mark(message: Message) -> None:
     for name in plan.nested:
         if message.HasField(name):
             _mark(getattr(message, name))
+    for name, mark in plan.options:
+        if message.HasField(name):
+            content = Struct()
+            content.update(_json(getattr(message, name)))
+            message.MergeFromString(mark + delimited(content.SerializeToString()))
     for name in plan.repeated:
         for child in getattr(message, name):
             _mark(child)
 
 
 class _Plan(NamedTuple):
-    """The nullable fields with their twins' bytes, and the fields that hold our messages."""
+    """The nullable fields with their twins' bytes, the fields that hold our messages, and the
+    options of a run with the tags of their twins.
+    """
 
     twins: Sequence[tuple[str, bytes]]
     nested: Sequence[str]
     repeated: Sequence[str]
+    options: Sequence[tuple[str, bytes]]
 
 
 @cache
@@ -65,6 +84,7 @@ def _plan(descriptor: Descriptor) -> _Plan:
         if field.message_type is not None
         and field.message_type.file.package == PACKAGE
         and not field.message_type.GetOptions().map_entry
+        and not _is_options(field)
     ]
     return _Plan(
         # A twin may be anywhere in its message.
@@ -75,4 +95,19 @@ def _plan(descriptor: Descriptor) -> _Plan:
         ],
         [field.name for field in ours if not field.is_repeated],
         [field.name for field in ours if field.is_repeated],
+        [
+            (field.name, tag(field.number + TWIN_OFFSET))
+            for field in descriptor.fields
+            if _is_options(field)
+        ],
     )
+
+
+def _json(message: Message) -> dict[str, Any]:
+    """Return the fields of a message as JSON shows them: null if unset."""
+    given = {field.name: value for field, value in message.ListFields()}
+    return {
+        name: _json(value) if isinstance(value, Message) else value
+        for name in message.DESCRIPTOR.fields_by_name
+        for value in (given.get(name),)
+    }

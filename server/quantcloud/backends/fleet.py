@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
+from quantcloud.backends.widest import widest_circuit
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.backend import BackendInfo, BackendStatus
@@ -88,6 +89,8 @@ class Fleet:
         self._model = model or CostModel()
         self._inline = inline
         self._offline_reason = offline_reason or offline_reasons(backends).get
+        # By backend and memory limit.
+        self._widest: dict[tuple[str, int], int] = {}
         # By backend and method: the number of runs learnt from, and the time of the last.
         self._learnt: dict[tuple[str, str], tuple[int, float]] = {}
 
@@ -100,6 +103,16 @@ class Fleet:
 
     def offline_reason(self, name: str) -> str | None:
         return self._offline_reason(name)
+
+    def widest_circuit(self, name: str) -> int:
+        """Return the most qubits that a backend runs by any method; 0 if it cannot run now."""
+        backend = self._backends[name]
+        if self._offline_reason(name):
+            return 0
+        limit = self._memory_limits.get(name) or self._memory_limit
+        if (name, limit) not in self._widest:
+            self._widest[name, limit] = _widest_circuit(backend, limit)
+        return self._widest[name, limit]
 
     def decide(
         self,
@@ -181,6 +194,14 @@ def _offline_reason(name: str, backend: Backend) -> str | None:
     except Exception:  # noqa: BLE001  # a package may raise anything
         _log.exception("backend %s failed its status check", name)
         return "its status check failed"
+
+
+def _widest_circuit(backend: Backend, memory_limit: int) -> int:
+    try:
+        return widest_circuit(backend, memory_limit)
+    except Exception:  # noqa: BLE001  # a package may raise anything
+        _log.exception("backend %s failed to list its methods", backend.info.name)
+        return 0
 
 
 def _methods(

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.metadata import version
 
+from quantcloud import DISTRIBUTION
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.execution import Execution, Outcome
-from quantcloud.domain.job import Change, Job, JobResult, JobStatus
+from quantcloud.domain.job import SERVER_VERSION, Change, Job, JobResult, JobStatus
 from quantcloud.routing.explanation import with_actual
+
+_VERSION = version(DISTRIBUTION)
 
 
 def execution_of(job: Job, backend: str | None, method: str | None, qasm: str) -> Execution:
@@ -58,6 +62,7 @@ def _result_metadata(
         "method": execution.method,
         "seed": execution.seed,
         "measured_all": analysis.measures_all,
+        SERVER_VERSION: _VERSION,
         **outcome.metadata,
     }
     if outcome.memory is not None:

@@ -149,12 +149,13 @@ async def _documents(store: Store, account: Account) -> AsyncIterator[tuple[str,
     ):
         yield "circuit", asdict(circuit)
     async for job in _all(lambda after: store.jobs.list(account.id, limit=_PAGE, after=after)):
+        circuit = await store.jobs.circuit(job)
         result = await store.jobs.result(account.id, job.id)
         yield (
             "job",
             {
                 **asdict(job),
-                "qasm": await store.account_data.circuit(account.id, job.id),
+                "qasm": circuit and circuit.qasm,
                 "result": None if result is None else asdict(result),
             },
         )

@@ -1,18 +1,19 @@
-"""`quantcloud run`: a gRPC client that submits a circuit and watches it until its counts."""
+"""`quantcloud run` and `rerun`: a gRPC client that submits a circuit and watches its job."""
 
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 from rich.console import Console
 from rich.markup import escape
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
 
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.histogram import histogram
 from quantcloud.cli.stream import TERMINAL, Metadata, explain, job_events
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 _UNLIMITED = -1  # results can be large
 
@@ -43,12 +44,58 @@ def run_file(
     """
     with connect(server, token) as (channel, metadata):
         request = circuit_pb2.RunCircuitRequest(qasm=_read(file), backend=backend, shots=shots)
-        circuits = circuit_pb2_grpc.CircuitServiceStub(channel)
-        try:
-            job_id = circuits.RunCircuit(request, metadata=metadata).job_id
-        except grpc.RpcError as error:
-            raise Failure(explain(error)) from error
-        follow(channel, job_id, metadata, Console())
+        _submit(channel, request, metadata)
+
+
+def rerun(job_id: str, server: str, token: str | None) -> None:
+    """Submit a job's circuit again, on the same backend with the same seed, and show it like a run.
+
+    Say it if the counts may differ, because something else ran the circuit. Raises `Failure`.
+    """
+    with connect(server, token) as (channel, metadata):
+        first = _circuit(channel, job_id, metadata)
+        request = circuit_pb2.RunCircuitRequest(
+            qasm=first.qasm,
+            shots=first.shots,
+            options=first.options,
+            optimize_for=first.optimize_for,
+            backend=_given(first, "backend") or _given(first, "requested_backend"),
+            max_cost_usd=_given(first, "max_cost_usd"),
+            min_fidelity=_given(first, "min_fidelity"),
+            name=_given(first, "name"),
+            tags=first.tags,
+        )
+        again = _circuit(channel, _submit(channel, request, metadata), metadata)
+        for field in ("backend", "method", "simulator_version", "server_version"):
+            then, now = _given(first, field), _given(again, field)
+            if then is not None and then != now:
+                what = field.replace("_", " ")
+                sys.stderr.write(f"counts may differ: the {what} was {then}, and is {now}\n")
+
+
+def _circuit(channel: grpc.Channel, job_id: str, metadata: Metadata) -> job_pb2.JobCircuit:
+    request = job_pb2.GetJobCircuitRequest(id=job_id)
+    try:
+        return job_pb2_grpc.JobServiceStub(channel).GetJobCircuit(request, metadata=metadata)
+    except grpc.RpcError as error:
+        raise Failure(explain(error)) from error
+
+
+def _given(circuit: job_pb2.JobCircuit, field: str) -> Any:
+    return getattr(circuit, field) if circuit.HasField(field) else None
+
+
+def _submit(
+    channel: grpc.Channel, request: circuit_pb2.RunCircuitRequest, metadata: Metadata
+) -> str:
+    """Submit a circuit, follow its job to its end, and return the job's id. Raises `Failure`."""
+    try:
+        stub = circuit_pb2_grpc.CircuitServiceStub(channel)
+        job_id = stub.RunCircuit(request, metadata=metadata).job_id
+    except grpc.RpcError as error:
+        raise Failure(explain(error)) from error
+    follow(channel, job_id, metadata, Console())
+    return job_id
 
 
 def _read(file: Path) -> str:

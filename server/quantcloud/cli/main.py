@@ -115,6 +115,19 @@ def run_command(
     guarded(lambda: run_file(file, backend, shots, server, token))
 
 
+@app.command("rerun")
+def rerun_command(
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    server: Server = _DEFAULT_SERVER,
+    token: Token = None,
+) -> None:
+    """Run a job's circuit again: same backend, options and seed, so the same counts."""
+    with loading():
+        from quantcloud.cli.client import rerun
+
+    guarded(lambda: rerun(job, server, token))
+
+
 @app.command("watch")
 def watch_command(
     job: Annotated[str | None, typer.Argument(help="The job's id.")] = None,

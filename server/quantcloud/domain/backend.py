@@ -17,7 +17,8 @@ class BackendInfo:
     """The static description of a backend.
 
     It runs any circuit of up to `num_qubits` qubits on this machine. Some methods run wider
-    circuits of a suitable kind. `cost_per_shot` is in US dollars.
+    circuits of a suitable kind. `cost_per_shot` is in US dollars. `packages` are the distributions
+    whose versions a run's counts depend on.
     """
 
     name: str
@@ -27,3 +28,4 @@ class BackendInfo:
     description: str
     is_simulator: bool = True
     cost_per_shot: float = 0.0
+    packages: tuple[str, ...] = ()

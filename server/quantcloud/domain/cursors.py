@@ -23,18 +23,21 @@ _LONGEST: Final = 64
 
 
 class Listing(Enum):
-    """The listing of a cursor: its number in the cursor, and the format of a position."""
+    """The listing of a cursor: its number in the cursor, the format of a position, and the name of
+    the field in which clients get it.
+    """
 
-    EVENTS = 1, ">q"
+    EVENTS = 1, ">q", "cursor"
     """The number of an event of the account."""
-    JOBS = 2, ">q16s"
+    JOBS = 2, ">q16s", "next_page_token"
     """The job's submission time in microseconds since 1970, and the bytes of its id."""
-    CIRCUITS = 3, ">q16s"
+    CIRCUITS = 3, ">q16s", "next_page_token"
     """The circuit's creation time in microseconds since 1970, and the bytes of its id."""
 
-    def __init__(self, number: int, position: str) -> None:
+    def __init__(self, number: int, position: str, field: str) -> None:
         self.number = number
         self.position = Struct(position)
+        self.field = field
 
 
 class Cursors:
@@ -53,23 +56,23 @@ class Cursors:
         """Return a cursor's position. Raises `InvalidArgument` if `write` did not make it."""
         content = _decoded(cursor)
         if len(content) != _HEAD.size + listing.position.size:
-            raise _invalid(field)
+            raise _invalid(field, listing)
         version, epoch, number = _HEAD.unpack_from(content)
         if version != _VERSION or number != listing.number:
-            raise _invalid(field)
+            raise _invalid(field, listing)
         if epoch != self._epoch:
             raise InvalidArgument(
                 field,
-                "is the cursor of another database, or of this one before it was restored; "
+                "belongs to another database, or to this one before it was restored; "
                 "begin again without it",
                 reason=INVALID_CURSOR,
             )
         return listing.position.unpack_from(content, _HEAD.size)
 
 
-def _invalid(field: str) -> InvalidArgument:
+def _invalid(field: str, listing: Listing) -> InvalidArgument:
     return InvalidArgument(
-        field, "must be a cursor from a response, unchanged", reason=INVALID_CURSOR
+        field, f"must be a {listing.field} from a response, unchanged", reason=INVALID_CURSOR
     )
 
 

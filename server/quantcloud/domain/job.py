@@ -5,7 +5,7 @@ from dataclasses import field, fields
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
-from typing import cast
+from typing import Final, cast
 
 from quantcloud.domain.execution import RunOptions, Statevector
 from quantcloud.domain.value_object import value_object
@@ -102,7 +102,7 @@ class Job:
     are the number and time of its latest event. `reserved_qpu_tasks` (1 for a job on quantum
     hardware) and `reserved_cost_usd` count in the month of its submission, from the submission on.
     `predicted_seconds` is the predicted run time, or None if there is no prediction. The jobs of
-    one batch share a `batch_id`.
+    one batch share a `batch_id`. `name` and `tags` are the user's, to find the job by.
     """
 
     id: str
@@ -116,6 +116,8 @@ class Job:
     max_cost_usd: float | None = None
     min_fidelity: float | None = None
     options: RunOptions = field(default_factory=RunOptions)
+    name: str | None = None
+    tags: tuple[str, ...] = ()
     reserved_qpu_tasks: int = 0
     reserved_cost_usd: float = 0.0
     predicted_seconds: float | None = None
@@ -186,6 +188,11 @@ _TIMES: Mapping[JobStatus, int] = {
 }
 
 
+SERVER_VERSION: Final = "server_version"
+SIMULATOR_VERSION: Final = "simulator_version"
+"""Where the metadata of a result says what completed the run."""
+
+
 @value_object
 class JobResult:
     """The result of a completed job. `counts` add up to the job's shots."""
@@ -204,6 +211,19 @@ class JobResult:
         shots = len(cast("Sequence[str]", memory)) if isinstance(memory, list | tuple) else 0
         amplitudes = len(self.statevector.real) if self.statevector else 0
         return len(self.counts) + shots + amplitudes
+
+
+@value_object
+class JobCircuit:
+    """A job with its circuit as OpenQASM, and the versions of what completed its run.
+
+    Both versions are None until then. The simulator's lists packages, such as "qiskit-aer 0.17.2".
+    """
+
+    job: Job
+    qasm: str
+    server_version: str | None = None
+    simulator_version: str | None = None
 
 
 @value_object

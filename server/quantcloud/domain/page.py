@@ -26,17 +26,29 @@ class Window(NamedTuple):
 
 @value_object
 class Page(Generic[T]):
-    """`items`, newest first, out of `total` matches. `limit` and `offset` are as applied."""
+    """`items`, newest first, out of `total` matches. `limit` and `offset` are as applied.
+
+    `total` is None if it would take too long to count.
+    """
 
     items: Sequence[T]
-    total: int
+    total: int | None
     limit: int
     offset: int
     last: Place | None = None
-    """The place of the last item if the page is full."""
+    """The place after which the next page begins; None on the last page."""
 
 
-def page_of(items: Sequence[T], total: int, window: Window, place: Callable[[T], Place]) -> Page[T]:
-    """Return the page of a window. `place` returns the position of an item."""
-    last = place(items[-1]) if len(items) == window.limit else None
+def page_of(
+    items: Sequence[T],
+    total: int | None,
+    window: Window,
+    place: Callable[[T], Place],
+    end: Place | None = None,
+) -> Page[T]:
+    """Return the page of a window. `place` returns the position of an item.
+
+    `end` is where the search for items ended early, if it did.
+    """
+    last = place(items[-1]) if len(items) == window.limit else end
     return Page(items, total, window.limit, window.offset, last)

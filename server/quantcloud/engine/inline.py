@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Container, Mapping
 
 from quantcloud.backends.base import Backend, Executor
+from quantcloud.backends.packages import with_versions
 from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import Circuit, expanded, with_measurements
 from quantcloud.domain.execution import Execution, Outcome
@@ -22,6 +23,7 @@ class InlineEngine:
 
     def __init__(self, backends: Mapping[str, Backend]) -> None:
         self._executors: dict[str, Executor] = {}
+        self._packages: dict[str, tuple[str, ...]] = {}
         self._first_runs = FirstRuns(wide=False)
         for name, backend in backends.items():
             if getattr(backend, "inline", False):
@@ -29,6 +31,7 @@ class InlineEngine:
                 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
                 try:
                     self._executors[name] = backend.executor()
+                    self._packages[name] = backend.info.packages
                 except Exception:  # noqa: BLE001  # an import may raise anything
                     _log.exception("backend %s cannot run in the serving process", name)
 
@@ -56,7 +59,8 @@ class InlineEngine:
             executor = self._executors[execution.backend]
             self._first_runs.before(executor, execution)
             parsed = parse(execution.qasm) if circuit is None else circuit
-            return executor.run(expanded(with_measurements(parsed)), execution)
+            outcome = executor.run(expanded(with_measurements(parsed)), execution)
+            return with_versions(outcome, self._packages[execution.backend])
         except Exception as error:
             _log.exception("job %s could not run in the serving process", execution.job_id)
             raise ExecutionFailed(str(error)) from error

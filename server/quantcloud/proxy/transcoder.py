@@ -17,11 +17,11 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from quantcloud.api.json_nulls import PACKAGE, TWIN_OFFSET, has_twin
+from quantcloud.api.json_nulls import PACKAGE, RUN_OPTIONS, TWIN_OFFSET, has_twin
 
 PATH_SUFFIX = "_from_path"
 # The type of a run's options in the contract, and for the transcoder.
-_OPTIONS = f".{PACKAGE}.RunOptions"
+_OPTIONS = f".{RUN_OPTIONS}"
 _ANY_OPTIONS = ".google.protobuf.Struct"
 # The file of NullValue, and the package of error details.
 _STRUCT = "google/protobuf/struct.proto"
@@ -36,7 +36,7 @@ def transcoder_descriptor(contract: FileDescriptorSet) -> FileDescriptorSet:
     - Every field's JSON name is its own name, in error details too.
     - Each nullable field of a response has its twin (see `json_nulls`).
     - A repeated query parameter is an error, unless it is a list.
-    - The options of a run are a Struct (see `convert.options`).
+    - The options of a run are a Struct (see `convert.options` and `json_nulls`).
     - A field that a path binds is renamed, so that body and query cannot set it. Otherwise they
       would override the path, which names the resource.
     """
@@ -64,7 +64,8 @@ def _responses(pool: DescriptorPool, contract: FileDescriptorSet) -> dict[str, D
     found: dict[str, Descriptor] = {}
 
     def walk(descriptor: Descriptor) -> None:
-        if descriptor.file.package == PACKAGE and descriptor.full_name not in found:
+        ours = descriptor.file.package == PACKAGE and descriptor.full_name != RUN_OPTIONS
+        if ours and descriptor.full_name not in found:
             found[descriptor.full_name] = descriptor
             for field in descriptor.fields:
                 if field.message_type is not None:

@@ -9,8 +9,7 @@ from quantcloud.routing.router import Candidate, Decision
 def explain(decision: Decision) -> Mapping[str, object]:
     """Return a decision as the value of a job's `metadata.routing`.
 
-    Each event of the job carries it, so it leaves out default values, and backends that were not
-    asked.
+    It leaves out default values, and backends that were not asked.
     """
     chosen = decision.chosen
     method = chosen.method if chosen else None
@@ -30,6 +29,16 @@ def with_actual(metadata: Mapping[str, object], seconds: float) -> Mapping[str, 
         return metadata
     fields = cast("Mapping[str, object]", routing)
     return {**metadata, "routing": {**fields, "actual_seconds": seconds}}
+
+
+def without_candidates(metadata: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the metadata of a job without `routing.candidates`, which is most of it."""
+    routing = metadata.get("routing")
+    if not isinstance(routing, Mapping):
+        return metadata
+    fields = dict(cast("Mapping[str, object]", routing))
+    fields.pop("candidates", None)
+    return {**metadata, "routing": fields}
 
 
 def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:

@@ -6,7 +6,7 @@ from dataclasses import field, replace
 from datetime import datetime
 
 from quantcloud.auth.principal import Principal
-from quantcloud.backends.fleet import Fleet
+from quantcloud.backends.fleet import Fleet, QueueFigures
 from quantcloud.backends.simulation.sizes import check_result_size
 from quantcloud.circuits import Circuit
 from quantcloud.circuits.analysis import Analysis
@@ -23,7 +23,7 @@ from quantcloud.routing.explanation import explain
 from quantcloud.routing.method import Method
 from quantcloud.routing.readable import duration
 from quantcloud.routing.router import MAX_OVERRUN, Decision
-from quantcloud.services.queues import RecentFigures
+from quantcloud.services.queues import FIGURES_SECONDS, Recent
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
 from quantcloud.storage import NewJob, Store
 
@@ -65,7 +65,7 @@ class Admission:
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
-        self._queues = RecentFigures(store.jobs)
+        self._queues = Recent(lambda: QueueFigures.read(store.jobs), FIGURES_SECONDS)
 
     async def admit(
         self,
@@ -113,6 +113,8 @@ class Admission:
             max_cost_usd=submission.max_cost_usd,
             min_fidelity=submission.min_fidelity,
             options=submission.options if seed is None else replace(submission.options, seed=None),
+            name=submission.name,
+            tags=submission.tags,
             batch_id=batch_id,
         )
         used = None
@@ -121,7 +123,7 @@ class Admission:
         decision = self._fleet.decide(
             job,
             analysis,
-            await self._queues.figures(),
+            await self._queues.get(),
             time_limit=time_limit,
             left=used and month_left(limits.monthly, used),
             inline=circuit is not None and limits.max_concurrent_jobs > 0,

@@ -242,12 +242,12 @@ class CircuitUseCases:
         *,
         limit: int | None,
         offset: int | None,
-        after_cursor: str | None,
+        page_token: str | None,
     ) -> tuple[Page[SavedCircuit], str | None]:
-        """Return a page of saved circuits, newest first, and the cursor of the next page."""
-        part = self._listings.window(limit, offset, after_cursor)
+        """Return a page of saved circuits, newest first, and the token of the next page."""
+        part = self._listings.window(limit, offset, page_token)
         page = await self._store.circuits.list(principal.account_id, **part._asdict())
-        return page, self._listings.cursor(page)
+        return page, self._listings.next_page_token(page)
 
     async def get(self, principal: Principal, circuit_id: str) -> SavedCircuit:
         return await self._store.circuits.get(principal.account_id, circuit_id)

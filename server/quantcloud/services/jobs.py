@@ -1,7 +1,7 @@
 """Reading, watching and cancelling jobs."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 
@@ -10,11 +10,19 @@ from quantcloud.auth.principal import Principal
 from quantcloud.auth.tickets import Ticket, Tickets, check_opens, path_of, watched_job
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.cursors import Listing
-from quantcloud.domain.errors import FailedPrecondition, NotFound, OutOfRange, Unavailable
+from quantcloud.domain.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    OutOfRange,
+    Unavailable,
+)
 from quantcloud.domain.event_filter import EventFilter
-from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
+from quantcloud.domain.job import Job, JobCircuit, JobEvent, JobResult, JobStatus
+from quantcloud.domain.job_filter import JobFilter
 from quantcloud.domain.page import Page
 from quantcloud.services.paging import Listings
+from quantcloud.services.queues import StartEstimates
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.update import AccountUpdate, JobUpdate
@@ -32,6 +40,7 @@ class JobUseCases:
         limits: Callable[[Tier], TierLimits],
         *,
         tickets: Tickets,
+        estimates: StartEstimates | None = None,
     ) -> None:
         self._store = store
         self._listings = Listings(store.cursors, Listing.JOBS)
@@ -40,6 +49,7 @@ class JobUseCases:
         self._clock = clock
         self._limits = limits
         self._tickets = tickets
+        self._estimates = estimates
 
     async def get(
         self, principal: Principal, job_id: str, *, wait_seconds: int | None = None
@@ -73,22 +83,37 @@ class JobUseCases:
             return False
         return not job.status.is_terminal
 
+    async def starts(self, jobs: Sequence[Job]) -> Mapping[str, datetime]:
+        """Return when the queued ones of `jobs` are likely to start, by id, where known."""
+        if self._estimates is None or not any(job.status is JobStatus.QUEUED for job in jobs):
+            return {}
+        found = await self._estimates.get()
+        return {
+            job.id: found[job.id]
+            for job in jobs
+            if job.status is JobStatus.QUEUED and job.id in found
+        }
+
     async def list(
         self,
         principal: Principal,
         *,
         limit: int | None,
         offset: int | None,
-        after_cursor: str | None,
-        status: JobStatus | None,
+        page_token: str | None,
+        wanted: JobFilter,
     ) -> tuple[Page[Job], str | None]:
-        """Return a page of jobs, newest first, and the cursor of the next page.
+        """Return a page of the jobs that `wanted` selects, newest first, and the next page's token.
 
-        `status` restricts it to jobs of that status.
+        Raises `InvalidArgument`.
         """
-        part = self._listings.window(limit, offset, after_cursor)
-        page = await self._store.jobs.list(principal.account_id, **part._asdict(), status=status)
-        return page, self._listings.cursor(page)
+        part = self._listings.window(limit, offset, page_token)
+        if offset and not wanted.has_index:
+            raise InvalidArgument(
+                "offset", "cannot be combined with these filters; send page_token instead"
+            )
+        page = await self._store.jobs.list(principal.account_id, **part._asdict(), wanted=wanted)
+        return page, self._listings.next_page_token(page)
 
     async def result(self, principal: Principal, job_id: str) -> JobResult:
         """Return a completed job's result.
@@ -112,6 +137,18 @@ class JobUseCases:
                 metadata={"status": str(job.status)},
             )
         return result
+
+    async def circuit(self, principal: Principal, job_id: str) -> JobCircuit:
+        """Return a job's circuit. Raises `NotFound`, or `OutOfRange` if it has been removed."""
+        job = await self._store.jobs.get(principal.account_id, job_id)
+        found = await self._store.jobs.circuit(job)
+        if found is None:
+            raise OutOfRange(
+                f"the circuit of job {job_id} is no longer kept",
+                reason="CIRCUIT_REMOVED",
+                metadata={"id": job_id},
+            )
+        return found
 
     async def cancel(self, principal: Principal, job_id: str) -> None:
         """Cancel a job. Raises `NotFound`, or `FailedPrecondition` if it ended otherwise."""

@@ -1,4 +1,4 @@
-"""Which part of a listing a request wants: `limit`, and `offset` or `after_cursor`."""
+"""Which part of a listing a request wants: `limit`, and `offset` or `page_token`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from quantcloud.domain.page import Page, Place, Window
 
 DEFAULT_LIMIT = 20
 MAXIMUM_LIMIT = 100
-_AFTER = "after_cursor"
+_TOKEN = "page_token"  # noqa: S105  # the name of a field
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -21,7 +21,7 @@ def window(limit: int | None, offset: int | None, after: Place | None = None) ->
     `limit` is 1 or more, `offset` 0 or more.
     """
     if offset and after is not None:
-        raise InvalidArgument("offset", f"is given with '{_AFTER}'; send one of them")
+        raise InvalidArgument("offset", f"is given with '{_TOKEN}'; send one of them")
     return Window(
         DEFAULT_LIMIT if limit is None else min(limit, MAXIMUM_LIMIT),
         0 if offset is None else offset,
@@ -30,25 +30,25 @@ def window(limit: int | None, offset: int | None, after: Place | None = None) ->
 
 
 class Listings:
-    """Reads and writes the cursors of a listing of jobs or circuits."""
+    """Reads and writes the page tokens of a listing of jobs or circuits, which are cursors."""
 
     def __init__(self, cursors: Cursors, listing: Listing) -> None:
         self._cursors = cursors
         self._listing = listing
 
-    def window(self, limit: int | None, offset: int | None, after_cursor: str | None) -> Window:
+    def window(self, limit: int | None, offset: int | None, page_token: str | None) -> Window:
         """Return the part of the listing that a request wants. Raises `InvalidArgument`."""
-        return window(limit, offset, self._place(after_cursor) if after_cursor else None)
+        return window(limit, offset, self._place(page_token) if page_token else None)
 
-    def _place(self, cursor: str) -> Place:
-        since, identifier = self._cursors.read(_AFTER, self._listing, cursor)
+    def _place(self, page_token: str) -> Place:
+        since, identifier = self._cursors.read(_TOKEN, self._listing, page_token)
         try:
             return Place(_EPOCH + since * _MICROSECOND, str(UUID(bytes=identifier)))
         except OverflowError as error:
-            raise InvalidArgument(_AFTER, "must be a cursor from a response") from error
+            raise InvalidArgument(_TOKEN, "must be a next_page_token from a response") from error
 
-    def cursor(self, page: Page[Any]) -> str | None:
-        """Return the cursor of the next page, or None if `page` is the last."""
+    def next_page_token(self, page: Page[Any]) -> str | None:
+        """Return the token of the next page, or None if `page` is the last."""
         if page.last is None:
             return None
         since = (page.last.at - _EPOCH) // _MICROSECOND

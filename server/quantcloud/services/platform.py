@@ -19,6 +19,7 @@ class BackendReport:
     status: BackendStatus
     queue_depth: int
     mean_queue_seconds: float
+    widest_circuit: int
 
 
 @value_object
@@ -82,4 +83,5 @@ class PlatformUseCases:
             self._fleet.status(info.name),
             figures.depth.get(info.name, 0),
             figures.mean_wait_seconds.get(info.name, 0.0),
+            self._fleet.widest_circuit(info.name),
         )

@@ -1,32 +1,42 @@
-"""The figures about queues that the router uses."""
+"""What the queues are like, read at most a few times a second."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
-from quantcloud.backends.fleet import QueueFigures, QueueStatistics
+from quantcloud.domain.account import Tier, TierLimits
+from quantcloud.domain.outlook import starts
+from quantcloud.engine.base import WorkerEngine
+from quantcloud.storage import Store
 
-# The router's predictions are not precise enough to need newer figures.
-_MAXIMUM_AGE_SECONDS = 0.25
+T = TypeVar("T")
+
+FIGURES_SECONDS = 0.25
+"""How old the figures for the router may be. Its predictions are not precise enough for newer."""
+_ESTIMATE_SECONDS = 1.0
 
 
-class RecentFigures:
-    """A short-lived cache of the queues' figures.
+class Recent(Generic[T]):
+    """What `read` returned at most `seconds` ago. Callers that come meanwhile share one read."""
 
-    Submissions that arrive at the same time share one read.
-    """
-
-    def __init__(self, queues: QueueStatistics, now: Callable[[], float] = time.monotonic) -> None:
-        self._queues = queues
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[T]],
+        seconds: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read
+        self._seconds = seconds
         self._now = now
-        self._read_at = -_MAXIMUM_AGE_SECONDS
-        self._reading: asyncio.Task[QueueFigures] | None = None
+        self._read_at = -seconds
+        self._reading: asyncio.Future[T] | None = None
 
-    async def figures(self) -> QueueFigures:
-        """Return figures that are at most a quarter of a second old."""
-        if self._reading is None or self._now() - self._read_at >= _MAXIMUM_AGE_SECONDS:
+    async def get(self) -> T:
+        if self._reading is None or self._now() - self._read_at >= self._seconds:
             self._read_at = self._now()
-            self._reading = asyncio.ensure_future(QueueFigures.read(self._queues))
+            self._reading = asyncio.ensure_future(self._read())
         reading = self._reading
         try:
             # A caller that is cancelled must not cancel the read of the others.
@@ -35,3 +45,38 @@ class RecentFigures:
             if self._reading is reading:
                 self._reading = None
             raise
+
+
+class StartEstimates:
+    """Estimates when waiting jobs start, from the jobs ahead and their predicted times."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: WorkerEngine,
+        clock: Callable[[], datetime],
+        limits: Callable[[Tier], TierLimits],
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._limits = limits
+        self._recent = Recent(self._estimate, _ESTIMATE_SECONDS)
+
+    async def get(self) -> Mapping[str, datetime]:
+        """Return when jobs are likely to start, by id; those that it cannot tell are left out."""
+        return await self._recent.get()
+
+    async def _estimate(self) -> Mapping[str, datetime]:
+        if self._engine.trouble is not None:
+            return {}
+        now = self._clock()
+        outlook = await self._store.jobs.outlook(now)
+        if outlook is None:
+            return {}
+        slots = self._engine.slots * outlook.servers
+        # Thousands of jobs take tens of milliseconds.
+        found = await asyncio.to_thread(
+            starts, outlook, slots, lambda tier: self._limits(tier).max_concurrent_jobs
+        )
+        return {job_id: now + timedelta(seconds=after) for job_id, after in found.items()}

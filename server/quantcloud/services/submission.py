@@ -31,6 +31,8 @@ class Submission:
     max_cost_usd: float | None
     min_fidelity: float | None
     options: RunOptions
+    name: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 def with_program(submission: Submission, program: Program | None) -> Submission:

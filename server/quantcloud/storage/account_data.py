@@ -11,7 +11,6 @@ from quantcloud.domain.account import Account, MonthlyUsage
 from quantcloud.domain.errors import NotFound
 from quantcloud.domain.value_object import value_object
 from quantcloud.storage.accounts import COLUMNS, account_of
-from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import Connection, Database
 from quantcloud.storage.database.tables import (
     accounts,
@@ -20,6 +19,7 @@ from quantcloud.storage.database.tables import (
     job_circuits,
     job_events,
     job_results,
+    job_tags,
     jobs,
     monthly_usage,
     removed_events,
@@ -41,11 +41,6 @@ _ACCOUNTS = (
 )
 _FIGURES = tuple(field.name for field in fields(MonthlyUsage))
 _USAGE = select(monthly_usage).where(monthly_usage.c.account_id == bindparam("account_id"))
-_CIRCUIT = (
-    select(job_circuits.c.qasm)
-    .join(jobs, jobs.c.id == job_circuits.c.job_id)
-    .where(jobs.c.id == bindparam("job_id"), jobs.c.account_id == bindparam("account_id"))
-)
 _OWNER: BindParameter[str] = bindparam("account_id")
 _JOBS = select(jobs.c.id).where(jobs.c.account_id == _OWNER).order_by(jobs.c.id).limit(BATCH)
 _ACTIVE_JOBS = _JOBS.where(jobs.c.completed_at.is_(None))
@@ -60,6 +55,7 @@ _DELETE_JOBS: Mapping[str, Delete] = {
     # A key names its first job, which may be one of these while the others follow.
     "idempotency keys": _delete(idempotency_keys),
     "events": delete(job_events).where(job_events.c.job_id.in_(_JOBS)),
+    "tags": delete(job_tags).where(job_tags.c.job_id.in_(_JOBS)),
     "results": delete(job_results).where(job_results.c.job_id.in_(_JOBS)),
     "circuits of jobs": delete(job_circuits).where(job_circuits.c.job_id.in_(_JOBS)),
     "jobs": delete(jobs).where(jobs.c.id.in_(_JOBS)),
@@ -125,12 +121,6 @@ class AccountData:
             }
 
         return await self._database.read(read)
-
-    async def circuit(self, account_id: str, job_id: str) -> str | None:
-        """Return the OpenQASM of the account's job; None if it was removed."""
-        values = {"account_id": account_id, "job_id": job_id}
-        row = await self._database.read(lambda c: c.execute(_CIRCUIT, values).one_or_none())
-        return None if row is None else codec.unpack_text(row.qasm)
 
     async def active_jobs(self, account_id: str) -> Sequence[str]:
         """Return the ids of up to `BATCH` jobs that have not ended."""

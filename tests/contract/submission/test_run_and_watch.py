@@ -10,13 +10,13 @@ import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 from benchmarks.memory import mebibytes
 from support.api import Api, WatchEndedError
 from support.circuits import ASYMMETRIC, BELL, HEADER, slow
 from support.processes import command, descendants
 from support.server import Server
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 PATH = "/v1/circuits/run-and-watch"
 BROKEN = HEADER + "qreg q[2];\n  hadamard q[0];\n"
@@ -74,7 +74,8 @@ def test_one_call_returns_the_result(ada: Api, way: Callable[..., Any], backend:
     assert [content(event) for event in events] == [log[place - 1] for place in places]
     assert [event.HasField("result") for event in events] == [False] * (len(events) - 1) + [True]
     last = events[-1]
-    assert content(last.job) == content(ada.job(job_id))
+    (listed,) = ada.jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=ada.metadata).jobs
+    assert content(last.job) == content(listed)
     assert last.job.status == job_pb2.Job.completed
     assert dict(last.result.counts) == {"001": 100}
 

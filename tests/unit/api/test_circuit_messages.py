@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.unknown_fields import UnknownFieldSet
+from thequantcloud.v1 import circuit_pb2
 
 from quantcloud.aio import cooperative
 from quantcloud.api.convert import circuits as convert
@@ -13,7 +14,6 @@ from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.api.large import LargeMessage, encoded
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.page import Page
-from thequantcloud.v1 import circuit_pb2
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
 
@@ -40,18 +40,23 @@ def test_a_circuit_has_its_metadata_and_only_the_fields_that_it_has():
 
 # Of a listing of 2 MB, each circuit is serialised by itself.
 @pytest.mark.parametrize("length", [300, 60_000])
-@pytest.mark.parametrize("cursor", [None, "c"])
-async def test_a_listing_has_all_circuits_with_their_json_nulls(cursor: str | None, length: int):
+@pytest.mark.parametrize("token", [None, "c"])
+async def test_a_listing_has_all_circuits_with_their_json_nulls(token: str | None, length: int):
     saved = [circuit(number, metadata={"a": "x" * length}) for number in range(35)]
-    answer = await convert.circuits(Page(saved, 9, 20, 6), cursor)
+    answer = await convert.circuits(Page(saved, 9, 20, 6), token)
     assert isinstance(answer, LargeMessage) == (length == 60_000)
     expected = circuit_pb2.ListCircuitsResponse(
-        circuits=map(convert.circuit, saved), count=35, total=9, limit=20, offset=6, cursor=cursor
+        circuits=map(convert.circuit, saved),
+        count=35,
+        total=9,
+        limit=20,
+        offset=6,
+        next_page_token=token,
     )
     read = circuit_pb2.ListCircuitsResponse.FromString(await encoded(answer))
     add_json_nulls(expected)
     assert read == circuit_pb2.ListCircuitsResponse.FromString(expected.SerializeToString())
-    assert len(UnknownFieldSet(read)) == (cursor is None)
+    assert len(UnknownFieldSet(read)) == (token is None)
     assert len(UnknownFieldSet(read.circuits[0])) == 3
 
 

@@ -10,17 +10,19 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given
 from hypothesis import strategies as st
+from thequantcloud.v1 import job_pb2
 
 from quantcloud.api.convert import events
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert.events import NO_RESULT, EventMessages, Result
+from quantcloud.api.convert.options import options_of
 from quantcloud.api.convert.values import timestamp
 from quantcloud.api.json_nulls import TWIN_OFFSET
 from quantcloud.api.large import LargeMessage, encoded
+from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus, OptimizationTarget
 from quantcloud.watching.account_watch import LARGEST_GROUP
 from quantcloud.watching.update import JobUpdate
-from thequantcloud.v1 import job_pb2
 
 AT = datetime(2025, 3, 31, 12, tzinfo=UTC)
 
@@ -92,10 +94,15 @@ _TEXTS = st.sampled_from(["", "a", "\u00e9" * 100, "local_simulator", "x" * 20_0
     st.builds(
         Job, id=_TEXTS, account_id=st.just("ada"), status=st.sampled_from(JobStatus),
         shots=st.integers(0, 2**31 - 1), optimize_for=st.sampled_from(OptimizationTarget),
-        submitted_at=_MOMENTS, seed=st.just(1), batch_id=st.none() | _TEXTS,
+        submitted_at=_MOMENTS, seed=st.integers(0, 2**53 - 1), batch_id=st.none() | _TEXTS,
+        name=st.none() | _TEXTS, tags=st.tuples(_TEXTS, _TEXTS) | st.just(()),
+        options=st.builds(
+            RunOptions, statevector=st.booleans(), timeout_seconds=st.none() | st.just(0.5),
+            noise=st.none() | st.just(Noise(readout=0.1)),
+        ),
         backend=st.none() | _TEXTS, started_at=st.none() | _MOMENTS,
         completed_at=st.none() | _MOMENTS, error_message=st.none() | _TEXTS,
-        metadata=st.sampled_from([{}, {"routing": {"candidates": [1, None]}}]),
+        metadata=st.sampled_from([{}, {"a": [1, None], "routing": {"candidates": [1], "b": 2}}]),
     ),
     st.integers(1, 2**31 - 1), st.integers(1, 2**63 - 1), _MOMENTS,
 )  # fmt: skip
@@ -106,8 +113,11 @@ def test_a_job_has_all_its_fields(job: Job, sequence: int, cursor: int, at: date
         job_id=job.id, status=job.status, backend=job.backend, shots=job.shots,
         optimize_for=job.optimize_for, submitted_at=job.submitted_at, started_at=job.started_at,
         completed_at=job.completed_at, error_message=job.error_message, metadata=metadata,
-        batch_id=job.batch_id,
+        batch_id=job.batch_id, options=options_of(job), name=job.name, tags=job.tags,
     )  # fmt: skip
+    assert convert.job(job) == message
+    if "routing" in message.metadata:
+        del message.metadata["routing"]["candidates"]
     whole = job_pb2.JobEvent(sequence=sequence, occurred_at=at, job=message)
     event = JobEvent(sequence, cursor, at, job)
     assert asyncio.run(Loads(None).messages().change(event, None)) == whole

@@ -9,13 +9,13 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from thequantcloud.v1 import circuit_pb2
+from thequantcloud.v1.limits_pb2 import Limits
 
 from quantcloud.api.convert.limits import check, fits, limits_of
 from quantcloud.api.convert.values import MAXIMUM_STRUCT_BYTES
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.services.circuits import MAXIMUM_SAVED_BYTES
-from thequantcloud.v1 import circuit_pb2
-from thequantcloud.v1.limits_pb2 import Limits
 
 PROTO = Path(__file__).parents[3] / "proto"
 FILES = [
@@ -72,7 +72,7 @@ def acceptable(field: FieldDescriptor) -> Message:
     """A message of the field whose other fields are within their limits."""
     message = GetMessageClass(field.containing_type)()
     for other in field.containing_type.fields:
-        if limits_of(other).min_length:
+        if limits_of(other).min_length and not other.is_repeated:
             setattr(message, other.name, "x")
     return message
 
@@ -81,15 +81,21 @@ def samples(field: FieldDescriptor) -> Iterator[tuple[Message, bool]]:
     limits = limits_of(field)
     if field.is_repeated:
         for count in (
-            limits.min_items - 1,
+            max(0, limits.min_items - 1),
             limits.min_items,
             limits.max_items,
             limits.max_items + 1,
         ):
             message = acceptable(field)
+            of_texts = field.message_type is None
             for _ in range(count):
-                getattr(message, field.name).add()
+                values = getattr(message, field.name)
+                _ = values.append("x") if of_texts else values.add()
             yield message, limits.min_items <= count <= limits.max_items
+        for value, right in texts(limits):
+            message = acceptable(field)
+            getattr(message, field.name).append(value)
+            yield message, right
         return
     if field.message_type is not None:
         return
@@ -111,7 +117,7 @@ def test_values_at_the_limits_are_accepted_and_values_beyond_them_are_refused(
         else:
             with pytest.raises(InvalidArgument) as refused:
                 check(message)
-            assert refused.value.field == field.name
+            assert refused.value.field in (field.name, f"{field.name}[0]")
 
 
 def test_requests_have_limits():

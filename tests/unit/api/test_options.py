@@ -6,11 +6,11 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from hypothesis import given
 from hypothesis import strategies as st
+from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 from quantcloud.api.convert.options import check_json, run_options
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Noise, RunOptions
-from thequantcloud.v1 import circuit_pb2
 
 MAXIMUM_SEED = 2**53 - 1
 
@@ -18,7 +18,7 @@ MAXIMUM_SEED = 2**53 - 1
 def parse_options(options: dict[str, object]) -> RunOptions:
     """Read options as the transcoder sends them."""
     request = circuit_pb2.RunCircuitRequest()
-    request.options.CopyFrom(ParseDict(check_json(options), circuit_pb2.RunOptions()))
+    request.options.CopyFrom(ParseDict(check_json(options), run_options_pb2.RunOptions()))
     return run_options(request)
 
 

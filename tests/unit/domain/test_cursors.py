@@ -23,10 +23,10 @@ def test_a_written_cursor_can_be_read(written):
     cursor = ONE.write(listing, *position)
     assert cursor.replace("-", "").replace("_", "").isalnum()
     assert ONE.read("c", listing, cursor) == position
-    with pytest.raises(InvalidArgument, match="c: is the cursor of another database"):
+    with pytest.raises(InvalidArgument, match="c: belongs to another database"):
         OTHER.read("c", listing, cursor)
     for other in set(Listing) - {listing}:
-        with pytest.raises(InvalidArgument, match="c: must be a cursor from a response"):
+        with pytest.raises(InvalidArgument, match=f"c: must be a {other.field} from a response"):
             ONE.read("c", other, cursor)
 
 

@@ -8,9 +8,9 @@ import grpc
 import httpx
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from thequantcloud.v1 import job_pb2, job_pb2_grpc
 
 from support.api import error_json
-from thequantcloud.v1 import job_pb2, job_pb2_grpc
 from unit.proxy.upstream import refuse
 
 INT32 = "an integer from -2147483648 to 2147483647"
@@ -118,7 +118,7 @@ def test_401_says_how_to_authenticate(gate, http, given):
 
 
 LIST = (
-    "body: has a list where none belongs; 'circuits' is one, "
+    "body: has a list where none belongs; 'circuits' and 'tags' are lists, "
     "and there may be some inside 'options' and 'metadata'"
 )
 BODIES = {
@@ -214,11 +214,13 @@ QUERIES = {
     "/v1/jobs?status_filter=done": f'status_filter: must be one of {STATUSES}, got "done"',
     "/v1/jobs?foo=1": (
         "query: unknown parameter 'foo'; "
-        "there are after_cursor, limit, offset, status, status_filter"
+        "there are page_token, limit, offset, status, status_filter, backend, tag, name_prefix, "
+        "submitted_after, submitted_before"
     ),
     "/v1/jobs?fo%22o=1": (
         "query: unknown parameter 'fo%22o'; "
-        "there are after_cursor, limit, offset, status, status_filter"
+        "there are page_token, limit, offset, status, status_filter, backend, tag, name_prefix, "
+        "submitted_after, submitted_before"
     ),
     "/v1/backends?foo=1": "query: unknown parameter 'foo'; there are none here",
     "/v1/jobs/j?foo=1": "query: unknown parameter 'foo'; there are wait_seconds",

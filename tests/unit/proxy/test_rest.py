@@ -7,15 +7,16 @@ import socket
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-
-from quantcloud.api.convert.options import take_json_options
-from quantcloud.domain.errors import InvalidArgument
-from support.api import error_json
 from thequantcloud.v1.account_pb2 import GetUsageResponse, MonthlyUsage, Tier, TierLimits
 from thequantcloud.v1.backend_pb2 import Backend
 from thequantcloud.v1.circuit_pb2 import RunCircuitResponse
 from thequantcloud.v1.job_pb2 import Job, JobResult, ListJobsResponse, Optimization, Statevector
+from thequantcloud.v1.run_options_pb2 import RunOptions
 from thequantcloud.v1.status_pb2 import GetStatusResponse
+
+from quantcloud.api.convert.options import take_json_options
+from quantcloud.domain.errors import InvalidArgument
+from support.api import error_json
 from unit.proxy.upstream import OVER_REST, refuse
 
 CREATED = {
@@ -134,6 +135,9 @@ def test_unset_fields_are_null_and_zeros_are_printed(gate, http):
         "error_message": None,
         "metadata": None,
         "batch_id": None,
+        "name": None,
+        "tags": [],
+        "estimated_start_at": None,
     }
 
 
@@ -142,7 +146,8 @@ def test_set_fields_are_printed_once_and_not_null(gate, http):
         job = Job(
             job_id="j", status=Job.completed, backend="aer_simulator", shots=1024,
             optimize_for=Optimization.accuracy, submitted_at=NOON, started_at=NOON,
-            completed_at=NOON, error_message="", batch_id="b",
+            completed_at=NOON, error_message="", batch_id="b", name="n", tags=["t"],
+            estimated_start_at=NOON, options=RunOptions(seed=2**53 - 1),
         )  # fmt: skip
         job.metadata.SetInParent()
         return job
@@ -150,7 +155,7 @@ def test_set_fields_are_printed_once_and_not_null(gate, http):
     gate.answer("GetJob", answer)
     text = http.get("/v1/jobs/j").text
     pairs = json.loads(text, object_pairs_hook=list)
-    assert len(pairs) == len(dict(pairs)) == 11
+    assert len(pairs) == len(dict(pairs)) == 15
     assert json.loads(text) == {
         "job_id": "j",
         "status": "completed",
@@ -163,6 +168,14 @@ def test_set_fields_are_printed_once_and_not_null(gate, http):
         "error_message": "",
         "metadata": {},
         "batch_id": "b",
+        "name": "n",
+        "tags": ["t"],
+        "estimated_start_at": "2026-03-16T10:00:00Z",
+        # A number, though protobuf's JSON has a text for 64 bits.
+        "options": {
+            "seed": 2**53 - 1,
+            **dict.fromkeys(("statevector", "memory", "noise", "timeout_seconds")),
+        },
     }
 
 
@@ -196,7 +209,7 @@ def test_nulls_are_printed_in_lists_and_nested_messages(gate, http):
     answer = http.get("/v1/jobs").json()
     assert [job["backend"] for job in answer["jobs"]] == ["x", None]
     assert {k: v for k, v in answer.items() if k != "jobs"} == {
-        "cursor": None, "count": 0, "total": 2, "limit": 0, "offset": 0,
+        "next_page_token": None, "count": 0, "total": 2, "limit": 0, "offset": 0,
     }  # fmt: skip
     gate.answer("ListJobs", lambda *_: ListJobsResponse())
     assert http.get("/v1/jobs").json()["jobs"] == []
@@ -275,10 +288,15 @@ def test_a_request_arrives_as_it_was_sent(gate, http):
 
 
 def test_query_parameters_arrive(gate, http):
-    http.get("/v1/jobs?limit=-1&offset=5&status=completed&status_filter=failed")
+    http.get(
+        "/v1/jobs?limit=-1&offset=5&status=completed&status_filter=failed&status=queued"
+        "&submitted_after=2026-03-16T11:00:00.5%2B01:00"
+    )
     request, _ = gate.last("ListJobs")
     assert (request.limit, request.offset) == (-1, 5)
-    assert (request.status, request.status_filter) == (Job.completed, Job.failed)
+    assert request.status == [Job.completed, Job.queued]
+    assert request.status_filter == Job.failed
+    assert request.submitted_after.ToJsonString() == "2026-03-16T10:00:00.500Z"
     http.get("/v1/jobs")
     request, _ = gate.last("ListJobs")
     assert not request.HasField("limit")

@@ -13,9 +13,6 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 from grpc_status import rpc_status
-
-from quantcloud.api.convert.options import take_json_options
-from support.api import error_json
 from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
 from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
 from thequantcloud.v1.job_pb2 import (
@@ -28,6 +25,9 @@ from thequantcloud.v1.job_pb2 import (
     WatchJobsResponse,
 )
 from thequantcloud.v1.job_pb2_grpc import JobServiceStub
+
+from quantcloud.api.convert.options import take_json_options
+from support.api import error_json
 from unit.proxy.upstream import SERVICES, refuse
 
 DEADLINE = 10
@@ -108,6 +108,9 @@ def test_events_arrive_one_by_one_as_they_happen(http, gate, steps):
                 "error_message": None,
                 "metadata": None,
                 "batch_id": None,
+                "name": None,
+                "tags": [],
+                "estimated_start_at": None,
             },
             "queue_position": 1,
             "result": None,

@@ -5,12 +5,12 @@ import json
 import grpc
 import httpx
 import pytest
-
-from support.api import error_json
 from thequantcloud.v1.api_key_pb2 import ApiKey, ListApiKeysResponse
 from thequantcloud.v1.circuit_pb2 import Circuit, ListCircuitsResponse
 from thequantcloud.v1.job_pb2 import Job, JobEvent, ListJobsResponse
 from thequantcloud.v1.status_pb2 import GetHealthResponse
+
+from support.api import error_json
 from unit.proxy.test_rest import CREATED, ORIGIN, ROUTES
 from unit.proxy.upstream import OVER_REST, gate, refuse
 
@@ -48,19 +48,19 @@ def test_the_lists_that_are_unwrapped_are_those_of_the_account():
     assert lists == {name: [field] for name, field in UNWRAPPED.items()}
 
 
-@pytest.mark.parametrize("cursor", [None, "abc_-="])
+@pytest.mark.parametrize("token", [None, "abc_-="])
 @pytest.mark.parametrize("count", [0, 1, 100])
-def test_a_list_comes_bare_whatever_its_strings_hold(gate, http, count, cursor):
+def test_a_list_comes_bare_whatever_its_strings_hold(gate, http, count, token):
     def jobs(*_):
         page = [
             Job(job_id=HOSTILE[n % len(HOSTILE)], error_message=HOSTILE[-n % len(HOSTILE)])
             for n in range(count)
         ]
-        return ListJobsResponse(jobs=page, cursor=cursor, count=count, total=7, limit=20)
+        return ListJobsResponse(jobs=page, next_page_token=token, count=count, total=7, limit=20)
 
     def circuits(*_):
         page = [Circuit(name=HOSTILE[n % len(HOSTILE)]) for n in range(count)]
-        return ListCircuitsResponse(circuits=page, cursor=cursor, count=count)
+        return ListCircuitsResponse(circuits=page, next_page_token=token, count=count)
 
     def keys(*_):
         return ListApiKeysResponse(

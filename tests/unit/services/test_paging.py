@@ -1,4 +1,4 @@
-"""`limit`, `offset` and cursors of listings."""
+"""`limit`, `offset` and `page_token` of listings."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -22,21 +22,21 @@ def test_a_large_limit_is_reduced():
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.uuids())
-def test_the_next_page_begins_at_the_cursor(at: datetime, identifier: UUID):
+def test_the_next_page_begins_at_the_token(at: datetime, identifier: UUID):
     listings = Listings(Cursors(bytes(8)), Listing.JOBS)
     place = Place(at, str(identifier))
-    cursor = listings.cursor(Page([], 9, 2, 0, place))
-    assert listings.window(2, None, cursor) == (2, 0, place)
-    with pytest.raises(InvalidArgument, match="offset: is given with 'after_cursor'"):
-        listings.window(2, 1, cursor)
-    assert listings.cursor(Page([], 9, 2, 0)) is None
+    token = listings.next_page_token(Page([], 9, 2, 0, place))
+    assert listings.window(2, None, token) == (2, 0, place)
+    with pytest.raises(InvalidArgument, match="offset: is given with 'page_token'"):
+        listings.window(2, 1, token)
+    assert listings.next_page_token(Page([], 9, 2, 0)) is None
     assert listings.window(2, 1, "") == (2, 1, None)
 
 
 @pytest.mark.parametrize("since", [-(2**63), 2**63 - 1])
 def test_a_cursor_with_an_impossible_time_is_refused(since: int):
     cursors = Cursors(bytes(8))
-    with pytest.raises(InvalidArgument, match="after_cursor: must be a cursor"):
+    with pytest.raises(InvalidArgument, match="page_token: must be a next_page_token"):
         Listings(cursors, Listing.JOBS).window(1, 0, cursors.write(Listing.JOBS, since, bytes(16)))
 
 

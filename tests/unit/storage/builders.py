@@ -18,6 +18,7 @@ from quantcloud.domain.job import (
     Lease,
     OptimizationTarget,
 )
+from quantcloud.domain.job_filter import JobFilter
 from quantcloud.storage import Claim, JobRecord, NewJob, Room, Store
 from quantcloud.storage.database.codec import unpack_text
 from quantcloud.storage.database.tables import job_circuits
@@ -59,6 +60,10 @@ def new_job(account: str = "alice", *, seconds: float = 0, **fields) -> Job:
             **fields,
         }
     )
+
+
+def with_status(*statuses: JobStatus) -> JobFilter:
+    return JobFilter(frozenset(statuses))
 
 
 def to(status: JobStatus, seconds: float = 0, **fields) -> Change:

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus, StaleLeaseError
+from quantcloud.domain.job_filter import JobFilter
 from quantcloud.domain.page import Place
 from quantcloud.storage import CircuitPatch, IdempotencyKey, Room, Store
 from quantcloud.storage.retention import BATCH
@@ -111,14 +113,34 @@ async def _remove_some(store: Store) -> None:
     assert await store.retention.remove(at(30)) > 20
 
 
+FAILED = JobFilter(frozenset({JobStatus.FAILED}))
+
+
+async def _list(wanted: JobFilter, store: Store, _job: object) -> None:
+    for after in (None, PLACE):
+        await store.jobs.list(ALICE, limit=20, after=after, wanted=wanted)
+
+
 CALLS = {
     "get": lambda s, job: s.jobs.get(ALICE, job.id),
     "list": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0),
     "list after": lambda s, _: s.jobs.list(ALICE, limit=20, after=PLACE),
-    "list after by status": lambda s, _: s.jobs.list(
-        ALICE, limit=20, after=PLACE, status=JobStatus.FAILED
-    ),
-    "list by status": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0, status=JobStatus.FAILED),
+    "list after by status": lambda s, _: s.jobs.list(ALICE, limit=20, after=PLACE, wanted=FAILED),
+    "list by status": lambda s, _: s.jobs.list(ALICE, limit=20, offset=0, wanted=FAILED),
+    **{
+        f"list by {name}": partial(_list, wanted)
+        for name, wanted in {
+            "backend": JobFilter(backend="aer_simulator"),
+            "times": JobFilter(submitted_after=at(50), submitted_before=at(99_000)),
+            "tag": JobFilter(tag="a"),
+            "name": JobFilter(name_prefix="n"),
+            "statuses": JobFilter({JobStatus.QUEUED, JobStatus.FAILED}),
+            "everything": JobFilter(
+                {JobStatus.QUEUED}, "aer_simulator", "a", "n", at(50), at(99_000)
+            ),
+        }.items()
+    },
+    "outlook": lambda s, _: s.jobs.outlook(T0),
     "create": lambda s, _: create(s, new_job(ALICE), QASM, ANALYSIS, max_waiting=9),
     "result": lambda s, job: s.jobs.result(ALICE, job.id),
     "advance": lambda s, job: s.jobs.advance(job.id, [], lease=None),

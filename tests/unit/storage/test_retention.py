@@ -10,6 +10,7 @@ from sqlalchemy.exc import NoResultFound
 
 from quantcloud.domain.cursors import Listing
 from quantcloud.domain.errors import AlreadyExists, OutOfRange
+from quantcloud.domain.job import JobCircuit
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.storage import IdempotencyKey, NewJob, retention
 from quantcloud.storage.database.tables import idempotency_keys
@@ -51,6 +52,8 @@ async def test_old_history_is_removed_but_the_last_event_stays(store):
     assert (await store.events.latest("alice", old.id)).job == old
     with pytest.raises(NoResultFound):
         await stored_circuit(store, old.id)
+    assert await store.jobs.circuit(old) is None
+    assert await store.jobs.circuit(new) == JobCircuit(new, QASM)
     assert await store.jobs.result("alice", new.id) == result_of(new)
     assert len(await store.events.after("alice", new.id, 0, 9)) == 7
     assert len(await store.events.after("alice", waiting.id, 0, 9)) == 4

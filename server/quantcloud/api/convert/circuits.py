@@ -4,6 +4,8 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from thequantcloud.v1 import circuit_pb2, job_pb2
+
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert.options import run_options, take_json_options
 from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
@@ -18,7 +20,6 @@ from quantcloud.routing.router import Candidate
 from quantcloud.services.circuits import Batch, Plan
 from quantcloud.services.submission import Submission
 from quantcloud.storage import CircuitPatch
-from thequantcloud.v1 import circuit_pb2, job_pb2
 
 _TARGETS: Final[Mapping[int, OptimizationTarget | None]] = {
     job_pb2.Optimization.unspecified: None,
@@ -44,6 +45,9 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),
         options=run_options(request),
+        name=given(request, "name"),
+        # A tag that is there twice counts once.
+        tags=tuple(dict.fromkeys(request.tags)),
     )
 
 
@@ -197,13 +201,15 @@ def circuit(circuit: SavedCircuit) -> circuit_pb2.Circuit:
 
 
 async def circuits(
-    page: Page[SavedCircuit], cursor: str | None
+    page: Page[SavedCircuit], next_page_token: str | None
 ) -> circuit_pb2.ListCircuitsResponse:
     """Return a page of circuits.
 
     With much metadata this takes most of a second, so it yields to other tasks.
     """
-    head = circuit_pb2.ListCircuitsResponse(cursor=cursor, circuits=(), **envelope(page))
+    head = circuit_pb2.ListCircuitsResponse(
+        next_page_token=next_page_token, circuits=(), **envelope(page)
+    )
     yielder = Yielder()
     messages: list[circuit_pb2.Circuit] = []
     for each in page.items:

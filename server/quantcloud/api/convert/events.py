@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import structlog
+from thequantcloud.v1 import job_pb2
 
 from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
@@ -21,7 +22,6 @@ from quantcloud.api.large import LargeMessage, with_field
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
 from quantcloud.watching.update import JobUpdate
-from thequantcloud.v1 import job_pb2
 
 _CACHED_JOBS = 1024
 _CACHED_RESULTS = 128
@@ -67,7 +67,7 @@ class EventMessages:
         found = self._jobs.find(event.cursor)
         if found is not None:
             return found
-        return self._jobs.put(event.cursor, convert.job(event.job).SerializeToString())
+        return self._jobs.put(event.cursor, convert.listed(event.job).SerializeToString())
 
     async def change(
         self, event: JobEvent, position: int | None, result: Result = NO_RESULT

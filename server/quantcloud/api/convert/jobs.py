@@ -1,20 +1,25 @@
 """Converts jobs, results and filters of events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
+from thequantcloud.v1 import job_pb2
+
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
-from quantcloud.api.convert.values import timestamp, timestamp_or_none
+from quantcloud.api.convert.options import options_of
+from quantcloud.api.convert.values import given, given_time, timestamp, timestamp_or_none
 from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.api.large import LargeMessage
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.execution import Statevector
 from quantcloud.domain.identifiers import is_id
-from quantcloud.domain.job import Job, JobResult, JobStatus
-from thequantcloud.v1 import job_pb2
+from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus
+from quantcloud.domain.job_filter import JobFilter
+from quantcloud.routing.explanation import without_candidates
 
 _STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
 
@@ -29,29 +34,50 @@ def job_status(number: int, field: str) -> JobStatus | None:
     return _STATUSES[number]
 
 
-def status_filter(request: job_pb2.ListJobsRequest) -> JobStatus | None:
-    """Return the status filter from either of its two fields. Raises `InvalidArgument`."""
-    status = job_status(request.status, "status")
-    other = job_status(request.status_filter, "status_filter")
-    if status and other and status is not other:
+def _statuses(numbers: Iterable[int], field: str) -> frozenset[JobStatus]:
+    statuses = (job_status(number, field) for number in numbers)
+    return frozenset(status for status in statuses if status is not None)
+
+
+def job_filter(request: job_pb2.ListJobsRequest) -> JobFilter:
+    """Return which jobs ListJobs returns. Raises `InvalidArgument`."""
+    statuses = _statuses(request.status, "status")
+    other = _statuses([request.status_filter], "status_filter")
+    if statuses and other and statuses != other:
         raise InvalidArgument(
             "status_filter", "is another name for 'status'; the two differ, send one of them"
         )
-    return status or other
+    return JobFilter(
+        statuses=statuses or other,
+        backend=given(request, "backend"),
+        tag=given(request, "tag"),
+        name_prefix=given(request, "name_prefix"),
+        submitted_after=given_time(request, "submitted_after"),
+        submitted_before=given_time(request, "submitted_before"),
+    )
 
 
 def event_filter(request: job_pb2.WatchJobsRequest) -> EventFilter:
     """Return which events WatchJobs sends. Raises `InvalidArgument`."""
-    statuses = (job_status(number, "status") for number in request.status)
     if request.batch_id and not is_id(request.batch_id):
         raise InvalidArgument("batch_id", "must be a batch_id from the answer to a batch")
     return EventFilter(
-        statuses=frozenset(status for status in statuses if status is not None),
+        statuses=_statuses(request.status, "status"),
         batch_id=request.batch_id or None,
     )
 
 
-def job(job: Job) -> job_pb2.Job:
+def job(job: Job, estimate: datetime | None = None) -> job_pb2.Job:
+    """The job with all that the router considered; `estimate` is when its run may begin."""
+    return _job(job, job.metadata, estimate)
+
+
+def listed(job: Job, estimate: datetime | None = None) -> job_pb2.Job:
+    """The job as in lists and events, which leave out what the router considered."""
+    return _job(job, without_candidates(job.metadata), estimate)
+
+
+def _job(job: Job, metadata: Mapping[str, object], estimate: datetime | None) -> job_pb2.Job:
     return job_pb2.Job(
         job_id=job.id,
         status=job.status,
@@ -63,7 +89,31 @@ def job(job: Job) -> job_pb2.Job:
         completed_at=timestamp_or_none(job.completed_at),
         error_message=job.error_message,
         batch_id=job.batch_id,
-        metadata=job.metadata,
+        metadata=metadata,
+        options=options_of(job),
+        name=job.name,
+        tags=job.tags,
+        estimated_start_at=timestamp_or_none(estimate),
+    )
+
+
+def circuit(found: JobCircuit) -> job_pb2.JobCircuit:
+    job = found.job
+    return job_pb2.JobCircuit(
+        job_id=job.id,
+        qasm=found.qasm,
+        shots=job.shots,
+        options=options_of(job),
+        optimize_for=job.optimize_for,
+        requested_backend=job.requested_backend,
+        max_cost_usd=job.max_cost_usd,
+        min_fidelity=job.min_fidelity,
+        name=job.name,
+        tags=job.tags,
+        backend=job.backend,
+        method=job.method,
+        server_version=found.server_version,
+        simulator_version=found.simulator_version,
     )
 
 

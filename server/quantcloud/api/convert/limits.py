@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from thequantcloud.v1 import limits_pb2
 
 from quantcloud.domain.errors import InvalidArgument
-from thequantcloud.v1 import limits_pb2
 
 PACKAGE: Final = "thequantcloud.v1"
 _BYTES_PER_CHARACTER: Final = 4
@@ -66,6 +66,9 @@ def check_value(limits: limits_pb2.Limits, name: str, value: object) -> None:
     elif isinstance(value, Sequence):
         # Repeated fields are sequences whose types protobuf keeps to itself.
         _check_items(limits, name, len(value))  # pyright: ignore[reportUnknownArgumentType]
+        for index, item in enumerate(value):  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+            if isinstance(item, str):
+                _check_text(limits, f"{name}[{index}]", item)
 
 
 def _check_number(limits: limits_pb2.Limits, name: str, value: float) -> None:

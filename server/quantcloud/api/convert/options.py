@@ -7,6 +7,7 @@ does not have (see `transcoder`), and the server refuses an unknown key and name
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Final, cast
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -14,13 +15,14 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
+from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 from quantcloud.api.convert.limits import check_value, limits_of
 from quantcloud.api.convert.values import unstruct
 from quantcloud.api.json_nulls import TWIN_OFFSET
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
-from thequantcloud.v1 import circuit_pb2
+from quantcloud.domain.job import Job
 
 JSON_OPTIONS: Final = circuit_pb2.RunCircuitRequest.OPTIONS_FIELD_NUMBER + TWIN_OFFSET
 """The number of the field that the contract does not have."""
@@ -42,7 +44,7 @@ def take_json_options(request: circuit_pb2.RunCircuitRequest) -> None:
         raise InvalidArgument(_FIELD, "cannot be read") from error
     checked = check_json(values)
     request.DiscardUnknownFields()
-    request.options.CopyFrom(ParseDict(checked, circuit_pb2.RunOptions()))
+    request.options.CopyFrom(ParseDict(checked, run_options_pb2.RunOptions()))
 
 
 def run_options(request: circuit_pb2.RunCircuitRequest) -> RunOptions:
@@ -57,6 +59,27 @@ def run_options(request: circuit_pb2.RunCircuitRequest) -> RunOptions:
     return RunOptions(**values)
 
 
+def options_of(job: Job) -> run_options_pb2.RunOptions:
+    """Return the options of a job with its seed; what has no effect is left out."""
+    given = job.options
+    if given == NO_OPTIONS:
+        return run_options_pb2.RunOptions(seed=job.seed)
+    values = _set(given)
+    if given.noise is not None:
+        values["noise"] = run_options_pb2.NoiseModel(**_set(given.noise))
+    values["seed"] = job.seed
+    return run_options_pb2.RunOptions(**values)
+
+
+def _set(values: RunOptions | Noise) -> dict[str, Any]:
+    """Return the fields that differ from their default."""
+    return {
+        field.name: value
+        for field in fields(values)
+        if (value := getattr(values, field.name)) != field.default
+    }
+
+
 def _values(message: Message) -> dict[str, Any]:
     """Return the fields that are set, by name."""
     return {
@@ -67,7 +90,7 @@ def _values(message: Message) -> dict[str, Any]:
 
 def check_json(options: Mapping[str, object]) -> dict[str, Any]:
     """Options from JSON with the types of their fields. Raises `InvalidArgument` naming the key."""
-    return _checked(circuit_pb2.RunOptions.DESCRIPTOR, _FIELD, options)
+    return _checked(run_options_pb2.RunOptions.DESCRIPTOR, _FIELD, options)
 
 
 def _checked(message: Any, path: str, values: Mapping[str, object]) -> dict[str, Any]:

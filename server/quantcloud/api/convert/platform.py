@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import cast
 
+from thequantcloud.v1 import backend_pb2
+
 from quantcloud.domain.backend import BackendStatus
 from quantcloud.services.platform import BackendReport
-from thequantcloud.v1 import backend_pb2
 
 
 def backend(report: BackendReport) -> backend_pb2.Backend:
@@ -21,6 +22,7 @@ def backend(report: BackendReport) -> backend_pb2.Backend:
         cost_per_shot=info.cost_per_shot,
         native_gates=info.native_gates,
         description=info.description,
+        widest_circuit=report.widest_circuit,
     )
 
 

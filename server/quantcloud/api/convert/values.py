@@ -69,7 +69,19 @@ def given(request: Message, field: str) -> Any:
     return getattr(request, field) if request.HasField(field) else None
 
 
-def envelope(page: Page[Any]) -> dict[str, int]:
+def given_time(request: Message, field: str) -> datetime | None:
+    """Return a time, or None if the request does not set it. Raises `InvalidArgument`."""
+    if not request.HasField(field):
+        return None
+    try:
+        return getattr(request, field).ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument(
+            field, "must be a time from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"
+        ) from error
+
+
+def envelope(page: Page[Any]) -> dict[str, Any]:
     """Return the fields of a listing's answer other than its items."""
     return {
         "count": len(page.items),

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
+
 from quantcloud.api.context import Context, headers_of, principal
 from quantcloud.api.convert import circuits as convert
 from quantcloud.api.convert.idempotency import HEADER, idempotency_key
@@ -12,7 +14,6 @@ from quantcloud.api.servicers.runs import Runs
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 
 class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
@@ -84,13 +85,13 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     async def ListCircuits(
         self, request: circuit_pb2.ListCircuitsRequest, context: Context
     ) -> circuit_pb2.ListCircuitsResponse:
-        page, cursor = await self._circuits.list(
+        page, token = await self._circuits.list(
             principal(),
             limit=given(request, "limit"),
             offset=given(request, "offset"),
-            after_cursor=given(request, "after_cursor"),
+            page_token=given(request, "page_token"),
         )
-        return await convert.circuits(page, cursor)
+        return await convert.circuits(page, token)
 
     async def GetCircuit(
         self, request: circuit_pb2.GetCircuitRequest, context: Context

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from thequantcloud.v1 import job_pb2, job_pb2_grpc
+
 from quantcloud.api.context import Context, headers_of, principal
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert import resuming
@@ -10,7 +12,6 @@ from quantcloud.api.convert.values import envelope, given, timestamp
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.auth.tickets import LAST_EVENT_ID
 from quantcloud.services.jobs import JobUseCases
-from thequantcloud.v1 import job_pb2, job_pb2_grpc
 
 
 class JobServicer(job_pb2_grpc.JobServiceServicer):
@@ -23,27 +24,35 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def ListJobs(
         self, request: job_pb2.ListJobsRequest, context: Context
     ) -> job_pb2.ListJobsResponse:
-        page, cursor = await self._jobs.list(
+        page, token = await self._jobs.list(
             principal(),
             limit=given(request, "limit"),
             offset=given(request, "offset"),
-            after_cursor=given(request, "after_cursor"),
-            status=convert.status_filter(request),
+            page_token=given(request, "page_token"),
+            wanted=convert.job_filter(request),
         )
+        starts = await self._jobs.starts(page.items)
         return job_pb2.ListJobsResponse(
-            cursor=cursor, jobs=[convert.job(job) for job in page.items], **envelope(page)
+            next_page_token=token,
+            jobs=[convert.listed(job, starts.get(job.id)) for job in page.items],
+            **envelope(page),
         )
 
     async def GetJob(self, request: job_pb2.GetJobRequest, context: Context) -> job_pb2.Job:
         job = await self._jobs.get(
             principal(), request.id, wait_seconds=given(request, "wait_seconds")
         )
-        return convert.job(job)
+        return convert.job(job, (await self._jobs.starts([job])).get(job.id))
 
     async def GetJobResult(
         self, request: job_pb2.GetJobResultRequest, context: Context
     ) -> job_pb2.JobResult:
         return await convert.result(await self._jobs.result(principal(), request.id))
+
+    async def GetJobCircuit(
+        self, request: job_pb2.GetJobCircuitRequest, context: Context
+    ) -> job_pb2.JobCircuit:
+        return convert.circuit(await self._jobs.circuit(principal(), request.id))
 
     async def CancelJob(
         self, request: job_pb2.CancelJobRequest, context: Context

@@ -285,6 +285,7 @@ CPU = AerBackend(
         num_qubits=25,
         native_gates=tuple(sorted(STANDARD_GATES)),
         description="IBM Qiskit Aer high-performance simulator",
+        packages=("qiskit-aer",),
     ),
     device="CPU",
 )
@@ -295,6 +296,7 @@ GPU = AerBackend(
         num_qubits=30,
         native_gates=tuple(sorted(STANDARD_GATES)),
         description="IBM Qiskit Aer on an NVIDIA GPU",
+        packages=("qiskit-aer-gpu",),
     ),
     device="GPU",
 )

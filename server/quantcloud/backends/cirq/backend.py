@@ -52,6 +52,7 @@ class CirqBackend:
         num_qubits=20,
         native_gates=tuple(sorted(STANDARD_GATES)),
         description="Google's qsim in single precision; noise by Cirq",
+        packages=("qsimcirq", "cirq-core"),
     )
 
     def offline_reason(self) -> str | None:

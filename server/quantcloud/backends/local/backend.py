@@ -49,6 +49,7 @@ class LocalBackend:
         num_qubits=20,
         native_gates=tuple(sorted(STANDARD_GATES)),
         description="NumPy statevector simulator; Clifford circuits of any width by Stim",
+        packages=("numpy", "stim"),
     )
 
     inline = True

@@ -37,6 +37,7 @@ class PennyLaneBackend:
         num_qubits=20,
         native_gates=tuple(sorted(STANDARD_GATES)),
         description="PennyLane's lightning.qubit statevector simulator",
+        packages=("pennylane", "pennylane-lightning"),
     )
 
     def offline_reason(self) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from quantcloud.backends.base import Backend, Executor
+from quantcloud.backends.packages import with_versions
 from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import expanded, with_measurements
 from quantcloud.domain.errors import InvalidArgument
@@ -87,7 +88,9 @@ class Worker:
             self._first_runs.before(executor, execution)
             if prepare:
                 self._send(messages.frame(messages.PREPARED))
-            answer = messages.encode_outcome(_run(executor, execution))
+            packages = self._backends[execution.backend].info.packages
+            outcome = with_versions(_run(executor, execution), packages)
+            answer = messages.encode_outcome(outcome)
             if len(answer) > messages.MAX_ANSWER:
                 largest = readable_size(messages.MAX_ANSWER)
                 return self._failure(

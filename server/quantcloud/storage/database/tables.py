@@ -117,6 +117,9 @@ jobs = Table(
     Column("predicted_seconds", Double),
     # The submission of several circuits that the job belongs to, if any.
     Column("batch_id", CHAR(36)),
+    Column("name", Text),
+    # A JSON list; NULL without tags. `job_tags` has the same, to find jobs by.
+    Column("tags", Text),
     # The columns from here on change during a job's life.
     Column("status", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
@@ -153,6 +156,23 @@ _partial_index(
 )
 _partial_index("ix_jobs_begun", "started_at IS NOT NULL", jobs.c.backend, jobs.c.started_at)
 _partial_index("ix_jobs_ended", "completed_at IS NOT NULL", jobs.c.completed_at, jobs.c.id)
+
+_partial_index(
+    "ix_jobs_named", "name IS NOT NULL", jobs.c.account_id, jobs.c.submitted_at, jobs.c.id
+)
+
+# The primary key is in the order of a listing.
+job_tags = Table(
+    "job_tags",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("submitted_at", UtcDatetime, primary_key=True),
+    Column("job_id", CHAR(36), ForeignKey("jobs.id"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+# For the deletion of jobs.
+Index("ix_job_tags_job", job_tags.c.job_id)
 
 # The circuit's text has its own table, because the job's row is read and written often.
 job_circuits = Table(

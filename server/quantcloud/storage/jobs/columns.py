@@ -1,5 +1,7 @@
 """The columns of a job's row, and how to read them."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from operator import attrgetter
@@ -7,6 +9,7 @@ from typing import Any
 
 from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
 from quantcloud.domain.job import Job, JobStatus, Lease, OptimizationTarget
+from quantcloud.storage.database.codec import compact_json
 from quantcloud.storage.database.interface import AnyRow
 from quantcloud.storage.database.tables import jobs
 from quantcloud.storage.job_record import JobRecord
@@ -22,6 +25,8 @@ FIXED = (
     "max_cost_usd",
     "min_fidelity",
     "options",
+    "name",
+    "tags",
     "reserved_qpu_tasks",
     "reserved_cost_usd",
     "predicted_seconds",
@@ -76,6 +81,8 @@ def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
         max_cost_usd=row.max_cost_usd,
         min_fidelity=row.min_fidelity,
         options=_options_from_json(row.options),
+        name=row.name,
+        tags=() if row.tags is None else tuple(json.loads(row.tags)),
         reserved_qpu_tasks=row.reserved_qpu_tasks,
         reserved_cost_usd=row.reserved_cost_usd,
         predicted_seconds=row.predicted_seconds,
@@ -129,3 +136,8 @@ def options_to_json(options: RunOptions) -> dict[str, Any]:
     if options == NO_OPTIONS:
         return {}
     return asdict(options)
+
+
+def tags_to_json(tags: Sequence[str]) -> str | None:
+    """Return the tags in the form that `job_of` reads."""
+    return compact_json(list(tags)) if tags else None

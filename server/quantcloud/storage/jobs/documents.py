@@ -6,7 +6,7 @@ from typing import Any
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.domain.job import JobResult
+from quantcloud.domain.job import SERVER_VERSION, SIMULATOR_VERSION, Job, JobCircuit, JobResult
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow
 from quantcloud.storage.job_record import NewJob
@@ -46,6 +46,20 @@ async def input_of(claim: Claim) -> tuple[str, Analysis]:
     known = {name: circuit.analysis[name] for name in _ANALYSIS if name in circuit.analysis}
     cost = Work.UNPACK_TEXT.cost(codec.most_bytes(circuit.qasm))
     return await offload.run(cost, codec.unpack_text, circuit.qasm), Analysis(**known)
+
+
+async def unpack_circuit(job: Job, row: AnyRow) -> JobCircuit:
+    """Return a job's circuit from its row."""
+    cost = Work.UNPACK_TEXT.cost(codec.most_bytes(row.qasm))
+    if row.metadata is not None:
+        cost += Work.UNPACK_RESULT.cost(codec.most_bytes(row.metadata))
+    return await offload.run(cost, _unpack_circuit, job, row)
+
+
+def _unpack_circuit(job: Job, row: AnyRow) -> JobCircuit:
+    about = {} if row.metadata is None else codec.unpack_document(row.metadata)
+    versions = [about.get(name) for name in (SERVER_VERSION, SIMULATOR_VERSION)]
+    return JobCircuit(job, codec.unpack_text(row.qasm), *(v and str(v) for v in versions))
 
 
 def packing_cost(result: JobResult) -> float:

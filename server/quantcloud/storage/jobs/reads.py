@@ -8,12 +8,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, tuple_
 
 from quantcloud.domain.errors import NotFound
-from quantcloud.domain.job import Job, JobStatus
-from quantcloud.domain.page import Page, Place, Window, page_of
+from quantcloud.domain.job import Job
 from quantcloud.storage.database.interface import AnyRow, Connection
-from quantcloud.storage.database.listings import listings, page_parameters
 from quantcloud.storage.database.queries import ACTIVE, queued
-from quantcloud.storage.database.tables import job_results, jobs, monthly_usage
+from quantcloud.storage.database.tables import job_circuits, job_results, jobs
 from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
 from quantcloud.storage.unit_of_work.transaction import COUNT_WAITING
 
@@ -54,6 +52,11 @@ _SMALL_RESULTS = (
         bindparam("size") > _RESULT_SIZE,
     )
 )
+_CIRCUIT = (
+    select(job_circuits.c.qasm, job_results.c.metadata)
+    .outerjoin_from(job_circuits, job_results, job_results.c.job_id == job_circuits.c.job_id)
+    .where(job_circuits.c.job_id == bindparam("job_id"))
+)
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(ACTIVE)
 _DEPTHS = select(jobs.c.backend, func.count()).where(queued()).group_by(jobs.c.backend)
 _OLDEST = (
@@ -90,48 +93,12 @@ _RECENTLY_STARTED = (
 )
 
 
-# Rows of jobs are never removed, so an account's monthly counts add up to its number of jobs.
-_SUBMITTED = select(func.coalesce(func.sum(monthly_usage.c.total_jobs), 0)).where(
-    monthly_usage.c.account_id == bindparam("account_id")
-)
-
-
-def _listing(*, with_status: bool) -> tuple[Select[Any], Select[Any], Select[Any]]:
-    """Return the statements for a page, for a page after a place, and for the total."""
-    conditions = [jobs.c.account_id == bindparam("account_id")]
-    if with_status:
-        conditions.append(jobs.c.status == bindparam("status"))
-    page, later = listings(select(*JOB_COLUMNS).where(*conditions), jobs.c.submitted_at, jobs.c.id)
-    counted = select(func.count()).select_from(jobs).where(*conditions)
-    return page, later, counted if with_status else _SUBMITTED
-
-
-_LISTINGS = {with_status: _listing(with_status=with_status) for with_status in (False, True)}
-
-
 def get(connection: Connection, account_id: str, job_id: str) -> Job:
     """Return the account's job. Raises `NotFound`."""
     row = connection.execute(_GET, {"account_id": account_id, "job_id": job_id}).one_or_none()
     if row is None:
         raise NotFound("job", job_id)
     return job_of(row, row.changed_at)
-
-
-def page(
-    connection: Connection, account_id: str, window: Window, status: JobStatus | None
-) -> Page[Job]:
-    """Return a page of the account's jobs, newest first; only those with `status` if given."""
-    first, later, count = _LISTINGS[status is not None]
-    rows = first if window.after is None else later
-    values = {"account_id": account_id} | ({} if status is None else {"status": status.value})
-    total = connection.execute(count, values).scalar_one()
-    rows_found = connection.execute(rows, {**values, **page_parameters(window)})
-    found = [job_of(row, row.changed_at) for row in rows_found]
-    return page_of(found, total, window, _place)
-
-
-def _place(job: Job) -> Place:
-    return Place(job.submitted_at, job.id)
 
 
 class Found(NamedTuple):
@@ -168,6 +135,11 @@ def result(connection: Connection, account_id: str, job_id: str) -> AnyRow | Non
     """Return the row of the result of the account's job, None if there is none."""
     row = connection.execute(_RESULT, {"account_id": account_id, "job_id": job_id}).one_or_none()
     return None if row is None or row.job_id is None else row
+
+
+def circuit(connection: Connection, job_id: str) -> AnyRow | None:
+    """Return the text of a job's circuit, and the metadata of its result, None if it has none."""
+    return connection.execute(_CIRCUIT, {"job_id": job_id}).one_or_none()
 
 
 def active_count(connection: Connection) -> int:

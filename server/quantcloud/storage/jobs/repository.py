@@ -18,11 +18,14 @@ from quantcloud.domain.errors import Damaged
 from quantcloud.domain.job import (
     Change,
     Job,
+    JobCircuit,
     JobEvent,
     JobResult,
     JobStatus,
     Lease,
 )
+from quantcloud.domain.job_filter import ALL_JOBS, JobFilter
+from quantcloud.domain.outlook import Outlook
 from quantcloud.domain.page import Page, Place, Window
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import Database, Steps
@@ -30,6 +33,8 @@ from quantcloud.storage.database.queries import identifier
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import claims as job_claims
 from quantcloud.storage.jobs import documents as job_documents
+from quantcloud.storage.jobs import listing
+from quantcloud.storage.jobs import outlook as job_outlook
 from quantcloud.storage.jobs import reads as job_reads
 from quantcloud.storage.jobs import writes as job_writes
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
@@ -139,6 +144,11 @@ class Jobs:
         if large:
             row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
         return None if row is None else await job_documents.unpack_result(row)
+
+    async def circuit(self, job: Job) -> JobCircuit | None:
+        """Return a job's circuit; None if it has been removed."""
+        row = await self._database.read(lambda c: job_reads.circuit(c, job.id))
+        return None if row is None else await job_documents.unpack_circuit(job, row)
 
     async def small_results(self, account_id: str, job_ids: Sequence[str]) -> list[JobResult]:
         """Return those results of the account's jobs that take less than 1 KiB uncompressed.
@@ -315,6 +325,10 @@ class Jobs:
         """Return the position, from 1, of every job in a backend's queue, by job id."""
         return await self._database.read(lambda c: job_reads.queue_positions(c, backend))
 
+    async def outlook(self, at: datetime) -> Outlook | None:
+        """Return the jobs that run and wait at `at`; None if too many wait."""
+        return await self._database.read(lambda c: job_outlook.outlook(c, at))
+
     # Last in the class, because it hides the built-in `list` from what follows.
     async def list(
         self,
@@ -323,11 +337,11 @@ class Jobs:
         limit: int,
         offset: int = 0,
         after: Place | None = None,
-        status: JobStatus | None = None,
+        wanted: JobFilter = ALL_JOBS,
     ) -> Page[Job]:
-        """Return a page of the account's jobs, newest first."""
+        """Return a page of the account's jobs that `wanted` selects, newest first."""
         window = Window(limit, offset, after)
-        return await self._database.read(lambda c: job_reads.page(c, account_id, window, status))
+        return await self._database.read(lambda c: listing.page(c, account_id, window, wanted))
 
 
 def _after(

@@ -22,6 +22,7 @@ from quantcloud.storage.jobs.columns import (
     changing,
     options_to_json,
     record_of,
+    tags_to_json,
 )
 from quantcloud.storage.jobs.event_rows import row_of
 from quantcloud.storage.unit_of_work.transaction import Transaction
@@ -51,6 +52,7 @@ def add(tx: Transaction, new: NewJob, circuit: dict[str, Any]) -> list[JobEvent]
     last = steps[-1]
     row: dict[str, Any] = dict(zip(_NAMES, _values(last), strict=True))
     row["options"] = options_to_json(job.options)
+    row["tags"] = tags_to_json(job.tags)
     row |= {
         "changed_at": last.changed_at,
         "metadata_sequence": last.sequence,

@@ -18,6 +18,7 @@ from quantcloud.storage.database.tables import (
     job_circuits,
     job_events,
     job_results,
+    job_tags,
     jobs,
     monthly_usage,
 )
@@ -48,7 +49,7 @@ _ADD_USAGE = (
 _INSERT_USAGE = insert(monthly_usage)
 # In the order that the foreign keys require.
 _INSERTS: Mapping[Table, Executable] = {
-    table: insert(table) for table in (jobs, job_circuits, job_events, job_results)
+    table: insert(table) for table in (jobs, job_tags, job_circuits, job_events, job_results)
 }
 
 _Month = tuple[str, str]
@@ -103,6 +104,16 @@ class Pending:
         self.jobs[job_id], self.new[job_id], self._job_rows[job_id] = record, new, row
         self._rows[jobs].append(row)
         self._rows[job_circuits].append(circuit)
+        job = record.job
+        for tag in job.tags:
+            self._rows[job_tags].append(
+                {
+                    "account_id": job.account_id,
+                    "tag": tag,
+                    "submitted_at": job.submitted_at,
+                    "job_id": job.id,
+                }
+            )
 
     def change_job(self, record: JobRecord, values: dict[str, Any]) -> None:
         """Change the row of a new job by `values`; `record` is the job after that."""

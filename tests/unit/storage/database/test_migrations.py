@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, inspect
 
 from quantcloud.domain.cursors import Listing
 from quantcloud.domain.job import JobStatus
+from quantcloud.domain.job_filter import JobFilter
 from quantcloud.storage import Store, StoreError
 from quantcloud.storage.database import migrate
 from quantcloud.storage.database.migrations import HEAD
@@ -22,7 +23,7 @@ from quantcloud.storage.database.tables import metadata
 from unit.storage.builders import T0, submit
 from unit.storage.conftest import VERSIONS, Servers
 
-REVISIONS = ["0001"]
+REVISIONS = ["0001", "0005"]
 
 
 def upgrade(connection, revision: str) -> None:
@@ -98,7 +99,11 @@ async def test_a_migration_keeps_the_rows(empty, revision):
     await submit(store)
     await store.close()
     again = await Store.open(empty)
-    assert (await again.jobs.list("alice", limit=9, offset=0)).total == 2
+    page = await again.jobs.list("alice", limit=9, offset=0)
+    assert page.total == 2
+    assert {(job.name, job.tags) for job in page.items} == {(None, ())}
+    for wanted in (JobFilter(tag="a"), JobFilter(name_prefix="a")):
+        assert (await again.jobs.list("alice", limit=9, wanted=wanted)).items == []
     await again.close()
 
 
@@ -141,4 +146,4 @@ async def test_an_unusable_postgres_is_refused(servers: Servers):
     with pytest.raises(StoreError, match="belongs to another program"):
         await Store.open(server.url(name))
     await server.drop_database(name)
-    assert HEAD == "0005"
+    assert HEAD == "0006"

@@ -17,6 +17,7 @@ from unit.storage.builders import (
     queue,
     start,
     submit,
+    with_status,
 )
 
 
@@ -106,7 +107,9 @@ async def test_the_concurrency_of_an_accounts_tier_is_never_exceeded(store):
     assert Counter(await _claimed(store, 3, limits)) == {"alice": 2, "bob": 1}
     assert Counter(await _claimed(store, 20, limits)) == {"bob": 2}
     assert await _claimed(store, 20, limits) == []
-    page = await store.jobs.list("bob", limit=20, offset=0, status=JobStatus.DISPATCHED)
+    page = await store.jobs.list(
+        "bob", limit=20, offset=0, wanted=with_status(JobStatus.DISPATCHED)
+    )
     assert page.total == 3
     await store.jobs.cancel("bob", page.items[0].id, T0)
     assert await _claimed(store, 20, limits) == ["bob"]

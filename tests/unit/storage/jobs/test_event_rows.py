@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from quantcloud.domain.job import TERMINAL, TRANSITIONS, Change, Job, JobEvent, JobStatus
 from quantcloud.storage.database.columns import JsonObject
-from quantcloud.storage.jobs.columns import FIXED, options_to_json
+from quantcloud.storage.jobs.columns import FIXED, options_to_json, tags_to_json
 from quantcloud.storage.jobs.event_rows import events_of, last_event_of, row_of
 from unit.storage.builders import at, new_job
 
@@ -63,6 +63,7 @@ def test_events_of_one_row_are_read_back_unchanged(life, first, cursor, statuses
     assert (written["metadata"] is None) is last.status.is_terminal
     fixed = {name: getattr(last, name) for name in FIXED}
     fixed["options"] = options_to_json(last.options)
+    fixed["tags"] = tags_to_json(last.tags)
     # If the row has no metadata, the query takes it from the job.
     row = SimpleNamespace(**{**fixed, **written, "metadata": last.metadata})
     events = [

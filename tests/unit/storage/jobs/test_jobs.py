@@ -12,6 +12,7 @@ from quantcloud.domain.account import MonthlyUsage
 from quantcloud.domain.errors import NotFound, QuotaExceeded
 from quantcloud.domain.execution import Noise, RunOptions, Statevector
 from quantcloud.domain.job import JobStatus, OptimizationTarget
+from quantcloud.domain.job_filter import ALL_JOBS
 from quantcloud.domain.page import Place
 from quantcloud.storage import Room
 from quantcloud.storage.database import codec
@@ -34,6 +35,7 @@ from unit.storage.builders import (
     stored_circuit,
     submit,
     to,
+    with_status,
 )
 
 FULL = {
@@ -42,6 +44,8 @@ FULL = {
     "requested_backend": "aer_simulator",
     "max_cost_usd": 0.1,
     "min_fidelity": 0.99,
+    "name": "Bell, é",
+    "tags": ("a", 'with "quotes"', "é"),
     "options": RunOptions(
         seed=3,
         statevector=True,
@@ -156,9 +160,9 @@ async def test_list_is_newest_first_by_page_and_status(store):
     assert await listed() == ([4, 3, 2, 1, 0], 5)
     assert await listed(limit=2, offset=1) == ([3, 2], 5)
     assert await listed(offset=5) == ([], 5)
-    assert await listed(status=JobStatus.FAILED) == ([3, 1], 2)
-    assert await listed(status=JobStatus.FAILED, limit=1, offset=1) == ([1], 2)
-    assert await listed(status=JobStatus.RUNNING) == ([], 0)
+    assert await listed(wanted=with_status(JobStatus.FAILED)) == ([3, 1], 2)
+    assert await listed(wanted=with_status(JobStatus.FAILED), limit=1, offset=1) == ([1], 2)
+    assert await listed(wanted=with_status(JobStatus.RUNNING)) == ([], 0)
 
 
 async def test_jobs_with_the_same_time_are_paged_without_gaps(store):
@@ -167,15 +171,15 @@ async def test_jobs_with_the_same_time_are_paged_without_gaps(store):
     assert {job.id for page in pages for job in page.items} == ids
 
 
-@pytest.mark.parametrize("status", [None, JobStatus.SUBMITTED])
-async def test_pages_after_a_place_omit_later_jobs(store, status):
+@pytest.mark.parametrize("wanted", [ALL_JOBS, with_status(JobStatus.SUBMITTED)])
+async def test_pages_after_a_place_omit_later_jobs(store, wanted):
     """Some jobs have the same time, and new ones are submitted meanwhile."""
     for seconds in (0, 1, 1, 1, 2):
         await submit(store, seconds=seconds)
-    present = (await store.jobs.list("alice", limit=9, offset=0, status=status)).items
+    present = (await store.jobs.list("alice", limit=9, offset=0, wanted=wanted)).items
     found, place = [], None
     while len(found) < 5:
-        page = await store.jobs.list("alice", limit=2, after=place, status=status)
+        page = await store.jobs.list("alice", limit=2, after=place, wanted=wanted)
         found += page.items
         await submit(store, seconds=9)
         place = page.last
