@@ -34,9 +34,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> AsyncGenerator[job_pb2.JobEvent]:
         take_json_options(request)
-        messages = self._runs.watch(
-            await self._runs.submit(request, _key(context))
-        )
+        messages = self._runs.watch(await self._runs.submit(request, _key(context)))
         # Free its memory: the job may take hours, and so may the pause after an event.
         del request
         async with aclosing(messages.updates) as updates:
