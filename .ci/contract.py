@@ -25,6 +25,7 @@ GEN = ROOT / "gen"
 THIRD_PARTY = ROOT / ".build" / "third_party"
 TRANSCODER = Path("thequantcloud") / "transcoder.binpb"
 OPENAPI = Path("thequantcloud") / "openapi.json"
+LUA = Path("thequantcloud") / "contract.lua"
 ERRORS = ROOT / "docs" / "errors.md"
 SETTINGS = ROOT / "docs" / "configuration.md"
 INSTALLED = Path(next(iter(google.rpc.__path__))).parent
@@ -52,13 +53,14 @@ def copy_protos(target: Path = THIRD_PARTY) -> None:
 
 
 def generate(target: Path, errors: Path, settings: Path) -> None:
-    """Write the modules, stubs, Envoy's descriptor and the OpenAPI document below `target`.
+    """Write the modules, stubs, Envoy's two files and the OpenAPI document below `target`.
 
     The page of error reasons goes to `errors`, and that of the settings to `settings`.
     """
     sys.path[:0] = [str(ROOT / "server")]
     # Only this command needs them; `breaking` runs without the rest of the repository.
     from errors import errors_page  # noqa: PLC0415
+    from lua_tables import lua_tables  # noqa: PLC0415
     from openapi import document  # noqa: PLC0415
     from settings_page import settings_page  # noqa: PLC0415
 
@@ -82,6 +84,7 @@ def generate(target: Path, errors: Path, settings: Path) -> None:
     descriptor.unlink()
     sys.path[:0] = [str(target)]  # the new stubs know the contract's options
     (target / OPENAPI).write_text(document(contract_set))
+    (target / LUA).write_text(lua_tables(contract_set))
     errors.write_text(errors_page(contract_set))
     settings.write_text(settings_page(SETTINGS.read_text()))
     for file in contract_set.file:

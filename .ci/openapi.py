@@ -32,13 +32,15 @@ ANYWHERE, WITH_CREDENTIALS, WITH_BODY = {400, 429, 431, 500, 503, 504}, {401, 40
 INTRODUCTION = (
     "Fields that are absent over gRPC are null in a response. An error has a text for people in "
     "`detail` and the same for programs in `details`. New fields, enum words and reasons may be "
-    "added, so ignore what you do not know. In requests, null means absent. As in all JSON of "
-    "protobuf, a number may also be a text, and an enum word may be its number."
+    "added, so ignore what you do not know. In requests, null means absent. The server refuses a "
+    "key or a query parameter that it does not know, and a key that is there twice. As in all JSON "
+    "of protobuf, a number may also be a text, and an enum word may be its number. A body may be "
+    "packed as gzip, and long answers are packed for clients that accept it."
 )
 MEANINGS = {
     408: "The request took too long to arrive.",
     413: "The body is too large.",
-    415: "The body has a type other than application/json.",
+    415: "The body has a type other than application/json, or an encoding other than gzip.",
     431: "The headers are too large.",
 }
 

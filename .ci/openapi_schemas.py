@@ -22,8 +22,6 @@ KNOWN: Mapping[str, Json] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.rpc.Status": {"$ref": "#/components/schemas/Status"},
 }
-# JSON keys that these messages do not know are refused; elsewhere the server ignores them.
-CLOSED = {"RunOptions", "NoiseModel"}
 KEYWORDS = {
     "minimum": "minimum",
     "exclusive_minimum": "exclusiveMinimum",
@@ -64,7 +62,8 @@ class Schemas:
         # The server sends every field of a response.
         if required := [field.name for field in fields if not is_optional(field)]:
             made["required"] = required
-        if message.name in CLOSED:
+        if all(is_optional(field) or _is_required(field) for field in fields):
+            # A request. Envoy's filter refuses other keys.
             made["additionalProperties"] = False
         return made
 
@@ -123,6 +122,10 @@ def _behavior(field: FieldDescriptor) -> list[int]:
 def is_optional(field: FieldDescriptor) -> bool:
     """Whether a request may leave the field out."""
     return field_behavior_pb2.OPTIONAL in _behavior(field)
+
+
+def _is_required(field: FieldDescriptor) -> bool:
+    return field_behavior_pb2.REQUIRED in _behavior(field)
 
 
 def _is_nullable(field: FieldDescriptor) -> bool:

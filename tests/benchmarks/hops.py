@@ -39,14 +39,13 @@ import jwt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
-
 import quantcloud
 from benchmarks.figures import Target
 from benchmarks.workloads import BELL, SHOTS
 from quantcloud.app import Application
 from quantcloud.settings import Settings
 from quantcloud.storage.unit_of_work.group_commit import Writer
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
 
 # The server runs Bell circuits itself on the first, and in a worker on the second.
 BACKENDS = ("local_simulator", "aer_simulator")

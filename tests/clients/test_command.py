@@ -11,11 +11,11 @@ from pathlib import Path
 
 import jwt
 import pytest
-from thequantcloud.v1 import circuit_pb2
 
 from benchmarks.workloads import measured, random_gates
 from support.circuits import ASYMMETRIC, BELL
 from support.server import SECRET, Server, quantcloud
+from thequantcloud.v1 import circuit_pb2
 
 
 def run(*arguments: str, text: str | None = None, **environment: str):

@@ -9,6 +9,11 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
+
+from quantcloud.domain.cursors import Cursors, Listing
+from support.api import Api
+from support.circuits import ASYMMETRIC, BELL, slow
+from support.server import Server
 from thequantcloud.v1 import (
     account_pb2,
     api_key_pb2,
@@ -17,11 +22,6 @@ from thequantcloud.v1 import (
     job_pb2,
     status_pb2,
 )
-
-from quantcloud.domain.cursors import Cursors, Listing
-from support.api import Api
-from support.circuits import ASYMMETRIC, BELL, slow
-from support.server import Server
 
 RUN = ("aer_simulator", "cirq_simulator", "local_simulator", "pennylane_simulator")
 STORY = ["submitted", "analyzing", "routing", "queued", "dispatched", "running", "completed"]

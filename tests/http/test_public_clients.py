@@ -42,10 +42,6 @@ def test_the_circuits_two_names_must_not_differ(ada: Api):
     assert "circuit_qasm" in differ.json()["detail"]
 
 
-def test_unknown_json_fields_are_ignored(ada: Api):
-    submitted(ada, {"qasm": BELL, "colour": "red"})
-
-
 def test_a_run_needs_only_a_circuit(ada: Api):
     job = submitted(ada, {"qasm": BELL})
     assert (job["shots"], job["optimize_for"]) == (1024, "balanced")

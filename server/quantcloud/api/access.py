@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager, ExitStack
 from typing import Any
 from urllib.parse import unquote
 
+import grpc
+import structlog
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
@@ -41,6 +43,8 @@ _MAY_WAIT = "/thequantcloud.v1.JobService/GetJob"
 _PEER = re.compile(r"ipv[46]:\[?([^\]]+?)\]?:\d+")
 # The IPv6 prefix that a household or a server usually gets, in bits.
 _IPV6_PREFIX = 64
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 def methods() -> Mapping[str, MethodDescriptor]:
@@ -197,9 +201,11 @@ class AccessControl:
             return caller.principal.account_id
         return "address", self._address(caller.context)
 
-    def accepts_envoy(self, headers: Mapping[str, str]) -> bool:
-        """Whether a call with these headers may use what only Envoy needs."""
-        return self._proxy_secret is None or self._is_from_envoy(headers)
+    async def check_envoy(self, context: Context) -> None:
+        """End a call that is for Envoy only, unless its headers have the secret of our Envoy."""
+        if self._proxy_secret is not None and not self._is_from_envoy(headers_of(context)):
+            log.warning("refused an Envoy with another QUANTCLOUD_PROXY_SECRET")
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 
     def _is_from_envoy(self, headers: Mapping[str, str]) -> bool:
         secret = headers.get(PROXY_SECRET_HEADER, "").encode("utf-8", "replace")

@@ -11,13 +11,15 @@ from typing import Generic, TypeVar, cast
 import grpc.aio
 from google.protobuf.message import Message
 
-from quantcloud.api.context import Context
+from quantcloud.api.context import Context, headers_of
 from quantcloud.api.large import LARGE_BYTES, encoded
 from quantcloud.api.session import Rules, Session
 
 Request = TypeVar("Request", bound=Message)
 Servicer = TypeVar("Servicer")
 Parser = Callable[[bytes], Request]
+# The header of a stream that a HEAD request asked for. Envoy's Lua filter sets it.
+_ONLY_HEADERS = "x-only-headers"
 
 
 @dataclass
@@ -56,11 +58,15 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
             session.count_stream()
             request = await session.request(self.parse)
             answers = self.servicer(request, context)
+            only_headers = _ONLY_HEADERS in headers_of(context)
             # Free its memory: the stream may last for hours. So may the pause after an answer.
             del request
             # Not `aclosing`, which takes 0.2 KiB per stream. There may be very many.
             try:
                 async for message in answers:
+                    if only_headers:
+                        await session.send_headers(now=True)
+                        break
                     data = await self._encoded(message)
                     del message
                     await session.write(data)

@@ -1,12 +1,15 @@
 """Maps domain errors to gRPC statuses and builds the statuses' details and headers."""
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import grpc
 from google.protobuf.any_pb2 import Any as ProtoAny
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.rpc import (  # pyright: ignore[reportMissingTypeStubs]  # typed inline
     error_details_pb2,
@@ -40,6 +43,15 @@ _STATUSES: Sequence[tuple[type[errors.DomainError], grpc.StatusCode]] = (
     (errors.TooManyStreams, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
 )
+
+# The same HTTP statuses as Envoy's transcoder uses.
+_HTTP_STATUSES = {
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
 
 # A key that a caller put in the wrong place must not appear in an answer, which others may log.
 _KEY = re.compile(rf"({api_keys.PREFIX})[\w-]+")
@@ -105,6 +117,19 @@ def refuse(error: errors.DomainError) -> Refusal:
             ("www-authenticate", "Bearer" if missing else 'Bearer error="invalid_token"')
         )
     return Refusal(code, message, details, headers)
+
+
+def http_status(refusal: Refusal) -> int:
+    """Return the HTTP status of a refusal of admission."""
+    return _HTTP_STATUSES.get(refusal.code, 500)
+
+
+def json_body(refusal: Refusal) -> bytes:
+    """Return a refusal as the body of an HTTP answer."""
+    status: dict[str, Any] = MessageToDict(
+        refusal.status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return json.dumps({"detail": status["message"], "details": status["details"]}).encode()
 
 
 def rate_limit_headers(allowance: RateAllowance) -> tuple[tuple[str, str], ...]:

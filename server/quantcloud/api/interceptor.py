@@ -8,7 +8,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
 from quantcloud.aio.deadlines import Deadlines
-from quantcloud.api import uploads
+from quantcloud.api import refusals, uploads
 from quantcloud.api.access import AccessControl
 from quantcloud.api.calls import BidiStream, Parser, ServerStream, UnaryCall
 from quantcloud.api.session import Rules
@@ -30,7 +30,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> None:
         self._rules = Rules(access, Deadlines(request_seconds), recheck_seconds)
         # The wrapped handlers by path.
-        self._handlers: dict[str, Handler] = {uploads.PATH: uploads.handler(self._rules)}
+        self._handlers: dict[str, Handler] = {
+            uploads.PATH: uploads.handler(self._rules),
+            refusals.PATH: refusals.handler(self._rules),
+        }
 
     async def intercept_service(
         self,

@@ -18,6 +18,7 @@ from quantcloud.aio.deadlines import Deadlines
 from quantcloud.api.access import AccessControl
 from quantcloud.api.context import Caller, Context, current, headers_of
 from quantcloud.api.convert.limits import check
+from quantcloud.api.convert.values import lower_ids
 from quantcloud.api.errors import (
     Refusal,
     internal,
@@ -129,6 +130,7 @@ class Session(Caller):
             arriving.release(owner)
         request = parse(data)
         check(request)
+        lower_ids(request)
         await access.take_turn(self, request)
         return request
 
@@ -138,7 +140,7 @@ class Session(Caller):
         Without rate limit headers, gRPC sends them with the first answer, unless `now` is set.
         """
         if not self._sent and (now or self.allowance is not None):
-            await self.context.send_initial_metadata(self._rate_limit_headers())
+            await self.context.send_initial_metadata(self.rate_limit_headers())
         self._sent = True
 
     async def write(self, data: bytes) -> None:
@@ -169,7 +171,7 @@ class Session(Caller):
         """
         self._ended(grpc.StatusCode.OK)
         if not self._sent:
-            self.context.set_trailing_metadata(self._rate_limit_headers())
+            self.context.set_trailing_metadata(self.rate_limit_headers())
 
     def refusal(self, error: Exception) -> Refusal:
         """Return the refusal for an error. Logs unexpected exceptions."""
@@ -202,10 +204,11 @@ class Session(Caller):
                     await self.context.write(await encoded(refusal.last_message(self._path)))
         metadata = refusal.metadata
         if not self._sent:
-            metadata = (*metadata, *self._rate_limit_headers())
+            metadata = (*metadata, *self.rate_limit_headers())
         await self.context.abort(refusal.code, refusal.message, metadata)
 
-    def _rate_limit_headers(self) -> tuple[tuple[str, str], ...]:
+    def rate_limit_headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the rate limit headers of the caller, if it has a limit."""
         return () if self.allowance is None else rate_limit_headers(self.allowance)
 
     def _ended(self, code: grpc.StatusCode) -> None:

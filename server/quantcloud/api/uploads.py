@@ -1,41 +1,28 @@
 """Answers Envoy before it receives a long JSON body, which it buffers until it is complete.
 
-Envoy's filter `ext_proc` opens a stream for each such request, with the request's credentials. The
+Envoy's filter `admission` opens a stream for each such request, with the request's credentials. The
 messages of `envoy.service.ext_proc.v3` are written as bytes here. The package xds-protos has them
 in Python, but it replaces files of the packages `envoy` and `google` that other distributions
 install.
 """
 
-import json
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import grpc
-import structlog
-from google.protobuf.json_format import MessageToDict
 
-from quantcloud.api.context import Context, headers_of
+from quantcloud.api.context import Context
 from quantcloud.api.encoding import VARINT, delimited, tag, varint
-from quantcloud.api.errors import Refusal
+from quantcloud.api.errors import Refusal, http_status, json_body
 from quantcloud.api.session import Rules, Session
 
 SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
 PATH: Final = f"/{SERVICE}/Process"
 
-# The same HTTP statuses as Envoy's transcoder uses.
-_HTTP_STATUSES: Final = {
-    grpc.StatusCode.UNAUTHENTICATED: 401,
-    grpc.StatusCode.PERMISSION_DENIED: 403,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
-    grpc.StatusCode.UNAVAILABLE: 503,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
-}
 # ProcessingRequest: 2 request_headers, 3 response_headers. They come before all other fields.
 _RESPONSE_HEADERS: Final = tag(3)
 # ProcessingResponse: 1 request_headers (empty: continue), 7 immediate_response.
 CONTINUE: Final = tag(1) + delimited(b"")
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
@@ -47,9 +34,7 @@ def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
 
     async def answer(_: object, context: Context) -> None:
         session = Session(PATH, context, rules)
-        if not access.accepts_envoy(headers_of(context)):
-            log.warning("refused an Envoy with another QUANTCLOUD_PROXY_SECRET")
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        await access.check_envoy(context)
         try:
             # Read first: if Envoy refuses the request by itself, it sends the response's headers.
             if _is_response(await deadlines.wait(context.read())):
@@ -73,18 +58,14 @@ def _is_response(message: object) -> bool:
 
 
 def _immediate_response(refusal: Refusal) -> bytes:
-    status: dict[str, Any] = MessageToDict(
-        refusal.status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    body = json.dumps({"detail": status["message"], "details": status["details"]})
     headers = [(name, value) for name, value in refusal.metadata if isinstance(value, str)]
     # 1 status, an HttpStatus: 1 code; 2 headers; 3 body.
-    code = tag(1, VARINT) + varint(_HTTP_STATUSES.get(refusal.code, 500))
+    code = tag(1, VARINT) + varint(http_status(refusal))
     response = b"".join(
         (
             tag(1) + delimited(code),
             tag(2) + delimited(b"".join(_set_headers(headers))),
-            tag(3) + delimited(body.encode()),
+            tag(3) + delimited(json_body(refusal)),
         )
     )
     return tag(7) + delimited(response)

@@ -71,13 +71,13 @@ class Authenticator:
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """Return the principal of a request with these (lower-case) headers.
 
-        `authorization: Bearer` takes a JWT or an API key and precedes `x-api-key`. A watch ticket
-        precedes both. Raises `Unauthenticated`.
+        `authorization: Bearer` takes a JWT or an API key and precedes `x-api-key`, unless it is
+        empty. A watch ticket precedes both. Raises `Unauthenticated`.
         """
         if (ticket := headers.get(tickets.HEADER)) is not None:
             return await self._by_ticket(ticket, again=bool(headers.get(tickets.LAST_EVENT_ID)))
-        authorization = headers.get("authorization")
-        if authorization is not None:
+        authorization = headers.get("authorization", "").strip()
+        if authorization:
             if not authorization[: len(_BEARER)].lower() == _BEARER:
                 raise Unauthenticated(
                     "Authorization must be 'Bearer' and a JWT or an API key",

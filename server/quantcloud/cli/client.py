@@ -9,11 +9,11 @@ from typing import Any
 import grpc
 from rich.console import Console
 from rich.markup import escape
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
 
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.histogram import histogram
 from quantcloud.cli.stream import TERMINAL, Metadata, explain, job_events
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2, job_pb2_grpc
 
 _UNLIMITED = -1  # results can be large
 

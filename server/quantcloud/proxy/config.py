@@ -19,6 +19,10 @@ _PRIVATE = 0o600
 _ETAG_DIGITS = 16
 # Envoy's transcoder holds about five times the body of a watched request until the watch ends.
 _WATCHED_BODY_BYTES = 1024 * 1024
+# The Lua files that are filters.
+SCRIPTS = ("rest", "bodies")
+_CONTRACT = "gen/thequantcloud/contract.lua"
+_PLAIN_BYTES = frozenset(range(ord(" "), 0x7F)) - frozenset(b'"\\')
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./-]*")
 
 
@@ -113,10 +117,13 @@ class EnvoySettings:
 
 @value_object
 class EnvoyFiles:
-    """The paths of the template, the Lua filter, the transcoder's descriptor and the reference."""
+    """The paths of the template, of the folder of the Lua files, of what `make gen` wrote for them
+    and for the transcoder, and of the reference.
+    """
 
     template: Path
-    lua: Path
+    folder: Path
+    contract: Path
     descriptor: Path
     openapi: Path
     docs_page: Path
@@ -140,17 +147,30 @@ class EnvoyFiles:
         contract = Path(next(iter(generated.submodule_search_locations))).resolve()
         files = cls(
             template=folder / "envoy.yaml",
-            lua=folder / "rest.lua",
+            folder=folder,
+            contract=contract / "contract.lua",
             descriptor=contract / "transcoder.binpb",
             openapi=contract / "openapi.json",
             docs_page=folder / "docs" / "index.html",
             docs_style=folder / "docs" / "docs.css",
             docs_script=folder / "docs" / "docs.js",
         )
-        for file in (files.template, files.lua, files.descriptor, *files.reference):
+        for file in (files.template, files.contract, files.descriptor, *files.reference):
             if not file.is_file():
                 raise EnvoyError(f"{file} is missing: the installation is incomplete")
         return files
+
+
+def _quoted(path: str) -> str:
+    """A path as a text in Lua."""
+    escaped = [chr(b) if b in _PLAIN_BYTES else f"\\{b:03d}" for b in path.encode()]
+    return f'"{"".join(escaped)}"'
+
+
+def _lua(name: str, folder: str = "envoy", contract: str = _CONTRACT) -> str:
+    """The Lua code that runs a file with the globals that it needs."""
+    tables = f"FOLDER = {_quoted(folder)} CONTRACT = dofile({_quoted(contract)})"
+    return f'{tables} dofile(FOLDER .. "/{name}")'
 
 
 # The template's text on each marked line, by the name in the mark.
@@ -182,7 +202,8 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "watch_idle": "300s",
     "max_heap_bytes": "2147483648",
     "descriptor": "gen/thequantcloud/transcoder.binpb",
-    "lua": "envoy/rest.lua",
+    "rest": _lua("rest.lua"),
+    "bodies": _lua("bodies.lua"),
     "openapi": "gen/thequantcloud/openapi.json",
     "docs_page": "envoy/docs/index.html",
     "docs_style": "envoy/docs/docs.css",
@@ -305,7 +326,10 @@ def _etag(files: Iterable[Path]) -> str:
 
 def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str]:
     """Return the values of the template's marked lines, as YAML."""
-    paths = ("descriptor", "lua", "openapi", "docs_page", "docs_style", "docs_script")
+    paths = ("descriptor", "openapi", "docs_page", "docs_style", "docs_script")
+    scripts = {
+        name: _lua(f"{name}.lua", str(files.folder), str(files.contract)) for name in SCRIPTS
+    }
     made = {
         "transport",
         "upstream_transport",
@@ -317,6 +341,7 @@ def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str
         "discovery",
         "servers",
         *paths,
+        *scripts,
     }
     names = TEMPLATE_VALUES.keys() - made - {"health_checks", "reference_etag"}
     endpoints = settings.endpoints
@@ -339,6 +364,7 @@ def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str
         "cors_origins": f"[{origins}]",
         "access_log": _scalar(str(settings.access_log_path.absolute())),
         "reference_etag": _etag(files.reference),
+        **{name: json.dumps(code) for name, code in scripts.items()},
         **{name: _scalar(str(getattr(files, name).absolute())) for name in paths},
     }
 

@@ -10,13 +10,13 @@ import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 from benchmarks.memory import mebibytes
 from support.api import Api, WatchEndedError
 from support.circuits import ASYMMETRIC, BELL, HEADER, slow
 from support.processes import command, descendants
 from support.server import Server
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 PATH = "/v1/circuits/run-and-watch"
 BROKEN = HEADER + "qreg q[2];\n  hadamard q[0];\n"

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from google.protobuf.unknown_fields import UnknownFieldSet
-from thequantcloud.v1 import circuit_pb2
 
 from quantcloud.aio import cooperative
 from quantcloud.api.convert import circuits as convert
@@ -14,6 +13,7 @@ from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.api.large import LargeMessage, encoded
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.page import Page
+from thequantcloud.v1 import circuit_pb2
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
 

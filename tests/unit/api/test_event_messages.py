@@ -10,7 +10,6 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given
 from hypothesis import strategies as st
-from thequantcloud.v1 import job_pb2
 
 from quantcloud.api.convert import events
 from quantcloud.api.convert import jobs as convert
@@ -23,6 +22,7 @@ from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus, OptimizationTarget
 from quantcloud.watching.account_watch import LARGEST_GROUP
 from quantcloud.watching.update import JobUpdate
+from thequantcloud.v1 import job_pb2
 
 AT = datetime(2025, 3, 31, 12, tzinfo=UTC)
 

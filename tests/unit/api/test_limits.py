@@ -9,13 +9,13 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from thequantcloud.v1 import circuit_pb2
-from thequantcloud.v1.limits_pb2 import Limits
 
 from quantcloud.api.convert.limits import check, fits, limits_of
 from quantcloud.api.convert.values import MAXIMUM_STRUCT_BYTES
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.services.circuits import MAXIMUM_SAVED_BYTES
+from thequantcloud.v1 import circuit_pb2
+from thequantcloud.v1.limits_pb2 import Limits
 
 PROTO = Path(__file__).parents[3] / "proto"
 FILES = [

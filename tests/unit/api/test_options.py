@@ -6,11 +6,11 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from hypothesis import given
 from hypothesis import strategies as st
-from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 from quantcloud.api.convert.options import check_json, run_options
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Noise, RunOptions
+from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 MAXIMUM_SEED = 2**53 - 1
 

@@ -16,6 +16,7 @@ def clean_gate(shared_gate):
     shared_gate.upstream.answers.clear()
     shared_gate.upstream.requests.clear()
     shared_gate.upstream.uploads.clear()
+    shared_gate.upstream.refused.clear()
     return shared_gate
 
 

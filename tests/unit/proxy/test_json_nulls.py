@@ -9,13 +9,13 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given
 from hypothesis import strategies as st
-from thequantcloud.v1.account_pb2 import GetUsageResponse
-from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
-from thequantcloud.v1.job_pb2 import Job, JobEvent, JobResult, ListJobsResponse
 
 from quantcloud.api.convert.options import JSON_OPTIONS
 from quantcloud.api.json_nulls import RUN_OPTIONS, TWIN_OFFSET, add_json_nulls, has_twin
 from quantcloud.proxy.config import EnvoyFiles
+from thequantcloud.v1.account_pb2 import GetUsageResponse
+from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
+from thequantcloud.v1.job_pb2 import Job, JobEvent, JobResult, ListJobsResponse
 from unit.proxy.upstream import METHODS, OVER_REST
 
 

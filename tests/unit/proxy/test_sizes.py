@@ -74,9 +74,10 @@ def test_a_body_whose_answer_is_a_watch_has_a_separate_limit(gate, http, chunked
 
 
 def test_a_body_that_is_too_large_after_decoding_is_413(http):
-    body = json.dumps({"options": {"a": [1] * 2_000_000}}, separators=(",", ":")).encode()
+    content = {"name": "n", "metadata": {"a": [1] * 900_000}, "qasm": "x" * 2_000_000}
+    body = json.dumps(content, separators=(",", ":")).encode()
     assert len(body) < LIMIT
-    answer = http.post("/v1/circuits/run", content=body)
+    answer = http.post("/v1/circuits", content=body)
     assert answer.status_code == 413
     assert answer.json() == error_json("body: is too large once it is decoded")
 

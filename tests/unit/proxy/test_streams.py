@@ -13,6 +13,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 from grpc_status import rpc_status
+
+from quantcloud.api.convert.options import take_json_options
+from support.api import error_json
 from thequantcloud.v1.circuit_pb2 import RunCircuitRequest
 from thequantcloud.v1.circuit_pb2_grpc import CircuitServiceStub
 from thequantcloud.v1.job_pb2 import (
@@ -25,9 +28,6 @@ from thequantcloud.v1.job_pb2 import (
     WatchJobsResponse,
 )
 from thequantcloud.v1.job_pb2_grpc import JobServiceStub
-
-from quantcloud.api.convert.options import take_json_options
-from support.api import error_json
 from unit.proxy.upstream import SERVICES, refuse
 
 DEADLINE = 10

@@ -14,7 +14,7 @@ from grpc_health.v1.health import aio as aio_health
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
-from quantcloud.api import uploads
+from quantcloud.api import refusals, uploads
 from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.proxy.process import EnvoyProcess, EnvoySettings
 from thequantcloud.v1 import (
@@ -57,6 +57,7 @@ class Upstream:
         self.answers = {}
         self.requests = []
         self.uploads = []
+        self.refused = []
         self.port = 0
         self._server = None
 
@@ -75,8 +76,12 @@ class Upstream:
                 add(type(service.name, (base,), methods)(), server)
         health_pb2_grpc.add_HealthServicer_to_server(aio_health.HealthServicer(), server)
         letting_in = grpc.stream_stream_rpc_method_handler(self._let_in)
+        counting = grpc.stream_stream_rpc_method_handler(self._count)
         server.add_generic_rpc_handlers(
-            [grpc.method_handlers_generic_handler(uploads.SERVICE, {"Process": letting_in})]
+            [
+                grpc.method_handlers_generic_handler(uploads.SERVICE, {"Process": letting_in}),
+                grpc.method_handlers_generic_handler(refusals.SERVICE, {"Count": counting}),
+            ]
         )
         names = [service.full_name for service in SERVICES]
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
@@ -92,6 +97,12 @@ class Upstream:
         await context.read()
         await context.write(uploads.CONTINUE)
         await context.read()
+
+    async def _count(self, _requests, context):
+        """Count every refused request, as the server does within the limit."""
+        self.refused.append(dict(context.invocation_metadata()))
+        await context.send_initial_metadata((("x-ratelimit-limit", "30"),))
+        await context.write(b"")
 
     def _method(self, method):
         empty = GetMessageClass(method.output_type)

@@ -4,8 +4,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from thequantcloud.v1 import circuit_pb2, job_pb2
-
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert.options import run_options, take_json_options
 from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
@@ -20,6 +18,7 @@ from quantcloud.routing.router import Candidate
 from quantcloud.services.circuits import Batch, Plan
 from quantcloud.services.submission import Submission
 from quantcloud.storage import CircuitPatch
+from thequantcloud.v1 import circuit_pb2, job_pb2
 
 _TARGETS: Final[Mapping[int, OptimizationTarget | None]] = {
     job_pb2.Optimization.unspecified: None,

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import structlog
-from thequantcloud.v1 import job_pb2
 
 from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
@@ -22,6 +21,7 @@ from quantcloud.api.large import LargeMessage, with_field
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import JobEvent, JobResult, JobStatus
 from quantcloud.watching.update import JobUpdate
+from thequantcloud.v1 import job_pb2
 
 _CACHED_JOBS = 1024
 _CACHED_RESULTS = 128

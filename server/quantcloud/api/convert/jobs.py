@@ -5,8 +5,6 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from thequantcloud.v1 import job_pb2
-
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.api.convert.options import options_of
@@ -20,6 +18,7 @@ from quantcloud.domain.identifiers import is_id
 from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus
 from quantcloud.domain.job_filter import JobFilter
 from quantcloud.routing.explanation import without_candidates
+from thequantcloud.v1 import job_pb2
 
 _STATUSES: Final = {job_pb2.Job.Status.Value(status): status for status in JobStatus}
 

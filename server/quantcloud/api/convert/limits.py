@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
-from thequantcloud.v1 import limits_pb2
 
 from quantcloud.domain.errors import InvalidArgument
+from thequantcloud.v1 import limits_pb2
 
 PACKAGE: Final = "thequantcloud.v1"
 _BYTES_PER_CHARACTER: Final = 4

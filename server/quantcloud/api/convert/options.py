@@ -15,7 +15,6 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
-from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 from quantcloud.api.convert.limits import check_value, limits_of
 from quantcloud.api.convert.values import unstruct
@@ -23,6 +22,7 @@ from quantcloud.api.json_nulls import TWIN_OFFSET
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
 from quantcloud.domain.job import Job
+from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 JSON_OPTIONS: Final = circuit_pb2.RunCircuitRequest.OPTIONS_FIELD_NUMBER + TWIN_OFFSET
 """The number of the field that the contract does not have."""

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import cast
 
-from thequantcloud.v1 import backend_pb2
-
 from quantcloud.domain.backend import BackendStatus
 from quantcloud.services.platform import BackendReport
+from thequantcloud.v1 import backend_pb2
 
 
 def backend(report: BackendReport) -> backend_pb2.Backend:

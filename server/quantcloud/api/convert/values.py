@@ -2,8 +2,10 @@
 
 import math
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,6 +20,8 @@ MAXIMUM_STRUCT_BYTES: Final = 64 * 1024
 # Some answers contain a Struct at a deeper level than the request did.
 MAXIMUM_DEPTH = 24
 
+# The fields of requests that are UUIDs.
+_IDS: Final = ("id", "batch_id")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_PER_DAY: Final = 86_400
@@ -89,3 +93,15 @@ def envelope(page: Page[Any]) -> dict[str, Any]:
         "limit": page.limit,
         "offset": page.offset,
     }
+
+
+def lower_ids(request: Message) -> None:
+    """Write the ids of a request as the server does: a UUID may have upper-case letters."""
+    for name in _ids(request.DESCRIPTOR):
+        if text := getattr(request, name):
+            setattr(request, name, text.lower())
+
+
+@cache
+def _ids(descriptor: Descriptor) -> list[str]:
+    return [field.name for field in descriptor.fields if field.name in _IDS]

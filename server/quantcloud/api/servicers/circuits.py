@@ -3,17 +3,17 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
-
-from quantcloud.api.context import Context, headers_of, principal
+from quantcloud.api.context import Context, principal
 from quantcloud.api.convert import circuits as convert
 from quantcloud.api.convert.idempotency import HEADER, idempotency_key
 from quantcloud.api.convert.options import take_json_options
 from quantcloud.api.convert.values import given, unstruct
 from quantcloud.api.servicers.runs import Runs
 from quantcloud.api.servicers.watches import Watches
+from quantcloud.domain.errors import InvalidArgument
 from quantcloud.services.circuits import CircuitUseCases
 from quantcloud.services.jobs import JobUseCases
+from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 
 class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
@@ -27,16 +27,14 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> circuit_pb2.RunCircuitResponse:
         take_json_options(request)
-        job = await self._runs.submit(request, headers_of(context).get(HEADER))
+        job = await self._runs.submit(request, _key(context))
         return convert.submitted(job)
 
     async def RunAndWatch(
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> AsyncGenerator[job_pb2.JobEvent]:
         take_json_options(request)
-        messages = self._runs.watch(
-            await self._runs.submit(request, headers_of(context).get(HEADER))
-        )
+        messages = self._runs.watch(await self._runs.submit(request, _key(context)))
         # Free its memory: the job may take hours, and so may the pause after an event.
         del request
         async with aclosing(messages.updates) as updates:
@@ -58,7 +56,7 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         self, request: circuit_pb2.RunCircuitsRequest, context: Context
     ) -> circuit_pb2.RunCircuitsResponse:
         await convert.take_options(request.circuits)
-        key = await idempotency_key(headers_of(context).get(HEADER), request)
+        key = await idempotency_key(_key(context), request)
         batch = await self._circuits.run_batch(principal(), convert.submissions(request), key)
         return convert.batch(batch)
 
@@ -109,3 +107,11 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     ) -> circuit_pb2.DeleteCircuitResponse:
         await self._circuits.delete(principal(), request.id)
         return circuit_pb2.DeleteCircuitResponse(detail="Circuit deleted")
+
+
+def _key(context: Context) -> str | None:
+    """Return the idempotency key of a call, if it has one. Raises `InvalidArgument`."""
+    keys = {str(value) for name, value in context.invocation_metadata() or () if name == HEADER}
+    if len(keys) > 1:
+        raise InvalidArgument(HEADER, "is given twice, with different values; send one")
+    return next(iter(keys), None)

@@ -3,8 +3,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from thequantcloud.v1 import job_pb2, job_pb2_grpc
-
 from quantcloud.api.context import Context, headers_of, principal
 from quantcloud.api.convert import jobs as convert
 from quantcloud.api.convert import resuming
@@ -12,6 +10,7 @@ from quantcloud.api.convert.values import envelope, given, timestamp
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.auth.tickets import LAST_EVENT_ID
 from quantcloud.services.jobs import JobUseCases
+from thequantcloud.v1 import job_pb2, job_pb2_grpc
 
 
 class JobServicer(job_pb2_grpc.JobServiceServicer):
