@@ -12,7 +12,7 @@ from quantcloud.aio.retry import RETRY_SECONDS
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.scheduling.ledger import Ledger
-from quantcloud.storage import Claim, ClaimedJobs, Store
+from quantcloud.storage import Claim, ClaimedJobs, Room, Store
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -59,6 +59,7 @@ class Step(Enum):
     DISOWN = auto()
 
 
+_NO_ROOM = Room(0)
 _S, _E = State, Event
 IN_PROGRESS = (_S.CLAIMING, _S.ROOMIER, _S.ARRIVING, _S.STALE, _S.OVERDUE)
 _RAISED = {
@@ -138,22 +139,24 @@ class ClaimLoop:
 
     def notice(self, event: Event) -> None:
         """Go on after an event. A claim that follows joins the next transaction."""
-        room = self._ledger.room()
+        _, wanted = next_state(self._state, event, room=True)
+        # Most events ask for no claim, and so for no room.
+        room = _NO_ROOM if wanted in {None, Step.DISOWN} else self._ledger.room()
         self._state, step = next_state(self._state, event, room=room.places > 0)
-        if step is None:
-            return
         if step is Step.DISOWN:
             self._work(self._disown())
-            return
+        elif step is not None:
+            self._work(self._claim(self._submit(room, step)))
+
+    def _submit(self, room: Room, step: Step) -> Awaitable[ClaimedJobs]:
         # Submitted now, and not by a task later, so that it shares the transaction of a write.
-        claiming = self._store.jobs.claim(
+        return self._store.jobs.claim(
             self._owner,
             room,
             self._clock(),
             concurrency=self._concurrency,
             only_arrivals=step is Step.CLAIM_ARRIVALS,
         )
-        self._work(self._claim(claiming))
 
     async def stop(self) -> None:
         """Claim no more. A claim in progress ends first, or its leases would be left behind."""

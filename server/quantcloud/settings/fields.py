@@ -257,7 +257,9 @@ class Settings(BaseSettings):
         None, RUNS, "Worker processes of the engine `local`.", "one for each core"
     )
     worker_memory: Annotated[Bytes, Field(ge=1)] | None = setting(
-        None, RUNS, "The most memory that a run may take.",
+        None, RUNS,
+        "The most memory that a run may take. A run waits while others hold the memory that it "
+        "needs.",
         "an equal part of 80 % of memory; with Ray, of a core's share",
     )  # fmt: skip
     run_inline: bool = setting(

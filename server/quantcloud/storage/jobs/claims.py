@@ -43,18 +43,12 @@ class Claim:
     """
 
     record: JobRecord
+    job: Job
+    lease: Lease
     circuit: "NewJob | StoredCircuit"
     method: Method
     tier: Tier
     used: MonthlyUsage
-
-    @property
-    def job(self) -> Job:
-        return self.record.job
-
-    @property
-    def lease(self) -> Lease:
-        return self.record.held
 
 
 class ClaimedJobs(list[Claim]):
@@ -128,7 +122,9 @@ def claim(
         circuit, method = _circuit(tx, record.job)
         if fit.take(record.job, method):
             used = usage_of(tx, record.job.account_id, at)
-            claims.append(Claim(_dispatch(tx, record, owner, at), circuit, method, tier, used))
+            dispatched = _dispatch(tx, record, owner, at)
+            job, lease = dispatched.job, dispatched.held
+            claims.append(Claim(dispatched, job, lease, circuit, method, tier, used))
         yield
     # In the order of their last claims, so that the account served last here is last next time.
     last = dict.fromkeys(claim.job.account_id for claim in reversed(claims))
