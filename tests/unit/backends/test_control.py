@@ -154,6 +154,13 @@ PROGRAMS = {
         ),
         {"0101": 1 / 2, "0110": 1 / 4, "0001": 1 / 4},
     ),
+    "a variable that is known again": (
+        (
+            "h q[0]; c[0] = measure q[0]; uint[3] n = c[0]; n = 0; n[1] = 1; if (c[0]) { n += 1; } "
+            "c[1:3] = n;"
+        ),
+        {"0100": 1 / 2, "0111": 1 / 2},
+    ),
     "dropped outcomes": ("h q[0]; measure q[0]; c[0] = measure q[0];", {"0000": 0.5, "0001": 0.5}),
     "teleportation": (
         (

@@ -9,7 +9,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["quantcloud.circuits"]):
+with atheris.instrument_imports(include=["quantcloud.circuits", "quantcloud.openqasm"]):
     from quantcloud.circuits import analyse, expanded, with_measurements
     from quantcloud.circuits.ir import CONTROL
     from quantcloud.openqasm import parse, work_bound

@@ -25,8 +25,10 @@ EXPANDED = {
         [*(op("cx", 4, 5 + i) for i in range(3)), *(op("ccx", 5 + i, 4, 1) for i in range(3))],
     ),
     "letters of other scripts": (
-        "gate \u03b3(\u03bb, \u03b8) \u03b1 { rx(\u03bb * \u03b8) \u03b1; } "
-        "qubit \u00e9t\u00e9; \u03b3(2, 0.5) \u00e9t\u00e9;",
+        (
+            "gate \u03b3(\u03bb, \u03b8) \u03b1 { rx(\u03bb * \u03b8) \u03b1; } "
+            "qubit \u00e9t\u00e9; \u03b3(2, 0.5) \u00e9t\u00e9;"
+        ),
         [op("\u03b3", 4, params=(2.0, 0.5))],
     ),
     "digit separators": (
@@ -37,8 +39,10 @@ EXPANDED = {
         ],
     ),
     "constants": (
-        "const int[8] n = 3; const float[64] t = pi / n; const bool b = n > 2; rx(t) q[n - 2]; "
-        "if (b) { x q[n]; }",
+        (
+            "const int[8] n = 3; const float[64] t = pi / n; const bool b = n > 2; rx(t) q[n - 2]; "
+            "if (b) { x q[n]; }"
+        ),
         [op("rx", 1, params=(math.pi / 3,)), op("x", 3)],
     ),
     "angles divide as real numbers": (
@@ -46,7 +50,10 @@ EXPANDED = {
         [op("rx", 3, params=(0.2,)), op("rx", 1, params=(3.5,))],
     ),
     "ranges and sets": (
-        "for int i in [0:3] { x q[i]; } for uint i in [3:-2:0] { y q[i]; } for int i in {2, 0} z q[i];",
+        (
+            "for int i in [0:3] { x q[i]; } for uint i in [3:-2:0] { y q[i]; "
+            "} for int i in {2, 0} z q[i];"
+        ),
         [*(op("x", i) for i in range(4)), op("y", 3), op("y", 1), op("z", 2), op("z", 0)],
     ),
     "bits": (
@@ -63,11 +70,17 @@ EXPANDED = {
         [op("x", 1), op("x", 3)],
     ),
     "switch": (
-        "for int i in [0:3] { switch (i) { case 0 { x q[0]; } case 1, 2 { y q[i]; } default { z q[3]; } } }",
+        (
+            "for int i in [0:3] { switch (i) { case 0 { x q[0]; } case 1, 2 { y q[i]; "
+            "} default { z q[3]; } } }"
+        ),
         [op("x", 0), op("y", 1), op("y", 2), op("z", 3)],
     ),
     "scopes": (
-        "int i = 1; for int i in [2:3] { int j = i; x q[j]; } x q[i]; if (true) { int i = 0; y q[i]; }",
+        (
+            "int i = 1; for int i in [2:3] { int j = i; x q[j]; } x q[i]; "
+            "if (true) { int i = 0; y q[i]; }"
+        ),
         [op("x", 2), op("x", 3), op("x", 1), op("y", 0)],
     ),
     "whole numbers wrap": (
@@ -83,11 +96,17 @@ EXPANDED = {
         [op("x", 2), op("y", 3), op("z", 3), op("s", 2)],
     ),
     "rotations of bits": (
-        'bit[4] k = "0001"; for int i in [0:1] { const bit[4] r = rotl("0110", i + 1); if (r[3]) x q[i]; }',
+        (
+            'bit[4] k = "0001"; for int i in [0:1] { const bit[4] r = rotl("0110", i + 1); '
+            "if (r[3]) x q[i]; }"
+        ),
         [op("x", 0), op("x", 1)],
     ),
     "aliases": (
-        "let a = q[1:2] ++ q[{0}]; x a; y a[0]; let b = a[-1:-1:0]; cx b[0], b[2]; let d = q[3]; z d;",
+        (
+            "let a = q[1:2] ++ q[{0}]; x a; y a[0]; let b = a[-1:-1:0]; cx b[0], b[2]; "
+            "let d = q[3]; z d;"
+        ),
         [op("x", 1), op("x", 2), op("x", 0), op("y", 1), op("cx", 0, 1), op("z", 3)],
     ),
     "an alias of bits": (
@@ -95,18 +114,25 @@ EXPANDED = {
         [Operation("measure", (3,), (), (1,))],
     ),
     "subroutines": (
-        "const float[64] t = 0.5; def turn(qubit a, int n) { for int i in [1:n] { rx(t) a; } } "
-        "def both(qubit[2] r, angle s) { turn(r[0], 2); rz(s) r[1]; } both(q[1:2], pi);",
+        (
+            "const float[64] t = 0.5; def turn(qubit a, int n) { for int i in [1:n] { rx(t) a; } } "
+            "def both(qubit[2] r, angle s) { turn(r[0], 2); rz(s) r[1]; } both(q[1:2], pi);"
+        ),
         [*[op("rx", 1, params=(0.5,))] * 2, op("rz", 2, params=(math.pi,))],
     ),
     "results": (
-        "def next(int k) -> int { if (k > 2) { return 0; } return k + 1; } x q[next(1)]; x q[next(3)]; "
-        "int m = next(next(0)) + 1; y q[m];",
+        (
+            "def next(int k) -> int { if (k > 2) { return 0; } return k + 1; } x q[next(1)]; "
+            "x q[next(3)]; "
+            "int m = next(next(0)) + 1; y q[m];"
+        ),
         [op("x", 2), op("x", 0), op("y", 3)],
     ),
     "loops in gates": (
-        "gate g(t) a, b { for int i in [1:2] { rx(t * i / 4) a; if (i == 2) { cx a, b; } } } "
-        "g(1) q[2], q[0];",
+        (
+            "gate g(t) a, b { for int i in [1:2] { rx(t * i / 4) a; if (i == 2) { cx a, b; } } } "
+            "g(1) q[2], q[0];"
+        ),
         [op("g", 2, 0, params=(1.0,))],
     ),
     "durations": (

@@ -264,9 +264,10 @@ class Evaluator:
     def bits(self, variable: Variable, target: Target) -> Bits:
         """Return the adjacent bits of a variable that an assignment changes.
 
-        For a variable without bits of its own, they are relative to its lowest bit.
+        If the variable's value is not kept in a cell, they are relative to its lowest bit.
         """
-        whole = Bits(variable.cell or 0, variable.type.bits)
+        cell = variable.cell if variable.is_kept else None
+        whole = Bits(cell or 0, variable.type.bits)
         index, start = target.place, target.start
         if index is None:
             return whole

@@ -131,9 +131,9 @@ class Flow:
         return condition
 
     def _changed(self, target: Target) -> Bits | None:
-        """Return the bits that an assignment may change, or None if it has none yet."""
+        """Return the bits that an assignment may change, or None if no condition reads them."""
         variable = self.names.visible(target.name)
-        if not isinstance(variable, Variable) or variable.cell is None:
+        if not isinstance(variable, Variable) or variable.cell is None or not variable.is_kept:
             return None
         index = target.place
         if index is not None and all(isinstance(item, Literal | Index) for item in index):

@@ -1,0 +1,134 @@
+"""What is computed while a program is read equals what is computed during a run.
+
+The same random statements run twice: on variables whose values are known, and on variables that
+get the same values from measurements of prepared qubits.
+"""
+
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quantcloud.backends.aer.backend import CPU
+from quantcloud.backends.base import Backend, Executor
+from quantcloud.backends.local.backend import BACKEND as LOCAL
+from quantcloud.circuits import expanded
+from quantcloud.domain.execution import Execution
+from quantcloud.openqasm import parse
+
+pytestmark = pytest.mark.slow
+
+NAMES = ("a", "b", "d")
+TYPES = {"a": "int[5]", "b": "uint[4]", "d": "bit[3]"}
+SIZES = {"a": 5, "b": 4, "d": 3}
+names = st.sampled_from(NAMES)
+numbers = st.integers(0, 6).map(str)
+indices = st.integers(0, 2).map(str)
+
+
+def binary(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    operators = st.sampled_from("+ - * & | ^ == != < <= > >= && ||".split())
+    return st.tuples(inner, operators, inner).map(lambda parts: f"({' '.join(parts)})")
+
+
+# Without divisions and shifts, some of which are errors if they are known.
+def expressions() -> st.SearchStrategy[str]:
+    leaves = names | numbers | st.tuples(names, indices).map(lambda part: f"{part[0]}[{part[1]}]")
+    return st.recursive(
+        leaves,
+        lambda inner: (
+            binary(inner)
+            | inner.map(lambda text: f"!{text}")
+            | inner.map(lambda text: f"-({text} + 0)")
+            | inner.map(lambda text: f"int[6]({text})")
+        ),
+        max_leaves=4,
+    )
+
+
+@st.composite
+def statements(draw: st.DrawFn, depth: int = 2, *, loop: bool = False) -> str:
+    kinds = ["assign", "update", "bit"]
+    if depth:
+        kinds += ["if", "for", "while", "switch"]
+    if loop:
+        kinds += ["break", "continue"]
+    kind = draw(st.sampled_from(kinds))
+    name = draw(names)
+    value = draw(expressions())
+
+    def body(*, loop: bool = loop) -> str:
+        inner = statements(depth=depth - 1, loop=loop)
+        return "{ " + " ".join(draw(st.lists(inner, min_size=1, max_size=3))) + " }"
+
+    match kind:
+        case "assign":
+            # Bits of another number cannot be converted to bits.
+            return f"{name} = {TYPES[name]}(int[6]({value}));"
+        case "update":
+            target = draw(st.sampled_from(["a", "b"]))
+            operator = draw(st.sampled_from(["+", "-", "*", "&", "|", "^"]))
+            return f"{target} {operator}= {value};"
+        case "bit":
+            return f"{name}[{draw(indices)}] = bool({value});"
+        case "if":
+            return f"if ({value}) {body()} else {body()}"
+        case "for":
+            return f"for int i in [0:{draw(st.integers(0, 2))}] {body(loop=True)}"
+        case "while":
+            # A counter of its own bounds the loop.
+            count = f"k{depth}"
+            inner = body(loop=True)[1:]
+            return f"{count} = 0; while ({count} < 3 && {value}) {{ {count} += 1; {inner}"
+        case "switch":
+            return f"switch (b) {{ case 0, 3 {body()} case 5 {body()} default {body()} }}"
+        case _:
+            return f"if ({value}) {{ {kind}; }}"
+
+
+@cache
+def executor(backend: Backend) -> Executor:
+    return backend.executor()
+
+
+def result(backend: Backend, source: str) -> str:
+    execution = Execution(
+        job_id="job", backend=backend.info.name, method="statevector", qasm=source, shots=1, seed=1
+    )
+    counts = executor(backend).run(expanded(parse(source)), execution).counts
+    (key,) = counts
+    return key[-12:]
+
+
+def assert_equal(backend: Backend, program: list[str], values: dict[str, int]) -> None:
+    known, measured, prepared = "", "", ""
+    for name in NAMES:
+        known += f"{TYPES[name]} {name} = {TYPES[name]}({values[name]}); "
+        bits = range(SIZES[name])
+        prepared += "reset q; " + " ".join(
+            f"x q[{bit}];" for bit in bits if values[name] >> bit & 1
+        )
+        prepared += f" bit[{SIZES[name]}] m_{name}; m_{name} = measure q[0:{SIZES[name] - 1}]; "
+        measured += f"{TYPES[name]} {name} = m_{name}; "
+    body = " ".join(program)
+    end = " c[0:4] = a; c[5:8] = b; c[9:11] = d;"
+    head = 'OPENQASM 3.0; include "stdgates.inc"; bit[12] c; qubit[5] q; int[4] k1 = 0; int[4] k2 = 0; '
+    first = result(LOCAL, f"{head}{prepared}{known}{body}{end}")
+    second = result(backend, f"{head}{prepared}{measured}{body}{end}")
+    assert first == second, body
+
+
+values = st.fixed_dictionaries({name: st.integers(0, (1 << SIZES[name]) - 1) for name in NAMES})
+
+
+@given(st.lists(statements(), min_size=1, max_size=5), values)
+@settings(max_examples=80, deadline=None)
+def test_local_simulator_computes_as_the_parser(program: list[str], values: dict[str, int]):
+    assert_equal(LOCAL, program, values)
+
+
+@given(st.lists(statements(), min_size=1, max_size=4), values)
+@settings(max_examples=8, deadline=None)
+def test_aer_computes_as_the_parser(program: list[str], values: dict[str, int]):
+    assert_equal(CPU, program, values)
