@@ -219,6 +219,8 @@ class _Context(Sent):
     def invocation_metadata(self) -> tuple[()]:
         return ()
 
+    def set_trailing_metadata(self, metadata: object) -> None: ...
+
     async def abort(self, code: grpc.StatusCode, *_: object) -> None:
         self.ended = code
         raise grpc.aio.AbortError
