@@ -28,7 +28,9 @@ indices = st.integers(0, 2).map(str)
 
 
 def binary(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    operators = st.sampled_from(["+", "-", "*", "&", "|", "^", "==", "!=", "<", "<=", ">", ">=", "&&", "||"])
+    operators = st.sampled_from(
+        ["+", "-", "*", "&", "|", "^", "==", "!=", "<", "<=", ">", ">=", "&&", "||"]
+    )
     return st.tuples(inner, operators, inner).map(lambda parts: f"({' '.join(parts)})")
 
 
