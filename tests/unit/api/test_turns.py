@@ -18,6 +18,7 @@ from unit.api.service import ADA, MOST, Service, Start, now
 
 LIMIT = 30
 START = 1_000_000_000
+PATIENCE_SECONDS = 5
 
 
 class Time:
@@ -130,7 +131,7 @@ async def test_a_client_that_polls_every_two_seconds_is_never_refused(client: Cl
 async def test_a_request_that_waits_answers_with_the_job_as_it_is_then(client: Client):
     await client.spend(until=55)
     waiting = asyncio.ensure_future(client.get())
-    until, done = await client.time.sleepers.get()
+    until, done = await asyncio.wait_for(client.time.sleepers.get(), PATIENCE_SECONDS)
     assert until == 60
     await client.end()
     client.time.seconds = until
@@ -166,7 +167,7 @@ async def test_requests_that_wait_are_served_in_order_and_count_as_watches(clien
     waiting: list[asyncio.Future[None]] = []
     for number in range(MOST):
         waiting.append(asyncio.ensure_future(ask(number)))
-        await client.time.waiting.get()
+        await asyncio.wait_for(client.time.waiting.get(), PATIENCE_SECONDS)
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await client.call(client.job_id)
     assert "watches of this account" in (error.value.details() or "")
