@@ -31,6 +31,20 @@ class Number(NamedTuple):
         """Return the lowest `size` wires."""
         return (*self.wires, *[self.sign] * (size - len(self.wires)))[:size]
 
+    def narrow(self) -> "Number":
+        """Return the same integer without higher wires that only repeat its sign."""
+        wires, sign = self.wires, self.sign
+        size = len(wires)
+        # In a signed number, the last of the equal wires stays.
+        while size > self.signed and _same(wires[size - 1 - self.signed], sign):
+            size -= 1
+        return Number(wires[:size], self.signed)
+
+
+def _same(first: Wire, second: Wire) -> bool:
+    # In Python, True is equal to 1, which is the index of a bit.
+    return type(first) is type(second) and first == second
+
 
 class Logic:
     """Writes the logic of formulas with a gate."""
@@ -49,7 +63,7 @@ class Logic:
                 right = stack.pop()
                 unary = self._unary(item, right)
                 value = self._binary(item, stack.pop(), right) if unary is None else unary
-                stack.append(Number(value.wide(item.size), item.signed))
+                stack.append(Number(value.wide(item.size), item.signed).narrow())
             else:
                 size = item.bit_length() + (item < 0)
                 wires = tuple([bool(item >> place & 1) for place in range(size)])
@@ -104,11 +118,12 @@ class Logic:
             return value
         if item.symbol == "!":
             return Number((self._not(self._any(value)),))
+        size = min(item.size, len(value.wires) + 2)
         if item.symbol == "~":
-            return Number(tuple(map(self._not, value.wide(item.size))))
+            return Number(tuple(map(self._not, value.wide(size))), signed=True)
         if item.symbol == NEGATE:
-            zero = (False,) * item.size
-            return Number(self._difference(zero, value.wide(item.size)))
+            zero = (False,) * size
+            return Number(self._difference(zero, value.wide(size)), signed=True)
         if item.symbol == POPCOUNT:
             total: tuple[Wire, ...] = (False,) * item.size
             for wire in value.wires:
@@ -127,7 +142,10 @@ class Logic:
             return self._shifted(symbol, size, left, right)
         if symbol in ("/", "%"):
             return self._divided(symbol, left, right)
-        return Number(self._of_wires(symbol, left.wide(size), right.wide(size)))
+        # With so many bits the result is exact, so higher ones only repeat its sign.
+        lengths = len(left.wires), len(right.wires)
+        size = min(size, (sum(lengths) if symbol == "*" else max(lengths)) + 2)
+        return Number(self._of_wires(symbol, left.wide(size), right.wide(size)), signed=True)
 
     def _of_wires(
         self, symbol: str, first: tuple[Wire, ...], second: tuple[Wire, ...]
