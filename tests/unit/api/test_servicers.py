@@ -3,9 +3,10 @@
 grpcio-testing has no server for asyncio, so these are in-process `grpc.aio` servers.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
+from quantcloud.domain.job_filter import JobFilter
 from quantcloud.domain.page import Page
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.settings import DEFAULT_TIERS
@@ -57,8 +59,11 @@ class Jobs:
         return RUNNING.job
 
     async def list(self, _: Principal, **window: Any) -> tuple[Page[Job], str]:
-        assert window["status"] is JobStatus.RUNNING
+        assert window["wanted"] == JobFilter({JobStatus.RUNNING})
         return Page([RUNNING.job], 1, window["limit"], 0), "next"
+
+    async def starts(self, jobs: Sequence[Job]) -> Mapping[str, datetime]:
+        return {job.id: RUNNING.occurred_at for job in jobs}
 
     async def result(self, _: Principal, job_id: str) -> JobResult:
         assert job_id == "j"
@@ -159,9 +164,10 @@ async def test_jobs_are_messages():
     async with jobs() as stub:
         job = await stub.GetJob(job_pb2.GetJobRequest(id="j", wait_seconds=5))
         assert (job.job_id, job.status, job.shots) == ("j", job_pb2.Job.running, 4)
-        listed = await stub.ListJobs(job_pb2.ListJobsRequest(status=job.status, limit=7))
+        listed = await stub.ListJobs(job_pb2.ListJobsRequest(status=[job.status], limit=7))
         assert [*listed.jobs] == [job]
-        assert (listed.count, listed.total, listed.limit, listed.cursor) == (1, 1, 7, "next")
+        assert (listed.count, listed.total, listed.limit) == (1, 1, 7)
+        assert listed.next_page_token == "next"
         result = await stub.GetJobResult(job_pb2.GetJobResultRequest(id="j"))
         assert dict(result.counts) == result_of().counts
         assert sum(result.probabilities.values()) == pytest.approx(1)
