@@ -410,7 +410,9 @@ function envoy_on_response(handle)
       headers:remove("content-length")
     elseif content_type == "text/event-stream" then
       headers:add("x-accel-buffering", "no") -- for an nginx in front
-      return add_ids(handle)
+      if not notes.get(handle, "head") then
+        return add_ids(handle)
+      end
     end
     local list = handle:metadata():get("list")
     if list and notes.get(handle, "studio") then
