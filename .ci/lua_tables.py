@@ -36,7 +36,7 @@ def lua_tables(contract: FileDescriptorSet) -> str:
     calls: list[Any] = []
     messages: dict[str, Any] = {_ANY: {"types": {"*": _ANY}}}
     enums: dict[str, str] = {}
-    lists: dict[str, None] = {}
+    lists: set[str] = set()
     for method in _methods(pool, contract):
         rule: Any = method.GetOptions().Extensions[annotations_pb2.http]
         verb: str | None = rule.WhichOneof("pattern")
@@ -52,12 +52,12 @@ def lua_tables(contract: FileDescriptorSet) -> str:
             if field.enum_type is not None:
                 enums[field.enum_type.full_name] = _words(field)
             if verb in {"post", "put"} and _holds_lists(field):
-                lists[field.name] = None
+                lists.add(field.name)
     table = {
         "calls": sorted(calls, key=lambda call: call["route"]),
         "messages": dict(sorted(messages.items())),
         "enums": dict(sorted(enums.items())),
-        "lists": list(lists),
+        "lists": sorted(lists),
     }
     return f"{_HEAD}return {_lua(table)}\n"
 

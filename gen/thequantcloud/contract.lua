@@ -199,5 +199,5 @@ return {
     ["thequantcloud.v1.Job.Status"] = "submitted, analyzing, routing, queued, dispatched, running, completed, failed, timeout, cancelled",
     ["thequantcloud.v1.Optimization.Target"] = "balanced, speed, accuracy, cost",
   },
-  lists = {"tags", "circuits", "metadata"},
+  lists = {"circuits", "metadata", "tags"},
 }
