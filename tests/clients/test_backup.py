@@ -44,7 +44,7 @@ def test_a_copy_of_a_live_database_has_all_acknowledged_jobs(tmp_path):
         # The copy's new events reuse the numbers of events that it lacks.
         with pytest.raises(grpc.RpcError) as refused:
             next(api.watch_all(after_cursor=cursor))
-        assert "of this one before it was restored" in refused.value.details()
+        assert "to this one before it was restored" in refused.value.details()
 
 
 def test_postgresql_and_missing_files_are_refused(tmp_path):

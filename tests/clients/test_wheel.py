@@ -83,7 +83,9 @@ def test_help_imports_no_command(arguments):
     assert "typer" in loaded
     assert loaded & HEAVY == set()
     assert {name for name in loaded if name.startswith("quantcloud.")} == {
-        "quantcloud.__main__", "quantcloud.cli", "quantcloud.cli.main", "quantcloud.cli.failure",
+        "quantcloud.__main__", "quantcloud.cli", "quantcloud.cli.failure",
+        "quantcloud.cli.launch", "quantcloud.cli.main", "quantcloud.cli.operator",
+        "quantcloud.cli.options",
         "quantcloud.domain", "quantcloud.domain.account", "quantcloud.domain.value_object",
         "quantcloud.environment",
     }  # fmt: skip

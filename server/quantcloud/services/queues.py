@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from quantcloud.aio import offload
 from quantcloud.domain.account import Tier, TierLimits
 from quantcloud.domain.outlook import starts
 from quantcloud.engine.base import WorkerEngine
@@ -76,7 +77,11 @@ class StartEstimates:
             return {}
         slots = self._engine.slots * outlook.servers
         # Thousands of jobs take tens of milliseconds.
-        found = await asyncio.to_thread(
-            starts, outlook, slots, lambda tier: self._limits(tier).max_concurrent_jobs
+        found = await offload.run(
+            offload.UNKNOWN,
+            starts,
+            outlook,
+            slots,
+            lambda tier: self._limits(tier).max_concurrent_jobs,
         )
         return {job_id: now + timedelta(seconds=after) for job_id, after in found.items()}

@@ -242,7 +242,7 @@ def test_waiting_jobs_are_limited_and_do_not_delay_another_accounts_first(limite
     assert f"max_waiting_jobs: {MOST} jobs are waiting" in violation.description
     # Ada may run one job at a time, so Bob's job is next although all of hers came before it.
     assert bob.finish(bob.run(BELL)).result.counts
-    waiting = job_pb2.ListJobsRequest(status=job_pb2.Job.queued)
+    waiting = job_pb2.ListJobsRequest(status=[job_pb2.Job.queued])
     assert ada.jobs.ListJobs(waiting, metadata=ada.metadata).total == MOST
-    running = job_pb2.ListJobsRequest(status=job_pb2.Job.running)
+    running = job_pb2.ListJobsRequest(status=[job_pb2.Job.running])
     assert ada.jobs.ListJobs(running, metadata=ada.metadata).total == 1
