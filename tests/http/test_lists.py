@@ -114,7 +114,7 @@ def test_pages_of_a_filter_are_stable(ada: Api, jobs: list[str]):
         ("submitted_before=2020-13-01T00:00:00Z", "submitted_before: must be a time, such as"),
         ("submitted_before=1", "submitted_before: must be a time, such as"),
         ("tag=a&tag=b", "tag: is given more than once"),
-        ("after_cursor=x", "query: unknown parameter 'after_cursor'; there are page_token,"),
+        ("after_cursor=x", "after_cursor: is unknown; known are page_token,"),
         ("page_token=x", "page_token: must be a next_page_token from a response"),
     ],
 )

@@ -11,6 +11,7 @@ from quantcloud.environment import PREFIX
 if TYPE_CHECKING:
     from quantcloud.settings.fields import Settings
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # How many times its size a body takes in Envoy until its answer ends: see `proxy.config`.
 _COPIES_OF_A_BODY = 5
 # The predicted memory of the smallest run is about 1 MiB; a worker needs some for its libraries.
@@ -114,7 +115,11 @@ def _issuer(settings: "Settings") -> Iterator[str]:
         parts, complete = urlsplit(""), False
     if not complete:
         yield (f"JWKS_URL: {url!r} is no URL, such as https://issuer.example/.well-known/jwks.json")
-    elif parts.scheme == "http" and settings.jwt_secret is not None:
+    elif (
+        parts.scheme == "http"
+        and parts.hostname not in _LOOPBACK
+        and settings.jwt_secret is not None
+    ):
         yield (
             "JWKS_URL: is plain http, so an attacker on the network can replace the keys, while "
             f"{PREFIX}JWT_SECRET protects the same accounts; give an https URL, or no secret"

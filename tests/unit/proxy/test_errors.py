@@ -224,8 +224,8 @@ def test_an_empty_body_is_an_empty_object(gate, http):
 
 
 LISTED = (
-    "backend, limit, name_prefix, offset, page_token, status, status_filter, submitted_after, "
-    "submitted_before, tag"
+    "page_token, limit, offset, status, status_filter, backend, tag, name_prefix, "
+    "submitted_after, submitted_before"
 )
 QUERIES = {
     "/v1/jobs?limit=abc": 'limit: must be an integer, got "abc"',

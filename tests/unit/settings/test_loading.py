@@ -157,7 +157,7 @@ def test_settings_that_contradict_each_other_are_named(changes, says):
         {"grpc_port": 8080, "envoy": False},
         {"grpc_port": 8080, "grpc_host": "127.0.0.2"},
         {"grpc_port": 0, "http_port": 0},
-        {"jwks_url": "http://localhost:9999/jwks.json"},
+        {"jwks_url": "http://localhost:9999/jwks.json", "jwt_secret": "x" * 32},
         {"cors_origins": ["https://lab.example:8443", "http://localhost:3000"]},
         {"cors_origins": []},
     ],
