@@ -191,7 +191,8 @@ def serve(
 ) -> "subprocess.CompletedProcess[str]":
     """Run a server that fails to start."""
     return subprocess.run(
-        [*before, *quantcloud("serve", "--data-dir", str(data), "--grpc-port", "0", *options)],
+        [*before, *quantcloud("serve", "--data-dir", str(data), "--grpc-port", "0",
+                                "--admin-port", "0", *options)],
         capture_output=True, text=True, check=False, timeout=60,
         env={**os.environ, "QUANTCLOUD_LOG_LEVEL": "error", "QUANTCLOUD_ROUTER_CALIBRATE": "false"},
     )  # fmt: skip

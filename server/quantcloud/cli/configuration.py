@@ -1,4 +1,7 @@
-"""The settings of a command that runs on the server's machine, and `quantcloud config`."""
+"""The settings of a command that runs on the server's machine, and `quantcloud config`.
+
+A server imports this, so what only `quantcloud config` needs is imported where it is used.
+"""
 
 import asyncio
 import json
@@ -10,10 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from quantcloud.cli.checks import advice, unreachable
 from quantcloud.environment import CONFIG_FILE
 from quantcloud.settings import Settings
 from quantcloud.settings.loading import SettingsMistakes, Source, load, shown
@@ -37,6 +37,8 @@ def read_settings(options: Mapping[str, Any], file: Path | None = None) -> Setti
 
 def check(settings: Settings) -> int:
     """Print what is wrong with settings that are valid, and return the exit code."""
+    from quantcloud.cli.checks import advice, unreachable
+
     wrong = [*advice(settings), *asyncio.run(unreachable(settings))]
     for line in wrong:
         typer.echo(f"quantcloud: {line}", err=True)
@@ -47,6 +49,9 @@ def check(settings: Settings) -> int:
 
 def show(settings: Settings, *, as_json: bool, changed: bool) -> None:
     """Print every setting, or only those that were changed: value, source, default, meaning."""
+    from rich.console import Console
+    from rich.table import Table
+
     rows = [each for each in shown(settings, {}) if not changed or each.source != Source.DEFAULT]
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in rows], indent=2))

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import httpx
 import structlog
 
 _ACTIVE: Final = "http.http.downstream_rq_active"
@@ -62,6 +61,9 @@ def prometheus(admin: Path) -> bytes:
 
     Blocks for up to two seconds. Raises `OSError` if Envoy does not answer.
     """
+    # Imported here because it imports Rich, and only `quantcloud envoy` needs it.
+    import httpx  # noqa: PLC0415
+
     transport = httpx.HTTPTransport(uds=str(admin))
     try:
         with httpx.Client(transport=transport, timeout=_ANSWER_SECONDS) as client:
