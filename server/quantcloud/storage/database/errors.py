@@ -125,7 +125,8 @@ def failure_of(error: BaseException) -> Failure | None:
 def cause_of(error: BaseException) -> str:
     """Return the message of the database's driver."""
     source = error.orig if isinstance(error, StatementError) and error.orig else error
-    return str(source) or type(source).__name__
+    # SQLAlchemy's own text adds the statement and a link in further lines.
+    return (str(source) or type(source).__name__).partition("\n")[0]
 
 
 def _failure_of_sqlite(error: sqlite3.Error) -> Failure | None:
