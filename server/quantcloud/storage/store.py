@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from quantcloud.domain.cursors import Cursors
 from quantcloud.domain.job import JobEvent
@@ -83,7 +83,11 @@ class Store:
             store = await _open_postgres(url, connections, poll_seconds)
         else:
             database = await SqliteDatabase.open(sqlite_path(location))
-            store = cls(database, await epoch_of(database))
+            try:
+                store = cls(database, await epoch_of(database))
+            except SQLAlchemyError as error:
+                await database.close()
+                raise database.faults.unusable(error) from error
         if store._notices is not None:
             await store._notices.start()
         return store
