@@ -76,12 +76,10 @@ class StartEstimates:
         if outlook is None:
             return {}
         slots = self._engine.slots * outlook.servers
+
+        def concurrency(tier: Tier) -> int:
+            return self._limits(tier).max_concurrent_jobs
+
         # Thousands of jobs take tens of milliseconds.
-        found = await offload.run(
-            offload.UNKNOWN,
-            starts,
-            outlook,
-            slots,
-            lambda tier: self._limits(tier).max_concurrent_jobs,
-        )
+        found = await offload.run(offload.UNKNOWN, starts, outlook, slots, concurrency)
         return {job_id: now + timedelta(seconds=after) for job_id, after in found.items()}
