@@ -18,7 +18,6 @@ from quantcloud.domain.job import (
     LEASED,
     Change,
     JobEvent,
-    JobResult,
     JobStatus,
     Lease,
     StaleLeaseError,
@@ -34,7 +33,7 @@ from quantcloud.engine.base import (
 )
 from quantcloud.routing.explanation import with_actual
 from quantcloud.scheduling.start_record import REFUSALS, StartRecord
-from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, Store
+from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, PackedResult, Store
 from quantcloud.telemetry import metrics
 
 # A circuit that killed its worker is likely to kill the next one too.
@@ -157,7 +156,7 @@ class Runner:
         lease: Lease,
         changes: Sequence[Change],
         *,
-        result: JobResult | None = None,
+        result: PackedResult | None = None,
         seconds: float = 0.0,
         charged: bool = False,
     ) -> None:
@@ -212,7 +211,8 @@ class Runner:
             start_record.record,
             claim.lease,
             [*begun, end],
-            result=result,
+            # Before the end is submitted, so that a claim can share its transaction.
+            result=await self._store.jobs.pack(result),
             seconds=seconds,
             charged=True,
         )

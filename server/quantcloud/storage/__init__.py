@@ -7,7 +7,7 @@ from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
 from quantcloud.storage.jobs.room import Room
-from quantcloud.storage.jobs.writes import MAX_LOSSES
+from quantcloud.storage.jobs.writes import MAX_LOSSES, PackedResult
 from quantcloud.storage.store import Store
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "IdempotencyKey",
     "JobRecord",
     "NewJob",
+    "PackedResult",
     "Room",
     "Store",
     "StoreError",

@@ -1,7 +1,7 @@
 """Builds jobs, results and leases for tests of the store."""
 
 import uuid
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -106,7 +106,7 @@ async def create(
     return events
 
 
-def complete(
+async def complete(
     store: Store,
     job_id: str,
     lease: Lease,
@@ -115,9 +115,9 @@ def complete(
     *,
     known: JobRecord | None = None,
     **usage: float,
-) -> Awaitable[JobEvent]:
-    used = usage_of(**usage)
-    return store.jobs.end(job_id, lease, changes, result=result, usage=used, known=known)
+) -> JobEvent:
+    packed, used = await store.jobs.pack(result), usage_of(**usage)
+    return await store.jobs.end(job_id, lease, changes, result=packed, usage=used, known=known)
 
 
 def usage_of(

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -40,7 +40,7 @@ from quantcloud.storage.jobs import writes as job_writes
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
 from quantcloud.storage.jobs.room import Room
-from quantcloud.storage.jobs.writes import MAX_LOSSES, NO_USAGE, Packed
+from quantcloud.storage.jobs.writes import MAX_LOSSES, NO_USAGE, Packed, PackedResult
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
@@ -112,7 +112,14 @@ class Jobs:
         def pack() -> Sequence[Packed]:
             return [job_documents.pack_job(each) for each in new]
 
-        return _after(pack, write, cost=sum(map(job_documents.packing_cost_of, new)))
+        cost = sum(map(job_documents.packing_cost_of, new))
+        if offload.fits(cost):
+            return write(pack())
+
+        async def packed_first() -> list[list[JobEvent]]:
+            return await write(await offload.run(cost, pack))
+
+        return packed_first()
 
     def _note_damage(self, created: asyncio.Future[Any]) -> None:
         error = None if created.cancelled() else created.exception()
@@ -222,13 +229,22 @@ class Jobs:
         """
         return await job_documents.input_of(claim)
 
+    async def pack(self, result: JobResult) -> PackedResult:
+        """Prepare a result to be stored; a large one in another thread.
+
+        Raises `ValueError` if a key of the counts is no bitstring.
+        """
+        cost = job_documents.packing_cost(result)
+        row = await offload.run(cost, job_documents.pack_result, result)
+        return PackedResult(result, row, cost)
+
     def end(
         self,
         job_id: str,
         lease: Lease,
         changes: Sequence[Change],
         *,
-        result: JobResult | None = None,
+        result: PackedResult | None = None,
         usage: MonthlyUsage = NO_USAGE,
         known: JobRecord | None = None,
     ) -> Awaitable[JobEvent]:
@@ -237,24 +253,19 @@ class Jobs:
         The last of `changes` is the end; a change to running may precede it. `usage` counts in the
         month of the end, but reserved tasks and cost count in the month of the submission; what the
         run did not use is given back. If the job still equals `known`, it is not read again. Raises
-        `ValueError` if status and result do not fit, or if a key of the counts is no bitstring.
+        `ValueError` if status and result do not fit.
 
-        Unless the result is large, the write joins the next transaction when you call this.
+        The write joins the next transaction when you call this.
         """
         ends = _WITHOUT_RESULT if result is None else {JobStatus.COMPLETED}
-        if changes[-1].status not in ends or (result is not None and result.job_id != job_id):
+        if changes[-1].status not in ends or (result is not None and result.of.job_id != job_id):
             raise ValueError("a run completes with its result, or fails or times out without one")
-        cost = 0.0 if result is None else job_documents.packing_cost(result)
-
-        def write(row: dict[str, Any] | None) -> Awaitable[JobEvent]:
-            return self._writer.submit(
-                lambda tx: job_writes.finish(
-                    tx, job_id, lease, changes, known=known, usage=usage, result=result, row=row
-                ),
-                cost=Work.STORE_JOB.cost(1) + cost,
-            )
-
-        return _after(lambda: result and job_documents.pack_result(result), write, cost=cost)
+        return self._writer.submit(
+            lambda tx: job_writes.finish(
+                tx, job_id, lease, changes, known=known, usage=usage, result=result
+            ),
+            cost=Work.STORE_JOB.cost(1) + (0.0 if result is None else result.cost),
+        )
 
     async def cancel(
         self, account_id: str, job_id: str, at: datetime, *, job_seconds: float = math.inf
@@ -342,19 +353,6 @@ class Jobs:
         """Return a page of the account's jobs that `wanted` selects, newest first."""
         window = Window(limit, offset, after)
         return await self._database.read(lambda c: listing.page(c, account_id, window, wanted))
-
-
-def _after(
-    pack: Callable[[], T], write: Callable[[T], Awaitable[R]], *, cost: float
-) -> Awaitable[R]:
-    """Pack what is to be written, which takes `cost` microseconds, and write it."""
-    if offload.fits(cost):
-        return write(pack())
-
-    async def packed_first() -> R:
-        return await write(await offload.run(cost, pack))
-
-    return packed_first()
 
 
 def _has_completed(new: NewJob) -> bool:

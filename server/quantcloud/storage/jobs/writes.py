@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -50,6 +50,14 @@ NO_USAGE = MonthlyUsage()
 
 Packed = tuple[NewJob, dict[str, Any], dict[str, Any] | None]
 """A new job, with the rows of its circuit and of its result, if there is one."""
+
+
+class PackedResult(NamedTuple):
+    """A result with its row, which took at most `cost` microseconds to pack."""
+
+    of: JobResult
+    row: dict[str, Any]
+    cost: float
 
 
 def create(
@@ -120,25 +128,24 @@ def finish(
     *,
     known: JobRecord | None,
     usage: MonthlyUsage,
-    result: JobResult | None = None,
-    row: dict[str, Any] | None = None,
+    result: PackedResult | None = None,
 ) -> JobEvent:
     """End a run under its lease: write the changes and the result, and count the usage once.
 
-    `row` is that of the result. If the job still equals `known`, it is not read again.
+    If the job still equals `known`, it is not read again.
     """
-    written = None
+    written, stored = None, None if result is None else result.of
     if known is not None and known.lease == lease:
         # The job may have changed since.
         with suppress(InvalidTransitionError):
             record = replace(known, metered=True)
-            written = job_rows.advance_as_known(tx, record, changes, result=result)
+            written = job_rows.advance_as_known(tx, record, changes, result=stored)
     if written is None or known is None:
         known = job_rows.load(tx, job_id)
         known.fence(lease)
-        written = job_rows.advance(tx, replace(known, metered=True), changes, result=result)
-    if row is not None:
-        tx.add_result(row)
+        written = job_rows.advance(tx, replace(known, metered=True), changes, result=stored)
+    if result is not None:
+        tx.add_result(result.row)
     _meter(tx, known, changes[-1].at, usage)
     return written[1][-1]
 
