@@ -25,6 +25,7 @@ from quantcloud.auth.issuer import issuer, tickets
 from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
+from quantcloud.auth.tickets import Tickets
 from quantcloud.auth.turns import Turns
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.errors import Damaged, DomainError, explained
@@ -157,10 +158,13 @@ class Application:
         )
         health = Health(store, engine, probe=lease_keeper.beat, claims=lambda: _damage(scheduler))
         platform = PlatformUseCases(store, fleet, health, self._clock)
-        use_cases = self._use_cases(platform, store, started, scheduler, feed)
+        watch_tickets = tickets(settings, self._clock)
+        use_cases = self._use_cases(
+            platform, store, started, scheduler, feed, watch_tickets=watch_tickets
+        )
         server = GrpcServer(
             use_cases,
-            self._access(store, Turns(use_cases.jobs.is_unfinished)),
+            self._access(store, Turns(use_cases.jobs.is_unfinished), watch_tickets),
             max_body_bytes=settings.max_body_bytes,
             max_header_kib=settings.max_header_kib,
             recheck_seconds=settings.watch_recheck_seconds,
@@ -218,7 +222,7 @@ class Application:
         admin = AdminListener(health.parts, refresh=lambda: _read_queues(store, self._clock))
         admin.start(settings.admin_host, settings.admin_port, _ADMIN_PORT)
         parts.push_async_callback(admin.stop)
-        return f"http://{bracketed(settings.admin_host)}:{admin.port}"
+        return admin.url
 
     def _model_keeper(
         self, files: ModelFiles, model: CostModel, engine: WorkerEngine, fleet: Fleet
@@ -254,7 +258,7 @@ class Application:
         self._parts.push_async_callback(envoy.stop)
         return _http_url(settings, envoy.http_port)
 
-    def _access(self, store: Store, turns: Turns) -> AccessControl:
+    def _access(self, store: Store, turns: Turns, watch_tickets: Tickets) -> AccessControl:
         settings, clock = self._settings, self._clock
         url = settings.rate_limit_url
         counter = Counter(clock, url.get_secret_value() if url else None)
@@ -264,7 +268,7 @@ class Application:
                 JwtVerifier(issuer(settings)),
                 store.accounts,
                 store.api_keys,
-                tickets(settings, clock),
+                watch_tickets,
                 clock,
             ),
             RequestLimits(
@@ -285,8 +289,10 @@ class Application:
         started: Started,
         scheduler: Scheduler,
         feed: EventFeed,
+        *,
+        watch_tickets: Tickets,
     ) -> UseCases:
-        settings, limits, clock = self._settings, self._settings.limits, self._clock
+        limits, clock = self._settings.limits, self._clock
         engine, inline, fleet, _ = started
         return UseCases(
             platform=platform,
@@ -306,7 +312,7 @@ class Application:
                 self._streams,
                 clock,
                 limits,
-                tickets=tickets(settings, clock),
+                tickets=watch_tickets,
                 estimates=StartEstimates(store, engine, clock, limits),
             ),
         )
@@ -385,7 +391,7 @@ async def _front(settings: Settings, servers: Sequence[str]) -> None:
             endpoints = Endpoints(
                 _http_url(settings, envoy.http_port),
                 ", ".join(servers),
-                f"http://{bracketed(settings.admin_host)}:{listener.port}",
+                listener.url,
             )
             print(endpoints.announcement(), flush=True)  # noqa: T201  # for the parent process
             notify_service_manager("READY=1")

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from quantcloud.certificates import Certificates
 from quantcloud.domain.value_object import value_object
 from quantcloud.proxy import tls
-from quantcloud.proxy.tls import Tls
 
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
@@ -55,8 +55,8 @@ class EnvoySettings:
     # The socket of the server that is on this machine, in place of its address.
     grpc_socket: Path | None = None
     servers: tuple[str, ...] = ()
-    tls: Tls = field(default_factory=Tls)
-    upstream_tls: Tls = field(default_factory=Tls)
+    tls: Certificates = field(default_factory=Certificates)
+    upstream_tls: Certificates = field(default_factory=Certificates)
     redirect_port: int | None = None
     hsts_seconds: float = 0.0
     cors_origins: tuple[str, ...] = ("*",)

