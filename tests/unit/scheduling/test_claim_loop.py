@@ -1,4 +1,4 @@
-"""The claim loop's states: whatever happens when, no job waits while there is room for it.
+"""The claim loop: after any sequence of events, no job waits while there is room for it.
 
 A model of the store, the engine and the writer surrounds the states. The test visits every state of
 the model that a few jobs can reach.

@@ -1,1 +1,1 @@
-"""OpenQASM 3: syntax, expansion of what is constant, and control flow for the rest."""
+"""OpenQASM 3: its syntax, the expansion of constants, and control flow during a run."""
