@@ -1,7 +1,7 @@
 """Tokens of OpenQASM 2 and 3, and errors that point at them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 from unicodedata import category
 
@@ -181,6 +181,19 @@ class Lexer:
         """Go past `text`. Raises `CircuitError`, which says `where`, if it is not the token."""
         if not self.accept(text):
             raise self.error(f"expected '{text}' {where}, got {self.described()}")
+
+    def end_include(self, libraries: Sequence[str]) -> None:
+        """Go past the name of one of the `libraries` and the semicolon. Raises `CircuitError`."""
+        if self.kind != "string":
+            raise self.error(f"expected a file name in quotes, got {self.described()}")
+        if self.text[1:-1] not in libraries:
+            known = " or ".join(f'"{name}"' for name in libraries)
+            raise self.error(
+                f"cannot include {shown(self.text[1:-1])}: only {known} is known here, and no "
+                "file is ever read; put the definitions into the source"
+            )
+        self.advance()
+        self.end_statement()
 
     def end_statement(self) -> None:
         """Go past the semicolon. Raises `CircuitError` after the statement if there is none."""

@@ -124,16 +124,7 @@ class Parser:
     def _include(self) -> None:
         lexer = self.lexer
         lexer.advance()
-        if lexer.kind != "string":
-            raise lexer.error(f"expected a file name in quotes, got {lexer.described()}")
-        if lexer.text[1:-1] not in self.libraries:
-            known = " or ".join(f'"{name}"' for name in self.libraries)
-            raise lexer.error(
-                f"cannot include {shown(lexer.text[1:-1])}: only {known} is known here, and no "
-                "file is ever read; put the definitions into the source"
-            )
-        lexer.advance()
-        lexer.end_statement()
+        lexer.end_include(self.libraries)
 
     def declared_name(self, what: str) -> tuple[str, int]:
         """Go past a name in its declaration; return it and its offset."""

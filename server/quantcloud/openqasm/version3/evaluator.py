@@ -6,6 +6,7 @@ from itertools import islice
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Bits, Expression
 from quantcloud.openqasm.builder import CircuitBuilder, Operand
+from quantcloud.openqasm.expressions import CONSTANTS_3
 from quantcloud.openqasm.hints import nearest_name
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.operands import PHYSICAL
@@ -41,7 +42,6 @@ from quantcloud.openqasm.version3.values import (
     converted,
     expression,
 )
-from quantcloud.openqasm.version3.words import CONSTANTS
 
 _MOST_BITS = {"int": 64, "uint": 64, "float": 64, "angle": 64}
 _KNOWN_SHOWN = 8
@@ -159,8 +159,8 @@ class Evaluator:
             return entry.value
         if entry is not None:
             return entry
-        if name in CONSTANTS:
-            return Known(FLOAT, CONSTANTS[name])
+        if name in CONSTANTS_3:
+            return Known(FLOAT, CONSTANTS_3[name])
         if len(code) > 1 and isinstance(code[-1], Index) and code[0] is item:
             raise self._undeclared(item)
         known = ", ".join(

@@ -130,16 +130,7 @@ class StatementReader:
         lexer = self._lexer
         start = lexer.start
         lexer.advance()
-        if lexer.kind != "string":
-            raise lexer.error(f"expected a file name in quotes, got {lexer.described()}")
-        if lexer.text[1:-1] not in self._libraries:
-            known = " or ".join(f'"{name}"' for name in self._libraries)
-            raise lexer.error(
-                f"cannot include {shown(lexer.text[1:-1])}: only {known} is known here, and no "
-                "file is ever read; put the definitions into the source"
-            )
-        lexer.advance()
-        lexer.end_statement()
+        lexer.end_include(self._libraries)
         return Nothing(start)
 
     # Statements that begin with a name

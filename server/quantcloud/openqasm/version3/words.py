@@ -1,10 +1,10 @@
 """The words of OpenQASM 3, and errors for the parts of the language that are refused."""
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
 from quantcloud.domain.errors import CircuitError
+from quantcloud.openqasm.expressions import CONSTANTS_3
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import Lexer
 
@@ -29,14 +29,6 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "sizeof": ("'sizeof'", "write the number"),
 }
 MODIFIERS: Final = frozenset({"ctrl", "negctrl", "inv", "pow"})
-CONSTANTS: Final[Mapping[str, float]] = {
-    "pi": math.pi,
-    "tau": math.tau,
-    "euler": math.e,
-    "\u03c0": math.pi,
-    "\u03c4": math.tau,
-    "\u2107": math.e,
-}
 RESERVED: Final = (
     words(
         "OPENQASM include qreg creg gate opaque measure reset barrier if U CX const let for in "
@@ -47,7 +39,7 @@ RESERVED: Final = (
     | SCALARS
     | REFUSED.keys()
     | MODIFIERS
-    | CONSTANTS.keys()
+    | CONSTANTS_3.keys()
 )
 
 
