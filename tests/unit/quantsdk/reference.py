@@ -9,7 +9,6 @@ from unittest import mock
 import quantsdk
 from quantsdk.circuit import Circuit
 
-
 # A drawn program may square a number until each step takes Python minutes.
 _SECONDS = 2.0
 
