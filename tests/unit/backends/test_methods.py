@@ -137,9 +137,10 @@ def test_methods_state_their_precision():
 
 def test_predictions_grow_with_the_circuit():
     for backend in (local.BACKEND, aer.CPU, cirq.BACKEND, pennylane.BACKEND):
-        (small,) = methods(backend, wide(14))
-        (large,) = methods(backend, wide(20))
-        assert large.memory_bytes == pytest.approx(64 * small.memory_bytes, rel=0.5)
+        # With few shots, the states take most of the memory.
+        (small,) = methods(backend, wide(14), shots=10)
+        (large,) = methods(backend, wide(20), shots=10)
+        assert 25 * small.memory_bytes < large.memory_bytes < 65 * small.memory_bytes
         assert large.seconds > 5 * small.seconds
 
 

@@ -8,7 +8,6 @@ from quantcloud.backends.simulation.sampling import (
     bitstrings,
     draw,
     draw_bits,
-    flip_bits,
     shots_in_order,
 )
 from unit.backends.exact import distance, tolerance
@@ -67,15 +66,6 @@ def test_bitstrings_put_each_bit_in_its_place(data):
         expected.append("".join(characters))
     assert bitstrings(patterns, clbits, num_clbits, fixed) == expected
     assert bitstrings(rows.astype(bool), clbits, num_clbits, fixed) == expected
-
-
-def test_bit_flips_hit_single_shots():
-    rng = np.random.default_rng(1)
-    patterns, drawn = flip_bits(np.array([0b00, 0b11]), np.array([30_000, 30_000]), 2, 0.2, rng)
-    exact = {0: 0.34, 1: 0.16, 2: 0.16, 3: 0.34}
-    counts = dict(zip(patterns.tolist(), drawn.tolist(), strict=True))
-    assert sum(counts.values()) == 60_000
-    assert distance(counts, exact) <= tolerance(exact, 60_000)
 
 
 def test_a_tally_accumulates_counts():
