@@ -157,6 +157,18 @@ def test_histories_count_mid_circuit_measurements():
     assert of(f"qreg q[9]; creg c[1]; {rounds} h q; measure q[8] -> c[0];") == 1000
 
 
+@pytest.mark.parametrize("backend", [cirq.BACKEND, pennylane.BACKEND])
+@pytest.mark.parametrize("operation", ["measure q[1] -> c[1];", "reset q[1];"])
+def test_libraries_without_conditional_measurements_refuse_them(backend, operation):
+    start = "qreg q[2]; creg c[2]; h q; measure q[0] -> c[0]; if (c==1) "
+    refusal = methods(backend, f"{start} {operation} measure q[1] -> c[1];")
+    assert refusal.reason == (
+        f"{backend.info.name} measures and resets no qubit under a condition; local_simulator and "
+        "aer_simulator do"
+    )
+    assert names(methods(backend, f"{start} x q[1]; measure q[1] -> c[1];")) == {"statevector"}
+
+
 @pytest.mark.parametrize(
     ("amount", "text"),
     [

@@ -125,13 +125,6 @@ def gather_bits(indices: Indices, bits: Sequence[int]) -> Indices:
     return result
 
 
-def draw_bits(
-    weights: NDArray[np.float64], bits: Sequence[int], shots: int, rng: np.random.Generator
-) -> tuple[Patterns, Counts]:
-    """Draw indices by `weights`; return the distinct patterns of `bits` and their counts."""
-    return _only_bits(*draw(weights, shots, rng), len(weights), bits)
-
-
 def draw_bits_from_state(
     amplitudes: NDArray[np.complexfloating],
     bits: Sequence[int],

@@ -7,7 +7,7 @@ from quantcloud.backends.simulation.sampling import (
     Tally,
     bitstrings,
     draw,
-    draw_bits,
+    draw_bits_from_state,
     shots_in_order,
 )
 from unit.backends.exact import distance, tolerance
@@ -40,9 +40,13 @@ def test_some_bits_are_drawn_in_another_order():
     weights = np.zeros(16)
     weights[0b0110] = 1
     weights[0b1110] = 1
-    patterns, drawn = draw_bits(weights, [2, 0, 1], 1000, np.random.default_rng(0))
+    patterns, drawn = draw_bits_from_state(
+        np.sqrt(weights).astype(complex), [2, 0, 1], 1000, np.random.default_rng(0)
+    )
     assert (patterns.tolist(), drawn.tolist()) == ([0b101], [1000])
-    patterns, drawn = draw_bits(weights, [3], 1000, np.random.default_rng(0))
+    patterns, drawn = draw_bits_from_state(
+        np.sqrt(weights).astype(complex), [3], 1000, np.random.default_rng(0)
+    )
     assert patterns.tolist() == [0, 1]
     assert drawn.sum() == 1000
 
