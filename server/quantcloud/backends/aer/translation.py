@@ -26,6 +26,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveStatevector
 
 from quantcloud.backends.aer.classical import control_circuit
+from quantcloud.backends.aer.noise import delay_label
 from quantcloud.backends.simulation.clifford import clifford_steps
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.unitaries import matrix
@@ -176,6 +177,8 @@ def _gate(method: str, name: str, params: tuple[float, ...]) -> Gate:
     """Return a gate that `method` knows: Qiskit's own, or else a matrix labelled `name`."""
     if name == "u0":
         return library.IGate()
+    if name == "delay":
+        return library.IGate(label=delay_label(params[0]))
     if _is_native(name, method):
         return _CLASSES[name](*params)
     # A copy, because Aer 0.18 reads the transpose of a read-only array.

@@ -10,6 +10,7 @@ from quantcloud.backends.simulation.costs import (
     predicted,
     readable_bytes,
 )
+from quantcloud.backends.simulation.noise import misreads
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import SINGLE, density_matrix_bytes, statevector_bytes
 from quantcloud.domain.execution import Noise, RunOptions
@@ -108,7 +109,7 @@ def _density_matrix(analysis: Analysis, shots: int) -> Method:
 
 def _trajectories(analysis: Analysis, shots: int, noise: Noise) -> Method:
     work = evolution(analysis, 1 << analysis.num_qubits, shots, shots)
-    if analysis.has_mid_circuit and (analysis.has_conditions or noise.readout):
+    if analysis.has_mid_circuit and (analysis.has_conditions or misreads(noise)):
         work = work._replace(operations=work.operations * _CIRQ_OPERATION)
     return _method(
         "trajectories",

@@ -15,6 +15,7 @@ from qsimcirq.qsim_simulator import QSimOptions, QSimSimulator
 
 from quantcloud.backends.cirq.translation import keys_of, translated
 from quantcloud.backends.simulation.executor import LibraryCall, Sampled, SimulatorExecutor
+from quantcloud.backends.simulation.noise import misreads
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import counted
 from quantcloud.domain.execution import Execution
@@ -79,7 +80,7 @@ def _simulator(divided: Program, execution: Execution, seed: int) -> tuple[Any, 
         )
     # qsim knows no conditions, and no wrong readout of a qubit that goes on.
     conditional = any(operation.condition is not None for operation in divided.body)
-    misread = noise is not None and bool(noise.readout) and (divided.branches or not once)
+    misread = noise is not None and misreads(noise) and (divided.branches or not once)
     if conditional or misread:
         return cirq.Simulator(seed=seed), call("cirq-core", cirq.__version__, "Simulator")
     options = _PURE if noise is None else _NOISY

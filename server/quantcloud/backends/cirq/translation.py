@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import cirq
-import numpy as np
-from numpy.typing import NDArray
 
-from quantcloud.backends.cirq.noise import channels
+from quantcloud.backends.cirq.noise import confusion, misreading, noise_after
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.unitaries import matrix
 from quantcloud.circuits.ir import Condition, Operation
@@ -28,20 +26,14 @@ def translated(program: Program, noise: Noise | None, *, measured: bool = True) 
     """
     circuit = cirq.Circuit(_body(program, noise))
     if measured:
-        final = {
-            key: program.final[bit]
-            for bit, key in keys_of(program, noise).items()
-            if bit in program.final
-        }
-        qubits = {key: cirq.LineQubit(qubit) for key, qubit in final.items()}
-        confusion = None
-        if noise is not None and noise.readout and program.measures_once:
-            # qsim knows only channels.
-            circuit.append(cirq.bit_flip(noise.readout).on_each(*qubits.values()))
-        else:
-            confusion = _confusion(noise)
-        for key, qubit in qubits.items():
-            circuit.append(cirq.measure(qubit, key=key, confusion_map=confusion))
+        keys = keys_of(program, noise)
+        # qsim knows only channels.
+        as_channel = noise is not None and program.measures_once
+        for key, qubit in {keys[bit]: qubit for bit, qubit in program.final.items()}.items():
+            if noise is not None and as_channel:
+                circuit.append(misreading(noise, qubit) or ())
+            misread = None if as_channel else confusion(noise, qubit)
+            circuit.append(cirq.measure(cirq.LineQubit(qubit), key=key, confusion_map=misread))
     return circuit
 
 
@@ -99,23 +91,18 @@ def _parts(operation: Operation, noise: Noise | None) -> Iterator[cirq.Operation
     name, indices, params, clbits, _ = operation
     qubits = [cirq.LineQubit(index) for index in indices]
     if name == "measure":
-        yield cirq.measure(*qubits, key=f"c[{clbits[0]}]", confusion_map=_confusion(noise))
+        yield cirq.measure(
+            *qubits, key=f"c[{clbits[0]}]", confusion_map=confusion(noise, indices[0])
+        )
     elif name == "reset":
         yield cirq.reset(*qubits)
+    elif name == "delay":
+        yield from () if noise is None else noise_after(noise, operation)
     else:
         controls = _CONTROLS.get(name, 0)
         # In Cirq the first qubit is the highest bit.
         yield _gate(name, params).on(*qubits[:controls], *reversed(qubits[controls:]))
-        for channel, positions in () if noise is None else channels(noise, len(qubits)):
-            yield channel.on(*(qubits[position] for position in positions))
-
-
-def _confusion(noise: Noise | None) -> dict[tuple[int, ...], NDArray[np.float64]] | None:
-    """Return how a measurement is misread, in Cirq's form."""
-    if noise is None or not noise.readout:
-        return None
-    wrong = noise.readout
-    return {(0,): np.array([[1 - wrong, wrong], [wrong, 1 - wrong]])}
+        yield from () if noise is None else noise_after(noise, operation)
 
 
 @lru_cache(maxsize=4096)

@@ -112,7 +112,7 @@ class SimulatorExecutor(WarmsUp, ABC):
             raise ValueError(f"{self.name} has no method {method!r} {noise}")
         is_narrow = noisy or method in self.narrow_methods
         source = narrowed(circuit) if is_narrow else circuit
-        divided = program(source, noisy=noisy)
+        divided = program(source, noisy=noisy, delays=noisy)
         _check_statevector(execution, divided)
         if not self.has_classical_control:
             _check_control(self.name, divided)
