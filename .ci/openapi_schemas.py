@@ -18,6 +18,7 @@ TYPES: Mapping[int, Json] = {
     FieldDescriptor.TYPE_UINT32: {"type": "integer", "minimum": 0, "maximum": 2**32 - 1},
 }
 KNOWN: Mapping[str, Json] = {
+    "google.protobuf.ListValue": {"type": "array", "items": {"type": "number"}},
     "google.protobuf.Struct": {"type": "object", "additionalProperties": True},
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.rpc.Status": {"$ref": "#/components/schemas/Status"},

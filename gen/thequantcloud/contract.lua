@@ -124,6 +124,19 @@ return {
       types = {name = "any", code = "any", qasm = "any", num_qubits = "any", metadata = "any"},
     },
     CreateWatchTicketRequest = {"path", types = {path = "any"}},
+    GateNoise = {
+      "depolarizing",
+      "pauli",
+      "amplitude_damping",
+      "gate_time_us",
+      types = {
+        depolarizing = "any",
+        pauli = "GateNoise.pauli",
+        amplitude_damping = "any",
+        gate_time_us = "any",
+      },
+    },
+    ["GateNoise.pauli"] = {types = {["*"] = "any"}},
     NoiseModel = {
       "depolarizing_1q",
       "depolarizing_2q",
@@ -132,6 +145,8 @@ return {
       "t2_us",
       "gate_time_1q_us",
       "gate_time_2q_us",
+      "gates",
+      "qubits",
       types = {
         depolarizing_1q = "any",
         depolarizing_2q = "any",
@@ -140,8 +155,13 @@ return {
         t2_us = "any",
         gate_time_1q_us = "any",
         gate_time_2q_us = "any",
+        gates = "NoiseModel.gates",
+        qubits = "NoiseModel.qubits",
       },
     },
+    ["NoiseModel.gates"] = {types = {["*"] = "GateNoise"}},
+    ["NoiseModel.qubits"] = {types = {["*"] = "QubitNoise"}},
+    QubitNoise = {"t1_us", "t2_us", "readout", types = {t1_us = "any", t2_us = "any", readout = "any"}},
     RunCircuitRequest = {
       "qasm",
       "circuit_qasm",
@@ -199,5 +219,5 @@ return {
     ["thequantcloud.v1.Job.Status"] = "submitted, analyzing, routing, queued, dispatched, running, completed, failed, timeout, cancelled",
     ["thequantcloud.v1.Optimization.Target"] = "balanced, speed, accuracy, cost",
   },
-  lists = {"circuits", "metadata", "tags"},
+  lists = {"circuits", "metadata", "readout", "tags"},
 }

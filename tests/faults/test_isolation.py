@@ -142,7 +142,7 @@ def test_a_statevector_of_34_qubits_is_refused_with_its_size(server: Server):
 def test_a_circuit_predicted_to_exceed_a_workers_memory_is_refused_with_both_sizes(ada: Api):
     response = ada.rest("POST", "/v1/circuits/run", {"qasm": wide(25), "backend": "aer_simulator"})
     assert response.status_code == 400
-    assert "would need 1.001 GiB of memory, a run may take 700 MiB" in response.json()["detail"]
+    assert "would need 1.002 GiB of memory, a run may take 700 MiB" in response.json()["detail"]
 
 
 def test_a_run_that_exceeds_memory_unexpectedly_fails(ada: Api):

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from thequantcloud.v1 import limits_pb2 as thequantcloud_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"thequantcloud/v1/run_options.proto\x12\x10thequantcloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dthequantcloud/v1/limits.proto\"\x92\x02\n\nRunOptions\x12-\n\x04seed\x18\x01 \x01(\x03\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\xff\xff\xff\xff\xff\xff?CH\x00\x88\x01\x01\x12\x1e\n\x0bstatevector\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x19\n\x06memory\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12\x31\n\x05noise\x18\x04 \x01(\x0b\x32\x1c.thequantcloud.v1.NoiseModelB\x04\xe2\x41\x01\x01\x12/\n\x0ftimeout_seconds\x18\x05 \x01(\x01\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\x11\x00\x00\x00\x00\x00\x00\x00\x00H\x03\x88\x01\x01\x42\x07\n\x05_seedB\x0e\n\x0c_statevectorB\t\n\x07_memoryB\x12\n\x10_timeout_seconds\"\xf6\x03\n\nNoiseModel\x12\x38\n\x0f\x64\x65polarizing_1q\x18\x01 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?H\x00\x88\x01\x01\x12\x38\n\x0f\x64\x65polarizing_2q\x18\x02 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?H\x01\x88\x01\x01\x12\x30\n\x07readout\x18\x03 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?H\x02\x88\x01\x01\x12.\n\x05t1_us\x18\x04 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x03\x88\x01\x01\x12.\n\x05t2_us\x18\x05 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x04\x88\x01\x01\x12\x38\n\x0fgate_time_1q_us\x18\x06 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x05\x88\x01\x01\x12\x38\n\x0fgate_time_2q_us\x18\x07 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x06\x88\x01\x01\x42\x12\n\x10_depolarizing_1qB\x12\n\x10_depolarizing_2qB\n\n\x08_readoutB\x08\n\x06_t1_usB\x08\n\x06_t2_usB\x12\n\x10_gate_time_1q_usB\x12\n\x10_gate_time_2q_usBf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"thequantcloud/v1/run_options.proto\x12\x10thequantcloud.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1dthequantcloud/v1/limits.proto\"\x92\x02\n\nRunOptions\x12-\n\x04seed\x18\x01 \x01(\x03\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\xff\xff\xff\xff\xff\xff?CH\x00\x88\x01\x01\x12\x1e\n\x0bstatevector\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x19\n\x06memory\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12\x31\n\x05noise\x18\x04 \x01(\x0b\x32\x1c.thequantcloud.v1.NoiseModelB\x04\xe2\x41\x01\x01\x12/\n\x0ftimeout_seconds\x18\x05 \x01(\x01\x42\x11\xe2\x41\x01\x01\xb2\xbb\x18\t\x11\x00\x00\x00\x00\x00\x00\x00\x00H\x03\x88\x01\x01\x42\x07\n\x05_seedB\x0e\n\x0c_statevectorB\t\n\x07_memoryB\x12\n\x10_timeout_seconds\"\x8c\x06\n\nNoiseModel\x12\x38\n\x0f\x64\x65polarizing_1q\x18\x01 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?H\x00\x88\x01\x01\x12\x38\n\x0f\x64\x65polarizing_2q\x18\x02 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?H\x01\x88\x01\x01\x12\x30\n\x07readout\x18\x03 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?H\x02\x88\x01\x01\x12.\n\x05t1_us\x18\x04 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x03\x88\x01\x01\x12.\n\x05t2_us\x18\x05 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x04\x88\x01\x01\x12\x38\n\x0fgate_time_1q_us\x18\x06 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x05\x88\x01\x01\x12\x38\n\x0fgate_time_2q_us\x18\x07 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x06\x88\x01\x01\x12<\n\x05gates\x18\x08 \x03(\x0b\x32\'.thequantcloud.v1.NoiseModel.GatesEntryB\x04\xe2\x41\x01\x01\x12>\n\x06qubits\x18\t \x03(\x0b\x32(.thequantcloud.v1.NoiseModel.QubitsEntryB\x04\xe2\x41\x01\x01\x1aI\n\nGatesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.thequantcloud.v1.GateNoise:\x02\x38\x01\x1aK\n\x0bQubitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.thequantcloud.v1.QubitNoise:\x02\x38\x01\x42\x12\n\x10_depolarizing_1qB\x12\n\x10_depolarizing_2qB\n\n\x08_readoutB\x08\n\x06_t1_usB\x08\n\x06_t2_usB\x12\n\x10_gate_time_1q_usB\x12\n\x10_gate_time_2q_us\"\xd8\x02\n\tGateNoise\x12\x35\n\x0c\x64\x65polarizing\x18\x01 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?H\x00\x88\x01\x01\x12;\n\x05pauli\x18\x02 \x03(\x0b\x32&.thequantcloud.v1.GateNoise.PauliEntryB\x04\xe2\x41\x01\x01\x12:\n\x11\x61mplitude_damping\x18\x03 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?H\x01\x88\x01\x01\x12\x35\n\x0cgate_time_us\x18\x04 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x02\x88\x01\x01\x1a,\n\nPauliEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0f\n\r_depolarizingB\x14\n\x12_amplitude_dampingB\x0f\n\r_gate_time_us\"\xb3\x01\n\nQubitNoise\x12.\n\x05t1_us\x18\x01 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x00\x88\x01\x01\x12.\n\x05t2_us\x18\x02 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xb2\xbb\x18\x12\t\x95\xd6&\xe8\x0b.\x11>\x19\x00\x00\x00\xa2\x94\x1amBH\x01\x88\x01\x01\x12\x31\n\x07readout\x18\x03 \x03(\x0b\x32\x1a.google.protobuf.ListValueB\x04\xe2\x41\x01\x01\x42\x08\n\x06_t1_usB\x08\n\x06_t2_usBf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +45,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNOPTIONS'].fields_by_name['noise']._serialized_options = b'\342A\001\001'
   _globals['_RUNOPTIONS'].fields_by_name['timeout_seconds']._loaded_options = None
   _globals['_RUNOPTIONS'].fields_by_name['timeout_seconds']._serialized_options = b'\342A\001\001\262\273\030\t\021\000\000\000\000\000\000\000\000'
+  _globals['_NOISEMODEL_GATESENTRY']._loaded_options = None
+  _globals['_NOISEMODEL_GATESENTRY']._serialized_options = b'8\001'
+  _globals['_NOISEMODEL_QUBITSENTRY']._loaded_options = None
+  _globals['_NOISEMODEL_QUBITSENTRY']._serialized_options = b'8\001'
   _globals['_NOISEMODEL'].fields_by_name['depolarizing_1q']._loaded_options = None
   _globals['_NOISEMODEL'].fields_by_name['depolarizing_1q']._serialized_options = b'\342A\001\001\262\273\030\022\t\000\000\000\000\000\000\000\000\031\000\000\000\000\000\000\360?'
   _globals['_NOISEMODEL'].fields_by_name['depolarizing_2q']._loaded_options = None
@@ -58,8 +63,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOISEMODEL'].fields_by_name['gate_time_1q_us']._serialized_options = b'\342A\001\001\262\273\030\022\t\225\326&\350\013.\021>\031\000\000\000\242\224\032mB'
   _globals['_NOISEMODEL'].fields_by_name['gate_time_2q_us']._loaded_options = None
   _globals['_NOISEMODEL'].fields_by_name['gate_time_2q_us']._serialized_options = b'\342A\001\001\262\273\030\022\t\225\326&\350\013.\021>\031\000\000\000\242\224\032mB'
-  _globals['_RUNOPTIONS']._serialized_start=121
-  _globals['_RUNOPTIONS']._serialized_end=395
-  _globals['_NOISEMODEL']._serialized_start=398
-  _globals['_NOISEMODEL']._serialized_end=900
+  _globals['_NOISEMODEL'].fields_by_name['gates']._loaded_options = None
+  _globals['_NOISEMODEL'].fields_by_name['gates']._serialized_options = b'\342A\001\001'
+  _globals['_NOISEMODEL'].fields_by_name['qubits']._loaded_options = None
+  _globals['_NOISEMODEL'].fields_by_name['qubits']._serialized_options = b'\342A\001\001'
+  _globals['_GATENOISE_PAULIENTRY']._loaded_options = None
+  _globals['_GATENOISE_PAULIENTRY']._serialized_options = b'8\001'
+  _globals['_GATENOISE'].fields_by_name['depolarizing']._loaded_options = None
+  _globals['_GATENOISE'].fields_by_name['depolarizing']._serialized_options = b'\342A\001\001\262\273\030\022\t\000\000\000\000\000\000\000\000\031\000\000\000\000\000\000\360?'
+  _globals['_GATENOISE'].fields_by_name['pauli']._loaded_options = None
+  _globals['_GATENOISE'].fields_by_name['pauli']._serialized_options = b'\342A\001\001'
+  _globals['_GATENOISE'].fields_by_name['amplitude_damping']._loaded_options = None
+  _globals['_GATENOISE'].fields_by_name['amplitude_damping']._serialized_options = b'\342A\001\001\262\273\030\022\t\000\000\000\000\000\000\000\000\031\000\000\000\000\000\000\360?'
+  _globals['_GATENOISE'].fields_by_name['gate_time_us']._loaded_options = None
+  _globals['_GATENOISE'].fields_by_name['gate_time_us']._serialized_options = b'\342A\001\001\262\273\030\022\t\225\326&\350\013.\021>\031\000\000\000\242\224\032mB'
+  _globals['_QUBITNOISE'].fields_by_name['t1_us']._loaded_options = None
+  _globals['_QUBITNOISE'].fields_by_name['t1_us']._serialized_options = b'\342A\001\001\262\273\030\022\t\225\326&\350\013.\021>\031\000\000\000\242\224\032mB'
+  _globals['_QUBITNOISE'].fields_by_name['t2_us']._loaded_options = None
+  _globals['_QUBITNOISE'].fields_by_name['t2_us']._serialized_options = b'\342A\001\001\262\273\030\022\t\225\326&\350\013.\021>\031\000\000\000\242\224\032mB'
+  _globals['_QUBITNOISE'].fields_by_name['readout']._loaded_options = None
+  _globals['_QUBITNOISE'].fields_by_name['readout']._serialized_options = b'\342A\001\001'
+  _globals['_RUNOPTIONS']._serialized_start=151
+  _globals['_RUNOPTIONS']._serialized_end=425
+  _globals['_NOISEMODEL']._serialized_start=428
+  _globals['_NOISEMODEL']._serialized_end=1208
+  _globals['_NOISEMODEL_GATESENTRY']._serialized_start=946
+  _globals['_NOISEMODEL_GATESENTRY']._serialized_end=1019
+  _globals['_NOISEMODEL_QUBITSENTRY']._serialized_start=1021
+  _globals['_NOISEMODEL_QUBITSENTRY']._serialized_end=1096
+  _globals['_GATENOISE']._serialized_start=1211
+  _globals['_GATENOISE']._serialized_end=1555
+  _globals['_GATENOISE_PAULIENTRY']._serialized_start=1455
+  _globals['_GATENOISE_PAULIENTRY']._serialized_end=1499
+  _globals['_QUBITNOISE']._serialized_start=1558
+  _globals['_QUBITNOISE']._serialized_end=1737
 # @@protoc_insertion_point(module_scope)

@@ -10,13 +10,13 @@ The options of a run have a twin that is a Struct with the same content: protobu
 64-bit seed as text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import ListValue, Struct
 
 from quantcloud.api.encoding import VARINT, delimited, tag
 
@@ -106,8 +106,18 @@ def _plan(descriptor: Descriptor) -> _Plan:
 def _json(message: Message) -> dict[str, Any]:
     """Return the fields of a message as JSON shows them: null if unset."""
     given = {field.name: value for field, value in message.ListFields()}
-    return {
-        name: _json(value) if isinstance(value, Message) else value
-        for name in message.DESCRIPTOR.fields_by_name
-        for value in (given.get(name),)
-    }
+    return {name: _plain(given.get(name)) for name in message.DESCRIPTOR.fields_by_name}
+
+
+def _plain(value: Any) -> Any:
+    """Return the value of a field in the types that a Struct takes."""
+    if isinstance(value, ListValue):
+        return list(value)
+    if isinstance(value, Message):
+        return _json(value)
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[str, Any]", value)
+        return {key: _plain(entries[key]) for key in sorted(entries)}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(each) for each in cast("Sequence[Any]", value)]
+    return value

@@ -41,8 +41,10 @@ class Analysis:
 
     `branching_count` is the number of measurements and resets that later operations depend on and
     whose outcomes are not certain. Noise makes more outcomes uncertain: `of_run` returns these two
-    figures for a noisy run. `parameter_count` is the number of angles of all instructions.
-    `gates_by_kind` counts the standard gates after expansion by their kinds (`kinds`).
+    figures for a noisy run. `has_conditions` says that an operation has a condition, and
+    `collapses_conditionally` that a measurement or a reset has one. `parameter_count` is the number
+    of angles of all instructions. `gates_by_kind` counts the standard gates after expansion by
+    their kinds (`kinds`).
 
     The interaction graph has the qubits as nodes. Two qubits have an edge if a gate acts on both
     after expansion. `interaction_pairs` is the number of edges, `interaction_degree` the most edges
@@ -77,6 +79,8 @@ class Analysis:
     noisy_mid_circuit: bool | None = None
     noisy_branching_count: int | None = None
     has_control: bool = False
+    has_conditions: bool = False
+    collapses_conditionally: bool = False
 
     def of_run(self, *, noisy: bool) -> "Analysis":
         """Return the figures of the circuit for a run with or without noise."""
@@ -120,6 +124,11 @@ def analyse(circuit: Circuit) -> Analysis:
     operation_count, two_qubit_gate_count = _expanded_counts(counts, circuit.definitions)
     has_mid_circuit, branching = _branching(circuit)
     noisy_mid_circuit, noisy_branching = False, 0
+    conditional = frozenset[str]()
+    if has_mid_circuit:
+        conditional = frozenset(
+            [each.name for each in circuit.operations if each.condition is not None]
+        )
     if has_control:
         noisy_mid_circuit, noisy_branching = has_mid_circuit, branching
     elif has_mid_circuit:
@@ -163,6 +172,8 @@ def analyse(circuit: Circuit) -> Analysis:
         noisy_mid_circuit=noisy_mid_circuit,
         noisy_branching_count=noisy_branching,
         has_control=has_control,
+        has_conditions=bool(conditional),
+        collapses_conditionally=not conditional.isdisjoint(("measure", "reset")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from quantcloud.domain.value_object import value_object
 
@@ -20,6 +21,34 @@ def is_short(predicted_seconds: float | None) -> bool:
     return predicted_seconds is not None and predicted_seconds <= SHORT_SECONDS
 
 
+Readout: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
+"""For a qubit that is 0, and for one that is 1: the probabilities that it is read as 0 and as 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateNoise:
+    """The noise after a gate. For None, what the `Noise` says of all gates applies.
+
+    `depolarizing` is as in `Noise`. `pauli` has the probabilities of Pauli errors, whose names all
+    have one letter and act on each qubit independently, or one letter for each qubit of the gate.
+    `amplitude_damping` is the probability that a qubit that is 1 decays to 0.
+    """
+
+    depolarizing: float | None = None
+    pauli: tuple[tuple[str, float], ...] = ()
+    amplitude_damping: float = 0.0
+    gate_time_us: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QubitNoise:
+    """The noise of a qubit. For None, what the `Noise` says of all qubits applies."""
+
+    t1_us: float | None = None
+    t2_us: float | None = None
+    readout: Readout | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Noise:
     """Noise to simulate. A rate of 0, or a time of None, switches that kind of noise off.
@@ -28,7 +57,8 @@ class Noise:
     by the maximally mixed state (Qiskit's convention). A gate on three or more qubits has the noise
     of the gates that define it. `readout` is the probability that a measured bit is read flipped,
     also in mid-circuit. `t1_us` and `t2_us` are relaxation times, and `gate_time_1q_us` and
-    `gate_time_2q_us` durations of gates, all in microseconds.
+    `gate_time_2q_us` durations of gates, all in microseconds. `gates` and `qubits`, in order, are
+    exceptions for single gates and qubits.
     """
 
     depolarizing_1q: float = 0.0
@@ -38,6 +68,8 @@ class Noise:
     t2_us: float | None = None
     gate_time_1q_us: float = 0.05
     gate_time_2q_us: float = 0.3
+    gates: tuple[tuple[str, GateNoise], ...] = ()
+    qubits: tuple[tuple[int, QubitNoise], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

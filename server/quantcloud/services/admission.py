@@ -232,6 +232,13 @@ def check_size(field: str, text: str, most: int) -> None:
 
 
 def _check_options(options: RunOptions, analysis: Analysis) -> None:
+    if options.noise is not None:
+        for qubit, _ in options.noise.qubits:
+            if qubit >= analysis.num_qubits:
+                raise InvalidArgument(
+                    f"options.noise.qubits.{qubit}",
+                    f"is no qubit of the circuit, which has {analysis.num_qubits}",
+                )
     if not options.statevector:
         return
     if analysis.has_mid_circuit:

@@ -20,7 +20,7 @@ METHOD = "statevector"
 CIRCUITS = 6000  # enough for most of a second
 # The number of circuits that a bare loop runs in a round.
 BARE = {"aer_simulator": 500, "local_simulator": 6000}
-TARGET = Target(">=", 1.5)
+TARGET = Target(">=", 1.2)
 
 
 async def run(rounds: int) -> list[Finding]:

@@ -13,7 +13,7 @@ IN_FLIGHT = 64
 JOBS = 1280
 # The number of circuits that a bare loop runs in a round.
 BARE = {"aer_simulator": 500, "local_simulator": 3000}
-TARGET = Target(">=", 0.8)
+TARGET = Target(">=", 0.6)
 WHAT = (
     f"Bell jobs a second over gRPC, {IN_FLIGHT} in flight, each by one RunAndWatch, watched to its "
     "result"

@@ -217,6 +217,26 @@ NOISE = {
         {"t2_us": 10, "gate_time_1q_us": 10 * math.log(2)},
         {"0": 0.75, "1": 0.25},
     ),
+    "Pauli errors of a gate": (
+        CX,
+        {"gates": {"cx": {"pauli": {"XI": 0.2}}}},
+        {"11": 0.8, "10": 0.2},
+    ),
+    "damping of a gate": (
+        X,
+        {"gates": {"x": {"amplitude_damping": 0.3}}},
+        {"1": 0.7, "0": 0.3},
+    ),
+    "readout of a qubit": (
+        CX,
+        {"readout": 0.1, "qubits": {"1": {"readout": [[1, 0], [0.4, 0.6]]}}},
+        {"11": 0.54, "10": 0.06, "01": 0.36, "00": 0.04},
+    ),
+    "relaxation of a qubit": (
+        CX,
+        {"gate_time_2q_us": 10 * math.log(2), "qubits": {"1": {"t1_us": 10}}},
+        {"11": 0.5, "01": 0.5},
+    ),
 }
 
 
@@ -237,6 +257,28 @@ def test_noise_changes_the_distribution_as_predicted(ada: Api, backend: str, kin
 def test_noise_over_rest(ada: Api, backend: str):
     found = rest_result(ada, X, backend, SHOTS, seed=3, noise={"readout": 0.25})
     assert_share(found["counts"], "0", 0.25)
+
+
+@pytest.mark.parametrize("kind", ["Pauli errors of a gate", "readout of a qubit"])
+def test_noise_by_gate_and_by_qubit_over_rest(ada: Api, kind: str):
+    qasm, noise, shares = NOISE[kind]
+    found = rest_result(ada, qasm, "aer_simulator", SHOTS, seed=3, noise=noise)
+    for outcome, share in shares.items():
+        assert_share(found["counts"], outcome, share)
+
+
+def test_a_job_tells_its_noise_by_gate_and_by_qubit(ada: Api):
+    noise = {
+        "gates": {"cx": {"pauli": {"XI": 0.2}, "gate_time_us": 0.5}},
+        "qubits": {"1": {"t1_us": 9, "readout": [[1, 0], [0.4, 0.6]]}},
+    }
+    job = ada.run(CX, backend="aer_simulator", options={"noise": noise})
+    ada.finish(job)
+    told = ada.rest("GET", f"/v1/jobs/{job}").json()["options"]["noise"]
+    assert told["gates"]["cx"] | noise["gates"]["cx"] == told["gates"]["cx"]
+    assert told["qubits"]["1"] | noise["qubits"]["1"] == told["qubits"]["1"]
+    # It can be sent again as it is.
+    assert rest_result(ada, CX, "aer_simulator", 10, noise=told)["metadata"]["noise"] is True
 
 
 @pytest.mark.parametrize("backend", QUIET)
@@ -265,6 +307,14 @@ def test_noise_with_a_statevector_is_refused(ada: Api, backend: str):
         ({"seed": -1}, "options.seed: must be 0 to 9007199254740991, is -1"),
         ({"noise": {"readout": 2}}, "options.noise.readout: must be 0 to 1, is 2"),
         ({"noise": {"t1_us": 1, "t2_us": 3}}, "options.noise.t2_us: must be at most twice t1_us"),
+        (
+            {"noise": {"gates": {"cx": {"depolarizing": 2}}}},
+            "options.noise.gates.cx.depolarizing: must be 0 to 1, is 2",
+        ),
+        (
+            {"noise": {"qubits": {"2": {"t1_us": 5}}}},
+            "options.noise.qubits.2: is no qubit of the circuit, which has 2",
+        ),
     ],
 )
 def test_an_invalid_option_is_named(
@@ -279,6 +329,18 @@ def test_an_invalid_option_is_named(
         ({"sed": 1}, "options.sed: is unknown; did you mean 'seed'?"),
         ({"seed": 1, "": 2}, "options: has a key with an empty name"),
         ({"noise": {"t3_us": 1}}, "options.noise.t3_us: is unknown; did you mean 't1_us'?"),
+        (
+            {"noise": {"gates": {"cx": {"depolarising": 0.1}}}},
+            "options.noise.gates.cx.depolarising: is unknown; ",
+        ),
+        (
+            {"noise": {"gates": {"cxx": {}}}},
+            "options.noise.gates.cxx: is no standard gate on one or two qubits; did you mean 'cx'?",
+        ),
+        (
+            {"noise": {"qubits": {"0": {"readout": [[1, 0], [0.5, 0.6]]}}}},
+            "options.noise.qubits.0.readout[1]: must have the sum 1, has 1.1",
+        ),
         ({"seed": 1.5}, "options.seed: must be an integer, is 1.5"),
         ({"seed": "1"}, "options.seed: must be a number"),
         ({"memory": "yes"}, "options.memory: must be true or false"),

@@ -16,7 +16,7 @@ from quantcloud.backends.base import Executor
 from quantcloud.circuits import Circuit, expanded, with_measurements
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.ir import Operation
-from quantcloud.domain.execution import Execution, Noise, Outcome, RunOptions
+from quantcloud.domain.execution import Execution, GateNoise, Noise, Outcome, QubitNoise, RunOptions
 from quantcloud.openqasm import parse
 
 FALSE_ALARM = 1e-10
@@ -102,36 +102,87 @@ def _step(operation: Operation, bits, rho, width, noise) -> Iterator[tuple[int, 
                     part = flip @ part @ flip
                 yield bits, part
                 continue
-            wrong = noise.readout if noise else 0.0
-            for read, weight in ((value, 1 - wrong), (1 - value, wrong)):
+            for read, weight in enumerate(_readout(noise, qubits[0])[value]):
                 yield bits & ~(1 << clbits[0]) | (read << clbits[0]), part * weight
+        return
+    if name == "delay":
+        yield bits, _relaxed(rho, qubits, params[0] * 1e6, width, noise)
         return
     unitary = embedded(gate_matrix(name, params), qubits, width)
     rho = unitary @ rho @ unitary.conj().T
-    yield bits, rho if noise is None else _disturbed(rho, qubits, width, noise)
+    yield bits, rho if noise is None else _disturbed(rho, name, qubits, width, noise)
 
 
-def _disturbed(rho, qubits, width, noise):
+def _readout(noise, qubit):
+    own = dict(noise.qubits).get(qubit) if noise else None
+    wrong = noise.readout if noise else 0.0
+    return (own and own.readout) or ((1 - wrong, wrong), (wrong, 1 - wrong))
+
+
+def _disturbed(rho, name, qubits, width, noise):
     one = len(qubits) == 1
+    own = dict(noise.gates).get({"CX": "cx", "U": "u", "u0": "id"}.get(name, name)) or GateNoise()
     rate = noise.depolarizing_1q if one else noise.depolarizing_2q
     time = noise.gate_time_1q_us if one else noise.gate_time_2q_us
+    rate = rate if own.depolarizing is None else own.depolarizing
+    time = time if own.gate_time_us is None else own.gate_time_us
     mixed = rho
     for qubit in qubits:
         view = mixed.reshape(_axes(qubit, width))
         traced = np.einsum("abcdbf->acdf", view) / 2
         mixed = np.einsum("acdf,be->abcdef", traced, np.eye(2)).reshape(rho.shape)
     rho = (1 - rate) * rho + rate * mixed
-    if noise.t1_us is not None or noise.t2_us is not None:
-        t1 = noise.t1_us or math.inf
-        t2 = noise.t2_us or 2 * t1
-        for qubit in qubits:
-            view = rho.reshape(_axes(qubit, width)).copy()
-            stays = math.exp(-time / t1)
-            view[:, 0, :, :, 0, :] += (1 - stays) * view[:, 1, :, :, 1, :]
-            view[:, 1, :, :, 1, :] *= stays
-            view[:, 0, :, :, 1, :] *= math.exp(-time / t2)
-            view[:, 1, :, :, 0, :] *= math.exp(-time / t2)
-            rho = view.reshape(rho.shape)
+    single = own.pauli and len(own.pauli[0][0]) == 1
+    for group in [(qubit,) for qubit in qubits] if single else [qubits]:
+        rho = _mixed(rho, own.pauli, group, width)
+    for qubit in qubits:
+        rho = _damped(rho, qubit, width, 1 - own.amplitude_damping, own.amplitude_damping)
+    return _relaxed(rho, qubits, time, width, noise)
+
+
+def _mixed(rho, errors, qubits, width):
+    result = (1 - sum(probability for _, probability in errors)) * rho
+    for name, probability in errors:
+        matrix = np.eye(1)
+        for letter in name:
+            pauli = np.eye(2) if letter == "I" else gate_matrix(letter.lower(), ())
+            matrix = np.kron(pauli, matrix)
+        whole = embedded(matrix, qubits, width)
+        result = result + probability * whole @ rho @ whole.conj().T
+    return result
+
+
+def _relaxed(rho, qubits, time, width, noise):
+    for qubit in qubits:
+        own = (dict(noise.qubits).get(qubit) if noise else None) or QubitNoise()
+        t1_us = own.t1_us or (noise and noise.t1_us)
+        t2_us = own.t2_us or (noise and noise.t2_us)
+        if not t1_us and not t2_us:
+            continue
+        t1 = t1_us or math.inf
+        kept = math.exp(-time / (t2_us or 2 * t1))
+        rho = _damped(rho, qubit, width, kept**2, -math.expm1(-time / t1))
+    return rho
+
+
+def _damped(rho, qubit, width, coherence, decay):
+    """Let a qubit decay with a probability; its coherences shrink to the root of `coherence`."""
+    view = rho.reshape(_axes(qubit, width)).copy()
+    view[:, 0, :, :, 0, :] += decay * view[:, 1, :, :, 1, :]
+    view[:, 1, :, :, 1, :] *= 1 - decay
+    view[:, 0, :, :, 1, :] *= math.sqrt(coherence)
+    view[:, 1, :, :, 0, :] *= math.sqrt(coherence)
+    return view.reshape(rho.shape)
+
+
+def density_matrix(circuit, noise: Noise) -> np.ndarray:
+    """Return the state before the measurements, which come last, with the noise of the gates."""
+    width = circuit.num_qubits
+    rho = np.zeros((1 << width, 1 << width), dtype=complex)
+    rho[0, 0] = 1
+    for operation in circuit.operations:
+        if operation.name != "measure":
+            ((_, rho),) = _step(operation, 0, rho, width, noise)
     return rho
 
 

@@ -137,9 +137,10 @@ def test_methods_state_their_precision():
 
 def test_predictions_grow_with_the_circuit():
     for backend in (local.BACKEND, aer.CPU, cirq.BACKEND, pennylane.BACKEND):
-        (small,) = methods(backend, wide(14))
-        (large,) = methods(backend, wide(20))
-        assert large.memory_bytes == pytest.approx(64 * small.memory_bytes, rel=0.5)
+        # With few shots, the states take most of the memory.
+        (small,) = methods(backend, wide(14), shots=10)
+        (large,) = methods(backend, wide(20), shots=10)
+        assert 25 * small.memory_bytes < large.memory_bytes < 65 * small.memory_bytes
         assert large.seconds > 5 * small.seconds
 
 
@@ -154,6 +155,18 @@ def test_histories_count_mid_circuit_measurements():
     rounds = "h q[0]; measure q[0] -> c[0]; reset q[0];" * 30
     assert of(f"qreg q[1]; creg c[1]; {rounds} h q[0]; measure q[0] -> c[0];") == 4
     assert of(f"qreg q[9]; creg c[1]; {rounds} h q; measure q[8] -> c[0];") == 1000
+
+
+@pytest.mark.parametrize("backend", [cirq.BACKEND, pennylane.BACKEND])
+@pytest.mark.parametrize("operation", ["measure q[1] -> c[1];", "reset q[1];"])
+def test_libraries_without_conditional_measurements_refuse_them(backend, operation):
+    start = "qreg q[2]; creg c[2]; h q; measure q[0] -> c[0]; if (c==1) "
+    refusal = methods(backend, f"{start} {operation} measure q[1] -> c[1];")
+    assert refusal.reason == (
+        f"{backend.info.name} measures and resets no qubit under a condition; local_simulator and "
+        "aer_simulator do"
+    )
+    assert names(methods(backend, f"{start} x q[1]; measure q[1] -> c[1];")) == {"statevector"}
 
 
 @pytest.mark.parametrize(

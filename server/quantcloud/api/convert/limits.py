@@ -32,7 +32,10 @@ def check(message: Message, place: str = "") -> None:
         if not field.has_presence or message.HasField(field.name):
             check_value(limits, place + field.name, getattr(message, field.name))
     for field in nested:
-        if field.is_repeated:
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            for key, each in getattr(message, field.name).items():
+                check(each, f"{place}{field.name}.{key}.")
+        elif field.is_repeated:
             for index, each in enumerate(getattr(message, field.name)):
                 check(each, f"{place}{field.name}[{index}].")
         elif message.HasField(field.name):

@@ -8,19 +8,21 @@ does not have (see `transcoder`), and the server refuses an unknown key and name
 import math
 from collections.abc import Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any, Final, cast
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import ParseDict
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from quantcloud.api.convert.limits import check_value, limits_of
+from quantcloud.api.convert.noise import noise_message, noise_of
 from quantcloud.api.convert.values import unstruct
 from quantcloud.api.json_nulls import TWIN_OFFSET
 from quantcloud.domain.errors import InvalidArgument
-from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
+from quantcloud.domain.execution import NO_OPTIONS, RunOptions
 from quantcloud.domain.job import Job
 from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
@@ -51,11 +53,10 @@ def run_options(request: circuit_pb2.RunCircuitRequest) -> RunOptions:
     """Return the options of a request whose limits are checked. Raises `InvalidArgument`."""
     if not request.HasField(_FIELD):
         return NO_OPTIONS
-    values = _values(request.options)
-    if "noise" in values:
-        noise = values["noise"] = Noise(**values["noise"])
-        if noise.t1_us is not None and noise.t2_us is not None and noise.t2_us > 2 * noise.t1_us:
-            raise InvalidArgument("options.noise.t2_us", "must be at most twice t1_us")
+    options = request.options
+    values: dict[str, Any] = {field.name: value for field, value in options.ListFields()}
+    if options.HasField("noise"):
+        values["noise"] = noise_of(options.noise, f"{_FIELD}.noise")
     return RunOptions(**values)
 
 
@@ -66,25 +67,17 @@ def options_of(job: Job) -> run_options_pb2.RunOptions:
         return run_options_pb2.RunOptions(seed=job.seed)
     values = _set(given)
     if given.noise is not None:
-        values["noise"] = run_options_pb2.NoiseModel(**_set(given.noise))
+        values["noise"] = noise_message(given.noise)
     values["seed"] = job.seed
     return run_options_pb2.RunOptions(**values)
 
 
-def _set(values: RunOptions | Noise) -> dict[str, Any]:
+def _set(values: RunOptions) -> dict[str, Any]:
     """Return the fields that differ from their default."""
     return {
         field.name: value
         for field in fields(values)
         if (value := getattr(values, field.name)) != field.default
-    }
-
-
-def _values(message: Message) -> dict[str, Any]:
-    """Return the fields that are set, by name."""
-    return {
-        field.name: _values(value) if isinstance(value, Message) else value
-        for field, value in message.ListFields()
     }
 
 
@@ -97,7 +90,10 @@ def _checked(message: Any, path: str, values: Mapping[str, object]) -> dict[str,
     fields = message.fields_by_name
     for key in values:
         if key not in fields:
-            raise InvalidArgument(f"{path}.{key}", f"is unknown; known are {', '.join(fields)}")
+            near = get_close_matches(key, list(fields), n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            known = ", ".join(fields)
+            raise InvalidArgument(f"{path}.{key}", f"is unknown; known are {known}{hint}")
     # The descriptors' stubs name two types for the same thing, so they are `Any` here.
     return {
         key: _value(fields[key], f"{path}.{key}", value)
@@ -108,6 +104,11 @@ def _checked(message: Any, path: str, values: Mapping[str, object]) -> dict[str,
 
 def _value(field: Any, path: str, value: object) -> object:
     if field.type == FieldDescriptor.TYPE_MESSAGE:
+        if field.message_type.GetOptions().map_entry:
+            return _entries(field, path, value)
+        if field.is_repeated:
+            # A list of lists, which is checked when its message is read.
+            return _lists(path, value)
         if not isinstance(value, dict):
             known = ", ".join(field.message_type.fields_by_name)
             raise InvalidArgument(path, f"must be an object with any of {known}")
@@ -123,3 +124,23 @@ def _value(field: Any, path: str, value: object) -> object:
         raise InvalidArgument(path, f"must be an integer, is {value}")
     check_value(limits_of(field), path, value)
     return int(value) if whole else float(value)
+
+
+def _entries(field: Any, path: str, value: object) -> dict[str, object]:
+    """Check the entries of a map."""
+    if not isinstance(value, dict):
+        raise InvalidArgument(path, "must be an object")
+    inner = field.message_type.fields_by_name["value"]
+    return {
+        key: _value(inner, f"{path}.{key}", each)
+        for key, each in cast("dict[str, object]", value).items()
+        if each is not None
+    }
+
+
+def _lists(path: str, value: object) -> list[object]:
+    if not isinstance(value, list) or not all(
+        isinstance(row, list) for row in cast("list[object]", value)
+    ):
+        raise InvalidArgument(path, "must be a list of lists of numbers")
+    return cast("list[object]", value)

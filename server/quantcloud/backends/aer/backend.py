@@ -7,12 +7,9 @@ from pathlib import Path
 from quantcloud.backends.aer.limits import (
     MAX_BRANCHES_BYTES,
     MAX_MPS_RANK_BITS,
-    MAX_SAVED_QUBITS,
-    is_bare,
 )
-from quantcloud.backends.base import Executor
-from quantcloud.backends.packages import missing
 from quantcloud.backends.resources import Resources
+from quantcloud.backends.simulation.backend import SimulatorBackend
 from quantcloud.backends.simulation.control import no_control
 from quantcloud.backends.simulation.costs import (
     alike,
@@ -20,17 +17,14 @@ from quantcloud.backends.simulation.costs import (
     histories,
     predicted,
     readable_bytes,
-    waiting_states,
 )
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import (
     density_matrix_bytes,
     matrix_product_bytes,
     statevector_bytes,
     tableau_bytes,
 )
-from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.work import Coefficients, Work
@@ -43,37 +37,41 @@ MAX_DENSITY_MATRIX_QUBITS = 12
 _CUDA_DISTRIBUTIONS = ("qiskit-aer-gpu", "qiskit-aer-gpu-cu11")
 
 _STATEVECTOR = Coefficients(
-    start=6e-5, operation=1e-6, light=2e-9, dense=1.1e-9, wide=2.6e-9, state=3e-8, sample=1e-8
+    start=7e-4, operation=1.6e-5, light=2e-9, dense=1.1e-9, wide=2.6e-9, state=3e-8, sample=1.5e-7
 )
-# The cost of Aer's controller for a circuit and for each operation, in operations on a bare state.
-_CIRCUIT, _CONTROLLED = 240, 4.7
-# The cost of giving a state to Aer and reading it back, in the same unit.
-_EVOLUTION = 90
-# The cost of a shot that Aer itself draws or runs, in characters of an outcome.
-_SHOT = 3000
+# The cost of a shot of a circuit with mid-circuit measurements, in characters of an outcome; and of
+# an operation in each of its histories, in operations that are translated for Aer.
+_SHOT, _HISTORY = 200, 0.06
 
 _DENSITY_MATRIX = alike(5e-9, start=7e-4, operation=1.8e-5, sample=4e-8)
-_TRAJECTORY = alike(3e-9, start=5e-3, operation=2.6e-6, sample=1e-8)
+_TRAJECTORY = alike(3e-9, start=5e-3, operation=2.6e-6, sample=1.5e-7)
 _STABILIZER = Coefficients(start=7e-4, operation=1.6e-5, light=9e-8, sample=1e-8)
 # `light` counts gates on neighbours, `dense` the cubes of bond dimensions, `state` their squares.
 _MPS = Coefficients(start=3e-3, operation=4e-6, light=3e-5, dense=1.3e-8, state=1.5e-9, sample=5e-7)
 _GPU = alike(3e-11, start=5e-2, operation=2e-5, sample=5e-7)
 _GPU_HOST_BYTES = 1 << 30
+# The bytes of an outcome beside its characters, as a string and in its two tables.
+_OUTCOME_BYTES = 250
 # The bytes that Aer keeps for a gate, measured; with noise, measured with all kinds of noise.
-_GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 1_800, 4_700, 11_300
+_GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 3_000, 6_800, 14_500
 
 
-class AerBackend:
+class AerBackend(SimulatorBackend):
     """See `base.Backend`. `device` is Aer's name for the device that it runs on."""
 
-    def __init__(self, info: BackendInfo, device: str) -> None:
-        self.info = info
+    modules = ("qiskit", "qiskit_aer")
+    executor_class = "quantcloud.backends.aer.executor:AerExecutor"
+
+    def __init__(
+        self, name: str, num_qubits: int, description: str, device: str, package: str
+    ) -> None:
+        super().__init__(name, "ibm", num_qubits, description, (package,), device)
         self.resources = Resources(gpus=float(device == "GPU"))
         self._device = device
 
     def offline_reason(self) -> str | None:
         if self._device != "GPU":
-            return missing("qiskit", "qiskit_aer")
+            return super().offline_reason()
         if not any(map(_is_installed, _CUDA_DISTRIBUTIONS)):
             return f"no CUDA build of Qiskit Aer is installed ({_CUDA_DISTRIBUTIONS[0]})"
         if not any(Path("/dev").glob("nvidia[0-9]*")):
@@ -97,12 +95,7 @@ class AerBackend:
         noisy = options.noise is not None
         methods: list[Method] = []
         if analysis.num_qubits <= self.info.num_qubits:
-            if is_bare(
-                self._device, analysis.num_qubits, options, branches=analysis.has_mid_circuit
-            ):
-                methods.append(_bare(analysis, shots, options))
-            else:
-                methods.append(self._statevector(analysis, shots, noisy=noisy))
+            methods.append(self._statevector(analysis, shots, noisy=noisy))
         if noisy:
             if analysis.num_qubits <= MAX_DENSITY_MATRIX_QUBITS:
                 methods.append(self._density_matrix(analysis, shots))
@@ -140,19 +133,18 @@ class AerBackend:
         if self._device == "GPU":
             cost = _GPU
         work = evolution(analysis, 1 << analysis.num_qubits, shots, branches)
-        if cost is _STATEVECTOR:
-            work = work._replace(operations=_CIRCUIT + _CONTROLLED * work.operations)
         kept = 0
         if analysis.has_mid_circuit:
             kept = min(shots * size, MAX_BRANCHES_BYTES)
-        elif not noisy and analysis.num_qubits <= MAX_SAVED_QUBITS:
-            kept = size
-        if analysis.has_mid_circuit or not kept:
-            work = work._replace(samples=work.samples + _SHOT * shots)
+            operations = analysis.operation_count
+            work = work._replace(
+                operations=operations * (1 + branches * _HISTORY),
+                samples=work.samples + _SHOT * shots,
+            )
         memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
         return predicted(
             "statevector",
-            memory,
+            memory + _outcome_bytes(analysis, shots),
             cost,
             work,
             gates=analysis.operation_count,
@@ -167,7 +159,7 @@ class AerBackend:
             memory = 2 * density_matrix_bytes(analysis.num_qubits)
         return predicted(
             "density_matrix",
-            memory,
+            memory + _outcome_bytes(analysis, shots),
             _DENSITY_MATRIX,
             evolution(analysis, elements, shots, repeats),
             gates=analysis.operation_count,
@@ -189,12 +181,9 @@ class AerBackend:
             f"{_rank(analysis)})"
         )
 
-    def executor(self) -> Executor:
-        from quantcloud.backends.aer.executor import (  # noqa: PLC0415 - the light half imports no simulator
-            AerExecutor,
-        )
 
-        return AerExecutor(self._device)
+def _outcome_bytes(analysis: Analysis, shots: int) -> int:
+    return shots * (_OUTCOME_BYTES + analysis.num_clbits)
 
 
 def _is_installed(distribution: str) -> bool:
@@ -215,26 +204,6 @@ def _rank(analysis: Analysis) -> str:
     return "any" if bits is None else f"2**{bits}"
 
 
-def _bare(analysis: Analysis, shots: int, options: RunOptions) -> Method:
-    width, events = analysis.num_qubits, analysis.branching_count
-    size = statevector_bytes(width)
-    branches = histories(analysis, shots)
-    work = evolution(analysis, 1 << width, shots, branches)
-    if events or options.statevector:
-        # Histories share their beginnings.
-        evolutions = (branches * (events + 1) + 1) // 2
-        work = work._replace(operations=work.operations + _EVOLUTION * evolutions)
-    return predicted(
-        "statevector",
-        # Measured: Aer makes copies, and reading a state makes another.
-        (7 + waiting_states(analysis, shots)) * size,
-        _STATEVECTOR,
-        work,
-        gates=analysis.operation_count,
-        gate_bytes=_GATE_BYTES,
-    )
-
-
 def _stabilizer(analysis: Analysis, shots: int) -> Method:
     # Each shot measures every qubit, in time at most linear in the width.
     width, operations = analysis.num_qubits, analysis.operation_count
@@ -242,7 +211,7 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
     work = Work(operations=operations, light=repeated, samples=shots * width**2)
     return predicted(
         "stabilizer",
-        2 * tableau_bytes(width),
+        2 * tableau_bytes(width) + _outcome_bytes(analysis, shots),
         _STABILIZER,
         work,
         gates=operations,
@@ -256,9 +225,8 @@ def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
     gates, cubes = analysis.chain_gates or 0, analysis.chain_cubes or 0.0
     kept, repeats = operations + gates, 1
     if analysis.has_mid_circuit:
-        # Each mid-circuit measurement, and the one at the end, sweeps along the line, about half of
-        # which is still entangled.
-        repeats, sweeps = shots, width * (analysis.branching_count + 1) // 2
+        # Each measurement sweeps along the line, about half of which is still entangled.
+        repeats, sweeps = shots, width * (analysis.branching_count + analysis.num_clbits) // 2
         gates, cubes = gates + sweeps, cubes + sweeps * 8.0**bits
     work = Work(
         operations=repeats * operations,
@@ -270,7 +238,7 @@ def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
     return predicted(
         "matrix_product_state",
         # The state, a copy of it, and working memory of the same size.
-        3 * matrix_product_bytes(width, most_bits),
+        3 * matrix_product_bytes(width, most_bits) + _outcome_bytes(analysis, shots),
         _MPS,
         work,
         gates=kept,
@@ -279,24 +247,8 @@ def _matrix_product_state(analysis: Analysis, shots: int) -> Method:
 
 
 CPU = AerBackend(
-    BackendInfo(
-        name="aer_simulator",
-        provider="ibm",
-        num_qubits=25,
-        native_gates=tuple(sorted(STANDARD_GATES)),
-        description="IBM Qiskit Aer high-performance simulator",
-        packages=("qiskit-aer",),
-    ),
-    device="CPU",
+    "aer_simulator", 25, "IBM Qiskit Aer high-performance simulator", "CPU", "qiskit-aer"
 )
 GPU = AerBackend(
-    BackendInfo(
-        name="aer_gpu_simulator",
-        provider="ibm",
-        num_qubits=30,
-        native_gates=tuple(sorted(STANDARD_GATES)),
-        description="IBM Qiskit Aer on an NVIDIA GPU",
-        packages=("qiskit-aer-gpu",),
-    ),
-    device="GPU",
+    "aer_gpu_simulator", 30, "IBM Qiskit Aer on an NVIDIA GPU", "GPU", "qiskit-aer-gpu"
 )

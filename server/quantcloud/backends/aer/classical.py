@@ -24,53 +24,19 @@ from qiskit.circuit import (
     Reset,
     Store,
     WhileLoopOp,
-    library,
 )
 from qiskit.circuit.classical import expr, types
 
 from quantcloud.backends.aer.logic import Logic, Number, Wire
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.unitaries import matrix
 from quantcloud.circuits.classical import MAX_ROUNDS
 from quantcloud.circuits.ir import Apply, Bits, Condition, Formula, Operation
 
-# The standard gates that all methods of Aer know.
-_STANDARD: dict[str, Callable[..., Gate]] = {
-    "id": library.IGate,
-    "x": library.XGate,
-    "y": library.YGate,
-    "z": library.ZGate,
-    "h": library.HGate,
-    "s": library.SGate,
-    "sdg": library.SdgGate,
-    "t": library.TGate,
-    "tdg": library.TdgGate,
-    "sx": library.SXGate,
-    "p": library.PhaseGate,
-    "rx": library.RXGate,
-    "ry": library.RYGate,
-    "rz": library.RZGate,
-    "u": library.UGate,
-    "cx": library.CXGate,
-    "cz": library.CZGate,
-    "cp": library.CPhaseGate,
-    "swap": library.SwapGate,
-    "rzz": library.RZZGate,
-}
 _MEASURE, _RESET = Measure(), Reset()
 _ROUND_BITS = MAX_ROUNDS.bit_length()
 
 # Makes a gate of its name and angles.
 Gates = Callable[[str, tuple[float, ...]], Gate]
-
-
-def standard_gate(name: str, params: tuple[float, ...]) -> Gate:
-    """Return a gate under Qiskit's name for it, or else its matrix with the name as the label."""
-    kind = _STANDARD.get(name)
-    if kind is not None:
-        return kind(*params)
-    # A copy, because Aer 0.18 reads the transpose of a read-only array.
-    return library.UnitaryGate(matrix(name, params).copy(), label=name, check_input=False)
 
 
 class ControlCircuit(NamedTuple):
@@ -86,8 +52,7 @@ class ControlCircuit(NamedTuple):
 def control_circuit(program: Program, gates: Gates) -> ControlCircuit:
     """Make the circuit of a program with operations of `ir.CONTROL`."""
     writer = _Writer(program, gates)
-    final = [Operation("measure", (qubit,), (), (bit,)) for bit, qubit in program.final.items()]
-    body = writer.body((*program.body, *final))
+    body = writer.body(program.operations)
     return ControlCircuit(writer.block(body), writer.unbounded)
 
 

@@ -2,25 +2,20 @@
 
 from collections.abc import Sequence
 
-from quantcloud.backends.base import Executor
-from quantcloud.backends.cirq.limits import MOST_GATES_KEPT
-from quantcloud.backends.packages import missing
-from quantcloud.backends.simulation.control import no_control
+from quantcloud.backends.simulation.backend import SimulatorBackend
+from quantcloud.backends.simulation.control import no_conditional_collapse, no_control
 from quantcloud.backends.simulation.costs import (
     alike,
     evolution,
-    histories,
     predicted,
     readable_bytes,
-    waiting_states,
 )
+from quantcloud.backends.simulation.noise import misreads
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import SINGLE, density_matrix_bytes, statevector_bytes
-from quantcloud.domain.backend import BackendInfo
-from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.routing.method import Method, Refusal
-from quantcloud.routing.work import Coefficients
+from quantcloud.routing.work import Coefficients, Work
 
 MAX_DENSITY_MATRIX_QUBITS = 10
 
@@ -28,35 +23,31 @@ MAX_PURE_QUBITS = 28
 """The most qubits of a circuit without noise that measures at its end: a state of 2 GiB."""
 
 # The bytes kept for a gate, measured; with noise, measured with all kinds of noise.
-_GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 1_200, 20_300, 13_300
+_GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 3_700, 28_000, 13_300
 
 _QSIM = Coefficients(
-    start=1.3e-4,
-    operation=3.2e-6,
+    start=4e-4,
+    operation=3e-5,
     light=1.9e-10,
     dense=5e-11,
     wide=1.4e-10,
     state=1.2e-8,
-    sample=6e-9,
+    sample=1e-7,
 )
-_DENSITY_MATRIX = alike(4e-7, start=1e-3, operation=1.2e-3, sample=2e-8)
-_TRAJECTORY = alike(5e-9, start=1e-3, operation=7e-6, sample=1e-5)
+_DENSITY_MATRIX = alike(4e-7, start=1e-3, operation=1.2e-3, sample=1e-7)
+_TRAJECTORY = alike(5e-9, start=1e-3, operation=1.5e-5, sample=1e-7)
+# The cost of a shot beside its bits, in bits; of an operation in a shot of qsim, in operations that
+# are translated for it; and of one with noise in a shot of Cirq, in operations of qsim.
+_SHOT, _QSIM_OPERATION, _CIRQ_OPERATION = 15, 0.04, 60
+# The bytes for a bit of a shot: in a list, and as integers.
+_BIT_BYTES = 32
 
 
-class CirqBackend:
+class CirqBackend(SimulatorBackend):
     """See `base.Backend`."""
 
-    info = BackendInfo(
-        name="cirq_simulator",
-        provider="google",
-        num_qubits=20,
-        native_gates=tuple(sorted(STANDARD_GATES)),
-        description="Google's qsim in single precision; noise by Cirq",
-        packages=("qsimcirq", "cirq-core"),
-    )
-
-    def offline_reason(self) -> str | None:
-        return missing("cirq", "qsimcirq")
+    modules = ("cirq", "qsimcirq")
+    executor_class = "quantcloud.backends.cirq.executor:CirqExecutor"
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
@@ -64,6 +55,8 @@ class CirqBackend:
         if analysis.has_control:
             return no_control(self.info.name)
         analysis = analysis.of_run(noisy=options.noise is not None)
+        if analysis.collapses_conditionally:
+            return no_conditional_collapse(self.info.name)
         width = analysis.num_qubits
         pure = options.noise is None and not analysis.has_mid_circuit
         if width > (MAX_PURE_QUBITS if pure else self.info.num_qubits):
@@ -77,61 +70,84 @@ class CirqBackend:
             return [_statevector(analysis, shots)]
         if options.statevector:
             return Refusal("a statevector needs a run without noise: a noisy state is mixed")
-        methods = [_trajectories(analysis, shots)]
+        methods = [_trajectories(analysis, shots, options.noise)]
         if width <= MAX_DENSITY_MATRIX_QUBITS:
             methods.append(_density_matrix(analysis, shots))
         return sorted(methods, key=lambda method: method.seconds)
 
-    def executor(self) -> Executor:
-        from quantcloud.backends.cirq.executor import (  # noqa: PLC0415 - the light half imports no simulator
-            CirqExecutor,
-        )
-
-        return CirqExecutor()
-
 
 def _statevector(analysis: Analysis, shots: int) -> Method:
-    width, branches = analysis.num_qubits, histories(analysis, shots)
-    # An evolution makes a copy; the weights of a sample take as much as two states.
-    states = waiting_states(analysis, shots) + 4
-    return predicted(
+    width, operations = analysis.num_qubits, analysis.operation_count
+    work = evolution(analysis, 1 << width, shots, shots if analysis.has_mid_circuit else 1)
+    if analysis.has_mid_circuit and not analysis.has_conditions:
+        work = work._replace(operations=operations + shots * operations * _QSIM_OPERATION)
+    return _method(
         "statevector",
-        states * statevector_bytes(width, SINGLE),
         _QSIM,
-        evolution(analysis, 1 << width, shots, branches),
-        gates=analysis.operation_count,
+        work,
+        analysis,
+        shots,
+        # An evolution makes a copy, and the sampler another.
+        state_bytes=4 * statevector_bytes(width, SINGLE),
         gate_bytes=_GATE_BYTES,
-        double=False,
     )
 
 
 def _density_matrix(analysis: Analysis, shots: int) -> Method:
-    width, branches = analysis.num_qubits, histories(analysis, shots)
-    # Cirq applies a channel into buffers as large as the matrix.
-    matrices = waiting_states(analysis, shots) + 5
-    return predicted(
+    width = analysis.num_qubits
+    return _method(
         "density_matrix",
-        matrices * density_matrix_bytes(width),
         _DENSITY_MATRIX,
-        evolution(analysis, 1 << 2 * width, shots, branches),
-        gates=analysis.operation_count,
+        evolution(analysis, 1 << 2 * width, shots, shots if analysis.has_mid_circuit else 1),
+        analysis,
+        shots,
+        # Cirq applies a channel into buffers as large as the matrix.
+        state_bytes=6 * density_matrix_bytes(width),
         gate_bytes=_DENSITY_MATRIX_GATE_BYTES,
     )
 
 
-def _trajectories(analysis: Analysis, shots: int) -> Method:
-    width, gates = analysis.num_qubits, analysis.operation_count
-    # Without mid-circuit measurements, all shots share one sequence of gates.
-    kept = max(gates, min(MOST_GATES_KEPT, shots * gates)) if analysis.has_mid_circuit else gates
-    return predicted(
+def _trajectories(analysis: Analysis, shots: int, noise: Noise) -> Method:
+    work = evolution(analysis, 1 << analysis.num_qubits, shots, shots)
+    if analysis.has_mid_circuit and (analysis.has_conditions or misreads(noise)):
+        work = work._replace(operations=work.operations * _CIRQ_OPERATION)
+    return _method(
         "trajectories",
-        6 * statevector_bytes(width, SINGLE),
         _TRAJECTORY,
-        evolution(analysis, 1 << width, shots, shots),
-        gates=kept,
+        work,
+        analysis,
+        shots,
+        state_bytes=6 * statevector_bytes(analysis.num_qubits, SINGLE),
         gate_bytes=_TRAJECTORY_GATE_BYTES,
-        double=False,
     )
 
 
-BACKEND = CirqBackend()
+def _method(
+    name: str,
+    coefficients: Coefficients,
+    work: Work,
+    analysis: Analysis,
+    shots: int,
+    *,
+    state_bytes: int,
+    gate_bytes: int,
+) -> Method:
+    bits = analysis.num_qubits + analysis.num_clbits
+    return predicted(
+        name,
+        state_bytes + _BIT_BYTES * shots * bits,
+        coefficients,
+        work._replace(samples=work.samples + _SHOT * shots),
+        gates=analysis.operation_count,
+        gate_bytes=gate_bytes,
+        double=name == "density_matrix",
+    )
+
+
+BACKEND = CirqBackend(
+    "cirq_simulator",
+    "google",
+    20,
+    "Google's qsim in single precision; noise by Cirq",
+    ("qsimcirq", "cirq-core"),
+)

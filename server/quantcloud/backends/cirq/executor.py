@@ -1,55 +1,88 @@
-"""Runs circuits with Google's simulators: qsim for pure states, Cirq for density matrices."""
+"""Runs circuits with Google's simulators, qsim and Cirq."""
 
-from quantcloud.backends.cirq.noise import DensityMatrix, Trajectory, TrajectoryCircuits
-from quantcloud.backends.cirq.qsim import QsimState
-from quantcloud.backends.simulation.branching import run as run_branches
-from quantcloud.backends.simulation.noise import narrowed
-from quantcloud.backends.simulation.programs import Program, program
-from quantcloud.backends.simulation.results import Run, check_statevector
-from quantcloud.backends.simulation.sampling import Tally
-from quantcloud.backends.warm_up import WarmsUp
-from quantcloud.circuits.ir import Circuit
-from quantcloud.domain.execution import Execution, Noise, Outcome
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# qsim has no types; Cirq is annotated only in part.
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import cirq
+import numpy as np
+from numpy.typing import NDArray
+from qsimcirq.qsim_simulator import QSimOptions, QSimSimulator
+
+from quantcloud.backends.cirq.translation import keys_of, translated
+from quantcloud.backends.simulation.executor import LibraryCall, Sampled, SimulatorExecutor
+from quantcloud.backends.simulation.noise import misreads
+from quantcloud.backends.simulation.programs import Program
+from quantcloud.backends.simulation.sampling import counted
+from quantcloud.domain.execution import Execution
+
+# Measured on one thread with 24 qubits: fusion to three qubits takes 0.6 of the time of fusion to
+# two (qsim's default), and fusion to four 0.7. Up to 16 qubits there is no difference.
+_PURE: Mapping[str, Any] = {"cpu_threads": 1, "max_fused_gate_size": 3}
+_NOISY: Mapping[str, Any] = {"cpu_threads": 1, "max_fused_gate_size": 2}
+# NumPy's older generator, which both use, takes 32 bits.
+_SEEDS = 1 << 32
+_QSIM_VERSION = version("qsimcirq")
 
 
-class CirqExecutor(WarmsUp):
+class CirqExecutor(SimulatorExecutor):
     """See `base.Executor`."""
 
-    def run(self, circuit: Circuit, execution: Execution) -> Outcome:
-        run = Run(execution)
-        noise, shots = execution.options.noise, execution.shots
-        if (execution.method == "statevector") != (noise is None):
-            raise ValueError(
-                f"cirq_simulator has no method {execution.method!r} "
-                + ("without noise" if noise is None else "with noise")
-            )
-        if noise is None:
-            divided = program(circuit)
-            check_statevector(execution, divided.num_qubits, branches=divided.branches)
-            state = QsimState(divided.num_qubits)
-            tally = run_branches(divided, state, shots, run.rng)
-            return run.outcome(
-                tally.counts,
-                precision="single",
-                amplitudes=state.amplitudes,
-                details={"engine": "qsim"},
-            )
-        divided = program(narrowed(circuit), noisy=True)
-        check_statevector(execution, divided.num_qubits, branches=divided.branches)
-        if execution.method == "density_matrix":
-            mixed = DensityMatrix(divided.num_qubits, noise)
-            tally = run_branches(divided, mixed, shots, run.rng, readout_error=noise.readout)
-            return run.outcome(tally.counts, details={"engine": "cirq"})
-        if execution.method == "trajectories":
-            tally = _trajectories(divided, noise, run, shots)
-            return run.outcome(tally.counts, precision="single", details={"engine": "qsim"})
-        raise ValueError(f"cirq_simulator has no method {execution.method!r}")
+    name = "cirq_simulator"
+    pure_methods = frozenset({"statevector"})
+    noisy_methods = frozenset({"density_matrix", "trajectories"})
+    has_classical_control = False
+
+    def sample(self, divided: Program, execution: Execution) -> Sampled:
+        noise, seed = execution.options.noise, execution.seed % _SEEDS
+        circuit = translated(divided, noise)
+        simulator, call = _simulator(divided, execution, seed)
+        records: Mapping[str, NDArray[Any]] = {}
+        if cirq.is_measurement(circuit):
+            records = simulator.run(circuit, repetitions=execution.shots).records
+        keys = keys_of(divided, noise)
+        # Only the last measurement into a bit counts.
+        columns = [records[key][:, -1, 0] for key in keys.values()]
+        rows = np.array(columns, dtype=np.bool_).reshape(len(keys), execution.shots).T
+        counts = counted(rows, tuple(keys), divided)
+        amplitudes = None
+        if execution.options.statevector:
+            state = translated(divided, None, measured=False)
+            # The highest qubit is the highest bit of an index.
+            order = cirq.LineQubit.range(divided.num_qubits)[::-1]
+            amplitudes = simulator.simulate(state, qubit_order=order).final_state_vector
+        return Sampled(
+            counts,
+            amplitudes=amplitudes,
+            precision="double" if execution.method == "density_matrix" else "single",
+            call=call,
+        )
+
+    def library_circuit(self, divided: Program, execution: Execution) -> cirq.Circuit:
+        return translated(divided, execution.options.noise)
 
 
-def _trajectories(divided: Program, noise: Noise, run: Run, shots: int) -> Tally:
-    tally = Tally(divided.num_clbits)
-    circuits = TrajectoryCircuits(divided.num_qubits, noise)
-    for _ in range(shots):
-        state = Trajectory(divided.num_qubits, run.rng, circuits)
-        run_branches(divided, state, 1, run.rng, readout_error=noise.readout, tally=tally)
-    return tally
+def _simulator(divided: Program, execution: Execution, seed: int) -> tuple[Any, LibraryCall]:
+    """Return qsim if it knows all that the circuit needs, else a simulator of Cirq."""
+    noise, once = execution.options.noise, divided.measures_once
+    submitted = divided.submitted and noise is None and once
+
+    def call(library: str, version: str, simulator: str, **options: object) -> LibraryCall:
+        return LibraryCall(library, version, simulator, seed, options, submitted=submitted)
+
+    if execution.method == "density_matrix":
+        return cirq.DensityMatrixSimulator(dtype=np.complex128, seed=seed), call(
+            "cirq-core", cirq.__version__, "DensityMatrixSimulator", dtype="complex128"
+        )
+    # qsim knows no conditions, and no wrong readout of a qubit that goes on.
+    conditional = any(operation.condition is not None for operation in divided.body)
+    misread = noise is not None and misreads(noise) and (divided.branches or not once)
+    if conditional or misread:
+        return cirq.Simulator(seed=seed), call("cirq-core", cirq.__version__, "Simulator")
+    options = _PURE if noise is None else _NOISY
+    simulator = QSimSimulator(QSimOptions(**options), seed=seed)
+    return simulator, call("qsimcirq", _QSIM_VERSION, "QSimSimulator", **options)

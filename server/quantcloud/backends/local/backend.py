@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from quantcloud.backends.base import Executor
+from quantcloud.backends.simulation.backend import SimulatorBackend
 from quantcloud.backends.simulation.costs import (
     evolution,
     histories,
@@ -13,7 +13,6 @@ from quantcloud.backends.simulation.costs import (
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import statevector_bytes, tableau_bytes
-from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import INLINE_SECONDS, RunOptions
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.work import Coefficients, Work
@@ -40,22 +39,11 @@ _ANGLED_SECONDS, _PAIR_SECONDS, _WIDE_SECONDS = 1e-5, 2.5e-5, 2e-5
 _SHOT_BITS = 32
 
 
-class LocalBackend:
+class LocalBackend(SimulatorBackend):
     """See `base.Backend`."""
 
-    info = BackendInfo(
-        name="local_simulator",
-        provider="quantsdk",
-        num_qubits=20,
-        native_gates=tuple(sorted(STANDARD_GATES)),
-        description="NumPy statevector simulator; Clifford circuits of any width by Stim",
-        packages=("numpy", "stim"),
-    )
-
+    executor_class = "quantcloud.backends.local.executor:LocalExecutor"
     inline = True
-
-    def offline_reason(self) -> None:
-        return None
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
@@ -84,13 +72,6 @@ class LocalBackend:
             f"{MAX_STABILIZER_QUBITS:,} qubits, without the statevector option"
         )
 
-    def executor(self) -> Executor:
-        from quantcloud.backends.local.executor import (  # noqa: PLC0415 - the light half imports no simulator
-            LocalExecutor,
-        )
-
-        return LocalExecutor()
-
 
 def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
     amplitudes = 1 << analysis.num_qubits
@@ -101,7 +82,7 @@ def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
         "statevector",
         states * statevector_bytes(analysis.num_qubits),
         _STATEVECTOR,
-        evolution(analysis, amplitudes, shots, branches),
+        evolution(analysis, amplitudes, shots, branches, single_shots=False),
         gates=analysis.operation_count,
         gate_bytes=_GATE_BYTES,
     )
@@ -150,4 +131,10 @@ def _stabilizer(analysis: Analysis, shots: int) -> Method:
     )
 
 
-BACKEND = LocalBackend()
+BACKEND = LocalBackend(
+    "local_simulator",
+    "quantsdk",
+    20,
+    "NumPy statevector simulator; Clifford circuits of any width by Stim",
+    ("numpy", "stim"),
+)

@@ -5,6 +5,7 @@
 # Stim's stubs lack some types.
 
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from typing import Self
 
 import numpy as np
@@ -13,12 +14,16 @@ from numpy.typing import NDArray
 
 from quantcloud.backends.simulation.branching import run as run_branches
 from quantcloud.backends.simulation.clifford import clifford_steps
+from quantcloud.backends.simulation.executor import LibraryCall, Sampled
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import Counts, Tally
+from quantcloud.backends.simulation.sampling import Counts, counted, distinct, shots_in_order
 from quantcloud.circuits.ir import Operation
+from quantcloud.domain.execution import Execution
+
+_VERSION = version("stim")
 
 
-def _translated(operations: Iterable[Operation]) -> stim.Circuit:
+def translated(operations: Iterable[Operation]) -> stim.Circuit:
     """Return the operations as a Stim circuit; its records are in the order of measurements.
 
     They go through Stim's text format, because Stim parses it faster than it appends instructions.
@@ -36,24 +41,27 @@ def _translated(operations: Iterable[Operation]) -> stim.Circuit:
     return stim.Circuit("\n".join(lines))
 
 
-def sample(program: Program, shots: int, seed: int, rng: np.random.Generator) -> Tally:
-    """Run a Clifford `program` and count the outcomes.
+def sample(program: Program, execution: Execution, rng: np.random.Generator) -> Sampled:
+    """Run a Clifford `program`. Stim samples it, unless it has conditions.
 
     Raises `ValueError` for a gate that is not Clifford.
     """
+    shots = execution.shots
     if program.has_control or any(each.condition is not None for each in program.body):
-        return run_branches(program, StabilizerState(program.num_qubits), shots, rng)
-    final = [
-        Operation("measure", (qubit,), clbits=(clbit,)) for clbit, qubit in program.final.items()
-    ]
-    operations = (*program.body, *final)
-    circuit = _translated(operations)
+        state = StabilizerState(program.num_qubits)
+        counts = run_branches(program, state, shots, rng).counts
+        memory = shots_in_order(counts, rng) if execution.options.memory else None
+        return Sampled(counts, memory)
+    operations = program.operations
     measured = [operation.clbits[0] for operation in operations if operation.name == "measure"]
     column = {clbit: place for place, clbit in enumerate(measured) if clbit not in program.fixed}
-    rows = circuit.compile_sampler(seed=seed).sample(shots)[:, list(column.values())]
-    tally = Tally(program.num_clbits)
-    tally.add(*_distinct(rows), tuple(column), program.at_end(0))
-    return tally
+    sampler = translated(operations).compile_sampler(seed=execution.seed)
+    rows = sampler.sample(shots)[:, list(column.values())]
+    counts = counted(rows, tuple(column), program)
+    call = LibraryCall(
+        "stim", _VERSION, "CompiledMeasurementSampler", execution.seed, {}, submitted=False
+    )
+    return Sampled(counts, call=call)
 
 
 class StabilizerState:
@@ -71,7 +79,7 @@ class StabilizerState:
         return type(self)(self.num_qubits, self._simulator.copy(copy_rng=True))
 
     def evolve(self, gates: Sequence[Operation]) -> None:
-        self._simulator.do(_translated(gates))
+        self._simulator.do(translated(gates))
 
     def flip(self, qubit: int) -> None:
         self._simulator.x(qubit)
@@ -105,14 +113,4 @@ class StabilizerState:
         rows = np.tile(origin, (shots, 1))
         for flip in flips:
             rows ^= flip & (rng.random(shots) < 0.5)[:, None]  # noqa: PLR2004 - a fair coin
-        return _distinct(rows)
-
-
-def _distinct(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Counts]:
-    """Return the distinct rows and how often each occurs."""
-    if not rows.shape[1]:
-        return rows[:1], np.array([len(rows)])
-    packed = np.ascontiguousarray(np.packbits(rows, axis=1))
-    whole = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, first, counts = np.unique(whole, return_index=True, return_counts=True)
-    return rows[first], counts
+        return distinct(rows)

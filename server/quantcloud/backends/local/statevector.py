@@ -8,14 +8,21 @@ its controls are 1, a diagonal gate multiplies parts, and a permutation exchange
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantcloud.backends.simulation.amplitudes import Amplitudes, PureState
+from quantcloud.backends.simulation.sampling import (
+    Counts,
+    Patterns,
+    draw_bits_from_state,
+    probabilities,
+)
 from quantcloud.backends.simulation.unitaries import Matrix, matrix
 from quantcloud.circuits.ir import Operation
+
+Amplitudes = NDArray[np.complex128]
 
 # NumPy multiplies parts slowly if they are runs of fewer than 2**3 amplitudes. A gate on such a low
 # qubit is therefore applied as a matrix on that qubit and all qubits below it.
@@ -153,13 +160,20 @@ def _places(num_qubits: int, qubits: tuple[int, ...], parts: tuple[int, ...]) ->
     return np.stack([numbers[indices[part]].ravel() for part in parts])
 
 
-class Statevector(PureState):
-    """A pure state in double precision."""
+class Statevector:
+    """A `branching.State` in double precision. Bit q of an index is qubit q.
 
-    __slots__ = ("_spare",)
+    All qubits start at 0.
+    """
+
+    __slots__ = ("_spare", "amplitudes", "num_qubits")
 
     def __init__(self, num_qubits: int, amplitudes: Amplitudes | None = None) -> None:
-        super().__init__(num_qubits, amplitudes)
+        self.num_qubits = num_qubits
+        if amplitudes is None:
+            amplitudes = np.zeros(1 << num_qubits, dtype=np.complex128)
+            amplitudes[0] = 1
+        self.amplitudes = amplitudes
         self._spare: Amplitudes | None = None
 
     def evolve(self, gates: Sequence[Operation]) -> None:
@@ -172,6 +186,30 @@ class Statevector(PureState):
                 self._relabel(kernel, qubits)
                 if kernel.blocks:
                     self._mix(kernel.blocks, qubits)
+
+    def copy(self) -> Self:
+        return type(self)(self.num_qubits, self.amplitudes.copy())
+
+    def flip(self, qubit: int) -> None:
+        view = self.amplitudes.reshape(-1, 2, 1 << qubit)
+        view[...] = view[:, ::-1, :].copy()
+
+    def probability_of_one(self, qubit: int) -> float:
+        weights = probabilities(self.amplitudes).reshape(-1, 2, 1 << qubit)
+        zero, one = weights.sum(axis=(0, 2)).tolist()
+        return one / (zero + one)
+
+    def project(self, qubit: int, *, outcome: bool, probability: float) -> None:
+        view = self.amplitudes.reshape(-1, 2, 1 << qubit)
+        view[:, int(not outcome), :] = 0
+        view[:, int(outcome), :] *= probability**-0.5
+
+    def sample(
+        self, qubits: Sequence[int], shots: int, rng: np.random.Generator
+    ) -> tuple[Patterns, Counts]:
+        if not qubits:
+            return np.zeros(1, dtype=np.int64), np.array([shots])
+        return draw_bits_from_state(self.amplitudes, qubits, shots, rng)
 
     def _multiply(self, mix: Matrix, qubit: int) -> None:
         spare = self._spare_array()

@@ -2,46 +2,41 @@
 
 from collections.abc import Sequence
 
-from quantcloud.backends.base import Executor
-from quantcloud.backends.packages import missing
-from quantcloud.backends.simulation.control import no_control
+from quantcloud.backends.simulation.backend import SimulatorBackend
+from quantcloud.backends.simulation.control import no_conditional_collapse, no_control
 from quantcloud.backends.simulation.costs import (
     evolution,
     histories,
     predicted,
     readable_bytes,
-    waiting_states,
 )
 from quantcloud.circuits.analysis import Analysis
-from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import statevector_bytes
-from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.work import Coefficients
 
 _LIGHTNING = Coefficients(
-    start=2.4e-4, operation=1.9e-5, light=5.2e-10, dense=5.7e-10, wide=1e-9, state=5e-9, sample=5e-9
+    start=2.4e-4,
+    operation=1.9e-5,
+    light=5.2e-10,
+    dense=5.7e-10,
+    wide=1e-9,
+    state=5e-9,
+    sample=2.5e-8,
 )
 
 # The bytes that PennyLane keeps for a gate, measured.
 _GATE_BYTES = 1_200
+# The bytes for a bit of a shot, which is an integer and a Boolean, each with a copy.
+_BIT_BYTES = 24
 
 
-class PennyLaneBackend:
+class PennyLaneBackend(SimulatorBackend):
     """See `base.Backend`."""
 
-    info = BackendInfo(
-        name="pennylane_simulator",
-        provider="xanadu",
-        num_qubits=20,
-        native_gates=tuple(sorted(STANDARD_GATES)),
-        description="PennyLane's lightning.qubit statevector simulator",
-        packages=("pennylane", "pennylane-lightning"),
-    )
-
-    def offline_reason(self) -> str | None:
-        return missing("pennylane", "pennylane_lightning")
+    modules = ("pennylane", "pennylane_lightning")
+    executor_class = "quantcloud.backends.pennylane.executor:PennyLaneExecutor"
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
@@ -53,31 +48,32 @@ class PennyLaneBackend:
             return Refusal(
                 "pennylane_simulator simulates no noise; aer_simulator and cirq_simulator do"
             )
+        if analysis.collapses_conditionally:
+            return no_conditional_collapse(self.info.name)
         if width > self.info.num_qubits:
             return Refusal(
                 f"pennylane_simulator runs up to {self.info.num_qubits} qubits (this circuit has "
                 f"{width:,}, a statevector of {readable_bytes(statevector_bytes(width))})"
             )
-        branches = histories(analysis, shots)
-        # Lightning makes a copy and returns another; sampling needs one more.
-        states = waiting_states(analysis, shots) + 4
+        # Lightning keeps a state for each mid-circuit measurement, and makes copies.
+        states = analysis.branching_count + 4
+        outcomes = _BIT_BYTES * shots * (analysis.num_qubits + analysis.num_clbits)
         return [
             predicted(
                 "statevector",
-                states * statevector_bytes(width),
+                states * statevector_bytes(width) + outcomes,
                 _LIGHTNING,
-                evolution(analysis, 1 << width, shots, branches),
+                evolution(analysis, 1 << width, shots, histories(analysis, shots)),
                 gates=analysis.operation_count,
                 gate_bytes=_GATE_BYTES,
             )
         ]
 
-    def executor(self) -> Executor:
-        from quantcloud.backends.pennylane.executor import (  # noqa: PLC0415 - the light half imports no simulator
-            PennyLaneExecutor,
-        )
 
-        return PennyLaneExecutor()
-
-
-BACKEND = PennyLaneBackend()
+BACKEND = PennyLaneBackend(
+    "pennylane_simulator",
+    "xanadu",
+    20,
+    "PennyLane's lightning.qubit statevector simulator",
+    ("pennylane", "pennylane-lightning"),
+)

@@ -4,95 +4,58 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # PennyLane has no types.
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
+from importlib.metadata import version
 
 import numpy as np
 import pennylane as qml
+from pennylane.devices import ExecutionConfig, MCMConfig
 from pennylane.tape import QuantumScript
 
-from quantcloud.backends.simulation.amplitudes import PureState
-from quantcloud.backends.simulation.branching import run as run_branches
-from quantcloud.backends.simulation.programs import program
-from quantcloud.backends.simulation.results import Run, check_statevector
-from quantcloud.backends.simulation.unitaries import matrix
-from quantcloud.backends.warm_up import WarmsUp
-from quantcloud.circuits.ir import Circuit, Operation
-from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.backends.pennylane.translation import state_script, translated
+from quantcloud.backends.simulation.executor import LibraryCall, Sampled, SimulatorExecutor
+from quantcloud.backends.simulation.programs import Program
+from quantcloud.backends.simulation.sampling import counted
+from quantcloud.domain.execution import Execution
 
-# Lightning's kernels for gates that are equal up to a global phase.
-_KERNELS: dict[str, Callable[..., Any]] = {
-    "x": qml.PauliX,
-    "y": qml.PauliY,
-    "z": qml.PauliZ,
-    "h": qml.Hadamard,
-    "s": qml.S,
-    "t": qml.T,
-    "sx": qml.SX,
-    "rx": qml.RX,
-    "ry": qml.RY,
-    "rz": qml.RZ,
-    "p": qml.PhaseShift,
-    "u1": qml.PhaseShift,
-    "cx": qml.CNOT,
-    "CX": qml.CNOT,
-    "cy": qml.CY,
-    "cz": qml.CZ,
-    "crx": qml.CRX,
-    "cry": qml.CRY,
-    "crz": qml.CRZ,
-    "cp": qml.ControlledPhaseShift,
-    "cu1": qml.ControlledPhaseShift,
-    "swap": qml.SWAP,
-    "rxx": qml.IsingXX,
-    "ryy": qml.IsingYY,
-    "rzz": qml.IsingZZ,
-    "ccx": qml.Toffoli,
-    "cswap": qml.CSWAP,
-}
+_DEVICE = "lightning.qubit"
+_VERSION = version("pennylane-lightning")
+# PennyLane's way to follow each history of outcomes once, instead of each shot.
+_MCM_METHOD = "tree-traversal"
+_CONFIG = ExecutionConfig(mcm_config=MCMConfig(mcm_method=_MCM_METHOD))
 
 
-@lru_cache(maxsize=4)
-def _device(num_qubits: int) -> Any:
-    return qml.device("lightning.qubit", wires=num_qubits)
-
-
-class LightningState(PureState):
-    """A pure state in double precision."""
-
-    __slots__ = ()
-
-    def evolve(self, gates: Sequence[Operation]) -> None:
-        # In PennyLane the first wire is the highest bit.
-        top = self.num_qubits - 1
-        operations: list[Any] = [
-            qml.StatePrep(self.amplitudes, wires=range(self.num_qubits), validate_norm=False)
-        ]
-        for name, qubits, params, _, _ in gates:
-            kernel = _KERNELS.get(name)
-            if kernel is not None:
-                operations.append(kernel(*params, wires=[top - qubit for qubit in qubits]))
-            else:
-                wires = [top - qubit for qubit in reversed(qubits)]
-                operations.append(qml.QubitUnitary(matrix(name, params), wires=wires))
-        script = QuantumScript(operations, [qml.state()])
-        self.amplitudes = np.asarray(_device(self.num_qubits).execute(script))
-
-
-class PennyLaneExecutor(WarmsUp):
+class PennyLaneExecutor(SimulatorExecutor):
     """See `base.Executor`."""
 
-    def run(self, circuit: Circuit, execution: Execution) -> Outcome:
-        run = Run(execution)
-        if execution.options.noise is not None:
-            raise ValueError("pennylane_simulator simulates no noise")
-        if execution.method != "statevector":
-            raise ValueError(f"pennylane_simulator has no method {execution.method!r}")
-        divided = program(circuit)
-        check_statevector(execution, divided.num_qubits, branches=divided.branches)
-        state = LightningState(divided.num_qubits)
-        tally = run_branches(divided, state, execution.shots, run.rng)
-        return run.outcome(
-            tally.counts, amplitudes=state.amplitudes, details={"engine": "lightning.qubit"}
+    name = "pennylane_simulator"
+    pure_methods = frozenset({"statevector"})
+    has_classical_control = False
+
+    def sample(self, divided: Program, execution: Execution) -> Sampled:
+        device = qml.device(_DEVICE, wires=divided.num_qubits, seed=execution.seed)
+        script, columns = translated(divided, execution.shots)
+        rows = np.empty((execution.shots, 0), dtype=np.bool_)
+        if script.measurements:
+            result = device.execute(script, _CONFIG)
+            parts = result if isinstance(result, tuple) else (result,)
+            samples = np.concatenate([np.asarray(part, dtype=np.bool_) for part in parts], axis=1)
+            rows = samples[:, list(columns.values())]
+        counts = counted(rows, tuple(columns), divided)
+        amplitudes = None
+        if execution.options.statevector:
+            state = np.asarray(device.execute(state_script(divided)))
+            # The first wire is the highest bit.
+            amplitudes = state.reshape((2,) * divided.num_qubits).transpose().ravel()
+        options = {"mcm_method": _MCM_METHOD} if divided.branches else {}
+        call = LibraryCall(
+            "pennylane-lightning",
+            _VERSION,
+            _DEVICE,
+            execution.seed,
+            options,
+            submitted=divided.submitted,
         )
+        return Sampled(counts, amplitudes=amplitudes, call=call)
+
+    def library_circuit(self, divided: Program, execution: Execution) -> QuantumScript:
+        return translated(divided, execution.shots).script

@@ -14,7 +14,7 @@ import numpy as np
 
 from quantcloud.backends.simulation.control import Control
 from quantcloud.backends.simulation.programs import Program
-from quantcloud.backends.simulation.sampling import Counts, Patterns, Tally, flip_bits
+from quantcloud.backends.simulation.sampling import Counts, Patterns, Tally
 from quantcloud.circuits.classical import holds
 from quantcloud.circuits.ir import CONTROL, Operation
 
@@ -59,38 +59,22 @@ class _Branch(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The shots of a branch whose qubit had `outcome`, which was recorded as `read`."""
+    """The shots of a branch whose qubit had `outcome`."""
 
     shots: int
     outcome: bool
-    read: bool
 
 
-def run(
-    program: Program,
-    state: State,
-    shots: int,
-    rng: np.random.Generator,
-    *,
-    readout_error: float = 0.0,
-    tally: Tally | None = None,
-) -> Tally:
-    """Run `program` from `state`, which it consumes, and count the outcomes of `shots` shots.
-
-    `readout_error` is the probability that a measured bit is recorded flipped. The counts are
-    added to `tally`, or to a new one.
-    """
-    if tally is None:
-        tally = Tally(program.num_clbits)
+def run(program: Program, state: State, shots: int, rng: np.random.Generator) -> Tally:
+    """Run `program` from `state`, which it consumes, and count the outcomes of `shots` shots."""
+    tally = Tally(program.num_clbits)
     clbits = tuple(program.final)
     qubits = tuple(program.final.values())
     waiting = [_Branch(state, 0, 0, shots)]
     control = Control(program)
     while waiting:
-        branch = _follow(control, waiting.pop(), waiting, rng, readout_error)
+        branch = _follow(control, waiting.pop(), waiting, rng)
         patterns, drawn = branch.state.sample(qubits, branch.shots, rng)
-        if readout_error:
-            patterns, drawn = flip_bits(patterns, drawn, len(qubits), readout_error, rng)
         tally.add(patterns, drawn, clbits, program.at_end(branch.bits))
     return tally
 
@@ -100,7 +84,6 @@ def _follow(
     branch: _Branch,
     waiting: list[_Branch],
     rng: np.random.Generator,
-    readout_error: float,
 ) -> _Branch:
     """Follow `branch` to the end of the body; add the branches that split off to `waiting`."""
     state, position, bits, shots, rounds = branch
@@ -124,8 +107,6 @@ def _follow(
         (qubit,) = operation.qubits
         probability = min(max(state.probability_of_one(qubit), 0.0), 1.0)
         parts = _divide(shots, probability, rng)
-        if operation.name == "measure" and readout_error:
-            parts = _misread(parts, readout_error, rng)
         parts.sort(reverse=True)
         for part in parts[:-1]:
             other = _collapse(state.copy(), operation, part, probability)
@@ -142,16 +123,8 @@ def _follow(
 
 def _divide(shots: int, probability_of_one: float, rng: np.random.Generator) -> list[_Part]:
     ones = int(rng.binomial(shots, probability_of_one))
-    parts = (_Part(shots - ones, outcome=False, read=False), _Part(ones, outcome=True, read=True))
+    parts = (_Part(shots - ones, outcome=False), _Part(ones, outcome=True))
     return [part for part in parts if part.shots]
-
-
-def _misread(parts: list[_Part], rate: float, rng: np.random.Generator) -> list[_Part]:
-    result: list[_Part] = []
-    for shots, outcome, read in parts:
-        wrong = int(rng.binomial(shots, rate))
-        result += [_Part(shots - wrong, outcome, read), _Part(wrong, outcome, not read)]
-    return [part for part in result if part.shots]
 
 
 def _collapse(state: State, operation: Operation, part: _Part, probability_of_one: float) -> State:
@@ -167,4 +140,4 @@ def _record(bits: int, operation: Operation, part: _Part) -> int:
     if operation.name != "measure":
         return bits
     mask = 1 << operation.clbits[0]
-    return bits | mask if part.read else bits & ~mask
+    return bits | mask if part.outcome else bits & ~mask

@@ -13,6 +13,14 @@ def no_control(backend: str) -> Refusal:
     )
 
 
+def no_conditional_collapse(backend: str) -> Refusal:
+    """Return why a backend does not run circuits with conditional measurements or resets."""
+    return Refusal(
+        f"{backend} measures and resets no qubit under a condition; "
+        "local_simulator and aer_simulator do"
+    )
+
+
 class Control:
     """The operations of `ir.CONTROL` in the body of a program."""
 

@@ -18,8 +18,19 @@ PARSED_GATE_BYTES = 500
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
-def evolution(analysis: Analysis, amplitudes: float, shots: int, repeats: float = 1) -> Work:
-    """Return the work to evolve a state of `amplitudes` `repeats` times and to sample it."""
+def evolution(
+    analysis: Analysis,
+    amplitudes: float,
+    shots: int,
+    repeats: float = 1,
+    *,
+    single_shots: bool = True,
+) -> Work:
+    """Return the work to evolve a state of `amplitudes` `repeats` times and to sample it.
+
+    `single_shots` says that the outcome of each shot is drawn and written by itself; otherwise
+    equal outcomes are written once.
+    """
     kinds = analysis.gates_by_kind
     if kinds:
         light = kinds.get(DIAGONAL, 0) + kinds.get(PERMUTATION, 0)
@@ -27,13 +38,14 @@ def evolution(analysis: Analysis, amplitudes: float, shots: int, repeats: float 
     else:
         light, dense, wide = 0, analysis.operation_count, 0
     steps = repeats * amplitudes
+    written = shots if single_shots else min(shots, amplitudes)
     return Work(
         operations=repeats * analysis.operation_count,
         light=steps * light,
         dense=steps * dense,
         wide=steps * wide,
         state=steps,
-        samples=shots + min(shots, amplitudes) * analysis.num_clbits,
+        samples=shots + written * analysis.num_clbits,
     )
 
 

@@ -6,7 +6,7 @@ on has to happen in its place.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
 from quantcloud.circuits.certain import decided
 from quantcloud.circuits.ir import CONTROL, Assignment, Circuit, Condition, Operation
@@ -21,7 +21,9 @@ class Program:
     qubits that are measured into them after the body. `fixed` maps classical bits to their known
     values at the end, whatever the body writes there. All other bits that nothing writes are 0.
     `branches` says whether the body has measurements, resets or conditions. `assignments` and
-    `scratch_bits` are those of the circuit.
+    `scratch_bits` are those of the circuit. `submitted` says that these are the circuit's own
+    operations, of which at most final measurements were moved to the end; otherwise parts with a
+    certain outcome were removed, or the order of random outcomes is another one.
     """
 
     num_qubits: int
@@ -32,11 +34,25 @@ class Program:
     fixed: Mapping[int, int] = field(default_factory=dict[int, int])
     assignments: tuple[Assignment, ...] = ()
     scratch_bits: int = 0
+    submitted: bool = True
 
     @property
     def has_control(self) -> bool:
         """Whether the body has operations of `ir.CONTROL`."""
         return bool(self.assignments or self.scratch_bits)
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """The body, and then the measurements of `final`."""
+        return (
+            *self.body,
+            *(Operation("measure", (qubit,), (), (bit,)) for bit, qubit in self.final.items()),
+        )
+
+    @property
+    def measures_once(self) -> bool:
+        """Whether the measurements of `final` are of different qubits."""
+        return len(set(self.final.values())) == len(self.final)
 
     def at_end(self, bits: int) -> int:
         """Return the classical bits at the end if the body has left `bits` (bit 0 lowest)."""
@@ -52,7 +68,7 @@ def program(circuit: Circuit, *, noisy: bool = False, delays: bool = False) -> P
     """
     width, num_clbits = circuit.num_qubits, circuit.num_clbits
     left_out = ("barrier",) if delays else ("barrier", "delay")
-    written = [each for each in circuit.operations if each.name not in left_out]
+    written = tuple([each for each in circuit.operations if each.name not in left_out])
     if circuit.has_control:
         return _controlled(circuit, written)
     body, final = _defer_measurements(written)
@@ -61,7 +77,8 @@ def program(circuit: Circuit, *, noisy: bool = False, delays: bool = False) -> P
     operations, fixed = decided(written, noisy=noisy)
     body, final = _defer_measurements(operations)
     final = {bit: qubit for bit, qubit in final.items() if bit not in fixed}
-    return Program(width, num_clbits, tuple(body), final, _branches(body), fixed)
+    reduced = Program(width, num_clbits, tuple(body), final, _branches(body), fixed)
+    return replace(reduced, submitted=reduced.operations == written)
 
 
 def _controlled(circuit: Circuit, operations: Sequence[Operation]) -> Program:

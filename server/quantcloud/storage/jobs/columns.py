@@ -1,13 +1,19 @@
 """The columns of a job's row, and how to read them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from quantcloud.domain.execution import NO_OPTIONS, Noise, RunOptions
+from quantcloud.domain.execution import (
+    NO_OPTIONS,
+    GateNoise,
+    Noise,
+    QubitNoise,
+    RunOptions,
+)
 from quantcloud.domain.job import Job, JobStatus, Lease, OptimizationTarget
 from quantcloud.storage.database.codec import compact_json
 from quantcloud.storage.database.interface import AnyRow
@@ -116,8 +122,25 @@ def _options_from_json(document: dict[str, Any]) -> RunOptions:
         return NO_OPTIONS
     known = {name: value for name, value in document.items() if name in _OPTIONS}
     if (noise := document.get("noise")) is not None:
-        known["noise"] = Noise(**{name: noise[name] for name in noise if name in _NOISE})
+        known["noise"] = _noise({name: noise[name] for name in noise if name in _NOISE})
     return RunOptions(**known)
+
+
+def _noise(values: dict[str, Any]) -> Noise:
+    gates: Any = [
+        (name, GateNoise(**{**own, "pauli": _tuples(own["pauli"])}))
+        for name, own in values.get("gates", ())
+    ]
+    qubits: Any = [
+        (number, QubitNoise(**{**own, "readout": own["readout"] and _tuples(own["readout"])}))
+        for number, own in values.get("qubits", ())
+    ]
+    exceptions: dict[str, Any] = {"gates": tuple(gates), "qubits": tuple(qubits)}
+    return Noise(**{**values, **exceptions})
+
+
+def _tuples(rows: Iterable[Iterable[Any]]) -> Any:
+    return tuple([tuple(row) for row in rows])
 
 
 def _unknown_options(document: dict[str, Any]) -> tuple[str, ...]:

@@ -8,15 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerSimulator
-from qiskit_aer.backends.aer_compiler import generate_aer_config
-from qiskit_aer.backends.backend_utils import cpp_execute_circuits
-from qiskit_aer.backends.controller_wrappers import aer_controller_execute
 
 from quantcloud.backends.aer import backend as aer
 from quantcloud.backends.aer import limits as aer_limits
-from quantcloud.backends.aer.circuits import translated
+from quantcloud.backends.aer.translation import translated
 from quantcloud.backends.simulation.noise import narrowed
 from quantcloud.backends.simulation.programs import program
 from quantcloud.circuits import analyse
@@ -41,7 +37,6 @@ def bond_dimensions(circuit):
 
 def _log(circuit):
     divided = program(narrowed(circuit))
-    translation = translated(divided, "matrix_product_state")
     simulator = AerSimulator(
         method="matrix_product_state",
         max_parallel_threads=1,
@@ -49,14 +44,10 @@ def _log(circuit):
         # This exceeds every bound here, so the test ends even if a bound is wrong.
         matrix_product_state_max_bond_dimension=4 << aer_limits.MAX_MPS_RANK_BITS,
     )
-    config = generate_aer_config([QuantumCircuit(1)], simulator.options)
-    config.n_qubits = divided.num_qubits
-    config.memory_slots = translation.circuit.num_memory
-    config.shots, config.seed_simulator = 1, 7
-    controller = aer_controller_execute()
-    output = cpp_execute_circuits(controller, [translation.circuit], None, config)
-    (result,) = output["results"]
-    return result["metadata"]["MPS_log_data"]
+    translation = translated(divided, "matrix_product_state")
+    result = simulator.run(translation.circuit, shots=1, seed_simulator=7).result()
+    # A circuit without gates has none.
+    return result.results[0].metadata.get("MPS_log_data", "")
 
 
 def gate(rng, num_qubits, reach, angle):
@@ -155,5 +146,5 @@ def test_predictions_follow_the_bond_dimension():
 
     shallow, deep, far = needs(1), needs(6), needs(6, reach=4)
     assert deep[0] > 5 * shallow[0]
-    assert deep[1] > 40 * shallow[1]
+    assert deep[1] > 30 * shallow[1]
     assert far[1] > 3 * deep[1]

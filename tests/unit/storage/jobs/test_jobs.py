@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from quantcloud.domain.account import MonthlyUsage
 from quantcloud.domain.errors import NotFound, QuotaExceeded
-from quantcloud.domain.execution import Noise, RunOptions, Statevector
+from quantcloud.domain.execution import GateNoise, Noise, QubitNoise, RunOptions, Statevector
 from quantcloud.domain.job import JobStatus, OptimizationTarget
 from quantcloud.domain.job_filter import ALL_JOBS
 from quantcloud.domain.page import Place
@@ -50,7 +50,12 @@ FULL = {
         seed=3,
         statevector=True,
         memory=True,
-        noise=Noise(depolarizing_1q=0.1, t1_us=50.0),
+        noise=Noise(
+            depolarizing_1q=0.1,
+            t1_us=50.0,
+            gates=(("cx", GateNoise(0.1, (("XI", 0.1), ("ZZ", 0.2)), 0.05)), ("h", GateNoise())),
+            qubits=((0, QubitNoise(readout=((0.9, 0.1), (0.0, 1.0)))), (7, QubitNoise(5.0))),
+        ),
         timeout_seconds=2.5,
     ),
     "metadata": {"nested": {"list": [1, None, "ö\ud800"]}, "number": 0.1},
