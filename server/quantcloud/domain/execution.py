@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from quantcloud.domain.sweep import PointBlock, Sweep
 from quantcloud.domain.value_object import value_object
 
 SHORT_SECONDS = 0.005
@@ -100,7 +101,7 @@ class Execution:
     """One run of one circuit on one backend, as it is sent to a worker.
 
     `method` is the backend's name of the method to use. `predicted_seconds` is the predicted run
-    time, or None if there is no prediction.
+    time, or None if there is no prediction. With a `sweep` the run computes a block of its points.
     """
 
     job_id: str
@@ -111,6 +112,7 @@ class Execution:
     seed: int
     options: RunOptions = field(default_factory=RunOptions)
     predicted_seconds: float | None = None
+    sweep: Sweep | None = None
 
 
 @value_object
@@ -127,7 +129,8 @@ class Outcome:
 
     `counts` maps each bitstring (classical bit 0 rightmost, no spaces) to its number of shots; the
     values add up to the shots. `execution_time_ms` is the time spent simulating and sampling.
-    `memory` holds one bitstring per shot, in order. `metadata` is JSON-like.
+    `memory` holds one bitstring per shot, in order. `metadata` is JSON-like. The outcome of a sweep
+    has its results in `block`, and empty `counts`.
     """
 
     counts: Mapping[str, int]
@@ -135,3 +138,4 @@ class Outcome:
     statevector: Statevector | None = None
     memory: tuple[str, ...] | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    block: PointBlock | None = None
