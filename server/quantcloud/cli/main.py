@@ -10,7 +10,15 @@ import typer
 from quantcloud import DISTRIBUTION
 from quantcloud.cli import operator
 from quantcloud.cli.launch import guarded, loading, loading_server
-from quantcloud.cli.options import AdminPort, ConfigFile, DataDir, HttpPort, Server, Token
+from quantcloud.cli.options import (
+    AdminPort,
+    ConfigFile,
+    DataDir,
+    HttpPort,
+    NoConsole,
+    Server,
+    Token,
+)
 from quantcloud.domain.account import Tier
 from quantcloud.environment import not_text
 
@@ -52,6 +60,7 @@ def serve_command(
         typer.Option(help="HOST:PORT of the cluster's head. [default: that of this machine]"),
     ] = None,
     no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC only.")] = False,
+    no_console: NoConsole = False,
     admin_port: AdminPort = None,
     config: ConfigFile = None,
 ) -> None:
@@ -70,6 +79,7 @@ def serve_command(
             "engine": engine,
             "ray_address": ray_address,
             "envoy": False if no_envoy else None,
+            "console": False if no_console else None,
         },
         config,
     )
@@ -176,9 +186,11 @@ def demo_command() -> None:
 
 @app.command("envoy")
 def envoy_command(
+    *,
     grpc: Annotated[list[str], typer.Option(help="HOST:PORT of a server; once for each server.")],
     data_dir: DataDir = None,
     http_port: HttpPort = None,
+    no_console: NoConsole = False,
     admin_port: AdminPort = None,
     config: ConfigFile = None,
 ) -> None:
@@ -188,7 +200,13 @@ def envoy_command(
         from quantcloud.cli.configuration import read_settings
 
     settings = read_settings(
-        {"data_dir": data_dir, "http_port": http_port, "admin_port": admin_port}, config
+        {
+            "data_dir": data_dir,
+            "http_port": http_port,
+            "admin_port": admin_port,
+            "console": False if no_console else None,
+        },
+        config,
     )
     raise typer.Exit(front(settings, grpc))
 
