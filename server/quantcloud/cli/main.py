@@ -95,14 +95,21 @@ def token_command(
         float,
         typer.Option(help="The token's lifetime in hours.", min=0.01, max=_MAXIMUM_LIFETIME_HOURS),
     ] = _DEFAULT_LIFETIME_HOURS,
+    link: Annotated[  # noqa: FBT002  # a flag, given by name
+        bool,
+        typer.Option("--link", help="Print a link to the web console that signs in, once."),
+    ] = False,
 ) -> None:
     """Print a JWT for an account, and create the account if it does not exist."""
     with loading_server():
         from quantcloud.cli.configuration import read_settings
-        from quantcloud.cli.token import make_token
+        from quantcloud.cli.token import make_link, make_token
 
     settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
+    if link:
+        guarded(lambda: typer.echo(make_link(settings, user, tier)))
+    else:
+        guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
 
 
 @app.command("run")

@@ -1,7 +1,7 @@
 """The web console: Envoy's routes for its files, which Envoy serves by itself.
 
-The page is at `/`. Its files are below `/console/DIGEST/`, where DIGEST is that of all of them. So a
-browser may keep a file forever, and a page never mixes files of two versions.
+The page is at `/`. Its files are below `/console/DIGEST/`, where DIGEST is that of all of them. So
+a browser may keep a file forever, and a page never mixes files of two versions.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _REVALIDATE: Final = "no-cache"
 _METHODS: Final = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
 _ALWAYS: Final = {"default_value": {"numerator": 100}}
-# A page is some twenty files, and the server counts no one here. To pack a file takes a millisecond.
+# The server counts no one here, and to pack a file takes a millisecond. A page has some 30 files.
 _RATE_LIMIT: Final = {
     "reference_rate_limit": {
         "@type": "type.googleapis.com/"
