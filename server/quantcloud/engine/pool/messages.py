@@ -19,6 +19,7 @@ from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
+from quantcloud.domain.sweep import Input
 from quantcloud.engine.pool.failure import bounded
 from quantcloud.quantsdk import Program, RunSettings
 
@@ -137,7 +138,9 @@ def decode_analysis(payload: bytes, characters: int = MAX_JSON) -> Analysis:
     with _checked():
         if len(payload) > _ANALYSIS_BYTES + _CHARACTER_BYTES * characters:
             raise ValueError("the JSON is too long")
-        return Analysis(**json.loads(payload))
+        known = json.loads(payload)
+        known["inputs"] = tuple([Input(**each) for each in known["inputs"]])
+        return Analysis(**known)
 
 
 def encode_program(program: Program) -> bytes:
