@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.packages import with_versions
+from quantcloud.backends.points import with_points
 from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import expanded, with_measurements
 from quantcloud.domain.errors import InvalidArgument
@@ -132,7 +133,8 @@ class Worker:
 
 
 def _run(executor: Executor, execution: Execution) -> Outcome:
-    return executor.run(expanded(with_measurements(parse(execution.qasm))), execution)
+    circuit = expanded(with_measurements(parse(execution.qasm)))
+    return with_points(executor.run(circuit, execution), execution)
 
 
 def run(

@@ -1,0 +1,271 @@
+"""What a submission asks for beyond counts at one point, and the sweep that follows from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Final, Literal
+
+from quantcloud.backends.simulation.costs import readable_bytes
+from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
+from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.errors import InvalidArgument
+from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.points import MAX_SWEEP_BYTES
+from quantcloud.domain.sweep import Observable, Parameter, Sweep, Term
+from quantcloud.domain.value_object import value_object
+
+MAX_TERMS: Final = 10_000
+"""The most terms of all observables of a job."""
+VALUE_BYTES: Final = 8
+# An entry of counts in a message has these bytes besides its bitstring, and a field its tag and size.
+_ENTRY_BYTES = 8
+_FIELD_BYTES = 4
+_LETTERS: Final[Mapping[str, str]] = {"pauli": "IXYZ", "projector": "01"}
+
+Kind = Literal["pauli", "sparse", "projector"]
+
+
+@value_object
+class WantedTerm:
+    """A term as it was sent: the text of its `kind` of operator."""
+
+    kind: Kind
+    text: str
+    coefficient: float
+
+
+@value_object
+class SweepWanted:
+    """The fields of a request that make its job a sweep, as they were sent.
+
+    `parameters` are finite numbers as in `domain.sweep`. `zipped` is the pairing.
+    """
+
+    parameters: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    observables: Sequence[Sequence[WantedTerm]] = ()
+    zipped: bool = False
+    precision: float | None = None
+    gradient: bool = False
+    variances: bool = False
+    probabilities: bool = False
+    packed: bool = False
+
+
+NO_SWEEP: Final = SweepWanted()
+
+
+def sweep_of(
+    wanted: SweepWanted, analysis: Analysis, shots: int | None, options: RunOptions
+) -> Sweep | None:
+    """Return the sweep that a request asks for; None if it asks for counts at one point.
+
+    `shots` is what the request has. Raises `InvalidArgument` that names the field.
+    """
+    _check_fields(wanted, analysis, shots, options)
+    parameters = _parameters(wanted.parameters, analysis)
+    if wanted == NO_SWEEP:
+        return None
+    points = _points(parameters)
+    observables = _observables(wanted.observables, analysis.num_qubits)
+    if wanted.zipped and len(observables) != points:
+        raise InvalidArgument(
+            "observables",
+            f"there are {len(observables)} for {points} points; with the pairing 'zip' send one "
+            "for each point",
+        )
+    return Sweep(
+        points=points,
+        last=points,
+        parameters=parameters,
+        observables=observables,
+        zipped=wanted.zipped,
+        exact=bool(observables) and shots is None and wanted.precision is None,
+        precision=wanted.precision,
+        gradient=wanted.gradient,
+        variances=wanted.variances,
+        probabilities=wanted.probabilities,
+        packed=wanted.packed,
+    )
+
+
+def _check_fields(
+    wanted: SweepWanted, analysis: Analysis, shots: int | None, options: RunOptions
+) -> None:
+    """Refuse fields that contradict each other."""
+    if wanted.precision is not None and shots is not None:
+        raise InvalidArgument("precision", "cannot be combined with 'shots'; send one of them")
+    if not wanted.observables:
+        for name, value in (
+            ("gradient", wanted.gradient),
+            ("variances", wanted.variances),
+            ("precision", wanted.precision is not None),
+            ("pairing", wanted.zipped),
+        ):
+            if value:
+                raise InvalidArgument(name, "needs 'observables'")
+    else:
+        for name, value in (("packed", wanted.packed), ("probabilities", wanted.probabilities)):
+            if value:
+                raise InvalidArgument(name, "cannot be combined with 'observables'")
+    if wanted.gradient and not analysis.inputs:
+        raise InvalidArgument("gradient", "needs a circuit with inputs, and their 'parameters'")
+    if analysis.has_mid_circuit:
+        for name, value in (
+            ("observables", wanted.observables),
+            ("probabilities", wanted.probabilities),
+        ):
+            if value:
+                raise InvalidArgument(
+                    name,
+                    "needs a circuit without mid-circuit measurement, reset and conditions",
+                )
+    if wanted != NO_SWEEP:
+        for name, value in (("statevector", options.statevector), ("memory", options.memory)):
+            if value:
+                also = "; send 'packed' to get single shots" if name == "memory" else ""
+                raise InvalidArgument(
+                    f"options.{name}",
+                    "cannot be combined with parameters, observables, probabilities or packed"
+                    + also,
+                )
+
+
+def _parameters(given: Mapping[str, bytes], analysis: Analysis) -> tuple[Parameter, ...]:
+    """Return the values of the circuit's inputs in the order of their declaration."""
+    known = {each.name: each for each in analysis.inputs}
+    for name in given:
+        if name not in known:
+            names = f"its inputs are {', '.join(known)}" if known else "it has no inputs"
+            raise InvalidArgument(f"parameters.{name}", f"is no input of the circuit; {names}")
+    found: list[Parameter] = []
+    for name, declared in known.items():
+        if name not in given:
+            raise InvalidArgument(
+                f"parameters.{name}", "is missing; the circuit declares this input"
+            )
+        number, size = len(given[name]) // VALUE_BYTES, declared.size
+        if number == 0 or number % size:
+            values = "1 value" if size == 1 else f"{size} values"
+            raise InvalidArgument(
+                f"parameters.{name}.values",
+                f"has {number} values; send {values} for each point",
+            )
+        found.append(Parameter(name, size, given[name]))
+    return tuple(found)
+
+
+def _points(parameters: Sequence[Parameter]) -> int:
+    """Return the number of points: that of each parameter, unless it has 1."""
+    points, longest = 1, ""
+    for parameter in parameters:
+        own = len(parameter.values) // VALUE_BYTES // parameter.size
+        if own == 1:
+            continue
+        if points not in {1, own}:
+            raise InvalidArgument(
+                f"parameters.{parameter.name}.values",
+                f"has {own} points and '{longest}' has {points}; send as many for each, or one",
+            )
+        points, longest = own, parameter.name
+    return points
+
+
+def _observables(wanted: Sequence[Sequence[WantedTerm]], qubits: int) -> tuple[Observable, ...]:
+    if (number := sum(map(len, wanted))) > MAX_TERMS:
+        raise InvalidArgument(
+            "observables", f"have {number} terms together; at most {MAX_TERMS} are accepted"
+        )
+    return tuple(
+        [
+            Observable(
+                tuple(
+                    [
+                        Term(
+                            term.coefficient,
+                            _factors(term, qubits, f"observables[{place}].terms[{index}]"),
+                        )
+                        for index, term in enumerate(terms)
+                    ]
+                )
+            )
+            for place, terms in enumerate(wanted)
+        ]
+    )
+
+
+def _factors(term: WantedTerm, qubits: int, path: str) -> tuple[tuple[int, str], ...]:
+    path = f"{path}.{term.kind}"
+    if term.kind == "sparse":
+        return _sparse_factors(term.text, qubits, path)
+    allowed, text = _LETTERS[term.kind], term.text
+    if len(text) != qubits:
+        raise InvalidArgument(
+            path, f"has {len(text)} letters; the circuit has {qubits} qubits, send one for each"
+        )
+    for letter in text:
+        if letter not in allowed:
+            listed = ", ".join(allowed)
+            raise InvalidArgument(path, f"has the letter {letter!r}; letters are {listed}")
+    return tuple([(qubit, each) for qubit, each in enumerate(reversed(text)) if each != "I"])
+
+
+def _sparse_factors(text: str, qubits: int, path: str) -> tuple[tuple[int, str], ...]:
+    factors: dict[int, str] = {}
+    for word in text.split():
+        letter, number = word[0], word[1:]
+        if letter not in "XYZ" or not (number.isascii() and number.isdecimal()):
+            raise InvalidArgument(
+                path, f"has {word[:20]!r}; send letters X, Y or Z with qubits, such as 'Z0 Z3'"
+            )
+        # A longer number would take long to read.
+        qubit = int(number) if len(number) <= len(str(qubits)) else qubits
+        if qubit >= qubits:
+            raise InvalidArgument(
+                path, f"has the qubit {number[:20]}; the circuit has the qubits 0 to {qubits - 1}"
+            )
+        if qubit in factors:
+            raise InvalidArgument(path, f"has the qubit {qubit} twice")
+        factors[qubit] = letter
+    return tuple(sorted(factors.items()))
+
+
+def check_sweep_size(sweep: Sweep, analysis: Analysis, shots: int) -> None:
+    """Refuse a sweep whose results are predicted to be too large. Raises `InvalidArgument`."""
+    each = point_bytes(sweep, analysis, shots)
+    total = each * sweep.points
+    # Counts may be fewer than predicted.
+    has_counts = not (sweep.observables or sweep.packed or sweep.probabilities)
+    if total <= MAX_SWEEP_BYTES and (has_counts or each <= MAX_RESULT_BYTES):
+        return
+    field = "parameters" if sweep.parameters else "shots"
+    for name, wanted in (("probabilities", sweep.probabilities), ("packed", sweep.packed)):
+        if wanted:
+            field = name
+    raise InvalidArgument(
+        field,
+        f"makes results of {readable_bytes(total)}, {readable_bytes(each)} for each of "
+        f"{sweep.points} points; the limits are {readable_bytes(MAX_SWEEP_BYTES)} for all points "
+        f"and {readable_bytes(MAX_RESULT_BYTES)} for one",
+        reason="RESULT_TOO_LARGE",
+        metadata={"predicted_bytes": str(total), "maximum_bytes": str(MAX_SWEEP_BYTES)},
+    )
+
+
+def point_bytes(sweep: Sweep, analysis: Analysis, shots: int) -> int:
+    """Return the predicted number of bytes of the results of one point."""
+    columns, bits = sweep.columns, analysis.num_clbits
+    size = _FIELD_BYTES
+    if columns:
+        arrays = 1 + (not sweep.exact) + sweep.variances
+        size += arrays * (_FIELD_BYTES + columns * VALUE_BYTES)
+        if sweep.gradient:
+            names = sum(len(each.name.encode()) for each in sweep.parameters)
+            heads = _ENTRY_BYTES * len(sweep.parameters) + names
+            size += columns * (_FIELD_BYTES + heads + sweep.width * VALUE_BYTES)
+    elif sweep.packed:
+        size += shots * (-(-bits // 8))
+    else:
+        outcomes = shots if bits >= shots.bit_length() else min(shots, 1 << bits)
+        size += outcomes * (bits + _ENTRY_BYTES)
+    if sweep.probabilities:
+        size += VALUE_BYTES << bits
+    return size
