@@ -7,12 +7,14 @@ from dataclasses import field
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
+from quantcloud.backends.sweeps import methods_of
 from quantcloud.backends.widest import widest_circuit
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions, is_short
 from quantcloud.domain.job import Job
+from quantcloud.domain.sweep import Sweep
 from quantcloud.domain.value_object import value_object
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
@@ -169,7 +171,7 @@ class Fleet:
         name = info.name
         if offline := self._offline_reason(name):
             return Offer(info, Refusal(f"offline: {offline}"))
-        methods = _methods(backend, analysis, job.shots, job.options)
+        methods = _methods(backend, analysis, job.shots, job.options, getattr(job, "sweep", None))
         if not isinstance(methods, Refusal):
             inline = inline and name in self._inline
             methods = [self._predicted(name, method, inline=inline) for method in methods]
@@ -205,11 +207,11 @@ def _widest_circuit(backend: Backend, memory_limit: int) -> int:
 
 
 def _methods(
-    backend: Backend, analysis: Analysis, shots: int, options: RunOptions
+    backend: Backend, analysis: Analysis, shots: int, options: RunOptions, sweep: Sweep | None
 ) -> Sequence[Method] | Refusal:
     name = backend.info.name
     try:
-        methods = backend.methods(analysis, shots, options)
+        methods = methods_of(backend, analysis, shots, options, sweep)
     except Exception:  # noqa: BLE001  # a package may raise anything
         _log.exception("backend %s failed to list its methods", name)
         return Refusal(f"{name} failed to list its methods")
