@@ -43,7 +43,7 @@ OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
     "^": _power,
 }
 # Simulators add angles; the sum of a few of this size is still finite.
-_LARGEST: Final = 1e300
+LARGEST: Final = 1e300
 NEGATE: Final = "neg"
 
 
@@ -76,7 +76,7 @@ def unary(name: str, argument: float) -> float:
 def finite(value: float) -> float:
     """Return the value. Raises `ExpressionError` if it is too large or not a number."""
     # This comparison is also false for NaN.
-    if not abs(value) <= _LARGEST:
+    if not abs(value) <= LARGEST:
         raise ExpressionError("the value is too large")
     return value
 

@@ -200,6 +200,10 @@ SIMULATOR_VERSION: Final = "simulator_version"
 """Where the metadata of a result says what completed the run."""
 
 
+# A value of a point has about as many bytes.
+_VALUE_BYTES = 12
+
+
 @value_object
 class SweepPage:
     """A page of the points of a sweep. `done` of `total` points are done: the first ones.
@@ -234,7 +238,8 @@ class JobResult:
         memory = self.metadata.get("memory")
         shots = len(cast("Sequence[str]", memory)) if isinstance(memory, list | tuple) else 0
         amplitudes = len(self.statevector.real) if self.statevector else 0
-        return len(self.counts) + shots + amplitudes
+        points = self.sweep.points.size // _VALUE_BYTES if self.sweep else 0
+        return len(self.counts) + shots + amplitudes + points
 
 
 @value_object

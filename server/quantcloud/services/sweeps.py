@@ -1,56 +1,48 @@
-"""What a submission asks for beyond counts at one point, and the sweep that follows from it."""
+"""The sweep that a submission asks for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
-from typing import Final, Literal
+from typing import Final
 
+from quantcloud.aio import offload
+from quantcloud.aio.offload import Work
 from quantcloud.backends.simulation.costs import readable_bytes
 from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
+from quantcloud.backends.simulation.sweep.groups import shots_needed
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.points import MAX_SWEEP_BYTES
 from quantcloud.domain.sweep import Observable, Parameter, Sweep, Term
-from quantcloud.domain.value_object import value_object
+from quantcloud.services.submission import Submission
+from quantcloud.services.sweep_wanted import NO_SWEEP, VALUE_BYTES, SweepWanted, WantedTerm
 
 MAX_TERMS: Final = 10_000
 """The most terms of all observables of a job."""
-VALUE_BYTES: Final = 8
 # An entry of counts in a message has these bytes besides its bitstring, and a field its tag and size.
 _ENTRY_BYTES = 8
 _FIELD_BYTES = 4
 _LETTERS: Final[Mapping[str, str]] = {"pauli": "IXYZ", "projector": "01"}
 
-Kind = Literal["pauli", "sparse", "projector"]
+
+async def sweep_asked_for(submission: Submission, analysis: Analysis) -> Sweep | None:
+    """Return `sweep_of` a submission; in another thread if it has many terms."""
+    wanted, shots = submission.sweep, submission.shots
+    cost = Work.READ_TERMS.cost(sum(map(len, wanted.observables)))
+    return await offload.run(cost, sweep_of, wanted, analysis, shots, submission.options)
 
 
-@value_object
-class WantedTerm:
-    """A term as it was sent: the text of its `kind` of operator."""
-
-    kind: Kind
-    text: str
-    coefficient: float
+def shots_of(sweep: Sweep, shots: int) -> int:
+    """Return the shots of each point: 0 if it is exact; `shots` unless there is a precision."""
+    if sweep.exact:
+        return 0
+    return shots if sweep.precision is None else shots_needed(sweep)
 
 
-@value_object
-class SweepWanted:
-    """The fields of a request that make its job a sweep, as they were sent.
-
-    `parameters` are finite numbers as in `domain.sweep`. `zipped` is the pairing.
-    """
-
-    parameters: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-    observables: Sequence[Sequence[WantedTerm]] = ()
-    zipped: bool = False
-    precision: float | None = None
-    gradient: bool = False
-    variances: bool = False
-    probabilities: bool = False
-    packed: bool = False
-
-
-NO_SWEEP: Final = SweepWanted()
+def routing_cost(sweep: Sweep | None) -> float:
+    """Return the microseconds that the router takes for the terms of a sweep."""
+    terms = 0 if sweep is None else sum(len(each.terms) for each in sweep.observables)
+    # Terms are compared with each other, to be measured together.
+    return Work.COMPARE_TERMS.cost(terms * terms)
 
 
 def sweep_of(

@@ -9,8 +9,15 @@ from quantcloud.aio.offload import Work
 from quantcloud.api.encoding import delimited, tag, varint
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import SweepPage
+from quantcloud.domain.points import PAGE_BYTES
 from quantcloud.domain.sweep import Observable, Sweep, Term
-from quantcloud.services.sweeps import NO_SWEEP, VALUE_BYTES, Kind, SweepWanted, WantedTerm
+from quantcloud.services.sweep_wanted import (
+    NO_SWEEP,
+    VALUE_BYTES,
+    Kind,
+    SweepWanted,
+    WantedTerm,
+)
 from thequantcloud.v1 import circuit_pb2, job_pb2, sweep_pb2
 
 # How many numbers are checked at a time: no other thread runs during one step.
@@ -37,7 +44,10 @@ def _wanted(request: circuit_pb2.RunCircuitRequest) -> SweepWanted:
             for name, given in request.parameters.items()
         },
         observables=[
-            [_term(f"observables[{place}].terms[{index}]", term) for index, term in enumerate(given)]
+            [
+                _term(f"observables[{place}].terms[{index}]", term)
+                for index, term in enumerate(given)
+            ]
             for place, given in enumerate(each.terms for each in request.observables)
         ],
         zipped=request.pairing == sweep_pb2.Pairing.zip,
@@ -130,7 +140,7 @@ def sweep_parts(page: SweepPage) -> Sequence[bytes]:
 
 
 def _inner_parts(page: SweepPage) -> Iterator[bytes]:
-    points = page.points
+    points = page.points.page(page.points.first, page.points.last, PAGE_BYTES)
     yield sweep_pb2.SweepResult(
         points_total=page.total, points_done=page.done, point_offset=points.first
     ).SerializeToString()

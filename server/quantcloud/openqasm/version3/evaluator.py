@@ -222,7 +222,9 @@ class Evaluator:
         """Return a number that is known."""
         value = self.value(code, real=True)
         if not isinstance(value, Known) or value.type.kind == "duration":
-            raise self._lexer.error(f"{what} must be a constant number{_instead(value)}", _start(code))
+            raise self._lexer.error(
+                f"{what} must be a constant number{_instead(value)}", _start(code)
+            )
         return value.value
 
     def size(self, code: Code, what: str) -> int:

@@ -48,6 +48,7 @@ _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 NO_USAGE = MonthlyUsage()
 
+
 class PackedResult(NamedTuple):
     """A result with its row, and for a sweep the row of its last block.
 
