@@ -46,21 +46,25 @@ def completed(
     outcome: Outcome,
     metadata: Mapping[str, object],
     at: datetime,
+    *,
+    earlier_seconds: float = 0.0,
 ) -> tuple[JobResult, Change]:
     """Return the result of a run and the change of its job to completed.
 
-    `metadata` is the job's; the change adds the actual time to it.
+    `metadata` is the job's; the change adds the actual time to it. `earlier_seconds` is the time of
+    the points of a sweep that are already written.
     """
+    milliseconds = outcome.execution_time_ms + earlier_seconds * 1000
     result = JobResult(
         job_id=execution.job_id,
         backend=execution.backend,
         counts=outcome.counts,
-        execution_time_ms=outcome.execution_time_ms,
+        execution_time_ms=milliseconds,
         statevector=outcome.statevector,
         metadata=_result_metadata(execution, analysis, outcome),
         sweep=_last_page(execution, outcome),
     )
-    updated = with_actual(metadata, outcome.execution_time_ms / 1000)
+    updated = with_actual(metadata, milliseconds / 1000)
     if execution.sweep is not None:
         total = execution.sweep.points
         updated = {**updated, **progress_of(total, total)}

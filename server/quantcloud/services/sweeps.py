@@ -5,6 +5,7 @@ from typing import Final
 
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
+from quantcloud.backends.point_sizes import point_bytes
 from quantcloud.backends.simulation.costs import readable_bytes
 from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
 from quantcloud.backends.simulation.sweep.groups import shots_needed
@@ -18,9 +19,6 @@ from quantcloud.services.sweep_wanted import NO_SWEEP, VALUE_BYTES, SweepWanted,
 
 MAX_TERMS: Final = 10_000
 """The most terms of all observables of a job."""
-# An entry of counts in a message has these bytes besides its bitstring, and a field its tag and size.
-_ENTRY_BYTES = 8
-_FIELD_BYTES = 4
 _LETTERS: Final[Mapping[str, str]] = {"pauli": "IXYZ", "projector": "01"}
 
 
@@ -240,24 +238,3 @@ def check_sweep_size(sweep: Sweep, analysis: Analysis, shots: int) -> None:
         reason="RESULT_TOO_LARGE",
         metadata={"predicted_bytes": str(total), "maximum_bytes": str(MAX_SWEEP_BYTES)},
     )
-
-
-def point_bytes(sweep: Sweep, analysis: Analysis, shots: int) -> int:
-    """Return the predicted number of bytes of the results of one point."""
-    columns, bits = sweep.columns, analysis.num_clbits
-    size = _FIELD_BYTES
-    if columns:
-        arrays = 1 + (not sweep.exact) + sweep.variances
-        size += arrays * (_FIELD_BYTES + columns * VALUE_BYTES)
-        if sweep.gradient:
-            names = sum(len(each.name.encode()) for each in sweep.parameters)
-            heads = _ENTRY_BYTES * len(sweep.parameters) + names
-            size += columns * (_FIELD_BYTES + heads + sweep.width * VALUE_BYTES)
-    elif sweep.packed:
-        size += shots * (-(-bits // 8))
-    else:
-        outcomes = shots if bits >= shots.bit_length() else min(shots, 1 << bits)
-        size += outcomes * (bits + _ENTRY_BYTES)
-    if sweep.probabilities:
-        size += VALUE_BYTES << bits
-    return size
