@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from quantcloud.domain.value_object import value_object
 
-
 _SEED_BITS = 53
 
 
