@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.binding import bound
@@ -66,15 +64,13 @@ def run(executor: Executor, backend: Backend, circuit: Circuit, execution: Execu
         return executor.run(circuit, execution)
     counts: list[dict[str, int]] = []
     elapsed_ms = 0.0
-    columns = [
-        np.frombuffer(each.values, "<f8").reshape(-1, each.size) for each in sweep.parameters
-    ]
-    order = {each.name: rows for each, rows in zip(sweep.parameters, columns, strict=True)}
+    given = {each.name: memoryview(each.values).cast("d") for each in sweep.parameters}
     for point in range(sweep.first, sweep.last):
         values: list[float] = []
         for each in circuit.inputs:
-            rows = order[each.name]
-            values += rows[point if len(rows) > 1 else 0].tolist()
+            own = given[each.name]
+            start = point * each.size if len(own) > each.size else 0
+            values += own[start : start + each.size]
         seeded = replace(execution, sweep=None, seed=point_seed(execution.seed, point))
         outcome = executor.run(bound(circuit, values), seeded)
         counts.append(dict(outcome.counts))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Self
 
 
 class Angle(float):
@@ -18,7 +19,7 @@ class Angle(float):
     operands: tuple[float, ...]
     place: int
 
-    def __new__(cls, symbol: str, operands: tuple[float, ...] = (), place: int = -1) -> "Angle":
+    def __new__(cls, symbol: str, operands: tuple[float, ...] = (), place: int = -1) -> Self:
         self = super().__new__(cls, math.nan)
         self.symbol, self.operands, self.place = symbol, operands, place
         return self

@@ -84,7 +84,8 @@ def finite(value: float) -> float:
 def evaluate(expression: Expression, arguments: Sequence[float]) -> float:
     """Compute an angle in radians, with `arguments` for the parameters.
 
-    It is an `Angle` if it depends on one. Raises `ExpressionError` if there is no value, or if it is too large.
+    It is an `Angle` if it depends on one. Raises `ExpressionError` if there is no value, or if it
+    is too large.
     """
     if len(expression) == 1:
         item = expression[0]

@@ -35,9 +35,9 @@ class Operation(NamedTuple):
 
     `name` is `measure`, `reset`, `barrier`, `delay`, one of `CONTROL`, a key of the circuit's
     `definitions`, or else a key of `gates.STANDARD_GATES`. `params` are angles in radians; those
-    that depend on inputs are an `angles.Angle`. `clbits` is empty except for `measure`, which has one qubit and one classical bit. A `barrier` may span
-    any number of qubits and has no condition. A `delay` keeps one qubit idle for `params[0]`
-    seconds. Equal statements share one operation.
+    that depend on inputs are an `angles.Angle`. `clbits` is empty except for `measure`, which has
+    one qubit and one classical bit. A `barrier` may span any number of qubits and has no condition.
+    A `delay` keeps one qubit idle for `params[0]` seconds. Equal statements share one operation.
 
     The operations in `CONTROL` act on no qubit. `assign` computes a value: `params[0]` is the index
     of its `Assignment` in the circuit. The operations between a `while` and its `end` are repeated

@@ -29,21 +29,21 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., Floats]]] = {
 }
 # The derivatives by each operand; `y` is the result.
 _SLOPES: Final[Mapping[str, tuple[Callable[..., Floats | float], ...]]] = {
-    "+": (lambda y, a, b: 1.0, lambda y, a, b: 1.0),
-    "-": (lambda y, a, b: 1.0, lambda y, a, b: -1.0),
-    "*": (lambda y, a, b: b, lambda y, a, b: a),
-    "/": (lambda y, a, b: 1 / b, lambda y, a, b: -y / b),
-    "^": (lambda y, a, b: b * np.power(a, b - 1), lambda y, a, b: y * np.log(a)),
-    NEGATE: (lambda y, a: -1.0,),
-    "sin": (lambda y, a: np.cos(a),),
-    "cos": (lambda y, a: -np.sin(a),),
-    "tan": (lambda y, a: 1 + y * y,),
-    "exp": (lambda y, a: y,),
-    "ln": (lambda y, a: 1 / a,),
-    "sqrt": (lambda y, a: 0.5 / y,),
-    "asin": (lambda y, a: 1 / np.sqrt(1 - a * a),),
-    "acos": (lambda y, a: -1 / np.sqrt(1 - a * a),),
-    "atan": (lambda y, a: 1 / (1 + a * a),),
+    "+": (lambda _y, _a, _b: 1.0, lambda _y, _a, _b: 1.0),
+    "-": (lambda _y, _a, _b: 1.0, lambda _y, _a, _b: -1.0),
+    "*": (lambda _y, _a, b: b, lambda _y, a, _b: a),
+    "/": (lambda _y, _a, b: 1 / b, lambda y, _a, b: -y / b),
+    "^": (lambda _y, a, b: b * np.power(a, b - 1), lambda y, a, _b: y * np.log(a)),
+    NEGATE: (lambda _y, _a: -1.0,),
+    "sin": (lambda _y, a: np.cos(a),),
+    "cos": (lambda _y, a: -np.sin(a),),
+    "tan": (lambda y, _a: 1 + y * y,),
+    "exp": (lambda y, _a: y,),
+    "ln": (lambda _y, a: 1 / a,),
+    "sqrt": (lambda y, _a: 0.5 / y,),
+    "asin": (lambda _y, a: 1 / np.sqrt(1 - a * a),),
+    "acos": (lambda _y, a: -1 / np.sqrt(1 - a * a),),
+    "atan": (lambda _y, a: 1 / (1 + a * a),),
 }
 
 

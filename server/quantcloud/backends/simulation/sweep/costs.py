@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from quantcloud.backends.simulation.sweep.groups import grouped, shots_needed
-from quantcloud.backends.simulation.sweep.outcomes import MAX_PROBABILITY_BITS
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.sweep import Observable, Sweep
 from quantcloud.routing.method import Refusal
 
+MAX_PROBABILITY_BITS = 16
+"""The most classical bits of a circuit whose exact probabilities are computed."""
 MAX_EXACT_QUBITS = 20
 """The most qubits of a state whose expectation values are computed exactly."""
 

@@ -4,10 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from quantcloud.backends.simulation.sweep.values import Floats
 from quantcloud.circuits.ir import Operation
 from quantcloud.domain.sweep import Observable, Sweep
 
@@ -32,31 +28,30 @@ class Group(NamedTuple):
             ]
         )
 
-    def values(self, outcomes: NDArray[np.int64], observables: int) -> Floats:
-        """Return the sum of each observable's terms, observables x outcomes.
-
-        Bit q of an outcome is that of qubit q.
-        """
-        result = np.zeros((observables, len(outcomes)))
-        for place, coefficient, factors in self.terms:
-            value = np.full(len(outcomes), coefficient)
-            for qubit, letter in factors:
-                ones = (outcomes >> qubit) & 1
-                value *= ones == int(letter) if letter in "01" else 1 - 2 * ones
-            result[place] += value
-        return result
-
 
 class Grouped(NamedTuple):
     """Observables in groups. `constants` are the terms without factors, one sum each."""
 
     groups: tuple[Group, ...]
-    constants: Floats
+    constants: Sequence[float]
+
+    @property
+    def bounds(self) -> list[list[float]]:
+        """The most that each observable can deviate in each group: a row for each group."""
+        rows: list[list[float]] = []
+        for group in self.groups:
+            row = [0.0] * len(self.constants)
+            for place, coefficient, factors in group.terms:
+                # A product of projectors is 0 or 1, other terms are -1 or 1.
+                half = all(letter in "01" for _, letter in factors)
+                row[place] += abs(coefficient) * (0.5 if half else 1.0)
+            rows.append(row)
+        return rows
 
 
 def grouped(observables: Sequence[Observable]) -> Grouped:
     """Put the terms of observables into few groups, greedily: those with the most factors first."""
-    constants = np.zeros(len(observables))
+    constants = [0.0] * len(observables)
     terms: list[tuple[int, float, tuple[tuple[int, str], ...]]] = []
     for place, observable in enumerate(observables):
         for term in observable.terms:
@@ -81,34 +76,24 @@ def grouped(observables: Sequence[Observable]) -> Grouped:
     return Grouped(tuple(groups), constants)
 
 
-def bounds(found: Grouped) -> Floats:
-    """Return the most that each observable can deviate in each group: observables x groups."""
-    result = np.zeros((len(found.constants), len(found.groups)))
-    for column, group in enumerate(found.groups):
-        for place, coefficient, factors in group.terms:
-            half = all(letter in "01" for _, letter in factors)
-            result[place, column] += abs(coefficient) * (0.5 if half else 1.0)
-    return result
-
-
-def shared_out(shots: int, weights: Floats) -> NDArray[np.int64]:
+def shared_out(shots: int, weights: Sequence[float]) -> list[int]:
     """Share shots out in proportion to weights; each group gets one at least.
 
     Raises `ValueError` if there are fewer shots than groups.
     """
-    if shots < len(weights):
+    number = len(weights)
+    if shots < number:
         raise ValueError(
-            f"the observables need {len(weights)} different measurements, so at least as many "
-            f"shots at each point; got {shots}"
+            f"the observables need {number} different measurements, so at least as many shots at "
+            f"each point; got {shots}"
         )
-    total = float(weights.sum())
-    parts = weights / total if total > 0 else np.full(len(weights), 1 / max(1, len(weights)))
-    free = shots - len(weights)
-    result = np.floor(parts * free).astype(np.int64)
-    rest = free - int(result.sum())
-    if len(weights):
-        result[np.argsort(-(parts * free - result), kind="stable")[:rest]] += 1
-    return result + 1
+    total = sum(weights)
+    wanted = [(shots - number) * (each / total if total else 1 / number) for each in weights]
+    parts = [1 + math.floor(each) for each in wanted]
+    left = sorted(range(number), key=lambda place: math.floor(wanted[place]) - wanted[place])
+    for place in left[: shots - sum(parts)]:
+        parts[place] += 1
+    return parts
 
 
 def shots_needed(sweep: Sweep) -> int:
@@ -120,12 +105,13 @@ def shots_needed(sweep: Sweep) -> int:
     sets = [[each] for each in sweep.observables] if sweep.zipped else [sweep.observables]
     most = 1
     for observables in sets:
-        limits = bounds(grouped(observables))
-        # Shots in proportion to the largest bounds of each group.
-        shares = limits.max(axis=0, initial=0.0)
-        total = float(shares.sum())
-        for row in limits if total else ():
-            used = shares > 0
-            variance = float((row[used] ** 2 / shares[used]).sum()) * total
-            most = max(most, math.ceil(variance / sweep.precision**2) + len(shares))
+        limits = grouped(observables).bounds
+        # The shots are in proportion to the largest bound of each group.
+        shares = [max(row) for row in limits]
+        for place in range(len(observables)):
+            parts = [
+                row[place] ** 2 / share for row, share in zip(limits, shares, strict=True) if share
+            ]
+            needed = sum(parts) * sum(shares) / sweep.precision**2
+            most = max(most, math.ceil(needed) + len(limits))
     return most

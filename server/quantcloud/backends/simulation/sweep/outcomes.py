@@ -1,14 +1,14 @@
 """Outcomes of measurements from states, for all points at once."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import probabilities
+from quantcloud.backends.simulation.sweep.costs import MAX_PROBABILITY_BITS
+from quantcloud.backends.simulation.sweep.groups import Group
 from quantcloud.backends.simulation.sweep.observables import State
 from quantcloud.backends.simulation.sweep.values import Floats
-
-MAX_PROBABILITY_BITS = 16
-"""The most classical bits of a circuit whose exact probabilities are computed."""
 
 
 def outcome_probabilities(state: State, program: Program) -> Floats:
@@ -33,7 +33,22 @@ def outcome_probabilities(state: State, program: Program) -> Floats:
     return result
 
 
-def outcome_numbers(program: Program) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def term_values(group: Group, outcomes: NDArray[np.int64], observables: int) -> Floats:
+    """Return the sum of each observable's terms in a group, observables x outcomes.
+
+    Bit q of an outcome is that of qubit q, measured in the basis of the group.
+    """
+    result = np.zeros((observables, len(outcomes)))
+    for place, coefficient, factors in group.terms:
+        value = np.full(len(outcomes), coefficient)
+        for qubit, letter in factors:
+            ones = (outcomes >> qubit) & 1
+            value *= ones == int(letter) if letter in "01" else 1 - 2 * ones
+        result[place] += value
+    return result
+
+
+def outcome_numbers(program: Program) -> NDArray[np.int64]:
     """Return for each basis state the number of the outcome: its classical bits, bit 0 lowest."""
     indices = np.arange(1 << program.num_qubits)
     numbers = np.full(len(indices), program.at_end(0), dtype=np.int64)

@@ -12,11 +12,11 @@ from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import generator
 from quantcloud.backends.simulation.sweep.groups import (
     Grouped,
-    bounds,
     grouped,
     shared_out,
     shots_needed,
 )
+from quantcloud.backends.simulation.sweep.outcomes import term_values
 from quantcloud.backends.simulation.sweep.registers import Bytes, packed, rows_of_counts
 from quantcloud.backends.simulation.sweep.shifts import shifts
 from quantcloud.backends.simulation.sweep.template import Template
@@ -198,11 +198,11 @@ class _Runs:
         return total
 
     def _sampled(self, program: Program, found: Grouped, seed: int) -> Estimate:
-        values = found.constants.copy()
+        values = np.array(found.constants)
         squares = np.zeros(len(values))
-        limits = bounds(found)
-        shares = shared_out(self.execution.shots, limits.max(axis=0, initial=0.0))
-        for number, (group, shots) in enumerate(zip(found.groups, shares.tolist(), strict=True)):
+        limits = found.bounds
+        shares = shared_out(self.execution.shots, [max(row) for row in limits])
+        for number, (group, shots) in enumerate(zip(found.groups, shares, strict=True)):
             first = self._first_bit
             measured = replace(
                 program,
@@ -214,11 +214,11 @@ class _Runs:
             counts = self._backend.sample(measured, self._seeded(point_seed(seed, number), shots))
             outcomes = np.array([int(key, 2) >> first for key in counts.counts], dtype=np.int64)
             weights = np.fromiter(counts.counts.values(), np.float64) / shots
-            seen = group.values(outcomes, len(values))
+            seen = term_values(group, outcomes, len(values))
             means = seen @ weights
             spread = ((seen - means[:, None]) ** 2) @ weights
             # One shot tells nothing of the spread; the coefficients bound it.
-            spread = spread * shots / (shots - 1) if shots > 1 else limits[:, number] ** 2
+            spread = spread * shots / (shots - 1) if shots > 1 else np.square(limits[number])
             values += means
             squares += spread / shots
         return Estimate(values, np.sqrt(squares))
