@@ -1,7 +1,7 @@
 """Writes a block of points as entries of `SweepResult.points` of the contract.
 
-See https://protobuf.dev/programming-guides/encoding/. NumPy writes the fields whose size is the same
-at all points, for all points at once.
+See https://protobuf.dev/programming-guides/encoding/. NumPy writes the fields whose size is the
+same at all points, for all points at once.
 """
 
 from array import array

@@ -24,7 +24,6 @@ from quantcloud.domain.job import (
     StaleLeaseError,
 )
 from quantcloud.domain.quota import next_month, simulator_seconds_left
-from quantcloud.domain.sweep import Sweep
 from quantcloud.engine.base import (
     Engine,
     EngineError,
@@ -112,7 +111,16 @@ class Runner:
                             execution, time_limit=limit, on_start=begin
                         )
                     else:
-                        sweep_run = self._sweep_run(claim, execution, given.sweep, given.analysis)
+                        sweep_run = SweepRun(
+                            self._store,
+                            self._engine,
+                            self._clock,
+                            self._loans,
+                            claim=claim,
+                            execution=execution,
+                            sweep=given.sweep,
+                            analysis=given.analysis,
+                        )
                         outcome, earlier_seconds = await sweep_run.run(
                             time_limit=limit,
                             on_start=begin,
@@ -124,7 +132,12 @@ class Runner:
                 await self._fail(claim, error, start_record, sweep_run)
             else:
                 await self._complete(
-                    claim, execution, given.analysis, outcome, start_record, earlier_seconds
+                    claim,
+                    execution,
+                    given.analysis,
+                    outcome,
+                    start_record,
+                    earlier_seconds=earlier_seconds,
                 )
         except REFUSALS:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
@@ -135,20 +148,6 @@ class Runner:
             log.info("run was cancelled before it began", job_id=job.id)
         finally:
             await start_record.close()
-
-    def _sweep_run(
-        self, claim: Claim, execution: Execution, sweep: Sweep, analysis: Analysis
-    ) -> SweepRun:
-        return SweepRun(
-            self._store,
-            self._engine,
-            self._clock,
-            self._loans,
-            claim,
-            execution,
-            sweep,
-            analysis,
-        )
 
     async def give_back(self, claim: Claim, *, lost: bool) -> None:
         """Put a job whose run was interrupted back into its queue; fail it the third time."""
@@ -230,6 +229,7 @@ class Runner:
         analysis: Analysis,
         outcome: Outcome,
         start_record: StartRecord,
+        *,
         earlier_seconds: float,
     ) -> None:
         # Take the time before any await: the store may be unavailable for long.

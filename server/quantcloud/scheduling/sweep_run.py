@@ -5,6 +5,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from quantcloud.aio.retry import retrying
@@ -75,6 +76,7 @@ class SweepRun:
         engine: Engine,
         clock: Callable[[], datetime],
         loans: Loans,
+        *,
         claim: Claim,
         execution: Execution,
         sweep: Sweep,
@@ -198,10 +200,14 @@ class SweepRun:
                 return outcome
             await before_writing()
             change = self._progress(points.last)
-            job, lease = self._claim.job, self._claim.lease
             await retrying(
-                lambda points=points, seconds=seconds, change=change: self._store.jobs.add_block(
-                    job.id, lease, points, seconds, change
+                partial(
+                    self._store.jobs.add_block,
+                    self._claim.job.id,
+                    self._claim.lease,
+                    points,
+                    seconds,
+                    change,
                 )
             )
             self.done, self.seconds = points.last, self.seconds + seconds

@@ -309,7 +309,8 @@ def _check_limit(principal: Principal, limit: str, allowed: int, wanted: int) ->
         return
     raise QuotaExceeded(
         limit,
-        f"{limit.removeprefix('max_')}: {wanted} requested, the {principal.account.tier} tier allows {allowed}",
+        f"{limit.removeprefix('max_')}: {wanted} requested, "
+        f"the {principal.account.tier} tier allows {allowed}",
         subject=principal.account_id,
         maximum=allowed,
         requested=wanted,

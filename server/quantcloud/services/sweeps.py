@@ -80,43 +80,36 @@ def sweep_of(
 def _check_fields(
     wanted: SweepWanted, analysis: Analysis, shots: int | None, options: RunOptions
 ) -> None:
-    """Refuse fields that contradict each other."""
+    """Refuse fields that contradict each other, or the circuit."""
     if wanted.precision is not None and shots is not None:
         raise InvalidArgument("precision", "cannot be combined with 'shots'; send one of them")
-    if not wanted.observables:
-        for name, value in (
-            ("gradient", wanted.gradient),
-            ("variances", wanted.variances),
-            ("precision", wanted.precision is not None),
-            ("pairing", wanted.zipped),
-        ):
-            if value:
-                raise InvalidArgument(name, "needs 'observables'")
+    of_observables = {
+        "gradient": wanted.gradient,
+        "variances": wanted.variances,
+        "precision": wanted.precision is not None,
+        "pairing": wanted.zipped,
+    }
+    of_counts = {"packed": wanted.packed, "probabilities": wanted.probabilities}
+    if wanted.observables:
+        _refuse(of_counts, "cannot be combined with 'observables'")
     else:
-        for name, value in (("packed", wanted.packed), ("probabilities", wanted.probabilities)):
-            if value:
-                raise InvalidArgument(name, "cannot be combined with 'observables'")
-    if wanted.gradient and not analysis.inputs:
-        raise InvalidArgument("gradient", "needs a circuit with inputs, and their 'parameters'")
+        _refuse(of_observables, "needs 'observables'")
+    if not analysis.inputs:
+        _refuse({"gradient": wanted.gradient}, "needs a circuit with inputs")
     if analysis.has_mid_circuit:
-        for name, value in (
-            ("observables", wanted.observables),
-            ("probabilities", wanted.probabilities),
-        ):
-            if value:
-                raise InvalidArgument(
-                    name,
-                    "needs a circuit without mid-circuit measurement, reset and conditions",
-                )
+        exact = {"observables": wanted.observables, "probabilities": wanted.probabilities}
+        _refuse(exact, "needs a circuit without mid-circuit measurement, reset and conditions")
     if wanted != NO_SWEEP:
-        for name, value in (("statevector", options.statevector), ("memory", options.memory)):
-            if value:
-                also = "; send 'packed' to get single shots" if name == "memory" else ""
-                raise InvalidArgument(
-                    f"options.{name}",
-                    "cannot be combined with parameters, observables, probabilities or packed"
-                    + also,
-                )
+        problem = "cannot be combined with parameters, observables, probabilities or packed"
+        _refuse({"options.statevector": options.statevector}, problem)
+        _refuse({"options.memory": options.memory}, f"{problem}; 'packed' gives single shots")
+
+
+def _refuse(fields: Mapping[str, object], problem: str) -> None:
+    """Refuse the first field that is set."""
+    for name, value in fields.items():
+        if value:
+            raise InvalidArgument(name, problem)
 
 
 def _parameters(given: Mapping[str, bytes], analysis: Analysis) -> tuple[Parameter, ...]:

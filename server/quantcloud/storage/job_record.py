@@ -15,8 +15,9 @@ _NO_METHOD = Method("", 0, 0.0)
 class NewJob:
     """A job at its submission, its circuit, and its changes since then.
 
-    `sweep` is what it asks for beyond counts at one point. `method` is what was predicted of its run. If the last change is to completed, the job has a
-    `result`, and `simulator_seconds` count in its account's month.
+    `sweep` is what it asks for beyond counts at one point. `method` is what was predicted of its
+    run. If the last change is to completed, the job has a `result`, and `simulator_seconds` count
+    in its account's month.
     """
 
     job: Job

@@ -21,6 +21,7 @@ _FLAGS = ("zipped", "exact", "gradient", "variances", "probabilities", "packed")
 
 _INSERT = insert(sweep_blocks)
 _OF_JOB = sweep_blocks.c.job_id == bindparam("job_id")
+_BLOCK = select(sweep_blocks.c.first).where(_OF_JOB, sweep_blocks.c.first == bindparam("first"))
 _PROGRESS = select(
     func.coalesce(func.sum(sweep_blocks.c.points), 0).label("done"),
     func.coalesce(func.sum(sweep_blocks.c.seconds), 0.0).label("seconds"),
@@ -104,6 +105,8 @@ def add_block(
     """Write a block under the lease of its job, and tell the progress if there is a `change`."""
     record = job_rows.load(tx, row["job_id"])
     record.fence(lease)
+    if tx.read(_BLOCK, row).one_or_none() is not None:
+        return None  # an earlier try succeeded, and only its answer was lost
     tx.write(_INSERT, row)
     if change is None:
         return None
