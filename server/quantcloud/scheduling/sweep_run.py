@@ -59,7 +59,6 @@ class Swept(NamedTuple):
 class _Window(NamedTuple):
     first: int
     last: int
-    lent: bool
 
 
 class SweepRun:
@@ -100,6 +99,7 @@ class SweepRun:
         self._most = math.inf
         self._running: dict[asyncio.Task[Outcome], _Window] = {}
         self._waiting: dict[int, Outcome] = {}
+        self._lent = 0
         self._told_at = -math.inf
 
     async def run(
@@ -129,10 +129,12 @@ class SweepRun:
 
     def _start_windows(self, clock: "_Clock") -> None:
         while self._next < self._sweep.points:
-            lent = any(not window.lent for window in self._running.values())
-            if lent and not (self._has_room() and self._loans.lend(self._claim)):
-                return
-            window = _Window(self._next, min(self._next + self._size(), self._sweep.points), lent)
+            # One window runs on the claim's own share.
+            if self._running:
+                if not (self._has_room() and self._loans.lend(self._claim)):
+                    return
+                self._lent += 1
+            window = _Window(self._next, min(self._next + self._size(), self._sweep.points))
             self._next = window.last
             self._running[asyncio.ensure_future(self._execute(window, clock))] = window
 
@@ -165,8 +167,7 @@ class SweepRun:
         ended, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         for task in sorted(ended, key=lambda each: self._running[each].first):
             window = self._running.pop(task)
-            if window.lent:
-                self._loans.give_back(self._claim)
+            self._give_back(min(1, self._lent))
             try:
                 outcome = task.result()
             except ExecutionTimedOut as error:
@@ -225,12 +226,16 @@ class SweepRun:
         return Change(JobStatus.RUNNING, self._clock(), metadata=metadata, is_progress=True)
 
     async def _stop(self) -> None:
-        for task, window in self._running.items():
+        for task in self._running:
             task.cancel()
-            if window.lent:
-                self._loans.give_back(self._claim)
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()
+        self._give_back(self._lent)
+
+    def _give_back(self, number: int) -> None:
+        for _ in range(number):
+            self._lent -= 1
+            self._loans.give_back(self._claim)
 
 
 class _Clock:
