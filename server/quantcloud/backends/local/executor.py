@@ -2,19 +2,33 @@
 
 from typing import Any
 
+from quantcloud.backends.local.batch.sweep import Compiled, block
 from quantcloud.backends.local.statevector import Statevector
 from quantcloud.backends.simulation.branching import run as run_branches
 from quantcloud.backends.simulation.executor import Sampled, SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import generator, shots_in_order
+from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution
+from quantcloud.domain.sweep import PointBlock
 
 
 class LocalExecutor(SimulatorExecutor):
     """See `base.Executor`."""
 
     name = "local_simulator"
-    pure_methods = frozenset({"statevector", "stabilizer"})
+    pure_methods = frozenset({"statevector", "stabilizer", "batch"})
+
+    def __init__(self) -> None:
+        self._compiled: tuple[str, Compiled] | None = None
+
+    def swept(self, circuit: Circuit, divided: Program, execution: Execution) -> PointBlock:
+        if execution.method != "batch":
+            return super().swept(circuit, divided, execution)
+        known = self._compiled
+        if known is None or not execution.qasm or known[0] != execution.qasm:
+            known = self._compiled = (execution.qasm, Compiled(circuit, divided))
+        return block(known[1], execution)
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
         rng = generator(execution.seed)

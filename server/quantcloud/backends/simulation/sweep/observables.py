@@ -60,6 +60,12 @@ class Operator:
             result += by.reshape(shape) * moved
         return result
 
+    def squared(self, state: State, product: State) -> Floats:
+        """Return the expectation value of the operator's square; `product` is `applied(state)`."""
+        if state.dtype == np.float64 and not self.is_real:
+            product = self.applied(state.astype(np.complex128))
+        return inner(product, product)
+
 
 def _factors(
     factors: Sequence[tuple[int, str]], indices: NDArray[np.int64]
