@@ -110,7 +110,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def machine(store: Store) -> AsyncIterator[Machine]:
+async def machine(store: Store, monkeypatch) -> AsyncIterator[Machine]:
+    monkeypatch.setattr(sweep_run, "_FIRST_SECONDS", sweep_run._WINDOW_SECONDS)
     machine = Machine(store, Engine())
     await machine.scheduler.start()
     yield machine
