@@ -7,7 +7,13 @@ from typing import ClassVar
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.packages import missing
-from quantcloud.backends.simulation.sweep.costs import refusal, runs, shots_at
+from quantcloud.backends.simulation.sweep.costs import (
+    refusal,
+    runs,
+    shots_at,
+    term_amplitudes,
+    with_state_work,
+)
 from quantcloud.backends.sweeps import repeated
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
@@ -69,7 +75,8 @@ class SimulatorBackend(ABC):
         suited = [each for each in methods if not exact or each.name in self.exact_methods]
         if not suited:
             return Refusal(f"{self.info.name} has no method for exact values of this circuit")
-        return [repeated(method, number) for method in suited]
+        terms = (sweep.last - sweep.first) * term_amplitudes(analysis, sweep) if exact else 0
+        return [with_state_work(repeated(method, number), terms) for method in suited]
 
     def executor(self) -> Executor:
         return resolve_name(self.executor_class)(*self._arguments)

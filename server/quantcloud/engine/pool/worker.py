@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.packages import with_versions
+from quantcloud.backends.sweeps import circuit_of
 from quantcloud.backends.sweeps import run as run_circuit
 from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import expanded, with_measurements
@@ -135,7 +136,10 @@ class Worker:
 
 
 def _run(executor: Executor, backend: Backend, execution: Execution) -> Outcome:
-    circuit = expanded(with_measurements(parse(execution.qasm)))
+    if execution.sweep is None:
+        circuit = expanded(with_measurements(parse(execution.qasm)))
+    else:
+        circuit = circuit_of(execution.qasm)
     return run_circuit(executor, backend, circuit, execution)
 
 
