@@ -23,6 +23,8 @@ def refusal(
     `noisy_exact` says that it computes exact expectation values with noise.
     """
     noisy = options.noise is not None
+    if sweep.observables and analysis.has_control:
+        return Refusal("observables are of circuits without variables and loops during a run")
     if sweep.probabilities and noisy:
         return Refusal(f"{name} computes exact probabilities without noise")
     exact = sweep.exact or sweep.variances or sweep.probabilities
