@@ -20,15 +20,14 @@ class LocalExecutor(SimulatorExecutor):
     pure_methods = frozenset({"statevector", "stabilizer", "batch"})
 
     def __init__(self) -> None:
-        self._compiled: tuple[str, Compiled] | None = None
+        self._compiled: Compiled | None = None
 
-    def swept(self, circuit: Circuit, divided: Program, execution: Execution) -> PointBlock:
+    def swept(self, circuit: Circuit, execution: Execution) -> PointBlock:
         if execution.method != "batch":
-            return super().swept(circuit, divided, execution)
-        known = self._compiled
-        if known is None or not execution.qasm or known[0] != execution.qasm:
-            known = self._compiled = (execution.qasm, Compiled(circuit, divided))
-        return block(known[1], execution)
+            return super().swept(circuit, execution)
+        if self._compiled is None or self._compiled.circuit is not circuit:
+            self._compiled = Compiled(circuit, self.prepared(circuit, execution))
+        return block(self._compiled, execution)
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
         rng = generator(execution.seed)

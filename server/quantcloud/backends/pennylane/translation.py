@@ -65,7 +65,7 @@ def translated(program: Program, shots: int) -> Translation:
     """Make the script that Lightning executes for `program`."""
     with AnnotatedQueue() as queue:
         early: dict[int, Any] = {}
-        for operation in program.body:
+        for operation in (*program.body, *program.basis):
             _queue(operation, early)
         read = {
             bit: value

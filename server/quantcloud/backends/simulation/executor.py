@@ -85,14 +85,14 @@ class SimulatorExecutor(WarmsUp, ABC):
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:
         began = time.perf_counter()
-        divided = self.prepared(circuit, execution)
         if execution.sweep is not None:
-            block = self.swept(circuit, divided, execution)
+            block = self.swept(circuit, execution)
             elapsed_ms = (time.perf_counter() - began) * 1e3
             metadata = self._metadata(execution, self.precision)
             return Outcome({}, elapsed_ms, metadata=metadata, block=block)
         if circuit.inputs:
             raise ValueError(f"the input {circuit.inputs[0].name!r} has no values")
+        divided = self.prepared(circuit, execution)
         sampled = self.sample(divided, execution)
         memory = sampled.memory
         if execution.options.memory and memory is None:
@@ -120,9 +120,9 @@ class SimulatorExecutor(WarmsUp, ABC):
 
     # Sweeps
 
-    def swept(self, circuit: Circuit, divided: Program, execution: Execution) -> PointBlock:
+    def swept(self, circuit: Circuit, execution: Execution) -> PointBlock:
         """Compute the points of a sweep."""
-        return pointwise.block(self, circuit, divided, execution)
+        return pointwise.block(self, circuit, self.prepared(circuit, execution), execution)
 
     def expectations(
         self,

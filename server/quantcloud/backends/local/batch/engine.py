@@ -5,15 +5,17 @@ works on long runs of adjacent numbers, on any qubit.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quantcloud.backends.local.batch.phases import Phases, State
 from quantcloud.backends.local.batch.plan import Plan, Turns
 from quantcloud.backends.local.batch.turns import Matrices, TurnMatrices
 from quantcloud.backends.simulation.sweep.values import Floats
+
+# The inner products over the amplitudes: layers x observables x points.
+_SUM: Final = "labcp,labp->lcp"
 
 
 class Engine:
@@ -23,16 +25,9 @@ class Engine:
         self.plan = plan
         self.dtype = np.float64 if plan.is_real else np.complex128
         self._turns = TurnMatrices(plan.turns, real=plan.is_real)
-        # The layers whose derivatives are needed.
-        self._kept = [
-            place
-            for place, step in enumerate(plan.steps)
-            if (
-                not all(turn.is_fixed for turn in step.turns)
-                if isinstance(step, Turns)
-                else len(step.columns)
-            )
-        ]
+        # The steps whose derivatives are needed, in order.
+        needed = [place for place, step in enumerate(plan.steps) if not step.is_fixed]
+        self._kept = {place: at for at, place in enumerate(needed)}
 
     @property
     def kept(self) -> int:
@@ -53,7 +48,7 @@ class Engine:
         angles: Floats,
         matrices: Matrices,
         phases: Sequence[State | None],
-        keep: Callable[[int, State], None] | None,
+        states: State | None,
     ) -> State:
         plan, points = self.plan, angles.shape[1]
         shape = (1 << plan.num_qubits, points)
@@ -73,73 +68,103 @@ class Engine:
                 before = state
                 state = step.apply(state, phases[place], spare)
                 spare = before if state is spare else spare
-            if keep is not None:
-                keep(place, state)
+            if states is not None and len(states) and place in self._kept:
+                states[self._kept[place]] = state
         return _ground(shape, self.dtype) if state is None else state
 
-    def gradients(self, angles: Floats, apply: Callable[[State], State]) -> tuple[Floats, Floats]:
+    def gradients(
+        self, angles: Floats, apply: Callable[[State], State], *, store: bool = True
+    ) -> tuple[Floats, Floats]:
         """Return values and derivatives of observables at angles of shape columns x points.
 
         `apply` returns the products of the observables and a state: amplitudes x observables x
-        points. The values are observables x points, the derivatives columns x those.
+        points. The values are observables x points, the derivatives columns x those. Without
+        `store` the states of the layers are computed again, which needs less memory.
         """
-        plan, steps = self.plan, self.plan.steps
+        plan = self.plan
         matrices, phases = self._turns.matrices(angles), self._phases(angles)
-        kept = {place: at for at, place in enumerate(self._kept)}
-        points = angles.shape[1]
-        states = np.empty((len(kept), 1 << plan.num_qubits, points), dtype=self.dtype)
-
-        def keep(place: int, state: State) -> None:
-            if place in kept:
-                states[kept[place]] = state
-
-        state = self._forward(angles, matrices, phases, keep)
+        shape = (1 << plan.num_qubits, angles.shape[1])
+        states = np.empty((len(self._kept) if store else 0, *shape), dtype=self.dtype)
+        state = self._forward(angles, matrices, phases, states)
         adjoint = apply(state)
         values = _inner(adjoint, state[:, None])
         result = np.zeros((len(plan.angles), *adjoint.shape[1:]))
         overlaps = np.zeros((len(plan.turns), 3, *adjoint.shape[1:]))
-        spare = np.empty_like(adjoint)
-        half = np.empty(adjoint.size, dtype=self.dtype)
+        adjoints = np.empty((len(states), *adjoint.shape), dtype=self.dtype)
         inverse = np.conjugate(np.swapaxes(matrices, 1, 2))
-        first = min(kept, default=len(steps))
-        for place in range(len(steps) - 1, first - 1, -1):
-            step = steps[place]
-            if isinstance(step, Turns):
-                if place in kept:
-                    self._overlap(step, adjoint, states[kept[place]], overlaps)
-                if place > first:
-                    _turn(adjoint, step, inverse[step.first : step.first + len(step.turns)], half)
-                continue
-            if len(step.columns):
-                product = np.conjugate(adjoint) * states[kept[place]][:, None]
-                flat = product.imag.reshape(len(product), -1)
-                slopes = (2 * step.halves) @ flat
-                result[step.columns] += slopes.reshape(-1, *adjoint.shape[1:])
-            before = adjoint
-            adjoint = step.undo(adjoint, phases[place], spare)
-            spare = before if adjoint is spare else spare
+        moving = [_Moving(adjoint)] if store else [_Moving(adjoint), _Moving(state)]
+        first = min(self._kept, default=len(plan.steps))
+        for place in range(len(plan.steps) - 1, first - 1, -1):
+            step, kept = plan.steps[place], self._kept.get(place)
+            adjoint = moving[0].state
+            if kept is not None:
+                state = states[kept] if store else moving[1].state
+                if isinstance(step, Phases):
+                    _add_slopes(step, adjoint, state, result)
+                elif store:
+                    adjoints[kept] = adjoint
+                else:
+                    self._overlap([place], adjoint[None], state[None], overlaps)
+            for each in moving if place > first else ():
+                each.undo(step, inverse, phases[place])
+        if store:
+            self._overlap(list(self._kept), adjoints, states, overlaps)
         self._turns.slopes(angles, overlaps, result)
         return values, result
 
-    def _overlap(self, step: Turns, adjoint: State, state: State, overlaps: Floats) -> None:
-        """Write Im <adjoint| pauli |state> for each turn of a layer."""
-        for place, turn in enumerate(step.turns, step.first):
-            if turn.is_fixed:
-                continue
-            zero, one = _halves(adjoint, turn.qubit)
-            zero_after, one_after = _halves(state[:, None], turn.qubit)
-            cross, back = _inner_product(zero, one_after), _inner_product(one, zero_after)
-            overlaps[place, 1] = (back - cross).real
+    def _overlap(
+        self, places: Sequence[int], adjoints: State, states: State, overlaps: Floats
+    ) -> None:
+        """Write Im <adjoint| pauli |state> for each turn of some layers."""
+        layers = [(at, self.plan.steps[place]) for at, place in enumerate(places)]
+        turns = [
+            (turn.qubit, at, number)
+            for at, step in layers
+            if isinstance(step, Turns)
+            for number, turn in enumerate(step.turns, step.first)
+            if not turn.is_fixed
+        ]
+        for qubit in {qubit for qubit, _, _ in turns}:
+            rows = [at for own, at, _ in turns if own == qubit]
+            numbers = [number for own, _, number in turns if own == qubit]
+            every = len(rows) == len(layers)
+            left = np.conjugate(adjoints if every else adjoints[rows])
+            right = states if every else states[rows]
+            left = left.reshape(len(rows), -1, 2, 1 << qubit, *left.shape[2:])
+            right = right.reshape(len(rows), -1, 2, 1 << qubit, right.shape[-1])
+            cross = np.einsum(_SUM, left[:, :, 0], right[:, :, 1])
+            back = np.einsum(_SUM, left[:, :, 1], right[:, :, 0])
+            overlaps[numbers, 1] = (back - cross).real
             if not self.plan.is_real:
-                overlaps[place, 0] = (cross + back).imag
-                overlaps[place, 2] = (
-                    _inner_product(zero, zero_after) - _inner_product(one, one_after)
-                ).imag
+                zero = np.einsum(_SUM, left[:, :, 0], right[:, :, 0])
+                one = np.einsum(_SUM, left[:, :, 1], right[:, :, 1])
+                overlaps[numbers, 0] = (cross + back).imag
+                overlaps[numbers, 2] = (zero - one).imag
 
 
-def _inner_product(left: State, right: State) -> NDArray[Any]:
-    """Return sum(conj(left) * right) over the first two axes."""
-    return np.einsum("abcp,abcp->cp", np.conjugate(left), np.broadcast_to(right, left.shape))
+class _Moving:
+    """A state on its way back through a plan."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._spare = np.empty_like(state)
+
+    def undo(self, step: Turns | Phases, inverse: Matrices, phases: State | None) -> None:
+        if isinstance(step, Turns):
+            own = inverse[step.first : step.first + len(step.turns)]
+            _turn(self.state, step, own, self._spare.reshape(-1))
+            return
+        before = self.state
+        self.state = step.undo(before, phases, self._spare)
+        if self.state is self._spare:
+            self._spare = before
+
+
+def _add_slopes(step: Phases, adjoint: State, state: State, result: Floats) -> None:
+    """Add the derivatives by the angles of rotations about z."""
+    product = (np.conjugate(adjoint) * state[:, None]).imag
+    slopes = (2 * step.halves) @ product.reshape(len(product), -1)
+    result[step.columns] += slopes.reshape(-1, *adjoint.shape[1:])
 
 
 def _inner(left: State, right: State) -> Floats:

@@ -40,8 +40,8 @@ class Phases:
     """Amplitude i becomes that at `sources[i]`, times a phase.
 
     The phase is `factors[i]` times exp(-i sum(angle * sign / 2)) over the `columns` of angles,
-    where the signs are those of the `patterns` row that `kinds[i]` names. A field that changes
-    nothing is None, and `back` inverts `sources`.
+    where the signs are those of the `patterns` row that `kinds[i]` names; without `kinds` there
+    is one for each amplitude. A field that changes nothing is None, and `back` inverts `sources`.
     """
 
     sources: NDArray[np.intp] | None
@@ -50,7 +50,12 @@ class Phases:
     columns: NDArray[np.intp]
     halves: Floats
     patterns: Floats
-    kinds: NDArray[np.intp]
+    kinds: NDArray[np.intp] | None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is the same at all points."""
+        return not len(self.columns)
 
     @property
     def is_real(self) -> bool:
@@ -78,13 +83,13 @@ class Phases:
                 columns.append(gate.column)
                 signs.append(1 - 2 * ones)
         halves = np.array(signs, dtype=np.float64).reshape(len(columns), size) / 2
-        code = np.zeros(size, dtype=np.int64)
-        if len(columns) < num_qubits:
+        patterns, kinds = halves.T, None
+        if 0 < len(columns) < num_qubits:
+            code = np.zeros(size, dtype=np.int64)
             for place, row in enumerate(signs):
                 code |= (row < 0).astype(np.int64) << place
-        else:
-            code = np.arange(size)
-        _, rows, kinds = np.unique(code, return_index=True, return_inverse=True)
+            _, rows, kinds = np.unique(code, return_index=True, return_inverse=True)
+            patterns = patterns[rows]
         moves = not np.array_equal(at, np.arange(size))
         changes = not np.array_equal(factors, np.ones(size))
         real = factors.real.copy() if not factors.imag.any() else factors
@@ -94,7 +99,7 @@ class Phases:
             real if changes else None,
             np.array(columns, dtype=np.intp),
             halves,
-            np.ascontiguousarray(halves[:, rows].T),
+            np.ascontiguousarray(patterns),
             kinds,
         )
 
@@ -107,7 +112,7 @@ class Phases:
         np.cos(turned, out=phases.real)
         np.sin(turned, out=phases.imag)
         np.conjugate(phases, out=phases)
-        if len(phases) < len(self.kinds):
+        if self.kinds is not None:
             phases = np.take(phases, self.kinds, axis=0)
         if self.factors is not None:
             phases *= self.factors[:, None]

@@ -68,6 +68,11 @@ class Turns:
     turns: tuple[Turn, ...]
     first: int
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is the same at all points."""
+        return all(turn.is_fixed for turn in self.turns)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

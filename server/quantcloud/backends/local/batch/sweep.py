@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quantcloud.backends.local.batch.costs import CHUNK_BYTES
 from quantcloud.backends.local.batch.engine import Engine
 from quantcloud.backends.local.batch.outcomes import Outcomes
 from quantcloud.backends.local.batch.phases import State
@@ -23,10 +24,10 @@ from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.sweep import Observable, PointBlock, Sweep, point_seed
 
-# The bytes of the states that are computed together: they should stay in a processor's cache.
-_CHUNK_BYTES: Final = 1 << 19
-# The same for the states that the derivatives keep.
+# The bytes of the states that derivatives keep, of the points that are computed together and the
+# most of one point.
 _KEPT_BYTES: Final = 1 << 24
+_MOST_KEPT_BYTES: Final = 1 << 28
 
 
 class Compiled:
@@ -90,7 +91,7 @@ def _outcomes(ready: Compiled, execution: Execution, sweep: Sweep, angles: Float
     counts: list[Mapping[str, int]] = []
     rows: list[NDArray[np.uint8]] = []
     weights: list[Floats] = []
-    size = max(1, _CHUNK_BYTES // _state_bytes(ready))
+    size = max(1, CHUNK_BYTES // _state_bytes(ready))
     for chunk in _chunks(sweep, angles, size):
         states = ready.engine.states(chunk.angles)
         likely = ready.outcomes.weights(states)
@@ -121,8 +122,10 @@ def _expectations(
             found.append(_part(ready, execution, sweep, chunk, own))
     else:
         size = _together(ready, sweep)
-        for chunk in _chunks(sweep, angles, size):
-            found.append(_part(ready, execution, sweep, chunk, sweep.observables))
+        found += [
+            _part(ready, execution, sweep, chunk, sweep.observables)
+            for chunk in _chunks(sweep, angles, size)
+        ]
     gradients = None
     if sweep.gradient:
         slopes = np.concatenate([each.slopes for each in found if each.slopes is not None], axis=2)
@@ -143,9 +146,12 @@ def _together(ready: Compiled, sweep: Sweep) -> int:
     """Return how many points to compute together."""
     one = _state_bytes(ready)
     if not sweep.gradient or not sweep.exact:
-        return max(1, _CHUNK_BYTES // one)
-    kept = one * (ready.engine.kept + 3 * len(sweep.observables))
-    return max(1, min(_CHUNK_BYTES // one, _KEPT_BYTES // kept))
+        return max(1, CHUNK_BYTES // one)
+    return max(1, min(CHUNK_BYTES // one, _KEPT_BYTES // _kept_bytes(ready, sweep.columns)))
+
+
+def _kept_bytes(ready: Compiled, observables: int) -> int:
+    return _state_bytes(ready) * (1 + ready.engine.kept) * (1 + observables)
 
 
 class _Part(NamedTuple):
@@ -171,7 +177,7 @@ def _part(
 ) -> _Part:
     engine, operators = ready.engine, ready.operators.of(observables)
     if sweep.exact and sweep.gradient and not sweep.variances:
-        return _part_of_gradients(engine, operators, chunk)
+        return _part_of_gradients(ready, operators, chunk)
     states = engine.states(chunk.angles)
     variances = None
     if sweep.exact or sweep.variances:
@@ -184,7 +190,7 @@ def _part(
             )
             variances = np.maximum(squares - values**2, 0.0)
         if sweep.exact:
-            slopes = _part_of_gradients(engine, operators, chunk).slopes if sweep.gradient else None
+            slopes = _part_of_gradients(ready, operators, chunk).slopes if sweep.gradient else None
             return _Part(values, None, variances, slopes)
     shots = execution.shots if sweep.precision is None else shots_needed(sweep)
     sampler = Sampler(observables, ready.program.num_qubits, shots)
@@ -194,11 +200,12 @@ def _part(
     return _Part(values, errors, variances, slopes)
 
 
-def _part_of_gradients(engine: Engine, operators: Sequence[Operator], chunk: _Chunk) -> _Part:
+def _part_of_gradients(ready: Compiled, operators: Sequence[Operator], chunk: _Chunk) -> _Part:
     def apply(state: State) -> State:
         return np.stack([each.applied(state) for each in operators], axis=1)
 
-    values, slopes = engine.gradients(chunk.angles, apply)
+    store = _kept_bytes(ready, len(operators)) <= _MOST_KEPT_BYTES
+    values, slopes = ready.engine.gradients(chunk.angles, apply, store=store)
     return _Part(values, slopes=slopes)
 
 

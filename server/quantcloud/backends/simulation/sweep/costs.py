@@ -7,7 +7,7 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.sweep import Observable, Sweep
-from quantcloud.routing.method import Refusal
+from quantcloud.routing.method import Method, Refusal
 
 MAX_PROBABILITY_BITS = 16
 """The most classical bits of a circuit whose exact probabilities are computed."""
@@ -23,6 +23,8 @@ def refusal(
     `noisy_exact` says that it computes exact expectation values with noise.
     """
     noisy = options.noise is not None
+    if sweep.observables and analysis.has_control:
+        return Refusal("observables are of circuits without variables and loops during a run")
     if sweep.probabilities and noisy:
         return Refusal(f"{name} computes exact probabilities without noise")
     exact = sweep.exact or sweep.variances or sweep.probabilities
@@ -69,6 +71,19 @@ def runs(analysis: Analysis, sweep: Sweep) -> int:
         each = len(grouped(observables_at(sweep)).groups)
     shifted = 2 * angles(analysis) if sweep.gradient else 0
     return points * (each * (1 + shifted) + (sweep.variances and not sweep.exact))
+
+
+def term_amplitudes(analysis: Analysis, sweep: Sweep) -> int:
+    """Return how many amplitudes the terms of the observables of a point process."""
+    return (1 << analysis.num_qubits) * sum([len(each.terms) for each in observables_at(sweep)])
+
+
+def with_state_work(method: Method, amplitudes: int) -> Method:
+    """Return a method with work for more amplitudes of states."""
+    if method.work is None or method.coefficients is None or not amplitudes:
+        return method
+    work = method.work._replace(state=method.work.state + amplitudes)
+    return method._replace(work=work, seconds=method.coefficients.seconds(work))
 
 
 def observables_at(sweep: Sweep) -> Sequence[Observable]:
