@@ -143,21 +143,17 @@ def _line(node: Angle, lines: Mapping[int, _Line]) -> _Line | None:
     if not node.symbol:
         return _Line(node.place, 1.0, 0.0)
     found = [lines.get(id(each)) for each in node.operands]
-    first = found[0]
-    if node.symbol == NEGATE:
-        return None if first is None else _Line(first.place, -first.factor, -first.offset)
-    if len(found) != 2:  # noqa: PLR2004 - an operator
-        return None
-    second = found[1]
-    left, right = node.operands
-    if second is None and first is not None and not isinstance(right, Angle):
-        return _with_constant(node.symbol, first, float(right))
-    if first is None and second is not None and not isinstance(left, Angle):
-        constant = float(left)
-        if node.symbol == "-":
-            return _Line(second.place, -second.factor, constant - second.offset)
-        return _with_constant(node.symbol, second, constant) if node.symbol in "+*" else None
-    return None
+    match found, node.operands, node.symbol:
+        case [_Line() as line], _, "neg":
+            return _with_constant("*", line, -1.0)
+        case [_Line() as line, None], (_, constant), symbol if not isinstance(constant, Angle):
+            return _with_constant(symbol, line, constant)
+        case [None, _Line() as line], (constant, _), "+" | "*" if not isinstance(constant, Angle):
+            return _with_constant(node.symbol, line, constant)
+        case [None, _Line() as line], (constant, _), "-" if not isinstance(constant, Angle):
+            return _Line(line.place, -line.factor, constant - line.offset)
+        case _:
+            return None
 
 
 def _with_constant(symbol: str, line: _Line, constant: float) -> _Line | None:
