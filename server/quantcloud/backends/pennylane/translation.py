@@ -112,7 +112,7 @@ def value_script(
 
 def _hamiltonian(observable: Observable) -> Any:
     terms = paulis(observable) or {(): 0.0}
-    products = [
+    products: list[Any] = [
         qml.prod(*[_PAULIS[letter](qubit) for qubit, letter in factors])
         if factors
         else qml.Identity(0)

@@ -136,10 +136,12 @@ class _Compiler:
 
     @staticmethod
     def _fix(pending: list[Element], unitary: Matrix) -> None:
-        if pending and not isinstance(pending[-1], Rotation):
-            unitary = unitary @ pending.pop()
+        if pending and not isinstance(last := pending[-1], Rotation):
+            pending.pop()
+            unitary = unitary @ last
         # Without a global phase more matrices are real.
-        largest = unitary.flat[np.argmax(np.abs(unitary) > 0.1)]  # noqa: PLR2004 - not about 0
+        entries: list[complex] = unitary.ravel().tolist()
+        largest = next(each for each in entries if abs(each) > 0.1)  # noqa: PLR2004 - not about 0
         pending.append(unitary * (abs(largest) / largest))
 
     def exchange(self, name: str, qubits: tuple[int, ...]) -> None:

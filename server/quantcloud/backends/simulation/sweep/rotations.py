@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Container, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from quantcloud.circuits.angles import Angle
 from quantcloud.circuits.gates import STANDARD_GATES
@@ -44,7 +44,7 @@ class _Native:
     def __init__(self, kept: Container[str]) -> None:
         self._kept = kept
 
-    def __contains__(self, name: object) -> bool:
+    def __contains__(self, name: Any) -> bool:
         return name in SINGLE or name == "cx" or name in self._kept
 
 
