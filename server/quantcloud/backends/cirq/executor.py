@@ -6,7 +6,7 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import cirq
 import numpy as np
@@ -60,9 +60,12 @@ class CirqExecutor(SimulatorExecutor):
         return Sampled(
             counts,
             amplitudes=amplitudes,
-            precision="double" if execution.method == "density_matrix" else "single",
+            precision=self.precision_of(execution),
             call=call,
         )
+
+    def precision_of(self, execution: Execution) -> Literal["double", "single"]:
+        return "double" if execution.method == "density_matrix" else "single"
 
     def expectations(
         self,

@@ -6,6 +6,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import cirq
 
@@ -40,7 +41,7 @@ def translated(program: Program, noise: Noise | None, *, measured: bool = True) 
     return circuit
 
 
-def pauli_sum(observable: Observable) -> cirq.PauliSum:
+def pauli_sum(observable: Observable) -> Any:
     """Return an observable in Cirq's form."""
     letters = {"X": cirq.X, "Y": cirq.Y, "Z": cirq.Z}
     return cirq.PauliSum.from_pauli_strings(

@@ -47,6 +47,7 @@ class LocalBackend(SimulatorBackend):
 
     executor_class = "quantcloud.backends.local.executor:LocalExecutor"
     inline = True
+    exact_methods = frozenset({"statevector", "stabilizer"})
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions

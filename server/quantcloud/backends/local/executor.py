@@ -1,5 +1,6 @@
 """Runs circuits for `local_simulator`: NumPy for any circuit, Stim for Clifford circuits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from quantcloud.backends.local.batch.sweep import Compiled, block
@@ -8,9 +9,10 @@ from quantcloud.backends.simulation.branching import run as run_branches
 from quantcloud.backends.simulation.executor import Sampled, SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import generator, shots_in_order
+from quantcloud.backends.simulation.sweep.pointwise import Estimate
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution
-from quantcloud.domain.sweep import PointBlock
+from quantcloud.domain.sweep import Observable, PointBlock
 
 
 class LocalExecutor(SimulatorExecutor):
@@ -40,6 +42,20 @@ class LocalExecutor(SimulatorExecutor):
         counts = run_branches(divided, state, execution.shots, rng).counts
         memory = shots_in_order(counts, rng) if execution.options.memory else None
         return Sampled(counts, memory, state.amplitudes)
+
+    def expectations(
+        self,
+        divided: Program,
+        execution: Execution,
+        observables: Sequence[Observable],
+        *,
+        variances: bool,
+    ) -> Estimate:
+        if execution.method == "stabilizer" and not divided.branches:
+            from quantcloud.backends.local import stabilizer  # noqa: PLC0415
+
+            return stabilizer.expectations(divided, observables, variances=variances)
+        return super().expectations(divided, execution, observables, variances=variances)
 
     def library_circuit(self, divided: Program, execution: Execution) -> Any:
         if execution.method != "stabilizer":

@@ -8,6 +8,7 @@ from typing import ClassVar
 from quantcloud.backends.base import Executor
 from quantcloud.backends.packages import missing
 from quantcloud.backends.simulation.sweep.costs import (
+    holds_values,
     refusal,
     runs,
     shots_at,
@@ -28,13 +29,15 @@ class SimulatorBackend(ABC):
 
     `executor_class` is the executor's module and class, which are imported only where it runs;
     `arguments` are those of its constructor. `exact_methods` compute exact expectation values, and
-    `noisy_exact_methods` do with noise.
+    `noisy_exact_methods` do with noise. If `has_adjoint`, exact derivatives take about as long as
+    a few values.
     """
 
     modules: ClassVar[tuple[str, ...]] = ()
     executor_class: ClassVar[str]
     exact_methods: ClassVar[frozenset[str]] = frozenset({"statevector"})
     noisy_exact_methods: ClassVar[frozenset[str]] = frozenset()
+    has_adjoint: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -67,13 +70,17 @@ class SimulatorBackend(ABC):
         )
         if refused is not None:
             return refused
-        number = runs(analysis, sweep)
+        number = runs(analysis, sweep, adjoint=self.has_adjoint)
         total = shots_at(sweep, shots) * (sweep.last - sweep.first)
         methods = self.methods(analysis, max(1, total // number), options)
         if isinstance(methods, Refusal):
             return methods
         exact = sweep.exact or sweep.variances or sweep.probabilities
-        suited = [each for each in methods if not exact or each.name in exact_methods]
+        suited = [
+            each
+            for each in methods
+            if not exact or (each.name in exact_methods and holds_values(each.name, analysis))
+        ]
         if not suited:
             return Refusal(f"{self.info.name} has no method for exact values of this circuit")
         terms = (sweep.last - sweep.first) * term_amplitudes(analysis, sweep) if exact else 0

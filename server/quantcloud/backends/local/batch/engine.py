@@ -5,7 +5,7 @@ works on long runs of adjacent numbers, on any qubit.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final, cast
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Engine:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.dtype = np.float64 if plan.is_real else np.complex128
+        self.dtype = _dtype(real=plan.is_real)
         self._turns = TurnMatrices(plan.turns, real=plan.is_real)
         # The steps whose derivatives are needed, in order.
         needed = [place for place, step in enumerate(plan.steps) if not step.is_fixed]
@@ -171,7 +171,12 @@ def _inner(left: State, right: State) -> Floats:
     return (np.conjugate(left) * right).real.sum(axis=0)
 
 
-def _ground(shape: tuple[int, int], dtype: Any) -> State:
+def _dtype(*, real: bool) -> np.dtype[np.complex128]:
+    """Return the type of amplitudes; see `State`."""
+    return cast("np.dtype[np.complex128]", np.dtype(np.float64 if real else np.complex128))
+
+
+def _ground(shape: tuple[int, int], dtype: np.dtype[np.complex128]) -> State:
     state = np.zeros(shape, dtype=dtype)
     state[0] = 1
     return state

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quantcloud.backends.simulation.sweep.observables import State
 from quantcloud.backends.simulation.sweep.values import Floats
 from quantcloud.backends.simulation.unitaries import matrix
-
-State = NDArray[Any]
 
 
 class Exchange(NamedTuple):
@@ -92,7 +91,7 @@ class Phases:
             patterns = patterns[rows]
         moves = not np.array_equal(at, np.arange(size))
         changes = not np.array_equal(factors, np.ones(size))
-        real = factors.real.copy() if not factors.imag.any() else factors
+        real: Any = factors.real.copy() if not factors.imag.any() else factors
         return cls(
             at if moves else None,
             np.argsort(at) if moves else None,

@@ -9,18 +9,16 @@ become one matrix, and all gates of one `Phases` become one gather and one produ
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from quantcloud.backends.local.batch.phases import Diagonal, Exchange, Phases, ZRotation
+from quantcloud.backends.simulation.sweep.rotations import rotated
 from quantcloud.backends.simulation.unitaries import Matrix, matrix
 from quantcloud.circuits.angles import Angle
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.ir import Circuit, Operation
-from quantcloud.openqasm import lowered
-
-_HALF_PI: Final = np.pi / 2
 
 
 class Rotation(NamedTuple):
@@ -91,12 +89,12 @@ class Plan:
 
 @cache
 def _kept() -> frozenset[str]:
-    """Return the gates that a plan takes as they are."""
+    """Return the gates on several qubits that a plan takes as they are."""
     return frozenset(
         [
             name
             for name, gate in STANDARD_GATES.items()
-            if gate.num_qubits == 1 or (not gate.num_params and _permutes(matrix(name)))
+            if gate.num_qubits > 1 and not gate.num_params and _permutes(matrix(name))
         ]
     )
 
@@ -107,9 +105,8 @@ def _permutes(unitary: Matrix) -> bool:
 
 def compiled(circuit: Circuit, body: Sequence[Operation]) -> Plan:
     """Compile the gates of `body`, which belong to `circuit` and have no conditions."""
-    source = lowered(Circuit(circuit.qubit_registers, (), tuple(body)), _kept())
     compiler = _Compiler(circuit.num_qubits)
-    for name, qubits, params, _, _ in source.operations:
+    for name, qubits, params, _, _ in rotated(circuit, body, _kept()):
         if len(qubits) == 1:
             compiler.turn(name, qubits[0], params)
         else:
@@ -131,22 +128,20 @@ class _Compiler:
 
     def turn(self, name: str, qubit: int, params: tuple[float, ...]) -> None:
         pending = self._pending[qubit]
-        if not any(isinstance(angle, Angle) for angle in params):
+        if params and isinstance(params[0], Angle):
+            pending.append(Rotation(name[1], len(self._angles)))
+            self._angles.append(params[0])
+        else:
             self._fix(pending, matrix(name, params))
-            return
-        for axis, angle in _rotations(name, params):
-            if isinstance(angle, Angle):
-                pending.append(Rotation(axis, len(self._angles)))
-                self._angles.append(angle)
-            else:
-                self._fix(pending, matrix(f"r{axis}", (angle,)))
 
     @staticmethod
     def _fix(pending: list[Element], unitary: Matrix) -> None:
-        if pending and not isinstance(pending[-1], Rotation):
-            unitary = unitary @ pending.pop()
+        if pending and not isinstance(last := pending[-1], Rotation):
+            pending.pop()
+            unitary = unitary @ last
         # Without a global phase more matrices are real.
-        largest = unitary.flat[np.argmax(np.abs(unitary) > 0.1)]  # noqa: PLR2004 - not about 0
+        entries: list[complex] = unitary.ravel().tolist()
+        largest = next(each for each in entries if abs(each) > 0.1)  # noqa: PLR2004 - not about 0
         pending.append(unitary * (abs(largest) / largest))
 
     def exchange(self, name: str, qubits: tuple[int, ...]) -> None:
@@ -197,20 +192,3 @@ class _Compiler:
         return Plan(
             self._num_qubits, tuple(self._steps), tuple(self._turns), tuple(self._angles), real
         )
-
-
-def _rotations(name: str, params: tuple[float, ...]) -> list[tuple[str, float]]:
-    """Return a gate with angles as rotations, in order, up to a global phase."""
-    match name, params:
-        case (("rx" | "ry" | "rz"), (angle,)):
-            return [(name[1], angle)]
-        case (("p" | "u1"), (angle,)):
-            return [("z", angle)]
-        case "r", (theta, phi):
-            return [("z", -phi), ("x", theta), ("z", phi)]
-        case "u2", (phi, lam):
-            return [("z", lam), ("y", _HALF_PI), ("z", phi)]
-        case (("u" | "U" | "u3"), (theta, phi, lam)):
-            return [("z", lam), ("y", theta), ("z", phi)]
-        case _:
-            return []  # u0 does nothing

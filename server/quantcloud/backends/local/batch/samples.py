@@ -60,7 +60,7 @@ class Sampler:
         for qubit, letter in group.basis.items():
             if letter == "Z":
                 continue
-            view = turned.reshape(-1, 2, 1 << qubit, turned.shape[-1])
+            view = turned.reshape(-1, 2, 1 << qubit, len(states[0]))
             zero, one = view[:, 0], view[:, 1]
             if letter == "Y":
                 one = -1j * one
