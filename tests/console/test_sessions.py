@@ -233,3 +233,20 @@ def test_each_example_runs(console: Consoles):
         with mine.page.expect_response("**/v1/circuits/run"):
             mine.run()
         mine.expect_status("completed")
+
+
+def test_a_sweep_has_its_curve(console: Consoles):
+    mine = console()
+    mine.sign_in(newcomers_token())
+    mine.page.get_by_label("Example").select_option("VQE ansatz")
+    expect(mine.page.get_by_text("The circuit's input: theta.")).to_be_visible()
+    mine.run()
+    mine.expect_status("completed")
+    # The energy of hydrogen's ground state, in hartree.
+    curve = mine.page.get_by_role("img", name="Expectation values against theta.")
+    expect(curve).to_have_accessible_name(re.compile("lowest −1.86"))
+    expect(mine.page.get_by_text(re.compile("^41 points"))).to_be_visible()
+    assert mine.violations() == []
+    mine.page.get_by_label("Observables").fill("0.5 AB")
+    mine.run()
+    expect(mine.page.get_by_text("Observables: \"0.5 AB\" is not a term")).to_be_visible()
