@@ -19,7 +19,7 @@ test("an error has what the page acts on", () => {
 });
 
 test("pauses grow, have an end, and obey the server", () => {
-  assert.deepEqual([1, 2, 3, 99].map((failures) => pause(failures, 0, () => 1)), [500, 1000, 2000, 15000]);
+  assert.deepEqual([1, 2, 3, 99].map((failures) => pause(failures, 0, () => 1)), [500, 1000, 2000, 8000]);
   assert.equal(pause(1, 20, () => 0), 20000);
 });
 
