@@ -17,6 +17,7 @@ import grpc
 import structlog
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
 from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.api.tls import server_credentials
@@ -56,7 +57,7 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
 from quantcloud.storage.model_files import ModelFiles
-from quantcloud.telemetry import logs, metrics
+from quantcloud.telemetry import audit, logs, metrics, tracing
 from quantcloud.telemetry.admin import AdminListener
 from quantcloud.telemetry.loop_lag import measure_forever
 from quantcloud.watching.feed import EventFeed
@@ -143,8 +144,12 @@ class Application:
         )
         await lease_keeper.start()
         parts.push_async_callback(lease_keeper.stop)
-        keep = settings.retention_days
-        housekeeping = Housekeeping(store, self._clock, None if keep is None else timedelta(keep))
+        housekeeping = Housekeeping(
+            store,
+            self._clock,
+            _days(settings.retention_days),
+            _days(settings.job_retention_days),
+        )
         housekeeping.start()
         parts.push_async_callback(housekeeping.stop)
         scheduler = Scheduler(
@@ -215,6 +220,11 @@ class Application:
     def _serve_operator(self, health: Health, store: Store) -> str:
         """Serve metrics and the state of each part; return their URL. Raises `OSError`."""
         settings, parts = self._settings, self._parts
+        audit.configure(settings.audit_log_path)
+        if settings.otlp_endpoint is not None:
+            version = metadata.version(DISTRIBUTION)
+            tracing.configure(settings.otlp_endpoint, ratio=settings.trace_ratio, version=version)
+            parts.push_async_callback(offload.run, offload.UNKNOWN, tracing.stop)
         metrics.BUILD.info({"version": metadata.version(DISTRIBUTION), "revision": HEAD})
         health.subscribe(metrics.READY.set)
         lag = asyncio.create_task(measure_forever(), name="event loop lag")
@@ -316,6 +326,10 @@ class Application:
                 estimates=StartEstimates(store, engine, clock, limits),
             ),
         )
+
+
+def _days(number: float | None) -> timedelta | None:
+    return None if number is None else timedelta(number)
 
 
 def _http_url(settings: Settings, port: int) -> str:

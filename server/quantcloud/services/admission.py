@@ -35,6 +35,7 @@ from quantcloud.services.sweeps import (
     sweep_asked_for,
 )
 from quantcloud.storage import NewJob, Store
+from quantcloud.telemetry import tracing
 
 DEFAULT_SHOTS = 1024
 MAXIMUM_CODE_BYTES = 256 * 1024
@@ -188,6 +189,8 @@ class Admission:
                 },
             ),
         )
+        if tracing.is_on:
+            changes = (*changes[:-1], tracing.carrying(changes[-1]))
         return Admitted(
             job,
             qasm,
