@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import os
 import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -45,6 +44,7 @@ _EXAMINATION_MEMORY = 2 << 30
 # with imports.
 _EXIT_STATUS_WAIT = 5.0
 
+_SMALL = Work.EXAMINE.most
 _WORDS = ("gate", "opaque", "def")
 _DEFINITION = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b")
 _REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
@@ -121,7 +121,7 @@ class ExaminingEngine:
         await self._supervisor.stop()
 
     async def examine(self, source: str, owner: str = "") -> Examined:
-        if offload.fits(examination_cost(source)):
+        if is_small(source):
             circuit = parse(source)
             return Examined(analyse(circuit), circuit)
         decode = partial(messages.decode_analysis, characters=len(source))
@@ -203,19 +203,15 @@ class ExaminingEngine:
             raise WorkerLost(f"the worker ended during the run{cause}") from error
 
 
-def examination_cost(source: str) -> float:
-    """Return how many microseconds it takes at most to parse and analyse a circuit.
-
-    A source with a definition has no bound.
-    """
-    cost = Work.EXAMINE.cost(len(source))
-    if not offload.fits(cost):
-        return cost
+def is_small(source: str) -> bool:
+    """Whether the event loop may analyse a circuit. One with a definition takes any time."""
+    if len(source) > _SMALL:
+        return False
     # Few texts contain these letters, so this avoids most regular expression searches.
     if any(word in source for word in _WORDS) and _DEFINITION.search(source):
-        return math.inf
+        return False
     # Angles say nothing about the number of operations, but the bound would count their digits.
-    return cost + Work.EXAMINE.cost(work_bound(_REAL.sub("", source)))
+    return len(source) + work_bound(_REAL.sub("", source)) <= _SMALL
 
 
 async def decoded_answer(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:
