@@ -253,6 +253,7 @@ def test_nulls_are_printed_in_lists_and_nested_messages(gate, http):
         },
         "limits": {
             "max_shots": 1, "max_qubits": 0, "max_concurrent_jobs": 0, "api_keys_limit": 0,
+            "max_points": 0,
         },
         "simulator_minutes_used": 0,
         "simulator_minutes_limit": None,
