@@ -23,15 +23,16 @@ from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.api.tls import server_credentials
 from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.issuer import issuer, tickets
+from quantcloud.auth.issuer import issuer, sign_in_codes, tickets
 from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
+from quantcloud.auth.sign_in import OPERATOR
 from quantcloud.auth.tickets import Tickets
 from quantcloud.auth.turns import Turns
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.errors import Damaged, DomainError, explained
-from quantcloud.endpoints import Endpoints, bracketed
+from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
 from quantcloud.engine.base import EngineError, WorkerEngine
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import (
@@ -95,6 +96,7 @@ class Application:
         self._streams = OpenStreams(settings.max_watches)
         self._parts = AsyncExitStack()
         self._grace = 0.0
+        self._sign_in = ""
 
     async def start(self) -> Endpoints:
         """Start to serve, and return the addresses once the health check answers.
@@ -213,6 +215,7 @@ class Application:
             http,
             f"{bracketed(settings.grpc_host)}:{grpc_port}",
             admin,
+            self._sign_in,
         )
 
     def _serve_operator(self, health: Health, store: Store) -> str:
@@ -264,6 +267,10 @@ class Application:
         )
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
+        code = self._codes.issue(OPERATOR) if settings.console else None
+        if code is not None:
+            scheme = _scheme(settings)
+            self._sign_in = sign_in_link(scheme, settings.http_host, envoy.http_port, code)
         return _http_url(settings, envoy.http_port)
 
     def _access(self, store: Store, turns: Turns, watch_tickets: Tickets) -> AccessControl:
@@ -302,9 +309,10 @@ class Application:
     ) -> UseCases:
         limits, clock = self._settings.limits, self._clock
         engine, inline, fleet, _ = started
+        self._codes = sign_in_codes(self._settings, clock)
         return UseCases(
             platform=platform,
-            accounts=AccountUseCases(store, clock, limits),
+            accounts=AccountUseCases(store, clock, limits, self._codes),
             circuits=CircuitUseCases(
                 store,
                 engine,
@@ -330,9 +338,12 @@ def _days(number: float | None) -> timedelta | None:
     return None if number is None else timedelta(number)
 
 
+def _scheme(settings: Settings) -> str:
+    return "http" if settings.tls_cert is None else "https"
+
+
 def _http_url(settings: Settings, port: int) -> str:
-    scheme = "http" if settings.tls_cert is None else "https"
-    return f"{scheme}://{bracketed(settings.http_host)}:{port}"
+    return f"{_scheme(settings)}://{bracketed(settings.http_host)}:{port}"
 
 
 def _grpc_credentials(settings: Settings) -> grpc.ServerCredentials | None:

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.circuits import analyse
+from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
+from quantcloud.drawing import Drawing
 from quantcloud.engine.base import EngineError, Examined, MachineLost, WorkerLost
 from quantcloud.engine.fair_queue import FairQueue
 from quantcloud.engine.pool import messages
@@ -127,6 +129,10 @@ class ExaminingEngine:
         decode = partial(messages.decode_analysis, characters=len(source))
         return Examined(await self._look_at("qasm", source, owner, messages.EXAMINE, decode))
 
+    async def draw(self, source: str, owner: str = "") -> tuple[Analysis, Drawing]:
+        decode = partial(messages.decode_drawing, characters=len(source))
+        return await self._look_at("qasm", source, owner, messages.DRAW, decode)
+
     async def read_program(self, code: str, owner: str = "") -> Program:
         decode = messages.decode_program
         return await self._look_at("code", code, owner, messages.READ_PROGRAM, decode)
@@ -173,7 +179,7 @@ class ExaminingEngine:
                 raise InvalidArgument(
                     field, f"takes longer than {limit:g} seconds to analyse; send a smaller circuit"
                 ) from None
-            if answer.kind in (messages.ANALYSIS, messages.PROGRAM):
+            if answer.kind in (messages.ANALYSIS, messages.PROGRAM, messages.DRAWING):
                 return await decoded_answer(call, answer, decode)
             if answer.kind == messages.INVALID:
                 raise await decoded_answer(call, answer, messages.decode_invalid)

@@ -125,6 +125,9 @@ class Settings(BaseSettings):
         "The most memory that Envoy's heap may take; near it, Envoy refuses requests.",
         "2 GiB, or a quarter of memory if that is less",
     )  # fmt: skip
+    console: bool = setting(
+        True, SERVES, "Whether Envoy serves the [web console](console.md) at `/`."
+    )
     probe_host: Host = setting(
         "127.0.0.1", SERVES,
         "Where Envoy answers only `GET /health`, also if its port has no connection left.",

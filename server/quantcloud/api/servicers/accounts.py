@@ -3,6 +3,7 @@
 from quantcloud.api.context import Context, principal
 from quantcloud.api.convert import accounts as convert
 from quantcloud.api.session import session
+from quantcloud.api.convert.values import timestamp
 from quantcloud.services.accounts import AccountUseCases
 from thequantcloud.v1 import account_pb2, account_pb2_grpc, api_key_pb2, api_key_pb2_grpc
 
@@ -37,10 +38,16 @@ class ApiKeyServicer(api_key_pb2_grpc.ApiKeyServiceServicer):
 
 
 class AccountServicer(account_pb2_grpc.AccountServiceServicer):
-    """The caller's profile and usage."""
+    """The caller's profile and usage, and sign-in links."""
 
     def __init__(self, accounts: AccountUseCases) -> None:
         self._accounts = accounts
+
+    async def SignIn(
+        self, request: account_pb2.SignInRequest, context: Context
+    ) -> account_pb2.SignInResponse:
+        token = await self._accounts.sign_in(request.code)
+        return account_pb2.SignInResponse(token=token.text, expires_at=timestamp(token.expires_at))
 
     async def GetUsage(
         self, request: account_pb2.GetUsageRequest, context: Context

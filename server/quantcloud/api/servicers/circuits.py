@@ -71,6 +71,11 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         plan = await self._circuits.plan(principal(), await convert.submission(request))
         return convert.plan(plan)
 
+    async def DrawCircuit(
+        self, request: circuit_pb2.DrawCircuitRequest, context: Context
+    ) -> circuit_pb2.DrawCircuitResponse:
+        return convert.drawing(*await self._circuits.draw(principal(), request.qasm))
+
     async def CreateCircuit(
         self, request: circuit_pb2.CreateCircuitRequest, context: Context
     ) -> circuit_pb2.Circuit:
