@@ -32,11 +32,13 @@ _WITHOUT_NULLS: Final = frozenset(
 
 def has_twin(field: FieldDescriptor) -> bool:
     """Whether a response shows this field as null if it is unset."""
+    owner = field.containing_type
     return (
         field.has_presence
+        and owner is not None
         and not _is_options(field)
-        and field.containing_type.full_name not in _WITHOUT_NULLS
-        and not field.containing_type.GetOptions().map_entry
+        and owner.full_name not in _WITHOUT_NULLS
+        and not owner.GetOptions().map_entry
         and not (field.message_type and field.message_type.full_name in _WITHOUT_NULLS)
         and (field.containing_oneof is None or len(field.containing_oneof.fields) == 1)
     )

@@ -2,8 +2,8 @@
 
 from quantcloud.api.context import Context, principal
 from quantcloud.api.convert import accounts as convert
-from quantcloud.api.session import session
 from quantcloud.api.convert.values import timestamp
+from quantcloud.api.session import session
 from quantcloud.services.accounts import AccountUseCases
 from thequantcloud.v1 import account_pb2, account_pb2_grpc, api_key_pb2, api_key_pb2_grpc
 
