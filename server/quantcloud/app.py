@@ -56,7 +56,7 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
 from quantcloud.storage.model_files import ModelFiles
-from quantcloud.telemetry import logs, metrics
+from quantcloud.telemetry import audit, logs, metrics
 from quantcloud.telemetry.admin import AdminListener
 from quantcloud.telemetry.loop_lag import measure_forever
 from quantcloud.watching.feed import EventFeed
@@ -215,6 +215,7 @@ class Application:
     def _serve_operator(self, health: Health, store: Store) -> str:
         """Serve metrics and the state of each part; return their URL. Raises `OSError`."""
         settings, parts = self._settings, self._parts
+        audit.configure(settings.audit_log_path)
         metrics.BUILD.info({"version": metadata.version(DISTRIBUTION), "revision": HEAD})
         health.subscribe(metrics.READY.set)
         lag = asyncio.create_task(measure_forever(), name="event loop lag")

@@ -216,7 +216,7 @@ def test_a_key_is_in_no_response_and_no_log(limited: Server, tmp_path: Path):
     assert '"/v1/account/usage"' in written
     assert '"/v1/jobs/qc_live_..."' in written
     assert "CreateApiKey" in written
-    assert '"request_id": "qc_live_..."' in written
+    assert '"client_request_id": "qc_live_..."' in written
     assert text not in written
     for file in limited.data_dir.rglob("*"):
         if file.is_file():

@@ -1,9 +1,7 @@
 """The session of a call: its caller, its limits, its deadline, and its end."""
 
 import asyncio
-import logging
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -15,7 +13,7 @@ import structlog
 from google.protobuf.message import Message
 
 from quantcloud.aio.deadlines import Deadlines
-from quantcloud.api.access import AccessControl
+from quantcloud.api.access import HEALTH, HEALTH_SERVICE, AccessControl
 from quantcloud.api.context import Caller, Context, current, headers_of
 from quantcloud.api.convert.limits import check
 from quantcloud.api.convert.values import lower_ids
@@ -30,19 +28,27 @@ from quantcloud.api.large import encoded
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import Damaged, DomainError
 from quantcloud.domain.value_object import value_object
-from quantcloud.telemetry import metrics
+from quantcloud.telemetry import audit, logs, metrics
+from thequantcloud.v1 import job_pb2
 
-_MAXIMUM_REQUEST_ID_LENGTH = 128
 # Envoy's transcoder sets this header on a call that came over REST.
 _REST_PATH = "x-envoy-original-path"
 # How long a client may take to read the last message of its stream.
 _LAST_EVENT_SECONDS = 1.0
 
+# Calls that monitors make every second. They are logged only if they fail.
+_PROBES = (HEALTH_SERVICE, HEALTH)
+_ID_LENGTH = 36
+# The requests about the job of their `id`.
+_OF_ONE_JOB = (
+    job_pb2.CancelJobRequest, job_pb2.GetJobCircuitRequest, job_pb2.GetJobRequest,
+    job_pb2.GetJobResultRequest, job_pb2.WatchJobRequest,
+)  # fmt: skip
+
 Request = TypeVar("Request", bound=Message)
 
 log = structlog.stdlib.get_logger(__name__)
-# Checking its level costs less than a line that is dropped.
-_level = logging.getLogger(__name__)
+_COMPONENT = logs.component(__name__)
 
 
 @value_object
@@ -64,7 +70,9 @@ class Session(Caller):
     Logs an exception that is not a domain error with the call's request id, and answers INTERNAL.
     """
 
-    __slots__ = ("_authentication", "_checked", "_path", "_release", "_rules", "_sent", "_started")
+    __slots__ = (
+        "_authentication", "_checked", "_ids", "_path", "_release", "_rules", "_sent", "_started",
+    )  # fmt: skip
 
     def __init__(self, path: str, context: Context, rules: Rules) -> None:
         super().__init__(context)
@@ -75,6 +83,7 @@ class Session(Caller):
         self._sent = False
         self._release: Callable[[Caller], None] | None = None
         self._authentication: _Authentication | None = None
+        self._ids: dict[str, str] | None = None
 
     async def __aenter__(self) -> Self:
         current.set(self)
@@ -131,6 +140,8 @@ class Session(Caller):
         request = parse(data)
         check(request)
         lower_ids(request)
+        if isinstance(request, _OF_ONE_JOB) and len(request.id) == _ID_LENGTH:
+            self.job_id = request.id
         await access.take_turn(self, request)
         return request
 
@@ -176,19 +187,19 @@ class Session(Caller):
     def refusal(self, error: Exception) -> Refusal:
         """Return the refusal for an error. Logs unexpected exceptions."""
         if isinstance(error, Damaged):
-            return internal(self._request_id(), error)
+            return internal(self.ids["request_id"], error)
         if isinstance(error, DomainError):
             metrics.REFUSALS.labels(error.reason).inc()
             return refuse(error)
         if isinstance(error, Refusal):
             return error
-        request_id = self._request_id()
-        log.error("unexpected exception", method=self._path, request_id=request_id, exc_info=error)
-        return internal(request_id)
+        log.error("unexpected exception", method=self._path, **self.ids, exc_info=error)
+        return internal(self.ids["request_id"])
 
     async def _abort(self, error: Exception) -> NoReturn:
         """End the call with the error's status."""
         if isinstance(error, grpc.aio.AbortError):
+            self._ended(grpc.StatusCode.UNKNOWN)
             raise error
         if isinstance(error, grpc.aio.InternalError):
             # The client is gone, so nothing can be sent. gRPC raised this error and ignores it.
@@ -215,20 +226,33 @@ class Session(Caller):
         """Count the call, and log it."""
         seconds = time.monotonic() - self._started
         metrics.RPC_SECONDS.labels(self._path, code.name).observe(seconds)
-        if _level.isEnabledFor(logging.DEBUG):
-            log.debug(
-                "call",
-                method=self._path,
-                code=code.name,
-                request_id=self._request_id(),
-                milliseconds=round(seconds * 1000, 3),
-            )
+        if not logs.is_on() or (code is grpc.StatusCode.OK and self._path.startswith(_PROBES)):
+            return
+        fields: dict[str, object] = {
+            **self.ids,
+            "method": self._path,
+            "code": code.name,
+            "ms": round(seconds * 1000, 1),
+            "peer": self._rules.access.peer(self.context),
+        }
+        if self.principal is not None:
+            fields["account_id"] = self.principal.account_id
+        if self.job_id is not None:
+            fields["job_id"] = self.job_id
+        logs.info("call", _COMPONENT, fields)
 
-    def _request_id(self) -> str:
-        """Return the caller's request id if it is valid, or a new one."""
-        given = headers_of(self.context).get("x-request-id", "")
-        usable = 0 < len(given) <= _MAXIMUM_REQUEST_ID_LENGTH and given.isprintable()
-        return given if usable else str(uuid.uuid4())
+    @property
+    def ids(self) -> dict[str, str]:
+        """The ids by which logs name this call."""
+        if self._ids is None:
+            self._ids = self._rules.access.ids(self.context)
+        return self._ids
+
+    def audit(self, event: str, **fields: str) -> None:
+        """Note in the audit log what the caller did."""
+        account = None if self.principal is None else self.principal.account_id
+        peer = self._rules.access.peer(self.context)
+        audit.record(event, account_id=account, peer=peer, **fields, **self.ids)
 
 
 def session() -> Session:

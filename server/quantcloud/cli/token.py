@@ -9,6 +9,7 @@ from quantcloud.cli.store import with_store
 from quantcloud.domain.account import Account, Tier
 from quantcloud.settings import Settings
 from quantcloud.storage import Store
+from quantcloud.telemetry import audit
 
 
 def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -> str:
@@ -21,7 +22,13 @@ def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -
         raise Failure(str(error)) from error
 
     async def ensure(store: Store) -> Account:
-        return await store.accounts.ensure(user, email=email, name=None, at=now, tier=tier)
+        before = await store.accounts.get(user)
+        account = await store.accounts.ensure(user, email=email, name=None, at=now, tier=tier)
+        if before is not None and before.tier != account.tier:
+            audit.by_operator(
+                "tier_changed", account_id=user, tier=account.tier, before=before.tier
+            )
+        return account
 
     with_store(settings, ensure, create=True)
     return token

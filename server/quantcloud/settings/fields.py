@@ -144,6 +144,12 @@ class Settings(BaseSettings):
         "`access.log` in the data folder",
     )  # fmt: skip
 
+    audit_log: Path | None = setting(
+        None, SERVES,
+        "Where servers and commands log changes of keys, tiers and accounts, and failed logins.",
+        "`audit.log` in the data folder",
+    )  # fmt: skip
+
     tls_cert: Path | None = setting(
         None,
         ENCRYPTS,
@@ -383,6 +389,10 @@ class Settings(BaseSettings):
     def database(self) -> str | Path:
         """The URL of the database, or the path of the SQLite file."""
         return self.database_url or self.data_dir / "quantcloud.db"
+
+    @property
+    def audit_log_path(self) -> Path:
+        return self.audit_log or self.data_dir / "audit.log"
 
     def limits(self, tier: Tier) -> TierLimits:
         return self.tiers.get(tier) or DEFAULT_TIERS[tier]

@@ -126,6 +126,9 @@ class Trusted(Session):
     def refusal(self, error: Any) -> Any:
         return refuse(error)
 
+    def audit(self, event: str, **fields: str) -> None:
+        """Write no audit log."""
+
 
 @asynccontextmanager
 async def plain_server(add: Any, servicer: Any) -> AsyncGenerator[grpc.aio.Channel]:
