@@ -3,9 +3,9 @@
 import hmac
 import ipaddress
 import re
-import uuid
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack
+from random import getrandbits
 from typing import Any
 from urllib.parse import unquote
 
@@ -133,8 +133,7 @@ class AccessControl:
             return await self.authenticate(context)
         except Unauthenticated as error:
             if error.reason != "CREDENTIALS_MISSING":
-                ids, peer = self.ids(context), self.peer(context)
-                audit.record("login_failed", reason=error.reason, peer=peer, **ids)
+                audit.record("login_failed", reason=error.reason, **self.origin(context))
             await self._limits.failed_login(self._address(context))
             raise
 
@@ -220,32 +219,28 @@ class AccessControl:
         secret = headers.get(PROXY_SECRET_HEADER, "").encode("utf-8", "replace")
         return self._proxy_secret is not None and hmac.compare_digest(secret, self._proxy_secret)
 
-    def peer(self, context: Context) -> str:
-        """Return the caller's address: the one that Envoy sends, or the connection's peer."""
-        headers = headers_of(context)
-        if self._is_from_envoy(headers):
-            # Envoy puts the client first. In its own calls, it appends its own address.
-            return headers.get(_CLIENT_HEADER, "").partition(",")[0]
-        return peer_address(context.peer())
-
-    def _address(self, context: Context) -> str:
-        """Return the address by which the caller is counted."""
-        return network(self.peer(context))
-
-    def ids(self, context: Context) -> dict[str, str]:
-        """Return the call's `request_id`, and the `client_request_id` if the client sent one.
+    def origin(self, context: Context) -> dict[str, str]:
+        """Return the call's `request_id`, its `client_request_id` if the client sent one, and its
+        `peer`: the client's address.
 
         Envoy makes the request id of its calls. A call without Envoy gets a new one here.
         """
         headers = headers_of(context)
         if self._is_from_envoy(headers):
+            # Envoy puts the client first. In its own calls, it appends its own address.
+            peer = headers.get(_CLIENT_HEADER, "").partition(",")[0]
             own, clients = headers.get(_REQUEST_ID, ""), headers.get(_CLIENTS_REQUEST_ID, "")
         else:
-            own, clients = "", headers.get(_REQUEST_ID, "")
-        ids = {"request_id": own if _is_usable(own) else str(uuid.uuid4())}
+            peer, own, clients = peer_address(context.peer()), "", headers.get(_REQUEST_ID, "")
+        # Not `uuid4`, which takes much longer. It need not be hard to guess.
+        request_id = own if _is_usable(own) else f"{getrandbits(128):032x}"
         if _is_usable(clients):
-            ids["client_request_id"] = clients
-        return ids
+            return {"request_id": request_id, "client_request_id": clients, "peer": peer}
+        return {"request_id": request_id, "peer": peer}
+
+    def _address(self, context: Context) -> str:
+        """Return the address by which the caller is counted."""
+        return network(self.origin(context)["peer"])
 
 
 def _refusal(principal: Principal, allowance: RateAllowance) -> RateLimited:

@@ -71,7 +71,8 @@ class Session(Caller):
     """
 
     __slots__ = (
-        "_authentication", "_checked", "_ids", "_path", "_release", "_rules", "_sent", "_started",
+        "_authentication", "_checked", "_origin", "_path", "_release", "_rules", "_sent",
+        "_started",
     )  # fmt: skip
 
     def __init__(self, path: str, context: Context, rules: Rules) -> None:
@@ -83,7 +84,7 @@ class Session(Caller):
         self._sent = False
         self._release: Callable[[Caller], None] | None = None
         self._authentication: _Authentication | None = None
-        self._ids: dict[str, str] | None = None
+        self._origin: dict[str, str] | None = None
 
     async def __aenter__(self) -> Self:
         current.set(self)
@@ -187,14 +188,14 @@ class Session(Caller):
     def refusal(self, error: Exception) -> Refusal:
         """Return the refusal for an error. Logs unexpected exceptions."""
         if isinstance(error, Damaged):
-            return internal(self.ids["request_id"], error)
+            return internal(self.origin["request_id"], error)
         if isinstance(error, DomainError):
             metrics.REFUSALS.labels(error.reason).inc()
             return refuse(error)
         if isinstance(error, Refusal):
             return error
-        log.error("unexpected exception", method=self._path, **self.ids, exc_info=error)
-        return internal(self.ids["request_id"])
+        log.error("unexpected exception", method=self._path, **self.origin, exc_info=error)
+        return internal(self.origin["request_id"])
 
     async def _abort(self, error: Exception) -> NoReturn:
         """End the call with the error's status."""
@@ -229,11 +230,10 @@ class Session(Caller):
         if not logs.is_on() or (code is grpc.StatusCode.OK and self._path.startswith(_PROBES)):
             return
         fields: dict[str, object] = {
-            **self.ids,
+            **self.origin,
             "method": self._path,
             "code": code.name,
             "ms": round(seconds * 1000, 1),
-            "peer": self._rules.access.peer(self.context),
         }
         if self.principal is not None:
             fields["account_id"] = self.principal.account_id
@@ -242,17 +242,16 @@ class Session(Caller):
         logs.info("call", _COMPONENT, fields)
 
     @property
-    def ids(self) -> dict[str, str]:
-        """The ids by which logs name this call."""
-        if self._ids is None:
-            self._ids = self._rules.access.ids(self.context)
-        return self._ids
+    def origin(self) -> dict[str, str]:
+        """The ids and the address by which logs name this call."""
+        if self._origin is None:
+            self._origin = self._rules.access.origin(self.context)
+        return self._origin
 
     def audit(self, event: str, **fields: str) -> None:
         """Note in the audit log what the caller did."""
         account = None if self.principal is None else self.principal.account_id
-        peer = self._rules.access.peer(self.context)
-        audit.record(event, account_id=account, peer=peer, **fields, **self.ids)
+        audit.record(event, account_id=account, **fields, **self.origin)
 
 
 def session() -> Session:

@@ -6,9 +6,10 @@ moved away for rotation needs no signal.
 
 import logging
 import os
+import time
 from pathlib import Path
 
-from quantcloud.telemetry.logs import json_line
+from quantcloud.telemetry.logs import json_line, without_secrets
 
 _PRIVATE = 0o600
 
@@ -26,7 +27,8 @@ def record(event: str, **fields: object) -> None:
     """Append an event; fields that are None are left out. A failure is logged."""
     if _path is None:
         return
-    line = json_line(event, "audit", {k: v for k, v in fields.items() if v is not None})
+    present = {name: value for name, value in fields.items() if value is not None}
+    line = without_secrets(json_line(event, "audit", present, time.time()))
     try:
         file = os.open(_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
         try:
