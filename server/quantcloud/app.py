@@ -143,8 +143,12 @@ class Application:
         )
         await lease_keeper.start()
         parts.push_async_callback(lease_keeper.stop)
-        keep = settings.retention_days
-        housekeeping = Housekeeping(store, self._clock, None if keep is None else timedelta(keep))
+        housekeeping = Housekeeping(
+            store,
+            self._clock,
+            _days(settings.retention_days),
+            _days(settings.job_retention_days),
+        )
         housekeeping.start()
         parts.push_async_callback(housekeeping.stop)
         scheduler = Scheduler(
@@ -317,6 +321,10 @@ class Application:
                 estimates=StartEstimates(store, engine, clock, limits),
             ),
         )
+
+
+def _days(number: float | None) -> timedelta | None:
+    return None if number is None else timedelta(number)
 
 
 def _http_url(settings: Settings, port: int) -> str:

@@ -302,6 +302,12 @@ class Settings(BaseSettings):
         "After how many days the server removes results, circuits and events of ended jobs.",
         "never",
     )  # fmt: skip
+    job_retention_days: Annotated[Days, Field(ge=1)] | None = setting(
+        None, KEEPS,
+        "After how many days the server removes ended jobs wholly, so that they are no longer "
+        "listed. Usage keeps counting them.",
+        "never",
+    )  # fmt: skip
     lease_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
         30.0, KEEPS, "After how long a silent server's runs go to others."
     )
