@@ -17,6 +17,7 @@ import grpc
 import structlog
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
 from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.api.tls import server_credentials
@@ -56,7 +57,7 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
 from quantcloud.storage.model_files import ModelFiles
-from quantcloud.telemetry import audit, logs, metrics
+from quantcloud.telemetry import audit, logs, metrics, tracing
 from quantcloud.telemetry.admin import AdminListener
 from quantcloud.telemetry.loop_lag import measure_forever
 from quantcloud.watching.feed import EventFeed
@@ -220,6 +221,10 @@ class Application:
         """Serve metrics and the state of each part; return their URL. Raises `OSError`."""
         settings, parts = self._settings, self._parts
         audit.configure(settings.audit_log_path)
+        if settings.otlp_endpoint is not None:
+            version = metadata.version(DISTRIBUTION)
+            tracing.configure(settings.otlp_endpoint, ratio=settings.trace_ratio, version=version)
+            parts.push_async_callback(offload.run, offload.UNKNOWN, tracing.stop)
         metrics.BUILD.info({"version": metadata.version(DISTRIBUTION), "revision": HEAD})
         health.subscribe(metrics.READY.set)
         lag = asyncio.create_task(measure_forever(), name="event loop lag")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import grpc
 import grpc.aio
@@ -28,7 +28,7 @@ from quantcloud.api.large import encoded
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import Damaged, DomainError
 from quantcloud.domain.value_object import value_object
-from quantcloud.telemetry import audit, logs, metrics
+from quantcloud.telemetry import audit, logs, metrics, tracing
 from thequantcloud.v1 import job_pb2
 
 # Envoy's transcoder sets this header on a call that came over REST.
@@ -72,7 +72,7 @@ class Session(Caller):
 
     __slots__ = (
         "_authentication", "_checked", "_origin", "_path", "_release", "_rules", "_sent",
-        "_started",
+        "_span", "_started",
     )  # fmt: skip
 
     def __init__(self, path: str, context: Context, rules: Rules) -> None:
@@ -85,10 +85,13 @@ class Session(Caller):
         self._release: Callable[[Caller], None] | None = None
         self._authentication: _Authentication | None = None
         self._origin: dict[str, str] | None = None
+        self._span: Any = None
 
     async def __aenter__(self) -> Self:
         current.set(self)
         metrics.RPCS_STARTED.labels(self._path).inc()
+        if tracing.is_on and not self._path.startswith(_PROBES):
+            self._span = tracing.begin_call(self._path, headers_of(self.context))
         return self
 
     async def __aexit__(
@@ -113,8 +116,11 @@ class Session(Caller):
 
     async def admit(self) -> None:
         """Admit the call. Raises the errors of `AccessControl.admit`."""
+        began = time.time_ns()
         await self._rules.access.admit(self._path, self)
         self._checked = time.monotonic()
+        if self._span is not None:
+            tracing.note("admit", self._span, began)
 
     def count_stream(self) -> None:
         """Count the call as an open stream until it ends. Raises `TooManyStreams`."""
@@ -227,7 +233,9 @@ class Session(Caller):
         """Count the call, and log it."""
         seconds = time.monotonic() - self._started
         metrics.RPC_SECONDS.labels(self._path, code.name).observe(seconds)
-        if not logs.is_on() or (code is grpc.StatusCode.OK and self._path.startswith(_PROBES)):
+        if not (logs.is_on() or self._span) or (
+            code is grpc.StatusCode.OK and self._path.startswith(_PROBES)
+        ):
             return
         fields: dict[str, object] = {
             **self.origin,
@@ -239,6 +247,8 @@ class Session(Caller):
             fields["account_id"] = self.principal.account_id
         if self.job_id is not None:
             fields["job_id"] = self.job_id
+        if self._span is not None:
+            tracing.end_call(self._span, code.name, fields)
         logs.info("call", _COMPONENT, fields)
 
     @property

@@ -26,6 +26,7 @@ from quantcloud.routing.router import MAX_OVERRUN, Decision
 from quantcloud.services.queues import FIGURES_SECONDS, Recent
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
 from quantcloud.storage import NewJob, Store
+from quantcloud.telemetry import tracing
 
 DEFAULT_SHOTS = 1024
 MAXIMUM_CODE_BYTES = 256 * 1024
@@ -160,6 +161,8 @@ class Admission:
                 metadata={"routing": explain(decision), **program_metadata(program)},
             ),
         )
+        if tracing.is_on:
+            changes = (*changes[:-1], tracing.carrying(changes[-1]))
         return Admitted(
             job,
             qasm,

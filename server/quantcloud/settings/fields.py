@@ -60,6 +60,7 @@ DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
     ),
 }
 
+_URL = re.compile(r"https?://[^\s/?#@]+/?")
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}")
 
 
@@ -149,6 +150,16 @@ class Settings(BaseSettings):
         "Where servers and commands log changes of keys, tiers and accounts, and failed logins.",
         "`audit.log` in the data folder",
     )  # fmt: skip
+
+    otlp_endpoint: str | None = setting(
+        None, SERVES,
+        "Where traces of calls and jobs go, as `http://HOST:4317` of an OpenTelemetry collector "
+        "(OTLP by gRPC).",
+        "no traces",
+    )  # fmt: skip
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = setting(
+        1.0, SERVES, "The share of calls that are traced if the client does not decide."
+    )
 
     tls_cert: Path | None = setting(
         None,
@@ -355,6 +366,13 @@ class Settings(BaseSettings):
                 f"{given!r} is not HOST:PORT of the cluster's head, such as 10.0.0.1:6379, nor "
                 "'auto'; ray://HOST:PORT needs Ray Client, which is not supported"
             )
+        return given
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _check_collector(cls, given: str | None) -> str | None:
+        if given is not None and not _URL.fullmatch(given):
+            raise ValueError(f"{given!r} is not the URL of a collector, as http://127.0.0.1:4317")
         return given
 
     @field_validator("log_level", mode="before")

@@ -1,10 +1,10 @@
-"""Counts and logs what happens to jobs, from the events that this server commits."""
+"""Counts, logs and traces what happens to jobs, from the events that this server commits."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from quantcloud.domain.job import Job, JobEvent
-from quantcloud.telemetry import logs, metrics
+from quantcloud.telemetry import logs, metrics, tracing
 
 
 def observe(events: Sequence[JobEvent]) -> None:
@@ -16,6 +16,8 @@ def observe(events: Sequence[JobEvent]) -> None:
     for event in events:
         if event.job.status.is_terminal:
             _ended(event.job)
+    if tracing.is_on:
+        tracing.observe(events)
 
 
 def _ended(job: Job) -> None:
