@@ -35,6 +35,7 @@ from quantcloud.domain.errors import Damaged, DomainError, explained
 from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
 from quantcloud.engine.base import EngineError, WorkerEngine
 from quantcloud.engine.start import Started, start_engine
+from quantcloud.private import keep_private
 from quantcloud.process import (
     allow_open_files,
     notify_service_manager,
@@ -221,6 +222,8 @@ class Application:
     def _serve_operator(self, health: Health, store: Store) -> str:
         """Serve metrics and the state of each part; return their URL. Raises `OSError`."""
         settings, parts = self._settings, self._parts
+        if settings.audit_log is None:
+            keep_private(settings.audit_log_path, "it tells who uses this service")
         audit.configure(settings.audit_log_path)
         if settings.otlp_endpoint is not None:
             version = metadata.version(DISTRIBUTION)

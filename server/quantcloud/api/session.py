@@ -233,7 +233,7 @@ class Session(Caller):
         """Count the call, and log it."""
         seconds = time.monotonic() - self._started
         metrics.RPC_SECONDS.labels(self._path, code.name).observe(seconds)
-        if not (logs.is_on() or self._span) or (
+        if not (logs.is_on or self._span) or (
             code is grpc.StatusCode.OK and self._path.startswith(_PROBES)
         ):
             return

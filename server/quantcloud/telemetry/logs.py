@@ -96,6 +96,8 @@ def _ignore(event: str, logger: str, fields: Fields) -> None:
     del event, logger, fields
 
 
+is_on = False
+"""Whether `info` writes."""
 _write_info: Callable[[str, str, Fields], None] = _ignore
 
 
@@ -105,11 +107,6 @@ def info(event: str, logger: str, fields: Fields) -> None:
     Call it on the event loop. Until `configure` it does nothing.
     """
     _write_info(event, logger, fields)
-
-
-def is_on() -> bool:
-    """Whether `info` writes."""
-    return _write_info is not _ignore
 
 
 def _mask(_logger: Any, _method: str, line: Any) -> str:
@@ -182,8 +179,9 @@ def configure(level: str) -> None:
 
 def _start_info(handler: Handler, level: str, *, on_terminal: bool) -> None:
     """Set what `info` does."""
-    global _write_info  # noqa: PLW0603  # set once for the process, as logging is
-    if level.lower() not in {"debug", "info"}:
+    global _write_info, is_on  # noqa: PLW0603  # set once for the process, as logging is
+    is_on = level.lower() in {"debug", "info"}
+    if not is_on:
         _write_info = _ignore
     elif on_terminal:
         _write_info = lambda event, logger, fields: structlog.stdlib.get_logger(logger).info(  # noqa: E731

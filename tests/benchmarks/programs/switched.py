@@ -54,6 +54,7 @@ class _Switch:
         if self._write is None:
             self._write = logs._write_info
         logs._write_info = self._write if mode == "logs" else logs._ignore
+        logs.is_on = mode == "logs"
         group_commit.observe = _nothing if mode == "neither" else jobs.observe
         done = self._folder / "used.new"
         done.write_text(str(used))
