@@ -25,9 +25,9 @@ class JobStatus(StrEnum):
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
 
-    @property
-    def is_terminal(self) -> bool:
-        return self in TERMINAL
+    def __init__(self, word: str) -> None:
+        # Read for every event, so it is not looked up each time.
+        self.is_terminal = word in {"completed", "failed", "timeout", "cancelled"}
 
 
 class OptimizationTarget(StrEnum):
@@ -40,7 +40,7 @@ class OptimizationTarget(StrEnum):
 
 
 _S = JobStatus
-TERMINAL = frozenset({_S.COMPLETED, _S.FAILED, _S.TIMEOUT, _S.CANCELLED})
+TERMINAL = frozenset(status for status in JobStatus if status.is_terminal)
 UNROUTED = frozenset({_S.SUBMITTED, _S.ANALYZING, _S.ROUTING})
 LEASED = frozenset({_S.DISPATCHED, _S.RUNNING})
 
@@ -99,10 +99,11 @@ class Job:
     """One submitted circuit and its status, without the circuit's text.
 
     `requested_backend` is the user's choice, `backend` the router's. `sequence` and `changed_at`
-    are the number and time of its latest event. `reserved_qpu_tasks` (1 for a job on quantum
-    hardware) and `reserved_cost_usd` count in the month of its submission, from the submission on.
-    `predicted_seconds` is the predicted run time, or None if there is no prediction. The jobs of
-    one batch share a `batch_id`. `name` and `tags` are the user's, to find the job by.
+    are the number and time of its latest event, which may be its submission. `reserved_qpu_tasks`
+    (1 for a job on quantum hardware) and `reserved_cost_usd` count in the month of its submission,
+    from the submission on. `predicted_seconds` is the predicted run time, or None if there is no
+    prediction. The jobs of one batch share a `batch_id`. `name` and `tags` are the user's, to find
+    the job by.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Job:
     shots: int
     optimize_for: OptimizationTarget
     submitted_at: datetime
+    changed_at: datetime
     seed: int
     requested_backend: str | None = None
     max_cost_usd: float | None = None
@@ -131,12 +133,6 @@ class Job:
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     attempt: int = 0
     sequence: int = 1
-    changed_at: datetime | None = None
-
-    @property
-    def latest_at(self) -> datetime:
-        """The time of its latest event, which may be its submission."""
-        return self.changed_at or self.submitted_at
 
     def advance(self, change: Change) -> "Job":
         """Return the job after `change`. Raises `InvalidTransitionError`.
@@ -152,7 +148,7 @@ class Job:
         values = [*_values(self)]
         values[_STATUS] = status
         values[_SEQUENCE] += 1
-        at = values[_CHANGED] = max(change.at, self.latest_at)
+        at = values[_CHANGED] = max(change.at, self.changed_at)
         if change.backend:
             values[_BACKEND] = change.backend
         if change.method:

@@ -108,6 +108,7 @@ class Admission:
             shots=shots,
             optimize_for=submission.optimize_for or OptimizationTarget.BALANCED,
             submitted_at=arrived,
+            changed_at=arrived,
             seed=secrets.randbits(SEED_BITS) if seed is None else seed,
             requested_backend=submission.backend,
             max_cost_usd=submission.max_cost_usd,
