@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -75,20 +76,17 @@ _NOTICE_SECONDS = 3.0
 # the event loop by this time.
 _SWITCH_INTERVAL_SECONDS = 0.001
 
+_utc_now = partial(datetime.now, UTC)
+
 _CANNOT_START = (
     OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError, DomainError,
 )  # fmt: skip
 
 
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
-
 class Application:
     """A whole server. `start` starts its parts in order; `stop` stops them in reverse order."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> None:
         self._settings = settings
         self._clock = clock
         # Only our Envoy knows it. It proves that the client addresses in headers are true.
