@@ -45,6 +45,8 @@ _EXAMINATION_MEMORY = 2 << 30
 # with imports.
 _EXIT_STATUS_WAIT = 5.0
 
+# In longer texts it does not matter how many operations they stand for.
+_MOST = Work.EXAMINE.most
 _WORDS = ("gate", "opaque", "def")
 _DEFINITION = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b")
 _REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
@@ -208,14 +210,14 @@ def examination_cost(source: str) -> float:
 
     A source with a definition has no bound.
     """
-    cost = Work.EXAMINE.cost(len(source))
-    if not offload.fits(cost):
-        return cost
-    # Few texts contain these letters, so this avoids most regular expression searches.
-    if any(word in source for word in _WORDS) and _DEFINITION.search(source):
-        return math.inf
-    # Angles say nothing about the number of operations, but the bound would count their digits.
-    return cost + Work.EXAMINE.cost(work_bound(_REAL.sub("", source)))
+    size: float = len(source)
+    if size <= _MOST:
+        # Few texts contain these letters, so this avoids most regular expression searches.
+        if any(word in source for word in _WORDS) and _DEFINITION.search(source):
+            return math.inf
+        # Angles say nothing about the number of operations, but the bound would count their digits.
+        size += work_bound(_REAL.sub("", source))
+    return Work.EXAMINE.cost(size)
 
 
 async def decoded_answer(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:
