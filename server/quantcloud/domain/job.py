@@ -1,9 +1,10 @@
 """A job's life: its statuses, the transitions between them, and its events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, fields
 from datetime import datetime
 from enum import StrEnum
+from itertools import accumulate
 from operator import attrgetter
 from typing import Final, cast
 
@@ -165,6 +166,10 @@ class Job:
         elif status is _S.DISPATCHED:
             values[_ATTEMPT] += 1
         return Job(*values)
+
+    def after_each(self, changes: Iterable[Change]) -> list["Job"]:
+        """Return the job after each of `changes`. Raises `InvalidTransitionError`."""
+        return list(accumulate(changes, Job.advance, initial=self))[1:]
 
 
 _PLACES = {each.name: place for place, each in enumerate(fields(Job))}

@@ -137,7 +137,7 @@ def _advance(
 
 
 def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
-    steps: list[Job] = []
+    encoded: list[Change] = []
     for change in changes:
         if change.metadata is not None:
             # Encoded once, even if several rows contain it.
@@ -145,9 +145,8 @@ def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
                 change.status, change.at, change.backend, change.method, change.error_message,
                 JsonObject(change.metadata),
             )  # fmt: skip
-        job = job.advance(change)
-        steps.append(job)
-    return steps
+        encoded.append(change)
+    return job.after_each(encoded)
 
 
 def _add_events(
