@@ -100,11 +100,10 @@ class Job:
     """One submitted circuit and its status, without the circuit's text.
 
     `requested_backend` is the user's choice, `backend` the router's. `sequence` and `changed_at`
-    are the number and time of its latest event, which may be its submission. `reserved_qpu_tasks`
-    (1 for a job on quantum hardware) and `reserved_cost_usd` count in the month of its submission,
-    from the submission on. `predicted_seconds` is the predicted run time, or None if there is no
-    prediction. The jobs of one batch share a `batch_id`. `name` and `tags` are the user's, to find
-    the job by.
+    are the number and time of its latest event. `reserved_qpu_tasks` (1 for a job on quantum
+    hardware) and `reserved_cost_usd` count in the month of its submission, from the submission on.
+    `predicted_seconds` is the predicted run time, or None if there is no prediction. The jobs of
+    one batch share a `batch_id`. `name` and `tags` are the user's, to find the job by.
     """
 
     id: str
