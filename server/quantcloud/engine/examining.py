@@ -123,7 +123,7 @@ class ExaminingEngine:
         await self._supervisor.stop()
 
     async def examine(self, source: str, owner: str = "") -> Examined:
-        if offload.fits(examination_cost(source)):
+        if examination_cost(source) <= offload.BUDGET:
             circuit = parse(source)
             return Examined(analyse(circuit), circuit)
         decode = partial(messages.decode_analysis, characters=len(source))

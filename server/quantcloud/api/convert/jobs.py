@@ -127,7 +127,7 @@ def conversion_cost(result: JobResult) -> float:
 
 async def result(result: JobResult) -> job_pb2.JobResult:
     """Return a result's message. Another thread converts a large one, see `large`."""
-    if not offload.fits(conversion_cost(result)):
+    if conversion_cost(result) > offload.BUDGET:
         return await offload.run(conversion_cost(result), _large_result, result)
     return small_result(result)
 
