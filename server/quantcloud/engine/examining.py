@@ -46,7 +46,8 @@ _EXAMINATION_MEMORY = 2 << 30
 # with imports.
 _EXIT_STATUS_WAIT = 5.0
 
-_SMALL = Work.EXAMINE.most
+# In longer texts it does not matter how many operations they stand for.
+_MOST = Work.EXAMINE.most
 _WORDS = ("gate", "opaque", "def")
 _DEFINITION = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b")
 _REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
@@ -123,7 +124,7 @@ class ExaminingEngine:
         await self._supervisor.stop()
 
     async def examine(self, source: str, owner: str = "") -> Examined:
-        if is_small(source):
+        if examination_cost(source) <= offload.BUDGET:
             circuit = parse(source)
             return Examined(analyse(circuit), circuit)
         decode = partial(messages.decode_analysis, characters=len(source))
@@ -209,15 +210,19 @@ class ExaminingEngine:
             raise WorkerLost(f"the worker ended during the run{cause}") from error
 
 
-def is_small(source: str) -> bool:
-    """Whether the event loop may analyse a circuit. One with a definition takes any time."""
-    if len(source) > _SMALL:
-        return False
-    # Few texts contain these letters, so this avoids most regular expression searches.
-    if any(word in source for word in _WORDS) and _DEFINITION.search(source):
-        return False
-    # Angles say nothing about the number of operations, but the bound would count their digits.
-    return len(source) + work_bound(_REAL.sub("", source)) <= _SMALL
+def examination_cost(source: str) -> float:
+    """Return how many microseconds it takes at most to parse and analyse a circuit.
+
+    A source with a definition has no bound.
+    """
+    size: float = len(source)
+    if size <= _MOST:
+        # Few texts contain these letters, so this avoids most regular expression searches.
+        if any(word in source for word in _WORDS) and _DEFINITION.search(source):
+            return math.inf
+        # Angles say nothing about the number of operations, but the bound would count their digits.
+        size += work_bound(_REAL.sub("", source))
+    return Work.EXAMINE.cost(size)
 
 
 async def decoded_answer(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:

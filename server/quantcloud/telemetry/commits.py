@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from quantcloud.telemetry import metrics
 
-# It waits for the lock, runs its units, and commits.
+# A transaction waits for the lock, runs its units, and commits.
 _PARTS = [metrics.COMMIT_SECONDS.labels(part) for part in ("lock", "units", "commit")]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from quantcloud.aio import offload
 from quantcloud.aio.cooperative import in_steps
-from quantcloud.aio.offload import UNKNOWN
+from quantcloud.aio.offload import BUDGET, UNKNOWN
 from quantcloud.domain.errors import Damaged
 from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.faults import Faults
@@ -114,7 +114,7 @@ class SqliteDatabase:
     async def read(self, work: Callable[[Connection], T], *, cost: float = UNKNOWN) -> T:
         if self._closed:
             raise store_closed()
-        if offload.fits(cost):
+        if cost <= BUDGET:
             # If this fails, the read below runs the same work and reports the error.
             with suppress(SQLAlchemyError):
                 return work(self._brief)
@@ -158,7 +158,7 @@ class SqliteDatabase:
         if self._checkpoint is not None:
             checkpoint, self._checkpoint = self._checkpoint, None
             await asyncio.wait([checkpoint])
-        if not offload.fits(cost):
+        if cost > BUDGET:
             value = await self.write(lambda connection: transacted(connection, work))
             self._note_commit(_LARGE_COMMIT)
             return value
@@ -185,7 +185,7 @@ class SqliteDatabase:
         and back. A slower disk is waited for in the thread, and so is any disk if other tasks have
         something to do meanwhile.
         """
-        if offload.fits(self._commit_seconds * 1e6) and not crowded:
+        if self._commit_seconds * 1e6 <= BUDGET and not crowded:
             self._commit_seconds = connection.commit()
         else:
             self._commit_seconds = await self._writer.run(lambda _: connection.commit())
