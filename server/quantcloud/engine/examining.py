@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -41,6 +42,10 @@ _EXAMINATION_WAIT = 30.0
 
 # Memory to analyse a circuit, in bytes: 8 MB of text become a few hundred MB of operations.
 _EXAMINATION_MEMORY = 2 << 30
+
+# How many circuits with inputs are kept, and how long their text may be.
+_KEPT = 64
+_KEPT_CHARACTERS = 64 << 10
 
 # How long to wait for the exit status of a dead worker, in seconds. The fork server may be busy
 # with imports.
@@ -95,6 +100,8 @@ class ExaminingEngine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopped = False
+        # Circuits with inputs that were examined last, by their text.
+        self._examined: OrderedDict[str, Examined] = OrderedDict()
 
     def _add_pool(self, role: Role, size: int, max_wait: float) -> Slots:
         slots = self._pools[role] = Slots(self._supervisor, role, size, max_wait)
@@ -124,11 +131,23 @@ class ExaminingEngine:
         await self._supervisor.stop()
 
     async def examine(self, source: str, owner: str = "") -> Examined:
+        # An optimiser sends the same circuit with other values again and again.
+        if (known := self._examined.get(source)) is not None:
+            self._examined.move_to_end(source)
+            return known
         if examination_cost(source) <= offload.BUDGET:
             circuit = parse(source)
-            return Examined(analyse(circuit), circuit)
-        decode = partial(messages.decode_analysis, characters=len(source))
-        return Examined(await self._look_at("qasm", source, owner, messages.EXAMINE, decode))
+            examined = Examined(analyse(circuit), circuit)
+        else:
+            decode = partial(messages.decode_analysis, characters=len(source))
+            examined = Examined(
+                await self._look_at("qasm", source, owner, messages.EXAMINE, decode)
+            )
+        if examined.analysis.inputs and len(source) <= _KEPT_CHARACTERS:
+            self._examined[source] = examined
+            if len(self._examined) > _KEPT:
+                self._examined.popitem(last=False)
+        return examined
 
     async def draw(self, source: str, owner: str = "") -> tuple[Analysis, Drawing]:
         decode = partial(messages.decode_drawing, characters=len(source))
