@@ -88,6 +88,32 @@ def test_json_has_the_form_of_rest(settings, server: Server):
     assert [json.loads(each)["sequence"] for each in events] == [1, 2, 3, 4, 5, 6, 7]
 
 
+TURN = """OPENQASM 3.0;
+include "stdgates.inc";
+input float[64] theta;
+qubit[2] q;
+ry(theta) q[0];
+"""
+
+
+def test_sweep_and_estimate_print_each_point(settings):
+    shown = run(settings, "sweep", "-", "-p", "theta=0:3.141592653589793:3", "--shots", "7", "-q",
+                text=TURN)  # fmt: skip
+    assert [line.split() for line in shown.splitlines()][1] == ["0", "0", "00:", "7"]
+    assert [line.split() for line in shown.splitlines()][3] == ["2", "3.14159", "01:", "7"]
+    shown = run(settings, "estimate", "-", "-p", "theta=0,1", "-o", "IZ", "-o", '{"ZI": 2}', "-q",
+                text=TURN)  # fmt: skip
+    assert [line.split() for line in shown.splitlines()[1:]] == [
+        ["0", "0", "1", "2"], ["1", "1", "0.540302", "2"],
+    ]  # fmt: skip
+    found = json.loads(run(settings, "estimate", "-", "-p", "theta=1", "-o", "Z0", "--gradient",
+                           "--json", text=TURN))  # fmt: skip
+    (point,) = found["sweep"]["points"]
+    assert point["gradients"][0]["parameters"]["theta"]["values"] == [pytest.approx(-0.841471)]
+    said = run(settings, "sweep", "-", "-p", "theta", code=2, text=TURN)
+    assert "--parameter: must be NAME=VALUES" in said
+
+
 def test_quiet_prints_only_the_answer(settings):
     answer = run(settings, "run", "x.qasm", "--shots", "5", "--quiet")
     assert [line.split()[0] for line in answer.splitlines()] == ["001"]

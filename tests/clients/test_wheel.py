@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from support.circuits import BELL
 from support.server import Server
@@ -162,6 +163,9 @@ def test_a_server_from_the_wheel_runs_in_an_empty_folder(
     with Installed(host, tmp_path) as server:
         for path in ("/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js"):
             assert server.get(path).status_code == 200
+        contract = FileDescriptorSet.FromString(server.get("/v1/descriptor.binpb").content)
+        names = {file.name for file in contract.file}
+        assert {"thequantcloud/v1/job.proto", "google/api/annotations.proto"} <= names
         api = server.api()
         environment = {"QUANTCLOUD_SERVER": server.endpoints.grpc,
                        "QUANTCLOUD_TOKEN": api.credential}  # fmt: skip

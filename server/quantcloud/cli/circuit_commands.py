@@ -32,6 +32,14 @@ Options = Annotated[
 Name = Annotated[str | None, typer.Option(help="A name for the job.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="A label; may be repeated.")]
 
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter",
+        "-p",
+        help="Values of an input, once for each: theta=0,0.5,1 or theta=0:3.14:50 (50 values).",
+    ),
+]
 
 _PLAN: tuple[Option, ...] = (
     ("backend", Backend, None),
@@ -79,6 +87,49 @@ def batch(
     from quantcloud.cli import runs
 
     runs.batch(session, files, runs.fields(fields), timeout)
+
+
+@command(app, "sweep", _RUN)
+def sweep(
+    session: "Session",
+    fields: Mapping[str, Any],
+    *,
+    file: Circuit,
+    parameter: Parameters,
+    timeout: Timeout = None,
+) -> None:
+    """Run a circuit at many values of its inputs as one job, and print the counts at each."""
+    from quantcloud.cli import sweeps
+
+    sweeps.sweep(session, file, fields, parameter, timeout)
+
+
+@command(app, "estimate", _RUN)
+def estimate(
+    session: "Session",
+    fields: Mapping[str, Any],
+    *,
+    file: Circuit,
+    observable: Annotated[
+        list[str],
+        typer.Option(
+            "--observable", "-o", help="ZZ, 'Z0 Z3', or a sum as JSON: '{\"ZI\": 1, \"IX\": -0.5}'."
+        ),
+    ],
+    parameter: Parameters = None,
+    precision: Annotated[
+        float | None, typer.Option(help="The wanted standard error. \\[default: exact if possible]")
+    ] = None,
+    gradient: Annotated[
+        bool, typer.Option("--gradient", help="Compute the gradients, too; see --json.")
+    ] = False,
+    timeout: Timeout = None,
+) -> None:
+    """Print expectation values of observables, at many values of the inputs if given."""
+    from quantcloud.cli import sweeps
+
+    more = {"precision": precision, "gradient": gradient or None}
+    sweeps.estimate(session, file, {**fields, **more}, observable, parameter, timeout=timeout)
 
 
 @command(app, "rerun")

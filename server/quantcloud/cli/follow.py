@@ -12,6 +12,7 @@ from quantcloud.cli.failure import INTERRUPTED, Failure
 from quantcloud.cli.histogram import histogram
 from quantcloud.cli.session import Session
 from quantcloud.client import Event, Job, JobEnded, QuantCloudError, Result
+from quantcloud.client.plain import struct
 
 
 def follow(session: Session, job: Job, timeout: float | None = None) -> Result:
@@ -42,13 +43,14 @@ def follow(session: Session, job: Job, timeout: float | None = None) -> Result:
 
 def _finish(session: Session, job: Job, status: Status | None, timeout: float | None) -> Result:
     began: datetime | None = None
-    seen = 0
+    shown = ""
     for event in job.events(timeout=timeout):
         began = began or event.at
-        if event.sequence > seen and not session.quiet:
+        # A new place in the queue, and more points of a sweep, are no new status.
+        if event.status != shown and not session.quiet:
             at = (event.at - began).total_seconds() * 1000
             session.console.print(f"{at:10.1f} ms  {describe(event)}")
-        seen = event.sequence
+        shown = event.status
         if status is not None and not event.is_last:
             status.update(f"{describe(event)}{_start(job, event)}")
     return job.result(timeout=timeout)
@@ -74,6 +76,8 @@ def describe(event: Event) -> str:
         text += f": {escape(job.error_message)}"
     if event.position is not None:
         text += f" on {escape(event.backend or '')}, position {event.position}"
+    elif (points := struct(job.metadata).get("sweep")) and not event.is_last:
+        text += f", {points['points_done']} of {points['points']} points"
     elif event.message.HasField("result"):
         result = event.message.result
         text += f" on {escape(result.backend)}, {result.execution_time_ms:.2f} ms of execution"

@@ -19,7 +19,7 @@ def fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a run from the options of a command. Raises `Failure`."""
     found = dict(given)
     more = read_json("--options", found.pop("options"))
-    if twice := sorted(more.keys() & {*found, "circuit"}):
+    if twice := sorted(more.keys() & {*found, "circuit", "parameters", "observables"}):
         raise Failure(f"--options: {twice[0]} has an option of its own", WRONG_USE)
     found["noise"] = read_json("--noise", found["noise"]) or None
     return {key: value for key, value in {**more, **found}.items() if value not in (None, [])}
@@ -33,7 +33,7 @@ def run(
     timeout: float | None,
 ) -> None:
     """Submit the circuit in `file`, follow its job, and print the counts."""
-    job = _checked(session.client.submit, read_circuit(file), fields)
+    job = checked(session.client.submit, read_circuit(file), fields)
     show_result(session, follow(session, job, timeout), plot)
 
 
@@ -54,7 +54,7 @@ def rerun(session: Session, job_id: str, plot: Path | None, timeout: float | Non
 
 def plan(session: Session, file: Path, fields: Mapping[str, Any]) -> None:
     """Print where a circuit would run, and what speaks for and against each backend."""
-    found: circuit_pb2.PlanCircuitResponse = _checked(
+    found: circuit_pb2.PlanCircuitResponse = checked(
         session.client.plan, read_circuit(file), fields
     )
     shown = table("backend", "method", "score", "run", "wait", "cost", "why not")
@@ -82,7 +82,7 @@ def batch(
 ) -> None:
     """Submit circuits together, and print how each of them ended."""
     circuits = [read_circuit(each) for each in files]
-    jobs: Batch = _checked(session.client.batch, circuits, fields)
+    jobs: Batch = checked(session.client.batch, circuits, fields)
     session.say(f"batch {jobs.id} of {len(jobs)} jobs")
     try:
         outcomes = _outcomes(session, jobs, timeout)
@@ -139,7 +139,7 @@ def _result(outcome: Result | JobEnded) -> dict[str, Any] | None:
     return outcome.to_dict() if isinstance(outcome, Result) else None
 
 
-def _checked(call: Any, circuit: Any, fields: Mapping[str, Any]) -> Any:
+def checked(call: Any, circuit: Any, fields: Mapping[str, Any]) -> Any:
     """Call the client. An unknown key of `--options` is wrong use."""
     try:
         return call(circuit, **fields)

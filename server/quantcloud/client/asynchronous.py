@@ -12,9 +12,10 @@ from quantcloud.client.calls import RETRY_SECONDS, Caller, Deadline, OnWait
 from quantcloud.client.connection import Connection, resolve
 from quantcloud.client.errors import InvalidRequest
 from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit
-from quantcloud.client.requests import Circuit, RunFields, run_request
+from quantcloud.client.requests import Circuit, CommonFields, RunFields, run_request
 from quantcloud.client.results import Result
 from quantcloud.client.run_stream import AsyncRunStream
+from quantcloud.client.sweeps import Observable, Sweep, Values
 from quantcloud.client.transport import Concurrent, Transport
 from quantcloud.client.views import Event
 from quantcloud.client.watch import JobWatch, Progress, all_events
@@ -87,6 +88,59 @@ class AsyncClient:
         return await JobWatch(self._caller, Deadline(timeout), request=request, key=key).result(
             progress
         )
+
+    async def sweep(
+        self,
+        circuit: Circuit,
+        parameters: Mapping[str, Values],
+        *,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[CommonFields],
+    ) -> Sweep:
+        """Run a circuit at many points as one job, and return the results at all of them.
+
+        `parameters` has for each input of the circuit its values, one for each point. An input with
+        one value, or one row, has it at all points. Otherwise like `run`.
+        """
+        run = self.run(
+            circuit,
+            timeout=timeout,
+            progress=progress,
+            idempotency_key=idempotency_key,
+            parameters=parameters,
+            **fields,
+        )
+        return Sweep((await run).message.sweep)
+
+    async def estimate(
+        self,
+        circuit: Circuit,
+        observables: Observable | list[Observable],
+        parameters: Mapping[str, Values] | None = None,
+        *,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[CommonFields],
+    ) -> Sweep:
+        """Return expectation values of observables, at every point of `parameters` if given.
+
+        They are exact where a backend can compute them so, unless `shots` or `precision` is given.
+        `gradient` and `variances` ask for these, too. Otherwise like `sweep`.
+        """
+        listed = observables if isinstance(observables, list) else [observables]
+        run = self.run(
+            circuit,
+            timeout=timeout,
+            progress=progress,
+            idempotency_key=idempotency_key,
+            observables=listed,
+            parameters=parameters or {},
+            **fields,
+        )
+        return Sweep((await run).message.sweep)
 
     async def submit(
         self, circuit: Circuit, *, idempotency_key: str | None = None, **fields: Unpack[RunFields]

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from quantcloud.client.plain import as_dict, struct
+from quantcloud.client.sweeps import Sweep
 from thequantcloud.v1 import job_pb2
 
 _ROWS = 16
@@ -28,6 +29,16 @@ class Result:
     def probabilities(self) -> dict[str, float]:
         """The counts divided by the number of shots."""
         return dict(self.message.probabilities)
+
+    @property
+    def sweep(self) -> Sweep | None:
+        """The results at all points, or None unless the run had parameters or observables."""
+        return Sweep(self.message.sweep) if self.message.HasField("sweep") else None
+
+    @property
+    def expectation_values(self) -> Any:
+        """The expectation values by point and observable, or None; see `sweep` for more."""
+        return None if self.sweep is None else self.sweep.expectation_values
 
     @property
     def shots(self) -> int:
@@ -77,12 +88,16 @@ class Result:
         return axes
 
     def __repr__(self) -> str:
+        if self.sweep is not None:
+            return f"<Result of job {self.job_id} on {self.backend}: {len(self.sweep)} points>"
         shown = ", ".join(f"{key!r}: {count}" for key, count in ranked(self.counts)[:_ROWS])
         more = ", ..." if len(self.counts) > _ROWS else ""
         return f"<Result of job {self.job_id} on {self.backend}: {{{shown}{more}}}>"
 
     def _repr_html_(self) -> str:
         """Return the table that notebooks show."""
+        if self.sweep is not None:
+            return f"<p>{escape(repr(self))}</p>"
         most = max(self.counts.values(), default=1)
         rows = "".join(
             f"<tr><td><code>{escape(outcome)}</code></td>"

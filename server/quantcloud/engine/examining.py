@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import re
 from collections import OrderedDict
