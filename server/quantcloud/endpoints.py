@@ -8,7 +8,7 @@ READY = "TheQuantCloud is ready"
 _HTTP = "REST, gRPC, gRPC-Web"
 _GRPC = "gRPC"
 _ADMIN = "metrics"
-_SIGN_IN = "web console, signs you in once"
+_SIGN_IN = "console (signs you in once)"
 
 
 @value_object

@@ -106,6 +106,7 @@ export class Api extends EventTarget {
     const stop = () => silence.abort();
     signal.addEventListener("abort", stop);
     let timer = setTimeout(stop, SILENCE_MILLISECONDS);
+    const {secret} = this.session;
     try {
       const headers = {...lastEventId && {"Last-Event-ID": lastEventId}};
       const answer = await this.#fetch("GET", path, {headers, signal: silence.signal});
@@ -120,7 +121,11 @@ export class Api extends EventTarget {
         timer = setTimeout(stop, SILENCE_MILLISECONDS);
         for (const {id, data} of events.read(value)) {
           const message = JSON.parse(data);
-          if (message.error) throw errorOf(statusOf(message.error.code), message.error);
+          if (message.error) {
+            const error = errorOf(statusOf(message.error.code), message.error);
+            this.#report(error, secret);
+            throw error;
+          }
           receive(message, id);
         }
       }

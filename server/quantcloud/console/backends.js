@@ -14,7 +14,7 @@ export class BackendsView {
   #timer = 0;
 
   element = h("div", {}, h("h1", {tabindex: "-1"}, "Backends"),
-    h("section", {class: "card", "aria-label": "Backends"},
+    h("div", {class: "card"},
       table("Backends", ["Backend", "State", {text: "In the queue", number: true}, {text: "Mean wait", number: true},
         {text: "Qubits", number: true}, {text: "Widest circuit", number: true}, {text: "A shot", number: true}, "What it is"], this.#rows),
       this.#state));

@@ -15,7 +15,7 @@ export class CircuitsView {
   #circuits = [];
 
   element = h("div", {}, h("h1", {tabindex: "-1"}, "Circuits"),
-    h("section", {class: "card", "aria-label": "Saved circuits"},
+    h("div", {class: "card"},
       table("Saved circuits", ["Name", {text: "Qubits", number: true}, "Changed", {text: "Actions", hidden: true}], this.#rows),
       h("div", {class: "actions"}, this.#more, this.#state)));
 

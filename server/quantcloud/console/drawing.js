@@ -1,5 +1,6 @@
 // Shows the server's drawing of a circuit. Only shapes and text of the drawing come into the page.
 
+const SMALLEST = 0.7;
 const SVG = "http://www.w3.org/2000/svg";
 const ELEMENTS = new Set(["svg", "g", "path", "rect", "circle", "text", "title", "desc"]);
 const ATTRIBUTES = new Set((
@@ -15,7 +16,10 @@ const ATTRIBUTES = new Set((
 export function drawing(source) {
   const parsed = new DOMParser().parseFromString(source, "image/svg+xml");
   const copied = copy(parsed.documentElement);
-  return copied instanceof SVGElement && copied.localName === "svg" ? copied : null;
+  if (!(copied instanceof SVGElement) || copied.localName !== "svg") return null;
+  // A drawing that is a little too wide shrinks. A wider one scrolls.
+  copied.style.maxInlineSize = `max(100%, ${SMALLEST * Number(copied.getAttribute("width"))}px)`;
+  return copied;
 }
 
 /** @param {Element} element @returns {SVGElement | null} */

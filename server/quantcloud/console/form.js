@@ -7,7 +7,7 @@ const TARGETS = [["balanced", "Balanced"], ["speed", "Speed"], ["accuracy", "Acc
 
 export class RunForm {
   #shots = text("number", {min: "1", step: "1", value: "1024"});
-  #backend = h("select", {onchange: () => this.#choose()}, h("option", {value: ""}, "Best for the circuit"));
+  #backend = h("select", {onchange: () => this.#choose()}, h("option", {value: ""}, "Automatic"));
   #target = h("select", {}, TARGETS.map(([value, name]) => h("option", {value}, name)));
   #name = text("text", {maxlength: "128"});
   #tags = text("text");
@@ -21,7 +21,7 @@ export class RunForm {
   #noise2 = text("text", {inputmode: "decimal"});
   #readout = text("text", {inputmode: "decimal"});
   #parameters = h("textarea", {rows: 2, spellcheck: "false", class: "lines"});
-  #observables = h("textarea", {rows: 3, spellcheck: "false", class: "lines"});
+  #observables = h("textarea", {rows: 5, spellcheck: "false", class: "lines"});
   #precision = text("text", {inputmode: "decimal"});
   #gradient = check();
   #inputs = h("p", {class: "muted", hidden: true});
@@ -48,7 +48,7 @@ export class RunForm {
   /** @param {any[]} backends */
   offer(backends) {
     const chosen = this.#backend.value;
-    fill(this.#backend, h("option", {value: ""}, "Best for the circuit"), backends.map(({name, status}) => (
+    fill(this.#backend, h("option", {value: ""}, "Automatic"), backends.map(({name, status}) => (
       h("option", {value: name, disabled: status !== "online"}, status === "online" ? name : `${name} (${status})`))));
     this.#backend.value = chosen;
     this.#choose();

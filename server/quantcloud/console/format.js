@@ -53,6 +53,11 @@ export function dollars(value) {
 }
 
 /** @param {number} value */
+export function money(value) {
+  return `$${value.toLocaleString("en", {minimumFractionDigits: 2, maximumFractionDigits: 2})}`;
+}
+
+/** @param {number} value */
 export function percent(value) {
   const shown = value * 100;
   return `${shown === 0 || shown >= 10 ? shown.toFixed(1) : shown >= 0.1 ? shown.toFixed(2) : shown.toPrecision(1)} %`;

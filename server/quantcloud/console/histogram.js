@@ -12,14 +12,16 @@ const MORE = 256;
  * @param {{name: string, counts: Record<string, number>}[]} results
  */
 export function histogram(results) {
+  const several = results.length > 1;
   /** @type {Record<string, number>} */
   const sums = {};
   for (const {counts} of results) {
     for (const [bits, count] of Object.entries(counts)) sums[bits] = (sums[bits] ?? 0) + count;
   }
   const totals = results.map(({counts}) => Object.values(counts).reduce((sum, count) => sum + count, 0));
-  const most = results.map(({counts}) => Object.values(counts).reduce((max, count) => Math.max(max, count), 0));
-  const several = results.length > 1;
+  // Bars of several results have one scale: shots for each ten thousand.
+  const per = totals.map((total) => (several && total ? 10_000 / total : 1));
+  const most = results.reduce((all, {counts}, i) => Object.values(counts).reduce((max, count) => Math.max(max, count * per[i]), all), 0);
   let shown = FIRST;
 
   const order = h("select", {onchange: first}, h("option", {value: "count"}, "Most shots first"), h("option", {value: "bits"}, "Bitstring"));
@@ -38,17 +40,18 @@ export function histogram(results) {
     const outcomes = ranked(sums, order.value === "bits" ? "bits" : "count", search.value);
     fill(rows, outcomes.slice(0, shown).map(({bits}) => h("tr", {},
       h("th", {scope: "row", class: "bits"}, bits || "(no bits)"),
-      results.map(({counts}, i) => cells(counts[bits] ?? 0, totals[i], most[i], i)))));
+      results.map(({counts}, i) => cells(counts[bits] ?? 0, i)))));
     more.hidden = outcomes.length <= shown;
     state.textContent = outcomes.length > shown || search.value
       ? `${number(Math.min(shown, outcomes.length))} of ${counted(outcomes.length, "outcome")}` : "";
     state.hidden = !state.textContent;
   }
 
-  /** @param {number} count @param {number} total @param {number} largest @param {number} series */
-  function cells(count, total, largest, series) {
+  /** @param {number} count @param {number} series */
+  function cells(count, series) {
+    const total = totals[series];
     const bar = h("span", {class: `bar series-${series}`});
-    bar.style.inlineSize = `${100 * barLength(count, largest, scale.checked)}%`;
+    bar.style.inlineSize = `${100 * barLength(count * per[series], most, scale.checked)}%`;
     return [
       h("td", {class: "bars", "aria-hidden": "true"}, bar),
       h("td", {class: "number"}, number(count)),
@@ -60,7 +63,7 @@ export function histogram(results) {
   const heads = results.flatMap(({name}) => [
     several ? name : {text: "Bar", hidden: true}, {text: "Shots", number: true}, {text: "Share", number: true},
   ]);
-  return h("div", {class: "histogram"},
+  return h("div", {class: several ? "histogram several" : "histogram"},
     h("div", {class: "tools"},
       h("label", {class: "inline"}, h("span", {}, "Order"), order),
       h("label", {class: "inline"}, h("span", {class: "unseen"}, "Find outcomes"), search),

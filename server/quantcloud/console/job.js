@@ -97,7 +97,7 @@ export class JobView {
     try {
       const {routing} = (await this.app.api.get(`/v1/jobs/${this.id}`)).metadata;
       fill(this.#routing, h("h2", {}, "Why this backend"), h("p", {}, `${routing.reason}.`),
-        routing.candidates?.length ? candidates(routing.candidates, routing.backend) : null);
+        routing.candidates?.length ? candidates(routing.candidates, routing.backend, this.panel.job.optimize_for) : null);
     } catch (error) {
       fill(this.#routing, h("p", {class: "muted"}, this.app.explain(error)));
     }

@@ -8,6 +8,8 @@ import {TERMINAL, Timeline} from "./timeline.js";
 
 /** @typedef {import("./main.js").App} App */
 
+const MOST_PAGES = 8;
+
 export class JobPanel {
   #timeline = new Timeline();
   #state = h("p", {class: "muted", role: "status", hidden: true});
@@ -85,7 +87,7 @@ export class JobPanel {
     if (!event.job || event.checkpoint) return false;
     this.#note(event.job);
     const ended = TERMINAL.has(event.job.status);
-    if (event.result) this.#show(event.result);
+    if (event.result && !isCut(event.result)) this.#show(event.result);
     else if (event.job.status === "completed" || (ended && event.job.metadata?.sweep?.points_done)) this.#readResult();
     return ended;
   }
@@ -105,7 +107,10 @@ export class JobPanel {
 
   async #readResult() {
     try {
-      this.#show(await this.app.api.get(`/v1/jobs/${this.id}/result`, this.#closing.signal));
+      const {signal} = this.#closing;
+      const result = await this.app.api.get(`/v1/jobs/${this.id}/result`, signal);
+      await this.#readPoints(result);
+      this.#show(result);
     } catch (error) {
       const failure = /** @type {import("./api.js").ApiError} */ (error);
       if (this.#closing.signal.aborted) return;
@@ -115,6 +120,17 @@ export class JobPanel {
       }
       this.#say(`The result could not be read. ${failure.message}`);
       fill(this.#actions, h("button", {type: "button", class: "quiet", onclick: () => { this.#say(""); this.#readResult(); }}, "Read the result"));
+    }
+  }
+
+  // A result of a sweep has about 1 MiB of points at a time.
+  /** @param {any} result */
+  async #readPoints(result) {
+    for (let pages = 1; isCut(result) && pages < MOST_PAGES; pages += 1) {
+      const {points} = result.sweep;
+      const next = await this.app.api.get(`/v1/jobs/${this.id}/result?point_offset=${points.length}`, this.#closing.signal);
+      if (!next.sweep.points.length) return;
+      points.push(...next.sweep.points);
     }
   }
 
@@ -129,6 +145,11 @@ export class JobPanel {
     this.#state.textContent = text;
     this.#state.hidden = !text;
   }
+}
+
+/** Whether a result has not all of its points. @param {any} result */
+function isCut({sweep}) {
+  return Boolean(sweep) && sweep.points.length < sweep.points_done;
 }
 
 /** @param {any} job */

@@ -34,7 +34,7 @@ export class JobsView {
 
   element = h("div", {},
     h("h1", {tabindex: "-1"}, "Jobs"),
-    h("section", {class: "card", "aria-label": "Jobs"},
+    h("div", {class: "card"},
       h("div", {class: "tools filters"},
         filter("Status", this.#status), filter("Backend", this.#backend), filter("Tag", this.#tag), filter("Name begins with", this.#prefix),
         h("span", {class: "spring"}), this.#compare),

@@ -16,7 +16,7 @@ export class KeysView {
     field("Name of the new key", this.#name), h("button", {type: "submit", class: "primary"}, "Create"));
 
   element = h("div", {}, h("h1", {tabindex: "-1"}, "API keys"),
-    h("section", {class: "card", "aria-label": "API keys"},
+    h("div", {class: "card"},
       h("p", {class: "muted"}, "A key lets a program act for your account. Only your token can make keys."),
       this.#form, this.#new,
       table("API keys", ["Name", "Begins with", "Created", "Last used", {text: "Actions", hidden: true}], this.#rows), this.#state));

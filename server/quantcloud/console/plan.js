@@ -3,8 +3,12 @@
 import {facts, h, table} from "./dom.js";
 import {bytes, counted, dollars, duration, number, percent, short} from "./format.js";
 
-/** @param {any[]} candidates @param {string} chosen */
-export function candidates(candidates, chosen) {
+/**
+ * @param {any[]} candidates
+ * @param {string} chosen
+ * @param {string} target What the run is optimized for.
+ */
+export function candidates(candidates, chosen, target) {
   return table("Backends that QuantRouter compared", [
     "Backend", {text: "Score", number: true}, "Method", {text: "Time", number: true}, {text: "Wait", number: true},
     {text: "Memory", number: true}, {text: "Cost", number: true},
@@ -12,7 +16,7 @@ export function candidates(candidates, chosen) {
     ? h("tr", {class: "muted"}, h("th", {scope: "row"}, each.backend), h("td", {colspan: 6, class: "long"}, each.rejection))
     : h("tr", {class: each.backend === chosen ? "chosen" : null},
       h("th", {scope: "row"}, each.backend, each.backend === chosen ? h("span", {class: "tag"}, "chosen") : null),
-      h("td", {class: "number"}, each.score === undefined || each.score === null ? short(each.scores?.balanced ?? 0) : each.score.toFixed(3)),
+      h("td", {class: "number"}, (each.scores?.[target] ?? 0).toFixed(3)),
       h("td", {}, each.method),
       h("td", {class: "number"}, duration(each.predicted_seconds)),
       h("td", {class: "number"}, duration(each.predicted_wait_seconds ?? 0)),
@@ -25,7 +29,7 @@ export function planView(plan) {
   const {analysis, quota} = plan;
   return h("div", {},
     h("p", {}, `${plan.reason}.`),
-    candidates(plan.candidates, plan.backend),
+    candidates(plan.candidates, plan.backend, plan.optimize_for),
     facts([
       ["Would run on", `${plan.backend} (${plan.method})`],
       ["Predicted time", duration(plan.predicted_seconds)],

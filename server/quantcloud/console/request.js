@@ -70,8 +70,8 @@ export function readObservables(text) {
 
 /** @param {string} line */
 function readTerm(line) {
-  const match = /^(?:(.*\S)\s+|([-+])\s*)?([IXYZ]+|[XYZ]\d+(?: +[XYZ]\d+)*|\|[01]+[>⟩])$/.exec(line);
-  const [given, operator] = match ? [match[1] ?? (match[2] && `${match[2]}1`), match[3]] : [];
+  const match = /^(?:(.*?\S)\s+|([-+]))??([IXYZ]+|[XYZ]\d+(?: +[XYZ]\d+)*|\|[01]+[>⟩])$/.exec(line);
+  const [given, operator] = match ? [(match[1] ?? match[2])?.replace(/^[-+]$/, "$&1"), match[3]] : [];
   const coefficient = given === undefined ? 1 : readNumber(given);
   const named = operator === undefined ? null
     : /^[IXYZ]+$/.test(operator) ? {pauli: operator}

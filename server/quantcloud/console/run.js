@@ -47,11 +47,11 @@ export class RunView {
         h("span", {class: "spring"}),
         h("button", {type: "button", class: "quiet small", onclick: () => this.#save()}, "Save…")),
       this.#editor.element, this.#size),
-    h("section", {class: "card drawing", "aria-label": "Drawing"}, this.#picture),
     h("section", {class: "card settings", "aria-label": "Settings"},
       this.#form.element,
       h("div", {class: "actions"}, this.#run_, this.#plan_, h("span", {class: "spring"}), this.#copies()),
       this.#problem),
+    h("section", {class: "card drawing", "aria-label": "Drawing"}, this.#picture),
     this.#output);
 
   /** @param {App} app */
@@ -199,6 +199,7 @@ export class RunView {
       if (!this.#refused(error, qasm)) this.#say(this.app.explain(error));
     } finally {
       this.#run_.disabled = this.#plan_.disabled = false;
+      this.#draw();
     }
   }
 

@@ -84,7 +84,7 @@ function chart(points, x, names) {
   const px = (/** @type {number} */ v) => (to > from ? LEFT + (v - from) / (to - from) * (WIDTH - LEFT - RIGHT) : (WIDTH + LEFT) / 2);
   const py = (/** @type {number} */ v) => TOP + (high - v) / (high - low) * (HEIGHT - TOP - BOTTOM);
   const lowest = names.map((_, k) => Math.min(...points.map((point) => point.expectation_values[k])));
-  const said = names.map((name, k) => `${name}: lowest ${short(lowest[k])}`).join("; ");
+  const said = names.map((name, k) => `${name}: lowest ${short(lowest[k])}`).join("; ").replaceAll("-", "−");
   const svg = s("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": `Expectation values against ${x.name}. ${said}.`});
   for (const tick of ticks(low, high, 5)) {
     svg.append(s("path", {class: "grid", d: `M${LEFT} ${py(tick)}H${WIDTH - RIGHT}`}),
@@ -101,7 +101,7 @@ function chart(points, x, names) {
     if (places.length <= 120) for (const [cx, cy] of places) svg.append(s("circle", {class: `dot series-${k}`, cx, cy, r: 2.5}));
   });
   return h("figure", {}, svg, h("figcaption", {class: "legend"}, names.map((name, k) => h("span", {},
-    h("span", {class: `swatch series-${k}`}), `${name}, lowest ${short(lowest[k])}`))));
+    h("span", {class: `swatch series-${k}`}), `${name}, lowest ${short(lowest[k]).replace("-", "−")}`))));
 }
 
 /** @param {any[]} points @param {{name: string, values: number[]}} x */

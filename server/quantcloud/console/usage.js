@@ -1,7 +1,7 @@
 // What the account used this month, and its limits.
 
 import {facts, fill, h} from "./dom.js";
-import {dollars, number, short} from "./format.js";
+import {money, number, short} from "./format.js";
 
 /** @typedef {import("./main.js").App} App */
 
@@ -24,9 +24,9 @@ export class UsageView {
       const {limit} = this.app.api;
       fill(this.#place,
         h("section", {class: "card", "aria-label": "This month"}, h("h2", {}, "This month"),
-          meter("Simulator minutes", month.simulator_minutes, month.simulator_limit, short),
+          meter("Simulator minutes", month.simulator_minutes, month.simulator_limit, minutes),
           meter("Hardware tasks", month.qpu_tasks, month.qpu_limit, number),
-          meter("Cost", month.total_cost_usd, credits, dollars),
+          meter("Cost", month.total_cost_usd, credits, money),
           limit && meter("Requests in this minute", limit.limit - limit.remaining, limit.limit, number),
           facts([["Jobs", number(month.total_jobs)]])),
         h("section", {class: "card", "aria-label": "Limits"}, h("h2", {}, "Limits"), facts([
@@ -38,6 +38,11 @@ export class UsageView {
       fill(this.#place, h("p", {class: "problem"}, this.app.explain(error)));
     }
   }
+}
+
+/** @param {number} value */
+function minutes(value) {
+  return value > 0 && value < 0.01 ? "less than 0.01" : short(value);
 }
 
 /**

@@ -11,7 +11,7 @@ from typing import Final
 from quantcloud.circuits import Circuit
 from quantcloud.circuits.ir import CONTROL, Condition, Operation, Register
 from quantcloud.domain.value_object import value_object
-from quantcloud.drawing.labels import duration, gate_label, shortened
+from quantcloud.drawing.labels import duration, gate_label, input_names, shortened
 
 MAX_QUBITS: Final = 40
 MAX_REGISTERS: Final = 20
@@ -102,6 +102,7 @@ class _Arranger:
             size = f"/{register.size}" if register.size > 1 else ""
             self._wires.append(Wire(f"{name}{size}", is_classical=True))
         self._hidden = hidden
+        self._inputs = input_names(circuit.inputs)
         self._front = [0] * max(1, len(self._wires))
 
     def arrange(self) -> Layout:
@@ -151,7 +152,7 @@ class _Arranger:
     def _gate(self, operation: Operation, rows: Sequence[int]) -> Item:
         name = operation.name
         standard = name not in self._circuit.definitions
-        label = gate_label(name, operation.params, standard=standard)
+        label = gate_label(name, operation.params, standard=standard, inputs=self._inputs)
         controls = _CONTROLS.get(name, 0) if standard else 0
         dots, rest = rows[:controls], rows[controls:]
         # Hidden qubits share a row, where a control and its target cannot be told apart.
