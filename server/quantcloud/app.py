@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import grpc
 import structlog
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
 from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.api.tls import server_credentials
@@ -33,6 +35,7 @@ from quantcloud.domain.errors import Damaged, DomainError, explained
 from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
 from quantcloud.engine.base import EngineError, WorkerEngine
 from quantcloud.engine.start import Started, start_engine
+from quantcloud.private import keep_private
 from quantcloud.process import (
     allow_open_files,
     notify_service_manager,
@@ -57,7 +60,7 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
 from quantcloud.storage.model_files import ModelFiles
-from quantcloud.telemetry import logs, metrics
+from quantcloud.telemetry import audit, logs, metrics, tracing
 from quantcloud.telemetry.admin import AdminListener
 from quantcloud.telemetry.loop_lag import measure_forever
 from quantcloud.watching.feed import EventFeed
@@ -76,20 +79,17 @@ _NOTICE_SECONDS = 3.0
 # the event loop by this time.
 _SWITCH_INTERVAL_SECONDS = 0.001
 
+_utc_now = partial(datetime.now, UTC)
+
 _CANNOT_START = (
     OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError, DomainError,
 )  # fmt: skip
 
 
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
-
 class Application:
     """A whole server. `start` starts its parts in order; `stop` stops them in reverse order."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> None:
         self._settings = settings
         self._clock = clock
         # Only our Envoy knows it. It proves that the client addresses in headers are true.
@@ -145,8 +145,12 @@ class Application:
         )
         await lease_keeper.start()
         parts.push_async_callback(lease_keeper.stop)
-        keep = settings.retention_days
-        housekeeping = Housekeeping(store, self._clock, None if keep is None else timedelta(keep))
+        housekeeping = Housekeeping(
+            store,
+            self._clock,
+            _days(settings.retention_days),
+            _days(settings.job_retention_days),
+        )
         housekeeping.start()
         parts.push_async_callback(housekeeping.stop)
         scheduler = Scheduler(
@@ -218,6 +222,13 @@ class Application:
     def _serve_operator(self, health: Health, store: Store) -> str:
         """Serve metrics and the state of each part; return their URL. Raises `OSError`."""
         settings, parts = self._settings, self._parts
+        if settings.audit_log is None:
+            keep_private(settings.audit_log_path, "it tells who uses this service")
+        audit.configure(settings.audit_log_path)
+        if settings.otlp_endpoint is not None:
+            version = metadata.version(DISTRIBUTION)
+            tracing.configure(settings.otlp_endpoint, ratio=settings.trace_ratio, version=version)
+            parts.push_async_callback(offload.run, offload.UNKNOWN, tracing.stop)
         metrics.BUILD.info({"version": metadata.version(DISTRIBUTION), "revision": HEAD})
         health.subscribe(metrics.READY.set)
         lag = asyncio.create_task(measure_forever(), name="event loop lag")
@@ -324,6 +335,10 @@ class Application:
                 estimates=StartEstimates(store, engine, clock, limits),
             ),
         )
+
+
+def _days(number: float | None) -> timedelta | None:
+    return None if number is None else timedelta(number)
 
 
 def _scheme(settings: Settings) -> str:
