@@ -1,6 +1,7 @@
 """The composition root: the only module that knows all parts of the server."""
 
 import asyncio
+import math
 import os
 import secrets
 import signal
@@ -155,6 +156,7 @@ class Application:
             clock=self._clock,
             limits=settings.limits,
             memory_bytes=started.memory_bytes,
+            threads_per_run=settings.threads_per_run or math.inf,
         )
         health = Health(store, engine, probe=lease_keeper.beat, claims=lambda: _damage(scheduler))
         platform = PlatformUseCases(store, fleet, health, self._clock)
@@ -301,7 +303,7 @@ class Application:
                 store,
                 engine,
                 scheduler,
-                Admission(store, engine, fleet, clock, limits),
+                Admission(store, engine, fleet, clock, limits, scheduler.idle_threads),
                 InlineRuns(inline, fleet, clock),
                 clock=clock,
                 limits=limits,

@@ -123,13 +123,15 @@ class Fleet:
         time_limit: float | None = None,
         left: MonthlyLimits | None = None,
         inline: bool = False,
+        threads: int = 1,
     ) -> Decision:
         """Ask every backend that the job allows, and choose one; see `router.choose`.
 
         `inline` says that this process has the parsed circuit, and that the account may run jobs.
+        `threads` is how many threads a run that starts now may have.
         """
         offers = [
-            self._offer(job, analysis, backend, figures, inline=inline)
+            self._offer(job, analysis, backend, figures, inline=inline, threads=threads)
             if job.requested_backend in {None, name}
             else self._excluded[name]
             for name, backend in self._backends.items()
@@ -141,7 +143,13 @@ class Fleet:
     def uncorrected(self, backend: str, method: Method) -> Method:
         """Return a method with the time that is predicted without what was learnt from runs."""
         seconds = self._model.uncorrected(backend, method.as_stated())
-        return Method(method.name, method.memory_bytes, seconds, cores=method.cores)
+        return Method(
+            method.name,
+            method.memory_bytes,
+            seconds,
+            cores=method.cores,
+            parallel=method.parallel,
+        )
 
     def learn(
         self, backend: str, method: Method, seconds: float, *, at_least: bool = False
@@ -163,7 +171,14 @@ class Fleet:
             self._model.learn(backend, method, seconds, at_least=at_least)
 
     def _offer(
-        self, job: Job, analysis: Analysis, backend: Backend, figures: QueueFigures, *, inline: bool
+        self,
+        job: Job,
+        analysis: Analysis,
+        backend: Backend,
+        figures: QueueFigures,
+        *,
+        inline: bool,
+        threads: int,
     ) -> Offer:
         info = backend.info
         name = info.name
@@ -172,15 +187,19 @@ class Fleet:
         methods = _methods(backend, analysis, job.shots, job.options)
         if not isinstance(methods, Refusal):
             inline = inline and name in self._inline
-            methods = [self._predicted(name, method, inline=inline) for method in methods]
+            methods = [
+                self._predicted(name, method, inline=inline, threads=threads) for method in methods
+            ]
         limit = self._memory_limits.get(name)
         return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)
 
-    def _predicted(self, backend: str, method: Method, *, inline: bool) -> Method:
+    def _predicted(self, backend: str, method: Method, *, inline: bool, threads: int) -> Method:
         if method.inline and not inline:
             method = method._replace(inline=False)
         seconds = self._model.seconds(backend, method)
-        return method if seconds == method.seconds else method.lasting(seconds)
+        if seconds != method.seconds:
+            method = method.lasting(seconds)
+        return method if threads == 1 else method.on(min(threads, method.most_threads))
 
 
 def offline_reasons(backends: Mapping[str, Backend]) -> dict[str, str | None]:

@@ -13,7 +13,9 @@ from quantcloud.routing.explanation import with_actual
 _VERSION = version(DISTRIBUTION)
 
 
-def execution_of(job: Job, backend: str | None, method: str | None, qasm: str) -> Execution:
+def execution_of(
+    job: Job, backend: str | None, method: str | None, qasm: str, *, threads: int = 1
+) -> Execution:
     """Return the execution of a job that was routed to a method of a backend."""
     if backend is None or method is None:
         raise AssertionError(f"job {job.id} was queued without a backend")
@@ -26,6 +28,7 @@ def execution_of(job: Job, backend: str | None, method: str | None, qasm: str) -
         seed=job.seed,
         options=job.options,
         predicted_seconds=job.predicted_seconds,
+        threads=threads,
     )
 
 
@@ -48,7 +51,7 @@ def completed(
         statevector=outcome.statevector,
         metadata=_result_metadata(execution, analysis, outcome),
     )
-    updated = with_actual(metadata, outcome.execution_time_ms / 1000)
+    updated = with_actual(metadata, outcome.execution_time_ms / 1000, execution.threads)
     return result, Change(JobStatus.COMPLETED, at, metadata=updated)
 
 

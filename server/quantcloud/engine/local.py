@@ -53,11 +53,16 @@ class LocalEngine(ExaminingEngine):
             environment=environment or {},
         )
         self._workers = workers
+        self._cores = len(os.sched_getaffinity(0))
         self._executions = self._add_pool(Role.EXECUTION, workers, _SHORTAGE_WAIT)
 
     @property
     def slots(self) -> int:
         return self._workers
+
+    @property
+    def cores(self) -> int:
+        return self._cores
 
     @property
     def backlog(self) -> int:

@@ -1,5 +1,6 @@
 """The cores and the memory of the engine, and which run holds how much of them."""
 
+import math
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -32,11 +33,21 @@ class Ledger:
 
     A job that can never fit was refused at its admission. If the limits have changed since, it runs
     alone, and its worker's own limit holds.
+
+    A run may have up to `threads_per_run` threads, on cores that are idle when it starts. These
+    cores stay free for jobs that come later: the threads of such a run have the lowest priority.
     """
 
-    def __init__(self, engine: WorkerEngine, memory_bytes: float) -> None:
+    def __init__(
+        self, engine: WorkerEngine, memory_bytes: float, threads_per_run: float = math.inf
+    ) -> None:
         self._engine = engine
         self._memory_bytes = memory_bytes
+        self._threads_per_run = threads_per_run
+        # The threads of runs beyond their cores, by job id.
+        self._extra_threads: dict[str, int] = {}
+        # Whether the last claim left jobs that wait.
+        self._jobs_wait = False
         self._claims: dict[str, Claim] = {}
         self._held: defaultdict[str, _Held] = defaultdict(_Held)
         self._memory_held = 0
@@ -45,7 +56,9 @@ class Ledger:
         # The job that waits for more memory or cores than are free, and since when.
         self._blocked: str | None = None
         self._blocked_since = 0.0
-        metrics.RESERVED_CORES.set_function(lambda: sum(h.cores for h in self._held.values()))
+        metrics.RESERVED_CORES.set_function(
+            lambda: sum(h.cores for h in self._held.values()) + sum(self._extra_threads.values())
+        )
         metrics.RESERVED_BYTES.set_function(lambda: self._memory_held)
 
     def reserve(self, claim: Claim) -> None:
@@ -59,7 +72,30 @@ class Ledger:
         """Give back what the run of a claim took, if it has not done so."""
         if self._claims.get(claim.job.id) is claim:
             del self._claims[claim.job.id]
+            self._extra_threads.pop(claim.job.id, None)
             self._add(claim, -1)
+
+    def idle_threads(self) -> int:
+        """Return how many threads a run that is not reserved yet may have; at least 1."""
+        return self._most_threads(0)
+
+    def add_threads(self, claim: Claim) -> int:
+        """Reserve idle cores for a reserved run that gains from them. Return its threads."""
+        method = claim.method
+        threads = min(method.most_threads, self._most_threads(method.cores))
+        if threads > method.cores:
+            self._extra_threads[claim.job.id] = threads - method.cores
+        return threads
+
+    def _most_threads(self, own: int) -> int:
+        """Return how many threads a run may have that holds `own` cores; 1 if other jobs wait.
+
+        Short runs do not count: they end in milliseconds, and go before the threads.
+        """
+        if self._jobs_wait:
+            return 1
+        taken = sum(held.long for held in self._held.values()) + sum(self._extra_threads.values())
+        return int(max(1, min(self._engine.cores - taken + own, self._threads_per_run)))
 
     def _add(self, claim: Claim, sign: int) -> None:
         job, method = claim.job, claim.method
@@ -75,7 +111,10 @@ class Ledger:
             self._short_seconds = 0.0
 
     def note(self, claimed: ClaimedJobs) -> None:
-        """Note which job a claim had to leave because it needs more than is free."""
+        """Reserve what claimed runs take. Note whether jobs wait, and which needs more than is free."""
+        for claim in claimed:
+            self.reserve(claim)
+        self._jobs_wait = claimed.left
         if claimed.blocked != self._blocked:
             self._blocked, self._blocked_since = claimed.blocked, time.monotonic()
 

@@ -67,7 +67,11 @@ class Runner:
         self._ending = ending
 
     async def run(
-        self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
+        self,
+        claim: Claim,
+        threads: int,
+        on_idle: Callable[[], None],
+        stop: Callable[[], object],
     ) -> None:
         """Run a claimed job to its end, or put it back into its queue if its worker was lost.
 
@@ -83,11 +87,12 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # damaged data; the other jobs must still run
             await self._fail_unreadable(claim.record, error)
             return
-        await self._run(claim, qasm, analysis, on_idle, stop)
+        await self._run(claim, threads, qasm, analysis, on_idle, stop)
 
     async def _run(
         self,
         claim: Claim,
+        threads: int,
         qasm: str,
         analysis: Analysis,
         on_idle: Callable[[], None],
@@ -98,7 +103,7 @@ class Runner:
         try:
             try:
                 try:
-                    execution = execution_of(job, job.backend, job.method, qasm)
+                    execution = execution_of(job, job.backend, job.method, qasm, threads=threads)
                     outcome = await self._engine.execute(
                         execution,
                         time_limit=self._time_limit(claim),
@@ -107,7 +112,7 @@ class Runner:
                 finally:
                     on_idle()
             except EngineError as error:
-                await self._fail(claim, error, start_record)
+                await self._fail(claim, threads, error, start_record)
             else:
                 await self._complete(claim, execution, analysis, outcome, start_record)
         except REFUSALS:
@@ -205,7 +210,7 @@ class Runner:
         job, ended = claim.job, self._clock()
         begun = await start_record.changes()
         seconds = outcome.execution_time_ms / 1000
-        self._fleet.learn(execution.backend, claim.method, seconds)
+        self._fleet.learn(execution.backend, claim.method.on(execution.threads), seconds)
         result, end = completed(execution, analysis, outcome, job.metadata, ended)
         await self._end(
             start_record.record,
@@ -217,7 +222,9 @@ class Runner:
             charged=True,
         )
 
-    async def _fail(self, claim: Claim, error: EngineError, start_record: StartRecord) -> None:
+    async def _fail(
+        self, claim: Claim, threads: int, error: EngineError, start_record: StartRecord
+    ) -> None:
         job, lease = claim.job, claim.lease
         # Take the time before any await: the store may be unavailable for long.
         seconds = start_record.seconds
@@ -236,13 +243,15 @@ class Runner:
             return
         timed_out = isinstance(error, ExecutionTimedOut)
         if timed_out:
-            self._fleet.learn(job.backend or "", claim.method, seconds, at_least=True)
+            self._fleet.learn(
+                job.backend or "", claim.method.on(threads), seconds, at_least=True
+            )
         end = Change(
             JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
             self._clock(),
             error_message=str(error),
             # A run that never started has no time to learn from.
-            metadata=with_actual(job.metadata, seconds) if seconds else None,
+            metadata=with_actual(job.metadata, seconds, threads) if seconds else None,
         )
         changes = [*begun, end]
         await self._end(start_record.record, lease, changes, seconds=seconds, charged=timed_out)

@@ -59,12 +59,14 @@ class Admission:
         fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        idle_threads: Callable[[], int],
     ) -> None:
         self._store = store
         self._engine = engine
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
+        self._idle_threads = idle_threads
         self._queues = Recent(lambda: QueueFigures.read(store.jobs), FIGURES_SECONDS)
 
     async def admit(
@@ -127,6 +129,7 @@ class Admission:
             time_limit=time_limit,
             left=used and month_left(limits.monthly, used),
             inline=circuit is not None and limits.max_concurrent_jobs > 0,
+            threads=self._idle_threads(),
         )
         chosen, method = decision.chosen, decision.chosen and decision.chosen.method
         if chosen is None or method is None:

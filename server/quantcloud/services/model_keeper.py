@@ -98,7 +98,7 @@ class ModelKeeper:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         )
         try:
             _lower_priority(process.pid)

@@ -262,6 +262,12 @@ class Settings(BaseSettings):
         "needs.",
         "an equal part of 80 % of memory; with Ray, of a core's share",
     )  # fmt: skip
+    threads_per_run: Annotated[int, Field(ge=1)] | None = setting(
+        None, RUNS,
+        "The most threads of a run, on cores that are idle when it starts. They have the lowest "
+        "priority. The engine `ray` gives a run as many threads as its backend states `cpus`.",
+        "one for each core",
+    )  # fmt: skip
     run_inline: bool = setting(
         True, RUNS,
         "Whether very small circuits run in the serving process; see "

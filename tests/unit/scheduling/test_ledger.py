@@ -24,7 +24,7 @@ class Engine:
     backlog = 0
 
     def __init__(self, slots: int) -> None:
-        self.slots = slots
+        self.slots = self.cores = slots
         self.running: dict[str, asyncio.Future[None]] = {}
         self.started: asyncio.Queue[str] = asyncio.Queue()
 

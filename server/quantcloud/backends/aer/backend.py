@@ -12,6 +12,7 @@ from quantcloud.backends.resources import Resources
 from quantcloud.backends.simulation.backend import SimulatorBackend
 from quantcloud.backends.simulation.control import no_control
 from quantcloud.backends.simulation.costs import (
+    Parallel,
     alike,
     evolution,
     histories,
@@ -42,6 +43,12 @@ _STATEVECTOR = Coefficients(
 # The cost of a shot of a circuit with mid-circuit measurements, in characters of an outcome; and of
 # an operation in each of its histories, in operations that are translated for Aer.
 _SHOT, _HISTORY = 200, 0.06
+
+# Aer divides the amplitudes of states of more than 14 qubits among threads. Measured on two cores
+# without noise and with 18 and 22 qubits: 1.73 and 1.98 times as fast as on one. With noise, with
+# mid-circuit measurements and by the other methods there was no gain.
+_PARALLEL = Parallel(gates=0.98, state=0.98)
+_MAX_SERIAL_QUBITS = 14
 
 _DENSITY_MATRIX = alike(5e-9, start=7e-4, operation=1.8e-5, sample=4e-8)
 _TRAJECTORY = alike(3e-9, start=5e-3, operation=2.6e-6, sample=1.5e-7)
@@ -134,6 +141,8 @@ class AerBackend(SimulatorBackend):
             cost = _GPU
         work = evolution(analysis, 1 << analysis.num_qubits, shots, branches)
         kept = 0
+        once = not noisy and not analysis.has_mid_circuit
+        divides = once and self._device == "CPU" and analysis.num_qubits > _MAX_SERIAL_QUBITS
         if analysis.has_mid_circuit:
             kept = min(shots * size, MAX_BRANCHES_BYTES)
             operations = analysis.operation_count
@@ -149,6 +158,7 @@ class AerBackend(SimulatorBackend):
             work,
             gates=analysis.operation_count,
             gate_bytes=_TRAJECTORY_GATE_BYTES if noisy else _GATE_BYTES,
+            parallel=_PARALLEL if divides else Parallel(),
         )
 
     def _density_matrix(self, analysis: Analysis, shots: int) -> Method:

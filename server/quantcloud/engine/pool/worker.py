@@ -16,6 +16,7 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.failure import describe, is_about_memory
+from quantcloud.engine.pool.threads import with_threads
 from quantcloud.engine.sandbox.confinement import Confinement, confine
 from quantcloud.engine.sandbox.memory import readable_size
 from quantcloud.openqasm import examine, parse
@@ -132,7 +133,10 @@ class Worker:
 
 
 def _run(executor: Executor, execution: Execution) -> Outcome:
-    return executor.run(expanded(with_measurements(parse(execution.qasm))), execution)
+    def run() -> Outcome:
+        return executor.run(expanded(with_measurements(parse(execution.qasm))), execution)
+
+    return run() if execution.threads == 1 else with_threads(execution.threads, run)
 
 
 def run(

@@ -83,7 +83,6 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "migrate_pages": (256, 238),
     "move_pages": (279, 239),
     # When and where processes run, both this one and others of the same user.
-    "setpriority": (141, 140),
     "ioprio_set": (251, 30),
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
@@ -149,6 +148,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
 
 # Calls that are refused or allowed by an argument; numbers as above.
 _TGKILL = (234, 131)
+_SETPRIORITY = (141, 140)
 _PRLIMIT = (302, 261)
 _PRCTL = (157, 167)
 _FCNTL = (72, 25)
@@ -225,6 +225,7 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
         # raise() and abort() call tgkill for the own process, which stays allowed.
         *_of(_TGKILL[column], _refuse_unless(0, [pid])),
         *_of(_PRLIMIT[column], _refuse_unless(0, [0])),  # 0 is this process
+        *_of(_SETPRIORITY[column], _own_thread()),
         *_of(_PRCTL[column], _refuse_where(0, [_PR_SET_PDEATHSIG])),
         *_of(_FCNTL[column], _refuse_where(1, _FCNTL_COMMANDS)),
         *_of(_IOCTL[column], _refuse_where(1, _IOCTL_COMMANDS)),
@@ -258,6 +259,11 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
 def _of(number: int, rule: list[_Instruction]) -> list[_Instruction]:
     """Apply a rule to one call. The rule must end in a return on every path."""
     return [(_JUMP_EQUAL, 0, len(rule), number), *rule]
+
+
+def _own_thread() -> list[_Instruction]:
+    """Refuse a call unless it names the calling thread: PRIO_PROCESS (0) and 0."""
+    return [*_load(0, None), (_JUMP_EQUAL, 1, 0, 0), _REFUSE, *_refuse_unless(1, [0])]
 
 
 def _refuse_where(

@@ -70,7 +70,7 @@ class ClaimedJobs(list[Claim]):
 
 def packed_method(method: Method) -> dict[str, Any]:
     """Return what is stored of a job's method beside its analysis."""
-    names = ("memory_bytes", "seconds", "cores")
+    names = ("memory_bytes", "seconds", "cores", "parallel")
     return {_METHOD: {name: getattr(method, name) for name in names}}
 
 
@@ -78,10 +78,11 @@ def _stored_method(job: Job, circuit: "StoredCircuit") -> Method:
     name, stored = job.method or "", circuit.analysis.get(_METHOD, {})
     try:
         figures = int(stored["memory_bytes"]), float(stored["seconds"]), int(stored["cores"])
+        parallel = float(stored.get("parallel", 0.0))
     except (KeyError, TypeError, ValueError):
         # An older server stored none. If it is damaged, `Jobs.input_of` says so.
         return Method(name, 0, 0.0)
-    return Method(name, *figures[:2], cores=figures[2])
+    return Method(name, *figures[:2], cores=figures[2], parallel=parallel)
 
 
 class StoredCircuit(Protocol):
