@@ -14,7 +14,13 @@ _VERSION = version(DISTRIBUTION)
 
 
 def execution_of(
-    job: Job, backend: str | None, method: str | None, qasm: str, *, threads: int = 1
+    job: Job,
+    backend: str | None,
+    method: str | None,
+    qasm: str,
+    *,
+    threads: int = 1,
+    memory: int = 0,
 ) -> Execution:
     """Return the execution of a job that was routed to a method of a backend."""
     if backend is None or method is None:
@@ -29,6 +35,7 @@ def execution_of(
         options=job.options,
         predicted_seconds=job.predicted_seconds,
         threads=threads,
+        memory_bytes=memory,
     )
 
 

@@ -46,8 +46,10 @@ class Ledger:
         self._threads_per_run = threads_per_run
         # The threads of runs beyond their cores, by job id.
         self._extra_threads: dict[str, int] = {}
-        # Whether the last claim left jobs that wait.
-        self._jobs_wait = False
+        # Whether jobs wait for room, and how many claimed runs that gain from threads have not yet
+        # taken their part of the idle cores.
+        self._crowded = False
+        self._sharing = 0
         self._claims: dict[str, Claim] = {}
         self._held: defaultdict[str, _Held] = defaultdict(_Held)
         self._memory_held = 0
@@ -77,25 +79,35 @@ class Ledger:
 
     def idle_threads(self) -> int:
         """Return how many threads a run that is not reserved yet may have; at least 1."""
-        return self._most_threads(0)
+        return int(min(max(1, self._idle), self._threads_per_run))
 
     def add_threads(self, claim: Claim) -> int:
-        """Reserve idle cores for a reserved run that gains from them. Return its threads."""
-        method = claim.method
-        threads = min(method.most_threads, self._most_threads(method.cores))
-        if threads > method.cores:
-            self._extra_threads[claim.job.id] = threads - method.cores
-        return threads
+        """Reserve idle cores for a reserved run that gains from them. Return its threads.
 
-    def _most_threads(self, own: int) -> int:
-        """Return how many threads a run may have that holds `own` cores; 1 if other jobs wait.
-
-        Short runs do not count: they end in milliseconds, and go before the threads.
+        Runs that were claimed together share these cores.
         """
-        if self._jobs_wait:
+        cores, most = claim.method.cores, claim.method.most_threads
+        if most == 1:
             return 1
-        taken = sum(held.long for held in self._held.values()) + sum(self._extra_threads.values())
-        return int(max(1, min(self._engine.cores - taken + own, self._threads_per_run)))
+        extra = min(
+            self._idle // max(1, self._sharing), most - cores, self._threads_per_run - cores
+        )
+        self._sharing -= 1
+        if extra < 1:
+            return 1
+        self._extra_threads[claim.job.id] = int(extra)
+        return cores + int(extra)
+
+    @property
+    def _idle(self) -> int:
+        """How many cores no run has; 0 if jobs wait for room.
+
+        Short runs do not count: they end in milliseconds, and go before the threads of others.
+        """
+        if self._crowded:
+            return 0
+        held = sum(held.long for held in self._held.values())
+        return max(0, self._engine.cores - held - sum(self._extra_threads.values()))
 
     def _add(self, claim: Claim, sign: int) -> None:
         job, method = claim.job, claim.method
@@ -114,7 +126,8 @@ class Ledger:
         """Reserve what claimed runs take. Note whether jobs wait, and which needs more than is free."""
         for claim in claimed:
             self.reserve(claim)
-        self._jobs_wait = claimed.left
+        self._crowded = claimed.crowded
+        self._sharing = sum(claim.method.most_threads > 1 for claim in claimed)
         if claimed.blocked != self._blocked:
             self._blocked, self._blocked_since = claimed.blocked, time.monotonic()
 

@@ -103,7 +103,14 @@ class Runner:
         try:
             try:
                 try:
-                    execution = execution_of(job, job.backend, job.method, qasm, threads=threads)
+                    execution = execution_of(
+                        job,
+                        job.backend,
+                        job.method,
+                        qasm,
+                        threads=threads,
+                        memory=claim.method.memory_bytes,
+                    )
                     outcome = await self._engine.execute(
                         execution,
                         time_limit=self._time_limit(claim),
@@ -243,9 +250,7 @@ class Runner:
             return
         timed_out = isinstance(error, ExecutionTimedOut)
         if timed_out:
-            self._fleet.learn(
-                job.backend or "", claim.method.on(threads), seconds, at_least=True
-            )
+            self._fleet.learn(job.backend or "", claim.method.on(threads), seconds, at_least=True)
         end = Change(
             JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
             self._clock(),

@@ -260,7 +260,7 @@ class Settings(BaseSettings):
         None, RUNS,
         "The most memory that a run may take. A run waits while others hold the memory that it "
         "needs.",
-        "an equal part of 80 % of memory; with Ray, of a core's share",
+        "80 % of memory; with Ray, of a core's share",
     )  # fmt: skip
     threads_per_run: Annotated[int, Field(ge=1)] | None = setting(
         None, RUNS,

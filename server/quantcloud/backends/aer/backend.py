@@ -31,6 +31,8 @@ from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.work import Coefficients, Work
 
 MAX_STABILIZER_QUBITS = 1_000
+MAX_PURE_QUBITS = 36
+"""The most qubits of a statevector without noise that is measured at its end: one of 1 TiB."""
 MAX_MPS_QUBITS = 200
 MAX_DENSITY_MATRIX_QUBITS = 12
 
@@ -101,7 +103,8 @@ class AerBackend(SimulatorBackend):
     ) -> Sequence[Method] | Refusal:
         noisy = options.noise is not None
         methods: list[Method] = []
-        if analysis.num_qubits <= self.info.num_qubits:
+        is_pure = not noisy and not analysis.has_mid_circuit and self._device == "CPU"
+        if analysis.num_qubits <= (MAX_PURE_QUBITS if is_pure else self.info.num_qubits):
             methods.append(self._statevector(analysis, shots, noisy=noisy))
         if noisy:
             if analysis.num_qubits <= MAX_DENSITY_MATRIX_QUBITS:
@@ -150,7 +153,9 @@ class AerBackend(SimulatorBackend):
                 operations=operations * (1 + branches * _HISTORY),
                 samples=work.samples + _SHOT * shots,
             )
-        memory = 2 * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
+        # Aer samples a state in place, if it does so once.
+        states = 1 if once else 2
+        memory = states * size + kept if self._device == "CPU" else _GPU_HOST_BYTES
         return predicted(
             "statevector",
             memory + _outcome_bytes(analysis, shots),
@@ -185,10 +190,10 @@ class AerBackend(SimulatorBackend):
         if noisy or self._device == "GPU":
             return Refusal(need)
         return Refusal(
-            f"{need}; beyond that, Clifford circuits up to {MAX_STABILIZER_QUBITS:,} qubits, and "
-            f"circuits up to {MAX_MPS_QUBITS} qubits whose gates across any cut between "
-            f"neighbouring qubits allow a Schmidt rank of {2**MAX_MPS_RANK_BITS} (its gates allow "
-            f"{_rank(analysis)})"
+            f"{need}; beyond that, circuits up to {MAX_PURE_QUBITS} qubits that are measured at their "
+            f"end, Clifford circuits up to {MAX_STABILIZER_QUBITS:,} qubits, and circuits up to "
+            f"{MAX_MPS_QUBITS} qubits whose gates across any cut between neighbouring qubits allow a "
+            f"Schmidt rank of {2**MAX_MPS_RANK_BITS} (its gates allow {_rank(analysis)})"
         )
 
 

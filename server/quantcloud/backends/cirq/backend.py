@@ -20,8 +20,8 @@ from quantcloud.routing.work import Coefficients, Work
 
 MAX_DENSITY_MATRIX_QUBITS = 10
 
-MAX_PURE_QUBITS = 28
-"""The most qubits of a circuit without noise that measures at its end: a state of 2 GiB."""
+MAX_PURE_QUBITS = 36
+"""The most qubits of a circuit without noise that measures at its end: a state of 512 GiB."""
 
 # The bytes kept for a gate, measured; with noise, measured with all kinds of noise.
 _GATE_BYTES, _TRAJECTORY_GATE_BYTES, _DENSITY_MATRIX_GATE_BYTES = 3_700, 28_000, 13_300
@@ -71,7 +71,7 @@ class CirqBackend(SimulatorBackend):
                 f"{MAX_PURE_QUBITS} qubits without noise that are measured at their end"
             )
         if options.noise is None:
-            return [_statevector(analysis, shots)]
+            return [_statevector(analysis, shots, options)]
         if options.statevector:
             return Refusal("a statevector needs a run without noise: a noisy state is mixed")
         methods = [_trajectories(analysis, shots, options.noise)]
@@ -80,19 +80,20 @@ class CirqBackend(SimulatorBackend):
         return sorted(methods, key=lambda method: method.seconds)
 
 
-def _statevector(analysis: Analysis, shots: int) -> Method:
+def _statevector(analysis: Analysis, shots: int, options: RunOptions) -> Method:
     width, operations = analysis.num_qubits, analysis.operation_count
     work = evolution(analysis, 1 << width, shots, shots if analysis.has_mid_circuit else 1)
     if analysis.has_mid_circuit and not analysis.has_conditions:
         work = work._replace(operations=operations + shots * operations * _QSIM_OPERATION)
+    # qsim samples the state in place. Cirq, and who returns the amplitudes, makes copies.
+    states = 4 if analysis.has_mid_circuit or options.statevector else 1
     return _method(
         "statevector",
         _QSIM,
         work,
         analysis,
         shots,
-        # An evolution makes a copy, and the sampler another.
-        state_bytes=4 * statevector_bytes(width, SINGLE),
+        state_bytes=states * statevector_bytes(width, SINGLE),
         gate_bytes=_GATE_BYTES,
         parallel=Parallel() if analysis.has_mid_circuit else _PARALLEL,
     )

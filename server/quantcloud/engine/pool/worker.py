@@ -39,6 +39,7 @@ class Worker:
         warm: Sequence[str],
         memory_limit: int,
     ) -> None:
+        self._first_limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
         self._connection = connection
         # Buffered, so that a small request takes one system call.
         self._requests = connection.makefile("rb")
@@ -116,8 +117,10 @@ class Worker:
     def _failure(self, error: BaseException) -> bytes:
         details = "".join(traceback.format_exception(error))[-messages.MAX_DETAILS :]
         if is_about_memory(error):
-            limit = readable_size(self._memory_limit)
-            message = f"needs more memory than the {limit} that a worker may use"
+            # The server may have raised the limit for this run.
+            raised = resource.getrlimit(resource.RLIMIT_DATA)[0] - self._first_limit
+            limit = readable_size(self._memory_limit + raised)
+            message = f"needs more memory than the {limit} that it may use"
             return messages.frame(messages.OUT_OF_MEMORY, messages.encode_failure(message, details))
         return messages.frame(messages.FAILED, messages.encode_failure(describe(error), details))
 

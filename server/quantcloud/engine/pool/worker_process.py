@@ -27,6 +27,7 @@ from quantcloud.engine.pool.call import (
 from quantcloud.engine.pool.connection import Connection
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
 from quantcloud.engine.pool.start_tokens import StartTokens
+from quantcloud.engine.sandbox.memory import grant
 
 # How many calls a worker may have before another one is sent to it. Together they are expected to
 # take `SHORT_SECONDS`, or a little more because of the last one.
@@ -136,6 +137,8 @@ class WorkerProcess:
         was_idle = not self._calls
         self._calls.append(call)
         self._expected += _seconds(call)
+        if call.extra_memory:
+            grant(self.pid, call.extra_memory)
         self._connection.send(call.data, now=was_idle)
         if not was_idle:
             self._set_timer()
@@ -203,6 +206,8 @@ class WorkerProcess:
         if call is not None:
             self.answered += 1
             self._expected -= _seconds(call)
+            if call.extra_memory:
+                grant(self.pid, -call.extra_memory)
             if not call.answer.done():
                 call.answer.set_result(frame)
         if frame.kind == messages.OUT_OF_MEMORY:

@@ -63,6 +63,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "sync": (162, 81),
     "syncfs": (306, 267),
     # Other programs and processes.
+    "setrlimit": (160, 164),
     "execve": (59, 221),
     "execveat": (322, 281),
     "fork": (57, None),
@@ -224,8 +225,10 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
     looked_at = [
         # raise() and abort() call tgkill for the own process, which stays allowed.
         *_of(_TGKILL[column], _refuse_unless(0, [pid])),
-        *_of(_PRLIMIT[column], _refuse_unless(0, [0])),  # 0 is this process
-        *_of(_SETPRIORITY[column], _own_thread()),
+        # 0 is this process. It may read its limits, and the server alone changes them.
+        *_of(_PRLIMIT[column], _zeros((0, 0), (2, 0), (2, 1))),
+        # PRIO_PROCESS and 0: a thread may lower its own priority.
+        *_of(_SETPRIORITY[column], _zeros((0, 0), (1, 0))),
         *_of(_PRCTL[column], _refuse_where(0, [_PR_SET_PDEATHSIG])),
         *_of(_FCNTL[column], _refuse_where(1, _FCNTL_COMMANDS)),
         *_of(_IOCTL[column], _refuse_where(1, _IOCTL_COMMANDS)),
@@ -261,9 +264,18 @@ def _of(number: int, rule: list[_Instruction]) -> list[_Instruction]:
     return [(_JUMP_EQUAL, 0, len(rule), number), *rule]
 
 
-def _own_thread() -> list[_Instruction]:
-    """Refuse a call unless it names the calling thread: PRIO_PROCESS (0) and 0."""
-    return [*_load(0, None), (_JUMP_EQUAL, 1, 0, 0), _REFUSE, *_refuse_unless(1, [0])]
+def _zeros(*words: tuple[int, int]) -> list[_Instruction]:
+    """Refuse a call unless some words of its arguments are 0: (argument, 0 for low or 1 for high)."""
+    checks = [
+        line
+        for argument, half in words
+        for line in (
+            (_LOAD_WORD, 0, 0, _ARGUMENTS + 8 * argument + 4 * half),
+            (_JUMP_EQUAL, 1, 0, 0),
+            _REFUSE,
+        )
+    ]
+    return [*checks, _PASS]
 
 
 def _refuse_where(

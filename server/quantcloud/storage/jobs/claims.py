@@ -55,17 +55,23 @@ class ClaimedJobs(list[Claim]):
     """Claimed jobs; `left` says whether the queue had more, for any reason.
 
     `blocked` is the id of the first job for which there was a place, but too little memory or too
-    few cores.
+    few cores. `crowded` says whether jobs were left because there was no more room.
     """
 
-    __slots__ = ("blocked", "left")
+    __slots__ = ("blocked", "crowded", "left")
 
     def __init__(
-        self, claims: Iterable[Claim] = (), *, left: bool, blocked: str | None = None
+        self,
+        claims: Iterable[Claim] = (),
+        *,
+        left: bool,
+        blocked: str | None = None,
+        crowded: bool = False,
     ) -> None:
         super().__init__(claims)
         self.left = left
         self.blocked = blocked
+        self.crowded = crowded
 
 
 def packed_method(method: Method) -> dict[str, Any]:
@@ -131,7 +137,9 @@ def claim(
     last = dict.fromkeys(claim.job.account_id for claim in reversed(claims))
     for account_id in reversed(last):
         tx.change(MOVE_LAST, {"account_id": account_id})
-    return ClaimedJobs(claims, left=queue.left(), blocked=fit.blocked)
+    left = queue.left()
+    crowded = left and (fit.full or fit.blocked is not None)
+    return ClaimedJobs(claims, left=left, blocked=fit.blocked, crowded=crowded)
 
 
 def _circuit(tx: Transaction, job: Job) -> tuple[NewJob | StoredCircuit, Method]:
