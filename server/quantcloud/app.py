@@ -303,7 +303,7 @@ class Application:
                 store,
                 engine,
                 scheduler,
-                Admission(store, engine, fleet, clock, limits, scheduler.idle_threads),
+                Admission(store, engine, fleet, clock, limits, idle_threads=scheduler.idle_threads),
                 InlineRuns(inline, fleet, clock),
                 clock=clock,
                 limits=limits,

@@ -58,10 +58,10 @@ class ExaminingEngine:
     """The base of an engine. Three processes of this machine analyse circuits that are not small.
 
     `memory_limit` is the most memory that a process may use, in bytes; an analysis may use 2 GiB at
-    most, and a run that reserves more than the limit up to `most_memory`. `examination_limit` is the time limit of an analysis, in seconds. `hidden` are files and
-    folders that no process may read, even inside a folder that Python imports from. `preload` maps
-    backends to modules that are imported before workers are forked. `environment` is added to the
-    processes' environment.
+    most, and a run that reserves more than the limit up to `most_memory`. `examination_limit` is
+    the time limit of an analysis, in seconds. `hidden` are files and folders that no process may
+    read, even inside a folder that Python imports from. `preload` maps backends to modules that are
+    imported before workers are forked. `environment` is added to the processes' environment.
 
     Make, start and stop it on one event loop, in a thread that lives as long as the engine.
     """

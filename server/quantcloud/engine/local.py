@@ -31,11 +31,11 @@ _BACKLOG = 512
 class LocalEngine(ExaminingEngine):
     """Runs circuits in `workers` processes of this machine. See `ExaminingEngine`.
 
-    `memory_limit` is the most memory that a run may use, in bytes. By default a run may use an equal
-    part of 80 % of the machine's memory, or what it reserves if that is more, up to all of these
-    80 %. `preload_modules` maps backends to modules that are imported
-    before workers are forked; the default is the known modules of the installed backends. Raises
-    `ValueError` if `workers` is less than 1.
+    `memory_limit` is the most memory that a run may use, in bytes. By default a run may use an
+    equal part of 80 % of the machine's memory, or what it reserves if that is more, up to all of
+    these 80 %. `preload_modules` maps backends to modules that are imported before workers are
+    forked; the default is the known modules of the installed backends. Raises `ValueError` if
+    `workers` is less than 1.
     """
 
     def __init__(

@@ -20,10 +20,10 @@ class Method(NamedTuple):
     given, the server predicts the time from measurements on its machine. `exact` is False if the
     method truncates. `fidelity` is the predicted fidelity of the whole run, from 0 to 1.
     `wait_seconds` is how long the backend itself queues a run, as shared hardware does. A run takes
-    `cores` cores. `parallel` is the share of `seconds` that more threads divide among themselves, and
-    `threads` is the number of threads that `seconds` is predicted for. `inline` says that the serving process may run it: it takes at most
-    `INLINE_SECONDS` and can neither crash nor block. If the server predicts another time,
-    `stated_seconds` is the backend's time.
+    `cores` cores. More threads divide a share of `parallel` of its time among themselves;
+    `seconds` is predicted for `threads`. `inline` says that the serving process may run it: it
+    takes at most `INLINE_SECONDS` and can neither crash nor block. If the server predicts another
+    time, `stated_seconds` is the backend's time.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Method(NamedTuple):
         return max(1, math.floor((1 / _LEAST_EFFICIENCY - self.parallel) / serial))
 
     def on(self, threads: int) -> "Method":
-        """Return the same method, predicted for one thread, with the time that it takes on more."""
+        """Return this method, which is predicted for one thread, predicted for `threads`."""
         if threads <= 1:
             return self
         share = 1 - self.parallel + self.parallel / threads

@@ -123,7 +123,7 @@ class Ledger:
             self._short_seconds = 0.0
 
     def note(self, claimed: ClaimedJobs) -> None:
-        """Reserve what claimed runs take. Note whether jobs wait, and which needs more than is free."""
+        """Reserve what claimed runs take, and note which jobs wait for more than is free."""
         for claim in claimed:
             self.reserve(claim)
         self._crowded = claimed.crowded

@@ -69,9 +69,10 @@ class Runner:
     async def run(
         self,
         claim: Claim,
-        threads: int,
         on_idle: Callable[[], None],
         stop: Callable[[], object],
+        *,
+        threads: int,
     ) -> None:
         """Run a claimed job to its end, or put it back into its queue if its worker was lost.
 
@@ -87,16 +88,17 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # damaged data; the other jobs must still run
             await self._fail_unreadable(claim.record, error)
             return
-        await self._run(claim, threads, qasm, analysis, on_idle, stop)
+        await self._run(claim, qasm, analysis, on_idle, stop, threads=threads)
 
     async def _run(
         self,
         claim: Claim,
-        threads: int,
         qasm: str,
         analysis: Analysis,
         on_idle: Callable[[], None],
         stop: Callable[[], object],
+        *,
+        threads: int,
     ) -> None:
         job = claim.job
         start_record = StartRecord(self._store, claim, self._clock)
@@ -119,7 +121,7 @@ class Runner:
                 finally:
                     on_idle()
             except EngineError as error:
-                await self._fail(claim, threads, error, start_record)
+                await self._fail(claim, error, start_record, threads=threads)
             else:
                 await self._complete(claim, execution, analysis, outcome, start_record)
         except REFUSALS:
@@ -230,7 +232,7 @@ class Runner:
         )
 
     async def _fail(
-        self, claim: Claim, threads: int, error: EngineError, start_record: StartRecord
+        self, claim: Claim, error: EngineError, start_record: StartRecord, *, threads: int
     ) -> None:
         job, lease = claim.job, claim.lease
         # Take the time before any await: the store may be unavailable for long.

@@ -176,7 +176,10 @@ class Scheduler:
         threads = self._ledger.add_threads(claim)
         task = asyncio.ensure_future(
             self._runner.run(
-                claim, threads, lambda: self._ledger.release(claim), lambda: self._drop(claim)
+                claim,
+                lambda: self._ledger.release(claim),
+                lambda: self._drop(claim),
+                threads=threads,
             )
         )
         self._runs[job_id] = (claim, task)

@@ -50,7 +50,10 @@ class Admitted(NewJob):
 
 
 class Admission:
-    """Checks submissions against the contract, the tier and the backends."""
+    """Checks submissions against the contract, the tier and the backends.
+
+    `idle_threads` returns how many threads a run that starts now may have.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Admission:
         fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        *,
         idle_threads: Callable[[], int],
     ) -> None:
         self._store = store

@@ -54,8 +54,8 @@ def _watches(settings: "Settings") -> Iterator[str]:
 def _threads(settings: "Settings") -> Iterator[str]:
     if settings.engine == "ray" and settings.threads_per_run is not None:
         yield (
-            f"THREADS_PER_RUN: has no effect with {PREFIX}ENGINE=ray, which gives a run the threads "
-            "that its backend states as `cpus`"
+            f"THREADS_PER_RUN: has no effect with {PREFIX}ENGINE=ray, where a run has as many "
+            "threads as its backend states `cpus`"
         )
 
 

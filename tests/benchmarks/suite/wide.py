@@ -42,8 +42,10 @@ async def run(rounds: int) -> list[Finding]:
     double = {name: times[name] for name, (_, each) in AER.items() if each["precision"] == "double"}
     aer = min(double, key=double.__getitem__)
     async with serving("--no-envoy") as client:
-        found = [await _compared(client, None, best, width, rounds, 1.15) for width in QUBITS]
-        named = await _compared(client, "aer_simulator", aer, HEAT_QUBITS, rounds, 1.1)
+        found = [
+            await _compared(client, None, best, width, rounds=rounds, most=1.15) for width in QUBITS
+        ]
+        named = await _compared(client, "aer_simulator", aer, HEAT_QUBITS, rounds=rounds, most=1.1)
     return [*found, named]
 
 
@@ -65,7 +67,7 @@ def _contestant(name: str, width: int) -> Contestant:
 
 
 async def _compared(
-    client: Client, backend: str | None, best: str, width: int, rounds: int, most: float
+    client: Client, backend: str | None, best: str, width: int, *, rounds: int, most: float
 ) -> Finding:
     qasm = measured(width, wide(width))
     async with AsyncExitStack() as stack:

@@ -190,10 +190,10 @@ class AerBackend(SimulatorBackend):
         if noisy or self._device == "GPU":
             return Refusal(need)
         return Refusal(
-            f"{need}; beyond that, circuits up to {MAX_PURE_QUBITS} qubits that are measured at their "
-            f"end, Clifford circuits up to {MAX_STABILIZER_QUBITS:,} qubits, and circuits up to "
-            f"{MAX_MPS_QUBITS} qubits whose gates across any cut between neighbouring qubits allow a "
-            f"Schmidt rank of {2**MAX_MPS_RANK_BITS} (its gates allow {_rank(analysis)})"
+            f"{need}; beyond that, circuits up to {MAX_PURE_QUBITS} qubits that are measured at "
+            f"their end, Clifford circuits up to {MAX_STABILIZER_QUBITS:,} qubits, and circuits up "
+            f"to {MAX_MPS_QUBITS} qubits whose gates across any cut between neighbouring qubits "
+            f"allow a Schmidt rank of {2**MAX_MPS_RANK_BITS} (its gates allow {_rank(analysis)})"
         )
 
 

@@ -42,8 +42,8 @@ class Configuration:
     """The configuration that the fork server gets when it starts.
 
     `parent` is the server's process id. `preload` pairs backends with their modules, in order.
-    `memory_limits` are in bytes, one for each `Role`, and `most_memory` is what the server may raise
-    that of a run to. `hidden` are paths that no worker may read.
+    `memory_limits` are in bytes, one for each `Role`; the server may raise that of a run to
+    `most_memory`. `hidden` are paths that no worker may read.
     """
 
     parent: int

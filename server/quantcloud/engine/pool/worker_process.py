@@ -137,8 +137,7 @@ class WorkerProcess:
         was_idle = not self._calls
         self._calls.append(call)
         self._expected += _seconds(call)
-        if call.extra_memory:
-            grant(self.pid, call.extra_memory)
+        self._grant(call.extra_memory)
         self._connection.send(call.data, now=was_idle)
         if not was_idle:
             self._set_timer()
@@ -206,8 +205,7 @@ class WorkerProcess:
         if call is not None:
             self.answered += 1
             self._expected -= _seconds(call)
-            if call.extra_memory:
-                grant(self.pid, -call.extra_memory)
+            self._grant(-call.extra_memory)
             if not call.answer.done():
                 call.answer.set_result(frame)
         if frame.kind == messages.OUT_OF_MEMORY:
@@ -292,7 +290,13 @@ class WorkerProcess:
         """Take back and return the calls that the worker has not started, oldest first."""
         count = self._connection.take_back()
         calls = [self._calls.pop() for _ in range(min(count, len(self._calls)))]
-        return [call for call in reversed(calls) if call is not None]
+        taken = [call for call in reversed(calls) if call is not None]
+        self._grant(-sum(call.extra_memory for call in taken))
+        return taken
+
+    def _grant(self, extra: int) -> None:
+        if extra and self.alive:
+            grant(self.pid, extra)
 
     def _hang_up(self) -> None:
         """Note the process's end, after all of its answers were read."""

@@ -109,8 +109,9 @@ class Confinement:
     """The limits of one worker.
 
     `memory_limit` is how many bytes the worker may use beyond those that it has at its start. The
-    server may raise that to `most_memory` for a run; the worker cannot. `readable` are files and folders, with everything below them, that it may read. `gpu` is whether
-    it may use the machine's GPUs, and shared memory with them.
+    server may raise that to `most_memory` for a run; the worker cannot. `readable` are files and
+    folders, with everything below them, that it may read. `gpu` is whether it may use the machine's
+    GPUs, and shared memory with them.
     """
 
     memory_limit: int

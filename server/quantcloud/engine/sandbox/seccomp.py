@@ -265,7 +265,7 @@ def _of(number: int, rule: list[_Instruction]) -> list[_Instruction]:
 
 
 def _zeros(*words: tuple[int, int]) -> list[_Instruction]:
-    """Refuse a call unless some words of its arguments are 0: (argument, 0 for low or 1 for high)."""
+    """Refuse a call unless these words are 0: (argument, 0 for low, 1 for high)."""
     checks = [
         line
         for argument, half in words
