@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -28,10 +29,9 @@ from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.auth.tickets import Tickets
 from quantcloud.auth.turns import Turns
-from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.errors import Damaged, DomainError, explained
 from quantcloud.endpoints import Endpoints, bracketed
-from quantcloud.engine.base import EngineError, WorkerEngine
+from quantcloud.engine.base import EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.process import (
     allow_open_files,
@@ -70,6 +70,8 @@ _ADMIN_PORT = 9464
 _ENVOY_ADMIN_PORT = 9465
 # How long responses take through Envoy.
 _ENVOY_TRANSIT_SECONDS = 0.1
+# How long a server has had no jobs before it goes on with its calibration.
+_QUIET_SECONDS = 1.0
 # How long a load balancer takes to notice that the server is not ready.
 _NOTICE_SECONDS = 3.0
 # How long a thread keeps the GIL while others wait. Each thread that converts a large result delays
@@ -190,7 +192,7 @@ class Application:
         health.start()
         parts.push_async_callback(health.stop)
         http = await self._start_envoy(grpc_port, inside) if settings.envoy else ""
-        keeper = self._model_keeper(files, model, engine, fleet)
+        keeper = self._model_keeper(files, model, started, scheduler)
         parts.push_async_callback(keeper.stop)
         keeper.start()
 
@@ -227,9 +229,9 @@ class Application:
         return admin.url
 
     def _model_keeper(
-        self, files: ModelFiles, model: CostModel, engine: WorkerEngine, fleet: Fleet
+        self, files: ModelFiles, model: CostModel, started: Started, scheduler: Scheduler
     ) -> ModelKeeper:
-        settings = self._settings
+        settings, engine, fleet = self._settings, started.engine, started.fleet
         # A model file in the settings is the operator's, and a cluster's nodes are other machines.
         own = settings.router_model is None and settings.engine == "local"
         wanted = settings.router_calibrate and own
@@ -241,6 +243,9 @@ class Application:
             if wanted
             else None,
             is_idle=lambda: all(map(engine.is_ready, online)),
+            is_quiet=lambda: (
+                scheduler.is_idle and time.monotonic() - fleet.decided_at > _QUIET_SECONDS
+            ),
         )
 
     def _inside_socket(self) -> Path | None:

@@ -1,6 +1,7 @@
 """All backends of this server. The fleet chooses one for a job."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import field
@@ -61,7 +62,7 @@ class Fleet:
     default the fleet asks each backend once, for this machine. `model` predicts how long a run
     takes. `inline` are the backends whose small circuits run in this process; the fleet ignores
     `Method.inline` of all others. `has_metered` is true if a run on any backend costs money or
-    uses quantum hardware.
+    uses quantum hardware. `decided_at` is the time of the last decision, by the monotonic clock.
 
     An exception from a backend is logged and counts as a refusal: one broken backend must not
     fail the jobs of the others.
@@ -88,6 +89,7 @@ class Fleet:
         self._weights = weights or Weights()
         self._model = model or CostModel()
         self._inline = inline
+        self.decided_at = -math.inf
         self._offline_reason = offline_reason or offline_reasons(backends).get
         # By backend and memory limit.
         self._widest: dict[tuple[str, int], int] = {}
@@ -130,6 +132,7 @@ class Fleet:
         `inline` says that this process has the parsed circuit, and that the account may run jobs.
         `threads` is how many threads a run that starts now may have.
         """
+        self.decided_at = time.monotonic()
         offers = [
             self._offer(job, analysis, backend, figures, inline=inline, threads=threads)
             if job.requested_backend in {None, name}

@@ -71,6 +71,11 @@ class Scheduler:
         """Why the last claim failed; None if it succeeded."""
         return self._claims.failure
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no run is in progress."""
+        return not self._runs
+
     def idle_threads(self) -> int:
         """Return how many threads a run that starts now may have."""
         return self._ledger.idle_threads()
