@@ -8,12 +8,14 @@ from dataclasses import field
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
+from quantcloud.backends.sweeps import methods_of
 from quantcloud.backends.widest import widest_circuit
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions, is_short
 from quantcloud.domain.job import Job
+from quantcloud.domain.sweep import Sweep
 from quantcloud.domain.value_object import value_object
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
@@ -125,16 +127,18 @@ class Fleet:
         time_limit: float | None = None,
         left: MonthlyLimits | None = None,
         inline: bool = False,
+        sweep: Sweep | None = None,
         threads: int = 1,
     ) -> Decision:
         """Ask every backend that the job allows, and choose one; see `router.choose`.
 
-        `inline` says that this process has the parsed circuit, and that the account may run jobs.
-        `threads` is how many threads a run that starts now may have.
+        `sweep` is what the job asks for beyond counts at one point. `inline` says that this process
+        has the parsed circuit, and that the account may run jobs. `threads` is how many threads a
+        run that starts now may have.
         """
         self.decided_at = time.monotonic()
         offers = [
-            self._offer(job, analysis, backend, figures, inline=inline, threads=threads)
+            self._offer(job, analysis, backend, figures, sweep, inline=inline, threads=threads)
             if job.requested_backend in {None, name}
             else self._excluded[name]
             for name, backend in self._backends.items()
@@ -145,14 +149,9 @@ class Fleet:
 
     def uncorrected(self, backend: str, method: Method) -> Method:
         """Return a method with the time that is predicted without what was learnt from runs."""
-        seconds = self._model.uncorrected(backend, method.as_stated())
-        return Method(
-            method.name,
-            method.memory_bytes,
-            seconds,
-            cores=method.cores,
-            parallel=method.parallel,
-        )
+        seconds = self._model.uncorrected(backend, method)
+        name, memory, cores = method.name, method.memory_bytes, method.cores
+        return Method(name, memory, seconds, cores=cores, parallel=method.parallel)
 
     def learn(
         self, backend: str, method: Method, seconds: float, *, at_least: bool = False
@@ -179,6 +178,7 @@ class Fleet:
         analysis: Analysis,
         backend: Backend,
         figures: QueueFigures,
+        sweep: Sweep | None,
         *,
         inline: bool,
         threads: int,
@@ -187,8 +187,11 @@ class Fleet:
         name = info.name
         if offline := self._offline_reason(name):
             return Offer(info, Refusal(f"offline: {offline}"))
-        methods = _methods(backend, analysis, job.shots, job.options)
+        methods = _methods(backend, analysis, job.shots, job.options, sweep)
         if not isinstance(methods, Refusal):
+            if sweep is not None:
+                # Its points run side by side instead.
+                methods = [method._replace(parallel=0.0) for method in methods]
             inline = inline and name in self._inline
             methods = [
                 self._predicted(name, method, inline=inline, threads=threads) for method in methods
@@ -227,11 +230,11 @@ def _widest_circuit(backend: Backend, memory_limit: int) -> int:
 
 
 def _methods(
-    backend: Backend, analysis: Analysis, shots: int, options: RunOptions
+    backend: Backend, analysis: Analysis, shots: int, options: RunOptions, sweep: Sweep | None
 ) -> Sequence[Method] | Refusal:
     name = backend.info.name
     try:
-        methods = backend.methods(analysis, shots, options)
+        methods = methods_of(backend, analysis, shots, options, sweep)
     except Exception:  # noqa: BLE001  # a package may raise anything
         _log.exception("backend %s failed to list its methods", name)
         return Refusal(f"{name} failed to list its methods")

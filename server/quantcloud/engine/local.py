@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine.base import ExecutionFailed, ExecutionTimedOut, OutOfMemory
@@ -58,22 +59,11 @@ class LocalEngine(ExaminingEngine):
             preload=preload.known_modules() if preload_modules is None else preload_modules,
             environment=environment or {},
         )
-        self._workers = workers
+        self.slots = workers
+        self.backlog = workers * _BACKLOG
+        self.cores = len(os.sched_getaffinity(0))
         self._most_memory = memory_limit or default_memory_limit(1)
-        self._cores = len(os.sched_getaffinity(0))
         self._executions = self._add_pool(Role.EXECUTION, workers, _SHORTAGE_WAIT)
-
-    @property
-    def slots(self) -> int:
-        return self._workers
-
-    @property
-    def cores(self) -> int:
-        return self._cores
-
-    @property
-    def backlog(self) -> int:
-        return self._workers * _BACKLOG
 
     @property
     def trouble(self) -> str | None:
@@ -129,7 +119,8 @@ class LocalEngine(ExaminingEngine):
             except TimeoutError:
                 raise _timed_out(time_limit) from None
         if answer.kind == messages.OUTCOME:
-            return await decoded_answer(call, answer, messages.decode_outcome)
+            decode = partial(messages.decode_outcome, sweep=execution.sweep)
+            return await decoded_answer(call, answer, decode)
         message, details = await decoded_answer(call, answer, messages.decode_failure)
         _log.info("job %s failed: %s", execution.job_id, details)
         if answer.kind == messages.OUT_OF_MEMORY:

@@ -27,22 +27,21 @@ def with_actual(
     metadata: Mapping[str, object], seconds: float, threads: int
 ) -> Mapping[str, object]:
     """Return the metadata of a job with its `routing.actual_seconds` and `actual_threads`."""
-    routing = metadata.get("routing")
-    if not isinstance(routing, Mapping):
-        return metadata
-    fields = cast("Mapping[str, object]", routing)
-    actual = {"actual_seconds": seconds, **_threads("actual_threads", threads)}
-    return {**metadata, "routing": {**fields, **actual}}
+    copy = dict(metadata)
+    if isinstance(routing := copy.get("routing"), Mapping):
+        fields = cast("Mapping[str, object]", routing)
+        actual = {"actual_seconds": seconds, **_threads("actual_threads", threads)}
+        copy["routing"] = {**fields, **actual}
+    return copy
 
 
 def without_candidates(metadata: Mapping[str, object]) -> Mapping[str, object]:
     """Return the metadata of a job without `routing.candidates`, which is most of it."""
-    routing = metadata.get("routing")
-    if not isinstance(routing, Mapping):
-        return metadata
-    fields = dict(cast("Mapping[str, object]", routing))
-    fields.pop("candidates", None)
-    return {**metadata, "routing": fields}
+    copy = dict(metadata)
+    if isinstance(routing := copy.get("routing"), Mapping):
+        fields = copy["routing"] = dict(cast("Mapping[str, object]", routing))
+        fields.pop("candidates", None)
+    return copy
 
 
 def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:

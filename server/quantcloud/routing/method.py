@@ -44,11 +44,11 @@ class Method(NamedTuple):
     def lasting(self, seconds: float) -> "Method":
         """Return the same method with the predicted time `seconds`."""
         # This is faster than `_replace`.
-        return Method(self.name, self.memory_bytes, seconds, *self[3:-1], self._stated)
+        return Method(self.name, self.memory_bytes, seconds, *self[3:-1], self.stated)
 
     def as_stated(self) -> "Method":
         """Return the same method with the time that its backend states."""
-        return self.lasting(self._stated)
+        return self.lasting(self.stated)
 
     @property
     def most_threads(self) -> int:
@@ -66,7 +66,8 @@ class Method(NamedTuple):
         return self.lasting(self.seconds * share)._replace(threads=threads)
 
     @property
-    def _stated(self) -> float:
+    def stated(self) -> float:
+        """The time that its backend states."""
         return self.seconds if self.stated_seconds is None else self.stated_seconds
 
 

@@ -49,6 +49,7 @@ class Scheduler:
         self._engine = engine
         self._clock = clock
         self._ledger = Ledger(engine, memory_bytes, threads_per_run)
+        self.idle_threads = self._ledger.idle_threads
         self._claims = ClaimLoop(
             store,
             self._ledger,
@@ -59,7 +60,9 @@ class Scheduler:
             held=lambda: {claim.lease.token for claim, _ in self._runs.values()},
         )
         self._room_grew = partial(self._claims.notice, Event.ROOM)
-        self._runner = Runner(store, engine, fleet, clock, limits, ending=self._room_grew)
+        self._runner = Runner(
+            store, engine, fleet, clock, limits, ending=self._room_grew, loans=self
+        )
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._check_seconds = check_seconds
@@ -75,10 +78,6 @@ class Scheduler:
     def is_idle(self) -> bool:
         """Whether no run is in progress."""
         return not self._runs
-
-    def idle_threads(self) -> int:
-        """Return how many threads a run that starts now may have."""
-        return self._ledger.idle_threads()
 
     async def start(self) -> None:
         """Recover the jobs of an earlier server process, and begin to claim."""
@@ -137,6 +136,15 @@ class Scheduler:
                 "runs could not be given back; their leases will end", error=repr(errors[0])
             )
         self._runs.clear()
+
+    def lend(self, claim: Claim) -> bool:
+        """Lend a run the cores and memory that it holds once more, if no job waits for them."""
+        return self._claims.nobody_waits and not self._stopping and self._ledger.lend(claim)
+
+    def give_back(self, claim: Claim) -> None:
+        """Return what was lent to a run once."""
+        self._ledger.give_back(claim)
+        self._room_grew()
 
     def _on_commit(self, events: Sequence[JobEvent]) -> None:
         queued: set[str] = set()

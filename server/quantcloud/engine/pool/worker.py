@@ -10,10 +10,14 @@ from contextlib import suppress
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.packages import with_versions
+from quantcloud.backends.points import with_points
+from quantcloud.backends.sweeps import circuit_of
+from quantcloud.backends.sweeps import run as run_circuit
 from quantcloud.backends.warm_up import FirstRuns
-from quantcloud.circuits import expanded, with_measurements
+from quantcloud.circuits import analyse, expanded, with_measurements
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.drawing import draw
 from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.failure import describe, is_about_memory
 from quantcloud.engine.pool.threads import with_threads
@@ -91,7 +95,9 @@ class Worker:
             if prepare:
                 self._send(messages.frame(messages.PREPARED))
             packages = self._backends[execution.backend].info.packages
-            outcome = with_versions(_run(executor, execution), packages)
+            outcome = with_versions(
+                _run(executor, self._backends[execution.backend], execution), packages
+            )
             answer = messages.encode_outcome(outcome)
             if len(answer) > messages.MAX_ANSWER:
                 largest = readable_size(messages.MAX_ANSWER)
@@ -107,6 +113,10 @@ class Worker:
             text = request.payload.decode("utf-8", "surrogatepass")
             if request.kind == messages.READ_PROGRAM:
                 return messages.frame(messages.PROGRAM, messages.encode_program(read(text)))
+            if request.kind == messages.DRAW:
+                circuit = parse(text)
+                answer = messages.encode_drawing(analyse(circuit), draw(circuit))
+                return messages.frame(messages.DRAWING, answer)
             analysis = messages.encode_analysis(examine(text))
         except InvalidArgument as error:
             return messages.frame(messages.INVALID, messages.encode_invalid(error))
@@ -135,9 +145,14 @@ class Worker:
         self._connection.sendall(data)
 
 
-def _run(executor: Executor, execution: Execution) -> Outcome:
+def _run(executor: Executor, backend: Backend, execution: Execution) -> Outcome:
+    if execution.sweep is None:
+        circuit = expanded(with_measurements(parse(execution.qasm)))
+    else:
+        circuit = circuit_of(execution.qasm)
+
     def run() -> Outcome:
-        return executor.run(expanded(with_measurements(parse(execution.qasm))), execution)
+        return with_points(run_circuit(executor, backend, circuit, execution), execution)
 
     return run() if execution.threads == 1 else with_threads(execution.threads, run)
 
