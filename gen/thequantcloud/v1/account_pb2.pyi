@@ -4,6 +4,7 @@ from google.api import annotations_pb2 as _annotations_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from thequantcloud.v1 import access_pb2 as _access_pb2
+from thequantcloud.v1 import limits_pb2 as _limits_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -11,6 +12,20 @@ from collections.abc import Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class SignInRequest(_message.Message):
+    __slots__ = ("code",)
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    def __init__(self, code: _Optional[str] = ...) -> None: ...
+
+class SignInResponse(_message.Message):
+    __slots__ = ("token", "expires_at")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, token: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Tier(_message.Message):
     __slots__ = ()
@@ -81,16 +96,18 @@ class MonthlyUsage(_message.Message):
     def __init__(self, simulator_minutes: _Optional[float] = ..., simulator_limit: _Optional[float] = ..., qpu_tasks: _Optional[int] = ..., qpu_limit: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_cost_usd: _Optional[float] = ...) -> None: ...
 
 class TierLimits(_message.Message):
-    __slots__ = ("max_shots", "max_qubits", "max_concurrent_jobs", "api_keys_limit")
+    __slots__ = ("max_shots", "max_qubits", "max_concurrent_jobs", "api_keys_limit", "max_points")
     MAX_SHOTS_FIELD_NUMBER: _ClassVar[int]
     MAX_QUBITS_FIELD_NUMBER: _ClassVar[int]
     MAX_CONCURRENT_JOBS_FIELD_NUMBER: _ClassVar[int]
     API_KEYS_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MAX_POINTS_FIELD_NUMBER: _ClassVar[int]
     max_shots: int
     max_qubits: int
     max_concurrent_jobs: int
     api_keys_limit: int
-    def __init__(self, max_shots: _Optional[int] = ..., max_qubits: _Optional[int] = ..., max_concurrent_jobs: _Optional[int] = ..., api_keys_limit: _Optional[int] = ...) -> None: ...
+    max_points: int
+    def __init__(self, max_shots: _Optional[int] = ..., max_qubits: _Optional[int] = ..., max_concurrent_jobs: _Optional[int] = ..., api_keys_limit: _Optional[int] = ..., max_points: _Optional[int] = ...) -> None: ...
 
 class GetProfileRequest(_message.Message):
     __slots__ = ()

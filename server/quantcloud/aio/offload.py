@@ -33,6 +33,9 @@ class Work(Enum):
     UNPACK_TEXT = "bytes of the text, at most", 0.002
     PACK_RESULT = "counts, amplitudes and values", 2.0
     UNPACK_RESULT = "bytes of the result, at most", 0.08
+    READ_VALUES = "numbers of a request", 0.1
+    READ_TERMS = "terms of a request", 10.0
+    COMPARE_TERMS = "pairs of terms", 0.02
     CONVERT_RESULT = "counts, amplitudes and values", 1.0
     DIGEST = "bytes of a request", 0.03
     COPY = "bytes", 0.002
@@ -54,13 +57,8 @@ class Work(Enum):
         return int(BUDGET / self._microseconds)
 
 
-def fits(cost: float) -> bool:
-    """Return whether work of `cost` microseconds runs on the event loop."""
-    return cost <= BUDGET
-
-
 async def run(cost: float, call: Callable[..., T], *arguments: object) -> T:
     """Return what `call` returns. Run it in another thread if its cost exceeds the budget."""
-    if fits(cost):
+    if cost <= BUDGET:
         return call(*arguments)
     return await asyncio.to_thread(call, *arguments)

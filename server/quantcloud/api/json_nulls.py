@@ -23,6 +23,16 @@ from quantcloud.api.encoding import VARINT, delimited, tag
 PACKAGE = "thequantcloud.v1"
 TWIN_OFFSET = 1000
 RUN_OPTIONS: Final = f"{PACKAGE}.RunOptions"
+# Messages without nulls: a field that holds one is absent if it is unset, and so are fields in it.
+# Requests have some of them too, where a twin would be a second field with the same JSON name.
+_WITHOUT_NULLS: Final = frozenset(
+    f"{PACKAGE}.{name}" for name in ("SweepRequest", "SweepResult", "Term")
+)
+
+
+def is_left_out(field: FieldDescriptor) -> bool:
+    """Whether a response leaves the field out if it is unset, instead of a null."""
+    return field.message_type is not None and field.message_type.full_name in _WITHOUT_NULLS
 
 
 def has_twin(field: FieldDescriptor) -> bool:
@@ -30,8 +40,16 @@ def has_twin(field: FieldDescriptor) -> bool:
     return (
         field.has_presence
         and not _is_options(field)
+        and not _is_without_nulls(field.containing_type)
+        and not is_left_out(field)
         and (field.containing_oneof is None or len(field.containing_oneof.fields) == 1)
     )
+
+
+def _is_without_nulls(message: Descriptor | None) -> bool:
+    if message is None:
+        return False
+    return message.full_name in _WITHOUT_NULLS or message.GetOptions().map_entry
 
 
 def _is_options(field: FieldDescriptor) -> bool:

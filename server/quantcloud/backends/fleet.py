@@ -125,13 +125,15 @@ class Fleet:
         time_limit: float | None = None,
         left: MonthlyLimits | None = None,
         inline: bool = False,
+        sweep: Sweep | None = None,
     ) -> Decision:
         """Ask every backend that the job allows, and choose one; see `router.choose`.
 
+        `sweep` is what the job asks for beyond counts at one point.
         `inline` says that this process has the parsed circuit, and that the account may run jobs.
         """
         offers = [
-            self._offer(job, analysis, backend, figures, inline=inline)
+            self._offer(job, analysis, backend, figures, sweep, inline=inline)
             if job.requested_backend in {None, name}
             else self._excluded[name]
             for name, backend in self._backends.items()
@@ -142,7 +144,7 @@ class Fleet:
 
     def uncorrected(self, backend: str, method: Method) -> Method:
         """Return a method with the time that is predicted without what was learnt from runs."""
-        seconds = self._model.uncorrected(backend, method.as_stated())
+        seconds = self._model.uncorrected(backend, method)
         return Method(method.name, method.memory_bytes, seconds, cores=method.cores)
 
     def learn(
@@ -165,13 +167,20 @@ class Fleet:
             self._model.learn(backend, method, seconds, at_least=at_least)
 
     def _offer(
-        self, job: Job, analysis: Analysis, backend: Backend, figures: QueueFigures, *, inline: bool
+        self,
+        job: Job,
+        analysis: Analysis,
+        backend: Backend,
+        figures: QueueFigures,
+        sweep: Sweep | None,
+        *,
+        inline: bool,
     ) -> Offer:
         info = backend.info
         name = info.name
         if offline := self._offline_reason(name):
             return Offer(info, Refusal(f"offline: {offline}"))
-        methods = _methods(backend, analysis, job.shots, job.options, getattr(job, "sweep", None))
+        methods = _methods(backend, analysis, job.shots, job.options, sweep)
         if not isinstance(methods, Refusal):
             inline = inline and name in self._inline
             methods = [self._predicted(name, method, inline=inline) for method in methods]

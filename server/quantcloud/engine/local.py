@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine.base import ExecutionFailed, ExecutionTimedOut, OutOfMemory
@@ -52,16 +53,9 @@ class LocalEngine(ExaminingEngine):
             preload=preload.known_modules() if preload_modules is None else preload_modules,
             environment=environment or {},
         )
-        self._workers = workers
+        self.slots = workers
+        self.backlog = workers * _BACKLOG
         self._executions = self._add_pool(Role.EXECUTION, workers, _SHORTAGE_WAIT)
-
-    @property
-    def slots(self) -> int:
-        return self._workers
-
-    @property
-    def backlog(self) -> int:
-        return self._workers * _BACKLOG
 
     @property
     def trouble(self) -> str | None:
@@ -114,7 +108,8 @@ class LocalEngine(ExaminingEngine):
             except TimeoutError:
                 raise _timed_out(time_limit) from None
         if answer.kind == messages.OUTCOME:
-            return await decoded_answer(call, answer, messages.decode_outcome)
+            decode = partial(messages.decode_outcome, sweep=execution.sweep)
+            return await decoded_answer(call, answer, decode)
         message, details = await decoded_answer(call, answer, messages.decode_failure)
         _log.info("job %s failed: %s", execution.job_id, details)
         if answer.kind == messages.OUT_OF_MEMORY:

@@ -100,7 +100,7 @@ def choose(
         if job.requested_backend not in {None, offer.info.name}:
             rejected.append(_not_requested(offer.info.name, job.requested_backend or ""))
             continue
-        cost = offer.info.cost_per_shot * job.shots
+        cost = offer.info.cost_per_shot * job.shots * (job.points or 1)
         found = _admit(job, offer, cost, offer.memory_limit or memory_limit, left)
         if isinstance(found, Refusal):
             rejected.append(Candidate(offer.info.name, rejection=found.reason))
@@ -187,7 +187,7 @@ def _split(
     for offer, cost, methods in admitted:
         if any(method.seconds <= longest for method in methods):
             # By the times that the backend states, like the choice of a method (see `_best`).
-            soon = [method for method in methods if method.as_stated().seconds <= longest]
+            soon = [method for method in methods if method.stated <= longest]
             in_time.append((offer, cost, soon or methods))
             continue
         least = duration(min(method.seconds for method in methods))

@@ -6,6 +6,7 @@ from typing import Final
 
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert.options import run_options, take_json_options
+from quantcloud.api.convert.sweeps import sweep_wanted
 from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
 from quantcloud.api.large import with_field
 from quantcloud.circuits.analysis import Analysis
@@ -14,6 +15,7 @@ from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, OptimizationTarget
 from quantcloud.domain.page import Page
+from quantcloud.drawing import Drawing
 from quantcloud.routing.router import Candidate
 from quantcloud.services.circuits import Batch, Plan
 from quantcloud.services.submission import Submission
@@ -28,7 +30,7 @@ _TARGETS: Final[Mapping[int, OptimizationTarget | None]] = {
 _SECONDS_PER_MINUTE = 60
 
 
-def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
+async def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
     """What a run or plan request asks for. Raises `InvalidArgument`."""
     if request.optimize_for not in _TARGETS:
         known = ", ".join(OptimizationTarget)
@@ -44,6 +46,7 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),
         options=run_options(request),
+        sweep=await sweep_wanted(request),
         name=given(request, "name"),
         # A tag that is there twice counts once.
         tags=tuple(dict.fromkeys(request.tags)),
@@ -62,12 +65,12 @@ async def take_options(requests: Sequence[circuit_pb2.RunCircuitRequest]) -> Non
         await yielder.yield_if_due()
 
 
-def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
+async def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
     """Return the submissions of a batch. Raises `InvalidArgument` with the circuit's index."""
     found: list[Submission] = []
     for place, each in enumerate(request.circuits):
         with _at(place):
-            found.append(submission(each))
+            found.append(await submission(each))
     return found
 
 
@@ -123,6 +126,16 @@ def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
         time_limit_seconds=plan.admitted.time_limit,
         predicted_fidelity=method.fidelity,
         quota=_quota(plan),
+    )
+
+
+def drawing(analysis: Analysis, drawing: Drawing) -> circuit_pb2.DrawCircuitResponse:
+    return circuit_pb2.DrawCircuitResponse(
+        svg=drawing.svg,
+        text=drawing.text,
+        analysis=_analysis(analysis),
+        hidden_qubits=drawing.hidden_qubits,
+        hidden_instructions=drawing.hidden_instructions,
     )
 
 

@@ -19,7 +19,9 @@ from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
-from quantcloud.domain.sweep import Input
+from quantcloud.domain.points import Points
+from quantcloud.domain.sweep import Input, Sweep
+from quantcloud.drawing import Drawing
 from quantcloud.engine.pool.failure import bounded
 from quantcloud.quantsdk import Program, RunSettings
 
@@ -30,6 +32,7 @@ EXECUTE = b"x"
 PREPARE_AND_EXECUTE = b"p"
 EXAMINE = b"e"
 READ_PROGRAM = b"c"
+DRAW = b"w"
 
 # From a worker: READY once, when it can start requests. Then one of the others for each request, in
 # order. NOT_BEGUN answers a request that the server took back. A worker sends nothing after
@@ -39,6 +42,7 @@ PREPARED = b"d"
 OUTCOME = b"o"
 ANALYSIS = b"a"
 PROGRAM = b"t"
+DRAWING = b"g"
 INVALID = b"i"
 FAILED = b"f"
 OUT_OF_MEMORY = b"m"
@@ -51,6 +55,10 @@ MAX_ANSWER = MAX_RESULT_BYTES
 # arrays.
 MAX_JSON = 256 << 10
 
+# The longest drawing with its analysis, in bytes. A drawing has at most 2,000 instructions, and an
+# analysis names the gates of a circuit of 256 KiB.
+MAX_DRAWING = 8 << 20
+
 # How much of a traceback goes to the operator's log, in characters. Its end says most.
 MAX_DETAILS = 8192
 
@@ -62,6 +70,7 @@ _option_values = attrgetter(*(field.name for field in fields(RunOptions)))
 
 _LENGTH = struct.Struct("!Q")
 _SECTIONS = struct.Struct("!5Q")
+_DRAWING = struct.Struct("!2I3Q")
 
 # Made once, because `json.dumps` and `json.loads` check their options first.
 _write_json = json.JSONEncoder(check_circular=False).encode
@@ -70,6 +79,9 @@ _read_json = json.JSONDecoder().raw_decode
 # An analysis contains the names of a circuit's gates, and at most this many bytes besides. One
 # character outside ASCII takes up to 12 bytes of JSON.
 _ANALYSIS_BYTES, _CHARACTER_BYTES = 4096, 12
+
+# Stands for the counts of a sweep, whose results are points.
+_IN_POINTS = "points"
 
 # Up to this many outcomes, with this many characters in all, are JSON. More are faster as arrays.
 _MAX_JSON_OUTCOMES = 64
@@ -143,6 +155,28 @@ def decode_analysis(payload: bytes, characters: int = MAX_JSON) -> Analysis:
         return Analysis(**known)
 
 
+def encode_drawing(analysis: Analysis, drawing: Drawing) -> bytes:
+    """Encode a drawing and the analysis of its circuit."""
+    parts = (encode_analysis(analysis), drawing.svg.encode(), drawing.text.encode())
+    hidden = (drawing.hidden_qubits, drawing.hidden_instructions)
+    return _DRAWING.pack(*hidden, *map(len, parts)) + b"".join(parts)
+
+
+def decode_drawing(payload: bytes, characters: int = MAX_JSON) -> tuple[Analysis, Drawing]:
+    """Decode a drawing of a circuit of `characters` characters. Raises `MalformedAnswer`."""
+    with _checked():
+        if len(payload) > MAX_DRAWING:
+            raise ValueError("the drawing is too long")
+        qubits, instructions, *sizes = _DRAWING.unpack_from(payload)
+        end, parts = _DRAWING.size, list[bytes]()
+        for size in sizes:
+            parts.append(payload[end : end + size])
+            end += size
+        analysis, svg, text = parts
+        drawing = Drawing(svg.decode(), text.decode(), qubits, instructions)
+        return decode_analysis(analysis, characters), drawing
+
+
 def encode_program(program: Program) -> bytes:
     """Encode what reading a program gave."""
     qasm, name, reason, settings = program
@@ -190,6 +224,8 @@ def encode_outcome(outcome: Outcome) -> bytes:
     """
     counts, state, memory = outcome.counts, outcome.statevector, outcome.memory
     about = [float(outcome.execution_time_ms), dict(outcome.metadata)]
+    if outcome.points is not None:
+        return _headed([*about, _IN_POINTS]) + outcome.points.to_bytes()
     are_few = len(counts) <= _MAX_JSON_OUTCOMES and sum(map(len, counts)) <= _MAX_JSON_CHARACTERS
     if are_few and state is None and memory is None:
         return _headed([*about, {key: int(count) for key, count in counts.items()}])
@@ -213,12 +249,15 @@ def _headed(about: list[object]) -> bytes:
     return _LENGTH.pack(len(head)) + head
 
 
-def decode_outcome(payload: bytes) -> Outcome:
-    """Decode an outcome. Raises `MalformedAnswer`."""
-    try:
-        return _outcome(payload)
-    except _DECODING_ERRORS as error:
-        raise MalformedAnswer(str(error)) from error
+def decode_outcome(payload: bytes, sweep: Sweep | None = None) -> Outcome:
+    """Decode the outcome of a run, which may be of a sweep. Raises `MalformedAnswer`."""
+    with _checked():
+        outcome = _outcome(payload)
+        points = outcome.points
+        wanted = None if sweep is None else (sweep.first, sweep.last)
+        if wanted != (None if points is None else (points.first, points.last)):
+            raise ValueError("the outcome has other points than the run")
+        return outcome
 
 
 def _outcome(payload: bytes) -> Outcome:
@@ -228,6 +267,9 @@ def _outcome(payload: bytes) -> Outcome:
     (time_ms, metadata, content), read = _read_json(text)
     if read != len(text):
         raise ValueError("text after the JSON")
+    if content == _IN_POINTS:
+        points = Points.from_bytes(payload[end:])
+        return Outcome({}, _milliseconds(time_ms), metadata=_mapping(metadata), points=points)
     if isinstance(content, dict):
         if len(payload) != end:
             raise ValueError("data after the message")
