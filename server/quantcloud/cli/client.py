@@ -56,7 +56,8 @@ def rerun(job_id: str, server: str, token: str | None) -> None:
         first = _circuit(channel, job_id, metadata)
         request = circuit_pb2.RunCircuitRequest(
             qasm=first.qasm,
-            shots=first.shots,
+            # A precision stands for shots, and exact values need none.
+            shots=None if first.sweep.HasField("precision") else first.shots or None,
             options=first.options,
             optimize_for=first.optimize_for,
             backend=_given(first, "backend") or _given(first, "requested_backend"),
@@ -64,6 +65,7 @@ def rerun(job_id: str, server: str, token: str | None) -> None:
             min_fidelity=_given(first, "min_fidelity"),
             name=_given(first, "name"),
             tags=first.tags,
+            **{field.name: value for field, value in first.sweep.ListFields()},
         )
         again = _circuit(channel, _submit(channel, request, metadata), metadata)
         for field in ("backend", "method", "simulator_version", "server_version"):
@@ -120,7 +122,10 @@ def follow(channel: grpc.Channel, job_id: str, metadata: Metadata, console: Cons
         console.print(f"{at - began:10.1f} ms  {describe(event)}")
         if event.HasField("result"):
             console.print()
-            console.print(histogram(event.result.counts))
+            if event.result.HasField("sweep"):
+                console.print(f"{event.result.sweep.points_done} points")
+            else:
+                console.print(histogram(event.result.counts))
         elif event.job.status in TERMINAL:
             raise Failure(f"the job ended as {_status(event)}")
 
@@ -133,6 +138,9 @@ def describe(event: job_pb2.JobEvent) -> str:
     elif event.HasField("result"):
         result = event.result
         text += f" on {result.backend}, {result.execution_time_ms:.2f} ms of execution"
+    elif event.job.status == job_pb2.Job.running and "sweep" in event.job.metadata:
+        points = event.job.metadata["sweep"]
+        text += f", {points['points_done']:.0f} of {points['points']:.0f} points"
     return text
 
 
