@@ -139,8 +139,9 @@ def describe(event: job_pb2.JobEvent) -> str:
         result = event.result
         text += f" on {result.backend}, {result.execution_time_ms:.2f} ms of execution"
     elif event.job.status == job_pb2.Job.running and "sweep" in event.job.metadata:
-        points = event.job.metadata["sweep"]
-        text += f", {points['points_done']:.0f} of {points['points']:.0f} points"
+        points = event.job.metadata.fields["sweep"].struct_value.fields
+        done, total = points["points_done"].number_value, points["points"].number_value
+        text += f", {done:.0f} of {total:.0f} points"
     return text
 
 
