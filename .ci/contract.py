@@ -23,6 +23,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 ROOT = Path(__file__).resolve().parent.parent
 GEN = ROOT / "gen"
 THIRD_PARTY = ROOT / ".build" / "third_party"
+DESCRIPTOR = Path("thequantcloud") / "contract.binpb"
 TRANSCODER = Path("thequantcloud") / "transcoder.binpb"
 OPENAPI = Path("thequantcloud") / "openapi.json"
 LUA = Path("thequantcloud") / "contract.lua"
@@ -53,7 +54,7 @@ def copy_protos(target: Path = THIRD_PARTY) -> None:
 
 
 def generate(target: Path, errors: Path, settings: Path) -> None:
-    """Write the modules, stubs, Envoy's two files and the OpenAPI document below `target`.
+    """Write the modules, stubs, descriptors, Envoy's tables and the OpenAPI document to `target`.
 
     The page of error reasons goes to `errors`, and that of the settings to `settings`.
     """
@@ -68,8 +69,8 @@ def generate(target: Path, errors: Path, settings: Path) -> None:
 
     contract = sorted(str(p.relative_to(ROOT / "proto")) for p in (ROOT / "proto").rglob("*.proto"))
     outs = [f"--{plugin}_out={target}" for plugin in ("python", "pyi", "grpc_python")]
-    descriptor = target / "contract.binpb"
-    target.mkdir(parents=True, exist_ok=True)
+    descriptor = target / DESCRIPTOR
+    descriptor.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(  # noqa: S603  # our own arguments
         [sys.executable, "-m", "grpc_tools.protoc", "-Iproto", f"-I{THIRD_PARTY}", *outs,
          f"--plugin=protoc-gen-mypy_grpc={Path(sys.executable).parent / 'protoc-gen-mypy_grpc'}",
@@ -81,7 +82,6 @@ def generate(target: Path, errors: Path, settings: Path) -> None:
     )  # fmt: skip
     shutil.rmtree(target / "google", ignore_errors=True)  # installed by googleapis-common-protos
     contract_set = FileDescriptorSet.FromString(descriptor.read_bytes())
-    descriptor.unlink()
     sys.path[:0] = [str(target)]  # the new stubs know the contract's options
     (target / OPENAPI).write_text(document(contract_set))
     (target / LUA).write_text(lua_tables(contract_set))

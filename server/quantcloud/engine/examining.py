@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.circuits import analyse
+from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
+from quantcloud.drawing import Drawing
 from quantcloud.engine.base import EngineError, Examined, MachineLost, WorkerLost
 from quantcloud.engine.fair_queue import FairQueue
 from quantcloud.engine.pool import messages
@@ -50,6 +52,8 @@ _KEPT_CHARACTERS = 64 << 10
 # with imports.
 _EXIT_STATUS_WAIT = 5.0
 
+# In longer texts it does not matter how many operations they stand for.
+_MOST = Work.EXAMINE.most
 _WORDS = ("gate", "opaque", "def")
 _DEFINITION = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b")
 _REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
@@ -132,7 +136,7 @@ class ExaminingEngine:
         if (known := self._examined.get(source)) is not None:
             self._examined.move_to_end(source)
             return known
-        if offload.fits(examination_cost(source)):
+        if examination_cost(source) <= offload.BUDGET:
             circuit = parse(source)
             examined = Examined(analyse(circuit), circuit)
         else:
@@ -145,6 +149,10 @@ class ExaminingEngine:
             if len(self._examined) > _KEPT:
                 self._examined.popitem(last=False)
         return examined
+
+    async def draw(self, source: str, owner: str = "") -> tuple[Analysis, Drawing]:
+        decode = partial(messages.decode_drawing, characters=len(source))
+        return await self._look_at("qasm", source, owner, messages.DRAW, decode)
 
     async def read_program(self, code: str, owner: str = "") -> Program:
         decode = messages.decode_program
@@ -192,7 +200,7 @@ class ExaminingEngine:
                 raise InvalidArgument(
                     field, f"takes longer than {limit:g} seconds to analyse; send a smaller circuit"
                 ) from None
-            if answer.kind in (messages.ANALYSIS, messages.PROGRAM):
+            if answer.kind in (messages.ANALYSIS, messages.PROGRAM, messages.DRAWING):
                 return await decoded_answer(call, answer, decode)
             if answer.kind == messages.INVALID:
                 raise await decoded_answer(call, answer, messages.decode_invalid)
@@ -227,14 +235,14 @@ def examination_cost(source: str) -> float:
 
     A source with a definition has no bound.
     """
-    cost = Work.EXAMINE.cost(len(source))
-    if not offload.fits(cost):
-        return cost
-    # Few texts contain these letters, so this avoids most regular expression searches.
-    if any(word in source for word in _WORDS) and _DEFINITION.search(source):
-        return math.inf
-    # Angles say nothing about the number of operations, but the bound would count their digits.
-    return cost + Work.EXAMINE.cost(work_bound(_REAL.sub("", source)))
+    size: float = len(source)
+    if size <= _MOST:
+        # Few texts contain these letters, so this avoids most regular expression searches.
+        if any(word in source for word in _WORDS) and _DEFINITION.search(source):
+            return math.inf
+        # Angles say nothing about the number of operations, but the bound would count their digits.
+        size += work_bound(_REAL.sub("", source))
+    return Work.EXAMINE.cost(size)
 
 
 async def decoded_answer(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from quantcloud.certificates import Certificates
 from quantcloud.domain.value_object import value_object
-from quantcloud.proxy import tls
+from quantcloud.proxy import console, tls
 
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
@@ -37,7 +37,8 @@ class EnvoySettings:
     If `http_port` or `probe_port` is 0, any free port is used. `access_log` is a file (by default
     `access.log` in the data folder) or `STANDARD_OUTPUT`. `trusted_proxies` is the number of
     proxies in front whose X-Forwarded-For is trusted. Bodies of up to `max_body_bytes` and headers
-    of up to `max_header_kib` KiB in all are accepted; larger ones are 413 and 431. `proxy_secret`
+    of up to `max_header_kib` KiB in all are accepted; larger ones are 413 and 431. With `console`,
+    the web console is at `/`. `proxy_secret`
     proves to the server that a request's client address comes from this Envoy. `servers`, as
     HOST:PORT, replace the server at `grpc_host`; requests are balanced between them. `admin_socket`
     is the socket of the admin interface, if any.
@@ -59,6 +60,7 @@ class EnvoySettings:
     upstream_tls: Certificates = field(default_factory=Certificates)
     redirect_port: int | None = None
     hsts_seconds: float = 0.0
+    console: bool = True
     cors_origins: tuple[str, ...] = ("*",)
     trusted_proxies: int = 0
     access_log: Path | None = None
@@ -118,7 +120,7 @@ class EnvoySettings:
 @value_object
 class EnvoyFiles:
     """The paths of the template, of the folder of the Lua files, of what `make gen` wrote for them
-    and for the transcoder, and of the reference.
+    and for the transcoder, of the reference, and of the folder of the web console.
     """
 
     template: Path
@@ -126,14 +128,16 @@ class EnvoyFiles:
     contract: Path
     descriptor: Path
     openapi: Path
+    descriptor_set: Path
     docs_page: Path
     docs_style: Path
     docs_script: Path
+    console: Path
 
     @property
     def reference(self) -> tuple[Path, ...]:
         """The files that Envoy serves by itself."""
-        return self.openapi, self.docs_page, self.docs_style, self.docs_script
+        return self.openapi, self.descriptor_set, self.docs_page, self.docs_style, self.docs_script
 
     @classmethod
     def find(cls) -> "EnvoyFiles":
@@ -151,11 +155,19 @@ class EnvoyFiles:
             contract=contract / "contract.lua",
             descriptor=contract / "transcoder.binpb",
             openapi=contract / "openapi.json",
+            descriptor_set=contract / "contract.binpb",
             docs_page=folder / "docs" / "index.html",
             docs_style=folder / "docs" / "docs.css",
             docs_script=folder / "docs" / "docs.js",
+            console=package / "console",
         )
-        for file in (files.template, files.contract, files.descriptor, *files.reference):
+        for file in (
+            files.template,
+            files.contract,
+            files.descriptor,
+            *files.reference,
+            files.console / console.PAGE,
+        ):
             if not file.is_file():
                 raise EnvoyError(f"{file} is missing: the installation is incomplete")
         return files
@@ -205,10 +217,12 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "rest": _lua("rest.lua"),
     "bodies": _lua("bodies.lua"),
     "openapi": "gen/thequantcloud/openapi.json",
+    "descriptor_set": "gen/thequantcloud/contract.binpb",
     "docs_page": "envoy/docs/index.html",
     "docs_style": "envoy/docs/docs.css",
     "docs_script": "envoy/docs/docs.js",
     "reference_etag": "unset",
+    "console": console.NONE,
 }
 
 
@@ -326,7 +340,14 @@ def _etag(files: Iterable[Path]) -> str:
 
 def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str]:
     """Return the values of the template's marked lines, as YAML."""
-    paths = ("descriptor", "openapi", "docs_page", "docs_style", "docs_script")
+    paths = (
+        "descriptor",
+        "openapi",
+        "descriptor_set",
+        "docs_page",
+        "docs_style",
+        "docs_script",
+    )
     scripts = {
         name: _lua(f"{name}.lua", str(files.folder), str(files.contract)) for name in SCRIPTS
     }
@@ -335,6 +356,7 @@ def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str
         "upstream_transport",
         "hsts",
         "redirect",
+        "console",
         "admin",
         "cors_origins",
         "access_log",
@@ -352,6 +374,7 @@ def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str
         "upstream_transport": tls.upstream(settings.upstream_tls, settings.data_dir),
         "hsts": _hsts(settings),
         "redirect": _redirect(settings),
+        "console": console.routes(files.console) if settings.console else console.NONE,
         "admin": _admin(settings.admin_socket),
         "discovery": "STRICT_DNS" if settings.servers else "STATIC",
         "servers": _pipe(settings.grpc_socket)

@@ -13,6 +13,7 @@ class Relay:
         host, _, port = address.rpartition(":")
         self._target = host, int(port)
         self._open: list[socket.socket] = []
+        self._stalled: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
@@ -33,6 +34,10 @@ class Relay:
         for each in connections:
             each.close()
 
+    def stall(self) -> None:
+        """Pass on nothing more of what open connections send, and keep them open."""
+        self._stalled.update(self._open)
+
     def _accept(self) -> None:
         with suppress(OSError):  # the listener is closed
             while True:
@@ -40,11 +45,11 @@ class Relay:
                 server = socket.create_connection(self._target)
                 self._open += client, server
                 for pair in ((client, server), (server, client)):
-                    threading.Thread(target=_copy, args=pair, daemon=True).start()
+                    threading.Thread(target=self._copy, args=pair, daemon=True).start()
 
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):  # the connection was cut
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
+    def _copy(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):  # the connection was cut
+            while data := source.recv(65536):
+                if source not in self._stalled:
+                    target.sendall(data)
+            target.shutdown(socket.SHUT_WR)

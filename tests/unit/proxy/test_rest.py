@@ -91,7 +91,7 @@ def test_an_unknown_path_is_404_for_other_origins_too(gate, http):
 
 
 GETS = [re.sub(r"{\w+}", "x", path) for verb, path, _ in ROUTES if verb == "GET"]
-REFERENCE = ["/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js"]
+REFERENCE = ["/openapi.json", "/v1/descriptor.binpb", "/docs", "/docs/docs.css", "/docs/docs.js"]
 
 
 @pytest.mark.parametrize("packed", ["identity", "gzip"])

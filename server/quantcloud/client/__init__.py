@@ -1,0 +1,66 @@
+"""A client of a TheQuantCloud server. It imports no part of the server."""
+
+from quantcloud.client.asynchronous import AsyncClient
+from quantcloud.client.errors import (
+    AlreadyExists,
+    CircuitError,
+    InvalidRequest,
+    JobCancelled,
+    JobEnded,
+    JobFailed,
+    JobTimedOut,
+    NotConfigured,
+    NotFound,
+    NotPossible,
+    PermissionDenied,
+    QuantCloudError,
+    QuotaExceeded,
+    RateLimited,
+    ServerFault,
+    Unauthenticated,
+    Unavailable,
+    WaitTimeout,
+)
+from quantcloud.client.jobs import AsyncBatch, AsyncJob
+from quantcloud.client.requests import Circuit, RunFields
+from quantcloud.client.results import Result
+from quantcloud.client.run_stream import Answer, AsyncRunStream
+from quantcloud.client.sweeps import Observable, Sweep
+from quantcloud.client.synchronous import Batch, Client, Job, RunStream
+from quantcloud.client.views import Event
+
+__all__ = [
+    "AlreadyExists",
+    "Answer",
+    "AsyncBatch",
+    "AsyncClient",
+    "AsyncJob",
+    "AsyncRunStream",
+    "Batch",
+    "Circuit",
+    "CircuitError",
+    "Client",
+    "Event",
+    "InvalidRequest",
+    "Job",
+    "JobCancelled",
+    "JobEnded",
+    "JobFailed",
+    "JobTimedOut",
+    "NotConfigured",
+    "NotFound",
+    "NotPossible",
+    "Observable",
+    "PermissionDenied",
+    "QuantCloudError",
+    "QuotaExceeded",
+    "RateLimited",
+    "Result",
+    "RunFields",
+    "RunStream",
+    "ServerFault",
+    "Sweep",
+    "Unauthenticated",
+    "Unavailable",
+    "WaitTimeout",
+]

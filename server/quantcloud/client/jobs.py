@@ -1,0 +1,185 @@
+"""Jobs and batches for programs that use asyncio."""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import Any
+from uuid import uuid4
+
+from quantcloud.client.calls import Caller, Deadline
+from quantcloud.client.errors import JobEnded
+from quantcloud.client.results import Result
+from quantcloud.client.views import Event, JobView
+from quantcloud.client.watch import JobWatch, Progress, finished, last_events, whole_result
+from thequantcloud.v1 import circuit_pb2, job_pb2
+
+
+class AsyncJob(JobView):
+    """A job of an `AsyncClient`."""
+
+    def __init__(self, caller: Caller, message: job_pb2.Job) -> None:
+        self._caller = caller
+        self.message = message
+
+    async def refresh(self) -> "AsyncJob":
+        """Ask the server for the job as it is now, and return this job."""
+        request = job_pb2.GetJobRequest(id=self.id)
+        self.message = await self._caller.call(self._caller.jobs.GetJob, request)
+        return self
+
+    async def result(
+        self, *, timeout: float | None = None, progress: Progress | None = None
+    ) -> Result:
+        """Wait for the job's end and return its result.
+
+        `timeout` is in seconds; the job goes on after it. `progress` is called with each event.
+        Raises `JobEnded` if the job has no result, `WaitTimeout`, and `QuantCloudError`.
+        """
+        watch = JobWatch(self._caller, Deadline(timeout), job=self.message)
+        try:
+            return await watch.result(progress)
+        finally:
+            self.message = watch.job
+
+    async def events(
+        self, *, after_sequence: int = 0, timeout: float | None = None
+    ) -> AsyncGenerator[Event]:
+        """Yield each event of the job after a sequence, as it happens, up to the last.
+
+        Events of the past are left out if the server no longer has them. An event with a known
+        sequence is a new place in the queue. Raises `WaitTimeout` and `QuantCloudError`.
+        """
+        watch = JobWatch(
+            self._caller, Deadline(timeout), job=self.message, after_sequence=after_sequence
+        )
+        events = watch.events()
+        try:
+            async for event in events:
+                self.message = watch.job
+                yield event
+        finally:
+            await events.aclose()
+
+    async def partial_result(self) -> Result:
+        """Return the points of a sweep that are done by now, also if it was stopped."""
+        return await whole_result(self._caller, self.id)
+
+    async def cancel(self) -> None:
+        """Cancel the job. Raises `NotPossible` if it has ended otherwise."""
+        request = job_pb2.CancelJobRequest(id=self.id)
+        await self._caller.call(self._caller.jobs.CancelJob, request)
+        await self.refresh()
+
+    async def circuit(self) -> job_pb2.JobCircuit:
+        """Return the job's circuit, and everything that is needed to run it again."""
+        request = job_pb2.GetJobCircuitRequest(id=self.id)
+        return await self._caller.call(self._caller.jobs.GetJobCircuit, request)
+
+    async def rerun(self, *, idempotency_key: str | None = None) -> "AsyncJob":
+        """Submit the circuit again: same backend, options and seed, so the same counts.
+
+        The counts may differ if another method or version of the simulator runs it: compare the
+        `circuit()` of both jobs.
+        """
+        first = await self.circuit()
+        request = circuit_pb2.RunCircuitRequest(
+            qasm=first.qasm,
+            shots=first.shots,
+            options=first.options,
+            optimize_for=first.optimize_for,
+            backend=_given(first, "backend") or _given(first, "requested_backend"),
+            max_cost_usd=_given(first, "max_cost_usd"),
+            min_fidelity=_given(first, "min_fidelity"),
+            name=_given(first, "name"),
+            tags=first.tags,
+        )
+        if not first.shots:
+            request.ClearField("shots")
+        for field, value in first.sweep.ListFields():
+            # The fields of both messages have the same names and types.
+            if field.name == "parameters":
+                for name, values in value.items():
+                    request.parameters[name].CopyFrom(values)
+            elif field.name == "observables":
+                request.observables.extend(value)
+            else:
+                setattr(request, field.name, value)
+        return await submit(self._caller, request, idempotency_key)
+
+
+class AsyncBatch(Sequence[AsyncJob]):
+    """The jobs of a batch, in the order of the circuits."""
+
+    def __init__(self, caller: Caller, answer: circuit_pb2.RunCircuitsResponse) -> None:
+        self._caller = caller
+        self._cursor = answer.cursor
+        self.id = answer.batch_id
+        self._jobs = [AsyncJob(caller, _submitted(each)) for each in answer.jobs]
+
+    def __getitem__(self, index: int) -> AsyncJob:  # pyright: ignore[reportIncompatibleMethodOverride]  # no slices
+        return self._jobs[index]
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[AsyncJob]:
+        return iter(self._jobs)
+
+    async def outcomes(
+        self, *, timeout: float | None = None, progress: Progress | None = None
+    ) -> list[Result | JobEnded]:
+        """Wait until all jobs have ended. Return the result of each, or why it has none."""
+        found: dict[str, Result | JobEnded] = {}
+        jobs = {job.id: job for job in self._jobs}
+        events = last_events(self._caller, Deadline(timeout), jobs, self.id, self._cursor)
+        try:
+            async for event in events:
+                jobs[event.job_id].message = event.message.job
+                if progress is not None:
+                    progress(event)
+                if event.is_last:
+                    try:
+                        found[event.job_id] = await finished(self._caller, event.message)
+                    except JobEnded as error:
+                        found[event.job_id] = error
+        finally:
+            await events.aclose()
+        return [found[job_id] for job_id in jobs]
+
+    async def results(
+        self, *, timeout: float | None = None, progress: Progress | None = None
+    ) -> list[Result]:
+        """Wait until all jobs have ended, and return their results.
+
+        Raises the `JobEnded` of the first job without a result.
+        """
+        outcomes = await self.outcomes(timeout=timeout, progress=progress)
+        for each in outcomes:
+            if isinstance(each, JobEnded):
+                raise each
+        return [each for each in outcomes if isinstance(each, Result)]
+
+
+async def submit(
+    caller: Caller, request: circuit_pb2.RunCircuitRequest, key: str | None
+) -> AsyncJob:
+    """Submit a circuit once, even if the request has to be repeated."""
+    answer = await caller.call(caller.circuits.RunCircuit, request, key=key or new_key())
+    return AsyncJob(caller, _submitted(answer))
+
+
+def new_key() -> str:
+    """Return a new idempotency key."""
+    return str(uuid4())
+
+
+def _submitted(answer: circuit_pb2.RunCircuitResponse) -> job_pb2.Job:
+    return job_pb2.Job(
+        job_id=answer.job_id,
+        status=answer.status,
+        shots=answer.shots,
+        optimize_for=answer.optimize_for,
+        submitted_at=answer.submitted_at,
+    )
+
+
+def _given(circuit: job_pb2.JobCircuit, name: Any) -> Any:
+    return getattr(circuit, name) if circuit.HasField(name) else None
