@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.programs import sweeps
+from benchmarks.programs.sweeps import Once
 from benchmarks.workloads import Gate
-
-Once = Callable[[int], object]
 
 
 def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
