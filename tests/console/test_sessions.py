@@ -249,4 +249,4 @@ def test_a_sweep_has_its_curve(console: Consoles):
     assert mine.violations() == []
     mine.page.get_by_label("Observables").fill("0.5 AB")
     mine.run()
-    expect(mine.page.get_by_text("Observables: \"0.5 AB\" is not a term")).to_be_visible()
+    expect(mine.page.get_by_text('Observables: "0.5 AB" is not a term')).to_be_visible()

@@ -143,7 +143,9 @@ def test_stabilizer_states_of_many_qubits_have_exact_values(executors):
     case = Problem(source, read(source), np.empty((1, 0)), ())
     observables = (
         Observable((Term(0.5, ((0, "Z"), (59, "Z"))), Term(2.0, ((3, "Z"),)), Term(1.0, ()))),
-        Observable((Term(1.0, tuple((place, "X") for place in range(width))), Term(1.0, ((7, "1"),)))),
+        Observable(
+            (Term(1.0, tuple((place, "X") for place in range(width))), Term(1.0, ((7, "1"),)))
+        ),
     )
     block = case.run(
         executors["local"], "stabilizer", observables=observables, exact=True, variances=True
