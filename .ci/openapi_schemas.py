@@ -11,6 +11,7 @@ Json = dict[str, Any]
 INT32 = {"minimum": -(2**31), "maximum": 2**31 - 1}
 TYPES: Mapping[int, Json] = {
     FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
+    FieldDescriptor.TYPE_BYTES: {"type": "string", "format": "byte"},
     FieldDescriptor.TYPE_DOUBLE: {"type": "number", "format": "double"},
     FieldDescriptor.TYPE_INT32: {"type": "integer", "format": "int32", **INT32},
     FieldDescriptor.TYPE_INT64: {"type": "integer", "format": "int64"},

@@ -84,7 +84,7 @@ return {
     {
       route = "GET /v1/jobs/{id}/result",
       pattern = "^GET /v1/jobs/[^/]+/result$",
-      query = {types = {}},
+      query = {"point_offset", "point_limit", types = {point_offset = "any", point_limit = "any"}},
     },
     {route = "GET /v1/status", query = {types = {}}},
     {route = "POST /v1/auth/api-keys", body = "CreateApiKeyRequest", query = {types = {}}},
@@ -161,6 +161,8 @@ return {
     },
     ["NoiseModel.gates"] = {types = {["*"] = "GateNoise"}},
     ["NoiseModel.qubits"] = {types = {["*"] = "QubitNoise"}},
+    Observable = {"terms", types = {terms = "Term"}},
+    ParameterValues = {"values", types = {values = "any"}},
     QubitNoise = {"t1_us", "t2_us", "readout", types = {t1_us = "any", t2_us = "any", readout = "any"}},
     RunCircuitRequest = {
       "qasm",
@@ -175,6 +177,14 @@ return {
       "code",
       "name",
       "tags",
+      "parameters",
+      "observables",
+      "pairing",
+      "precision",
+      "gradient",
+      "variances",
+      "probabilities",
+      "packed",
       types = {
         qasm = "any",
         circuit_qasm = "any",
@@ -188,8 +198,17 @@ return {
         code = "any",
         name = "any",
         tags = "any",
+        parameters = "RunCircuitRequest.parameters",
+        observables = "Observable",
+        pairing = "any",
+        precision = "any",
+        gradient = "any",
+        variances = "any",
+        probabilities = "any",
+        packed = "any",
       },
     },
+    ["RunCircuitRequest.parameters"] = {types = {["*"] = "ParameterValues"}},
     RunCircuitsRequest = {"circuits", types = {circuits = "RunCircuitRequest"}},
     RunOptions = {
       "seed",
@@ -205,6 +224,13 @@ return {
         timeout_seconds = "any",
       },
     },
+    Term = {
+      "pauli",
+      "sparse",
+      "projector",
+      "coefficient",
+      types = {pauli = "any", sparse = "any", projector = "any", coefficient = "any"},
+    },
     UpdateCircuitRequest = {
       "name",
       "code",
@@ -218,6 +244,7 @@ return {
   enums = {
     ["thequantcloud.v1.Job.Status"] = "submitted, analyzing, routing, queued, dispatched, running, completed, failed, timeout, cancelled",
     ["thequantcloud.v1.Optimization.Target"] = "balanced, speed, accuracy, cost",
+    ["thequantcloud.v1.Pairing.Mode"] = "outer, zip",
   },
-  lists = {"circuits", "metadata", "readout", "tags"},
+  lists = {"circuits", "metadata", "observables", "readout", "tags", "terms", "values"},
 }

@@ -81,16 +81,18 @@ class MonthlyUsage(_message.Message):
     def __init__(self, simulator_minutes: _Optional[float] = ..., simulator_limit: _Optional[float] = ..., qpu_tasks: _Optional[int] = ..., qpu_limit: _Optional[int] = ..., total_jobs: _Optional[int] = ..., total_cost_usd: _Optional[float] = ...) -> None: ...
 
 class TierLimits(_message.Message):
-    __slots__ = ("max_shots", "max_qubits", "max_concurrent_jobs", "api_keys_limit")
+    __slots__ = ("max_shots", "max_qubits", "max_concurrent_jobs", "api_keys_limit", "max_points")
     MAX_SHOTS_FIELD_NUMBER: _ClassVar[int]
     MAX_QUBITS_FIELD_NUMBER: _ClassVar[int]
     MAX_CONCURRENT_JOBS_FIELD_NUMBER: _ClassVar[int]
     API_KEYS_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MAX_POINTS_FIELD_NUMBER: _ClassVar[int]
     max_shots: int
     max_qubits: int
     max_concurrent_jobs: int
     api_keys_limit: int
-    def __init__(self, max_shots: _Optional[int] = ..., max_qubits: _Optional[int] = ..., max_concurrent_jobs: _Optional[int] = ..., api_keys_limit: _Optional[int] = ...) -> None: ...
+    max_points: int
+    def __init__(self, max_shots: _Optional[int] = ..., max_qubits: _Optional[int] = ..., max_concurrent_jobs: _Optional[int] = ..., api_keys_limit: _Optional[int] = ..., max_points: _Optional[int] = ...) -> None: ...
 
 class GetProfileRequest(_message.Message):
     __slots__ = ()

@@ -9,6 +9,7 @@ from thequantcloud.v1 import access_pb2 as _access_pb2
 from thequantcloud.v1 import job_pb2 as _job_pb2
 from thequantcloud.v1 import limits_pb2 as _limits_pb2
 from thequantcloud.v1 import run_options_pb2 as _run_options_pb2
+from thequantcloud.v1 import sweep_pb2 as _sweep_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -40,7 +41,14 @@ class Circuit(_message.Message):
     def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., name: _Optional[str] = ..., code: _Optional[str] = ..., qasm: _Optional[str] = ..., num_qubits: _Optional[int] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RunCircuitRequest(_message.Message):
-    __slots__ = ("qasm", "circuit_qasm", "shots", "backend", "optimize_for", "num_qubits", "max_cost_usd", "min_fidelity", "options", "code", "name", "tags")
+    __slots__ = ("qasm", "circuit_qasm", "shots", "backend", "optimize_for", "num_qubits", "max_cost_usd", "min_fidelity", "options", "code", "name", "tags", "parameters", "observables", "pairing", "precision", "gradient", "variances", "probabilities", "packed")
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _sweep_pb2.ParameterValues
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_sweep_pb2.ParameterValues, _Mapping]] = ...) -> None: ...
     QASM_FIELD_NUMBER: _ClassVar[int]
     CIRCUIT_QASM_FIELD_NUMBER: _ClassVar[int]
     SHOTS_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +61,14 @@ class RunCircuitRequest(_message.Message):
     CODE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    OBSERVABLES_FIELD_NUMBER: _ClassVar[int]
+    PAIRING_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_FIELD_NUMBER: _ClassVar[int]
+    VARIANCES_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
     qasm: str
     circuit_qasm: str
     shots: int
@@ -65,7 +81,15 @@ class RunCircuitRequest(_message.Message):
     code: str
     name: str
     tags: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, qasm: _Optional[str] = ..., circuit_qasm: _Optional[str] = ..., shots: _Optional[int] = ..., backend: _Optional[str] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., num_qubits: _Optional[int] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., code: _Optional[str] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
+    parameters: _containers.MessageMap[str, _sweep_pb2.ParameterValues]
+    observables: _containers.RepeatedCompositeFieldContainer[_sweep_pb2.Observable]
+    pairing: _sweep_pb2.Pairing.Mode
+    precision: float
+    gradient: bool
+    variances: bool
+    probabilities: bool
+    packed: bool
+    def __init__(self, qasm: _Optional[str] = ..., circuit_qasm: _Optional[str] = ..., shots: _Optional[int] = ..., backend: _Optional[str] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., num_qubits: _Optional[int] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., code: _Optional[str] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., parameters: _Optional[_Mapping[str, _sweep_pb2.ParameterValues]] = ..., observables: _Optional[_Iterable[_Union[_sweep_pb2.Observable, _Mapping]]] = ..., pairing: _Optional[_Union[_sweep_pb2.Pairing.Mode, str]] = ..., precision: _Optional[float] = ..., gradient: _Optional[bool] = ..., variances: _Optional[bool] = ..., probabilities: _Optional[bool] = ..., packed: _Optional[bool] = ...) -> None: ...
 
 class RunCircuitResponse(_message.Message):
     __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at")

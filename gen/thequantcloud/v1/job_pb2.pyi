@@ -8,6 +8,7 @@ from google.rpc import status_pb2 as _status_pb2
 from thequantcloud.v1 import access_pb2 as _access_pb2
 from thequantcloud.v1 import limits_pb2 as _limits_pb2
 from thequantcloud.v1 import run_options_pb2 as _run_options_pb2
+from thequantcloud.v1 import sweep_pb2 as _sweep_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -94,7 +95,7 @@ class Job(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error_message: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., batch_id: _Optional[str] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., estimated_start_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class JobCircuit(_message.Message):
-    __slots__ = ("job_id", "qasm", "shots", "options", "optimize_for", "requested_backend", "max_cost_usd", "min_fidelity", "backend", "method", "server_version", "simulator_version", "name", "tags")
+    __slots__ = ("job_id", "qasm", "shots", "options", "optimize_for", "requested_backend", "max_cost_usd", "min_fidelity", "backend", "method", "server_version", "simulator_version", "name", "tags", "sweep")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     QASM_FIELD_NUMBER: _ClassVar[int]
     SHOTS_FIELD_NUMBER: _ClassVar[int]
@@ -109,6 +110,7 @@ class JobCircuit(_message.Message):
     SIMULATOR_VERSION_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     qasm: str
     shots: int
@@ -123,7 +125,8 @@ class JobCircuit(_message.Message):
     simulator_version: str
     name: str
     tags: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, job_id: _Optional[str] = ..., qasm: _Optional[str] = ..., shots: _Optional[int] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., requested_backend: _Optional[str] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., backend: _Optional[str] = ..., method: _Optional[str] = ..., server_version: _Optional[str] = ..., simulator_version: _Optional[str] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
+    sweep: _sweep_pb2.SweepRequest
+    def __init__(self, job_id: _Optional[str] = ..., qasm: _Optional[str] = ..., shots: _Optional[int] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., requested_backend: _Optional[str] = ..., max_cost_usd: _Optional[float] = ..., min_fidelity: _Optional[float] = ..., backend: _Optional[str] = ..., method: _Optional[str] = ..., server_version: _Optional[str] = ..., simulator_version: _Optional[str] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., sweep: _Optional[_Union[_sweep_pb2.SweepRequest, _Mapping]] = ...) -> None: ...
 
 class Statevector(_message.Message):
     __slots__ = ("real", "imag")
@@ -134,7 +137,7 @@ class Statevector(_message.Message):
     def __init__(self, real: _Optional[_Iterable[float]] = ..., imag: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class JobResult(_message.Message):
-    __slots__ = ("job_id", "counts", "probabilities", "statevector", "execution_time_ms", "backend", "metadata")
+    __slots__ = ("job_id", "counts", "probabilities", "statevector", "execution_time_ms", "backend", "metadata", "sweep")
     class CountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -156,6 +159,7 @@ class JobResult(_message.Message):
     EXECUTION_TIME_MS_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     counts: _containers.ScalarMap[str, int]
     probabilities: _containers.ScalarMap[str, float]
@@ -163,7 +167,8 @@ class JobResult(_message.Message):
     execution_time_ms: float
     backend: str
     metadata: _struct_pb2.Struct
-    def __init__(self, job_id: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., probabilities: _Optional[_Mapping[str, float]] = ..., statevector: _Optional[_Union[Statevector, _Mapping]] = ..., execution_time_ms: _Optional[float] = ..., backend: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    sweep: _sweep_pb2.SweepResult
+    def __init__(self, job_id: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., probabilities: _Optional[_Mapping[str, float]] = ..., statevector: _Optional[_Union[Statevector, _Mapping]] = ..., execution_time_ms: _Optional[float] = ..., backend: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., sweep: _Optional[_Union[_sweep_pb2.SweepResult, _Mapping]] = ...) -> None: ...
 
 class JobEvent(_message.Message):
     __slots__ = ("sequence", "occurred_at", "job", "queue_position", "result", "checkpoint", "error")
@@ -232,10 +237,14 @@ class GetJobRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., wait_seconds: _Optional[int] = ...) -> None: ...
 
 class GetJobResultRequest(_message.Message):
-    __slots__ = ("id",)
+    __slots__ = ("id", "point_offset", "point_limit")
     ID_FIELD_NUMBER: _ClassVar[int]
+    POINT_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    POINT_LIMIT_FIELD_NUMBER: _ClassVar[int]
     id: str
-    def __init__(self, id: _Optional[str] = ...) -> None: ...
+    point_offset: int
+    point_limit: int
+    def __init__(self, id: _Optional[str] = ..., point_offset: _Optional[int] = ..., point_limit: _Optional[int] = ...) -> None: ...
 
 class GetJobCircuitRequest(_message.Message):
     __slots__ = ("id",)

@@ -55,15 +55,19 @@ class JobServiceStub:
     GetJobResult: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobResultRequest, _job_pb2.JobResult]
     """Returns the result of a completed job.
 
+    The result of a job with `sweep` has a page of its points. Such a job also has a result while it
+    runs, and after it was cancelled or timed out: the points that are done.
+
     Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
-    `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
-    result.
+    `ErrorInfo.metadata` have its status. INVALID_ARGUMENT (400) if `point_offset` is larger than
+    the number of points that are done. OUT_OF_RANGE (400) if the server no longer keeps the result.
     """
     GetJobCircuit: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobCircuitRequest, _job_pb2.JobCircuit]
     """Returns the circuit of a job and everything that is needed to run it again.
 
     To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
-    `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+    `min_fidelity` to RunCircuit, with `backend` of this answer and the fields of `sweep`. Leave out
+    `shots` if it is 0. The counts are the same if the new
     job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
     keeps the circuit as long as the result.
 
@@ -145,15 +149,19 @@ class JobServiceAsyncStub(JobServiceStub):
     GetJobResult: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobResultRequest, _job_pb2.JobResult]  # type: ignore[assignment]
     """Returns the result of a completed job.
 
+    The result of a job with `sweep` has a page of its points. Such a job also has a result while it
+    runs, and after it was cancelled or timed out: the points that are done.
+
     Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
-    `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
-    result.
+    `ErrorInfo.metadata` have its status. INVALID_ARGUMENT (400) if `point_offset` is larger than
+    the number of points that are done. OUT_OF_RANGE (400) if the server no longer keeps the result.
     """
     GetJobCircuit: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobCircuitRequest, _job_pb2.JobCircuit]  # type: ignore[assignment]
     """Returns the circuit of a job and everything that is needed to run it again.
 
     To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
-    `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+    `min_fidelity` to RunCircuit, with `backend` of this answer and the fields of `sweep`. Leave out
+    `shots` if it is 0. The counts are the same if the new
     job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
     keeps the circuit as long as the result.
 
@@ -250,9 +258,12 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_pb2.JobResult, _abc.Awaitable[_job_pb2.JobResult]]:
         """Returns the result of a completed job.
 
+        The result of a job with `sweep` has a page of its points. Such a job also has a result while it
+        runs, and after it was cancelled or timed out: the points that are done.
+
         Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
-        `ErrorInfo.metadata` have its status. OUT_OF_RANGE (400) if the server no longer keeps the
-        result.
+        `ErrorInfo.metadata` have its status. INVALID_ARGUMENT (400) if `point_offset` is larger than
+        the number of points that are done. OUT_OF_RANGE (400) if the server no longer keeps the result.
         """
 
     @_abc_1.abstractmethod
@@ -264,7 +275,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns the circuit of a job and everything that is needed to run it again.
 
         To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
-        `min_fidelity` to RunCircuit, with `backend` of this answer. The counts are the same if the new
+        `min_fidelity` to RunCircuit, with `backend` of this answer and the fields of `sweep`. Leave out
+        `shots` if it is 0. The counts are the same if the new
         job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
         keeps the circuit as long as the result.
 

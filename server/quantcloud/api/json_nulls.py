@@ -23,6 +23,11 @@ from quantcloud.api.encoding import VARINT, delimited, tag
 PACKAGE = "thequantcloud.v1"
 TWIN_OFFSET = 1000
 RUN_OPTIONS: Final = f"{PACKAGE}.RunOptions"
+# Messages without nulls: a field that holds one is absent if it is unset, and so are fields in it.
+# Requests have some of them too, where a twin would be a second field with the same JSON name.
+_WITHOUT_NULLS: Final = frozenset(
+    f"{PACKAGE}.{name}" for name in ("SweepRequest", "SweepResult", "Term")
+)
 
 
 def has_twin(field: FieldDescriptor) -> bool:
@@ -30,6 +35,8 @@ def has_twin(field: FieldDescriptor) -> bool:
     return (
         field.has_presence
         and not _is_options(field)
+        and field.containing_type.full_name not in _WITHOUT_NULLS
+        and not (field.message_type and field.message_type.full_name in _WITHOUT_NULLS)
         and (field.containing_oneof is None or len(field.containing_oneof.fields) == 1)
     )
 

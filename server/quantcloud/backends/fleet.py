@@ -7,12 +7,14 @@ from dataclasses import field
 from typing import Protocol
 
 from quantcloud.backends.base import Backend
+from quantcloud.backends.sweeps import methods_of
 from quantcloud.backends.widest import widest_circuit
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.backend import BackendInfo, BackendStatus
 from quantcloud.domain.execution import RunOptions, is_short
 from quantcloud.domain.job import Job
+from quantcloud.domain.sweep import Sweep
 from quantcloud.domain.value_object import value_object
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.method import Method, Refusal
@@ -123,13 +125,15 @@ class Fleet:
         time_limit: float | None = None,
         left: MonthlyLimits | None = None,
         inline: bool = False,
+        sweep: Sweep | None = None,
     ) -> Decision:
         """Ask every backend that the job allows, and choose one; see `router.choose`.
 
+        `sweep` is what the job asks for beyond counts at one point.
         `inline` says that this process has the parsed circuit, and that the account may run jobs.
         """
         offers = [
-            self._offer(job, analysis, backend, figures, inline=inline)
+            self._offer(job, analysis, backend, figures, sweep, inline=inline)
             if job.requested_backend in {None, name}
             else self._excluded[name]
             for name, backend in self._backends.items()
@@ -163,13 +167,20 @@ class Fleet:
             self._model.learn(backend, method, seconds, at_least=at_least)
 
     def _offer(
-        self, job: Job, analysis: Analysis, backend: Backend, figures: QueueFigures, *, inline: bool
+        self,
+        job: Job,
+        analysis: Analysis,
+        backend: Backend,
+        figures: QueueFigures,
+        sweep: Sweep | None,
+        *,
+        inline: bool,
     ) -> Offer:
         info = backend.info
         name = info.name
         if offline := self._offline_reason(name):
             return Offer(info, Refusal(f"offline: {offline}"))
-        methods = _methods(backend, analysis, job.shots, job.options)
+        methods = _methods(backend, analysis, job.shots, job.options, sweep)
         if not isinstance(methods, Refusal):
             inline = inline and name in self._inline
             methods = [self._predicted(name, method, inline=inline) for method in methods]
@@ -205,11 +216,11 @@ def _widest_circuit(backend: Backend, memory_limit: int) -> int:
 
 
 def _methods(
-    backend: Backend, analysis: Analysis, shots: int, options: RunOptions
+    backend: Backend, analysis: Analysis, shots: int, options: RunOptions, sweep: Sweep | None
 ) -> Sequence[Method] | Refusal:
     name = backend.info.name
     try:
-        methods = backend.methods(analysis, shots, options)
+        methods = methods_of(backend, analysis, shots, options, sweep)
     except Exception:  # noqa: BLE001  # a package may raise anything
         _log.exception("backend %s failed to list its methods", name)
         return Refusal(f"{name} failed to list its methods")

@@ -33,7 +33,7 @@ class WarmsUp(Executor):
         If `wide` is set and the method allows it, one of them has a few thousand amplitudes.
         """
         options = replace(execution.options, statevector=False, memory=False)
-        small = replace(execution, shots=_SHOTS, options=options)
+        small = replace(execution, shots=_SHOTS, options=options, sweep=None)
         # The density matrix of the wide circuit would take a gigabyte.
         is_pure = execution.method == "statevector" and options.noise is None
         for circuit in (_NARROW, _WIDE) if wide and is_pure else (_NARROW,):

@@ -20,6 +20,7 @@ from quantcloud.circuits.ir import (
 )
 from quantcloud.circuits.kinds import by_kind
 from quantcloud.circuits.limits import MAX_REMEMBERED
+from quantcloud.domain.sweep import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class Analysis:
     any time. `chain_rank_bits`, `chain_gates` and `chain_cubes` are the figures of
     `interaction.Chain`. If the definitions are too large to analyse, these seven are None and
     `gates_by_kind` is empty. `algorithm` is the recognised algorithm (`algorithms`), if any.
+
+    `inputs` are the parameters that a run has to give, in the order of their declaration. A gate
+    with an angle that depends on them counts as no Clifford gate.
     """
 
     num_qubits: int
@@ -81,6 +85,7 @@ class Analysis:
     has_control: bool = False
     has_conditions: bool = False
     collapses_conditionally: bool = False
+    inputs: tuple[Input, ...] = ()
 
     def of_run(self, *, noisy: bool) -> "Analysis":
         """Return the figures of the circuit for a run with or without noise."""
@@ -174,6 +179,7 @@ def analyse(circuit: Circuit) -> Analysis:
         has_control=has_control,
         has_conditions=bool(conditional),
         collapses_conditionally=not conditional.isdisjoint(("measure", "reset")),
+        inputs=circuit.inputs,
     )
 
 

@@ -193,8 +193,9 @@ class _Values:
     ) -> None:
         """Apply a rotation by its first angle: pi flips, 2 pi does nothing, others mix."""
         halves = params[0] / math.pi
-        nearest = round(halves)
-        if abs(halves - nearest) * math.pi > _ANGLE_TOLERANCE:
+        # An angle that depends on inputs is NaN.
+        nearest = 0 if math.isnan(halves) else round(halves)
+        if not abs(halves - nearest) * math.pi <= _ANGLE_TOLERANCE:
             self._mix(qubits)
         elif nearest % 2:
             self.flip(qubits, params, controlled)

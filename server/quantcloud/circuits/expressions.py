@@ -5,6 +5,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from quantcloud.circuits.angles import Angle
 from quantcloud.circuits.ir import Expression
 
 
@@ -42,12 +43,14 @@ OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
     "^": _power,
 }
 # Simulators add angles; the sum of a few of this size is still finite.
-_LARGEST: Final = 1e300
+LARGEST: Final = 1e300
 NEGATE: Final = "neg"
 
 
 def binary(symbol: str, left: float, right: float) -> float:
     """Apply one of `OPERATORS`. Raises `ExpressionError`."""
+    if isinstance(left, Angle) or isinstance(right, Angle):
+        return Angle(symbol, (left, right))
     try:
         value = OPERATORS[symbol](left, right)
     except ZeroDivisionError:
@@ -59,6 +62,8 @@ def binary(symbol: str, left: float, right: float) -> float:
 
 def unary(name: str, argument: float) -> float:
     """Apply one of `FUNCTIONS`. Raises `ExpressionError`."""
+    if isinstance(argument, Angle):
+        return Angle(name, (argument,))
     try:
         value = FUNCTIONS[name](argument)
     except OverflowError:
@@ -71,7 +76,7 @@ def unary(name: str, argument: float) -> float:
 def finite(value: float) -> float:
     """Return the value. Raises `ExpressionError` if it is too large or not a number."""
     # This comparison is also false for NaN.
-    if not abs(value) <= _LARGEST:
+    if not abs(value) <= LARGEST:
         raise ExpressionError("the value is too large")
     return value
 
@@ -79,7 +84,8 @@ def finite(value: float) -> float:
 def evaluate(expression: Expression, arguments: Sequence[float]) -> float:
     """Compute an angle in radians, with `arguments` for the parameters.
 
-    Raises `ExpressionError` if there is no value, or if it is too large.
+    It is an `Angle` if it depends on one. Raises `ExpressionError` if there is no value, or if it
+    is too large.
     """
     if len(expression) == 1:
         item = expression[0]

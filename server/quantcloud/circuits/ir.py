@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
+from quantcloud.domain.sweep import Input
+
 Expression: TypeAlias = "tuple[float | int | str, ...]"
 """An angle in postfix notation; see `expressions.evaluate`. A `float` is a constant, an `int` the
 index of a parameter of the enclosing gate definition, and a `str` an operator or a function."""
@@ -32,10 +34,10 @@ class Operation(NamedTuple):
     """One instruction on flat bit indices.
 
     `name` is `measure`, `reset`, `barrier`, `delay`, one of `CONTROL`, a key of the circuit's
-    `definitions`, or else a key of `gates.STANDARD_GATES`. `params` are angles in radians. `clbits`
-    is empty except for `measure`, which has one qubit and one classical bit. A `barrier` may span
-    any number of qubits and has no condition. A `delay` keeps one qubit idle for `params[0]`
-    seconds. Equal statements share one operation.
+    `definitions`, or else a key of `gates.STANDARD_GATES`. `params` are angles in radians; those
+    that depend on inputs are an `angles.Angle`. `clbits` is empty except for `measure`, which has
+    one qubit and one classical bit. A `barrier` may span any number of qubits and has no condition.
+    A `delay` keeps one qubit idle for `params[0]` seconds. Equal statements share one operation.
 
     The operations in `CONTROL` act on no qubit. `assign` computes a value: `params[0]` is the index
     of its `Assignment` in the circuit. The operations between a `while` and its `end` are repeated
@@ -125,6 +127,8 @@ class Circuit:
     If `operations` includes one of `CONTROL`, the circuit needs a backend that computes between
     measurements. Then classical bits beyond the registers, `scratch_bits` of them, hold its
     variables; they start at 0 and are no part of the result.
+
+    A circuit with `inputs` runs after `binding.bound` has given them values.
     """
 
     qubit_registers: tuple[Register, ...]
@@ -133,6 +137,7 @@ class Circuit:
     definitions: Mapping[str, GateDefinition] = field(default_factory=dict[str, GateDefinition])
     assignments: tuple[Assignment, ...] = ()
     scratch_bits: int = 0
+    inputs: tuple[Input, ...] = ()
 
     @property
     def has_control(self) -> bool:

@@ -11,5 +11,8 @@ qubit, a condition adds one per classical bit that it compares, and an operation
 definition counts a little more if its angles must be computed at each call.
 """
 
+MAX_INPUT_VALUES = 100_000
+"""The most values of all inputs of a circuit together; an array has as many as elements."""
+
 MAX_REMEMBERED = 1 << 17
 """The most entries of a cache that saves time; without room, values are computed again."""

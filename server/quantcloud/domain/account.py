@@ -28,10 +28,13 @@ class MonthlyLimits:
 class TierLimits:
     """What a tier allows; None means no limit. Months are calendar months in UTC.
 
+    `max_shots` is for each of the points of a job.
+
     Raises `ValueError` for a limit below 0.
     """
 
     max_shots: int
+    max_points: int
     max_qubits: int
     max_concurrent_jobs: int
     max_waiting_jobs: int

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from quantcloud.domain.points import Points
 from quantcloud.domain.sweep import PointBlock, Sweep
 from quantcloud.domain.value_object import value_object
 
@@ -130,7 +131,7 @@ class Outcome:
     `counts` maps each bitstring (classical bit 0 rightmost, no spaces) to its number of shots; the
     values add up to the shots. `execution_time_ms` is the time spent simulating and sampling.
     `memory` holds one bitstring per shot, in order. `metadata` is JSON-like. The outcome of a sweep
-    has its results in `block`, and empty `counts`.
+    has its results in `block`, and empty `counts`. What sends it on writes them as `points`.
     """
 
     counts: Mapping[str, int]
@@ -139,3 +140,4 @@ class Outcome:
     memory: tuple[str, ...] | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     block: PointBlock | None = None
+    points: Points | None = None

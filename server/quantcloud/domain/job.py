@@ -8,6 +8,8 @@ from operator import attrgetter
 from typing import Final, cast
 
 from quantcloud.domain.execution import RunOptions, Statevector
+from quantcloud.domain.points import Points
+from quantcloud.domain.sweep import Sweep
 from quantcloud.domain.value_object import value_object
 
 
@@ -83,7 +85,8 @@ class Lease:
 class Change:
     """One step of a job. A field that is None leaves the job's value unchanged.
 
-    `at` is the time of the server that made the change. `Job.advance` keeps times in order.
+    `at` is the time of the server that made the change. `Job.advance` keeps times in order. With
+    `is_progress`, a running job stays so: more of its points are done.
     """
 
     status: JobStatus
@@ -92,6 +95,7 @@ class Change:
     method: str | None = None
     error_message: str | None = None
     metadata: Mapping[str, object] | None = None
+    is_progress: bool = False
 
 
 @value_object
@@ -102,7 +106,8 @@ class Job:
     are the number and time of its latest event. `reserved_qpu_tasks` (1 for a job on quantum
     hardware) and `reserved_cost_usd` count in the month of its submission, from the submission on.
     `predicted_seconds` is the predicted run time, or None if there is no prediction. The jobs of
-    one batch share a `batch_id`. `name` and `tags` are the user's, to find the job by.
+    one batch share a `batch_id`. `name` and `tags` are the user's, to find the job by. `points` is
+    the number of points of a sweep, and None for an ordinary job. `shots` are those of each point.
     """
 
     id: str
@@ -122,6 +127,7 @@ class Job:
     reserved_cost_usd: float = 0.0
     predicted_seconds: float | None = None
     batch_id: str | None = None
+    points: int | None = None
     backend: str | None = None
     method: str | None = None
     queued_at: datetime | None = None
@@ -146,7 +152,8 @@ class Job:
         are written together may be recorded out of order.
         """
         status = change.status
-        if status not in TRANSITIONS[self.status]:
+        progresses = change.is_progress and status is self.status is _S.RUNNING
+        if status not in TRANSITIONS[self.status] and not progresses:
             raise InvalidTransitionError(self.id, self.status, status)
         # By position, because `dataclasses.replace` takes three times as long.
         values = [*_values(self)]
@@ -164,7 +171,7 @@ class Job:
         # A job that returns to its queue keeps its place in it.
         if status is _S.QUEUED and self.status in LEASED:
             values[_STARTED] = None
-        elif (time := _TIMES.get(status)) is not None:
+        elif not progresses and (time := _TIMES.get(status)) is not None:
             values[time] = at
         elif status is _S.DISPATCHED:
             values[_ATTEMPT] += 1
@@ -193,9 +200,29 @@ SIMULATOR_VERSION: Final = "simulator_version"
 """Where the metadata of a result says what completed the run."""
 
 
+# A value of a point has about as many bytes.
+_VALUE_BYTES = 12
+
+
+@value_object
+class SweepPage:
+    """A page of the points of a sweep. `done` of `total` points are done: the first ones.
+
+    `seconds` is the time that the run of these points took; 0 in a page that was read.
+    """
+
+    total: int
+    done: int
+    points: Points
+    seconds: float = 0.0
+
+
 @value_object
 class JobResult:
-    """The result of a completed job. `counts` add up to the job's shots."""
+    """The result of a completed job. `counts` add up to the job's shots.
+
+    A sweep has its results in `sweep`, and empty `counts`.
+    """
 
     job_id: str
     backend: str
@@ -203,6 +230,7 @@ class JobResult:
     execution_time_ms: float
     statevector: Statevector | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    sweep: SweepPage | None = None
 
     @property
     def size(self) -> int:
@@ -210,7 +238,8 @@ class JobResult:
         memory = self.metadata.get("memory")
         shots = len(cast("Sequence[str]", memory)) if isinstance(memory, list | tuple) else 0
         amplitudes = len(self.statevector.real) if self.statevector else 0
-        return len(self.counts) + shots + amplitudes
+        points = self.sweep.points.size // _VALUE_BYTES if self.sweep else 0
+        return len(self.counts) + shots + amplitudes + points
 
 
 @value_object
@@ -224,6 +253,7 @@ class JobCircuit:
     qasm: str
     server_version: str | None = None
     simulator_version: str | None = None
+    sweep: Sweep | None = None
 
 
 @value_object

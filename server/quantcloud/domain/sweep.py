@@ -4,10 +4,23 @@ Arrays are bytes of float64 values, little-endian and row-major, so that they cr
 and messages without conversion.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from quantcloud.domain.value_object import value_object
+
+_SEED_BITS = 53
+
+
+def point_seed(seed: int, point: int) -> int:
+    """Return the seed of a point, counted from 0, of a sweep with `seed`.
+
+    It is the BLAKE2b hash of both numbers, so it does not depend on the runs that compute the
+    points, and a run of the point alone with this seed gives the same counts.
+    """
+    digest = hashlib.blake2b(b"%d %d" % (seed, point), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> (64 - _SEED_BITS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Mapping
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.packages import with_versions
+from quantcloud.backends.points import with_points
 from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import Circuit, expanded, with_measurements
 from quantcloud.domain.execution import Execution, Outcome
@@ -60,6 +61,7 @@ class InlineEngine:
             self._first_runs.before(executor, execution)
             parsed = parse(execution.qasm) if circuit is None else circuit
             outcome = executor.run(expanded(with_measurements(parsed)), execution)
+            outcome = with_points(outcome, execution)
             return with_versions(outcome, self._packages[execution.backend])
         except Exception as error:
             _log.exception("job %s could not run in the serving process", execution.job_id)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.engine.base import ExecutionFailed, ExecutionTimedOut, OutOfMemory
@@ -114,7 +115,8 @@ class LocalEngine(ExaminingEngine):
             except TimeoutError:
                 raise _timed_out(time_limit) from None
         if answer.kind == messages.OUTCOME:
-            return await decoded_answer(call, answer, messages.decode_outcome)
+            decode = partial(messages.decode_outcome, sweep=execution.sweep)
+            return await decoded_answer(call, answer, decode)
         message, details = await decoded_answer(call, answer, messages.decode_failure)
         _log.info("job %s failed: %s", execution.job_id, details)
         if answer.kind == messages.OUT_OF_MEMORY:

@@ -4,15 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Final, NamedTuple, NoReturn
 
+from quantcloud.circuits.angles import Angle
+from quantcloud.circuits.expressions import evaluate
 from quantcloud.circuits.ir import (
     Assignment,
     Circuit,
     Condition,
+    Expression,
     GateCall,
     Operation,
     Register,
 )
-from quantcloud.circuits.limits import MAX_CLBITS, MAX_OPERATIONS, MAX_QUBITS
+from quantcloud.circuits.limits import (
+    MAX_CLBITS,
+    MAX_INPUT_VALUES,
+    MAX_OPERATIONS,
+    MAX_QUBITS,
+)
+from quantcloud.domain.sweep import Input
 from quantcloud.openqasm.gatetable import GateTable
 from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
@@ -67,6 +76,8 @@ class CircuitBuilder:
         self.scalars: set[str] = set()
         self.assignments: list[Assignment] = []
         self.scratch_bits = 0
+        self._inputs: list[Input] = []
+        self._input_values: list[Angle] = []
         # Whether a register has taken the name of a gate that was called before. If so, later calls
         # of that gate are errors.
         self.shadows = False
@@ -80,6 +91,7 @@ class CircuitBuilder:
             self.gates.definitions,
             tuple(self.assignments),
             self.scratch_bits,
+            tuple(self._inputs),
         )
 
     def take_name(self, name: str) -> None:
@@ -114,6 +126,24 @@ class CircuitBuilder:
         self.num_clbits += size
         self.shadows |= self.gates.is_used(name)
         return Operand(self.num_clbits - size, size, whole=True, start=start)
+
+    def declare_input(self, name: str, size: int | None, start: int) -> int:
+        """Declare an input, an array if it has a `size`; return the index of its first value."""
+        first, count = len(self._input_values), 1 if size is None else size
+        self._check_size("input value", first + count, MAX_INPUT_VALUES, start)
+        self.charge(count, start)
+        self._inputs.append(Input(name, count, is_array=size is not None))
+        self._input_values += [Angle("", place=first + place) for place in range(count)]
+        return first
+
+    def angles(self, expressions: Iterable[Expression], start: int) -> tuple[float, ...]:
+        """Return angles outside of definitions. Raises `ExpressionError`."""
+        found: list[float] = []
+        for expression in expressions:
+            if len(expression) > 1:
+                self.charge(len(expression), start)
+            found.append(evaluate(expression, self._input_values))
+        return tuple(found)
 
     def _check_size(self, noun: str, size: int, limit: int, start: int) -> None:
         if size > limit:
@@ -170,12 +200,13 @@ class CircuitBuilder:
         start: int,
         condition: Condition | None,
     ) -> None:
-        """Apply a sequence of standard gates with known angles; registers are broadcast."""
+        """Apply a sequence of standard gates; registers are broadcast. Raises `ExpressionError`."""
         if len(operands) != width:
             takes = quantity(width, "qubit")
             raise self._lexer.error(f"this gate takes {takes}, got {len(operands)}", start)
         size = self._broadcast_size(operands)
         self._charge_each(size, len(steps), condition, start)
+        made = [(name, places, self.angles(angles, start)) for name, places, angles in steps]
         for qubits in zip(*[operand.bits(size) for operand in operands], strict=True):
             if len(set(qubits)) < len(qubits):
                 self._repeated("with its modifiers", operands, qubits)
@@ -183,11 +214,11 @@ class CircuitBuilder:
                 Operation(
                     name,
                     tuple([qubits[place] for place in places]),
-                    tuple([float(angle[0]) for angle in angles]),
+                    angles,
                     (),
                     condition,
                 )
-                for name, places, angles in steps
+                for name, places, angles in made
             ]
 
     def _add(

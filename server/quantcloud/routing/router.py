@@ -100,7 +100,7 @@ def choose(
         if job.requested_backend not in {None, offer.info.name}:
             rejected.append(_not_requested(offer.info.name, job.requested_backend or ""))
             continue
-        cost = offer.info.cost_per_shot * job.shots
+        cost = offer.info.cost_per_shot * job.shots * (job.points or 1)
         found = _admit(job, offer, cost, offer.memory_limit or memory_limit, left)
         if isinstance(found, Refusal):
             rejected.append(Candidate(offer.info.name, rejection=found.reason))

@@ -137,6 +137,11 @@ class ClaimLoop:
         self._retry: asyncio.TimerHandle | None = None
         self.failure: Unavailable | Damaged | None = None
 
+    @property
+    def nobody_waits(self) -> bool:
+        """Whether no job is known to wait."""
+        return self._state is State.EMPTY
+
     def notice(self, event: Event) -> None:
         """Go on after an event. A claim that follows joins the next transaction."""
         _, wanted = next_state(self._state, event, room=True)

@@ -61,6 +61,22 @@ class Ledger:
             del self._claims[claim.job.id]
             self._add(claim, -1)
 
+    def lend(self, claim: Claim) -> bool:
+        """Reserve once more what a claim holds, if that is free and no job is blocked."""
+        method = claim.method
+        cores = sum(held.cores for held in self._held.values()) + method.cores
+        memory = self._memory_held + method.memory_bytes
+        if self._claims.get(claim.job.id) is not claim or self._blocked is not None:
+            return False
+        if cores > self._engine.slots or memory > self._memory_bytes:
+            return False
+        self._add(claim, 1)
+        return True
+
+    def give_back(self, claim: Claim) -> None:
+        """Return what was lent to a claim once."""
+        self._add(claim, -1)
+
     def _add(self, claim: Claim, sign: int) -> None:
         job, method = claim.job, claim.method
         held, predicted = self._held[job.backend or ""], job.predicted_seconds

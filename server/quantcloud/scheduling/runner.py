@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from quantcloud.aio.retry import retrying
 from quantcloud.backends.fleet import Fleet
-from quantcloud.backends.runs import completed, execution_of
+from quantcloud.backends.runs import completed, execution_of, progress_of
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.errors import NotFound
@@ -33,7 +34,8 @@ from quantcloud.engine.base import (
 )
 from quantcloud.routing.explanation import with_actual
 from quantcloud.scheduling.start_record import REFUSALS, StartRecord
-from quantcloud.storage import MAX_LOSSES, Claim, JobRecord, PackedResult, Store
+from quantcloud.scheduling.sweep_run import Loans, SweepRun
+from quantcloud.storage import MAX_LOSSES, Claim, Input, JobRecord, PackedResult, Store
 from quantcloud.telemetry import metrics
 
 # A circuit that killed its worker is likely to kill the next one too.
@@ -58,6 +60,7 @@ class Runner:
         limits: Callable[[Tier], TierLimits],
         *,
         ending: Callable[[], None],
+        loans: Loans,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -65,6 +68,7 @@ class Runner:
         self._clock = clock
         self._limits = limits
         self._ending = ending
+        self._loans = loans
 
     async def run(
         self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
@@ -79,37 +83,62 @@ class Runner:
             await self._fail_unrun(claim.record, reason)
             return
         try:
-            qasm, analysis = await self._store.jobs.input_of(claim)
+            given = await self._store.jobs.input_of(claim)
         except Exception as error:  # noqa: BLE001  # damaged data; the other jobs must still run
             await self._fail_unreadable(claim.record, error)
             return
-        await self._run(claim, qasm, analysis, on_idle, stop)
+        await self._run(claim, given, on_idle, stop)
 
     async def _run(
         self,
         claim: Claim,
-        qasm: str,
-        analysis: Analysis,
+        given: Input,
         on_idle: Callable[[], None],
         stop: Callable[[], object],
     ) -> None:
         job = claim.job
         start_record = StartRecord(self._store, claim, self._clock)
+        sweep_run: SweepRun | None = None
+        earlier_seconds = 0.0
         try:
             try:
                 try:
-                    execution = execution_of(job, job.backend, job.method, qasm)
-                    outcome = await self._engine.execute(
-                        execution,
-                        time_limit=self._time_limit(claim),
-                        on_start=lambda: start_record.begin(stop),
-                    )
+                    execution = execution_of(job, job.backend, job.method, given.qasm, given.sweep)
+                    limit = self._time_limit(claim)
+                    begin = partial(start_record.begin, stop)
+                    if given.sweep is None:
+                        outcome = await self._engine.execute(
+                            execution, time_limit=limit, on_start=begin
+                        )
+                    else:
+                        sweep_run = SweepRun(
+                            self._store,
+                            self._engine,
+                            self._clock,
+                            self._loans,
+                            claim=claim,
+                            execution=execution,
+                            sweep=given.sweep,
+                            analysis=given.analysis,
+                        )
+                        outcome, earlier_seconds = await sweep_run.run(
+                            time_limit=limit,
+                            on_start=begin,
+                            before_writing=lambda: start_record.write(stop),
+                        )
                 finally:
                     on_idle()
             except EngineError as error:
-                await self._fail(claim, error, start_record)
+                await self._fail(claim, error, start_record, sweep_run)
             else:
-                await self._complete(claim, execution, analysis, outcome, start_record)
+                await self._complete(
+                    claim,
+                    execution,
+                    given.analysis,
+                    outcome,
+                    start_record,
+                    earlier_seconds=earlier_seconds,
+                )
         except REFUSALS:
             log.info("late write refused", job_id=job.id, attempt=claim.lease.attempt)
         except asyncio.CancelledError:
@@ -200,13 +229,17 @@ class Runner:
         analysis: Analysis,
         outcome: Outcome,
         start_record: StartRecord,
+        *,
+        earlier_seconds: float,
     ) -> None:
         # Take the time before any await: the store may be unavailable for long.
         job, ended = claim.job, self._clock()
         begun = await start_record.changes()
-        seconds = outcome.execution_time_ms / 1000
+        seconds = outcome.execution_time_ms / 1000 + earlier_seconds
         self._fleet.learn(execution.backend, claim.method, seconds)
-        result, end = completed(execution, analysis, outcome, job.metadata, ended)
+        result, end = completed(
+            execution, analysis, outcome, job.metadata, ended, earlier_seconds=earlier_seconds
+        )
         await self._end(
             start_record.record,
             claim.lease,
@@ -217,7 +250,13 @@ class Runner:
             charged=True,
         )
 
-    async def _fail(self, claim: Claim, error: EngineError, start_record: StartRecord) -> None:
+    async def _fail(
+        self,
+        claim: Claim,
+        error: EngineError,
+        start_record: StartRecord,
+        sweep_run: SweepRun | None,
+    ) -> None:
         job, lease = claim.job, claim.lease
         # Take the time before any await: the store may be unavailable for long.
         seconds = start_record.seconds
@@ -237,12 +276,15 @@ class Runner:
         timed_out = isinstance(error, ExecutionTimedOut)
         if timed_out:
             self._fleet.learn(job.backend or "", claim.method, seconds, at_least=True)
+        # A run that never started has no time to learn from.
+        metadata = with_actual(job.metadata, seconds) if seconds else None
+        if metadata is not None and sweep_run is not None and job.points is not None:
+            metadata = {**metadata, **progress_of(job.points, sweep_run.done)}
         end = Change(
             JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
             self._clock(),
             error_message=str(error),
-            # A run that never started has no time to learn from.
-            metadata=with_actual(job.metadata, seconds) if seconds else None,
+            metadata=metadata,
         )
         changes = [*begun, end]
         await self._end(start_record.record, lease, changes, seconds=seconds, charged=timed_out)

@@ -58,7 +58,9 @@ class Scheduler:
             held=lambda: {claim.lease.token for claim, _ in self._runs.values()},
         )
         self._room_grew = partial(self._claims.notice, Event.ROOM)
-        self._runner = Runner(store, engine, fleet, clock, limits, ending=self._room_grew)
+        self._runner = Runner(
+            store, engine, fleet, clock, limits, ending=self._room_grew, loans=self
+        )
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._check_seconds = check_seconds
@@ -127,6 +129,15 @@ class Scheduler:
                 "runs could not be given back; their leases will end", error=repr(errors[0])
             )
         self._runs.clear()
+
+    def lend(self, claim: Claim) -> bool:
+        """Lend a run the cores and memory that it holds once more, if no job waits for them."""
+        return self._claims.nobody_waits and not self._stopping and self._ledger.lend(claim)
+
+    def give_back(self, claim: Claim) -> None:
+        """Return what was lent to a run once."""
+        self._ledger.give_back(claim)
+        self._room_grew()
 
     def _on_commit(self, events: Sequence[JobEvent]) -> None:
         queued: set[str] = set()

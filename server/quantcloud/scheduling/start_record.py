@@ -61,6 +61,15 @@ class StartRecord:
         self._change = Change(JobStatus.RUNNING, self._clock())
         self._timer = asyncio.get_running_loop().call_later(_WRITE_AFTER_SECONDS, self._write, stop)
 
+    async def write(self, stop: Callable[[], object]) -> None:
+        """Write that the run has started, if it is not written. Raises an error of `REFUSALS`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._writing is None:
+            self._write(stop)
+        if self._writing is not None:
+            await self._writing
+
     async def changes(self) -> Sequence[Change]:
         """Return the changes to write with the end. Raises an error of `REFUSALS` if refused."""
         if self._timer is not None:

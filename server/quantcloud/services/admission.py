@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import field, replace
 from datetime import datetime
 
+from quantcloud.aio import offload
 from quantcloud.auth.principal import Principal
 from quantcloud.backends.fleet import Fleet, QueueFigures
+from quantcloud.backends.runs import progress_of
 from quantcloud.backends.simulation.sizes import check_result_size
 from quantcloud.circuits import Circuit
 from quantcloud.circuits.analysis import Analysis
@@ -16,6 +18,7 @@ from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.identifiers import time_ordered_id
 from quantcloud.domain.job import Change, Job, JobStatus, OptimizationTarget
 from quantcloud.domain.quota import check_month, month_left
+from quantcloud.domain.sweep import Sweep
 from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.quantsdk import Program
@@ -25,6 +28,12 @@ from quantcloud.routing.readable import duration
 from quantcloud.routing.router import MAX_OVERRUN, Decision
 from quantcloud.services.queues import FIGURES_SECONDS, Recent
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
+from quantcloud.services.sweeps import (
+    check_sweep_size,
+    routing_cost,
+    shots_of,
+    sweep_asked_for,
+)
 from quantcloud.storage import NewJob, Store
 
 DEFAULT_SHOTS = 1024
@@ -86,17 +95,20 @@ class Admission:
         with blaming_code(submission, program):
             submission = with_program(submission, program)
             qasm = circuit_text(submission)
-            shots = self._check_fields(submission)
+            self._check_backend(submission.backend)
         limits = self._limits(principal.account.tier)
-        if shots > limits.max_shots:
-            raise _over_limit(principal, "max_shots", limits.max_shots, shots, "shots")
+        _check_limit(principal, "max_shots", limits.max_shots, submission.shots or 0)
         analyzing = self._clock()
         analysis, circuit = await self._engine.examine(qasm, principal.account_id)
-        if analysis.num_qubits > limits.max_qubits:
-            raise _over_limit(
-                principal, "max_qubits", limits.max_qubits, analysis.num_qubits, "qubits"
-            )
+        _check_limit(principal, "max_qubits", limits.max_qubits, analysis.num_qubits)
         _check_options(submission.options, analysis)
+        sweep = await sweep_asked_for(submission, analysis)
+        shots = DEFAULT_SHOTS if submission.shots is None else submission.shots
+        if sweep is not None:
+            _check_limit(principal, "max_points", limits.max_points, sweep.points)
+            shots = shots_of(sweep, shots)
+            check_sweep_size(sweep, analysis, shots)
+        _check_limit(principal, "max_shots", limits.max_shots, shots)
         check_result_size(analysis, shots, submission.options)
         routing = self._clock()
         time_limit = limits.run_seconds(submission.options.timeout_seconds)
@@ -116,18 +128,30 @@ class Admission:
             name=submission.name,
             tags=submission.tags,
             batch_id=batch_id,
+            points=None if sweep is None else sweep.points,
         )
         used = None
         if self._fleet.has_metered or not check_month_later:
             used = await self._store.usage.month(principal.account_id, routing.date())
-        decision = self._fleet.decide(
-            job,
-            analysis,
-            await self._queues.get(),
-            time_limit=time_limit,
-            left=used and month_left(limits.monthly, used),
-            inline=circuit is not None and limits.max_concurrent_jobs > 0,
-        )
+        figures = await self._queues.get()
+
+        def decide(job: Job, sweep: Sweep | None) -> Decision:
+            return self._fleet.decide(
+                job,
+                analysis,
+                figures,
+                time_limit=time_limit,
+                left=used and month_left(limits.monthly, used),
+                inline=circuit is not None and limits.max_concurrent_jobs > 0,
+                sweep=sweep,
+            )
+
+        decision = await offload.run(routing_cost(sweep), decide, job, sweep)
+        if decision.chosen is None and sweep is not None and sweep.exact:
+            sampled = replace(sweep, exact=False), replace(job, shots=DEFAULT_SHOTS)
+            other = await offload.run(routing_cost(sampled[0]), decide, *reversed(sampled))
+            if other.chosen is not None:
+                decision, (sweep, job) = other, sampled
         chosen, method = decision.chosen, decision.chosen and decision.chosen.method
         if chosen is None or method is None:
             raise self._refusal(submission.backend, decision)
@@ -157,7 +181,11 @@ class Admission:
                 self._clock(),
                 backend=chosen.backend,
                 method=method.name,
-                metadata={"routing": explain(decision), **program_metadata(program)},
+                metadata={
+                    "routing": explain(decision),
+                    **program_metadata(program),
+                    **({} if sweep is None else progress_of(sweep.points, 0)),
+                },
             ),
         )
         return Admitted(
@@ -166,6 +194,7 @@ class Admission:
             analysis,
             changes,
             method=self._fleet.uncorrected(chosen.backend, method),
+            sweep=sweep,
             decision=decision,
             time_limit=time_limit,
             circuit=circuit,
@@ -183,15 +212,12 @@ class Admission:
         check_size("code", submission.code, MAXIMUM_CODE_BYTES)
         return await self._engine.read_program(submission.code, principal.account_id)
 
-    def _check_fields(self, submission: Submission) -> int:
-        shots = DEFAULT_SHOTS if submission.shots is None else submission.shots
-        backend = submission.backend
+    def _check_backend(self, backend: str | None) -> None:
         if backend is not None and self._fleet.info(backend) is None:
             names = ", ".join(info.name for info in self._fleet.infos)
             raise InvalidArgument(
                 "backend", f"{backend!r} is unknown; known are {names}", reason="UNKNOWN_BACKEND"
             )
-        return shots
 
     def _refusal(
         self, backend: str | None, decision: Decision
@@ -277,12 +303,14 @@ def _check_overrun(options: RunOptions, backend: str, method: Method, time_limit
     )
 
 
-def _over_limit(
-    principal: Principal, limit: str, allowed: int, wanted: int, what: str
-) -> QuotaExceeded:
-    return QuotaExceeded(
+def _check_limit(principal: Principal, limit: str, allowed: int, wanted: int) -> None:
+    """Raise `QuotaExceeded` if a request exceeds a limit of its tier."""
+    if wanted <= allowed:
+        return
+    raise QuotaExceeded(
         limit,
-        f"{what}: {wanted} requested, the {principal.account.tier} tier allows {allowed}",
+        f"{limit.removeprefix('max_')}: {wanted} requested, "
+        f"the {principal.account.tier} tier allows {allowed}",
         subject=principal.account_id,
         maximum=allowed,
         requested=wanted,

@@ -28,7 +28,9 @@ class InlineRuns:
             return admitted
         changes, analysis = admitted.changes, admitted.analysis
         routed, began = changes[-1], self._clock()
-        execution = execution_of(admitted.job, routed.backend, routed.method, admitted.qasm)
+        execution = execution_of(
+            admitted.job, routed.backend, routed.method, admitted.qasm, admitted.sweep
+        )
         try:
             outcome = await self._engine.execute(
                 execution,

@@ -27,6 +27,9 @@ from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.update import AccountUpdate, JobUpdate
 
+# The statuses in which a sweep that has not completed has points that are done.
+_WITH_POINTS = frozenset({JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.TIMEOUT})
+
 
 class JobUseCases:
     """What users do with jobs."""
@@ -115,15 +118,32 @@ class JobUseCases:
         page = await self._store.jobs.list(principal.account_id, **part._asdict(), wanted=wanted)
         return page, self._listings.next_page_token(page)
 
-    async def result(self, principal: Principal, job_id: str) -> JobResult:
-        """Return a completed job's result.
+    async def result(
+        self,
+        principal: Principal,
+        job_id: str,
+        *,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> JobResult:
+        """Return a completed job's result; that of a sweep has points from `offset` on.
 
-        Raises `NotFound`, `FailedPrecondition` if the job has no result, or `OutOfRange` if the
-        result has been removed.
+        A sweep that runs, was cancelled or timed out has as a result the points that are done.
+        Raises `NotFound`, `FailedPrecondition` if the job has no result, `InvalidArgument` if the
+        job has no such points, or `OutOfRange` if the result has been removed.
         """
         job = await self._store.jobs.get(principal.account_id, job_id)
-        result = await self._store.jobs.result(principal.account_id, job_id)
-        if result is None and job.status is JobStatus.COMPLETED:
+        if job.points is None and (offset is not None or limit is not None):
+            field = "point_limit" if offset is None else "point_offset"
+            raise InvalidArgument(field, "is only for a job with points")
+        result = await self._store.jobs.result(
+            principal.account_id, job_id, offset=offset or 0, limit=limit
+        )
+        gone = result is None and job.status is JobStatus.COMPLETED
+        if result is None and job.points is not None and job.status in _WITH_POINTS:
+            result = await self._store.jobs.sweep_so_far(job, offset or 0, limit)
+            gone = result is None
+        if gone:
             raise OutOfRange(
                 f"the result of job {job_id} is no longer kept",
                 reason="RESULT_REMOVED",

@@ -9,6 +9,7 @@ from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.job import OptimizationTarget
 from quantcloud.domain.value_object import value_object
 from quantcloud.quantsdk import Program
+from quantcloud.services.sweep_wanted import NO_SWEEP, SweepWanted
 
 # The SDK's words for targets, beside the documented ones.
 _TARGETS: Mapping[str, OptimizationTarget] = {
@@ -31,6 +32,7 @@ class Submission:
     max_cost_usd: float | None
     min_fidelity: float | None
     options: RunOptions
+    sweep: SweepWanted = NO_SWEEP
     name: str | None = None
     tags: tuple[str, ...] = ()
 

@@ -24,6 +24,7 @@ from quantcloud.settings.units import Bytes, Days, Kib, Seconds
 DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
     Tier.EXPLORER: TierLimits(
         max_shots=10_000,
+        max_points=100,
         max_qubits=25,
         max_concurrent_jobs=3,
         max_waiting_jobs=100,
@@ -36,6 +37,7 @@ DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
     ),
     Tier.DEVELOPER: TierLimits(
         max_shots=100_000,
+        max_points=1_000,
         max_qubits=30,
         max_concurrent_jobs=10,
         max_waiting_jobs=1_000,
@@ -48,6 +50,7 @@ DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
     ),
     Tier.ENTERPRISE: TierLimits(
         max_shots=1_000_000,
+        max_points=10_000,
         max_qubits=1_000,
         max_concurrent_jobs=100,
         max_waiting_jobs=10_000,

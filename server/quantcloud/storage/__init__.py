@@ -5,6 +5,7 @@ from quantcloud.storage.data_dir import DataDirLock, DataDirLockedError, lock_da
 from quantcloud.storage.database.errors import StoreError
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
+from quantcloud.storage.jobs.documents import Input
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
 from quantcloud.storage.jobs.room import Room
 from quantcloud.storage.jobs.writes import MAX_LOSSES, PackedResult
@@ -18,6 +19,7 @@ __all__ = [
     "DataDirLock",
     "DataDirLockedError",
     "IdempotencyKey",
+    "Input",
     "JobRecord",
     "NewJob",
     "PackedResult",

@@ -24,6 +24,7 @@ from quantcloud.storage.database.tables import (
     monthly_usage,
     removed_events,
     saved_circuits,
+    sweep_blocks,
 )
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
@@ -56,6 +57,7 @@ _DELETE_JOBS: Mapping[str, Delete] = {
     "idempotency keys": _delete(idempotency_keys),
     "events": delete(job_events).where(job_events.c.job_id.in_(_JOBS)),
     "tags": delete(job_tags).where(job_tags.c.job_id.in_(_JOBS)),
+    "blocks of points": delete(sweep_blocks).where(sweep_blocks.c.job_id.in_(_JOBS)),
     "results": delete(job_results).where(job_results.c.job_id.in_(_JOBS)),
     "circuits of jobs": delete(job_circuits).where(job_circuits.c.job_id.in_(_JOBS)),
     "jobs": delete(jobs).where(jobs.c.id.in_(_JOBS)),

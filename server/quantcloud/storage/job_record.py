@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.job import Change, Job, JobResult, Lease, StaleLeaseError
+from quantcloud.domain.sweep import Sweep
 from quantcloud.domain.value_object import value_object
 from quantcloud.routing.method import Method
 
@@ -14,8 +15,9 @@ _NO_METHOD = Method("", 0, 0.0)
 class NewJob:
     """A job at its submission, its circuit, and its changes since then.
 
-    `method` is what was predicted of its run. If the last change is to completed, the job has a
-    `result`, and `simulator_seconds` count in its account's month.
+    `sweep` is what it asks for beyond counts at one point. `method` is what was predicted of its
+    run. If the last change is to completed, the job has a `result`, and `simulator_seconds` count
+    in its account's month.
     """
 
     job: Job
@@ -25,6 +27,7 @@ class NewJob:
     result: JobResult | None = None
     simulator_seconds: float = 0.0
     method: Method = _NO_METHOD
+    sweep: Sweep | None = None
 
 
 @value_object

@@ -23,6 +23,7 @@ from quantcloud.storage.database.tables import (
     jobs,
     removed_events,
     retention_progress,
+    sweep_blocks,
 )
 from quantcloud.storage.jobs import idempotency
 from quantcloud.storage.unit_of_work.group_commit import Writer
@@ -51,8 +52,13 @@ _BYTES = sum(
     ),
     start=func.coalesce(func.length(job_results.c.metadata), 0),
 )
+_BLOCK_BYTES = (
+    select(func.coalesce(func.sum(func.length(sweep_blocks.c.data)), 0))
+    .where(sweep_blocks.c.job_id == jobs.c.id)
+    .scalar_subquery()
+)
 _NEXT = (
-    select(jobs.c.id, jobs.c.completed_at, _BYTES.label("bytes"))
+    select(jobs.c.id, jobs.c.completed_at, (_BYTES + _BLOCK_BYTES).label("bytes"))
     .outerjoin(job_results, job_results.c.job_id == jobs.c.id)
     .outerjoin(job_circuits, job_circuits.c.job_id == jobs.c.id)
     .where(_ENDED, _OLD)
@@ -79,7 +85,11 @@ _REMOVE_EARLIER = (
     .values(earlier=None)
 )
 _REMOVE_RESULTS = delete(job_results).where(_one_of(job_results.c.job_id))
+_REMOVE_BLOCKS = delete(sweep_blocks).where(_one_of(sweep_blocks.c.job_id))
 _REMOVE_CIRCUITS = delete(job_circuits).where(_one_of(job_circuits.c.job_id))
+_REMOVALS = (
+    _REMOVE_EVENTS, _REMOVE_EARLIER, _REMOVE_RESULTS, _REMOVE_BLOCKS, _REMOVE_CIRCUITS,
+)  # fmt: skip
 _HORIZONS = select(removed_events.c.account_id, removed_events.c.cursor).where(
     _one_of(removed_events.c.account_id)
 )
@@ -153,7 +163,7 @@ def _remove_history(tx: Transaction, job_ids: Sequence[str]) -> None:
         gone = event.cursor - 1 if event.earlier is not None else event.cursor
         if event.completed_at is None or event.earlier is not None:
             horizons[event.account_id] = max(horizons.get(event.account_id, 0), gone)
-    for statement in (_REMOVE_EVENTS, _REMOVE_EARLIER, _REMOVE_RESULTS, _REMOVE_CIRCUITS):
+    for statement in _REMOVALS:
         tx.write(statement, places)
     if horizons:
         _raise_horizons(tx, horizons)

@@ -25,6 +25,7 @@ def usage(usage: Usage) -> account_pb2.GetUsageResponse:
             max_qubits=limits.max_qubits,
             max_concurrent_jobs=limits.max_concurrent_jobs,
             api_keys_limit=limits.api_keys,
+            max_points=limits.max_points,
         ),
         simulator_minutes_used=minutes,
         simulator_minutes_limit=limits.simulator_minutes,

@@ -6,6 +6,7 @@ from typing import Final
 
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.api.convert.options import run_options, take_json_options
+from quantcloud.api.convert.sweeps import sweep_wanted
 from quantcloud.api.convert.values import envelope, given, timestamp, unstruct
 from quantcloud.api.large import with_field
 from quantcloud.circuits.analysis import Analysis
@@ -28,7 +29,7 @@ _TARGETS: Final[Mapping[int, OptimizationTarget | None]] = {
 _SECONDS_PER_MINUTE = 60
 
 
-def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
+async def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
     """What a run or plan request asks for. Raises `InvalidArgument`."""
     if request.optimize_for not in _TARGETS:
         known = ", ".join(OptimizationTarget)
@@ -44,6 +45,7 @@ def submission(request: circuit_pb2.RunCircuitRequest) -> Submission:
         max_cost_usd=given(request, "max_cost_usd"),
         min_fidelity=given(request, "min_fidelity"),
         options=run_options(request),
+        sweep=await sweep_wanted(request),
         name=given(request, "name"),
         # A tag that is there twice counts once.
         tags=tuple(dict.fromkeys(request.tags)),
@@ -62,12 +64,12 @@ async def take_options(requests: Sequence[circuit_pb2.RunCircuitRequest]) -> Non
         await yielder.yield_if_due()
 
 
-def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
+async def submissions(request: circuit_pb2.RunCircuitsRequest) -> list[Submission]:
     """Return the submissions of a batch. Raises `InvalidArgument` with the circuit's index."""
     found: list[Submission] = []
     for place, each in enumerate(request.circuits):
         with _at(place):
-            found.append(submission(each))
+            found.append(await submission(each))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.api.convert.options import options_of
+from quantcloud.api.convert.sweeps import sweep_parts, sweep_request
 from quantcloud.api.convert.values import given, given_time, timestamp, timestamp_or_none
 from quantcloud.api.json_nulls import add_json_nulls
 from quantcloud.api.large import LargeMessage
@@ -15,7 +16,7 @@ from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.execution import Statevector
 from quantcloud.domain.identifiers import is_id
-from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus
+from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus, SweepPage
 from quantcloud.domain.job_filter import JobFilter
 from quantcloud.routing.explanation import without_candidates
 from thequantcloud.v1 import job_pb2
@@ -113,6 +114,7 @@ def circuit(found: JobCircuit) -> job_pb2.JobCircuit:
         method=job.method,
         server_version=found.server_version,
         simulator_version=found.simulator_version,
+        sweep=None if found.sweep is None else sweep_request(found.sweep),
     )
 
 
@@ -127,6 +129,8 @@ def conversion_cost(result: JobResult) -> float:
 
 async def result(result: JobResult) -> job_pb2.JobResult:
     """Return a result's message. Another thread converts a large one, see `large`."""
+    if result.sweep is not None:
+        return _sweep_result(result, result.sweep)
     if not offload.fits(conversion_cost(result)):
         return await offload.run(conversion_cost(result), _large_result, result)
     return small_result(result)
@@ -134,7 +138,20 @@ async def result(result: JobResult) -> job_pb2.JobResult:
 
 def small_result(result: JobResult) -> job_pb2.JobResult:
     """Return a result's message, if it is not large."""
-    return _result(result, result.counts)
+    message = _result(result, result.counts)
+    if result.sweep is not None:
+        message.MergeFromString(b"".join(sweep_parts(result.sweep)))
+    return message
+
+
+def _sweep_result(result: JobResult, page: SweepPage) -> job_pb2.JobResult:
+    """Return the message of a sweep's result. Its points are bytes of the message already."""
+    if offload.fits(conversion_cost(result)):
+        return small_result(result)
+    head = _result(result, {})
+    add_json_nulls(head)
+    parts = [head.SerializeToString(), *sweep_parts(page)]
+    return LargeMessage(parts).stand_for(job_pb2.JobResult)
 
 
 def _large_result(result: JobResult) -> job_pb2.JobResult:

@@ -57,14 +57,15 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     ) -> circuit_pb2.RunCircuitsResponse:
         await convert.take_options(request.circuits)
         key = await idempotency_key(_key(context), request)
-        batch = await self._circuits.run_batch(principal(), convert.submissions(request), key)
+        submissions = await convert.submissions(request)
+        batch = await self._circuits.run_batch(principal(), submissions, key)
         return convert.batch(batch)
 
     async def PlanCircuit(
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> circuit_pb2.PlanCircuitResponse:
         take_json_options(request)
-        plan = await self._circuits.plan(principal(), convert.submission(request))
+        plan = await self._circuits.plan(principal(), await convert.submission(request))
         return convert.plan(plan)
 
     async def CreateCircuit(

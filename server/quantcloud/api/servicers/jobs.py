@@ -46,7 +46,13 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def GetJobResult(
         self, request: job_pb2.GetJobResultRequest, context: Context
     ) -> job_pb2.JobResult:
-        return await convert.result(await self._jobs.result(principal(), request.id))
+        result = await self._jobs.result(
+            principal(),
+            request.id,
+            offset=given(request, "point_offset"),
+            limit=given(request, "point_limit"),
+        )
+        return await convert.result(result)
 
     async def GetJobCircuit(
         self, request: job_pb2.GetJobCircuitRequest, context: Context

@@ -43,7 +43,8 @@ class Runs:
     ) -> Job:
         """Submit a circuit; `field` is where the idempotency key came. Raises domain errors."""
         idempotency = await idempotency_key(key, circuit, field)
-        return await self._circuits.run(principal(), convert.submission(circuit), idempotency)
+        submission = await convert.submission(circuit)
+        return await self._circuits.run(principal(), submission, idempotency)
 
     def watch(self, job: Job) -> JobMessages:
         """Return the messages of a job that was just submitted."""

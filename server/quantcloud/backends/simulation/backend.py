@@ -7,10 +7,13 @@ from typing import ClassVar
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.packages import missing
+from quantcloud.backends.simulation.sweep.costs import refusal, runs, shots_at
+from quantcloud.backends.sweeps import repeated
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.sweep import Sweep
 from quantcloud.routing.method import Method, Refusal
 
 
@@ -18,11 +21,14 @@ class SimulatorBackend(ABC):
     """See `base.Backend`. `modules` are those that it needs.
 
     `executor_class` is the executor's module and class, which are imported only where it runs;
-    `arguments` are those of its constructor.
+    `arguments` are those of its constructor. `exact_methods` compute exact expectation values, and
+    `computes_noisy_values` says that they do with noise too.
     """
 
     modules: ClassVar[tuple[str, ...]] = ()
     executor_class: ClassVar[str]
+    exact_methods: ClassVar[frozenset[str]] = frozenset({"statevector"})
+    computes_noisy_values: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -44,6 +50,26 @@ class SimulatorBackend(ABC):
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
     ) -> Sequence[Method] | Refusal: ...
+
+    def sweep_methods(
+        self, analysis: Analysis, shots: int, options: RunOptions, sweep: Sweep
+    ) -> Sequence[Method] | Refusal:
+        """See `sweeps.SweepBackend`. Here the points run one after the other."""
+        refused = refusal(
+            self.info.name, analysis, options, sweep, noisy_exact=self.computes_noisy_values
+        )
+        if refused is not None:
+            return refused
+        number = runs(analysis, sweep)
+        total = shots_at(sweep, shots) * (sweep.last - sweep.first)
+        methods = self.methods(analysis, max(1, total // number), options)
+        if isinstance(methods, Refusal):
+            return methods
+        exact = sweep.exact or sweep.variances or sweep.probabilities
+        suited = [each for each in methods if not exact or each.name in self.exact_methods]
+        if not suited:
+            return Refusal(f"{self.info.name} has no method for exact values of this circuit")
+        return [repeated(method, number) for method in suited]
 
     def executor(self) -> Executor:
         return resolve_name(self.executor_class)(*self._arguments)

@@ -74,6 +74,8 @@ def run(program: Program, state: State, shots: int, rng: np.random.Generator) ->
     control = Control(program)
     while waiting:
         branch = _follow(control, waiting.pop(), waiting, rng)
+        if program.basis:
+            branch.state.evolve(program.basis)
         patterns, drawn = branch.state.sample(qubits, branch.shots, rng)
         tally.add(patterns, drawn, clbits, program.at_end(branch.bits))
     return tally

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -13,9 +13,15 @@ from quantcloud.backends.simulation.control import no_conditional_collapse, no_c
 from quantcloud.backends.simulation.noise import narrowed
 from quantcloud.backends.simulation.programs import Program, program
 from quantcloud.backends.simulation.sampling import generator, shots_in_order
+from quantcloud.backends.simulation.sweep import pointwise
+from quantcloud.backends.simulation.sweep.observables import Operator, inner
+from quantcloud.backends.simulation.sweep.outcomes import outcome_probabilities
+from quantcloud.backends.simulation.sweep.pointwise import Estimate
+from quantcloud.backends.simulation.sweep.values import Floats
 from quantcloud.backends.warm_up import WarmsUp
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Outcome, Statevector
+from quantcloud.domain.sweep import Observable, PointBlock
 from quantcloud.domain.value_object import value_object
 
 MAX_STATEVECTOR_QUBITS = 16
@@ -58,7 +64,8 @@ class SimulatorExecutor(WarmsUp, ABC):
 
     `pure_methods` run without noise, `noisy_methods` with it. Runs by `narrow_methods`, and all
     runs with noise, take only gates on one or two qubits. `has_classical_control` says whether it
-    runs variables and loops, and measurements and resets under a condition.
+    runs variables and loops, and measurements and resets under a condition. `precision` is that of
+    exact values.
     """
 
     name: ClassVar[str]
@@ -66,6 +73,7 @@ class SimulatorExecutor(WarmsUp, ABC):
     noisy_methods: ClassVar[frozenset[str]] = frozenset()
     narrow_methods: ClassVar[frozenset[str]] = frozenset()
     has_classical_control: ClassVar[bool] = True
+    precision: ClassVar[Literal["double", "single"]] = "double"
 
     @abstractmethod
     def sample(self, divided: Program, execution: Execution) -> Sampled:
@@ -78,6 +86,13 @@ class SimulatorExecutor(WarmsUp, ABC):
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:
         began = time.perf_counter()
         divided = self.prepared(circuit, execution)
+        if execution.sweep is not None:
+            block = self.swept(circuit, divided, execution)
+            elapsed_ms = (time.perf_counter() - began) * 1e3
+            metadata = self._metadata(execution, self.precision)
+            return Outcome({}, elapsed_ms, metadata=metadata, block=block)
+        if circuit.inputs:
+            raise ValueError(f"the input {circuit.inputs[0].name!r} has no values")
         sampled = self.sample(divided, execution)
         memory = sampled.memory
         if execution.options.memory and memory is None:
@@ -89,15 +104,58 @@ class SimulatorExecutor(WarmsUp, ABC):
                 raise ValueError(f"method {execution.method!r} gives no statevector")
             real, imag = sampled.amplitudes.real, sampled.amplitudes.imag
             statevector = Statevector(tuple(real.tolist()), tuple(imag.tolist()))
-        metadata: dict[str, object] = {
-            "method": execution.method,
-            "seed": execution.seed,
-            "precision": sampled.precision,
-            "noise": execution.options.noise is not None,
-        }
+        metadata = self._metadata(execution, sampled.precision)
         if sampled.call is not None:
             metadata["simulator"] = _described(sampled.call, divided)
         return Outcome(sampled.counts, elapsed_ms, statevector, memory, metadata)
+
+    @staticmethod
+    def _metadata(execution: Execution, precision: str) -> dict[str, object]:
+        return {
+            "method": execution.method,
+            "seed": execution.seed,
+            "precision": precision,
+            "noise": execution.options.noise is not None,
+        }
+
+    # Sweeps
+
+    def swept(self, circuit: Circuit, divided: Program, execution: Execution) -> PointBlock:
+        """Compute the points of a sweep."""
+        return pointwise.block(self, circuit, divided, execution)
+
+    def expectations(
+        self,
+        divided: Program,
+        execution: Execution,
+        observables: Sequence[Observable],
+        *,
+        variances: bool,
+    ) -> Estimate:
+        """See `pointwise.Points`."""
+        state = self._state(divided, execution)
+        operators = [Operator(each, divided.num_qubits) for each in observables]
+        products = [each.applied(state) for each in operators]
+        values = np.array([inner(state, product) for product in products])
+        if not variances:
+            return Estimate(values)
+        squares = np.array([inner(product, product) for product in products])
+        return Estimate(values, variances=np.maximum(squares - values**2, 0.0))
+
+    def probabilities(self, divided: Program, execution: Execution) -> Floats:
+        """See `pointwise.Points`."""
+        return outcome_probabilities(self._state(divided, execution), divided)
+
+    def _state(self, divided: Program, execution: Execution) -> NDArray[np.complex128]:
+        if execution.options.noise is not None or divided.branches:
+            raise ValueError(
+                f"{self.name} computes exact values without noise, and of circuits that measure "
+                "only at their end"
+            )
+        options = replace(execution.options, statevector=True)
+        sampled = self.sample(divided, replace(execution, shots=1, options=options))
+        assert sampled.amplitudes is not None  # noqa: S101 - they were requested
+        return sampled.amplitudes.astype(np.complex128)
 
     def prepared(self, circuit: Circuit, execution: Execution) -> Program:
         """Return the program to run for `circuit`, which must be expanded and measured.

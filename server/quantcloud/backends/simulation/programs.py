@@ -23,7 +23,8 @@ class Program:
     `branches` says whether the body has measurements, resets or conditions. `assignments` and
     `scratch_bits` are those of the circuit. `submitted` says that these are the circuit's own
     operations, of which at most final measurements were moved to the end; otherwise parts with a
-    certain outcome were removed, or the order of random outcomes is another one.
+    certain outcome were removed, or the order of random outcomes is another one. `basis` are gates
+    without noise before the final measurements.
     """
 
     num_qubits: int
@@ -35,6 +36,7 @@ class Program:
     assignments: tuple[Assignment, ...] = ()
     scratch_bits: int = 0
     submitted: bool = True
+    basis: tuple[Operation, ...] = ()
 
     @property
     def has_control(self) -> bool:
@@ -43,9 +45,10 @@ class Program:
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """The body, and then the measurements of `final`."""
+        """The body and the basis, and then the measurements of `final`."""
         return (
             *self.body,
+            *self.basis,
             *(Operation("measure", (qubit,), (), (bit,)) for bit, qubit in self.final.items()),
         )
 

@@ -19,6 +19,8 @@ from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
+from quantcloud.domain.points import Points
+from quantcloud.domain.sweep import Input, Sweep
 from quantcloud.engine.pool.failure import bounded
 from quantcloud.quantsdk import Program, RunSettings
 
@@ -69,6 +71,9 @@ _read_json = json.JSONDecoder().raw_decode
 # An analysis contains the names of a circuit's gates, and at most this many bytes besides. One
 # character outside ASCII takes up to 12 bytes of JSON.
 _ANALYSIS_BYTES, _CHARACTER_BYTES = 4096, 12
+
+# Stands for the counts of a sweep, whose results are points.
+_IN_POINTS = "points"
 
 # Up to this many outcomes, with this many characters in all, are JSON. More are faster as arrays.
 _MAX_JSON_OUTCOMES = 64
@@ -137,7 +142,9 @@ def decode_analysis(payload: bytes, characters: int = MAX_JSON) -> Analysis:
     with _checked():
         if len(payload) > _ANALYSIS_BYTES + _CHARACTER_BYTES * characters:
             raise ValueError("the JSON is too long")
-        return Analysis(**json.loads(payload))
+        known = json.loads(payload)
+        known["inputs"] = tuple([Input(**each) for each in known["inputs"]])
+        return Analysis(**known)
 
 
 def encode_program(program: Program) -> bytes:
@@ -187,6 +194,8 @@ def encode_outcome(outcome: Outcome) -> bytes:
     """
     counts, state, memory = outcome.counts, outcome.statevector, outcome.memory
     about = [float(outcome.execution_time_ms), dict(outcome.metadata)]
+    if outcome.points is not None:
+        return _headed([*about, _IN_POINTS]) + outcome.points.to_bytes()
     are_few = len(counts) <= _MAX_JSON_OUTCOMES and sum(map(len, counts)) <= _MAX_JSON_CHARACTERS
     if are_few and state is None and memory is None:
         return _headed([*about, {key: int(count) for key, count in counts.items()}])
@@ -210,12 +219,15 @@ def _headed(about: list[object]) -> bytes:
     return _LENGTH.pack(len(head)) + head
 
 
-def decode_outcome(payload: bytes) -> Outcome:
-    """Decode an outcome. Raises `MalformedAnswer`."""
-    try:
-        return _outcome(payload)
-    except _DECODING_ERRORS as error:
-        raise MalformedAnswer(str(error)) from error
+def decode_outcome(payload: bytes, sweep: Sweep | None = None) -> Outcome:
+    """Decode the outcome of a run, which may be of a sweep. Raises `MalformedAnswer`."""
+    with _checked():
+        outcome = _outcome(payload)
+        points = outcome.points
+        wanted = None if sweep is None else (sweep.first, sweep.last)
+        if wanted != (None if points is None else (points.first, points.last)):
+            raise ValueError("the outcome has other points than the run")
+        return outcome
 
 
 def _outcome(payload: bytes) -> Outcome:
@@ -225,6 +237,9 @@ def _outcome(payload: bytes) -> Outcome:
     (time_ms, metadata, content), read = _read_json(text)
     if read != len(text):
         raise ValueError("text after the JSON")
+    if content == _IN_POINTS:
+        points = Points.from_bytes(payload[end:])
+        return Outcome({}, _milliseconds(time_ms), metadata=_mapping(metadata), points=points)
     if isinstance(content, dict):
         if len(payload) != end:
             raise ValueError("data after the message")

@@ -10,6 +10,8 @@ from contextlib import suppress
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.packages import with_versions
+from quantcloud.backends.points import with_points
+from quantcloud.backends.sweeps import run as run_circuit
 from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import expanded, with_measurements
 from quantcloud.domain.errors import InvalidArgument
@@ -89,7 +91,9 @@ class Worker:
             if prepare:
                 self._send(messages.frame(messages.PREPARED))
             packages = self._backends[execution.backend].info.packages
-            outcome = with_versions(_run(executor, execution), packages)
+            outcome = with_versions(
+                _run(executor, self._backends[execution.backend], execution), packages
+            )
             answer = messages.encode_outcome(outcome)
             if len(answer) > messages.MAX_ANSWER:
                 largest = readable_size(messages.MAX_ANSWER)
@@ -131,8 +135,9 @@ class Worker:
         self._connection.sendall(data)
 
 
-def _run(executor: Executor, execution: Execution) -> Outcome:
-    return executor.run(expanded(with_measurements(parse(execution.qasm))), execution)
+def _run(executor: Executor, backend: Backend, execution: Execution) -> Outcome:
+    circuit = expanded(with_measurements(parse(execution.qasm)))
+    return with_points(run_circuit(executor, backend, circuit, execution), execution)
 
 
 def run(

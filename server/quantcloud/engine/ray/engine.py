@@ -185,7 +185,7 @@ class RayEngine(ExaminingEngine):
         finally:
             del self._runs[number]
             self._in_progress[run.backend] -= 1
-        return await _decoded(answer)
+        return await _decoded(answer, execution)
 
     def _submit(self, number: int, run: _Run) -> None:
         run.sent = True
@@ -276,12 +276,12 @@ def _new_notes(before: Cluster, after: Cluster) -> list[str]:
     return [after.error, *new] if after.error and after.error != before.error else new
 
 
-async def _decoded(answer: Message) -> Outcome:
+async def _decoded(answer: Message, execution: Execution) -> Outcome:
     """Return the outcome. Raises the `EngineError` that the node reports."""
     if answer.kind == ray_messages.OUTCOME:
         try:
             cost = Work.ANSWER.cost(len(answer.payload))
-            return await offload.run(cost, messages.decode_outcome, answer.payload)
+            return await offload.run(cost, messages.decode_outcome, answer.payload, execution.sweep)
         except messages.MalformedAnswer as error:
             raise WorkerLost("the node sent an invalid answer") from error
     raise ray_messages.ERRORS[answer.kind](answer.payload.decode("utf-8", "replace"))

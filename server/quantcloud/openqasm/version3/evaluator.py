@@ -31,6 +31,7 @@ from quantcloud.openqasm.version3.values import (
     FLOAT,
     WHOLE,
     AnyValue,
+    Array,
     Classical,
     Known,
     Numbers,
@@ -184,12 +185,17 @@ class Evaluator:
     def _classical(self, value: AnyValue, start: int) -> Classical:
         if isinstance(value, Known | Symbolic | Runtime):
             return value
+        if isinstance(value, Array):
+            name = shown(value.name)
+            raise self._lexer.error(f"{name} is an array; write one of its elements", start)
         what = "qubits have" if isinstance(value, Qubits) else "a range or a set has"
         raise self._lexer.error(f"{what} no value that can be computed with", start)
 
     def _whole(self, value: AnyValue, start: int) -> int:
         if isinstance(value, Runtime):
             raise ExpressionError("a range that depends on a measurement is not supported here")
+        if isinstance(value, Symbolic):
+            raise ExpressionError(f"a whole number is needed here; it cannot depend on {value}")
         if not isinstance(value, Known) or value.type.kind == "duration":
             raise self._lexer.error("a whole number is needed here", start)
         if value.type.kind not in WHOLE and not float(value.value).is_integer():
@@ -216,14 +222,18 @@ class Evaluator:
         """Return a number that is known."""
         value = self.value(code, real=True)
         if not isinstance(value, Known) or value.type.kind == "duration":
-            raise self._lexer.error(f"{what} must be a constant number", _start(code))
+            raise self._lexer.error(
+                f"{what} must be a constant number{_instead(value)}", _start(code)
+            )
         return value.value
 
     def size(self, code: Code, what: str) -> int:
         """Return a size or a number of controls."""
         value = self.value(code)
         if not isinstance(value, Known) or value.type.kind not in WHOLE:
-            raise self._lexer.error(f"{what} must be a constant whole number", _start(code))
+            raise self._lexer.error(
+                f"{what} must be a constant whole number{_instead(value)}", _start(code)
+            )
         if value.value < 0:
             raise self._lexer.error(f"{what} must not be negative, got {value.value}", _start(code))
         return int(value.value)
@@ -303,6 +313,10 @@ def operand(value: Qubits, start: int) -> Operand:
     if isinstance(bits, range) and bits.step == 1:
         return Operand(bits.start, len(bits), value.is_register, start)
     return Operand(bits[0] if bits else 0, len(bits), value.is_register, start, tuple(bits))
+
+
+def _instead(value: Classical) -> str:
+    return f"; it cannot depend on {value}" if isinstance(value, Symbolic) else ""
 
 
 def _start(code: Code) -> int:

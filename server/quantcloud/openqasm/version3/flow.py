@@ -32,6 +32,7 @@ from quantcloud.openqasm.version3.values import (
     BOOL,
     Known,
     Runtime,
+    Symbolic,
     converted,
 )
 from quantcloud.openqasm.version3.words import refusal
@@ -83,7 +84,7 @@ class Flow:
         except ExpressionError as error:
             raise self.lexer.error(f"in this condition: {error}", start) from None
         if not isinstance(value, Known | Runtime):
-            raise self.lexer.error("a condition cannot depend on the parameter of a gate", start)
+            raise self.lexer.error(f"a condition cannot depend on {value}", start)
         return value
 
     # Branches
@@ -143,6 +144,8 @@ class Flow:
     def switch(self, node: Switch) -> None:
         """Run a `switch`."""
         value = self.evaluator.value(node.value)
+        if isinstance(value, Symbolic):
+            raise self.lexer.error(f"a 'switch' cannot depend on {value}", node.start)
         cases: list[tuple[list[Known], Body]] = []
         for labels, body in node.cases:
             known = [self.evaluator.value(label) for label in labels]

@@ -92,7 +92,7 @@ class GateCalls:
         self._body, self._body_phases = [], []
         try:
             for place, name in enumerate(node.params):
-                angle = Variable(FLOAT, Symbolic((place,)), is_constant=True)
+                angle = Variable(FLOAT, Symbolic((place,), name), is_constant=True)
                 self._names.declare(name, angle, node.start)
             for place, name in enumerate(node.qubits):
                 self._names.declare(name, Qubits((place,), is_register=False), node.start)
@@ -166,7 +166,10 @@ class GateCalls:
         if name != self._defining:
             self._builder.gates.check_call(name, len(angles), len(operands), start)
         if self._defining is None:
-            params = tuple([float(angle[0]) for angle in angles])
+            try:
+                params = self._builder.angles(angles, start)
+            except ExpressionError as error:
+                raise self._lexer.error(f"in this expression: {error}", start) from None
             self._builder.gate(name, params, operands, start, self._guards.condition)
             return
         qubits = tuple([operand.offset for operand in operands])
@@ -268,6 +271,8 @@ class GateCalls:
     def delay(self, node: Delay) -> None:
         """Keep qubits idle."""
         duration = self._evaluator.value(node.duration)
+        if isinstance(duration, Symbolic):
+            raise self._lexer.error(f"a duration cannot depend on {duration}", node.start)
         if not isinstance(duration, Known) or duration.type.kind != "duration":
             raise self._lexer.error(
                 "a delay needs a constant duration, such as 100ns or 2us", node.start

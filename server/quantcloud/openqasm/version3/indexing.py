@@ -12,6 +12,7 @@ from quantcloud.openqasm.version3.values import (
     INT,
     WHOLE,
     AnyValue,
+    Array,
     Known,
     Numbers,
     Qubits,
@@ -26,6 +27,11 @@ def indexed(base: AnyValue, index: AnyValue, name: str) -> AnyValue:
     """Return the part of qubits or bits at an index. Raises `ExpressionError`."""
     if isinstance(base, Qubits):
         return _some_qubits(base, index, name)
+    if isinstance(base, Array):
+        place = _places(index, base.size, name, "element")
+        if not isinstance(place, int):
+            raise ExpressionError("an index of an array is one whole number")
+        return Symbolic((base.first + place,), f"{base.name}[{place}]", is_input=True)
     if isinstance(base, Symbolic | Range | Numbers) or base.type.kind not in WHOLE:
         raise ExpressionError(f"{shown(name)} has no index")
     if isinstance(index, Runtime):
@@ -79,6 +85,8 @@ def _places(index: AnyValue, size: int, name: str, what: str) -> int | Sequence[
         for place in (places[0], places[-1]) if places else ():
             _place(place, size, name, what)
         return places
+    if isinstance(index, Symbolic):
+        raise ExpressionError(f"an index cannot depend on {index}")
     raise ExpressionError("an index must be a whole number, a range or a set")
 
 
@@ -87,13 +95,14 @@ def _place(index: int, size: int, name: str, what: str) -> int:
         shown_name = shown(name)[1:-1]
         last = f", {shown_name}[0] to {shown_name}[{size - 1}]" if size else ""
         raise ExpressionError(
-            f"index {index} is out of range: register {shown(name)} has "
+            f"index {index} is out of range: {_KINDS[what]} {shown(name)} has "
             f"{quantity(size, _NOUNS[what])}{last}"
         )
     return index + size if index < 0 else index
 
 
-_NOUNS = {"qubit": "qubit", "bit": "classical bit"}
+_NOUNS = {"qubit": "qubit", "bit": "classical bit", "element": "element"}
+_KINDS = {"qubit": "register", "bit": "register", "element": "array"}
 
 
 def joined(left: AnyValue, right: AnyValue) -> Qubits:

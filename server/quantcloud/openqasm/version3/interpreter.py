@@ -39,7 +39,17 @@ from quantcloud.openqasm.version3.syntax import (
     Switch,
     While,
 )
-from quantcloud.openqasm.version3.values import AnyValue, Classical, Known, Qubits, Runtime, Type
+from quantcloud.openqasm.version3.values import (
+    REALS,
+    AnyValue,
+    Array,
+    Classical,
+    Known,
+    Qubits,
+    Runtime,
+    Symbolic,
+    Type,
+)
 from quantcloud.openqasm.version3.words import refusal
 
 _MOST_CALLS: Final = 40
@@ -96,13 +106,33 @@ class Interpreter:
         self._handlers[type(statement)](statement)
 
     def _input(self, node: Input) -> None:
-        kind = f"array of {node.type.kind}" if node.dimensions else node.type.kind
-        raise refusal(
-            self._lexer,
-            f"'input' parameters ({shown(node.name)}, {kind})",
-            "write the value, as in 'const float theta = 0.5;'",
-            node.start,
-        )
+        name, start = node.name, node.start
+        if node.type.kind not in REALS:
+            raise refusal(
+                self._lexer,
+                f"inputs of type {node.type.kind} ({shown(name)})",
+                "declare a 'float' or an 'angle', or write the value as a 'const'",
+                start,
+            )
+        type_ = self._evaluator.type_of(node.type)
+        self.names.check_new(name, start)
+        if not node.dimensions:
+            place = self._builder.declare_input(name, None, start)
+            value = Symbolic((place,), name, is_input=True)
+            self.names.declare(name, Variable(type_, value, is_input=True), start)
+            return
+        if len(node.dimensions) > 1:
+            raise refusal(
+                self._lexer,
+                f"inputs with several dimensions ({shown(name)})",
+                "declare an array with one, such as 'input array[float[64], 16] w;'",
+                start,
+            )
+        size = self._evaluator.size(node.dimensions[0], "the size of an array")
+        if not size:
+            raise self._lexer.error(f"the array {shown(name)} has no elements", start)
+        first = self._builder.declare_input(name, size, start)
+        self.names.declare(name, Array(first, size, name), start)
 
     def _alias(self, node: Alias) -> None:
         value = self._evaluator.evaluate(node.value)
@@ -192,7 +222,7 @@ class Interpreter:
                     f"the parameter {name} takes {quantity(count or 1, 'qubit')}", call.start
                 )
             return Qubits(argument.bits, is_register=count is not None)
-        if not isinstance(argument, Known | Runtime):
+        if not isinstance(argument, Known | Symbolic | Runtime):
             raise self._lexer.error(f"the parameter {name} takes a classical value", call.start)
         try:
             type_ = self._evaluator.type_of(parameter.type)

@@ -9,7 +9,7 @@ from quantcloud.openqasm.builder import CircuitBuilder
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.version3.syntax import Subroutine
-from quantcloud.openqasm.version3.values import Classical, Known, Qubits, Runtime, Type
+from quantcloud.openqasm.version3.values import Array, Classical, Known, Qubits, Runtime, Type
 from quantcloud.openqasm.version3.words import refusal
 
 _MOST_SCOPES: Final = 120
@@ -21,7 +21,8 @@ class Variable:
 
     `cell` is the first bit where it is kept during a run, if it has one. A variable is `pinned`
     while a loop of the run may change it: then its value has to stay in its cell. `is_output` says
-    that it is a register of the circuit, whose value is always in its cell.
+    that it is a register of the circuit, whose value is always in its cell. An input is no constant
+    but never changes.
     """
 
     type: Type
@@ -29,6 +30,7 @@ class Variable:
     cell: int | None = None
     is_constant: bool = False
     is_output: bool = False
+    is_input: bool = False
     pinned: int = 0
 
     def read(self) -> Formula:
@@ -42,7 +44,7 @@ class Variable:
         return isinstance(self.value, Runtime)
 
 
-Entry: TypeAlias = Variable | Qubits
+Entry: TypeAlias = Variable | Qubits | Array
 
 
 class Names:
@@ -101,7 +103,7 @@ class Names:
         self._scopes[-1][name] = entry
         if self.is_global:
             self._builder.take_name(name)
-        if isinstance(entry, Variable) and not entry.is_constant:
+        if isinstance(entry, Variable) and not (entry.is_constant or entry.is_input):
             self.has_variables = True
 
     def find(self, name: str, start: int) -> Entry | None:
@@ -152,7 +154,7 @@ class Names:
         """Yield the names of values that are visible here."""
         for scope in reversed(self._scopes):
             for name, entry in scope.items():
-                if isinstance(entry, Variable):
+                if isinstance(entry, Variable | Array):
                     yield name
 
     def registers(self) -> Mapping[str, Register]:

@@ -145,21 +145,23 @@ def _durations(symbol: str, left: Known, right: Known) -> Known:
 
 
 def _symbolic(symbol: str, left: Classical, right: Classical) -> Symbolic:
+    known = left if isinstance(left, Symbolic) else right
+    assert isinstance(known, Symbolic)  # noqa: S101 - the caller checks
     operator = "^" if symbol == "**" else symbol
     if operator not in OPERATORS or symbol == "^":
-        raise ExpressionError(f"'{symbol}' on a parameter of a gate is not supported")
+        raise ExpressionError(f"'{symbol}' cannot be applied to {known}")
     items = (*expression(left), *expression(right), operator)
     if len(items) > _LONGEST:
         raise ExpressionError("it is too long")
-    return Symbolic(items)
+    return known._replace(expression=items)
 
 
 def prefix(symbol: str, value: Classical) -> Classical:
     """Apply `neg`, `~` or `!`. Raises `ExpressionError`."""
     if isinstance(value, Symbolic):
         if symbol != NEGATE:
-            raise ExpressionError(f"'{symbol}' on a parameter of a gate is not supported")
-        return Symbolic((*value.expression, NEGATE))
+            raise ExpressionError(f"'{symbol}' cannot be applied to {value}")
+        return value._replace(expression=(*value.expression, NEGATE))
     kind = value.type.kind
     if symbol == "!":
         type_ = BOOL
@@ -220,7 +222,9 @@ def call(name: str, arguments: Sequence[Classical], *, real: bool) -> Classical 
 
 def _of_one(name: str, value: Classical) -> Classical:
     if isinstance(value, Symbolic) and name in FUNCTIONS:
-        return Symbolic((*value.expression, name))
+        return value._replace(expression=(*value.expression, name))
+    if isinstance(value, Symbolic):
+        raise ExpressionError(f"'{name}' cannot be applied to {value}")
     if not isinstance(value, Known) or value.type.kind == "duration":
         raise ExpressionError(f"'{name}' cannot take this argument")
     if name in _ROUNDING:

@@ -28,6 +28,7 @@ from quantcloud.openqasm.version3.values import (
     Classical,
     Known,
     Runtime,
+    Symbolic,
     Type,
     converted,
     formula,
@@ -68,6 +69,10 @@ class Storage:
         if node.is_constant and isinstance(variable.value, Runtime):
             raise self._lexer.error(
                 f"the constant {shown(node.name)} cannot depend on a measurement", node.start
+            )
+        if node.is_constant and isinstance(variable.value, Symbolic) and variable.value.is_input:
+            raise self._lexer.error(
+                f"the constant {shown(node.name)} cannot depend on {variable.value}", node.start
             )
         variable.is_constant = node.is_constant
         self._names.declare(node.name, variable, node.start)
@@ -145,14 +150,14 @@ class Storage:
                 start,
             )
         value = variable.value
-        assert isinstance(value, Known)  # noqa: S101 - the parameters of gates are constant
+        assert isinstance(value, Known)  # noqa: S101 - reals are refused above
         self._place(variable, start)
         assert variable.cell is not None  # noqa: S101 - it was just placed
         self._guards.keep(variable.cell, variable.type.bits, formula(value), start)
 
     def assign(self, variable: Variable, value: Classical, name: str, start: int) -> None:
         """Assign a value of the variable's type, on the present condition."""
-        if isinstance(value, Known) and not (
+        if not isinstance(value, Runtime) and not (
             self._guards.condition is not None or variable.pinned or variable.is_output
         ):
             variable.value = value
@@ -175,8 +180,9 @@ class Storage:
         if not isinstance(entry, Variable):
             what = "declared" if entry is None else "a classical variable or register"
             raise self._lexer.error(f"{shown(target.name)} is not {what}", target.start)
-        if entry.is_constant:
-            raise self._lexer.error(f"{shown(target.name)} is a constant", target.start)
+        if entry.is_constant or entry.is_input:
+            what = "a constant" if entry.is_constant else "an input, whose value a run gives"
+            raise self._lexer.error(f"{shown(target.name)} is {what}", target.start)
         return entry
 
     def execute(self, node: Assign) -> None:

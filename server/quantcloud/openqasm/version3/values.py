@@ -1,7 +1,7 @@
 """The values of expressions, and operators on them.
 
-A value is known now, or depends on the parameters of a gate (`Symbolic`), or on measurements
-(`Runtime`). The latter two are formulas of the circuit.
+A value is known now, or depends on inputs or on the parameters of a gate (`Symbolic`), or on
+measurements (`Runtime`). The latter two are formulas of the circuit.
 """
 
 import math
@@ -14,6 +14,7 @@ from quantcloud.circuits.expressions import (
     finite,
 )
 from quantcloud.circuits.ir import Apply, Bits, Expression, Formula
+from quantcloud.openqasm.lexer import shown
 
 
 class Type(NamedTuple):
@@ -57,9 +58,27 @@ class Known(NamedTuple):
 
 
 class Symbolic(NamedTuple):
-    """An angle that depends on the parameters of the gate that is being defined."""
+    """An angle that depends on inputs, or on the parameters of the gate that is being defined.
+
+    A whole number in the expression is the index of an input value or of a parameter: in the
+    definition of a gate no input is visible. `name` is that of one of them.
+    """
 
     expression: Expression
+    name: str
+    is_input: bool = False
+
+    def __str__(self) -> str:
+        what = "an input" if self.is_input else "a parameter of the gate"
+        return f"{shown(self.name)}, which is {what}"
+
+
+class Array(NamedTuple):
+    """An input of several values, the first at index `first` of all input values."""
+
+    first: int
+    size: int
+    name: str
 
 
 class Runtime(NamedTuple):
@@ -91,7 +110,7 @@ class Numbers(NamedTuple):
 
 
 Classical: TypeAlias = Known | Symbolic | Runtime
-AnyValue: TypeAlias = Classical | Qubits | Range | Numbers
+AnyValue: TypeAlias = Classical | Qubits | Array | Range | Numbers
 
 
 def chained(*parts: Formula | Apply) -> Formula:
@@ -138,7 +157,7 @@ def converted(value: Classical, type_: Type) -> Classical:
     if isinstance(value, Symbolic):
         if kind in REALS:
             return value
-        raise ExpressionError("a parameter of a gate is an angle")
+        raise ExpressionError(f"a value of type {type_} cannot depend on {value}")
     if (kind == "duration") != (value.type.kind == "duration"):
         raise ExpressionError(f"{value.type} cannot become {type_}")
     if isinstance(value, Runtime):

@@ -117,6 +117,8 @@ jobs = Table(
     Column("predicted_seconds", Double),
     # The submission of several circuits that the job belongs to, if any.
     Column("batch_id", CHAR(36)),
+    # The number of points of a sweep; NULL for an ordinary job.
+    Column("points", Integer),
     Column("name", Text),
     # A JSON list; NULL without tags. `job_tags` has the same, to find jobs by.
     Column("tags", Text),
@@ -181,6 +183,8 @@ job_circuits = Table(
     Column("job_id", CHAR(36), ForeignKey("jobs.id"), primary_key=True),
     Column("qasm", LargeBinary, nullable=False),
     Column("analysis", JsonText, nullable=False),
+    # What the request asked for beyond counts at one point; see `jobs.sweeps`.
+    Column("sweep", LargeBinary),
 )
 
 # The primary key ensures that a job has at most one result.
@@ -193,6 +197,17 @@ job_results = Table(
     Column("counts", LargeBinary, nullable=False),
     Column("statevector", LargeBinary),
     Column("metadata", LargeBinary, nullable=False),
+)
+
+# The results of the points of a sweep: those from `first` on. A run writes them while it goes on.
+sweep_blocks = Table(
+    "sweep_blocks",
+    metadata,
+    Column("job_id", CHAR(36), ForeignKey("jobs.id"), primary_key=True),
+    Column("first", Integer, primary_key=True, autoincrement=False),
+    Column("points", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )
 
 # Each row holds the job's changing fields after the event. Events of one job that are written

@@ -28,7 +28,7 @@ from quantcloud.storage.jobs.turns import (
 from quantcloud.storage.unit_of_work.transaction import Transaction
 from quantcloud.storage.usage import usage_of
 
-_CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis).where(
+_CIRCUIT = select(job_circuits.c.qasm, job_circuits.c.analysis, job_circuits.c.sweep).where(
     job_circuits.c.job_id == bindparam("job_id")
 )
 _METHOD = "method"
@@ -92,6 +92,9 @@ class StoredCircuit(Protocol):
 
     @property
     def analysis(self) -> Mapping[str, Any]: ...
+
+    @property
+    def sweep(self) -> bytes | None: ...
 
 
 def claim(

@@ -37,6 +37,7 @@ FIXED = (
     "reserved_cost_usd",
     "predicted_seconds",
     "batch_id",
+    "points",
 )
 CHANGING = (
     "status",
@@ -93,6 +94,7 @@ def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
         reserved_cost_usd=row.reserved_cost_usd,
         predicted_seconds=row.predicted_seconds,
         batch_id=row.batch_id,
+        points=row.points,
         backend=row.backend,
         method=row.method,
         queued_at=row.queued_at,

@@ -1,25 +1,38 @@
 """Packs and unpacks a job's circuit and result, in another thread if that takes long."""
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.circuits.analysis import Analysis
+from quantcloud.domain.execution import Statevector
 from quantcloud.domain.job import SERVER_VERSION, SIMULATOR_VERSION, Job, JobCircuit, JobResult
+from quantcloud.domain.sweep import Sweep
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import AnyRow
 from quantcloud.storage.job_record import NewJob
 from quantcloud.storage.jobs.claims import Claim, packed_method
-from quantcloud.storage.jobs.writes import Packed
+from quantcloud.storage.jobs.sweeps import block_row, pack_sweep, unpack_sweep
+from quantcloud.storage.jobs.writes import Packed, PackedResult
 
-_ANALYSIS = tuple(field.name for field in fields(Analysis))
+# Only the check of a request needs to know the inputs.
+_ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name != "inputs")
+# A term of an observable has about as many bytes of JSON.
+_TERM_BYTES = 50
 
 
 def packing_cost_of(new: NewJob) -> float:
     """Return the microseconds that it takes to pack a new job."""
     result = 0.0 if new.result is None else packing_cost(new.result)
-    return Work.PACK_TEXT.cost(len(new.qasm)) + result
+    size = len(new.qasm) + (0 if new.sweep is None else _size(new.sweep))
+    return Work.PACK_TEXT.cost(size) + result
+
+
+def _size(sweep: Sweep) -> int:
+    """Return roughly how many bytes a sweep has when it is packed."""
+    terms = sum(len(each.terms) for each in sweep.observables)
+    return _TERM_BYTES * terms + sum(len(each.values) for each in sweep.parameters)
 
 
 def pack_job(new: NewJob) -> Packed:
@@ -31,26 +44,45 @@ def pack_job(new: NewJob) -> Packed:
     if new.result is None:
         figures = {name: getattr(new.analysis, name) for name in _ANALYSIS}
         figures |= packed_method(new.method)
-    circuit = {"job_id": new.job.id, "qasm": codec.pack_text(new.qasm), "analysis": figures}
-    return new, circuit, new.result and pack_result(new.result)
+    circuit = {
+        "job_id": new.job.id,
+        "qasm": codec.pack_text(new.qasm),
+        "analysis": figures,
+        "sweep": None if new.sweep is None else pack_sweep(new.sweep),
+    }
+    return Packed(new, circuit, new.result and pack_result(new.result))
 
 
-async def input_of(claim: Claim) -> tuple[str, Analysis]:
-    """Return the circuit of a claimed job. Raises any exception if it cannot be read."""
+class Input(NamedTuple):
+    """The circuit of a job, and what its request asked for beyond counts at one point."""
+
+    qasm: str
+    analysis: Analysis
+    sweep: Sweep | None
+
+
+async def input_of(claim: Claim) -> Input:
+    """Return what a claimed job runs. Raises any exception if it cannot be read."""
     if unknown := claim.record.unknown_options:
         raise ValueError(f"unknown options: {', '.join(unknown)}")
     circuit = claim.circuit
     if isinstance(circuit, NewJob):
-        return circuit.qasm, circuit.analysis
+        return Input(circuit.qasm, circuit.analysis, circuit.sweep)
     # A newer server may have written more fields, and an older one fewer.
     known = {name: circuit.analysis[name] for name in _ANALYSIS if name in circuit.analysis}
-    cost = Work.UNPACK_TEXT.cost(codec.most_bytes(circuit.qasm))
-    return await offload.run(cost, codec.unpack_text, circuit.qasm), Analysis(**known)
+    size = codec.most_bytes(circuit.qasm) + codec.most_bytes(circuit.sweep)
+    read = await offload.run(Work.UNPACK_TEXT.cost(size), _read, circuit.qasm, circuit.sweep)
+    return Input(read[0], Analysis(**known), read[1])
+
+
+def _read(qasm: bytes, sweep: bytes | None) -> tuple[str, Sweep | None]:
+    return codec.unpack_text(qasm), None if sweep is None else unpack_sweep(sweep)
 
 
 async def unpack_circuit(job: Job, row: AnyRow) -> JobCircuit:
     """Return a job's circuit from its row."""
-    cost = Work.UNPACK_TEXT.cost(codec.most_bytes(row.qasm))
+    size = codec.most_bytes(row.qasm) + codec.most_bytes(row.sweep)
+    cost = Work.UNPACK_TEXT.cost(size)
     if row.metadata is not None:
         cost += Work.UNPACK_RESULT.cost(codec.most_bytes(row.metadata))
     return await offload.run(cost, _unpack_circuit, job, row)
@@ -59,12 +91,15 @@ async def unpack_circuit(job: Job, row: AnyRow) -> JobCircuit:
 def _unpack_circuit(job: Job, row: AnyRow) -> JobCircuit:
     about = {} if row.metadata is None else codec.unpack_document(row.metadata)
     versions = [about.get(name) for name in (SERVER_VERSION, SIMULATOR_VERSION)]
-    return JobCircuit(job, codec.unpack_text(row.qasm), *(v and str(v) for v in versions))
+    qasm, sweep = _read(row.qasm, row.sweep)
+    return JobCircuit(job, qasm, *(v and str(v) for v in versions), sweep=sweep)
 
 
 def packing_cost(result: JobResult) -> float:
     """Return the microseconds that it takes to pack a result."""
     amplitudes = len(result.statevector.real) if result.statevector else 0
+    if result.sweep is not None:
+        return Work.PACK_TEXT.cost(result.sweep.points.size)
     return Work.PACK_RESULT.cost(len(result.counts) + amplitudes + codec.weight(result.metadata))
 
 
@@ -79,9 +114,15 @@ async def unpack_result(row: AnyRow) -> JobResult:
     return await offload.run(Work.UNPACK_RESULT.cost(size), _unpack_result, row)
 
 
-def pack_result(result: JobResult) -> dict[str, Any]:
-    """Return the row of a result. Raises `ValueError` if a key of the counts is no bitstring."""
-    vector = result.statevector
+def pack_result(result: JobResult) -> PackedResult:
+    """Return a result with its rows. Raises `ValueError` if a key of counts is no bitstring."""
+    vector, sweep, block = result.statevector, result.sweep, None
+    if sweep is not None:
+        block = block_row(result.job_id, sweep.points, sweep.seconds)
+    return PackedResult(result, _result_row(result, vector), packing_cost(result), block)
+
+
+def _result_row(result: JobResult, vector: Statevector | None) -> dict[str, Any]:
     return {
         "job_id": result.job_id,
         "backend": result.backend,

@@ -29,7 +29,7 @@ _RESULT_SIZE = (
 
 def _result_of(*conditions: ColumnElement[bool]) -> Select[Any]:
     return (
-        select(jobs.c.completed_at, *job_results.c)
+        select(jobs.c.completed_at, jobs.c.points, *job_results.c)
         .join_from(
             jobs, job_results, and_(job_results.c.job_id == jobs.c.id, *conditions), isouter=True
         )
@@ -49,11 +49,13 @@ _SMALL_RESULTS = (
     .where(
         jobs.c.id.in_([bindparam(name) for name in _PLACES]),
         jobs.c.account_id == bindparam("account_id"),
+        # The results of a sweep are in its blocks.
+        jobs.c.points.is_(None),
         bindparam("size") > _RESULT_SIZE,
     )
 )
 _CIRCUIT = (
-    select(job_circuits.c.qasm, job_results.c.metadata)
+    select(job_circuits.c.qasm, job_circuits.c.sweep, job_results.c.metadata)
     .outerjoin_from(job_circuits, job_results, job_results.c.job_id == job_circuits.c.job_id)
     .where(job_circuits.c.job_id == bindparam("job_id"))
 )

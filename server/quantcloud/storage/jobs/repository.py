@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -12,9 +13,8 @@ from typing import Any, TypeVar
 from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.aio.offload import Work
-from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage, Tier
-from quantcloud.domain.errors import Damaged
+from quantcloud.domain.errors import Damaged, InvalidArgument
 from quantcloud.domain.job import (
     Change,
     Job,
@@ -23,12 +23,14 @@ from quantcloud.domain.job import (
     JobResult,
     JobStatus,
     Lease,
+    SweepPage,
 )
 from quantcloud.domain.job_filter import ALL_JOBS, JobFilter
 from quantcloud.domain.outlook import Outlook
 from quantcloud.domain.page import Page, Place, Window
+from quantcloud.domain.points import Points
 from quantcloud.storage.database import codec
-from quantcloud.storage.database.interface import Database, Steps
+from quantcloud.storage.database.interface import Connection, Database, Steps
 from quantcloud.storage.database.queries import identifier
 from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs import claims as job_claims
@@ -36,10 +38,13 @@ from quantcloud.storage.jobs import documents as job_documents
 from quantcloud.storage.jobs import listing
 from quantcloud.storage.jobs import outlook as job_outlook
 from quantcloud.storage.jobs import reads as job_reads
+from quantcloud.storage.jobs import sweeps as job_sweeps
 from quantcloud.storage.jobs import writes as job_writes
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
+from quantcloud.storage.jobs.documents import Input
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
 from quantcloud.storage.jobs.room import Room
+from quantcloud.storage.jobs.sweeps import Progress
 from quantcloud.storage.jobs.writes import MAX_LOSSES, NO_USAGE, Packed, PackedResult
 from quantcloud.storage.unit_of_work.group_commit import Writer
 from quantcloud.storage.unit_of_work.transaction import Transaction
@@ -99,7 +104,9 @@ class Jobs:
                 raise ValueError("a new job has a result if, and only if, it has completed")
 
         def write(packed: Sequence[Packed]) -> Awaitable[list[list[JobEvent]]]:
-            size = sum(len(circuit["qasm"]) for _, circuit, _ in packed)
+            size = sum(
+                len(each.circuit["qasm"]) + len(each.circuit["sweep"] or b"") for each in packed
+            )
             created = self._writer.submit(
                 lambda tx: job_writes.create(
                     tx, packed, max_waiting=max_waiting, monthly=monthly, key=key
@@ -141,8 +148,14 @@ class Jobs:
             lambda c: job_reads.get(c, account_id, job_id), cost=Work.LOOK_UP.cost(1)
         )
 
-    async def result(self, account_id: str, job_id: str) -> JobResult | None:
-        """Return the job's result, None if it has none yet. Raises `NotFound`."""
+    async def result(
+        self, account_id: str, job_id: str, *, offset: int = 0, limit: int | None = None
+    ) -> JobResult | None:
+        """Return the job's result, None if it has none yet. Raises `NotFound`.
+
+        The result of a sweep has a page of its points: from `offset` on, at most `limit`. Raises
+        `InvalidArgument` if fewer points are done.
+        """
         identifier("job", job_id)
         row, large = await self._database.read(
             lambda c: job_reads.small_result(c, account_id, job_id, codec.COMPRESS_FROM),
@@ -150,7 +163,13 @@ class Jobs:
         )
         if large:
             row = await self._database.read(lambda c: job_reads.result(c, account_id, job_id))
-        return None if row is None else await job_documents.unpack_result(row)
+        if row is None:
+            return None
+        result = await job_documents.unpack_result(row)
+        if (total := row.points) is None:
+            return result
+        page, _ = await self._database.read(lambda c: _page(c, job_id, total, offset, limit))
+        return replace(result, sweep=page)
 
     async def circuit(self, job: Job) -> JobCircuit | None:
         """Return a job's circuit; None if it has been removed."""
@@ -222,8 +241,8 @@ class Jobs:
 
         return self._writer.submit_last(unit, cost=cost)
 
-    async def input_of(self, claim: Claim) -> tuple[str, Analysis]:
-        """Return the circuit of a claimed job as text, and its analysis.
+    async def input_of(self, claim: Claim) -> Input:
+        """Return the circuit of a claimed job as text, its analysis, and its sweep.
 
         Raises any exception if they cannot be read, or if this server does not know an option.
         """
@@ -234,9 +253,41 @@ class Jobs:
 
         Raises `ValueError` if a key of the counts is no bitstring.
         """
-        cost = job_documents.packing_cost(result)
-        row = await offload.run(cost, job_documents.pack_result, result)
-        return PackedResult(result, row, cost)
+        return await offload.run(
+            job_documents.packing_cost(result), job_documents.pack_result, result
+        )
+
+    async def add_block(
+        self, job_id: str, lease: Lease, points: Points, seconds: float, change: Change | None
+    ) -> JobEvent | None:
+        """Write points of a sweep that follow those written before; their run took `seconds`.
+
+        `change` tells the progress. The event of the change is returned.
+        """
+        cost = Work.PACK_TEXT.cost(points.size)
+        row = await offload.run(cost, job_sweeps.block_row, job_id, points, seconds)
+        return await self._writer.submit(
+            lambda tx: job_sweeps.add_block(tx, lease, row, change),
+            cost=Work.STORE_JOB.cost(1) + Work.STORE_DATA.cost(len(row["data"])),
+        )
+
+    async def progress(self, job_id: str) -> Progress:
+        """Return how many points of a sweep are done, and how long their runs took."""
+        return await self._database.read(lambda c: job_sweeps.progress(c, job_id))
+
+    async def sweep_so_far(self, job: Job, offset: int, limit: int | None) -> JobResult | None:
+        """Return a page of the points of a sweep that has not completed; None if it was removed."""
+
+        def read(connection: Connection) -> JobResult | None:
+            if not job_sweeps.is_kept(connection, job.id):
+                return None
+            page, seconds = _page(connection, job.id, job.points or 0, offset, limit)
+            metadata = {"method": job.method, "seed": job.seed}
+            return JobResult(
+                job.id, job.backend or "", {}, seconds * 1000, metadata=metadata, sweep=page
+            )
+
+        return await self._database.read(read)
 
     def end(
         self,
@@ -353,6 +404,17 @@ class Jobs:
         """Return a page of the account's jobs that `wanted` selects, newest first."""
         window = Window(limit, offset, after)
         return await self._database.read(lambda c: listing.page(c, account_id, window, wanted))
+
+
+def _page(
+    connection: Connection, job_id: str, total: int, offset: int, limit: int | None
+) -> tuple[SweepPage, float]:
+    """Return a page of points, and how long the runs of all points took."""
+    done, seconds = job_sweeps.progress(connection, job_id)
+    if offset > done:
+        raise InvalidArgument("point_offset", f"must be at most {done}, the number of points done")
+    points = job_sweeps.page(connection, job_id, offset, limit)
+    return SweepPage(total, done, points), seconds
 
 
 def _has_completed(new: NewJob) -> bool:

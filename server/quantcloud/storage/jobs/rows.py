@@ -143,7 +143,7 @@ def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
             # Encoded once, even if several rows contain it.
             change = Change(  # noqa: PLW2901
                 change.status, change.at, change.backend, change.method, change.error_message,
-                JsonObject(change.metadata),
+                JsonObject(change.metadata), change.is_progress,
             )  # fmt: skip
         job = job.advance(change)
         steps.append(job)

@@ -48,16 +48,31 @@ _CLAIM_OR_END = frozenset({JobStatus.DISPATCHED, JobStatus.COMPLETED})
 
 NO_USAGE = MonthlyUsage()
 
-Packed = tuple[NewJob, dict[str, Any], dict[str, Any] | None]
-"""A new job, with the rows of its circuit and of its result, if there is one."""
-
 
 class PackedResult(NamedTuple):
-    """A result with its row, which took at most `cost` microseconds to pack."""
+    """A result with its row, and for a sweep the row of its last block.
+
+    It took at most `cost` microseconds to pack.
+    """
 
     of: JobResult
     row: dict[str, Any]
-    cost: float
+    cost: float = 0.0
+    block: dict[str, Any] | None = None
+
+    @property
+    def whole(self) -> JobResult | None:
+        """The result; None if blocks with its first points were written before."""
+        sweep = self.of.sweep
+        return self.of if sweep is None or sweep.points.first == 0 else None
+
+
+class Packed(NamedTuple):
+    """A new job with the row of its circuit, and its result, if there is one."""
+
+    new: NewJob
+    circuit: dict[str, Any]
+    result: PackedResult | None
 
 
 def create(
@@ -91,7 +106,7 @@ def create(
     for new, circuit, result in new_jobs:
         events.append(job_rows.add(tx, new, circuit))
         if result is not None:
-            tx.add_result(result)
+            tx.add_result(result.row, result.block)
         if new.simulator_seconds:
             taken = MonthlyUsage(new.simulator_seconds)
             add_usage(tx, account_id, new.changes[-1].at, taken)
@@ -134,7 +149,7 @@ def finish(
 
     If the job still equals `known`, it is not read again.
     """
-    written, stored = None, None if result is None else result.of
+    written, stored = None, None if result is None else result.whole
     if known is not None and known.lease == lease:
         # The job may have changed since.
         with suppress(InvalidTransitionError):
@@ -145,7 +160,7 @@ def finish(
         known.fence(lease)
         written = job_rows.advance(tx, replace(known, metered=True), changes, result=stored)
     if result is not None:
-        tx.add_result(result.row)
+        tx.add_result(result.row, result.block)
     _meter(tx, known, changes[-1].at, usage)
     return written[1][-1]
 

@@ -21,6 +21,7 @@ from quantcloud.storage.database.tables import (
     job_tags,
     jobs,
     monthly_usage,
+    sweep_blocks,
 )
 from quantcloud.storage.job_record import JobRecord, NewJob
 
@@ -49,7 +50,8 @@ _ADD_USAGE = (
 _INSERT_USAGE = insert(monthly_usage)
 # In the order that the foreign keys require.
 _INSERTS: Mapping[Table, Executable] = {
-    table: insert(table) for table in (jobs, job_tags, job_circuits, job_events, job_results)
+    table: insert(table)
+    for table in (jobs, job_tags, job_circuits, job_events, job_results, sweep_blocks)
 }
 
 _Month = tuple[str, str]
@@ -214,10 +216,12 @@ class Transaction:
         self.wrote = True
         self.pending.add_job(record, new, row, circuit)
 
-    def add_result(self, row: dict[str, Any]) -> None:
-        """Add a result to the pending rows."""
+    def add_result(self, row: dict[str, Any], block: dict[str, Any] | None = None) -> None:
+        """Add a result to the pending rows, with the last block of a sweep."""
         self.wrote = True
         self.pending.add(job_results, row)
+        if block is not None:
+            self.pending.add(sweep_blocks, block)
 
     def add_events(self, row: dict[str, Any], events: Sequence[JobEvent]) -> None:
         """Add events to the pending rows; they are published after the commit."""

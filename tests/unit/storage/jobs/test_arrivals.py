@@ -65,7 +65,7 @@ async def test_a_job_is_claimed_in_the_transaction_that_creates_it(store):
     (claim,), commits = await arrivals(store, job)
     assert [[event.job.status for event in commit] for commit in commits] == [STORY]
     assert claim.job.id == job.id
-    assert await store.jobs.input_of(claim) == (QASM, ANALYSIS)
+    assert await store.jobs.input_of(claim) == (QASM, ANALYSIS, None)
     assert (claim.tier, claim.used.total_jobs) == (Tier.DEVELOPER, 1)
     assert claim.job == await store.jobs.get("alice", job.id)
     assert (await stored_circuit(store, job.id))[0] == QASM

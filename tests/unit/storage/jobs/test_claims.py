@@ -35,7 +35,7 @@ async def test_a_claim_has_everything_that_a_run_needs(store):
     assert claim.job == await store.jobs.get("alice", job.id)
     assert (claim.lease.owner, claim.lease.attempt) == ("server-1", 1)
     assert len(claim.lease.token) == 32
-    assert (*await store.jobs.input_of(claim), claim.tier) == (QASM, ANALYSIS, Tier.DEVELOPER)
+    assert (*await store.jobs.input_of(claim), claim.tier) == (QASM, ANALYSIS, None, Tier.DEVELOPER)
     latest = await store.events.latest("alice", job.id)
     assert (latest.sequence, latest.occurred_at, latest.job) == (5, at(2), claim.job)
 

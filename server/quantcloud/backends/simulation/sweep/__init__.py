@@ -1,0 +1,1 @@
+"""Sweeps: a circuit at many points, and expectation values of observables."""

@@ -1,0 +1,117 @@
+"""Groups of terms that one measurement of each qubit determines together."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from quantcloud.circuits.ir import Operation
+from quantcloud.domain.sweep import Observable, Sweep
+
+
+class Group(NamedTuple):
+    """Terms whose factors agree on a basis, `X`, `Y` or `Z`, for each qubit that they act on.
+
+    `terms` are (observable, coefficient, factors).
+    """
+
+    basis: Mapping[int, str]
+    terms: tuple[tuple[int, float, tuple[tuple[int, str], ...]], ...]
+
+    @property
+    def rotations(self) -> tuple[Operation, ...]:
+        """The gates after which a measurement gives the terms' values."""
+        return tuple(
+            [
+                Operation(gate, (qubit,))
+                for qubit, letter in self.basis.items()
+                for gate in {"X": ("h",), "Y": ("sdg", "h"), "Z": ()}[letter]
+            ]
+        )
+
+
+class Grouped(NamedTuple):
+    """Observables in groups. `constants` are the terms without factors, one sum each."""
+
+    groups: tuple[Group, ...]
+    constants: Sequence[float]
+
+    @property
+    def bounds(self) -> list[list[float]]:
+        """The most that each observable can deviate in each group: a row for each group."""
+        rows: list[list[float]] = []
+        for group in self.groups:
+            row = [0.0] * len(self.constants)
+            for place, coefficient, factors in group.terms:
+                # A product of projectors is 0 or 1, other terms are -1 or 1.
+                half = all(letter in "01" for _, letter in factors)
+                row[place] += abs(coefficient) * (0.5 if half else 1.0)
+            rows.append(row)
+        return rows
+
+
+def grouped(observables: Sequence[Observable]) -> Grouped:
+    """Put the terms of observables into few groups, greedily: those with the most factors first."""
+    constants = [0.0] * len(observables)
+    terms: list[tuple[int, float, tuple[tuple[int, str], ...]]] = []
+    for place, observable in enumerate(observables):
+        for term in observable.terms:
+            if term.factors:
+                terms.append((place, term.coefficient, term.factors))
+            else:
+                constants[place] += term.coefficient
+    terms.sort(key=lambda term: (-len(term[2]), -abs(term[1])))
+    bases: list[dict[int, str]] = []
+    members: list[list[tuple[int, float, tuple[tuple[int, str], ...]]]] = []
+    for term in terms:
+        needed = {qubit: "Z" if letter in "01" else letter for qubit, letter in term[2]}
+        for basis, inside in zip(bases, members, strict=True):
+            if all(basis.get(qubit, letter) == letter for qubit, letter in needed.items()):
+                basis.update(needed)
+                inside.append(term)
+                break
+        else:
+            bases.append(needed)
+            members.append([term])
+    groups = [Group(basis, tuple(inside)) for basis, inside in zip(bases, members, strict=True)]
+    return Grouped(tuple(groups), constants)
+
+
+def shared_out(shots: int, weights: Sequence[float]) -> list[int]:
+    """Share shots out in proportion to weights; each group gets one at least.
+
+    Raises `ValueError` if there are fewer shots than groups.
+    """
+    number = len(weights)
+    if shots < number:
+        raise ValueError(
+            f"the observables need {number} different measurements, so at least as many shots at "
+            f"each point; got {shots}"
+        )
+    total = sum(weights)
+    wanted = [(shots - number) * (each / total if total else 1 / number) for each in weights]
+    parts = [1 + math.floor(each) for each in wanted]
+    left = sorted(range(number), key=lambda place: math.floor(wanted[place]) - wanted[place])
+    for place in left[: shots - sum(parts)]:
+        parts[place] += 1
+    return parts
+
+
+def shots_needed(sweep: Sweep) -> int:
+    """Return the shots at each point after which no standard error exceeds the `precision`.
+
+    It follows from the coefficients alone, so it is known before the run.
+    """
+    assert sweep.precision is not None  # noqa: S101 - the caller checks
+    sets = [[each] for each in sweep.observables] if sweep.zipped else [sweep.observables]
+    most = 1
+    for observables in sets:
+        limits = grouped(observables).bounds
+        # The shots are in proportion to the largest bound of each group.
+        shares = [max(row) for row in limits]
+        for place in range(len(observables)):
+            parts = [
+                row[place] ** 2 / share for row, share in zip(limits, shares, strict=True) if share
+            ]
+            needed = sum(parts) * sum(shares) / sweep.precision**2
+            most = max(most, math.ceil(needed) + len(limits))
+    return most
