@@ -101,7 +101,9 @@ def test_a_batch_shares_arguments(client: Client):
     with pytest.raises(InvalidRequest) as wrong:
         client.batch([BELL, "qreg q[1]"])
     assert wrong.value.field == "circuits[1].qasm"
-    outcomes = client.batch([BELL, {"circuit": slow(), "timeout_seconds": 0.2}]).outcomes(timeout=60)
+    outcomes = client.batch([BELL, {"circuit": slow(), "timeout_seconds": 0.2}]).outcomes(
+        timeout=60
+    )
     assert isinstance(outcomes[0], Result)
     assert outcomes[1].status == "timeout"
 
@@ -236,7 +238,7 @@ def test_a_wait_survives_that_the_server_is_killed(tmp_path: Path, kind: str):
         assert [each.shots for each in found] == [9]
         assert len([*client.jobs()]) == (1 if kind == "wait" else 2)
         client.close()
-        for each in server.api("enterprise"), :
+        for each in (server.api("enterprise"),):
             assert each
 
 

@@ -15,6 +15,7 @@ from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit
 from quantcloud.client.requests import Circuit, RunFields, run_request
 from quantcloud.client.results import Result
 from quantcloud.client.run_stream import AsyncRunStream
+from quantcloud.client.sweeps import Observable
 from quantcloud.client.transport import Concurrent, Transport
 from quantcloud.client.views import Event
 from quantcloud.client.watch import JobWatch, Progress, all_events
@@ -86,6 +87,51 @@ class AsyncClient:
         key = idempotency_key or new_key()
         return await JobWatch(self._caller, Deadline(timeout), request=request, key=key).result(
             progress
+        )
+
+    async def sweep(
+        self,
+        circuit: Circuit,
+        parameters: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[RunFields],
+    ) -> Result:
+        """Run a circuit at many points and return the result; its `points` are in order.
+
+        `parameters` has the values of each `input` of the circuit by name: a number for each
+        point, or a row of numbers if the input is an array. One value holds for all points.
+        """
+        fields["parameters"] = parameters
+        return await self.run(
+            circuit, timeout=timeout, progress=progress, idempotency_key=idempotency_key, **fields
+        )
+
+    async def estimate(
+        self,
+        circuit: Circuit,
+        observables: Observable | Sequence[Observable],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[RunFields],
+    ) -> Result:
+        """Compute expectation values at one or many points.
+
+        They are exact unless `shots` or `precision`, the wanted standard error, is given.
+        """
+        fields["observables"] = observables
+        return await self.sweep(
+            circuit,
+            parameters or {},
+            timeout=timeout,
+            progress=progress,
+            idempotency_key=idempotency_key,
+            **fields,
         )
 
     async def submit(

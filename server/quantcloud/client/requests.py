@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypedDict
 from google.protobuf.json_format import ParseDict, ParseError
 
 from quantcloud.client.errors import InvalidRequest
+from quantcloud.client.sweeps import Observable, add_sweep
 from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 Circuit: TypeAlias = str | os.PathLike[str]
@@ -31,6 +32,14 @@ class RunFields(TypedDict, total=False):
     memory: bool
     noise: Mapping[str, Any]
     timeout_seconds: float
+    parameters: Mapping[str, Any]
+    observables: Observable | Sequence[Observable]
+    pairing: str
+    precision: float
+    gradient: bool
+    variances: bool
+    probabilities: bool
+    packed: bool
 
 
 @cache
@@ -60,9 +69,11 @@ def run_request(circuit: Circuit, fields: Mapping[str, Any]) -> circuit_pb2.RunC
     content["tags"] = [*content.get("tags", ())]
     if options:
         content["options"] = options
+    request = circuit_pb2.RunCircuitRequest()
     try:
-        return ParseDict(content, circuit_pb2.RunCircuitRequest())
-    except ParseError as error:
+        add_sweep(request, content)
+        return ParseDict(content, request)
+    except (ParseError, TypeError, ValueError) as error:
         # The message has the name of the field, without that of `options`.
         field = next((name for name in fields if name in str(error)), "")
         raise InvalidRequest(f"{field or 'the request'}: {error}", field=field) from error

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from quantcloud.client.plain import as_dict, struct
-from thequantcloud.v1 import job_pb2
+from thequantcloud.v1 import job_pb2, sweep_pb2
 
 _ROWS = 16
 
@@ -33,6 +33,16 @@ class Result:
     def shots(self) -> int:
         """The number of shots."""
         return sum(self.message.counts.values())
+
+    @property
+    def points(self) -> Sequence[sweep_pb2.SweepPoint]:
+        """The points of a sweep; none unless the run had parameters, observables or `packed`."""
+        return self.message.sweep.points
+
+    @property
+    def registers(self) -> Sequence[sweep_pb2.PackedRegister]:
+        """The packed shots of a sweep, by register; none unless the run asked for them."""
+        return self.message.sweep.registers
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from quantcloud.client.jobs import AsyncBatch, AsyncJob
 from quantcloud.client.requests import Circuit, RunFields
 from quantcloud.client.results import Result
 from quantcloud.client.run_stream import Answer, AsyncRunStream
+from quantcloud.client.sweeps import Observable
 from quantcloud.client.transport import Blocking, drive, iterate
 from quantcloud.client.views import Event, JobView
 from quantcloud.client.watch import Progress
@@ -185,6 +186,52 @@ class Client:
         return drive(
             self._client.run(
                 circuit,
+                timeout=timeout,
+                progress=progress,
+                idempotency_key=idempotency_key,
+                **fields,
+            )
+        )
+
+    def sweep(
+        self,
+        circuit: Circuit,
+        parameters: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[RunFields],
+    ) -> Result:
+        """Run a circuit at many points and return the result; see `AsyncClient.sweep`."""
+        return drive(
+            self._client.sweep(
+                circuit,
+                parameters,
+                timeout=timeout,
+                progress=progress,
+                idempotency_key=idempotency_key,
+                **fields,
+            )
+        )
+
+    def estimate(
+        self,
+        circuit: Circuit,
+        observables: Observable | Sequence[Observable],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[RunFields],
+    ) -> Result:
+        """Compute expectation values at one or many points; see `AsyncClient.estimate`."""
+        return drive(
+            self._client.estimate(
+                circuit,
+                observables,
+                parameters,
                 timeout=timeout,
                 progress=progress,
                 idempotency_key=idempotency_key,

@@ -6,6 +6,7 @@ from typing import Any
 from quantcloud.client import errors
 from quantcloud.client.calls import Caller, Deadline
 from quantcloud.client.results import Result
+from quantcloud.client.sweeps import with_all_points
 from quantcloud.client.transport import Metadata
 from quantcloud.client.views import TERMINAL, Event, event_of, status_name, unsuccessful
 from thequantcloud.v1 import circuit_pb2, job_pb2
@@ -85,10 +86,11 @@ async def finished(caller: Caller, event: job_pb2.JobEvent) -> Result:
     """Return the result of a job from its last event. Raises `JobEnded` if it has none."""
     if event.job.status != job_pb2.Job.completed:
         raise unsuccessful(event.job)
-    if event.HasField("result"):
-        return Result(event.result)
-    request = job_pb2.GetJobResultRequest(id=event.job.job_id)
-    return Result(await caller.call(caller.jobs.GetJobResult, request))
+    result = event.result
+    if not event.HasField("result"):
+        request = job_pb2.GetJobResultRequest(id=event.job.job_id)
+        result = await caller.call(caller.jobs.GetJobResult, request)
+    return Result(await with_all_points(caller, result) if result.HasField("sweep") else result)
 
 
 async def all_events(

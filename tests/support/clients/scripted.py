@@ -19,10 +19,19 @@ from thequantcloud.v1 import (
 )
 
 _SERVICES = (
-    (circuit_pb2_grpc.CircuitServiceServicer, circuit_pb2_grpc.add_CircuitServiceServicer_to_server),
+    (
+        circuit_pb2_grpc.CircuitServiceServicer,
+        circuit_pb2_grpc.add_CircuitServiceServicer_to_server,
+    ),
     (job_pb2_grpc.JobServiceServicer, job_pb2_grpc.add_JobServiceServicer_to_server),
-    (account_pb2_grpc.AccountServiceServicer, account_pb2_grpc.add_AccountServiceServicer_to_server),
-    (backend_pb2_grpc.BackendServiceServicer, backend_pb2_grpc.add_BackendServiceServicer_to_server),
+    (
+        account_pb2_grpc.AccountServiceServicer,
+        account_pb2_grpc.add_AccountServiceServicer_to_server,
+    ),
+    (
+        backend_pb2_grpc.BackendServiceServicer,
+        backend_pb2_grpc.add_BackendServiceServicer_to_server,
+    ),
     (status_pb2_grpc.StatusServiceServicer, status_pb2_grpc.add_StatusServiceServicer_to_server),
 )
 
@@ -32,7 +41,9 @@ def scripted(**methods: Callable[[Any, grpc.ServicerContext], Any]) -> Iterator[
     """Serve `methods`, by the name of their RPC, and yield the server's HOST:PORT."""
     server = grpc.server(ThreadPoolExecutor(4))
     for servicer, add in _SERVICES:
-        mine = {name: staticmethod(each) for name, each in methods.items() if hasattr(servicer, name)}
+        mine = {
+            name: staticmethod(each) for name, each in methods.items() if hasattr(servicer, name)
+        }
         add(type("Scripted", (servicer,), mine)(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
