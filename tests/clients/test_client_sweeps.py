@@ -42,7 +42,7 @@ def test_a_sweep_returns_the_points_of_all_pages(client: Client):
 def test_wrong_values_are_named(client: Client):
     with pytest.raises(InvalidRequest) as wrong:
         client.sweep(ROTATED, {"a": ["x"], "b": [0, 0]})
-    assert wrong.value.field == "parameters"
+    assert wrong.value.field == "parameters.a"
     with pytest.raises(InvalidRequest) as wrong:
         client.estimate(ROTATED, [{"paul": "X"}])
     assert wrong.value.field == "observables"

@@ -70,10 +70,10 @@ def run_request(circuit: Circuit, fields: Mapping[str, Any]) -> circuit_pb2.RunC
     if options:
         content["options"] = options
     request = circuit_pb2.RunCircuitRequest()
+    add_sweep(request, content)
     try:
-        add_sweep(request, content)
         return ParseDict(content, request)
-    except (ParseError, TypeError, ValueError) as error:
+    except ParseError as error:
         # The message has the name of the field, without that of `options`.
         field = next((name for name in fields if name in str(error)), "")
         raise InvalidRequest(f"{field or 'the request'}: {error}", field=field) from error

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from quantcloud.client.calls import Caller
+from quantcloud.client.errors import InvalidRequest
 from thequantcloud.v1 import circuit_pb2, job_pb2, sweep_pb2
 
 Term: TypeAlias = Mapping[str, Any]
@@ -15,14 +16,20 @@ Observable: TypeAlias = str | Term | Sequence[str | Term]
 def add_sweep(request: circuit_pb2.RunCircuitRequest, fields: dict[str, Any]) -> None:
     """Move the values of parameters and the observables from the arguments to the request.
 
-    They are added directly, because a conversion from JSON is slow for many numbers.
+    They are added directly, because a conversion from JSON is slow for many numbers. Raises
+    `InvalidRequest`.
     """
-    for name, values in (fields.pop("parameters", None) or {}).items():
-        request.parameters[name].values.extend(_flat(values))
-    observables = fields.pop("observables", None) or ()
-    for each in [observables] if isinstance(observables, (str, Mapping)) else observables:
-        terms = [each] if isinstance(each, (str, Mapping)) else each
-        request.observables.add(terms=map(_term, terms))
+    field = ""
+    try:
+        for name, values in (fields.pop("parameters", None) or {}).items():
+            field = f"parameters.{name}"
+            request.parameters[name].values.extend(_flat(values))
+        field, observables = "observables", fields.pop("observables", None) or ()
+        for each in [observables] if isinstance(observables, (str, Mapping)) else observables:
+            terms = [each] if isinstance(each, (str, Mapping)) else each
+            request.observables.add(terms=map(_term, terms))
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"{field}: {error}", field=field) from error
 
 
 def _term(term: str | Term) -> sweep_pb2.Term:
