@@ -1,0 +1,86 @@
+"""Circuits of a batch as jobs. Circuits that differ only in angles are points of one job."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from quantcloud.client import Client, Result
+from quantcloud.pennylane.circuits import Template
+
+_BATCH = 1000
+Point = Mapping[str, Any]
+"""What a job has computed for a circuit, by the names of the fields of `SweepPoint`, also `samples`
+(shots x bits, the most significant bit first) and `statevector`.
+"""
+
+
+@dataclass
+class _Job:
+    fields: Mapping[str, Any]
+    templates: list[Template] = field(default_factory=list[Template])
+
+    def item(self) -> dict[str, Any]:
+        """Return the job as an item of `Client.batch`."""
+        rows = np.array([each.angles for each in self.templates])
+        inputs = {*np.flatnonzero((rows != rows[0]).any(axis=0)), *self.fields["inputs"]}
+        rest = {name: value for name, value in self.fields.items() if name != "inputs"}
+        values = {f"p{place}": rows[:, place] for place in inputs}
+        text = self.templates[0].text(inputs)
+        # A job without inputs has one point; equal circuits share it.
+        return {**rest, "circuit": text, **({"parameters": values} if values else {})}
+
+    def points(self, result: Result) -> list[Point]:
+        """Return what the job has computed, for each circuit."""
+        if result.statevector is not None:
+            return [{"statevector": result.statevector}]
+        found = [_point(each) for each in result.points]
+        for register in result.registers:
+            bits = np.unpackbits(np.frombuffer(register.data, np.uint8))
+            size = -(-register.num_bits // 8) * 8
+            samples = bits.reshape(len(found), -1, size)[..., size - register.num_bits :]
+            for point, own in zip(found, samples, strict=True):
+                point["samples"] = own
+        return found if len(found) == len(self.templates) else found * len(self.templates)
+
+
+def _point(point: Any) -> dict[str, Any]:
+    return {
+        "values": np.array(point.expectation_values),
+        "variances": np.array(point.variances),
+        "probabilities": np.array(point.probabilities),
+        "gradients": [
+            {name: each.values[0] for name, each in gradient.parameters.items()}
+            for gradient in point.gradients
+        ],
+    }
+
+
+class Jobs:
+    """The jobs of one batch of tapes."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[Any, _Job] = {}
+        self._places: list[tuple[_Job, int]] = []
+
+    def add(self, template: Template, inputs: Sequence[int] = (), **fields: Any) -> int:
+        """Add a circuit and return its number. `inputs` are the angles that are inputs anyway."""
+        key: Any = (template.key, tuple(inputs), repr(fields))
+        if fields.get("statevector"):
+            key = len(self._places)  # the server gives no statevector for a circuit with inputs
+        job = self._jobs.setdefault(key, _Job({**fields, "inputs": tuple(inputs)}))
+        job.templates.append(template)
+        self._places.append((job, len(job.templates) - 1))
+        return len(self._places) - 1
+
+    def run(self, client: Client, fields: Mapping[str, Any]) -> list[Point]:
+        """Run all jobs at once and return what each circuit has, by its number."""
+        jobs = [*self._jobs.values()]
+        batches = [
+            client.batch([each.item() for each in jobs[first : first + _BATCH]], **fields)  # pyright: ignore[reportArgumentType]  # the server checks them
+            for first in range(0, len(jobs), _BATCH)
+        ]
+        results = [result for batch in batches for result in batch.results()]
+        points = {id(job): job.points(each) for job, each in zip(jobs, results, strict=True)}
+        return [points[id(job)][place] for job, place in self._places]
