@@ -1,5 +1,8 @@
 """Circuits of Cirq as OpenQASM 3 with inputs."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,5 +1,8 @@
 """Tapes of PennyLane as OpenQASM 3 with inputs, and observables as terms."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 

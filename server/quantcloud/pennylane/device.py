@@ -1,5 +1,8 @@
 """The device `quantcloud.qubit`."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
@@ -184,7 +187,7 @@ def _split_sampled(tape: QuantumScript) -> Any:
     """Split a tape with shots into tapes whose measurements commute wire by wire."""
     if tape.shots:
         return split_non_commuting(tape)
-    return (tape,), lambda results: results[0]  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]  # PennyLane's type is Any
+    return (tape,), lambda results: results[0]  # pyright: ignore[reportUnknownLambdaType]
 
 
 @qml.transform
@@ -192,7 +195,7 @@ def _rotate(tape: QuantumScript) -> Any:
     """Append the rotations after which a measurement of the wires of a tape with shots is enough."""
     if tape.shots:
         tape = tape.copy(operations=[*tape.operations, *_rotations(tape.measurements)])
-    return (tape,), lambda results: results[0]  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]  # PennyLane's type is Any
+    return (tape,), lambda results: results[0]  # pyright: ignore[reportUnknownLambdaType]
 
 
 def _rotations(measurements: Sequence[Any]) -> list[Any]:

@@ -1,5 +1,8 @@
 """Circuits of a batch as jobs. Circuits that differ only in angles are points of one job."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -3,6 +3,10 @@
 Qiskit's own exporter writes angles to nine digits. Here an angle has all its digits.
 """
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportIncompatibleMethodOverride=false
+
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -1,5 +1,9 @@
 """Jobs of the server as Qiskit's jobs."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportIncompatibleMethodOverride=false
+
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 

@@ -1,5 +1,9 @@
 """Qiskit's primitives. A PUB is one job of the server."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportIncompatibleMethodOverride=false
+
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack

@@ -1,5 +1,9 @@
 """Backends of a server as Qiskit's backends."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportIncompatibleMethodOverride=false
+
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
