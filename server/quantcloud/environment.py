@@ -7,7 +7,7 @@ from difflib import get_close_matches
 PREFIX = "QUANTCLOUD_"
 CONFIG_FILE = f"{PREFIX}CONFIG"
 """Names a TOML file with settings of the server."""
-CLIENT = frozenset({f"{PREFIX}SERVER", f"{PREFIX}TOKEN"})
+CLIENT = frozenset({f"{PREFIX}SERVER", f"{PREFIX}TOKEN", f"{PREFIX}CA_FILE"})
 """The variables of commands for a remote server."""
 
 # What Kubernetes sets in each container for a service called `quantcloud` or `quantcloud-...`:

@@ -111,9 +111,9 @@ def test_a_leaked_key_is_revoked_by_its_text_or_id(server: Server):
     made = [api.rest("POST", "/v1/auth/api-keys", {"name": n}).json() for n in ("a", "b")]
     for given, one in (("key", made[0]), ("id", made[1])):
         assert server.get("/v1/jobs", headers={"X-API-Key": one["key"]}).status_code == 200
-        done = operate(server.data_dir, "keys", "revoke", one[given])
+        done = operate(server.data_dir, "account", "revoke-key", one[given])
         assert f"the API key '{one['name']}' ({one['id']})" in done.stdout
         assert server.get("/v1/jobs", headers={"X-API-Key": one["key"]}).status_code == 401
-        again = operate(server.data_dir, "keys", "revoke", one[given])
+        again = operate(server.data_dir, "account", "revoke-key", one[given])
         assert again.returncode == 1
         assert one["key"] not in done.stdout + again.stderr

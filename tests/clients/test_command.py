@@ -21,7 +21,8 @@ from thequantcloud.v1 import circuit_pb2
 def run(*arguments: str, text: str | None = None, **environment: str):
     return subprocess.run(
         quantcloud(*arguments), capture_output=True, text=True, input=text, check=False,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", **environment}, timeout=60,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", "XDG_CONFIG_HOME": "/none", **environment},
+        timeout=60,
     )  # fmt: skip
 
 
@@ -51,17 +52,22 @@ def test_run_prints_errors_in_one_line(server: Server, tmp_path: Path):
     here = ("--server", server.endpoints.grpc)
     token = ("--token", server.token())
     cases = [
-        (("run", str(bad), *here, *token), "line 2, column"),
-        (("run", str(bad), *here), "QUANTCLOUD_TOKEN"),
-        (("run", str(bad), *here, "--token", "x"), "neither a JWT nor an API key"),
-        (("run", str(tmp_path / "none.qasm"), *here, *token), "No such file"),
-        (("run", str(bad), "--server", "127.0.0.1:1", *token), "no server answers"),
-        (("run", str(bad), "--server", "http://127.0.0.1:1", *token), "must be HOST:PORT"),
-        (("run", sys.executable, *here, *token), "UTF-8"),
+        (("run", str(bad), *here, *token), 1, "line 2, column"),
+        (("run", str(bad), *here), 5, "QUANTCLOUD_TOKEN"),
+        (("run", str(bad), *here, "--token", "x"), 5, "neither a JWT nor an API key"),
+        (("run", str(tmp_path / "none.qasm"), *here, *token), 1, "No such file"),
+        (("run", str(bad), "--server", "127.0.0.1:1", *token), 4, "no server answers"),
+        (("run", str(bad), "--server", "ftp://127.0.0.1:1", *token), 5, "must be HOST:PORT"),
+        (("run", sys.executable, *here, *token), 1, "UTF-8"),
+        (("run", str(bad), *here, *token, "--options", '{"memry": true}'), 2, "'memory'"),
+        (("run", str(bad), *here, *token, "--options", '{"seed": 1}'), 2, "option of its own"),
+        (("run", str(bad), *here, *token, "--noise", "{"), 2, "--noise: is no JSON"),
+        (("job", "none", *here, *token), 1, "job 'none' not found"),
+        (("jobs", *here, *token, "--status", "done"), 1, "known are submitted"),
     ]
-    for arguments, says in cases:
+    for arguments, code, says in cases:
         done = run(*arguments)
-        assert done.returncode == 1
+        assert done.returncode == code
         assert done.stdout == ""
         assert says in done.stderr
         assert len(done.stderr.splitlines()) == 1
@@ -170,6 +176,14 @@ def test_invalid_settings_are_named(tmp_path: Path):
     done = run("serve", "--data-dir", str(tmp_path), QUANTCLOUD_JWT_SECRET="short")
     assert done.returncode == 1
     assert "32 bytes" in done.stderr
+
+
+def test_token_makes_no_second_secret(tmp_path: Path):
+    done = run("token", "--user", "ada", "--data-dir", str(tmp_path / "typo"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"no server has run with the data folder {tmp_path / 'typo'}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_token_refuses_the_secrets_that_the_server_refuses(tmp_path: Path):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from support.circuits import BELL
 from support.server import Server
@@ -83,9 +84,10 @@ def test_help_imports_no_command(arguments):
     assert "typer" in loaded
     assert loaded & HEAVY == set()
     assert {name for name in loaded if name.startswith("quantcloud.")} == {
-        "quantcloud.__main__", "quantcloud.cli", "quantcloud.cli.failure",
+        "quantcloud.__main__", "quantcloud.cli", "quantcloud.cli.circuit_commands",
+        "quantcloud.cli.failure", "quantcloud.cli.host", "quantcloud.cli.job_commands",
         "quantcloud.cli.launch", "quantcloud.cli.main", "quantcloud.cli.operator",
-        "quantcloud.cli.options",
+        "quantcloud.cli.options", "quantcloud.cli.remote", "quantcloud.cli.service_commands",
         "quantcloud.domain", "quantcloud.domain.account", "quantcloud.domain.value_object",
         "quantcloud.environment",
     }  # fmt: skip
@@ -114,6 +116,24 @@ def test_the_base_install_runs_and_watches_on_a_server(client: Environment, serv
     done = run(client.quantcloud("watch", job), env=environment)
     assert done.returncode == 0, done.stderr
     assert "completed" in done.stdout
+    program = f"""
+from quantcloud import Client
+with Client({environment["QUANTCLOUD_SERVER"]!r}, {environment["QUANTCLOUD_TOKEN"]!r}) as client:
+    result = client.run({BELL!r}, statevector=True)
+    print(len(result.statevector), type(result.statevector).__name__)
+    try:
+        client.run(1 * "x")
+    except Exception as error:
+        print(error.reason)
+"""
+    assert client.python(program).split() == ["4", "list", "INVALID_CIRCUIT"]
+
+
+def test_the_base_install_writes_the_protos(client: Environment, tmp_path: Path):
+    done = run(client.quantcloud("protos", str(tmp_path / "protos")))
+    assert done.returncode == 0, done.stderr
+    for name in ("thequantcloud/v1/circuit", "google/api/annotations", "google/rpc/status"):
+        assert (tmp_path / "protos" / f"{name}.proto").is_file()
 
 
 @pytest.mark.parametrize(
@@ -143,6 +163,9 @@ def test_a_server_from_the_wheel_runs_in_an_empty_folder(
     with Installed(host, tmp_path) as server:
         for path in ("/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js"):
             assert server.get(path).status_code == 200
+        contract = FileDescriptorSet.FromString(server.get("/v1/descriptor.binpb").content)
+        names = {file.name for file in contract.file}
+        assert {"thequantcloud/v1/job.proto", "google/api/annotations.proto"} <= names
         api = server.api()
         environment = {"QUANTCLOUD_SERVER": server.endpoints.grpc,
                        "QUANTCLOUD_TOKEN": api.credential}  # fmt: skip

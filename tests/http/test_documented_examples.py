@@ -293,6 +293,7 @@ def test_usage(server: Server):
         },
         "limits": {
             "max_shots": 10000, "max_qubits": 25, "max_concurrent_jobs": 3, "api_keys_limit": 5,
+            "max_points": 100,
         },
         "simulator_minutes_used": month["simulator_minutes"],
         "simulator_minutes_limit": 60,

@@ -14,6 +14,8 @@ import httpx
 import pytest
 import trustme
 
+from quantcloud import Client
+from quantcloud.client import Unavailable
 from quantcloud.endpoints import read_endpoints
 from support.api import Api
 from support.circuits import BELL
@@ -246,3 +248,13 @@ def test_an_envoy_of_its_own_and_its_server_know_each_other(folder: Path, tmp_pa
                 envoy.terminate()
                 envoy.wait()
                 envoy.stdout.close()
+
+
+def test_the_client_checks_the_certificate_at_both_ports(folder: Path, tmp_path: Path):
+    with TlsServer(folder, tmp_path / "data") as server:
+        token = server.token()
+        for address in (server.endpoints.http, f"https://{server.endpoints.grpc}"):
+            with Client(address, token, ca_file=folder / "ca.pem") as client:
+                assert client.run(BELL, shots=3).shots == 3
+            with Client(address, token) as client, pytest.raises(Unavailable, match="certificate"):
+                client.usage()

@@ -36,6 +36,7 @@ def has_twin(field: FieldDescriptor) -> bool:
         field.has_presence
         and not _is_options(field)
         and field.containing_type.full_name not in _WITHOUT_NULLS
+        and not field.containing_type.GetOptions().map_entry
         and not (field.message_type and field.message_type.full_name in _WITHOUT_NULLS)
         and (field.containing_oneof is None or len(field.containing_oneof.fields) == 1)
     )

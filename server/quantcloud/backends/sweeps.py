@@ -5,14 +5,17 @@ Such a backend computes the counts of each point from a circuit without inputs.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.binding import bound
+from quantcloud.circuits.expand import expanded, with_measurements
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Outcome, RunOptions
 from quantcloud.domain.sweep import PointBlock, Sweep, point_seed
+from quantcloud.openqasm import parse
 from quantcloud.routing.method import Method, Refusal
 
 
@@ -55,6 +58,12 @@ def repeated(method: Method, times: float) -> Method:
     return method._replace(
         seconds=times * method.seconds, work=work, coefficients=coefficients, inline=False
     )
+
+
+@lru_cache(maxsize=4)
+def circuit_of(qasm: str) -> Circuit:
+    """Return the circuit of a sweep, expanded and measured; each run asks for the same object."""
+    return expanded(with_measurements(parse(qasm)))
 
 
 def run(executor: Executor, backend: Backend, circuit: Circuit, execution: Execution) -> Outcome:

@@ -7,14 +7,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 
 import cirq
 import duet
 import duet.impl
 import numpy as np
 
-from quantcloud.client import Client, Result, RunFields
+from quantcloud.client import Client, Result
 from quantcloud.cirq.circuits import Program, Register, export
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Sampler(cirq.Sampler):
     and in duet.
     """
 
-    def __init__(self, *, client: Client | None = None, **fields: Unpack[RunFields]) -> None:
+    def __init__(self, *, client: Client | None = None, **fields: Any) -> None:
         self._client = client or Client()
         self._fields = fields
 
@@ -134,11 +134,11 @@ class _Sweep:
         ]
 
     def _records(self, program: Program, result: Result) -> list[dict[str, Any]]:
-        packed = {each.name: each.data for each in result.registers}
-        points = len(result.points)
+        sweep: Any = result.sweep
+        points = len(sweep)
         arrays = {
             key: np.stack(
-                [self._bits(each, packed[each.name], points) for each in registers], axis=2
+                [self._bits(each, sweep.registers[each.name][1], points) for each in registers], axis=2
             )
             for key, registers in program.registers.items()
         }

@@ -11,15 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc
 import httpx
 from rich.console import Console
 
-from quantcloud.cli.client import follow
 from quantcloud.cli.failure import Failure
+from quantcloud.cli.follow import follow, show_result
 from quantcloud.cli.histogram import histogram
+from quantcloud.cli.session import Session
 from quantcloud.endpoints import READY, Endpoints, read_endpoints
-from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc
 
 BELL = """OPENQASM 2.0;
 include "qelib1.inc";
@@ -58,7 +57,7 @@ def demo() -> None:
             console.print("\n[bold]A Bell circuit over REST[/bold], on aer_simulator")
             _bell_over_rest(console, endpoints, token)
             console.print("\n[bold]A GHZ circuit over gRPC[/bold], the backend left to QuantRouter")
-            _ghz_over_grpc(console, endpoints, token)
+            _ghz_over_grpc(endpoints, token)
             console.print("\n[bold]Stopping[/bold]")
 
 
@@ -79,12 +78,9 @@ def _bell_over_rest(console: Console, endpoints: Endpoints, token: str) -> None:
         raise Failure(f"a Bell circuit gave {result['counts']}")
 
 
-def _ghz_over_grpc(console: Console, endpoints: Endpoints, token: str) -> None:
-    metadata = (("authorization", f"Bearer {token}"),)
-    with grpc.insecure_channel(endpoints.grpc) as channel:
-        request = circuit_pb2.RunCircuitRequest(qasm=GHZ)
-        job = circuit_pb2_grpc.CircuitServiceStub(channel).RunCircuit(request, metadata=metadata)
-        follow(channel, job.job_id, metadata, console)
+def _ghz_over_grpc(endpoints: Endpoints, token: str) -> None:
+    with Session(endpoints.grpc, token, as_json=False, quiet=False) as session:
+        show_result(session, follow(session, session.client.submit(GHZ)), None)
 
 
 def _status_of(line: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import typer
 
 from quantcloud import DISTRIBUTION
-from quantcloud.cli.failure import Failure
+from quantcloud.cli.failure import INTERRUPTED, Failure
 
 
 @contextmanager
@@ -43,11 +43,11 @@ def loading_server() -> Generator[None]:
 
 
 def guarded(work: Callable[[], None]) -> None:
-    """Run a command. A `Failure` prints one line and exits with code 1."""
+    """Run a command. A `Failure` prints one line and exits with its code."""
     try:
         work()
     except Failure as failure:
         typer.echo(f"quantcloud: {failure}", err=True)
-        raise typer.Exit(1) from failure
+        raise typer.Exit(failure.code) from failure
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None

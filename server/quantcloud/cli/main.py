@@ -1,25 +1,19 @@
-"""The commands and their options; those for an operator are in `operator`."""
+"""The `quantcloud` command: the groups of its commands."""
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quantcloud import DISTRIBUTION
-from quantcloud.cli import operator
-from quantcloud.cli.launch import guarded, loading, loading_server
-from quantcloud.cli.options import AdminPort, ConfigFile, DataDir, HttpPort, Server, Token
-from quantcloud.domain.account import Tier
+from quantcloud.cli import circuit_commands, host, job_commands, operator, service_commands
+from quantcloud.cli.failure import EXIT_CODES
 from quantcloud.environment import not_text
 
-_DEFAULT_SERVER = "localhost:50051"
-_DEFAULT_LIFETIME_HOURS = 12.0
-_MAXIMUM_LIFETIME_HOURS = 10 * 366 * 24.0
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(operator.app)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, epilog=EXIT_CODES)
+for group in (circuit_commands, job_commands, service_commands, host, operator):
+    app.add_typer(group.app)
 
 
 def main() -> int:
@@ -29,168 +23,6 @@ def main() -> int:
         return 2
     app()
     return 0
-
-
-@app.command("serve")
-def serve_command(
-    *,
-    data_dir: DataDir = None,
-    http_port: HttpPort = None,
-    grpc_port: Annotated[
-        int | None,
-        typer.Option(help="Port of the gRPC server; 0 means any free one. [default: 50051]"),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Worker processes. [default: one for each core]")
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(help="Where circuits run: local, or ray for a Ray cluster."),
-    ] = None,
-    ray_address: Annotated[
-        str | None,
-        typer.Option(help="HOST:PORT of the cluster's head. [default: that of this machine]"),
-    ] = None,
-    no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC only.")] = False,
-    admin_port: AdminPort = None,
-    config: ConfigFile = None,
-) -> None:
-    """Run the server, its workers and Envoy in the foreground."""
-    with loading_server():
-        from quantcloud.app import serve
-        from quantcloud.cli.configuration import read_settings
-
-    settings = read_settings(
-        {
-            "data_dir": data_dir,
-            "http_port": http_port,
-            "grpc_port": grpc_port,
-            "admin_port": admin_port,
-            "workers": workers,
-            "engine": engine,
-            "ray_address": ray_address,
-            "envoy": False if no_envoy else None,
-        },
-        config,
-    )
-    raise typer.Exit(serve(settings))
-
-
-@app.command("token")
-def token_command(
-    user: Annotated[str, typer.Option(help="The account's identifier.")],
-    tier: Annotated[Tier | None, typer.Option(help="Put the account on this tier.")] = None,
-    data_dir: DataDir = None,
-    hours: Annotated[
-        float,
-        typer.Option(help="The token's lifetime in hours.", min=0.01, max=_MAXIMUM_LIFETIME_HOURS),
-    ] = _DEFAULT_LIFETIME_HOURS,
-) -> None:
-    """Print a JWT for an account, and create the account if it does not exist."""
-    with loading_server():
-        from quantcloud.cli.configuration import read_settings
-        from quantcloud.cli.token import make_token
-
-    settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
-
-
-@app.command("run")
-def run_command(
-    file: Annotated[Path, typer.Argument(help="An OpenQASM file; - means standard input.")],
-    backend: Annotated[
-        str | None, typer.Option(help="Backend to run on. [default: QuantRouter chooses]")
-    ] = None,
-    shots: Annotated[
-        int | None,
-        typer.Option(help="Measurement shots. [default: 1024]", min=1, max=2**31 - 1),
-    ] = None,
-    server: Server = _DEFAULT_SERVER,
-    token: Token = None,
-) -> None:
-    """Submit a circuit, show its progress live, and print the histogram."""
-    with loading():
-        from quantcloud.cli.client import run_file
-
-    guarded(lambda: run_file(file, backend, shots, server, token))
-
-
-@app.command("rerun")
-def rerun_command(
-    job: Annotated[str, typer.Argument(help="The job's id.")],
-    server: Server = _DEFAULT_SERVER,
-    token: Token = None,
-) -> None:
-    """Run a job's circuit again: same backend, options and seed, so the same counts."""
-    with loading():
-        from quantcloud.cli.client import rerun
-
-    guarded(lambda: rerun(job, server, token))
-
-
-@app.command("watch")
-def watch_command(
-    job: Annotated[str | None, typer.Argument(help="The job's id.")] = None,
-    everything: Annotated[  # noqa: FBT002  # a flag, given by name
-        bool, typer.Option("--all", help="All jobs of the account.")
-    ] = False,
-    server: Server = _DEFAULT_SERVER,
-    token: Token = None,
-) -> None:
-    """Show the changes of a job, or of all jobs, live. Reconnects if the connection breaks."""
-    with loading():
-        from quantcloud.cli.watch import watch
-
-    if (job is None) != everything:
-        raise typer.BadParameter("name a job, or give --all")
-    guarded(lambda: watch(job, server, token))
-
-
-@app.command("calibrate")
-def calibrate_command(
-    data_dir: DataDir = None,
-    seconds: Annotated[
-        float, typer.Option(help="The longest time to measure, in seconds.", min=1, max=3600)
-    ] = 45.0,
-    show: Annotated[  # noqa: FBT002  # a flag, given by name
-        bool, typer.Option("--show", help="Measure nothing; show the saved figures.")
-    ] = False,
-) -> None:
-    """Measure how fast each simulator is on this machine, for QuantRouter's predictions."""
-    with loading_server():
-        from quantcloud.cli import calibrate
-        from quantcloud.cli.configuration import read_settings
-
-    settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: calibrate.show(settings) if show else calibrate.calibrate(settings, seconds))
-
-
-@app.command("demo")
-def demo_command() -> None:
-    """Start a server in a temporary folder, run two circuits, and stop it."""
-    with loading_server():
-        from quantcloud.cli.demo import demo
-
-    guarded(demo)
-
-
-@app.command("envoy")
-def envoy_command(
-    grpc: Annotated[list[str], typer.Option(help="HOST:PORT of a server; once for each server.")],
-    data_dir: DataDir = None,
-    http_port: HttpPort = None,
-    admin_port: AdminPort = None,
-    config: ConfigFile = None,
-) -> None:
-    """Run Envoy alone in the foreground, in front of several servers on one database."""
-    with loading_server():
-        from quantcloud.app import front
-        from quantcloud.cli.configuration import read_settings
-
-    settings = read_settings(
-        {"data_dir": data_dir, "http_port": http_port, "admin_port": admin_port}, config
-    )
-    raise typer.Exit(front(settings, grpc))
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer's signature

@@ -14,10 +14,10 @@ from quantcloud.domain.account import Tier
 _PANEL = "For operators"
 
 app = typer.Typer()
-accounts = typer.Typer(help="Show, export and delete accounts.", no_args_is_help=True)
+accounts = typer.Typer(
+    help="Show, export and delete accounts, and revoke their keys.", no_args_is_help=True
+)
 app.add_typer(accounts, name="account", rich_help_panel=_PANEL)
-keys = typer.Typer(help="Revoke API keys.", no_args_is_help=True)
-app.add_typer(keys, name="keys", rich_help_panel=_PANEL)
 configuration = typer.Typer(help="Show and check the server's settings.", no_args_is_help=True)
 app.add_typer(configuration, name="config", rich_help_panel=_PANEL)
 
@@ -89,7 +89,7 @@ def delete_command(
     guarded(lambda: typer.echo(account.delete(settings, user)))
 
 
-@keys.command("revoke")
+@accounts.command("revoke-key")
 def revoke_key_command(
     key: Annotated[str, typer.Argument(help="The key's id, or the key itself.")],
     data_dir: DataDir = None,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from quantcloud.auth.issuer import issuer
 from quantcloud.auth.jwt import issue
+from quantcloud.auth.secret import FILE_NAME
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.store import with_store
 from quantcloud.domain.account import Account, Tier
@@ -12,7 +13,17 @@ from quantcloud.storage import Store
 
 
 def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -> str:
-    """Return a JWT for `user`. Creates the account, and puts it on `tier` if that is given."""
+    """Return a JWT for `user`. Creates the account, and puts it on `tier` if that is given.
+
+    Raises `Failure` if there is no server's secret: one made here would be that of no server.
+    """
+    if settings.jwt_secret is None and settings.jwks_url is None:
+        secret = settings.data_dir / FILE_NAME
+        if not secret.exists():
+            raise Failure(
+                f"no server has run with the data folder {settings.data_dir.resolve()}: start it "
+                "first, or name its folder with --data-dir or QUANTCLOUD_DATA_DIR"
+            )
     now = datetime.now(UTC)
     email = user if "@" in user else None
     try:

@@ -25,6 +25,7 @@ from quantcloud.client.jobs import AsyncBatch, AsyncJob
 from quantcloud.client.requests import Circuit, RunFields
 from quantcloud.client.results import Result
 from quantcloud.client.run_stream import Answer, AsyncRunStream
+from quantcloud.client.sweeps import Observable, Sweep
 from quantcloud.client.synchronous import Batch, Client, Job, RunStream
 from quantcloud.client.views import Event
 
@@ -49,6 +50,7 @@ __all__ = [
     "NotConfigured",
     "NotFound",
     "NotPossible",
+    "Observable",
     "PermissionDenied",
     "QuantCloudError",
     "QuotaExceeded",
@@ -57,6 +59,7 @@ __all__ = [
     "RunFields",
     "RunStream",
     "ServerFault",
+    "Sweep",
     "Unauthenticated",
     "Unavailable",
     "WaitTimeout",

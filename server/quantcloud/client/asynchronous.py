@@ -12,10 +12,10 @@ from quantcloud.client.calls import RETRY_SECONDS, Caller, Deadline, OnWait
 from quantcloud.client.connection import Connection, resolve
 from quantcloud.client.errors import InvalidRequest
 from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit
-from quantcloud.client.requests import Circuit, RunFields, run_request
+from quantcloud.client.requests import Circuit, CommonFields, RunFields, run_request
 from quantcloud.client.results import Result
 from quantcloud.client.run_stream import AsyncRunStream
-from quantcloud.client.sweeps import Observable
+from quantcloud.client.sweeps import Observable, Sweep, Values
 from quantcloud.client.transport import Concurrent, Transport
 from quantcloud.client.views import Event
 from quantcloud.client.watch import JobWatch, Progress, all_events
@@ -92,47 +92,55 @@ class AsyncClient:
     async def sweep(
         self,
         circuit: Circuit,
-        parameters: Mapping[str, Any],
+        parameters: Mapping[str, Values],
         *,
         timeout: float | None = None,
         progress: Progress | None = None,
         idempotency_key: str | None = None,
-        **fields: Unpack[RunFields],
-    ) -> Result:
-        """Run a circuit at many points and return the result; its `points` are in order.
+        **fields: Unpack[CommonFields],
+    ) -> Sweep:
+        """Run a circuit at many points as one job, and return the results at all of them.
 
-        `parameters` has the values of each `input` of the circuit by name: a number for each
-        point, or a row of numbers if the input is an array. One value holds for all points.
+        `parameters` has for each input of the circuit its values, one for each point. An input with
+        one value, or one row, has it at all points. Otherwise like `run`.
         """
-        fields["parameters"] = parameters
-        return await self.run(
-            circuit, timeout=timeout, progress=progress, idempotency_key=idempotency_key, **fields
+        run = self.run(
+            circuit,
+            timeout=timeout,
+            progress=progress,
+            idempotency_key=idempotency_key,
+            parameters=parameters,
+            **fields,
         )
+        return Sweep((await run).message.sweep)
 
     async def estimate(
         self,
         circuit: Circuit,
-        observables: Observable | Sequence[Observable],
-        parameters: Mapping[str, Any] | None = None,
+        observables: Observable | list[Observable],
+        parameters: Mapping[str, Values] | None = None,
         *,
         timeout: float | None = None,
         progress: Progress | None = None,
         idempotency_key: str | None = None,
-        **fields: Unpack[RunFields],
-    ) -> Result:
-        """Compute expectation values at one or many points.
+        **fields: Unpack[CommonFields],
+    ) -> Sweep:
+        """Return expectation values of observables, at every point of `parameters` if given.
 
-        They are exact unless `shots` or `precision`, the wanted standard error, is given.
+        They are exact where a backend can compute them so, unless `shots` or `precision` is given.
+        `gradient` and `variances` ask for these, too. Otherwise like `sweep`.
         """
-        fields["observables"] = observables
-        return await self.sweep(
+        listed = observables if isinstance(observables, list) else [observables]
+        run = self.run(
             circuit,
-            parameters or {},
             timeout=timeout,
             progress=progress,
             idempotency_key=idempotency_key,
+            observables=listed,
+            parameters=parameters or {},
             **fields,
         )
+        return Sweep((await run).message.sweep)
 
     async def submit(
         self, circuit: Circuit, *, idempotency_key: str | None = None, **fields: Unpack[RunFields]

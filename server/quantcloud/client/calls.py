@@ -9,7 +9,7 @@ import grpc
 
 from quantcloud.client import errors
 from quantcloud.client.connection import Connection, checked
-from quantcloud.client.statuses import from_call, is_lost
+from quantcloud.client.statuses import from_call, is_lost, never_connected, unreachable
 from quantcloud.client.transport import Duplex, Metadata, Transport
 from thequantcloud.v1 import (
     account_pb2_grpc,
@@ -44,8 +44,8 @@ class Caller:
         self.transport = transport
         self.retry_seconds = retry_seconds
         self.on_wait = on_wait
-        # Before its first answer, a server that cannot be reached is a mistake, not an outage.
-        self.answered = False
+        # Before the first connection, a server that cannot be reached is a mistake, not an outage.
+        self.reached = False
 
     @property
     def circuits(self) -> Any:
@@ -94,7 +94,7 @@ class Caller:
             except grpc.RpcError as error:
                 await retry.pause(error)
             else:
-                self.answered = True
+                self.reached = True
                 return response
 
     async def stream(
@@ -109,7 +109,7 @@ class Caller:
             messages = self.transport.stream(*connect(), deadline.left())
             try:
                 async for message in messages:
-                    self.answered = True
+                    self.reached = True
                     retry.reset()
                     yield message
             except grpc.RpcError as error:
@@ -156,15 +156,11 @@ class Retry:
     async def pause(self, error: grpc.RpcError, longest: float | None = None) -> None:
         """Wait before the next attempt. Raises the typed error if there should be none."""
         problem = from_call(error)
-        lost = is_lost(error) or error.code() is grpc.StatusCode.DEADLINE_EXCEEDED  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]  # every RpcError of a call has it
-        if lost and not self._caller.answered:
-            problem.args = (f"no server answers at {self._caller.connection.address}",)
-            problem.hint = (
-                "start a server with `quantcloud serve`, or name one with --server or "
-                "QUANTCLOUD_SERVER"
-            )
-        may = (self._again and self._caller.answered) if lost else problem.retry_after is not None
-        if not may:
+        if not never_connected(error):
+            self._caller.reached = True
+        if not self._caller.reached:
+            raise unreachable(error, self._caller.connection.address) from error
+        if not (self._again if is_lost(error) else problem.retry_after is not None):
             raise problem from error
         await self.wait(problem, longest, cause=error)
 

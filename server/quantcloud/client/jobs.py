@@ -8,7 +8,7 @@ from quantcloud.client.calls import Caller, Deadline
 from quantcloud.client.errors import JobEnded
 from quantcloud.client.results import Result
 from quantcloud.client.views import Event, JobView
-from quantcloud.client.watch import JobWatch, Progress, finished, last_events
+from quantcloud.client.watch import JobWatch, Progress, finished, last_events, whole_result
 from thequantcloud.v1 import circuit_pb2, job_pb2
 
 
@@ -58,6 +58,10 @@ class AsyncJob(JobView):
         finally:
             await events.aclose()
 
+    async def partial_result(self) -> Result:
+        """Return the points of a sweep that are done by now, also if it was stopped."""
+        return await whole_result(self._caller, self.id)
+
     async def cancel(self) -> None:
         """Cancel the job. Raises `NotPossible` if it has ended otherwise."""
         request = job_pb2.CancelJobRequest(id=self.id)
@@ -87,6 +91,17 @@ class AsyncJob(JobView):
             name=_given(first, "name"),
             tags=first.tags,
         )
+        if not first.shots:
+            request.ClearField("shots")
+        for field, value in first.sweep.ListFields():
+            # The fields of both messages have the same names and types.
+            if field.name == "parameters":
+                for name, values in value.items():
+                    request.parameters[name].CopyFrom(values)
+            elif field.name == "observables":
+                request.observables.extend(value)
+            else:
+                setattr(request, field.name, value)
         return await submit(self._caller, request, idempotency_key)
 
 

@@ -5,13 +5,27 @@ from typing import Any
 from google.protobuf import struct_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
+_REQUESTS = ("thequantcloud/v1/run_options.proto", "thequantcloud/v1/sweep.proto")
+
 
 def as_dict(message: Message) -> dict[str, Any]:
-    """Return every field of a message by name. A field that is not set is None.
+    """Return the fields of a message by name. A field that is not set is None, or left out.
 
     Enum values are their names, times are texts as in RFC 3339, and whole numbers are `int`.
     """
-    return {field.name: _field(message, field) for field in message.DESCRIPTOR.fields}
+    return {
+        field.name: _field(message, field)
+        for field in message.DESCRIPTOR.fields
+        if not _is_left_out(message, field)
+    }
+
+
+def _is_left_out(message: Message, field: Any) -> bool:
+    """Return whether REST has neither this field nor null, as in what requests have, too."""
+    if not field.has_presence or message.HasField(field.name):
+        return False
+    kind = field.message_type
+    return message.DESCRIPTOR.file.name in _REQUESTS or bool(kind and kind.file.name in _REQUESTS)
 
 
 def _field(message: Message, field: Any) -> Any:

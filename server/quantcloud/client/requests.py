@@ -1,24 +1,24 @@
 """The arguments of a run, and the request that they make."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypeAlias, TypedDict, get_type_hints
 
 from google.protobuf.json_format import ParseDict, ParseError
 
 from quantcloud.client.errors import InvalidRequest
-from quantcloud.client.sweeps import Observable, add_sweep
+from quantcloud.client.sweeps import Observable, Values, fill
 from thequantcloud.v1 import circuit_pb2, run_options_pb2
 
 Circuit: TypeAlias = str | os.PathLike[str]
 """OpenQASM, or the path of a file with it. A text is never taken for a path."""
 
 
-class RunFields(TypedDict, total=False):
-    """What a run may have besides its circuit. docs/api.md explains each."""
+class CommonFields(TypedDict, total=False):
+    """What each run may have besides its circuit. docs/api.md explains each."""
 
     shots: int
     backend: str
@@ -32,14 +32,24 @@ class RunFields(TypedDict, total=False):
     memory: bool
     noise: Mapping[str, Any]
     timeout_seconds: float
-    parameters: Mapping[str, Any]
-    observables: Observable | Sequence[Observable]
     pairing: str
     precision: float
     gradient: bool
     variances: bool
     probabilities: bool
     packed: bool
+
+
+class RunFields(CommonFields, total=False):
+    """What a run may have, with the parameters and the observables of a sweep."""
+
+    parameters: Mapping[str, Values]
+    observables: Iterable[Observable]
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(get_type_hints(RunFields))
 
 
 @cache
@@ -53,7 +63,7 @@ def run_request(circuit: Circuit, fields: Mapping[str, Any]) -> circuit_pb2.RunC
     Raises `InvalidRequest` if a value has the wrong type, `TypeError` if a name is unknown, and
     `OSError` if a file cannot be read.
     """
-    known = RunFields.__annotations__
+    known = _known()
     content: dict[str, Any] = {}
     options: dict[str, Any] = {}
     for name, value in fields.items():
@@ -65,15 +75,16 @@ def run_request(circuit: Circuit, fields: Mapping[str, Any]) -> circuit_pb2.RunC
             )
         if value is not None:
             (options if name in _options() else content)[name] = value
+    parameters, observables = content.pop("parameters", None), content.pop("observables", None)
     content["qasm"] = circuit if isinstance(circuit, str) else Path(circuit).read_text("utf-8")
     content["tags"] = [*content.get("tags", ())]
     if options:
         content["options"] = options
-    request = circuit_pb2.RunCircuitRequest()
-    add_sweep(request, content)
     try:
-        return ParseDict(content, request)
+        request = ParseDict(content, circuit_pb2.RunCircuitRequest())
     except ParseError as error:
         # The message has the name of the field, without that of `options`.
         field = next((name for name in fields if name in str(error)), "")
         raise InvalidRequest(f"{field or 'the request'}: {error}", field=field) from error
+    fill(request, parameters, observables)
+    return request

@@ -5,7 +5,8 @@ from html import escape
 from typing import Any
 
 from quantcloud.client.plain import as_dict, struct
-from thequantcloud.v1 import job_pb2, sweep_pb2
+from quantcloud.client.sweeps import Sweep
+from thequantcloud.v1 import job_pb2
 
 _ROWS = 16
 
@@ -30,19 +31,19 @@ class Result:
         return dict(self.message.probabilities)
 
     @property
+    def sweep(self) -> Sweep | None:
+        """The results at all points, or None unless the run had parameters or observables."""
+        return Sweep(self.message.sweep) if self.message.HasField("sweep") else None
+
+    @property
+    def expectation_values(self) -> Any:
+        """The expectation values by point and observable, or None; see `sweep` for more."""
+        return None if self.sweep is None else self.sweep.expectation_values
+
+    @property
     def shots(self) -> int:
         """The number of shots."""
         return sum(self.message.counts.values())
-
-    @property
-    def points(self) -> Sequence[sweep_pb2.SweepPoint]:
-        """The points of a sweep; none unless the run had parameters, observables or `packed`."""
-        return self.message.sweep.points
-
-    @property
-    def registers(self) -> Sequence[sweep_pb2.PackedRegister]:
-        """The packed shots of a sweep, by register; none unless the run asked for them."""
-        return self.message.sweep.registers
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -87,12 +88,16 @@ class Result:
         return axes
 
     def __repr__(self) -> str:
+        if self.sweep is not None:
+            return f"<Result of job {self.job_id} on {self.backend}: {len(self.sweep)} points>"
         shown = ", ".join(f"{key!r}: {count}" for key, count in ranked(self.counts)[:_ROWS])
         more = ", ..." if len(self.counts) > _ROWS else ""
         return f"<Result of job {self.job_id} on {self.backend}: {{{shown}{more}}}>"
 
     def _repr_html_(self) -> str:
         """Return the table that notebooks show."""
+        if self.sweep is not None:
+            return f"<p>{escape(repr(self))}</p>"
         most = max(self.counts.values(), default=1)
         rows = "".join(
             f"<tr><td><code>{escape(outcome)}</code></td>"

@@ -140,7 +140,7 @@ class AsyncRunStream:
             return
         if message is None:
             raise ServerFault("the stream ended before its last answer")
-        self._caller.answered = True
+        self._caller.reached = True
         self._retry.reset()
         for answer in message.answers:
             await self._take(self._numbers[answer.request - 1], answer)

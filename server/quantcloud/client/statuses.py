@@ -1,5 +1,6 @@
 """Reads the errors of gRPC calls."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
@@ -19,6 +20,8 @@ _DETAILS = "grpc-status-details-bin"
 _REASONS = "thequantcloud/v1/error_reason.proto"
 # The path of a value of ErrorReason.Name in its file's descriptor: message 0, enum 0, value.
 _VALUE_PATH = [4, 0, 4, 0, 2]
+# What comes before the cause in gRPC's text about a connection.
+_PLACE = re.compile(r".*last error: \w+: (?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?")
 
 _Code = grpc.StatusCode
 _KINDS: Mapping[_Code, type[errors.QuantCloudError]] = {
@@ -79,7 +82,7 @@ def from_status(status: status_pb2.Status) -> errors.QuantCloudError:
 
 
 def is_lost(error: grpc.RpcError) -> bool:
-    """Return whether a call failed because its connection broke or could not be made.
+    """Return whether a call failed because its connection broke, was silent or cannot be made.
 
     Envoy resets the open streams of a server that stopped, which gRPC reports as INTERNAL.
     """
@@ -89,7 +92,26 @@ def is_lost(error: grpc.RpcError) -> bool:
     text = call.details() or ""
     if call.code() in (_Code.INTERNAL, _Code.UNKNOWN):
         return "RST_STREAM" in text or "Stream removed" in text
-    return call.code() is _Code.UNAVAILABLE
+    return call.code() in (_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED)
+
+
+def never_connected(error: grpc.RpcError) -> bool:
+    """Return whether a call failed because no connection could be made."""
+    text = (cast("Any", error).details() or "").lower()
+    return is_lost(error) and ("failed to connect" in text or "resolution failed" in text)
+
+
+def unreachable(error: grpc.RpcError, address: str) -> errors.Unavailable:
+    """Return the error for a server to which no connection can be made."""
+    text: str = cast("Any", error).details() or ""
+    cause = _PLACE.sub("", text.removesuffix(": OK"))
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        hint = "name the certificate of its authority with `ca_file` or QUANTCLOUD_CA_FILE"
+    elif cause == "Socket closed":
+        hint = "if the server uses TLS, name it as https://HOST:PORT"
+    else:
+        hint = "start one with `quantcloud serve`, or name another with QUANTCLOUD_SERVER"
+    return errors.Unavailable(f"no server answers at {address}: {cause}", hint=hint)
 
 
 @cache

@@ -1,62 +1,152 @@
-"""What makes a run a sweep, and the points of its result."""
+"""Many points of one circuit, and expectation values: their arguments and their results."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from quantcloud.client.calls import Caller
 from quantcloud.client.errors import InvalidRequest
-from thequantcloud.v1 import circuit_pb2, job_pb2, sweep_pb2
+from thequantcloud.v1 import circuit_pb2, sweep_pb2
 
-Term: TypeAlias = Mapping[str, Any]
-"""One of `pauli`, `sparse` and `projector`, and a `coefficient`."""
-Observable: TypeAlias = str | Term | Sequence[str | Term]
-"""A Pauli string, a term, or the terms of a sum."""
+Observable: TypeAlias = str | Mapping[str, float] | sweep_pb2.Observable
+"""An operator, or operators with the coefficients of their sum.
+
+An operator is a letter for each qubit, as in "XZI" with qubit 0 rightmost; letters with numbers of
+qubits, as in "Z0 Z3"; or a basis state, as in "010", which means the projector on it.
+"""
+Values: TypeAlias = Any
+"""The values of one input: numbers, one for each point. An input of several values has rows."""
+
+_PROJECTOR = re.compile(r"[01]+")
+_PAULI = re.compile(r"[IXYZ]+")
 
 
-def add_sweep(request: circuit_pb2.RunCircuitRequest, fields: dict[str, Any]) -> None:
-    """Move the values of parameters and the observables from the arguments to the request.
-
-    They are added directly, because a conversion from JSON is slow for many numbers. Raises
-    `InvalidRequest`.
-    """
-    field = ""
-    try:
-        for name, values in (fields.pop("parameters", None) or {}).items():
-            field = f"parameters.{name}"
+def fill(
+    request: circuit_pb2.RunCircuitRequest,
+    parameters: Mapping[str, Values] | None,
+    observables: Iterable[Observable] | None,
+) -> None:
+    """Set the parameters and the observables of a request. Raises `InvalidRequest`."""
+    for name, values in (parameters or {}).items():
+        try:
             request.parameters[name].values.extend(_flat(values))
-        field, observables = "observables", fields.pop("observables", None) or ()
-        for each in [observables] if isinstance(observables, (str, Mapping)) else observables:
-            terms = [each] if isinstance(each, (str, Mapping)) else each
-            request.observables.add(terms=map(_term, terms))
-    except (TypeError, ValueError) as error:
-        raise InvalidRequest(f"{field}: {error}", field=field) from error
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(
+                f"parameters.{name}: must be numbers: {error}", field=f"parameters.{name}"
+            ) from error
+    for each in observables or ():
+        request.observables.append(observable(each))
 
 
-def _term(term: str | Term) -> sweep_pb2.Term:
-    return sweep_pb2.Term(pauli=term) if isinstance(term, str) else sweep_pb2.Term(**term)
+def observable(given: Observable) -> sweep_pb2.Observable:
+    """Return the message for an observable. Raises `InvalidRequest`."""
+    if isinstance(given, sweep_pb2.Observable):
+        return given
+    terms = {given: 1.0} if isinstance(given, str) else given
+    try:
+        return sweep_pb2.Observable(terms=[_term(*each) for each in terms.items()])
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidRequest(
+            f"observables: must be operators with coefficients: {error}", field="observables"
+        ) from error
+
+
+def _term(operator: str, coefficient: float) -> sweep_pb2.Term:
+    if _PROJECTOR.fullmatch(operator):
+        return sweep_pb2.Term(projector=operator, coefficient=coefficient)
+    if _PAULI.fullmatch(operator):
+        return sweep_pb2.Term(pauli=operator, coefficient=coefficient)
+    return sweep_pb2.Term(sparse=operator, coefficient=coefficient)
 
 
 def _flat(values: Any) -> Iterable[float]:
-    """Return the numbers of an array, of nested sequences or of one number, row-major."""
-    if hasattr(values, "tolist"):
-        values = values.tolist()
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        return (values,)
-    return [number for each in values for number in _flat(each)]  # pyright: ignore[reportUnknownVariableType]  # of any nesting
+    """Return numbers, lists of them, or an array as one list."""
+    if hasattr(values, "ravel"):
+        return values.ravel().tolist()
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        return [float(values)]
+    found: list[float] = []
+    for each in values:  # pyright: ignore[reportUnknownVariableType]  # of any nesting
+        found.extend(_flat(each))
+    return found
 
 
-async def with_all_points(caller: Caller, result: job_pb2.JobResult) -> job_pb2.JobResult:
-    """Return a result with the points of all its pages."""
-    sweep = result.sweep
-    data = [[each.data] for each in sweep.registers]
-    while sweep.point_offset + len(sweep.points) < sweep.points_done:
-        request = job_pb2.GetJobResultRequest(
-            id=result.job_id, point_offset=sweep.point_offset + len(sweep.points)
-        )
-        page = (await caller.call(caller.jobs.GetJobResult, request)).sweep
-        sweep.points.extend(page.points)
-        for parts, register in zip(data, page.registers, strict=True):
-            parts.append(register.data)
-    for parts, register in zip(data, sweep.registers, strict=True):
-        register.data = b"".join(parts)
-    return result
+class Sweep:
+    """The results at all points. `message` is the answer of the server, with every page.
+
+    What the run did not ask for is empty. Arrays are NumPy's if it is installed, and otherwise
+    lists.
+    """
+
+    def __init__(self, message: sweep_pb2.SweepResult) -> None:
+        self.message = message
+
+    def __len__(self) -> int:
+        return len(self.message.points)
+
+    @property
+    def points_total(self) -> int:
+        """The number of points of the job. Fewer are done if it was stopped."""
+        return self.message.points_total
+
+    @property
+    def counts(self) -> list[dict[str, int]]:
+        """The counts at each point."""
+        return [dict(each.counts) for each in self.message.points]
+
+    @property
+    def expectation_values(self) -> Any:
+        """The values by point and observable."""
+        return _array([[*each.expectation_values] for each in self.message.points])
+
+    @property
+    def standard_errors(self) -> Any:
+        """The standard errors by point and observable. Empty if the values are exact."""
+        return _array([[*each.standard_errors] for each in self.message.points])
+
+    @property
+    def variances(self) -> Any:
+        """The variances by point and observable."""
+        return _array([[*each.variances] for each in self.message.points])
+
+    @property
+    def probabilities(self) -> Any:
+        """The exact probabilities by point and bitstring, as a number with bit 0 lowest."""
+        return _array([[*each.probabilities] for each in self.message.points])
+
+    @property
+    def gradients(self) -> dict[str, Any]:
+        """The derivatives by input, and for each by point, observable and value of the input."""
+        points = [
+            [dict(gradient.parameters) for gradient in each.gradients]
+            for each in self.message.points
+        ]
+        names = points[0][0] if points and points[0] else ()
+        return {
+            name: _array([[[*one[name].values] for one in point] for point in points])
+            for name in names
+        }
+
+    @property
+    def registers(self) -> dict[str, tuple[int, bytes]]:
+        """The number of bits of each register, and its shots at all points as bytes."""
+        return {each.name: (each.num_bits, each.data) for each in self.message.registers}
+
+
+def append(whole: sweep_pb2.SweepResult, page: sweep_pb2.SweepResult) -> None:
+    """Add the next page of points."""
+    whole.points.extend(page.points)
+    registers = {each.name: each for each in whole.registers}
+    for each in page.registers:
+        if each.name in registers:
+            registers[each.name].data += each.data
+        else:
+            whole.registers.append(each)
+    whole.points_done = page.points_done
+
+
+def _array(values: Sequence[Any]) -> Any:
+    try:
+        import numpy as np  # noqa: PLC0415  # optional
+    except ModuleNotFoundError:
+        return values
+    return np.array(values)

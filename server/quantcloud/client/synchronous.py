@@ -11,10 +11,10 @@ from quantcloud.client.calls import RETRY_SECONDS, OnWait
 from quantcloud.client.connection import Connection
 from quantcloud.client.errors import JobEnded
 from quantcloud.client.jobs import AsyncBatch, AsyncJob
-from quantcloud.client.requests import Circuit, RunFields
+from quantcloud.client.requests import Circuit, CommonFields, RunFields
 from quantcloud.client.results import Result
 from quantcloud.client.run_stream import Answer, AsyncRunStream
-from quantcloud.client.sweeps import Observable
+from quantcloud.client.sweeps import Observable, Sweep, Values
 from quantcloud.client.transport import Blocking, drive, iterate
 from quantcloud.client.views import Event, JobView
 from quantcloud.client.watch import Progress
@@ -43,6 +43,10 @@ class Job(JobView):
     def events(self, *, after_sequence: int = 0, timeout: float | None = None) -> Iterator[Event]:
         """Yield each event up to the last, as it happens; see `AsyncJob.events`."""
         return iterate(self._job.events(after_sequence=after_sequence, timeout=timeout))
+
+    def partial_result(self) -> Result:
+        """Return the points of a sweep that are done by now, also if it was stopped."""
+        return drive(self._job.partial_result())
 
     def cancel(self) -> None:
         """Cancel the job. Raises `NotPossible` if it has ended otherwise."""
@@ -196,14 +200,14 @@ class Client:
     def sweep(
         self,
         circuit: Circuit,
-        parameters: Mapping[str, Any],
+        parameters: Mapping[str, Values],
         *,
         timeout: float | None = None,
         progress: Progress | None = None,
         idempotency_key: str | None = None,
-        **fields: Unpack[RunFields],
-    ) -> Result:
-        """Run a circuit at many points and return the result; see `AsyncClient.sweep`."""
+        **fields: Unpack[CommonFields],
+    ) -> Sweep:
+        """Run a circuit at many points as one job; see `AsyncClient.sweep`."""
         return drive(
             self._client.sweep(
                 circuit,
@@ -218,15 +222,15 @@ class Client:
     def estimate(
         self,
         circuit: Circuit,
-        observables: Observable | Sequence[Observable],
-        parameters: Mapping[str, Any] | None = None,
+        observables: Observable | list[Observable],
+        parameters: Mapping[str, Values] | None = None,
         *,
         timeout: float | None = None,
         progress: Progress | None = None,
         idempotency_key: str | None = None,
-        **fields: Unpack[RunFields],
-    ) -> Result:
-        """Compute expectation values at one or many points; see `AsyncClient.estimate`."""
+        **fields: Unpack[CommonFields],
+    ) -> Sweep:
+        """Return expectation values of observables; see `AsyncClient.estimate`."""
         return drive(
             self._client.estimate(
                 circuit,

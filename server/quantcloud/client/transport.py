@@ -20,7 +20,7 @@ T = TypeVar("T")
 Metadata = tuple[tuple[str, str], ...]
 
 # The server allows a ping every 5 seconds. A network that drops packets is noticed after both.
-_KEEPALIVE_MS, _KEEPALIVE_TIMEOUT_MS = 10_000, 5_000
+_KEEPALIVE_MS, _PING_TIMEOUT_MS = 10_000, 20_000
 _RECONNECT_MS = (("initial", 200), ("min", 1_000), ("max", 2_000))
 _UNLIMITED = -1  # a result may be large
 
@@ -62,7 +62,9 @@ def _options() -> Sequence[tuple[str, int]]:
         ("grpc.max_receive_message_length", _UNLIMITED),
         ("grpc.max_send_message_length", _UNLIMITED),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+        ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+        # For gRPC's own pings. While one has no answer, gRPC sends no ping for the keepalive.
+        ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),
         ("grpc.http2.max_pings_without_data", 0),
         *((f"grpc.{name}_reconnect_backoff_ms", pause) for name, pause in _RECONNECT_MS),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from quantcloud.client import errors
 from quantcloud.client.calls import Caller, Deadline
 from quantcloud.client.results import Result
-from quantcloud.client.sweeps import with_all_points
+from quantcloud.client.sweeps import append
 from quantcloud.client.transport import Metadata
 from quantcloud.client.views import TERMINAL, Event, event_of, status_name, unsuccessful
 from thequantcloud.v1 import circuit_pb2, job_pb2
@@ -86,11 +86,23 @@ async def finished(caller: Caller, event: job_pb2.JobEvent) -> Result:
     """Return the result of a job from its last event. Raises `JobEnded` if it has none."""
     if event.job.status != job_pb2.Job.completed:
         raise unsuccessful(event.job)
-    result = event.result
-    if not event.HasField("result"):
-        request = job_pb2.GetJobResultRequest(id=event.job.job_id)
+    result = event.result if event.HasField("result") else None
+    return await whole_result(caller, event.job.job_id, result)
+
+
+async def whole_result(
+    caller: Caller, job_id: str, result: job_pb2.JobResult | None = None
+) -> Result:
+    """Return the result with all its points that are done. `result` is its first page."""
+    if result is None:
+        request = job_pb2.GetJobResultRequest(id=job_id)
         result = await caller.call(caller.jobs.GetJobResult, request)
-    return Result(await with_all_points(caller, result) if result.HasField("sweep") else result)
+    found: job_pb2.JobResult = result  # pyright: ignore[reportAssignmentType]  # set above
+    while len(found.sweep.points) < found.sweep.points_done:
+        request = job_pb2.GetJobResultRequest(id=job_id, point_offset=len(found.sweep.points))
+        page: job_pb2.JobResult = await caller.call(caller.jobs.GetJobResult, request)
+        append(found.sweep, page.sweep)
+    return Result(found)
 
 
 async def all_events(

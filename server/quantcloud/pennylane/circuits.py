@@ -79,7 +79,7 @@ class Template:
         return head + declared + self.key.format(*written)
 
 
-def terms(observable: Any, wires: Any) -> list[dict[str, Any]]:
+def terms(observable: Any, wires: Any) -> dict[str, float]:
     """Return the terms of an observable. Raises `DeviceError` if it has too many."""
     index = {wire: place for place, wire in enumerate(wires)}
     sentence: Any = observable.pauli_rep
@@ -94,11 +94,9 @@ def terms(observable: Any, wires: Any) -> list[dict[str, Any]]:
             observable.matrix() if observable.has_matrix else observable.sparse_matrix().toarray()
         )
         sentence = qml.pauli_decompose(matrix, wire_order=own, pauli=True, check_hermitian=False)
-    found = [
-        {
-            "sparse": " ".join(f"{letter}{index[wire]}" for wire, letter in word.items()),
-            "coefficient": float(np.real(coefficient)),
-        }
+    return {
+        " ".join(f"{letter}{index[wire]}" for wire, letter in word.items()): float(
+            np.real(coefficient)
+        )
         for word, coefficient in sentence.items()
-    ]
-    return found or [{"sparse": "", "coefficient": 0.0}]
+    } or {"": 0.0}

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -25,7 +25,7 @@ from pennylane.transforms import (
     split_non_commuting,
 )
 
-from quantcloud.client import Client, RunFields
+from quantcloud.client import Client
 from quantcloud.pennylane.circuits import Template, is_known, names, terms
 from quantcloud.pennylane.jobs import Jobs, Point
 
@@ -52,7 +52,7 @@ class QuantCloudDevice(Device):
         shots: Any = None,
         *,
         client: Client | None = None,
-        **fields: Unpack[RunFields],
+        **fields: Any,
     ) -> None:
         super().__init__(wires=wires, shots=shots)
         self._client = client or Client()

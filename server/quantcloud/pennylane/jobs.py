@@ -27,7 +27,8 @@ class _Job:
     def item(self) -> dict[str, Any]:
         """Return the job as an item of `Client.batch`."""
         rows = np.array([each.angles for each in self.templates])
-        inputs = {*np.flatnonzero((rows != rows[0]).any(axis=0)), *self.fields["inputs"]}
+        differ = (rows != rows[0]).any(axis=0)
+        inputs = {*np.flatnonzero(differ).tolist(), *self.fields["inputs"]}
         rest = {name: value for name, value in self.fields.items() if name != "inputs"}
         values = {f"p{place}": rows[:, place] for place in inputs}
         text = self.templates[0].text(inputs)
@@ -37,15 +38,16 @@ class _Job:
             values = {"point": np.zeros(len(rows))}
         return {**rest, "circuit": text, **({"parameters": values} if values else {})}
 
-    def points(self, result: Result) -> list[Point]:
+    def points(self, result: Result) -> Sequence[Point]:
         """Return what the job has computed, for each circuit."""
         if result.statevector is not None:
             return [{"statevector": result.statevector}]
-        found = [_point(each) for each in result.points]
-        for register in result.registers:
-            bits = np.unpackbits(np.frombuffer(register.data, np.uint8))
-            size = -(-register.num_bits // 8) * 8
-            samples = bits.reshape(len(found), -1, size)[..., size - register.num_bits :]
+        sweep: Any = result.sweep
+        found = [_point(each) for each in sweep.message.points]
+        for num_bits, data in sweep.registers.values():
+            bits = np.unpackbits(np.frombuffer(data, np.uint8))
+            size = -(-num_bits // 8) * 8
+            samples = bits.reshape(len(found), -1, size)[..., size - num_bits :]
             for point, own in zip(found, samples, strict=True):
                 point["samples"] = own
         return found if len(found) == len(self.templates) else found * len(self.templates)

@@ -126,6 +126,7 @@ class EnvoyFiles:
     contract: Path
     descriptor: Path
     openapi: Path
+    descriptor_set: Path
     docs_page: Path
     docs_style: Path
     docs_script: Path
@@ -133,7 +134,7 @@ class EnvoyFiles:
     @property
     def reference(self) -> tuple[Path, ...]:
         """The files that Envoy serves by itself."""
-        return self.openapi, self.docs_page, self.docs_style, self.docs_script
+        return self.openapi, self.descriptor_set, self.docs_page, self.docs_style, self.docs_script
 
     @classmethod
     def find(cls) -> "EnvoyFiles":
@@ -151,6 +152,7 @@ class EnvoyFiles:
             contract=contract / "contract.lua",
             descriptor=contract / "transcoder.binpb",
             openapi=contract / "openapi.json",
+            descriptor_set=contract / "contract.binpb",
             docs_page=folder / "docs" / "index.html",
             docs_style=folder / "docs" / "docs.css",
             docs_script=folder / "docs" / "docs.js",
@@ -205,6 +207,7 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "rest": _lua("rest.lua"),
     "bodies": _lua("bodies.lua"),
     "openapi": "gen/thequantcloud/openapi.json",
+    "descriptor_set": "gen/thequantcloud/contract.binpb",
     "docs_page": "envoy/docs/index.html",
     "docs_style": "envoy/docs/docs.css",
     "docs_script": "envoy/docs/docs.js",
@@ -326,7 +329,14 @@ def _etag(files: Iterable[Path]) -> str:
 
 def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str]:
     """Return the values of the template's marked lines, as YAML."""
-    paths = ("descriptor", "openapi", "docs_page", "docs_style", "docs_script")
+    paths = (
+        "descriptor",
+        "openapi",
+        "descriptor_set",
+        "docs_page",
+        "docs_style",
+        "docs_script",
+    )
     scripts = {
         name: _lua(f"{name}.lua", str(files.folder), str(files.contract)) for name in SCRIPTS
     }

@@ -6,7 +6,7 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPu
 from qiskit.primitives.containers.sampler_pub import SamplerPub, SamplerPubLike
 from qiskit.quantum_info import SparseObservable
 
-from quantcloud.client import Client, Result, RunFields
+from quantcloud.client import Client, Result
 from quantcloud.qiskit.export import Program, export
 from quantcloud.qiskit.jobs import Jobs, PrimitiveJob
 from quantcloud.qiskit.provider import Backend
@@ -62,7 +62,7 @@ class SamplerV2(_Primitive, BaseSamplerV2):
         *,
         default_shots: int = _SHOTS,
         client: Client | None = None,
-        **fields: Unpack[RunFields],
+        **fields: Any,
     ) -> None:
         super().__init__(backend, client, fields)
         self.default_shots = default_shots
@@ -115,7 +115,7 @@ class EstimatorV2(_Primitive, BaseEstimatorV2):
         *,
         default_precision: float = 0.0,
         client: Client | None = None,
-        **fields: Unpack[RunFields],
+        **fields: Any,
     ) -> None:
         super().__init__(backend, client, fields)
         self.default_precision = default_precision
@@ -166,11 +166,11 @@ def _values(
 
 
 def _samples(pub: SamplerPub, program: Program, result: Result) -> SamplerPubResult:
-    packed = {register.name: register.data for register in result.registers}
+    packed = result.sweep.registers if result.sweep else {}
     arrays: dict[str, BitArray] = {}
     for name, register in program.registers.items():
-        shape = (*pub.shape, pub.shots, -(-register.size // 8))
-        data = np.frombuffer(packed.get(name, b""), np.uint8)
+        shape: tuple[int, ...] = (*pub.shape, pub.shots, -(-register.size // 8))
+        data = np.frombuffer(packed[name][1] if register.size else b"", np.uint8)
         arrays[register.name] = BitArray(data.reshape(shape), register.size)
     return SamplerPubResult(
         DataBin(**arrays, shape=pub.shape),
@@ -195,7 +195,7 @@ class _Places:
         self.zipped = self._point.size < bindings.size * observables.size
         self.points = [*self._point] if self.zipped else None
 
-    def observables(self) -> list[list[dict[str, Any]]]:
+    def observables(self) -> list[dict[str, float]]:
         """Return the observables of the job."""
         array = self._pub.observables.sparse_observables_array().ravel()
         each = [_terms(one) for one in array]
@@ -207,22 +207,19 @@ class _Places:
         return found.reshape(self._pub.shape)
 
 
-def _terms(observable: SparseObservable) -> list[dict[str, Any]]:
+def _terms(observable: SparseObservable) -> dict[str, float]:
     terms = observable.as_paulis().simplify().to_sparse_list()
-    return [
-        {
-            "sparse": " ".join(
-                f"{letter}{qubit}" for letter, qubit in zip(letters, qubits, strict=True)
-            ),
-            "coefficient": float(np.real(coefficient)),
-        }
+    return {
+        " ".join(f"{letter}{qubit}" for letter, qubit in zip(letters, qubits, strict=True)): float(
+            np.real(coefficient)
+        )
         for letters, qubits, coefficient in terms
-    ] or [{"sparse": "", "coefficient": 0.0}]
+    } or {"": 0.0}
 
 
 def _estimates(pub: EstimatorPub, places: _Places, result: Result) -> PubResult:
-    values = np.array([point.expectation_values for point in result.points])
-    errors = np.array([point.standard_errors for point in result.points])
+    sweep: Any = result.sweep
+    values, errors = sweep.expectation_values, sweep.standard_errors
     stds = places.of(errors) if errors.size else np.zeros(pub.shape)
     return PubResult(
         DataBin(evs=places.of(values), stds=stds, shape=pub.shape),

@@ -27,6 +27,8 @@ from quantcloud.storage import Claim, Store
 # How long a window is predicted to take. A worker that is lent is given back after that, and no
 # more than that is lost with a worker.
 _WINDOW_SECONDS: Final = 0.4
+# The same for the first windows of a long run, whose prediction may be wrong.
+_FIRST_SECONDS: Final = 0.1
 # How many bytes the points of a window have, as predicted.
 _WINDOW_BYTES: Final = 4 << 20
 # How much longer than the window before it a window may be.
@@ -59,7 +61,6 @@ class Swept(NamedTuple):
 class _Window(NamedTuple):
     first: int
     last: int
-    lent: bool
 
 
 class SweepRun:
@@ -100,7 +101,8 @@ class SweepRun:
         self._most = math.inf
         self._running: dict[asyncio.Task[Outcome], _Window] = {}
         self._waiting: dict[int, Outcome] = {}
-        self._told_at = -math.inf
+        self._lent = 0
+        self._told_at = 0.0
 
     async def run(
         self,
@@ -115,7 +117,7 @@ class SweepRun:
                 lambda: self._store.jobs.progress(self._claim.job.id)
             )
             self._next = self.done
-        clock = _Clock(time_limit, on_start)
+        clock = _Clock(time_limit, partial(self._begin, on_start))
         try:
             while True:
                 self._start_windows(clock)
@@ -127,12 +129,18 @@ class SweepRun:
         finally:
             await self._stop()
 
+    def _begin(self, on_start: Callable[[], None]) -> None:
+        self._told_at = asyncio.get_running_loop().time()  # the start is an event too
+        on_start()
+
     def _start_windows(self, clock: "_Clock") -> None:
         while self._next < self._sweep.points:
-            lent = any(not window.lent for window in self._running.values())
-            if lent and not (self._has_room() and self._loans.lend(self._claim)):
-                return
-            window = _Window(self._next, min(self._next + self._size(), self._sweep.points), lent)
+            # One window runs on the claim's own share.
+            if self._running:
+                if not (self._has_room() and self._loans.lend(self._claim)):
+                    return
+                self._lent += 1
+            window = _Window(self._next, min(self._next + self._size(), self._sweep.points))
             self._next = window.last
             self._running[asyncio.ensure_future(self._execute(window, clock))] = window
 
@@ -142,7 +150,10 @@ class SweepRun:
 
     def _size(self) -> int:
         """Return how many points the next window has."""
-        by_time = _WINDOW_SECONDS / self._point_seconds if self._point_seconds else math.inf
+        seconds = _WINDOW_SECONDS
+        if self._most == math.inf and self._point_seconds * self._sweep.points > seconds:
+            seconds = _FIRST_SECONDS
+        by_time = seconds / self._point_seconds if self._point_seconds else math.inf
         most = min(by_time, _WINDOW_BYTES / max(1.0, self._point_bytes), self._most)
         return max(1, int(min(most, self._sweep.points)))
 
@@ -165,8 +176,7 @@ class SweepRun:
         ended, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         for task in sorted(ended, key=lambda each: self._running[each].first):
             window = self._running.pop(task)
-            if window.lent:
-                self._loans.give_back(self._claim)
+            self._give_back(min(1, self._lent))
             try:
                 outcome = task.result()
             except ExecutionTimedOut as error:
@@ -216,8 +226,6 @@ class SweepRun:
     def _progress(self, done: int) -> Change | None:
         """Return the change that tells the progress, if it is time."""
         now = asyncio.get_running_loop().time()
-        if self._told_at == -math.inf:
-            self._told_at = now  # the start of the run is an event of its own
         if now < self._told_at + _EVENT_SECONDS:
             return None
         self._told_at = now
@@ -225,12 +233,16 @@ class SweepRun:
         return Change(JobStatus.RUNNING, self._clock(), metadata=metadata, is_progress=True)
 
     async def _stop(self) -> None:
-        for task, window in self._running.items():
+        for task in self._running:
             task.cancel()
-            if window.lent:
-                self._loans.give_back(self._claim)
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()
+        self._give_back(self._lent)
+
+    def _give_back(self, number: int) -> None:
+        for _ in range(number):
+            self._lent -= 1
+            self._loans.give_back(self._claim)
 
 
 class _Clock:

@@ -97,8 +97,8 @@ def _check_fields(
     if not analysis.inputs:
         _refuse({"gradient": wanted.gradient}, "needs a circuit with inputs")
     if analysis.has_mid_circuit:
-        exact = {"observables": wanted.observables, "probabilities": wanted.probabilities}
-        _refuse(exact, "needs a circuit without mid-circuit measurement, reset and conditions")
+        problem = "needs a circuit without mid-circuit measurement, reset and conditions"
+        _refuse({"probabilities": wanted.probabilities}, problem)
     if wanted != NO_SWEEP:
         problem = "cannot be combined with parameters, observables, probabilities or packed"
         _refuse({"options.statevector": options.statevector}, problem)

@@ -12,6 +12,7 @@ from grpc_status import rpc_status
 
 from thequantcloud.v1 import (
     account_pb2_grpc,
+    api_key_pb2_grpc,
     backend_pb2_grpc,
     circuit_pb2_grpc,
     job_pb2_grpc,
@@ -24,6 +25,7 @@ _SERVICES = (
         circuit_pb2_grpc.add_CircuitServiceServicer_to_server,
     ),
     (job_pb2_grpc.JobServiceServicer, job_pb2_grpc.add_JobServiceServicer_to_server),
+    (api_key_pb2_grpc.ApiKeyServiceServicer, api_key_pb2_grpc.add_ApiKeyServiceServicer_to_server),
     (
         account_pb2_grpc.AccountServiceServicer,
         account_pb2_grpc.add_AccountServiceServicer_to_server,

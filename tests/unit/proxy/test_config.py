@@ -45,7 +45,7 @@ def test_the_templates_values_equal_the_settings_defaults(tmp_path):
     values = template_values(
         EnvoySettings(data_dir=tmp_path, access_log=Path("/dev/stdout")), FILES
     )
-    paths = {"descriptor", "openapi", "docs_page", "docs_style", "docs_script"}
+    paths = {"descriptor", "openapi", "descriptor_set", "docs_page", "docs_style", "docs_script"}
     for name in paths:
         # A path with a space is quoted.
         assert values[name].strip('"') == str(ROOT / TEMPLATE_VALUES[name])

@@ -134,7 +134,7 @@ def test_401_says_how_to_authenticate(gate, http, given):
     assert got.headers["www-authenticate"] == given or 'Bearer realm="thequantcloud"'
 
 
-LIST = "body: has a list where none belongs; lists belong to circuits, metadata, tags"
+LIST = "body: has a list where none belongs; lists belong to circuits, metadata, observables, readout, tags, terms, values"
 BODIES = {
     '{"shots": "abc"}': 'shots: must be an integer, got "abc"',
     '{"shots": ""}': 'shots: must be an integer, got ""',
@@ -247,7 +247,7 @@ QUERIES = {
     "/v1/backends?foo=1": "foo: is unknown; none is known here",
     "/v1/jobs/j?foo=1": "foo: is unknown; known are wait_seconds",
     "/v1/jobs/j?id=k": "id: is unknown; known are wait_seconds",
-    "/v1/jobs/j/result?id=k": "id: is unknown; none is known here",
+    "/v1/jobs/j/result?id=k": "id: is unknown; known are point_offset, point_limit",
     "/v1/backends/b?name=k": "name: is unknown; none is known here",
     "/v1/jobs/j/events?with_result=perhaps": 'with_result: must be true or false, got "perhaps"',
     "/v1/jobs/events?status=done": f'status: must be one of {STATUSES}, got "done"',

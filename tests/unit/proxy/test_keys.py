@@ -13,7 +13,8 @@ from unit.proxy.upstream import gate as make_gate
 RUN, BATCH, SAVE = "/v1/circuits/run", "/v1/circuits/run-batch", "/v1/circuits"
 KNOWN = (
     "qasm, circuit_qasm, shots, backend, optimize_for, num_qubits, max_cost_usd, min_fidelity, "
-    "options, code, name, tags"
+    "options, code, name, tags, parameters, observables, pairing, precision, gradient, variances, "
+    "probabilities, packed"
 )
 QUOTED = "expected a key in double quotes"
 VALUE = "expected a value in double quotes, a number, true, false or null"

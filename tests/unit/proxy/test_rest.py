@@ -91,7 +91,7 @@ def test_an_unknown_path_is_404_for_other_origins_too(gate, http):
 
 
 GETS = [re.sub(r"{\w+}", "x", path) for verb, path, _ in ROUTES if verb == "GET"]
-REFERENCE = ["/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js"]
+REFERENCE = ["/openapi.json", "/v1/descriptor.binpb", "/docs", "/docs/docs.css", "/docs/docs.js"]
 
 
 @pytest.mark.parametrize("packed", ["identity", "gzip"])
@@ -253,6 +253,7 @@ def test_nulls_are_printed_in_lists_and_nested_messages(gate, http):
         },
         "limits": {
             "max_shots": 1, "max_qubits": 0, "max_concurrent_jobs": 0, "api_keys_limit": 0,
+            "max_points": 0,
         },
         "simulator_minutes_used": 0,
         "simulator_minutes_limit": None,

@@ -7,6 +7,7 @@ from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.execution import Outcome
 from quantcloud.domain.job import Job
+from quantcloud.domain.sweep import Sweep
 from quantcloud.routing.method import Method
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.settings import DEFAULT_TIERS
@@ -68,10 +69,10 @@ class Served:
             if event.job.status.is_terminal:
                 self.ended.put_nowait(event.job)
 
-    def submit(self, job: Job, **needs: int) -> asyncio.Future:
+    def submit(self, job: Job, sweep: Sweep | None = None, **needs: int) -> asyncio.Future:
         """Submit a job whose run needs `memory_bytes` and `cores`."""
         method = Method("statevector", **{"memory_bytes": 0, "seconds": 1.0, **needs})
         # One second after another.
         self._submitted += 1
-        new = NewJob(job, QASM, ANALYSIS, routed(self._submitted), method=method)
+        new = NewJob(job, QASM, ANALYSIS, routed(self._submitted), method=method, sweep=sweep)
         return asyncio.ensure_future(self.scheduler.submit([new], max_waiting=None))

@@ -61,6 +61,7 @@ class AerBackend(SimulatorBackend):
 
     modules = ("qiskit", "qiskit_aer")
     executor_class = "quantcloud.backends.aer.executor:AerExecutor"
+    noisy_exact_methods = frozenset({"density_matrix"})
 
     def __init__(
         self, name: str, num_qubits: int, description: str, device: str, package: str

@@ -5,7 +5,7 @@
 # Aer has no types; Qiskit has only some.
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,16 +13,20 @@ import qiskit_aer
 from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerSimulator
+from qiskit_aer.library import SaveStatevector
 
+from quantcloud.backends.aer.expectations import save, saved
 from quantcloud.backends.aer.limits import MAX_BRANCHES_BYTES, MAX_MPS_RANK_BITS
 from quantcloud.backends.aer.noise import noise_model
 from quantcloud.backends.aer.translation import translated
 from quantcloud.backends.simulation.executor import LibraryCall, Sampled, SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
+from quantcloud.backends.simulation.sweep.pointwise import Estimate
 from quantcloud.circuits.classical import UnboundedLoopError
 from quantcloud.circuits.interaction import schmidt_bits
 from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.execution import Execution
+from quantcloud.domain.sweep import Observable
 
 _OPTIONS: Mapping[str, Mapping[str, object]] = {
     "statevector": {},
@@ -96,8 +100,26 @@ class AerExecutor(SimulatorExecutor):
     def library_circuit(self, divided: Program, execution: Execution) -> QuantumCircuit:
         return translated(divided, execution.method).circuit
 
+    def expectations(
+        self,
+        divided: Program,
+        execution: Execution,
+        observables: Sequence[Observable],
+        *,
+        variances: bool,
+    ) -> Estimate:
+        method, noise = execution.method, execution.options.noise
+        circuit = translated(divided, method, measured=False).circuit
+        options: dict[str, Any] = {}
+        if noise is not None:
+            options["noise_model"] = noise_model(noise, circuit, method)
+        save(circuit, observables, variances=variances)
+        data = self._data(circuit, method, 1, execution.seed, options)
+        return saved(data, len(observables), variances=variances)
+
     def _amplitudes(self, divided: Program) -> NDArray[np.complex128]:
         circuit = translated(divided, "statevector", measured=False).circuit
+        circuit.append(SaveStatevector(divided.num_qubits), circuit.qubits)
         return np.asarray(self._data(circuit, "statevector", 1, 0, {})["statevector"])
 
     def _data(

@@ -36,6 +36,8 @@ _KRAUS_QUBITS = 8
 # The most terms of an error as a mixture, because each further part multiplies them.
 _MOST_TERMS = 256
 
+NOISELESS: Final = "change of basis"
+"""The label of gates that have no noise."""
 _DELAY: Final = "delay of "
 _Times = tuple[float, float] | None
 
@@ -54,6 +56,7 @@ def noise_model(noise: Noise, circuit: QuantumCircuit, method: str) -> NoiseMode
     model = NoiseModel()
     placed = _placed(circuit, range(circuit.num_qubits))
     alike = all(own.t1_us is own.t2_us is None for _, own in noise.qubits)
+    placed.pop(NOISELESS, None)
     for label, places in sorted(placed.items()):
         for qubits in sorted(places):
             times = tuple([relaxation_times(noise, qubit) for qubit in qubits])

@@ -23,10 +23,9 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit_aer import AerSimulator
-from qiskit_aer.library import SaveStatevector
 
 from quantcloud.backends.aer.classical import control_circuit
-from quantcloud.backends.aer.noise import delay_label
+from quantcloud.backends.aer.noise import NOISELESS, delay_label
 from quantcloud.backends.simulation.clifford import clifford_steps
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.unitaries import matrix
@@ -71,7 +70,7 @@ def translated(program: Program, method: str, *, measured: bool = True) -> Trans
     """Make the circuit that Aer runs for `program` by `method`.
 
     The stabilizer method takes no angles, so gates that it does not know are written in H, S and
-    CX. If `measured` is False, the final measurements are left out and the state is saved.
+    CX. If `measured` is False, the final measurements are left out.
 
     Raises `ValueError` if the method is `stabilizer` and a gate is not Clifford.
     """
@@ -79,17 +78,17 @@ def translated(program: Program, method: str, *, measured: bool = True) -> Trans
         circuit, unbounded = control_circuit(program, partial(_gate, method))
         return Translation(circuit, submitted=False, unbounded=unbounded)
     bits = _Bits(program)
-    operations = program.operations if measured else program.body
     instructions: list[Any] = []
     names = {operation.name for operation in program.body} - {"measure", "reset"}
     submitted = program.submitted and all(_is_native(name, method) for name in names)
-    for operation in operations:
+    for operation in program.body:
         parts = _parts(operation, method)
         submitted = submitted and len(parts) == 1 and parts[0] == operation
         instructions += [bits.instruction(part, method) for part in parts]
+    if measured:
+        instructions += [bits.noiseless(gate, method) for gate in program.basis]
+        instructions += [bits.instruction(each, method) for each in program.measurements]
     circuit = QuantumCircuit.from_instructions(instructions, qubits=bits.qubits, clbits=bits.clbits)
-    if not measured:
-        circuit.append(SaveStatevector(program.num_qubits), circuit.qubits)
     return Translation(circuit, submitted)
 
 
@@ -99,6 +98,13 @@ class _Bits:
     def __init__(self, program: Program) -> None:
         self.qubits = [Qubit() for _ in range(program.num_qubits)]
         self.clbits = [Clbit() for _ in range(program.num_clbits)]
+
+    def noiseless(self, gate: Operation, method: str) -> Any:
+        """Return a gate that has no noise."""
+        if method == "stabilizer":
+            return self.instruction(gate, method)
+        kind = library.UnitaryGate(matrix(gate.name).copy(), label=NOISELESS, check_input=False)
+        return CircuitInstruction(kind, [self.qubits[qubit] for qubit in gate.qubits], [])
 
     def instruction(self, operation: Operation, method: str) -> Any:
         name, qubits, params, clbits, condition = operation

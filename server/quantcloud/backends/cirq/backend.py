@@ -48,6 +48,7 @@ class CirqBackend(SimulatorBackend):
 
     modules = ("cirq", "qsimcirq")
     executor_class = "quantcloud.backends.cirq.executor:CirqExecutor"
+    noisy_exact_methods = frozenset({"density_matrix"})
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions

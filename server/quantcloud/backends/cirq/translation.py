@@ -6,14 +6,17 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import cirq
 
 from quantcloud.backends.cirq.noise import confusion, misreading, noise_after
 from quantcloud.backends.simulation.programs import Program
+from quantcloud.backends.simulation.sweep.paulis import paulis
 from quantcloud.backends.simulation.unitaries import matrix
 from quantcloud.circuits.ir import Condition, Operation
 from quantcloud.domain.execution import Noise
+from quantcloud.domain.sweep import Observable
 
 # The number of controls of gates on three or more qubits; the controls come first.
 _CONTROLS = {"ccx": 2, "ccz": 2, "cswap": 1, "c3x": 3, "c3sqrtx": 3, "c4x": 4}
@@ -26,6 +29,7 @@ def translated(program: Program, noise: Noise | None, *, measured: bool = True) 
     """
     circuit = cirq.Circuit(_body(program, noise))
     if measured:
+        circuit.append([part for gate in program.basis for part in _parts(gate, None)])
         keys = keys_of(program, noise)
         # qsim knows only channels.
         as_channel = noise is not None and program.measures_once
@@ -35,6 +39,20 @@ def translated(program: Program, noise: Noise | None, *, measured: bool = True) 
             misread = None if as_channel else confusion(noise, qubit)
             circuit.append(cirq.measure(cirq.LineQubit(qubit), key=key, confusion_map=misread))
     return circuit
+
+
+def pauli_sum(observable: Observable) -> Any:
+    """Return an observable in Cirq's form."""
+    letters = {"X": cirq.X, "Y": cirq.Y, "Z": cirq.Z}
+    return cirq.PauliSum.from_pauli_strings(
+        [
+            cirq.PauliString(
+                {cirq.LineQubit(qubit): letters[letter] for qubit, letter in factors},
+                coefficient=coefficient,
+            )
+            for factors, coefficient in paulis(observable).items()
+        ]
+    )
 
 
 def keys_of(program: Program, noise: Noise | None) -> dict[int, str]:

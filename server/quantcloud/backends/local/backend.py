@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from quantcloud.backends.local.batch.costs import MAX_QUBITS as MAX_BATCH_QUBITS
+from quantcloud.backends.local.batch.costs import batch
 from quantcloud.backends.simulation.backend import SimulatorBackend
 from quantcloud.backends.simulation.costs import (
     evolution,
@@ -14,6 +16,7 @@ from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
 from quantcloud.circuits.states import statevector_bytes, tableau_bytes
 from quantcloud.domain.execution import INLINE_SECONDS, RunOptions
+from quantcloud.domain.sweep import Sweep
 from quantcloud.routing.method import Method, Refusal
 from quantcloud.routing.work import Coefficients, Work
 
@@ -44,6 +47,7 @@ class LocalBackend(SimulatorBackend):
 
     executor_class = "quantcloud.backends.local.executor:LocalExecutor"
     inline = True
+    exact_methods = frozenset({"statevector", "stabilizer"})
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions
@@ -62,6 +66,16 @@ class LocalBackend(SimulatorBackend):
         ):
             methods.append(_stabilizer(analysis, shots))
         return sorted(methods, key=lambda method: method.seconds) or self._refusal(analysis)
+
+    def sweep_methods(
+        self, analysis: Analysis, shots: int, options: RunOptions, sweep: Sweep
+    ) -> Sequence[Method] | Refusal:
+        found = super().sweep_methods(analysis, shots, options, sweep)
+        if isinstance(found, Refusal) or analysis.has_mid_circuit:
+            return found
+        if analysis.num_qubits > MAX_BATCH_QUBITS:
+            return found
+        return [batch(analysis, shots, sweep)]
 
     def _refusal(self, analysis: Analysis) -> Refusal:
         width = analysis.num_qubits

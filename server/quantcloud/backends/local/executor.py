@@ -1,20 +1,35 @@
 """Runs circuits for `local_simulator`: NumPy for any circuit, Stim for Clifford circuits."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from quantcloud.backends.local.batch.sweep import Compiled, block
 from quantcloud.backends.local.statevector import Statevector
 from quantcloud.backends.simulation.branching import run as run_branches
 from quantcloud.backends.simulation.executor import Sampled, SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import generator, shots_in_order
+from quantcloud.backends.simulation.sweep.pointwise import Estimate
+from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution
+from quantcloud.domain.sweep import Observable, PointBlock
 
 
 class LocalExecutor(SimulatorExecutor):
     """See `base.Executor`."""
 
     name = "local_simulator"
-    pure_methods = frozenset({"statevector", "stabilizer"})
+    pure_methods = frozenset({"statevector", "stabilizer", "batch"})
+
+    def __init__(self) -> None:
+        self._compiled: Compiled | None = None
+
+    def swept(self, circuit: Circuit, execution: Execution) -> PointBlock:
+        if execution.method != "batch":
+            return super().swept(circuit, execution)
+        if self._compiled is None or self._compiled.circuit is not circuit:
+            self._compiled = Compiled(circuit, self.prepared(circuit, execution))
+        return block(self._compiled, execution)
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
         rng = generator(execution.seed)
@@ -27,6 +42,20 @@ class LocalExecutor(SimulatorExecutor):
         counts = run_branches(divided, state, execution.shots, rng).counts
         memory = shots_in_order(counts, rng) if execution.options.memory else None
         return Sampled(counts, memory, state.amplitudes)
+
+    def expectations(
+        self,
+        divided: Program,
+        execution: Execution,
+        observables: Sequence[Observable],
+        *,
+        variances: bool,
+    ) -> Estimate:
+        if execution.method == "stabilizer" and not divided.branches:
+            from quantcloud.backends.local import stabilizer  # noqa: PLC0415
+
+            return stabilizer.expectations(divided, observables, variances=variances)
+        return super().expectations(divided, execution, observables, variances=variances)
 
     def library_circuit(self, divided: Program, execution: Execution) -> Any:
         if execution.method != "stabilizer":

@@ -17,8 +17,11 @@ from quantcloud.backends.simulation.clifford import clifford_steps
 from quantcloud.backends.simulation.executor import LibraryCall, Sampled
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import Counts, counted, distinct, shots_in_order
+from quantcloud.backends.simulation.sweep.paulis import paulis
+from quantcloud.backends.simulation.sweep.pointwise import Estimate
 from quantcloud.circuits.ir import Operation
 from quantcloud.domain.execution import Execution
+from quantcloud.domain.sweep import Observable
 
 _VERSION = version("stim")
 
@@ -62,6 +65,51 @@ def sample(program: Program, execution: Execution, rng: np.random.Generator) -> 
         "stim", _VERSION, "CompiledMeasurementSampler", execution.seed, {}, submitted=False
     )
     return Sampled(counts, call=call)
+
+
+def expectations(
+    program: Program, observables: Sequence[Observable], *, variances: bool
+) -> Estimate:
+    """Return exact expectation values of a Clifford `program` before its measurements."""
+    simulator = stim.TableauSimulator(seed=0)
+    simulator.set_num_qubits(program.num_qubits)
+    simulator.do(translated(program.body))
+    sums = [_pauli_strings(each, program.num_qubits) for each in observables]
+    values = np.array(
+        [
+            sum([weight * simulator.peek_observable_expectation(each) for each, weight in terms])
+            for terms in sums
+        ],
+        dtype=np.float64,
+    )
+    if not variances:
+        return Estimate(values)
+    squares = np.array([_square(simulator, terms) for terms in sums])
+    return Estimate(values, variances=np.maximum(squares - values**2, 0.0))
+
+
+def _pauli_strings(observable: Observable, num_qubits: int) -> list[tuple[stim.PauliString, float]]:
+    found: list[tuple[stim.PauliString, float]] = []
+    for factors, weight in paulis(observable).items():
+        string = stim.PauliString(num_qubits)
+        for qubit, letter in factors:
+            string[qubit] = letter
+        found.append((string, weight))
+    return found
+
+
+def _square(
+    simulator: stim.TableauSimulator, terms: Sequence[tuple[stim.PauliString, float]]
+) -> float:
+    """Return the expectation value of the square of a sum. Products that anticommute cancel."""
+    total = 0.0
+    for place, (left, weight) in enumerate(terms):
+        total += weight * weight
+        for right, other in terms[:place]:
+            if left.commutes(right):
+                value = simulator.peek_observable_expectation(left * right)
+                total += 2 * weight * other * value
+    return total
 
 
 class StabilizerState:

@@ -37,6 +37,7 @@ class PennyLaneBackend(SimulatorBackend):
 
     modules = ("pennylane", "pennylane_lightning")
     executor_class = "quantcloud.backends.pennylane.executor:PennyLaneExecutor"
+    has_adjoint = True
 
     def methods(
         self, analysis: Analysis, shots: int, options: RunOptions

@@ -4,7 +4,7 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # PennyLane has no types.
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import pennylane as qml
@@ -12,8 +12,10 @@ from pennylane.queuing import AnnotatedQueue
 from pennylane.tape import QuantumScript
 
 from quantcloud.backends.simulation.programs import Program
+from quantcloud.backends.simulation.sweep.paulis import paulis
 from quantcloud.backends.simulation.unitaries import matrix
 from quantcloud.circuits.ir import Condition, Operation
+from quantcloud.domain.sweep import Observable
 
 # PennyLane's gates that Lightning has kernels for.
 _KERNELS: dict[str, Callable[..., Any]] = {
@@ -46,6 +48,8 @@ _KERNELS: dict[str, Callable[..., Any]] = {
     "cswap": qml.CSWAP,
 }
 
+_PAULIS: dict[str, Callable[..., Any]] = {"X": qml.PauliX, "Y": qml.PauliY, "Z": qml.PauliZ}
+
 
 # The stub of PennyLane's function takes it for a decorator.
 _cond: Any = qml.cond
@@ -65,7 +69,7 @@ def translated(program: Program, shots: int) -> Translation:
     """Make the script that Lightning executes for `program`."""
     with AnnotatedQueue() as queue:
         early: dict[int, Any] = {}
-        for operation in program.body:
+        for operation in (*program.body, *program.basis):
             _queue(operation, early)
         read = {
             bit: value
@@ -81,6 +85,40 @@ def translated(program: Program, shots: int) -> Translation:
     for bit, wire in program.final.items():
         columns[bit] = len(read) + wires.index(wire)
     return Translation(QuantumScript.from_queue(queue, shots=shots), columns)
+
+
+KERNELS = frozenset(_KERNELS)
+"""The gates that Lightning has kernels for."""
+
+
+def value_script(
+    program: Program, observables: Sequence[Observable], trainable: Collection[int] = ()
+) -> QuantumScript:
+    """Make a script for the expectation values before the final measurements.
+
+    Derivatives are by the angles of the `trainable` operations of the body, by their numbers.
+    """
+    with AnnotatedQueue() as queue:
+        for operation in program.body:
+            _queue(operation, {})
+        for observable in observables:
+            qml.expval(_hamiltonian(observable))
+    script = QuantumScript.from_queue(queue)
+    script.trainable_params = [
+        number for number, each in enumerate(script.par_info) if each["op_idx"] in trainable
+    ]
+    return script
+
+
+def _hamiltonian(observable: Observable) -> Any:
+    terms = paulis(observable) or {(): 0.0}
+    products: list[Any] = [
+        qml.prod(*[_PAULIS[letter](qubit) for qubit, letter in factors])
+        if factors
+        else qml.Identity(0)
+        for factors in terms
+    ]
+    return qml.Hamiltonian(list(terms.values()), products)
 
 
 def state_script(program: Program) -> QuantumScript:
@@ -114,8 +152,9 @@ def _apply(name: str, qubits: tuple[int, ...], params: tuple[float, ...]) -> Non
     if kernel is not None:
         kernel(*params, wires=qubits)
     else:
-        # In PennyLane the first wire is the highest bit.
-        qml.QubitUnitary(matrix(name, params), wires=qubits[::-1])
+        # In PennyLane the first wire is the highest bit. Lightning's derivatives take no read-only
+        # array.
+        qml.QubitUnitary(matrix(name, params).copy(), wires=qubits[::-1])
 
 
 def _holds(condition: Condition, early: dict[int, Any]) -> Any:

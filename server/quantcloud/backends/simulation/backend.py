@@ -7,7 +7,14 @@ from typing import ClassVar
 
 from quantcloud.backends.base import Executor
 from quantcloud.backends.packages import missing
-from quantcloud.backends.simulation.sweep.costs import refusal, runs, shots_at
+from quantcloud.backends.simulation.sweep.costs import (
+    holds_values,
+    refusal,
+    runs,
+    shots_at,
+    term_amplitudes,
+    with_state_work,
+)
 from quantcloud.backends.sweeps import repeated
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.gates import STANDARD_GATES
@@ -22,13 +29,15 @@ class SimulatorBackend(ABC):
 
     `executor_class` is the executor's module and class, which are imported only where it runs;
     `arguments` are those of its constructor. `exact_methods` compute exact expectation values, and
-    `computes_noisy_values` says that they do with noise too.
+    `noisy_exact_methods` do with noise. If `has_adjoint`, exact derivatives take about as long as
+    a few values.
     """
 
     modules: ClassVar[tuple[str, ...]] = ()
     executor_class: ClassVar[str]
     exact_methods: ClassVar[frozenset[str]] = frozenset({"statevector"})
-    computes_noisy_values: ClassVar[bool] = False
+    noisy_exact_methods: ClassVar[frozenset[str]] = frozenset()
+    has_adjoint: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -55,21 +64,27 @@ class SimulatorBackend(ABC):
         self, analysis: Analysis, shots: int, options: RunOptions, sweep: Sweep
     ) -> Sequence[Method] | Refusal:
         """See `sweeps.SweepBackend`. Here the points run one after the other."""
+        exact_methods = self.exact_methods if options.noise is None else self.noisy_exact_methods
         refused = refusal(
-            self.info.name, analysis, options, sweep, noisy_exact=self.computes_noisy_values
+            self.info.name, analysis, options, sweep, noisy_exact=bool(self.noisy_exact_methods)
         )
         if refused is not None:
             return refused
-        number = runs(analysis, sweep)
+        number = runs(analysis, sweep, adjoint=self.has_adjoint)
         total = shots_at(sweep, shots) * (sweep.last - sweep.first)
         methods = self.methods(analysis, max(1, total // number), options)
         if isinstance(methods, Refusal):
             return methods
         exact = sweep.exact or sweep.variances or sweep.probabilities
-        suited = [each for each in methods if not exact or each.name in self.exact_methods]
+        suited = [
+            each
+            for each in methods
+            if not exact or (each.name in exact_methods and holds_values(each.name, analysis))
+        ]
         if not suited:
             return Refusal(f"{self.info.name} has no method for exact values of this circuit")
-        return [repeated(method, number) for method in suited]
+        terms = (sweep.last - sweep.first) * term_amplitudes(analysis, sweep) if exact else 0
+        return [with_state_work(repeated(method, number), terms) for method in suited]
 
     def executor(self) -> Executor:
         return resolve_name(self.executor_class)(*self._arguments)

@@ -17,6 +17,7 @@ from quantcloud.backends.simulation.sweep import pointwise
 from quantcloud.backends.simulation.sweep.observables import Operator, inner
 from quantcloud.backends.simulation.sweep.outcomes import outcome_probabilities
 from quantcloud.backends.simulation.sweep.pointwise import Estimate
+from quantcloud.backends.simulation.sweep.template import Template
 from quantcloud.backends.simulation.sweep.values import Floats
 from quantcloud.backends.warm_up import WarmsUp
 from quantcloud.circuits.ir import Circuit
@@ -64,8 +65,7 @@ class SimulatorExecutor(WarmsUp, ABC):
 
     `pure_methods` run without noise, `noisy_methods` with it. Runs by `narrow_methods`, and all
     runs with noise, take only gates on one or two qubits. `has_classical_control` says whether it
-    runs variables and loops, and measurements and resets under a condition. `precision` is that of
-    exact values.
+    runs variables and loops, and measurements and resets under a condition.
     """
 
     name: ClassVar[str]
@@ -73,7 +73,6 @@ class SimulatorExecutor(WarmsUp, ABC):
     noisy_methods: ClassVar[frozenset[str]] = frozenset()
     narrow_methods: ClassVar[frozenset[str]] = frozenset()
     has_classical_control: ClassVar[bool] = True
-    precision: ClassVar[Literal["double", "single"]] = "double"
 
     @abstractmethod
     def sample(self, divided: Program, execution: Execution) -> Sampled:
@@ -85,14 +84,14 @@ class SimulatorExecutor(WarmsUp, ABC):
 
     def run(self, circuit: Circuit, execution: Execution) -> Outcome:
         began = time.perf_counter()
-        divided = self.prepared(circuit, execution)
         if execution.sweep is not None:
-            block = self.swept(circuit, divided, execution)
+            block = self.swept(circuit, execution)
             elapsed_ms = (time.perf_counter() - began) * 1e3
-            metadata = self._metadata(execution, self.precision)
+            metadata = self._metadata(execution, self.precision_of(execution))
             return Outcome({}, elapsed_ms, metadata=metadata, block=block)
         if circuit.inputs:
             raise ValueError(f"the input {circuit.inputs[0].name!r} has no values")
+        divided = self.prepared(circuit, execution)
         sampled = self.sample(divided, execution)
         memory = sampled.memory
         if execution.options.memory and memory is None:
@@ -120,9 +119,14 @@ class SimulatorExecutor(WarmsUp, ABC):
 
     # Sweeps
 
-    def swept(self, circuit: Circuit, divided: Program, execution: Execution) -> PointBlock:
+    def precision_of(self, execution: Execution) -> Literal["double", "single"]:
+        """Return the precision of the states of a sweep."""
+        del execution
+        return "double"
+
+    def swept(self, circuit: Circuit, execution: Execution) -> PointBlock:
         """Compute the points of a sweep."""
-        return pointwise.block(self, circuit, divided, execution)
+        return pointwise.block(self, circuit, self.prepared(circuit, execution), execution)
 
     def expectations(
         self,
@@ -141,6 +145,17 @@ class SimulatorExecutor(WarmsUp, ABC):
             return Estimate(values)
         squares = np.array([inner(product, product) for product in products])
         return Estimate(values, variances=np.maximum(squares - values**2, 0.0))
+
+    def slopes(
+        self,
+        template: Template,
+        angles: Floats,
+        execution: Execution,
+        observables: Sequence[Observable],
+    ) -> Floats | None:
+        """See `pointwise.Points`."""
+        del template, angles, execution, observables
+        return None
 
     def probabilities(self, divided: Program, execution: Execution) -> Floats:
         """See `pointwise.Points`."""

@@ -46,10 +46,13 @@ class Program:
     @property
     def operations(self) -> tuple[Operation, ...]:
         """The body and the basis, and then the measurements of `final`."""
-        return (
-            *self.body,
-            *self.basis,
-            *(Operation("measure", (qubit,), (), (bit,)) for bit, qubit in self.final.items()),
+        return (*self.body, *self.basis, *self.measurements)
+
+    @property
+    def measurements(self) -> tuple[Operation, ...]:
+        """The measurements of `final`."""
+        return tuple(
+            [Operation("measure", (qubit,), (), (bit,)) for bit, qubit in self.final.items()]
         )
 
     @property

@@ -11,6 +11,7 @@ from contextlib import suppress
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.backends.packages import with_versions
 from quantcloud.backends.points import with_points
+from quantcloud.backends.sweeps import circuit_of
 from quantcloud.backends.sweeps import run as run_circuit
 from quantcloud.backends.warm_up import FirstRuns
 from quantcloud.circuits import expanded, with_measurements
@@ -136,7 +137,10 @@ class Worker:
 
 
 def _run(executor: Executor, backend: Backend, execution: Execution) -> Outcome:
-    circuit = expanded(with_measurements(parse(execution.qasm)))
+    if execution.sweep is None:
+        circuit = expanded(with_measurements(parse(execution.qasm)))
+    else:
+        circuit = circuit_of(execution.qasm)
     return with_points(run_circuit(executor, backend, circuit, execution), execution)
 
 

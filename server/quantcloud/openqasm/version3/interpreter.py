@@ -121,18 +121,19 @@ class Interpreter:
             value = Symbolic((place,), name, is_input=True)
             self.names.declare(name, Variable(type_, value, is_input=True), start)
             return
-        if len(node.dimensions) > 1:
+        first, *others = node.dimensions
+        if others:
             raise refusal(
                 self._lexer,
                 f"inputs with several dimensions ({shown(name)})",
                 "declare an array with one, such as 'input array[float[64], 16] w;'",
                 start,
             )
-        size = self._evaluator.size(node.dimensions[0], "the size of an array")
+        size = self._evaluator.size(first, "the size of an array")
         if not size:
             raise self._lexer.error(f"the array {shown(name)} has no elements", start)
-        first = self._builder.declare_input(name, size, start)
-        self.names.declare(name, Array(first, size, name), start)
+        place = self._builder.declare_input(name, size, start)
+        self.names.declare(name, Array(place, size, name), start)
 
     def _alias(self, node: Alias) -> None:
         value = self._evaluator.evaluate(node.value)

@@ -1,7 +1,7 @@
 """Computes the angles of a circuit from the values of its inputs, for all points at once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from quantcloud.backends.simulation.sweep.values import Floats
 from quantcloud.circuits.angles import Angle, ordered
 from quantcloud.circuits.expressions import LARGEST, NEGATE
 
-_FUNCTIONS: Final[Mapping[str, Callable[..., Floats]]] = {
+_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
@@ -27,24 +27,8 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., Floats]]] = {
     "acos": np.arccos,
     "atan": np.arctan,
 }
-# The derivatives by each operand; `y` is the result.
-_SLOPES: Final[Mapping[str, tuple[Callable[..., Floats | float], ...]]] = {
-    "+": (lambda _y, _a, _b: 1.0, lambda _y, _a, _b: 1.0),
-    "-": (lambda _y, _a, _b: 1.0, lambda _y, _a, _b: -1.0),
-    "*": (lambda _y, _a, b: b, lambda _y, a, _b: a),
-    "/": (lambda _y, _a, b: 1 / b, lambda y, _a, b: -y / b),
-    "^": (lambda _y, a, b: b * np.power(a, b - 1), lambda y, a, _b: y * np.log(a)),
-    NEGATE: (lambda _y, _a: -1.0,),
-    "sin": (lambda _y, a: np.cos(a),),
-    "cos": (lambda _y, a: -np.sin(a),),
-    "tan": (lambda y, _a: 1 + y * y,),
-    "exp": (lambda y, _a: y,),
-    "ln": (lambda _y, a: 1 / a,),
-    "sqrt": (lambda y, _a: 0.5 / y,),
-    "asin": (lambda _y, a: 1 / np.sqrt(1 - a * a),),
-    "acos": (lambda _y, a: -1 / np.sqrt(1 - a * a),),
-    "atan": (lambda _y, a: 1 / (1 + a * a),),
-}
+# Values at all points, or one that is the same at all.
+_Values = Floats | float
 
 
 class _Line(NamedTuple):
@@ -94,7 +78,7 @@ class Angles:
         known: dict[int, Floats] = {}
         with np.errstate(all="ignore"):
             for node in self._nodes:
-                operands = [known.get(id(each), each) for each in node.operands]
+                operands: list[Any] = [known.get(id(each), each) for each in node.operands]
                 known[id(node)] = (
                     _FUNCTIONS[node.symbol](*operands) if operands else inputs[:, node.place]
                 )
@@ -111,7 +95,7 @@ class Angles:
         np.add.at(result, self._places, straight * self._factors[:, None, None])
         if self._bent:
             known = self._known(inputs)
-            totals: dict[int, NDArray[np.float64] | float] = {}
+            totals: dict[int, _Values] = {}
             for at, angle in self._bent:
                 totals[id(angle)] = totals.get(id(angle), 0.0) + slopes[:, :, at]
             with np.errstate(all="ignore"):
@@ -131,11 +115,54 @@ class Angles:
             result[node.place] += total
             return
         operands = [known.get(id(each), each) for each in node.operands]
-        for operand, slope in zip(node.operands, _SLOPES[node.symbol], strict=True):
+        slopes = _slopes(node.symbol, known[id(node)], *operands)
+        for operand, slope in zip(node.operands, slopes, strict=True):
             if isinstance(operand, Angle):
-                by_point = np.broadcast_to(slope(known[id(node)], *operands), (result.shape[1],))
-                part = total * by_point[:, None]
+                part = total * np.broadcast_to(slope, (result.shape[1],))[:, None]
                 totals[id(operand)] = totals.get(id(operand), 0.0) + part
+
+
+def _slopes(symbol: str, value: _Values, *operands: _Values) -> tuple[_Values, ...]:
+    """Return the derivatives of an operator or a function by each operand; `value` is its value."""
+    first, second = (*operands, 0.0)[:2]
+    match symbol:
+        case "+":
+            return 1.0, 1.0
+        case "-":
+            return 1.0, -1.0
+        case "*":
+            return second, first
+        case "/":
+            return 1 / second, -value / second
+        case "^":
+            return second * np.power(first, second - 1), value * np.log(first)
+        case _:
+            return (_slope(symbol, value, first),)
+
+
+def _slope(symbol: str, value: _Values, operand: _Values) -> _Values:
+    match symbol:
+        case "sin":
+            slope = np.cos(operand)
+        case "cos":
+            slope = -np.sin(operand)
+        case "tan":
+            slope = 1 + value * value
+        case "exp":
+            slope = value
+        case "ln":
+            slope = 1 / operand
+        case "sqrt":
+            slope = 0.5 / value
+        case "asin":
+            slope = 1 / np.sqrt(1 - operand * operand)
+        case "acos":
+            slope = -1 / np.sqrt(1 - operand * operand)
+        case "atan":
+            slope = 1 / (1 + operand * operand)
+        case _:
+            slope = -1.0  # the sign
+    return slope
 
 
 def _line(node: Angle, lines: Mapping[int, _Line]) -> _Line | None:
@@ -143,21 +170,17 @@ def _line(node: Angle, lines: Mapping[int, _Line]) -> _Line | None:
     if not node.symbol:
         return _Line(node.place, 1.0, 0.0)
     found = [lines.get(id(each)) for each in node.operands]
-    first = found[0]
-    if node.symbol == NEGATE:
-        return None if first is None else _Line(first.place, -first.factor, -first.offset)
-    if len(found) != 2:  # noqa: PLR2004 - an operator
-        return None
-    second = found[1]
-    left, right = node.operands
-    if second is None and first is not None and not isinstance(right, Angle):
-        return _with_constant(node.symbol, first, float(right))
-    if first is None and second is not None and not isinstance(left, Angle):
-        constant = float(left)
-        if node.symbol == "-":
-            return _Line(second.place, -second.factor, constant - second.offset)
-        return _with_constant(node.symbol, second, constant) if node.symbol in "+*" else None
-    return None
+    match found, node.operands, node.symbol:
+        case [_Line() as line], _, "neg":
+            return _with_constant("*", line, -1.0)
+        case [_Line() as line, None], (_, constant), symbol if not isinstance(constant, Angle):
+            return _with_constant(symbol, line, constant)
+        case [None, _Line() as line], (constant, _), "+" | "*" if not isinstance(constant, Angle):
+            return _with_constant(node.symbol, line, constant)
+        case [None, _Line() as line], (constant, _), "-" if not isinstance(constant, Angle):
+            return _Line(line.place, -line.factor, constant - line.offset)
+        case _:
+            return None
 
 
 def _with_constant(symbol: str, line: _Line, constant: float) -> _Line | None:

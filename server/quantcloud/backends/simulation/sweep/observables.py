@@ -6,7 +6,7 @@ States are arrays whose first axis has the amplitudes (bit q of an index is qubi
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from quantcloud.backends.simulation.sweep.values import Floats
 from quantcloud.domain.sweep import Observable
 
-State = NDArray[Any]
-"""Amplitudes: float64 or complex128."""
+State: TypeAlias = NDArray[np.complex128]
+"""Amplitudes, or factors of them. If all are real, the array is one of float64."""
 
 # Up to this many qubits one matrix is faster than a pass for each pattern.
 _DENSE_QUBITS: Final = 6
@@ -34,12 +34,12 @@ class Operator:
             self._factors.setdefault(flips, np.zeros(size, dtype=np.complex128))
             self._factors[flips] += term.coefficient * _factors(factors, self._indices)
         self.is_real = all(not factors.imag.any() for factors in self._factors.values())
-        self._matrix: NDArray[Any] | None = None
+        self._matrix: State | None = None
         if num_qubits <= _DENSE_QUBITS:
             matrix = np.zeros((size, size), dtype=np.complex128)
             for flips, factors in self._factors.items():
                 matrix[self._indices, self._indices ^ flips] += factors
-            self._matrix = matrix.real.copy() if self.is_real else matrix
+            self._matrix = _as_state(matrix.real.copy()) if self.is_real else matrix
 
     def applied(self, state: State) -> State:
         """Return the product of the operator and a state, amplitudes x anything.
@@ -48,7 +48,7 @@ class Operator:
         """
         real = state.dtype == np.float64
         if self._matrix is not None:
-            matrix = self._matrix.real if real else self._matrix
+            matrix = _as_state(self._matrix.real) if real else self._matrix
             return (matrix @ state.reshape(len(state), -1)).reshape(state.shape)
         result = np.zeros_like(state)
         shape = (-1, *(1,) * (state.ndim - 1))
@@ -59,6 +59,16 @@ class Operator:
             moved = np.take(state, self._indices ^ flips, axis=0) if flips else state
             result += by.reshape(shape) * moved
         return result
+
+    def squared(self, state: State, product: State) -> Floats:
+        """Return the expectation value of the operator's square; `product` is `applied(state)`."""
+        if state.dtype == np.float64 and not self.is_real:
+            product = self.applied(state.astype(np.complex128))
+        return inner(product, product)
+
+
+def _as_state(array: NDArray[Any]) -> State:
+    return array
 
 
 def _factors(

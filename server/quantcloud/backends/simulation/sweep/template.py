@@ -32,6 +32,11 @@ class Template:
                 self._open.append((index, operation, places))
         self.angles = Angles(found)
 
+    @property
+    def open(self) -> frozenset[int]:
+        """The numbers of the operations with such angles."""
+        return frozenset([index for index, _, _ in self._open])
+
     def bound(self, angles: Floats) -> Program:
         """Return the program with these angles, one for each column."""
         values = angles.tolist()

@@ -1,0 +1,1 @@
+"""Statevectors of many points at once, in NumPy."""

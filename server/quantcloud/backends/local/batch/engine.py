@@ -1,0 +1,220 @@
+"""Evolves the states of many points, and differentiates expectation values by adjoint states.
+
+A state has the shape amplitudes x points, or amplitudes x observables x points: so each operation
+works on long runs of adjacent numbers, on any qubit.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+import numpy as np
+
+from quantcloud.backends.local.batch.phases import Phases, State
+from quantcloud.backends.local.batch.plan import Plan, Turns
+from quantcloud.backends.local.batch.turns import Matrices, TurnMatrices
+from quantcloud.backends.simulation.sweep.values import Floats
+
+# The inner products over the amplitudes: layers x observables x points.
+_SUM: Final = "labcp,labp->lcp"
+
+
+class Engine:
+    """Runs a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.dtype = _dtype(real=plan.is_real)
+        self._turns = TurnMatrices(plan.turns, real=plan.is_real)
+        # The steps whose derivatives are needed, in order.
+        needed = [place for place, step in enumerate(plan.steps) if not step.is_fixed]
+        self._kept = {place: at for at, place in enumerate(needed)}
+
+    @property
+    def kept(self) -> int:
+        """The number of states that the derivatives keep at each point."""
+        return len(self._kept)
+
+    def states(self, angles: Floats) -> State:
+        """Return the states at angles of shape columns x points."""
+        return self._forward(angles, self._turns.matrices(angles), self._phases(angles), None)
+
+    def _phases(self, angles: Floats) -> list[State | None]:
+        return [
+            step.phases(angles) if isinstance(step, Phases) else None for step in self.plan.steps
+        ]
+
+    def _forward(
+        self,
+        angles: Floats,
+        matrices: Matrices,
+        phases: Sequence[State | None],
+        states: State | None,
+    ) -> State:
+        plan, points = self.plan, angles.shape[1]
+        shape = (1 << plan.num_qubits, points)
+        state: State | None = None
+        spare = np.empty(shape, dtype=self.dtype)
+        half = np.empty(shape[0] * points, dtype=self.dtype)
+        for place, step in enumerate(plan.steps):
+            if isinstance(step, Turns):
+                own = matrices[step.first : step.first + len(step.turns)]
+                if state is None:
+                    state = _product(step, own, shape)
+                else:
+                    _turn(state, step, own, half)
+            else:
+                if state is None:
+                    state = _ground(shape, self.dtype)
+                before = state
+                state = step.apply(state, phases[place], spare)
+                spare = before if state is spare else spare
+            if states is not None and len(states) and place in self._kept:
+                states[self._kept[place]] = state
+        return _ground(shape, self.dtype) if state is None else state
+
+    def gradients(
+        self, angles: Floats, apply: Callable[[State], State], *, store: bool = True
+    ) -> tuple[Floats, Floats]:
+        """Return values and derivatives of observables at angles of shape columns x points.
+
+        `apply` returns the products of the observables and a state: amplitudes x observables x
+        points. The values are observables x points, the derivatives columns x those. Without
+        `store` the states of the layers are computed again, which needs less memory.
+        """
+        plan = self.plan
+        matrices, phases = self._turns.matrices(angles), self._phases(angles)
+        shape = (1 << plan.num_qubits, angles.shape[1])
+        states = np.empty((len(self._kept) if store else 0, *shape), dtype=self.dtype)
+        state = self._forward(angles, matrices, phases, states)
+        adjoint = apply(state)
+        values = _inner(adjoint, state[:, None])
+        result = np.zeros((len(plan.angles), *adjoint.shape[1:]))
+        overlaps = np.zeros((len(plan.turns), 3, *adjoint.shape[1:]))
+        adjoints = np.empty((len(states), *adjoint.shape), dtype=self.dtype)
+        inverse = np.conjugate(np.swapaxes(matrices, 1, 2))
+        moving = [_Moving(adjoint)] if store else [_Moving(adjoint), _Moving(state)]
+        first = min(self._kept, default=len(plan.steps))
+        for place in range(len(plan.steps) - 1, first - 1, -1):
+            step, kept = plan.steps[place], self._kept.get(place)
+            adjoint = moving[0].state
+            if kept is not None:
+                state = states[kept] if store else moving[1].state
+                if isinstance(step, Phases):
+                    _add_slopes(step, adjoint, state, result)
+                elif store:
+                    adjoints[kept] = adjoint
+                else:
+                    self._overlap([place], adjoint[None], state[None], overlaps)
+            for each in moving if place > first else ():
+                each.undo(step, inverse, phases[place])
+        if store:
+            self._overlap(list(self._kept), adjoints, states, overlaps)
+        self._turns.slopes(angles, overlaps, result)
+        return values, result
+
+    def _overlap(
+        self, places: Sequence[int], adjoints: State, states: State, overlaps: Floats
+    ) -> None:
+        """Write Im <adjoint| pauli |state> for each turn of some layers."""
+        layers = [(at, self.plan.steps[place]) for at, place in enumerate(places)]
+        turns = [
+            (turn.qubit, at, number)
+            for at, step in layers
+            if isinstance(step, Turns)
+            for number, turn in enumerate(step.turns, step.first)
+            if not turn.is_fixed
+        ]
+        for qubit in {qubit for qubit, _, _ in turns}:
+            rows = [at for own, at, _ in turns if own == qubit]
+            numbers = [number for own, _, number in turns if own == qubit]
+            every = len(rows) == len(layers)
+            left = np.conjugate(adjoints if every else adjoints[rows])
+            right = states if every else states[rows]
+            left = left.reshape(len(rows), -1, 2, 1 << qubit, *left.shape[2:])
+            right = right.reshape(len(rows), -1, 2, 1 << qubit, right.shape[-1])
+            cross = np.einsum(_SUM, left[:, :, 0], right[:, :, 1])
+            back = np.einsum(_SUM, left[:, :, 1], right[:, :, 0])
+            overlaps[numbers, 1] = (back - cross).real
+            if not self.plan.is_real:
+                zero = np.einsum(_SUM, left[:, :, 0], right[:, :, 0])
+                one = np.einsum(_SUM, left[:, :, 1], right[:, :, 1])
+                overlaps[numbers, 0] = (cross + back).imag
+                overlaps[numbers, 2] = (zero - one).imag
+
+
+class _Moving:
+    """A state on its way back through a plan."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._spare = np.empty_like(state)
+
+    def undo(self, step: Turns | Phases, inverse: Matrices, phases: State | None) -> None:
+        if isinstance(step, Turns):
+            own = inverse[step.first : step.first + len(step.turns)]
+            _turn(self.state, step, own, self._spare.reshape(-1))
+            return
+        before = self.state
+        self.state = step.undo(before, phases, self._spare)
+        if self.state is self._spare:
+            self._spare = before
+
+
+def _add_slopes(step: Phases, adjoint: State, state: State, result: Floats) -> None:
+    """Add the derivatives by the angles of rotations about z."""
+    product = (np.conjugate(adjoint) * state[:, None]).imag
+    slopes = (2 * step.halves) @ product.reshape(len(product), -1)
+    result[step.columns] += slopes.reshape(-1, *adjoint.shape[1:])
+
+
+def _inner(left: State, right: State) -> Floats:
+    return (np.conjugate(left) * right).real.sum(axis=0)
+
+
+def _dtype(*, real: bool) -> np.dtype[np.complex128]:
+    """Return the type of amplitudes; see `State`."""
+    return cast("np.dtype[np.complex128]", np.dtype(np.float64 if real else np.complex128))
+
+
+def _ground(shape: tuple[int, int], dtype: np.dtype[np.complex128]) -> State:
+    state = np.zeros(shape, dtype=dtype)
+    state[0] = 1
+    return state
+
+
+def _product(step: Turns, matrices: Matrices, shape: tuple[int, int]) -> State:
+    """Return the state after a first layer: each of its qubits was 0."""
+    state = np.ones((1, shape[1]), dtype=matrices.dtype)
+    turned = {turn.qubit: matrix for turn, matrix in zip(step.turns, matrices, strict=True)}
+    for qubit in range(shape[0].bit_length() - 1):
+        size = len(state)
+        larger = np.zeros((2 * size, shape[1]), dtype=matrices.dtype)
+        matrix = turned.get(qubit)
+        if matrix is None:
+            larger[:size] = state
+        else:
+            np.multiply(state, matrix[0, 0], out=larger[:size])
+            np.multiply(state, matrix[1, 0], out=larger[size:])
+        state = larger
+    return state
+
+
+def _halves(state: State, qubit: int) -> tuple[State, State]:
+    """Return views of a state where a qubit is 0 and where it is 1."""
+    view = state.reshape(-1, 2, 1 << qubit, *state.shape[1:])
+    return view[:, 0], view[:, 1]
+
+
+def _turn(state: State, step: Turns, matrices: Matrices, half: State) -> None:
+    """Apply a layer to a state, in place. `half` has room for a state."""
+    middle = state.size // 2
+    for turn, matrix in zip(step.turns, matrices, strict=True):
+        zero, one = _halves(state, turn.qubit)
+        into_zero = half[:middle].reshape(zero.shape)
+        into_one = half[middle : 2 * middle].reshape(zero.shape)
+        np.multiply(one, matrix[0, 1], out=into_zero)
+        np.multiply(zero, matrix[1, 0], out=into_one)
+        zero *= matrix[0, 0]
+        zero += into_zero
+        one *= matrix[1, 1]
+        one += into_one

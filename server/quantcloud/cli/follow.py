@@ -1,0 +1,119 @@
+"""Shows a job live until it ends, and its counts."""
+
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.status import Status
+
+from quantcloud.cli.failure import INTERRUPTED, Failure
+from quantcloud.cli.histogram import histogram
+from quantcloud.cli.session import Session
+from quantcloud.client import Event, Job, JobEnded, QuantCloudError, Result
+from quantcloud.client.plain import struct
+
+
+def follow(session: Session, job: Job, timeout: float | None = None) -> Result:
+    """Print each status of a job as it comes, and return the result at its end.
+
+    On a terminal a line below shows the place in the queue and when the run is likely to begin.
+    Raises `Failure` at Ctrl-C, with how to go on; the job is not cancelled.
+    """
+    if not session.quiet:
+        session.console.print(f"[dim]job {job.id}[/dim]")
+    live = not session.quiet and session.console.is_terminal
+    line: AbstractContextManager[Status | None] = (
+        session.console.status("submitted") if live else nullcontext()
+    )
+    try:
+        with line as status:
+            result = _finish(session, job, status, timeout)
+    except KeyboardInterrupt:
+        raise Failure(
+            f"job {job.id} goes on: `quantcloud watch {job.id}` shows it, "
+            f"`quantcloud cancel {job.id}` stops it",
+            INTERRUPTED,
+        ) from None
+    if not session.quiet:
+        session.console.print()
+    return result
+
+
+def _finish(session: Session, job: Job, status: Status | None, timeout: float | None) -> Result:
+    began: datetime | None = None
+    shown = ""
+    for event in job.events(timeout=timeout):
+        began = began or event.at
+        # A new place in the queue, and more points of a sweep, are no new status.
+        if event.status != shown and not session.quiet:
+            at = (event.at - began).total_seconds() * 1000
+            session.console.print(f"{at:10.1f} ms  {describe(event)}")
+        shown = event.status
+        if status is not None and not event.is_last:
+            status.update(f"{describe(event)}{_start(job, event)}")
+    return job.result(timeout=timeout)
+
+
+def _start(job: Job, event: Event) -> str:
+    """Return when a queued job is likely to begin."""
+    if event.position is None:
+        return ""
+    try:
+        at = job.refresh().estimated_start_at
+    except QuantCloudError:
+        return ""
+    left = None if at is None else max(0.0, (at - datetime.now(UTC)).total_seconds())
+    return "" if left is None else f", starts in about {left:.0f} s"
+
+
+def describe(event: Event) -> str:
+    """Describe an event in a few words, with Rich's markup."""
+    job = event.message.job
+    text = f"[bold]{event.status}[/bold]"
+    if job.error_message:
+        text += f": {escape(job.error_message)}"
+    if event.position is not None:
+        text += f" on {escape(event.backend or '')}, position {event.position}"
+    elif (points := struct(job.metadata).get("sweep")) and not event.is_last:
+        text += f", {points['points_done']} of {points['points']} points"
+    elif event.message.HasField("result"):
+        result = event.message.result
+        text += f" on {escape(result.backend)}, {result.execution_time_ms:.2f} ms of execution"
+    return text
+
+
+def show_result(session: Session, result: Result, plot: Path | None) -> None:
+    """Print the counts, and draw them to a file if one is given. Raises `Failure`."""
+    session.answer(result.to_dict(), histogram(result.counts))
+    if plot is not None:
+        draw(result, plot)
+        session.say(f"{plot} has the plot")
+
+
+def draw(result: Result, target: Path) -> None:
+    """Draw the counts of a result to a file. Raises `Failure`."""
+    try:
+        import matplotlib as mpl  # noqa: PLC0415  # optional
+
+        mpl.use("agg")
+    except ModuleNotFoundError:
+        raise Failure("--plot needs matplotlib: pip install matplotlib") from None
+    axes: Any = result.plot()
+    try:
+        axes.figure.savefig(target, bbox_inches="tight")
+    except (OSError, ValueError) as error:
+        raise Failure(f"cannot write {target}: {error}") from error
+
+
+def watch(session: Session, job: Job, timeout: float | None) -> None:
+    """Show the events of a job, and its counts at the end. JSON has one event on each line."""
+    if not session.as_json:
+        show_result(session, follow(session, job, timeout), None)
+        return
+    last: Event | None = None
+    for last in job.events(timeout=timeout):
+        session.answer(last.message)
+    if last is not None and last.status != "completed":
+        raise JobEnded(job.id, last.status, job.error_message or "")
