@@ -31,7 +31,8 @@ def configured(server: Server):
 
 
 GATES = {
-    cirq.X**0.3: 1, cirq.Y**-1.2: 1, cirq.Z**0.7: 1, cirq.H**0.4: 1, cirq.H: 1, cirq.S: 1, cirq.T: 1,
+    cirq.X**0.3: 1, cirq.Y**-1.2: 1, cirq.Z**0.7: 1, cirq.H**0.4: 1, cirq.H: 1, cirq.S: 1,
+    cirq.T: 1,
     cirq.X: 1, cirq.Y: 1, cirq.Z: 1, cirq.rx(0.3): 1, cirq.ry(1): 1, cirq.rz(2): 1,
     cirq.PhasedXPowGate(phase_exponent=0.3, exponent=0.8): 1,
     cirq.PhasedXZGate(x_exponent=0.1, z_exponent=0.2, axis_phase_exponent=0.7): 1,

@@ -30,6 +30,10 @@ _NAMES: Final = {kind: name for name, kind in _GATES.items()} | {
 }  # fmt: skip
 
 
+# They have no gate in OpenQASM.
+_NOTHING: Final = (cirq.IdentityGate, cirq.WaitGate, cirq.GlobalPhaseGate, cirq.ResetChannel)
+
+
 @dataclass(frozen=True)
 class Register:
     """The register of one measurement. The first qubit is the most significant bit."""
@@ -93,7 +97,7 @@ class _Writer:
     def program(self, circuit: cirq.AbstractCircuit) -> Program:
         operations = cirq.decompose(
             circuit.freeze() if isinstance(circuit, cirq.Circuit) else circuit,
-            keep=lambda each: self._known(each),
+            keep=self._known,
             on_stuck_raise=lambda each: ValueError(f"the server has no form of {each!r}"),
         )
         for operation in operations:
@@ -114,12 +118,10 @@ class _Writer:
         bare = operation.untagged
         if isinstance(bare, cirq.ClassicallyControlledOperation):
             return self._known(bare.without_classical_controls())
-        gate = bare.gate
+        gate: Any = bare.gate
         if isinstance(gate, cirq.MeasurementGate):
             return not gate.confusion_map
-        if isinstance(
-            gate, (cirq.IdentityGate, cirq.WaitGate, cirq.ResetChannel, cirq.GlobalPhaseGate)
-        ):
+        if isinstance(gate, _NOTHING):
             return True
         name = _name(gate)
         if name in _TURNED or isinstance(gate, cirq.PhasedXPowGate):
@@ -136,19 +138,14 @@ class _Writer:
         gate: Any = bare.gate
         qubits = [self._qubits[each] for each in bare.qubits]
         listed = ", ".join(qubits)
-        match gate:
-            case cirq.MeasurementGate():
-                return self._measurement(gate, qubits)
-            case cirq.ResetChannel():
-                return [f"reset {listed};"]
-            case cirq.IdentityGate() | cirq.WaitGate() | cirq.GlobalPhaseGate():
-                return []
-            case cirq.PhasedXPowGate():
-                phase, back = self._angle(gate.phase_exponent), self._angle(-gate.phase_exponent)
-                turn = self._angle(gate.exponent)
-                return [f"rz({back}) {listed};", f"rx({turn}) {listed};", f"rz({phase}) {listed};"]
-            case _:
-                name = _name(gate)
+        if isinstance(gate, cirq.MeasurementGate):
+            return self._measurement(gate, qubits)
+        if isinstance(gate, cirq.PhasedXPowGate):
+            turns = ("rz", -gate.phase_exponent), ("rx", gate.exponent), ("rz", gate.phase_exponent)
+            return [f"{name}({self._angle(turn)}) {listed};" for name, turn in turns]
+        if isinstance(gate, _NOTHING):
+            return [f"reset {listed};"] if isinstance(gate, cirq.ResetChannel) else []
+        name = _name(gate)
         exponent = _exponent(gate)
         if name in _WHOLE and exponent == 1:
             return [f"{_WHOLE[name]} {listed};"]
@@ -157,10 +154,10 @@ class _Writer:
     def _angle(self, exponent: Any) -> str:
         """Return the text of an exponent times pi."""
         if not isinstance(exponent, sympy.Basic) or not exponent.free_symbols:
-            return repr(float(exponent) * math.pi)
+            return repr(float(cast("Any", exponent)) * math.pi)
         return self._angles.setdefault(exponent * sympy.pi, f"p{len(self._angles)}")
 
-    def _measurement(self, gate: cirq.MeasurementGate, qubits: Sequence[str]) -> list[str]:
+    def _measurement(self, gate: Any, qubits: Sequence[str]) -> list[str]:
         mask = [*gate.full_invert_mask(), *[False] * len(qubits)][: len(qubits)]
         size = len(qubits)
         register = Register(
@@ -185,12 +182,13 @@ class _Writer:
                 sign = "==" if condition.equal_target else "!="
                 return f"{value} {sign} {condition.target_value}"
             case cirq.SympyCondition():
+                wanted: Any = condition.expr
                 renamed = {
                     symbol: sympy.Symbol(self._recorded(cirq.MeasurementKey(symbol.name), -1).text)
-                    for symbol in condition.expr.free_symbols
+                    for symbol in wanted.free_symbols
                 }
-                text = sympy.ccode(condition.expr.xreplace(renamed))
-                boolean = isinstance(condition.expr, sympy.logic.boolalg.Boolean)
+                text = str(sympy.ccode(wanted.xreplace(renamed)))
+                boolean = isinstance(wanted, sympy.logic.boolalg.Boolean)
                 return text if boolean else f"({text}) != 0"
             case _:
                 raise ValueError(f"the server has no form of the condition {condition!r}")

@@ -10,12 +10,12 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import cirq
-import duet
 import duet.impl
 import numpy as np
+from duet.futuretools import AwaitableFuture
 
-from quantcloud.client import Client, Result
 from quantcloud.cirq.circuits import Program, Register, export
+from quantcloud.client import Client, Result
 
 T = TypeVar("T")
 _BATCH = 1000
@@ -87,7 +87,7 @@ class Sampler(cirq.Sampler):
             duet.impl.current_task()
         except RuntimeError:
             return await asyncio.wrap_future(future)
-        return await duet.AwaitableFuture.wrap(future)
+        return await AwaitableFuture.wrap(future)
 
 
 class _Sweep:
@@ -138,7 +138,8 @@ class _Sweep:
         points = len(sweep)
         arrays = {
             key: np.stack(
-                [self._bits(each, sweep.registers[each.name][1], points) for each in registers], axis=2
+                [self._bits(each, sweep.registers[each.name][1], points) for each in registers],
+                axis=2,
             )
             for key, registers in program.registers.items()
         }

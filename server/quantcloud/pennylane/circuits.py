@@ -34,6 +34,13 @@ def names() -> frozenset[str]:
     return frozenset({*GATES, *_WITHOUT_GATES})
 
 
+def decomposition(operation: Any) -> list[Any]:
+    """Return the gates of an operation, from its matrix if it has no decomposition."""
+    if not operation.has_decomposition and operation.has_matrix:
+        operation = qml.QubitUnitary(operation.matrix(), wires=operation.wires)
+    return operation.decomposition()
+
+
 class Template:
     """The text of a circuit with places for its angles.
 

@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from qiskit.circuit import Bit, ClassicalRegister, Clbit, Parameter, ParameterExpression
-from qiskit.circuit import QuantumCircuit, controlflow  # fmt: skip
+from qiskit.circuit import (  # fmt: skip
+    Bit,
+    ClassicalRegister,
+    Clbit,
+    Parameter,
+    ParameterExpression,
+    QuantumCircuit,
+    controlflow,
+)
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.compiler import transpile
@@ -60,7 +67,7 @@ class Program:
     """A circuit as a text, with the names of its inputs and registers in the text."""
 
     qasm: str
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, Any]
     registers: Mapping[str, ClassicalRegister]
 
 
@@ -166,7 +173,8 @@ class _Writer:
                 case "delay":
                     yield f"delay[{_duration(operation)}] {operands[0]};"
                 case "store":
-                    yield f"{self._expr(operation.lvalue, texts)} = {self._expr(operation.rvalue, texts)};"
+                    target = self._expr(operation.lvalue, texts)
+                    yield f"{target} = {self._expr(operation.rvalue, texts)};"
                 case name if each.is_control_flow():
                     inner = {
                         bit: texts[outer]
@@ -177,7 +185,11 @@ class _Writer:
                     yield from self._flow(name, operation, texts, {**bits, **inner})
                 case name:
                     angles = ", ".join(map(self._angle, operation.params))
-                    called = _RENAMED.get(name, name) + (f"({angles})" if angles else "")
+                    called = (
+                        f"{_RENAMED.get(name, name)}({angles})"
+                        if angles
+                        else _RENAMED.get(name, name)
+                    )
                     yield f"{called} {', '.join(operands)};"
 
     def _angle(self, value: Any) -> str:

@@ -7,13 +7,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from qiskit.primitives import BasePrimitiveJob
+from qiskit.primitives import BasePrimitiveJob, PrimitiveResult
 from qiskit.providers import JobStatus, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
 from quantcloud.client import Batch, Client, Job, Result
 
-T = TypeVar("T")
+T = TypeVar("T", bound=PrimitiveResult[Any])
 _BATCH = 1000
 _STATUSES = {
     "running": JobStatus.RUNNING,

@@ -169,7 +169,7 @@ def _samples(pub: SamplerPub, program: Program, result: Result) -> SamplerPubRes
     packed = result.sweep.registers if result.sweep else {}
     arrays: dict[str, BitArray] = {}
     for name, register in program.registers.items():
-        shape: tuple[int, ...] = (*pub.shape, pub.shots, -(-register.size // 8))
+        shape: Any = (*pub.shape, pub.shots, -(-register.size // 8))
         data = np.frombuffer(packed[name][1] if register.size else b"", np.uint8)
         arrays[register.name] = BitArray(data.reshape(shape), register.size)
     return SamplerPubResult(

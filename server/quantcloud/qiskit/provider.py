@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from qiskit.circuit import Measure, QuantumCircuit, Reset, controlflow
+from qiskit.circuit import Measure, Parameter, QuantumCircuit, Reset, controlflow
 from qiskit.circuit.delay import Delay
-from qiskit.circuit import Parameter
 from qiskit.providers import BackendV2, Options
 from qiskit.result import Result as QiskitResult
 from qiskit.result.models import ExperimentResult, ExperimentResultData
@@ -190,5 +189,10 @@ def _experiment(result: Result, header: Mapping[str, Any]) -> ExperimentResult:
     data = ExperimentResultData(**found)
     metadata = result.metadata
     return ExperimentResult(
-        result.shots, True, data, header=dict(header), seed=metadata.get("seed"), metadata=metadata
+        shots=result.shots,
+        success=True,
+        data=data,
+        header=dict(header),
+        seed=metadata.get("seed"),
+        metadata=metadata,
     )
