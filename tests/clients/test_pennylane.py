@@ -143,17 +143,18 @@ def test_a_batch_is_one_submission_and_like_tapes_are_points_of_one_job():
         qml.tape.QuantumScript(
             [qml.RX(value, 0), qml.RY(0.1, 1)], [qml.expval(qml.Z(0) @ qml.Z(1))]
         )
-        for value in np.linspace(0, 3, 50)
+        for value in np.linspace(0, 3, 250)
     ]
     tapes.append(qml.tape.QuantumScript([qml.RX(0.3, 0)], [qml.expval(qml.Z(0))]))
     with Client() as client:
         before = len([*client.jobs()])
         found = qml.device(DEVICE, wires=2).execute(tapes)
         jobs = [*client.jobs()]
-        assert len(jobs) == before + 2
-        assert len({job.batch_id for job in jobs[:2]}) == 1
-    assert np.allclose(found[:50], np.cos(np.linspace(0, 3, 50)) * np.cos(0.1))
-    assert np.allclose(found[50], np.cos(0.3))
+        # A job has 100 points at most.
+        assert len(jobs) == before + 4
+        assert len({job.batch_id for job in jobs[:4]}) == 1
+    assert np.allclose(found[:250], np.cos(np.linspace(0, 3, 250)) * np.cos(0.1))
+    assert np.allclose(found[250], np.cos(0.3))
 
 
 def test_samples_and_shot_vectors_are_as_on_default_qubit():
@@ -185,8 +186,9 @@ def test_a_seed_repeats_and_equal_tapes_have_samples_of_their_own():
     device = qml.device(DEVICE, wires=1, seed=5)
     one, other = device.execute([tape, tape])
     assert (one != other).any()
-    again = qml.device(DEVICE, wires=1, seed=5).execute([tape, tape])
-    assert (one == again[0]).all()
+    repeated = qml.device(DEVICE, wires=1, seed=5)
+    assert (one == repeated.execute([tape, tape])[0]).all()
+    assert (repeated.execute([tape])[0] != one).any()
 
 
 def test_mid_circuit_measurements_are_deferred():

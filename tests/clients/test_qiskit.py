@@ -161,6 +161,16 @@ def test_points_of_a_sampler_pub_are_reshaped():
     assert (theirs[0].data.c.array == first.data.c.array).all()
 
 
+def test_a_seed_repeats_and_pubs_have_samples_of_their_own():
+    circuit = QuantumCircuit(1)
+    circuit.h(0)
+    circuit.measure_all()
+    one, other = (each.data.meas for each in SamplerV2(seed=3).run([circuit] * 2).result())
+    again = SamplerV2(seed=3).run([circuit]).result()[0].data.meas
+    assert one == again
+    assert one != other
+
+
 def test_a_circuit_without_measurement_gives_zeros_or_nothing():
     silent = QuantumCircuit(1, 2)
     silent.x(0)

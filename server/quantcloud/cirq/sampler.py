@@ -35,6 +35,8 @@ class Sampler(cirq.Sampler):
 
     def __init__(self, *, client: Client | None = None, **fields: Any) -> None:
         self._client = client or Client()
+        self._seed = fields.pop("seed", None)
+        self._random = np.random.default_rng(self._seed)
         self._fields = fields
 
     def run_sweep(
@@ -60,7 +62,7 @@ class Sampler(cirq.Sampler):
             _Sweep(program, [*cirq.to_resolvers(own)], shots)
             for program, own, shots in zip(programs, params, counts, strict=True)
         ]
-        items = [item for each in sweeps for item in each.items()]
+        items = [{**item, "seed": self._next_seed()} for each in sweeps for item in each.items()]
         batches = [
             self._client.batch(items[first : first + _BATCH], **self._fields)
             for first in range(0, len(items), _BATCH)
@@ -75,6 +77,10 @@ class Sampler(cirq.Sampler):
         repetitions: int | Sequence[int] = 1,
     ) -> Sequence[Sequence[cirq.Result]]:
         return await self._elsewhere(partial(self.run_batch, programs, params_list, repetitions))
+
+    def _next_seed(self) -> int | None:
+        """Return the seed of the next job, or None if the server draws it."""
+        return None if self._seed is None else int(self._random.integers(1 << 53))
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:

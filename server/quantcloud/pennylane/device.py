@@ -3,10 +3,11 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pennylane as qml
 from pennylane import measurements as mps
 from pennylane.devices import Device, ExecutionConfig
@@ -57,6 +58,7 @@ class QuantCloudDevice(Device):
         super().__init__(wires=wires, shots=shots)
         self._client = client or Client()
         self._fields = fields
+        self._seeds = _seeds(fields.pop("seed", None))
 
     @property
     def name(self) -> str:
@@ -138,7 +140,7 @@ class QuantCloudDevice(Device):
         """Run tapes with one submission. `add` adds the circuits of a tape to the jobs."""
         jobs = Jobs()
         reads = [add(jobs, *self._standard(each)) for each in circuits]
-        points = jobs.run(self._client, self._fields)
+        points = jobs.run(self._client, self._fields, self._seeds)
         return [read(points) for read in reads]
 
     def _standard(self, tape: QuantumScript) -> tuple[QuantumScript, Any]:
@@ -186,6 +188,13 @@ def _rotations(measurements: Sequence[Any]) -> list[Any]:
         ),
         *gates,
     ]
+
+
+def _seeds(seed: Any) -> Iterator[int | None]:
+    """Yield a seed for each job, or None if the server draws them."""
+    random = np.random.default_rng(seed)
+    while True:
+        yield None if seed is None else int(random.integers(1 << 53))
 
 
 def _observables_data(tape: QuantumScript) -> list[Any]:

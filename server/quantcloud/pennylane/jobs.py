@@ -3,7 +3,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from quantcloud.client import Client, Result
 from quantcloud.pennylane.circuits import Template
 
 _BATCH = 1000
+# Each tier allows as many points of a job.
+_POINTS = 100
 Point = Mapping[str, Any]
 """What a job has computed for a circuit, by the names of the fields of `SweepPoint`, also `samples`
 (shots x bits, the most significant bit first) and `statevector`.
@@ -70,6 +72,7 @@ class Jobs:
 
     def __init__(self) -> None:
         self._jobs: dict[Any, _Job] = {}
+        self._order: list[_Job] = []
         self._places: list[tuple[_Job, int]] = []
 
     def add(self, template: Template, inputs: Sequence[int] = (), **fields: Any) -> int:
@@ -77,17 +80,22 @@ class Jobs:
         key: Any = (template.key, tuple(inputs), repr(fields))
         if fields.get("statevector"):
             key = len(self._places)  # the server gives no statevector for a circuit with inputs
-        job = self._jobs.setdefault(key, _Job({**fields, "inputs": tuple(inputs)}))
+        job = self._jobs.get(key)
+        if job is None or len(job.templates) == _POINTS:
+            job = self._jobs[key] = _Job({**fields, "inputs": tuple(inputs)})
+            self._order.append(job)
         job.templates.append(template)
         self._places.append((job, len(job.templates) - 1))
         return len(self._places) - 1
 
-    def run(self, client: Client, fields: Mapping[str, Any]) -> list[Point]:
+    def run(
+        self, client: Client, fields: Mapping[str, Any], seeds: Iterator[int | None]
+    ) -> list[Point]:
         """Run all jobs at once and return what each circuit has, by its number."""
-        jobs = [*self._jobs.values()]
+        jobs = self._order
+        items = [{**fields, **each.item(), "seed": next(seeds)} for each in jobs]
         batches = [
-            client.batch([each.item() for each in jobs[first : first + _BATCH]], **fields)  # pyright: ignore[reportArgumentType]  # the server checks them
-            for first in range(0, len(jobs), _BATCH)
+            client.batch(items[first : first + _BATCH]) for first in range(0, len(items), _BATCH)
         ]
         results = [result for batch in batches for result in batch.results()]
         points = {id(job): job.points(each) for job, each in zip(jobs, results, strict=True)}

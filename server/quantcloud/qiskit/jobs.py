@@ -36,7 +36,14 @@ class Jobs:
 
     @classmethod
     def submitted(cls, client: Client, items: Sequence[Mapping[str, Any]]) -> "Jobs":
-        """Submit one job for each item. The items are those of `Client.batch`."""
+        """Submit one job for each item. The items are those of `Client.batch`.
+
+        Each has its own seed, from the seed of the first and its place, as in Aer.
+        """
+        items = [
+            {**item, "seed": item["seed"] + place} if item.get("seed") is not None else item
+            for place, item in enumerate(items)
+        ]
         parts = [items[first : first + _BATCH] for first in range(0, len(items), _BATCH)]
         return cls([client.batch(part) for part in parts])
 

@@ -48,7 +48,7 @@ class Provider:
         return {each.name: Backend(self, each) for each in listed}
 
     def backends(self, name: str | None = None) -> list["Backend"]:
-        """Return the backends that are online, or the one with a name, as of the first call."""
+        """Return the backends that are online, or the one with a name. The server is asked once."""
         if name is not None:
             return [self.backend(name)]
         online = backend_pb2.Backend.online
