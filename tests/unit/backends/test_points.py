@@ -68,8 +68,6 @@ def test_numbers_are_written_as_protobuf_does(points, columns, sizes, more):
             own = [list(gradient.parameters[name].values) for name in names]
             flat = [number for numbers in own for number in numbers]
             assert flat == gradients[place, column].tolist()
-                place, column
-            ].tolist()
             assert list(map(len, own)) == sizes
 
 
