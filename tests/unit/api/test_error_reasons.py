@@ -60,12 +60,12 @@ def of_call(call: ast.Call) -> Iterator[str]:
 
 
 def of_function(function: ast.FunctionDef) -> Iterator[str]:
-    """Yield the default of a function's `reason`."""
+    """Yield the default of a function's `reason`. The client's errors may have none."""
     names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
     defaults = function.args.defaults
     for name, value in zip(names[len(names) - len(defaults) :], defaults, strict=True):
         if name == "reason":
-            yield from text(value)
+            yield from filter(None, text(value))
 
 
 def of_class(node: ast.ClassDef) -> Iterator[str]:

@@ -295,7 +295,6 @@ def test_an_error_of_the_server_is_not_counted_again(gate, http):
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
-        ("/", "/"),
         ("/nope?secret=1", "/nope"),
         ("/v2/jobs", "/v2/jobs"),
         ("/v1/jobs/", "/v1/jobs/"),
