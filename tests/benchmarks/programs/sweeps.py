@@ -37,18 +37,22 @@ class Load(NamedTuple):
             for qubit in range(self.num_qubits - 1):
                 yield "cx", (qubit, qubit + 1), -1
 
-    def qasm(self) -> str:
-        lines = [
-            f"{name}(w[{place}]) q[{qubits[0]}];" if place >= 0 else
-            f"cx q[{qubits[0]}], q[{qubits[1]}];"
-            for name, qubits, place in self.gates()
-        ]  # fmt: skip
-        head = f"input array[float[64], {self.width}] w; qubit[{self.num_qubits}] q;"
-        return "\n".join(['OPENQASM 3.0; include "stdgates.inc";', head, *lines])
+    def qasm(self, values: Sequence[float] | None = None) -> str:
+        """Return the circuit with an input, or with the values of one point."""
+        lines = ['OPENQASM 3.0; include "stdgates.inc";', f"qubit[{self.num_qubits}] q;"]
+        if values is None:
+            lines.append(f"input array[float[64], {self.width}] w;")
+        for name, qubits, place in self.gates():
+            if place < 0:
+                lines.append(f"cx q[{qubits[0]}], q[{qubits[1]}];")
+            else:
+                angle = f"w[{place}]" if values is None else repr(values[place])
+                lines.append(f"{name}({angle}) q[{qubits[0]}];")
+        return "\n".join(lines)
 
-    def values(self) -> list[list[float]]:
+    def values(self, seed: int = 5) -> list[list[float]]:
         """Return the values of the parameters at each point."""
-        rng = random.Random(5)
+        rng = random.Random(seed)
         return [[rng.uniform(-3, 3) for _ in range(self.width)] for _ in range(self.points)]
 
     def paulis(self) -> list[tuple[float, list[tuple[int, str]]]]:

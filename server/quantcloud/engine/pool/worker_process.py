@@ -27,6 +27,7 @@ from quantcloud.engine.pool.call import (
 from quantcloud.engine.pool.connection import Connection
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
 from quantcloud.engine.pool.start_tokens import StartTokens
+from quantcloud.engine.sandbox.memory import grant
 
 # How many calls a worker may have before another one is sent to it. Together they are expected to
 # take `SHORT_SECONDS`, or a little more because of the last one.
@@ -136,6 +137,7 @@ class WorkerProcess:
         was_idle = not self._calls
         self._calls.append(call)
         self._expected += _seconds(call)
+        self._grant(call.extra_memory)
         self._connection.send(call.data, now=was_idle)
         if not was_idle:
             self._set_timer()
@@ -203,6 +205,7 @@ class WorkerProcess:
         if call is not None:
             self.answered += 1
             self._expected -= _seconds(call)
+            self._grant(-call.extra_memory)
             if not call.answer.done():
                 call.answer.set_result(frame)
         if frame.kind == messages.OUT_OF_MEMORY:
@@ -287,7 +290,13 @@ class WorkerProcess:
         """Take back and return the calls that the worker has not started, oldest first."""
         count = self._connection.take_back()
         calls = [self._calls.pop() for _ in range(min(count, len(self._calls)))]
-        return [call for call in reversed(calls) if call is not None]
+        taken = [call for call in reversed(calls) if call is not None]
+        self._grant(-sum(call.extra_memory for call in taken))
+        return taken
+
+    def _grant(self, extra: int) -> None:
+        if extra and self.alive:
+            grant(self.pid, extra)
 
     def _hang_up(self) -> None:
         """Note the process's end, after all of its answers were read."""

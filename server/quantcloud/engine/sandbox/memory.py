@@ -1,7 +1,10 @@
-"""The default memory limit of a worker."""
+"""The memory limits of workers."""
 
 import os
+import resource
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 # The rest is for the server, its database's cache and Envoy.
@@ -48,6 +51,20 @@ def _limits() -> Iterator[Path]:
             if not folder.is_relative_to(root):
                 break
             yield folder / name
+
+
+def grant(pid: int, extra: int) -> None:
+    """Let a confined worker use `extra` bytes more, up to its hard limits; fewer if negative.
+
+    Does nothing if the process is gone, or where only Linux could do it.
+    """
+    if sys.platform != "linux":
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
+            soft, hard = resource.prlimit(pid, kind)
+            if soft != resource.RLIM_INFINITY:
+                resource.prlimit(pid, kind, (min(soft + extra, hard), hard))
 
 
 def readable_size(size: int) -> str:
