@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from quantcloud.backends.local.batch.sweep import Compiled, block
 from quantcloud.backends.local.statevector import Statevector
+from quantcloud.backends.local.vectorized.sweep import Compiled, block
 from quantcloud.backends.simulation.branching import run as run_branches
 from quantcloud.backends.simulation.executor import Sampled, SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
@@ -19,13 +19,13 @@ class LocalExecutor(SimulatorExecutor):
     """See `base.Executor`."""
 
     name = "local_simulator"
-    pure_methods = frozenset({"statevector", "stabilizer", "batch"})
+    pure_methods = frozenset({"statevector", "stabilizer", "vectorized"})
 
     def __init__(self) -> None:
         self._compiled: Compiled | None = None
 
     def swept(self, circuit: Circuit, execution: Execution) -> PointBlock:
-        if execution.method != "batch":
+        if execution.method != "vectorized":
             return super().swept(circuit, execution)
         if self._compiled is None or self._compiled.circuit is not circuit:
             self._compiled = Compiled(circuit, self.prepared(circuit, execution))

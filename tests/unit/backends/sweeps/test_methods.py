@@ -46,8 +46,8 @@ def test_the_time_and_the_memory_count_all_points_of_the_window():
         assert part[0].seconds < many[0].seconds / 20
 
 
-def test_local_simulator_computes_narrow_sweeps_in_a_batch():
-    assert [each.name for each in offer(LOCAL, ANSATZ.format(8))] == ["batch"]
+def test_local_simulator_computes_narrow_sweeps_vectorized():
+    assert [each.name for each in offer(LOCAL, ANSATZ.format(8))] == ["vectorized"]
     assert [each.name for each in offer(LOCAL, ANSATZ.format(17))] == ["statevector"]
     mid_circuit = "OPENQASM 3.0; qubit q; bit c; h q; c = measure q; h q;"
     assert {each.name for each in offer(LOCAL, mid_circuit)} == {"stabilizer", "statevector"}
@@ -125,7 +125,7 @@ def test_a_circuit_with_inputs_does_not_run_without_their_values(executors):
     with pytest.raises(ValueError, match="the input 'w' has no values"):
         executors["local"].run(
             case.circuit,
-            Execution("job", "local", "batch", case.source, 10, 1, sweep=Sweep(1, 1)),
+            Execution("job", "local", "vectorized", case.source, 10, 1, sweep=Sweep(1, 1)),
         )
 
 
