@@ -7,11 +7,11 @@ from quantcloud.backends.aer.backend import CPU as AER
 from quantcloud.backends.cirq.backend import BACKEND as CIRQ
 from quantcloud.backends.local.backend import BACKEND as LOCAL
 from quantcloud.backends.pennylane.backend import BACKEND as PENNYLANE
-from quantcloud.backends.sweeps import methods_of, run
+from quantcloud.backends.sweeps import circuit_of, methods_of, run
 from quantcloud.circuits import analyse
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import Execution, Noise, Outcome, RunOptions
-from quantcloud.domain.sweep import Observable, Sweep, Term, point_seed
+from quantcloud.domain.sweep import Input, Observable, Sweep, Term, point_seed
 from quantcloud.openqasm import parse
 from quantcloud.routing.method import Method, Refusal
 from unit.backends.sweeping import problem
@@ -115,6 +115,17 @@ def test_a_backend_that_knows_nothing_of_sweeps_runs_them_point_by_point():
     assert counts is not None
     assert [f"seed {point_seed(5, point)}" in counts[point - 1] for point in (1, 2)] == [True, True]
     assert all(7 in each.values() for each in counts)
+
+
+def test_the_circuit_of_a_sweep_is_read_once_unless_it_is_large():
+    small = "OPENQASM 3.0; input float t; qubit q; rx(t) q;"
+    large = small + "x q;" * 10_001
+    assert circuit_of(small) is circuit_of(small)
+    assert circuit_of(large) is not circuit_of(large)
+    for number in range(4):
+        circuit_of(small + "x q;" * (number + 1))
+    kept = circuit_of(small)
+    assert kept.inputs == (Input("t"),)
 
 
 def test_a_circuit_with_inputs_does_not_run_without_their_values(executors):
