@@ -13,6 +13,7 @@ from quantcloud.engine.pool import messages, preload
 from quantcloud.engine.pool.call import START_LIMIT, Call, NotPrepared, TimeLimitReached
 from quantcloud.engine.pool.control import Role
 from quantcloud.engine.pool.messages import Frame
+from quantcloud.engine.sandbox.control_groups import usable_cores
 from quantcloud.engine.sandbox.memory import default_memory_limit
 
 _log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class LocalEngine(ExaminingEngine):
         )
         self.slots = workers
         self.backlog = workers * _BACKLOG
-        self.cores = len(os.sched_getaffinity(0))
+        self.cores = usable_cores()
         self._most_memory = memory_limit or default_memory_limit(1)
         self._executions = self._add_pool(Role.EXECUTION, workers, _SHORTAGE_WAIT)
 

@@ -33,15 +33,18 @@ def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
     return once
 
 
-def aer(qasm: str, shots: int, **options: object) -> Once:
-    """Run a circuit on Aer that was parsed and transpiled before, and count."""
+def aer(qasm: str, shots: int, *, level: int | None = 2, **options: object) -> Once:
+    """Run a circuit on Aer that was parsed before, and count.
+
+    It was transpiled at optimization level `level`, by default Qiskit's own, or not if it is None.
+    """
     from qiskit import qasm2, transpile
     from qiskit_aer import AerSimulator
 
     simulator = AerSimulator(**options)
     legacy = qasm2.LEGACY_CUSTOM_INSTRUCTIONS
     circuit = qasm2.loads(qasm, custom_instructions=legacy, include_path=())
-    ready = transpile(circuit, simulator)
+    ready = circuit if level is None else transpile(circuit, simulator, optimization_level=level)
 
     def once(seed: int) -> object:
         return simulator.run(ready, shots=shots, seed_simulator=seed).result().get_counts()

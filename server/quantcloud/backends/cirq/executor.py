@@ -115,6 +115,6 @@ def _simulator(divided: Program, execution: Execution, seed: int) -> tuple[Any, 
     if conditional or misread:
         return cirq.Simulator(seed=seed), call("cirq-core", cirq.__version__, "Simulator")
     fusion = _PURE if noise is None else _NOISY
-    options = {"cpu_threads": execution.threads, **fusion}
+    options: Mapping[str, Any] = {"cpu_threads": execution.threads, **fusion}
     simulator = QSimSimulator(QSimOptions(**options), seed=seed)
     return simulator, call("qsimcirq", _QSIM_VERSION, "QSimSimulator", **options)

@@ -1,5 +1,8 @@
 """Runs with several threads."""
 
+# pyright: reportMissingTypeStubs=false
+# threadpoolctl has no types.
+
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
