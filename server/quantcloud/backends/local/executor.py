@@ -14,8 +14,8 @@ from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.sweep import Observable, PointBlock
 
-# The most operations times amplitudes of a circuit that is kept for the next run. Its tables may have
-# 40 bytes for each.
+# The most operations times amplitudes of a circuit that is kept for the next run. Its tables may
+# have 40 bytes for each.
 _MOST_KEPT = 1 << 21
 
 
