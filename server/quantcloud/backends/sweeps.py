@@ -5,8 +5,7 @@ Such a backend computes the counts of each point from a circuit without inputs.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from quantcloud.backends.base import Backend, Executor
 from quantcloud.circuits.analysis import Analysis
@@ -17,6 +16,11 @@ from quantcloud.domain.execution import Execution, Outcome, RunOptions
 from quantcloud.domain.sweep import PointBlock, Sweep, point_seed
 from quantcloud.openqasm import parse
 from quantcloud.routing.method import Method, Refusal
+
+# The latest circuits, and how many are kept, of how many operations at most: some megabytes.
+_circuits: dict[str, Circuit] = {}
+_MOST_CIRCUITS: Final = 4
+_MOST_OPERATIONS: Final = 10_000
 
 
 @runtime_checkable
@@ -60,10 +64,20 @@ def repeated(method: Method, times: float) -> Method:
     )
 
 
-@lru_cache(maxsize=4)
 def circuit_of(qasm: str) -> Circuit:
-    """Return the circuit of a sweep, expanded and measured; each run asks for the same object."""
-    return expanded(with_measurements(parse(qasm)))
+    """Return the circuit of a sweep, expanded and measured.
+
+    The same text gives the same object as long as it is among the latest ones, unless it is large.
+    """
+    known = _circuits.get(qasm)
+    if known is not None:
+        return known
+    circuit = expanded(with_measurements(parse(qasm)))
+    if len(circuit.operations) <= _MOST_OPERATIONS:
+        if len(_circuits) >= _MOST_CIRCUITS:
+            del _circuits[next(iter(_circuits))]
+        _circuits[qasm] = circuit
+    return circuit
 
 
 def run(executor: Executor, backend: Backend, circuit: Circuit, execution: Execution) -> Outcome:

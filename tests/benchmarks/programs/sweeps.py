@@ -85,7 +85,9 @@ def executor_sweep(load: Sequence, shots: int, gradient: bool) -> Once:  # noqa:
     )  # fmt: skip
 
     def once(seed: int) -> object:
-        execution = Execution("job", "local_simulator", "batch", qasm, shots, seed, sweep=sweep)
+        execution = Execution(
+            "job", "local_simulator", "vectorized", qasm, shots, seed, sweep=sweep
+        )
         return runs.run(circuit_of(qasm), execution)
 
     return once

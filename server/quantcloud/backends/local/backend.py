@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from quantcloud.backends.local.batch.costs import MAX_QUBITS as MAX_BATCH_QUBITS
-from quantcloud.backends.local.batch.costs import batch
+from quantcloud.backends.local.vectorized.costs import MAX_QUBITS as MAX_VECTORIZED_QUBITS
+from quantcloud.backends.local.vectorized.costs import vectorized
 from quantcloud.backends.simulation.backend import SimulatorBackend
 from quantcloud.backends.simulation.costs import (
     evolution,
@@ -73,9 +73,9 @@ class LocalBackend(SimulatorBackend):
         found = super().sweep_methods(analysis, shots, options, sweep)
         if isinstance(found, Refusal) or analysis.has_mid_circuit:
             return found
-        if analysis.num_qubits > MAX_BATCH_QUBITS:
+        if analysis.num_qubits > MAX_VECTORIZED_QUBITS:
             return found
-        return [batch(analysis, shots, sweep)]
+        return [vectorized(analysis, shots, sweep)]
 
     def _refusal(self, analysis: Analysis) -> Refusal:
         width = analysis.num_qubits

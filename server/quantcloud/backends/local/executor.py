@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from quantcloud.backends.local.batch.sweep import Compiled, block
 from quantcloud.backends.local.statevector import Statevector
+from quantcloud.backends.local.vectorized.sweep import Compiled, block
 from quantcloud.backends.simulation.branching import run as run_branches
 from quantcloud.backends.simulation.executor import Sampled, SimulatorExecutor
 from quantcloud.backends.simulation.programs import Program
@@ -14,22 +14,29 @@ from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.sweep import Observable, PointBlock
 
+# The most operations times amplitudes of a circuit that is kept for the next run. Its tables may
+# have 40 bytes for each.
+_MOST_KEPT = 1 << 21
+
 
 class LocalExecutor(SimulatorExecutor):
     """See `base.Executor`."""
 
     name = "local_simulator"
-    pure_methods = frozenset({"statevector", "stabilizer", "batch"})
+    pure_methods = frozenset({"statevector", "stabilizer", "vectorized"})
 
     def __init__(self) -> None:
         self._compiled: Compiled | None = None
 
     def swept(self, circuit: Circuit, execution: Execution) -> PointBlock:
-        if execution.method != "batch":
+        if execution.method != "vectorized":
             return super().swept(circuit, execution)
-        if self._compiled is None or self._compiled.circuit is not circuit:
-            self._compiled = Compiled(circuit, self.prepared(circuit, execution))
-        return block(self._compiled, execution)
+        compiled = self._compiled
+        if compiled is None or compiled.circuit is not circuit:
+            compiled = Compiled(circuit, self.prepared(circuit, execution))
+            is_small = len(circuit.operations) << circuit.num_qubits <= _MOST_KEPT
+            self._compiled = compiled if is_small else None
+        return block(compiled, execution)
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
         rng = generator(execution.seed)

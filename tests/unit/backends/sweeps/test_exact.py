@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from quantcloud.backends.local.batch import layers
-from quantcloud.backends.local.batch import sweep as batch
+from quantcloud.backends.local.vectorized import layers
+from quantcloud.backends.local.vectorized import sweep as vectorized
 from quantcloud.circuits.binding import bound
 from quantcloud.domain.execution import Noise
 from quantcloud.domain.sweep import Observable, Term
@@ -13,7 +13,7 @@ from unit.backends.sweeping import Problem, array, problem, read
 
 NOISE = Noise(depolarizing_1q=0.02, depolarizing_2q=0.05, readout=0.1, t1_us=50, t2_us=40)
 METHODS = [
-    ("local", "batch", 1e-10),
+    ("local", "vectorized", 1e-10),
     ("local", "statevector", 1e-10),
     ("aer", "statevector", 1e-10),
     ("cirq", "statevector", 1e-5),
@@ -45,12 +45,12 @@ def test_values_variances_and_gradients_are_right(executors, backend, method, to
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_all_gates_are_right_in_a_batch(executors, seed):
+def test_all_gates_are_right_vectorized(executors, seed):
     case = problem(
         100 + seed, num_qubits=1 + seed % 5, gates=45, names=REAL if seed % 3 == 0 else None
     )
     block = case.run(
-        executors["local"], "batch", observables=case.observables, exact=True, gradient=True,
+        executors["local"], "vectorized", observables=case.observables, exact=True, gradient=True,
         variances=True,
     )  # fmt: skip
     assert_right(case, block, 1e-10)
@@ -66,7 +66,7 @@ def test_joined_qubits_are_right(executors, seed, points, monkeypatch):
         names=REAL if seed % 3 == 0 else None, observables=1 + seed % 2,
     )  # fmt: skip
     block = case.run(
-        executors["local"], "batch", observables=case.observables, exact=True, gradient=True,
+        executors["local"], "vectorized", observables=case.observables, exact=True, gradient=True,
         variances=True,
     )  # fmt: skip
     assert_right(case, block, 1e-10)
@@ -76,19 +76,19 @@ def test_joined_qubits_are_right(executors, seed, points, monkeypatch):
 def test_wide_states_and_states_that_are_computed_again_are_right(executors, names, monkeypatch):
     case = problem(7, num_qubits=6, gates=30, points=1, names=names)
     fields = {"observables": case.observables, "exact": True, "gradient": True}
-    kept = case.run(executors["local"], "batch", **fields)
+    kept = case.run(executors["local"], "vectorized", **fields)
     values, _ = case.expected()
     assert array(kept.values, 1, 2) == pytest.approx(values, abs=1e-10)
     assert array(kept.gradients, 1, 2, 8) == pytest.approx(case.gradients(), abs=1e-9)
-    monkeypatch.setattr(batch, "_MOST_KEPT_BYTES", 0)
-    again = case.run(executors["local"], "batch", **fields)
+    monkeypatch.setattr(vectorized, "_MOST_KEPT_BYTES", 0)
+    again = case.run(executors["local"], "vectorized", **fields)
     assert array(again.gradients) == pytest.approx(array(kept.gradients), abs=1e-12)
 
 
 def test_the_points_of_a_window_are_those_of_the_whole_sweep(executors, monkeypatch):
     case = problem(1, num_qubits=3, points=7)
     fields = {"observables": case.observables, "exact": True, "gradient": True}
-    for method in ("batch", "statevector"):
+    for method in ("vectorized", "statevector"):
         whole = case.run(executors["local"], method, **fields)
         part = case.run(executors["local"], method, first=2, last=5, **fields)
         assert (part.first, part.points) == (2, 3)
@@ -96,12 +96,12 @@ def test_the_points_of_a_window_are_those_of_the_whole_sweep(executors, monkeypa
         assert array(part.gradients, 3, 2, 5) == pytest.approx(
             array(whole.gradients, 7, 2, 5)[2:5], abs=1e-13
         )
-    monkeypatch.setattr(batch, "CHUNK_BYTES", 1)
-    alone = case.run(executors["local"], "batch", **fields)
+    monkeypatch.setattr(vectorized, "CHUNK_BYTES", 1)
+    alone = case.run(executors["local"], "vectorized", **fields)
     assert array(alone.values) == pytest.approx(array(whole.values), abs=1e-12)
 
 
-@pytest.mark.parametrize(("backend", "method"), [("local", "batch"), ("aer", "statevector")])
+@pytest.mark.parametrize(("backend", "method"), [("local", "vectorized"), ("aer", "statevector")])
 def test_zipped_observables_go_with_their_points(executors, backend, method):
     case = problem(5, num_qubits=3, points=4, observables=4)
     values, _ = case.expected()
@@ -135,7 +135,7 @@ def test_values_and_gradients_with_noise_are_those_of_the_density_matrix(executo
     assert gradients[:, :, case.order.index(0)] == pytest.approx(slope, abs=1e-6)
 
 
-@pytest.mark.parametrize("method", ["batch", "statevector"])
+@pytest.mark.parametrize("method", ["vectorized", "statevector"])
 @pytest.mark.parametrize(
     "measured",
     [

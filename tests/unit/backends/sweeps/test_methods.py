@@ -7,11 +7,11 @@ from quantcloud.backends.aer.backend import CPU as AER
 from quantcloud.backends.cirq.backend import BACKEND as CIRQ
 from quantcloud.backends.local.backend import BACKEND as LOCAL
 from quantcloud.backends.pennylane.backend import BACKEND as PENNYLANE
-from quantcloud.backends.sweeps import methods_of, run
+from quantcloud.backends.sweeps import circuit_of, methods_of, run
 from quantcloud.circuits import analyse
 from quantcloud.domain.backend import BackendInfo
 from quantcloud.domain.execution import Execution, Noise, Outcome, RunOptions
-from quantcloud.domain.sweep import Observable, Sweep, Term, point_seed
+from quantcloud.domain.sweep import Input, Observable, Sweep, Term, point_seed
 from quantcloud.openqasm import parse
 from quantcloud.routing.method import Method, Refusal
 from unit.backends.sweeping import problem
@@ -46,8 +46,8 @@ def test_the_time_and_the_memory_count_all_points_of_the_window():
         assert part[0].seconds < many[0].seconds / 20
 
 
-def test_local_simulator_computes_narrow_sweeps_in_a_batch():
-    assert [each.name for each in offer(LOCAL, ANSATZ.format(8))] == ["batch"]
+def test_local_simulator_computes_narrow_sweeps_vectorized():
+    assert [each.name for each in offer(LOCAL, ANSATZ.format(8))] == ["vectorized"]
     assert [each.name for each in offer(LOCAL, ANSATZ.format(17))] == ["statevector"]
     mid_circuit = "OPENQASM 3.0; qubit q; bit c; h q; c = measure q; h q;"
     assert {each.name for each in offer(LOCAL, mid_circuit)} == {"stabilizer", "statevector"}
@@ -117,6 +117,17 @@ def test_a_backend_that_knows_nothing_of_sweeps_runs_them_point_by_point():
     assert all(7 in each.values() for each in counts)
 
 
+def test_the_circuit_of_a_sweep_is_read_once_unless_it_is_large():
+    small = "OPENQASM 3.0; input float t; qubit q; rx(t) q;"
+    large = small + "x q;" * 10_001
+    assert circuit_of(small) is circuit_of(small)
+    assert circuit_of(large) is not circuit_of(large)
+    for number in range(4):
+        circuit_of(small + "x q;" * (number + 1))
+    kept = circuit_of(small)
+    assert kept.inputs == (Input("t"),)
+
+
 def test_a_circuit_with_inputs_does_not_run_without_their_values(executors):
     case = problem(0, num_qubits=2)
     for name, executor in executors.items():
@@ -125,7 +136,7 @@ def test_a_circuit_with_inputs_does_not_run_without_their_values(executors):
     with pytest.raises(ValueError, match="the input 'w' has no values"):
         executors["local"].run(
             case.circuit,
-            Execution("job", "local", "batch", case.source, 10, 1, sweep=Sweep(1, 1)),
+            Execution("job", "local", "vectorized", case.source, 10, 1, sweep=Sweep(1, 1)),
         )
 
 

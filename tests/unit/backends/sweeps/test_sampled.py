@@ -8,10 +8,11 @@ from quantcloud.domain.sweep import Observable, Term, point_seed
 from unit.backends.exact import assert_agrees, distribution
 from unit.backends.sweeping import Problem, array, bound, problem, read
 
-NOISE = Noise(depolarizing_1q=0.02, depolarizing_2q=0.05, readout=0.1)
+# So much that noise of the change of basis would show.
+NOISE = Noise(depolarizing_1q=0.2, depolarizing_2q=0.05, readout=0.2)
 # Two measured registers, one of them partly, and a bit that nothing writes.
 MEASURED = "bit[9] a; bit[3] b; a[8] = measure q[0]; a[0] = measure q[2]; b[1] = measure q[1];"
-METHODS = [("local", "batch"), ("local", "statevector"), ("aer", "statevector")]
+METHODS = [("local", "vectorized"), ("local", "statevector"), ("aer", "statevector")]
 
 
 def measured(seed: int, statements: str = MEASURED, points: int = 3) -> Problem:
@@ -39,7 +40,7 @@ def test_the_counts_of_each_point_are_those_of_its_angles(executors, backend, me
 
 @pytest.mark.parametrize(("backend", "method"), METHODS)
 def test_mid_circuit_measurements_are_sampled_point_by_point(executors, backend, method):
-    if method == "batch":
+    if method == "vectorized":
         return
     case = measured(4, "bit[2] c; c[0] = measure q[0]; reset q[1]; if (c[0]) rx(t) q[2]; "
                        "c[1] = measure q[2];", points=2)  # fmt: skip
@@ -82,7 +83,7 @@ def test_packed_shots_have_the_layout_of_bit_arrays(executors, backend, method):
 
 def test_a_circuit_that_measures_nothing_has_one_packed_register(executors):
     case = problem(2, num_qubits=3)
-    (register,) = case.run(executors["local"], "batch", shots=10, packed=True).registers
+    (register,) = case.run(executors["local"], "vectorized", shots=10, packed=True).registers
     assert (register.name, register.num_bits, len(register.data)) == ("meas", 3, 30)
 
 
@@ -91,7 +92,7 @@ def test_many_shots_of_many_bits_are_few_bytes(executors):
         f"c[{bit}] = measure q[{bit % 2}];" for bit in range(30)
     )
     case = Problem(source, read(source), np.empty((1, 0)), ())
-    (register,) = case.run(executors["local"], "batch", shots=100_000, packed=True).registers
+    (register,) = case.run(executors["local"], "vectorized", shots=100_000, packed=True).registers
     assert len(register.data) == 400_000
 
 
@@ -120,7 +121,7 @@ def test_points_have_seeds_that_differ_and_stay():
 
 
 @pytest.mark.parametrize(
-    ("backend", "method", "seeds"), [("local", "batch", 1000), ("aer", "statevector", 300)]
+    ("backend", "method", "seeds"), [("local", "vectorized", 1000), ("aer", "statevector", 300)]
 )
 def test_error_bars_are_right(executors, backend, method, seeds):
     case = problem(8, num_qubits=3, gates=14, points=1)
@@ -143,13 +144,13 @@ def test_shots_go_where_the_variance_is(executors):
     source = "OPENQASM 3.0; qubit q; rz(0.3) q;"
     case = Problem(source, read(source), np.empty((1, 0)), ())
     observables = (Observable((Term(1.0, ((0, "Z"),)), Term(1.0, ((0, "X"),)))),)
-    block = case.run(executors["local"], "batch", shots=1000, observables=observables)
+    block = case.run(executors["local"], "vectorized", shots=1000, observables=observables)
     assert array(block.errors)[0] == pytest.approx(1 / np.sqrt(999), rel=1e-6)
 
 
 def test_too_few_shots_for_the_measurements_are_an_error(executors):
     case = problem(8, num_qubits=3, points=1)
-    for method in ("batch", "statevector"):
+    for method in ("vectorized", "statevector"):
         with pytest.raises(ValueError, match="different measurements"):
             case.run(executors["local"], method, shots=1, observables=case.observables)
 
@@ -172,9 +173,11 @@ def test_sampled_gradients_are_near_the_exact_ones(executors, backend, method):
      ("cirq", "density_matrix")],
 )  # fmt: skip
 def test_sampled_values_with_noise_see_the_state_before_the_readout(executors, backend, method):
-    case = problem(11, num_qubits=2, gates=9, points=1, names=["rx", "rz", "cx", "crz", "cp"])
+    case = problem(11, num_qubits=2, gates=6, points=1, names=["rx", "rz", "cx"])
+    terms = (Term(1.0, ((0, "X"),)), Term(1.0, ((1, "X"),)), Term(1.0, ((0, "Y"),)))
+    case.observables = (Observable(terms), Observable((Term(1.0, ((0, "Z"), (1, "Z"))),)))
     block = case.run(
-        executors[backend], method, shots=4000, noise=NOISE, observables=case.observables
+        executors[backend], method, shots=20_000, noise=NOISE, observables=case.observables
     )
     values, _ = case.expected(NOISE)
     off = (array(block.values) - values.ravel()) / array(block.errors)
@@ -184,6 +187,6 @@ def test_sampled_values_with_noise_see_the_state_before_the_readout(executors, b
 def test_a_point_without_a_value_is_named(executors):
     source = "OPENQASM 3.0; input float t; qubit q; rx(1/t) q;"
     case = Problem(source, read(source), np.array([[1.0], [2.0], [0.0]]), ())
-    for method in ("batch", "statevector"):
+    for method in ("vectorized", "statevector"):
         with pytest.raises(ValueError, match="at point 2 an angle has no finite real value"):
             case.run(executors["local"], method)

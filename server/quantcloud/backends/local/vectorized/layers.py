@@ -12,10 +12,10 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from quantcloud.backends.local.batch.costs import TOGETHER
-from quantcloud.backends.local.batch.phases import State
-from quantcloud.backends.local.batch.plan import Plan, Turns
-from quantcloud.backends.local.batch.turns import Matrices
+from quantcloud.backends.local.vectorized.costs import TOGETHER
+from quantcloud.backends.local.vectorized.phases import State
+from quantcloud.backends.local.vectorized.plan import Plan, Turns
+from quantcloud.backends.local.vectorized.turns import Matrices
 
 # From this many qubits on, qubits are joined.
 _JOINED_FROM: Final = 2

@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quantcloud.backends.local.batch.costs import CHUNK_BYTES
-from quantcloud.backends.local.batch.engine import Engine
-from quantcloud.backends.local.batch.outcomes import Outcomes
-from quantcloud.backends.local.batch.phases import State
-from quantcloud.backends.local.batch.plan import compiled
-from quantcloud.backends.local.batch.samples import Sampler
+from quantcloud.backends.local.vectorized.costs import CHUNK_BYTES
+from quantcloud.backends.local.vectorized.engine import Engine
+from quantcloud.backends.local.vectorized.outcomes import Outcomes
+from quantcloud.backends.local.vectorized.phases import State
+from quantcloud.backends.local.vectorized.plan import compiled
+from quantcloud.backends.local.vectorized.samples import Sampler
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sweep.angles import Angles
 from quantcloud.backends.simulation.sweep.groups import shots_needed

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quantcloud.backends.local.batch.plan import Rotation, Turn
+from quantcloud.backends.local.vectorized.plan import Rotation, Turn
 from quantcloud.backends.simulation.sweep.values import Floats
 
 Matrices = NDArray[Any]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quantcloud.backends.local.batch.phases import Diagonal, Exchange, Phases, ZRotation
+from quantcloud.backends.local.vectorized.phases import Diagonal, Exchange, Phases, ZRotation
 from quantcloud.backends.simulation.sweep.rotations import rotated
 from quantcloud.backends.simulation.unitaries import Matrix, matrix
 from quantcloud.circuits.angles import Angle

@@ -30,7 +30,7 @@ _TABLE_BYTES: Final = 40
 _WIDE_GATES: Final = 10
 
 
-def batch(analysis: Analysis, shots: int, sweep: Sweep) -> Method:
+def vectorized(analysis: Analysis, shots: int, sweep: Sweep) -> Method:
     """Return the method that computes many points of a window at once."""
     points, amplitudes = sweep.last - sweep.first, 1 << analysis.num_qubits
     kinds = analysis.gates_by_kind
@@ -73,7 +73,7 @@ def batch(analysis: Analysis, shots: int, sweep: Sweep) -> Method:
     shot_bytes = points * shots * (2 * (analysis.num_clbits // 8 + 1) + 8) if sweep.packed else 0
     counted = 0 if sweep.observables or sweep.packed else 100 * points * min(shots, amplitudes)
     return predicted(
-        "batch",
+        "vectorized",
         8 * chunk
         + min(kept * chunk, 1 << 28)
         + tables

@@ -7,13 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quantcloud.backends.local.batch.phases import State
+from quantcloud.backends.local.vectorized.phases import State
 from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import (
     bitstrings,
     draw,
     generator,
-    probabilities,
 )
 from quantcloud.backends.simulation.sweep.registers import Bytes
 from quantcloud.backends.simulation.sweep.values import Floats
@@ -24,7 +23,9 @@ _MULTINOMIAL: Final = 1024
 
 def measured(states: State, qubits: Sequence[int]) -> Floats:
     """Return the squared magnitudes of the outcomes of ascending `qubits`: outcomes x points."""
-    weights = states * states if states.dtype == np.float64 else probabilities(states)
+    weights = np.square(states.real)
+    if states.dtype != np.float64:
+        weights += np.square(states.imag)
     width = len(states).bit_length() - 1
     others = tuple([width - 1 - qubit for qubit in range(width) if qubit not in qubits])
     if not others:

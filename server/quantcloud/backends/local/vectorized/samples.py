@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quantcloud.backends.local.batch.outcomes import measured
-from quantcloud.backends.local.batch.phases import State
+from quantcloud.backends.local.vectorized.outcomes import measured
+from quantcloud.backends.local.vectorized.phases import State
 from quantcloud.backends.simulation.sampling import draw, generator
 from quantcloud.backends.simulation.sweep.groups import Group, grouped, shared_out
 from quantcloud.backends.simulation.sweep.outcomes import term_values

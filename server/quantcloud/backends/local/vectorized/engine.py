@@ -9,10 +9,10 @@ from typing import Final, NamedTuple, cast
 
 import numpy as np
 
-from quantcloud.backends.local.batch.layers import LayerMatrices, Layers
-from quantcloud.backends.local.batch.phases import Phases, State
-from quantcloud.backends.local.batch.plan import Plan, Turns
-from quantcloud.backends.local.batch.turns import Matrices, TurnMatrices
+from quantcloud.backends.local.vectorized.layers import LayerMatrices, Layers
+from quantcloud.backends.local.vectorized.phases import Phases, State
+from quantcloud.backends.local.vectorized.plan import Plan, Turns
+from quantcloud.backends.local.vectorized.turns import Matrices, TurnMatrices
 from quantcloud.backends.simulation.sweep.values import Floats
 
 # The inner products over the amplitudes: layers x observables x points.
