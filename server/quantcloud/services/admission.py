@@ -29,6 +29,7 @@ from quantcloud.routing.router import MAX_OVERRUN, Decision
 from quantcloud.services.queues import FIGURES_SECONDS, Recent
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
 from quantcloud.services.sweeps import (
+    can_be_sampled,
     check_sweep_size,
     routing_cost,
     shots_of,
@@ -60,7 +61,10 @@ class Admitted(NewJob):
 
 
 class Admission:
-    """Checks submissions against the contract, the tier and the backends."""
+    """Checks submissions against the contract, the tier and the backends.
+
+    `idle_threads` returns how many threads a run that starts now may have.
+    """
 
     def __init__(
         self,
@@ -69,12 +73,15 @@ class Admission:
         fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        *,
+        idle_threads: Callable[[], int],
     ) -> None:
         self._store = store
         self._engine = engine
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
+        self._idle_threads = idle_threads
         self._queues = Recent(lambda: QueueFigures.read(store.jobs), FIGURES_SECONDS)
 
     async def admit(
@@ -107,7 +114,7 @@ class Admission:
         shots = DEFAULT_SHOTS if submission.shots is None else submission.shots
         if sweep is not None:
             _check_limit(principal, "max_points", limits.max_points, sweep.points)
-            shots = shots_of(sweep, shots)
+            shots = await offload.run(routing_cost(sweep), shots_of, sweep, shots)
             check_sweep_size(sweep, analysis, shots)
         _check_limit(principal, "max_shots", limits.max_shots, shots)
         check_result_size(analysis, shots, submission.options)
@@ -146,10 +153,11 @@ class Admission:
                 left=used and month_left(limits.monthly, used),
                 inline=circuit is not None and limits.max_concurrent_jobs > 0,
                 sweep=sweep,
+                threads=self._idle_threads(),
             )
 
         decision = await offload.run(routing_cost(sweep), decide, job, sweep)
-        if decision.chosen is None and sweep is not None and sweep.exact:
+        if decision.chosen is None and sweep is not None and sweep.exact and can_be_sampled(sweep):
             sampled = replace(sweep, exact=False), replace(job, shots=DEFAULT_SHOTS)
             other = await offload.run(routing_cost(sampled[0]), decide, *reversed(sampled))
             if other.chosen is not None:
