@@ -57,6 +57,16 @@ def test_run_returns_the_counts_and_calls_back(client: Client):
     assert json.loads(json.dumps(result.to_dict()))["counts"] == {"001": 50}
 
 
+def test_a_circuit_is_drawn(client: Client):
+    drawing = client.draw(BELL)
+    assert "┤ H ├" in str(drawing)
+    assert drawing._repr_svg_().startswith("<svg")
+    assert drawing.message.analysis.circuit_depth == 3
+    with pytest.raises(CircuitError) as refused:
+        client.draw("OPENQASM 2.0; qreg q[1]; hh q[0];")
+    assert (refused.value.line, refused.value.column) == (1, 26)
+
+
 def test_a_job_is_watched_and_run_again(client: Client):
     job = client.submit(BELL, shots=99)
     first = job.result(timeout=30)

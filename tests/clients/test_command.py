@@ -94,6 +94,25 @@ def test_rerun_gets_the_counts_of_the_first_run(server: Server, tmp_path: Path, 
     assert histogram(again.stdout) == histogram(first.stdout)
 
 
+@pytest.mark.parametrize("fields", [{}, {"shots": 20}, {"precision": 0.1}])
+def test_rerun_gets_the_points_of_the_first_run(server: Server, fields):
+    api = server.api()
+    environment = {
+        "QUANTCLOUD_SERVER": server.endpoints.grpc, "QUANTCLOUD_TOKEN": api.credential,
+    }  # fmt: skip
+    first = api.run(
+        'OPENQASM 3.0; include "stdgates.inc"; input float[64] t; qubit[1] q; ry(t) q[0];',
+        parameters={"t": {"values": [0.1, 0.2]}},
+        observables=[{"terms": [{"pauli": "Z"}]}],
+        **fields,
+    )
+    points = api.finish(first).result.sweep
+    again = run("rerun", first, **environment)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.rstrip().endswith("2 points")
+    assert api.finish(again.stdout.split()[1]).result.sweep == points
+
+
 def test_rerun_names_a_job_that_is_not_there(server: Server):
     here = ("--server", server.endpoints.grpc, "--token", server.token())
     done = run("rerun", "00000000-0000-4000-8000-000000000000", *here)
@@ -143,6 +162,25 @@ def test_token_puts_the_account_on_a_tier(server: Server):
     assert server.get("/v1/account/profile", headers=headers).json()["tier"] == "developer"
     server.token("tiers@example.org", tier="explorer")
     assert server.get("/v1/account/profile", headers=headers).json()["tier"] == "explorer"
+
+
+def test_a_link_of_the_command_signs_in_once(server: Server):
+    options = ("--user", "ada", "--data-dir", str(server.data_dir), "--link")
+    link = run("token", *options, QUANTCLOUD_JWT_SECRET=SECRET).stdout.strip()
+    address, _, code = link.partition("#sign-in=")
+    assert address == "http://127.0.0.1:8080/"
+    answer = server.post("/v1/auth/sign-in", {"code": code})
+    assert answer.status_code == 200
+    signed_in = {"Authorization": f"Bearer {answer.json()['token']}"}
+    assert server.get("/v1/account/profile", headers=signed_in).json()["id"] == "ada"
+    assert server.post("/v1/auth/sign-in", {"code": code}).status_code == 401
+
+
+def test_a_drawing_is_printed(server: Server, tmp_path: Path):
+    (tmp_path / "bell.qasm").write_text(BELL)
+    done = run("draw", str(tmp_path / "bell.qasm"), "--server", server.endpoints.grpc,
+               "--token", server.token())  # fmt: skip
+    assert done.stdout.splitlines()[1].startswith("q[0] ─┤ H ├─●─┤ M ├")
 
 
 def test_the_demo_succeeds_and_shows_both_circuits():

@@ -151,6 +151,9 @@ def test_the_statevector_and_the_options_of_a_run(console: Consoles):
     mine.page.get_by_role("link", name="details").click()
     expect(mine.page.get_by_role("heading", name="first")).to_be_visible()
     expect(mine.page.get_by_text("a, b")).to_be_visible()
+    mine.page.get_by_text("All events").click()
+    rows = mine.page.get_by_role("region", name="Events").get_by_role("rowheader")
+    assert rows.all_inner_texts() == [str(number) for number in range(1, 8)]
 
 
 def test_jobs_are_filtered_repeated_and_compared(console: Consoles, server: Server):
@@ -244,9 +247,9 @@ def test_a_sweep_has_its_curve(console: Consoles):
     mine.expect_status("completed")
     # The energy of hydrogen's ground state, in hartree.
     curve = mine.page.get_by_role("img", name="Expectation values against theta.")
-    expect(curve).to_have_accessible_name(re.compile("lowest −1.86"))
+    expect(curve).to_have_accessible_name(re.compile("lowest \u22121.86"))
     expect(mine.page.get_by_text(re.compile("^41 points"))).to_be_visible()
     assert mine.violations() == []
     mine.page.get_by_label("Observables").fill("0.5 AB")
     mine.run()
-    expect(mine.page.get_by_text("Observables: \"0.5 AB\" is not a term")).to_be_visible()
+    expect(mine.page.get_by_text('Observables: "0.5 AB" is not a term')).to_be_visible()

@@ -12,6 +12,7 @@ from quantcloud.client import contract
 
 # Every generator brings these itself.
 _BUILT_IN = "google/protobuf/"
+_SERVICE_CONFIG = "service_config.json"
 _BUF = """\
 version: v2
 modules:
@@ -33,7 +34,7 @@ plugins:
     opt: paths=source_relative
   - remote: buf.build/bufbuild/es
     out: gen/es
-    opt: target=ts
+    opt: [target=js+dts, import_extension=js]
     include_imports: true
   - remote: buf.build/protocolbuffers/java
     out: gen/java
@@ -64,9 +65,10 @@ def write(folder: Path) -> None:
         (folder / "buf.yaml").write_text(_BUF)
         (folder / "buf.gen.yaml").write_text(_BUF_GEN)
         shutil.copyfile(contract.descriptor_set(), folder / "descriptor.binpb")
+        shutil.copyfile(contract.protos() / _SERVICE_CONFIG, folder / _SERVICE_CONFIG)
     except OSError as error:
         raise Failure(f"cannot write {error.filename or folder}: {error.strerror}") from error
-    typer.echo(f"{folder} has {len(names)} protos, their descriptor.binpb and a buf.gen.yaml")
+    typer.echo(f"{folder} has {len(names)} protos, descriptor.binpb, buf.gen.yaml, {_SERVICE_CONFIG}")
 
 
 def _source(name: str) -> Path:

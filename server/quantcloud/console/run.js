@@ -81,6 +81,13 @@ export class RunView {
     this.#draw();
   }
 
+  /** Called when the user signs out. */
+  close() {
+    this.#drawLater.never();
+    this.#panel?.close();
+    keepDraft("");
+  }
+
   #openExample() {
     const example = EXAMPLES[Number(this.#example.value)];
     if (this.#example.value === "" || !example) return;
@@ -93,6 +100,7 @@ export class RunView {
   #edited() {
     keepDraft(this.#editor.text);
     this.#form.look(this.#editor.text);
+    this.#picture.classList.toggle("stale", this.#editor.text !== this.#drawn);
     this.#drawLater.later();
   }
 
@@ -119,6 +127,7 @@ export class RunView {
       this.#drawn = qasm;
       this.#editor.clearProblem();
       this.#size.textContent = sizeOf(answer.analysis);
+      this.#picture.classList.remove("stale");
       fill(this.#picture, drawing(answer.svg));
     } catch (error) {
       if (asked === this.#asked) this.#refused(error, qasm);
@@ -159,7 +168,7 @@ export class RunView {
     if (!request || this.#run_.disabled) return;
     this.#drawLater.never();
     await this.#busy(async () => {
-      const key = crypto.randomUUID?.() ?? String(Math.random());
+      const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(36)).join("-");
       const job = await this.#sent(() => this.app.api.post("/v1/circuits/run", request, {headers: {"Idempotency-Key": key}}));
       this.#editor.clearProblem();
       this.#panel?.close();
@@ -248,7 +257,8 @@ function draft() {
 /** @param {string} text */
 function keepDraft(text) {
   try {
-    sessionStorage.setItem(DRAFT, text);
+    if (text) sessionStorage.setItem(DRAFT, text);
+    else sessionStorage.removeItem(DRAFT);
   } catch {
     // Storage is full or blocked: the draft lives as long as the page.
   }

@@ -12,9 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks.programs import sweeps
+from benchmarks.programs.sweeps import Once
 from benchmarks.workloads import Gate
-
-Once = Callable[[int], object]
 
 
 def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
@@ -171,7 +171,11 @@ def many_outcomes(grpc: str, http: str, token: str, outcomes: int) -> Once:
 
 
 KINDS: Mapping[str, Callable[..., Once]] = {
-    maker.__name__: maker for maker in (executor, aer, qiskit, qsim, lightning, stim, many_outcomes)
+    maker.__name__: maker
+    for maker in (
+        *(executor, aer, qiskit, qsim, lightning, stim, many_outcomes),
+        *(sweeps.executor_sweep, sweeps.aer_binds, sweeps.qsim_sweep, sweeps.qnode),
+    )
 }
 
 

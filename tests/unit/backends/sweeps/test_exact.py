@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from quantcloud.backends.local.batch import layers
 from quantcloud.backends.local.batch import sweep as batch
 from quantcloud.circuits.binding import bound
 from quantcloud.domain.execution import Noise
@@ -48,6 +49,22 @@ def test_all_gates_are_right_in_a_batch(executors, seed):
     case = problem(
         100 + seed, num_qubits=1 + seed % 5, gates=45, names=REAL if seed % 3 == 0 else None
     )
+    block = case.run(
+        executors["local"], "batch", observables=case.observables, exact=True, gradient=True,
+        variances=True,
+    )  # fmt: skip
+    assert_right(case, block, 1e-10)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("points", [1, 2])
+def test_joined_qubits_are_right(executors, seed, points, monkeypatch):
+    monkeypatch.setattr(layers, "_JOINED_FROM", 1)
+    monkeypatch.setattr(layers, "_TOGETHER", 1 + seed % 3)
+    case = problem(
+        200 + seed, num_qubits=2 + seed % 4, gates=30, points=points,
+        names=REAL if seed % 3 == 0 else None, observables=1 + seed % 2,
+    )  # fmt: skip
     block = case.run(
         executors["local"], "batch", observables=case.observables, exact=True, gradient=True,
         variances=True,
@@ -119,8 +136,14 @@ def test_values_and_gradients_with_noise_are_those_of_the_density_matrix(executo
 
 
 @pytest.mark.parametrize("method", ["batch", "statevector"])
-@pytest.mark.parametrize("measured", ["", "bit[2] c; c[1] = measure q[0];",
-                                      "bit[3] c; c[0] = measure q[1]; c[2] = measure q[1];"])  # fmt: skip
+@pytest.mark.parametrize(
+    "measured",
+    [
+        "",
+        "bit[2] c; c[1] = measure q[0];",
+        "bit[3] c; c[0] = measure q[1]; c[2] = measure q[1];",
+    ],
+)
 def test_probabilities_are_those_of_the_classical_bits(executors, method, measured):
     case = problem(3, num_qubits=3, points=2)
     case.source += measured
@@ -143,7 +166,9 @@ def test_stabilizer_states_of_many_qubits_have_exact_values(executors):
     case = Problem(source, read(source), np.empty((1, 0)), ())
     observables = (
         Observable((Term(0.5, ((0, "Z"), (59, "Z"))), Term(2.0, ((3, "Z"),)), Term(1.0, ()))),
-        Observable((Term(1.0, tuple((place, "X") for place in range(width))), Term(1.0, ((7, "1"),)))),
+        Observable(
+            (Term(1.0, tuple((place, "X") for place in range(width))), Term(1.0, ((7, "1"),)))
+        ),
     )
     block = case.run(
         executors["local"], "stabilizer", observables=observables, exact=True, variances=True
