@@ -253,3 +253,20 @@ def test_a_sweep_has_its_curve(console: Consoles):
     mine.page.get_by_label("Observables").fill("0.5 AB")
     mine.run()
     expect(mine.page.get_by_text('Observables: "0.5 AB" is not a term')).to_be_visible()
+
+
+def test_the_page_needs_no_more_than_its_policy_allows(console: Consoles):
+    mine = console(bypass_csp=False)
+    mine.sign_in(newcomers_token())
+    mine.page.get_by_label("Example").select_option("VQE ansatz")
+    mine.run()
+    mine.expect_status("completed")
+    expect(mine.page.get_by_role("img", name="Circuit with 2 qubits")).to_be_visible()
+    for view in ("circuits", "keys", "usage", "backends", "jobs"):
+        mine.open(f"#/{view}")
+        expect(mine.page.get_by_role("heading", level=1)).to_be_focused()
+    assert mine.faults == []
+    # What it does not allow is seen as such.
+    assert mine.page.evaluate("fetch('http://127.0.0.1:9/').then(() => false, () => true)")
+    assert any("Content Security Policy" in fault for fault in mine.faults)
+    mine.faults.clear()

@@ -68,7 +68,9 @@ def write(folder: Path) -> None:
         shutil.copyfile(contract.protos() / _SERVICE_CONFIG, folder / _SERVICE_CONFIG)
     except OSError as error:
         raise Failure(f"cannot write {error.filename or folder}: {error.strerror}") from error
-    typer.echo(f"{folder} has {len(names)} protos, descriptor.binpb, buf.gen.yaml, {_SERVICE_CONFIG}")
+    typer.echo(
+        f"{folder} has {len(names)} protos, descriptor.binpb, buf.gen.yaml, {_SERVICE_CONFIG}"
+    )
 
 
 def _source(name: str) -> Path:

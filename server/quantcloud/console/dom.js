@@ -115,9 +115,9 @@ export function ask(title, content, yes, read) {
 export function afterQuiet(work, milliseconds) {
   let timer = 0;
   return {
-    later() {
+    later(pause = milliseconds) {
       clearTimeout(timer);
-      timer = setTimeout(work, milliseconds);
+      timer = setTimeout(work, pause);
     },
     never() {
       clearTimeout(timer);

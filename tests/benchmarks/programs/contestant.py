@@ -36,7 +36,7 @@ def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
 def aer(qasm: str, shots: int, *, level: int | None = 2, **options: object) -> Once:
     """Run a circuit on Aer that was parsed before, and count.
 
-    It was transpiled at optimization level `level`, by default Qiskit's own; not if it is None.
+    It was transpiled at optimization level `level`, by default Qiskit's own, or not if it is None.
     """
     from qiskit import qasm2, transpile
     from qiskit_aer import AerSimulator

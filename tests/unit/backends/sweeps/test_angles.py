@@ -57,7 +57,7 @@ def test_angles_of_the_same_input_add_up():
 def test_an_angle_without_a_value_names_the_point(expression):
     compiled, _, _ = angles("y", expression)
     inputs = np.array([[0.0, 1.0], [1.0, 1.0]])
-    with pytest.raises(ValueError, match="at point (10|11) an angle has no finite real value"):
+    with pytest.raises(ValueError, match=r"at point (10|11) an angle has no finite real value"):
         compiled.values(inputs, 10)
 
 

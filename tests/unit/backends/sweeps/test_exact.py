@@ -60,7 +60,7 @@ def test_all_gates_are_right_in_a_batch(executors, seed):
 @pytest.mark.parametrize("points", [1, 2])
 def test_joined_qubits_are_right(executors, seed, points, monkeypatch):
     monkeypatch.setattr(layers, "_JOINED_FROM", 1)
-    monkeypatch.setattr(layers, "_TOGETHER", 1 + seed % 3)
+    monkeypatch.setattr(layers, "TOGETHER", 1 + seed % 3)
     case = problem(
         200 + seed, num_qubits=2 + seed % 4, gates=30, points=points,
         names=REAL if seed % 3 == 0 else None, observables=1 + seed % 2,

@@ -5,7 +5,7 @@ works on long runs of adjacent numbers, on any qubit.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 
@@ -19,6 +19,14 @@ from quantcloud.backends.simulation.sweep.values import Floats
 _SUM: Final = "labcp,labp->lcp"
 
 
+class _QubitTurns(NamedTuple):
+    """Turns of one qubit: in which rows of the states they are, and their numbers."""
+
+    qubit: int
+    rows: slice | list[int]
+    numbers: list[int]
+
+
 class Engine:
     """Runs a plan."""
 
@@ -30,6 +38,7 @@ class Engine:
         # The steps whose derivatives are needed, in order.
         needed = [place for place, step in enumerate(plan.steps) if not step.is_fixed]
         self._kept = {place: at for at, place in enumerate(needed)}
+        self._kept_turns = self._turns_of(needed)
 
     @property
     def kept(self) -> int:
@@ -106,34 +115,41 @@ class Engine:
                 elif store:
                     adjoints[kept] = adjoint
                 else:
-                    self._overlap([place], adjoint[None], state[None], overlaps)
+                    turns = self._turns_of([place])
+                    self._overlap(turns, adjoint[None], state[None], overlaps)
             for each in moving if place > first else ():
                 each.undo(step, inverse, phases[place])
         if store:
-            self._overlap(list(self._kept), adjoints, states, overlaps)
+            self._overlap(self._kept_turns, adjoints, states, overlaps)
         self._turns.slopes(angles, overlaps, result)
         return values, result
 
-    def _overlap(
-        self, places: Sequence[int], adjoints: State, states: State, overlaps: Floats
-    ) -> None:
-        """Write Im <adjoint| pauli |state> for each turn of some layers."""
-        layers = [(at, self.plan.steps[place]) for at, place in enumerate(places)]
-        turns = [
-            (turn.qubit, at, number)
-            for at, step in layers
-            if isinstance(step, Turns)
-            for number, turn in enumerate(step.turns, step.first)
-            if not turn.is_fixed
+    def _turns_of(self, places: Sequence[int]) -> list[_QubitTurns]:
+        """Return the turns with derivatives in some steps, by qubit."""
+        found: dict[int, tuple[list[int], list[int]]] = {}
+        for at, place in enumerate(places):
+            step = self.plan.steps[place]
+            for number, turn in (
+                enumerate(step.turns, step.first) if isinstance(step, Turns) else ()
+            ):
+                if not turn.is_fixed:
+                    rows, numbers = found.setdefault(turn.qubit, ([], []))
+                    rows.append(at)
+                    numbers.append(number)
+        return [
+            _QubitTurns(qubit, slice(None) if len(rows) == len(places) else rows, numbers)
+            for qubit, (rows, numbers) in found.items()
         ]
-        for qubit in {qubit for qubit, _, _ in turns}:
-            rows = [at for own, at, _ in turns if own == qubit]
-            numbers = [number for own, _, number in turns if own == qubit]
-            every = len(rows) == len(layers)
-            left = np.conjugate(adjoints if every else adjoints[rows])
-            right = states if every else states[rows]
-            left = left.reshape(len(rows), -1, 2, 1 << qubit, *left.shape[2:])
-            right = right.reshape(len(rows), -1, 2, 1 << qubit, right.shape[-1])
+
+    def _overlap(
+        self, turns: Sequence[_QubitTurns], adjoints: State, states: State, overlaps: Floats
+    ) -> None:
+        """Write Im <adjoint| pauli |state> for turns of some layers."""
+        conjugate = np.conjugate(adjoints)
+        for qubit, rows, numbers in turns:
+            left, right = conjugate[rows], states[rows]
+            left = left.reshape(len(left), -1, 2, 1 << qubit, *left.shape[2:])
+            right = right.reshape(len(right), -1, 2, 1 << qubit, right.shape[-1])
             cross = np.einsum(_SUM, left[:, :, 0], right[:, :, 1])
             back = np.einsum(_SUM, left[:, :, 1], right[:, :, 0])
             overlaps[numbers, 1] = (back - cross).real

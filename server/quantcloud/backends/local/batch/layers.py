@@ -12,13 +12,13 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from quantcloud.backends.local.batch.costs import TOGETHER
 from quantcloud.backends.local.batch.phases import State
 from quantcloud.backends.local.batch.plan import Plan, Turns
 from quantcloud.backends.local.batch.turns import Matrices
 
-# From this many qubits on, qubits are joined, and so many at most.
-_JOINED_FROM: Final = 7
-_TOGETHER: Final = 4
+# From this many qubits on, qubits are joined.
+_JOINED_FROM: Final = 2
 
 
 class _Group(NamedTuple):
@@ -66,7 +66,7 @@ class Layers:
 
 def _divided(num_qubits: int) -> list[range]:
     """Divide qubits into groups of about the same size."""
-    number = math.ceil(num_qubits / _TOGETHER)
+    number = math.ceil(num_qubits / TOGETHER)
     ends = [num_qubits * place // number for place in range(number + 1)]
     return [range(first, last) for first, last in pairwise(ends)]
 
