@@ -202,12 +202,7 @@ class WorkerProcess:
 
     def received(self, frame: Frame) -> None:
         if frame.kind == messages.READY and not self.ready:
-            self.ready = True
-            if self._unsent is not None:
-                unsent, self._unsent = self._unsent, None
-                self._send(unsent, now=True)
-            if self._calls:
-                self._begin()
+            self._become_ready()
             return
         if frame.kind == messages.PREPARED:
             self._prepared()
@@ -230,6 +225,14 @@ class WorkerProcess:
         else:
             self._expected = 0.0
             self._taken_back = False
+
+    def _become_ready(self) -> None:
+        self.ready = True
+        if self._unsent is not None:
+            unsent, self._unsent = self._unsent, None
+            self._send(unsent, now=True)
+        if self._calls:
+            self._begin()
 
     def _begin(self) -> None:
         """Start the clock of the oldest call: the worker starts it now or in a moment."""
