@@ -205,7 +205,9 @@ class Fleet:
         seconds = self._model.seconds(backend, method)
         if seconds != method.seconds:
             method = method.lasting(seconds)
-        return method if threads == 1 else method.on(min(threads, method.most_threads))
+        if threads == 1 or not method.parallel:
+            return method
+        return method.on(min(threads, method.most_threads))
 
 
 def offline_reasons(backends: Mapping[str, Backend]) -> dict[str, str | None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quantcloud.domain.execution import is_short
 from quantcloud.engine.base import WorkerEngine
+from quantcloud.routing.method import Method
 from quantcloud.storage import Claim, ClaimedJobs, Room
 from quantcloud.telemetry import metrics
 
@@ -86,7 +87,7 @@ class Ledger:
 
         Runs that were claimed together share these cores.
         """
-        cores, most = claim.method.cores, claim.method.most_threads
+        cores, most = claim.method.cores, _most_threads(claim.method)
         if most == 1:
             return 1
         extra = min(
@@ -143,7 +144,7 @@ class Ledger:
         for claim in claimed:
             self.reserve(claim)
         self._crowded = claimed.crowded
-        self._sharing = sum(claim.method.most_threads > 1 for claim in claimed)
+        self._sharing = sum(_most_threads(claim.method) > 1 for claim in claimed)
         if claimed.blocked != self._blocked:
             self._blocked, self._blocked_since = claimed.blocked, time.monotonic()
 
@@ -174,3 +175,7 @@ class Ledger:
             may_pass=self._blocked is None or passing,
             idle=not self._claims,
         )
+
+
+def _most_threads(method: Method) -> int:
+    return method.most_threads if method.parallel else 1

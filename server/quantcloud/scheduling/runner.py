@@ -33,6 +33,7 @@ from quantcloud.engine.base import (
     WorkerLost,
 )
 from quantcloud.routing.explanation import with_actual
+from quantcloud.routing.method import Method
 from quantcloud.scheduling.start_record import REFUSALS, StartRecord
 from quantcloud.scheduling.sweep_run import Loans, SweepRun
 from quantcloud.storage import MAX_LOSSES, Claim, Input, JobRecord, PackedResult, Store
@@ -251,7 +252,7 @@ class Runner:
         job, ended = claim.job, self._clock()
         begun = await start_record.changes()
         seconds = outcome.execution_time_ms / 1000 + earlier_seconds
-        self._fleet.learn(execution.backend, claim.method.on(execution.threads), seconds)
+        self._fleet.learn(execution.backend, _ran(claim, execution.threads), seconds)
         result, end = completed(
             execution, analysis, outcome, job.metadata, ended, earlier_seconds=earlier_seconds
         )
@@ -292,7 +293,7 @@ class Runner:
             return
         timed_out = isinstance(error, ExecutionTimedOut)
         if timed_out:
-            self._fleet.learn(job.backend or "", claim.method.on(threads), seconds, at_least=True)
+            self._fleet.learn(job.backend or "", _ran(claim, threads), seconds, at_least=True)
         # A run that never started has no time to learn from.
         metadata = with_actual(job.metadata, seconds, threads) if seconds else None
         if metadata is not None and sweep_run is not None and job.points is not None:
@@ -305,3 +306,8 @@ class Runner:
         )
         changes = [*begun, end]
         await self._end(start_record.record, lease, changes, seconds=seconds, charged=timed_out)
+
+
+def _ran(claim: Claim, threads: int) -> Method:
+    """Return the method of a claim, predicted for the threads that its run had."""
+    return claim.method if threads == 1 else claim.method.on(threads)

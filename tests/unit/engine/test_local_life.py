@@ -71,7 +71,8 @@ async def test_a_worker_can_do_only_what_is_allowed(site):
         attempts = (await Runner(engine)("break_out")).metadata["attempts"]
     done = {name for name, result in attempts.items() if result == "done"}
     assert done == ALLOWED
-    assert attempts.pop("raise the limit") == "ValueError"
+    # So Python tells of a limit that may not be set.
+    assert {attempts.pop(name) for name in ("raise the limit", "more memory")} == {"ValueError"}
     assert {result for result in attempts.values() if result != "done"} == {"PermissionError"}
     assert (site / "visible.txt").read_text() == "visible"
 

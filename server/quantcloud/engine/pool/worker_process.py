@@ -91,6 +91,8 @@ class WorkerProcess:
         # The calls that it has not answered, oldest first; None for each that was taken back.
         self._calls: deque[Call | None] = deque()
         self._expected = 0.0
+        # A call that waits until the worker is ready.
+        self._unsent: Call | None = None
         # The memory limits before the present run, if it may use more.
         self._before_grant: Mapping[int, int] = {}
         self._began = 0.0
@@ -139,9 +141,11 @@ class WorkerProcess:
         was_idle = not self._calls
         self._calls.append(call)
         self._expected += _seconds(call)
-        if call.extra_memory:
-            self._before_grant = grant(self.pid, call.extra_memory)
-        self._connection.send(call.data, now=was_idle)
+        if call.extra_memory and not self.ready:
+            # It has no limits yet that could be raised.
+            self._unsent = call
+        else:
+            self._send(call, now=was_idle)
         if not was_idle:
             self._set_timer()
         elif self.ready:
@@ -149,6 +153,11 @@ class WorkerProcess:
         else:
             self._due = self._loop.time() + START_LIMIT
             self._set_timer()
+
+    def _send(self, call: Call, *, now: bool) -> None:
+        if call.extra_memory:
+            self._before_grant = grant(self.pid, call.extra_memory)
+        self._connection.send(call.data, now=now)
 
     def give_up(self, call: Call) -> None:
         """Kill the process if it works on `call`. If the call still waits, ignore its answer."""
@@ -193,9 +202,7 @@ class WorkerProcess:
 
     def received(self, frame: Frame) -> None:
         if frame.kind == messages.READY and not self.ready:
-            self.ready = True
-            if self._calls:
-                self._begin()
+            self._become_ready()
             return
         if frame.kind == messages.PREPARED:
             self._prepared()
@@ -218,6 +225,14 @@ class WorkerProcess:
         else:
             self._expected = 0.0
             self._taken_back = False
+
+    def _become_ready(self) -> None:
+        self.ready = True
+        if self._unsent is not None:
+            unsent, self._unsent = self._unsent, None
+            self._send(unsent, now=True)
+        if self._calls:
+            self._begin()
 
     def _begin(self) -> None:
         """Start the clock of the oldest call: the worker starts it now or in a moment."""
@@ -291,7 +306,8 @@ class WorkerProcess:
 
     def _take_back(self) -> list[Call]:
         """Take back and return the calls that the worker has not started, oldest first."""
-        count = self._connection.take_back()
+        count = self._connection.take_back() + (self._unsent is not None)
+        self._unsent = None
         calls = [self._calls.pop() for _ in range(min(count, len(self._calls)))]
         return [call for call in reversed(calls) if call is not None]
 
