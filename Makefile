@@ -68,6 +68,7 @@ check: $(DEV)
 	$(BIN)/buf format --diff --exit-code
 	$(BIN)/buf lint
 	$(BIN)/buf build --output /dev/null
+	$(BIN)/python .ci/console_types.py
 	$(BIN)/python .ci/contract.py breaking
 	$(BIN)/python .ci/contract.py stale
 	$(BIN)/python .ci/resolve.py

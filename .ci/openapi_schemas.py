@@ -62,7 +62,8 @@ class Schemas:
             "properties": {field.name: self.field(field) for field in fields},
         }
         # The server sends every field of a response.
-        if required := [field.name for field in fields if not is_optional(field)]:
+        always = [each for each in fields if not (is_optional(each) or _is_left_out(each))]
+        if required := [field.name for field in always]:
             made["required"] = required
         if all(is_optional(field) or _is_required(field) for field in fields):
             # A request. Envoy's filter refuses other keys.
@@ -124,6 +125,14 @@ def _behavior(field: FieldDescriptor) -> list[int]:
 def is_optional(field: FieldDescriptor) -> bool:
     """Whether a request may leave the field out."""
     return field_behavior_pb2.OPTIONAL in _behavior(field)
+
+
+def _is_left_out(field: FieldDescriptor) -> bool:
+    """Whether a response leaves the field out, instead of a null."""
+    # The path to the server's package is set before this is called.
+    from quantcloud.api.json_nulls import is_left_out  # noqa: PLC0415
+
+    return not field.is_repeated and is_left_out(field)
 
 
 def _is_required(field: FieldDescriptor) -> bool:

@@ -290,6 +290,10 @@ function envoy_on_request(handle)
   end
   -- For the access log, which cannot name the path after the transcoder has changed it.
   notes.set(handle, "path", (masked:gsub("?.*", "")))
+  local trace_id = (handle:headers():get("traceparent") or ""):match("^00%-(%x+)%-%x+%-%x%x$")
+  if trace_id and #trace_id == 32 then
+    notes.set(handle, "trace_id", trace_id)
+  end
   local route = handle:metadata()
   local allow = route:get("allow")
   if not allow and masked:find(STUDIO .. "/", 1, true) == 1 then
@@ -360,6 +364,9 @@ function envoy_on_response(handle)
     end
   end
   local grpc_status, grpc_message = headers:get("grpc-status"), headers:get("grpc-message")
+  if grpc_status then
+    notes.set(handle, "answered", tonumber(grpc_status)) -- for the access log: the headers below go
+  end
   local own = status == "400" and not grpc_status
   for _, name in ipairs(GRPC_HEADERS) do
     headers:remove(name)

@@ -88,8 +88,10 @@ return {
     },
     {route = "GET /v1/status", query = {types = {}}},
     {route = "POST /v1/auth/api-keys", body = "CreateApiKeyRequest", query = {types = {}}},
+    {route = "POST /v1/auth/sign-in", body = "SignInRequest", query = {types = {}}},
     {route = "POST /v1/auth/watch-tickets", body = "CreateWatchTicketRequest", query = {types = {}}},
     {route = "POST /v1/circuits", body = "CreateCircuitRequest", query = {types = {}}},
+    {route = "POST /v1/circuits/draw", body = "DrawCircuitRequest", query = {types = {}}},
     {route = "POST /v1/circuits/plan", body = "RunCircuitRequest", query = {types = {}}},
     {route = "POST /v1/circuits/run", body = "RunCircuitRequest", query = {types = {}}},
     {
@@ -124,6 +126,7 @@ return {
       types = {name = "any", code = "any", qasm = "any", num_qubits = "any", metadata = "any"},
     },
     CreateWatchTicketRequest = {"path", types = {path = "any"}},
+    DrawCircuitRequest = {"qasm", types = {qasm = "any"}},
     GateNoise = {
       "depolarizing",
       "pauli",
@@ -224,6 +227,7 @@ return {
         timeout_seconds = "any",
       },
     },
+    SignInRequest = {"code", types = {code = "any"}},
     Term = {
       "pauli",
       "sparse",

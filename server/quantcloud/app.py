@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,24 @@ import grpc
 import structlog
 
 from quantcloud import DISTRIBUTION
+from quantcloud.aio import offload
 from quantcloud.api.access import AccessControl
 from quantcloud.api.server import GrpcServer, UseCases
 from quantcloud.api.tls import server_credentials
 from quantcloud.auth.authenticator import Authenticator
-from quantcloud.auth.issuer import issuer, tickets
+from quantcloud.auth.issuer import issuer, sign_in_codes, tickets
 from quantcloud.auth.jwt import JwtVerifier
 from quantcloud.auth.open_streams import OpenStreams
 from quantcloud.auth.rate_limits import Counter, RequestLimits
+from quantcloud.auth.sign_in import OPERATOR
 from quantcloud.auth.tickets import Tickets
 from quantcloud.auth.turns import Turns
 from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.errors import Damaged, DomainError, explained
-from quantcloud.endpoints import Endpoints, bracketed
+from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
 from quantcloud.engine.base import EngineError, WorkerEngine
 from quantcloud.engine.start import Started, start_engine
+from quantcloud.private import keep_private
 from quantcloud.process import (
     allow_open_files,
     notify_service_manager,
@@ -56,7 +60,7 @@ from quantcloud.settings import Settings, forget_environment
 from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
 from quantcloud.storage.model_files import ModelFiles
-from quantcloud.telemetry import logs, metrics
+from quantcloud.telemetry import audit, logs, metrics, tracing
 from quantcloud.telemetry.admin import AdminListener
 from quantcloud.telemetry.loop_lag import measure_forever
 from quantcloud.watching.feed import EventFeed
@@ -75,20 +79,17 @@ _NOTICE_SECONDS = 3.0
 # the event loop by this time.
 _SWITCH_INTERVAL_SECONDS = 0.001
 
+_utc_now = partial(datetime.now, UTC)
+
 _CANNOT_START = (
     OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError, DomainError,
 )  # fmt: skip
 
 
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
-
 class Application:
     """A whole server. `start` starts its parts in order; `stop` stops them in reverse order."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> None:
         self._settings = settings
         self._clock = clock
         # Only our Envoy knows it. It proves that the client addresses in headers are true.
@@ -96,6 +97,7 @@ class Application:
         self._streams = OpenStreams(settings.max_watches)
         self._parts = AsyncExitStack()
         self._grace = 0.0
+        self._sign_in = ""
 
     async def start(self) -> Endpoints:
         """Start to serve, and return the addresses once the health check answers.
@@ -143,8 +145,12 @@ class Application:
         )
         await lease_keeper.start()
         parts.push_async_callback(lease_keeper.stop)
-        keep = settings.retention_days
-        housekeeping = Housekeeping(store, self._clock, None if keep is None else timedelta(keep))
+        housekeeping = Housekeeping(
+            store,
+            self._clock,
+            _days(settings.retention_days),
+            _days(settings.job_retention_days),
+        )
         housekeeping.start()
         parts.push_async_callback(housekeeping.stop)
         scheduler = Scheduler(
@@ -210,11 +216,19 @@ class Application:
             http,
             f"{bracketed(settings.grpc_host)}:{grpc_port}",
             admin,
+            self._sign_in,
         )
 
     def _serve_operator(self, health: Health, store: Store) -> str:
         """Serve metrics and the state of each part; return their URL. Raises `OSError`."""
         settings, parts = self._settings, self._parts
+        if settings.audit_log is None:
+            keep_private(settings.audit_log_path, "it tells who uses this service")
+        audit.configure(settings.audit_log_path)
+        if settings.otlp_endpoint is not None:
+            version = metadata.version(DISTRIBUTION)
+            tracing.configure(settings.otlp_endpoint, ratio=settings.trace_ratio, version=version)
+            parts.push_async_callback(offload.run, offload.UNKNOWN, tracing.stop)
         metrics.BUILD.info({"version": metadata.version(DISTRIBUTION), "revision": HEAD})
         health.subscribe(metrics.READY.set)
         lag = asyncio.create_task(measure_forever(), name="event loop lag")
@@ -256,6 +270,10 @@ class Application:
         )
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
+        code = self._codes.issue(OPERATOR) if settings.console else None
+        if code is not None:
+            scheme = _scheme(settings)
+            self._sign_in = sign_in_link(scheme, settings.http_host, envoy.http_port, code)
         return _http_url(settings, envoy.http_port)
 
     def _access(self, store: Store, turns: Turns, watch_tickets: Tickets) -> AccessControl:
@@ -294,9 +312,10 @@ class Application:
     ) -> UseCases:
         limits, clock = self._settings.limits, self._clock
         engine, inline, fleet, _ = started
+        self._codes = sign_in_codes(self._settings, clock)
         return UseCases(
             platform=platform,
-            accounts=AccountUseCases(store, clock, limits),
+            accounts=AccountUseCases(store, clock, limits, self._codes),
             circuits=CircuitUseCases(
                 store,
                 engine,
@@ -318,9 +337,16 @@ class Application:
         )
 
 
+def _days(number: float | None) -> timedelta | None:
+    return None if number is None else timedelta(number)
+
+
+def _scheme(settings: Settings) -> str:
+    return "http" if settings.tls_cert is None else "https"
+
+
 def _http_url(settings: Settings, port: int) -> str:
-    scheme = "http" if settings.tls_cert is None else "https"
-    return f"{scheme}://{bracketed(settings.http_host)}:{port}"
+    return f"{_scheme(settings)}://{bracketed(settings.http_host)}:{port}"
 
 
 def _grpc_credentials(settings: Settings) -> grpc.ServerCredentials | None:

@@ -286,3 +286,37 @@ def test_usage_and_profile(server: Server):
     assert usage.current_month.simulator_minutes == usage.simulator_minutes_used > 0
     assert usage.limits.max_shots == 10_000
     assert usage.credits_remaining_usd == 50
+
+
+def test_a_drawing_has_the_analysis_and_the_errors_of_a_run(ada: Api):
+    drawn = ada.circuits.DrawCircuit(
+        circuit_pb2.DrawCircuitRequest(qasm=BELL), metadata=ada.metadata
+    )
+    assert drawn.svg.startswith("<svg")
+    assert "┤ H ├" in drawn.text
+    assert (drawn.analysis.num_qubits, drawn.hidden_qubits, drawn.hidden_instructions) == (2, 0, 0)
+    wrong = "OPENQASM 2.0;\nqreg q[2];\nhh q[0];"
+    refusals: list[tuple[str, dict[str, str]]] = []
+    for call, request in [
+        (ada.circuits.DrawCircuit, circuit_pb2.DrawCircuitRequest(qasm=wrong)),
+        (ada.circuits.RunCircuit, circuit_pb2.RunCircuitRequest(qasm=wrong)),
+    ]:
+        with pytest.raises(grpc.RpcError) as refused:
+            call(request, metadata=ada.metadata)
+        status = rpc_status.from_call(refused.value)
+        assert status is not None
+        info = error_details_pb2.ErrorInfo()
+        status.details[0].Unpack(info)
+        refusals.append((status.message, dict(info.metadata)))
+    assert refusals[0] == refusals[1]
+    assert refusals[0][1] == {"line": "3", "column": "1"}
+
+
+def test_a_sign_in_link_gives_a_token(server: Server, ada: Api):
+    code = server.endpoints.sign_in.partition("#sign-in=")[2]
+    answer = ada.account.SignIn(account_pb2.SignInRequest(code=code))
+    operator = Api(server.channel, server.rest, answer.token)
+    assert operator.rest("GET", "/v1/account/usage").json()["tier"] == "enterprise"
+    again = server.post("/v1/auth/sign-in", {"code": code})
+    assert again.status_code == 401
+    assert again.json()["details"][0]["reason"] == "INVALID_SIGN_IN_CODE"

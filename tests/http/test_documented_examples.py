@@ -196,7 +196,7 @@ def test_the_circuit_of_a_job_is_a_request_for_the_same_run(ada: Api):
     job = json(ada.rest("GET", f"/v1/jobs/{job_id}"), 200)
     noise = dict.fromkeys(
         ("depolarizing_1q", "depolarizing_2q", "t1_us", "t2_us", "gate_time_1q_us",
-         "gate_time_2q_us")
+         "gate_time_2q_us", "gates", "qubits")
     )  # fmt: skip
     seed = job["options"]["seed"]
     assert isinstance(seed, int)

@@ -173,9 +173,7 @@ def test_the_reference_is_served_at_a_limited_rate(server: Server):
             break
     assert refused is not None
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
-    assert refused.json() == error_json(
-        "Too many requests for the reference. Try again in a second."
-    )
+    assert refused.json() == error_json("Too many requests for this page. Try again in a second.")
     assert server.get("/v1/status").status_code == 200
 
 

@@ -7,6 +7,12 @@ BELL = HEADER + "qreg q[2];\ncreg c[2];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;
 # X on qubit 0 only, so the counts show which end of a bitstring is bit 0.
 ASYMMETRIC = HEADER + "qreg q[3];\ncreg c[3];\nx q[0];\nmeasure q -> c;\n"
 
+# As slow as `slow`, in few lines.
+SHORT_AND_SLOW = """OPENQASM 3.0; include "stdgates.inc"; qubit[23] q; bit[23] c;
+for int i in [0:99] { for int k in [0:21] { ry(0.1 + i * k) q[k]; cx q[k], q[k + 1]; } }
+c = measure q;
+"""
+
 
 def wide(qubits: int) -> str:
     """A circuit of any width that is hard for stabilizer and product-state methods."""

@@ -8,5 +8,6 @@ from quantcloud.domain.job import Job, JobStatus, OptimizationTarget
 
 def unrouted(target: OptimizationTarget = OptimizationTarget.SPEED, **fields: Any) -> Job:
     """Return a job that was just submitted."""
-    values = {"shots": 1000, "submitted_at": datetime(2025, 3, 31, tzinfo=UTC), "seed": 7, **fields}
+    at = datetime(2025, 3, 31, tzinfo=UTC)
+    values = {"shots": 1000, "submitted_at": at, "changed_at": at, "seed": 7, **fields}
     return Job(id="j", account_id="ada", status=JobStatus.SUBMITTED, optimize_for=target, **values)

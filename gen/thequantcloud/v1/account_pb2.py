@@ -26,9 +26,10 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from thequantcloud.v1 import access_pb2 as thequantcloud_dot_v1_dot_access__pb2
+from thequantcloud.v1 import limits_pb2 as thequantcloud_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ethequantcloud/v1/account.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dthequantcloud/v1/access.proto\"L\n\x04Tier\"D\n\x04Name\x12\x0f\n\x0bunspecified\x10\x00\x12\x0c\n\x08\x65xplorer\x10\x01\x12\r\n\tdeveloper\x10\x02\x12\x0e\n\nenterprise\x10\x03\"\xc8\x01\n\x07Profile\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\x05\x65mail\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x17\n\x04name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12/\n\x04tier\x18\x04 \x01(\x0e\x32\x1b.thequantcloud.v1.Tier.NameB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x08\n\x06_emailB\x07\n\x05_name\"\x11\n\x0fGetUsageRequest\"\x9d\x03\n\x10GetUsageResponse\x12/\n\x04tier\x18\x01 \x01(\x0e\x32\x1b.thequantcloud.v1.Tier.NameB\x04\xe2\x41\x01\x03\x12#\n\x15\x63redits_remaining_usd\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12;\n\rcurrent_month\x18\x03 \x01(\x0b\x32\x1e.thequantcloud.v1.MonthlyUsageB\x04\xe2\x41\x01\x03\x12\x32\n\x06limits\x18\x04 \x01(\x0b\x32\x1c.thequantcloud.v1.TierLimitsB\x04\xe2\x41\x01\x03\x12$\n\x16simulator_minutes_used\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12*\n\x17simulator_minutes_limit\x18\x06 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1c\n\x0eqpu_tasks_used\x18\x07 \x01(\rB\x04\xe2\x41\x01\x03\x12\"\n\x0fqpu_tasks_limit\x18\x08 \x01(\rB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x42\x1a\n\x18_simulator_minutes_limitB\x12\n\x10_qpu_tasks_limit\"\xe4\x01\n\x0cMonthlyUsage\x12\x1f\n\x11simulator_minutes\x18\x01 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\"\n\x0fsimulator_limit\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x17\n\tqpu_tasks\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x1c\n\tqpu_limit\x18\x04 \x01(\rB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x18\n\ntotal_jobs\x18\x05 \x01(\rB\x04\xe2\x41\x01\x03\x12\x1c\n\x0etotal_cost_usd\x18\x06 \x01(\x01\x42\x04\xe2\x41\x01\x03\x42\x12\n\x10_simulator_limitB\x0c\n\n_qpu_limit\"\x9a\x01\n\nTierLimits\x12\x17\n\tmax_shots\x18\x01 \x01(\rB\x04\xe2\x41\x01\x03\x12\x18\n\nmax_qubits\x18\x02 \x01(\rB\x04\xe2\x41\x01\x03\x12!\n\x13max_concurrent_jobs\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x61pi_keys_limit\x18\x04 \x01(\rB\x04\xe2\x41\x01\x03\x12\x18\n\nmax_points\x18\x05 \x01(\rB\x04\xe2\x41\x01\x03\"\x13\n\x11GetProfileRequest2\xf1\x01\n\x0e\x41\x63\x63ountService\x12p\n\x08GetUsage\x12!.thequantcloud.v1.GetUsageRequest\x1a\".thequantcloud.v1.GetUsageResponse\"\x1d\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/account/usage\x12m\n\nGetProfile\x12#.thequantcloud.v1.GetProfileRequest\x1a\x19.thequantcloud.v1.Profile\"\x1f\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/account/profileBf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ethequantcloud/v1/account.proto\x12\x10thequantcloud.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dthequantcloud/v1/access.proto\x1a\x1dthequantcloud/v1/limits.proto\",\n\rSignInRequest\x12\x1b\n\x04\x63ode\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xb2\xbb\x18\x05 \x01(\xd0\x0f\"[\n\x0eSignInResponse\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"L\n\x04Tier\"D\n\x04Name\x12\x0f\n\x0bunspecified\x10\x00\x12\x0c\n\x08\x65xplorer\x10\x01\x12\r\n\tdeveloper\x10\x02\x12\x0e\n\nenterprise\x10\x03\"\xc8\x01\n\x07Profile\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\x05\x65mail\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x17\n\x04name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12/\n\x04tier\x18\x04 \x01(\x0e\x32\x1b.thequantcloud.v1.Tier.NameB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x08\n\x06_emailB\x07\n\x05_name\"\x11\n\x0fGetUsageRequest\"\x9d\x03\n\x10GetUsageResponse\x12/\n\x04tier\x18\x01 \x01(\x0e\x32\x1b.thequantcloud.v1.Tier.NameB\x04\xe2\x41\x01\x03\x12#\n\x15\x63redits_remaining_usd\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12;\n\rcurrent_month\x18\x03 \x01(\x0b\x32\x1e.thequantcloud.v1.MonthlyUsageB\x04\xe2\x41\x01\x03\x12\x32\n\x06limits\x18\x04 \x01(\x0b\x32\x1c.thequantcloud.v1.TierLimitsB\x04\xe2\x41\x01\x03\x12$\n\x16simulator_minutes_used\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12*\n\x17simulator_minutes_limit\x18\x06 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1c\n\x0eqpu_tasks_used\x18\x07 \x01(\rB\x04\xe2\x41\x01\x03\x12\"\n\x0fqpu_tasks_limit\x18\x08 \x01(\rB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x42\x1a\n\x18_simulator_minutes_limitB\x12\n\x10_qpu_tasks_limit\"\xe4\x01\n\x0cMonthlyUsage\x12\x1f\n\x11simulator_minutes\x18\x01 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\"\n\x0fsimulator_limit\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x17\n\tqpu_tasks\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x1c\n\tqpu_limit\x18\x04 \x01(\rB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x18\n\ntotal_jobs\x18\x05 \x01(\rB\x04\xe2\x41\x01\x03\x12\x1c\n\x0etotal_cost_usd\x18\x06 \x01(\x01\x42\x04\xe2\x41\x01\x03\x42\x12\n\x10_simulator_limitB\x0c\n\n_qpu_limit\"\x9a\x01\n\nTierLimits\x12\x17\n\tmax_shots\x18\x01 \x01(\rB\x04\xe2\x41\x01\x03\x12\x18\n\nmax_qubits\x18\x02 \x01(\rB\x04\xe2\x41\x01\x03\x12!\n\x13max_concurrent_jobs\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x61pi_keys_limit\x18\x04 \x01(\rB\x04\xe2\x41\x01\x03\x12\x18\n\nmax_points\x18\x05 \x01(\rB\x04\xe2\x41\x01\x03\"\x13\n\x11GetProfileRequest2\xdf\x02\n\x0e\x41\x63\x63ountService\x12p\n\x08GetUsage\x12!.thequantcloud.v1.GetUsageRequest\x1a\".thequantcloud.v1.GetUsageResponse\"\x1d\xa8\xbb\x18\x02\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/account/usage\x12l\n\x06SignIn\x12\x1f.thequantcloud.v1.SignInRequest\x1a .thequantcloud.v1.SignInResponse\"\x1f\xa8\xbb\x18\x01\x82\xd3\xe4\x93\x02\x15\"\x10/v1/auth/sign-in:\x01*\x12m\n\nGetProfile\x12#.thequantcloud.v1.GetProfileRequest\x1a\x19.thequantcloud.v1.Profile\"\x1f\xa8\xbb\x18\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/account/profileBf\n\x14\x63om.thequantcloud.v1P\x01Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\xaa\x02\x10TheQuantCloud.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +37,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'thequantcloud.v1.account_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\024com.thequantcloud.v1P\001Z9thequantcloud.com/gen/go/thequantcloud/v1;thequantcloudv1\252\002\020TheQuantCloud.V1'
+  _globals['_SIGNINREQUEST'].fields_by_name['code']._loaded_options = None
+  _globals['_SIGNINREQUEST'].fields_by_name['code']._serialized_options = b'\342A\001\002\262\273\030\005 \001(\320\017'
+  _globals['_SIGNINRESPONSE'].fields_by_name['token']._loaded_options = None
+  _globals['_SIGNINRESPONSE'].fields_by_name['token']._serialized_options = b'\342A\001\003'
+  _globals['_SIGNINRESPONSE'].fields_by_name['expires_at']._loaded_options = None
+  _globals['_SIGNINRESPONSE'].fields_by_name['expires_at']._serialized_options = b'\342A\001\003'
   _globals['_PROFILE'].fields_by_name['id']._loaded_options = None
   _globals['_PROFILE'].fields_by_name['id']._serialized_options = b'\342A\001\010'
   _globals['_PROFILE'].fields_by_name['email']._loaded_options = None
@@ -86,24 +93,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIERLIMITS'].fields_by_name['max_points']._serialized_options = b'\342A\001\003'
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetUsage']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetUsage']._serialized_options = b'\250\273\030\002\202\323\344\223\002\023\022\021/v1/account/usage'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['SignIn']._loaded_options = None
+  _globals['_ACCOUNTSERVICE'].methods_by_name['SignIn']._serialized_options = b'\250\273\030\001\202\323\344\223\002\025\"\020/v1/auth/sign-in:\001*'
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetProfile']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetProfile']._serialized_options = b'\250\273\030\003\202\323\344\223\002\025\022\023/v1/account/profile'
-  _globals['_TIER']._serialized_start=179
-  _globals['_TIER']._serialized_end=255
-  _globals['_TIER_NAME']._serialized_start=187
-  _globals['_TIER_NAME']._serialized_end=255
-  _globals['_PROFILE']._serialized_start=258
-  _globals['_PROFILE']._serialized_end=458
-  _globals['_GETUSAGEREQUEST']._serialized_start=460
-  _globals['_GETUSAGEREQUEST']._serialized_end=477
-  _globals['_GETUSAGERESPONSE']._serialized_start=480
-  _globals['_GETUSAGERESPONSE']._serialized_end=893
-  _globals['_MONTHLYUSAGE']._serialized_start=896
-  _globals['_MONTHLYUSAGE']._serialized_end=1124
-  _globals['_TIERLIMITS']._serialized_start=1127
-  _globals['_TIERLIMITS']._serialized_end=1281
-  _globals['_GETPROFILEREQUEST']._serialized_start=1283
-  _globals['_GETPROFILEREQUEST']._serialized_end=1302
-  _globals['_ACCOUNTSERVICE']._serialized_start=1305
-  _globals['_ACCOUNTSERVICE']._serialized_end=1546
+  _globals['_SIGNINREQUEST']._serialized_start=210
+  _globals['_SIGNINREQUEST']._serialized_end=254
+  _globals['_SIGNINRESPONSE']._serialized_start=256
+  _globals['_SIGNINRESPONSE']._serialized_end=347
+  _globals['_TIER']._serialized_start=349
+  _globals['_TIER']._serialized_end=425
+  _globals['_TIER_NAME']._serialized_start=357
+  _globals['_TIER_NAME']._serialized_end=425
+  _globals['_PROFILE']._serialized_start=428
+  _globals['_PROFILE']._serialized_end=628
+  _globals['_GETUSAGEREQUEST']._serialized_start=630
+  _globals['_GETUSAGEREQUEST']._serialized_end=647
+  _globals['_GETUSAGERESPONSE']._serialized_start=650
+  _globals['_GETUSAGERESPONSE']._serialized_end=1063
+  _globals['_MONTHLYUSAGE']._serialized_start=1066
+  _globals['_MONTHLYUSAGE']._serialized_end=1294
+  _globals['_TIERLIMITS']._serialized_start=1297
+  _globals['_TIERLIMITS']._serialized_end=1451
+  _globals['_GETPROFILEREQUEST']._serialized_start=1453
+  _globals['_GETPROFILEREQUEST']._serialized_end=1472
+  _globals['_ACCOUNTSERVICE']._serialized_start=1475
+  _globals['_ACCOUNTSERVICE']._serialized_end=1826
 # @@protoc_insertion_point(module_scope)

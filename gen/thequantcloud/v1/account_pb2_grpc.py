@@ -40,6 +40,11 @@ class AccountServiceStub:
                 request_serializer=thequantcloud_dot_v1_dot_account__pb2.GetUsageRequest.SerializeToString,
                 response_deserializer=thequantcloud_dot_v1_dot_account__pb2.GetUsageResponse.FromString,
                 _registered_method=True)
+        self.SignIn = channel.unary_unary(
+                '/thequantcloud.v1.AccountService/SignIn',
+                request_serializer=thequantcloud_dot_v1_dot_account__pb2.SignInRequest.SerializeToString,
+                response_deserializer=thequantcloud_dot_v1_dot_account__pb2.SignInResponse.FromString,
+                _registered_method=True)
         self.GetProfile = channel.unary_unary(
                 '/thequantcloud.v1.AccountService/GetProfile',
                 request_serializer=thequantcloud_dot_v1_dot_account__pb2.GetProfileRequest.SerializeToString,
@@ -53,6 +58,17 @@ class AccountServiceServicer:
 
     def GetUsage(self, request, context):
         """Returns this month's usage and the tier's limits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignIn(self, request, context):
+        """Exchanges the code of a sign-in link for a token. `quantcloud serve` prints a link for its
+        operator, and `quantcloud token --link` one for any account. A code works once, within 10
+        minutes.
+
+        Errors: UNAUTHENTICATED (401) if the code is not valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +88,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.GetUsage,
                     request_deserializer=thequantcloud_dot_v1_dot_account__pb2.GetUsageRequest.FromString,
                     response_serializer=thequantcloud_dot_v1_dot_account__pb2.GetUsageResponse.SerializeToString,
+            ),
+            'SignIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignIn,
+                    request_deserializer=thequantcloud_dot_v1_dot_account__pb2.SignInRequest.FromString,
+                    response_serializer=thequantcloud_dot_v1_dot_account__pb2.SignInResponse.SerializeToString,
             ),
             'GetProfile': grpc.unary_unary_rpc_method_handler(
                     servicer.GetProfile,
@@ -107,6 +128,33 @@ class AccountService:
             '/thequantcloud.v1.AccountService/GetUsage',
             thequantcloud_dot_v1_dot_account__pb2.GetUsageRequest.SerializeToString,
             thequantcloud_dot_v1_dot_account__pb2.GetUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thequantcloud.v1.AccountService/SignIn',
+            thequantcloud_dot_v1_dot_account__pb2.SignInRequest.SerializeToString,
+            thequantcloud_dot_v1_dot_account__pb2.SignInResponse.FromString,
             options,
             channel_credentials,
             insecure,

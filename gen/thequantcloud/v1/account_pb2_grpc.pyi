@@ -35,6 +35,13 @@ class AccountServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AccountServiceAsyncStub: ...
     GetUsage: _grpc.UnaryUnaryMultiCallable[_account_pb2.GetUsageRequest, _account_pb2.GetUsageResponse]
     """Returns this month's usage and the tier's limits."""
+    SignIn: _grpc.UnaryUnaryMultiCallable[_account_pb2.SignInRequest, _account_pb2.SignInResponse]
+    """Exchanges the code of a sign-in link for a token. `quantcloud serve` prints a link for its
+    operator, and `quantcloud token --link` one for any account. A code works once, within 10
+    minutes.
+
+    Errors: UNAUTHENTICATED (401) if the code is not valid.
+    """
     GetProfile: _grpc.UnaryUnaryMultiCallable[_account_pb2.GetProfileRequest, _account_pb2.Profile]
     """Returns the account's profile. Needs a JWT: an API key is refused with PERMISSION_DENIED (403)."""
 
@@ -45,6 +52,13 @@ class AccountServiceAsyncStub(AccountServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetUsage: _aio.UnaryUnaryMultiCallable[_account_pb2.GetUsageRequest, _account_pb2.GetUsageResponse]  # type: ignore[assignment]
     """Returns this month's usage and the tier's limits."""
+    SignIn: _aio.UnaryUnaryMultiCallable[_account_pb2.SignInRequest, _account_pb2.SignInResponse]  # type: ignore[assignment]
+    """Exchanges the code of a sign-in link for a token. `quantcloud serve` prints a link for its
+    operator, and `quantcloud token --link` one for any account. A code works once, within 10
+    minutes.
+
+    Errors: UNAUTHENTICATED (401) if the code is not valid.
+    """
     GetProfile: _aio.UnaryUnaryMultiCallable[_account_pb2.GetProfileRequest, _account_pb2.Profile]  # type: ignore[assignment]
     """Returns the account's profile. Needs a JWT: an API key is refused with PERMISSION_DENIED (403)."""
 
@@ -58,6 +72,19 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.GetUsageResponse, _abc.Awaitable[_account_pb2.GetUsageResponse]]:
         """Returns this month's usage and the tier's limits."""
+
+    @_abc_1.abstractmethod
+    def SignIn(
+        self,
+        request: _account_pb2.SignInRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.SignInResponse, _abc.Awaitable[_account_pb2.SignInResponse]]:
+        """Exchanges the code of a sign-in link for a token. `quantcloud serve` prints a link for its
+        operator, and `quantcloud token --link` one for any account. A code works once, within 10
+        minutes.
+
+        Errors: UNAUTHENTICATED (401) if the code is not valid.
+        """
 
     @_abc_1.abstractmethod
     def GetProfile(

@@ -183,6 +183,26 @@ class PlanCircuitResponse(_message.Message):
     quota: QuotaUse
     def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., reason: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., analysis: _Optional[_Union[CircuitAnalysis, _Mapping]] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ..., queue_position: _Optional[int] = ..., predicted_wait_seconds: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., predicted_fidelity: _Optional[float] = ..., quota: _Optional[_Union[QuotaUse, _Mapping]] = ...) -> None: ...
 
+class DrawCircuitRequest(_message.Message):
+    __slots__ = ("qasm",)
+    QASM_FIELD_NUMBER: _ClassVar[int]
+    qasm: str
+    def __init__(self, qasm: _Optional[str] = ...) -> None: ...
+
+class DrawCircuitResponse(_message.Message):
+    __slots__ = ("svg", "text", "analysis", "hidden_qubits", "hidden_instructions")
+    SVG_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ANALYSIS_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_QUBITS_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_INSTRUCTIONS_FIELD_NUMBER: _ClassVar[int]
+    svg: str
+    text: str
+    analysis: CircuitAnalysis
+    hidden_qubits: int
+    hidden_instructions: int
+    def __init__(self, svg: _Optional[str] = ..., text: _Optional[str] = ..., analysis: _Optional[_Union[CircuitAnalysis, _Mapping]] = ..., hidden_qubits: _Optional[int] = ..., hidden_instructions: _Optional[int] = ...) -> None: ...
+
 class QuotaUse(_message.Message):
     __slots__ = ("simulator_minutes", "simulator_minutes_left", "qpu_tasks", "qpu_tasks_left", "credits_usd", "credits_usd_left", "waiting_jobs_left")
     SIMULATOR_MINUTES_FIELD_NUMBER: _ClassVar[int]

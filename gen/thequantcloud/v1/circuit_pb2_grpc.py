@@ -64,6 +64,11 @@ class CircuitServiceStub:
                 request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
                 response_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.PlanCircuitResponse.FromString,
                 _registered_method=True)
+        self.DrawCircuit = channel.unary_unary(
+                '/thequantcloud.v1.CircuitService/DrawCircuit',
+                request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.DrawCircuitRequest.SerializeToString,
+                response_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.DrawCircuitResponse.FromString,
+                _registered_method=True)
         self.CreateCircuit = channel.unary_unary(
                 '/thequantcloud.v1.CircuitService/CreateCircuit',
                 request_serializer=thequantcloud_dot_v1_dot_circuit__pb2.CreateCircuitRequest.SerializeToString,
@@ -190,6 +195,16 @@ class CircuitServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrawCircuit(self, request, context):
+        """Draws a circuit, and analyses it. It stores nothing and runs nothing.
+
+        Errors: INVALID_ARGUMENT (400) if the circuit cannot be read (with line and column) or takes too
+        long to analyse. UNAVAILABLE (503) if the server cannot draw it now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateCircuit(self, request, context):
         """Saves a circuit without running it.
 
@@ -259,6 +274,11 @@ def add_CircuitServiceServicer_to_server(servicer, server):
                     servicer.PlanCircuit,
                     request_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.FromString,
                     response_serializer=thequantcloud_dot_v1_dot_circuit__pb2.PlanCircuitResponse.SerializeToString,
+            ),
+            'DrawCircuit': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrawCircuit,
+                    request_deserializer=thequantcloud_dot_v1_dot_circuit__pb2.DrawCircuitRequest.FromString,
+                    response_serializer=thequantcloud_dot_v1_dot_circuit__pb2.DrawCircuitResponse.SerializeToString,
             ),
             'CreateCircuit': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateCircuit,
@@ -425,6 +445,33 @@ class CircuitService:
             '/thequantcloud.v1.CircuitService/PlanCircuit',
             thequantcloud_dot_v1_dot_circuit__pb2.RunCircuitRequest.SerializeToString,
             thequantcloud_dot_v1_dot_circuit__pb2.PlanCircuitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrawCircuit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thequantcloud.v1.CircuitService/DrawCircuit',
+            thequantcloud_dot_v1_dot_circuit__pb2.DrawCircuitRequest.SerializeToString,
+            thequantcloud_dot_v1_dot_circuit__pb2.DrawCircuitResponse.FromString,
             options,
             channel_credentials,
             insecure,

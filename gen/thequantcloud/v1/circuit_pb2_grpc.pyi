@@ -110,6 +110,12 @@ class CircuitServiceStub:
     Errors: those of RunCircuit.
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     """
+    DrawCircuit: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.DrawCircuitRequest, _circuit_pb2.DrawCircuitResponse]
+    """Draws a circuit, and analyses it. It stores nothing and runs nothing.
+
+    Errors: INVALID_ARGUMENT (400) if the circuit cannot be read (with line and column) or takes too
+    long to analyse. UNAVAILABLE (503) if the server cannot draw it now.
+    """
     CreateCircuit: _grpc.UnaryUnaryMultiCallable[_circuit_pb2.CreateCircuitRequest, _circuit_pb2.Circuit]
     """Saves a circuit without running it.
 
@@ -211,6 +217,12 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
 
     Errors: those of RunCircuit.
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+    """
+    DrawCircuit: _aio.UnaryUnaryMultiCallable[_circuit_pb2.DrawCircuitRequest, _circuit_pb2.DrawCircuitResponse]  # type: ignore[assignment]
+    """Draws a circuit, and analyses it. It stores nothing and runs nothing.
+
+    Errors: INVALID_ARGUMENT (400) if the circuit cannot be read (with line and column) or takes too
+    long to analyse. UNAVAILABLE (503) if the server cannot draw it now.
     """
     CreateCircuit: _aio.UnaryUnaryMultiCallable[_circuit_pb2.CreateCircuitRequest, _circuit_pb2.Circuit]  # type: ignore[assignment]
     """Saves a circuit without running it.
@@ -340,6 +352,18 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: those of RunCircuit.
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+        """
+
+    @_abc_1.abstractmethod
+    def DrawCircuit(
+        self,
+        request: _circuit_pb2.DrawCircuitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_circuit_pb2.DrawCircuitResponse, _abc.Awaitable[_circuit_pb2.DrawCircuitResponse]]:
+        """Draws a circuit, and analyses it. It stores nothing and runs nothing.
+
+        Errors: INVALID_ARGUMENT (400) if the circuit cannot be read (with line and column) or takes too
+        long to analyse. UNAVAILABLE (503) if the server cannot draw it now.
         """
 
     @_abc_1.abstractmethod

@@ -32,6 +32,7 @@ class ErrorReason(_message.Message):
         INVALID_API_KEY: _ClassVar[ErrorReason.Name]
         INVALID_TICKET: _ClassVar[ErrorReason.Name]
         TICKET_EXPIRED: _ClassVar[ErrorReason.Name]
+        INVALID_SIGN_IN_CODE: _ClassVar[ErrorReason.Name]
         PERMISSION_DENIED: _ClassVar[ErrorReason.Name]
         JWT_REQUIRED: _ClassVar[ErrorReason.Name]
         QUOTA_EXCEEDED: _ClassVar[ErrorReason.Name]
@@ -79,6 +80,7 @@ class ErrorReason(_message.Message):
     INVALID_API_KEY: ErrorReason.Name
     INVALID_TICKET: ErrorReason.Name
     TICKET_EXPIRED: ErrorReason.Name
+    INVALID_SIGN_IN_CODE: ErrorReason.Name
     PERMISSION_DENIED: ErrorReason.Name
     JWT_REQUIRED: ErrorReason.Name
     QUOTA_EXCEEDED: ErrorReason.Name

@@ -2,8 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Generator
+from typing import TypeVar
 
 from quantcloud.aio.offload import BUDGET
+
+T = TypeVar("T")
 
 # One pass of the event loop takes about 10 microseconds.
 _SECONDS = BUDGET * 1e-6
@@ -22,3 +26,14 @@ class Yielder:
         if time.monotonic() >= self._until:
             await asyncio.sleep(0)
             self._until = time.monotonic() + _SECONDS
+
+
+async def in_steps(work: Generator[None, None, T]) -> T:
+    """Return what `work` returns; let other tasks run in its pauses if it takes long."""
+    yielder = Yielder()
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+        await yielder.yield_if_due()

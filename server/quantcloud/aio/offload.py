@@ -57,13 +57,8 @@ class Work(Enum):
         return int(BUDGET / self._microseconds)
 
 
-def fits(cost: float) -> bool:
-    """Return whether work of `cost` microseconds runs on the event loop."""
-    return cost <= BUDGET
-
-
 async def run(cost: float, call: Callable[..., T], *arguments: object) -> T:
     """Return what `call` returns. Run it in another thread if its cost exceeds the budget."""
-    if fits(cost):
+    if cost <= BUDGET:
         return call(*arguments)
     return await asyncio.to_thread(call, *arguments)

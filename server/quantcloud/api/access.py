@@ -5,6 +5,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack
+from random import getrandbits
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ from quantcloud.auth.principal import Credential, Principal
 from quantcloud.auth.rate_limits import RateAllowance, RequestLimits, refuse
 from quantcloud.auth.turns import Turns
 from quantcloud.domain.errors import PermissionDenied, RateLimited, Unauthenticated
+from quantcloud.telemetry import audit
 from thequantcloud.v1 import (
     access_pb2,
     account_pb2,
@@ -37,7 +39,11 @@ PROXY_SECRET_HEADER = "x-quantcloud-proxy-secret"  # noqa: S105  # a name
 HEALTH_SERVICE = "/grpc.health.v1."
 REFLECTION_SERVICES = "/grpc.reflection."
 _CLIENT_HEADER = "x-forwarded-for"
-_HEALTH = "/thequantcloud.v1.StatusService/GetHealth"
+_REQUEST_ID = "x-request-id"
+# Where Envoy keeps the request id of a client, for which it puts its own.
+_CLIENTS_REQUEST_ID = "x-client-request-id"
+_MAXIMUM_REQUEST_ID_LENGTH = 128
+HEALTH = "/thequantcloud.v1.StatusService/GetHealth"
 # Clients that cannot stream ask for their job again and again. See `AccessControl.take_turn`.
 _MAY_WAIT = "/thequantcloud.v1.JobService/GetJob"
 _PEER = re.compile(r"ipv[46]:\[?([^\]]+?)\]?:\d+")
@@ -105,7 +111,7 @@ class AccessControl:
                 reason="INVALID_TICKET",
             )
         if rule == access_pb2.Access.anyone or path.startswith(REFLECTION_SERVICES):
-            await self._limits.anonymous(self._address(caller.context), health=path == _HEALTH)
+            await self._limits.anonymous(self._address(caller.context), health=path == HEALTH)
             return
         if rule == access_pb2.Access.unspecified:
             raise PermissionDenied("no caller may use this RPC")
@@ -125,7 +131,9 @@ class AccessControl:
         """Return the caller. Counts failed logins of the caller's address."""
         try:
             return await self.authenticate(context)
-        except Unauthenticated:
+        except Unauthenticated as error:
+            if error.reason != "CREDENTIALS_MISSING":
+                audit.record("login_failed", reason=error.reason, **self.origin(context))
             await self._limits.failed_login(self._address(context))
             raise
 
@@ -211,17 +219,36 @@ class AccessControl:
         secret = headers.get(PROXY_SECRET_HEADER, "").encode("utf-8", "replace")
         return self._proxy_secret is not None and hmac.compare_digest(secret, self._proxy_secret)
 
-    def _address(self, context: Context) -> str:
-        """Return the caller's address: the one that Envoy sends, or the connection's peer."""
+    def origin(self, context: Context) -> dict[str, str]:
+        """Return the call's `request_id`, its `client_request_id` if the client sent one, and its
+        `peer`: the client's address.
+
+        Envoy makes the request id of its calls. A call without Envoy gets a new one here.
+        """
         headers = headers_of(context)
         if self._is_from_envoy(headers):
             # Envoy puts the client first. In its own calls, it appends its own address.
-            return network(headers.get(_CLIENT_HEADER, "").partition(",")[0])
-        return network(peer_address(context.peer()))
+            peer = headers.get(_CLIENT_HEADER, "").partition(",")[0]
+            own, clients = headers.get(_REQUEST_ID, ""), headers.get(_CLIENTS_REQUEST_ID, "")
+        else:
+            peer, own, clients = peer_address(context.peer()), "", headers.get(_REQUEST_ID, "")
+        # Not `uuid4`, which takes much longer. It need not be hard to guess.
+        request_id = own if _is_usable(own) else f"{getrandbits(128):032x}"
+        if _is_usable(clients):
+            return {"request_id": request_id, "client_request_id": clients, "peer": peer}
+        return {"request_id": request_id, "peer": peer}
+
+    def _address(self, context: Context) -> str:
+        """Return the address by which the caller is counted."""
+        return network(self.origin(context)["peer"])
 
 
 def _refusal(principal: Principal, allowance: RateAllowance) -> RateLimited:
     return refuse(allowance, f"requests for the {principal.account.tier} tier")
+
+
+def _is_usable(request_id: str) -> bool:
+    return 0 < len(request_id) <= _MAXIMUM_REQUEST_ID_LENGTH and request_id.isprintable()
 
 
 def peer_address(peer: str) -> str:

@@ -14,15 +14,16 @@ Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 class Caller:
     """Who makes a call. `principal` is None without credentials; `allowance` is None without an
-    account or without a limit.
+    account or without a limit. `job_id` is the job of the call, if it has just one.
     """
 
-    __slots__ = ("allowance", "context", "principal")
+    __slots__ = ("allowance", "context", "job_id", "principal")
 
     def __init__(self, context: Context, principal: Principal | None = None) -> None:
         self.context = context
-        self.principal = principal
+        self.principal: Principal | None = principal
         self.allowance: RateAllowance | None = None
+        self.job_id: str | None = None
 
 
 current: ContextVar[Caller] = ContextVar("current")

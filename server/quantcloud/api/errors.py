@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from random import uniform
 from typing import Any
 
 import grpc
@@ -43,6 +44,9 @@ _STATUSES: Sequence[tuple[type[errors.DomainError], grpc.StatusCode]] = (
     (errors.TooManyStreams, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
 )
+
+# The longest wait of RetryInfo, as a multiple of the shortest, which is that of Retry-After.
+_LATEST_RETRY = 1.5
 
 # The same HTTP statuses as Envoy's transcoder uses.
 _HTTP_STATUSES = {
@@ -107,7 +111,8 @@ def refuse(error: errors.DomainError) -> Refusal:
         details.append(error_details_pb2.QuotaFailure(violations=[violation]))
     elif isinstance(error, errors.Unavailable | errors.RateLimited):
         delay = Duration()
-        delay.FromTimedelta(error.retry_after)
+        # Clients that were refused together must not come back together.
+        delay.FromTimedelta(error.retry_after * uniform(1, _LATEST_RETRY))  # noqa: S311
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
         headers.append(("retry-after", str(max(1, math.ceil(error.retry_after.total_seconds())))))
     elif isinstance(error, errors.Unauthenticated):

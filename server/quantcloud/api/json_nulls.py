@@ -30,16 +30,26 @@ _WITHOUT_NULLS: Final = frozenset(
 )
 
 
+def is_left_out(field: FieldDescriptor) -> bool:
+    """Whether a response leaves the field out if it is unset, instead of a null."""
+    return field.message_type is not None and field.message_type.full_name in _WITHOUT_NULLS
+
+
 def has_twin(field: FieldDescriptor) -> bool:
     """Whether a response shows this field as null if it is unset."""
     return (
         field.has_presence
         and not _is_options(field)
-        and field.containing_type.full_name not in _WITHOUT_NULLS
-        and not field.containing_type.GetOptions().map_entry
-        and not (field.message_type and field.message_type.full_name in _WITHOUT_NULLS)
+        and not _is_without_nulls(field.containing_type)
+        and not is_left_out(field)
         and (field.containing_oneof is None or len(field.containing_oneof.fields) == 1)
     )
+
+
+def _is_without_nulls(message: Descriptor | None) -> bool:
+    if message is None:
+        return False
+    return message.full_name in _WITHOUT_NULLS or message.GetOptions().map_entry
 
 
 def _is_options(field: FieldDescriptor) -> bool:

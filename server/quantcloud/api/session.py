@@ -1,13 +1,11 @@
 """The session of a call: its caller, its limits, its deadline, and its end."""
 
 import asyncio
-import logging
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import grpc
 import grpc.aio
@@ -15,7 +13,7 @@ import structlog
 from google.protobuf.message import Message
 
 from quantcloud.aio.deadlines import Deadlines
-from quantcloud.api.access import AccessControl
+from quantcloud.api.access import HEALTH, HEALTH_SERVICE, AccessControl
 from quantcloud.api.context import Caller, Context, current, headers_of
 from quantcloud.api.convert.limits import check
 from quantcloud.api.convert.values import lower_ids
@@ -30,19 +28,27 @@ from quantcloud.api.large import encoded
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import Damaged, DomainError
 from quantcloud.domain.value_object import value_object
-from quantcloud.telemetry import metrics
+from quantcloud.telemetry import audit, logs, metrics, tracing
+from thequantcloud.v1 import job_pb2
 
-_MAXIMUM_REQUEST_ID_LENGTH = 128
 # Envoy's transcoder sets this header on a call that came over REST.
 _REST_PATH = "x-envoy-original-path"
 # How long a client may take to read the last message of its stream.
 _LAST_EVENT_SECONDS = 1.0
 
+# Calls that monitors make every second. They are logged only if they fail.
+_PROBES = (HEALTH_SERVICE, HEALTH)
+_ID_LENGTH = 36
+# The requests about the job of their `id`.
+_OF_ONE_JOB = (
+    job_pb2.CancelJobRequest, job_pb2.GetJobCircuitRequest, job_pb2.GetJobRequest,
+    job_pb2.GetJobResultRequest, job_pb2.WatchJobRequest,
+)  # fmt: skip
+
 Request = TypeVar("Request", bound=Message)
 
 log = structlog.stdlib.get_logger(__name__)
-# Checking its level costs less than a line that is dropped.
-_level = logging.getLogger(__name__)
+_COMPONENT = logs.component(__name__)
 
 
 @value_object
@@ -64,7 +70,10 @@ class Session(Caller):
     Logs an exception that is not a domain error with the call's request id, and answers INTERNAL.
     """
 
-    __slots__ = ("_authentication", "_checked", "_path", "_release", "_rules", "_sent", "_started")
+    __slots__ = (
+        "_authentication", "_checked", "_origin", "_path", "_release", "_rules", "_sent",
+        "_span", "_started",
+    )  # fmt: skip
 
     def __init__(self, path: str, context: Context, rules: Rules) -> None:
         super().__init__(context)
@@ -75,10 +84,14 @@ class Session(Caller):
         self._sent = False
         self._release: Callable[[Caller], None] | None = None
         self._authentication: _Authentication | None = None
+        self._origin: dict[str, str] | None = None
+        self._span: Any = None
 
     async def __aenter__(self) -> Self:
         current.set(self)
         metrics.RPCS_STARTED.labels(self._path).inc()
+        if tracing.is_on and not self._path.startswith(_PROBES):
+            self._span = tracing.begin_call(self._path, headers_of(self.context))
         return self
 
     async def __aexit__(
@@ -103,8 +116,11 @@ class Session(Caller):
 
     async def admit(self) -> None:
         """Admit the call. Raises the errors of `AccessControl.admit`."""
+        began = time.time_ns()
         await self._rules.access.admit(self._path, self)
         self._checked = time.monotonic()
+        if self._span is not None:
+            tracing.note("admit", self._span, began)
 
     def count_stream(self) -> None:
         """Count the call as an open stream until it ends. Raises `TooManyStreams`."""
@@ -131,6 +147,8 @@ class Session(Caller):
         request = parse(data)
         check(request)
         lower_ids(request)
+        if isinstance(request, _OF_ONE_JOB) and len(request.id) == _ID_LENGTH:
+            self.job_id = request.id
         await access.take_turn(self, request)
         return request
 
@@ -176,19 +194,19 @@ class Session(Caller):
     def refusal(self, error: Exception) -> Refusal:
         """Return the refusal for an error. Logs unexpected exceptions."""
         if isinstance(error, Damaged):
-            return internal(self._request_id(), error)
+            return internal(self.origin["request_id"], error)
         if isinstance(error, DomainError):
             metrics.REFUSALS.labels(error.reason).inc()
             return refuse(error)
         if isinstance(error, Refusal):
             return error
-        request_id = self._request_id()
-        log.error("unexpected exception", method=self._path, request_id=request_id, exc_info=error)
-        return internal(request_id)
+        log.error("unexpected exception", method=self._path, **self.origin, exc_info=error)
+        return internal(self.origin["request_id"])
 
     async def _abort(self, error: Exception) -> NoReturn:
         """End the call with the error's status."""
         if isinstance(error, grpc.aio.AbortError):
+            self._ended(grpc.StatusCode.UNKNOWN)
             raise error
         if isinstance(error, grpc.aio.InternalError):
             # The client is gone, so nothing can be sent. gRPC raised this error and ignores it.
@@ -215,20 +233,35 @@ class Session(Caller):
         """Count the call, and log it."""
         seconds = time.monotonic() - self._started
         metrics.RPC_SECONDS.labels(self._path, code.name).observe(seconds)
-        if _level.isEnabledFor(logging.DEBUG):
-            log.debug(
-                "call",
-                method=self._path,
-                code=code.name,
-                request_id=self._request_id(),
-                milliseconds=round(seconds * 1000, 3),
-            )
+        if not (logs.is_on or self._span) or (
+            code is grpc.StatusCode.OK and self._path.startswith(_PROBES)
+        ):
+            return
+        fields: dict[str, object] = {
+            **self.origin,
+            "method": self._path,
+            "code": code.name,
+            "ms": round(seconds * 1000, 1),
+        }
+        if self.principal is not None:
+            fields["account_id"] = self.principal.account_id
+        if self.job_id is not None:
+            fields["job_id"] = self.job_id
+        if self._span is not None:
+            tracing.end_call(self._span, code.name, fields)
+        logs.info("call", _COMPONENT, fields)
 
-    def _request_id(self) -> str:
-        """Return the caller's request id if it is valid, or a new one."""
-        given = headers_of(self.context).get("x-request-id", "")
-        usable = 0 < len(given) <= _MAXIMUM_REQUEST_ID_LENGTH and given.isprintable()
-        return given if usable else str(uuid.uuid4())
+    @property
+    def origin(self) -> dict[str, str]:
+        """The ids and the address by which logs name this call."""
+        if self._origin is None:
+            self._origin = self._rules.access.origin(self.context)
+        return self._origin
+
+    def audit(self, event: str, **fields: str) -> None:
+        """Note in the audit log what the caller did."""
+        account = None if self.principal is None else self.principal.account_id
+        audit.record(event, account_id=account, **fields, **self.origin)
 
 
 def session() -> Session:

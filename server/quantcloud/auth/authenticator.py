@@ -10,6 +10,7 @@ from quantcloud.auth.principal import Credential, Principal
 from quantcloud.auth.tickets import Tickets
 from quantcloud.domain.account import Account, ApiKey, Tier
 from quantcloud.domain.errors import Unauthenticated
+from quantcloud.telemetry import audit
 
 _TOUCH_EVERY = timedelta(minutes=1)
 _MAXIMUM_REMEMBERED = 10_000
@@ -103,6 +104,7 @@ class Authenticator:
             or (claims.name is not None and claims.name != account.name)
             or (claims.tier is not None and claims.tier != account.tier)
         ):
+            before = account
             account = await self._accounts.ensure(
                 claims.subject,
                 email=claims.email,
@@ -110,6 +112,11 @@ class Authenticator:
                 at=self._clock(),
                 tier=claims.tier,
             )
+            if before is not None and before.tier != account.tier:
+                audit.record(
+                    "tier_changed", by="token", account_id=account.id,
+                    tier=account.tier, before=before.tier,
+                )  # fmt: skip
         return self._shared(Principal(account, Credential.JWT, expires_at=claims.expires_at))
 
     async def recheck(self, principal: Principal, headers: Mapping[str, str]) -> None:

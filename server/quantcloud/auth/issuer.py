@@ -5,6 +5,7 @@ from datetime import datetime
 
 from quantcloud.auth.jwt import Issuer
 from quantcloud.auth.secret import load_or_create
+from quantcloud.auth.sign_in import SignInCodes
 from quantcloud.auth.tickets import Tickets
 from quantcloud.settings import Settings
 
@@ -27,6 +28,11 @@ def issuer(settings: Settings) -> Issuer:
         settings.jwks_url,
         settings.jwt_tier_claim,
     )
+
+
+def sign_in_codes(settings: Settings, clock: Callable[[], datetime]) -> SignInCodes:
+    """Return the codes of sign-in links. Raises `OSError` as `issuer` does."""
+    return SignInCodes(issuer(settings), clock)
 
 
 def tickets(settings: Settings, clock: Callable[[], datetime]) -> Tickets:

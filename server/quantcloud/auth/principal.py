@@ -1,5 +1,6 @@
 """The principal: the authenticated caller."""
 
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
@@ -28,7 +29,7 @@ class Principal:
     api_key_id: str | None = None
     expires_at: datetime | None = None
     ticket_path: str | None = None
+    account_id: str = field(init=False)
 
-    @property
-    def account_id(self) -> str:
-        return self.account.id
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "account_id", self.account.id)

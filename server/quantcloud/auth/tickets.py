@@ -111,9 +111,12 @@ def _expired(why: str) -> Unauthenticated:
     )
 
 
-def check_opens(principal: Principal, path: str) -> None:
-    """Raise `Unauthenticated` if the caller has a ticket that is not for `path`."""
-    if principal.ticket_path not in (None, path):
+def check_opens(principal: Principal, job_id: str | None) -> None:
+    """Raise `Unauthenticated` if the caller has a ticket for another watch than that of a job.
+
+    Without `job_id`, that is the watch of all jobs.
+    """
+    if principal.ticket_path not in (None, path_of(job_id)):
         raise Unauthenticated(
             f"ticket: opens only GET {principal.ticket_path}; {_ADVICE}", reason="INVALID_TICKET"
         )

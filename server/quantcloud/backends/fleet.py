@@ -144,7 +144,7 @@ class Fleet:
 
     def uncorrected(self, backend: str, method: Method) -> Method:
         """Return a method with the time that is predicted without what was learnt from runs."""
-        seconds = self._model.uncorrected(backend, method.as_stated())
+        seconds = self._model.uncorrected(backend, method)
         return Method(method.name, method.memory_bytes, seconds, cores=method.cores)
 
     def learn(

@@ -41,7 +41,8 @@ def with_points(outcome: Outcome, execution: Execution) -> Outcome:
 def written(block: PointBlock, sweep: Sweep) -> Points:
     """Return a block as points."""
     fixed = _fixed(block, sweep)
-    counts = block.counts or ({},) * block.points
+    empty: Mapping[str, int] = {}
+    counts = block.counts or (empty,) * block.points
     sizes = array(SIZES)
     parts: list[bytes] = []
     for place, own in enumerate(counts):

@@ -17,6 +17,7 @@ from quantcloud.domain.errors import FailedPrecondition, NotFound
 from quantcloud.domain.page import Page, Place
 from quantcloud.settings import Settings
 from quantcloud.storage import Store
+from quantcloud.telemetry import audit
 
 T = TypeVar("T")
 _PAGE = 100
@@ -46,8 +47,12 @@ def set_tier(settings: Settings, user: str, tier: Tier) -> str:
     """Put an account on `tier` and return a line about it. Raises `Failure`."""
 
     async def change(store: Store) -> Account:
-        await _known(store, user)
-        return await store.accounts.set_tier(user, tier)
+        before = await _known(store, user)
+        changed = await store.accounts.set_tier(user, tier)
+        audit.by_operator(
+            "tier_changed", account_id=changed.id, tier=changed.tier, before=before.tier
+        )
+        return changed
 
     account = with_store(settings, change)
     return f"{account.id} is on the {account.tier} tier"
@@ -120,6 +125,7 @@ def delete(settings: Settings, user: str) -> str:
         return deleted
 
     deleted = with_store(settings, remove)
+    audit.by_operator("account_deleted", account_id=user)
     del deleted["accounts"]
     return f"{user} is deleted, with {_counted(deleted)}"
 
@@ -132,6 +138,7 @@ def revoke_key(settings: Settings, key: str) -> str:
             revoked = await store.account_data.revoke_key(key, digest(key), datetime.now(UTC))
         except NotFound:
             raise Failure("no valid API key has this id or text") from None
+        audit.by_operator("key_revoked", account_id=revoked.account_id, key_id=revoked.id)
         return f"the API key {revoked.name!r} ({revoked.id}) of {revoked.account_id} is revoked"
 
     return with_store(settings, revoke)

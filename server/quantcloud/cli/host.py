@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from quantcloud.cli.launch import guarded, loading_server
-from quantcloud.cli.options import AdminPort, ConfigFile, DataDir, HttpPort
+from quantcloud.cli.options import AdminPort, ConfigFile, DataDir, HttpPort, NoConsole
 from quantcloud.domain.account import Tier
 
 _PANEL = "On the server's machine"
@@ -36,6 +36,7 @@ def serve_command(
         typer.Option(help="HOST:PORT of the cluster's head. \\[default: that of this machine]"),
     ] = None,
     no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC only.")] = False,
+    no_console: NoConsole = False,
     admin_port: AdminPort = None,
     config: ConfigFile = None,
 ) -> None:
@@ -54,6 +55,7 @@ def serve_command(
             "engine": engine,
             "ray_address": ray_address,
             "envoy": False if no_envoy else None,
+            "console": False if no_console else None,
         },
         config,
     )
@@ -69,14 +71,21 @@ def token_command(
         float,
         typer.Option(help="The token's lifetime in hours.", min=0.01, max=_MAXIMUM_LIFETIME_HOURS),
     ] = _DEFAULT_LIFETIME_HOURS,
+    link: Annotated[  # noqa: FBT002  # a flag, given by name
+        bool,
+        typer.Option("--link", help="Print a link to the web console that signs in, once."),
+    ] = False,
 ) -> None:
     """Print a JWT for an account, and create the account if it does not exist."""
     with loading_server():
         from quantcloud.cli.configuration import read_settings
-        from quantcloud.cli.token import make_token
+        from quantcloud.cli.token import make_link, make_token
 
     settings = read_settings({"data_dir": data_dir})
-    guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
+    if link:
+        guarded(lambda: typer.echo(make_link(settings, user, tier)))
+    else:
+        guarded(lambda: typer.echo(make_token(settings, user, tier, hours)))
 
 
 @app.command("calibrate", rich_help_panel=_PANEL)
@@ -109,9 +118,11 @@ def demo_command() -> None:
 
 @app.command("envoy", rich_help_panel=_PANEL)
 def envoy_command(
+    *,
     grpc: Annotated[list[str], typer.Option(help="HOST:PORT of a server; once for each server.")],
     data_dir: DataDir = None,
     http_port: HttpPort = None,
+    no_console: NoConsole = False,
     admin_port: AdminPort = None,
     config: ConfigFile = None,
 ) -> None:
@@ -121,6 +132,12 @@ def envoy_command(
         from quantcloud.cli.configuration import read_settings
 
     settings = read_settings(
-        {"data_dir": data_dir, "http_port": http_port, "admin_port": admin_port}, config
+        {
+            "data_dir": data_dir,
+            "http_port": http_port,
+            "admin_port": admin_port,
+            "console": False if no_console else None,
+        },
+        config,
     )
     raise typer.Exit(front(settings, grpc))

@@ -27,7 +27,7 @@ def jobs(session: Session, limit: int, **filters: Any) -> None:
             each.status,
             each.backend or "",
             str(each.shots),
-            f"{each.submitted_at.astimezone():%Y-%m-%d %H:%M:%S}",
+            f"{each.submitted_at.astimezone():%Y-%m-%d %H:%M}",
             escape(each.name or ""),
             escape(", ".join(each.tags)),
         )

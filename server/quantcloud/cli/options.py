@@ -11,6 +11,7 @@ DataDir = Annotated[
 HttpPort = Annotated[
     int | None, typer.Option(help="Port of Envoy; 0 means any free one. \\[default: 8080]")
 ]
+NoConsole = Annotated[bool, typer.Option("--no-console", help="Serve no web console at /.")]
 AdminPort = Annotated[
     int | None,
     typer.Option(help="Port of /metrics; 0 means any free one. \\[default: 9464, or a free one]"),

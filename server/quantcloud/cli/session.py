@@ -33,6 +33,8 @@ _CODES: tuple[tuple[type[QuantCloudError], int], ...] = (
     (NotConfigured, failure.NO_ACCESS),
 )
 
+_WIDE = 1000
+
 
 class Session:
     """The client of a command. Its errors become a `Failure` with one line."""
@@ -42,7 +44,8 @@ class Session:
     ) -> None:
         self.as_json = as_json
         self.quiet = quiet or as_json
-        self.console = Console(soft_wrap=not sys.stdout.isatty())
+        # Lines in a file or a pipe are not folded.
+        self.console = Console(width=None if sys.stdout.isatty() else _WIDE)
         self._server, self._token = server, token
         self._client: Client | None = None
         self.retry_seconds = RETRY_SECONDS
@@ -108,8 +111,9 @@ def one_line(error: Exception) -> str:
 def table(*headings: str) -> Table:
     """Return a table for a list."""
     made = Table(box=None, pad_edge=False, header_style="bold")
-    for each in headings:
-        made.add_column(each, overflow="fold")
+    for number, each in enumerate(headings):
+        # The first column has what people copy, such as an id.
+        made.add_column(each, overflow="fold", no_wrap=number == 0)
     return made
 
 

@@ -10,6 +10,7 @@ from quantcloud.domain.errors import DomainError, explained
 from quantcloud.settings import Settings
 from quantcloud.storage import Store, StoreError
 from quantcloud.storage.store import is_postgres, sqlite_path
+from quantcloud.telemetry import audit
 
 T = TypeVar("T")
 
@@ -34,6 +35,8 @@ def with_store(
     """
     if not create and not is_postgres(settings.database):
         existing_file(settings)
+
+    audit.configure(settings.audit_log_path)
 
     async def run() -> T:
         store = await Store.open(settings.database)

@@ -84,12 +84,10 @@ class Blocking:
     """A transport that blocks the thread that calls."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._channel: grpc.Channel | None = None
+        # Not at the first call, because several threads may make it at once.
+        self._channel: grpc.Channel = _open(connection, grpc)
 
     def channel(self) -> Any:
-        if self._channel is None:
-            self._channel = _open(self._connection, grpc)
         return self._channel
 
     async def call(
@@ -114,8 +112,7 @@ class Blocking:
         time.sleep(seconds)
 
     async def close(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
+        self._channel.close()
 
 
 class _BlockingDuplex:

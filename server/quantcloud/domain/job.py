@@ -1,9 +1,10 @@
 """A job's life: its statuses, the transitions between them, and its events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, fields
 from datetime import datetime
 from enum import StrEnum
+from itertools import accumulate
 from operator import attrgetter
 from typing import Final, cast
 
@@ -27,9 +28,9 @@ class JobStatus(StrEnum):
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
 
-    @property
-    def is_terminal(self) -> bool:
-        return self in TERMINAL
+    def __init__(self, word: str) -> None:
+        # Read for every event, so it is not looked up each time.
+        self.is_terminal = word in {"completed", "failed", "timeout", "cancelled"}
 
 
 class OptimizationTarget(StrEnum):
@@ -42,7 +43,7 @@ class OptimizationTarget(StrEnum):
 
 
 _S = JobStatus
-TERMINAL = frozenset({_S.COMPLETED, _S.FAILED, _S.TIMEOUT, _S.CANCELLED})
+TERMINAL = frozenset(status for status in JobStatus if status.is_terminal)
 UNROUTED = frozenset({_S.SUBMITTED, _S.ANALYZING, _S.ROUTING})
 LEASED = frozenset({_S.DISPATCHED, _S.RUNNING})
 
@@ -103,11 +104,12 @@ class Job:
     """One submitted circuit and its status, without the circuit's text.
 
     `requested_backend` is the user's choice, `backend` the router's. `sequence` and `changed_at`
-    are the number and time of its latest event. `reserved_qpu_tasks` (1 for a job on quantum
-    hardware) and `reserved_cost_usd` count in the month of its submission, from the submission on.
-    `predicted_seconds` is the predicted run time, or None if there is no prediction. The jobs of
-    one batch share a `batch_id`. `name` and `tags` are the user's, to find the job by. `points` is
-    the number of points of a sweep, and None for an ordinary job. `shots` are those of each point.
+    are the number and time of its latest event, which may be its submission. `reserved_qpu_tasks`
+    (1 for a job on quantum hardware) and `reserved_cost_usd` count in the month of its submission,
+    from the submission on. `predicted_seconds` is the predicted run time, or None if there is no
+    prediction. The jobs of one batch share a `batch_id`. `name` and `tags` are the user's, to find
+    the job by. `points` is the number of points of a sweep, and None for an ordinary job. `shots`
+    are those of each point.
     """
 
     id: str
@@ -116,6 +118,7 @@ class Job:
     shots: int
     optimize_for: OptimizationTarget
     submitted_at: datetime
+    changed_at: datetime
     seed: int
     requested_backend: str | None = None
     max_cost_usd: float | None = None
@@ -137,12 +140,6 @@ class Job:
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     attempt: int = 0
     sequence: int = 1
-    changed_at: datetime | None = None
-
-    @property
-    def latest_at(self) -> datetime:
-        """The time of its latest event, which may be its submission."""
-        return self.changed_at or self.submitted_at
 
     def advance(self, change: Change) -> "Job":
         """Return the job after `change`. Raises `InvalidTransitionError`.
@@ -159,7 +156,7 @@ class Job:
         values = [*_values(self)]
         values[_STATUS] = status
         values[_SEQUENCE] += 1
-        at = values[_CHANGED] = max(change.at, self.latest_at)
+        at = values[_CHANGED] = max(change.at, self.changed_at)
         if change.backend:
             values[_BACKEND] = change.backend
         if change.method:
@@ -176,6 +173,10 @@ class Job:
         elif status is _S.DISPATCHED:
             values[_ATTEMPT] += 1
         return Job(*values)
+
+    def after_each(self, changes: Iterable[Change]) -> list["Job"]:
+        """Return the job after each of `changes`. Raises `InvalidTransitionError`."""
+        return list(accumulate(changes, Job.advance, initial=self))[1:]
 
 
 _PLACES = {each.name: place for place, each in enumerate(fields(Job))}

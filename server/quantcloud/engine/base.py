@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.ir import Circuit
 from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.drawing import Drawing
 from quantcloud.quantsdk import Program
 
 
@@ -99,6 +100,10 @@ class WorkerEngine(Engine, Protocol):
         bad circuit, `InvalidArgument` if the analysis exceeds its time or memory limit, and
         `Unavailable` if no worker can analyse it or too many circuits are waiting.
         """
+        ...
+
+    async def draw(self, source: str, owner: str = "") -> tuple[Analysis, Drawing]:
+        """Analyse and draw a circuit, off the event loop. It waits and raises as for `examine`."""
         ...
 
     async def read_program(self, code: str, owner: str = "") -> Program:

@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -12,7 +13,9 @@ from typing import Any, TypeVar
 from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 from quantcloud.circuits import analyse
+from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import InvalidArgument, Unavailable
+from quantcloud.drawing import Drawing
 from quantcloud.engine.base import EngineError, Examined, MachineLost, WorkerLost
 from quantcloud.engine.fair_queue import FairQueue
 from quantcloud.engine.pool import messages
@@ -41,10 +44,16 @@ _EXAMINATION_WAIT = 30.0
 # Memory to analyse a circuit, in bytes: 8 MB of text become a few hundred MB of operations.
 _EXAMINATION_MEMORY = 2 << 30
 
+# How many circuits with inputs are kept, and how long their text may be.
+_KEPT = 64
+_KEPT_CHARACTERS = 64 << 10
+
 # How long to wait for the exit status of a dead worker, in seconds. The fork server may be busy
 # with imports.
 _EXIT_STATUS_WAIT = 5.0
 
+# In longer texts it does not matter how many operations they stand for.
+_MOST = Work.EXAMINE.most
 _WORDS = ("gate", "opaque", "def")
 _DEFINITION = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b")
 _REAL = re.compile(r"\d*\.\d+(?:[eE][+-]?\d+)?")
@@ -92,6 +101,8 @@ class ExaminingEngine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopped = False
+        # Circuits with inputs that were examined last, by their text.
+        self._examined: OrderedDict[str, Examined] = OrderedDict()
 
     def _add_pool(self, role: Role, size: int, max_wait: float) -> Slots:
         slots = self._pools[role] = Slots(self._supervisor, role, size, max_wait)
@@ -121,11 +132,27 @@ class ExaminingEngine:
         await self._supervisor.stop()
 
     async def examine(self, source: str, owner: str = "") -> Examined:
-        if offload.fits(examination_cost(source)):
+        # An optimiser sends the same circuit with other values again and again.
+        if (known := self._examined.get(source)) is not None:
+            self._examined.move_to_end(source)
+            return known
+        if examination_cost(source) <= offload.BUDGET:
             circuit = parse(source)
-            return Examined(analyse(circuit), circuit)
-        decode = partial(messages.decode_analysis, characters=len(source))
-        return Examined(await self._look_at("qasm", source, owner, messages.EXAMINE, decode))
+            examined = Examined(analyse(circuit), circuit)
+        else:
+            decode = partial(messages.decode_analysis, characters=len(source))
+            examined = Examined(
+                await self._look_at("qasm", source, owner, messages.EXAMINE, decode)
+            )
+        if examined.analysis.inputs and len(source) <= _KEPT_CHARACTERS:
+            self._examined[source] = examined
+            if len(self._examined) > _KEPT:
+                self._examined.popitem(last=False)
+        return examined
+
+    async def draw(self, source: str, owner: str = "") -> tuple[Analysis, Drawing]:
+        decode = partial(messages.decode_drawing, characters=len(source))
+        return await self._look_at("qasm", source, owner, messages.DRAW, decode)
 
     async def read_program(self, code: str, owner: str = "") -> Program:
         decode = messages.decode_program
@@ -173,7 +200,7 @@ class ExaminingEngine:
                 raise InvalidArgument(
                     field, f"takes longer than {limit:g} seconds to analyse; send a smaller circuit"
                 ) from None
-            if answer.kind in (messages.ANALYSIS, messages.PROGRAM):
+            if answer.kind in (messages.ANALYSIS, messages.PROGRAM, messages.DRAWING):
                 return await decoded_answer(call, answer, decode)
             if answer.kind == messages.INVALID:
                 raise await decoded_answer(call, answer, messages.decode_invalid)
@@ -208,14 +235,14 @@ def examination_cost(source: str) -> float:
 
     A source with a definition has no bound.
     """
-    cost = Work.EXAMINE.cost(len(source))
-    if not offload.fits(cost):
-        return cost
-    # Few texts contain these letters, so this avoids most regular expression searches.
-    if any(word in source for word in _WORDS) and _DEFINITION.search(source):
-        return math.inf
-    # Angles say nothing about the number of operations, but the bound would count their digits.
-    return cost + Work.EXAMINE.cost(work_bound(_REAL.sub("", source)))
+    size: float = len(source)
+    if size <= _MOST:
+        # Few texts contain these letters, so this avoids most regular expression searches.
+        if any(word in source for word in _WORDS) and _DEFINITION.search(source):
+            return math.inf
+        # Angles say nothing about the number of operations, but the bound would count their digits.
+        size += work_bound(_REAL.sub("", source))
+    return Work.EXAMINE.cost(size)
 
 
 async def decoded_answer(call: Call, answer: Frame, decode: Callable[[bytes], Result]) -> Result:

@@ -53,16 +53,9 @@ class LocalEngine(ExaminingEngine):
             preload=preload.known_modules() if preload_modules is None else preload_modules,
             environment=environment or {},
         )
-        self._workers = workers
+        self.slots = workers
+        self.backlog = workers * _BACKLOG
         self._executions = self._add_pool(Role.EXECUTION, workers, _SHORTAGE_WAIT)
-
-    @property
-    def slots(self) -> int:
-        return self._workers
-
-    @property
-    def backlog(self) -> int:
-        return self._workers * _BACKLOG
 
     @property
     def trouble(self) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from quantcloud.certificates import Certificates
 from quantcloud.domain.value_object import value_object
-from quantcloud.proxy import tls
+from quantcloud.proxy import console, tls
 
 _MARKER = re.compile(r"^(?P<code>.*\S)(?P<gap> +)# set by serve: (?P<name>\w+)$")
 _LAST_PORT = 65535
@@ -37,7 +37,8 @@ class EnvoySettings:
     If `http_port` or `probe_port` is 0, any free port is used. `access_log` is a file (by default
     `access.log` in the data folder) or `STANDARD_OUTPUT`. `trusted_proxies` is the number of
     proxies in front whose X-Forwarded-For is trusted. Bodies of up to `max_body_bytes` and headers
-    of up to `max_header_kib` KiB in all are accepted; larger ones are 413 and 431. `proxy_secret`
+    of up to `max_header_kib` KiB in all are accepted; larger ones are 413 and 431. With `console`,
+    the web console is at `/`. `proxy_secret`
     proves to the server that a request's client address comes from this Envoy. `servers`, as
     HOST:PORT, replace the server at `grpc_host`; requests are balanced between them. `admin_socket`
     is the socket of the admin interface, if any.
@@ -59,6 +60,7 @@ class EnvoySettings:
     upstream_tls: Certificates = field(default_factory=Certificates)
     redirect_port: int | None = None
     hsts_seconds: float = 0.0
+    console: bool = True
     cors_origins: tuple[str, ...] = ("*",)
     trusted_proxies: int = 0
     access_log: Path | None = None
@@ -118,7 +120,7 @@ class EnvoySettings:
 @value_object
 class EnvoyFiles:
     """The paths of the template, of the folder of the Lua files, of what `make gen` wrote for them
-    and for the transcoder, and of the reference.
+    and for the transcoder, of the reference, and of the folder of the web console.
     """
 
     template: Path
@@ -130,6 +132,7 @@ class EnvoyFiles:
     docs_page: Path
     docs_style: Path
     docs_script: Path
+    console: Path
 
     @property
     def reference(self) -> tuple[Path, ...]:
@@ -156,8 +159,15 @@ class EnvoyFiles:
             docs_page=folder / "docs" / "index.html",
             docs_style=folder / "docs" / "docs.css",
             docs_script=folder / "docs" / "docs.js",
+            console=package / "console",
         )
-        for file in (files.template, files.contract, files.descriptor, *files.reference):
+        for file in (
+            files.template,
+            files.contract,
+            files.descriptor,
+            *files.reference,
+            files.console / console.PAGE,
+        ):
             if not file.is_file():
                 raise EnvoyError(f"{file} is missing: the installation is incomplete")
         return files
@@ -212,6 +222,7 @@ TEMPLATE_VALUES: Mapping[str, str] = {
     "docs_style": "envoy/docs/docs.css",
     "docs_script": "envoy/docs/docs.js",
     "reference_etag": "unset",
+    "console": console.NONE,
 }
 
 
@@ -345,6 +356,7 @@ def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str
         "upstream_transport",
         "hsts",
         "redirect",
+        "console",
         "admin",
         "cors_origins",
         "access_log",
@@ -362,6 +374,7 @@ def template_values(settings: EnvoySettings, files: EnvoyFiles) -> dict[str, str
         "upstream_transport": tls.upstream(settings.upstream_tls, settings.data_dir),
         "hsts": _hsts(settings),
         "redirect": _redirect(settings),
+        "console": console.routes(files.console) if settings.console else console.NONE,
         "admin": _admin(settings.admin_socket),
         "discovery": "STRICT_DNS" if settings.servers else "STATIC",
         "servers": _pipe(settings.grpc_socket)

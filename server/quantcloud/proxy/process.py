@@ -358,6 +358,7 @@ def envoy_settings(
         else Certificates(),
         redirect_port=settings.http_redirect_port,
         hsts_seconds=settings.hsts_seconds,
+        console=settings.console,
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         access_log=settings.access_log,

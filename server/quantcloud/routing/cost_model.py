@@ -74,4 +74,4 @@ class CostModel:
             measured = self.calibration.coefficients.get((backend, method.name))
             if measured is not None:
                 return measured.seconds(method.work)
-        return method.seconds
+        return method.stated

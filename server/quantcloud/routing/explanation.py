@@ -24,21 +24,20 @@ def explain(decision: Decision) -> Mapping[str, object]:
 
 def with_actual(metadata: Mapping[str, object], seconds: float) -> Mapping[str, object]:
     """Return the metadata of a job with `seconds` as `routing.actual_seconds`."""
-    routing = metadata.get("routing")
-    if not isinstance(routing, Mapping):
-        return metadata
-    fields = cast("Mapping[str, object]", routing)
-    return {**metadata, "routing": {**fields, "actual_seconds": seconds}}
+    copy = dict(metadata)
+    if isinstance(routing := copy.get("routing"), Mapping):
+        fields = cast("Mapping[str, object]", routing)
+        copy["routing"] = {**fields, "actual_seconds": seconds}
+    return copy
 
 
 def without_candidates(metadata: Mapping[str, object]) -> Mapping[str, object]:
     """Return the metadata of a job without `routing.candidates`, which is most of it."""
-    routing = metadata.get("routing")
-    if not isinstance(routing, Mapping):
-        return metadata
-    fields = dict(cast("Mapping[str, object]", routing))
-    fields.pop("candidates", None)
-    return {**metadata, "routing": fields}
+    copy = dict(metadata)
+    if isinstance(routing := copy.get("routing"), Mapping):
+        fields = copy["routing"] = dict(cast("Mapping[str, object]", routing))
+        fields.pop("candidates", None)
+    return copy
 
 
 def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:

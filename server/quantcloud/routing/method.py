@@ -35,14 +35,15 @@ class Method(NamedTuple):
     def lasting(self, seconds: float) -> "Method":
         """Return the same method with the predicted time `seconds`."""
         # This is faster than `_replace`.
-        return Method(self.name, self.memory_bytes, seconds, *self[3:-1], self._stated)
+        return Method(self.name, self.memory_bytes, seconds, *self[3:-1], self.stated)
 
     def as_stated(self) -> "Method":
         """Return the same method with the time that its backend states."""
-        return self.lasting(self._stated)
+        return self.lasting(self.stated)
 
     @property
-    def _stated(self) -> float:
+    def stated(self) -> float:
+        """The time that its backend states."""
         return self.seconds if self.stated_seconds is None else self.stated_seconds
 
 

@@ -187,7 +187,7 @@ def _split(
     for offer, cost, methods in admitted:
         if any(method.seconds <= longest for method in methods):
             # By the times that the backend states, like the choice of a method (see `_best`).
-            soon = [method for method in methods if method.as_stated().seconds <= longest]
+            soon = [method for method in methods if method.stated <= longest]
             in_time.append((offer, cost, soon or methods))
             continue
         least = duration(min(method.seconds for method in methods))

@@ -59,7 +59,6 @@ class Step(Enum):
     DISOWN = auto()
 
 
-_NO_ROOM = Room(0)
 _S, _E = State, Event
 IN_PROGRESS = (_S.CLAIMING, _S.ROOMIER, _S.ARRIVING, _S.STALE, _S.OVERDUE)
 _RAISED = {
@@ -146,11 +145,12 @@ class ClaimLoop:
         """Go on after an event. A claim that follows joins the next transaction."""
         _, wanted = next_state(self._state, event, room=True)
         # Most events ask for no claim, and so for no room.
-        room = _NO_ROOM if wanted in {None, Step.DISOWN} else self._ledger.room()
-        self._state, step = next_state(self._state, event, room=room.places > 0)
+        room = None if wanted in {None, Step.DISOWN} else self._ledger.room()
+        has_room = room is not None and room.places > 0
+        self._state, step = next_state(self._state, event, room=has_room)
         if step is Step.DISOWN:
             self._work(self._disown())
-        elif step is not None:
+        elif step is not None and room is not None:
             self._work(self._claim(self._submit(room, step)))
 
     def _submit(self, room: Room, step: Step) -> Awaitable[ClaimedJobs]:

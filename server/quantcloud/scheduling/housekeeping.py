@@ -20,17 +20,22 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Housekeeping:
-    """Removes old idempotency keys, and the history of jobs that ended over `retention` ago.
+    """Removes old idempotency keys, the history of jobs that ended over `history` ago, and jobs
+    that ended over `jobs` ago.
 
-    If `retention` is None, history is kept forever.
+    What is None is kept forever.
     """
 
     def __init__(
-        self, store: Store, clock: Callable[[], datetime], retention: timedelta | None
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        history: timedelta | None,
+        jobs: timedelta | None = None,
     ) -> None:
         self._retention = store.retention
         self._clock = clock
-        self._max_age = retention
+        self._history, self._jobs = history, jobs
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -42,13 +47,18 @@ class Housekeeping:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def tidy(self) -> int:
-        """Remove everything that is due. Return the number of jobs removed."""
+        """Remove everything that is due. Return of how many jobs the history was removed."""
         now = self._clock()
         await self._repeat("idempotency keys", lambda: self._retention.forget_keys(now))
-        if self._max_age is None:
+        if self._jobs is not None:
+            ended = now - self._jobs
+            removed = await self._repeat("jobs", lambda: self._retention.remove_jobs(ended))
+            if removed:
+                log.info("jobs removed", jobs=removed)
+        if self._history is None:
             return 0
-        before = now - self._max_age
-        return await self._repeat("jobs", lambda: self._retention.remove(before))
+        before = now - self._history
+        return await self._repeat("histories", lambda: self._retention.remove(before))
 
     async def _repeat(self, kind: str, remove: Callable[[], Awaitable[int]]) -> int:
         """Call `remove` until it removes nothing, with pauses. Return how many it removed."""

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from quantcloud.auth import api_keys
 from quantcloud.auth.principal import Principal
+from quantcloud.auth.sign_in import OPERATOR, NewToken, SignInCodes
 from quantcloud.domain.account import ApiKey, MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.value_object import value_object
 from quantcloud.storage import Store
@@ -31,10 +32,22 @@ class AccountUseCases:
         store: Store,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        codes: SignInCodes,
     ) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
+        self._codes = codes
+
+    async def sign_in(self, code: str) -> NewToken:
+        """Return a token for the code of a sign-in link. Raises `Unauthenticated`.
+
+        The operator's account is created on the enterprise tier.
+        """
+        token = self._codes.redeem(code)
+        if token.account_id == OPERATOR and await self._store.accounts.get(OPERATOR) is None:
+            await self._store.accounts.ensure(OPERATOR, at=self._clock(), tier=Tier.ENTERPRISE)
+        return token
 
     async def create_key(self, principal: Principal, name: str) -> tuple[ApiKey, str]:
         """Create a key and return it with its text, which cannot be read again.

@@ -35,6 +35,7 @@ from quantcloud.services.sweeps import (
     sweep_asked_for,
 )
 from quantcloud.storage import NewJob, Store
+from quantcloud.telemetry import tracing
 
 DEFAULT_SHOTS = 1024
 MAXIMUM_CODE_BYTES = 256 * 1024
@@ -120,6 +121,7 @@ class Admission:
             shots=shots,
             optimize_for=submission.optimize_for or OptimizationTarget.BALANCED,
             submitted_at=arrived,
+            changed_at=arrived,
             seed=secrets.randbits(SEED_BITS) if seed is None else seed,
             requested_backend=submission.backend,
             max_cost_usd=submission.max_cost_usd,
@@ -188,6 +190,8 @@ class Admission:
                 },
             ),
         )
+        if tracing.is_on:
+            changes = (*changes[:-1], tracing.carrying(changes[-1]))
         return Admitted(
             job,
             qasm,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from quantcloud.aio.cooperative import Yielder
 from quantcloud.auth.principal import Principal
+from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.account import MonthlyUsage, Tier, TierLimits
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.cursors import Listing
@@ -15,6 +16,7 @@ from quantcloud.domain.job import Job, JobEvent
 from quantcloud.domain.page import Page
 from quantcloud.domain.quota import check_month, check_waiting, month_left, simulator_seconds_left
 from quantcloud.domain.value_object import value_object
+from quantcloud.drawing import Drawing
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.routing.router import Placement
 from quantcloud.scheduling.scheduler import Scheduler
@@ -208,6 +210,12 @@ class CircuitUseCases:
             ahead + 1,
             _left(limits, admitted.used or MonthlyUsage(), waiting),
         )
+
+    async def draw(self, principal: Principal, qasm: str) -> tuple[Analysis, Drawing]:
+        """Return the analysis and the drawing of a circuit. Raises `CircuitError`."""
+        if not qasm:
+            raise InvalidArgument("qasm", "is missing; send a circuit in OpenQASM")
+        return await self._engine.draw(qasm, principal.account_id)
 
     async def create(
         self,

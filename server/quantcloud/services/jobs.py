@@ -187,7 +187,7 @@ class JobUseCases:
         Raises `Unauthenticated` for a ticket of another watch, and the errors of
         `EventFeed.watch_job`.
         """
-        check_opens(principal, path_of(job_id))
+        check_opens(principal, job_id)
         return self._feed.watch_job(principal.account_id, job_id, after_sequence, brief=brief)
 
     def watch_all(
@@ -202,7 +202,7 @@ class JobUseCases:
         Raises `Unauthenticated` for a ticket of another watch, `InvalidArgument` and the errors of
         `EventFeed.watch_account`.
         """
-        check_opens(principal, path_of(None))
+        check_opens(principal, None)
         position: int | None = None
         if after_cursor:
             (position,) = self._store.cursors.read("after_cursor", Listing.EVENTS, after_cursor)

@@ -63,6 +63,7 @@ DEFAULT_TIERS: Mapping[Tier, TierLimits] = {
     ),
 }
 
+_URL = re.compile(r"https?://[^\s/?#@]+/?")
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}")
 
 
@@ -124,6 +125,9 @@ class Settings(BaseSettings):
         "The most memory that Envoy's heap may take; near it, Envoy refuses requests.",
         "2 GiB, or a quarter of memory if that is less",
     )  # fmt: skip
+    console: bool = setting(
+        True, SERVES, "Whether Envoy serves the [web console](console.md) at `/`."
+    )
     probe_host: Host = setting(
         "127.0.0.1", SERVES,
         "Where Envoy answers only `GET /health`, also if its port has no connection left.",
@@ -146,6 +150,22 @@ class Settings(BaseSettings):
         None, SERVES, "Where Envoy logs requests; a new file has mode 0600.",
         "`access.log` in the data folder",
     )  # fmt: skip
+
+    audit_log: Path | None = setting(
+        None, SERVES,
+        "Where servers and commands log changes of keys, tiers and accounts, and failed logins.",
+        "`audit.log` in the data folder",
+    )  # fmt: skip
+
+    otlp_endpoint: str | None = setting(
+        None, SERVES,
+        "Where traces of calls and jobs go, as `http://HOST:4317` of an OpenTelemetry collector "
+        "(OTLP by gRPC).",
+        "no traces",
+    )  # fmt: skip
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = setting(
+        1.0, SERVES, "The share of calls that are traced if the client does not decide."
+    )
 
     tls_cert: Path | None = setting(
         None,
@@ -299,6 +319,12 @@ class Settings(BaseSettings):
         "After how many days the server removes results, circuits and events of ended jobs.",
         "never",
     )  # fmt: skip
+    job_retention_days: Annotated[Days, Field(ge=1)] | None = setting(
+        None, KEEPS,
+        "After how many days the server removes ended jobs wholly, so that they are no longer "
+        "listed. Usage keeps counting them.",
+        "never",
+    )  # fmt: skip
     lease_seconds: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] = setting(
         30.0, KEEPS, "After how long a silent server's runs go to others."
     )
@@ -348,6 +374,13 @@ class Settings(BaseSettings):
             )
         return given
 
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _check_collector(cls, given: str | None) -> str | None:
+        if given is not None and not _URL.fullmatch(given):
+            raise ValueError(f"{given!r} is not the URL of a collector, as http://127.0.0.1:4317")
+        return given
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _lower_case(cls, given: object) -> object:
@@ -386,6 +419,10 @@ class Settings(BaseSettings):
     def database(self) -> str | Path:
         """The URL of the database, or the path of the SQLite file."""
         return self.database_url or self.data_dir / "quantcloud.db"
+
+    @property
+    def audit_log_path(self) -> Path:
+        return self.audit_log or self.data_dir / "audit.log"
 
     def limits(self, tier: Tier) -> TierLimits:
         return self.tiers.get(tier) or DEFAULT_TIERS[tier]

@@ -1,13 +1,14 @@
 """Removes old history, in small transactions.
 
 A job whose history is removed keeps its row and its last event, so it is still listed and still
-shows how it ended. Jobs are removed in the order of completion. The progress is stored, so each job
-is visited once.
+shows how it ended. History is removed in the order of completion. The progress is stored, so each
+job is visited once. A job that is removed leaves only its share of the account's usage.
 
 A transaction has as many statements for `BATCH` jobs as for one. Each statement lists the ids of
 the jobs, so that the planner need not estimate their number.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate
@@ -17,9 +18,11 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, t
 
 from quantcloud.storage.database.interface import AnyRow
 from quantcloud.storage.database.tables import (
+    idempotency_keys,
     job_circuits,
     job_events,
     job_results,
+    job_tags,
     jobs,
     removed_events,
     retention_progress,
@@ -58,7 +61,9 @@ _BLOCK_BYTES = (
     .scalar_subquery()
 )
 _NEXT = (
-    select(jobs.c.id, jobs.c.completed_at, (_BYTES + _BLOCK_BYTES).label("bytes"))
+    select(
+        jobs.c.id, jobs.c.account_id, jobs.c.completed_at, (_BYTES + _BLOCK_BYTES).label("bytes")
+    )
     .outerjoin(job_results, job_results.c.job_id == jobs.c.id)
     .outerjoin(job_circuits, job_circuits.c.job_id == jobs.c.id)
     .where(_ENDED, _OLD)
@@ -103,6 +108,21 @@ _SET_PROGRESS = update(retention_progress).values(
     completed_at=bindparam("completed_at"), job_id=bindparam("job_id")
 )
 _INSERT_PROGRESS = insert(retention_progress)
+_LAST_EVENTS = select(job_events.c.account_id, job_events.c.cursor).where(
+    _one_of(job_events.c.job_id)
+)
+# In the order that the foreign keys require. A key of a job that old has expired.
+_REMOVE_JOBS = (
+    delete(job_events).where(_one_of(job_events.c.job_id)),
+    delete(job_tags).where(_one_of(job_tags.c.job_id)),
+    delete(idempotency_keys).where(_one_of(idempotency_keys.c.job_id)),
+    delete(jobs).where(_one_of(jobs.c.id)),
+)
+_COUNT_REMOVED = (
+    update(removed_events)
+    .where(removed_events.c.account_id == bindparam("of_account"))
+    .values(jobs=removed_events.c.jobs + bindparam("number"))
+)
 
 
 class Retention:
@@ -117,6 +137,13 @@ class Retention:
         Return how many jobs these were: 0 if no more are left.
         """
         return await self._writer.run_alone(lambda tx: _remove(tx, before))
+
+    async def remove_jobs(self, before: datetime) -> int:
+        """Remove up to `BATCH` jobs that ended before then, with all that belongs to them.
+
+        Return how many: 0 if no more are left.
+        """
+        return await self._writer.run_alone(lambda tx: _remove_jobs(tx, before))
 
     async def forget_keys(self, at: datetime) -> int:
         """Remove up to `idempotency.BATCH` expired keys.
@@ -140,6 +167,27 @@ def _remove(tx: Transaction, before: datetime) -> int:
     reached = {"completed_at": found[-1].completed_at, "job_id": found[-1].id}
     if tx.write(_SET_PROGRESS, reached).rowcount == 0:
         tx.write(_INSERT_PROGRESS, {"id": _PROGRESS_ID, **reached})
+    return len(found)
+
+
+def _remove_jobs(tx: Transaction, before: datetime) -> int:
+    found = _bounded(tx.read(_NEXT, {"before": before}).all())
+    if not found:
+        return 0
+    job_ids = [job.id for job in found]
+    _remove_history(tx, job_ids)
+    places = _placed(job_ids)
+    horizons: dict[str, int] = {}
+    for event in tx.read(_LAST_EVENTS, places):
+        horizons[event.account_id] = max(horizons.get(event.account_id, 0), event.cursor)
+    for statement in _REMOVE_JOBS:
+        tx.write(statement, places)
+    _raise_horizons(tx, horizons)
+    counts = Counter(job.account_id for job in found)
+    tx.write(
+        _COUNT_REMOVED,
+        [{"of_account": account_id, "number": number} for account_id, number in counts.items()],
+    )
     return len(found)
 
 

@@ -1,10 +1,10 @@
-"""Counts what happens to jobs, from the events that this server commits."""
+"""Counts, logs and traces what happens to jobs, from the events that this server commits."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from quantcloud.domain.job import Job, JobEvent
-from quantcloud.telemetry import metrics
+from quantcloud.telemetry import logs, metrics, tracing
 
 
 def observe(events: Sequence[JobEvent]) -> None:
@@ -16,17 +16,31 @@ def observe(events: Sequence[JobEvent]) -> None:
     for event in events:
         if event.job.status.is_terminal:
             _ended(event.job)
+    if tracing.is_on:
+        tracing.observe(events)
 
 
 def _ended(job: Job) -> None:
     backend, ended = job.backend or "none", job.completed_at
     metrics.JOBS_ENDED.labels(job.status.value, backend).inc()
-    if ended is None:
-        return
-    metrics.JOB_SECONDS.labels(backend).observe((ended - job.submitted_at).total_seconds())
-    if job.started_at is None:
-        return
-    metrics.JOB_RUNNING_SECONDS.labels(backend).observe((ended - job.started_at).total_seconds())
-    if job.queued_at is not None:
-        queued = job.started_at - job.queued_at
-        metrics.JOB_QUEUED_SECONDS.labels(backend).observe(max(0.0, queued.total_seconds()))
+    fields: dict[str, object] = {
+        "job_id": job.id,
+        "account_id": job.account_id,
+        "status": job.status.value,
+        "backend": backend,
+        "attempt": job.attempt,
+    }
+    if ended is not None:
+        total = (ended - job.submitted_at).total_seconds()
+        metrics.JOB_SECONDS.labels(backend).observe(total)
+        fields["ms"] = round(total * 1000, 1)
+        if job.started_at is not None:
+            running = (ended - job.started_at).total_seconds()
+            metrics.JOB_RUNNING_SECONDS.labels(backend).observe(running)
+            fields["running_ms"] = round(running * 1000, 1)
+            if job.queued_at is not None:
+                queued = max(0.0, (job.started_at - job.queued_at).total_seconds())
+                metrics.JOB_QUEUED_SECONDS.labels(backend).observe(queued)
+                fields["queued_ms"] = round(queued * 1000, 1)
+    # The error may quote the circuit, so it is not in the line.
+    logs.info("job ended", "jobs", fields)

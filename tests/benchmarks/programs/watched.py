@@ -110,7 +110,7 @@ class Watched:
                     Job(
                         id=str(uuid.uuid4()), account_id=ACCOUNT, status=JobStatus.SUBMITTED,
                         shots=SHOTS, optimize_for=OptimizationTarget.BALANCED,
-                        submitted_at=_now(), seed=1, metadata={"num_qubits": 2},
+                        submitted_at=_now(), changed_at=_now(), seed=1, metadata={"num_qubits": 2},
                     ),
                     BELL,
                     analysis,

@@ -32,7 +32,12 @@ async def run(rounds: int) -> list[Finding]:
     # The server logs to the same output; the figures are its last line.
     figures = json.loads(output.splitlines()[-1])
     return [
-        Finding(f"hops {backend} {name}", what, spread([float(job[name]) for job in jobs]))
+        Finding(
+            f"hops {backend} {name}",
+            what,
+            spread([float(job[name]) for job in jobs]),
+            hops.BUDGETS.get(name),
+        )
         for backend, jobs in figures.items()
         for name, what in _WHAT.items()
     ]

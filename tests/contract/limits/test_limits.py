@@ -92,7 +92,7 @@ def test_each_request_on_a_stream_counts_and_an_excess_one_does_not_end_it(limit
         (answer,) = by_request[number]
         assert answer.error.code == EXHAUSTED.value[0]
         retry = unpacked(answer.error)["RetryInfo"].retry_delay
-        assert 0 < retry.seconds <= 60
+        assert 0 < retry.seconds <= 90
 
 
 def test_each_response_shows_the_remaining_requests_until_the_limit(limited: Server):
@@ -116,7 +116,10 @@ def test_each_response_shows_the_remaining_requests_until_the_limit(limited: Ser
     assert 1 <= int(headers["retry-after"]) <= 60
     by_type = details(refused.value)
     assert by_type["ErrorInfo"].reason == "RATE_LIMITED"
-    assert by_type["RetryInfo"].retry_delay.seconds == int(headers["retry-after"])
+    seconds = int(headers["retry-after"])
+    assert (
+        seconds <= by_type["RetryInfo"].retry_delay.ToTimedelta().total_seconds() <= 1.5 * seconds
+    )
     # Another account at the same address has its own limit.
     usage(limited.newcomer())
 

@@ -238,7 +238,7 @@ BIG = {"theta": values(*[0.1] * 10_000)}
         (BELL, {"observables": [{"terms": [{"pauli": "XQ"}]}]},
          "observables[0].terms[0].pauli: has the letter 'Q'; letters are I, X, Y, Z"),
         (BELL, {"observables": [ZZ, {"terms": [{"pauli": "X"}]}]},
-         "observables[1].terms[0].pauli: has 1 letters; the circuit has 2 qubits, send one for each"),
+         "observables[1].terms[0].pauli: has 1 letters; the circuit has 2 qubits"),
         (BELL, {"observables": [{"terms": [{"projector": "0X"}]}]},
          "observables[0].terms[0].projector: has the letter 'X'; letters are 0, 1"),
         (BELL, {"observables": [{"terms": [{"sparse": "Z0"}, {"sparse": "Z0 X2"}]}]},

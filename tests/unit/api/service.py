@@ -103,7 +103,8 @@ class Service:
             NewJob(
                 Job(
                     id=str(uuid.uuid4()), account_id=ADA, status=JobStatus.SUBMITTED, shots=1,
-                    optimize_for=OptimizationTarget.BALANCED, submitted_at=now(), seed=1,
+                    optimize_for=OptimizationTarget.BALANCED, submitted_at=now(),
+                    changed_at=now(), seed=1,
                 ),
                 BELL,
                 ANALYSIS,

@@ -16,7 +16,7 @@ FILES: list[Any] = [
     for path in sorted(PROTO.rglob("*.proto"))
 ]
 # An answer tells the options of a job as its request gave them.
-BOTH = {"RunOptions", "NoiseModel"}
+BOTH = {"RunOptions", "NoiseModel", "SweepRequest", "Observable", "Term", "ParameterValues"}
 INTEGERS = {
     FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64,
     FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_UINT64,

@@ -1,10 +1,12 @@
 """The documented status of a reason is the one that the server sends."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2
 
 from quantcloud.api.errors import refuse
 from quantcloud.domain import errors
@@ -34,3 +36,15 @@ def test_every_reason_is_documented_with_a_cause_and_a_remedy():
 @pytest.mark.parametrize("error", REFUSED, ids=lambda error: error.reason)
 def test_a_reason_has_its_documented_code(error: errors.DomainError):
     assert refuse(error).code.name == CODES[error.reason]
+
+
+def test_clients_that_are_refused_together_do_not_come_back_together():
+    waits: set[float] = set()
+    for _ in range(50):
+        refusal = refuse(errors.Unavailable("not now", retry_after=timedelta(seconds=4)))
+        retry = error_details_pb2.RetryInfo()
+        assert any(detail.Unpack(retry) for detail in refusal.status.details)
+        waits.add(retry.retry_delay.ToTimedelta().total_seconds())
+        assert ("retry-after", "4") in refusal.metadata
+    assert len(waits) > 40
+    assert 4 <= min(waits) < max(waits) <= 6

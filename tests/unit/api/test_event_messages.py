@@ -29,8 +29,8 @@ AT = datetime(2025, 3, 31, 12, tzinfo=UTC)
 
 def event_of(status: JobStatus, cursor: int = 7, result: JobResult | None = None) -> JobEvent:
     job = Job(
-        id="j", account_id="ada", status=status, shots=4, submitted_at=AT, seed=1,
-        optimize_for=OptimizationTarget.BALANCED, metadata={"routing": {"reason": "it is"}},
+        id="j", account_id="ada", status=status, shots=4, submitted_at=AT, changed_at=AT,
+        seed=1, optimize_for=OptimizationTarget.BALANCED, metadata={"routing": {"reason": "it is"}},
     )  # fmt: skip
     return JobEvent(3, cursor, AT, job, result)
 

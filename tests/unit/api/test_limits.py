@@ -1,9 +1,10 @@
 """The server's checks are the limits that the contract states."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
@@ -90,7 +91,7 @@ def samples(field: FieldDescriptor) -> Iterator[tuple[Message, bool]]:
             of_texts = field.message_type is None
             for _ in range(count):
                 values = getattr(message, field.name)
-                _ = values.append("x") if of_texts else values.add()
+                _ = values.append("x") if of_texts else values.add(**INNER.get(field.name, {}))
             yield message, limits.min_items <= count <= limits.max_items
         for value, right in texts(limits):
             message = acceptable(field)
@@ -105,6 +106,10 @@ def samples(field: FieldDescriptor) -> Iterator[tuple[Message, bool]]:
         whole = field.cpp_type in INTEGERS
         setattr(message, field.name, int(value) if whole else value)
         yield message, right
+
+
+# What an item of a list needs to be within its own limits.
+INNER: Mapping[str, Any] = {"observables": {"terms": [{}]}}
 
 
 @pytest.mark.parametrize("field", LIMITED, ids=lambda field: field.full_name)

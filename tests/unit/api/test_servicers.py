@@ -21,7 +21,9 @@ from quantcloud.api.servicers.circuits import CircuitServicer
 from quantcloud.api.servicers.jobs import JobServicer
 from quantcloud.api.servicers.watches import Watches
 from quantcloud.api.session import Session
+from quantcloud.auth.jwt import Issuer
 from quantcloud.auth.principal import Credential, Principal
+from quantcloud.auth.sign_in import SignInCodes
 from quantcloud.domain.account import Account, Tier
 from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
@@ -65,8 +67,10 @@ class Jobs:
     async def starts(self, jobs: Sequence[Job]) -> Mapping[str, datetime]:
         return {job.id: RUNNING.occurred_at for job in jobs}
 
-    async def result(self, _: Principal, job_id: str) -> JobResult:
-        assert job_id == "j"
+    async def result(
+        self, _: Principal, job_id: str, *, offset: int | None, limit: int | None
+    ) -> JobResult:
+        assert (job_id, offset, limit) == ("j", None, None)
         return result_of()
 
     async def cancel(self, principal: Principal, job_id: str) -> None:
@@ -125,6 +129,9 @@ class Trusted(Session):
 
     def refusal(self, error: Any) -> Any:
         return refuse(error)
+
+    def audit(self, event: str, **fields: str) -> None:
+        """Write no audit log."""
 
 
 @asynccontextmanager
@@ -234,7 +241,8 @@ async def test_a_saved_circuit_is_a_message():
 async def test_an_account_and_its_keys_are_messages(tmp_path: Path):
     store = await Store.open(tmp_path / "quantcloud.db")
     await store.accounts.ensure(ADA, email=None, name=None, at=now(), tier=Tier.ENTERPRISE)
-    accounts = AccountUseCases(store, now, DEFAULT_TIERS.__getitem__)
+    codes = SignInCodes(Issuer("x" * 32, "authenticated"), now)
+    accounts = AccountUseCases(store, now, DEFAULT_TIERS.__getitem__, codes)
     add_keys = api_key_pb2_grpc.add_ApiKeyServiceServicer_to_server
     async with plain_server(add_keys, ApiKeyServicer(accounts)) as channel:
         keys = api_key_pb2_grpc.ApiKeyServiceStub(channel)

@@ -125,7 +125,7 @@ async def test_a_message_has_the_results_that_are_available_and_fit(
 async def test_available_results_come_in_several_messages_if_they_do_not_fit():
     # Results that were sent alone are cached, so they are available the next time.
     jobs = Jobs([800] * 40)
-    assert offload.fits(convert.conversion_cost(result_of(800)))
+    assert convert.conversion_cost(result_of(800)) <= offload.BUDGET
     watches, group = jobs.watches()
     await Sent().send(watches, group)
     sent = Sent()

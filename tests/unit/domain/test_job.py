@@ -22,9 +22,10 @@ BEFORE, AT = datetime(2025, 3, 31, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC)
 
 def job_in(status: JobStatus, at: datetime | None = None) -> Job:
     return Job(
-        id="j", account_id="ada", status=status, shots=4, submitted_at=BEFORE, seed=1,
-        optimize_for=OptimizationTarget.SPEED, backend="a", method="m", batch_id="b",
-        queued_at=at, started_at=at, completed_at=at, metadata={"a": 1}, attempt=2, sequence=5,
+        id="j", account_id="ada", status=status, shots=4, submitted_at=BEFORE,
+        changed_at=BEFORE, seed=1, optimize_for=OptimizationTarget.SPEED, backend="a",
+        method="m", batch_id="b", queued_at=at, started_at=at, completed_at=at,
+        metadata={"a": 1}, attempt=2, sequence=5,
     )  # fmt: skip
 
 
@@ -59,14 +60,14 @@ def test_a_change_sets_only_its_own_fields(
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(-60, 60)), max_size=20))
 def test_the_times_of_events_never_go_back(steps: list[tuple[int, int]]):
     job = replace(job_in(JobStatus.SUBMITTED), attempt=0, sequence=1)
-    latest = [job.latest_at]
+    latest = [job.changed_at]
     for choice, seconds in steps:
         if not (possible := sorted(TRANSITIONS[job.status])):
             break
         job = job.advance(
             Change(possible[choice % len(possible)], BEFORE + timedelta(seconds=seconds))
         )
-        latest.append(job.latest_at)
+        latest.append(job.changed_at)
     assert latest == sorted(latest)
     times = [job.submitted_at, job.queued_at, job.started_at, job.completed_at]
     reached = [time for time in times if time is not None]
@@ -75,4 +76,4 @@ def test_the_times_of_events_never_go_back(steps: list[tuple[int, int]]):
 
 def test_a_later_change_keeps_its_own_time():
     job = job_in(JobStatus.SUBMITTED)
-    assert job.advance(Change(JobStatus.ANALYZING, AT)).latest_at == AT
+    assert job.advance(Change(JobStatus.ANALYZING, AT)).changed_at == AT

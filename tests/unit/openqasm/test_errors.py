@@ -130,8 +130,8 @@ VERSION_2 = [
 
 VERSION_3 = [
     # what is refused by name
-    ("input float[64] theta;", 1, "'input' parameters ('theta', float) are not supported"),
-    ("input array[float[64], 16] w;", 1, "'input' parameters ('w', array of float)"),
+    ("input int[8] n;", 1, "inputs of type int ('n') are not supported"),
+    ("input array[bit, 16] w;", 1, "inputs of type bit ('w') are not supported"),
     ("output bit b;", 1, "'output' declarations"),
     ("complex[float[64]] z;", 1, "complex numbers"),
     ("const float x = 2im;", 17, "complex numbers"),

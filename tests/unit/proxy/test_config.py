@@ -52,7 +52,7 @@ def test_the_templates_values_equal_the_settings_defaults(tmp_path):
     for name in SCRIPTS:
         code = json.loads(values[name])
         assert code.replace(f"{ROOT}/", "") == TEMPLATE_VALUES[name]
-    made = {*paths, *SCRIPTS, "reference_etag"}
+    made = {*paths, *SCRIPTS, "reference_etag", "console"}
     assert {k: v for k, v in values.items() if k not in made} == {
         k: v for k, v in TEMPLATE_VALUES.items() if k not in made
     }
@@ -73,6 +73,7 @@ def test_every_setting_is_filled_in_on_its_lines_and_nowhere_else(tmp_path):
         data_dir=tmp_path / 'a "folder" # with: signs',
         http_host="::1",
         http_port=1,
+        console=False,
         grpc_host="10.0.0.9",
         grpc_port=2,
         cors_origins=("https://a.example", 'x"y'),
@@ -100,6 +101,18 @@ def test_every_setting_is_filled_in_on_its_lines_and_nowhere_else(tmp_path):
     config.write_text(rendered)
     code, output = validate(str(config), tmp_path)
     assert code == 0, output
+
+
+def test_the_console_has_routes_unless_it_is_off(tmp_path):
+    values = template_values(EnvoySettings(data_dir=tmp_path), FILES)
+    rendered = render(TEMPLATE, values)
+    config = tmp_path / "envoy.yaml"
+    config.write_text(rendered)
+    code, output = validate(str(config), tmp_path)
+    assert code == 0, output
+    assert "/main.js" in rendered
+    off = template_values(EnvoySettings(data_dir=tmp_path, console=False), FILES)
+    assert off["console"] == TEMPLATE_VALUES["console"]
 
 
 def test_several_servers_are_balanced_and_have_health_checks(tmp_path):

@@ -134,7 +134,10 @@ def test_401_says_how_to_authenticate(gate, http, given):
     assert got.headers["www-authenticate"] == given or 'Bearer realm="thequantcloud"'
 
 
-LIST = "body: has a list where none belongs; lists belong to circuits, metadata, observables, readout, tags, terms, values"
+LIST = (
+    "body: has a list where none belongs; lists belong to circuits, metadata, observables, "
+    "readout, tags, terms, values"
+)
 BODIES = {
     '{"shots": "abc"}': 'shots: must be an integer, got "abc"',
     '{"shots": ""}': 'shots: must be an integer, got ""',

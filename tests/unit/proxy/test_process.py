@@ -327,6 +327,8 @@ def test_the_access_log_has_all_but_secrets(tmp_path):
     assert isinstance(first["duration_ms"], int)
     assert isinstance(first["upstream_ms"], int)
     assert first["user_agent"].startswith("python-httpx")
+    assert first["upstream"] == f"127.0.0.1:{gate.upstream.port}"
+    assert first["response_flags"] == "-"
     assert second["request_id"] == refused.headers["x-request-id"]
     assert (second["path"], second["status"]) == ("/nope", 404)
     logged = [(each["method"], each["path"]) for each in others]

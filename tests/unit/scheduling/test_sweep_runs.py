@@ -87,7 +87,8 @@ class Machine(Served):
     async def written(self, job: Job, number: int) -> None:
         """Wait until `number` points are written."""
         async with asyncio.timeout(DEADLINE):
-            while (await self.store.jobs.progress(job.id)).done < number:
+            # No event tells of a block.
+            while (await self.store.jobs.progress(job.id)).done < number:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
     async def data(self, job: Job) -> bytes:

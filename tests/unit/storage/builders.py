@@ -54,7 +54,7 @@ def new_job(account: str = "alice", *, seconds: float = 0, **fields) -> Job:
             "shots": 1024,
             "optimize_for": OptimizationTarget.BALANCED,
             "submitted_at": at(seconds),
-            "changed_at": at(seconds),
+            "changed_at": fields.get("submitted_at", at(seconds)),
             "seed": 7,
             "metadata": {"num_qubits": 2},
             **fields,

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import NoResultFound
 
 from quantcloud.domain.cursors import Listing
-from quantcloud.domain.errors import AlreadyExists, OutOfRange
+from quantcloud.domain.errors import AlreadyExists, NotFound, OutOfRange
 from quantcloud.domain.job import JobCircuit
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.storage import IdempotencyKey, NewJob, retention
@@ -227,3 +227,42 @@ async def test_a_refused_submission_does_not_use_its_key(store):
     with pytest.raises(Exception, match="max_waiting_jobs"):
         await builders.create(store, new_job(), max_waiting=0, key=key())
     assert await store.idempotency.find("alice", key(digest=b"b"), T0) is None
+
+
+async def test_old_jobs_are_removed_and_usage_keeps_counting_them(store):
+    await store.accounts.ensure("alice", at=T0)
+    named = await create(store, named=key())
+    await store.jobs.cancel("alice", named.job.id, T0)
+    old = [await ended(store, seconds=0) for _ in range(2)]
+    others, new = await ended(store, "bob", seconds=0), await ended(store, seconds=100)
+    waiting = await queue(store, seconds=0)
+    used = await store.usage.month("alice", T0)
+    # The history of one is removed before.
+    assert await store.retention.remove(at(0.5)) > 0
+    assert await store.retention.remove_jobs(at(50)) == 4
+    assert await store.retention.remove_jobs(at(50)) == 0
+    for gone in (named.job, *old):
+        with pytest.raises(NotFound):
+            await store.jobs.get("alice", gone.id)
+    with pytest.raises(NotFound):
+        await store.jobs.get("bob", others.id)
+    listed = await store.jobs.list("alice", limit=9, offset=0)
+    assert ({job.id for job in listed.items}, listed.total) == ({new.id, waiting.id}, 2)
+    assert (await store.jobs.list("bob", limit=9, offset=0)).total == 0
+    assert await store.usage.month("alice", T0) == used
+    assert used.total_jobs >= 4
+    assert await store.retention.remove_jobs(at(200)) == 1
+    assert (await store.jobs.list("alice", limit=9, offset=0)).total == 1
+    with pytest.raises(OutOfRange, match="no longer kept"):
+        await logged(store, "alice")
+
+
+async def test_housekeeping_removes_jobs_after_their_own_time(store):
+    old, newer = await ended(store, seconds=0), await ended(store, seconds=60)
+    day = timedelta(days=1)
+    housekeeping = Housekeeping(store, lambda: at(30) + 2 * day, day, 2 * day)
+    assert await housekeeping.tidy() == 1
+    with pytest.raises(NotFound):
+        await store.jobs.get("alice", old.id)
+    assert await store.jobs.get("alice", newer.id) == newer
+    assert await store.jobs.result("alice", newer.id) is None

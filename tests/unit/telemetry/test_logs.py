@@ -1,8 +1,13 @@
 """The log of a separate process."""
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
+
+from quantcloud.telemetry.logs import component
 
 SCRIPT = """
 import logging
@@ -37,6 +42,48 @@ def test_keys_and_local_variables_are_not_logged():
     assert [line["event"] for line in lines] == ["structured", "plain qc_live_...", "unforeseen"]
     assert lines[0]["given"] == "qc_live_..."
     assert lines[0]["nested"] == {"deep": ["qc_live_..."]}
-    assert lines[2]["exception"][0]["exc_value"] == "bad qc_live_..."
+    assert lines[2]["exception"].startswith("Traceback (most recent call last):\n  File ")
+    assert lines[2]["exception"].endswith("ValueError: bad qc_live_...")
     assert "a1-_" not in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def test_lines_and_tracebacks_are_readable_and_coloured_on_a_terminal():
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], stderr=theirs) as process:
+        os.close(theirs)
+        text = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := os.read(ours, 65536):
+                text += part
+        process.wait()
+    os.close(ours)
+    shown = text.decode()
+    assert "\x1b[" in shown
+    assert 'Traceback (most recent call last):\r\n  File "<string>"' in shown
+    assert "a1-_" not in shown
+    assert "hunter2" not in shown
+
+
+def test_loggers_are_named_by_the_part_or_the_library():
+    names = ("quantcloud.engine.pool.slots", "grpc._cython.cygrpc", "_cygrpc", "quantcloud")
+    assert [component(name) for name in names] == ["engine", "grpc", "cygrpc", "quantcloud"]
+
+
+def test_the_lines_of_one_turn_share_a_write_and_keep_their_order():
+    script = """
+import asyncio, logging
+from quantcloud.telemetry import logs
+logs.configure("info")
+async def main():
+    logs.info("first", "api", {})
+    logs.info("second", "api", {})
+    logging.getLogger("x").warning("third")
+    logs.info("fourth", "api", {})
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert events == ["first", "second", "third", "fourth"]

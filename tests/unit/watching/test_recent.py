@@ -23,8 +23,8 @@ class Clock:
 
 def event_of(job_id: str, sequence: int, result: JobResult | None = None) -> JobEvent:
     job = Job(
-        id=job_id, account_id="ada", status=JobStatus.RUNNING, shots=1, submitted_at=AT, seed=1,
-        optimize_for=OptimizationTarget.BALANCED, sequence=sequence,
+        id=job_id, account_id="ada", status=JobStatus.RUNNING, shots=1, submitted_at=AT,
+        changed_at=AT, seed=1, optimize_for=OptimizationTarget.BALANCED, sequence=sequence,
     )  # fmt: skip
     return JobEvent(sequence, sequence, AT, job, result)
 

@@ -40,7 +40,8 @@ class World:
     async def submit(self, account: str = ADA) -> str:
         job = Job(
             id=str(uuid.uuid4()), account_id=account, status=JobStatus.SUBMITTED, shots=1,
-            optimize_for=OptimizationTarget.BALANCED, submitted_at=now(), seed=1,
+            optimize_for=OptimizationTarget.BALANCED, submitted_at=now(),
+            changed_at=now(), seed=1,
         )  # fmt: skip
         await create(self.store, job, BELL, ANALYSIS, max_waiting=None)
         return job.id

@@ -15,6 +15,7 @@ from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, OptimizationTarget
 from quantcloud.domain.page import Page
+from quantcloud.drawing import Drawing
 from quantcloud.routing.router import Candidate
 from quantcloud.services.circuits import Batch, Plan
 from quantcloud.services.submission import Submission
@@ -125,6 +126,16 @@ def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
         time_limit_seconds=plan.admitted.time_limit,
         predicted_fidelity=method.fidelity,
         quota=_quota(plan),
+    )
+
+
+def drawing(analysis: Analysis, drawing: Drawing) -> circuit_pb2.DrawCircuitResponse:
+    return circuit_pb2.DrawCircuitResponse(
+        svg=drawing.svg,
+        text=drawing.text,
+        analysis=_analysis(analysis),
+        hidden_qubits=drawing.hidden_qubits,
+        hidden_instructions=drawing.hidden_instructions,
     )
 
 

@@ -95,7 +95,7 @@ class EventMessages:
             return NO_RESULT
         if (found := self._results.find(event.cursor)) is not None:
             return found
-        if event.result is not None and offload.fits(convert.conversion_cost(event.result)):
+        if event.result is not None and convert.conversion_cost(event.result) <= offload.BUDGET:
             return self._results.put(event.cursor, _small(event.result))
         return None
 

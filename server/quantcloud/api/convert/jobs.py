@@ -131,7 +131,7 @@ async def result(result: JobResult) -> job_pb2.JobResult:
     """Return a result's message. Another thread converts a large one, see `large`."""
     if result.sweep is not None:
         return _sweep_result(result, result.sweep)
-    if not offload.fits(conversion_cost(result)):
+    if conversion_cost(result) > offload.BUDGET:
         return await offload.run(conversion_cost(result), _large_result, result)
     return small_result(result)
 
@@ -146,7 +146,7 @@ def small_result(result: JobResult) -> job_pb2.JobResult:
 
 def _sweep_result(result: JobResult, page: SweepPage) -> job_pb2.JobResult:
     """Return the message of a sweep's result. Its points are bytes of the message already."""
-    if offload.fits(conversion_cost(result)):
+    if conversion_cost(result) <= offload.BUDGET:
         return small_result(result)
     head = _result(result, {})
     add_json_nulls(head)

@@ -2,6 +2,8 @@
 
 from quantcloud.api.context import Context, principal
 from quantcloud.api.convert import accounts as convert
+from quantcloud.api.convert.values import timestamp
+from quantcloud.api.session import session
 from quantcloud.services.accounts import AccountUseCases
 from thequantcloud.v1 import account_pb2, account_pb2_grpc, api_key_pb2, api_key_pb2_grpc
 
@@ -16,6 +18,7 @@ class ApiKeyServicer(api_key_pb2_grpc.ApiKeyServiceServicer):
         self, request: api_key_pb2.CreateApiKeyRequest, context: Context
     ) -> api_key_pb2.CreateApiKeyResponse:
         key, text = await self._accounts.create_key(principal(), request.name)
+        session().audit("key_created", key_id=key.id)
         return api_key_pb2.CreateApiKeyResponse(
             id=key.id, name=key.name, key_prefix=key.prefix, key=text
         )
@@ -30,14 +33,21 @@ class ApiKeyServicer(api_key_pb2_grpc.ApiKeyServiceServicer):
         self, request: api_key_pb2.RevokeApiKeyRequest, context: Context
     ) -> api_key_pb2.RevokeApiKeyResponse:
         await self._accounts.revoke_key(principal(), request.id)
+        session().audit("key_revoked", key_id=request.id)
         return api_key_pb2.RevokeApiKeyResponse(detail="API key revoked")
 
 
 class AccountServicer(account_pb2_grpc.AccountServiceServicer):
-    """The caller's profile and usage."""
+    """The caller's profile and usage, and sign-in links."""
 
     def __init__(self, accounts: AccountUseCases) -> None:
         self._accounts = accounts
+
+    async def SignIn(
+        self, request: account_pb2.SignInRequest, context: Context
+    ) -> account_pb2.SignInResponse:
+        token = await self._accounts.sign_in(request.code)
+        return account_pb2.SignInResponse(token=token.text, expires_at=timestamp(token.expires_at))
 
     async def GetUsage(
         self, request: account_pb2.GetUsageRequest, context: Context

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from quantcloud.api.context import Context, principal
+from quantcloud.api.context import Context, current, principal
 from quantcloud.api.convert import circuits as convert
 from quantcloud.api.convert.idempotency import HEADER, idempotency_key
 from quantcloud.api.convert.options import take_json_options
@@ -28,15 +28,18 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
     ) -> circuit_pb2.RunCircuitResponse:
         take_json_options(request)
         job = await self._runs.submit(request, _key(context))
+        current.get().job_id = job.id
         return convert.submitted(job)
 
     async def RunAndWatch(
         self, request: circuit_pb2.RunCircuitRequest, context: Context
     ) -> AsyncGenerator[job_pb2.JobEvent]:
         take_json_options(request)
-        messages = self._runs.watch(await self._runs.submit(request, _key(context)))
-        # Free its memory: the job may take hours, and so may the pause after an event.
-        del request
+        job = await self._runs.submit(request, _key(context))
+        current.get().job_id = job.id
+        messages = self._runs.watch(job)
+        # Free their memory: the job may take hours, and so may the pause after an event.
+        del request, job
         async with aclosing(messages.updates) as updates:
             async for update in updates:
                 yield await messages.message(update)
@@ -67,6 +70,11 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         take_json_options(request)
         plan = await self._circuits.plan(principal(), await convert.submission(request))
         return convert.plan(plan)
+
+    async def DrawCircuit(
+        self, request: circuit_pb2.DrawCircuitRequest, context: Context
+    ) -> circuit_pb2.DrawCircuitResponse:
+        return convert.drawing(*await self._circuits.draw(principal(), request.qasm))
 
     async def CreateCircuit(
         self, request: circuit_pb2.CreateCircuitRequest, context: Context

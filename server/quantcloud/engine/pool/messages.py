@@ -21,6 +21,7 @@ from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
 from quantcloud.domain.points import Points
 from quantcloud.domain.sweep import Input, Sweep
+from quantcloud.drawing import Drawing
 from quantcloud.engine.pool.failure import bounded
 from quantcloud.quantsdk import Program, RunSettings
 
@@ -31,6 +32,7 @@ EXECUTE = b"x"
 PREPARE_AND_EXECUTE = b"p"
 EXAMINE = b"e"
 READ_PROGRAM = b"c"
+DRAW = b"w"
 
 # From a worker: READY once, when it can start requests. Then one of the others for each request, in
 # order. NOT_BEGUN answers a request that the server took back. A worker sends nothing after
@@ -40,6 +42,7 @@ PREPARED = b"d"
 OUTCOME = b"o"
 ANALYSIS = b"a"
 PROGRAM = b"t"
+DRAWING = b"g"
 INVALID = b"i"
 FAILED = b"f"
 OUT_OF_MEMORY = b"m"
@@ -52,6 +55,10 @@ MAX_ANSWER = MAX_RESULT_BYTES
 # arrays.
 MAX_JSON = 256 << 10
 
+# The longest drawing with its analysis, in bytes. A drawing has at most 2,000 instructions, and an
+# analysis names the gates of a circuit of 256 KiB.
+MAX_DRAWING = 8 << 20
+
 # How much of a traceback goes to the operator's log, in characters. Its end says most.
 MAX_DETAILS = 8192
 
@@ -63,6 +70,7 @@ _option_values = attrgetter(*(field.name for field in fields(RunOptions)))
 
 _LENGTH = struct.Struct("!Q")
 _SECTIONS = struct.Struct("!5Q")
+_DRAWING = struct.Struct("!2I3Q")
 
 # Made once, because `json.dumps` and `json.loads` check their options first.
 _write_json = json.JSONEncoder(check_circular=False).encode
@@ -145,6 +153,28 @@ def decode_analysis(payload: bytes, characters: int = MAX_JSON) -> Analysis:
         known = json.loads(payload)
         known["inputs"] = tuple([Input(**each) for each in known["inputs"]])
         return Analysis(**known)
+
+
+def encode_drawing(analysis: Analysis, drawing: Drawing) -> bytes:
+    """Encode a drawing and the analysis of its circuit."""
+    parts = (encode_analysis(analysis), drawing.svg.encode(), drawing.text.encode())
+    hidden = (drawing.hidden_qubits, drawing.hidden_instructions)
+    return _DRAWING.pack(*hidden, *map(len, parts)) + b"".join(parts)
+
+
+def decode_drawing(payload: bytes, characters: int = MAX_JSON) -> tuple[Analysis, Drawing]:
+    """Decode a drawing of a circuit of `characters` characters. Raises `MalformedAnswer`."""
+    with _checked():
+        if len(payload) > MAX_DRAWING:
+            raise ValueError("the drawing is too long")
+        qubits, instructions, *sizes = _DRAWING.unpack_from(payload)
+        end, parts = _DRAWING.size, list[bytes]()
+        for size in sizes:
+            parts.append(payload[end : end + size])
+            end += size
+        analysis, svg, text = parts
+        drawing = Drawing(svg.decode(), text.decode(), qubits, instructions)
+        return decode_analysis(analysis, characters), drawing
 
 
 def encode_program(program: Program) -> bytes:

@@ -14,9 +14,10 @@ from quantcloud.backends.points import with_points
 from quantcloud.backends.sweeps import circuit_of
 from quantcloud.backends.sweeps import run as run_circuit
 from quantcloud.backends.warm_up import FirstRuns
-from quantcloud.circuits import expanded, with_measurements
+from quantcloud.circuits import analyse, expanded, with_measurements
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome
+from quantcloud.drawing import draw
 from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.failure import describe, is_about_memory
 from quantcloud.engine.sandbox.confinement import Confinement, confine
@@ -110,6 +111,10 @@ class Worker:
             text = request.payload.decode("utf-8", "surrogatepass")
             if request.kind == messages.READ_PROGRAM:
                 return messages.frame(messages.PROGRAM, messages.encode_program(read(text)))
+            if request.kind == messages.DRAW:
+                circuit = parse(text)
+                answer = messages.encode_drawing(analyse(circuit), draw(circuit))
+                return messages.frame(messages.DRAWING, answer)
             analysis = messages.encode_analysis(examine(text))
         except InvalidArgument as error:
             return messages.frame(messages.INVALID, messages.encode_invalid(error))

@@ -191,8 +191,3 @@ def _converted_formula(value: Runtime, type_: Type) -> Runtime:
     if value.type.bits == type_.bits and value.type.is_signed == type_.is_signed:
         return Runtime(type_, value.formula)
     return Runtime(type_, chained(value.formula, Apply(CAST, type_.bits, type_.is_signed)))
-
-
-def is_true(value: Known) -> bool:
-    """Return whether a known condition holds."""
-    return bool(value.value)

@@ -5,6 +5,7 @@ switches to another thread once, for any number of statements. PostgreSQL's asyn
 run the same functions with `AsyncConnection.run_sync`.
 """
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -13,7 +14,7 @@ from sqlalchemy import Executable
 
 from quantcloud.aio.offload import UNKNOWN
 from quantcloud.storage.database.faults import Faults
-from quantcloud.telemetry.commits import CommitTimes
+from quantcloud.telemetry import commits
 
 T = TypeVar("T")
 
@@ -109,9 +110,9 @@ class Database(Protocol):
 
 def transacted(connection: Connection, work: Work[T]) -> T:
     """Return what `work` returns, after the commit, without pauses; undo it if it raises."""
-    times = CommitTimes()
+    began = time.perf_counter()
     with connection.begin():
-        times.locked()
+        locked = time.perf_counter()
         steps = work(connection)
         while True:
             try:
@@ -119,6 +120,6 @@ def transacted(connection: Connection, work: Work[T]) -> T:
             except StopIteration as end:
                 value = end.value
                 break
-        times.worked()
-    times.committed()
+        worked = time.perf_counter()
+    commits.observe(began, locked, worked, time.perf_counter())
     return value

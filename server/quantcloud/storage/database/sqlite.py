@@ -3,6 +3,7 @@
 import asyncio
 import math
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
@@ -13,17 +14,17 @@ from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from quantcloud.aio import offload
-from quantcloud.aio.cooperative import Yielder
-from quantcloud.aio.offload import UNKNOWN
+from quantcloud.aio.cooperative import in_steps
+from quantcloud.aio.offload import BUDGET, UNKNOWN
 from quantcloud.domain.errors import Damaged
 from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.faults import Faults
-from quantcloud.storage.database.interface import Connection, Steps, Work, transacted
+from quantcloud.storage.database.interface import Connection, Work, transacted
 from quantcloud.storage.database.reading import Reading
 from quantcloud.storage.database.sqlite_file import connect, file_id, prepare
 from quantcloud.storage.database.statements import PreparedConnection
 from quantcloud.storage.database.tables import job_events
-from quantcloud.telemetry.commits import CommitTimes
+from quantcloud.telemetry import commits
 
 T = TypeVar("T")
 
@@ -113,7 +114,7 @@ class SqliteDatabase:
     async def read(self, work: Callable[[Connection], T], *, cost: float = UNKNOWN) -> T:
         if self._closed:
             raise store_closed()
-        if offload.fits(cost):
+        if cost <= BUDGET:
             # If this fails, the read below runs the same work and reports the error.
             with suppress(SQLAlchemyError):
                 return work(self._brief)
@@ -157,21 +158,21 @@ class SqliteDatabase:
         if self._checkpoint is not None:
             checkpoint, self._checkpoint = self._checkpoint, None
             await asyncio.wait([checkpoint])
-        if not offload.fits(cost):
+        if cost > BUDGET:
             value = await self.write(lambda connection: transacted(connection, work))
             self._note_commit(_LARGE_COMMIT)
             return value
         # A statement takes tens of microseconds on the event loop, and several times as long in
         # another thread, which must acquire the interpreter lock each time.
-        connection, times = self._writer.prepared, CommitTimes()
+        connection, began = self._writer.prepared, time.perf_counter()
         if not connection.try_begin():
             await self._writer.run(lambda _: connection.begin_waiting())
-        times.locked()
+        locked = time.perf_counter()
         try:
-            value = await _run_steps(work(connection))
-            times.worked()
+            value = await in_steps(work(connection))
+            worked = time.perf_counter()
             await self._commit(connection, crowded=crowded)
-            times.committed()
+            commits.observe(began, locked, worked, time.perf_counter())
         except BaseException:
             connection.undo()
             raise
@@ -184,7 +185,7 @@ class SqliteDatabase:
         and back. A slower disk is waited for in the thread, and so is any disk if other tasks have
         something to do meanwhile.
         """
-        if offload.fits(self._commit_seconds * 1e6) and not crowded:
+        if self._commit_seconds * 1e6 <= BUDGET and not crowded:
             self._commit_seconds = connection.commit()
         else:
             self._commit_seconds = await self._writer.run(lambda _: connection.commit())
@@ -235,17 +236,6 @@ def _interrupt(running: asyncio.Future[T], reading: Reading[T]) -> None:
         reading.interrupt()
         loop = asyncio.get_running_loop()
         loop.call_later(_INTERRUPT_SECONDS, _interrupt, running, reading)
-
-
-async def _run_steps(work: Steps[T]) -> T:
-    """Return what `work` returns; let other tasks run in its pauses if it takes long."""
-    yielder = Yielder()
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-        await yielder.yield_if_due()
 
 
 def _run_checkpoint(connection: Connection) -> None:

@@ -271,12 +271,14 @@ idempotency_keys = Table(
 )
 Index("ix_idempotency_keys_created_at", idempotency_keys.c.created_at)
 
-# The cursor up to which an account's events may have been removed.
+# The cursor up to which an account's events may have been removed, and how many of its jobs were
+# removed with all their events.
 removed_events = Table(
     "removed_events",
     metadata,
     Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
     Column("cursor", BigInteger, nullable=False),
+    Column("jobs", BigInteger, nullable=False, server_default="0"),
 )
 
 # The last job, in the order of completion, whose history was removed. One row.

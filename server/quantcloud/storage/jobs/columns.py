@@ -74,7 +74,7 @@ def changing(job: Job) -> dict[str, Any]:
 def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
     """Return the job of a row with at least `FIXED` and `CHANGING`.
 
-    `changed_at` is the time of its latest event.
+    `changed_at` is the time of its latest event, None if only its submission is known.
     """
     return Job(
         id=row.id,
@@ -83,6 +83,7 @@ def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
         shots=row.shots,
         optimize_for=OptimizationTarget(row.optimize_for),
         submitted_at=row.submitted_at,
+        changed_at=changed_at or row.submitted_at,
         seed=row.seed,
         requested_backend=row.requested_backend,
         max_cost_usd=row.max_cost_usd,
@@ -104,7 +105,6 @@ def job_of(row: AnyRow, changed_at: datetime | None) -> Job:
         metadata=row.metadata,
         attempt=row.attempt,
         sequence=row.sequence,
-        changed_at=changed_at,
     )
 
 

@@ -103,7 +103,7 @@ def row_of(steps: Sequence[Job], cursor: int, metadata_sequence: int) -> dict[st
     row["cursor"] = cursor
     row["job_id"] = job.id
     row["account_id"] = job.account_id
-    row["occurred_at"] = job.latest_at
+    row["occurred_at"] = job.changed_at
     row["metadata_sequence"] = metadata_sequence
     if metadata_sequence != job.sequence or job.status.is_terminal:
         row["metadata"] = None
@@ -119,7 +119,7 @@ def row_of(steps: Sequence[Job], cursor: int, metadata_sequence: int) -> dict[st
 
 def _values_before(job: Job, following: Job) -> _Earlier:
     return (
-        microseconds(job.latest_at), job.status, job.backend, job.method,
+        microseconds(job.changed_at), job.status, job.backend, job.method,
         microseconds(job.queued_at), microseconds(job.started_at), job.error_message, job.attempt,
         _metadata_before(job.metadata, following.metadata),
     )  # fmt: skip

@@ -14,16 +14,21 @@ from quantcloud.domain.job_filter import ALL_JOBS, JobFilter
 from quantcloud.domain.page import Page, Place, Window, page_of
 from quantcloud.storage.database.interface import Connection
 from quantcloud.storage.database.listings import page_parameters
-from quantcloud.storage.database.tables import job_tags, jobs, monthly_usage
+from quantcloud.storage.database.tables import job_tags, jobs, monthly_usage, removed_events
 from quantcloud.storage.jobs.columns import JOB_COLUMNS, job_of
 
 LOOK_AT = 20_000
 """The most jobs that one page looks at if no index has exactly the wanted ones."""
 
-# Rows of jobs are never removed, so an account's monthly counts add up to its number of jobs.
-_SUBMITTED = select(func.coalesce(func.sum(monthly_usage.c.total_jobs), 0)).where(
-    monthly_usage.c.account_id == bindparam("account_id")
+# An account's monthly counts add up to its number of jobs, those included that retention removed.
+_REMOVED = (
+    select(removed_events.c.jobs)
+    .where(removed_events.c.account_id == bindparam("account_id"))
+    .scalar_subquery()
 )
+_PRESENT = select(
+    func.coalesce(func.sum(monthly_usage.c.total_jobs), 0) - func.coalesce(_REMOVED, 0)
+).where(monthly_usage.c.account_id == bindparam("account_id"))
 _STATUSES = [f"status_{place}" for place in range(len(JobStatus))]
 
 
@@ -63,7 +68,7 @@ def _total(
 ) -> int | None:
     """Return the number of selected jobs, or None if that would take long."""
     if wanted == ALL_JOBS:
-        return connection.execute(_SUBMITTED, values).scalar_one()
+        return connection.execute(_PRESENT, values).scalar_one()
     if not wanted.has_index and _end(connection, shape, values) is not None:
         return None
     return connection.execute(_statements(shape).number, values).scalar_one()

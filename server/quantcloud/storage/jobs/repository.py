@@ -120,7 +120,7 @@ class Jobs:
             return [job_documents.pack_job(each) for each in new]
 
         cost = sum(map(job_documents.packing_cost_of, new))
-        if offload.fits(cost):
+        if cost <= offload.BUDGET:
             return write(pack())
 
         async def packed_first() -> list[list[JobEvent]]:
@@ -228,7 +228,7 @@ class Jobs:
         """
         cost = self._choice_seconds * 1e6
         # In another thread, waiting for the interpreter lock must not count.
-        clock = time.perf_counter if offload.fits(cost) else time.thread_time
+        clock = time.perf_counter if cost <= offload.BUDGET else time.thread_time
 
         def unit(tx: Transaction) -> Steps[ClaimedJobs]:
             began = clock()

@@ -48,7 +48,7 @@ def add(tx: Transaction, new: NewJob, circuit: dict[str, Any]) -> list[JobEvent]
     `circuit` is the row of its circuit. The last event carries the result, if there is one.
     """
     job = new.job
-    steps = [replace(job, changed_at=job.submitted_at), *_steps(job, new.changes)]
+    steps = [job, *_steps(job, new.changes)]
     last = steps[-1]
     row: dict[str, Any] = dict(zip(_NAMES, _values(last), strict=True))
     row["options"] = options_to_json(job.options)
@@ -137,7 +137,7 @@ def _advance(
 
 
 def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
-    steps: list[Job] = []
+    encoded: list[Change] = []
     for change in changes:
         if change.metadata is not None:
             # Encoded once, even if several rows contain it.
@@ -145,9 +145,8 @@ def _steps(job: Job, changes: Sequence[Change]) -> list[Job]:
                 change.status, change.at, change.backend, change.method, change.error_message,
                 JsonObject(change.metadata), change.is_progress,
             )  # fmt: skip
-        job = job.advance(change)
-        steps.append(job)
-    return steps
+        encoded.append(change)
+    return job.after_each(encoded)
 
 
 def _add_events(
@@ -155,7 +154,7 @@ def _add_events(
 ) -> list[JobEvent]:
     cursors = tx.pending.cursors(len(steps))
     events = [
-        JobEvent(job.sequence, cursor, job.latest_at, job, result if job is steps[-1] else None)
+        JobEvent(job.sequence, cursor, job.changed_at, job, result if job is steps[-1] else None)
         for cursor, job in zip(cursors, steps, strict=True)
     ]
     tx.add_events(row_of(steps, cursors[-1], metadata_sequence), events)

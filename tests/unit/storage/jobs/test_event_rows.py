@@ -67,7 +67,7 @@ def test_events_of_one_row_are_read_back_unchanged(life, first, cursor, statuses
     # If the row has no metadata, the query takes it from the job.
     row = SimpleNamespace(**{**fixed, **written, "metadata": last.metadata})
     events = [
-        JobEvent(job.sequence, cursor - last.sequence + job.sequence, job.latest_at, job)
+        JobEvent(job.sequence, cursor - last.sequence + job.sequence, job.changed_at, job)
         for job in steps
     ]
     assert [*events_of([row])] == events
