@@ -65,6 +65,22 @@ def test_an_export_has_all_that_the_account_owns(server: Server, tmp_path: Path)
     assert (again.returncode, target.read_text()) == (1, text)
 
 
+def test_an_export_has_the_points_of_a_sweep(server: Server, tmp_path: Path):
+    name = f"{uuid.uuid4()}@example.org"
+    api = api_of(server, name)
+    qasm = 'OPENQASM 3.0; include "stdgates.inc"; input float[64] t; qubit[1] q; rx(t) q[0];'
+    api.finish(api.run(qasm, parameters={"t": {"values": [0, 0.5]}}, shots=10))
+    target = tmp_path / "export.jsonl"
+    done = operate(server.data_dir, "account", "export", name, str(target))
+    assert done.returncode == 0, done.stderr
+    *_, job, points = [json.loads(line) for line in target.read_text().splitlines()]
+    assert job["sweep"]["parameters"] == {"t": {"values": [0, 0.5]}}
+    assert (points["kind"], points["job_id"], points["points_done"]) == ("points", job["id"], 2)
+    assert points["points"][0] == {"counts": {"0": 10}}
+    gone = operate(server.data_dir, "account", "delete", name, "--yes")
+    assert "1 blocks of points" in gone.stdout
+
+
 def test_a_deleted_account_is_gone_with_all_its_data(server: Server):
     name, other = make_account(server), make_account(server)
     api = api_of(server, name)

@@ -94,6 +94,24 @@ def test_rerun_gets_the_counts_of_the_first_run(server: Server, tmp_path: Path, 
     assert histogram(again.stdout) == histogram(first.stdout)
 
 
+@pytest.mark.parametrize("fields", [{}, {"shots": 20}, {"precision": 0.1}])
+def test_rerun_gets_the_points_of_the_first_run(server: Server, fields):
+    api = server.api()
+    environment = {
+        "QUANTCLOUD_SERVER": server.endpoints.grpc, "QUANTCLOUD_TOKEN": api.credential,
+    }  # fmt: skip
+    first = api.run(
+        'OPENQASM 3.0; include "stdgates.inc"; input float[64] t; qubit[1] q; ry(t) q[0];',
+        parameters={"t": {"values": [0.1, 0.2]}},
+        observables=[{"terms": [{"pauli": "Z"}]}],
+        **fields,
+    )
+    points = api.finish(first).result.sweep
+    again = run("rerun", first, **environment)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert api.finish(again.stdout.split()[1]).result.sweep == points
+
+
 def test_rerun_names_a_job_that_is_not_there(server: Server):
     here = ("--server", server.endpoints.grpc, "--token", server.token())
     done = run("rerun", "00000000-0000-4000-8000-000000000000", *here)

@@ -67,7 +67,7 @@ class JobServiceStub:
 
     To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
     `min_fidelity` to RunCircuit, with `backend` of this answer and the fields of `sweep`. Leave out
-    `shots` if it is 0. The counts are the same if the new
+    `shots` if it is 0 or `sweep` has a `precision`. The counts are the same if the new
     job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
     keeps the circuit as long as the result.
 
@@ -161,7 +161,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
     `min_fidelity` to RunCircuit, with `backend` of this answer and the fields of `sweep`. Leave out
-    `shots` if it is 0. The counts are the same if the new
+    `shots` if it is 0 or `sweep` has a `precision`. The counts are the same if the new
     job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
     keeps the circuit as long as the result.
 
@@ -276,7 +276,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         To run it again, send `qasm`, `shots`, `options`, `optimize_for`, `max_cost_usd` and
         `min_fidelity` to RunCircuit, with `backend` of this answer and the fields of `sweep`. Leave out
-        `shots` if it is 0. The counts are the same if the new
+        `shots` if it is 0 or `sweep` has a `precision`. The counts are the same if the new
         job has the same `method` and `simulator_version`. `quantcloud rerun` does all of it. The server
         keeps the circuit as long as the result.
 

@@ -35,7 +35,7 @@ class Work(Enum):
     UNPACK_RESULT = "bytes of the result, at most", 0.08
     READ_VALUES = "numbers of a request", 0.1
     READ_TERMS = "terms of a request", 10.0
-    COMPARE_TERMS = "pairs of terms", 0.02
+    COMPARE_TERMS = "pairs of terms", 0.25
     CONVERT_RESULT = "counts, amplitudes and values", 1.0
     DIGEST = "bytes of a request", 0.03
     COPY = "bytes", 0.002

@@ -4,16 +4,22 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from quantcloud.api.convert.jobs import small_result
+from quantcloud.api.convert.sweeps import sweep_request
 from quantcloud.auth.api_keys import digest
 from quantcloud.cli.failure import Failure
 from quantcloud.cli.store import with_store
 from quantcloud.domain.account import Account, MonthlyUsage, Tier
 from quantcloud.domain.errors import FailedPrecondition, NotFound
+from quantcloud.domain.job import Job
 from quantcloud.domain.page import Page, Place
 from quantcloud.settings import Settings
 from quantcloud.storage import Store
@@ -83,8 +89,9 @@ def show(settings: Settings, user: str) -> str:
 def export(settings: Settings, user: str, target: Path) -> str:
     """Write all data of an account as JSON lines, and return a line about it. Raises `Failure`.
 
-    Each line is an object whose `kind` is account, usage, api_key, circuit or job. A job has its
-    circuit and result, unless they were removed.
+    Each line is an object whose `kind` is account, usage, api_key, circuit, job or points. A job
+    has its circuit and result, unless they were removed. The points of a sweep are in lines after
+    it, in the form of the API.
     """
 
     async def write(store: Store, file: TextIO) -> Counter[str]:
@@ -158,14 +165,31 @@ async def _documents(store: Store, account: Account) -> AsyncIterator[tuple[str,
     async for job in _all(lambda after: store.jobs.list(account.id, limit=_PAGE, after=after)):
         circuit = await store.jobs.circuit(job)
         result = await store.jobs.result(account.id, job.id)
-        yield (
-            "job",
-            {
-                **asdict(job),
-                "qasm": circuit and circuit.qasm,
-                "result": None if result is None else asdict(result),
-            },
-        )
+        document = {
+            **asdict(job),
+            "qasm": circuit and circuit.qasm,
+            "result": None if result is None else asdict(replace(result, sweep=None)),
+        }
+        if circuit is not None and circuit.sweep is not None:
+            document["sweep"] = _message(sweep_request(circuit.sweep))
+        yield "job", document
+        if job.points is not None:
+            async for page in _points(store, job):
+                yield "points", {"job_id": job.id, **page}
+
+
+async def _points(store: Store, job: Job) -> AsyncIterator[dict[str, Any]]:
+    """Yield the points of a sweep that are done, page by page."""
+    offset = 0
+    while (result := await store.jobs.sweep_so_far(job, offset, None)) is not None:
+        if result.sweep is None or not result.sweep.points.sizes:
+            return
+        yield _message(small_result(result).sweep)
+        offset = result.sweep.points.last
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return MessageToDict(message, preserving_proto_field_name=True)
 
 
 async def _all(page: Callable[[Place | None], Awaitable[Page[T]]]) -> AsyncIterator[T]:

@@ -91,7 +91,8 @@ class AsyncJob(JobView):
             name=_given(first, "name"),
             tags=first.tags,
         )
-        if not first.shots:
+        # A precision stands for shots, and exact values need none.
+        if not first.shots or first.sweep.HasField("precision"):
             request.ClearField("shots")
         for field, value in first.sweep.ListFields():
             # The fields of both messages have the same names and types.

@@ -29,6 +29,7 @@ from quantcloud.routing.router import MAX_OVERRUN, Decision
 from quantcloud.services.queues import FIGURES_SECONDS, Recent
 from quantcloud.services.submission import Submission, blaming_code, program_metadata, with_program
 from quantcloud.services.sweeps import (
+    can_be_sampled,
     check_sweep_size,
     routing_cost,
     shots_of,
@@ -107,7 +108,7 @@ class Admission:
         shots = DEFAULT_SHOTS if submission.shots is None else submission.shots
         if sweep is not None:
             _check_limit(principal, "max_points", limits.max_points, sweep.points)
-            shots = shots_of(sweep, shots)
+            shots = await offload.run(routing_cost(sweep), shots_of, sweep, shots)
             check_sweep_size(sweep, analysis, shots)
         _check_limit(principal, "max_shots", limits.max_shots, shots)
         check_result_size(analysis, shots, submission.options)
@@ -149,7 +150,7 @@ class Admission:
             )
 
         decision = await offload.run(routing_cost(sweep), decide, job, sweep)
-        if decision.chosen is None and sweep is not None and sweep.exact:
+        if decision.chosen is None and sweep is not None and sweep.exact and can_be_sampled(sweep):
             sampled = replace(sweep, exact=False), replace(job, shots=DEFAULT_SHOTS)
             other = await offload.run(routing_cost(sampled[0]), decide, *reversed(sampled))
             if other.chosen is not None:

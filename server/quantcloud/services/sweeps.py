@@ -19,6 +19,8 @@ from quantcloud.services.sweep_wanted import NO_SWEEP, VALUE_BYTES, SweepWanted,
 
 MAX_TERMS: Final = 10_000
 """The most terms of all observables of a job."""
+MAX_SAMPLED_TERMS: Final = 1_000
+"""The same if the values are sampled: terms are compared with each other."""
 _LETTERS: Final[Mapping[str, str]] = {"pauli": "IXYZ", "projector": "01"}
 
 
@@ -38,9 +40,19 @@ def shots_of(sweep: Sweep, shots: int) -> int:
 
 def routing_cost(sweep: Sweep | None) -> float:
     """Return the microseconds that the router takes for the terms of a sweep."""
-    terms = 0 if sweep is None else sum(len(each.terms) for each in sweep.observables)
+    if sweep is None or sweep.exact:
+        return 0.0
     # Terms are compared with each other, to be measured together.
-    return Work.COMPARE_TERMS.cost(terms * terms)
+    return Work.COMPARE_TERMS.cost(_terms(sweep.observables) ** 2)
+
+
+def can_be_sampled(sweep: Sweep) -> bool:
+    """Return whether the values of a sweep may be sampled if no backend computes exact ones."""
+    return _terms(sweep.observables) <= MAX_SAMPLED_TERMS
+
+
+def _terms(observables: Sequence[Observable]) -> int:
+    return sum(len(each.terms) for each in observables)
 
 
 def sweep_of(
@@ -62,13 +74,20 @@ def sweep_of(
             f"there are {len(observables)} for {points} points; with the pairing 'zip' send one "
             "for each point",
         )
+    exact = shots is None and wanted.precision is None
+    if not exact and (number := _terms(observables)) > MAX_SAMPLED_TERMS:
+        raise InvalidArgument(
+            "observables",
+            f"have {number} terms together; at most {MAX_SAMPLED_TERMS} are sampled; leave out "
+            "'shots' and 'precision' to get exact values",
+        )
     return Sweep(
         points=points,
         last=points,
         parameters=parameters,
         observables=observables,
         zipped=wanted.zipped,
-        exact=bool(observables) and shots is None and wanted.precision is None,
+        exact=bool(observables) and exact,
         precision=wanted.precision,
         gradient=wanted.gradient,
         variances=wanted.variances,

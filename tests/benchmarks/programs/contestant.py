@@ -12,9 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks.programs.home import Once, aer_sweep, qnode
 from benchmarks.workloads import Gate
-
-Once = Callable[[int], object]
 
 
 def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
@@ -147,7 +146,8 @@ def many_outcomes(grpc: str, http: str, token: str, outcomes: int) -> Once:
 
 
 KINDS: Mapping[str, Callable[..., Once]] = {
-    maker.__name__: maker for maker in (executor, aer, qiskit, qsim, stim, many_outcomes)
+    maker.__name__: maker
+    for maker in (executor, aer, qiskit, qsim, stim, many_outcomes, aer_sweep, qnode)
 }
 
 

@@ -4,6 +4,7 @@ Each kind of work is done once at the largest size that the event loop takes. Th
 processor time of that, as a share of the budget.
 """
 
+import math
 import random
 import sqlite3
 import time
@@ -13,12 +14,15 @@ from benchmarks.figures import Finding, Target, spread
 from quantcloud.aio.offload import BUDGET, Work
 from quantcloud.api.convert import idempotency
 from quantcloud.api.convert import jobs as convert
+from quantcloud.api.convert import sweeps as convert_sweeps
+from quantcloud.backends.simulation.sweep.groups import grouped
 from quantcloud.domain.execution import Outcome
 from quantcloud.domain.job import JobResult
 from quantcloud.engine.pool import messages
 from quantcloud.openqasm import examine
+from quantcloud.services.sweeps import _observables
 from quantcloud.storage.database import codec
-from thequantcloud.v1 import circuit_pb2
+from thequantcloud.v1 import circuit_pb2, sweep_pb2
 
 WIDTH = 64
 
@@ -73,6 +77,29 @@ def _converted(size: int) -> Callable[[], object]:
     return lambda: convert.small_result(result).SerializeToString()
 
 
+def _read_values(size: int) -> Callable[[], object]:
+    values = sweep_pb2.ParameterValues(values=[random.random() for _ in range(size)])
+    request = circuit_pb2.RunCircuitRequest(parameters={"w": values})
+    return lambda: convert_sweeps._wanted(request)
+
+
+def _sums(number: int) -> list[sweep_pb2.Observable]:
+    """Return an observable with random terms on 20 qubits."""
+    words = ["".join(random.choices("IXYZ", k=20)) for _ in range(number)]
+    return [sweep_pb2.Observable(terms=[sweep_pb2.Term(pauli=word) for word in words])]
+
+
+def _read_terms(size: int) -> Callable[[], object]:
+    request = circuit_pb2.RunCircuitRequest(observables=_sums(size))
+    return lambda: _observables(convert_sweeps._wanted(request).observables, 20)
+
+
+def _compared_terms(size: int) -> Callable[[], object]:
+    request = circuit_pb2.RunCircuitRequest(observables=_sums(math.isqrt(size)))
+    observables = _observables(convert_sweeps._wanted(request).observables, 20)
+    return lambda: grouped(observables)
+
+
 def _digested(size: int) -> Callable[[], object]:
     request = circuit_pb2.RunCircuitRequest(qasm="x" * size)
     return lambda: idempotency._digest(request)
@@ -116,6 +143,9 @@ MEASURED: Mapping[Work, Callable[[int], Callable[[], object]]] = {
     Work.UNPACK_TEXT: _unpacked_text,
     Work.PACK_RESULT: _packed_result,
     Work.UNPACK_RESULT: _unpacked_result,
+    Work.READ_VALUES: _read_values,
+    Work.READ_TERMS: _read_terms,
+    Work.COMPARE_TERMS: _compared_terms,
     Work.CONVERT_RESULT: _converted,
     Work.DIGEST: _digested,
     Work.COPY: _copied,

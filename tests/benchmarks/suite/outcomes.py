@@ -32,7 +32,7 @@ async def run(rounds: int) -> list[Finding]:
             for _ in range(min(rounds, ROUNDS)):
                 began = time.monotonic()
                 seconds.append(await fetching.seconds(1))
-                longest.append(_longest(gaps, began))
+                longest.append(longest_gap(gaps, began))
     return [
         Finding(
             "outcomes",
@@ -49,7 +49,7 @@ async def run(rounds: int) -> list[Finding]:
     ]
 
 
-def _longest(gaps: Path, since: float) -> float:
+def longest_gap(gaps: Path, since: float) -> float:
     """Return the watchdog's longest delay since `since`, in milliseconds."""
     lines = (map(float, line.split()) for line in gaps.read_text().splitlines())
     return max((gap for at, gap in lines if at >= since), default=0.0) * 1e3

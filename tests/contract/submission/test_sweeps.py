@@ -254,6 +254,8 @@ BIG = {"theta": values(*[0.1] * 10_000)}
         (BELL, {"observables": [{}]}, "observables[0].terms: must have 1 to 10000 items"),
         (BELL, {"observables": [observable(*["Z0"] * 6000)] * 2},
          "observables: have 12000 terms together; at most 10000 are accepted"),
+        (BELL, {"observables": [observable(*["Z0"] * 1001)], "shots": 10},
+         "observables: have 1001 terms together; at most 1000 are sampled"),
         (BELL, {"observables": [ZZ], "precision": 0.1, "shots": 10},
          "precision: cannot be combined with 'shots'; send one of them"),
         (BELL, {"observables": [ZZ], "precision": 0}, "precision: must be greater than 0, is 0"),

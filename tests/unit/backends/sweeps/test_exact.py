@@ -119,8 +119,14 @@ def test_values_and_gradients_with_noise_are_those_of_the_density_matrix(executo
 
 
 @pytest.mark.parametrize("method", ["batch", "statevector"])
-@pytest.mark.parametrize("measured", ["", "bit[2] c; c[1] = measure q[0];",
-                                      "bit[3] c; c[0] = measure q[1]; c[2] = measure q[1];"])  # fmt: skip
+@pytest.mark.parametrize(
+    "measured",
+    [
+        "",
+        "bit[2] c; c[1] = measure q[0];",
+        "bit[3] c; c[0] = measure q[1]; c[2] = measure q[1];",
+    ],
+)
 def test_probabilities_are_those_of_the_classical_bits(executors, method, measured):
     case = problem(3, num_qubits=3, points=2)
     case.source += measured

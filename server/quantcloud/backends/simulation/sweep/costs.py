@@ -15,6 +15,8 @@ _ADJOINT_RUNS = 4
 STABILIZER = "stabilizer"
 MAX_EXACT_QUBITS = 20
 """The most qubits of a state whose expectation values are computed exactly."""
+# The names of operations that are no calls of a definition.
+_KNOWN = STANDARD_GATES.keys() | {"measure", "reset", "delay", "mcx", "c3sx", "rcccx"}
 
 
 def refusal(
@@ -55,10 +57,8 @@ def angles(analysis: Analysis) -> int:
     """Return about how many angles of a circuit depend on its inputs."""
     if not analysis.inputs:
         return 0
-    defined = sum(
-        [count for name, count in analysis.gate_counts.items() if name not in STANDARD_GATES]
-    )
-    return analysis.operation_count if defined else analysis.parameter_count
+    calls_definitions = not analysis.gate_counts.keys() <= _KNOWN
+    return analysis.operation_count if calls_definitions else analysis.parameter_count
 
 
 def shots_at(sweep: Sweep, shots: int) -> int:
