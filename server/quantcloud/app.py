@@ -1,11 +1,13 @@
 """The composition root: the only module that knows all parts of the server."""
 
 import asyncio
+import math
 import os
 import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -30,10 +32,9 @@ from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.auth.sign_in import OPERATOR
 from quantcloud.auth.tickets import Tickets
 from quantcloud.auth.turns import Turns
-from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.errors import Damaged, DomainError, explained
 from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
-from quantcloud.engine.base import EngineError, WorkerEngine
+from quantcloud.engine.base import EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.private import keep_private
 from quantcloud.process import (
@@ -73,6 +74,8 @@ _ADMIN_PORT = 9464
 _ENVOY_ADMIN_PORT = 9465
 # How long responses take through Envoy.
 _ENVOY_TRANSIT_SECONDS = 0.1
+# How long a server has had no jobs before it goes on with its calibration.
+_QUIET_SECONDS = 1.0
 # How long a load balancer takes to notice that the server is not ready.
 _NOTICE_SECONDS = 3.0
 # How long a thread keeps the GIL while others wait. Each thread that converts a large result delays
@@ -161,6 +164,7 @@ class Application:
             clock=self._clock,
             limits=settings.limits,
             memory_bytes=started.memory_bytes,
+            threads_per_run=settings.threads_per_run or math.inf,
         )
         health = Health(store, engine, probe=lease_keeper.beat, claims=lambda: _damage(scheduler))
         platform = PlatformUseCases(store, fleet, health, self._clock)
@@ -194,7 +198,7 @@ class Application:
         health.start()
         parts.push_async_callback(health.stop)
         http = await self._start_envoy(grpc_port, inside) if settings.envoy else ""
-        keeper = self._model_keeper(files, model, engine, fleet)
+        keeper = self._model_keeper(files, model, started, scheduler)
         parts.push_async_callback(keeper.stop)
         keeper.start()
 
@@ -239,9 +243,9 @@ class Application:
         return admin.url
 
     def _model_keeper(
-        self, files: ModelFiles, model: CostModel, engine: WorkerEngine, fleet: Fleet
+        self, files: ModelFiles, model: CostModel, started: Started, scheduler: Scheduler
     ) -> ModelKeeper:
-        settings = self._settings
+        settings, engine, fleet = self._settings, started.engine, started.fleet
         # A model file in the settings is the operator's, and a cluster's nodes are other machines.
         own = settings.router_model is None and settings.engine == "local"
         wanted = settings.router_calibrate and own
@@ -253,6 +257,9 @@ class Application:
             if wanted
             else None,
             is_idle=lambda: all(map(engine.is_ready, online)),
+            is_quiet=lambda: (
+                scheduler.is_idle and time.monotonic() - fleet.decided_at > _QUIET_SECONDS
+            ),
         )
 
     def _inside_socket(self) -> Path | None:
@@ -320,7 +327,7 @@ class Application:
                 store,
                 engine,
                 scheduler,
-                Admission(store, engine, fleet, clock, limits),
+                Admission(store, engine, fleet, clock, limits, idle_threads=scheduler.idle_threads),
                 InlineRuns(inline, fleet, clock),
                 clock=clock,
                 limits=limits,

@@ -75,5 +75,8 @@ GHZ_100 = measured(100, ghz(100))
 QFT_12 = measured(12, qft(12))
 RANDOM_20_GATES = random_gates(20, 20, seed=20)
 RANDOM_20 = measured(20, RANDOM_20_GATES)
-RANDOM_24_GATES = random_gates(24, 20, seed=24)
-RANDOM_24 = measured(24, RANDOM_24_GATES)
+
+
+def wide(num_qubits: int) -> list[Gate]:
+    """Return the gates of a random circuit of 20 layers."""
+    return random_gates(num_qubits, 20, seed=num_qubits)

@@ -57,6 +57,16 @@ def test_run_returns_the_counts_and_calls_back(client: Client):
     assert json.loads(json.dumps(result.to_dict()))["counts"] == {"001": 50}
 
 
+def test_a_circuit_is_drawn(client: Client):
+    drawing = client.draw(BELL)
+    assert "┤ H ├" in str(drawing)
+    assert drawing._repr_svg_().startswith("<svg")
+    assert drawing.message.analysis.circuit_depth == 3
+    with pytest.raises(CircuitError) as refused:
+        client.draw("OPENQASM 2.0; qreg q[1]; hh q[0];")
+    assert (refused.value.line, refused.value.column) == (1, 26)
+
+
 def test_a_job_is_watched_and_run_again(client: Client):
     job = client.submit(BELL, shots=99)
     first = job.result(timeout=30)
@@ -294,9 +304,14 @@ def test_a_wait_survives_that_the_server_is_killed(tmp_path: Path, kind: str):
 def test_a_wait_survives_a_network_that_is_cut_or_silent(server: Server, monkeypatch, way: str):
     monkeypatch.setattr(transport, "_KEEPALIVE_MS", 5_000)
     monkeypatch.setattr(transport, "_PING_TIMEOUT_MS", 500)
+    breaks: list[str] = []
     with (
         Relay(server.endpoints.grpc) as relay,
-        Client(relay.url, server.token(tier="enterprise")) as client,
+        Client(
+            relay.url,
+            server.token(tier="enterprise"),
+            on_wait=lambda error, _: breaks.append(str(error)),
+        ) as client,
     ):
         job = client.submit(SECONDS, backend="aer_simulator", shots=9)
         seen = []
@@ -309,6 +324,7 @@ def test_a_wait_survives_a_network_that_is_cut_or_silent(server: Server, monkeyp
         assert job.result(timeout=60, progress=progress).shots == 9
         assert len({*seen}) == len(seen)
         assert seen[-1] == (7, "completed")
+        assert any(("ping timeout" in each) is (way == "stall") for each in breaks)
 
 
 def test_an_import_is_quick_and_brings_no_part_of_a_server():

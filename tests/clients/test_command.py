@@ -163,6 +163,25 @@ def test_token_puts_the_account_on_a_tier(server: Server):
     assert server.get("/v1/account/profile", headers=headers).json()["tier"] == "explorer"
 
 
+def test_a_link_of_the_command_signs_in_once(server: Server):
+    options = ("--user", "ada", "--data-dir", str(server.data_dir), "--link")
+    link = run("token", *options, QUANTCLOUD_JWT_SECRET=SECRET).stdout.strip()
+    address, _, code = link.partition("#sign-in=")
+    assert address == "http://127.0.0.1:8080/"
+    answer = server.post("/v1/auth/sign-in", {"code": code})
+    assert answer.status_code == 200
+    signed_in = {"Authorization": f"Bearer {answer.json()['token']}"}
+    assert server.get("/v1/account/profile", headers=signed_in).json()["id"] == "ada"
+    assert server.post("/v1/auth/sign-in", {"code": code}).status_code == 401
+
+
+def test_a_drawing_is_printed(server: Server, tmp_path: Path):
+    (tmp_path / "bell.qasm").write_text(BELL)
+    done = run("draw", str(tmp_path / "bell.qasm"), "--server", server.endpoints.grpc,
+               "--token", server.token())  # fmt: skip
+    assert done.stdout.splitlines()[1].startswith("q[0] ─┤ H ├─●─┤ M ├")
+
+
 def test_the_demo_succeeds_and_shows_both_circuits():
     done = run("demo")
     assert done.returncode == 0, done.stdout + done.stderr

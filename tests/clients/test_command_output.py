@@ -68,6 +68,7 @@ def test_json_has_the_form_of_rest(settings, server: Server):
     assert [each["job_id"] for each in got("jobs", "--tag", "t", "--limit", "1")] == [job_id]
     assert got("result", job_id) == result
     assert got("plan", "x.qasm")["backend"]
+    assert "┤ X ├" in got("draw", "x.qasm")["text"]
     assert got("usage") == rest("/v1/account/usage")
     assert got("backends") == rest("/v1/backends")["backends"]
     assert got("status")["backends"] == rest("/v1/status")["backends"]

@@ -161,7 +161,7 @@ def test_a_server_from_the_wheel_runs_in_an_empty_folder(
         str(host.site_packages)
     )
     with Installed(host, tmp_path) as server:
-        for path in ("/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js"):
+        for path in ("/", "/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js"):
             assert server.get(path).status_code == 200
         contract = FileDescriptorSet.FromString(server.get("/v1/descriptor.binpb").content)
         names = {file.name for file in contract.file}

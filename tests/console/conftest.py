@@ -76,8 +76,8 @@ def console(browser: Browser, server: Server) -> Iterator[Callable[..., Console]
 
     def open_page(url: str = "", *, beside: Console | None = None, **options: object) -> Console:
         if beside is None:
-            # axe comes into the page in spite of its policy. `test_serving` holds the policy.
-            context = browser.new_context(bypass_csp=True, **options)  # pyright: ignore[reportArgumentType]
+            # axe comes into the page in spite of its policy.
+            context = browser.new_context(**{"bypass_csp": True, **options})  # pyright: ignore[reportArgumentType]
             context.set_default_timeout(PATIENCE_MILLISECONDS)
             contexts.append(context)
         else:
@@ -85,6 +85,7 @@ def console(browser: Browser, server: Server) -> Iterator[Callable[..., Console]
         page = context.new_page()
         made = Console(page, url or server.endpoints.http)
         page.on("pageerror", lambda error: made.faults.append(str(error)))
+        page.on("console", lambda message: _check_message(made, message.text))
         page.on("request", lambda request: _check_host(made, request.url))
         consoles.append(made)
         return made
@@ -93,6 +94,11 @@ def console(browser: Browser, server: Server) -> Iterator[Callable[..., Console]
     for context in contexts:
         context.close()
     assert [each.faults for each in consoles] == [[] for _ in consoles]
+
+
+def _check_message(console: Console, text: str) -> None:
+    if "Content Security Policy" in text:
+        console.faults.append(text)
 
 
 def _check_host(console: Console, url: str) -> None:

@@ -151,6 +151,9 @@ def test_the_statevector_and_the_options_of_a_run(console: Consoles):
     mine.page.get_by_role("link", name="details").click()
     expect(mine.page.get_by_role("heading", name="first")).to_be_visible()
     expect(mine.page.get_by_text("a, b")).to_be_visible()
+    mine.page.get_by_text("All events").click()
+    rows = mine.page.get_by_role("region", name="Events").get_by_role("rowheader")
+    assert rows.all_inner_texts() == [str(number) for number in range(1, 8)]
 
 
 def test_jobs_are_filtered_repeated_and_compared(console: Consoles, server: Server):
@@ -244,9 +247,26 @@ def test_a_sweep_has_its_curve(console: Consoles):
     mine.expect_status("completed")
     # The energy of hydrogen's ground state, in hartree.
     curve = mine.page.get_by_role("img", name="Expectation values against theta.")
-    expect(curve).to_have_accessible_name(re.compile("lowest −1.86"))
+    expect(curve).to_have_accessible_name(re.compile("lowest \u22121.86"))
     expect(mine.page.get_by_text(re.compile("^41 points"))).to_be_visible()
     assert mine.violations() == []
     mine.page.get_by_label("Observables").fill("0.5 AB")
     mine.run()
     expect(mine.page.get_by_text('Observables: "0.5 AB" is not a term')).to_be_visible()
+
+
+def test_the_page_needs_no_more_than_its_policy_allows(console: Consoles):
+    mine = console(bypass_csp=False)
+    mine.sign_in(newcomers_token())
+    mine.page.get_by_label("Example").select_option("VQE ansatz")
+    mine.run()
+    mine.expect_status("completed")
+    expect(mine.page.get_by_role("img", name="Circuit with 2 qubits")).to_be_visible()
+    for view in ("circuits", "keys", "usage", "backends", "jobs"):
+        mine.open(f"#/{view}")
+        expect(mine.page.get_by_role("heading", level=1)).to_be_focused()
+    assert mine.faults == []
+    # What it does not allow is seen as such.
+    assert mine.page.evaluate("fetch('http://127.0.0.1:9/').then(() => false, () => true)")
+    assert any("Content Security Policy" in fault for fault in mine.faults)
+    mine.faults.clear()

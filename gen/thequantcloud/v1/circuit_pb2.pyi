@@ -150,7 +150,7 @@ class RunStreamAnswer(_message.Message):
     def __init__(self, request: _Optional[int] = ..., event: _Optional[_Union[_job_pb2.JobEvent, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class PlanCircuitResponse(_message.Message):
-    __slots__ = ("backend", "method", "reason", "candidates", "analysis", "shots", "optimize_for", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "queue_position", "predicted_wait_seconds", "time_limit_seconds", "predicted_fidelity", "quota")
+    __slots__ = ("backend", "method", "reason", "candidates", "analysis", "shots", "optimize_for", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "queue_position", "predicted_wait_seconds", "time_limit_seconds", "predicted_fidelity", "quota", "predicted_threads")
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +166,7 @@ class PlanCircuitResponse(_message.Message):
     TIME_LIMIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     PREDICTED_FIDELITY_FIELD_NUMBER: _ClassVar[int]
     QUOTA_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_THREADS_FIELD_NUMBER: _ClassVar[int]
     backend: str
     method: str
     reason: str
@@ -181,7 +182,8 @@ class PlanCircuitResponse(_message.Message):
     time_limit_seconds: float
     predicted_fidelity: float
     quota: QuotaUse
-    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., reason: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., analysis: _Optional[_Union[CircuitAnalysis, _Mapping]] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ..., queue_position: _Optional[int] = ..., predicted_wait_seconds: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., predicted_fidelity: _Optional[float] = ..., quota: _Optional[_Union[QuotaUse, _Mapping]] = ...) -> None: ...
+    predicted_threads: int
+    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., reason: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., analysis: _Optional[_Union[CircuitAnalysis, _Mapping]] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[_job_pb2.Optimization.Target, str]] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ..., queue_position: _Optional[int] = ..., predicted_wait_seconds: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., predicted_fidelity: _Optional[float] = ..., quota: _Optional[_Union[QuotaUse, _Mapping]] = ..., predicted_threads: _Optional[int] = ...) -> None: ...
 
 class DrawCircuitRequest(_message.Message):
     __slots__ = ("qasm",)
@@ -222,7 +224,7 @@ class QuotaUse(_message.Message):
     def __init__(self, simulator_minutes: _Optional[float] = ..., simulator_minutes_left: _Optional[float] = ..., qpu_tasks: _Optional[int] = ..., qpu_tasks_left: _Optional[int] = ..., credits_usd: _Optional[float] = ..., credits_usd_left: _Optional[float] = ..., waiting_jobs_left: _Optional[int] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("backend", "method", "score", "rejection", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "scores", "predicted_wait_seconds", "predicted_fidelity")
+    __slots__ = ("backend", "method", "score", "rejection", "predicted_seconds", "predicted_memory_bytes", "cost_usd", "scores", "predicted_wait_seconds", "predicted_fidelity", "predicted_threads")
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -233,6 +235,7 @@ class Candidate(_message.Message):
     SCORES_FIELD_NUMBER: _ClassVar[int]
     PREDICTED_WAIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     PREDICTED_FIDELITY_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_THREADS_FIELD_NUMBER: _ClassVar[int]
     backend: str
     method: str
     score: float
@@ -243,7 +246,8 @@ class Candidate(_message.Message):
     scores: CandidateScores
     predicted_wait_seconds: float
     predicted_fidelity: float
-    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., score: _Optional[float] = ..., rejection: _Optional[str] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ..., scores: _Optional[_Union[CandidateScores, _Mapping]] = ..., predicted_wait_seconds: _Optional[float] = ..., predicted_fidelity: _Optional[float] = ...) -> None: ...
+    predicted_threads: int
+    def __init__(self, backend: _Optional[str] = ..., method: _Optional[str] = ..., score: _Optional[float] = ..., rejection: _Optional[str] = ..., predicted_seconds: _Optional[float] = ..., predicted_memory_bytes: _Optional[float] = ..., cost_usd: _Optional[float] = ..., scores: _Optional[_Union[CandidateScores, _Mapping]] = ..., predicted_wait_seconds: _Optional[float] = ..., predicted_fidelity: _Optional[float] = ..., predicted_threads: _Optional[int] = ...) -> None: ...
 
 class CandidateScores(_message.Message):
     __slots__ = ("speed", "accuracy", "cost", "balanced")

@@ -216,8 +216,10 @@ class AccessControl:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 
     def _is_from_envoy(self, headers: Mapping[str, str]) -> bool:
-        secret = headers.get(PROXY_SECRET_HEADER, "").encode("utf-8", "replace")
-        return self._proxy_secret is not None and hmac.compare_digest(secret, self._proxy_secret)
+        given = headers.get(PROXY_SECRET_HEADER)
+        if given is None or self._proxy_secret is None:
+            return False
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self._proxy_secret)
 
     def origin(self, context: Context) -> dict[str, str]:
         """Return the call's `request_id`, its `client_request_id` if the client sent one, and its

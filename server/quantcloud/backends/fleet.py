@@ -1,6 +1,7 @@
 """All backends of this server. The fleet chooses one for a job."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import field
@@ -63,7 +64,7 @@ class Fleet:
     default the fleet asks each backend once, for this machine. `model` predicts how long a run
     takes. `inline` are the backends whose small circuits run in this process; the fleet ignores
     `Method.inline` of all others. `has_metered` is true if a run on any backend costs money or
-    uses quantum hardware.
+    uses quantum hardware. `decided_at` is the time of the last decision, by the monotonic clock.
 
     An exception from a backend is logged and counts as a refusal: one broken backend must not
     fail the jobs of the others.
@@ -90,6 +91,7 @@ class Fleet:
         self._weights = weights or Weights()
         self._model = model or CostModel()
         self._inline = inline
+        self.decided_at = -math.inf
         self._offline_reason = offline_reason or offline_reasons(backends).get
         # By backend and memory limit.
         self._widest: dict[tuple[str, int], int] = {}
@@ -126,14 +128,17 @@ class Fleet:
         left: MonthlyLimits | None = None,
         inline: bool = False,
         sweep: Sweep | None = None,
+        threads: int = 1,
     ) -> Decision:
         """Ask every backend that the job allows, and choose one; see `router.choose`.
 
-        `sweep` is what the job asks for beyond counts at one point.
-        `inline` says that this process has the parsed circuit, and that the account may run jobs.
+        `sweep` is what the job asks for beyond counts at one point. `inline` says that this process
+        has the parsed circuit, and that the account may run jobs. `threads` is how many threads a
+        run that starts now may have.
         """
+        self.decided_at = time.monotonic()
         offers = [
-            self._offer(job, analysis, backend, figures, sweep, inline=inline)
+            self._offer(job, analysis, backend, figures, sweep, inline=inline, threads=threads)
             if job.requested_backend in {None, name}
             else self._excluded[name]
             for name, backend in self._backends.items()
@@ -145,7 +150,8 @@ class Fleet:
     def uncorrected(self, backend: str, method: Method) -> Method:
         """Return a method with the time that is predicted without what was learnt from runs."""
         seconds = self._model.uncorrected(backend, method)
-        return Method(method.name, method.memory_bytes, seconds, cores=method.cores)
+        name, memory, cores = method.name, method.memory_bytes, method.cores
+        return Method(name, memory, seconds, cores=cores, parallel=method.parallel)
 
     def learn(
         self, backend: str, method: Method, seconds: float, *, at_least: bool = False
@@ -175,6 +181,7 @@ class Fleet:
         sweep: Sweep | None,
         *,
         inline: bool,
+        threads: int,
     ) -> Offer:
         info = backend.info
         name = info.name
@@ -182,16 +189,23 @@ class Fleet:
             return Offer(info, Refusal(f"offline: {offline}"))
         methods = _methods(backend, analysis, job.shots, job.options, sweep)
         if not isinstance(methods, Refusal):
+            if sweep is not None:
+                # Its points run side by side instead.
+                methods = [method._replace(parallel=0.0) for method in methods]
             inline = inline and name in self._inline
-            methods = [self._predicted(name, method, inline=inline) for method in methods]
+            methods = [
+                self._predicted(name, method, inline=inline, threads=threads) for method in methods
+            ]
         limit = self._memory_limits.get(name)
         return Offer(info, methods, figures.wait_seconds(name), memory_limit=limit)
 
-    def _predicted(self, backend: str, method: Method, *, inline: bool) -> Method:
+    def _predicted(self, backend: str, method: Method, *, inline: bool, threads: int) -> Method:
         if method.inline and not inline:
             method = method._replace(inline=False)
         seconds = self._model.seconds(backend, method)
-        return method if seconds == method.seconds else method.lasting(seconds)
+        if seconds != method.seconds:
+            method = method.lasting(seconds)
+        return method if threads == 1 else method.on(min(threads, method.most_threads))
 
 
 def offline_reasons(backends: Mapping[str, Backend]) -> dict[str, str | None]:

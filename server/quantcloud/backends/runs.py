@@ -22,7 +22,14 @@ _VERSION = version(DISTRIBUTION)
 
 
 def execution_of(
-    job: Job, backend: str | None, method: str | None, qasm: str, sweep: Sweep | None = None
+    job: Job,
+    backend: str | None,
+    method: str | None,
+    qasm: str,
+    sweep: Sweep | None = None,
+    *,
+    threads: int = 1,
+    memory: int = 0,
 ) -> Execution:
     """Return the execution of a job that was routed to a method of a backend."""
     if backend is None or method is None:
@@ -37,6 +44,8 @@ def execution_of(
         options=job.options,
         predicted_seconds=job.predicted_seconds,
         sweep=sweep,
+        threads=threads,
+        memory_bytes=memory,
     )
 
 
@@ -64,7 +73,7 @@ def completed(
         metadata=_result_metadata(execution, analysis, outcome),
         sweep=_last_page(execution, outcome),
     )
-    updated = with_actual(metadata, milliseconds / 1000)
+    updated = with_actual(metadata, milliseconds / 1000, execution.threads)
     if execution.sweep is not None:
         total = execution.sweep.points
         updated = {**updated, **progress_of(total, total)}

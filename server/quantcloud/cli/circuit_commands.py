@@ -75,6 +75,14 @@ def plan(session: "Session", fields: Mapping[str, Any], *, file: Circuit) -> Non
     runs.plan(session, file, runs.fields(fields))
 
 
+@command(app, "draw")
+def draw(session: "Session", *, file: Circuit) -> None:
+    """Draw a circuit in the terminal. Runs nothing."""
+    from quantcloud.cli import runs
+
+    runs.draw(session, file)
+
+
 @command(app, "batch", _RUN)
 def batch(
     session: "Session",

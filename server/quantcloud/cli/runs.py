@@ -77,6 +77,12 @@ def plan(session: Session, file: Path, fields: Mapping[str, Any]) -> None:
         session.console.print(shown)
 
 
+def draw(session: Session, file: Path) -> None:
+    """Print a drawing of a circuit."""
+    drawing = session.client.draw(read_circuit(file))
+    session.answer(drawing.message, drawing.text)
+
+
 def batch(
     session: Session, files: Sequence[Path], fields: Mapping[str, Any], timeout: float | None
 ) -> None:

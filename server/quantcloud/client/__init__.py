@@ -23,7 +23,7 @@ from quantcloud.client.errors import (
 )
 from quantcloud.client.jobs import AsyncBatch, AsyncJob
 from quantcloud.client.requests import Circuit, RunFields
-from quantcloud.client.results import Result
+from quantcloud.client.results import Drawing, Result
 from quantcloud.client.run_stream import Answer, AsyncRunStream
 from quantcloud.client.sweeps import Observable, Sweep
 from quantcloud.client.synchronous import Batch, Client, Job, RunStream
@@ -40,6 +40,7 @@ __all__ = [
     "Circuit",
     "CircuitError",
     "Client",
+    "Drawing",
     "Event",
     "InvalidRequest",
     "Job",

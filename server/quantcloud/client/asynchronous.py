@@ -13,7 +13,7 @@ from quantcloud.client.connection import Connection, resolve
 from quantcloud.client.errors import InvalidRequest
 from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit
 from quantcloud.client.requests import Circuit, CommonFields, RunFields, run_request
-from quantcloud.client.results import Result
+from quantcloud.client.results import Drawing, Result
 from quantcloud.client.run_stream import AsyncRunStream
 from quantcloud.client.sweeps import Observable, Sweep, Values
 from quantcloud.client.transport import Concurrent, Transport
@@ -173,6 +173,11 @@ class AsyncClient:
         return await self._caller.call(
             self._caller.circuits.PlanCircuit, run_request(circuit, fields)
         )
+
+    async def draw(self, circuit: Circuit) -> Drawing:
+        """Return a drawing of the circuit, with its analysis. Runs nothing."""
+        request = circuit_pb2.DrawCircuitRequest(qasm=run_request(circuit, {}).qasm)
+        return Drawing(await self._caller.call(self._caller.circuits.DrawCircuit, request))
 
     def stream(self, **fields: Unpack[RunFields]) -> AsyncRunStream:
         """Return a stream for many small circuits; use it with `async with`.

@@ -6,7 +6,7 @@ from typing import Any
 
 from quantcloud.client.plain import as_dict, struct
 from quantcloud.client.sweeps import Sweep
-from thequantcloud.v1 import job_pb2
+from thequantcloud.v1 import circuit_pb2, job_pb2
 
 _ROWS = 16
 
@@ -110,6 +110,25 @@ class Result:
         head = "<tr><th>outcome</th><th></th><th>shots</th><th>share</th></tr>"
         caption = f"<caption>{escape(self.backend)}, {self.shots} shots</caption>"
         return f"<table>{caption}{head}{rows}</table>{more}"
+
+
+class Drawing:
+    """A drawn circuit. `message` is the answer of the server, with the circuit's analysis.
+
+    A notebook shows it as a picture, and `print` as text in box characters.
+    """
+
+    def __init__(self, message: circuit_pb2.DrawCircuitResponse) -> None:
+        self.message = message
+        self.svg = message.svg
+        self.text = message.text
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_svg_(self) -> str:
+        """Return the picture that notebooks show."""
+        return self.svg
 
 
 def ranked(counts: Mapping[str, int]) -> Sequence[tuple[str, int]]:

@@ -12,7 +12,7 @@ from quantcloud.client.connection import Connection
 from quantcloud.client.errors import JobEnded
 from quantcloud.client.jobs import AsyncBatch, AsyncJob
 from quantcloud.client.requests import Circuit, CommonFields, RunFields
-from quantcloud.client.results import Result
+from quantcloud.client.results import Drawing, Result
 from quantcloud.client.run_stream import Answer, AsyncRunStream
 from quantcloud.client.sweeps import Observable, Sweep, Values
 from quantcloud.client.transport import Blocking, drive, iterate
@@ -265,6 +265,10 @@ class Client:
     ) -> circuit_pb2.PlanCircuitResponse:
         """Return the backend that would run the circuit, the reasons and the cost. Runs nothing."""
         return drive(self._client.plan(circuit, **fields))
+
+    def draw(self, circuit: Circuit) -> Drawing:
+        """Return a drawing of the circuit, with its analysis. Runs nothing."""
+        return drive(self._client.draw(circuit))
 
     def stream(self, **fields: Unpack[RunFields]) -> RunStream:
         """Return a stream for many small circuits; use it with `with`."""

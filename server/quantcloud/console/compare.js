@@ -33,7 +33,8 @@ export class CompareView {
           h("a", {href: `#/jobs/${job.job_id}`}, jobName(job)), ` ${result.backend}, ${number(job.shots)} shots`))),
         h("p", {}, "Total variation distance: ", h("strong", {}, difference(results[0].counts, results[1].counts).toFixed(4)),
           h("span", {class: "muted"}, " (0: equal shares, 1: nothing in common)")),
-        histogram(results));
+        histogram(results),
+        found.some(({result}) => result.sweep) && h("p", {class: "muted"}, "The result of a sweep has no counts to compare."));
     } catch (error) {
       fill(this.#place, h("p", {class: "problem"}, this.app.explain(error)));
     }

@@ -115,9 +115,9 @@ export function ask(title, content, yes, read) {
 export function afterQuiet(work, milliseconds) {
   let timer = 0;
   return {
-    later() {
+    later(pause = milliseconds) {
       clearTimeout(timer);
-      timer = setTimeout(work, milliseconds);
+      timer = setTimeout(work, pause);
     },
     never() {
       clearTimeout(timer);
@@ -132,12 +132,7 @@ export function afterQuiet(work, milliseconds) {
  */
 export function copyButton(label, text) {
   const button = h("button", {type: "button", class: "quiet small", onclick: async () => {
-    try {
-      await navigator.clipboard.writeText(text());
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Copying is not allowed here";
-    }
+    button.textContent = await copied(text()) ? "Copied" : "Copying is not allowed here";
     setTimeout(() => { button.textContent = label; }, 1500);
   }}, label);
   return button;
@@ -189,4 +184,16 @@ export function facts(pairs) {
   return h("dl", {class: "facts"}, pairs
     .filter(([, value]) => value !== null && value !== undefined && value !== "")
     .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/** @param {string} text @returns {Promise<boolean>} */
+async function copied(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
+  // Without TLS, browsers offer only the old way.
+  const area = h("textarea", {class: "unseen", value: text});
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
 }

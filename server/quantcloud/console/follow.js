@@ -5,7 +5,7 @@ import {ApiError} from "./api.js";
 /** @typedef {"connecting" | "live" | "waiting"} FollowState */
 
 const FIRST_WAIT = 500;
-const LONGEST_WAIT = 15_000;
+const LONGEST_WAIT = 8_000;
 
 /**
  * The milliseconds to wait before an attempt, with some chance so that pages do not come all at once.

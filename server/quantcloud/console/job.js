@@ -6,7 +6,7 @@ import {JobPanel} from "./jobpanel.js";
 import {candidates} from "./plan.js";
 import {rawJson} from "./result.js";
 import {asCurl, asPython, asQiskit} from "./snippets.js";
-import {TERMINAL} from "./timeline.js";
+import {eventTable, TERMINAL} from "./timeline.js";
 
 /** @typedef {import("./main.js").App} App */
 
@@ -34,6 +34,7 @@ export class JobView {
   #circuit = h("section", {class: "card", "aria-label": "Circuit", hidden: true});
   #routing = h("section", {class: "card", "aria-label": "Routing", hidden: true});
   #raw = h("details", {class: "more"}, h("summary", {}, "Job as JSON"));
+  #events = h("details", {class: "more"});
   #actions = h("div", {class: "actions"});
   /** @type {any} */
   #asked = null;
@@ -45,7 +46,7 @@ export class JobView {
     this.title = "Job";
     this.panel = new JobPanel(app, id, {changed: (job) => this.#show(job)});
     this.element = h("div", {}, h("p", {class: "back"}, h("a", {href: "#/jobs"}, "← Jobs")), this.#head,
-      h("section", {class: "card", "aria-label": "Result"}, this.panel.element, this.#actions),
+      h("section", {class: "card", "aria-label": "Result"}, this.panel.element, this.#actions, this.#events),
       h("section", {class: "card", "aria-label": "Facts"}, this.#facts, this.#raw),
       this.#routing, this.#circuit);
     this.#readCircuit();
@@ -87,6 +88,7 @@ export class JobView {
       ["Tags", job.tags?.join(", ")], ["Batch", job.batch_id], ["Simulator", circuit?.simulator_version],
     ]));
     fill(this.#raw, h("summary", {}, "Job as JSON"), rawJson(job));
+    fill(this.#events, h("summary", {}, "All events"), eventTable(this.panel.events));
     const ended = TERMINAL.has(job.status);
     fill(this.#actions, ended && circuit && h("button", {type: "button", class: "quiet", onclick: () => this.#repeat()}, "Run again"));
     if (ended && this.#routing.hidden && job.metadata?.routing) this.#readRouting();

@@ -35,6 +35,10 @@ export class JobPanel {
     this.#follow();
   }
 
+  get events() {
+    return this.#timeline.events;
+  }
+
   close() {
     this.#closing.abort();
   }

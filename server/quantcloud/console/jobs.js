@@ -77,7 +77,11 @@ export class JobsView {
   /** @param {any} event */
   #take({job}) {
     const known = this.#jobs.get(job.job_id);
-    if (!known && !this.#fits(job)) return;
+    if (!this.#fits(job)) {
+      this.#jobs.delete(job.job_id);
+      this.#drawn.get(job.job_id)?.remove();
+      return;
+    }
     if (!known && this.#total !== null) this.#total += 1;
     this.#jobs.set(job.job_id, job);
     if (known) {

@@ -17,6 +17,8 @@ import {UsageView} from "./usage.js";
 /** @typedef {{title: string, element: HTMLElement, close?: () => void, shown?: () => void}} View */
 
 const PAGES = [["run", "Run"], ["jobs", "Jobs"], ["circuits", "Circuits"], ["keys", "Keys"], ["usage", "Usage"], ["backends", "Backends"]];
+// What may stand in the path of a call.
+const ID = /^[\w-]+$/;
 const STATES = {off: "Not connected", connecting: "Connecting…", live: "Live", waiting: "Connection lost, trying again…"};
 
 export class App {
@@ -91,6 +93,7 @@ export class App {
     }
     this.feed.stop();
     this.#leave();
+    this.#run?.close();
     this.#run = null;
     this.#drawHeader();
     this.#show({title: "Sign in", element: signInPage(this.session, why)}, false);
@@ -123,6 +126,7 @@ export class App {
 
   /** @param {string} page @param {string[]} rest @returns {View} */
   #make(page, rest) {
+    if (!rest.every((each) => ID.test(each))) return new JobsView(this);
     if (page === "jobs") return rest[0] ? new JobView(this, rest[0]) : new JobsView(this);
     if (page === "compare" && rest.length === 2) return new CompareView(this, rest);
     if (page === "circuits") return new CircuitsView(this);

@@ -35,7 +35,10 @@ export class RunView {
   /** @type {JobPanel | null} */
   #panel = null;
   #drawn = "";
-  #asked = 0;
+  // The circuit whose drawing is on its way.
+  /** @type {string | null} */
+  #asked = null;
+  #again = afterQuiet(() => this.#draw(), 0);
   /** @type {{id: string, name: string} | null} */
   #saved = null;
 
@@ -59,6 +62,7 @@ export class RunView {
     this.app = app;
     this.#editor.text = draft() ?? EXAMPLES[0].qasm;
     this.#form.look(this.#editor.text);
+    app.feed.addEventListener("state", () => { if (app.feed.state === "live") this.#draw(); });
   }
 
   /** Called each time that the view is shown. */
@@ -81,6 +85,14 @@ export class RunView {
     this.#draw();
   }
 
+  /** Called when the user signs out. */
+  close() {
+    this.#drawLater.never();
+    this.#again.never();
+    this.#panel?.close();
+    keepDraft("");
+  }
+
   #openExample() {
     const example = EXAMPLES[Number(this.#example.value)];
     if (this.#example.value === "" || !example) return;
@@ -93,12 +105,13 @@ export class RunView {
   #edited() {
     keepDraft(this.#editor.text);
     this.#form.look(this.#editor.text);
+    this.#picture.classList.toggle("stale", this.#editor.text !== this.#drawn);
     this.#drawLater.later();
   }
 
   async #draw() {
     const qasm = this.#editor.text;
-    if (qasm === this.#drawn || !this.app.session.secret) return;
+    if (qasm === this.#drawn || qasm === this.#asked || !this.app.session.secret) return;
     if (!qasm.trim()) {
       this.#editor.clearProblem();
       fill(this.#picture);
@@ -109,19 +122,24 @@ export class RunView {
     const {limit, left} = this.app.api;
     if (left <= KEPT_REQUESTS && limit) {
       this.#size.textContent = "Few requests are left in this minute, so the drawing waits.";
-      setTimeout(() => this.#draw(), Math.max(1000, limit.reset * 1000 - Date.now() + 500));
+      this.#again.later(Math.max(1000, limit.reset * 1000 - Date.now() + 500));
       return;
     }
-    const asked = this.#asked += 1;
+    this.#asked = qasm;
     try {
       const answer = await this.app.api.post("/v1/circuits/draw", {qasm});
-      if (asked !== this.#asked) return;
+      if (this.#asked !== qasm) return;
       this.#drawn = qasm;
       this.#editor.clearProblem();
       this.#size.textContent = sizeOf(answer.analysis);
+      this.#picture.classList.remove("stale");
       fill(this.#picture, drawing(answer.svg));
     } catch (error) {
-      if (asked === this.#asked) this.#refused(error, qasm);
+      if (this.#asked !== qasm) return;
+      this.#refused(error, qasm);
+      if (error instanceof ApiError && error.retryAfter) this.#again.later(error.retryAfter * 1000);
+    } finally {
+      if (this.#asked === qasm) this.#asked = null;
     }
   }
 
@@ -159,7 +177,7 @@ export class RunView {
     if (!request || this.#run_.disabled) return;
     this.#drawLater.never();
     await this.#busy(async () => {
-      const key = crypto.randomUUID?.() ?? String(Math.random());
+      const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(36)).join("-");
       const job = await this.#sent(() => this.app.api.post("/v1/circuits/run", request, {headers: {"Idempotency-Key": key}}));
       this.#editor.clearProblem();
       this.#panel?.close();
@@ -248,7 +266,8 @@ function draft() {
 /** @param {string} text */
 function keepDraft(text) {
   try {
-    sessionStorage.setItem(DRAFT, text);
+    if (text) sessionStorage.setItem(DRAFT, text);
+    else sessionStorage.removeItem(DRAFT);
   } catch {
     // Storage is full or blocked: the draft lives as long as the page.
   }

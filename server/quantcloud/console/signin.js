@@ -63,10 +63,17 @@ export function signInPage(session, why) {
  * @param {string} why
  */
 export function signInAgain(session, why) {
+  let isOver = false;
   const dialog = h("dialog", {"aria-labelledby": "again-title"}, h("h2", {id: "again-title"}, "Your session has ended"), signInForm(session, why),
-    h("div", {class: "actions"}, h("button", {type: "button", class: "quiet", onclick: () => { dialog.close(); session.signOut(); }}, "Leave")));
-  session.addEventListener("change", () => dialog.close(), {once: true});
-  dialog.addEventListener("close", () => dialog.remove());
+    h("div", {class: "actions"}, h("button", {type: "button", class: "quiet", onclick: () => dialog.close()}, "Leave")));
+  session.addEventListener("change", () => {
+    isOver = true;
+    dialog.close();
+  }, {once: true});
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (!isOver) session.signOut();
+  });
   document.body.append(dialog);
   dialog.showModal();
 }

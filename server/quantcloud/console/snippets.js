@@ -29,62 +29,53 @@ function python(value) {
  * @param {any} request
  */
 export function asCurl(origin, request) {
-  return `# TOKEN is a token, or an API key.
+  return `# QUANTCLOUD_TOKEN is a token, or an API key.
 curl ${origin}/v1/circuits/run-and-watch \\
-  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  -H "Authorization: Bearer $QUANTCLOUD_TOKEN" -H 'Content-Type: application/json' \\
   -d ${quoted(json(request))}
 `;
 }
 
-/** @param {string} origin @param {string} fields */
-function sending(origin, fields) {
-  return `headers = {"Authorization": f"Bearer {os.environ['TOKEN']}", "Content-Type": "application/json"}
-
-
-def call(path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(${JSON.stringify(origin)} + path, data, headers)) as answer:
-        return json.load(answer)
-
-
-job = call("/v1/circuits/run", ${fields})
-while (job := call(f"/v1/jobs/{job['job_id']}?wait_seconds=30"))["status"] not in (
-    "completed", "failed", "timeout", "cancelled",
-):
-    print(job["status"])
-if job["status"] != "completed":
-    raise SystemExit(job["error_message"] or job["status"])
-result = call(f"/v1/jobs/{job['job_id']}/result")
-print(${"result"}["counts"])
-`;
+/** @param {any} observable An observable as the Python client takes it: operators with coefficients. */
+function operators({terms}) {
+  return Object.fromEntries(terms.map((/** @type {any} */ term) => [term.pauli ?? term.sparse ?? term.projector, term.coefficient ?? 1]));
 }
 
-/** @param {any} request */
-function restOf(request) {
-  const {qasm: _, ...rest} = request;
-  return Object.entries(rest).map(([name, value]) => `, ${JSON.stringify(name)}: ${python(value)}`).join("");
+/** The arguments of a run, after its circuit. @param {any} request */
+function argumentsOf({qasm: _, options = {}, parameters, observables, ...rest}) {
+  const given = {
+    ...rest, ...options,
+    ...parameters && {parameters: Object.fromEntries(Object.entries(parameters).map(([name, {values}]) => [name, values]))},
+    ...observables && {observables: observables.map(operators)},
+  };
+  return Object.entries(given).map(([name, value]) => `, ${name}=${python(value)}`).join("");
+}
+
+/** @param {string} origin @param {string} circuit @param {any} request */
+function running(origin, circuit, request) {
+  const result = request.observables || request.parameters ? "result.sweep.message" : "result.counts";
+  return `# The token is that of QUANTCLOUD_TOKEN, or of \`quantcloud login\`.
+with Client(${JSON.stringify(origin)}) as client:
+    result = client.run(${circuit}${argumentsOf(request)})
+print(${result})
+`;
 }
 
 /** @param {string} origin @param {any} request */
 export function asPython(origin, request) {
-  return `import json
-import os
-import urllib.request
+  return `from quantcloud import Client  # pip install thequantcloud
 
 circuit = ${pythonText(request.qasm)}
-${sending(origin, `{"qasm": circuit${restOf(request)}}`)}`;
+${running(origin, "circuit", request)}`;
 }
 
 /** @param {string} origin @param {any} request */
 export function asQiskit(origin, request) {
   const version = /^\s*(?:\/\/.*\n\s*|\/\*[^]*?\*\/\s*)*OPENQASM\s+3/.test(request.qasm) ? "3" : "2";
-  return `import json
-import os
-import urllib.request
-
-from qiskit import qasm${version}
+  return `from qiskit import qasm${version}
+from quantcloud import Client  # pip install thequantcloud
 
 circuit = qasm${version}.loads(${pythonText(request.qasm)})
 print(circuit.draw())
-${sending(origin, `{"qasm": qasm${version}.dumps(circuit)${restOf(request)}}`)}`;
+${running(origin, `qasm${version}.dumps(circuit)`, request)}`;
 }

@@ -1,6 +1,6 @@
 // A job's way through its statuses, with their times.
 
-import {fill, h} from "./dom.js";
+import {fill, h, table} from "./dom.js";
 import {duration, moment, number, secondsBetween} from "./format.js";
 
 export const TERMINAL = new Set(["completed", "failed", "timeout", "cancelled"]);
@@ -8,6 +8,8 @@ export const TERMINAL = new Set(["completed", "failed", "timeout", "cancelled"])
 /** @typedef {{status: string, at: string, queue?: number | null}} Step */
 
 export class Timeline {
+  /** @type {any[]} Every event, but no checkpoints. */
+  events = [];
   /** @type {Step[]} */
   #steps = [];
   #list = h("ol", {class: "steps", "aria-live": "polite", "aria-label": "Statuses of the job"});
@@ -19,6 +21,7 @@ export class Timeline {
    */
   add(event) {
     const job = event.job;
+    if (job && !event.checkpoint) this.events.push(event);
     const last = this.#steps[this.#steps.length - 1];
     if (event.checkpoint || !job || job.status === last?.status) {
       if (last && event.queue_position) last.queue = event.queue_position;
@@ -39,10 +42,6 @@ export class Timeline {
     this.#draw();
   }
 
-  get status() {
-    return this.#steps[this.#steps.length - 1]?.status ?? "";
-  }
-
   #draw() {
     const first = this.#steps[0]?.at;
     fill(this.#list, this.#steps.map(({status, at, queue}, i) => {
@@ -54,4 +53,13 @@ export class Timeline {
         status === "queued" && now && queue && h("span", {class: "muted"}, `place ${number(queue)} in the queue`));
     }));
   }
+}
+
+/** @param {any[]} events Every event of a job as a table. */
+export function eventTable(events) {
+  const first = events[0]?.occurred_at;
+  return table("Events", [{text: "Number", number: true}, "Status", "Time", {text: "After", number: true}, {text: "Place in the queue", number: true}],
+    h("tbody", {}, events.map(({sequence, job, occurred_at: at, queue_position: place}) => h("tr", {},
+      h("th", {scope: "row", class: "number"}, number(sequence)), h("td", {}, job.status), h("td", {}, moment(at)),
+      h("td", {class: "number"}, duration(secondsBetween(first, at))), h("td", {class: "number"}, place ? number(place) : "–")))));
 }

@@ -103,6 +103,8 @@ class Execution:
 
     `method` is the backend's name of the method to use. `predicted_seconds` is the predicted run
     time, or None if there is no prediction. With a `sweep` the run computes a block of its points.
+    The run has `threads` threads, and more than one only if nothing else needs their cores.
+    `memory_bytes` is what it reserves.
     """
 
     job_id: str
@@ -114,6 +116,8 @@ class Execution:
     options: RunOptions = field(default_factory=RunOptions)
     predicted_seconds: float | None = None
     sweep: Sweep | None = None
+    threads: int = 1
+    memory_bytes: int = 0
 
 
 @value_object

@@ -64,6 +64,11 @@ class WorkerEngine(Engine, Protocol):
         ...
 
     @property
+    def cores(self) -> int:
+        """How many cores the threads of all runs may use together."""
+        ...
+
+    @property
     def backlog(self) -> int:
         """How many short runs the engine accepts beyond its slots.
 

@@ -67,10 +67,10 @@ class ExaminingEngine:
     """The base of an engine. Three processes of this machine analyse circuits that are not small.
 
     `memory_limit` is the most memory that a process may use, in bytes; an analysis may use 2 GiB at
-    most. `examination_limit` is the time limit of an analysis, in seconds. `hidden` are files and
-    folders that no process may read, even inside a folder that Python imports from. `preload` maps
-    backends to modules that are imported before workers are forked. `environment` is added to the
-    processes' environment.
+    most, and a run that reserves more than the limit up to `most_memory`. `examination_limit` is
+    the time limit of an analysis, in seconds. `hidden` are files and folders that no process may
+    read, even inside a folder that Python imports from. `preload` maps backends to modules that are
+    imported before workers are forked. `environment` is added to the processes' environment.
 
     Make, start and stop it on one event loop, in a thread that lives as long as the engine.
     """
@@ -79,6 +79,7 @@ class ExaminingEngine:
         self,
         *,
         memory_limit: int,
+        most_memory: int | None = None,
         examination_limit: float = 20.0,
         hidden: Iterable[str | os.PathLike[str]],
         preload: Mapping[str, Sequence[str]],
@@ -89,6 +90,7 @@ class ExaminingEngine:
             parent=os.getpid(),
             preload=tuple((name, tuple(names)) for name, names in preload.items()),
             memory_limits=(memory_limit, min(memory_limit, _EXAMINATION_MEMORY)),
+            most_memory=most_memory or 0,
             hidden=self._hidden,
         )
         self._memory_limits = configuration.memory_limits
@@ -224,7 +226,8 @@ class ExaminingEngine:
         except WorkerEnded as error:
             cause = None
             if not error.innocent:
-                cause = await _cause(error.exit_status, self._memory_limits[role])
+                limit = self._memory_limits[role] + call.extra_memory
+                cause = await _cause(error.exit_status, limit)
             if cause is None:
                 raise MachineLost(_KILLED_FROM_OUTSIDE) from error
             raise WorkerLost(f"the worker ended during the run{cause}") from error

@@ -13,6 +13,7 @@ from quantcloud.engine.pool import messages, preload
 from quantcloud.engine.pool.call import START_LIMIT, Call, NotPrepared, TimeLimitReached
 from quantcloud.engine.pool.control import Role
 from quantcloud.engine.pool.messages import Frame
+from quantcloud.engine.sandbox.control_groups import usable_cores
 from quantcloud.engine.sandbox.memory import default_memory_limit
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,10 @@ _log = logging.getLogger(__name__)
 # to its queue, and another server may take it.
 _SHORTAGE_WAIT = 60.0
 
+# How much more than predicted a run may use, and the stack of each of its threads, in bytes.
+_MARGIN = 1.1
+_THREAD_BYTES = 8 << 20
+
 # How many short runs are accepted for each worker: in its socket and on their way there.
 _BACKLOG = 512
 
@@ -28,10 +33,11 @@ _BACKLOG = 512
 class LocalEngine(ExaminingEngine):
     """Runs circuits in `workers` processes of this machine. See `ExaminingEngine`.
 
-    `memory_limit` is the most memory that a run may use, in bytes; the default is an equal part of
-    80 % of the machine's memory. `preload_modules` maps backends to modules that are imported
-    before workers are forked; the default is the known modules of the installed backends. Raises
-    `ValueError` if `workers` is less than 1.
+    `memory_limit` is the most memory that a run may use, in bytes. By default a run may use an
+    equal part of 80 % of the machine's memory, or what it reserves if that is more, up to all of
+    these 80 %. `preload_modules` maps backends to modules that are imported before workers are
+    forked; the default is the known modules of the installed backends. Raises `ValueError` if
+    `workers` is less than 1.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class LocalEngine(ExaminingEngine):
             raise ValueError(f"workers must be at least 1, got {workers}")
         super().__init__(
             memory_limit=memory_limit or default_memory_limit(workers),
+            most_memory=memory_limit or default_memory_limit(1),
             examination_limit=examination_limit,
             hidden=hidden,
             preload=preload.known_modules() if preload_modules is None else preload_modules,
@@ -55,6 +62,8 @@ class LocalEngine(ExaminingEngine):
         )
         self.slots = workers
         self.backlog = workers * _BACKLOG
+        self.cores = usable_cores()
+        self._most_memory = memory_limit or default_memory_limit(1)
         self._executions = self._add_pool(Role.EXECUTION, workers, _SHORTAGE_WAIT)
 
     @property
@@ -72,7 +81,7 @@ class LocalEngine(ExaminingEngine):
     @property
     def memory_limit(self) -> int:
         """The most memory that a run may use, in bytes."""
-        return self._memory_limits[Role.EXECUTION]
+        return self._most_memory
 
     async def execute(
         self, execution: Execution, *, time_limit: float, on_start: Callable[[], None]
@@ -83,12 +92,14 @@ class LocalEngine(ExaminingEngine):
         # If no process imported the backend, the first worker that runs a circuit on it does.
         kind = messages.EXECUTE if preloaded else messages.PREPARE_AND_EXECUTE
         request = Frame(kind, messages.encode_execution(execution))
+        extra = self._extra_memory(execution)
         call = Call(
             request,
             time_limit=time_limit,
             on_start=on_start,
             preloaded=preloaded,
             expected=execution.predicted_seconds if preloaded else None,
+            extra_memory=extra,
         )
         answer = await self._run(call)
         if answer.kind == messages.OUT_OF_MEMORY and call.holder and call.holder.answered > 1:
@@ -101,6 +112,7 @@ class LocalEngine(ExaminingEngine):
                 on_start=on_start if began is None else None,
                 preloaded=preloaded,
                 fresh=True,
+                extra_memory=extra,
             )
             try:
                 async with asyncio.timeout_at(None if began is None else began + time_limit):
@@ -115,6 +127,11 @@ class LocalEngine(ExaminingEngine):
         if answer.kind == messages.OUT_OF_MEMORY:
             raise OutOfMemory(message)
         raise ExecutionFailed(message)
+
+    def _extra_memory(self, execution: Execution) -> int:
+        """Return how many bytes a run may use beyond the usual limit, because it reserved them."""
+        wanted = int(execution.memory_bytes * _MARGIN) + execution.threads * _THREAD_BYTES
+        return max(0, min(wanted, self._most_memory) - self._memory_limits[Role.EXECUTION])
 
     async def _run(self, call: Call) -> Frame:
         """Have a worker run a circuit and return its answer. Raises an `EngineError`."""

@@ -1,7 +1,6 @@
 """Starts the engines that the settings select, and the backends that run on them."""
 
 import math
-import os
 from typing import NamedTuple
 
 from quantcloud.backends.base import installed_backends
@@ -10,6 +9,7 @@ from quantcloud.engine.base import WorkerEngine
 from quantcloud.engine.inline import InlineEngine
 from quantcloud.engine.local import LocalEngine
 from quantcloud.engine.ray.engine import RayEngine
+from quantcloud.engine.sandbox.control_groups import usable_cores
 from quantcloud.engine.sandbox.memory import default_memory_limit
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.routing.scores import Weights
@@ -47,7 +47,7 @@ async def start_engine(settings: Settings, model: CostModel) -> Started:
             settings.ray_address, backends, memory_limit=limit, hidden=hidden
         )
     else:
-        workers = settings.workers or len(os.sched_getaffinity(0))
+        workers = settings.workers or usable_cores()
         engine = LocalEngine(workers=workers, memory_limit=limit, hidden=hidden)
         # A limit of the operator may exceed what the machine has for all workers.
         memory_bytes = max(default_memory_limit(workers=1), engine.memory_limit)

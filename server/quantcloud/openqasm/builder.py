@@ -76,7 +76,8 @@ class CircuitBuilder:
         self.scalars: set[str] = set()
         self.assignments: list[Assignment] = []
         self.scratch_bits = 0
-        self._inputs: list[Input] = []
+        self._inputs: dict[str, Input] = {}
+        self._input_places: dict[str, int] = {}
         self._input_values: list[Angle] = []
         # Whether a register has taken the name of a gate that was called before. If so, later calls
         # of that gate are errors.
@@ -91,7 +92,7 @@ class CircuitBuilder:
             self.gates.definitions,
             tuple(self.assignments),
             self.scratch_bits,
-            tuple(self._inputs),
+            tuple(self._inputs.values()),
         )
 
     def take_name(self, name: str) -> None:
@@ -132,9 +133,17 @@ class CircuitBuilder:
         first, count = len(self._input_values), 1 if size is None else size
         self._check_size("input value", first + count, MAX_INPUT_VALUES, start)
         self.charge(count, start)
-        self._inputs.append(Input(name, count, is_array=size is not None))
+        self._inputs[name] = Input(name, count, is_array=size is not None)
+        self._input_places[name] = first
         self._input_values += [Angle("", place=first + place) for place in range(count)]
         return first
+
+    def input_value(self, name: str, index: int | None) -> Angle | None:
+        """Return a value of an input, an element if it is an array; None if there is none."""
+        found = self._inputs.get(name)
+        if found is None or found.is_array is (index is None) or (index or 0) >= found.size:
+            return None
+        return self._input_values[self._input_places[name] + (index or 0)]
 
     def angles(self, expressions: Iterable[Expression], start: int) -> tuple[float, ...]:
         """Return angles outside of definitions. Raises `ExpressionError`."""

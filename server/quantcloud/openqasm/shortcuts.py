@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Final, NamedTuple, TypeVar
 
+from quantcloud.circuits.angles import Angle
 from quantcloud.circuits.ir import Operation, Register
 from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
 from quantcloud.domain.errors import CircuitError
@@ -56,6 +57,7 @@ _PLAIN_WORDS_3: Final = ("qubit", "bit")
 _VERSION: Final = re.compile(r"\s*+OPENQASM\s++(\d++(?:\.\d*+)?+)\s*+;", re.ASCII)
 _INCLUDE: Final = re.compile(r"\s*+include\s*+\"([\w.]*+)\"\s*+;", re.ASCII)
 _BIT: Final = re.compile(r"(\w+)\[(\d+)\]", re.ASCII)
+_INPUT: Final = re.compile(r"[ \t]*+([A-Za-z_]\w*+)(?:\[(\d{1,6})\])?+[ \t]*+", re.ASCII)
 _NUMBER: Final = re.compile(r"-?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _LONGEST_NUMBER: Final = 64
 
@@ -242,6 +244,8 @@ class Shortcuts:
                 values.append(float(part))
             elif (known := self._angles.get(part)) is not None:
                 values += known
+            elif (value := self._input(part)) is not None:
+                values += self._cached(self._angles, part, (value,))
             else:
                 try:
                     self._lexer.seek(start)
@@ -255,6 +259,13 @@ class Shortcuts:
                 values += self._cached(self._angles, part, (value,))
             start = end + 1
         return self._cached(self._angles, text, tuple(values))
+
+    def _input(self, text: str) -> Angle | None:
+        """Return a value of an input that is a whole angle, or None."""
+        match = _INPUT.fullmatch(text)
+        if match is None:
+            return None
+        return self._program.input_value(match[1], None if match[2] is None else int(match[2]))
 
     def _bits(self, text: str) -> tuple[int, ...] | None:
         """Return the qubits of `text`, or None if they are wrong."""

@@ -199,7 +199,7 @@ class EnvoyProcess:
             stdout=None if inherits else asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env={},
-            start_new_session=True,
+            process_group=0,
             # For the access log, which Envoy creates, and creates again after a rotation.
             umask=0o077,
             limit=_LINE_BYTES,

@@ -18,16 +18,20 @@ def explain(decision: Decision) -> Mapping[str, object]:
         "method": method.name if method else None,
         "reason": decision.reason,
         "predicted_seconds": method.seconds if method else None,
+        **_threads("predicted_threads", method.threads if method else 1),
         "candidates": [_explain_candidate(each) for each in decision.candidates if each.asked],
     }
 
 
-def with_actual(metadata: Mapping[str, object], seconds: float) -> Mapping[str, object]:
-    """Return the metadata of a job with `seconds` as `routing.actual_seconds`."""
+def with_actual(
+    metadata: Mapping[str, object], seconds: float, threads: int
+) -> Mapping[str, object]:
+    """Return the metadata of a job with its `routing.actual_seconds` and `actual_threads`."""
     copy = dict(metadata)
     if isinstance(routing := copy.get("routing"), Mapping):
         fields = cast("Mapping[str, object]", routing)
-        copy["routing"] = {**fields, "actual_seconds": seconds}
+        actual = {"actual_seconds": seconds, **_threads("actual_threads", threads)}
+        copy["routing"] = {**fields, **actual}
     return copy
 
 
@@ -57,9 +61,14 @@ def _explain_candidate(candidate: Candidate) -> Mapping[str, object]:
         "predicted_seconds": method.seconds,
         "predicted_memory_bytes": method.memory_bytes,
         "cost_usd": candidate.cost_usd,
+        **_threads("predicted_threads", method.threads),
     }
     if candidate.wait_seconds:
         fields["predicted_wait_seconds"] = candidate.wait_seconds
     if method.fidelity != 1:
         fields["predicted_fidelity"] = method.fidelity
     return fields
+
+
+def _threads(name: str, number: int) -> Mapping[str, object]:
+    return {name: number} if number > 1 else {}

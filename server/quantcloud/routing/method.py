@@ -1,9 +1,15 @@
 """A backend's answers to the router: methods that could run a circuit, or a refusal."""
 
-from typing import NamedTuple
+import math
+from typing import Final, NamedTuple
 
 from quantcloud.domain.value_object import value_object
 from quantcloud.routing.work import Coefficients, Work
+
+# Shorter runs, in seconds, have one thread: to start others takes a part of a millisecond.
+_WORTH_THREADS: Final = 0.02
+# The least that a run with several threads does per thread, as a share of what it does with one.
+_LEAST_EFFICIENCY: Final = 1 / 3
 
 
 class Method(NamedTuple):
@@ -14,9 +20,10 @@ class Method(NamedTuple):
     given, the server predicts the time from measurements on its machine. `exact` is False if the
     method truncates. `fidelity` is the predicted fidelity of the whole run, from 0 to 1.
     `wait_seconds` is how long the backend itself queues a run, as shared hardware does. A run takes
-    `cores` cores. `inline` says that the serving process may run it: it takes at most
-    `INLINE_SECONDS` and can neither crash nor block. If the server predicts another time,
-    `stated_seconds` is the backend's time.
+    `cores` cores. More threads divide a share of `parallel` of its time among themselves;
+    `seconds` is predicted for `threads`. `inline` says that the serving process may run it: it
+    takes at most `INLINE_SECONDS` and can neither crash nor block. If the server predicts another
+    time, `stated_seconds` is the backend's time.
     """
 
     name: str
@@ -30,6 +37,8 @@ class Method(NamedTuple):
     wait_seconds: float = 0.0
     cores: int = 1
     inline: bool = False
+    parallel: float = 0.0
+    threads: int = 1
     stated_seconds: float | None = None
 
     def lasting(self, seconds: float) -> "Method":
@@ -40,6 +49,21 @@ class Method(NamedTuple):
     def as_stated(self) -> "Method":
         """Return the same method with the time that its backend states."""
         return self.lasting(self.stated)
+
+    @property
+    def most_threads(self) -> int:
+        """The most threads from which the run gains enough, by Amdahl's law."""
+        if self.seconds < _WORTH_THREADS or self.parallel <= 0:
+            return 1
+        serial = 1 - min(self.parallel, 0.999)
+        return max(1, math.floor((1 / _LEAST_EFFICIENCY - self.parallel) / serial))
+
+    def on(self, threads: int) -> "Method":
+        """Return this method, which is predicted for one thread, predicted for `threads`."""
+        if threads <= 1:
+            return self
+        share = 1 - self.parallel + self.parallel / threads
+        return self.lasting(self.seconds * share)._replace(threads=threads)
 
     @property
     def stated(self) -> float:

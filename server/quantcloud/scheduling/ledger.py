@@ -1,5 +1,6 @@
 """The cores and the memory of the engine, and which run holds how much of them."""
 
+import math
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -32,11 +33,23 @@ class Ledger:
 
     A job that can never fit was refused at its admission. If the limits have changed since, it runs
     alone, and its worker's own limit holds.
+
+    A run may have up to `threads_per_run` threads, on cores that are idle when it starts. These
+    cores stay free for jobs that come later: the threads of such a run have the lowest priority.
     """
 
-    def __init__(self, engine: WorkerEngine, memory_bytes: float) -> None:
+    def __init__(
+        self, engine: WorkerEngine, memory_bytes: float, threads_per_run: float = math.inf
+    ) -> None:
         self._engine = engine
         self._memory_bytes = memory_bytes
+        self._threads_per_run = threads_per_run
+        # The threads of runs beyond their cores, by job id.
+        self._extra_threads: dict[str, int] = {}
+        # Whether jobs wait for room, and how many claimed runs that gain from threads have not yet
+        # taken their part of the idle cores.
+        self._crowded = False
+        self._sharing = 0
         self._claims: dict[str, Claim] = {}
         self._held: defaultdict[str, _Held] = defaultdict(_Held)
         self._memory_held = 0
@@ -45,7 +58,9 @@ class Ledger:
         # The job that waits for more memory or cores than are free, and since when.
         self._blocked: str | None = None
         self._blocked_since = 0.0
-        metrics.RESERVED_CORES.set_function(lambda: sum(h.cores for h in self._held.values()))
+        metrics.RESERVED_CORES.set_function(
+            lambda: sum(h.cores for h in self._held.values()) + sum(self._extra_threads.values())
+        )
         metrics.RESERVED_BYTES.set_function(lambda: self._memory_held)
 
     def reserve(self, claim: Claim) -> None:
@@ -59,7 +74,40 @@ class Ledger:
         """Give back what the run of a claim took, if it has not done so."""
         if self._claims.get(claim.job.id) is claim:
             del self._claims[claim.job.id]
+            self._extra_threads.pop(claim.job.id, None)
             self._add(claim, -1)
+
+    def idle_threads(self) -> int:
+        """Return how many threads a run that is not reserved yet may have; at least 1."""
+        return int(min(max(1, self._idle), self._threads_per_run))
+
+    def add_threads(self, claim: Claim) -> int:
+        """Reserve idle cores for a reserved run that gains from them. Return its threads.
+
+        Runs that were claimed together share these cores.
+        """
+        cores, most = claim.method.cores, claim.method.most_threads
+        if most == 1:
+            return 1
+        extra = min(
+            self._idle // max(1, self._sharing), most - cores, self._threads_per_run - cores
+        )
+        self._sharing -= 1
+        if extra < 1:
+            return 1
+        self._extra_threads[claim.job.id] = int(extra)
+        return cores + int(extra)
+
+    @property
+    def _idle(self) -> int:
+        """How many cores no run has; 0 if jobs wait for room.
+
+        Short runs do not count: they end in milliseconds, and go before the threads of others.
+        """
+        if self._crowded:
+            return 0
+        held = sum(held.long for held in self._held.values())
+        return max(0, self._engine.cores - held - sum(self._extra_threads.values()))
 
     def lend(self, claim: Claim) -> bool:
         """Reserve once more what a claim holds, if that is free and no job is blocked."""
@@ -91,7 +139,11 @@ class Ledger:
             self._short_seconds = 0.0
 
     def note(self, claimed: ClaimedJobs) -> None:
-        """Note which job a claim had to leave because it needs more than is free."""
+        """Reserve what claimed runs take, and note which jobs wait for more than is free."""
+        for claim in claimed:
+            self.reserve(claim)
+        self._crowded = claimed.crowded
+        self._sharing = sum(claim.method.most_threads > 1 for claim in claimed)
         if claimed.blocked != self._blocked:
             self._blocked, self._blocked_since = claimed.blocked, time.monotonic()
 

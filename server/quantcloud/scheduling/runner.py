@@ -71,7 +71,12 @@ class Runner:
         self._loans = loans
 
     async def run(
-        self, claim: Claim, on_idle: Callable[[], None], stop: Callable[[], object]
+        self,
+        claim: Claim,
+        on_idle: Callable[[], None],
+        stop: Callable[[], object],
+        *,
+        threads: int,
     ) -> None:
         """Run a claimed job to its end, or put it back into its queue if its worker was lost.
 
@@ -87,7 +92,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # damaged data; the other jobs must still run
             await self._fail_unreadable(claim.record, error)
             return
-        await self._run(claim, given, on_idle, stop)
+        await self._run(claim, given, on_idle, stop, threads=threads)
 
     async def _run(
         self,
@@ -95,6 +100,8 @@ class Runner:
         given: Input,
         on_idle: Callable[[], None],
         stop: Callable[[], object],
+        *,
+        threads: int,
     ) -> None:
         job = claim.job
         start_record = StartRecord(self._store, claim, self._clock)
@@ -103,7 +110,15 @@ class Runner:
         try:
             try:
                 try:
-                    execution = execution_of(job, job.backend, job.method, given.qasm, given.sweep)
+                    execution = execution_of(
+                        job,
+                        job.backend,
+                        job.method,
+                        given.qasm,
+                        given.sweep,
+                        threads=threads,
+                        memory=claim.method.memory_bytes,
+                    )
                     limit = self._time_limit(claim)
                     begin = partial(start_record.begin, stop)
                     if given.sweep is None:
@@ -129,7 +144,7 @@ class Runner:
                 finally:
                     on_idle()
             except EngineError as error:
-                await self._fail(claim, error, start_record, sweep_run)
+                await self._fail(claim, error, start_record, sweep_run, threads=threads)
             else:
                 await self._complete(
                     claim,
@@ -236,7 +251,7 @@ class Runner:
         job, ended = claim.job, self._clock()
         begun = await start_record.changes()
         seconds = outcome.execution_time_ms / 1000 + earlier_seconds
-        self._fleet.learn(execution.backend, claim.method, seconds)
+        self._fleet.learn(execution.backend, claim.method.on(execution.threads), seconds)
         result, end = completed(
             execution, analysis, outcome, job.metadata, ended, earlier_seconds=earlier_seconds
         )
@@ -256,6 +271,8 @@ class Runner:
         error: EngineError,
         start_record: StartRecord,
         sweep_run: SweepRun | None,
+        *,
+        threads: int,
     ) -> None:
         job, lease = claim.job, claim.lease
         # Take the time before any await: the store may be unavailable for long.
@@ -275,9 +292,9 @@ class Runner:
             return
         timed_out = isinstance(error, ExecutionTimedOut)
         if timed_out:
-            self._fleet.learn(job.backend or "", claim.method, seconds, at_least=True)
+            self._fleet.learn(job.backend or "", claim.method.on(threads), seconds, at_least=True)
         # A run that never started has no time to learn from.
-        metadata = with_actual(job.metadata, seconds) if seconds else None
+        metadata = with_actual(job.metadata, seconds, threads) if seconds else None
         if metadata is not None and sweep_run is not None and job.points is not None:
             metadata = {**metadata, **progress_of(job.points, sweep_run.done)}
         end = Change(

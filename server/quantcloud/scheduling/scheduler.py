@@ -29,7 +29,7 @@ log = structlog.stdlib.get_logger(__name__)
 class Scheduler:
     """Runs one server's share of the jobs. `owner` names the server in its leases.
 
-    All its runs together may take `memory_bytes`.
+    All its runs together may take `memory_bytes`, and each may have `threads_per_run` threads.
     """
 
     def __init__(
@@ -42,12 +42,14 @@ class Scheduler:
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
         memory_bytes: float = math.inf,
+        threads_per_run: float = math.inf,
         check_seconds: float = _CHECK_SECONDS,
     ) -> None:
         self._store = store
         self._engine = engine
         self._clock = clock
-        self._ledger = Ledger(engine, memory_bytes)
+        self._ledger = Ledger(engine, memory_bytes, threads_per_run)
+        self.idle_threads = self._ledger.idle_threads
         self._claims = ClaimLoop(
             store,
             self._ledger,
@@ -71,6 +73,11 @@ class Scheduler:
     def failure(self) -> Unavailable | Damaged | None:
         """Why the last claim failed; None if it succeeded."""
         return self._claims.failure
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no run is in progress."""
+        return not self._runs
 
     async def start(self) -> None:
         """Recover the jobs of an earlier server process, and begin to claim."""
@@ -179,9 +186,14 @@ class Scheduler:
         if job_id in self._runs:
             # Its lease was lost, and the run has not stopped yet.
             self._runs[job_id][1].cancel()
-        self._ledger.reserve(claim)
+        threads = self._ledger.add_threads(claim)
         task = asyncio.ensure_future(
-            self._runner.run(claim, lambda: self._ledger.release(claim), lambda: self._drop(claim))
+            self._runner.run(
+                claim,
+                lambda: self._ledger.release(claim),
+                lambda: self._drop(claim),
+                threads=threads,
+            )
         )
         self._runs[job_id] = (claim, task)
         task.add_done_callback(lambda done: self._ended(claim, done))

@@ -61,7 +61,10 @@ class Admitted(NewJob):
 
 
 class Admission:
-    """Checks submissions against the contract, the tier and the backends."""
+    """Checks submissions against the contract, the tier and the backends.
+
+    `idle_threads` returns how many threads a run that starts now may have.
+    """
 
     def __init__(
         self,
@@ -70,12 +73,15 @@ class Admission:
         fleet: Fleet,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
+        *,
+        idle_threads: Callable[[], int],
     ) -> None:
         self._store = store
         self._engine = engine
         self._fleet = fleet
         self._clock = clock
         self._limits = limits
+        self._idle_threads = idle_threads
         self._queues = Recent(lambda: QueueFigures.read(store.jobs), FIGURES_SECONDS)
 
     async def admit(
@@ -147,6 +153,7 @@ class Admission:
                 left=used and month_left(limits.monthly, used),
                 inline=circuit is not None and limits.max_concurrent_jobs > 0,
                 sweep=sweep,
+                threads=self._idle_threads(),
             )
 
         decision = await offload.run(routing_cost(sweep), decide, job, sweep)

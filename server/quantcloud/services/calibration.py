@@ -1,6 +1,5 @@
 """Measures each method of each simulator on this machine, and fits the cost model to the times."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -81,26 +80,29 @@ async def measure(
 ) -> Mapping[Key, Measured]:
     """Run `LOADS` on every simulator that is online and free of charge.
 
-    This takes about `seconds` at most, after each simulator has started. `memory_limit` is the
+    The runs take about `seconds` at most, after each simulator has started. `memory_limit` is the
     most memory that one run may take, in bytes. `progress` receives the number of finished runs,
     the number of all runs, and the name of the next. A run that fails is logged and left out.
     """
     plan = list(_runs(backends, memory_limit))
     for name, (method, load) in {name: (method, load) for name, method, load in plan[::-1]}.items():
         progress(0, len(plan), f"{name} starts")
-        await _fastest(engine, name, method, load)
-    until = time.monotonic() + seconds
+        await _times(engine, name, method, load)
+    # The time of the runs alone: the server pauses this process while it has jobs.
+    spent = 0.0
     found: dict[Key, tuple[Coefficients, list[Sample]]] = {}
     for number, (name, method, load) in enumerate(plan):
         progress(number, len(plan), f"{name} {method.name}")
         if method.work is None or method.coefficients is None:
             continue
-        if time.monotonic() > until and found:
+        if spent > seconds and found:
             break
-        taken = await _fastest(engine, name, method, load)
-        if taken is not None:
+        times = await _times(engine, name, method, load)
+        spent += sum(times)
+        if times:
             _, runs = found.setdefault((name, method.name), (method.coefficients, []))
-            runs.append(Sample(method.work, taken))
+            # Other load on the machine only makes runs longer.
+            runs.append(Sample(method.work, min(times)))
     progress(len(plan), len(plan), "")
     return {key: _fit(stated, runs) for key, (stated, runs) in sorted(found.items())}
 
@@ -134,11 +136,8 @@ def _runs(backends: Mapping[str, Backend], memory_limit: int) -> Iterator[tuple[
                     yield name, method, load
 
 
-async def _fastest(engine: Engine, backend: str, method: Method, load: Load) -> float | None:
-    """Return the shortest time of a few runs, in seconds; None if one failed.
-
-    Other load on the machine only makes runs longer.
-    """
+async def _times(engine: Engine, backend: str, method: Method, load: Load) -> list[float]:
+    """Return the times of a few runs, in seconds; none if one failed."""
     times: list[float] = []
     for seed in range(_REPEATS):
         execution = Execution(
@@ -154,11 +153,11 @@ async def _fastest(engine: Engine, backend: str, method: Method, load: Load) -> 
             outcome = await engine.execute(execution, time_limit=_LIMIT, on_start=_ignore_start)
         except EngineError as error:
             log.info("left out", backend=backend, method=method.name, error=str(error))
-            return None
+            return []
         times.append(outcome.execution_time_ms / 1e3)
         if times[-1] > _LONGEST:
             break
-    return min(times)
+    return times
 
 
 def _ignore_start() -> None:

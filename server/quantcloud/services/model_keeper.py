@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -21,7 +22,8 @@ class ModelKeeper:
 
     `calibrate` is the command that writes a calibration, as an argument vector, or None. If there
     is no calibration, the command runs once, when `is_idle` returns true. `settle` is the number of
-    seconds between checks of that. The command has the lowest priority that the system offers.
+    seconds between checks of that. The command has the lowest priority that the system offers, and
+    pauses while `is_quiet` returns false, checked every `pace` seconds.
     """
 
     def __init__(
@@ -31,15 +33,19 @@ class ModelKeeper:
         *,
         calibrate: Sequence[str] | None,
         is_idle: Callable[[], bool],
+        is_quiet: Callable[[], bool],
         every: float = _INTERVAL_SECONDS,
         settle: float = 5.0,
+        pace: float = 0.05,
     ) -> None:
         self._files = files
         self._model = model
         self._calibrate = calibrate
         self._is_idle = is_idle
+        self._is_quiet = is_quiet
         self._every = every
         self._settle = settle
+        self._pace = pace
         self._saved = model.learnt
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -91,18 +97,18 @@ class ModelKeeper:
     async def _calibrate_once(self, command: Sequence[str]) -> None:
         while True:
             await asyncio.sleep(self._settle)
-            if self._is_idle():
+            if self._is_idle() and self._is_quiet():
                 break
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         )
         try:
             _lower_priority(process.pid)
-            code = await process.wait()
+            code = await self._ended(process)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -110,6 +116,20 @@ class ModelKeeper:
         if code:
             log.warning("the cost model could not be calibrated", exit_code=code)
         self._reload_calibration()
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> int:
+        """Wait for the end of a process that runs while the server is quiet. Return its exit code.
+
+        A run that its workers have begun goes on, for a part of a second.
+        """
+        ended = asyncio.ensure_future(process.wait())
+        runs = True
+        while not ended.done():
+            if self._is_quiet() is not runs:
+                runs = not runs
+                process.send_signal(signal.SIGCONT if runs else signal.SIGSTOP)
+            await asyncio.wait([ended], timeout=self._pace)
+        return ended.result()
 
 
 def calibrate_command(*options: str) -> list[str]:

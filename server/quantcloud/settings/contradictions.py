@@ -20,7 +20,7 @@ _LEAST_MEMORY = 16 << 20
 
 def contradictions(settings: "Settings") -> list[str]:
     """Return a line for each contradiction. It begins with the name of a variable."""
-    parts = (_router, _leases, _watches, _memory, _addresses, _tls, _issuer, _origins)
+    parts = (_router, _leases, _watches, _threads, _memory, _addresses, _tls, _issuer, _origins)
     return [PREFIX + line for part in parts for line in part(settings)]
 
 
@@ -48,6 +48,14 @@ def _watches(settings: "Settings") -> Iterator[str]:
             f"WATCH_CHECKPOINT_SECONDS: is {settings.watch_checkpoint_seconds:g}; it must be less "
             f"than {PREFIX}WATCH_IDLE_SECONDS, which is {settings.watch_idle_seconds:g}, or Envoy "
             "ends every quiet watch"
+        )
+
+
+def _threads(settings: "Settings") -> Iterator[str]:
+    if settings.engine == "ray" and settings.threads_per_run is not None:
+        yield (
+            f"THREADS_PER_RUN: has no effect with {PREFIX}ENGINE=ray, where a run has as many "
+            "threads as its backend states `cpus`"
         )
 
 

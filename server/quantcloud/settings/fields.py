@@ -283,7 +283,13 @@ class Settings(BaseSettings):
         None, RUNS,
         "The most memory that a run may take. A run waits while others hold the memory that it "
         "needs.",
-        "an equal part of 80 % of memory; with Ray, of a core's share",
+        "80 % of memory; with Ray, of a core's share",
+    )  # fmt: skip
+    threads_per_run: Annotated[int, Field(ge=1)] | None = setting(
+        None, RUNS,
+        "The most threads of a run, on cores that are idle when it starts. They have the lowest "
+        "priority. The engine `ray` gives a run as many threads as its backend states `cpus`.",
+        "one for each core",
     )  # fmt: skip
     run_inline: bool = setting(
         True, RUNS,

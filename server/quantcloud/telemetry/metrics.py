@@ -41,6 +41,7 @@ RPC_SECONDS = _histogram(
     buckets=_SHORT,
 )  # fmt: skip
 OPEN_STREAMS = _gauge("open_streams", "Streams that are open.", "method")
+OPEN_STREAMS.labels = cache(OPEN_STREAMS.labels)
 
 JOBS_SUBMITTED = _counter(
     "jobs_submitted", "Jobs that were accepted.", "backend", "tier", "placement"

@@ -12,7 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.programs.home import Once, aer_sweep, qnode
+from benchmarks.programs import sweeps
+from benchmarks.programs.sweeps import Once
 from benchmarks.workloads import Gate
 
 
@@ -32,15 +33,18 @@ def executor(backend: str, method: str, qasm: str, shots: int) -> Once:
     return once
 
 
-def aer(qasm: str, shots: int) -> Once:
-    """Run a circuit on Aer that was parsed and transpiled before, and count."""
+def aer(qasm: str, shots: int, *, level: int | None = 2, **options: object) -> Once:
+    """Run a circuit on Aer that was parsed before, and count.
+
+    It was transpiled at optimization level `level`, by default Qiskit's own, or not if it is None.
+    """
     from qiskit import qasm2, transpile
     from qiskit_aer import AerSimulator
 
-    simulator = AerSimulator()
+    simulator = AerSimulator(**options)
     legacy = qasm2.LEGACY_CUSTOM_INSTRUCTIONS
     circuit = qasm2.loads(qasm, custom_instructions=legacy, include_path=())
-    ready = transpile(circuit, simulator)
+    ready = circuit if level is None else transpile(circuit, simulator, optimization_level=level)
 
     def once(seed: int) -> object:
         return simulator.run(ready, shots=shots, seed_simulator=seed).result().get_counts()
@@ -67,10 +71,10 @@ def qiskit(qasm: str, shots: int) -> Once:
     return once
 
 
-def qsim(num_qubits: int, gates: Sequence[Sequence], shots: int) -> Once:
+def qsim(num_qubits: int, gates: Sequence[Sequence], shots: int, **options: int) -> Once:
     """Simulate a Cirq circuit that was built before on qsim and sample it, without counts."""
     import cirq
-    from qsimcirq import QSimSimulator
+    from qsimcirq import QSimOptions, QSimSimulator
 
     fixed = {"h": cirq.H, "x": cirq.X, "s": cirq.S, "t": cirq.T, "sx": cirq.X**0.5,
              "cx": cirq.CNOT, "cz": cirq.CZ, "swap": cirq.SWAP}  # fmt: skip
@@ -81,10 +85,31 @@ def qsim(num_qubits: int, gates: Sequence[Sequence], shots: int) -> Once:
         gate = rotations[name](*angles) if angles else fixed[name]
         circuit.append(gate(*[line[qubit] for qubit in qubits]))
     circuit.append(cirq.measure(*line, key="c"))
-    simulator = QSimSimulator(seed=1)
+    simulator = QSimSimulator(QSimOptions(**options), seed=1)
 
     def once(_: int) -> object:
         return simulator.run(circuit, repetitions=shots)
+
+    return once
+
+
+def lightning(num_qubits: int, gates: Sequence[Sequence], shots: int) -> Once:
+    """Simulate a PennyLane script that was built before on lightning.qubit and sample it."""
+    import pennylane as qml
+    from pennylane.tape import QuantumScript
+
+    fixed = {"h": qml.Hadamard, "x": qml.X, "s": qml.S, "t": qml.T, "sx": qml.SX,
+             "cx": qml.CNOT, "cz": qml.CZ, "swap": qml.SWAP}  # fmt: skip
+    rotations = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ}
+    made = [
+        rotations[name](*angles, wires=qubits) if angles else fixed[name](wires=qubits)
+        for name, qubits, angles in (Gate(*gate) for gate in gates)
+    ]
+    script = QuantumScript(made, [qml.sample()], shots=shots)
+    device = qml.device("lightning.qubit", wires=num_qubits)
+
+    def once(_: int) -> object:
+        return device.execute(script)
 
     return once
 
@@ -147,7 +172,10 @@ def many_outcomes(grpc: str, http: str, token: str, outcomes: int) -> Once:
 
 KINDS: Mapping[str, Callable[..., Once]] = {
     maker.__name__: maker
-    for maker in (executor, aer, qiskit, qsim, stim, many_outcomes, aer_sweep, qnode)
+    for maker in (
+        *(executor, aer, qiskit, qsim, lightning, stim, many_outcomes),
+        *(sweeps.executor_sweep, sweeps.aer_binds, sweeps.qsim_sweep, sweeps.qnode),
+    )
 }
 
 

@@ -19,7 +19,7 @@ BACKEND = "local_simulator"
 JOBS = 50
 IN_FLIGHT = 1
 # 3 sides, and one round more to warm up: below 20,000 jobs.
-MOST_ROUNDS = 130
+MOST_ROUNDS = 100
 SECONDS = 10.0
 TARGETS = {"metrics": Target("<=", 20), "logs": Target("<=", 30)}
 
@@ -30,7 +30,7 @@ async def run(rounds: int) -> list[Finding]:
         program = ("benchmarks.programs.switched", name)
         async with serving("--no-envoy", program=program) as client:
             sides = {mode: _side(client, folder, mode) for mode in MODES}
-            costs = await interleaved(sides, min(18 * rounds, MOST_ROUNDS))
+            costs = await interleaved(sides, min(14 * rounds, MOST_ROUNDS))
     return [
         Finding(
             f"telemetry {mode}",

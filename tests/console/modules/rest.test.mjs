@@ -19,7 +19,7 @@ test("an error has what the page acts on", () => {
 });
 
 test("pauses grow, have an end, and obey the server", () => {
-  assert.deepEqual([1, 2, 3, 99].map((failures) => pause(failures, 0, () => 1)), [500, 1000, 2000, 15000]);
+  assert.deepEqual([1, 2, 3, 99].map((failures) => pause(failures, 0, () => 1)), [500, 1000, 2000, 8000]);
   assert.equal(pause(1, 20, () => 0), 20000);
 });
 
@@ -37,7 +37,9 @@ test("copied programs hold the circuit, and no credentials", () => {
     assert.match(text, /TOKEN/);
   }
   assert.match(asCurl("x", request), /it'\\''s/);
-  assert.match(asPython("x", request), /"memory": True/);
+  assert.match(asPython("x", request), /client\.run\(circuit, shots=7, seed=1, memory=True\)/);
+  const sweep = {qasm: "q", parameters: {a: {values: [1]}}, observables: [{terms: [{pauli: "ZZ", coefficient: 0.5}, {sparse: "X0"}]}]};
+  assert.match(asPython("x", sweep), /parameters=\{"a": \[1\]\}, observables=\[\{"ZZ": 0\.5, "X0": 1\}\]/);
   assert.match(asQiskit("x", request), /qasm3\.loads/);
   assert.match(asQiskit("x", {qasm: "OPENQASM 2.0;"}), /qasm2\.loads/);
 });

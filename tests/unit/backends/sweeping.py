@@ -22,7 +22,7 @@ _MATRICES = {
     "1": np.diag([0, 1]),
 }
 # The central difference of order six, whose error is about 1e-13 at this step.
-_STEP = 2e-3
+_STEP = 1e-3
 _STENCIL = {-3: -1 / 60, -2: 3 / 20, -1: -3 / 4, 1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
 
 

@@ -89,3 +89,29 @@ def test_learnt_times_do_not_change_the_method_of_a_backend():
 
     assert method(RunOptions()) == "m"
     assert method(RunOptions(seed=7)) == "m"
+
+
+class Parallel(Learning):
+    info = BackendInfo("parallel", "tests", 2, (), "Divides its work.")
+
+    def methods(self, analysis, shots, options):
+        return [Method("m", 1, 1.0, parallel=0.9)]
+
+
+@pytest.mark.parametrize(("idle", "threads"), [(1, 1), (4, 4), (1000, 21)])
+def test_a_prediction_is_for_the_threads_that_a_run_gains_from(idle, threads):
+    """The least efficiency that counts as a gain is a third."""
+    fleet = Fleet({"parallel": Parallel()}, memory_limit=1 << 30)
+    chosen = fleet.decide(unrouted(), examine(BELL), QueueFigures(), threads=idle).chosen
+    assert chosen is not None
+    assert chosen.method is not None
+    assert chosen.method.threads == threads
+    assert chosen.method.seconds == pytest.approx(0.1 + 0.9 / threads)
+    stored = fleet.uncorrected("parallel", chosen.method)
+    assert (stored.seconds, stored.parallel) == (1.0, 0.9)
+    assert 1 / chosen.method.seconds / threads >= 1 / 3
+
+
+def test_a_short_run_gains_from_no_thread():
+    assert Method("m", 1, 0.01, parallel=0.9).most_threads == 1
+    assert Method("m", 1, 0.1, parallel=0.0).most_threads == 1

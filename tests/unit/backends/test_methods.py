@@ -85,16 +85,20 @@ def test_every_backend_accepts_its_width_and_no_more(backend, provider, num_qubi
     assert f"{num_qubits + 1}, a statevector of " in refusal.reason
 
 
-def test_qsim_takes_more_qubits_if_one_evolution_serves_all_shots():
-    assert names(methods(cirq.BACKEND, wide(cirq.MAX_PURE_QUBITS))) == {"statevector"}
-    refusal = methods(cirq.BACKEND, wide(cirq.MAX_PURE_QUBITS + 1))
-    assert "circuits up to 28 qubits without noise" in refusal.reason
+@pytest.mark.parametrize(("backend", "most"), [(cirq.BACKEND, 36), (aer.CPU, 36)])
+def test_more_qubits_are_accepted_if_one_evolution_serves_all_shots(backend, most):
+    assert "statevector" in names(methods(backend, wide(most)))
+    assert f"circuits up to {most} qubits" in methods(backend, wide(most + 1)).reason
+    assert isinstance(methods(backend, wide(26), NOISY), Refusal)
+
+
+def test_qsim_takes_fewer_qubits_with_noise():
     assert isinstance(methods(cirq.BACKEND, wide(21), NOISY), Refusal)
 
 
 def test_a_refusal_states_the_memory_that_the_run_would_take():
-    assert "this one has 34, a statevector of 256 GiB" in methods(aer.CPU, wide(34)).reason
-    assert "this one has 34, a statevector of 128 GiB" in methods(cirq.BACKEND, wide(34)).reason
+    assert "this one has 37, a statevector of 2 TiB" in methods(aer.CPU, wide(37)).reason
+    assert "this one has 37, a statevector of 1 TiB" in methods(cirq.BACKEND, wide(37)).reason
 
 
 @pytest.mark.parametrize("num_qubits", [100, 1000])
@@ -330,6 +334,36 @@ def test_gates_take_no_more_memory_than_predicted(backend, method, gates, noise)
         env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert predicted / 4 < int(result.stdout) < predicted
+
+
+WIDE_TAKEN = """
+import sys
+from quantcloud.backends.base import installed_backends
+from unit.backends.exact import read, run
+from unit.backends.test_methods import peak, rotations, wide
+
+backend, width, shots = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+executor = installed_backends()[backend].executor()
+run(executor, "statevector", read(wide(14)), shots)
+before = peak()
+run(executor, "statevector", read(wide(width, rounds=1)), shots)
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/status")
+@pytest.mark.parametrize("shots", [1, 1000])
+@pytest.mark.parametrize("backend", [aer.CPU, cirq.BACKEND])
+def test_a_wide_state_takes_no_more_memory_than_predicted(backend, shots):
+    width = 22
+    (method,) = methods(backend, wide(width, rounds=1), shots=shots)
+    result = subprocess.run(
+        [sys.executable, "-c", WIDE_TAKEN, backend.info.name, str(width), str(shots)],
+        capture_output=True, text=True, check=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert method.memory_bytes / 4 < int(result.stdout) < 1.05 * method.memory_bytes
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,11 @@ class Runner:
         self.engine = engine
 
     @staticmethod
-    def execution(method, *, qasm=BELL, backend="probe", shots=8, predicted=None):
-        return Execution("job-1", backend, method, qasm, shots, seed=1, predicted_seconds=predicted)
+    def execution(method, *, qasm=BELL, backend="probe", shots=8, predicted=None, reserved=0):
+        return Execution(
+            "job-1", backend, method, qasm, shots, seed=1, predicted_seconds=predicted,
+            memory_bytes=reserved,
+        )  # fmt: skip
 
     async def __call__(self, method, *, limit=DEADLINE, **fields):
         execution = self.execution(method, **fields)

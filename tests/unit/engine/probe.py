@@ -154,6 +154,9 @@ class Executor:
             "leave memory": lambda: system("shmget", 0, 4096, 0o1600),
             "leave messages": lambda: system("msgget", 0, 0o1600),
             "raise the limit": lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)),
+            "more memory": lambda: resource.setrlimit(
+                resource.RLIMIT_DATA, (resource.getrlimit(resource.RLIMIT_DATA)[1],) * 2
+            ),
             "own limits": lambda: resource.prlimit(0, resource.RLIMIT_CORE),
             "thread": lambda: threading.Thread(target=int).start(),
             "memory": lambda: mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS),

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from quantcloud.aio import offload
 from quantcloud.domain.errors import CircuitError, InvalidArgument
+from quantcloud.engine import local
 from quantcloud.engine.base import ExecutionFailed, ExecutionTimedOut, OutOfMemory, WorkerLost
 from quantcloud.engine.examining import examination_cost
 from quantcloud.openqasm import parse
@@ -196,6 +197,23 @@ async def test_memory_limit(single, method):
         await single(method)
     # The memory that the run held is freed with its worker.
     assert (await single("succeed")).counts
+
+
+async def test_a_run_may_use_what_it_reserves(monkeypatch):
+    """A worker may use 128 MiB, a run that reserves more up to 512 MiB."""
+    monkeypatch.setattr(local, "default_memory_limit", lambda workers: (512 << 20) // workers)
+    async with running(workers=4) as engine:
+        assert engine.memory_limit == 512 << 20
+        run = Runner(engine)
+        with pytest.raises(OutOfMemory, match="more memory than the 128 MiB"):
+            await run("take_much")
+        await run("take_much", reserved=200 << 20)
+        # The limit holds again for other runs.
+        for _ in range(4):
+            with pytest.raises(OutOfMemory, match="more memory than the 128 MiB"):
+                await run("take_much")
+        with pytest.raises(OutOfMemory, match="more memory than the 512 MiB"):
+            await run("eat_memory", reserved=1 << 30)
 
 
 async def test_memory_that_other_runs_left_does_not_fail_a_run(single):

@@ -104,7 +104,9 @@ def test_the_analysis_lists_the_inputs_and_takes_no_angle_for_a_clifford_gate():
 
 
 def test_conditional_rotations_by_inputs_are_analysed():
-    source = HEAD + "bit c; c = measure q[0]; if (c) rx(theta) q[1]; reset q[1];"
+    source = HEAD + (
+        "bit c; rx(theta) q[0]; c = measure q[0]; if (c) rx(phi) q[1]; reset q[1]; h q[1];"
+    )
     assert analyse(parse(source)).branching_count == 2
 
 
@@ -128,6 +130,6 @@ def test_an_input_that_grows_in_a_loop_is_bounded():
         parse(HEAD + "float x = theta; for int i in [0:60] { x = x * x; }")
     with pytest.raises(CircuitError, match="larger than 2,000,000 operations"):
         parse(
-            HEAD + "float x = theta; for int i in [0:10] { x = x * x; }"
+            HEAD + "float x = theta; for int i in [0:9] { x = x * x; }"
             "for int i in [0:99999] { rx(x) q[0]; }"
         )

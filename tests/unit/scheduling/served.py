@@ -20,7 +20,7 @@ DEADLINE = 10
 class Engine:
     """Runs that end when the test allows. Records which runs started and which were cancelled."""
 
-    slots, backlog = 2, 8
+    slots, cores, backlog = 2, 2, 8
 
     def __init__(self) -> None:
         self.started: asyncio.Queue[str] = asyncio.Queue()

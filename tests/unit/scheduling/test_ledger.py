@@ -24,8 +24,9 @@ class Engine:
     backlog = 0
 
     def __init__(self, slots: int) -> None:
-        self.slots = slots
+        self.slots = self.cores = slots
         self.running: dict[str, asyncio.Future[None]] = {}
+        self.threads: dict[str, int] = {}
         self.started: asyncio.Queue[str] = asyncio.Queue()
 
     def is_ready(self, backend):
@@ -36,6 +37,7 @@ class Engine:
 
     async def execute(self, execution, *, time_limit, on_start):
         on_start()
+        self.threads[execution.job_id] = execution.threads
         may_end = self.running[execution.job_id] = asyncio.get_running_loop().create_future()
         self.started.put_nowait(execution.job_id)
         try:
@@ -48,8 +50,8 @@ class Engine:
 class Machine(Served):
     """A server with four cores and room for one wide run."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store, Engine(4), memory_bytes=MEMORY)
+    def __init__(self, store: Store, **options: float) -> None:
+        super().__init__(store, Engine(4), memory_bytes=MEMORY, **options)
 
     async def started(self, number: int) -> list[str]:
         async with asyncio.timeout(DEADLINE):
@@ -159,3 +161,64 @@ async def test_needs_survive_a_restart(machine: Machine):
     await again.end(second)
     assert await again.started(1) == [first.id]
     await again.scheduler.stop(0.0)
+
+
+# Runs that gain from any number of threads.
+PARALLEL: dict[str, float] = {"parallel": 0.99, "seconds": 10.0}
+
+
+async def test_a_run_that_gains_takes_the_cores_that_are_idle(machine: Machine):
+    other, gains = new_job("alice"), new_job("bob")
+    await machine.submit(other, seconds=10.0)
+    await machine.submit(gains, **PARALLEL)
+    assert set(await machine.started(2)) == {other.id, gains.id}
+    assert machine.engine.threads == {other.id: 1, gains.id: 3}
+    assert machine.scheduler.idle_threads() == 1
+    await machine.end(gains)
+    assert machine.scheduler.idle_threads() == 3
+
+
+async def test_jobs_that_come_later_start_beside_a_run_on_all_cores(machine: Machine):
+    gains, *later = (new_job(user) for user in ("alice", "bob", "bob", "bob", "carol"))
+    await machine.submit(gains, **PARALLEL)
+    await machine.started(1)
+    assert machine.engine.threads == {gains.id: 4}
+    for job in later:
+        await machine.submit(job, **PARALLEL)
+    await machine.started(3)
+    # All workers are busy now, and nothing is idle.
+    assert sorted(machine.engine.threads.values()) == [1, 1, 1, 4]
+    await machine.end(gains)
+    await machine.started(1)
+    assert machine.engine.threads[later[-1].id] == 1
+
+
+async def test_no_run_takes_cores_that_a_job_waits_for(machine: Machine):
+    held, waits, gains = (new_job(user) for user in USERS)
+    await machine.submit(held, memory_bytes=WIDE)
+    await machine.started(1)
+    await machine.submit(waits, memory_bytes=WIDE)
+    await machine.submit(gains, **PARALLEL)
+    assert await machine.started(1) == [gains.id]
+    assert machine.engine.threads[gains.id] == 1
+    assert machine.is_waiting(waits)
+
+
+async def test_runs_that_are_claimed_together_share_the_idle_cores(machine: Machine):
+    jobs = [new_job(user) for user in ("alice", "bob")]
+    submitted = [machine.submit(job, **PARALLEL) for job in jobs]
+    await asyncio.gather(*submitted)
+    await machine.started(2)
+    assert sorted(machine.engine.threads.values()) == [2, 2]
+
+
+async def test_a_setting_bounds_the_threads_of_a_run(machine: Machine):
+    await machine.scheduler.stop(0.0)
+    bounded = Machine(machine.store, threads_per_run=3)
+    await bounded.scheduler.start()
+    assert bounded.scheduler.idle_threads() == 3
+    job = new_job("alice")
+    await bounded.submit(job, **PARALLEL)
+    await bounded.started(1)
+    assert bounded.engine.threads == {job.id: 3}
+    await bounded.scheduler.stop(0.0)

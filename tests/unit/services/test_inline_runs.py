@@ -69,7 +69,9 @@ async def admitted(*, in_process: bool = True, **fields: Any) -> Admitted:
     }  # fmt: skip
     store: Any = EmptyStore()
     engine: Any = Examiner(in_process=in_process)
-    admission = Admission(store, engine, FLEET, Clock(), DEFAULT_TIERS.__getitem__)
+    admission = Admission(
+        store, engine, FLEET, Clock(), DEFAULT_TIERS.__getitem__, idle_threads=lambda: 1
+    )
     return await admission.admit(ADA, Submission(**{**values, **fields}), check_month_later=True)
 
 

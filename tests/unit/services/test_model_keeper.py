@@ -45,7 +45,8 @@ class Kept:
         self.files = Files(folder)
         self.model = self.files.load()
         self.files.read.clear()
-        fields = {"is_idle": lambda: True, "every": 0.01, "settle": 0.0, **fields}
+        always = lambda: True  # noqa: E731
+        fields = {"is_idle": always, "is_quiet": always, "every": 0.01, "settle": 0.0, **fields}
         self.keeper = ModelKeeper(self.files, self.model, calibrate=command, **fields)
 
     async def __aenter__(self) -> Self:
@@ -109,6 +110,37 @@ async def test_calibration_waits_until_the_server_is_idle(tmp_path: Path):
             await asked.wait()
             await kept.files.read.wait()
         assert next(answers, None) is None
+
+
+async def test_calibration_pauses_while_the_server_has_jobs(tmp_path: Path):
+    pipe, quiet = tmp_path / "pipe", True
+    os.mkfifo(pipe)
+    code = f"""
+import os, time
+from pathlib import Path
+print(os.getpid(), file=open({str(pipe)!r}, "w"))
+while not Path({str(tmp_path / "end")!r}).exists():
+    time.sleep(0.01)
+"""
+
+    def state(process: int) -> str:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+    async def until(process: int, *, stopped: bool) -> None:
+        while (state(process) == "T") is not stopped:  # noqa: ASYNC110 (no event tells of it)
+            await asyncio.sleep(0.01)
+
+    command = [sys.executable, "-c", code]
+    async with (
+        Kept(tmp_path, command, is_quiet=lambda: quiet, every=1000.0, pace=0.01) as kept,
+        asyncio.timeout(TIMEOUT_SECONDS),
+    ):
+        process = int(await asyncio.to_thread(pipe.read_text))
+        quiet = False
+        await until(process, stopped=True)
+        (tmp_path / "end").touch()
+        quiet = True
+        await kept.keeper._tasks[1]
 
 
 async def test_a_running_calibration_ends_with_the_server(tmp_path: Path):

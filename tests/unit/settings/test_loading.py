@@ -134,6 +134,7 @@ def test_secrets_are_masked(monkeypatch):
         ({"watch_checkpoint_seconds": 300}, "WATCH_CHECKPOINT_SECONDS: is 300; it must be less"),
         ({"envoy_memory": "64MiB", "max_body_bytes": "32MiB"}, "MAX_BODY_BYTES: is 33554432"),
         ({"worker_memory": "1MiB"}, "WORKER_MEMORY: is 1048576 bytes, which refuses every circuit"),
+        ({"threads_per_run": 2, "engine": "ray"}, "THREADS_PER_RUN: has no effect with QUANTCLOUD"),
         ({"grpc_port": 8080}, "GRPC_PORT: is 8080, as QUANTCLOUD_HTTP_PORT is"),
         ({"grpc_port": 8080, "grpc_host": "0.0.0.0"}, "GRPC_PORT: is 8080"),  # noqa: S104
         ({"jwks_url": "issuer.example"}, "JWKS_URL: 'issuer.example' is no URL"),

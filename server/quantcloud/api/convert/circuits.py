@@ -126,6 +126,7 @@ def plan(plan: Plan) -> circuit_pb2.PlanCircuitResponse:
         time_limit_seconds=plan.admitted.time_limit,
         predicted_fidelity=method.fidelity,
         quota=_quota(plan),
+        predicted_threads=method.threads,
     )
 
 
@@ -195,6 +196,7 @@ def _candidate(candidate: Candidate) -> circuit_pb2.Candidate:
         scores=circuit_pb2.CandidateScores(**scores._asdict()),
         predicted_wait_seconds=candidate.wait_seconds,
         predicted_fidelity=method.fidelity,
+        predicted_threads=method.threads,
     )
 
 

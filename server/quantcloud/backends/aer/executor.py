@@ -5,14 +5,16 @@
 # Aer has no types; Qiskit has only some.
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 import qiskit_aer
 from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerSimulator
+from qiskit_aer.jobs import utils
 from qiskit_aer.library import SaveStatevector
 
 from quantcloud.backends.aer.expectations import save, saved
@@ -28,6 +30,9 @@ from quantcloud.circuits.states import statevector_bytes
 from quantcloud.domain.execution import Execution
 from quantcloud.domain.sweep import Observable
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _OPTIONS: Mapping[str, Mapping[str, object]] = {
     "statevector": {},
     "density_matrix": {},
@@ -37,6 +42,18 @@ _OPTIONS: Mapping[str, Mapping[str, object]] = {
 }
 # Aer follows each history of outcomes once, instead of each shot. The outcomes are the same.
 _BRANCHING = {"shot_branching_enable": True, "shot_branching_sampling_enable": True}
+_ONE_THREAD = {"max_parallel_threads": 1}
+
+
+class _Here(futures.Executor):
+    """Runs Aer's jobs in the thread that submits them, with its priority and number of threads."""
+
+    def submit(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> "futures.Future[T]":
+        done: futures.Future[T] = futures.Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
 
 
 class AerExecutor(SimulatorExecutor):
@@ -50,9 +67,11 @@ class AerExecutor(SimulatorExecutor):
 
     def __init__(self, device: str) -> None:
         self._options = {
-            method: {"method": method, "device": device, "max_parallel_threads": 1, **options}
+            method: {"method": method, "device": device, **options}
             for method, options in _OPTIONS.items()
         }
+        # `AerSimulator` ignores its documented option `executor`, and its jobs look this up.
+        utils.DEFAULT_EXECUTOR = _Here()
         # This raises if the device does not exist.
         self._simulators = {
             method: AerSimulator(**options) for method, options in self._options.items()
@@ -63,7 +82,8 @@ class AerExecutor(SimulatorExecutor):
         if method == "matrix_product_state":
             _check_rank(divided)
         circuit, submitted, unbounded = translated(divided, method)
-        options: dict[str, Any] = {"memory": requested.memory}
+        threads = {"max_parallel_threads": execution.threads}
+        options: dict[str, Any] = {"memory": requested.memory, **threads}
         if requested.noise is not None:
             options["noise_model"] = noise_model(requested.noise, circuit, method)
         branching = _BRANCHING if _follows_histories(divided, execution) else {}
@@ -92,7 +112,7 @@ class AerExecutor(SimulatorExecutor):
                 qiskit_aer.__version__,
                 "AerSimulator",
                 execution.seed,
-                {**self._options[method], **branching},
+                {**self._options[method], **threads, **branching},
                 submitted=submitted,
             ),
         )
@@ -120,7 +140,7 @@ class AerExecutor(SimulatorExecutor):
     def _amplitudes(self, divided: Program) -> NDArray[np.complex128]:
         circuit = translated(divided, "statevector", measured=False).circuit
         circuit.append(SaveStatevector(divided.num_qubits), circuit.qubits)
-        return np.asarray(self._data(circuit, "statevector", 1, 0, {})["statevector"])
+        return np.asarray(self._data(circuit, "statevector", 1, 0, _ONE_THREAD)["statevector"])
 
     def _data(
         self,

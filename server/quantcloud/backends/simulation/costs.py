@@ -6,6 +6,7 @@ circuits on one core of a 2-core server; `quantcloud calibrate` fits them to ano
 """
 
 import math
+from typing import NamedTuple
 
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.kinds import DENSE, DIAGONAL, PERMUTATION, WIDE
@@ -15,6 +16,15 @@ from quantcloud.routing.work import Coefficients, Work
 PARSED_GATE_BYTES = 500
 """The bytes of a gate in a parsed circuit if no other gate has its angles, measured."""
 
+
+class Parallel(NamedTuple):
+    """The shares of the time that threads divide: of that of gates, and of that of states."""
+
+    gates: float = 0.0
+    state: float = 0.0
+
+
+_SERIAL = Parallel()
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -63,20 +73,28 @@ def predicted(
     gates: int,
     gate_bytes: int,
     double: bool = True,
+    parallel: Parallel = _SERIAL,
 ) -> Method:
     """Return a method whose time follows from `work`; `double` stands for double precision.
 
     Its memory is `state_bytes` plus the bytes of the `gates`: `gate_bytes` each, besides those of
     the parsed circuit.
     """
+    seconds = coefficients.seconds(work)
     return Method(
         name,
         state_bytes + gates * (PARSED_GATE_BYTES + gate_bytes),
-        coefficients.seconds(work),
+        seconds,
         double_precision=double,
         work=work,
         coefficients=coefficients,
+        parallel=_parallel_seconds(coefficients, work, parallel) / seconds if seconds else 0.0,
     )
+
+
+def _parallel_seconds(cost: Coefficients, work: Work, parallel: Parallel) -> float:
+    gates = cost.light * work.light + cost.dense * work.dense + cost.wide * work.wide
+    return parallel.gates * gates + parallel.state * cost.state * work.state
 
 
 def histories(analysis: Analysis, shots: int) -> int:

@@ -59,13 +59,14 @@ class Call:
     `on_start` is called when a worker starts, and `time_limit` seconds count from then. A request
     that prepares a backend (`messages.PREPARE_AND_EXECUTE`) starts after that. `preloaded` is how
     many backends must have been imported when the worker was forked. A `fresh` call needs an unused
-    worker. `expected` is how many seconds the run will take, None if unknown. `began` is when the
+    worker. `expected` is how many seconds the run will take, None if unknown. It may use
+    `extra_memory` bytes beyond the worker's usual limit. `began` is when the
     last worker started, by the event loop's clock.
     """
 
     __slots__ = (
         *("_on_start", "_tries", "answer", "began", "data", "expected", "fresh", "holder", "made"),
-        *("preloaded", "preparing", "time_limit"),
+        *("extra_memory", "preloaded", "preparing", "time_limit"),
     )
 
     def __init__(
@@ -77,6 +78,7 @@ class Call:
         preloaded: int = 0,
         fresh: bool = False,
         expected: float | None = None,
+        extra_memory: int = 0,
     ) -> None:
         self.data = messages.frame(request.kind, request.payload)
         self.time_limit = time_limit
@@ -84,6 +86,7 @@ class Call:
         self.preparing = request.kind == messages.PREPARE_AND_EXECUTE
         self.fresh = fresh
         self.expected = expected
+        self.extra_memory = extra_memory
         loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Frame] = loop.create_future()
         # The time of creation, by the event loop's clock.

@@ -40,8 +40,9 @@ def start(
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 pass_fds=[theirs.fileno()],
-                # A new session, so that signals from a terminal do not reach the process.
-                start_new_session=True,
+                # A process group of its own, so that signals from a terminal do not reach it. In a
+                # session of its own, Linux would compare its priority with no other process's.
+                process_group=0,
             )
         cleanup.callback(process.wait)
         cleanup.callback(process.kill)

@@ -42,13 +42,15 @@ class Configuration:
     """The configuration that the fork server gets when it starts.
 
     `parent` is the server's process id. `preload` pairs backends with their modules, in order.
-    `memory_limits` are in bytes, one for each `Role`. `hidden` are paths that no worker may read.
+    `memory_limits` are in bytes, one for each `Role`; the server may raise that of a run to
+    `most_memory`. `hidden` are paths that no worker may read.
     """
 
     parent: int
     preload: tuple[tuple[str, tuple[str, ...]], ...]
     memory_limits: tuple[int, int]
     hidden: tuple[str, ...]
+    most_memory: int = 0
 
 
 class ForkServer:
@@ -132,7 +134,9 @@ class ForkServer:
     def confinement(self, role: Role) -> Confinement:
         """Return the limits of a worker."""
         gpu = self._has_gpu and role is Role.EXECUTION
-        return Confinement(self._configuration.memory_limits[role], self._readable, gpu)
+        usual = self._configuration.memory_limits[role]
+        most = self._configuration.most_memory if role is Role.EXECUTION else usual
+        return Confinement(usual, self._readable, gpu, most)
 
     def _reap(self, pid: int) -> None:
         if pid not in self._children:

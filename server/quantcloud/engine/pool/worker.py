@@ -20,6 +20,7 @@ from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.drawing import draw
 from quantcloud.engine.pool import messages, start_tokens
 from quantcloud.engine.pool.failure import describe, is_about_memory
+from quantcloud.engine.pool.threads import with_threads
 from quantcloud.engine.sandbox.confinement import Confinement, confine
 from quantcloud.engine.sandbox.memory import readable_size
 from quantcloud.openqasm import examine, parse
@@ -42,6 +43,7 @@ class Worker:
         warm: Sequence[str],
         memory_limit: int,
     ) -> None:
+        self._first_limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
         self._connection = connection
         # Buffered, so that a small request takes one system call.
         self._requests = connection.makefile("rb")
@@ -125,8 +127,10 @@ class Worker:
     def _failure(self, error: BaseException) -> bytes:
         details = "".join(traceback.format_exception(error))[-messages.MAX_DETAILS :]
         if is_about_memory(error):
-            limit = readable_size(self._memory_limit)
-            message = f"needs more memory than the {limit} that a worker may use"
+            # The server may have raised the limit for this run.
+            raised = resource.getrlimit(resource.RLIMIT_DATA)[0] - self._first_limit
+            limit = readable_size(self._memory_limit + raised)
+            message = f"needs more memory than the {limit} that it may use"
             return messages.frame(messages.OUT_OF_MEMORY, messages.encode_failure(message, details))
         return messages.frame(messages.FAILED, messages.encode_failure(describe(error), details))
 
@@ -146,7 +150,11 @@ def _run(executor: Executor, backend: Backend, execution: Execution) -> Outcome:
         circuit = expanded(with_measurements(parse(execution.qasm)))
     else:
         circuit = circuit_of(execution.qasm)
-    return with_points(run_circuit(executor, backend, circuit, execution), execution)
+
+    def run() -> Outcome:
+        return with_points(run_circuit(executor, backend, circuit, execution), execution)
+
+    return run() if execution.threads == 1 else with_threads(execution.threads, run)
 
 
 def run(

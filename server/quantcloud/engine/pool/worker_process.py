@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -27,6 +27,7 @@ from quantcloud.engine.pool.call import (
 from quantcloud.engine.pool.connection import Connection
 from quantcloud.engine.pool.messages import Frame, MalformedAnswer
 from quantcloud.engine.pool.start_tokens import StartTokens
+from quantcloud.engine.sandbox.memory import grant, restore
 
 # How many calls a worker may have before another one is sent to it. Together they are expected to
 # take `SHORT_SECONDS`, or a little more because of the last one.
@@ -90,6 +91,8 @@ class WorkerProcess:
         # The calls that it has not answered, oldest first; None for each that was taken back.
         self._calls: deque[Call | None] = deque()
         self._expected = 0.0
+        # The memory limits before the present run, if it may use more.
+        self._before_grant: Mapping[int, int] = {}
         self._began = 0.0
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -136,6 +139,8 @@ class WorkerProcess:
         was_idle = not self._calls
         self._calls.append(call)
         self._expected += _seconds(call)
+        if call.extra_memory:
+            self._before_grant = grant(self.pid, call.extra_memory)
         self._connection.send(call.data, now=was_idle)
         if not was_idle:
             self._set_timer()
@@ -203,6 +208,7 @@ class WorkerProcess:
         if call is not None:
             self.answered += 1
             self._expected -= _seconds(call)
+            self._end_grant()
             if not call.answer.done():
                 call.answer.set_result(frame)
         if frame.kind == messages.OUT_OF_MEMORY:
@@ -288,6 +294,12 @@ class WorkerProcess:
         count = self._connection.take_back()
         calls = [self._calls.pop() for _ in range(min(count, len(self._calls)))]
         return [call for call in reversed(calls) if call is not None]
+
+    def _end_grant(self) -> None:
+        """Take back the memory beyond the usual limit. Only the one run that has it is here."""
+        if self._before_grant and self.alive:
+            restore(self.pid, self._before_grant)
+        self._before_grant = {}
 
     def _hang_up(self) -> None:
         """Note the process's end, after all of its answers were read."""

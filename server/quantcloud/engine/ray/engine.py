@@ -103,6 +103,11 @@ class RayEngine(ExaminingEngine):
         return self._slots
 
     @property
+    def cores(self) -> int:
+        # The `cpus` of a backend decide how many threads its runs have.
+        return 0
+
+    @property
     def backlog(self) -> int:
         return self._slots
 
@@ -170,6 +175,7 @@ class RayEngine(ExaminingEngine):
         if demand is None:
             raise ExecutionFailed(f"there is no backend {execution.backend!r}")
         taken = replace(demand, memory_bytes=demand.memory_bytes or self.memory_limit)
+        execution = replace(execution, threads=max(1, int(taken.cpus)))
         request = Request.of(execution, time_limit, taken).pack()
         run = _Run(execution.backend, request, on_start)
         number = next(self._numbers)

@@ -95,6 +95,8 @@ _PENDING_SIGNALS = 64
 # How much a worker without a GPU may map beyond its memory limit, in bytes: libraries that a
 # backend loads late (PyTorch for GPUs has 3 GiB), and what malloc reserves for threads.
 _EXTRA_MAPPED = 4 << 30
+# What malloc and the stack of one thread may map, in bytes.
+_THREAD_MAPPED = 136 << 20
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -106,14 +108,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Confinement:
     """The limits of one worker.
 
-    `memory_limit` is how many bytes the worker may use beyond those that it has at its start.
-    `readable` are files and folders, with everything below them, that it may read. `gpu` is whether
-    it may use the machine's GPUs, and shared memory with them.
+    `memory_limit` is how many bytes the worker may use beyond those that it has at its start. The
+    server may raise that to `most_memory` for a run; the worker cannot. `readable` are files and
+    folders, with everything below them, that it may read. `gpu` is whether it may use the machine's
+    GPUs, and shared memory with them.
     """
 
     memory_limit: int
     readable: tuple[str, ...]
     gpu: bool = False
+    most_memory: int = 0
 
 
 def environment(python_path: Iterable[str], server: Mapping[str, str]) -> dict[str, str]:
@@ -190,9 +194,9 @@ def confine(confinement: Confinement) -> None:
     # If memory runs out, the kernel should kill a worker, which costs one run, not the server.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+    _limit_resources(confinement)
     if sys.platform == "linux":
         _give_up_rights(confinement.readable, gpu=confinement.gpu)
-    _limit_resources(confinement)
 
 
 def _give_up_rights(readable: Iterable[str], *, gpu: bool) -> None:
@@ -237,18 +241,28 @@ def _limit_resources(confinement: Confinement) -> None:
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_STACK: _STACK,
-        resource.RLIMIT_DATA: _memory("VmData") + confinement.memory_limit,
     }
+    memory = {resource.RLIMIT_DATA: _memory("VmData")}
     if sys.platform == "linux":
         kinds[resource.RLIMIT_SIGPENDING] = _PENDING_SIGNALS
         # Only this limit counts memory that was written and then made read-only, and it bounds page
         # tables. It would also count a GPU's address window, which is far larger.
         if not confinement.gpu:
-            kinds[resource.RLIMIT_AS] = _memory("VmSize") + confinement.memory_limit + _EXTRA_MAPPED
-    for kind, wanted in kinds.items():
-        _, hard = resource.getrlimit(kind)
-        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(kind, (limit, limit))
+            mapped = _EXTRA_MAPPED + (os.cpu_count() or 1) * _THREAD_MAPPED
+            memory[resource.RLIMIT_AS] = _memory("VmSize") + mapped
+    for kind, limit in kinds.items():
+        _limit(kind, limit, limit)
+    for kind, used in memory.items():
+        most = max(confinement.memory_limit, confinement.most_memory)
+        _limit(kind, used + confinement.memory_limit, used + most)
+
+
+def _limit(kind: int, soft: int, hard: int) -> None:
+    """Set a limit, but never above the present hard limit."""
+    _, most = resource.getrlimit(kind)
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(kind, (soft, hard))
 
 
 def _memory(kind: str) -> int:

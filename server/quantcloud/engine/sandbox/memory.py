@@ -1,16 +1,15 @@
-"""The default memory limit of a worker."""
+"""The memory limits of workers."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
+import resource
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+
+from quantcloud.engine.sandbox import control_groups
 
 # The rest is for the server, its database's cache and Envoy.
 _SHARE = 0.8
-
-_CGROUPS = "/proc/self/cgroup"
-# The root of each version of control groups, and the name of a group's limit: `cgroups(7)`.
-_UNIFIED = ("/sys/fs/cgroup", "memory.max")
-_SEPARATE = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
 
 
 def default_memory_limit(workers: int) -> int:
@@ -21,7 +20,7 @@ def default_memory_limit(workers: int) -> int:
 def usable_memory() -> int:
     """Return the machine's memory in bytes, or the container's limit if that is less."""
     usable = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for path in _limits():
+    for path in control_groups.limits("memory", "memory.max", "memory.limit_in_bytes"):
         try:
             text = path.read_text(encoding="ascii").strip()
         except OSError:
@@ -31,23 +30,30 @@ def usable_memory() -> int:
     return usable
 
 
-def _limits() -> Iterator[Path]:
-    """Yield the limit files of this process's control group and of all groups around it."""
-    try:
-        lines = Path(_CGROUPS).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        root, name = _SEPARATE if controllers else _UNIFIED
-        # A container often sees its own group as the root, whatever path is given here.
-        inner = Path(root, group.lstrip("/"))
-        for folder in (inner, *inner.parents):
-            if not folder.is_relative_to(root):
-                break
-            yield folder / name
+def grant(pid: int, extra: int) -> Mapping[int, int]:
+    """Let a confined worker use `extra` bytes more, up to its hard limits.
+
+    Return the limits before, for `restore`. Does nothing if the process is gone, or where the
+    system cannot do it.
+    """
+    before: dict[int, int] = {}
+    if sys.platform == "linux":
+        with suppress(ProcessLookupError, PermissionError):
+            for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
+                soft, hard = resource.prlimit(pid, kind)
+                if soft != resource.RLIM_INFINITY:
+                    resource.prlimit(pid, kind, (min(soft + extra, hard), hard))
+                    before[kind] = soft
+    return before
+
+
+def restore(pid: int, before: Mapping[int, int]) -> None:
+    """Give a worker the limits back that it had before a `grant`."""
+    if sys.platform == "linux":
+        with suppress(ProcessLookupError):
+            for kind, soft in before.items():
+                _, hard = resource.prlimit(pid, kind)
+                resource.prlimit(pid, kind, (soft, hard))
 
 
 def readable_size(size: int) -> str:

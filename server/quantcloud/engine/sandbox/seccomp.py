@@ -63,6 +63,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "sync": (162, 81),
     "syncfs": (306, 267),
     # Other programs and processes.
+    "setrlimit": (160, 164),
     "execve": (59, 221),
     "execveat": (322, 281),
     "fork": (57, None),
@@ -83,7 +84,6 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "migrate_pages": (256, 238),
     "move_pages": (279, 239),
     # When and where processes run, both this one and others of the same user.
-    "setpriority": (141, 140),
     "ioprio_set": (251, 30),
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
@@ -149,6 +149,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
 
 # Calls that are refused or allowed by an argument; numbers as above.
 _TGKILL = (234, 131)
+_SETPRIORITY = (141, 140)
 _PRLIMIT = (302, 261)
 _PRCTL = (157, 167)
 _FCNTL = (72, 25)
@@ -224,7 +225,10 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
     looked_at = [
         # raise() and abort() call tgkill for the own process, which stays allowed.
         *_of(_TGKILL[column], _refuse_unless(0, [pid])),
-        *_of(_PRLIMIT[column], _refuse_unless(0, [0])),  # 0 is this process
+        # 0 is this process. It may read its limits, and the server alone changes them.
+        *_of(_PRLIMIT[column], _zeros((0, 0), (2, 0), (2, 1))),
+        # PRIO_PROCESS and 0: a thread may lower its own priority.
+        *_of(_SETPRIORITY[column], _zeros((0, 0), (1, 0))),
         *_of(_PRCTL[column], _refuse_where(0, [_PR_SET_PDEATHSIG])),
         *_of(_FCNTL[column], _refuse_where(1, _FCNTL_COMMANDS)),
         *_of(_IOCTL[column], _refuse_where(1, _IOCTL_COMMANDS)),
@@ -258,6 +262,20 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
 def _of(number: int, rule: list[_Instruction]) -> list[_Instruction]:
     """Apply a rule to one call. The rule must end in a return on every path."""
     return [(_JUMP_EQUAL, 0, len(rule), number), *rule]
+
+
+def _zeros(*words: tuple[int, int]) -> list[_Instruction]:
+    """Refuse a call unless these words are 0: (argument, 0 for low, 1 for high)."""
+    checks = [
+        line
+        for argument, half in words
+        for line in (
+            (_LOAD_WORD, 0, 0, _ARGUMENTS + 8 * argument + 4 * half),
+            (_JUMP_EQUAL, 1, 0, 0),
+            _REFUSE,
+        )
+    ]
+    return [*checks, _PASS]
 
 
 def _refuse_where(

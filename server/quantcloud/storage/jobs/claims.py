@@ -55,22 +55,28 @@ class ClaimedJobs(list[Claim]):
     """Claimed jobs; `left` says whether the queue had more, for any reason.
 
     `blocked` is the id of the first job for which there was a place, but too little memory or too
-    few cores.
+    few cores. `crowded` says whether jobs were left because there was no more room.
     """
 
-    __slots__ = ("blocked", "left")
+    __slots__ = ("blocked", "crowded", "left")
 
     def __init__(
-        self, claims: Iterable[Claim] = (), *, left: bool, blocked: str | None = None
+        self,
+        claims: Iterable[Claim] = (),
+        *,
+        left: bool,
+        blocked: str | None = None,
+        crowded: bool = False,
     ) -> None:
         super().__init__(claims)
         self.left = left
         self.blocked = blocked
+        self.crowded = crowded
 
 
 def packed_method(method: Method) -> dict[str, Any]:
     """Return what is stored of a job's method beside its analysis."""
-    names = ("memory_bytes", "seconds", "cores")
+    names = ("memory_bytes", "seconds", "cores", "parallel")
     return {_METHOD: {name: getattr(method, name) for name in names}}
 
 
@@ -78,10 +84,11 @@ def _stored_method(job: Job, circuit: "StoredCircuit") -> Method:
     name, stored = job.method or "", circuit.analysis.get(_METHOD, {})
     try:
         figures = int(stored["memory_bytes"]), float(stored["seconds"]), int(stored["cores"])
+        parallel = float(stored.get("parallel", 0.0))
     except (KeyError, TypeError, ValueError):
         # An older server stored none. If it is damaged, `Jobs.input_of` says so.
         return Method(name, 0, 0.0)
-    return Method(name, *figures[:2], cores=figures[2])
+    return Method(name, *figures[:2], cores=figures[2], parallel=parallel)
 
 
 class StoredCircuit(Protocol):
@@ -133,7 +140,9 @@ def claim(
     last = dict.fromkeys(claim.job.account_id for claim in reversed(claims))
     for account_id in reversed(last):
         tx.change(MOVE_LAST, {"account_id": account_id})
-    return ClaimedJobs(claims, left=queue.left(), blocked=fit.blocked)
+    left = queue.left()
+    crowded = left and (fit.full or fit.blocked is not None)
+    return ClaimedJobs(claims, left=left, blocked=fit.blocked, crowded=crowded)
 
 
 def _circuit(tx: Transaction, job: Job) -> tuple[NewJob | StoredCircuit, Method]:

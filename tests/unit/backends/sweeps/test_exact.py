@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from quantcloud.backends.local.batch import layers
 from quantcloud.backends.local.batch import sweep as batch
 from quantcloud.circuits.binding import bound
 from quantcloud.domain.execution import Noise
@@ -48,6 +49,22 @@ def test_all_gates_are_right_in_a_batch(executors, seed):
     case = problem(
         100 + seed, num_qubits=1 + seed % 5, gates=45, names=REAL if seed % 3 == 0 else None
     )
+    block = case.run(
+        executors["local"], "batch", observables=case.observables, exact=True, gradient=True,
+        variances=True,
+    )  # fmt: skip
+    assert_right(case, block, 1e-10)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("points", [1, 2])
+def test_joined_qubits_are_right(executors, seed, points, monkeypatch):
+    monkeypatch.setattr(layers, "_JOINED_FROM", 1)
+    monkeypatch.setattr(layers, "TOGETHER", 1 + seed % 3)
+    case = problem(
+        200 + seed, num_qubits=2 + seed % 4, gates=30, points=points,
+        names=REAL if seed % 3 == 0 else None, observables=1 + seed % 2,
+    )  # fmt: skip
     block = case.run(
         executors["local"], "batch", observables=case.observables, exact=True, gradient=True,
         variances=True,

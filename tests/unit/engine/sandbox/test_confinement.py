@@ -11,7 +11,7 @@ import pytest
 
 from quantcloud.engine.pool.control import Role
 from quantcloud.engine.pool.forkserver import Configuration, ForkServer
-from quantcloud.engine.sandbox import confinement, landlock, memory, seccomp
+from quantcloud.engine.sandbox import confinement, control_groups, landlock, memory, seccomp
 
 
 def test_environment_is_an_allow_list():
@@ -80,6 +80,48 @@ def test_readable_size(size, text):
     assert memory.readable_size(size) == text
 
 
+def pretend(folder, monkeypatch, groups, limits):
+    """Have this process in control groups with these limits."""
+    (folder / "cgroup").write_text(groups)
+    for name, text in limits.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text + "\n")
+    for name, path in (("_CGROUPS", "cgroup"), ("_UNIFIED", "unified"), ("_SEPARATE", "separate")):
+        monkeypatch.setattr(control_groups, name, folder / path)
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "usable"),
+    [
+        (
+            "0::/a/b\n",
+            {"unified/a/cpu.max": "250000 100000", "unified/a/b/cpu.max": "max 100000"},
+            3,
+        ),
+        ("0::/a\n", {"unified/a/cpu.max": "10000 100000"}, 1),
+        ("0::/a\n", {"unified/a/cpu.max": "max 100000"}, 8),
+        (
+            "4:cpu,cpuacct:/a\n",
+            {
+                "separate/cpu/a/cpu.cfs_quota_us": "200000",
+                "separate/cpu/a/cpu.cfs_period_us": "50000",
+            },
+            4,
+        ),
+        (
+            "4:cpu,cpuacct:/a\n",
+            {"separate/cpu/a/cpu.cfs_quota_us": "-1", "separate/cpu/a/cpu.cfs_period_us": "50000"},
+            8,
+        ),
+        ("", {}, 8),
+    ],
+)
+def test_a_container_has_its_share_of_the_cores(tmp_path, monkeypatch, groups, limits, usable):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    pretend(tmp_path, monkeypatch, groups, limits)
+    assert control_groups.usable_cores() == usable
+
+
 @pytest.mark.parametrize(
     ("groups", "limits", "usable"),
     [
@@ -87,18 +129,12 @@ def test_readable_size(size, text):
         ("0::/a/b\n", {"unified/a/memory.max": "1000", "unified/a/b/memory.max": "500"}, 500),
         # A container whose own group is the root.
         ("0::/docker/c0ffee\n", {"unified/memory.max": "700"}, 700),
-        ("4:cpu,memory:/a\n0::/\n", {"separate/a/memory.limit_in_bytes": "300"}, 300),
-        ("4:cpu:/a\n0::/\n", {"separate/a/memory.limit_in_bytes": "300"}, None),
+        ("4:cpu,memory:/a\n0::/\n", {"separate/memory/a/memory.limit_in_bytes": "300"}, 300),
+        ("4:cpu:/a\n0::/\n", {"separate/memory/a/memory.limit_in_bytes": "300"}, None),
     ],
 )
 def test_limits_of_control_groups_count(tmp_path, monkeypatch, groups, limits, usable):
-    (tmp_path / "cgroup").write_text(groups)
-    for name, text in limits.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(memory, "_UNIFIED", (tmp_path / "unified", "memory.max"))
-    monkeypatch.setattr(memory, "_SEPARATE", (tmp_path / "separate", "memory.limit_in_bytes"))
+    pretend(tmp_path, monkeypatch, groups, limits)
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert memory.default_memory_limit(1) == int((usable or total) * 0.8)
 

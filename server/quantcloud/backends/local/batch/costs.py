@@ -14,6 +14,8 @@ from quantcloud.routing.method import Method
 from quantcloud.routing.work import Coefficients, Work
 
 MAX_QUBITS: Final = 16
+TOGETHER: Final = 4
+"""The most qubits that are joined where there is one point."""
 CHUNK_BYTES: Final = 1 << 19
 """The bytes of the states that are computed together: they should stay in a processor's cache."""
 
@@ -36,6 +38,11 @@ def batch(analysis: Analysis, shots: int, sweep: Sweep) -> Method:
     dense = kinds.get(DENSE, 0) + _WIDE_GATES * kinds.get(WIDE, 0)
     if not kinds:
         dense = analysis.operation_count
+    if points == 1:
+        # Layers of joined qubits: more than full layers, and at most one for each gate of a chain.
+        qubits = analysis.num_qubits
+        layers = min(analysis.circuit_depth, dense, 2 * dense // qubits + 1)
+        light, dense = min(light, layers), layers * math.ceil(qubits / TOGETHER)
     columns = max(1, sweep.columns)
     terms = sum([len(each.terms) for each in sweep.observables])
     if sweep.zipped:

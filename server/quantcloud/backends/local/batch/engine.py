@@ -5,10 +5,11 @@ works on long runs of adjacent numbers, on any qubit.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 
+from quantcloud.backends.local.batch.layers import LayerMatrices, Layers
 from quantcloud.backends.local.batch.phases import Phases, State
 from quantcloud.backends.local.batch.plan import Plan, Turns
 from quantcloud.backends.local.batch.turns import Matrices, TurnMatrices
@@ -18,6 +19,14 @@ from quantcloud.backends.simulation.sweep.values import Floats
 _SUM: Final = "labcp,labp->lcp"
 
 
+class _QubitTurns(NamedTuple):
+    """Turns of one qubit: in which rows of the states they are, and their numbers."""
+
+    qubit: int
+    rows: slice | list[int]
+    numbers: list[int]
+
+
 class Engine:
     """Runs a plan."""
 
@@ -25,9 +34,11 @@ class Engine:
         self.plan = plan
         self.dtype = _dtype(real=plan.is_real)
         self._turns = TurnMatrices(plan.turns, real=plan.is_real)
+        self._layers = Layers(plan)
         # The steps whose derivatives are needed, in order.
         needed = [place for place, step in enumerate(plan.steps) if not step.is_fixed]
         self._kept = {place: at for at, place in enumerate(needed)}
+        self._kept_turns = self._turns_of(needed)
 
     @property
     def kept(self) -> int:
@@ -36,7 +47,8 @@ class Engine:
 
     def states(self, angles: Floats) -> State:
         """Return the states at angles of shape columns x points."""
-        return self._forward(angles, self._turns.matrices(angles), self._phases(angles), None)
+        layers = self._layers.at(self._turns.matrices(angles))
+        return self._forward(angles, layers, self._phases(angles), None)
 
     def _phases(self, angles: Floats) -> list[State | None]:
         return [
@@ -46,7 +58,7 @@ class Engine:
     def _forward(
         self,
         angles: Floats,
-        matrices: Matrices,
+        layers: LayerMatrices,
         phases: Sequence[State | None],
         states: State | None,
     ) -> State:
@@ -54,14 +66,12 @@ class Engine:
         shape = (1 << plan.num_qubits, points)
         state: State | None = None
         spare = np.empty(shape, dtype=self.dtype)
-        half = np.empty(shape[0] * points, dtype=self.dtype)
         for place, step in enumerate(plan.steps):
             if isinstance(step, Turns):
-                own = matrices[step.first : step.first + len(step.turns)]
                 if state is None:
-                    state = _product(step, own, shape)
+                    state = _product(step, layers.turns(step), shape)
                 else:
-                    _turn(state, step, own, half)
+                    state, spare = layers.apply(step, state, spare)
             else:
                 if state is None:
                     state = _ground(shape, self.dtype)
@@ -82,16 +92,17 @@ class Engine:
         `store` the states of the layers are computed again, which needs less memory.
         """
         plan = self.plan
-        matrices, phases = self._turns.matrices(angles), self._phases(angles)
+        layers = self._layers.at(self._turns.matrices(angles))
+        phases = self._phases(angles)
         shape = (1 << plan.num_qubits, angles.shape[1])
         states = np.empty((len(self._kept) if store else 0, *shape), dtype=self.dtype)
-        state = self._forward(angles, matrices, phases, states)
+        state = self._forward(angles, layers, phases, states)
         adjoint = apply(state)
         values = _inner(adjoint, state[:, None])
         result = np.zeros((len(plan.angles), *adjoint.shape[1:]))
         overlaps = np.zeros((len(plan.turns), 3, *adjoint.shape[1:]))
         adjoints = np.empty((len(states), *adjoint.shape), dtype=self.dtype)
-        inverse = np.conjugate(np.swapaxes(matrices, 1, 2))
+        inverse = layers.inverse()
         moving = [_Moving(adjoint)] if store else [_Moving(adjoint), _Moving(state)]
         first = min(self._kept, default=len(plan.steps))
         for place in range(len(plan.steps) - 1, first - 1, -1):
@@ -104,34 +115,41 @@ class Engine:
                 elif store:
                     adjoints[kept] = adjoint
                 else:
-                    self._overlap([place], adjoint[None], state[None], overlaps)
+                    turns = self._turns_of([place])
+                    self._overlap(turns, adjoint[None], state[None], overlaps)
             for each in moving if place > first else ():
                 each.undo(step, inverse, phases[place])
         if store:
-            self._overlap(list(self._kept), adjoints, states, overlaps)
+            self._overlap(self._kept_turns, adjoints, states, overlaps)
         self._turns.slopes(angles, overlaps, result)
         return values, result
 
-    def _overlap(
-        self, places: Sequence[int], adjoints: State, states: State, overlaps: Floats
-    ) -> None:
-        """Write Im <adjoint| pauli |state> for each turn of some layers."""
-        layers = [(at, self.plan.steps[place]) for at, place in enumerate(places)]
-        turns = [
-            (turn.qubit, at, number)
-            for at, step in layers
-            if isinstance(step, Turns)
-            for number, turn in enumerate(step.turns, step.first)
-            if not turn.is_fixed
+    def _turns_of(self, places: Sequence[int]) -> list[_QubitTurns]:
+        """Return the turns with derivatives in some steps, by qubit."""
+        found: dict[int, tuple[list[int], list[int]]] = {}
+        for at, place in enumerate(places):
+            step = self.plan.steps[place]
+            for number, turn in (
+                enumerate(step.turns, step.first) if isinstance(step, Turns) else ()
+            ):
+                if not turn.is_fixed:
+                    rows, numbers = found.setdefault(turn.qubit, ([], []))
+                    rows.append(at)
+                    numbers.append(number)
+        return [
+            _QubitTurns(qubit, slice(None) if len(rows) == len(places) else rows, numbers)
+            for qubit, (rows, numbers) in found.items()
         ]
-        for qubit in {qubit for qubit, _, _ in turns}:
-            rows = [at for own, at, _ in turns if own == qubit]
-            numbers = [number for own, _, number in turns if own == qubit]
-            every = len(rows) == len(layers)
-            left = np.conjugate(adjoints if every else adjoints[rows])
-            right = states if every else states[rows]
-            left = left.reshape(len(rows), -1, 2, 1 << qubit, *left.shape[2:])
-            right = right.reshape(len(rows), -1, 2, 1 << qubit, right.shape[-1])
+
+    def _overlap(
+        self, turns: Sequence[_QubitTurns], adjoints: State, states: State, overlaps: Floats
+    ) -> None:
+        """Write Im <adjoint| pauli |state> for turns of some layers."""
+        conjugate = np.conjugate(adjoints)
+        for qubit, rows, numbers in turns:
+            left, right = conjugate[rows], states[rows]
+            left = left.reshape(len(left), -1, 2, 1 << qubit, *left.shape[2:])
+            right = right.reshape(len(right), -1, 2, 1 << qubit, right.shape[-1])
             cross = np.einsum(_SUM, left[:, :, 0], right[:, :, 1])
             back = np.einsum(_SUM, left[:, :, 1], right[:, :, 0])
             overlaps[numbers, 1] = (back - cross).real
@@ -149,10 +167,9 @@ class _Moving:
         self.state = state
         self._spare = np.empty_like(state)
 
-    def undo(self, step: Turns | Phases, inverse: Matrices, phases: State | None) -> None:
+    def undo(self, step: Turns | Phases, inverse: LayerMatrices, phases: State | None) -> None:
         if isinstance(step, Turns):
-            own = inverse[step.first : step.first + len(step.turns)]
-            _turn(self.state, step, own, self._spare.reshape(-1))
+            self.state, self._spare = inverse.apply(step, self.state, self._spare)
             return
         before = self.state
         self.state = step.undo(before, phases, self._spare)
@@ -197,24 +214,3 @@ def _product(step: Turns, matrices: Matrices, shape: tuple[int, int]) -> State:
             np.multiply(state, matrix[1, 0], out=larger[size:])
         state = larger
     return state
-
-
-def _halves(state: State, qubit: int) -> tuple[State, State]:
-    """Return views of a state where a qubit is 0 and where it is 1."""
-    view = state.reshape(-1, 2, 1 << qubit, *state.shape[1:])
-    return view[:, 0], view[:, 1]
-
-
-def _turn(state: State, step: Turns, matrices: Matrices, half: State) -> None:
-    """Apply a layer to a state, in place. `half` has room for a state."""
-    middle = state.size // 2
-    for turn, matrix in zip(step.turns, matrices, strict=True):
-        zero, one = _halves(state, turn.qubit)
-        into_zero = half[:middle].reshape(zero.shape)
-        into_one = half[middle : 2 * middle].reshape(zero.shape)
-        np.multiply(one, matrix[0, 1], out=into_zero)
-        np.multiply(zero, matrix[1, 0], out=into_one)
-        zero *= matrix[0, 0]
-        zero += into_zero
-        one *= matrix[1, 1]
-        one += into_one

@@ -1,6 +1,6 @@
 """Counts and shots of a program from its states, for many points."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -12,7 +12,6 @@ from quantcloud.backends.simulation.programs import Program
 from quantcloud.backends.simulation.sampling import (
     bitstrings,
     draw,
-    gather_bits,
     generator,
     probabilities,
 )
@@ -23,28 +22,31 @@ from quantcloud.backends.simulation.sweep.values import Floats
 _MULTINOMIAL: Final = 1024
 
 
+def measured(states: State, qubits: Sequence[int]) -> Floats:
+    """Return the squared magnitudes of the outcomes of ascending `qubits`: outcomes x points."""
+    weights = states * states if states.dtype == np.float64 else probabilities(states)
+    width = len(states).bit_length() - 1
+    others = tuple([width - 1 - qubit for qubit in range(width) if qubit not in qubits])
+    if not others:
+        return weights
+    points = weights.shape[1]
+    return weights.reshape(*(2,) * width, points).sum(axis=others).reshape(-1, points)
+
+
 class Outcomes:
     """The outcomes of a program that measures at its end."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._clbits = tuple(program.final)
-        qubits = list(dict.fromkeys(program.final.values()))
+        self._qubits = sorted(set(program.final.values()))
         # A qubit may be measured into several bits.
-        self._copies = [qubits.index(qubit) for qubit in program.final.values()]
-        indices = np.arange(1 << program.num_qubits)
-        self._is_whole = qubits == list(range(program.num_qubits))
-        self._numbers = gather_bits(indices, qubits)
-        self._size = 1 << len(qubits)
+        self._copies = [self._qubits.index(qubit) for qubit in program.final.values()]
+        self._size = 1 << len(self._qubits)
 
     def weights(self, states: State) -> Floats:
         """Return the probabilities of the outcomes: points x outcomes."""
-        weights = states * states if states.dtype == np.float64 else probabilities(states)
-        if not self._is_whole:
-            merged = np.zeros((self._size, weights.shape[1]))
-            np.add.at(merged, self._numbers, weights)
-            weights = merged
-        weights = np.ascontiguousarray(weights.T)
+        weights = np.ascontiguousarray(measured(states, self._qubits).T)
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
 

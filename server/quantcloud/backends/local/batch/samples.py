@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from quantcloud.backends.local.batch.outcomes import measured
 from quantcloud.backends.local.batch.phases import State
-from quantcloud.backends.simulation.sampling import draw, generator, probabilities
+from quantcloud.backends.simulation.sampling import draw, generator
 from quantcloud.backends.simulation.sweep.groups import Group, grouped, shared_out
 from quantcloud.backends.simulation.sweep.outcomes import term_values
 from quantcloud.backends.simulation.sweep.values import Floats
@@ -20,13 +21,12 @@ class Sampler:
     standard deviation, and the standard errors follow from the variances.
     """
 
-    def __init__(self, observables: Sequence[Observable], num_qubits: int, shots: int) -> None:
+    def __init__(self, observables: Sequence[Observable], shots: int) -> None:
         found = grouped(observables)
         self.number = len(observables)
         self._shots = shots
         self._constants = np.array(found.constants)
         self._groups = found.groups
-        self._places = [_numbers(group, num_qubits) for group in found.groups]
         # The value of each outcome of the measured qubits: observables x outcomes.
         self._values = [term_values(group, _outcomes(group), self.number) for group in found.groups]
 
@@ -68,26 +68,14 @@ class Sampler:
             np.add(zero, one, out=turned[:, 0])
             np.subtract(zero, one, out=turned[:, 1])
             turned = turned.reshape(states.shape)
-        weights = turned * turned if turned.dtype == np.float64 else probabilities(turned)
-        places, size = self._places[number]
-        result = np.zeros((size, weights.shape[1]))
-        np.add.at(result, places, weights)
+        result = measured(turned, sorted(group.basis))
         return result / result.sum(axis=0)
-
-
-def _numbers(group: Group, num_qubits: int) -> tuple[NDArray[np.int64], int]:
-    """Return the outcome of the measured qubits for each basis state, and how many there are."""
-    indices = np.arange(1 << num_qubits)
-    numbers = np.zeros_like(indices)
-    for place, qubit in enumerate(group.basis):
-        numbers |= ((indices >> qubit) & 1) << place
-    return numbers, 1 << len(group.basis)
 
 
 def _outcomes(group: Group) -> NDArray[np.int64]:
     """Return for each outcome the basis state that has it, with the other qubits 0."""
     numbers = np.arange(1 << len(group.basis))
     states = np.zeros_like(numbers)
-    for place, qubit in enumerate(group.basis):
+    for place, qubit in enumerate(sorted(group.basis)):
         states |= ((numbers >> place) & 1) << qubit
     return states

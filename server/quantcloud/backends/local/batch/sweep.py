@@ -116,14 +116,17 @@ def _expectations(
     ready: Compiled, execution: Execution, sweep: Sweep, inputs: Floats, angles: Floats
 ) -> PointBlock:
     found: list[_Part] = []
+    shots = execution.shots if sweep.precision is None else shots_needed(sweep)
     if sweep.zipped:
         for chunk in _chunks(sweep, angles, 1):
             own = (sweep.observables[chunk.first],)
-            found.append(_part(ready, execution, sweep, chunk, own))
+            sampler = None if sweep.exact else Sampler(own, shots)
+            found.append(_part(ready, execution.seed, sweep, chunk, own, sampler=sampler))
     else:
         size = _together(ready, sweep)
+        sampler = None if sweep.exact else Sampler(sweep.observables, shots)
         found += [
-            _part(ready, execution, sweep, chunk, sweep.observables)
+            _part(ready, execution.seed, sweep, chunk, sweep.observables, sampler=sampler)
             for chunk in _chunks(sweep, angles, size)
         ]
     gradients = None
@@ -170,34 +173,52 @@ def _joined(parts: Sequence[Floats | None]) -> bytes | None:
 
 def _part(
     ready: Compiled,
-    execution: Execution,
+    seed: int,
     sweep: Sweep,
     chunk: _Chunk,
     observables: Sequence[Observable],
+    *,
+    sampler: Sampler | None,
 ) -> _Part:
-    engine, operators = ready.engine, ready.operators.of(observables)
-    if sweep.exact and sweep.gradient and not sweep.variances:
-        return _part_of_gradients(ready, operators, chunk)
-    states = engine.states(chunk.angles)
-    variances = None
-    if sweep.exact or sweep.variances:
-        products = [each.applied(states) for each in operators]
-        values = np.array([inner(states, product) for product in products])
-        if sweep.variances:
-            # A real state gives only the real part of a product.
-            squares = np.array(
-                [each.squared(states, own) for each, own in zip(operators, products, strict=True)]
-            )
-            variances = np.maximum(squares - values**2, 0.0)
-        if sweep.exact:
-            slopes = _part_of_gradients(ready, operators, chunk).slopes if sweep.gradient else None
-            return _Part(values, None, variances, slopes)
-    shots = execution.shots if sweep.precision is None else shots_needed(sweep)
-    sampler = Sampler(observables, ready.program.num_qubits, shots)
-    seeds = [point_seed(execution.seed, point) for point in range(chunk.first, chunk.last)]
-    values, errors = sampler.estimates(states, [point_seed(seed, 0) for seed in seeds])
-    slopes = _shifted(engine, sampler, chunk.angles, seeds) if sweep.gradient else None
+    """Compute some points; without a `sampler` the values are exact."""
+    if sampler is None:
+        return _exact_part(ready, sweep, chunk, observables)
+    states = ready.engine.states(chunk.angles)
+    variances = _moments(ready, states, observables)[1] if sweep.variances else None
+    seeds = [point_seed(seed, point) for point in range(chunk.first, chunk.last)]
+    values, errors = sampler.estimates(states, [point_seed(own, 0) for own in seeds])
+    slopes = _shifted(ready.engine, sampler, chunk.angles, seeds) if sweep.gradient else None
     return _Part(values, errors, variances, slopes)
+
+
+def _exact_part(
+    ready: Compiled, sweep: Sweep, chunk: _Chunk, observables: Sequence[Observable]
+) -> _Part:
+    if sweep.gradient:
+        part = _part_of_gradients(ready, ready.operators.of(observables), chunk)
+        if not sweep.variances:
+            return part
+        states = ready.engine.states(chunk.angles)
+        return part._replace(variances=_moments(ready, states, observables)[1])
+    states = ready.engine.states(chunk.angles)
+    if sweep.variances:
+        values, variances = _moments(ready, states, observables)
+        return _Part(values, variances=variances)
+    operators = ready.operators.of(observables)
+    return _Part(np.array([inner(states, each.applied(states)) for each in operators]))
+
+
+def _moments(
+    ready: Compiled, states: State, observables: Sequence[Observable]
+) -> tuple[Floats, Floats]:
+    """Return expectation values and variances."""
+    operators = ready.operators.of(observables)
+    products = [each.applied(states) for each in operators]
+    values = np.array([inner(states, product) for product in products])
+    squares = np.array(
+        [each.squared(states, own) for each, own in zip(operators, products, strict=True)]
+    )
+    return values, np.maximum(squares - values**2, 0.0)
 
 
 def _part_of_gradients(ready: Compiled, operators: Sequence[Operator], chunk: _Chunk) -> _Part:

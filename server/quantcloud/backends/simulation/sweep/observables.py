@@ -75,15 +75,14 @@ def _factors(
     factors: Sequence[tuple[int, str]], indices: NDArray[np.int64]
 ) -> NDArray[np.complex128]:
     """Return the element of a product of factors in each row of its matrix."""
-    result = np.ones(len(indices), dtype=np.complex128)
-    for qubit, letter in factors:
-        ones = (indices >> qubit) & 1
-        if letter == "Z":
-            result *= 1 - 2 * ones
-        elif letter == "Y":
-            result *= -1j * (1 - 2 * ones)
-        elif letter in "01":
-            result *= ones == int(letter)
+    signs = sum([1 << qubit for qubit, letter in factors if letter in "YZ"])
+    projected = sum([1 << qubit for qubit, letter in factors if letter in "01"])
+    ones = sum([1 << qubit for qubit, letter in factors if letter == "1"])
+    scale = (-1j) ** sum([letter == "Y" for _, letter in factors])
+    odd = np.bitwise_count(indices & signs) & 1
+    result = np.where(odd, -scale, scale)
+    if projected:
+        result *= (indices & projected) == ones
     return result
 
 
