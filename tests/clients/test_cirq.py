@@ -133,11 +133,13 @@ def test_a_sweep_has_the_angles_of_each_point():
 def test_points_without_parameters_have_samples_of_their_own():
     qubit = cirq.LineQubit(0)
     circuit = cirq.Circuit(cirq.H(qubit), cirq.measure(qubit, key="m"))
-    sampler = Sampler(seed=3)
+    sampler = Sampler(backend="local_simulator", seed=3)
     one, other = sampler.run_sweep(circuit, [{}, {}], repetitions=100)
     assert one.records["m"].tolist() != other.records["m"].tolist()
     assert sampler.run(circuit, repetitions=100) != one
-    assert Sampler(seed=3).run_sweep(circuit, [{}, {}], repetitions=100) == [one, other]
+    assert Sampler(backend="local_simulator", seed=3).run_sweep(
+        circuit, [{}, {}], repetitions=100
+    ) == [one, other]
 
 
 def test_a_batch_and_the_asynchronous_forms_agree():

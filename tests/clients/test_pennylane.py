@@ -183,10 +183,10 @@ def test_samples_and_shot_vectors_are_as_on_default_qubit():
 
 def test_a_seed_repeats_and_equal_tapes_have_samples_of_their_own():
     tape = qml.tape.QuantumScript([qml.Hadamard(0)], [qml.sample(wires=0)], shots=100)
-    device = qml.device(DEVICE, wires=1, seed=5)
+    device = qml.device(DEVICE, wires=1, backend="local_simulator", seed=5)
     one, other = device.execute([tape, tape])
     assert (one != other).any()
-    repeated = qml.device(DEVICE, wires=1, seed=5)
+    repeated = qml.device(DEVICE, wires=1, backend="local_simulator", seed=5)
     assert (one == repeated.execute([tape, tape])[0]).all()
     assert (repeated.execute([tape])[0] != one).any()
 

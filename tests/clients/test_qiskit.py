@@ -33,6 +33,9 @@ from quantcloud.qiskit import EstimatorV2, Provider, SamplerV2
 from support.circuits import slow
 from support.server import Server
 
+# A seed repeats on the same backend.
+LOCAL = "local_simulator"
+
 
 @pytest.fixture(scope="module", autouse=True)
 def configured(server: Server):
@@ -109,13 +112,16 @@ def test_precision_is_the_standard_error_and_a_seed_repeats():
     points = np.linspace(0, 3, 40)
     pub = (circuit, SparsePauliOp(["ZZ", "XX"], [0.5, 1]), points)
     exact = EstimatorV2().run([pub]).result()[0].data.evs
-    first, second = (EstimatorV2(seed=5).run([pub], precision=0.02).result()[0] for _ in range(2))
+    first, second = (
+        EstimatorV2(LOCAL, seed=5).run([pub], precision=0.02).result()[0] for _ in range(2)
+    )
     assert (first.data.evs == second.data.evs).all()
     assert first.metadata["target_precision"] == 0.02
     assert (first.data.stds < 0.025).all()
     assert 0 < np.std(first.data.evs - exact) < 0.03
-    shots = EstimatorV2(shots=100).run([pub]).result()[0].data
-    assert shots.stds.max() > 0.05
+    estimator = EstimatorV2(shots=100)
+    assert estimator.run([pub]).result()[0].data.stds.max() > 0.05
+    assert estimator.run([pub], precision=0.02).result()[0].data.stds.max() < 0.025
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -165,8 +171,8 @@ def test_a_seed_repeats_and_pubs_have_samples_of_their_own():
     circuit = QuantumCircuit(1)
     circuit.h(0)
     circuit.measure_all()
-    one, other = (each.data.meas for each in SamplerV2(seed=3).run([circuit] * 2).result())
-    again = SamplerV2(seed=3).run([circuit]).result()[0].data.meas
+    one, other = (each.data.meas for each in SamplerV2(LOCAL, seed=3).run([circuit] * 2).result())
+    again = SamplerV2(LOCAL, seed=3).run([circuit]).result()[0].data.meas
     assert one == again
     assert one != other
 
@@ -203,6 +209,18 @@ def flow() -> QuantumCircuit:
     with circuit.while_loop(expr.bit_not(d[2])):
         circuit.x(0)
         circuit.measure(0, d[2])
+    with circuit.for_loop(range(3)):
+        circuit.x(0)
+        with circuit.if_test((d[2], 1)):
+            circuit.x(0)
+            circuit.break_loop()
+    with circuit.switch(d[2]) as case:
+        with case(0):
+            circuit.x(3)
+        with case(1):
+            circuit.id(3)
+    with circuit.switch(expr.logic_not(d[0])) as case, case(1):
+        circuit.id(3)
     with circuit.switch(d) as case:
         with case(0, 1):
             circuit.x(1)

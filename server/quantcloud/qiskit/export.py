@@ -35,6 +35,8 @@ _WITHOUT_GATES: Final = frozenset(
         "delay",
         "store",
         "global_phase",
+        "break_loop",
+        "continue_loop",
         *controlflow.CONTROL_FLOW_OP_NAMES,
     }
 )
@@ -170,6 +172,8 @@ class _Writer:
                     pass
                 case "barrier" | "reset":
                     yield f"{operation.name} {', '.join(operands)};"
+                case "break_loop" | "continue_loop":
+                    yield f"{operation.name.partition('_')[0]};"
                 case "delay":
                     yield f"delay[{_duration(operation)}] {operands[0]};"
                 case "store":
@@ -228,12 +232,10 @@ class _Writer:
             case "switch_case":
                 yield f"switch ({self._value(operation.target, texts)}) {{"
                 for labels, block in operation.cases_specifier():
-                    given = [label for label in labels if isinstance(label, int)]
+                    given = [int(label) for label in labels if isinstance(label, int)]
                     word = f"case {', '.join(map(str, given))}" if given else "default"
                     yield f"{word} {self._block(block, bits)}"
                 yield "}"
-            case "break_loop" | "continue_loop":
-                yield f"{name.partition('_')[0]};"
             case _:
                 raise ValueError(f"the server has no operation {name!r}")
 
@@ -244,11 +246,9 @@ class _Writer:
         return f"{texts[what]} == {int(value)}"
 
     def _value(self, what: Any, texts: Mapping[Any, str]) -> str:
-        if isinstance(what, Clbit):
-            return f"int({texts[what]})"
         if isinstance(what, ClassicalRegister):
             return f"uint[{what.size}]({texts[what]})"
-        return self._expr(what, texts)
+        return f"int({texts[what] if isinstance(what, Clbit) else self._expr(what, texts)})"
 
     def _expr(self, node: Any, texts: Mapping[Any, str]) -> str:
         match node:
@@ -284,6 +284,6 @@ def _type(kind: types.Type) -> str:
 def _duration(operation: Any) -> str:
     if operation.unit == "dt":
         return f"{operation.duration}dt"
-    if operation.unit not in _NANOSECONDS:
+    if operation.unit not in _NANOSECONDS or isinstance(operation.duration, ParameterExpression):
         raise ValueError("the duration of a delay has to be a number")
     return f"{float(operation.duration) * _NANOSECONDS[operation.unit]!r}ns"

@@ -140,7 +140,10 @@ class EstimatorV2(_Primitive, BaseEstimatorV2):
                 "observables": place.observables(),
                 "pairing": "zip" if place.zipped else "outer",
             }
-            items.append({**item, "precision": pub.precision} if pub.precision else item)
+            if pub.precision:
+                # The precision decides on the shots.
+                item = {**item, "precision": pub.precision, "shots": None}
+            items.append(item)
             places.append(place)
 
         def read(results: list[Result]) -> PrimitiveResult[PubResult]:
