@@ -99,7 +99,7 @@ def test_an_api_key_on_a_jwt_path_is_403(server: Server, ada: Api):
         ("DELETE", f"/v1/auth/api-keys/{MISSING}"),
         ("GET", "/v1/backends/no_such_simulator"),
         ("GET", "/v1/nothing"),
-        ("GET", "/"),
+        ("GET", "/console/none.js"),
         ("GET", "/v2/jobs"),
     ],
 )
