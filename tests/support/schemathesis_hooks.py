@@ -1,8 +1,8 @@
 """Leave out requests that break the schema and that every JSON parser of protobuf accepts.
 
 It reads a number from a text, and an enum word from its number: see
-https://protobuf.dev/programming-guides/json/. The document says so. Where a list of
-texts belongs, Envoy's parser also reads a text as a list of one, ignores null, and reads an inner
+https://protobuf.dev/programming-guides/json/. The document says so. Where a list
+belongs, Envoy's parser also reads an element as a list of one, ignores null, and reads an inner
 list as a part of the list.
 """
 
@@ -11,10 +11,13 @@ from typing import Any
 
 import schemathesis
 
-ENUMS = {"optimize_for", "status", "status_filter"}
+ENUMS = {"optimize_for", "pairing", "status", "status_filter"}
 NUMBERS = {
-    "after_sequence", "limit", "max_cost_usd", "min_fidelity", "num_qubits", "offset", "shots",
-    "wait_seconds",
+    "after_sequence", "coefficient", "limit", "max_cost_usd", "min_fidelity", "num_qubits", "offset",
+    "point_limit", "point_offset", "precision", "shots", "values", "wait_seconds",
+}  # fmt: skip
+LISTS: dict[str, type | tuple[type, ...]] = {
+    "observables": dict, "tags": str, "terms": dict, "values": (int, float),
 }  # fmt: skip
 
 
@@ -27,18 +30,17 @@ def fields(value: Any) -> Iterator[tuple[str, Any]]:
                 yield from fields(each)
 
 
-def has_loose_tags(value: Any) -> bool:
-    """Whether a value of `tags` is anything but a list of texts."""
+def has_loose_lists(value: Any) -> bool:
+    """Whether a value of one of `LISTS` is anything but a list of such elements."""
     if isinstance(value, list):
-        return any(map(has_loose_tags, value))
+        return any(map(has_loose_lists, value))
     if not isinstance(value, dict):
         return False
-    tags = value.get("tags") or []
-    return (
-        not isinstance(tags, list)
-        or not all(isinstance(tag, str) for tag in tags)
-        or any(map(has_loose_tags, value.values()))
-    )
+    for key, element in LISTS.items():
+        given = value.get(key) or []
+        if not isinstance(given, list) or not all(isinstance(each, element) for each in given):
+            return True
+    return any(map(has_loose_lists, value.values()))
 
 
 def is_number(value: Any) -> bool:
@@ -51,7 +53,7 @@ def is_number(value: Any) -> bool:
 
 @schemathesis.hook
 def filter_case(_: Any, case: Any) -> bool:
-    return not has_loose_tags(case.body) and not any(
+    return not has_loose_lists(case.body) and not any(
         (key in ENUMS and is_number(value))
         or (key in NUMBERS and isinstance(value, str) and is_number(value))
         for part in (case.query, case.body)

@@ -1,16 +1,12 @@
 """Writes a block of points as entries of `SweepResult.points` of the contract.
 
-See https://protobuf.dev/programming-guides/encoding/. NumPy writes the fields whose size is the
-same at all points, for all points at once.
+See https://protobuf.dev/programming-guides/encoding/.
 """
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.domain.points import SIZES, Points
@@ -25,7 +21,19 @@ _KEY, _VALUE = 1, 2
 _TABLE = 1 << 14
 _DOUBLE_BYTES = 8
 
-_Bytes: TypeAlias = NDArray[np.uint8]
+
+class _Piece(NamedTuple):
+    """A part of the entry of each point: `head`, and `size` bytes of the point's row of `values`."""
+
+    head: bytes
+    values: bytes
+    row: int
+    start: int
+    size: int
+
+    def at(self, place: int) -> bytes:
+        begin = place * self.row + self.start
+        return self.head + self.values[begin : begin + self.size]
 
 
 def with_points(outcome: Outcome, execution: Execution) -> Outcome:
@@ -40,60 +48,49 @@ def with_points(outcome: Outcome, execution: Execution) -> Outcome:
 
 def written(block: PointBlock, sweep: Sweep) -> Points:
     """Return a block as points."""
-    fixed = _fixed(block, sweep)
+    pieces = list(_pieces(block, sweep))
     empty: Mapping[str, int] = {}
     counts = block.counts or (empty,) * block.points
     sizes = array(SIZES)
     parts: list[bytes] = []
     for place, own in enumerate(counts):
-        inside = (_counts(own) if own else b"") + fixed[place].tobytes()
-        entry = _delimited(_POINTS, inside)
+        inside = [_counts(own) if own else b"", *[piece.at(place) for piece in pieces]]
+        entry = _delimited(_POINTS, b"".join(inside))
         sizes.append(len(entry))
         parts.append(entry)
     return Points(block.first, sizes, b"".join(parts), block.registers)
 
 
-def _fixed(block: PointBlock, sweep: Sweep) -> _Bytes:
-    """Return the bytes of the fields of fixed size: a row for each point."""
-    pieces: list[_Bytes] = []
-
-    def add(field: int, values: bytes | None) -> None:
+def _pieces(block: PointBlock, sweep: Sweep) -> Iterator[_Piece]:
+    """Yield the fields whose size is the same at all points."""
+    fields = {
+        _VALUES: block.values,
+        _ERRORS: block.errors,
+        _VARIANCES: block.variances,
+        _PROBABILITIES: block.probabilities,
+    }
+    for field, values in fields.items():
         if values:
-            rows = _rows(values, block.points)
-            pieces.extend(_piece(rows, _head(field, rows.shape[1])))
-
-    add(_VALUES, block.values)
-    add(_ERRORS, block.errors)
+            size = len(values) // block.points
+            yield _Piece(_head(field, size), values, size, 0, size)
     if block.gradients:
-        pieces.extend(_gradients(_rows(block.gradients, block.points), sweep))
-    add(_VARIANCES, block.variances)
-    add(_PROBABILITIES, block.probabilities)
-    return np.hstack(pieces) if pieces else np.empty((block.points, 0), np.uint8)
+        yield from _gradients(block.gradients, len(block.gradients) // block.points, sweep)
 
 
-def _rows(values: bytes, points: int) -> _Bytes:
-    return np.frombuffer(values, np.uint8).reshape(points, -1)
-
-
-def _piece(rows: _Bytes, head: bytes) -> Iterator[_Bytes]:
-    yield np.broadcast_to(np.frombuffer(head, np.uint8), (len(rows), len(head)))
-    yield rows
-
-
-def _gradients(rows: _Bytes, sweep: Sweep) -> Iterator[_Bytes]:
+def _gradients(values: bytes, row: int, sweep: Sweep) -> Iterator[_Piece]:
     sizes = [_DOUBLE_BYTES * parameter.size for parameter in sweep.parameters]
     heads = [
         _parameter_head(parameter.name, size)
         for parameter, size in zip(sweep.parameters, sizes, strict=True)
     ]
     total = sum(map(len, heads)) + sum(sizes)
-    at = 0
+    start = 0
     for _ in range(sweep.columns):
         before = _head(_GRADIENTS, total)
         for head, size in zip(heads, sizes, strict=True):
-            yield from _piece(rows[:, at : at + size], before + head)
+            yield _Piece(before + head, values, row, start, size)
             before = b""
-            at += size
+            start += size
 
 
 def _parameter_head(name: str, size: int) -> bytes:

@@ -12,8 +12,14 @@ from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 
 PACKAGE = Path(quantcloud.__file__).parent
-# A connection of SQLite belongs to its own thread. The sandbox probes in a process of its own.
-OWN_THREADS = {"storage/database/sqlite.py", "engine/sandbox/confinement.py"}
+# A connection of SQLite belongs to its own thread. The sandbox probes, and a wide run computes, in a
+# process without an event loop. Cirq's sampler is a client.
+OWN_THREADS = {
+    "storage/database/sqlite.py",
+    "engine/sandbox/confinement.py",
+    "engine/pool/threads.py",
+    "cirq/sampler.py",
+}
 
 
 @pytest.mark.parametrize(("size", "here"), [(0, True), (1, True), (1.001, False)])

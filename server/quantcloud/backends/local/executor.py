@@ -34,8 +34,8 @@ class LocalExecutor(SimulatorExecutor):
         compiled = self._compiled
         if compiled is None or compiled.circuit is not circuit:
             compiled = Compiled(circuit, self.prepared(circuit, execution))
-            is_small = len(circuit.operations) << circuit.num_qubits <= _MOST_KEPT
-            self._compiled = compiled if is_small else None
+            is_kept = len(circuit.operations) << circuit.num_qubits <= _MOST_KEPT
+            self._compiled = compiled if is_kept else None
         return block(compiled, execution)
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
