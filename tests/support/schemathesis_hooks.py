@@ -13,8 +13,8 @@ import schemathesis
 
 ENUMS = {"optimize_for", "pairing", "status", "status_filter"}
 NUMBERS = {
-    "after_sequence", "coefficient", "limit", "max_cost_usd", "min_fidelity", "num_qubits", "offset",
-    "point_limit", "point_offset", "precision", "shots", "values", "wait_seconds",
+    "after_sequence", "coefficient", "limit", "max_cost_usd", "min_fidelity", "num_qubits",
+    "offset", "point_limit", "point_offset", "precision", "shots", "values", "wait_seconds",
 }  # fmt: skip
 LISTS: dict[str, type | tuple[type, ...]] = {
     "observables": dict, "tags": str, "terms": dict, "values": (int, float),

@@ -23,7 +23,7 @@ _DOUBLE_BYTES = 8
 
 
 class _Piece(NamedTuple):
-    """A part of the entry of each point: `head`, and `size` bytes of the point's row of `values`."""
+    """A part of the entry of a point: `head`, and `size` bytes of its row of `values`."""
 
     head: bytes
     values: bytes

@@ -12,8 +12,8 @@ from quantcloud.aio import offload
 from quantcloud.aio.offload import Work
 
 PACKAGE = Path(quantcloud.__file__).parent
-# A connection of SQLite belongs to its own thread. The sandbox probes, and a wide run computes, in a
-# process without an event loop. Cirq's sampler is a client.
+# A connection of SQLite belongs to its own thread. The sandbox probes, and a wide run computes, in
+# a process without an event loop. Cirq's sampler is a client.
 OWN_THREADS = {
     "storage/database/sqlite.py",
     "engine/sandbox/confinement.py",
