@@ -46,8 +46,6 @@ def program(name: str, origin: str, request: dict[str, Any]) -> str:
 @pytest.mark.parametrize("name", ["asPython", "asQiskit", "asCurl"])
 @pytest.mark.parametrize(("request_", "shown"), [(RUN, "'00'"), (SWEEP, "1.5")])
 def test_a_copied_program_runs(server: Server, name: str, request_: dict[str, Any], shown: str):
-    if name == "asQiskit" and request_ is SWEEP:
-        pytest.skip("Qiskit's own reader of OpenQASM 3 takes no inputs without values")
     text = program(name, server.endpoints.http, request_)
     environment = {"QUANTCLOUD_TOKEN": newcomers_token(), "HOME": "/nonexistent"}
     shell = [BASH, "-c", text] if name == "asCurl" else [sys.executable, "-c", text]

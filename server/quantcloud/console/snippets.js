@@ -71,6 +71,7 @@ ${running(origin, "circuit", request)}`;
 
 /** @param {string} origin @param {any} request */
 export function asQiskit(origin, request) {
+  if (request.parameters) return `# Qiskit reads no inputs of OpenQASM 3, so the server gets the text.\n${asPython(origin, request)}`;
   const version = /^\s*(?:\/\/.*\n\s*|\/\*[^]*?\*\/\s*)*OPENQASM\s+3/.test(request.qasm) ? "3" : "2";
   return `from qiskit import qasm${version}
 from quantcloud import Client  # pip install thequantcloud
