@@ -4,20 +4,16 @@ import asyncio
 import math
 import os
 import secrets
-import signal
 import socket
-import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import grpc
-import structlog
 
 from quantcloud import DISTRIBUTION
 from quantcloud.aio import offload
@@ -32,18 +28,12 @@ from quantcloud.auth.rate_limits import Counter, RequestLimits
 from quantcloud.auth.sign_in import OPERATOR
 from quantcloud.auth.tickets import Tickets
 from quantcloud.auth.turns import Turns
-from quantcloud.domain.errors import Damaged, DomainError, explained
+from quantcloud.domain.errors import Damaged
 from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
-from quantcloud.engine.base import EngineError
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.private import keep_private
-from quantcloud.process import (
-    allow_open_files,
-    notify_service_manager,
-    tune_garbage_collection,
-)
-from quantcloud.proxy.admin import drain, private_socket, prometheus
-from quantcloud.proxy.process import EnvoyError, EnvoyProcess, envoy_settings
+from quantcloud.proxy.admin import private_socket
+from quantcloud.proxy.process import EnvoyProcess, envoy_settings
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.scheduling.lease_keeper import LeaseKeeper
@@ -57,36 +47,26 @@ from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
 from quantcloud.services.queues import StartEstimates
-from quantcloud.settings import Settings, forget_environment
-from quantcloud.storage import DataDirLockedError, Store, StoreError, lock_data_dir
+from quantcloud.settings import Settings
+from quantcloud.storage import Store, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
 from quantcloud.storage.model_files import ModelFiles
-from quantcloud.telemetry import audit, logs, metrics, tracing
+from quantcloud.telemetry import audit, metrics, tracing
 from quantcloud.telemetry.admin import AdminListener
 from quantcloud.telemetry.loop_lag import measure_forever
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.queues import QueueMonitor
 
-log = structlog.stdlib.get_logger(__name__)
-
 _CALL_GRACE_SECONDS = 1.0
 _ADMIN_PORT = 9464
-_ENVOY_ADMIN_PORT = 9465
 # How long responses take through Envoy.
 _ENVOY_TRANSIT_SECONDS = 0.1
 # How long a server has had no jobs before it goes on with its calibration.
 _QUIET_SECONDS = 1.0
 # How long a load balancer takes to notice that the server is not ready.
 _NOTICE_SECONDS = 3.0
-# How long a thread keeps the GIL while others wait. Each thread that converts a large result delays
-# the event loop by this time.
-_SWITCH_INTERVAL_SECONDS = 0.001
 
 _utc_now = partial(datetime.now, UTC)
-
-_CANNOT_START = (
-    OSError, ValueError, StoreError, DataDirLockedError, EnvoyError, EngineError, DomainError,
-)  # fmt: skip
 
 
 class Application:
@@ -281,7 +261,7 @@ class Application:
         if code is not None:
             scheme = _scheme(settings)
             self._sign_in = sign_in_link(scheme, settings.http_host, envoy.http_port, code)
-        return _http_url(settings, envoy.http_port)
+        return http_url(settings, envoy.http_port)
 
     def _access(self, store: Store, turns: Turns, watch_tickets: Tickets) -> AccessControl:
         settings, clock = self._settings, self._clock
@@ -352,7 +332,8 @@ def _scheme(settings: Settings) -> str:
     return "http" if settings.tls_cert is None else "https"
 
 
-def _http_url(settings: Settings, port: int) -> str:
+def http_url(settings: Settings, port: int) -> str:
+    """Return the URL at which Envoy serves."""
     return f"{_scheme(settings)}://{bracketed(settings.http_host)}:{port}"
 
 
@@ -388,90 +369,3 @@ def _proxy_secret(settings: Settings) -> str | None:
     if settings.proxy_secret:
         return settings.proxy_secret.get_secret_value()
     return secrets.token_urlsafe(32) if settings.envoy else None
-
-
-def _stop_signal() -> asyncio.Future[signal.Signals]:
-    """Return a future of the first SIGINT or SIGTERM. A second signal ends the process."""
-    loop = asyncio.get_running_loop()
-    received: asyncio.Future[signal.Signals] = loop.create_future()
-
-    def receive(number: signal.Signals) -> None:
-        if received.done():
-            os._exit(128 + number)
-        received.set_result(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, receive, number)
-    return received
-
-
-async def _front(settings: Settings, servers: Sequence[str]) -> None:
-    """Run Envoy in front of several servers until SIGINT (stop at once) or SIGTERM (drain)."""
-    stop_signal = _stop_signal()
-    given = settings.proxy_secret
-    if given is None:
-        log.warning(
-            "QUANTCLOUD_PROXY_SECRET is not set: the servers count all requests through this Envoy "
-            "as one client's; set the same secret for Envoy and for its servers"
-        )
-    secret = given.get_secret_value() if given else secrets.token_urlsafe(32)
-    with private_socket(settings.data_dir, "envoy.admin") as admin:
-        envoy = EnvoyProcess(envoy_settings(settings, secret, servers=servers, admin_socket=admin))
-        await envoy.start()
-        listener = AdminListener(dict, metrics=lambda: prometheus(admin))
-        try:
-            listener.start(settings.admin_host, settings.admin_port, _ENVOY_ADMIN_PORT)
-            endpoints = Endpoints(
-                _http_url(settings, envoy.http_port),
-                ", ".join(servers),
-                listener.url,
-            )
-            print(endpoints.announcement(), flush=True)  # noqa: T201  # for the parent process
-            notify_service_manager("READY=1")
-            if await stop_signal is signal.SIGTERM:
-                await drain(admin, settings.drain_seconds)
-        finally:
-            await listener.stop()
-            await envoy.stop()
-
-
-async def _serve(settings: Settings) -> None:
-    """Serve until SIGINT (stop at once) or SIGTERM (drain). A second signal ends the process."""
-    stop_signal = _stop_signal()
-    application = Application(settings)
-    starting = asyncio.ensure_future(application.start())
-    await asyncio.wait([starting, stop_signal], return_when=asyncio.FIRST_COMPLETED)
-    if stop_signal.done():
-        starting.cancel()
-        await asyncio.wait([starting])
-        await application.stop(0.0)
-        return
-    tune_garbage_collection()
-    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
-    print(starting.result().announcement(), flush=True)  # noqa: T201  # for the parent process
-    notify_service_manager("READY=1")
-    number = await stop_signal
-    notify_service_manager("STOPPING=1")
-    await application.stop(settings.drain_seconds if number is signal.SIGTERM else 0.0)
-
-
-def serve(settings: Settings) -> int:
-    """Run a server in the foreground and return the exit code."""
-    return _run(settings, lambda: _serve(settings))
-
-
-def front(settings: Settings, servers: Sequence[str]) -> int:
-    """Run Envoy in the foreground, in front of `servers`, and return the exit code."""
-    return _run(settings, lambda: _front(settings, servers))
-
-
-def _run(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
-    try:
-        logs.configure(settings.log_level)
-        forget_environment()
-        allow_open_files()
-        asyncio.run(work())
-    except _CANNOT_START as error:
-        print(f"quantcloud: {explained(error)}", file=sys.stderr)  # noqa: T201  # a line for the user
-        return 1
-    return 0

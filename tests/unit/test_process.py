@@ -33,7 +33,7 @@ IMPORTS = """
 import sys
 from quantcloud.process import import_structlog
 import_structlog()
-import quantcloud.app
+import quantcloud.foreground
 print("rich" in sys.modules, "stim" in sys.modules, "qiskit" in sys.modules)
 # Commands can still import it.
 import rich.console

@@ -42,7 +42,7 @@ def serve_command(
 ) -> None:
     """Run the server, its workers and Envoy in the foreground."""
     with loading_server():
-        from quantcloud.app import serve
+        from quantcloud.foreground import serve
         from quantcloud.cli.configuration import read_settings
 
     settings = read_settings(
@@ -128,7 +128,7 @@ def envoy_command(
 ) -> None:
     """Run Envoy alone in the foreground, in front of several servers on one database."""
     with loading_server():
-        from quantcloud.app import front
+        from quantcloud.foreground import front
         from quantcloud.cli.configuration import read_settings
 
     settings = read_settings(
