@@ -42,8 +42,8 @@ def serve_command(
 ) -> None:
     """Run the server, its workers and Envoy in the foreground."""
     with loading_server():
-        from quantcloud.foreground import serve
         from quantcloud.cli.configuration import read_settings
+        from quantcloud.foreground import serve
 
     settings = read_settings(
         {
@@ -128,8 +128,8 @@ def envoy_command(
 ) -> None:
     """Run Envoy alone in the foreground, in front of several servers on one database."""
     with loading_server():
-        from quantcloud.foreground import front
         from quantcloud.cli.configuration import read_settings
+        from quantcloud.foreground import front
 
     settings = read_settings(
         {
