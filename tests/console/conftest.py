@@ -55,7 +55,8 @@ class Console:
         ]
 
 
-@pytest.fixture(scope="session")
+# Not longer than a module: while Playwright runs, no other test can run an event loop.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed; Debian's package is `chromium`")

@@ -140,7 +140,7 @@ def test_a_statevector_of_34_qubits_is_refused_with_its_size(server: Server):
 
 
 def test_a_circuit_predicted_to_exceed_a_workers_memory_is_refused_with_both_sizes(ada: Api):
-    response = ada.rest("POST", "/v1/circuits/run", {"qasm": wide(25), "backend": "aer_simulator"})
+    response = ada.rest("POST", "/v1/circuits/run", {"qasm": wide(26), "backend": "aer_simulator"})
     assert response.status_code == 400
     assert "would need 1.002 GiB of memory, a run may take 700 MiB" in response.json()["detail"]
 
@@ -148,7 +148,7 @@ def test_a_circuit_predicted_to_exceed_a_workers_memory_is_refused_with_both_siz
 def test_a_run_that_exceeds_memory_unexpectedly_fails(ada: Api):
     last = ada.finish(ada.run(BELL, backend="hog"))
     assert name_of(last.job.status) == "failed"
-    assert last.job.error_message == "needs more memory than the 700 MiB that a worker may use"
+    assert last.job.error_message == "needs more memory than the 700 MiB that it may use"
     assert name_of(ada.finish(ada.run(BELL, backend="aer_simulator")).job.status) == "completed"
 
 
