@@ -175,6 +175,8 @@ def test_random_programs_build_what_the_sdk_builds(body):
     try:
         program = read(source)
     except NotUnderstood as error:
+        if "takes more than" in error.message:
+            reject()  # Python took the steps.
         # Python's numbers have no largest one.
         assert any(word in error.message for word in ("too large", "finite", "complex"))
         return
