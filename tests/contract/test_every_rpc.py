@@ -1,6 +1,7 @@
 """Each RPC over plain gRPC, on a whole server."""
 
 from base64 import b64decode
+from pathlib import Path
 
 import grpc
 import pytest
@@ -312,11 +313,13 @@ def test_a_drawing_has_the_analysis_and_the_errors_of_a_run(ada: Api):
     assert refusals[0][1] == {"line": "3", "column": "1"}
 
 
-def test_a_sign_in_link_gives_a_token(server: Server, ada: Api):
-    code = server.endpoints.sign_in.partition("#sign-in=")[2]
-    answer = ada.account.SignIn(account_pb2.SignInRequest(code=code))
-    operator = Api(server.channel, server.rest, answer.token)
-    assert operator.rest("GET", "/v1/account/usage").json()["tier"] == "enterprise"
-    again = server.post("/v1/auth/sign-in", {"code": code})
-    assert again.status_code == 401
-    assert again.json()["details"][0]["reason"] == "INVALID_SIGN_IN_CODE"
+def test_a_sign_in_link_gives_a_token(tmp_path: Path):
+    # A link lasts 10 minutes, so its server is new.
+    with Server(tmp_path / "data", "--workers", "1") as server:
+        code = server.endpoints.sign_in.partition("#sign-in=")[2]
+        answer = server.api().account.SignIn(account_pb2.SignInRequest(code=code))
+        operator = Api(server.channel, server.rest, answer.token)
+        assert operator.rest("GET", "/v1/account/usage").json()["tier"] == "enterprise"
+        again = server.post("/v1/auth/sign-in", {"code": code})
+        assert again.status_code == 401
+        assert again.json()["details"][0]["reason"] == "INVALID_SIGN_IN_CODE"
