@@ -154,9 +154,11 @@ def test_a_command_line_watch_survives_a_restart(tmp_path: Path):
         env={**os.environ, "QUANTCLOUD_TOKEN": api.credential},
     ) as watch:  # fmt: skip
         assert watch.stdout is not None
+        assert next(watch.stdout).split() == ["job", job]
         printed = []
         for line in watch.stdout:
-            printed.append(line.split()[1])
+            # Such as "29.8 ms  routing".
+            printed.append(line.split()[2])
             if printed[-1] == "running":
                 break
         server.kill()
@@ -164,7 +166,7 @@ def test_a_command_line_watch_survives_a_restart(tmp_path: Path):
             api = Api(again.channel, again.rest, api.credential)
             take_until_running_again(api, job)
             api.jobs.CancelJob(job_pb2.CancelJobRequest(id=job), metadata=api.metadata)
-            printed += [line.split()[1] for line in watch.stdout]
-            assert watch.wait(30) == 0
+            printed += [line.split()[2] for line in watch.stdout]
+            assert watch.wait(30) == 3
     once = ["queued", "dispatched", "running"]
     assert printed == ["submitted", "analyzing", "routing", *once, *once, "cancelled"]
