@@ -108,9 +108,19 @@ async def run(runner):
     await runner.end()
 
 
+def hosts(cluster):
+    """Return the processes by which engines have their share of each node."""
+    pids = {pid for node in cluster.nodes for pid in descendants(node.process.pid)}
+    return {pid for pid in pids if "NodeHost" in command(pid)}
+
+
 def engines(cluster):
     """Return the processes that circuits run in, and their fork servers."""
-    pids = {pid for node in cluster.nodes for pid in descendants(node.process.pid)}
+    return below(node.process.pid for node in cluster.nodes)
+
+
+def below(parents):
+    pids = {pid for parent in parents for pid in descendants(parent)}
     return {pid for pid in pids if "engine.pool.forkserver" in command(pid)}
 
 
@@ -272,11 +282,13 @@ async def test_the_engine_survives_its_driver(run):
     assert grown.is_set()
 
 
-async def test_stopping_ends_runs_and_leaves_nothing_on_the_nodes(cluster):
-    before = engines(cluster)
+async def test_stopping_ends_runs_and_leaves_nothing_on_the_nodes(run, cluster):
+    # The other engine, which goes on, has all its hosts.
+    await until(run.engine, lambda: run.engine.slots >= 3)
+    before = hosts(cluster)
     async with joined(cluster, slots=3) as engine:
         task = await RayRunner(engine).begin("loop_in_c")
-        own = engines(cluster) - before
+        own = below(hosts(cluster) - before)
         assert own
         await engine.stop()
         with pytest.raises(WorkerLost, match="the server stopped"):
