@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from quantcloud import __main__, app
+from quantcloud import __main__, foreground
 
 _PAUSE_SECONDS = 0.001
 # Shorter delays are not written.
@@ -32,7 +32,7 @@ async def _watch(file: TextIO) -> None:
 
 def main() -> int:
     """Run the `quantcloud` command with the watchdog."""
-    serve = app._serve
+    serve = foreground._serve
     with Path(sys.argv.pop(1)).open("a", buffering=1) as file:
 
         async def watched(settings):
@@ -40,7 +40,7 @@ def main() -> int:
             await serve(settings)
             watching.cancel()
 
-        app._serve = watched
+        foreground._serve = watched
         return __main__.main()
 
 
