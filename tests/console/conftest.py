@@ -1,6 +1,5 @@
 """A headless Chromium, and pages of it that watch what they load."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import resources
@@ -8,9 +7,9 @@ from importlib import resources
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from support.clients.browser import PROGRAM
 from support.server import Server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # Other tests run on the same cores.
 PATIENCE_MILLISECONDS = 20_000
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
@@ -58,11 +57,11 @@ class Console:
 # Not longer than a module: while Playwright runs, no other test can run an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
+    if PROGRAM is None:
         pytest.skip("no Chromium is installed; Debian's package is `chromium`")
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-dev-shm-usage"]
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        running = playwright.chromium.launch(executable_path=PROGRAM, args=options)
         yield running
         running.close()
 
