@@ -259,7 +259,7 @@ class Application:
         self._parts.push_async_callback(envoy.stop)
         code = self._codes.issue(OPERATOR) if settings.console else None
         if code is not None:
-            scheme = _scheme(settings)
+            scheme = settings.http_scheme
             self._sign_in = sign_in_link(scheme, settings.http_host, envoy.http_port, code)
         return http_url(settings, envoy.http_port)
 
@@ -328,13 +328,9 @@ def _days(number: float | None) -> timedelta | None:
     return None if number is None else timedelta(number)
 
 
-def _scheme(settings: Settings) -> str:
-    return "http" if settings.tls_cert is None else "https"
-
-
 def http_url(settings: Settings, port: int) -> str:
     """Return the URL at which Envoy serves."""
-    return f"{_scheme(settings)}://{bracketed(settings.http_host)}:{port}"
+    return f"{settings.http_scheme}://{bracketed(settings.http_host)}:{port}"
 
 
 def _grpc_credentials(settings: Settings) -> grpc.ServerCredentials | None:

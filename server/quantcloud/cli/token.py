@@ -20,8 +20,7 @@ def make_link(settings: Settings, user: str, tier: Tier | None) -> str:
     code = sign_in_codes(settings, lambda: datetime.now(UTC)).issue(user)
     if code is None:
         raise Failure("tokens are issued by the service behind QUANTCLOUD_JWKS_URL, not here")
-    scheme = "http" if settings.tls_cert is None else "https"
-    return sign_in_link(scheme, settings.http_host, settings.http_port, code)
+    return sign_in_link(settings.http_scheme, settings.http_host, settings.http_port, code)
 
 
 def make_token(settings: Settings, user: str, tier: Tier | None, hours: float) -> str:

@@ -427,6 +427,11 @@ class Settings(BaseSettings):
         return self.database_url or self.data_dir / "quantcloud.db"
 
     @property
+    def http_scheme(self) -> str:
+        """The scheme of the URL at which Envoy serves."""
+        return "http" if self.tls_cert is None else "https"
+
+    @property
     def audit_log_path(self) -> Path:
         return self.audit_log or self.data_dir / "audit.log"
 
