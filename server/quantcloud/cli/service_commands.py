@@ -36,7 +36,7 @@ def login(
         typer.Option(help="Create an API key of this name and save it, because a JWT expires."),
     ] = None,
 ) -> None:
-    """Save a server and a token for this user, after a check. Asks for what is not given."""
+    """Save a server and a token for this user, after a check. Asks for the missing ones."""
     with loading():
         from quantcloud.cli import login as work
 

@@ -28,7 +28,7 @@ class AsyncClient:
     """A client of one server and account.
 
     `server` is HOST:PORT for the gRPC port, or the `https://` or `http://` address of Envoy.
-    `token` is a JWT or an API key. What is not given comes from QUANTCLOUD_SERVER and
+    `token` is a JWT or an API key. Missing ones come from QUANTCLOUD_SERVER and
     QUANTCLOUD_TOKEN, or else from the profile that `quantcloud login` saves. `ca_file` has the
     certificates that may sign that of the server. `cert_file` and `key_file` are a certificate of
     this client.
@@ -271,7 +271,7 @@ class AsyncClient:
         circuit: Circuit | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> circuit_pb2.Circuit:
-        """Change a saved circuit. What is not given stays as it is."""
+        """Change a saved circuit. The other fields stay as they are."""
         qasm = None if circuit is None else run_request(circuit, {}).qasm
         fields = {"name": name, "qasm": qasm, "metadata": metadata and dict(metadata)}
         content = {key: value for key, value in fields.items() if value is not None}

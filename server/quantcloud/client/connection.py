@@ -90,7 +90,7 @@ def resolve(
     cert_file: str | os.PathLike[str] | None = None,
     key_file: str | os.PathLike[str] | None = None,
 ) -> Connection:
-    """Return where to connect. What is not given comes from the environment or the profile.
+    """Return where to connect. Missing parts come from the environment or the profile.
 
     A saved token goes only to the server that it was saved for. Raises `NotConfigured`.
     """

@@ -233,7 +233,7 @@ class Client:
         circuit: Circuit | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> circuit_pb2.Circuit:
-        """Change a saved circuit. What is not given stays as it is."""
+        """Change a saved circuit. The other fields stay as they are."""
         return drive(
             self._client.update_circuit(circuit_id, name=name, circuit=circuit, metadata=metadata)
         )

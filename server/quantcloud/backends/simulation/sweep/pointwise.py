@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
     """Expectation values of observables with their standard errors and variances.
 
     The errors are None if the values are exact. The variances are those of the observables in the
-    state, whatever the shots, and None if nobody asked for them.
+    state with any number of shots, and None if nobody asked for them.
     """
 
     values: Floats
