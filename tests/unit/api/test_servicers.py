@@ -64,7 +64,7 @@ class Jobs:
         assert window["wanted"] == JobFilter({JobStatus.RUNNING})
         return Page([RUNNING.job], 1, window["limit"], 0), "next"
 
-    async def starts(self, jobs: Sequence[Job]) -> Mapping[str, datetime]:
+    async def waits(self, jobs: Sequence[Job]) -> Mapping[str, datetime]:
         return {job.id: RUNNING.occurred_at for job in jobs}
 
     async def result(

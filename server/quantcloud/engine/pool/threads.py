@@ -1,6 +1,6 @@
 """Runs with several threads."""
 
-# pyright: reportMissingTypeStubs=false
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # threadpoolctl has no types.
 
 import os
