@@ -6,7 +6,6 @@ grpcio-testing has no server for asyncio, so these are in-process `grpc.aio` ser
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
 from quantcloud.domain.job_filter import JobFilter
+from quantcloud.domain.outlook import Wait, WaitReason
 from quantcloud.domain.page import Page
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.settings import DEFAULT_TIERS
@@ -64,8 +64,8 @@ class Jobs:
         assert window["wanted"] == JobFilter({JobStatus.RUNNING})
         return Page([RUNNING.job], 1, window["limit"], 0), "next"
 
-    async def waits(self, jobs: Sequence[Job]) -> Mapping[str, datetime]:
-        return {job.id: RUNNING.occurred_at for job in jobs}
+    async def waits(self, jobs: Sequence[Job]) -> Mapping[str, Wait]:
+        return {job.id: Wait(WaitReason.MEMORY, RUNNING.occurred_at) for job in jobs}
 
     async def result(
         self, _: Principal, job_id: str, *, offset: int | None, limit: int | None
