@@ -18,7 +18,7 @@ from quantcloud.storage.api_keys import ApiKeys
 from quantcloud.storage.circuits import Circuits
 from quantcloud.storage.database.epoch import epoch_of
 from quantcloud.storage.database.errors import StoreError
-from quantcloud.storage.database.interface import Database
+from quantcloud.storage.database.interface import Applies, Database
 from quantcloud.storage.database.sqlite import SqliteDatabase
 from quantcloud.storage.jobs.events import Events
 from quantcloud.storage.jobs.idempotency import Idempotency
@@ -46,13 +46,19 @@ class Store:
     """
 
     def __init__(
-        self, database: Database, epoch: bytes, notices: _MakesNotices | None = None
+        self,
+        database: Database,
+        epoch: bytes,
+        notices: _MakesNotices | None = None,
+        apply: Applies | None = None,
     ) -> None:
         self.cursors = Cursors(epoch)
         self._database = database
         self._on_loss: list[Callable[[], None]] = []
         self._notices = notices(self._publish, self._lost) if notices else None
-        self._writer = Writer(database, arrange=self._notices.arrange if self._notices else None)
+        self._writer = Writer(
+            database, arrange=self._notices.arrange if self._notices else None, apply=apply
+        )
         self.jobs = Jobs(database, self._writer)
         self.leases = Leases(self._writer)
         self.idempotency = Idempotency(database)
@@ -146,6 +152,7 @@ async def _open_postgres(url: str, connections: int, poll_seconds: float) -> Sto
         database,
         await epoch_of(database),
         lambda publish, lost: Notices(database, publish, lost, poll_seconds),
+        database.apply,
     )
 
 

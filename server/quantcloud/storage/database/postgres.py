@@ -8,20 +8,23 @@ costs latency but no throughput.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
 from sqlalchemy import Connection as AlchemyConnection
 from sqlalchemy import bindparam, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from quantcloud.aio.offload import UNKNOWN
 from quantcloud.storage.database.errors import StoreError, store_closed
 from quantcloud.storage.database.faults import Faults
-from quantcloud.storage.database.interface import Connection, Work, transacted
+from quantcloud.storage.database.interface import Applied, Connection, Work, transacted
 from quantcloud.storage.database.migrate import migrate
+from quantcloud.telemetry import commits
 
 T = TypeVar("T")
 
@@ -54,6 +57,13 @@ _SESSION = {
 _CURSORS = select(func.nextval("job_events_cursor_seq")).select_from(
     func.generate_series(1, bindparam("number"))
 )
+# The parameters of the function `quantcloud_commit`.
+_CONDITIONS = ("waiting", "months", "keys", "known")
+_ROWS = (
+    "new_jobs", "new_tags", "new_circuits", "changed_jobs", "new_events", "new_results",
+    "new_blocks", "new_keys", "used",
+)  # fmt: skip
+_COMMIT = f"SELECT * FROM quantcloud_commit({', '.join(f'${n}' for n in range(1, 16))})"
 _ERRORS = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -114,6 +124,19 @@ class PostgresDatabase:
         del cost, crowded  # nothing runs on the event loop
         return await self.write(lambda connection: transacted(connection, work))
 
+    async def apply(self, event_number: int, rows: Mapping[str, str | None]) -> Applied:
+        """Write a draft in one call, which holds the write lock only while PostgreSQL works."""
+        values = [rows[name] for name in _CONDITIONS], [rows[name] for name in _ROWS]
+        began = time.perf_counter()
+        async with self._connected(self._write_engine, WRITE_SECONDS) as connection:
+            raw: Any = await connection.get_raw_connection()
+            row = await raw.driver_connection.fetchrow(
+                _COMMIT, _WRITE_LOCK, *values[0], event_number, *values[1]
+            )
+        locked = began + row["lock_seconds"]
+        commits.observe(began, locked, locked + row["held_seconds"], time.perf_counter())
+        return Applied(row["first_cursor"], row["refused"] or ())
+
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
         return lambda number: sorted(connection.execute(_CURSORS, {"number": number}).scalars())
 
@@ -133,11 +156,19 @@ class PostgresDatabase:
     async def _run(
         self, engine: AsyncEngine, work: Callable[[AlchemyConnection], T], seconds: float
     ) -> T:
+        async with self._connected(engine, seconds) as connection:
+            return await connection.run_sync(work)
+
+    @asynccontextmanager
+    async def _connected(
+        self, engine: AsyncEngine, seconds: float
+    ) -> AsyncGenerator[AsyncConnection]:
+        """Yield a connection for up to `seconds`, and translate the errors of its use."""
         if self._closed:
             raise store_closed()
         try:
             async with asyncio.timeout(seconds), engine.connect() as connection:
-                return await connection.run_sync(work)
+                yield connection
         except _ERRORS as error:
             raise self.faults.translate(error) from error
 
