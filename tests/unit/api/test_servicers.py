@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from quantcloud.domain.circuit import SavedCircuit
 from quantcloud.domain.errors import InvalidArgument
 from quantcloud.domain.job import Job, JobEvent, JobResult, JobStatus
 from quantcloud.domain.job_filter import JobFilter
+from quantcloud.domain.outlook import Wait, WaitReason
 from quantcloud.domain.page import Page
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.settings import DEFAULT_TIERS
@@ -55,8 +55,8 @@ class Jobs:
         assert window["wanted"] == JobFilter({JobStatus.RUNNING})
         return Page([RUNNING.job], 1, window["limit"], 0), "next"
 
-    async def starts(self, jobs: Sequence[Job]) -> Mapping[str, datetime]:
-        return {job.id: RUNNING.occurred_at for job in jobs}
+    async def waits(self, jobs: Sequence[Job]) -> Mapping[str, Wait]:
+        return {job.id: Wait(WaitReason.MEMORY, RUNNING.occurred_at) for job in jobs}
 
     async def result(
         self, _: Principal, job_id: str, *, offset: int | None, limit: int | None
