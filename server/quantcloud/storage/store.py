@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from quantcloud.domain.cursors import Cursors
 from quantcloud.domain.job import JobEvent
+from quantcloud.domain.news import News
 from quantcloud.storage.account_data import AccountData
 from quantcloud.storage.accounts import Accounts
 from quantcloud.storage.api_keys import ApiKeys
@@ -36,7 +37,7 @@ POLL_SECONDS = 1.0
 _ADVICE = "give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
-_MakesNotices = Callable[[Callable[[Sequence[JobEvent]], None], Callable[[], None]], "Notices"]
+_MakesNotices = Callable[["Store"], "Notices"]
 
 
 class Store:
@@ -55,7 +56,7 @@ class Store:
         self.cursors = Cursors(epoch)
         self._database = database
         self._on_loss: list[Callable[[], None]] = []
-        self._notices = notices(self._publish, self._lost) if notices else None
+        self._notices = notices(self) if notices else None
         self._writer = Writer(
             database, arrange=self._notices.arrange if self._notices else None, apply=apply
         )
@@ -122,22 +123,31 @@ class Store:
             await self._notices.close()
         await self._database.close()
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(
+        self, listener: Listener, wants: Callable[[News], bool] | None = None
+    ) -> Callable[[], None]:
         """Call `listener` with the events of each commit, in order, on the event loop.
 
         For this server's commits, that is before the methods that made the events return; for other
-        servers' commits, it is soon after. Call the returned function to stop.
+        servers' commits, it is soon after. Of those it may get only the events of jobs for whose
+        news `wants` is true. Call the returned function to stop.
         """
-        return self._writer.subscribe(listener)
+        return self._writer.subscribe(listener, *(() if wants is None else (wants,)))
 
     def subscribe_loss(self, listener: Callable[[], None]) -> None:
         """Call `listener` when the events of other servers cannot be read for a while."""
         self._on_loss.append(listener)
 
-    def _publish(self, events: Sequence[JobEvent]) -> None:
+    def publish(self, events: Sequence[JobEvent]) -> None:
+        """Call the listeners with events of other servers."""
         self._writer.publish(events)
 
-    def _lost(self) -> None:
+    def wants(self, news: News) -> bool:
+        """Whether a listener needs the events behind news of another server."""
+        return self._writer.wants(news)
+
+    def lose(self) -> None:
+        """Tell that the events of other servers cannot be read."""
         for listener in tuple(self._on_loss):
             listener()
 
@@ -151,7 +161,7 @@ async def _open_postgres(url: str, connections: int, poll_seconds: float) -> Sto
     return Store(
         database,
         await epoch_of(database),
-        lambda publish, lost: Notices(database, publish, lost, poll_seconds),
+        lambda store: Notices(database, store.publish, store.wants, store.lose, poll_seconds),
         database.apply,
     )
 

@@ -63,7 +63,10 @@ _ROWS = (
     "new_jobs", "new_tags", "new_circuits", "changed_jobs", "new_events", "new_results",
     "new_blocks", "new_keys", "used",
 )  # fmt: skip
-_COMMIT = f"SELECT * FROM quantcloud_commit({', '.join(f'${n}' for n in range(1, 16))})"
+_COMMIT = (
+    "SELECT * FROM quantcloud_commit("
+    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+)
 _ERRORS = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -123,6 +126,15 @@ class PostgresDatabase:
     ) -> T:
         del cost, crowded  # nothing runs on the event loop
         return await self.write(lambda connection: transacted(connection, work))
+
+    async def fetch(self, statement: str, *values: object) -> Sequence[Any]:
+        """Return the rows of a single SELECT in PostgreSQL's own notation.
+
+        This takes a fraction of the processor time of `read`, which begins a transaction.
+        """
+        async with self._connected(self._read_engine, READ_SECONDS) as connection:
+            raw: Any = await connection.get_raw_connection()
+            return await raw.driver_connection.fetch(statement, *values)
 
     async def apply(self, event_number: int, rows: Mapping[str, str | None]) -> Applied:
         """Write a draft in one call, which holds the write lock only while PostgreSQL works."""

@@ -58,6 +58,7 @@ class _NoConnection:
     begin_nested = begin
 
     def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> Rows:
+        del statement, parameters
         raise NeedsLockError
 
 
@@ -183,7 +184,8 @@ class Draft(Pending):
         found = self._limits[kind].get(subject)
         if found is None:
             found = self._limits[kind][subject] = {"number": len(self._units), **values}
-            self._units.append([])
+            places: list[int] = []
+            self._units.append(places)
         self._units[found["number"]].append(self.place)
         return found
 
@@ -198,6 +200,7 @@ class DraftedTransaction(Transaction):
         self._draft = draft
 
     def change_job(self, statement: Executable, values: dict[str, Any]) -> bool:
+        del statement
         row = dict(values)
         row["id"] = row.pop("job_id")
         try:

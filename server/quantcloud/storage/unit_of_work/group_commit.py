@@ -9,11 +9,11 @@ import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from operator import attrgetter
 from typing import Any, TypeVar
 
 from quantcloud.aio.offload import UNKNOWN
 from quantcloud.domain.job import JobEvent
+from quantcloud.domain.news import News
 from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.interface import Connection, Database, Steps
 from quantcloud.storage.unit_of_work.batch_window import BatchWindow, is_many
@@ -35,7 +35,11 @@ from quantcloud.telemetry.jobs import observe
 T = TypeVar("T")
 Listener = Callable[[Sequence[JobEvent]], None]
 
-_cursor = attrgetter("cursor")
+
+def _everything(_: News) -> bool:
+    return True
+
+
 _log = logging.getLogger(__name__)
 
 
@@ -69,16 +73,26 @@ class Writer:
         self._wake: asyncio.Future[None] | None = None
         self._window = BatchWindow()
         self._closed = False
-        self._listeners: list[Listener] = []
+        self._listeners: list[tuple[Listener, Callable[[News], bool]]] = []
         # The time of the last commit that wrote something, in seconds of the event loop's clock.
         self.wrote_at = -math.inf
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._commit_forever(), name="store writer")
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with the events of each commit; call the returned function to stop."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+    def subscribe(
+        self, listener: Listener, wants: Callable[[News], bool] = _everything
+    ) -> Callable[[], None]:
+        """Call `listener` with the events of each commit; call the returned function to stop.
+
+        `wants` says whether it needs the events behind news of another server.
+        """
+        entry = listener, wants
+        self._listeners.append(entry)
+        return lambda: self._listeners.remove(entry)
+
+    def wants(self, news: News) -> bool:
+        """Whether a listener needs the events behind news of another server."""
+        return any(wants(news) for _, wants in self._listeners)
 
     def submit(
         self, unit: Unit[T], *, cost: float = UNKNOWN, drafted: bool = False
@@ -186,19 +200,35 @@ class Writer:
         return batch
 
     async def _commit(self, batch: list[QueuedUnit]) -> None:
+        """Write what can be drafted, then run the other units in a transaction of their own."""
+        if self._apply is not None:
+            try:
+                done = await apply_draft(self._apply, batch)
+            except Exception as error:  # noqa: BLE001  # the writer outlives every failure
+                done = {place: UnitResult(error=error) for place in range(len(batch))}
+            except asyncio.CancelledError:
+                _cancel(batch)
+                raise
+            if done:
+                await self._settle([batch[place] for place in done], [*done.values()])
+                batch = [waiting for place, waiting in enumerate(batch) if place not in done]
+        if batch:
+            await self._settle(batch, await self._results(batch))
+
+    async def _results(self, batch: list[QueuedUnit]) -> list[UnitResult]:
         try:
-            outcomes = await self._run(batch)
+            return await self._run(batch)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
-            outcomes = [UnitResult(error=error) for _ in batch]
+            return [UnitResult(error=error) for _ in batch]
         except asyncio.CancelledError:
-            for waiting in batch:
-                waiting.done.cancel()
+            _cancel(batch)
             raise
+
+    async def _settle(self, batch: list[QueuedUnit], outcomes: list[UnitResult]) -> None:
+        """Publish the events of a transaction, and give its units their results."""
         if any(outcome.wrote for outcome in outcomes):
             self.wrote_at = self._loop.time()
-        events: Sequence[JobEvent] = sorted(
-            (event for outcome in outcomes for event in outcome.events), key=_cursor
-        )
+        events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
         metrics.COMMIT_UNITS.observe(len(batch))
         observe(events)
         if self._arrange is not None and events:
@@ -214,23 +244,6 @@ class Writer:
                 waiting.done.set_exception(faults.translate(outcome.error))
 
     async def _run(self, batch: list[QueuedUnit]) -> list[UnitResult]:
-        """Write what can be drafted, then run the other units in a transaction."""
-        if self._apply is None:
-            return await self._run_reading(batch)
-        done = await apply_draft(self._apply, batch)
-        rest = [waiting for place, waiting in enumerate(batch) if place not in done]
-        if not done:
-            return await self._run_reading(rest)
-        others: list[UnitResult] = []
-        if rest:
-            try:
-                others = await self._run_reading(rest)
-            except Exception as error:  # noqa: BLE001  # the others are committed all the same
-                others = [UnitResult(error=error) for _ in rest]
-        following = iter(others)
-        return [done[place] if place in done else next(following) for place in range(len(batch))]
-
-    async def _run_reading(self, batch: list[QueuedUnit]) -> list[UnitResult]:
         """Run units together; if one fails after it wrote, run all again, each by itself."""
         try:
             return await self._transact(run_together, batch)
@@ -255,8 +268,13 @@ class Writer:
         """Call the listeners with committed events."""
         if not events:
             return
-        for listener in tuple(self._listeners):
+        for listener, _ in tuple(self._listeners):
             try:
                 listener(events)
             except Exception:  # noqa: BLE001  # the other listeners must still run
                 _log.exception("a listener failed; the events are committed all the same")
+
+
+def _cancel(batch: Sequence[QueuedUnit]) -> None:
+    for waiting in batch:
+        waiting.done.cancel()

@@ -5,7 +5,7 @@ from alembic import op
 revision = "0009"
 down_revision = "0008"
 
-# `storage.unit_of_work.draft` has the meaning of the parameters. Each query takes its snapshot when it
+# `storage.unit_of_work.draft` says what the parameters mean. Each query takes its snapshot when it
 # begins, so those after the lock see what other servers have committed. Few rows of large tables
 # are wanted, so the planner must use the indexes, even while it knows nothing about the tables.
 _COMMIT = """
