@@ -63,12 +63,13 @@ class _Flips(NamedTuple):
     def add(self, state: State, result: State) -> None:
         """Add the product with a state, amplitudes x anything, to `result`."""
         zero, one = self.halves(state)
-        into_zero: State = np.zeros_like(zero)
-        into_one: State = np.zeros_like(one)
+        into_zero, into_one = np.zeros_like(zero), np.zeros_like(one)
+        shape = (-1, *(1,) * (state.ndim - 1))
         for partners, own in zip(self.partners, self.factors, strict=True):
-            factors = own.reshape(-1, *(1,) * (state.ndim - 1))
-            into_zero += factors * one.take(partners, axis=0, mode="clip")
-            into_one += (np.conjugate(factors) * zero).take(partners, axis=0, mode="clip")
+            factors: State = own.reshape(shape)
+            np.add(into_zero, factors * one.take(partners, 0, mode="clip"), out=into_zero)
+            back: State = np.conjugate(factors) * zero
+            np.add(into_one, back.take(partners, 0, mode="clip"), out=into_one)
         view = self._by_bit(result)
         view[:, 0] += into_zero.reshape(view[:, 0].shape)
         view[:, 1] += into_one.reshape(view[:, 1].shape)
