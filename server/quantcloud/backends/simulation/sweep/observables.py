@@ -67,9 +67,11 @@ class _Flips(NamedTuple):
         shape = (-1, *(1,) * (state.ndim - 1))
         for partners, own in zip(self.partners, self.factors, strict=True):
             factors: State = own.reshape(shape)
-            np.add(into_zero, factors * one.take(partners, 0, mode="clip"), out=into_zero)
+            moved: State = one.take(partners, 0, mode="clip")
+            into_zero += factors * moved
             back: State = np.conjugate(factors) * zero
-            np.add(into_one, back.take(partners, 0, mode="clip"), out=into_one)
+            moved = back.take(partners, 0, mode="clip")
+            into_one += moved
         view = self._by_bit(result)
         view[:, 0] += into_zero.reshape(view[:, 0].shape)
         view[:, 1] += into_one.reshape(view[:, 1].shape)
