@@ -68,10 +68,10 @@ class _Flips(NamedTuple):
         for partners, own in zip(self.partners, self.factors, strict=True):
             factors: State = own.reshape(shape)
             moved: State = one.take(partners, 0, mode="clip")
-            into_zero += factors * moved
+            np.add(into_zero, factors * moved, out=into_zero)
             back: State = np.conjugate(factors) * zero
             moved = back.take(partners, 0, mode="clip")
-            into_one += moved
+            np.add(into_one, moved, out=into_one)
         view = self._by_bit(result)
         view[:, 0] += into_zero.reshape(view[:, 0].shape)
         view[:, 1] += into_one.reshape(view[:, 1].shape)
