@@ -55,7 +55,7 @@ class _Flips(NamedTuple):
     def value(self, state: State) -> Floats:
         """Return the part of the expectation value in a state, amplitudes x points."""
         zero, one = self.halves(state)
-        moved = one.take(self.partners, axis=0, mode="clip")
+        moved = _taken(one, self.partners)
         moved *= np.conjugate(zero)
         parts = self.factors.reshape(-1) @ moved.reshape(self.factors.size, -1)
         return 2 * parts.real
@@ -67,11 +67,8 @@ class _Flips(NamedTuple):
         shape = (-1, *(1,) * (state.ndim - 1))
         for partners, own in zip(self.partners, self.factors, strict=True):
             factors: State = own.reshape(shape)
-            moved: State = one.take(partners, 0, mode="clip")
-            np.add(into_zero, factors * moved, out=into_zero)
-            back: State = np.conjugate(factors) * zero
-            moved = back.take(partners, 0, mode="clip")
-            np.add(into_one, moved, out=into_one)
+            into_zero += factors * _taken(one, partners)
+            into_one += _taken(np.conjugate(factors) * zero, partners)
         view = self._by_bit(result)
         view[:, 0] += into_zero.reshape(view[:, 0].shape)
         view[:, 1] += into_one.reshape(view[:, 1].shape)
@@ -154,6 +151,10 @@ def _joined(by_flips: Mapping[int, Sequence[Term]], num_qubits: int) -> Iterator
             factors = [sum([_elements(term, rows) for term in by_flips[each]]) for each in some]
             partners = [indices[:half] ^ each ^ (1 << bit) for each in some]
             yield _Flips(bit, np.array(partners), np.array(factors))
+
+
+def _taken(state: State, rows: NDArray[np.int64]) -> State:
+    return state.take(rows, axis=0, mode="clip")
 
 
 def _as_state(array: NDArray[Any]) -> State:
