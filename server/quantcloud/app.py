@@ -115,7 +115,7 @@ class Application:
         parts.push_async_callback(engine.stop)
         queues = QueueMonitor(store.jobs, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
-        store.subscribe(feed.publish)
+        store.subscribe(feed.publish, feed.wants)
         store.subscribe_loss(feed.interrupt)
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         lease_keeper = LeaseKeeper(
