@@ -37,7 +37,7 @@ _AT = EVENTS.where(job_events.c.cursor.in_(bindparam("cursors", expanding=True))
     job_events.c.cursor
 )
 # After news that nobody here wanted, the next news wait this long, to be read together.
-_PAUSE_SECONDS = 0.005
+_PAUSE_SECONDS = 0.02
 
 _log = logging.getLogger(__name__)
 

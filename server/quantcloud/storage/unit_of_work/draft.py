@@ -184,9 +184,9 @@ class Draft(Pending):
         found = self._limits[kind].get(subject)
         if found is None:
             found = self._limits[kind][subject] = {"number": len(self._units), **values}
-            places: list[int] = []
-            self._units.append(places)
-        self._units[found["number"]].append(self.place)
+            self._units.append([])
+        number: int = found["number"]
+        self._units[number].append(self.place)
         return found
 
 
