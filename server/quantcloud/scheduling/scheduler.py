@@ -51,6 +51,7 @@ class Scheduler:
         self._clock = clock
         self._ledger = Ledger(engine, memory_bytes, threads_per_run)
         self.idle_threads = self._ledger.idle_threads
+        self.seconds_to_memory = self._ledger.seconds_to_memory
         self._claims = ClaimLoop(
             store,
             self._ledger,
@@ -79,6 +80,11 @@ class Scheduler:
     def is_idle(self) -> bool:
         """Whether no run is in progress."""
         return not self._runs
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether a run may start on a worker of its own."""
+        return self._ledger.has_worker
 
     async def start(self) -> None:
         """Recover the jobs of an earlier server process, and begin to claim."""
