@@ -20,7 +20,6 @@ from quantcloud.storage.database.errors import is_fatal, store_closed
 from quantcloud.storage.database.interface import Connection, Database, Steps
 from quantcloud.storage.unit_of_work.batch_window import BatchWindow, is_many
 from quantcloud.storage.unit_of_work.transaction import Pending, Transaction
-from quantcloud.telemetry import metrics
 from quantcloud.telemetry.jobs import observe
 
 T = TypeVar("T")
@@ -271,8 +270,7 @@ class Writer:
         if any(outcome.wrote for outcome in outcomes):
             self.wrote_at = self._loop.time()
         events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
-        metrics.COMMIT_UNITS.observe(len(batch))
-        observe(events)
+        observe(events, len(batch))
         if self._arrange is not None and events:
             events = await self._arrange(events)
         self.publish(events)
