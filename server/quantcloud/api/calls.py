@@ -11,7 +11,7 @@ from typing import Generic, TypeVar, cast
 import grpc.aio
 from google.protobuf.message import Message
 
-from quantcloud.api.context import Context, headers_of
+from quantcloud.api.context import Context
 from quantcloud.api.large import LARGE_BYTES, encoded
 from quantcloud.api.session import Rules, Session
 
@@ -55,10 +55,10 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
         """Answer a call."""
         async with Session(self.path, context, self.rules) as session:
             await session.admit()
+            only_headers = _ONLY_HEADERS in session.headers
             session.count_stream()
             request = await session.request(self.parse)
             answers = self.servicer(request, context)
-            only_headers = _ONLY_HEADERS in headers_of(context)
             # Free its memory: the stream may last for hours. So may the pause after an answer.
             del request
             # Not `aclosing`, which takes 0.2 KiB per stream. There may be very many.
