@@ -122,7 +122,10 @@ def _add_component(_logger: Any, _method: str, event: Any) -> Any:
 
 def _is_no_callers_header(record: logging.LogRecord) -> bool:
     """Drop tracebacks about undecodable headers, with which callers could fill the log."""
-    return not str(record.msg).startswith("Invalid encoding on")
+    # The loggers of gRPC also report real faults, so they stay on.
+    return not (
+        record.name.startswith("grpc.") and str(record.msg).startswith("Invalid encoding on")
+    )
 
 
 def configure(level: str) -> None:
@@ -171,8 +174,7 @@ def configure(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     _start_info(handler, level, on_terminal=on_terminal)
-    # This logger of gRPC's compiled part also reports real faults, so it stays on.
-    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_callers_header)
+    handler.addFilter(_is_no_callers_header)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
