@@ -101,7 +101,8 @@ class Ledger:
 
     def fits(self, job: Job, method: Method) -> bool:
         """Return whether a claim would take a job with this method now."""
-        return Fit(self.room()).take(job, method)
+        fit = Fit(self.room())
+        return not fit.full and fit.take(job, method)
 
     def runs_of(self, account_id: str) -> int:
         """Return how many runs of an account hold their share."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,12 +182,11 @@ async def test_other_runs_do_not_start_early(served: Served, change: dict[str, A
     assert served.engine.started.empty()
 
 
-async def test_nothing_starts_early_while_a_job_waits(served: Served):
-    jobs = [replace(short_job(), method=Method("statevector", 0, 1.0)) for _ in range(3)]
-    jobs = [replace(each, job=replace(each.job, predicted_seconds=1.0)) for each in jobs]
-    for each in jobs:
-        await served.scheduler.submit([each], max_waiting=None)
-    for _ in range(2):
+@pytest.mark.parametrize("jobs", [2, 3])
+async def test_nothing_starts_early_behind_long_runs(served: Served, jobs: int):
+    for _ in range(jobs):
+        await served.scheduler.submit([short_job(seconds=1.0)], max_waiting=None)
+    for _ in range(served.engine.slots):
         await started(served)
     assert await start(served, short_job("bob")) is None
     assert served.engine.started.empty()
