@@ -104,7 +104,7 @@ class AccessControl:
         if path.startswith(HEALTH_SERVICE):
             return  # monitors ask for it, so it has no limit
         rule = self._rules.get(path, access_pb2.Access.unspecified)
-        if tickets.HEADER in headers_of(caller.context) and rule != access_pb2.Access.ticket:
+        if tickets.HEADER in caller.headers and rule != access_pb2.Access.ticket:
             raise Unauthenticated(
                 "ticket: opens only the watch that it is for; send 'Authorization: Bearer <JWT>' "
                 "or 'X-API-Key: qc_live_...' here",
@@ -115,7 +115,7 @@ class AccessControl:
             return
         if rule == access_pb2.Access.unspecified:
             raise PermissionDenied("no caller may use this RPC")
-        principal = await self._authenticate(caller.context)
+        principal = await self._authenticate(caller)
         if path == _MAY_WAIT:
             caller.allowance = await self._limits.account(principal.account)
         else:
@@ -127,23 +127,23 @@ class AccessControl:
             )
         caller.principal = principal
 
-    async def _authenticate(self, context: Context) -> Principal:
-        """Return the caller. Counts failed logins of the caller's address."""
+    async def _authenticate(self, caller: Caller) -> Principal:
+        """Return the caller's principal. Counts failed logins of the caller's address."""
         try:
-            return await self.authenticate(context)
+            return await self._authenticator.authenticate(caller.headers)
         except Unauthenticated as error:
             if error.reason != "CREDENTIALS_MISSING":
-                audit.record("login_failed", reason=error.reason, **self.origin(context))
-            await self._limits.failed_login(self._address(context))
+                audit.record("login_failed", reason=error.reason, **self.origin(caller.context))
+            await self._limits.failed_login(self._address(caller.context))
             raise
 
-    async def admit_upload(self, context: Context) -> AbstractAsyncContextManager[None]:
+    async def admit_upload(self, caller: Caller) -> AbstractAsyncContextManager[None]:
         """Admit the body of an account's request. Only the call itself counts as a request.
 
         Entering the returned context waits for a free upload slot; leaving it frees the slot.
         Raises `Unauthenticated` or `RateLimited`. Entering raises `TooManyStreams`.
         """
-        principal = await self._authenticate(context)
+        principal = await self._authenticate(caller)
         return self._streams.uploads.hold(principal.account_id)
 
     async def count(self, caller: Caller, principal: Principal) -> None:

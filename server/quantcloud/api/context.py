@@ -14,16 +14,30 @@ Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 class Caller:
     """Who makes a call. `principal` is None without credentials; `allowance` is None without an
-    account or without a limit. `job_id` is the job of the call, if it has just one.
+    account or without a limit. `job_id` is the job of the call, if it has just one. `at_end` tells
+    that the stream's next message is its last.
     """
 
-    __slots__ = ("allowance", "context", "job_id", "principal")
+    __slots__ = ("_headers", "allowance", "at_end", "context", "job_id", "principal")
 
     def __init__(self, context: Context, principal: Principal | None = None) -> None:
         self.context = context
         self.principal: Principal | None = principal
         self.allowance: RateAllowance | None = None
         self.job_id: str | None = None
+        self.at_end = False
+        self._headers: dict[str, str] | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The text headers of the call, as of `headers_of`. They are kept: see `forget_headers`."""
+        if self._headers is None:
+            self._headers = headers_of(self.context)
+        return self._headers
+
+    def forget_headers(self) -> None:
+        """Free the memory of the headers. A stream may last for hours."""
+        self._headers = None
 
 
 current: ContextVar[Caller] = ContextVar("current")
@@ -39,7 +53,7 @@ def principal() -> Principal:
 
 
 def headers_of(context: Context) -> dict[str, str]:
-    """Return a call's text headers by their lower-case names."""
+    """Return a call's text headers by their lower-case names. gRPC decodes them each time."""
     return {
         key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
     }

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -50,7 +51,7 @@ from unit.api.test_event_messages import event_of, result_of
 ME = Principal(Account(ADA, Tier.ENTERPRISE, now(), email="ada@example.com"), Credential.JWT)
 RUNNING = event_of(JobStatus.RUNNING)
 DONE = replace(event_of(JobStatus.COMPLETED, cursor=8, result=result_of()), sequence=4)
-NO_CONTEXT: Any = None
+NO_CONTEXT: Any = SimpleNamespace(invocation_metadata=tuple)
 
 
 class Jobs:
