@@ -23,7 +23,7 @@ JOBS = 50
 IN_FLIGHT = 16
 CALLS = 640
 CONNECTIONS = 64
-SECONDS = 2
+SECONDS = 1
 _POLL_SECONDS = 0.1
 # A calibration does not go on for so long after a job.
 _PAUSED_SECONDS = 1.0
@@ -87,10 +87,10 @@ async def _calibrating(client: Client, rounds: int) -> Finding:
         while not _calibrates():  # noqa: ASYNC110  # a process, not a task
             await asyncio.sleep(_POLL_SECONDS)
         for _ in range(rounds):
-            # The calibration goes on a second after a job. So it does when a round begins, and not
+            # The calibration goes on a second after a job. So it runs when a round begins, and not
             # while the other server has its turn.
             await asyncio.sleep(2 * _PAUSED_SECONDS)
-            ours.append(percentile([await _job(one) for _ in range(2 * JOBS)], 50))
+            ours.append(percentile([await _job(one) for _ in range(6 * JOBS)], 50))
             began = time.perf_counter()
             bare.append(percentile([await _job(two) for _ in range(JOBS)], 50))
             if time.perf_counter() - began > _PAUSED_SECONDS or not _calibrates():
@@ -131,7 +131,8 @@ async def _against_handler(client: Client, rounds: int) -> list[Finding]:
             return load.rate
 
         async def p50(side: str) -> float:
-            return (await wrk.load(*sides[side], client.token, connections=1, seconds=1)).p50
+            load = await wrk.load(*sides[side], client.token, connections=1, seconds=SECONDS)
+            return load.p50
 
         rates = await interleaved({side: partial(rate, side) for side in sides}, rounds)
         medians = await interleaved({side: partial(p50, side) for side in sides}, rounds)
