@@ -444,6 +444,14 @@ def test_errors_say_what_is_wrong():
     with pytest.raises(InvalidRequest) as wrong:
         SamplerV2(backend="nope").run([flow()])
     assert wrong.value.field == "circuits[0].backend"
+    with pytest.raises(InvalidRequest) as wrong:
+        backend.run(QuantumCircuit(1), seed="one")
+    assert wrong.value.field == "seed"
+    circuit = QuantumCircuit(1)
+    circuit.append(Gate("nobody_knows", 1, []), [0])
+    with pytest.raises(ValueError, match=r'no form of the circuit: .* "nobody_knows"'):
+        backend.run(circuit)
+    assert not backend.run([]).result().results
     bits = [Clbit(), Clbit()]
     shared = QuantumCircuit(
         [Qubit()], bits, ClassicalRegister(bits=bits), ClassicalRegister(bits=bits)

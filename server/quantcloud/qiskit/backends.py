@@ -155,7 +155,7 @@ def submit(
     Each has its own seed, from the seed of the first and its place, as in Aer.
     """
     for place, item in enumerate(items):
-        if item.get("seed") is not None:
+        if isinstance(item.get("seed"), int):
             item["seed"] += place
     batches = [client.batch(items[at : at + _BATCH]) for at in range(0, len(items), _BATCH)]
 
@@ -185,7 +185,7 @@ def _text(circuit: QuantumCircuit) -> str:
 
 def _result(results: Sequence[Result], texts: Sequence[str]) -> QiskitResult:
     return QiskitResult.from_dict({
-        "backend_name": results[0].backend,
+        "backend_name": ",".join({each.backend for each in results}),
         "job_id": ",".join(each.job_id for each in results),
         "success": True,
         "results": [_experiment(*each) for each in zip(results, texts, strict=True)],
