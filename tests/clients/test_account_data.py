@@ -1,6 +1,7 @@
 """An operator lists, exports and deletes accounts, and revokes keys, while a server runs."""
 
 import json
+import os
 import stat
 import subprocess
 import uuid
@@ -33,6 +34,37 @@ def make_account(server: Server) -> str:
     for _ in range(2):
         api.finish(api.run(BELL, shots=100, name="bell", tags=["a", "b"]))
     return name
+
+
+def audited(server: Server, event: str, name: str) -> list[dict[str, object]]:
+    """Return the lines of the audit log about an event of an account."""
+    lines = map(json.loads, (server.data_dir / "audit.log").read_text().splitlines())
+    return [line for line in lines if (line["event"], line.get("account_id")) == (event, name)]
+
+
+def test_what_an_operator_changes_is_audited_with_its_ids(server: Server):
+    name = f"{uuid.uuid4()}@example.org"
+    api = api_of(server, name)
+    key = api.rest("POST", "/v1/auth/api-keys", {"name": "laptop"}).json()
+    api.finish(api.run(BELL))
+    for arguments in (
+        ("set-tier", name, "developer"), ("revoke-key", key["id"]), ("delete", name, "--yes"),
+    ):  # fmt: skip
+        done = operate(server.data_dir, "account", *arguments)
+        assert done.returncode == 0, done.stderr
+        assert operate(server.data_dir, "account", *arguments).returncode == int(
+            arguments[0] != "set-tier"
+        )
+    by = {"by": "operator", "uid": os.getuid()}
+    (changed,) = audited(server, "tier_changed", name)
+    assert changed.items() >= {**by, "before": "enterprise", "tier": "developer"}.items()
+    (revoked,) = audited(server, "key_revoked", name)
+    assert revoked.items() >= {**by, "key_id": key["id"]}.items()
+    (deleted,) = audited(server, "account_deleted", name)
+    assert (deleted["by"], deleted["uid"]) == ("operator", os.getuid())
+    removed = deleted["deleted"]
+    assert isinstance(removed, dict)
+    assert (removed["jobs"], removed["API keys"]) == (1, 1)
 
 
 def test_all_accounts_are_listed(server: Server):

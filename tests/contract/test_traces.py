@@ -6,6 +6,8 @@ import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 
 import grpc
 import pytest
@@ -15,25 +17,30 @@ from opentelemetry.proto.collector.trace.v1 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from support.circuits import BELL
+from support.api import Api
+from support.circuits import BELL, SHORT_AND_SLOW
+from support.external.postgres import Postgres, installations
 from support.server import Server
-from thequantcloud.v1 import circuit_pb2
+from thequantcloud.v1 import circuit_pb2, job_pb2
 
 DEADLINE = 20
 STEPS = {"admit", "parse", "route", "commit", "queue", "run", "result"}
 
 
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """Keeps the spans that it receives, by trace."""
+    """Keeps the spans that it receives, by trace. `servers` has the server of each span, by id."""
 
     def __init__(self) -> None:
         self._received: queue.Queue[Span] = queue.Queue()
         self._spans: dict[str, list[Span]] = {}
+        self.servers: dict[bytes, str] = {}
 
     def Export(self, request, context):  # noqa: N802  # the contract's name
         for resource in request.resource_spans:
+            of = {each.key: each.value.string_value for each in resource.resource.attributes}
             for scope in resource.scope_spans:
                 for span in scope.spans:
+                    self.servers[span.span_id] = of["service.instance.id"]
                     self._received.put(span)
         return trace_service_pb2.ExportTraceServiceResponse()
 
@@ -118,6 +125,41 @@ def test_a_client_that_records_no_trace_gets_none(collector, traced: Server):
         api.finish(job)
     collector[0].trace(trace, "result")
     assert unrecorded not in collector[0]._spans
+
+
+@pytest.mark.skipif(not installations(), reason="PostgreSQL is not installed")
+def test_a_job_that_another_server_runs_is_one_tree(collector, tmp_path: Path):
+    """The first server submits it while its only worker is busy, so the second one runs it."""
+    _, url = collector
+    with ExitStack() as stack:
+        postgres = stack.enter_context(Postgres([*installations().values()][-1]))
+        environment = {
+            "QUANTCLOUD_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "100",
+            "QUANTCLOUD_DATABASE_URL": postgres.url(),
+        }  # fmt: skip
+        options = ("--workers", "1", "--no-envoy")
+        first = stack.enter_context(Server(tmp_path / "first", *options, **environment))
+        api = first.api()
+        busy = api.run(SHORT_AND_SLOW, backend="aer_simulator", shots=1)
+        api.until(busy, job_pb2.Job.running)
+        second = stack.enter_context(Server(tmp_path / "second", *options, **environment))
+        trace, client, header = context()
+        request = circuit_pb2.RunCircuitRequest(qasm=BELL, backend="aer_simulator")
+        metadata = (*api.metadata, ("traceparent", header))
+        job = api.circuits.RunCircuit(request, metadata=metadata).job_id
+        call = "thequantcloud.v1.CircuitService/RunCircuit"
+        spans = collector[0].trace(trace, call, *STEPS)
+        assert spans.keys() == {call, *STEPS}
+        assert Api(second.channel, second.rest, api.credential).job(job).job_id == job
+        api.cancel(busy)
+    root = spans.pop(call)
+    assert root.parent_span_id.hex() == client
+    assert {span.parent_span_id for span in spans.values()} == {root.span_id}
+    ran = {"queue", "run", "result"}
+    servers = {name: collector[0].servers[span.span_id] for name, span in spans.items()}
+    assert len({servers[name] for name in ran}) == 1
+    assert {servers[name] for name in STEPS - ran} == {collector[0].servers[root.span_id]}
+    assert servers["run"] != servers["route"]
 
 
 def test_a_page_may_send_the_header(traced: Server):

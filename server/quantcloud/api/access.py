@@ -5,6 +5,8 @@ import ipaddress
 import re
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack
+from functools import lru_cache
+from itertools import count
 from random import getrandbits
 from typing import Any
 from urllib.parse import unquote
@@ -42,11 +44,17 @@ _CLIENT_HEADER = "x-forwarded-for"
 _REQUEST_ID = "x-request-id"
 # Where Envoy keeps the request id of a client, for which it puts its own.
 _CLIENTS_REQUEST_ID = "x-client-request-id"
+# Without these headers, `AccessControl.origin` needs no other header.
+ORIGIN_HEADERS = frozenset({PROXY_SECRET_HEADER, _REQUEST_ID})
 _MAXIMUM_REQUEST_ID_LENGTH = 128
 HEALTH = "/thequantcloud.v1.StatusService/GetHealth"
 # Clients that cannot stream ask for their job again and again. See `AccessControl.take_turn`.
 _MAY_WAIT = "/thequantcloud.v1.JobService/GetJob"
 _PEER = re.compile(r"ipv[46]:\[?([^\]]+?)\]?:\d+")
+# What begins the request ids that this server makes, and what ends them. They need not be hard to
+# guess, and a random one each takes several times as long.
+_SERVERS_ID = f"{getrandbits(64):016x}"
+_numbers = count(1)
 # The IPv6 prefix that a household or a server usually gets, in bits.
 _IPV6_PREFIX = 64
 
@@ -104,18 +112,18 @@ class AccessControl:
         if path.startswith(HEALTH_SERVICE):
             return  # monitors ask for it, so it has no limit
         rule = self._rules.get(path, access_pb2.Access.unspecified)
-        if tickets.HEADER in headers_of(caller.context) and rule != access_pb2.Access.ticket:
+        if tickets.HEADER in caller.headers and rule != access_pb2.Access.ticket:
             raise Unauthenticated(
                 "ticket: opens only the watch that it is for; send 'Authorization: Bearer <JWT>' "
                 "or 'X-API-Key: qc_live_...' here",
                 reason="INVALID_TICKET",
             )
         if rule == access_pb2.Access.anyone or path.startswith(REFLECTION_SERVICES):
-            await self._limits.anonymous(self._address(caller.context), health=path == HEALTH)
+            await self._limits.anonymous(self._address(caller), health=path == HEALTH)
             return
         if rule == access_pb2.Access.unspecified:
             raise PermissionDenied("no caller may use this RPC")
-        principal = await self._authenticate(caller.context)
+        principal = await self._authenticate(caller)
         if path == _MAY_WAIT:
             caller.allowance = await self._limits.account(principal.account)
         else:
@@ -127,23 +135,23 @@ class AccessControl:
             )
         caller.principal = principal
 
-    async def _authenticate(self, context: Context) -> Principal:
-        """Return the caller. Counts failed logins of the caller's address."""
+    async def _authenticate(self, caller: Caller) -> Principal:
+        """Return the principal. Counts failed logins of the caller's address."""
         try:
-            return await self.authenticate(context)
+            return await self._authenticator.authenticate(caller.headers)
         except Unauthenticated as error:
             if error.reason != "CREDENTIALS_MISSING":
-                audit.record("login_failed", reason=error.reason, **self.origin(context))
-            await self._limits.failed_login(self._address(context))
+                audit.record("login_failed", reason=error.reason, **self.origin(caller))
+            await self._limits.failed_login(self._address(caller))
             raise
 
-    async def admit_upload(self, context: Context) -> AbstractAsyncContextManager[None]:
+    async def admit_upload(self, caller: Caller) -> AbstractAsyncContextManager[None]:
         """Admit the body of an account's request. Only the call itself counts as a request.
 
         Entering the returned context waits for a free upload slot; leaving it frees the slot.
         Raises `Unauthenticated` or `RateLimited`. Entering raises `TooManyStreams`.
         """
-        principal = await self._authenticate(context)
+        principal = await self._authenticate(caller)
         return self._streams.uploads.hold(principal.account_id)
 
     async def count(self, caller: Caller, principal: Principal) -> None:
@@ -194,7 +202,7 @@ class AccessControl:
             return self._end_watch
         held = ExitStack()
         if caller.principal is None:
-            held.enter_context(self._streams.anonymous(self._address(caller.context)))
+            held.enter_context(self._streams.anonymous(self._address(caller)))
         else:
             held.enter_context(self._streams.circuits(caller.principal.account_id))
         return lambda _: held.close()
@@ -207,7 +215,7 @@ class AccessControl:
         """Return the owner of a call's request: the account, or the address without one."""
         if caller.principal is not None:
             return caller.principal.account_id
-        return "address", self._address(caller.context)
+        return "address", self._address(caller)
 
     async def check_envoy(self, context: Context) -> None:
         """End a call that is for Envoy only, unless its headers have the secret of our Envoy."""
@@ -221,28 +229,36 @@ class AccessControl:
             return False
         return hmac.compare_digest(given.encode("utf-8", "replace"), self._proxy_secret)
 
-    def origin(self, context: Context) -> dict[str, str]:
+    def origin(self, caller: Caller) -> dict[str, str]:
         """Return the call's `request_id`, its `client_request_id` if the client sent one, and its
         `peer`: the client's address.
 
         Envoy makes the request id of its calls. A call without Envoy gets a new one here.
         """
-        headers = headers_of(context)
+        if caller.origin is not None:
+            return caller.origin
+        headers = caller.headers
         if self._is_from_envoy(headers):
             # Envoy puts the client first. In its own calls, it appends its own address.
             peer = headers.get(_CLIENT_HEADER, "").partition(",")[0]
             own, clients = headers.get(_REQUEST_ID, ""), headers.get(_CLIENTS_REQUEST_ID, "")
         else:
-            peer, own, clients = peer_address(context.peer()), "", headers.get(_REQUEST_ID, "")
-        # Not `uuid4`, which takes much longer. It need not be hard to guess.
-        request_id = own if _is_usable(own) else f"{getrandbits(128):032x}"
+            peer, own, clients = (
+                peer_address(caller.context.peer()),
+                "",
+                headers.get(_REQUEST_ID, ""),
+            )
+        request_id = own if _is_usable(own) else f"{_SERVERS_ID}{next(_numbers):016x}"
+        found = {"request_id": request_id}
         if _is_usable(clients):
-            return {"request_id": request_id, "client_request_id": clients, "peer": peer}
-        return {"request_id": request_id, "peer": peer}
+            found["client_request_id"] = clients
+        found["peer"] = peer
+        caller.origin = found
+        return found
 
-    def _address(self, context: Context) -> str:
+    def _address(self, caller: Caller) -> str:
         """Return the address by which the caller is counted."""
-        return network(self.origin(context)["peer"])
+        return network(self.origin(caller)["peer"])
 
 
 def _refusal(principal: Principal, allowance: RateAllowance) -> RateLimited:
@@ -253,6 +269,7 @@ def _is_usable(request_id: str) -> bool:
     return 0 < len(request_id) <= _MAXIMUM_REQUEST_ID_LENGTH and request_id.isprintable()
 
 
+@lru_cache(1024)
 def peer_address(peer: str) -> str:
     """Return the address in a gRPC peer name such as `ipv6:%5B::1%5D:5000`, or all of it."""
     match = _PEER.fullmatch(unquote(peer))

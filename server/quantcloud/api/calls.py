@@ -11,7 +11,7 @@ from typing import Generic, TypeVar, cast
 import grpc.aio
 from google.protobuf.message import Message
 
-from quantcloud.api.context import Context, headers_of
+from quantcloud.api.context import Context
 from quantcloud.api.large import LARGE_BYTES, encoded
 from quantcloud.api.session import Rules, Session
 
@@ -55,10 +55,10 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
         """Answer a call."""
         async with Session(self.path, context, self.rules) as session:
             await session.admit()
+            only_headers = _ONLY_HEADERS in session.headers
             session.count_stream()
             request = await session.request(self.parse)
             answers = self.servicer(request, context)
-            only_headers = _ONLY_HEADERS in headers_of(context)
             # Free its memory: the stream may last for hours. So may the pause after an answer.
             del request
             # Not `aclosing`, which takes 0.2 KiB per stream. There may be very many.
@@ -81,6 +81,32 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
             if len(data) <= LARGE_BYTES:
                 self._last = message, data
         return data
+
+
+class RunCall(_Call[Request, Callable[[Request, Context], AsyncGenerator[Message]]]):
+    """One request, some answers, of which the servicer marks the last with `Caller.at_end`.
+
+    It returns the last answer, so that gRPC sends it together with the status. To send the status
+    by itself would take the event loop, Envoy and the client one more turn each.
+    """
+
+    async def answer(self, _: object, context: Context) -> bytes:
+        """Answer a call."""
+        async with Session(self.path, context, self.rules) as session:
+            await session.admit()
+            session.count_stream()
+            request = await session.request(self.parse)
+            async with aclosing(self.servicer(request, context)) as answers:
+                del request
+                async for message in answers:
+                    data = await encoded(message)
+                    del message
+                    if session.at_end:
+                        await session.before_answer()
+                        return data
+                    await session.write(data)
+                    del data
+        raise AssertionError("a stream ended without its last message")
 
 
 class BidiStream(

@@ -13,8 +13,8 @@ import structlog
 from google.protobuf.message import Message
 
 from quantcloud.aio.deadlines import Deadlines
-from quantcloud.api.access import HEALTH, HEALTH_SERVICE, AccessControl
-from quantcloud.api.context import Caller, Context, current, headers_of
+from quantcloud.api.access import HEALTH, HEALTH_SERVICE, ORIGIN_HEADERS, AccessControl
+from quantcloud.api.context import Caller, Context, current
 from quantcloud.api.convert.limits import check
 from quantcloud.api.convert.values import lower_ids
 from quantcloud.api.errors import (
@@ -28,11 +28,14 @@ from quantcloud.api.large import encoded
 from quantcloud.auth.principal import Principal
 from quantcloud.domain.errors import Damaged, DomainError
 from quantcloud.domain.value_object import value_object
-from quantcloud.telemetry import audit, logs, metrics, tracing
+from quantcloud.telemetry import audit, calls, logs, metrics, tracing
+from quantcloud.telemetry.calls import EndedCall
 from thequantcloud.v1 import job_pb2
 
 # Envoy's transcoder sets this header on a call that came over REST.
 _REST_PATH = "x-envoy-original-path"
+# The headers that matter at the end of a stream.
+_LATE_HEADERS = ORIGIN_HEADERS | {_REST_PATH}
 # How long a client may take to read the last message of its stream.
 _LAST_EVENT_SECONDS = 1.0
 
@@ -48,7 +51,6 @@ _OF_ONE_JOB = (
 Request = TypeVar("Request", bound=Message)
 
 log = structlog.stdlib.get_logger(__name__)
-_COMPONENT = logs.component(__name__)
 
 
 @value_object
@@ -71,7 +73,7 @@ class Session(Caller):
     """
 
     __slots__ = (
-        "_authentication", "_checked", "_origin", "_path", "_release", "_rules", "_sent",
+        "_authentication", "_checked", "_path", "_release", "_rules", "_sent",
         "_span", "_started",
     )  # fmt: skip
 
@@ -84,14 +86,13 @@ class Session(Caller):
         self._sent = False
         self._release: Callable[[Caller], None] | None = None
         self._authentication: _Authentication | None = None
-        self._origin: dict[str, str] | None = None
         self._span: Any = None
 
     async def __aenter__(self) -> Self:
         current.set(self)
         metrics.RPCS_STARTED.labels(self._path).inc()
         if tracing.is_on and not self._path.startswith(_PROBES):
-            self._span = tracing.begin_call(self._path, headers_of(self.context))
+            self._span = tracing.begin_call(self._path, self.headers)
         return self
 
     async def __aexit__(
@@ -126,6 +127,8 @@ class Session(Caller):
         """Count the call as an open stream until it ends. Raises `TooManyStreams`."""
         self._release = self._rules.access.count_stream(self._path, self)
         metrics.OPEN_STREAMS.labels(self._path).inc()
+        # The stream may last for hours.
+        self.free_headers(_LATE_HEADERS)
 
     async def request(self, parse: Callable[[bytes], Request]) -> Request:
         """Return the only request of a call, parsed and within its limits.
@@ -162,13 +165,20 @@ class Session(Caller):
         self._sent = True
 
     async def write(self, data: bytes) -> None:
-        """Send an answer. Raises `Unauthenticated` if the credentials are no longer valid."""
+        """Send an answer. Raises the errors of `before_answer`."""
+        await self.before_answer()
+        await self.context.write(data)
+
+    async def before_answer(self) -> None:
+        """Prepare an answer of a stream.
+
+        Raises `Unauthenticated` if the credentials are no longer valid.
+        """
         if time.monotonic() - self._checked >= self._rules.recheck_seconds:
             await self._rules.access.recheck(self)
             self._checked = time.monotonic()
         # Not earlier: Envoy can turn an error into an HTTP status only before the headers are sent.
         await self.send_headers()
-        await self.context.write(data)
 
     async def allow(self) -> None:
         """Authenticate the caller of a stream again, and count a request.
@@ -194,14 +204,14 @@ class Session(Caller):
     def refusal(self, error: Exception) -> Refusal:
         """Return the refusal for an error. Logs unexpected exceptions."""
         if isinstance(error, Damaged):
-            return internal(self.origin["request_id"], error)
+            return internal(self._ids()["request_id"], error)
         if isinstance(error, DomainError):
             metrics.REFUSALS.labels(error.reason).inc()
             return refuse(error)
         if isinstance(error, Refusal):
             return error
-        log.error("unexpected exception", method=self._path, **self.origin, exc_info=error)
-        return internal(self.origin["request_id"])
+        log.error("unexpected exception", method=self._path, **self._ids(), exc_info=error)
+        return internal(self._ids()["request_id"])
 
     async def _abort(self, error: Exception) -> NoReturn:
         """End the call with the error's status."""
@@ -215,7 +225,7 @@ class Session(Caller):
         refusal = self.refusal(error)
         error.__traceback__ = None
         self._ended(refusal.code)
-        if self._sent and _REST_PATH in headers_of(self.context):
+        if self._sent and _REST_PATH in self.headers:
             # Once server-sent events have begun, REST clients cannot see the call's status.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_EVENT_SECONDS):
@@ -230,38 +240,24 @@ class Session(Caller):
         return () if self.allowance is None else rate_limit_headers(self.allowance)
 
     def _ended(self, code: grpc.StatusCode) -> None:
-        """Count the call, and log it."""
+        """Count the call, log it, and end its span."""
         seconds = time.monotonic() - self._started
-        metrics.RPC_SECONDS.labels(self._path, code.name).observe(seconds)
-        if not (logs.is_on or self._span) or (
-            code is grpc.StatusCode.OK and self._path.startswith(_PROBES)
-        ):
-            return
-        fields: dict[str, object] = {
-            **self.origin,
-            "method": self._path,
-            "code": code.name,
-            "ms": round(seconds * 1000, 1),
-        }
-        if self.principal is not None:
-            fields["account_id"] = self.principal.account_id
-        if self.job_id is not None:
-            fields["job_id"] = self.job_id
+        is_quiet = code is grpc.StatusCode.OK and self._path.startswith(_PROBES)
+        origin = self._ids() if logs.is_on and not is_quiet else None
+        account = None if self.principal is None else self.principal.account_id
         if self._span is not None:
-            tracing.end_call(self._span, code.name, fields)
-        logs.info("call", _COMPONENT, fields)
+            ids = {**self._ids(), "account_id": account, "job_id": self.job_id}
+            tracing.end_call(self._span, code.name, ids)
+        calls.ended(EndedCall(self._path, code.name, seconds, origin, account, self.job_id))
 
-    @property
-    def origin(self) -> dict[str, str]:
-        """The ids and the address by which logs name this call."""
-        if self._origin is None:
-            self._origin = self._rules.access.origin(self.context)
-        return self._origin
+    def _ids(self) -> dict[str, str]:
+        """Return the ids and the address by which logs name this call."""
+        return self._rules.access.origin(self)
 
     def audit(self, event: str, **fields: str) -> None:
         """Note in the audit log what the caller did."""
         account = None if self.principal is None else self.principal.account_id
-        audit.record(event, account_id=account, **fields, **self.origin)
+        audit.record(event, account_id=account, **fields, **self._ids())
 
 
 def session() -> Session:

@@ -39,7 +39,7 @@ def handler(rules: Rules) -> "grpc.RpcMethodHandler[bytes, bytes]":
             # Read first: if Envoy refuses the request by itself, it sends the response's headers.
             if _is_response(await deadlines.wait(context.read())):
                 return
-            async with await access.admit_upload(context):
+            async with await access.admit_upload(session):
                 await context.write(CONTINUE)
                 await deadlines.wait(context.read())
         except TimeoutError:

@@ -55,9 +55,10 @@ def set_tier(settings: Settings, user: str, tier: Tier) -> str:
     async def change(store: Store) -> Account:
         before = await _known(store, user)
         changed = await store.accounts.set_tier(user, tier)
-        audit.by_operator(
-            "tier_changed", account_id=changed.id, tier=changed.tier, before=before.tier
-        )
+        if before.tier != changed.tier:
+            audit.by_operator(
+                "tier_changed", account_id=changed.id, tier=changed.tier, before=before.tier
+            )
         return changed
 
     account = with_store(settings, change)
@@ -132,8 +133,8 @@ def delete(settings: Settings, user: str) -> str:
         return deleted
 
     deleted = with_store(settings, remove)
-    audit.by_operator("account_deleted", account_id=user)
     del deleted["accounts"]
+    audit.by_operator("account_deleted", account_id=user, deleted=deleted)
     return f"{user} is deleted, with {_counted(deleted)}"
 
 

@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from quantcloud.aio import offload
 from quantcloud.endpoints import bracketed
+from quantcloud.telemetry import later
 
 T = TypeVar("T")
 
@@ -121,9 +122,13 @@ class AdminListener:
             future.cancel()
 
     def _scrape(self) -> tuple[str, str, bytes]:
-        if self._refresh is not None:
-            self._on_loop(_awaited(self._refresh()))
+        self._on_loop(self._up_to_date())
         return "200 OK", CONTENT_TYPE_LATEST, self._metrics()
+
+    async def _up_to_date(self) -> None:
+        later.run()
+        if self._refresh is not None:
+            await self._refresh()
 
     def _live(self) -> tuple[str, str, bytes]:
         self._on_loop(asyncio.sleep(0))
@@ -141,7 +146,3 @@ class AdminListener:
         }
         status = "200 OK" if ready else "503 Service Unavailable"
         return status, _JSON, json.dumps(body).encode() + b"\n"
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work

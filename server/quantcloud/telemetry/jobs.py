@@ -1,28 +1,49 @@
 """Counts, logs and traces what happens to jobs, from the events that this server commits."""
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from quantcloud.domain.job import Job, JobEvent
-from quantcloud.telemetry import logs, metrics, tracing
+from quantcloud.telemetry import later, logs, metrics, tracing
 
 
-def observe(events: Sequence[JobEvent]) -> None:
-    """Count committed events. Events of other servers must be left out: those count them."""
-    if not events:
-        return
-    lag = datetime.now(UTC) - events[0].occurred_at
-    metrics.EVENT_LAG_SECONDS.observe(max(0.0, lag.total_seconds()))
-    for event in events:
-        if event.job.status.is_terminal:
-            _ended(event.job)
+def observe(events: Sequence[JobEvent], units: int) -> None:
+    """Count a transaction of some units of work, and its events.
+
+    Events of other servers must be left out: those count them.
+    """
+    # Not the events: they hold results.
+    ended = [event.job for event in events if event.job.status.is_terminal]
+    later.do(_count, units, events[0].occurred_at if events else None, time.time(), ended)
     if tracing.is_on:
         tracing.observe(events)
 
 
-def _ended(job: Job) -> None:
-    backend, ended = job.backend or "none", job.completed_at
+def _count(units: int, occurred: datetime | None, at: float, ended: Sequence[Job]) -> None:
+    metrics.COMMIT_UNITS.observe(units)
+    if occurred is not None:
+        metrics.EVENT_LAG_SECONDS.observe(max(0.0, at - occurred.timestamp()))
+    for job in ended:
+        _ended(job, at)
+
+
+def _ended(job: Job, at: float) -> None:
+    backend = job.backend or "none"
+    total = running = queued = None
     metrics.JOBS_ENDED.labels(job.status.value, backend).inc()
+    if (ended := job.completed_at) is not None:
+        total = (ended - job.submitted_at).total_seconds()
+        metrics.JOB_SECONDS.labels(backend).observe(total)
+        if (started := job.started_at) is not None:
+            running = (ended - started).total_seconds()
+            metrics.JOB_RUNNING_SECONDS.labels(backend).observe(running)
+            if job.queued_at is not None:
+                queued = max(0.0, (started - job.queued_at).total_seconds())
+                metrics.JOB_QUEUED_SECONDS.labels(backend).observe(queued)
+    if not logs.is_on:
+        return
+    # The error may quote the circuit, so it is not in the line.
     fields: dict[str, object] = {
         "job_id": job.id,
         "account_id": job.account_id,
@@ -30,17 +51,7 @@ def _ended(job: Job) -> None:
         "backend": backend,
         "attempt": job.attempt,
     }
-    if ended is not None:
-        total = (ended - job.submitted_at).total_seconds()
-        metrics.JOB_SECONDS.labels(backend).observe(total)
-        fields["ms"] = round(total * 1000, 1)
-        if job.started_at is not None:
-            running = (ended - job.started_at).total_seconds()
-            metrics.JOB_RUNNING_SECONDS.labels(backend).observe(running)
-            fields["running_ms"] = round(running * 1000, 1)
-            if job.queued_at is not None:
-                queued = max(0.0, (job.started_at - job.queued_at).total_seconds())
-                metrics.JOB_QUEUED_SECONDS.labels(backend).observe(queued)
-                fields["queued_ms"] = round(queued * 1000, 1)
-    # The error may quote the circuit, so it is not in the line.
-    logs.info("job ended", "jobs", fields)
+    for name, seconds in (("ms", total), ("running_ms", running), ("queued_ms", queued)):
+        if seconds is not None:
+            fields[name] = round(seconds * 1000, 1)
+    logs.info("job ended", "jobs", fields, at)

@@ -1,19 +1,18 @@
 """Logging to standard error: a JSON object per line, or coloured lines on a terminal."""
 
-import asyncio
 import json
 import logging
 import re
 import sys
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TextIO
 
 import structlog
+
+from quantcloud.telemetry import later
 
 _LEVELS = ("debug", "info", "warning", "error")
 # Matches API keys and JWTs anywhere in a line. Envoy's access log uses the same patterns.
@@ -21,8 +20,6 @@ _SECRET = re.compile(r"(qc_live_)[\w-]+|(eyJ)[\w-]+\.[\w-]+(?:\.[\w-]*)?")
 # Libraries that log each of their steps.
 _QUIET = ("alembic", "asyncio", "httpcore", "httpx", "sqlalchemy")
 _OWN = "quantcloud"
-# Envoy's access log waits longer.
-_FLUSH_SECONDS = 0.1
 
 _encode = json.JSONEncoder(default=str).encode
 
@@ -46,67 +43,58 @@ def component(logger: str) -> str:
 
 def json_line(event: str, logger: str, fields: Fields, at: float) -> str:
     """Return a line at the level info, without its secrets removed; `at` is of `time.time`."""
-    when = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
-    return _encode({**fields, "event": event, "logger": logger, "level": "info", "timestamp": when})
+    return _encode(_event(event, logger, fields, at))
+
+
+def _event(event: str, logger: str, fields: Fields, at: float) -> dict[str, object]:
+    seconds, rest = divmod(at, 1)
+    when = f"{_second(seconds)}.{int(rest * 1_000_000):06}Z"
+    return {**fields, "event": event, "logger": logger, "level": "info", "timestamp": when}
+
+
+@lru_cache(1)
+def _second(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class Handler(logging.StreamHandler[TextIO]):
-    """Writes to a stream. What `add` adds is encoded and written together with what follows soon.
-
-    That takes a fraction of the time: it is not done between other work, and a write is not made
-    for each line. All is written before a record, so the order holds.
-    """
+    """Writes to a stream. What `add` adds is written by `write`, and before the next record."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._waiting: deque[tuple[str, str, Fields, float]] = deque()
+        self._lines: list[str] = []
 
-    def add(self, event: str, logger: str, fields: Fields) -> None:
-        """Write a line soon, or now if no event loop runs."""
-        self._waiting.append((event, logger, fields, time.time()))
-        if len(self._waiting) > 1:
-            return
-        try:
-            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
-        except RuntimeError:
-            self.flush()
+    def add(self, line: str) -> None:
+        """Add a line to the next `write`."""
+        self._lines.append(line)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self._write()
-        super().emit(record)
-
-    def flush(self) -> None:
-        with self.lock or nullcontext():
-            self._write()
-        super().flush()
-
-    def _write(self) -> None:
-        lines: list[str] = []
-        while self._waiting:
-            lines.append(json_line(*self._waiting.popleft()))
-        if not lines:
-            return
+    def write(self) -> None:
+        """Write all lines at once: a write takes as long as to encode several lines."""
+        lines, self._lines = self._lines, []
         # A log that cannot be written stops no server. ValueError: the stream is closed.
         with suppress(OSError, ValueError):
-            self.stream.write(without_secrets("\n".join(lines)) + "\n")
+            if lines:
+                self.stream.write(without_secrets("\n".join(lines)) + "\n")
+                self.stream.flush()
 
-
-def _ignore(event: str, logger: str, fields: Fields) -> None:
-    """Drop a line."""
-    del event, logger, fields
+    def handle(self, record: logging.LogRecord) -> bool:
+        later.run()
+        return super().handle(record)
 
 
 is_on = False
 """Whether `info` writes."""
-_write_info: Callable[[str, str, Fields], None] = _ignore
+_handler: Handler | None = None
+_render: Callable[[dict[str, object]], str] = _encode
 
 
-def info(event: str, logger: str, fields: Fields) -> None:
+def info(event: str, logger: str, fields: Fields, at: float) -> None:
     """Log what happens with every call and job. It costs a fraction of structlog's time.
 
-    Call it on the event loop. Until `configure` it does nothing.
+    Call it from what `later` does. `at` is when it happened, by `time.time`.
     """
-    _write_info(event, logger, fields)
+    if is_on and _handler is not None:
+        _handler.add(_render(_event(event, logger, fields, at)))
 
 
 def _mask(_logger: Any, _method: str, line: Any) -> str:
@@ -122,7 +110,10 @@ def _add_component(_logger: Any, _method: str, event: Any) -> Any:
 
 def _is_no_callers_header(record: logging.LogRecord) -> bool:
     """Drop tracebacks about undecodable headers, with which callers could fill the log."""
-    return not str(record.msg).startswith("Invalid encoding on")
+    # The loggers of gRPC also report real faults, so they stay on.
+    return not (
+        record.name.startswith("grpc.") and str(record.msg).startswith("Invalid encoding on")
+    )
 
 
 def configure(level: str) -> None:
@@ -140,8 +131,9 @@ def configure(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     # Plain tracebacks in both, as one text. They show no local variables, which may be secrets.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     last: list[structlog.types.Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [console]
         if on_terminal
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -170,22 +162,18 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    _start_info(handler, level, on_terminal=on_terminal)
-    # This logger of gRPC's compiled part also reports real faults, so it stays on.
-    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_callers_header)
+    _start_info(
+        handler,
+        on=level.lower() in {"debug", "info"},
+        render=(lambda event: console(None, "info", event)) if on_terminal else _encode,
+    )
+    handler.addFilter(_is_no_callers_header)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _start_info(handler: Handler, level: str, *, on_terminal: bool) -> None:
+def _start_info(handler: Handler, *, on: bool, render: Callable[[dict[str, object]], str]) -> None:
     """Set what `info` does."""
-    global _write_info, is_on  # noqa: PLW0603  # set once for the process, as logging is
-    is_on = level.lower() in {"debug", "info"}
-    if not is_on:
-        _write_info = _ignore
-    elif on_terminal:
-        _write_info = lambda event, logger, fields: structlog.stdlib.get_logger(logger).info(  # noqa: E731
-            event, **fields
-        )
-    else:
-        _write_info = handler.add
+    global _handler, _render, is_on  # set once for the process, as logging is
+    is_on, _handler, _render = on, handler, render
+    later.after(handler.write)

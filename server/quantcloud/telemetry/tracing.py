@@ -98,7 +98,7 @@ def end_call(span: Span, code: str, fields: Mapping[str, object]) -> None:
 
     span.set_attribute("rpc.grpc.status", code)
     for name, value in fields.items():
-        if name.endswith("_id"):
+        if name.endswith("_id") and value is not None:
             span.set_attribute(name, str(value))
     if code in {"INTERNAL", "UNKNOWN", "UNAVAILABLE"}:
         span.set_status(StatusCode.ERROR)

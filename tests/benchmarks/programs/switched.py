@@ -1,72 +1,100 @@
-"""A server whose metrics and logs a benchmark switches on and off while it runs.
+"""A server that switches its metrics and logs on and off by itself, in short slices.
 
-The first argument is a folder; the others are those of `quantcloud`. The program writes its process
-id to `pid` there. On SIGUSR1 it reads the wanted mode from `mode`, and writes the processor time
-that it has used so far, in nanoseconds, to `used`.
+The first argument is a file; the others are those of `quantcloud`. After each `SLICE` calls of
+RunAndWatch, the program appends a line to the file: the mode, and the nanoseconds of processor
+time that the event loop's thread used in it. All metrics and logs are made there; the threads of
+gRPC would only add their noise. Then the program turns to the next mode. What waits to be counted
+or logged is done before a slice ends.
 """
 
-import os
-import signal
+import asyncio
+import itertools
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TextIO
 
-from prometheus_client import Counter, Gauge, Histogram
+import grpc
 
 from quantcloud.__main__ import main
+from quantcloud.api.session import Session
 from quantcloud.storage.unit_of_work import group_commit
-from quantcloud.telemetry import commits, jobs, logs, metrics
+from quantcloud.telemetry import commits, later, logs, metrics
 
-MODES = ("neither", "metrics", "logs")
+MODES = ("neither", "metrics", "both")
+SLICE = 25
+_METHOD = "/thequantcloud.v1.CircuitService/RunAndWatch"
 
 
 class _Silent:
     """A metric that counts nothing."""
 
-    def labels(self, *_: object) -> "_Silent":
+    def labels(self, *_: str) -> "_Silent":
         return self
 
-    def count(self, *_: object) -> None:
+    def count(self, *_: float) -> None:
         """Do nothing."""
 
-    inc = dec = set = observe = clear = count
+    inc = dec = observe = count
+
+
+def _nothing(*_: object) -> None:
+    """Neither count nor log."""
+
+
+# What the server uses for its metrics and logs, and what it uses without them.
+_USED: tuple[tuple[ModuleType, str, object], ...] = (
+    (commits, "observe", _nothing),
+    (group_commit, "observe", _nothing),
+    (metrics, "RPCS_STARTED", _Silent()),
+    (metrics, "OPEN_STREAMS", _Silent()),
+    (metrics, "JOBS_SUBMITTED", _Silent()),
+    (metrics, "PREDICTION_RATIO", _Silent()),
+)
 
 
 class _Switch:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._real: dict[tuple[Any, str], Any] = {
-            (module, name): value
-            for module in (metrics, commits)
-            for name, value in vars(module).items()
-            if isinstance(value, Counter | Gauge | Histogram)
-        }
-        self._write: Any = None
-        self._observe = group_commit.observe
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+        self._real = [getattr(module, name) for module, name, _ in _USED]
+        self._ended = Session._ended
+        self._modes = _modes()
+        self._mode = ""
+        self._calls = 0
+        self._used = 0
 
-    def turn(self, *_: object) -> None:
-        used = time.process_time_ns()
-        mode = (self._folder / "mode").read_text()
-        silent = _Silent()
-        for (module, name), value in self._real.items():
-            setattr(module, name, value if mode == "metrics" else silent)
-        if self._write is None:
-            self._write = logs._write_info
-        logs._write_info = self._write if mode == "logs" else logs._ignore
-        logs.is_on = mode == "logs"
-        group_commit.observe = _nothing if mode == "neither" else jobs.observe
-        done = self._folder / "used.new"
-        done.write_text(str(used))
-        done.rename(self._folder / "used")
+    def end(self, session: Session, code: grpc.StatusCode) -> None:
+        """End a call as the server does, and begin the next slice after the last one of a slice."""
+        if self._mode != "neither":
+            self._ended(session, code)
+        if session._path == _METHOD:
+            self._calls += 1
+            if self._calls % SLICE == 0:
+                asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        later.run()
+        used = time.thread_time_ns() - self._used
+        if self._mode:
+            self._output.write(f"{self._mode} {used}\n")
+            self._output.flush()
+        self._mode = next(self._modes)
+        for (module, name, nothing), real in zip(_USED, self._real, strict=True):
+            setattr(module, name, nothing if self._mode == "neither" else real)
+        logs.is_on = self._mode == "both"
+        self._used = time.thread_time_ns()
 
 
-def _nothing(events: object) -> None:
-    """Neither count nor log the ends of jobs."""
+def _modes() -> Iterator[str]:
+    """Return the modes of the slices. Each order of the modes has its turn."""
+    for order in itertools.cycle(itertools.permutations(MODES)):
+        yield from order
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv.pop(1))
-    signal.signal(signal.SIGUSR1, _Switch(folder).turn)
-    (folder / "pid").write_text(str(os.getpid()))
-    sys.exit(main())
+    with Path(sys.argv.pop(1)).open("a") as output:
+        switch = _Switch(output)
+        Session._ended = lambda session, code: switch.end(session, code)  # noqa: PLW0108  # a method
+        sys.exit(main())

@@ -1,74 +1,58 @@
 """The processor time of metrics and logs, for each job."""
 
-import asyncio
-import os
-import signal
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.figures import Finding, Target, spread
-from benchmarks.programs.switched import MODES
-from benchmarks.rounds import interleaved
-from benchmarks.service import Client, many, serving
+from benchmarks.figures import Finding, Target, confident, spread
+from benchmarks.programs.switched import MODES, SLICE
+from benchmarks.service import many, serving
 from benchmarks.workloads import BELL
 
 BACKEND = "local_simulator"
-# Short rounds, because neighbours on the machine change the cost of a job by more than is measured.
-JOBS = 50
+# One at a time, so that no work of other jobs is shared: this is when metrics and logs cost most.
 IN_FLIGHT = 1
-# 3 sides, and one round more to warm up: below 20,000 jobs.
-MOST_ROUNDS = 100
-SECONDS = 10.0
-TARGETS = {"metrics": Target("<=", 20), "logs": Target("<=", 30)}
+# With 7 rounds, 20,000 jobs.
+REPEATS = 38
+# What each adds, and to what.
+COMPARED = {
+    "metrics": ("metrics", "neither", Target("<=", 20)),
+    "logs": ("both", "metrics", Target("<=", 30)),
+}
 
 
 async def run(rounds: int) -> list[Finding]:
-    with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as name:
-        folder = Path(name)
-        program = ("benchmarks.programs.switched", name)
+    # One round more, to warm up.
+    number = (REPEATS * rounds + 1) * len(MODES) * SLICE
+    with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as folder:
+        output = Path(folder) / "slices"
+        program = ("benchmarks.programs.switched", str(output))
         async with serving("--no-envoy", program=program) as client:
-            sides = {mode: _side(client, folder, mode) for mode in MODES}
-            costs = await interleaved(sides, min(14 * rounds, MOST_ROUNDS))
+            await many(lambda: client.run_and_watch(BELL, BACKEND), number, IN_FLIGHT)
+        found = _rounds(output.read_text().splitlines())[1:]
     return [
-        Finding(
-            f"telemetry {mode}",
-            f"microseconds of processor time that {mode} add to a Bell job on {BACKEND}, "
-            "with RunAndWatch",
-            spread(
-                [with_it - without for with_it, without in zip(costs[mode], costs["neither"],
-                                                               strict=True)],
-                "us",
-            ),
-            target,
-            spread(costs[mode], "us"),
-            spread(costs["neither"], "us"),
-        )
-        for mode, target in TARGETS.items()
-    ]  # fmt: skip
+        _finding(name, found, added, to, target) for name, (added, to, target) in COMPARED.items()
+    ]
 
 
-def _side(client: Client, folder: Path, mode: str) -> Callable[[], Awaitable[float]]:
-    """Return a side whose value is the processor time of a job, in microseconds."""
-
-    async def cost() -> float:
-        before = await _turn(folder, mode)
-        await many(lambda: client.run_and_watch(BELL, BACKEND), JOBS, IN_FLIGHT)
-        return (await _turn(folder, mode) - before) / JOBS / 1000
-
-    return cost
+def _rounds(lines: Sequence[str]) -> list[Mapping[str, float]]:
+    """Return each round's microseconds a job by mode. Each mode has one slice in a round."""
+    slices = [(mode, int(used) / SLICE / 1000) for mode, used in map(str.split, lines)]
+    return [
+        dict(slices[first : first + len(MODES)])
+        for first in range(0, len(slices) - len(MODES) + 1, len(MODES))
+    ]
 
 
-async def _turn(folder: Path, mode: str) -> int:
-    """Switch to a mode, and return the nanoseconds of processor time that the server has used."""
-    used = folder / "used"
-    used.unlink(missing_ok=True)
-    (folder / "mode").write_text(mode)
-    os.kill(int((folder / "pid").read_text()), signal.SIGUSR1)
-    deadline = time.monotonic() + SECONDS
-    while not used.exists():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the server did not switch")
-        await asyncio.sleep(0.01)
-    return int(used.read_text())
+def _finding(
+    name: str, rounds: Sequence[Mapping[str, float]], added: str, to: str, target: Target
+) -> Finding:
+    return Finding(
+        f"telemetry {name}",
+        f"microseconds of processor time that {name} add to a Bell job on {BACKEND}, with "
+        "RunAndWatch: median of differences [its 95 % confidence interval]",
+        confident([each[added] - each[to] for each in rounds], "us"),
+        target,
+        spread([each[added] for each in rounds], "us"),
+        spread([each[to] for each in rounds], "us"),
+    )

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -70,20 +71,26 @@ def test_loggers_are_named_by_the_part_or_the_library():
     assert [component(name) for name in names] == ["engine", "grpc", "cygrpc", "quantcloud"]
 
 
-def test_the_lines_of_one_turn_share_a_write_and_keep_their_order():
+def test_lines_that_wait_are_written_in_order_and_before_the_process_ends():
     script = """
-import asyncio, logging
-from quantcloud.telemetry import logs
+import asyncio, logging, time
+from quantcloud.telemetry import later, logs
 logs.configure("info")
+def log(event):
+    later.do(logs.info, event, "api", {"key": "qc_live_secret"}, time.time())
 async def main():
-    logs.info("first", "api", {})
-    logs.info("second", "api", {})
+    log("first")
+    log("second")
     logging.getLogger("x").warning("third")
-    logs.info("fourth", "api", {})
+    log("fourth")
 asyncio.run(main())
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
-    assert events == ["first", "second", "third", "fourth"]
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["first", "second", "third", "fourth"]
+    assert "secret" not in done.stderr
+    times = [line["timestamp"] for line in lines]
+    assert times == sorted(times)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", each) for each in times)

@@ -29,7 +29,6 @@ from quantcloud.storage.unit_of_work.units import (
     run_one_by_one,
     run_together,
 )
-from quantcloud.telemetry import metrics
 from quantcloud.telemetry.jobs import observe
 
 T = TypeVar("T")
@@ -229,8 +228,7 @@ class Writer:
         if any(outcome.wrote for outcome in outcomes):
             self.wrote_at = self._loop.time()
         events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
-        metrics.COMMIT_UNITS.observe(len(batch))
-        observe(events)
+        observe(events, len(batch))
         if self._arrange is not None and events:
             events = await self._arrange(events)
         self.publish(events)
