@@ -7,23 +7,37 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import event
 
-from quantcloud.domain.account import Tier
+from quantcloud.domain.account import MonthlyLimits, Tier
 from quantcloud.domain.errors import FailedPrecondition, NotFound, QuotaExceeded
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus, StaleLeaseError
 from quantcloud.domain.job_filter import JobFilter
 from quantcloud.domain.page import Place
-from quantcloud.storage import CircuitPatch, IdempotencyKey, Room, Store
+from quantcloud.storage import CircuitPatch, IdempotencyKey, JobRecord, Room, Store
+from quantcloud.storage.database import postgres
 from quantcloud.storage.retention import BATCH
 from support.external.postgres import Postgres
-from unit.storage.builders import ANALYSIS, QASM, STALE, T0, UNLIMITED, at, create, new_job, queue
+from unit.storage.builders import (
+    ANALYSIS,
+    QASM,
+    STALE,
+    T0,
+    UNLIMITED,
+    at,
+    create,
+    new_job,
+    queue,
+    to,
+)
 from unit.storage.conftest import INSTALLATIONS, migrate
 from unit.storage.crowd import ACCOUNTS, ACTIVE, JOBS, fill_postgres, fill_sqlite, job_id
 
@@ -216,6 +230,8 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("name", CALLS)
 async def test_every_postgres_query_uses_an_index(crowded_postgres, name):
     store = await Store.open(crowded_postgres)
+    # The next test looks at drafts.
+    store._writer._apply = None
     job = await store.jobs.get(ALICE, JOB_ID)
     statements = _traced_postgres(store)
     with contextlib.suppress(NotFound, StaleLeaseError, FailedPrecondition, QuotaExceeded):
@@ -242,6 +258,41 @@ async def test_every_postgres_query_uses_an_index(crowded_postgres, name):
             removed = node.get("Rows Removed by Filter", 0)
             rows = (node["Actual Rows"] + removed) * node["Actual Loops"]
             assert rows <= MOST_ROWS, (statement, node)
+    await store.close()
+
+
+async def test_a_draft_reads_few_rows(crowded_postgres):
+    store = await Store.open(crowded_postgres)
+    drafts = []
+
+    async def refuse(*draft):
+        drafts.append(draft)
+        raise ValueError
+
+    store._writer._apply = refuse
+    job = await store.jobs.get(ALICE, JOB_ID)
+    known = JobRecord(replace(job, status=JobStatus.RUNNING, completed_at=None), STALE)
+    with contextlib.suppress(QuotaExceeded, StaleLeaseError):
+        await create(
+            store, new_job(ALICE), QASM, ANALYSIS, max_waiting=99,
+            key=IdempotencyKey(SOME_ID, b""), monthly=MonthlyLimits(1e9, 9, 9.0),
+        )  # fmt: skip
+    with contextlib.suppress(StaleLeaseError):
+        await store.jobs.end(job.id, STALE, [to(JobStatus.FAILED)], known=known)
+    assert len(drafts) == 2
+    connection = await asyncpg.connect(crowded_postgres)
+    for number, rows in drafts:
+        transaction = connection.transaction()
+        await transaction.start()
+        # A plan for any values, as a server that has run for a while has it.
+        for _ in range(7):
+            await postgres.call_commit(connection, number, rows)
+        read = await connection.fetch(
+            "SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
+        )
+        await transaction.rollback()
+        assert {name: count for name, count in read if name in GROWING and count > MOST_ROWS} == {}
+    await connection.close()
     await store.close()
 
 

@@ -227,7 +227,7 @@ class DraftedTransaction(Transaction):
 async def apply_draft(apply: Applies, batch: Sequence[QueuedUnit]) -> dict[int, UnitResult]:
     """Write those units that can be drafted; return their results by their places in the batch.
 
-    Raises the error of `apply` if the database failed. Nothing is written then.
+    Raises the error of `apply` if the database failed.
     """
     if any(waiting.last for waiting in batch):
         return {}
