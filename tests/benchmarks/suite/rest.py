@@ -23,7 +23,7 @@ JOBS = 50
 IN_FLIGHT = 16
 CALLS = 640
 CONNECTIONS = 64
-SECONDS = 1
+SECONDS = 2
 _POLL_SECONDS = 0.1
 # A calibration does not go on for so long after a job.
 _PAUSED_SECONDS = 1.0
