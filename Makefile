@@ -10,6 +10,7 @@ SERVER := $(VENV)/.server
 DEV := $(VENV)/.dev
 ONLY ?=
 COMPARE ?=
+ROUNDS ?=
 SOAK_KILLS ?= 200
 SOAK_LATE ?= 100
 SOAK_EXAMPLES ?= 100
@@ -57,7 +58,7 @@ soak: $(DEV)
 
 bench: $(DEV)
 	@$(BIN)/python tests/benchmarks/run.py $(if $(ONLY),--only $(ONLY)) \
-		$(if $(COMPARE),--compare "$(COMPARE)")
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(COMPARE),--compare "$(COMPARE)")
 
 check: $(DEV)
 	$(BIN)/python -m ruff format --check .

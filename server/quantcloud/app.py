@@ -46,7 +46,7 @@ from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
-from quantcloud.services.queues import StartEstimates
+from quantcloud.services.queues import Waits
 from quantcloud.settings import Settings
 from quantcloud.storage import Store, lock_data_dir
 from quantcloud.storage.database.migrations import HEAD
@@ -115,7 +115,7 @@ class Application:
         parts.push_async_callback(engine.stop)
         queues = QueueMonitor(store.jobs, settings.watch_position_seconds)
         feed = EventFeed(store.events, queues, settings.watch_checkpoint_seconds)
-        store.subscribe(feed.publish)
+        store.subscribe(feed.publish, feed.wants)
         store.subscribe_loss(feed.interrupt)
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         lease_keeper = LeaseKeeper(
@@ -319,7 +319,7 @@ class Application:
                 clock,
                 limits,
                 tickets=watch_tickets,
-                estimates=StartEstimates(store, engine, clock, limits),
+                waits=Waits(store, engine, scheduler, clock, limits),
             ),
         )
 

@@ -16,7 +16,8 @@ from benchmarks import machine, report, suite  # noqa: E402 (after the path)
 from benchmarks.figures import Finding  # noqa: E402 (after the path)
 
 DEFAULT_OUTPUT = ROOT / ".build" / "bench.json"
-ROUNDS = 7
+# All benchmarks then take less than ten minutes.
+ROUNDS = 3
 
 
 def names() -> list[str]:
@@ -49,6 +50,7 @@ def main() -> int:
     say(f"{about['cores']} cores, Python {about['python']}; figures are median [quartiles]")
     findings: list[Finding] = []
     broken: list[str] = []
+    started = time.monotonic()
     for name in given.only or names():
         began = time.monotonic()
         try:
@@ -63,6 +65,7 @@ def main() -> int:
         say(f"\n{name} ({seconds:.0f} s; {others})")
         for finding in found:
             say(report.described(finding))
+    say(f"\n{time.monotonic() - started:.0f} s in all")
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(report.as_json(about, findings))
     if old is not None:

@@ -250,7 +250,7 @@ def test_a_terminal_shows_the_queue_and_ctrl_c_leaves_the_job(settings, server: 
     busy = [server.api("developer").run(slow()) for _ in range(2)]
     with terminal(settings, ["run", "slow.qasm"]) as shown:
         job_id = shown.until(r"job (\S{36})")[1]
-        shown.until(r"queued on \w+, position \d+")
+        shown.until(r"queued on \w+, position \d+, waits for a worker")
         shown.process.send_signal(signal.SIGINT)
         assert shown.end() == 130
         assert f"job {job_id} goes on" in shown.text

@@ -209,6 +209,71 @@ def test_mid_circuit_measurements_are_deferred():
         assert np.allclose(mine, other, atol=0.08)
 
 
+def test_states_come_with_other_measurements():
+    def mixed(x, y):
+        ansatz(x, y)
+        return qml.state(), qml.expval(qml.X(1)), qml.vn_entropy([1]), qml.probs(op=qml.Y("a"))
+
+    ours, theirs = (node(0.3, 0.7) for node in nodes(mixed))
+    for mine, other in zip(ours, theirs, strict=True):
+        assert np.allclose(mine, other, atol=1e-9)
+
+
+def test_values_of_mid_circuit_measurements_are_differentiated():
+    def outcome(x):
+        qml.RX(x, 0)
+        return qml.expval(qml.measure(0))
+
+    found = qml.grad(qml.QNode(outcome, qml.device(DEVICE)))(pnp.array(0.3, requires_grad=True))
+    assert found == pytest.approx(np.sin(0.3) / 2)
+
+
+def dynamic(x):
+    """Measure, reset and branch on two outcomes."""
+    qml.RX(x, "a")
+    first = qml.measure("a", reset=True)
+    qml.cond(first, qml.RY)(0.4, 1)
+    second = qml.measure(1)
+    qml.cond(first & ~second, qml.X)("c")
+    qml.cond(first + 2 * second > 2, qml.Rot)(0.4, 1.2, 0.1, "c")
+    return (
+        qml.expval(qml.Z(1)),
+        qml.expval(first + 2 * second),
+        qml.probs(op=[first, second]),
+        qml.expval(qml.Z("c") @ qml.X(1)),
+        qml.probs(wires=["c", "a"]),
+    )
+
+
+@pytest.mark.parametrize("wires", [None, ["a", 1, "c"]])
+def test_one_shot_gives_what_deferred_does(wires):
+    device = qml.device(DEVICE, wires=wires, seed=1)
+    with qml.Tracker(device) as tracker:
+        shots = qml.set_shots(qml.QNode(dynamic, device, mcm_method="one-shot"), (4000, 20))(1.2)
+    exact = qml.QNode(dynamic, qml.device("default.qubit"))(1.2)
+    assert [np.shape(each) for each in shots[1]] == [np.shape(each) for each in exact]
+    for mine, other in zip(shots[0], exact, strict=True):
+        assert np.allclose(mine, other, atol=0.08)
+    assert tracker.totals["batches"] == 1
+
+
+def test_one_shot_needs_no_wire_for_a_measurement():
+    def flips(x):
+        qml.RX(x, 0)
+        parity = qml.measure(0, postselect=1)
+        for _ in range(40):
+            qml.Hadamard(0)
+            qml.cond(qml.measure(0, reset=True), qml.X)(1)
+        qml.cond(parity, qml.X)(0)
+        return qml.expval(qml.Z(0)), qml.counts(parity)
+
+    device = qml.device(DEVICE, wires=2, seed=1)
+    node = qml.set_shots(qml.QNode(flips, device, mcm_method="one-shot"), 100)
+    value, counts = node(1.2)
+    assert value == -1
+    assert 5 < counts[1.0] < 60
+
+
 def vqe(device) -> float:
     hydrogen = qml.Hamiltonian(
         [-0.2427, -0.2427, 0.1711, 0.1711, 0.1228, 0.1686, 0.0453, -0.0453, -0.0453, 0.0453],
@@ -294,8 +359,16 @@ def test_errors_say_what_is_wrong():
 
     with pytest.raises(InvalidRequest, match="unknown"):
         qml.QNode(circuit, qml.device(DEVICE, wires=1, backend="nope"))()
-    with pytest.raises(DeviceError, match="use 'deferred'"):
+    with pytest.raises(DeviceError, match="use 'deferred' or 'one-shot'"):
         qml.QNode(circuit, qml.device(DEVICE, wires=1), mcm_method="tree-traversal")()
+    with pytest.raises(DeviceError, match="use 'hw-like'"):
+        qml.QNode(circuit, qml.device(DEVICE, wires=1), postselect_mode="fill-shots")()
+
+    def wide():
+        return qml.expval(qml.prod(*map(qml.Hadamard, range(9))))
+
+    with pytest.raises(DeviceError, match="on 9 wires: use Pauli words, or 8 wires"):
+        qml.QNode(wide, qml.device(DEVICE, wires=9))()
 
     def shadow():
         return qml.classical_shadow(wires=[0])

@@ -400,7 +400,7 @@ def test_errors_say_what_is_wrong():
     shared = QuantumCircuit(
         [Qubit()], bits, ClassicalRegister(bits=bits), ClassicalRegister(bits=bits)
     )
-    with pytest.raises(ValueError, match="shares bits"):
+    with pytest.raises(ValueError, match="registers in this circuit overlap"):
         backend.run(shared)
     circuit = QuantumCircuit(1)
     circuit.rx(abs(Parameter("a")), 0)

@@ -9,7 +9,7 @@ import jwt
 import pytest
 from playwright.sync_api import expect
 
-from support.circuits import SHORT_AND_SLOW
+from support.circuits import SHORT_AND_SLOW, slow
 from support.server import SECRET, Server, newcomers_token
 
 Consoles = Callable[..., Any]
@@ -85,6 +85,21 @@ def test_a_restart_is_told_and_nothing_is_missed(console: Consoles, lone: Server
     lone.post(f"/v1/jobs/{job}/cancel", {}, headers={"Authorization": f"Bearer {token}"})
     expect(jobs.page.get_by_text("Live", exact=True)).to_be_visible()
     expect(jobs.page.get_by_role("row").filter(has_text="cancelled")).to_be_visible()
+    mine.expect_status("cancelled")
+
+
+def test_a_queued_job_says_what_it_waits_for(console: Consoles, lone: Server):
+    other = lone.api()
+    busy = other.run(slow())
+    mine = console(lone.endpoints.http)
+    mine.sign_in(newcomers_token())
+    mine.write(SHORT_AND_SLOW)
+    mine.run()
+    expect(mine.page.get_by_text("waits for a worker")).to_be_visible()
+    other.cancel(busy)
+    mine.expect_status("running")
+    expect(mine.page.get_by_text("waits for a worker")).not_to_be_visible()
+    mine.page.get_by_role("button", name="Cancel", exact=True).click()
     mine.expect_status("cancelled")
 
 

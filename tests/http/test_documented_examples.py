@@ -18,7 +18,7 @@ JOB_KEYS = {
     "job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at",
     "completed_at", "error_message", "metadata",
     # In addition to the documented ones.
-    "batch_id", "options", "name", "tags", "estimated_start_at",
+    "batch_id", "options", "name", "tags", "estimated_start_at", "wait_reason",
 }  # fmt: skip
 CIRCUIT_KEYS = {
     "id", "user_id", "name", "code", "qasm", "num_qubits", "metadata", "created_at", "updated_at",

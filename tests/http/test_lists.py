@@ -141,7 +141,7 @@ def test_a_wrong_name_or_tag_is_refused(ada: Api, fields: dict[str, Any], says: 
     assert response.json()["detail"] == says
 
 
-def test_waiting_jobs_say_when_they_are_likely_to_start(server: Server):
+def test_waiting_jobs_say_why_and_when_they_are_likely_to_start(server: Server):
     ada = server.api()
     began = datetime.now(UTC)
     body = {"qasm": slow(), "backend": "aer_simulator", "shots": 1}
@@ -149,7 +149,10 @@ def test_waiting_jobs_say_when_they_are_likely_to_start(server: Server):
     try:
         for job in jobs[:2]:  # the number of the server's workers
             assert next(e for e in ada.watch(job) if e.job.HasField("started_at"))
-        found = {job["job_id"]: job["estimated_start_at"] for job in listed(ada, "")["jobs"]}
+        page = listed(ada, "")["jobs"]
+        reasons = {job["job_id"]: job["wait_reason"] for job in page}
+        assert [reasons[job] for job in jobs] == [None, None, *["workers"] * 3]
+        found = {job["job_id"]: job["estimated_start_at"] for job in page}
         assert [found[job] is None for job in jobs] == [True, True, False, False, False]
         starts = [datetime.fromisoformat(found[job]) for job in jobs[2:]]
         assert starts == sorted(starts)
@@ -158,7 +161,7 @@ def test_waiting_jobs_say_when_they_are_likely_to_start(server: Server):
         one = ada.rest("GET", f"/v1/jobs/{jobs[4]}").json()["estimated_start_at"]
         assert abs(datetime.fromisoformat(one) - starts[2]) < timedelta(seconds=30)
         event = next(ada.event_json(f"/v1/jobs/{jobs[4]}/events"))
-        assert event["job"]["estimated_start_at"] is None
+        assert event["job"]["estimated_start_at"] is event["job"]["wait_reason"] is None
     finally:
         for job in jobs:
             ada.cancel(job)

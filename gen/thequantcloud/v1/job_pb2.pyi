@@ -36,8 +36,24 @@ class Optimization(_message.Message):
     cost: Optimization.Target
     def __init__(self) -> None: ...
 
+class Wait(_message.Message):
+    __slots__ = ()
+    class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        unspecified: _ClassVar[Wait.Reason]
+        turn: _ClassVar[Wait.Reason]
+        workers: _ClassVar[Wait.Reason]
+        memory: _ClassVar[Wait.Reason]
+        account: _ClassVar[Wait.Reason]
+    unspecified: Wait.Reason
+    turn: Wait.Reason
+    workers: Wait.Reason
+    memory: Wait.Reason
+    account: Wait.Reason
+    def __init__(self) -> None: ...
+
 class Job(_message.Message):
-    __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at", "completed_at", "error_message", "metadata", "batch_id", "options", "name", "tags", "estimated_start_at")
+    __slots__ = ("job_id", "status", "backend", "shots", "optimize_for", "submitted_at", "started_at", "completed_at", "error_message", "metadata", "batch_id", "options", "name", "tags", "estimated_start_at", "wait_reason")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         unspecified: _ClassVar[Job.Status]
@@ -77,6 +93,7 @@ class Job(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_START_AT_FIELD_NUMBER: _ClassVar[int]
+    WAIT_REASON_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     status: Job.Status
     backend: str
@@ -92,7 +109,8 @@ class Job(_message.Message):
     name: str
     tags: _containers.RepeatedScalarFieldContainer[str]
     estimated_start_at: _timestamp_pb2.Timestamp
-    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error_message: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., batch_id: _Optional[str] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., estimated_start_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    wait_reason: Wait.Reason
+    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[_Union[Job.Status, str]] = ..., backend: _Optional[str] = ..., shots: _Optional[int] = ..., optimize_for: _Optional[_Union[Optimization.Target, str]] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error_message: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., batch_id: _Optional[str] = ..., options: _Optional[_Union[_run_options_pb2.RunOptions, _Mapping]] = ..., name: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., estimated_start_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait_reason: _Optional[_Union[Wait.Reason, str]] = ...) -> None: ...
 
 class JobCircuit(_message.Message):
     __slots__ = ("job_id", "qasm", "shots", "options", "optimize_for", "requested_backend", "max_cost_usd", "min_fidelity", "backend", "method", "server_version", "simulator_version", "name", "tags", "sweep")

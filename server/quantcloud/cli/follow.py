@@ -14,11 +14,19 @@ from quantcloud.cli.session import Session
 from quantcloud.client import Event, Job, JobEnded, QuantCloudError, Result
 from quantcloud.client.plain import struct
 
+_WAITS_FOR = {
+    "turn": "its turn",
+    "workers": "a worker",
+    "memory": "memory that other runs hold",
+    "account": "the account's other runs",
+}
+
 
 def follow(session: Session, job: Job, timeout: float | None = None) -> Result:
     """Print each status of a job as it comes, and return the result at its end.
 
-    On a terminal a line below shows the place in the queue and when the run is likely to begin.
+    On a terminal a line below shows the place in the queue, what the job waits for, and when the
+    run is likely to begin.
     Raises `Failure` at Ctrl-C, with how to go on; the job is not cancelled.
     """
     if not session.quiet:
@@ -57,15 +65,24 @@ def _finish(session: Session, job: Job, status: Status | None, timeout: float | 
 
 
 def _start(job: Job, event: Event) -> str:
-    """Return when a queued job is likely to begin."""
+    """Return what a queued job waits for, and when it is likely to begin."""
     if event.position is None:
         return ""
     try:
-        at = job.refresh().estimated_start_at
+        job.refresh()
     except QuantCloudError:
         return ""
-    left = None if at is None else max(0.0, (at - datetime.now(UTC)).total_seconds())
-    return "" if left is None else f", starts in about {left:.0f} s"
+    text = f", waits for {reason}" if (reason := waits_for(job)) else ""
+    if (at := job.estimated_start_at) is not None:
+        left = max(0.0, (at - datetime.now(UTC)).total_seconds())
+        text += f", starts in about {left:.0f} s"
+    return text
+
+
+def waits_for(job: Job) -> str | None:
+    """Return in words what a queued job waits for; None if the server does not tell."""
+    reason = job.wait_reason
+    return None if reason is None else _WAITS_FOR.get(reason, reason)
 
 
 def describe(event: Event) -> str:

@@ -6,7 +6,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from quantcloud.cli.follow import describe
+from quantcloud.cli.follow import describe, waits_for
 from quantcloud.cli.runs import seconds
 from quantcloud.cli.session import Session, details, table
 from quantcloud.client import Event
@@ -51,6 +51,7 @@ def job(session: Session, job_id: str) -> None:
         "tags": escape(", ".join(found.tags)),
         "batch": found.batch_id,
         "submitted": found.submitted_at.astimezone(),
+        "waits for": waits_for(found),
         "starts about": found.estimated_start_at and found.estimated_start_at.astimezone(),
         "started": found.started_at and found.started_at.astimezone(),
         "ended": found.completed_at and found.completed_at.astimezone(),

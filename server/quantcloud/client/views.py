@@ -110,6 +110,12 @@ class JobView:
         return self._time("estimated_start_at")
 
     @property
+    def wait_reason(self) -> str | None:
+        """Why a queued job has not started, such as "memory"; None if the server cannot tell."""
+        found = self._get("wait_reason")
+        return None if found is None else job_pb2.Wait.Reason.Name(found)
+
+    @property
     def error_message(self) -> str | None:
         """Why the job has no result, or None."""
         return self._get("error_message")

@@ -9,6 +9,12 @@ import {TERMINAL, Timeline} from "./timeline.js";
 /** @typedef {import("./main.js").App} App */
 
 const MOST_PAGES = 8;
+/** A job that waits longer, in milliseconds, shows why. */
+const SHORT_WAIT_MS = 500;
+/** What a queued job waits for, by the reason in the contract. */
+const WAITS_FOR = {
+  turn: "its turn", workers: "a worker", memory: "memory that other runs hold", account: "your other runs",
+};
 
 export class JobPanel {
   #timeline = new Timeline();
@@ -88,12 +94,20 @@ export class JobPanel {
     this.#sequence = Math.max(this.#sequence, event.sequence);
     this.#timeline.add(event);
     this.#say("");
+    if (event.job?.status === "queued") setTimeout(() => this.#readWait(), SHORT_WAIT_MS);
     if (!event.job || event.checkpoint) return false;
     this.#note(event.job);
     const ended = TERMINAL.has(event.job.status);
     if (event.result && !isCut(event.result)) this.#show(event.result);
     else if (event.job.status === "completed" || (ended && event.job.metadata?.sweep?.points_done)) this.#readResult();
     return ended;
+  }
+
+  // No event tells why a job waits.
+  async #readWait() {
+    if (this.job?.status !== "queued" || this.#closing.signal.aborted) return;
+    const job = await this.app.api.get(`/v1/jobs/${this.id}`, this.#closing.signal).catch(() => null);
+    if (job?.status === "queued" && this.job.status === "queued") this.#note(job);
   }
 
   /** @param {any} job */
@@ -104,6 +118,7 @@ export class JobPanel {
     fill(this.#actions,
       !ended && h("button", {type: "button", class: "quiet", onclick: () => this.cancel()}, "Cancel"),
       !ended && done && h("span", {class: "muted"}, `${done.points_done ?? 0} of ${done.points} points`),
+      job.wait_reason && h("span", {class: "muted"}, `waits for ${WAITS_FOR[job.wait_reason] ?? job.wait_reason}`),
       !ended && job.estimated_start_at && h("span", {class: "muted"}, `starts about ${moment(job.estimated_start_at)}`));
     if (job.error_message) fill(this.#outcome, h("p", {class: "problem"}, job.error_message));
     this.changed?.(job);

@@ -1,12 +1,30 @@
 """The jobs that run and wait, and when those that wait are likely to start."""
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from quantcloud.domain.account import Tier
 from quantcloud.domain.value_object import value_object
+
+
+class WaitReason(StrEnum):
+    """Why the run of a queued job has not started, in the words of the contract."""
+
+    TURN = "turn"
+    WORKERS = "workers"
+    MEMORY = "memory"
+    ACCOUNT = "account"
+
+
+class Wait(NamedTuple):
+    """Why a queued job waits, and when its run is likely to start; None if unknown."""
+
+    reason: WaitReason | None = None
+    start: datetime | None = None
 
 
 class ActiveJob(NamedTuple):
@@ -29,6 +47,16 @@ class Outlook:
     running: Sequence[ActiveJob]
     waiting: Sequence[ActiveJob]
     servers: int
+
+
+def full_accounts(outlook: Outlook, concurrency: Callable[[Tier], int]) -> frozenset[str]:
+    """Return the accounts that run as many jobs as they may."""
+    running = Counter(job.account_id for job in outlook.running)
+    return frozenset(
+        job.account_id
+        for job in outlook.waiting
+        if running[job.account_id] >= concurrency(job.tier)
+    )
 
 
 class _Account:

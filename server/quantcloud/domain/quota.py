@@ -1,5 +1,6 @@
 """What an account has left of its limits, and whether a job fits."""
 
+import math
 from datetime import UTC, datetime
 
 from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
@@ -49,6 +50,21 @@ def check_waiting(account_id: str, waiting: int, maximum: int, number: int = 1) 
         requested=number,
         used=waiting,
     )
+
+
+def month_bounds(limits: MonthlyLimits, *, qpu_tasks: int, cost_usd: float) -> dict[str, float]:
+    """Return the usage of the month up to which `check_month` accepts a job.
+
+    The time on simulators must be below `seconds_below`, and the rest may be equal to its bound.
+    """
+    bounds: dict[str, float] = {}
+    if not qpu_tasks and limits.simulator_minutes is not None:
+        bounds["seconds_below"] = limits.simulator_minutes * _SECONDS
+    if qpu_tasks and limits.qpu_tasks is not None:
+        bounds["most_tasks"] = limits.qpu_tasks - qpu_tasks
+    if cost_usd > 0:
+        bounds["most_cost"] = limits.credits_usd + _CENTS_ROUNDING - cost_usd
+    return {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
 
 
 def check_month(

@@ -5,12 +5,17 @@ and messages without conversion.
 """
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from quantcloud.domain.value_object import value_object
 
 _SEED_BITS = 53
+# How long the bytes of an observable are that is kept to be found again.
+_KEPT_BYTES = 32 << 10
+_as_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def point_seed(seed: int, point: int) -> int:
@@ -53,11 +58,54 @@ class Term:
     factors: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Observable:
-    """A sum of terms."""
+    """A sum of terms, which never changes.
 
-    terms: tuple[Term, ...]
+    An optimiser computes the same observable again and again. So it is written as bytes only once,
+    and equal bytes give the same object in the process that reads them.
+    """
+
+    __slots__ = ("_data", "terms")
+
+    def __init__(self, terms: tuple[Term, ...]) -> None:
+        self.terms = terms
+        self._data: bytes | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The terms as JSON: coefficients and factors."""
+        if self._data is None:
+            terms = [[each.coefficient, each.factors] for each in self.terms]
+            self._data = _as_json(terms).encode()
+        return self._data
+
+    @staticmethod
+    def of(data: bytes) -> "Observable":
+        """Return the observable with these bytes."""
+        return (_known if len(data) <= _KEPT_BYTES else _read)(data)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Observable) and self.terms == other.terms)
+
+    def __hash__(self) -> int:
+        return hash(self.terms)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "Observable"], tuple[bytes]]:
+        return Observable.of, (self.data,)
+
+
+def _read(data: bytes) -> Observable:
+    return Observable(
+        tuple(
+            [
+                Term(coefficient, tuple([(qubit, letter) for qubit, letter in factors]))
+                for coefficient, factors in json.loads(data)
+            ]
+        )
+    )
+
+
+_known = lru_cache(maxsize=32)(_read)
 
 
 @dataclass(frozen=True, slots=True)

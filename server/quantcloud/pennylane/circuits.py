@@ -1,109 +1,128 @@
-"""Tapes of PennyLane as OpenQASM 3 with inputs, and observables as terms."""
+"""Tapes as circuits of the server, and their results."""
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pennylane as qml
 from pennylane.exceptions import DeviceError
+from pennylane.ops import Conditional, MidMeasure
+from pennylane.tape import QuantumScript
+from pennylane.wires import Wires
 
-GATES: Final = {
-    "Identity": "id", "PauliX": "x", "PauliY": "y", "PauliZ": "z", "Hadamard": "h", "S": "s",
-    "T": "t", "SX": "sx", "Adjoint(S)": "sdg", "Adjoint(T)": "tdg", "Adjoint(SX)": "sxdg",
-    "CNOT": "cx", "CY": "cy", "CZ": "cz", "CH": "ch", "SWAP": "swap", "ISWAP": "iswap",
-    "ECR": "ecr", "CSWAP": "cswap", "Toffoli": "ccx", "CCZ": "ccz", "RX": "rx", "RY": "ry",
-    "RZ": "rz", "PhaseShift": "p", "U1": "p", "U2": "u2", "U3": "u3", "CRX": "crx", "CRY": "cry",
-    "CRZ": "crz", "ControlledPhaseShift": "cp", "IsingXX": "rxx", "IsingYY": "ryy",
-    "IsingZZ": "rzz",
-}  # fmt: skip
-"""The server's names of PennyLane's operations."""
-_WITHOUT_GATES: Final = frozenset({"Barrier", "GlobalPhase"})
-_MATRIX_WIRES: Final = 8
+from quantcloud.pennylane.preprocess import GATES, MOMENTS, computed, nested
+
+_MATRIX_WIRES = 8
 
 
-def is_known(operation: Any) -> bool:
-    """Return whether the server has an operation."""
-    return operation.name in GATES or operation.name in _WITHOUT_GATES
+class Circuit:
+    """A tape as a text with places for its angles.
 
-
-def names() -> frozenset[str]:
-    """Return PennyLane's names of the operations that the server has."""
-    return frozenset({*GATES, *_WITHOUT_GATES})
-
-
-def decomposition(operation: Any) -> list[Any]:
-    """Return the gates of an operation, from its matrix if it has no decomposition."""
-    if not operation.has_decomposition and operation.has_matrix:
-        operation = qml.QubitUnitary(operation.matrix(), wires=operation.wires)
-    return operation.decomposition()
-
-
-class Template:
-    """The text of a circuit with places for its angles.
-
-    `angles` are the angles of all operations, in their order; that of a global phase has no place.
+    `fields` are the arguments of its run. `inputs` are the places that are inputs even if circuits
+    do not differ there. `point` has what the server computed. Raises `DeviceError` for an
+    observable with too many terms.
     """
 
-    def __init__(self, operations: Iterable[Any], wires: Any, measured: Sequence[Any] = ()) -> None:
-        index = {wire: place for place, wire in enumerate(wires)}
+    def __init__(self, tape: QuantumScript, wires: Wires, *, gradient: bool = False) -> None:
+        self._tape: Any = tape
+        self._wires = wires
+        self.inputs = tape.trainable_params if gradient else []
         self.angles: list[float] = []
-        self.phase = 0.0
-        pieces: list[str] = []
-        for operation in operations:
-            angles = [float(value) for value in operation.data]
-            if operation.name == "GlobalPhase":
-                self.phase += sum(angles)
-                places = []
-            else:
-                places = range(len(self.angles), len(self.angles) + len(angles))
-            self.angles += angles
-            if operation.name == "GlobalPhase":
-                continue
-            name = GATES.get(operation.name, "barrier")
-            called = name + (f"({', '.join(f'{{{place}}}' for place in places)})" if places else "")
-            pieces.append(f"{called} {', '.join(f'q[{index[each]}]' for each in operation.wires)};")
-        if measured:
-            pieces.append(f"bit[{len(measured)}] c;")
-        # The first wire is the most significant bit.
-        pieces += [
-            f"c[{place}] = measure q[{index[wire]}];"
-            for place, wire in enumerate(reversed(measured))
-        ]
-        self.key = "\n".join([f"qubit[{max(1, len(index))}] q;", *pieces, ""])
+        self.point: Mapping[str, Any] = {}
+        self._measurements: list[Any] = [*tape.measurements]
+        if any(isinstance(each, MidMeasure) for each in tape.operations):
+            self._measurements = [_as_wire(each) for each in tape.measurements]
+        kind = "packed" if tape.shots else computed(tape.measurements[0])
+        self.fields: dict[str, Any] = {kind: True, "shots": tape.shots.total_shots or 1}
+        if kind == "observables":
+            self.fields = {
+                "observables": [_terms(each.obs, wires) for each in self._measurements],
+                "variances": any(MOMENTS[type(each)] == "variances" for each in self._measurements),
+                "gradient": bool(self.inputs),
+            }
+        has_bits = kind in {"packed", "probabilities"}
+        measured = [each.wires or wires for each in self._measurements if has_bits]
+        self._measured = Wires.all_wires(measured)
+        self._bit = {wire: f"c[{place}]" for place, wire in enumerate(reversed(self._measured))}
+        self._qubit = {wire: f"q[{place}]" for place, wire in enumerate(wires)}
+        lines = [f"qubit[{max(1, len(wires))}] q;"]
+        lines += [f"bit[{len(self._bit)}] c;"] if has_bits else []
+        lines += map(self._statement, tape.operations)
+        ends = [wire for wire in self._measured if wire in self._qubit]
+        lines += [f"{self._bit[wire]} = measure {self._qubit[wire]};" for wire in ends]
+        self.text = "\n".join([*lines, ""])
+        if any(place >= len(self.angles) for place in self.inputs):
+            raise DeviceError("the server computes no derivatives by coefficients of observables")
 
-    def text(self, inputs: Iterable[int]) -> str:
-        """Return the text with an input `p0`, `p1` ... for some of the angles."""
-        inputs = set(inputs)
-        written = [
-            f"p{place}" if place in inputs else repr(angle)
-            for place, angle in enumerate(self.angles)
-        ]
-        declared = "".join(f"input float[64] p{place};\n" for place in sorted(inputs))
-        head = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
-        return head + declared + self.key.format(*written)
+    def _statement(self, operation: Any) -> str:
+        if isinstance(operation, Conditional):
+            condition = self._condition(operation.meas_val)
+            return f"if ({condition}) {self._statement(operation.base)}"
+        qubits = ", ".join(self._qubit[wire] for wire in operation.wires)
+        if isinstance(operation, MidMeasure):
+            reset = f" reset {qubits};" if operation.reset else ""
+            return f"{self._bit[operation.meas_uid]} = measure {qubits};{reset}"
+        first = len(self.angles)
+        self.angles += map(float, operation.data)
+        places = ", ".join(f"{{{place}}}" for place in range(first, len(self.angles)))
+        return f"{GATES[operation.name]}{places and f'({places})'} {qubits};"
+
+    def _condition(self, value: Any) -> str:
+        """Return the outcomes of mid-circuit measurements for which a value is true."""
+        bits = [self._bit[each.meas_uid] for each in value.measurements]
+        true = [branch for branch, is_true in value.branches.items() if is_true]
+        words = [[f"{bit} == {one}" for bit, one in zip(bits, each, strict=True)] for each in true]
+        return " || ".join(map(" && ".join, words)) or "false"
+
+    def result(self) -> Any:
+        """Return the result of the tape."""
+        point, shots, wires = self.point, self._tape.shots, self._wires
+        if shots:
+            bins = [point["samples"][one:end] for one, end in shots.bins()]
+            found = [self._read("process_samples", each, self._measured) for each in bins]
+            return tuple(found) if shots.has_partitioned_shots else found[0]
+        if "values" in point:
+            names = [MOMENTS[type(each)] for each in self._measurements]
+            return nested(np.array(point[name][place]) for place, name in enumerate(names))
+        if "probabilities" in point:
+            # The tape ends in the eigenbasis of its measurement, where phases have no effect.
+            return self._read("process_state", np.sqrt(point["probabilities"]), self._measured)
+        # The server's first qubit is the least significant, and it leaves global phases out.
+        phase = sum(each.data[0] for each in self._tape.operations if each.name == "GlobalPhase")
+        state = point["statevector"].reshape([2] * len(wires)).T.ravel() * np.exp(-1j * phase)
+        return self._read("process_state", state, wires)
+
+    def _read(self, process: str, data: Any, wires: Wires) -> Any:
+        return nested(getattr(each, process)(data, wires) for each in self._measurements)
+
+    def derivatives(self) -> Any:
+        """Return the derivatives of the expectation values by the trainable parameters."""
+        columns = [self.point[f"p{place}"] for place in self.inputs]
+        rows = range(len(self._measurements))
+        return nested(nested(np.array(each[row, 0]) for each in columns) for row in rows)
 
 
-def terms(observable: Any, wires: Any) -> dict[str, float]:
-    """Return the terms of an observable. Raises `DeviceError` if it has too many."""
-    index = {wire: place for place, wire in enumerate(wires)}
+def _as_wire(measurement: Any) -> Any:
+    """Return a sample of a mid-circuit measurement as one of a wire with its name."""
+    if measurement.mv is None:
+        return measurement
+    return qml.sample(wires=measurement.mv.measurements[0].meas_uid)
+
+
+def _terms(observable: Any, wires: Wires) -> dict[str, float]:
     sentence: Any = observable.pauli_rep
     if sentence is None:
         own = observable.wires
         if len(own) > _MATRIX_WIRES:
             raise DeviceError(
-                f"{observable} has no form as Pauli words and acts on {len(own)} wires; at most "
-                f"{_MATRIX_WIRES} are possible for a matrix"
+                f"{observable} on {len(own)} wires: use Pauli words, or {_MATRIX_WIRES} wires"
             )
-        matrix: Any = (
-            observable.matrix() if observable.has_matrix else observable.sparse_matrix().toarray()
-        )
+        matrix = observable.matrix()
         sentence = qml.pauli_decompose(matrix, wire_order=own, pauli=True, check_hermitian=False)
     return {
-        " ".join(f"{letter}{index[wire]}" for wire, letter in word.items()): float(
-            np.real(coefficient)
-        )
-        for word, coefficient in sentence.items()
+        " ".join(f"{letter}{wires.index(wire)}" for wire, letter in word.items()): np.real(factor)
+        for word, factor in sentence.items()
     } or {"": 0.0}

@@ -3,8 +3,10 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -12,28 +14,20 @@ import pennylane as qml
 from pennylane import measurements as mps
 from pennylane.devices import Device, ExecutionConfig
 from pennylane.devices.modifiers import simulator_tracking, single_tape_support
-from pennylane.devices.preprocess import (
-    decompose,
-    validate_device_wires,
-    validate_measurements,
-)
 from pennylane.exceptions import DeviceError
 from pennylane.tape import QuantumScript
-from pennylane.transforms import (
-    broadcast_expand,
-    defer_measurements,
-    split_non_commuting,
-)
 from pennylane.wires import Wires
 
-from quantcloud.client import Client
-from quantcloud.pennylane.circuits import decomposition, is_known, names
-from quantcloud.pennylane.jobs import Jobs
-from quantcloud.pennylane.results import Read, add, add_derivatives
+from quantcloud.client import Client, Result
+from quantcloud.pennylane.circuits import Circuit
+from quantcloud.pennylane.preprocess import pipeline
 
 _NAME = "quantcloud.qubit"
-_requires_grad: Any = getattr(qml.math, "requires_grad")  # noqa: B009  # its module has no types
 _DERIVATIVES = frozenset({"device", "best"})
+_BATCH = 1000
+# Each tier allows as many points of a job.
+_POINTS = 100
+_requires_grad: Any = getattr(qml.math, "requires_grad")  # noqa: B009  # its module has no types
 
 
 @simulator_tracking
@@ -48,36 +42,31 @@ class QuantCloudDevice(Device):
     """
 
     def __init__(
-        self,
-        wires: Any = None,
-        shots: Any = None,
-        *,
-        client: Client | None = None,
-        **fields: Any,
+        self, wires: Any = None, shots: Any = None, *, client: Client | None = None, **fields: Any
     ) -> None:
         super().__init__(wires=wires, shots=shots)
         self._client = client or Client()
+        seed = fields.pop("seed", None)
+        self._random = None if seed is None else np.random.default_rng(seed)
         self._fields = fields
-        self._seeds = _seeds(fields.pop("seed", None))
 
     @property
     def name(self) -> str:
         return _NAME
 
     def supports_derivatives(
-        self,
-        execution_config: ExecutionConfig | None = None,
-        circuit: QuantumScript | None = None,
+        self, execution_config: ExecutionConfig | None = None, circuit: Any = None
     ) -> bool:
         """Return whether the server computes the derivatives: of exact expectation values."""
         if execution_config is not None and execution_config.gradient_method not in _DERIVATIVES:
             return False
         if circuit is None:
             return True
-        return (
-            not circuit.shots
-            and all(isinstance(each, mps.ExpectationMP) for each in circuit.measurements)
-            and not any(_requires_grad(each) for each in _observables_data(circuit))
+        return not circuit.shots and all(
+            each.obs is not None
+            and not any(map(_requires_grad, each.obs.data))
+            and isinstance(each, mps.ExpectationMP)
+            for each in circuit.measurements
         )
 
     def setup_execution_config(
@@ -85,44 +74,25 @@ class QuantCloudDevice(Device):
     ) -> ExecutionConfig:
         config = config or ExecutionConfig()
         mcm: Any = config.mcm_config
-        if mcm.mcm_method not in {None, "deferred"}:
+        if mcm.mcm_method not in {None, "deferred", "one-shot"}:
             raise DeviceError(
-                f"mcm_method={mcm.mcm_method!r} is not possible on {_NAME}; use 'deferred'"
+                f"{_NAME} has no mcm_method={mcm.mcm_method.value!r}; use 'deferred' or 'one-shot'"
             )
-        updated: dict[str, Any] = {
-            "mcm_config": replace(mcm, mcm_method="deferred"),
-            "use_device_jacobian_product": False,
-        }
-        if config.gradient_method in _DERIVATIVES:
-            updated |= {"gradient_method": "device", "use_device_gradient": True}
-            if config.grad_on_execution is None:
-                updated["grad_on_execution"] = True
-        return replace(config, **updated)
+        if mcm.postselect_mode == "fill-shots":
+            raise DeviceError(f"{_NAME} has no postselect_mode='fill-shots'; use 'hw-like'")
+        if config.gradient_method not in _DERIVATIVES:
+            return config
+        on_execution = config.grad_on_execution is not False
+        config = replace(config, use_device_gradient=True, use_device_jacobian_product=False)
+        return replace(config, gradient_method="device", grad_on_execution=on_execution)
 
     def preprocess_transforms(self, execution_config: ExecutionConfig | None = None) -> Any:
-        pipeline = qml.CompilePipeline()
-        pipeline.add_transform(validate_device_wires, self.wires, name=_NAME)
-        pipeline.add_transform(defer_measurements, allow_postselect=False)
-        pipeline.add_transform(_split_sampled)
-        pipeline.add_transform(_rotate)
-        pipeline.add_transform(
-            decompose,
-            stopping_condition=is_known,
-            target_gates={*names()},
-            decomposer=decomposition,
-            skip_initial_state_prep=False,
-            device_wires=self.wires,
-            name=_NAME,
-        )
-        pipeline.add_transform(
-            validate_measurements, analytic_measurements=_is_analytic, name=_NAME
-        )
-        pipeline.add_transform(broadcast_expand)
-        return pipeline
+        config = execution_config or ExecutionConfig()
+        return pipeline(self.name, self.wires, config.mcm_config)
 
     def execute(self, circuits: Any, execution_config: ExecutionConfig | None = None) -> Any:
         """Run a batch of tapes with one submission."""
-        return tuple(self._run(circuits, add))
+        return tuple(each.result() for each in self._run(circuits))
 
     def compute_derivatives(
         self, circuits: Any, execution_config: ExecutionConfig | None = None
@@ -133,73 +103,69 @@ class QuantCloudDevice(Device):
         self, circuits: Any, execution_config: ExecutionConfig | None = None
     ) -> Any:
         """Compute expectation values and their derivatives with one submission."""
-        found = self._run(circuits, add_derivatives)
-        return tuple(each[0] for each in found), tuple(each[1] for each in found)
+        done = self._run(circuits, gradient=True)
+        return tuple(each.result() for each in done), tuple(each.derivatives() for each in done)
 
-    def _run(self, circuits: Sequence[QuantumScript], add: Callable[..., Read]) -> list[Any]:
-        """Run tapes with one submission. `add` adds the circuits of a tape to the jobs."""
-        jobs = Jobs()
-        reads = [add(jobs, *self._standard(each)) for each in circuits]
-        points = jobs.run(self._client, self._fields, self._seeds)
-        return [read(points) for read in reads]
-
-    def _standard(self, tape: QuantumScript) -> tuple[QuantumScript, Any]:
-        """Return a tape and the order of its wires."""
-        own: Any = self.wires
-        if own is not None:
-            return tape, own
-        tape = tape.map_to_standard_wires()
-        return tape, Wires(range(len(tape.wires)))
-
-
-@qml.transform
-def _split_sampled(tape: QuantumScript) -> Any:
-    """Split a tape with shots into tapes whose measurements commute wire by wire."""
-    if tape.shots:
-        return split_non_commuting(tape)
-    return (tape,), lambda results: results[0]  # pyright: ignore[reportUnknownLambdaType]
-
-
-@qml.transform
-def _rotate(tape: QuantumScript) -> Any:
-    """Append the rotations after which measured wires give all results of a tape with shots."""
-    if tape.shots:
-        tape = tape.copy(operations=[*tape.operations, *_rotations(tape.measurements)])
-    return (tape,), lambda results: results[0]  # pyright: ignore[reportUnknownLambdaType]
-
-
-def _rotations(measurements: Sequence[Any]) -> list[Any]:
-    """Return the rotations for measurements that commute wire by wire."""
-    letters: dict[Any, str] = {}
-    gates: list[Any] = []
-    for measurement in measurements:
-        sentence = None if measurement.obs is None else measurement.obs.pauli_rep
-        if sentence is not None and len(sentence) == 1:
-            (word,) = sentence
-            letters.update(word)
-        else:
-            gates += measurement.diagonalizing_gates()
-    paulis = {"X": qml.X, "Y": qml.Y, "Z": qml.Z}
-    return [
-        *(
-            gate
-            for wire, each in letters.items()
-            for gate in paulis[each](wire).diagonalizing_gates()
-        ),
-        *gates,
-    ]
+    def _run(self, tapes: Sequence[QuantumScript], **options: Any) -> list[Circuit]:
+        """Run tapes. Circuits that differ only in angles are points of one job."""
+        wires: Any = self.wires
+        if wires is None:
+            tapes = [each.map_to_standard_wires() for each in tapes]
+        circuits = [
+            Circuit(each, Wires(range(len(each.wires))) if wires is None else wires, **options)
+            for each in tapes
+        ]
+        alike: dict[Any, list[Circuit]] = defaultdict(list)
+        for each in circuits:
+            # The server gives no statevector for a circuit with inputs.
+            fixed = tuple(each.angles) if "statevector" in each.fields else None
+            alike[each.text, tuple(each.inputs), repr(each.fields), fixed].append(each)
+        jobs = [
+            group[first : first + _POINTS]
+            for group in alike.values()
+            for first in range(0, len(group), _POINTS)
+        ]
+        items = [{**self._fields, **_item(job)} for job in jobs]
+        if self._random is not None:
+            items = [{**each, "seed": int(self._random.integers(1 << 53))} for each in items]
+        chunks = [items[first : first + _BATCH] for first in range(0, len(items), _BATCH)]
+        batches = [self._client.batch(chunk) for chunk in chunks]
+        results = [result for batch in batches for result in batch.results()]
+        for job, result in zip(jobs, results, strict=True):
+            for each, point in zip(job, cycle(_points(result))):  # equal ones share exact values
+                each.point = point
+        return circuits
 
 
-def _seeds(seed: Any) -> Iterator[int | None]:
-    """Yield a seed for each job, or None if the server draws them."""
-    random = np.random.default_rng(seed)
-    while True:
-        yield None if seed is None else int(random.integers(1 << 53))
+def _item(circuits: Sequence[Circuit]) -> dict[str, Any]:
+    """Return circuits that differ only in angles as an item of `Client.batch`."""
+    first = circuits[0]
+    rows = np.array([each.angles for each in circuits])
+    inputs = {*np.flatnonzero((rows != rows[0]).any(axis=0)).tolist(), *first.inputs}
+    parameters = {f"p{place}": rows[:, place] for place in inputs}
+    if "packed" in first.fields and len(rows) > 1:
+        # Equal circuits have samples of their own.
+        parameters["point"] = np.zeros(len(rows))
+    angles = [f"p{at}" if at in inputs else repr(angle) for at, angle in enumerate(first.angles)]
+    declared = "".join(f"input float[64] {name};\n" for name in parameters)
+    text = f'OPENQASM 3.0;\ninclude "stdgates.inc";\n{declared}{first.text.format(*angles)}'
+    return {**first.fields, "circuit": text, **({"parameters": parameters} if parameters else {})}
 
 
-def _observables_data(tape: QuantumScript) -> list[Any]:
-    return [value for each in tape.observables for value in getattr(each, "data", ())]
-
-
-def _is_analytic(measurement: Any) -> bool:
-    return isinstance(measurement, mps.StateMeasurement)
+def _points(result: Result) -> list[Mapping[str, Any]]:
+    """Return what a job has computed at each of its points."""
+    sweep: Any = result.sweep
+    if sweep is None:
+        return [{"statevector": result.statevector}]
+    columns = {
+        "values": sweep.expectation_values,
+        "variances": sweep.variances,
+        "probabilities": sweep.probabilities,
+        **sweep.gradients,
+    }
+    for num_bits, data in sweep.registers.values():
+        bits = np.unpackbits(np.frombuffer(data, np.uint8))
+        bits = bits.reshape(len(sweep), -1, -(-num_bits // 8) * 8)
+        columns["samples"] = bits[..., -num_bits:].astype(np.int64)
+    columns = {name: rows for name, rows in columns.items() if rows.size}
+    return [{name: rows[place] for name, rows in columns.items()} for place in range(len(sweep))]

@@ -1,8 +1,9 @@
 """Explains a decision of the router in the metadata of a job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
+from quantcloud.domain.job import Job
 from quantcloud.routing.router import Candidate, Decision
 
 
@@ -33,6 +34,16 @@ def with_actual(
         actual = {"actual_seconds": seconds, **_threads("actual_threads", threads)}
         copy["routing"] = {**fields, **actual}
     return copy
+
+
+def predicted_memory(job: Job) -> int:
+    """Return how many bytes the run of a routed job is predicted to need; 0 if unknown."""
+    if isinstance(routing := job.metadata.get("routing"), Mapping):
+        candidates = cast("Mapping[str, object]", routing).get("candidates", ())
+        for each in cast("Sequence[Mapping[str, object]]", candidates):
+            if each["backend"] == job.backend:
+                return cast("int", each.get("predicted_memory_bytes", 0))
+    return 0
 
 
 def without_candidates(metadata: Mapping[str, object]) -> Mapping[str, object]:

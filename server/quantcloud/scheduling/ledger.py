@@ -3,6 +3,7 @@
 import math
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quantcloud.domain.execution import is_short
@@ -52,6 +53,8 @@ class Ledger:
         self._crowded = False
         self._sharing = 0
         self._claims: dict[str, Claim] = {}
+        # When the runs began, of `time.monotonic`.
+        self._begun: dict[str, float] = {}
         self._held: defaultdict[str, _Held] = defaultdict(_Held)
         self._memory_held = 0
         # The predicted time of the short runs.
@@ -69,12 +72,13 @@ class Ledger:
         if (former := self._claims.get(claim.job.id)) is not None:
             self.release(former)
         self._claims[claim.job.id] = claim
+        self._begun[claim.job.id] = time.monotonic()
         self._add(claim, 1)
 
     def release(self, claim: Claim) -> None:
         """Give back what the run of a claim took, if it has not done so."""
         if self._claims.get(claim.job.id) is claim:
-            del self._claims[claim.job.id]
+            del self._claims[claim.job.id], self._begun[claim.job.id]
             self._extra_threads.pop(claim.job.id, None)
             self._add(claim, -1)
 
@@ -109,6 +113,34 @@ class Ledger:
             return 0
         held = sum(held.long for held in self._held.values())
         return max(0, self._engine.cores - held - sum(self._extra_threads.values()))
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether a run may start on a worker of its own."""
+        return sum(held.cores for held in self._held.values()) < self._engine.slots
+
+    def seconds_to_memory(self, memory_bytes: int) -> float | None:
+        """Return in how many seconds so much memory is likely to be free; None if it is free now.
+
+        Return infinity if a run that holds it has no prediction.
+        """
+        missing = memory_bytes - (self._memory_bytes - self._memory_held)
+        if missing <= 0 or not self._claims:
+            return None
+        now, after = time.monotonic(), 0.0
+        for end, memory in sorted(self._ends()):
+            if missing <= 0:
+                break
+            missing -= memory
+            after = max(after, end - now)
+        return after
+
+    def _ends(self) -> Iterator[tuple[float, int]]:
+        """Return when each run is likely to end, and the memory that it holds."""
+        for job_id, claim in self._claims.items():
+            seconds = claim.job.predicted_seconds
+            end = math.inf if seconds is None else self._begun[job_id] + seconds
+            yield end, claim.method.memory_bytes
 
     def lend(self, claim: Claim) -> bool:
         """Reserve once more what a claim holds, if that is free and no job is blocked."""

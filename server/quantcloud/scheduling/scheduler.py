@@ -14,6 +14,7 @@ from quantcloud.backends.fleet import Fleet
 from quantcloud.domain.account import MonthlyLimits, Tier, TierLimits
 from quantcloud.domain.errors import Damaged, Unavailable
 from quantcloud.domain.job import Job, JobEvent, JobStatus
+from quantcloud.domain.news import News
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.scheduling.claim_loop import ClaimLoop, Event
 from quantcloud.scheduling.ledger import Ledger
@@ -50,6 +51,7 @@ class Scheduler:
         self._clock = clock
         self._ledger = Ledger(engine, memory_bytes, threads_per_run)
         self.idle_threads = self._ledger.idle_threads
+        self.seconds_to_memory = self._ledger.seconds_to_memory
         self._claims = ClaimLoop(
             store,
             self._ledger,
@@ -79,13 +81,18 @@ class Scheduler:
         """Whether no run is in progress."""
         return not self._runs
 
+    @property
+    def has_worker(self) -> bool:
+        """Whether a run may start on a worker of its own."""
+        return self._ledger.has_worker
+
     async def start(self) -> None:
         """Recover the jobs of an earlier server process, and begin to claim."""
         # On a shared database, another server may still be working on its jobs.
         recovered = () if self._store.shared else await self._store.jobs.recover(self._clock())
         for event in recovered:
             log.info("job recovered", job_id=event.job.id, status=str(event.job.status))
-        self._unsubscribe = self._store.subscribe(self._on_commit)
+        self._unsubscribe = self._store.subscribe(self._on_commit, self._wants)
         self._engine.subscribe(self._room_grew)
         self._claims.notice(Event.QUEUED)
         self._spawn(self._check())
@@ -164,6 +171,14 @@ class Scheduler:
             self._claims.notice(Event.QUEUED)
         elif room_elsewhere:
             self._room_grew()
+
+    def _wants(self, news: News) -> bool:
+        """Whether `_on_commit` does something after a change by another server."""
+        return (
+            news.status is JobStatus.QUEUED
+            or news.job_id in self._runs
+            or (news.status.is_terminal and not self._claims.nobody_waits)
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

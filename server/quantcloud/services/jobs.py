@@ -20,9 +20,10 @@ from quantcloud.domain.errors import (
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import Job, JobCircuit, JobEvent, JobResult, JobStatus
 from quantcloud.domain.job_filter import JobFilter
+from quantcloud.domain.outlook import Wait
 from quantcloud.domain.page import Page
 from quantcloud.services.paging import Listings
-from quantcloud.services.queues import StartEstimates
+from quantcloud.services.queues import Waits
 from quantcloud.storage import Store
 from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.update import AccountUpdate, JobUpdate
@@ -43,7 +44,7 @@ class JobUseCases:
         limits: Callable[[Tier], TierLimits],
         *,
         tickets: Tickets,
-        estimates: StartEstimates | None = None,
+        waits: Waits | None = None,
     ) -> None:
         self._store = store
         self._listings = Listings(store.cursors, Listing.JOBS)
@@ -52,7 +53,7 @@ class JobUseCases:
         self._clock = clock
         self._limits = limits
         self._tickets = tickets
-        self._estimates = estimates
+        self._waits = waits
 
     async def get(
         self, principal: Principal, job_id: str, *, wait_seconds: int | None = None
@@ -86,16 +87,9 @@ class JobUseCases:
             return False
         return not job.status.is_terminal
 
-    async def starts(self, jobs: Sequence[Job]) -> Mapping[str, datetime]:
-        """Return when the queued ones of `jobs` are likely to start, by id, where known."""
-        if self._estimates is None or not any(job.status is JobStatus.QUEUED for job in jobs):
-            return {}
-        found = await self._estimates.get()
-        return {
-            job.id: found[job.id]
-            for job in jobs
-            if job.status is JobStatus.QUEUED and job.id in found
-        }
+    async def waits(self, jobs: Sequence[Job]) -> Mapping[str, Wait]:
+        """Return why the queued ones of `jobs` wait, by id, where known."""
+        return {} if self._waits is None else await self._waits.of(jobs)
 
     async def list(
         self,

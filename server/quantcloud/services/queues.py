@@ -1,15 +1,20 @@
 """What the queues are like, read at most a few times a second."""
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from quantcloud.aio import offload
 from quantcloud.domain.account import Tier, TierLimits
-from quantcloud.domain.outlook import starts
+from quantcloud.domain.job import Job, JobStatus
+from quantcloud.domain.outlook import Wait, WaitReason, full_accounts, starts
+from quantcloud.domain.value_object import value_object
 from quantcloud.engine.base import WorkerEngine
+from quantcloud.routing.explanation import predicted_memory
+from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.storage import Store
 
 T = TypeVar("T")
@@ -48,33 +53,61 @@ class Recent(Generic[T]):
             raise
 
 
-class StartEstimates:
-    """Estimates when waiting jobs start, from the jobs ahead and their predicted times."""
+@value_object
+class _Outlook:
+    """When waiting jobs are likely to start, by id, and the accounts that run all they may."""
+
+    starts: Mapping[str, datetime]
+    full: frozenset[str]
+
+
+class Waits:
+    """Tells why jobs wait, and estimates when they start.
+
+    The estimate follows from the jobs ahead, their predicted times, and the memory that runs on
+    this server hold.
+    """
 
     def __init__(
         self,
         store: Store,
         engine: WorkerEngine,
+        scheduler: Scheduler,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
     ) -> None:
         self._store = store
         self._engine = engine
+        self._scheduler = scheduler
         self._clock = clock
         self._limits = limits
-        self._recent = Recent(self._estimate, _ESTIMATE_SECONDS)
+        self._recent = Recent(self._read, _ESTIMATE_SECONDS)
 
-    async def get(self) -> Mapping[str, datetime]:
-        """Return when jobs are likely to start, by id; those that it cannot tell are left out."""
-        return await self._recent.get()
-
-    async def _estimate(self) -> Mapping[str, datetime]:
-        if self._engine.trouble is not None:
+    async def of(self, jobs: Sequence[Job]) -> Mapping[str, Wait]:
+        """Return why the queued ones of `jobs` wait, by id, where it can tell."""
+        queued = [job for job in jobs if job.status is JobStatus.QUEUED]
+        if not queued or (outlook := await self._recent.get()) is None:
             return {}
+        return {job.id: self._wait(job, outlook) for job in queued}
+
+    def _wait(self, job: Job, outlook: _Outlook) -> Wait:
+        start = outlook.starts.get(job.id)
+        if job.account_id in outlook.full:
+            return Wait(WaitReason.ACCOUNT, start)
+        seconds = self._scheduler.seconds_to_memory(predicted_memory(job))
+        if seconds is not None:
+            if start is None or math.isinf(seconds):
+                return Wait(WaitReason.MEMORY)
+            return Wait(WaitReason.MEMORY, max(start, self._clock() + timedelta(seconds=seconds)))
+        return Wait(WaitReason.TURN if self._scheduler.has_worker else WaitReason.WORKERS, start)
+
+    async def _read(self) -> _Outlook | None:
+        if self._engine.trouble is not None:
+            return None
         now = self._clock()
         outlook = await self._store.jobs.outlook(now)
         if outlook is None:
-            return {}
+            return None
         slots = self._engine.slots * outlook.servers
 
         def concurrency(tier: Tier) -> int:
@@ -82,4 +115,5 @@ class StartEstimates:
 
         # Thousands of jobs take tens of milliseconds.
         found = await offload.run(offload.UNKNOWN, starts, outlook, slots, concurrency)
-        return {job_id: now + timedelta(seconds=after) for job_id, after in found.items()}
+        at = {job_id: now + timedelta(seconds=after) for job_id, after in found.items()}
+        return _Outlook(at, full_accounts(outlook, concurrency))

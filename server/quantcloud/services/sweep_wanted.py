@@ -1,22 +1,29 @@
 """What a request asks for beyond counts at one point, as it was sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from quantcloud.domain.value_object import value_object
 
 VALUE_BYTES: Final = 8
+KEPT: Final = 32
+"""How many requests' observables are kept, to be found again."""
+KEPT_TERMS: Final = 512
+"""The most terms of those."""
 Kind = Literal["pauli", "sparse", "projector"]
 
 
-@value_object
-class WantedTerm:
+class WantedTerm(NamedTuple):
     """A term as it was sent: the text of its `kind` of operator."""
 
     kind: Kind
     text: str
     coefficient: float
+
+
+WantedObservables = tuple[tuple[WantedTerm, ...], ...]
+"""The terms of observables."""
 
 
 @value_object
@@ -27,7 +34,7 @@ class SweepWanted:
     """
 
     parameters: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-    observables: Sequence[Sequence[WantedTerm]] = ()
+    observables: WantedObservables = ()
     zipped: bool = False
     precision: float | None = None
     gradient: bool = False

@@ -1,6 +1,7 @@
 """The sweep that a submission asks for."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from quantcloud.aio import offload
@@ -15,7 +16,15 @@ from quantcloud.domain.execution import RunOptions
 from quantcloud.domain.points import MAX_SWEEP_BYTES
 from quantcloud.domain.sweep import Observable, Parameter, Sweep, Term
 from quantcloud.services.submission import Submission
-from quantcloud.services.sweep_wanted import NO_SWEEP, VALUE_BYTES, SweepWanted, WantedTerm
+from quantcloud.services.sweep_wanted import (
+    KEPT,
+    KEPT_TERMS,
+    NO_SWEEP,
+    VALUE_BYTES,
+    SweepWanted,
+    WantedObservables,
+    WantedTerm,
+)
 
 MAX_TERMS: Final = 10_000
 """The most terms of all observables of a job."""
@@ -171,11 +180,16 @@ def _points(parameters: Sequence[Parameter]) -> int:
     return points
 
 
-def _observables(wanted: Sequence[Sequence[WantedTerm]], qubits: int) -> tuple[Observable, ...]:
+def _observables(wanted: WantedObservables, qubits: int) -> tuple[Observable, ...]:
     if (number := sum(map(len, wanted))) > MAX_TERMS:
         raise InvalidArgument(
             "observables", f"have {number} terms together; at most {MAX_TERMS} are accepted"
         )
+    # An optimiser sends the same observables again and again.
+    return (_known if number <= KEPT_TERMS else _read)(wanted, qubits)
+
+
+def _read(wanted: WantedObservables, qubits: int) -> tuple[Observable, ...]:
     return tuple(
         [
             Observable(
@@ -192,6 +206,9 @@ def _observables(wanted: Sequence[Sequence[WantedTerm]], qubits: int) -> tuple[O
             for place, terms in enumerate(wanted)
         ]
     )
+
+
+_known = lru_cache(maxsize=KEPT)(_read)
 
 
 def _factors(term: WantedTerm, qubits: int, path: str) -> tuple[tuple[int, str], ...]:

@@ -8,48 +8,67 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from enum import Enum, auto
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
 from sqlalchemy import bindparam, func, select
 
 from quantcloud.domain.errors import Unavailable
-from quantcloud.domain.job import JobEvent
+from quantcloud.domain.job import JobEvent, JobStatus
+from quantcloud.domain.news import News
+from quantcloud.storage.database import codec
 from quantcloud.storage.database.postgres import CHANNEL, PostgresDatabase
 from quantcloud.storage.database.tables import job_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of
 
-# The most rows in one read. A row has up to about seven events, and the events that are published
-# at once must fit into a watch's buffer.
+# The most rows that are published at once. A row has up to about seven events, and these must fit
+# into a watch's buffer.
 _PAGE = 32
+# The most rows whose news one read returns.
+_NEWS_PAGE = 512
 _LATEST = select(func.max(job_events.c.cursor))
-_AFTER = (
-    EVENTS.where(job_events.c.cursor > bindparam("after"))
-    .order_by(job_events.c.cursor)
-    .limit(bindparam("limit"))
+# A row's columns that say whether anyone here wants its events.
+_NEWS = (
+    "SELECT cursor, job_id, account_id, status, backend FROM job_events"
+    " WHERE cursor > $1 AND cursor < $2 ORDER BY cursor LIMIT $3"
 )
-_BEFORE = EVENTS.where(
-    job_events.c.cursor > bindparam("after"), job_events.c.cursor < bindparam("before")
-).order_by(job_events.c.cursor)
+_END = (1 << 63) - 1
+_AT = EVENTS.where(job_events.c.cursor.in_(bindparam("cursors", expanding=True))).order_by(
+    job_events.c.cursor
+)
+# After news that nobody here wanted, the next news wait this long, to be read together.
+_PAUSE_SECONDS = 0.005
 
 _log = logging.getLogger(__name__)
 
 
-class Notices:
-    """Calls `publish` with every event of every server once, in the order of the commits.
+class _Step(Enum):
+    """What to do after the log was read: read on at once, after a pause, or on a notification."""
 
-    `on_loss` is called when the log becomes unreadable. The events written meanwhile are published
-    when it is readable again.
+    READ = auto()
+    PAUSE = auto()
+    WAIT = auto()
+
+
+class Notices:
+    """Calls `publish` with the events of every server once, in the order of the commits.
+
+    Of jobs that other servers change, it reads the events only if `wants` is true for the news: all
+    events would take many times as long. `on_loss` is called when the log becomes unreadable. The
+    events written meanwhile are published when it is readable again.
     """
 
     def __init__(
         self,
         database: PostgresDatabase,
         publish: Callable[[Sequence[JobEvent]], None],
+        wants: Callable[[News], bool],
         on_loss: Callable[[], None],
         poll_seconds: float,
     ) -> None:
         self._database = database
         self._publish = publish
+        self._wants = wants
         self._on_loss = on_loss
         self._poll_seconds = poll_seconds
         self._cursor = 0
@@ -84,11 +103,9 @@ class Notices:
                 return ()
             between: Sequence[JobEvent] = ()
             if fresh[0].cursor > self._cursor + 1:
-                values = {"after": self._cursor, "before": fresh[0].cursor}
                 try:
-                    between = await self._database.read(
-                        lambda c: [*events_of(c.execute(_BEFORE, values))]
-                    )
+                    _, wanted = await self._news(fresh[0].cursor, None)
+                    between = await self._events(wanted)
                 except Exception:  # noqa: BLE001  # `_follow` reads these events again
                     self._wake.set()
                     return ()
@@ -99,27 +116,47 @@ class Notices:
         while True:
             self._wake.clear()
             try:
-                more = await self._read_on()
+                step = await self._read_on()
             except Exception as error:  # noqa: BLE001  # must go on after every failure
-                more = False
+                step = _Step.WAIT
                 self._lose(error)
             else:
                 self._lost = False
-            if not more:
+            if step is _Step.PAUSE:
+                await asyncio.sleep(_PAUSE_SECONDS)
+            elif step is _Step.WAIT:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._poll_seconds):
                         await self._wake.wait()
 
-    async def _read_on(self) -> bool:
-        """Publish new events; return whether there may be more."""
+    async def _read_on(self) -> "_Step":
+        """Publish new events that are wanted; return what to do next."""
         async with self._reading:
-            values = {"after": self._cursor, "limit": _PAGE}
-            rows = await self._database.read(lambda c: c.execute(_AFTER, values).all())
-            # The cursor moves only after the rows were read without an error.
-            if events := [*events_of(rows)]:
-                self._cursor = events[-1].cursor
+            last, wanted = await self._news(_END, _NEWS_PAGE)
+            if last is None:
+                return _Step.WAIT
+            for some in codec.in_parts(wanted, _PAGE):
+                # The cursor moves only after the rows were read without an error.
+                events = await self._events(some)
+                self._cursor = some[-1]
                 self._publish(events)
-        return len(rows) == _PAGE
+            self._cursor = last
+        return _Step.READ if wanted else _Step.PAUSE
+
+    async def _news(self, before: int, limit: int | None) -> tuple[int | None, Sequence[int]]:
+        """Return the last cursor among the next rows of the log, and the cursors of wanted rows."""
+        rows = await self._database.fetch(_NEWS, self._cursor, before, limit)
+        wanted = [
+            row[0] for row in rows if self._wants(News(row[1], row[2], JobStatus(row[3]), row[4]))
+        ]
+        return (rows[-1][0] if rows else None), wanted
+
+    async def _events(self, cursors: Sequence[int]) -> Sequence[JobEvent]:
+        if not cursors:
+            return ()
+        return await self._database.read(
+            lambda c: [*events_of(c.execute(_AT, {"cursors": [*cursors]}))]
+        )
 
     def _lose(self, error: Exception) -> None:
         if self._lost:

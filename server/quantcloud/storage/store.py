@@ -12,13 +12,14 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from quantcloud.domain.cursors import Cursors
 from quantcloud.domain.job import JobEvent
+from quantcloud.domain.news import News
 from quantcloud.storage.account_data import AccountData
 from quantcloud.storage.accounts import Accounts
 from quantcloud.storage.api_keys import ApiKeys
 from quantcloud.storage.circuits import Circuits
 from quantcloud.storage.database.epoch import epoch_of
 from quantcloud.storage.database.errors import StoreError
-from quantcloud.storage.database.interface import Database
+from quantcloud.storage.database.interface import Applies, Database
 from quantcloud.storage.database.sqlite import SqliteDatabase
 from quantcloud.storage.jobs.events import Events
 from quantcloud.storage.jobs.idempotency import Idempotency
@@ -36,7 +37,7 @@ POLL_SECONDS = 1.0
 _ADVICE = "give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
-_MakesNotices = Callable[[Callable[[Sequence[JobEvent]], None], Callable[[], None]], "Notices"]
+_MakesNotices = Callable[["Store"], "Notices"]
 
 
 class Store:
@@ -46,13 +47,19 @@ class Store:
     """
 
     def __init__(
-        self, database: Database, epoch: bytes, notices: _MakesNotices | None = None
+        self,
+        database: Database,
+        epoch: bytes,
+        notices: _MakesNotices | None = None,
+        apply: Applies | None = None,
     ) -> None:
         self.cursors = Cursors(epoch)
         self._database = database
         self._on_loss: list[Callable[[], None]] = []
-        self._notices = notices(self._publish, self._lost) if notices else None
-        self._writer = Writer(database, arrange=self._notices.arrange if self._notices else None)
+        self._notices = notices(self) if notices else None
+        self._writer = Writer(
+            database, arrange=self._notices.arrange if self._notices else None, apply=apply
+        )
         self.jobs = Jobs(database, self._writer)
         self.leases = Leases(self._writer)
         self.idempotency = Idempotency(database)
@@ -116,22 +123,31 @@ class Store:
             await self._notices.close()
         await self._database.close()
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(
+        self, listener: Listener, wants: Callable[[News], bool] | None = None
+    ) -> Callable[[], None]:
         """Call `listener` with the events of each commit, in order, on the event loop.
 
         For this server's commits, that is before the methods that made the events return; for other
-        servers' commits, it is soon after. Call the returned function to stop.
+        servers' commits, it is soon after. Of those it may get only the events of jobs for whose
+        news `wants` is true. Call the returned function to stop.
         """
-        return self._writer.subscribe(listener)
+        return self._writer.subscribe(listener, *(() if wants is None else (wants,)))
 
     def subscribe_loss(self, listener: Callable[[], None]) -> None:
         """Call `listener` when the events of other servers cannot be read for a while."""
         self._on_loss.append(listener)
 
-    def _publish(self, events: Sequence[JobEvent]) -> None:
+    def publish(self, events: Sequence[JobEvent]) -> None:
+        """Call the listeners with events of other servers."""
         self._writer.publish(events)
 
-    def _lost(self) -> None:
+    def wants(self, news: News) -> bool:
+        """Whether a listener needs the events behind news of another server."""
+        return self._writer.wants(news)
+
+    def lose(self) -> None:
+        """Tell that the events of other servers cannot be read."""
         for listener in tuple(self._on_loss):
             listener()
 
@@ -145,7 +161,8 @@ async def _open_postgres(url: str, connections: int, poll_seconds: float) -> Sto
     return Store(
         database,
         await epoch_of(database),
-        lambda publish, lost: Notices(database, publish, lost, poll_seconds),
+        lambda store: Notices(database, store.publish, store.wants, store.lose, poll_seconds),
+        database.apply,
     )
 
 

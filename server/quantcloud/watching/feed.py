@@ -11,6 +11,7 @@ from dataclasses import replace
 from quantcloud.domain.errors import Unavailable
 from quantcloud.domain.event_filter import EVERYTHING, EventFilter
 from quantcloud.domain.job import JobEvent
+from quantcloud.domain.news import News
 from quantcloud.watching.account_watch import AccountWatch
 from quantcloud.watching.job_watch import JobWatch
 from quantcloud.watching.keepalive import Keepalives
@@ -49,6 +50,19 @@ class EventFeed:
                         notified[subscription] = None
             sources.queues.notice(*group)
         call_in_batches(Subscription.wake, notified)
+
+    def wants(self, news: News) -> bool:
+        """Whether a watch needs the events behind news of another server.
+
+        A watch that begins later reads the log.
+        """
+        sources = self._sources
+        return bool(
+            sources.by_job.about(news.job_id)
+            or sources.by_account.about(news.account_id)
+            or sources.recent.has(news.job_id)
+            or sources.queues.follows(news.backend)
+        )
 
     def close(self) -> None:
         """End every watch with `Unavailable`. Later watches end at once."""

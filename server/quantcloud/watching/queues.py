@@ -56,6 +56,10 @@ class QueueMonitor:
             if not followers:
                 del self._followers[backend]
 
+    def follows(self, backend: str | None) -> bool:
+        """Whether a watch follows the queue of a backend."""
+        return backend in self._followers
+
     def notice(self, *events: JobEvent) -> None:
         """Process committed events of one job: schedule a reading if they change a queue."""
         # Once set, a job's backend never changes.

@@ -83,6 +83,11 @@ class RecentEvents:
             return None
         return events[place:]
 
+    def has(self, job_id: str) -> bool:
+        """Whether a watch may get events of a job from here."""
+        cached = self._by_job.get(job_id)
+        return cached is not None and cached.last_at + _SECONDS >= self._clock()
+
     def _drop(self, job_id: str) -> None:
         self._weight -= self._by_job.pop(job_id).weight
 

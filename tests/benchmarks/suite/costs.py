@@ -20,7 +20,7 @@ from quantcloud.domain.execution import Outcome
 from quantcloud.domain.job import JobResult
 from quantcloud.engine.pool import messages
 from quantcloud.openqasm import examine
-from quantcloud.services.sweeps import _observables
+from quantcloud.services.sweeps import _read
 from quantcloud.storage.database import codec
 from thequantcloud.v1 import circuit_pb2, sweep_pb2
 
@@ -90,13 +90,12 @@ def _sums(number: int) -> list[sweep_pb2.Observable]:
 
 
 def _read_terms(size: int) -> Callable[[], object]:
-    request = circuit_pb2.RunCircuitRequest(observables=_sums(size))
-    return lambda: _observables(convert_sweeps._wanted(request).observables, 20)
+    observables = _sums(size)
+    return lambda: _read(convert_sweeps._read(observables), 20)
 
 
 def _compared_terms(size: int) -> Callable[[], object]:
-    request = circuit_pb2.RunCircuitRequest(observables=_sums(math.isqrt(size)))
-    observables = _observables(convert_sweeps._wanted(request).observables, 20)
+    observables = _read(convert_sweeps._read(_sums(math.isqrt(size))), 20)
     return lambda: grouped(observables)
 
 

@@ -54,6 +54,16 @@ def refusal(api: Api, qasm: str, **fields: Any) -> str:
     return refused.value.details() or ""
 
 
+def test_the_same_observables_are_checked_with_each_circuit(ada: Api):
+    same = [sweep_pb2.Observable(terms=[sweep_pb2.Term(pauli="ZZ", coefficient=0.5)])]
+    wider = TURN.replace("qubit[2]", "qubit[3]")
+    for _ in range(2):
+        (point,) = result(ada, TURN, parameters={"theta": values(0)}, observables=same).sweep.points
+        assert point.expectation_values == [0.5]
+        problem = refusal(ada, wider, parameters={"theta": values(0)}, observables=same)
+        assert problem.startswith("observables[0].terms[0].pauli: has 2 letters")
+
+
 def test_each_point_has_its_counts(ada: Api):
     sweep = result(ada, TURN, parameters={"theta": values(0, math.pi)}, shots=50).sweep
     assert [dict(point.counts) for point in sweep.points] == [{"00": 50}, {"11": 50}]

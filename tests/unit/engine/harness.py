@@ -12,7 +12,7 @@ from quantcloud.engine.local import LocalEngine
 BELL = "OPENQASM 2.0; qreg q[2]; creg c[2]; U(pi/2,0,pi) q[0]; CX q[0],q[1]; measure q -> c;"
 
 # The attempts of the probe's `break_out` that a worker may make.
-ALLOWED = {"read visible", "import", "own limits", "thread", "memory"}
+ALLOWED = {"read visible", "import", "own limits", "thread", "memory", "give way"}
 
 # How long a test may take if it fails, in seconds. A passing test never waits this long.
 DEADLINE = 30

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from quantcloud.backends.resources import Resources
@@ -24,6 +25,15 @@ SECRET = Path(__file__).parent / "hidden" / "secret.db"
 VISIBLE = Path(__file__).parent / "visible.txt"
 
 libc = ctypes.CDLL(None, use_errno=True)
+
+
+def schedule(process, policy):
+    os.sched_setscheduler(process, policy, os.sched_param(0))
+
+
+def in_thread(function, *arguments):
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function, *arguments).result()
 
 
 def system(name, *arguments):
@@ -140,6 +150,9 @@ class Executor:
             "limit the parent": lambda: resource.prlimit(parent, resource.RLIMIT_CPU, (0, 0)),
             "move the parent": lambda: os.sched_setaffinity(parent, {0}),
             "slow the parent": lambda: os.setpriority(os.PRIO_PROCESS, parent, 19),
+            "stop the parent": lambda: schedule(parent, os.SCHED_IDLE),
+            "batch": lambda: schedule(0, os.SCHED_BATCH),
+            "give way": lambda: in_thread(schedule, 0, os.SCHED_IDLE),
             "outlive the parent": lambda: system("prctl", 1, 0),
             "own signals": lambda: fcntl.fcntl(socket.socketpair()[0], fcntl.F_SETOWN, parent),
             "own group": lambda: fcntl.ioctl(socket.socketpair()[0], 0x8902, b"\1\0\0\0"),

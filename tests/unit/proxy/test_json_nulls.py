@@ -149,7 +149,7 @@ def test_exactly_the_unset_fields_are_marked(given_fields, has_metadata):
         job.metadata.SetInParent()
     everything = {
         "backend", "error_message", "submitted_at", "started_at", "completed_at", "metadata",
-        "batch_id", "name", "estimated_start_at",
+        "batch_id", "name", "estimated_start_at", "wait_reason",
     }  # fmt: skip
     add_json_nulls(job)
     expected = everything - given_fields - ({"metadata"} if has_metadata else set())

@@ -14,7 +14,14 @@ from support.api import error_json
 from thequantcloud.v1.account_pb2 import GetUsageResponse, MonthlyUsage, Tier, TierLimits
 from thequantcloud.v1.backend_pb2 import Backend
 from thequantcloud.v1.circuit_pb2 import RunCircuitResponse
-from thequantcloud.v1.job_pb2 import Job, JobResult, ListJobsResponse, Optimization, Statevector
+from thequantcloud.v1.job_pb2 import (
+    Job,
+    JobResult,
+    ListJobsResponse,
+    Optimization,
+    Statevector,
+    Wait,
+)
 from thequantcloud.v1.run_options_pb2 import RunOptions
 from thequantcloud.v1.status_pb2 import GetStatusResponse
 from unit.proxy.upstream import OVER_REST, refuse
@@ -155,6 +162,7 @@ def test_unset_fields_are_null_and_zeros_are_printed(gate, http):
         "name": None,
         "tags": [],
         "estimated_start_at": None,
+        "wait_reason": None,
     }
 
 
@@ -164,7 +172,7 @@ def test_set_fields_are_printed_once_and_not_null(gate, http):
             job_id="j", status=Job.completed, backend="aer_simulator", shots=1024,
             optimize_for=Optimization.accuracy, submitted_at=NOON, started_at=NOON,
             completed_at=NOON, error_message="", batch_id="b", name="n", tags=["t"],
-            estimated_start_at=NOON, options=RunOptions(seed=2**53 - 1),
+            estimated_start_at=NOON, wait_reason=Wait.memory, options=RunOptions(seed=2**53 - 1),
         )  # fmt: skip
         job.metadata.SetInParent()
         return job
@@ -172,7 +180,7 @@ def test_set_fields_are_printed_once_and_not_null(gate, http):
     gate.answer("GetJob", answer)
     text = http.get("/v1/jobs/j").text
     pairs = json.loads(text, object_pairs_hook=list)
-    assert len(pairs) == len(dict(pairs)) == 15
+    assert len(pairs) == len(dict(pairs)) == 16
     assert json.loads(text) == {
         "job_id": "j",
         "status": "completed",
@@ -188,6 +196,7 @@ def test_set_fields_are_printed_once_and_not_null(gate, http):
         "name": "n",
         "tags": ["t"],
         "estimated_start_at": "2026-03-16T10:00:00Z",
+        "wait_reason": "memory",
         # A number, though protobuf's JSON has a text for 64 bits.
         "options": {
             "seed": 2**53 - 1,

@@ -111,6 +111,7 @@ def test_events_arrive_one_by_one_as_they_happen(http, gate, steps):
                 "name": None,
                 "tags": [],
                 "estimated_start_at": None,
+                "wait_reason": None,
             },
             "queue_position": 1,
             "result": None,

@@ -22,6 +22,7 @@ class Engine:
     """An engine whose runs end one at a time, when the test says so."""
 
     backlog = 0
+    trouble = None
 
     def __init__(self, slots: int) -> None:
         self.slots = self.cores = slots

@@ -1,7 +1,6 @@
 """Converts jobs, results and filters of events."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -18,6 +17,7 @@ from quantcloud.domain.execution import Statevector
 from quantcloud.domain.identifiers import is_id
 from quantcloud.domain.job import Job, JobCircuit, JobResult, JobStatus, SweepPage
 from quantcloud.domain.job_filter import JobFilter
+from quantcloud.domain.outlook import Wait
 from quantcloud.routing.explanation import without_candidates
 from thequantcloud.v1 import job_pb2
 
@@ -67,17 +67,17 @@ def event_filter(request: job_pb2.WatchJobsRequest) -> EventFilter:
     )
 
 
-def job(job: Job, estimate: datetime | None = None) -> job_pb2.Job:
-    """The job with all that the router considered; `estimate` is when its run may begin."""
-    return _job(job, job.metadata, estimate)
+def job(job: Job, wait: Wait | None = None) -> job_pb2.Job:
+    """The job with all that the router considered; `wait` is why it waits."""
+    return _job(job, job.metadata, wait)
 
 
-def listed(job: Job, estimate: datetime | None = None) -> job_pb2.Job:
+def listed(job: Job, wait: Wait | None = None) -> job_pb2.Job:
     """The job as in lists and events, which leave out what the router considered."""
-    return _job(job, without_candidates(job.metadata), estimate)
+    return _job(job, without_candidates(job.metadata), wait)
 
 
-def _job(job: Job, metadata: Mapping[str, object], estimate: datetime | None) -> job_pb2.Job:
+def _job(job: Job, metadata: Mapping[str, object], wait: Wait | None) -> job_pb2.Job:
     return job_pb2.Job(
         job_id=job.id,
         status=job.status,
@@ -93,7 +93,8 @@ def _job(job: Job, metadata: Mapping[str, object], estimate: datetime | None) ->
         options=options_of(job),
         name=job.name,
         tags=job.tags,
-        estimated_start_at=timestamp_or_none(estimate),
+        estimated_start_at=None if wait is None else timestamp_or_none(wait.start),
+        wait_reason=None if wait is None else wait.reason,
     )
 
 

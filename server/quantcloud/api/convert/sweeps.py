@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, cast
 
 from quantcloud.aio import offload
@@ -12,10 +13,13 @@ from quantcloud.domain.job import SweepPage
 from quantcloud.domain.points import PAGE_BYTES
 from quantcloud.domain.sweep import Observable, Sweep, Term
 from quantcloud.services.sweep_wanted import (
+    KEPT,
+    KEPT_TERMS,
     NO_SWEEP,
     VALUE_BYTES,
     Kind,
     SweepWanted,
+    WantedObservables,
     WantedTerm,
 )
 from thequantcloud.v1 import circuit_pb2, job_pb2, sweep_pb2
@@ -43,13 +47,7 @@ def _wanted(request: circuit_pb2.RunCircuitRequest) -> SweepWanted:
             name: _values(f"parameters.{name}.values", given)
             for name, given in request.parameters.items()
         },
-        observables=[
-            [
-                _term(f"observables[{place}].terms[{index}]", term)
-                for index, term in enumerate(given)
-            ]
-            for place, given in enumerate(each.terms for each in request.observables)
-        ],
+        observables=_observables(request),
         zipped=request.pairing == sweep_pb2.Pairing.zip,
         precision=request.precision if request.HasField("precision") else None,
         gradient=request.gradient,
@@ -59,6 +57,33 @@ def _wanted(request: circuit_pb2.RunCircuitRequest) -> SweepWanted:
     )
     # Equal to the default, so that an ordinary job is recognised at once.
     return wanted if wanted.parameters or wanted.observables or _is_set(wanted) else NO_SWEEP
+
+
+def _observables(request: circuit_pb2.RunCircuitRequest) -> WantedObservables:
+    number = sum(len(each.terms) for each in request.observables)
+    if not number or number > KEPT_TERMS:
+        return _read(request.observables)
+    only = sweep_pb2.SweepRequest(observables=request.observables)
+    return _known(only.SerializeToString())
+
+
+def _read(observables: Sequence[sweep_pb2.Observable]) -> WantedObservables:
+    return tuple(
+        [
+            tuple(
+                [
+                    _term(f"observables[{place}].terms[{index}]", term)
+                    for index, term in enumerate(each.terms)
+                ]
+            )
+            for place, each in enumerate(observables)
+        ]
+    )
+
+
+@lru_cache(maxsize=KEPT)
+def _known(data: bytes) -> WantedObservables:
+    return _read(sweep_pb2.SweepRequest.FromString(data).observables)
 
 
 def _is_set(wanted: SweepWanted) -> bool:

@@ -30,10 +30,10 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             page_token=given(request, "page_token"),
             wanted=convert.job_filter(request),
         )
-        starts = await self._jobs.starts(page.items)
+        waits = await self._jobs.waits(page.items)
         return job_pb2.ListJobsResponse(
             next_page_token=token,
-            jobs=[convert.listed(job, starts.get(job.id)) for job in page.items],
+            jobs=[convert.listed(job, waits.get(job.id)) for job in page.items],
             **envelope(page),
         )
 
@@ -41,7 +41,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         job = await self._jobs.get(
             principal(), request.id, wait_seconds=given(request, "wait_seconds")
         )
-        return convert.job(job, (await self._jobs.starts([job])).get(job.id))
+        return convert.job(job, (await self._jobs.waits([job])).get(job.id))
 
     async def GetJobResult(
         self, request: job_pb2.GetJobResultRequest, context: Context

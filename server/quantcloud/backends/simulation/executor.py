@@ -139,10 +139,10 @@ class SimulatorExecutor(WarmsUp, ABC):
         """See `pointwise.Points`."""
         state = self._state(divided, execution)
         operators = [Operator(each, divided.num_qubits) for each in observables]
+        if not variances:
+            return Estimate(np.array([each.value(state) for each in operators]))
         products = [each.applied(state) for each in operators]
         values = np.array([inner(state, product) for product in products])
-        if not variances:
-            return Estimate(values)
         squares = np.array([inner(product, product) for product in products])
         return Estimate(values, variances=np.maximum(squares - values**2, 0.0))
 

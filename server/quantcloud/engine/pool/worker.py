@@ -154,7 +154,9 @@ def _run(executor: Executor, backend: Backend, execution: Execution) -> Outcome:
     def run() -> Outcome:
         return with_points(run_circuit(executor, backend, circuit, execution), execution)
 
-    return run() if execution.threads == 1 else with_threads(execution.threads, run)
+    if execution.threads == 1:
+        return run()
+    return with_threads(execution.threads, execution.backend, run)
 
 
 def run(

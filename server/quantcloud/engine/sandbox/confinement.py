@@ -50,7 +50,6 @@ _ALLOWED_VARIABLES = frozenset(
 # slow down another.
 _THREADS = {
     "OMP_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "passive",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "BLIS_NUM_THREADS": "1",

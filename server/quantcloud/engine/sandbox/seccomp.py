@@ -86,7 +86,6 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     # When and where processes run, both this one and others of the same user.
     "ioprio_set": (251, 30),
     "sched_setparam": (142, 118),
-    "sched_setscheduler": (144, 119),
     "sched_setattr": (314, 274),
     "sched_setaffinity": (203, 122),
     # Modes, owners, times and attributes of files, which Landlock does not cover.
@@ -150,6 +149,7 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
 # Calls that are refused or allowed by an argument; numbers as above.
 _TGKILL = (234, 131)
 _SETPRIORITY = (141, 140)
+_SCHED_SETSCHEDULER = (144, 119)
 _PRLIMIT = (302, 261)
 _PRCTL = (157, 167)
 _FCNTL = (72, 25)
@@ -179,6 +179,8 @@ _FCNTL_COMMANDS = (6, 7, 8, 10, 15, 37, 38, 1024, 1026)
 _IOCTL_COMMANDS = (0x8901, 0x8902, 0x5452, 0x40086602, 0x401C5820)
 # With this call a worker could outlive the fork server.
 _PR_SET_PDEATHSIG = 1
+# Threads of this policy run only where nothing else wants to.
+_SCHED_IDLE = 5
 
 _Instruction = tuple[int, int, int, int]
 
@@ -229,6 +231,11 @@ def _filter(machine: str, pid: int, *, shared_memory: bool) -> bytes:
         *_of(_PRLIMIT[column], _zeros((0, 0), (2, 0), (2, 1))),
         # PRIO_PROCESS and 0: a thread may lower its own priority.
         *_of(_SETPRIORITY[column], _zeros((0, 0), (1, 0))),
+        # 0 is the calling thread. It may give way to all others.
+        *_of(
+            _SCHED_SETSCHEDULER[column],
+            [*_zeros((0, 0))[:-1], *_refuse_unless(1, [_SCHED_IDLE])],
+        ),
         *_of(_PRCTL[column], _refuse_where(0, [_PR_SET_PDEATHSIG])),
         *_of(_FCNTL[column], _refuse_where(1, _FCNTL_COMMANDS)),
         *_of(_IOCTL[column], _refuse_where(1, _IOCTL_COMMANDS)),

@@ -1,7 +1,7 @@
 """Column types that hold the same values in SQLite and PostgreSQL."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, overload
 
@@ -106,6 +106,26 @@ def json_text(value: Mapping[str, Any] | None) -> str | None:
     if value is None:
         return None
     return value.text if isinstance(value, JsonObject) else JsonObject(value).text
+
+
+def rows_as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Encode rows for PostgreSQL's `json_populate_recordset`, each value as its column holds it."""
+    return _rows_as_json(rows)
+
+
+def _as_stored(value: object) -> str | int | None:
+    """Return a value that JSON does not know, in the text form of its column."""
+    if isinstance(value, JsonObject):
+        return value.text
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    if isinstance(value, datetime):
+        return microseconds(value)
+    raise TypeError(f"no column holds {type(value).__name__}")
+
+
+# An object becomes its own JSON in a column of text.
+_rows_as_json = json.JSONEncoder(separators=(",", ":"), default=_as_stored).encode
 
 
 def _json_object(value: str | None) -> JsonObject | None:

@@ -6,9 +6,9 @@ run the same functions with `AsyncConnection.run_sync`.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Executable
 
@@ -106,6 +106,19 @@ class Database(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Applied(NamedTuple):
+    """What a call with a draft did: the first cursor if it wrote, else which conditions failed."""
+
+    first_cursor: int | None
+    refused: Sequence[int] = ()
+
+
+class Applies(Protocol):
+    """Writes a draft in a transaction, all or nothing."""
+
+    async def __call__(self, event_number: int, rows: Mapping[str, str | None]) -> Applied: ...
 
 
 def transacted(connection: Connection, work: Work[T]) -> T:

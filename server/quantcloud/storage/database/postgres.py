@@ -8,20 +8,23 @@ costs latency but no throughput.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # untyped
 from sqlalchemy import Connection as AlchemyConnection
 from sqlalchemy import bindparam, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from quantcloud.aio.offload import UNKNOWN
 from quantcloud.storage.database.errors import StoreError, store_closed
 from quantcloud.storage.database.faults import Faults
-from quantcloud.storage.database.interface import Connection, Work, transacted
+from quantcloud.storage.database.interface import Applied, Connection, Work, transacted
 from quantcloud.storage.database.migrate import migrate
+from quantcloud.telemetry import commits
 
 T = TypeVar("T")
 
@@ -53,6 +56,16 @@ _SESSION = {
 # PostgreSQL's name for the sequence of the column `cursor`.
 _CURSORS = select(func.nextval("job_events_cursor_seq")).select_from(
     func.generate_series(1, bindparam("number"))
+)
+# The parameters of the function `quantcloud_commit`.
+_CONDITIONS = ("waiting", "months", "keys", "known")
+_ROWS = (
+    "new_jobs", "new_tags", "new_circuits", "changed_jobs", "new_events", "new_results",
+    "new_blocks", "new_keys", "used",
+)  # fmt: skip
+_COMMIT = (
+    "SELECT * FROM quantcloud_commit("
+    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 )
 _ERRORS = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -114,6 +127,28 @@ class PostgresDatabase:
         del cost, crowded  # nothing runs on the event loop
         return await self.write(lambda connection: transacted(connection, work))
 
+    async def fetch(self, statement: str, *values: object) -> Sequence[Any]:
+        """Return the rows of a single SELECT in PostgreSQL's own notation.
+
+        This takes a fraction of the processor time of `read`, which begins a transaction.
+        """
+        async with self._connected(self._read_engine, READ_SECONDS) as connection:
+            raw: Any = await connection.get_raw_connection()
+            return await raw.driver_connection.fetch(statement, *values)
+
+    async def apply(self, event_number: int, rows: Mapping[str, str | None]) -> Applied:
+        """Write a draft in one call, which holds the write lock only while PostgreSQL works."""
+        values = [rows[name] for name in _CONDITIONS], [rows[name] for name in _ROWS]
+        began = time.perf_counter()
+        async with self._connected(self._write_engine, WRITE_SECONDS) as connection:
+            raw: Any = await connection.get_raw_connection()
+            row = await raw.driver_connection.fetchrow(
+                _COMMIT, _WRITE_LOCK, *values[0], event_number, *values[1]
+            )
+        locked = began + row["lock_seconds"]
+        commits.observe(began, locked, locked + row["held_seconds"], time.perf_counter())
+        return Applied(row["first_cursor"], row["refused"] or ())
+
     def cursors(self, connection: Connection) -> Callable[[int], Sequence[int]]:
         return lambda number: sorted(connection.execute(_CURSORS, {"number": number}).scalars())
 
@@ -133,11 +168,19 @@ class PostgresDatabase:
     async def _run(
         self, engine: AsyncEngine, work: Callable[[AlchemyConnection], T], seconds: float
     ) -> T:
+        async with self._connected(engine, seconds) as connection:
+            return await connection.run_sync(work)
+
+    @asynccontextmanager
+    async def _connected(
+        self, engine: AsyncEngine, seconds: float
+    ) -> AsyncGenerator[AsyncConnection]:
+        """Yield a connection for up to `seconds`, and translate the errors of its use."""
         if self._closed:
             raise store_closed()
         try:
             async with asyncio.timeout(seconds), engine.connect() as connection:
-                return await connection.run_sync(work)
+                yield connection
         except _ERRORS as error:
             raise self.faults.translate(error) from error
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, select
 
 from quantcloud.domain.errors import AlreadyExists
 from quantcloud.domain.job import JobEvent
@@ -11,7 +11,7 @@ from quantcloud.domain.value_object import value_object
 from quantcloud.storage.database.interface import Database
 from quantcloud.storage.database.tables import idempotency_keys, job_events
 from quantcloud.storage.jobs.event_rows import EVENTS, events_of
-from quantcloud.storage.unit_of_work.transaction import Transaction
+from quantcloud.storage.unit_of_work.transaction import FORGET_KEY, Transaction
 
 # How long a key is stored.
 LIFETIME = timedelta(hours=24)
@@ -36,11 +36,6 @@ _SUBMISSIONS = (
     .order_by(job_events.c.cursor)
     .limit(bindparam("number"))
 )
-_FORGET = delete(idempotency_keys).where(
-    idempotency_keys.c.account_id == bindparam("account_id"),
-    idempotency_keys.c.key == bindparam("key"),
-)
-_INSERT = insert(idempotency_keys)
 _OLD = (
     select(idempotency_keys.c.account_id, idempotency_keys.c.key)
     .where(
@@ -80,7 +75,10 @@ def find(
     tx: Transaction, account_id: str, key: IdempotencyKey, at: datetime
 ) -> Sequence[JobEvent] | None:
     """Like `Idempotency.find`, within a transaction."""
-    values = {"account_id": account_id, "key": key.key, "since": at - LIFETIME}
+    since = at - LIFETIME
+    if tx.expect_new_key(account_id, key.key, since):
+        return None
+    values = {"account_id": account_id, "key": key.key, "since": since}
     row = tx.read(_FIND, values).one_or_none()
     if row is None:
         return None
@@ -101,9 +99,7 @@ def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) ->
     """Store `key`, in the transaction that creates its jobs."""
     first = submitted[0]
     account_id = first.job.account_id
-    tx.write(_FORGET, {"account_id": account_id, "key": key.key})
-    tx.write(
-        _INSERT,
+    tx.add_key(
         {
             "account_id": account_id,
             "key": key.key,
@@ -112,7 +108,7 @@ def keep(tx: Transaction, key: IdempotencyKey, submitted: Sequence[JobEvent]) ->
             "first_cursor": first.cursor,
             "number": len(submitted),
             "created_at": first.occurred_at,
-        },
+        }
     )
 
 
@@ -120,5 +116,5 @@ def forget_old(tx: Transaction, at: datetime) -> int:
     """Remove up to `BATCH` expired keys; return how many."""
     old = [{"account_id": a, "key": key} for a, key in tx.read(_OLD, {"since": at - LIFETIME})]
     if old:
-        tx.write(_FORGET, old)
+        tx.write(FORGET_KEY, old)
     return len(old)

@@ -112,6 +112,7 @@ class Jobs:
                     tx, packed, max_waiting=max_waiting, monthly=monthly, key=key
                 ),
                 cost=Work.STORE_JOB.cost(len(packed)) + Work.STORE_DATA.cost(size),
+                drafted=True,
             )
             created.add_done_callback(self._note_damage)
             return created
@@ -316,6 +317,7 @@ class Jobs:
                 tx, job_id, lease, changes, known=known, usage=usage, result=result
             ),
             cost=Work.STORE_JOB.cost(1) + (0.0 if result is None else result.cost),
+            drafted=True,
         )
 
     async def cancel(

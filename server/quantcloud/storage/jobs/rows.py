@@ -130,7 +130,7 @@ def _advance(
             values["known_sequence"] = record.job.sequence
             values["known_token"] = record.lease and record.lease.token
         update = _update(with_metadata=has_metadata, as_known=as_known)
-        if tx.change(update, values).rowcount == 0 and as_known:
+        if not tx.change_job(update, values) and as_known:
             return None
     tx.pending.moved(record.job.account_id, record.job.status, last.status)
     return after, _add_events(tx, steps, metadata_sequence, result)

@@ -4,13 +4,15 @@ The blocks of a job follow each other without gaps, and a block that was written
 """
 
 import json
+import struct
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, insert, select
 
 from quantcloud.domain.job import Change, JobEvent, Lease
 from quantcloud.domain.points import PAGE_BYTES, Points, joined
-from quantcloud.domain.sweep import Observable, Parameter, Sweep, Term
+from quantcloud.domain.sweep import Observable, Parameter, Sweep
 from quantcloud.storage.database import codec
 from quantcloud.storage.database.interface import Connection
 from quantcloud.storage.database.tables import job_circuits, sweep_blocks
@@ -18,6 +20,9 @@ from quantcloud.storage.jobs import rows as job_rows
 from quantcloud.storage.unit_of_work.transaction import Transaction
 
 _FLAGS = ("zipped", "exact", "gradient", "variances", "probabilities", "packed")
+_LENGTH = struct.Struct("<Q")
+# How long the text is that is kept to be found again.
+_KEPT_BYTES = 32 << 10
 
 _INSERT = insert(sweep_blocks)
 _OF_JOB = sweep_blocks.c.job_id == bindparam("job_id")
@@ -43,25 +48,33 @@ class Progress(NamedTuple):
 
 
 def pack_sweep(sweep: Sweep) -> bytes:
-    """Return what a request asked for as bytes: JSON, then the values of the parameters."""
+    """Return what a request asked for as bytes: lines of JSON, then the parameters' values."""
     parameters = [[each.name, each.size, len(each.values)] for each in sweep.parameters]
     head = {
         "points": sweep.points,
         "parameters": parameters,
-        "observables": [
-            [[term.coefficient, term.factors] for term in each.terms] for each in sweep.observables
-        ],
         "precision": sweep.precision,
         **{name: True for name in _FLAGS if getattr(sweep, name)},
     }
-    text = codec.compact_json(head).encode()
-    return codec.pack(b"\n".join((text, b"".join([each.values for each in sweep.parameters]))))
+    lines = [codec.compact_json(head).encode(), *[each.data for each in sweep.observables]]
+    values = b"".join([each.values for each in sweep.parameters])
+    text = b"\n".join(lines)
+    packed = _packed(text) if len(text) <= _KEPT_BYTES else codec.pack(text)
+    # The values look like random bytes, which become no shorter.
+    return b"".join((packed, values, _LENGTH.pack(len(values))))
+
+
+# An optimiser asks for the same with other values again and again.
+_packed = lru_cache(maxsize=32)(codec.pack)
 
 
 def unpack_sweep(packed: bytes) -> Sweep:
     """Undo `pack_sweep`."""
-    text, _, values = codec.unpack(packed).partition(b"\n")
-    head: dict[str, Any] = json.loads(text)
+    (length,) = _LENGTH.unpack_from(packed, len(packed) - _LENGTH.size)
+    end = len(packed) - _LENGTH.size - length
+    values = packed[end : end + length]
+    first, *observables = codec.unpack(packed[:end]).split(b"\n")
+    head: dict[str, Any] = json.loads(first)
     parameters: list[Parameter] = []
     at = 0
     for name, size, length in head["parameters"]:
@@ -71,20 +84,9 @@ def unpack_sweep(packed: bytes) -> Sweep:
         points=head["points"],
         last=head["points"],
         parameters=tuple(parameters),
-        observables=tuple([_observable(terms) for terms in head["observables"]]),
+        observables=tuple([Observable.of(each) for each in observables]),
         precision=head["precision"],
         **{name: head.get(name, False) for name in _FLAGS},
-    )
-
-
-def _observable(terms: list[Any]) -> Observable:
-    return Observable(
-        tuple(
-            [
-                Term(coefficient, tuple([(qubit, letter) for qubit, letter in factors]))
-                for coefficient, factors in terms
-            ]
-        )
     )
 
 

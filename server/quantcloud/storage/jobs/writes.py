@@ -20,7 +20,6 @@ from quantcloud.domain.job import (
     JobStatus,
     Lease,
 )
-from quantcloud.domain.quota import check_month, check_waiting
 from quantcloud.storage.database.queries import ACTIVE, status_in
 from quantcloud.storage.database.tables import jobs as job_table
 from quantcloud.storage.database.tables import lease_owners
@@ -29,7 +28,7 @@ from quantcloud.storage.jobs import idempotency
 from quantcloud.storage.jobs import rows as job_rows
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
 from quantcloud.storage.unit_of_work.transaction import Transaction
-from quantcloud.storage.usage import add_usage, usage_of
+from quantcloud.storage.usage import add_usage, check_month
 
 # A job whose lease was lost this often fails, because it is the likely cause.
 MAX_LOSSES = 3
@@ -98,10 +97,9 @@ def create(
     tasks = sum(job.reserved_qpu_tasks for job in jobs)
     cost = sum(job.reserved_cost_usd for job in jobs)
     if max_waiting is not None:
-        check_waiting(account_id, tx.pending.waiting(account_id), max_waiting, len(jobs))
+        tx.pending.check_waiting(account_id, max_waiting, len(jobs))
     if monthly is not None:
-        used = usage_of(tx, account_id, at)
-        check_month(account_id, monthly, used, at, qpu_tasks=tasks, cost_usd=cost)
+        check_month(tx, account_id, monthly, at, qpu_tasks=tasks, cost_usd=cost)
     events: list[list[JobEvent]] = []
     for new, circuit, result in new_jobs:
         events.append(job_rows.add(tx, new, circuit))

@@ -8,114 +8,38 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
-
-from sqlalchemy.exc import DBAPIError
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from quantcloud.aio.offload import UNKNOWN
 from quantcloud.domain.job import JobEvent
-from quantcloud.storage.database.errors import is_fatal, store_closed
+from quantcloud.domain.news import News
+from quantcloud.storage.database.errors import store_closed
 from quantcloud.storage.database.interface import Connection, Database, Steps
 from quantcloud.storage.unit_of_work.batch_window import BatchWindow, is_many
-from quantcloud.storage.unit_of_work.transaction import Pending, Transaction
+from quantcloud.storage.unit_of_work.draft import Applies, apply_draft
+from quantcloud.storage.unit_of_work.transaction import Pending
+from quantcloud.storage.unit_of_work.units import (
+    LongUnit,
+    PartialWriteError,
+    QueuedUnit,
+    Run,
+    Unit,
+    UnitResult,
+    run_one_by_one,
+    run_together,
+)
 from quantcloud.telemetry.jobs import observe
 
 T = TypeVar("T")
 Listener = Callable[[Sequence[JobEvent]], None]
 
+
+def _everything(_: News) -> bool:
+    return True
+
+
 _log = logging.getLogger(__name__)
-
-
-Unit = Callable[[Transaction], T]
-"""One caller's reads and writes, within one transaction.
-
-It may run twice, so it must have no effect outside the transaction before it returns.
-"""
-LongUnit = Callable[[Transaction], Steps[T]]
-"""A `Unit` that runs in steps."""
-
-
-@dataclass(slots=True)
-class _UnitResult:
-    value: Any = None
-    error: Exception | None = None
-    events: list[JobEvent] = field(default_factory=list[JobEvent])
-    wrote: bool = False
-
-
-@dataclass(slots=True)
-class _QueuedUnit:
-    unit: Unit[Any] | LongUnit[Any]
-    done: asyncio.Future[Any]
-    cost: float
-
-
-_Run = Callable[[Connection, Pending, Sequence[_QueuedUnit]], Steps[list[_UnitResult]]]
-
-
-class _PartialWriteError(Exception):
-    """A unit failed after its first write, so the transaction must be undone."""
-
-
-def _run_together(
-    connection: Connection, pending: Pending, batch: Sequence[_QueuedUnit]
-) -> Steps[list[_UnitResult]]:
-    """Run units in order, with a pause after each; a unit that fails before it writes fails alone.
-
-    A savepoint around each unit would cost as much as the unit, and nearly all failures come before
-    a unit's first write and need none. Raises `_PartialWriteError` if a unit fails later than that.
-    """
-    outcomes: list[_UnitResult] = []
-    for waiting in batch:
-        tx = Transaction(connection, pending)
-        try:
-            value = yield from _run_unit(waiting.unit, tx)
-            outcomes.append(_UnitResult(value, None, tx.events, tx.wrote))
-        except Exception as error:
-            # An error of the database itself leaves a PostgreSQL transaction unusable.
-            if tx.wrote or pending.failed or isinstance(error, DBAPIError):
-                raise _PartialWriteError from error
-            outcomes.append(_UnitResult(error=error))
-        yield
-    try:
-        yield from pending.write_in_steps()
-    except Exception as error:
-        raise _PartialWriteError from error
-    return outcomes
-
-
-def _run_one_by_one(
-    connection: Connection, pending: Pending, batch: Sequence[_QueuedUnit]
-) -> Steps[list[_UnitResult]]:
-    """Run each unit in a savepoint, in order, with a pause after each; a failing unit fails alone.
-
-    Raises the database's error if the whole transaction fails.
-    """
-    outcomes: list[_UnitResult] = []
-    for waiting in batch:
-        tx = Transaction(connection, pending)
-        try:
-            with connection.begin_nested():
-                value = yield from _run_unit(waiting.unit, tx)
-                pending.write()
-        except Exception as error:
-            if is_fatal(error):
-                # SQLite has ended the transaction itself; later units would run outside it.
-                raise
-            pending.forget()
-            outcomes.append(_UnitResult(error=error))
-        else:
-            outcomes.append(_UnitResult(value, None, tx.events, tx.wrote))
-        yield
-    return outcomes
-
-
-def _run_unit(unit: Unit[Any] | LongUnit[Any], tx: Transaction) -> Steps[Any]:
-    """Run a unit and return its value."""
-    value = unit(tx)
-    return (yield from cast("Steps[Any]", value)) if isinstance(value, Generator) else value
 
 
 class Writer:
@@ -123,7 +47,8 @@ class Writer:
 
     `limit` is the most units in one transaction. After each commit, listeners are called on the
     event loop with its events in order, before the callers resume. If other servers write too,
-    `arrange` turns those events into the ones to publish.
+    `arrange` turns those events into the ones to publish. `apply` writes drafts, if the database
+    takes them.
     """
 
     def __init__(
@@ -131,43 +56,58 @@ class Writer:
         database: Database,
         *,
         arrange: Callable[[Sequence[JobEvent]], Awaitable[Sequence[JobEvent]]] | None = None,
+        apply: Applies | None = None,
         limit: int = 256,
     ) -> None:
         self._database = database
         self._arrange = arrange
+        self._apply = apply
         self._limit = limit
-        self._waiting: deque[_QueuedUnit] = deque()
+        self._waiting: deque[QueuedUnit] = deque()
         # Units that run last in their transaction.
-        self._waiting_last: list[_QueuedUnit] = []
+        self._waiting_last: list[QueuedUnit] = []
         # Units that have a transaction to themselves, and whether the next one is theirs.
-        self._waiting_alone: deque[_QueuedUnit] = deque()
+        self._waiting_alone: deque[QueuedUnit] = deque()
         self._alone_is_next = False
         self._wake: asyncio.Future[None] | None = None
         self._window = BatchWindow()
         self._closed = False
-        self._listeners: list[Listener] = []
+        self._listeners: list[tuple[Listener, Callable[[News], bool]]] = []
         # The time of the last commit that wrote something, in seconds of the event loop's clock.
         self.wrote_at = -math.inf
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._commit_forever(), name="store writer")
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with the events of each commit; call the returned function to stop."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+    def subscribe(
+        self, listener: Listener, wants: Callable[[News], bool] = _everything
+    ) -> Callable[[], None]:
+        """Call `listener` with the events of each commit; call the returned function to stop.
 
-    def submit(self, unit: Unit[T], *, cost: float = UNKNOWN) -> "asyncio.Future[T]":
+        `wants` says whether it needs the events behind news of another server.
+        """
+        entry = listener, wants
+        self._listeners.append(entry)
+        return lambda: self._listeners.remove(entry)
+
+    def wants(self, news: News) -> bool:
+        """Whether a listener needs the events behind news of another server."""
+        return any(wants(news) for _, wants in self._listeners)
+
+    def submit(
+        self, unit: Unit[T], *, cost: float = UNKNOWN, drafted: bool = False
+    ) -> "asyncio.Future[T]":
         """Run `unit` in the next transaction; after the commit the future has its value.
 
         Units that are submitted without a suspension in between share a transaction, up to `limit`.
-        `cost` is how many microseconds the unit takes at most; see `aio.offload`.
+        `cost` is how many microseconds the unit takes at most; see `aio.offload`. `drafted` says
+        that the unit can do without reading, as `draft` describes.
 
         If you cancel the future before the unit starts, the unit does not run; later, it runs to
         its end. The future fails with the unit's error, or with `Unavailable` if the database
         cannot be written or the store is closed. Nothing of the unit is written then.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return self._put(self._waiting, _QueuedUnit(unit, done, cost))
+        return self._put(self._waiting, QueuedUnit(unit, done, cost, drafted))
 
     def submit_last(self, unit: LongUnit[T], *, cost: float = UNKNOWN) -> "asyncio.Future[T]":
         """Like `submit`, but the unit runs after all others of its transaction.
@@ -175,7 +115,7 @@ class Writer:
         `cost` is that of each step.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return self._put(self._waiting_last, _QueuedUnit(unit, done, cost))
+        return self._put(self._waiting_last, QueuedUnit(unit, done, cost, last=True))
 
     async def run_alone(self, unit: Unit[T]) -> T:
         """Like `run`, but in a transaction that holds only this unit.
@@ -183,10 +123,10 @@ class Writer:
         For work that can wait and may take some milliseconds: shared transactions run in between.
         """
         done: asyncio.Future[T] = self._loop.create_future()
-        return await self._put(self._waiting_alone, _QueuedUnit(unit, done, UNKNOWN))
+        return await self._put(self._waiting_alone, QueuedUnit(unit, done, UNKNOWN))
 
     def _put(
-        self, queue: deque[_QueuedUnit] | list[_QueuedUnit], waiting: _QueuedUnit
+        self, queue: deque[QueuedUnit] | list[QueuedUnit], waiting: QueuedUnit
     ) -> asyncio.Future[Any]:
         if self._closed:
             waiting.done.set_exception(store_closed())
@@ -235,20 +175,20 @@ class Writer:
                 for waiting in queue:
                     waiting.done.cancel()
 
-    def _take(self) -> list[_QueuedUnit]:
+    def _take(self) -> list[QueuedUnit]:
         shared = self._take_shared() if not (self._alone_is_next and self._waiting_alone) else []
         self._alone_is_next = bool(shared)
         return shared or self._take_alone() or self._take_shared()
 
-    def _take_alone(self) -> list[_QueuedUnit]:
+    def _take_alone(self) -> list[QueuedUnit]:
         while self._waiting_alone:
             waiting = self._waiting_alone.popleft()
             if not waiting.done.done():
                 return [waiting]
         return []
 
-    def _take_shared(self) -> list[_QueuedUnit]:
-        batch: list[_QueuedUnit] = []
+    def _take_shared(self) -> list[QueuedUnit]:
+        batch: list[QueuedUnit] = []
         while self._waiting and len(batch) < self._limit:
             waiting = self._waiting.popleft()
             if not waiting.done.done():
@@ -258,15 +198,33 @@ class Writer:
         self._waiting_last.clear()
         return batch
 
-    async def _commit(self, batch: list[_QueuedUnit]) -> None:
+    async def _commit(self, batch: list[QueuedUnit]) -> None:
+        """Write what can be drafted, then run the other units in a transaction of their own."""
+        if self._apply is not None:
+            try:
+                done = await apply_draft(self._apply, batch)
+            except Exception as error:  # noqa: BLE001  # the writer outlives every failure
+                done = {place: UnitResult(error=error) for place in range(len(batch))}
+            except asyncio.CancelledError:
+                _cancel(batch)
+                raise
+            if done:
+                await self._settle([batch[place] for place in done], [*done.values()])
+                batch = [waiting for place, waiting in enumerate(batch) if place not in done]
+        if batch:
+            await self._settle(batch, await self._results(batch))
+
+    async def _results(self, batch: list[QueuedUnit]) -> list[UnitResult]:
         try:
-            outcomes = await self._run(batch)
+            return await self._run(batch)
         except Exception as error:  # noqa: BLE001  # the writer outlives every failure
-            outcomes = [_UnitResult(error=error) for _ in batch]
+            return [UnitResult(error=error) for _ in batch]
         except asyncio.CancelledError:
-            for waiting in batch:
-                waiting.done.cancel()
+            _cancel(batch)
             raise
+
+    async def _settle(self, batch: list[QueuedUnit], outcomes: list[UnitResult]) -> None:
+        """Publish the events of a transaction, and give its units their results."""
         if any(outcome.wrote for outcome in outcomes):
             self.wrote_at = self._loop.time()
         events: Sequence[JobEvent] = [event for outcome in outcomes for event in outcome.events]
@@ -283,19 +241,19 @@ class Writer:
             else:
                 waiting.done.set_exception(faults.translate(outcome.error))
 
-    async def _run(self, batch: list[_QueuedUnit]) -> list[_UnitResult]:
+    async def _run(self, batch: list[QueuedUnit]) -> list[UnitResult]:
         """Run units together; if one fails after it wrote, run all again, each by itself."""
         try:
-            return await self._transact(_run_together, batch)
-        except _PartialWriteError as error:
+            return await self._transact(run_together, batch)
+        except PartialWriteError as error:
             if len(batch) == 1:
                 raise error.__cause__ or error from None
-        return await self._transact(_run_one_by_one, batch)
+        return await self._transact(run_one_by_one, batch)
 
-    async def _transact(self, run: _Run, batch: list[_QueuedUnit]) -> list[_UnitResult]:
+    async def _transact(self, run: Run, batch: list[QueuedUnit]) -> list[UnitResult]:
         cursors = self._database.cursors
 
-        def work(connection: Connection) -> Steps[list[_UnitResult]]:
+        def work(connection: Connection) -> Steps[list[UnitResult]]:
             return run(connection, Pending(connection, cursors(connection)), batch)
 
         return await self._database.transact(
@@ -308,8 +266,13 @@ class Writer:
         """Call the listeners with committed events."""
         if not events:
             return
-        for listener in tuple(self._listeners):
+        for listener, _ in tuple(self._listeners):
             try:
                 listener(events)
             except Exception:  # noqa: BLE001  # the other listeners must still run
                 _log.exception("a listener failed; the events are committed all the same")
+
+
+def _cancel(batch: Sequence[QueuedUnit]) -> None:
+    for waiting in batch:
+        waiting.done.cancel()

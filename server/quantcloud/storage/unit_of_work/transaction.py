@@ -6,15 +6,18 @@ and written before anything may read them, at the latest at the transaction's en
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Executable, Table, bindparam, func, insert, select, update
+from sqlalchemy import Executable, Table, bindparam, delete, func, insert, select, update
 
-from quantcloud.domain.account import MonthlyUsage
+from quantcloud.domain.account import MonthlyLimits, MonthlyUsage
 from quantcloud.domain.job import UNROUTED, JobEvent, JobStatus
+from quantcloud.domain.quota import check_month, check_waiting
 from quantcloud.storage.database.interface import Connection, Parameters, Rows, Steps
 from quantcloud.storage.database.queries import ACTIVE, status_in
 from quantcloud.storage.database.tables import (
+    idempotency_keys,
     job_circuits,
     job_events,
     job_results,
@@ -33,8 +36,8 @@ COUNT_WAITING = (
 )
 """Count an account's jobs that have not started."""
 
-_FIGURES = tuple(MonthlyUsage.__dataclass_fields__)
-MONTH = select(*(monthly_usage.c[name] for name in _FIGURES)).where(
+FIGURES = tuple(MonthlyUsage.__dataclass_fields__)
+MONTH = select(*(monthly_usage.c[name] for name in FIGURES)).where(
     monthly_usage.c.account_id == bindparam("account_id"),
     monthly_usage.c.month == bindparam("month"),
 )
@@ -45,9 +48,14 @@ _ADD_USAGE = (
         monthly_usage.c.account_id == bindparam("of_account"),
         monthly_usage.c.month == bindparam("of_month"),
     )
-    .values({name: monthly_usage.c[name] + bindparam(name) for name in _FIGURES})
+    .values({name: monthly_usage.c[name] + bindparam(name) for name in FIGURES})
 )
 _INSERT_USAGE = insert(monthly_usage)
+FORGET_KEY = delete(idempotency_keys).where(
+    idempotency_keys.c.account_id == bindparam("account_id"),
+    idempotency_keys.c.key == bindparam("key"),
+)
+_INSERT_KEY = insert(idempotency_keys)
 # In the order that the foreign keys require.
 _INSERTS: Mapping[Table, Executable] = {
     table: insert(table)
@@ -79,7 +87,7 @@ class Pending:
         self.failed = False
         # By account and month: the usage in the table, and the usage still to be added.
         self._used: dict[_Month, MonthlyUsage] = {}
-        self._usage: defaultdict[_Month, list[float]] = defaultdict(lambda: [0] * len(_FIGURES))
+        self._usage: defaultdict[_Month, list[float]] = defaultdict(lambda: [0] * len(FIGURES))
         self._waiting: dict[str, int] = {}
 
     def forget(self) -> None:
@@ -104,8 +112,8 @@ class Pending:
     ) -> None:
         job_id = record.job.id
         self.jobs[job_id], self.new[job_id], self._job_rows[job_id] = record, new, row
-        self._rows[jobs].append(row)
-        self._rows[job_circuits].append(circuit)
+        self.add(jobs, row)
+        self.add(job_circuits, circuit)
         job = record.job
         for tag in job.tags:
             self._rows[job_tags].append(
@@ -128,7 +136,7 @@ class Pending:
 
     def add_usage(self, account_id: str, month: str, usage: MonthlyUsage) -> None:
         sums = self._usage[account_id, month]
-        for place, name in enumerate(_FIGURES):
+        for place, name in enumerate(FIGURES):
             sums[place] += getattr(usage, name)
 
     def used(self, account_id: str, month: str) -> MonthlyUsage:
@@ -147,6 +155,24 @@ class Pending:
             rows = self._connection.execute(COUNT_WAITING, {"account_id": account_id})
             self._waiting[account_id] = rows.scalar_one()
         return self._waiting[account_id]
+
+    def check_waiting(self, account_id: str, maximum: int, number: int) -> None:
+        """Raise `QuotaExceeded` if `number` more jobs of an account may not wait."""
+        check_waiting(account_id, self.waiting(account_id), maximum, number)
+
+    def check_month(
+        self,
+        account_id: str,
+        month: str,
+        limits: MonthlyLimits,
+        at: datetime,
+        *,
+        qpu_tasks: int,
+        cost_usd: float,
+    ) -> None:
+        """Raise `QuotaExceeded` if a job at `at` exceeds the limits of `month`."""
+        used = self.used(account_id, month)
+        check_month(account_id, limits, used, at, qpu_tasks=qpu_tasks, cost_usd=cost_usd)
 
     def moved(self, account_id: str, before: JobStatus | None, after: JobStatus) -> None:
         """Note a change of a job's status; `before` is None for a new job."""
@@ -169,7 +195,7 @@ class Pending:
                 yield
         usage, self._usage = self._usage, defaultdict(self._usage.default_factory)
         for (account_id, month), sums in usage.items():
-            figures = dict(zip(_FIGURES, sums, strict=True))
+            figures = dict(zip(FIGURES, sums, strict=True))
             values = {"of_account": account_id, "of_month": month, **figures}
             if self._connection.execute(_ADD_USAGE, values).rowcount == 0:
                 values = {"account_id": account_id, "month": month, **figures}
@@ -209,12 +235,26 @@ class Transaction:
         self.wrote = before or result.rowcount != 0
         return result
 
+    def change_job(self, statement: Executable, values: dict[str, Any]) -> bool:
+        """Change the row of a job by an UPDATE; return whether it found the job as known."""
+        return self.change(statement, values).rowcount != 0
+
     def add_job(
         self, record: JobRecord, new: NewJob, row: dict[str, Any], circuit: dict[str, Any]
     ) -> None:
         """Add the rows of a new job and its circuit to the pending rows."""
         self.wrote = True
         self.pending.add_job(record, new, row, circuit)
+
+    def expect_new_key(self, account_id: str, key: str, since: datetime) -> bool:
+        """Whether an idempotency key may count as new: it is checked later, in the database."""
+        del account_id, key, since
+        return False
+
+    def add_key(self, row: dict[str, Any]) -> None:
+        """Store an idempotency key in place of an expired one."""
+        self.write(FORGET_KEY, {name: row[name] for name in ("account_id", "key")})
+        self.write(_INSERT_KEY, row)
 
     def add_result(self, row: dict[str, Any], block: dict[str, Any] | None = None) -> None:
         """Add a result to the pending rows, with the last block of a sweep."""
@@ -236,5 +276,5 @@ class Transaction:
 
 
 def _sum(used: MonthlyUsage, sums: Sequence[float]) -> MonthlyUsage:
-    added = (getattr(used, name) + more for name, more in zip(_FIGURES, sums, strict=True))
+    added = (getattr(used, name) + more for name, more in zip(FIGURES, sums, strict=True))
     return MonthlyUsage(*added)

@@ -5,6 +5,7 @@ import pytest
 
 from quantcloud.backends.local.vectorized import layers
 from quantcloud.backends.local.vectorized import sweep as vectorized
+from quantcloud.backends.simulation.sweep import observables as operators
 from quantcloud.circuits.binding import bound
 from quantcloud.domain.execution import Noise
 from quantcloud.domain.sweep import Observable, Term
@@ -176,3 +177,22 @@ def test_stabilizer_states_of_many_qubits_have_exact_values(executors):
     assert array(block.values).tolist() == [1.5, 1.5]
     # 4 of the single Z, whose square is 1 and whose mean is 0; a quarter of the projector.
     assert array(block.variances).tolist() == [4.0, 0.25]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("names", [None, REAL])
+@pytest.mark.parametrize("together", [1, 1 << 14])
+def test_observables_on_wide_states_are_right(executors, seed, names, together, monkeypatch):
+    monkeypatch.setattr(operators, "_DENSE_QUBITS", 0)
+    monkeypatch.setattr(operators, "_TOGETHER", together)
+    case = problem(
+        300 + seed, num_qubits=1 + seed % 5, gates=30, points=1 + seed % 3, names=names,
+    )  # fmt: skip
+    alone = case.run(executors["local"], "vectorized", observables=case.observables, exact=True)
+    values, _ = case.expected()
+    assert array(alone.values, *values.shape) == pytest.approx(values, abs=1e-10)
+    block = case.run(
+        executors["local"], "vectorized", observables=case.observables, exact=True, gradient=True,
+        variances=True,
+    )  # fmt: skip
+    assert_right(case, block, 1e-10)

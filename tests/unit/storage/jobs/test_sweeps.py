@@ -1,6 +1,7 @@
 """What a sweep asks for and the points that are done are stored, paged and removed."""
 
 import math
+import pickle
 import struct
 from array import array
 from collections.abc import Sequence
@@ -40,6 +41,17 @@ def test_what_was_asked_for_is_read_as_it_was_written(flag):
     sweep = Sweep(points=1, last=1, **{flag: True})
     assert unpack_sweep(pack_sweep(sweep)) == sweep
     assert unpack_sweep(pack_sweep(SWEEP)) == SWEEP
+
+
+def test_a_process_reads_equal_observables_once():
+    (written,) = SWEEP.observables
+    data = pickle.dumps(written)
+    first, second = (pickle.loads(data) for _ in range(2))  # noqa: S301 (of this test)
+    assert first is second
+    assert first == written
+    assert hash(first) == hash(written)
+    assert unpack_sweep(pack_sweep(SWEEP)).observables == (first,)
+    assert first != Observable(written.terms[:1])
 
 
 @settings(deadline=None)

@@ -205,7 +205,7 @@ def _exact_part(
         values, variances = _moments(ready, states, observables)
         return _Part(values, variances=variances)
     operators = ready.operators.of(observables)
-    return _Part(np.array([inner(states, each.applied(states)) for each in operators]))
+    return _Part(np.array([each.value(states) for each in operators]))
 
 
 def _moments(
