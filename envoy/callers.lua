@@ -1,8 +1,9 @@
 -- Counts a request that Envoy refuses, as the server counts those that it refuses itself.
 
-local notes = dofile(FOLDER .. "/notes.lua")
-
 local callers = {}
+
+-- The namespace of the metadata with the caller. It is long, and the other notes are read often.
+local NAMESPACE = "caller"
 
 -- The headers of the request that the server needs.
 local NAMES = {
@@ -34,14 +35,14 @@ end
 
 -- Notes that the request has arrived whole. If it does not, Envoy's answer cannot wait for the server.
 function callers.note(handle, caller)
-  notes.set(handle, "caller", caller)
+  handle:streamInfo():dynamicMetadata():set(NAMESPACE, "headers", caller)
 end
 
 -- Counts the request of an answer with 400 that Envoy made. Sets the headers of the rate limit. Returns
 -- the status and the body of the server's own refusal, if it refuses the request.
 function callers.count(handle)
-  local caller = notes.get(handle, "caller")
-  if not caller then
+  local noted = handle:streamInfo():dynamicMetadata():get(NAMESPACE)
+  if not noted then
     return nil
   end
   local refusal = handle:body(true) -- it cannot be read for the first time after a call
@@ -49,7 +50,7 @@ function callers.count(handle)
     return nil
   end
   local values = {}
-  for value in (caller .. "\n"):gmatch("([^\n]*)\n") do
+  for value in (noted.headers .. "\n"):gmatch("([^\n]*)\n") do
     values[#values + 1] = value
   end
   local address = handle:streamInfo():downstreamRemoteAddress():gsub(":%d+$", ""):gsub("[%[%]]", "")

@@ -9,9 +9,13 @@ function notes.set(handle, key, value)
   handle:streamInfo():dynamicMetadata():set(OURS, key, value)
 end
 
+-- Returns all notes of a request by their keys. Envoy copies them each time.
+function notes.all(handle)
+  return handle:streamInfo():dynamicMetadata():get(OURS) or {}
+end
+
 function notes.get(handle, key)
-  local all = handle:streamInfo():dynamicMetadata():get(OURS)
-  return all and all[key]
+  return notes.all(handle)[key]
 end
 
 -- Refuses a request with 400. rest.lua makes the answer.

@@ -341,7 +341,8 @@ function envoy_on_response(handle)
   local content_type = headers:get("content-type") or ""
   -- A gRPC answer has its status in the trailers. A status in the headers belongs to an error that the
   -- transcoder could not print.
-  local unreadable = notes.get(handle, "unreadable")
+  local noted = notes.all(handle)
+  local unreadable = noted.unreadable
   if unreadable then
     status = "415"
     headers:replace(":status", status)
@@ -353,8 +354,8 @@ function envoy_on_response(handle)
       headers:replace("grpc-status", UNAVAILABLE)
       headers:replace("grpc-message", errors.TRY_AGAIN)
       headers:replace("retry-after", "1")
-    elseif notes.get(handle, "grpc_status") then
-      headers:replace("grpc-status", notes.get(handle, "grpc_status"))
+    elseif noted.grpc_status then
+      headers:replace("grpc-status", noted.grpc_status)
     end
     return
   end
@@ -400,9 +401,9 @@ function envoy_on_response(handle)
     elseif refusal and status ~= "400" then
       errors.set_error(handle, handle:body(true), refusal)
     else
-      errors.on_error(handle, status, grpc_message, health, notes.get(handle, "field"))
+      errors.on_error(handle, status, grpc_message, health, noted.field)
     end
-    if notes.get(handle, "head") then
+    if noted.head then
       without_body(handle)
     end
   elseif status == "200" then
@@ -417,17 +418,17 @@ function envoy_on_response(handle)
       headers:remove("content-length")
     elseif content_type == "text/event-stream" then
       headers:add("x-accel-buffering", "no") -- for an nginx in front
-      if not notes.get(handle, "head") then
+      if not noted.head then
         return add_ids(handle)
       end
     end
     local list = handle:metadata():get("list")
-    if list and notes.get(handle, "studio") then
+    if list and noted.studio then
       unwrap_list(handle, list)
-    elseif health and notes.get(handle, "studio") then
+    elseif health and noted.studio then
       say_ok(handle)
     end
-    if notes.get(handle, "head") then
+    if noted.head then
       without_body(handle)
     end
   end

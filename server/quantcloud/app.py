@@ -41,8 +41,8 @@ from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.accounts import AccountUseCases
 from quantcloud.services.admission import Admission
 from quantcloud.services.circuits import CircuitUseCases
+from quantcloud.services.early_runs import EarlyRuns
 from quantcloud.services.health import Health
-from quantcloud.services.inline_runs import InlineRuns
 from quantcloud.services.jobs import JobUseCases
 from quantcloud.services.model_keeper import ModelKeeper, calibrate_command
 from quantcloud.services.platform import PlatformUseCases
@@ -308,7 +308,7 @@ class Application:
                 engine,
                 scheduler,
                 Admission(store, engine, fleet, clock, limits, idle_threads=scheduler.idle_threads),
-                InlineRuns(inline, fleet, clock),
+                EarlyRuns(inline, scheduler, fleet, clock),
                 clock=clock,
                 limits=limits,
             ),

@@ -126,16 +126,19 @@ async def many(call: Callable[[], Awaitable[object]], number: int, in_flight: in
 
 
 @asynccontextmanager
-async def serving(*options: str, program: Sequence[str] = Server.program) -> AsyncGenerator[Client]:
+async def serving(
+    *options: str, program: Sequence[str] = Server.program, **environment: str
+) -> AsyncGenerator[Client]:
     """Start a server with `WORKERS` workers and an empty database, and warm it up.
 
-    Yields a client on the highest tier. `options` are added to `quantcloud serve`; `program` runs
-    instead of `quantcloud`.
+    Yields a client on the highest tier. `options` are added to `quantcloud serve`, and
+    `environment` adds settings; `program` runs instead of `quantcloud`.
     """
     with tempfile.TemporaryDirectory(prefix="quantcloud-bench-") as folder:
         server = Server(
-            Path(folder) / "data", "--workers", str(WORKERS), *options, PYTHONPATH=str(TESTS)
-        )
+            Path(folder) / "data", "--workers", str(WORKERS), *options,
+            PYTHONPATH=str(TESTS), **environment,
+        )  # fmt: skip
         server.program = program
         with server:
             async with grpc.aio.insecure_channel(server.endpoints.grpc) as channel:

@@ -17,7 +17,7 @@ import grpc
 import pytest
 
 from support.circuits import ASYMMETRIC, BELL, slow
-from support.clients.scripted import refuse, scripted
+from support.clients.scripted import refusal, scripted
 from support.server import Server, quantcloud
 from thequantcloud.v1 import account_pb2
 
@@ -170,7 +170,8 @@ def test_the_rate_limit_is_waited_out_and_said(settings):
     def usage(request, context):
         calls.append(request)
         if len(calls) == 1:
-            refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", 0.3)
+            status = refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", 0.3)
+            context.abort_with_status(status)
         return account_pb2.GetUsageResponse()
 
     with scripted(GetUsage=usage) as address:

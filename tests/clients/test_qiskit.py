@@ -254,6 +254,7 @@ def test_gates_that_the_server_does_not_know_are_decomposed():
     circuit.append(liar, [0])
     circuit.append(HGate().control(1, ctrl_state=0), [0, 2])
     circuit.append(UnitaryGate(random_unitary(4, seed=1)), [2, 0])
+    circuit.barrier()
     circuit.append(QFTGate(3).inverse(), [0, 2, 1])
     circuit.rx(Parameter("a"), 0)
     circuit.append(efficient_su2(2, reps=1).to_gate(), [1, 2])
@@ -264,6 +265,53 @@ def test_gates_that_the_server_does_not_know_are_decomposed():
     reference.compose(circuit.assign_parameters(values), inplace=True)
     theirs = [Statevector(reference).expectation_value(SparsePauliOp(each)).real for each in pub[1]]
     assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+def test_a_gate_named_like_a_standard_gate_is_not_taken_for_it():
+    inner = QuantumCircuit(2)
+    inner.x([0, 1])
+    circuit = QuantumCircuit(3, 3)
+    circuit.u(math.pi, 0, math.pi, 2)
+    with circuit.if_test((0, False)):
+        circuit.append(inner.to_gate(label="u"), [0, 1])
+        for name in ("u", "swap"):
+            liar = inner.to_gate()
+            liar.name = name
+            circuit.append(liar, [0, 2])
+    circuit.measure(range(3), range(3))
+    assert SamplerV2().run([circuit], shots=3).result()[0].data.c.get_counts() == {"111": 3}
+
+
+def test_loops_that_count_down_run_as_often_as_at_home():
+    circuit = QuantumCircuit(2, 2)
+    with circuit.for_loop(range(2, -2, -1)) as turn, circuit.for_loop(range(5, 0, -2)) as inner:
+        circuit.rx(0.1 * turn, 0)
+        circuit.ry(0.05 * inner + 0.1 * turn, 1)
+    with circuit.for_loop(range(3, 0, -1)):
+        circuit.rx(0.2, 0)
+        circuit.break_loop()
+    state = QuantumCircuit(2)
+    for turn, inner in itertools.product(range(2, -2, -1), range(5, 0, -2)):
+        state.rx(0.1 * turn, 0)
+        state.ry(0.05 * inner + 0.1 * turn, 1)
+    state.rx(0.2, 0)
+    labels = ["IZ", "ZI", "IY", "XI"]
+    ours = EstimatorV2().run([(circuit, labels)]).result()[0].data.evs
+    theirs = StatevectorEstimator().run([(state, labels)]).result()[0].data.evs
+    assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+def test_bits_without_a_register_have_their_places():
+    circuit = QuantumCircuit([Qubit() for _ in range(4)], [Clbit()], ClassicalRegister(2, "c"))
+    circuit.add_bits([Clbit()])
+    circuit.x([0, 2])
+    circuit.measure(range(4), [0, 1, 2, 3])
+    backend = Provider().backend(LOCAL)
+    job = backend.run(circuit, shots=3, memory=True)
+    for found in (job.result(), backend.retrieve_job(job.job_id()).result()):
+        assert found.results[0].data.counts == {"0x5": 3}
+        assert found.results[0].data.memory == ["0x5"] * 3
+    assert SamplerV2().run([circuit], shots=3).result()[0].data.c.get_counts() == {"10": 3}
 
 
 def test_angles_have_all_their_digits():

@@ -1,13 +1,16 @@
 """A sweep that lost its worker and its server ends as one that was left alone."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
+from quantcloud.domain.sweep import point_seed
 from support.api import Api
 from support.packages import install
 from support.processes import command, descendants, gone
@@ -22,6 +25,8 @@ REQUEST: dict[str, Any] = {
     "parameters": {"theta": sweep_pb2.ParameterValues(values=[n / 100 for n in range(POINTS)])},
     "options": {"seed": 5},
 }
+# The seed of a job whose first point is a bad one for the backend.
+SEED = {"seed": next(seed for seed in range(1000) if point_seed(seed, 0) % 100 == 0)}
 # A run takes one millisecond for each shot, and its counts depend on its seed.
 BACKEND = """
 import time
@@ -34,6 +39,8 @@ from quantcloud.routing.method import Method
 class Dozer:
     def run(self, circuit, execution):
         time.sleep(execution.shots / 1000)
+        if execution.shots == 11 and execution.seed % 100 == 0:
+            raise ValueError("this seed is bad")
         ones = execution.seed % (execution.shots + 1)
         return Outcome({"1": ones, "0": execution.shots - ones}, execution.shots)
 
@@ -141,3 +148,21 @@ def test_a_sweep_that_ends_early_keeps_the_points_that_are_done(server: Server):
     assert ended.status == job_pb2.Job.timeout
     assert ended.error_message == "reached its time limit of 1.2 s"
     assert len(told(api, timed)) == ended.metadata["sweep"]["points_done"] > 0
+
+
+def test_a_sweep_that_fails_keeps_the_points_before_the_bad_one(server: Server):
+    api = server.api()
+    bad = next(n for n in range(POINTS) if point_seed(5, n) % 100 == 0)
+    failing = api.run(QASM, **{**REQUEST, "shots": 11})
+    ended = api.finish(failing).job
+    assert ended.status == job_pb2.Job.failed
+    first, last = map(int, re.findall(r"\d+", ended.error_message))
+    assert ended.error_message == f"at points {first} to {last}: this seed is bad"
+    assert first <= bad <= last
+    assert 0 < len(told(api, failing)) == ended.metadata["sweep"]["points_done"] <= first
+    # Without any point the answer says why.
+    early = {"theta": sweep_pb2.ParameterValues(values=[0.0])}
+    nothing = api.run(QASM, **{**REQUEST, "shots": 11, "parameters": early, "options": SEED})
+    api.finish(nothing)
+    with pytest.raises(grpc.RpcError, match=r"has no result.*this seed is bad"):
+        told(api, nothing)

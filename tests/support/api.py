@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import httpx
 from google.protobuf.json_format import ParseDict
+from google.rpc import error_details_pb2  # noqa: F401  # the details of an event's error
 
 from thequantcloud.v1 import (
     account_pb2_grpc,

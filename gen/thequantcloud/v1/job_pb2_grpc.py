@@ -114,7 +114,8 @@ class JobServiceServicer:
         """Returns the result of a completed job.
 
         The result of a job with `sweep` has a page of its points. Such a job also has a result while it
-        runs, and after it was cancelled or timed out: the points that are done.
+        runs, and after it was cancelled or timed out: the points that are done. One that failed has a
+        result if any are.
 
         Errors: FAILED_PRECONDITION (400) if the job is not completed: the message and
         `ErrorInfo.metadata` have its status. INVALID_ARGUMENT (400) if `point_offset` is larger than

@@ -83,6 +83,32 @@ class ServerStream(_Call[Request, Callable[[Request, Context], AsyncGenerator[Me
         return data
 
 
+class RunCall(_Call[Request, Callable[[Request, Context], AsyncGenerator[Message]]]):
+    """One request, some answers, of which the servicer marks the last with `Caller.at_end`.
+
+    It returns the last answer, so that gRPC sends it together with the status. To send the status
+    by itself would take the event loop, Envoy and the client one more turn each.
+    """
+
+    async def answer(self, _: object, context: Context) -> bytes:
+        """Answer a call."""
+        async with Session(self.path, context, self.rules) as session:
+            await session.admit()
+            session.count_stream()
+            request = await session.request(self.parse)
+            async with aclosing(self.servicer(request, context)) as answers:
+                del request
+                async for message in answers:
+                    data = await encoded(message)
+                    del message
+                    if session.at_end:
+                        await session.before_answer()
+                        return data
+                    await session.write(data)
+                    del data
+        raise AssertionError("a stream ended without its last message")
+
+
 class BidiStream(
     _Call[Request, Callable[[AsyncIterator[Request], Context], AsyncGenerator[Message]]]
 ):

@@ -18,16 +18,18 @@ _NO_HEADERS: Mapping[str, str] = {}
 class Caller:
     """Who makes a call. `principal` is None without credentials; `allowance` is None without an
     account or without a limit. `job_id` is the job of the call, if it has just one.
-    `origin` is what `AccessControl.origin` found.
+    `origin` is what `AccessControl.origin` found. `at_end` tells that the stream's next message is
+    its last.
     """
 
-    __slots__ = ("_headers", "allowance", "context", "job_id", "origin", "principal")
+    __slots__ = ("_headers", "allowance", "at_end", "context", "job_id", "origin", "principal")
 
     def __init__(self, context: Context, principal: Principal | None = None) -> None:
         self.context = context
         self.principal: Principal | None = principal
         self.allowance: RateAllowance | None = None
         self.job_id: str | None = None
+        self.at_end = False
         self.origin: dict[str, str] | None = None
         self._headers: Mapping[str, str] | None = None
 
@@ -56,7 +58,7 @@ def principal() -> Principal:
 
 
 def headers_of(context: Context) -> dict[str, str]:
-    """Return a call's text headers by their lower-case names."""
+    """Return a call's text headers by their lower-case names. gRPC decodes them each time."""
     return {
         key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
     }

@@ -10,13 +10,15 @@ from google.protobuf.message import DecodeError, Message
 from quantcloud.aio.deadlines import Deadlines
 from quantcloud.api import refusals, uploads
 from quantcloud.api.access import AccessControl
-from quantcloud.api.calls import BidiStream, Parser, ServerStream, UnaryCall
+from quantcloud.api.calls import BidiStream, Parser, RunCall, ServerStream, UnaryCall
 from quantcloud.api.session import Rules
 from quantcloud.domain.errors import InvalidArgument
 
 # Its type depends on the method, which is known only when a call comes.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Request = TypeVar("Request", bound=Message)
+# The stream whose servicer marks its last answer.
+_RUN_AND_WATCH = "/thequantcloud.v1.CircuitService/RunAndWatch"
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -58,9 +60,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         parse = _parser(handler.request_deserializer)
         # gRPC's stubs describe servicers that are not asynchronous.
         servicer = cast("Any", handler.unary_unary or handler.unary_stream or handler.stream_stream)
-        if handler.unary_unary is not None:
+        # On the wire, one answer is a stream of one answer too.
+        if handler.unary_unary is not None or path == _RUN_AND_WATCH:
+            call = RunCall if handler.unary_unary is None else UnaryCall
             return grpc.stream_unary_rpc_method_handler(
-                UnaryCall(path, self._rules, parse, servicer).answer,
+                call(path, self._rules, parse, servicer).answer,
                 request_deserializer=bytes,
                 response_serializer=bytes,
             )

@@ -165,13 +165,20 @@ class Session(Caller):
         self._sent = True
 
     async def write(self, data: bytes) -> None:
-        """Send an answer. Raises `Unauthenticated` if the credentials are no longer valid."""
+        """Send an answer. Raises the errors of `before_answer`."""
+        await self.before_answer()
+        await self.context.write(data)
+
+    async def before_answer(self) -> None:
+        """Prepare an answer of a stream.
+
+        Raises `Unauthenticated` if the credentials are no longer valid.
+        """
         if time.monotonic() - self._checked >= self._rules.recheck_seconds:
             await self._rules.access.recheck(self)
             self._checked = time.monotonic()
         # Not earlier: Envoy can turn an error into an HTTP status only before the headers are sent.
         await self.send_headers()
-        await self.context.write(data)
 
     async def allow(self) -> None:
         """Authenticate the caller of a stream again, and count a request.

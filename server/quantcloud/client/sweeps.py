@@ -132,16 +132,22 @@ class Sweep:
         return {each.name: (each.num_bits, each.data) for each in self.message.registers}
 
 
-def append(whole: sweep_pb2.SweepResult, page: sweep_pb2.SweepResult) -> None:
-    """Add the next page of points."""
-    whole.points.extend(page.points)
-    registers = {each.name: each for each in whole.registers}
-    for each in page.registers:
-        if each.name in registers:
-            registers[each.name].data += each.data
-        else:
-            whole.registers.append(each)
-    whole.points_done = page.points_done
+def append(whole: sweep_pb2.SweepResult, pages: Sequence[sweep_pb2.SweepResult]) -> None:
+    """Add the next pages of points.
+
+    All at once: each change of a register's data copies it, and keeps the copy before.
+    """
+    parts = {each.name: [each.data] for each in whole.registers}
+    for page in pages:
+        whole.points.extend(page.points)
+        whole.points_done = page.points_done
+        for each in page.registers:
+            if each.name not in parts:
+                whole.registers.add(name=each.name, num_bits=each.num_bits)
+            parts.setdefault(each.name, []).append(each.data)
+    for each in whole.registers:
+        if len(parts[each.name]) > 1 or not each.data:
+            each.data = b"".join(parts[each.name])
 
 
 def _array(values: Sequence[Any]) -> Any:

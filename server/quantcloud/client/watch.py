@@ -9,7 +9,7 @@ from quantcloud.client.results import Result
 from quantcloud.client.sweeps import append
 from quantcloud.client.transport import Metadata
 from quantcloud.client.views import TERMINAL, Event, event_of, status_name, unsuccessful
-from thequantcloud.v1 import circuit_pb2, job_pb2
+from thequantcloud.v1 import circuit_pb2, job_pb2, sweep_pb2
 
 Progress = Callable[[Event], None]
 """Called with each event of a job."""
@@ -98,10 +98,14 @@ async def whole_result(
         request = job_pb2.GetJobResultRequest(id=job_id)
         result = await caller.call(caller.jobs.GetJobResult, request)
     found: job_pb2.JobResult = result  # pyright: ignore[reportAssignmentType]  # set above
-    while len(found.sweep.points) < found.sweep.points_done:
-        request = job_pb2.GetJobResultRequest(id=job_id, point_offset=len(found.sweep.points))
+    pages: list[sweep_pb2.SweepResult] = []
+    have, done = len(found.sweep.points), found.sweep.points_done
+    while have < done:
+        request = job_pb2.GetJobResultRequest(id=job_id, point_offset=have)
         page: job_pb2.JobResult = await caller.call(caller.jobs.GetJobResult, request)
-        append(found.sweep, page.sweep)
+        pages.append(page.sweep)
+        have, done = have + len(page.sweep.points), page.sweep.points_done
+    append(found.sweep, pages)
     return Result(found)
 
 

@@ -59,7 +59,7 @@ class Term:
 
 
 class Observable:
-    """A sum of terms, which never changes.
+    """A sum of terms, which never changes; `data` is given if it is known.
 
     An optimiser computes the same observable again and again. So it is written as bytes only once,
     and equal bytes give the same object in the process that reads them.
@@ -67,9 +67,9 @@ class Observable:
 
     __slots__ = ("_data", "terms")
 
-    def __init__(self, terms: tuple[Term, ...]) -> None:
+    def __init__(self, terms: tuple[Term, ...], data: bytes | None = None) -> None:
         self.terms = terms
-        self._data: bytes | None = None
+        self._data = data
 
     @property
     def data(self) -> bytes:
@@ -95,14 +95,11 @@ class Observable:
 
 
 def _read(data: bytes) -> Observable:
-    return Observable(
-        tuple(
-            [
-                Term(coefficient, tuple([(qubit, letter) for qubit, letter in factors]))
-                for coefficient, factors in json.loads(data)
-            ]
-        )
-    )
+    terms = [
+        Term(coefficient, tuple([(qubit, letter) for qubit, letter in factors]))
+        for coefficient, factors in json.loads(data)
+    ]
+    return Observable(tuple(terms), data)
 
 
 _known = lru_cache(maxsize=32)(_read)

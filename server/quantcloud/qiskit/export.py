@@ -14,31 +14,22 @@ from qiskit.transpiler.passes import RemoveResetInZeroState
 from qiskit.transpiler.passes.utils import control_flow
 
 _GATES: Final = frozenset({
-    "ccx", "ccz", "ch", "cp", "crx", "cry", "crz", "cs", "csdg", "cswap", "csx", "cu", "cu1", "cu3",
-    "cx", "cy", "cz", "dcx", "ecr", "h", "id", "iswap", "p", "r", "rccx", "rx", "rxx", "ry", "ryy",
-    "rz", "rzx", "rzz", "s", "sdg", "swap", "sx", "sxdg", "t", "tdg", "u", "u1", "u2", "u3", "x",
-    "y", "z",
+    "c3sx", "ccx", "ccz", "ch", "cp", "crx", "cry", "crz", "cs", "csdg", "cswap", "csx", "cu",
+    "cu1", "cu3", "cx", "cy", "cz", "dcx", "ecr", "h", "id", "iswap", "p", "r", "rcccx", "rccx",
+    "rx", "rxx", "ry", "ryy", "rz", "rzx", "rzz", "s", "sdg", "swap", "sx", "sxdg", "t", "tdg",
+    "u", "u1", "u2", "u3", "x", "y", "z",
 })  # fmt: skip
-"""The gates that the server and Qiskit know by the same name."""
+"""The gates that the server and Qiskit know, by Qiskit's names."""
+_JUMPS: Final = {"break_loop": BreakLoopOp, "continue_loop": ContinueLoopOp}
 _QISKITS_NAMES: Final = {"c3sqrtx": "c3sx", "rc3x": "rcccx"}
 
 
 def target(gates: Iterable[str] = _GATES, num_qubits: int | None = None) -> Target:
     """Return what a circuit may have for a server that runs these gates."""
-    known = get_standard_gate_name_mapping().keys()
-    names = known & {
-        "measure",
-        "reset",
-        "delay",
-        *(_QISKITS_NAMES.get(each, each) for each in gates),
-    }
-    flow = {
-        **get_control_flow_name_mapping(),
-        "break_loop": BreakLoopOp,
-        "continue_loop": ContinueLoopOp,
-    }
-    del flow["box"]
-    return Target.from_configuration([*sorted(names), *flow], num_qubits, custom_name_mapping=flow)
+    known, flow = get_standard_gate_name_mapping(), {**get_control_flow_name_mapping(), **_JUMPS}
+    names = [_QISKITS_NAMES.get(name, name) for name in (*gates, "measure", "reset", "delay")]
+    names = sorted(known.keys() & names)
+    return Target.from_configuration([*names, *flow], num_qubits, custom_name_mapping=flow)
 
 
 def export(circuit: QuantumCircuit) -> tuple[str, dict[str, ClassicalRegister]]:

@@ -2,14 +2,16 @@
 
 import math
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from quantcloud.domain.execution import is_short
+from quantcloud.domain.job import Job
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.routing.method import Method
-from quantcloud.storage import Claim, ClaimedJobs, Room
+from quantcloud.storage import Claim, ClaimedJobs, Fit, Room
 from quantcloud.telemetry import metrics
 
 # How many jobs one claim takes at most, so that the first do not wait long for the last.
@@ -20,6 +22,19 @@ _BACKLOG_SECONDS = 0.04
 # How long other jobs may pass one that waits for memory or cores, in seconds. After that none
 # starts before it, so it waits for the present runs at most.
 _PASS_SECONDS = 2.0
+
+
+class Run(Protocol):
+    """What the ledger must know of a run."""
+
+    @property
+    def job(self) -> Job: ...
+
+    @property
+    def method(self) -> Method: ...
+
+    @property
+    def backend(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -52,7 +67,9 @@ class Ledger:
         # taken their part of the idle cores.
         self._crowded = False
         self._sharing = 0
-        self._claims: dict[str, Claim] = {}
+        self._claims: dict[str, Run] = {}
+        # The number of runs of each account.
+        self._accounts: Counter[str] = Counter()
         # When the runs began, of `time.monotonic`.
         self._begun: dict[str, float] = {}
         self._held: defaultdict[str, _Held] = defaultdict(_Held)
@@ -67,20 +84,33 @@ class Ledger:
         )
         metrics.RESERVED_BYTES.set_function(lambda: self._memory_held)
 
-    def reserve(self, claim: Claim) -> None:
-        """Reserve what the run of a claim takes. An older run of its job gives back its share."""
+    def reserve(self, claim: Run) -> None:
+        """Reserve what a run takes. An older run of its job gives back its share."""
         if (former := self._claims.get(claim.job.id)) is not None:
             self.release(former)
         self._claims[claim.job.id] = claim
+        self._accounts[claim.job.account_id] += 1
         self._begun[claim.job.id] = time.monotonic()
         self._add(claim, 1)
 
-    def release(self, claim: Claim) -> None:
-        """Give back what the run of a claim took, if it has not done so."""
+    def release(self, claim: Run) -> None:
+        """Give back what a run took, if it has not done so."""
         if self._claims.get(claim.job.id) is claim:
             del self._claims[claim.job.id], self._begun[claim.job.id]
             self._extra_threads.pop(claim.job.id, None)
+            self._accounts[claim.job.account_id] -= 1
+            if not self._accounts[claim.job.account_id]:
+                del self._accounts[claim.job.account_id]
             self._add(claim, -1)
+
+    def fits(self, job: Job, method: Method) -> bool:
+        """Return whether a claim would take a job with this method now."""
+        fit = Fit(self.room())
+        return not fit.full and fit.take(job, method)
+
+    def runs_of(self, account_id: str) -> int:
+        """Return how many runs of an account hold their share."""
+        return self._accounts[account_id]
 
     def idle_threads(self) -> int:
         """Return how many threads a run that is not reserved yet may have; at least 1."""
@@ -158,9 +188,9 @@ class Ledger:
         """Return what was lent to a claim once."""
         self._add(claim, -1)
 
-    def _add(self, claim: Claim, sign: int) -> None:
+    def _add(self, claim: Run, sign: int) -> None:
         job, method = claim.job, claim.method
-        held, predicted = self._held[job.backend or ""], job.predicted_seconds
+        held, predicted = self._held[claim.backend], job.predicted_seconds
         held.cores += sign * method.cores
         self._memory_held += sign * method.memory_bytes
         if predicted is None or not is_short(predicted):

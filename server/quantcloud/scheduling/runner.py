@@ -34,6 +34,7 @@ from quantcloud.engine.base import (
 )
 from quantcloud.routing.explanation import with_actual
 from quantcloud.routing.method import Method
+from quantcloud.scheduling.early_runs import EarlyRun
 from quantcloud.scheduling.start_record import REFUSALS, StartRecord
 from quantcloud.scheduling.sweep_run import Loans, SweepRun
 from quantcloud.storage import MAX_LOSSES, Claim, Input, JobRecord, PackedResult, Store
@@ -78,8 +79,11 @@ class Runner:
         stop: Callable[[], object],
         *,
         threads: int,
+        early: EarlyRun | None = None,
     ) -> None:
         """Run a claimed job to its end, or put it back into its queue if its worker was lost.
+
+        `early` is the run of the job if it started before the job was stored.
 
         `on_idle` is called when the engine has finished, before the end is written. If the job was
         cancelled or its lease was lost, the result is dropped. Cancelling the calling task, as
@@ -93,7 +97,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # damaged data; the other jobs must still run
             await self._fail_unreadable(claim.record, error)
             return
-        await self._run(claim, given, on_idle, stop, threads=threads)
+        await self._run(claim, given, on_idle, stop, threads=threads, early=early)
 
     async def _run(
         self,
@@ -103,6 +107,7 @@ class Runner:
         stop: Callable[[], object],
         *,
         threads: int,
+        early: EarlyRun | None,
     ) -> None:
         job = claim.job
         start_record = StartRecord(self._store, claim, self._clock)
@@ -122,7 +127,10 @@ class Runner:
                     )
                     limit = self._time_limit(claim)
                     begin = partial(start_record.begin, stop)
-                    if given.sweep is None:
+                    if early is not None:
+                        start_record.begin(stop, early.began)
+                        outcome = await early.running
+                    elif given.sweep is None:
                         outcome = await self._engine.execute(
                             execution, time_limit=limit, on_start=begin
                         )

@@ -17,6 +17,7 @@ from quantcloud.domain.job import Job, JobEvent, JobStatus
 from quantcloud.domain.news import News
 from quantcloud.engine.base import WorkerEngine
 from quantcloud.scheduling.claim_loop import ClaimLoop, Event
+from quantcloud.scheduling.early_runs import EarlyWorkerRuns
 from quantcloud.scheduling.ledger import Ledger
 from quantcloud.scheduling.runner import Runner
 from quantcloud.storage import Claim, IdempotencyKey, NewJob, Store
@@ -51,13 +52,14 @@ class Scheduler:
         self._clock = clock
         self._ledger = Ledger(engine, memory_bytes, threads_per_run)
         self.idle_threads = self._ledger.idle_threads
+        concurrency = {tier: limits(tier).max_concurrent_jobs for tier in Tier}
         self.seconds_to_memory = self._ledger.seconds_to_memory
         self._claims = ClaimLoop(
             store,
             self._ledger,
             owner=owner,
             clock=clock,
-            concurrency={tier: limits(tier).max_concurrent_jobs for tier in Tier},
+            concurrency=concurrency,
             begin=self._begin,
             held=lambda: {claim.lease.token for claim, _ in self._runs.values()},
         )
@@ -65,6 +67,14 @@ class Scheduler:
         self._runner = Runner(
             store, engine, fleet, clock, limits, ending=self._room_grew, loans=self
         )
+        self._early = EarlyWorkerRuns(
+            engine,
+            self._ledger,
+            concurrency=concurrency,
+            may_start=lambda: self._claims.nobody_waits and not self._stopping,
+            ended=self._room_grew,
+        )
+        self.run_early = self._early.run
         self._runs: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._check_seconds = check_seconds
@@ -79,7 +89,7 @@ class Scheduler:
     @property
     def is_idle(self) -> bool:
         """Whether no run is in progress."""
-        return not self._runs
+        return not self._runs and not self._early
 
     @property
     def has_worker(self) -> bool:
@@ -202,14 +212,19 @@ class Scheduler:
             # Its lease was lost, and the run has not stopped yet.
             self._runs[job_id][1].cancel()
         threads = self._ledger.add_threads(claim)
+        early = self._early.take(job_id)
         task = asyncio.ensure_future(
             self._runner.run(
                 claim,
                 lambda: self._ledger.release(claim),
                 lambda: self._drop(claim),
                 threads=threads,
+                early=early,
             )
         )
+        if early is not None:
+            # It goes on if the task ends before it waits for the run.
+            task.add_done_callback(lambda _: early.running.cancel())
         self._runs[job_id] = (claim, task)
         task.add_done_callback(lambda done: self._ended(claim, done))
 

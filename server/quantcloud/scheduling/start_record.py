@@ -55,9 +55,12 @@ class StartRecord:
             and isinstance(writing.exception(), REFUSALS)
         )
 
-    def begin(self, stop: Callable[[], object]) -> None:
-        """Note that the run has started. `stop` is called if the store refuses the start."""
-        self._began = time.monotonic()
+    def begin(self, stop: Callable[[], object], began: float | None = None) -> None:
+        """Note that the run has started: now, or at `began` by `time.monotonic`.
+
+        `stop` is called if the store refuses the start.
+        """
+        self._began = time.monotonic() if began is None else began
         self._change = Change(JobStatus.RUNNING, self._clock())
         self._timer = asyncio.get_running_loop().call_later(_WRITE_AFTER_SECONDS, self._write, stop)
 

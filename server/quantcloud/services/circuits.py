@@ -21,10 +21,10 @@ from quantcloud.engine.base import WorkerEngine
 from quantcloud.routing.router import Placement
 from quantcloud.scheduling.scheduler import Scheduler
 from quantcloud.services.admission import Admission, Admitted
-from quantcloud.services.inline_runs import InlineRuns
+from quantcloud.services.early_runs import EarlyRuns
 from quantcloud.services.paging import Listings
 from quantcloud.services.submission import Submission
-from quantcloud.storage import CircuitPatch, IdempotencyKey, NewJob, Store
+from quantcloud.storage import CircuitPatch, IdempotencyKey, Store
 from quantcloud.telemetry import metrics
 
 # A page of a hundred circuits must fit into one response. Larger circuits can be run, not saved.
@@ -77,7 +77,7 @@ class CircuitUseCases:
         engine: WorkerEngine,
         scheduler: Scheduler,
         admission: Admission,
-        inline_runs: InlineRuns,
+        early_runs: EarlyRuns,
         *,
         clock: Callable[[], datetime],
         limits: Callable[[Tier], TierLimits],
@@ -87,7 +87,7 @@ class CircuitUseCases:
         self._engine = engine
         self._scheduler = scheduler
         self._admission = admission
-        self._inline_runs = inline_runs
+        self._early_runs = early_runs
         self._clock = clock
         self._limits = limits
 
@@ -104,7 +104,7 @@ class CircuitUseCases:
             return known[0].job
         await self._store.jobs.join_batch_window()
         admitted = await self._admission.admit(principal, submission, check_month_later=True)
-        new = await self._inline_runs.run(admitted)
+        new = await self._early_runs.run(admitted, principal.account.tier)
         ((submitted, *_),) = await self._store_jobs(principal, [new], key)
         return submitted.job
 
@@ -141,9 +141,9 @@ class CircuitUseCases:
             if (known := await self._known(principal, key)) is not None:
                 return self._batch(known)
             raise
-        new: list[NewJob] = []
+        new: list[Admitted] = []
         for each in admitted:
-            new.append(await self._inline_runs.run(each))
+            new.append(await self._early_runs.run_inline(each))
             await yielder.yield_if_due()
         created = await self._store_jobs(principal, new, key)
         return self._batch([submitted for submitted, *_ in created])
@@ -177,7 +177,7 @@ class CircuitUseCases:
         return await self._store.idempotency.find(principal.account_id, key, self._clock())
 
     async def _store_jobs(
-        self, principal: Principal, new: Sequence[NewJob], key: IdempotencyKey | None
+        self, principal: Principal, new: Sequence[Admitted], key: IdempotencyKey | None
     ) -> list[list[JobEvent]]:
         """Store all jobs or none; return each job's events, the submission first."""
         limits = self._limits(principal.account.tier)
@@ -191,7 +191,7 @@ class CircuitUseCases:
         for each, events in zip(new, created, strict=True):
             # The events of an earlier submission with the same key are of other jobs.
             if events[0].job.id == each.job.id:
-                self._inline_runs.learn(each)
+                self._early_runs.learn(each)
                 _count(each, principal.account.tier)
         return created
 
@@ -289,11 +289,11 @@ class CircuitUseCases:
         return examined.analysis.num_qubits
 
 
-def _count(new: NewJob, tier: Tier) -> None:
+def _count(new: Admitted, tier: Tier) -> None:
     backend = new.changes[-1].backend or new.job.backend or "none"
+    placement = Placement.WORKER
     if new.result is not None:
-        backend = new.result.backend
-    placement = Placement.WORKER if new.result is None else Placement.INLINE
+        backend, placement = new.result.backend, new.decision.placement
     metrics.JOBS_SUBMITTED.labels(backend, tier.value, placement.value).inc()
 
 

@@ -29,7 +29,9 @@ from quantcloud.watching.feed import EventFeed
 from quantcloud.watching.update import AccountUpdate, JobUpdate
 
 # The statuses in which a sweep that has not completed has points that are done.
-_WITH_POINTS = frozenset({JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.TIMEOUT})
+_WITH_POINTS = frozenset(
+    {JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.TIMEOUT, JobStatus.FAILED}
+)
 
 
 class JobUseCases:
@@ -122,7 +124,8 @@ class JobUseCases:
     ) -> JobResult:
         """Return a completed job's result; that of a sweep has points from `offset` on.
 
-        A sweep that runs, was cancelled or timed out has as a result the points that are done.
+        A sweep that runs, was cancelled or timed out has as a result the points that are done. So
+        has one that failed, if there are any.
         Raises `NotFound`, `FailedPrecondition` if the job has no result, `InvalidArgument` if the
         job has no such points, or `OutOfRange` if the result has been removed.
         """
@@ -136,7 +139,11 @@ class JobUseCases:
         gone = result is None and job.status is JobStatus.COMPLETED
         if result is None and job.points is not None and job.status in _WITH_POINTS:
             result = await self._store.jobs.sweep_so_far(job, offset or 0, limit)
-            gone = result is None
+            if job.status is not JobStatus.FAILED:
+                gone = result is None
+            elif result is not None and result.sweep is not None and not result.sweep.done:
+                # The error says more than no points would.
+                result = None
         if gone:
             raise OutOfRange(
                 f"the result of job {job_id} is no longer kept",

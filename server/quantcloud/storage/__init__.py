@@ -7,7 +7,7 @@ from quantcloud.storage.job_record import JobRecord, NewJob
 from quantcloud.storage.jobs.claims import Claim, ClaimedJobs
 from quantcloud.storage.jobs.documents import Input
 from quantcloud.storage.jobs.idempotency import IdempotencyKey
-from quantcloud.storage.jobs.room import Room
+from quantcloud.storage.jobs.room import Fit, Room
 from quantcloud.storage.jobs.writes import MAX_LOSSES, PackedResult
 from quantcloud.storage.store import Store
 
@@ -18,6 +18,7 @@ __all__ = [
     "ClaimedJobs",
     "DataDirLock",
     "DataDirLockedError",
+    "Fit",
     "IdempotencyKey",
     "Input",
     "JobRecord",

@@ -110,7 +110,10 @@ def _add_component(_logger: Any, _method: str, event: Any) -> Any:
 
 def _is_no_callers_header(record: logging.LogRecord) -> bool:
     """Drop tracebacks about undecodable headers, with which callers could fill the log."""
-    return not str(record.msg).startswith("Invalid encoding on")
+    # The loggers of gRPC also report real faults, so they stay on.
+    return not (
+        record.name.startswith("grpc.") and str(record.msg).startswith("Invalid encoding on")
+    )
 
 
 def configure(level: str) -> None:
@@ -164,8 +167,7 @@ def configure(level: str) -> None:
         on=level.lower() in {"debug", "info"},
         render=(lambda event: console(None, "info", event)) if on_terminal else _encode,
     )
-    # This logger of gRPC's compiled part also reports real faults, so it stays on.
-    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_callers_header)
+    handler.addFilter(_is_no_callers_header)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 

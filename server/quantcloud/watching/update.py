@@ -18,6 +18,11 @@ class JobUpdate(NamedTuple):
     checkpoint: bool = False
     queue_position: int | None = None
 
+    @property
+    def is_last(self) -> bool:
+        """Whether no update follows."""
+        return self.event is not None and self.event.job.status.is_terminal and not self.checkpoint
+
 
 class PlacedEvent(NamedTuple):
     """A change of one of an account's jobs, with the job's queue position."""

@@ -33,19 +33,20 @@ class Connection:
 
     async def get(self, path: str) -> bytes:
         """Return the body of the response. Raises `HttpError`."""
-        self._writer.write(f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode())
+        self._send(path)
         return await self._body(await self._headers())
 
     async def post(self, path: str, content: Any) -> Any:
         """Send JSON and return the JSON of the response. Raises `HttpError`."""
-        body = json.dumps(content).encode()
-        head = f"POST {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
-        self._writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self._send(path, content)
         return json.loads(await self._body(await self._headers()))
 
-    async def events(self, path: str) -> AsyncGenerator[bytes]:
-        """Yield the JSON of each server-sent event until the stream ends. Raises `HttpError`."""
-        self._writer.write(f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode())
+    async def events(self, path: str, content: Any = None) -> AsyncGenerator[bytes]:
+        """Yield the JSON of each server-sent event until the stream ends. Raises `HttpError`.
+
+        The request is a POST if there is content, which is sent as JSON.
+        """
+        self._send(path, content)
         await self._headers()
         content = b""
         while chunk := await self._chunk():
@@ -57,6 +58,14 @@ class Connection:
 
     def close(self) -> None:
         self._writer.close()
+
+    def _send(self, path: str, content: Any = None) -> None:
+        if content is None:
+            self._writer.write(f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode())
+            return
+        body = json.dumps(content).encode()
+        head = f"POST {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
+        self._writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
     async def _headers(self) -> Mapping[bytes, bytes]:
         head = await self._reader.readuntil(b"\r\n\r\n")

@@ -53,10 +53,16 @@ def aer(qasm: str, shots: int, *, level: int | None = 2, **options: object) -> O
 
 
 def qiskit(qasm: str, shots: int) -> Once:
-    """Parse with Qiskit, run on Aer and count, as users do on their own machine.
+    """Parse with Qiskit, run on Aer and count, as users do on their own machine."""
+    run = qiskit_runner()
+    return lambda seed: run(qasm, shots, seed_simulator=seed)
 
-    This is the fastest way that the two offer: no transpilation, because these gates need none, and
-    one thread, which is faster than several for a few qubits.
+
+def qiskit_runner() -> Callable[..., dict[str, int]]:
+    """Return a function that takes OpenQASM, shots and Aer's options, and returns counts.
+
+    This is the fastest way that Qiskit and Aer offer: no transpilation, because these gates need
+    none, and one thread, which is faster than several for a few qubits.
     """
     from qiskit import qasm2
     from qiskit_aer import AerSimulator
@@ -64,11 +70,11 @@ def qiskit(qasm: str, shots: int) -> Once:
     simulator = AerSimulator(max_parallel_threads=1)
     legacy = qasm2.LEGACY_CUSTOM_INSTRUCTIONS
 
-    def once(seed: int) -> object:
+    def run(qasm: str, shots: int, **options: int) -> dict[str, int]:
         circuit = qasm2.loads(qasm, custom_instructions=legacy, include_path=())
-        return simulator.run(circuit, shots=shots, seed_simulator=seed).result().get_counts()
+        return simulator.run(circuit, shots=shots, **options).result().get_counts()
 
-    return once
+    return run
 
 
 def qsim(num_qubits: int, gates: Sequence[Sequence], shots: int, **options: int) -> Once:

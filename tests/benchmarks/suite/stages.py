@@ -15,10 +15,10 @@ _STAGES = {
     "analyzing": "the request is read",
     "routing": "the circuit is parsed and analysed",
     "queued": "the backend is chosen",
-    "dispatched": "the job is written and claimed in one transaction",
-    "running": "a worker has it; the transaction is committed meanwhile",
-    "completed": "the worker runs it, the answer is read",
-    "result": "beginning, end and result are committed and sent to the watcher",
+    "dispatched": "cores and memory are reserved",
+    "running": "a worker gets the circuit",
+    "completed": "the circuit is run, the answer is read",
+    "result": "the job and its result are committed and sent to the watcher",
 }
 
 

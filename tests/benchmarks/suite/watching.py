@@ -152,18 +152,23 @@ class _Server:
 
 @asynccontextmanager
 async def _watched() -> AsyncGenerator[_Server]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "benchmarks.programs.watched",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 24,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), *sys.path])},
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield _Server(process, json.loads(await process.stdout.readline()))
-    finally:
-        process.stdin.close()
-        await process.wait()
+    # It logs each of very many calls, as the service does.
+    with tempfile.TemporaryFile() as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "benchmarks.programs.watched",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+            limit=1 << 24,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), *sys.path])},
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            addresses = await process.stdout.readline()
+            assert addresses, os.pread(log.fileno(), 1 << 16, 0).decode()
+            yield _Server(process, json.loads(addresses))
+        finally:
+            process.stdin.close()
+            await process.wait()
 
 
 async def _over_grpc(server: _Server, rounds: int) -> Finding:

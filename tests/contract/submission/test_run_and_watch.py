@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from benchmarks.clients.http2 import Connection
 from benchmarks.memory import mebibytes
 from support.api import Api, WatchEndedError
 from support.circuits import ASYMMETRIC, BELL, HEADER, slow
@@ -19,6 +20,7 @@ from support.server import Server
 from thequantcloud.v1 import circuit_pb2, circuit_pb2_grpc, job_pb2
 
 PATH = "/v1/circuits/run-and-watch"
+METHOD = "/thequantcloud.v1.CircuitService/RunAndWatch"
 BROKEN = HEADER + "qreg q[2];\n  hadamard q[0];\n"
 CALLS = 100
 
@@ -78,6 +80,20 @@ def test_one_call_returns_the_result(ada: Api, way: Callable[..., Any], backend:
     assert content(last.job) == content(listed)
     assert last.job.status == job_pb2.Job.completed
     assert dict(last.result.counts) == {"001": 100}
+
+
+async def test_the_result_comes_together_with_the_end_of_the_stream(server: Server, ada: Api):
+    ((_, token),) = ada.metadata
+    connection = await Connection.open(server.endpoints.grpc, METHOD, token.split()[1])
+    request = circuit_pb2.RunCircuitRequest(qasm=BELL, backend="local_simulator")
+    together = list[bool]()
+    for _ in range(5):
+        stream = connection.request(request.SerializeToString())
+        await connection.received([stream], 1)
+        together.append(stream in connection.ended)
+    connection.close()
+    # On a busy machine, a run may take so long that its start is sent first.
+    assert sum(together) >= 3
 
 
 def refusals(api: Api, body: dict[str, Any]) -> list[Any]:

@@ -1,6 +1,6 @@
 """A gRPC server in this process whose answers a test writes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -55,14 +55,21 @@ def scripted(**methods: Callable[[Any, grpc.ServicerContext], Any]) -> Iterator[
         server.stop(None).wait()
 
 
-def refuse(
-    context: grpc.ServicerContext, code: grpc.StatusCode, reason: str, retry_seconds: float | None
-) -> None:
-    """End a call as the server does."""
+def refusal(
+    code: grpc.StatusCode,
+    reason: str,
+    retry_seconds: float | None = None,
+    field: str = "",
+    metadata: Mapping[str, str] | None = None,
+) -> grpc.Status:
+    """Return the end of a call that the server refuses."""
     status = status_pb2.Status(code=code.value[0], message="refused")
-    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason))
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, metadata=metadata))
+    if field:
+        violation = error_details_pb2.BadRequest.FieldViolation(field=field)
+        status.details.add().Pack(error_details_pb2.BadRequest(field_violations=[violation]))
     if retry_seconds is not None:
         delay = Duration()
         delay.FromMilliseconds(round(1000 * retry_seconds))
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    context.abort_with_status(rpc_status.to_status(status))
+    return rpc_status.to_status(status)

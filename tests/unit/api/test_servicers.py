@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ from unit.api.test_event_messages import event_of, result_of
 ME = Principal(Account(ADA, Tier.ENTERPRISE, now(), email="ada@example.com"), Credential.JWT)
 RUNNING = event_of(JobStatus.RUNNING)
 DONE = replace(event_of(JobStatus.COMPLETED, cursor=8, result=result_of()), sequence=4)
-NO_CONTEXT: Any = None
+NO_CONTEXT: Any = SimpleNamespace(invocation_metadata=tuple)
 
 
 class Jobs:

@@ -161,6 +161,8 @@ def test_version_3_blocks_put_their_condition_on_each_operation():
 def test_definitions_take_precedence_over_version_3_synonyms():
     circuit = parse(HEADER_3 + "phase(1) q[0]; cphase(1) q[0],q[1];")
     assert [operation.name for operation in circuit.operations] == ["p", "cp"]
+    circuit = parse("OPENQASM 3; qubit[4] q; c3sx q[0],q[1],q[2],q[3]; rcccx q[0],q[1],q[2],q[3];")
+    assert [operation.name for operation in circuit.operations] == ["c3sqrtx", "rc3x"]
     circuit = parse(HEADER_3 + "gate phase(x) a { h a; } phase(1) q[0];")
     assert expanded(circuit).operations == (op("h", 0),)
 

@@ -62,7 +62,7 @@ class Served:
         )  # fmt: skip
         self.ended: asyncio.Queue[Job] = asyncio.Queue()
         self._submitted = 0
-        store.subscribe(self._listen)
+        self.stop_listening = store.subscribe(self._listen)
 
     def _listen(self, events) -> None:
         for event in events:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from quantcloud.domain.job import JobStatus
+from quantcloud.domain.news import News
 from quantcloud.scheduling import claim_loop
 from quantcloud.storage import Store
 from unit.scheduling.served import DEADLINE, Served
@@ -65,3 +66,24 @@ async def test_a_job_whose_transaction_fails_is_not_run(served: Served, monkeypa
     ended = [await asyncio.wait_for(served.ended.get(), DEADLINE) for _ in range(2)]
     assert {each.status for each in ended} == {JobStatus.COMPLETED}
     assert served.engine.cancelled.empty()
+
+
+async def test_news_are_wanted_if_they_concern_a_run_or_a_job_that_waits(served: Served):
+    def wanted(status: JobStatus, job_id: str = "elsewhere") -> bool:
+        return served.store.wants(News(job_id, "alice", status, None))
+
+    served.stop_listening()
+    # The first claim, at the start, ends before the second of these.
+    for _ in range(2):
+        await served.store.leases.heartbeat("server-1", T0)
+    assert wanted(JobStatus.QUEUED)
+    assert not wanted(JobStatus.DISPATCHED)
+    assert not wanted(JobStatus.COMPLETED)
+    jobs = [new_job() for _ in range(served.engine.slots + 1)]
+    for job in jobs:
+        await served.submit(job)
+    # This server runs the first jobs, and another may end one of its leases.
+    assert wanted(JobStatus.DISPATCHED, jobs[0].id)
+    assert not wanted(JobStatus.DISPATCHED, jobs[-1].id)
+    # The last job waits, maybe for a run of its account elsewhere.
+    assert wanted(JobStatus.COMPLETED)

@@ -7,7 +7,7 @@ import pytest
 
 from quantcloud.domain.account import Tier
 from quantcloud.domain.errors import Unavailable
-from quantcloud.domain.job import JobEvent
+from quantcloud.domain.job import JobEvent, JobStatus
 from quantcloud.storage import NewJob, Room, Store, notices
 from quantcloud.storage.database import postgres
 from quantcloud.storage.notices import Notices
@@ -108,6 +108,38 @@ async def test_a_large_commit_is_published_elsewhere_in_small_parts(url):
     assert max(sizes) <= 256
     for server in (writer, *others):
         await server.store.close()
+
+
+async def test_only_events_that_a_listener_wants_are_read(url, monkeypatch):
+    writer = await Store.open(url)
+    reader = await Store.open(url, poll_seconds=0.05)
+    built, told, published = [], [], asyncio.Queue()
+    events_of = notices.events_of
+    monkeypatch.setattr(
+        notices, "events_of", lambda rows: built.append(len(rows := [*rows])) or events_of(rows)
+    )
+
+    def wants(news) -> bool:
+        told.append(news)
+        return news.account_id == "bob"
+
+    reader.subscribe(lambda events: [published.put_nowait(event) for event in events], wants)
+    for account in ("alice", "bob", "alice"):
+        job = await submit(writer, account)
+        await writer.jobs.advance(job.id, routed())
+    async with asyncio.timeout(30):
+        events = [await published.get() for _ in range(4)]
+        # The news of an event that nobody wants are not told again.
+        last = await submit(writer, "bob")
+        events.append(await published.get())
+    assert {event.job.account_id for event in events} == {"bob"}
+    assert events[-1].job == last
+    assert [news.account_id for news in told].count("alice") == 4
+    assert told[1].status is JobStatus.QUEUED
+    assert told[1].backend == "local_simulator"
+    assert sum(built) == 3
+    for store in (writer, reader):
+        await store.close()
 
 
 async def test_an_unreadable_row_is_published_when_it_is_readable(url, monkeypatch):

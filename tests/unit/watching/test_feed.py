@@ -10,9 +10,11 @@ import pytest
 from quantcloud.domain.errors import InvalidArgument, NotFound, Unavailable
 from quantcloud.domain.event_filter import EventFilter
 from quantcloud.domain.job import JobStatus
+from quantcloud.domain.news import News
 from quantcloud.storage import Store
-from quantcloud.watching import job_watch
+from quantcloud.watching import job_watch, recent
 from quantcloud.watching.account_watch import LARGEST_GROUP
+from quantcloud.watching.subscription import Subscription
 from unit.watching.world import ADA, BOB, STATUSES, World, change, changes, checkpoint, collect, now
 
 
@@ -291,3 +293,32 @@ async def test_closing_ends_every_watch(world: World):
     assert world.feed.watchers == 0
     with pytest.raises(Unavailable):
         await collect(world.feed.watch_job(ADA, job, None))
+
+
+async def test_news_are_wanted_while_a_watch_may_need_them(world: World, monkeypatch):
+    def wanted(job: str, account: str, backend: str | None = None) -> bool:
+        return world.feed.wants(News(job, account, JobStatus.COMPLETED, backend))
+
+    assert not wanted("j", ADA)
+    job = await world.submit()
+    # A watch that begins now would get the events of the job from memory.
+    assert wanted(job, ADA)
+    monkeypatch.setattr(recent, "_SECONDS", -1.0)
+    assert not wanted(job, ADA)
+    events = world.feed.watch_job(ADA, job, None)
+    await anext(events)
+    assert wanted(job, ADA)
+    assert not wanted("j", ADA, "b")
+    await events.aclose()
+    assert not wanted(job, ADA)
+    # A watch of a queued job shows its place in the queue of its backend.
+    follower = Subscription()
+    world.queues.follow(follower, "b", job)
+    assert wanted("j", BOB, "b")
+    world.queues.leave(follower, "b")
+    assert not wanted("j", BOB, "b")
+    account = world.feed.watch_account(BOB, None)
+    await anext(account)
+    assert wanted("j", BOB)
+    assert not wanted("j", ADA)
+    await account.aclose()

@@ -42,8 +42,10 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
         del request, job
         async with aclosing(messages.updates) as updates:
             async for update in updates:
-                yield await messages.message(update)
-                del update
+                message = await messages.message(update)
+                current.get().at_end = update.is_last
+                yield message
+                del update, message
 
     async def RunStream(
         self,
@@ -120,6 +122,8 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
 
 def _key(context: Context) -> str | None:
     """Return the idempotency key of a call, if it has one. Raises `InvalidArgument`."""
+    if HEADER not in current.get().headers:
+        return None
     keys = {str(value) for name, value in context.invocation_metadata() or () if name == HEADER}
     if len(keys) > 1:
         raise InvalidArgument(HEADER, "is given twice, with different values; send one")

@@ -71,6 +71,7 @@ class AerExecutor(SimulatorExecutor):
             for method, options in _OPTIONS.items()
         }
         # `AerSimulator` ignores its documented option `executor`, and its jobs look this up.
+        # See docs/adr/0015-aer-in-the-callers-thread.md.
         utils.DEFAULT_EXECUTOR = _Here()
         # This raises if the device does not exist.
         self._simulators = {

@@ -36,7 +36,7 @@ MOST_AHEAD: Final = 16
 # A worker with this many calls has enough short runs to do, so its answers are read late, several
 # at once. The delay in seconds is `_SOON` if its calls take less than `_LONG`, else `_LATER`.
 _GATHER_FROM: Final = MOST_AHEAD * 3 // 4
-_SOON, _LATER, _LONG = 0.0005, 0.002, 0.004
+_SOON, _LATER, _LONG = 0.0005, 0.005, 0.004
 
 # If a run takes longer than this, in seconds, the calls behind it go to another worker.
 _OVERDUE_SECONDS = 0.05

@@ -20,7 +20,9 @@ class Parser3(Parser):
     version = 3
     libraries = ("stdgates.inc", "qelib1.inc")
     reserved = RESERVED
-    synonyms = {"phase": "p", "cphase": "cp"}  # noqa: RUF012 - it overrides a Mapping
+    synonyms = {  # noqa: RUF012 - it overrides a Mapping
+        "phase": "p", "cphase": "cp", "c3sx": "c3sqrtx", "rcccx": "rc3x",
+    }  # fmt: skip
 
     def __init__(self, source: str, *, shortcuts: bool = True) -> None:
         super().__init__(source, shortcuts=shortcuts)

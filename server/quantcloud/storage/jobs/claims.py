@@ -50,6 +50,11 @@ class Claim:
     tier: Tier
     used: MonthlyUsage
 
+    @property
+    def backend(self) -> str:
+        """The backend of the run."""
+        return self.job.backend or ""
+
 
 class ClaimedJobs(list[Claim]):
     """Claimed jobs; `left` says whether the queue had more, for any reason.

@@ -10,13 +10,13 @@ from quantcloud.backends.base import installed_backends
 from quantcloud.backends.fleet import Fleet
 from quantcloud.circuits import analyse
 from quantcloud.domain.account import Account, Tier
-from quantcloud.domain.execution import RunOptions
+from quantcloud.domain.execution import Outcome, RunOptions
 from quantcloud.domain.job import JobStatus, OptimizationTarget
 from quantcloud.engine.base import Examined
 from quantcloud.engine.inline import InlineEngine
 from quantcloud.openqasm import parse
 from quantcloud.services.admission import Admission, Admitted, Submission
-from quantcloud.services.inline_runs import InlineRuns
+from quantcloud.services.early_runs import EarlyRuns
 from quantcloud.settings import DEFAULT_TIERS
 from support.circuits import BELL
 
@@ -58,6 +58,23 @@ class EmptyStore:
     jobs = NoQueues()
 
 
+class Workers:
+    """A scheduler whose workers have time for a run if there is an `outcome`."""
+
+    def __init__(self, outcome: Outcome | None = None) -> None:
+        self._outcome = outcome
+
+    async def run_early(self, new, execution, tier, *, time_limit, on_start) -> Outcome | None:
+        if self._outcome is not None:
+            on_start()
+        return self._outcome
+
+
+def early_runs(engine: InlineEngine, outcome: Outcome | None = None) -> EarlyRuns:
+    workers: Any = Workers(outcome)
+    return EarlyRuns(engine, workers, FLEET, Clock())
+
+
 FLEET = Fleet(installed_backends(), memory_limit=1 << 30, inline={"local_simulator"})
 
 
@@ -82,7 +99,7 @@ def engine() -> InlineEngine:
 
 async def test_a_short_run_is_completed_when_its_job_is_stored(engine: InlineEngine):
     accepted = await admitted()
-    new = await InlineRuns(engine, FLEET, Clock()).run(accepted)
+    new = await early_runs(engine).run(accepted, Tier.EXPLORER)
     assert [change.status for change in new.changes] == [*JobStatus][1:7]
     assert (new.job, new.qasm, new.analysis) == (accepted.job, BELL, accepted.analysis)
     times = [change.at for change in new.changes[-3:]]
@@ -102,11 +119,27 @@ async def test_a_short_run_is_completed_when_its_job_is_stored(engine: InlineEng
     assert routing["actual_seconds"] == new.simulator_seconds
 
 
+async def test_a_run_on_an_idle_worker_is_stored_with_its_job(engine: InlineEngine):
+    accepted = await admitted(backend="aer_simulator")
+    outcome = Outcome({"00": 40, "11": 60}, 2.0)
+    new = await early_runs(engine, outcome).run(accepted, Tier.EXPLORER)
+    assert [change.status for change in new.changes] == [*JobStatus][1:7]
+    times = [change.at for change in new.changes[-3:]]
+    assert times == sorted({*times})
+    assert new.result is not None
+    assert (new.result.backend, new.result.counts) == ("aer_simulator", outcome.counts)
+    assert new.simulator_seconds == 0.002
+    # A batch is stored at once, so its jobs wait for no worker.
+    assert (await early_runs(engine, outcome).run_inline(accepted)).result is None
+
+
 @pytest.mark.parametrize("backend", ["aer_simulator", "local_simulator"])
-async def test_other_jobs_wait_in_the_queue(engine: InlineEngine, backend: str):
+async def test_other_jobs_wait_in_the_queue_if_no_worker_is_idle(
+    engine: InlineEngine, backend: str
+):
     memory = backend == "local_simulator"
     accepted = await admitted(backend=backend, options=RunOptions(memory=memory))
-    new = await InlineRuns(engine, FLEET, Clock()).run(accepted)
+    new = await early_runs(engine).run(accepted, Tier.EXPLORER)
     assert (new.result, new.simulator_seconds) == (None, 0.0)
     assert new.changes == accepted.changes
     assert new.changes[-1].status is JobStatus.QUEUED
@@ -114,7 +147,7 @@ async def test_other_jobs_wait_in_the_queue(engine: InlineEngine, backend: str):
 
 async def test_a_circuit_that_a_worker_parsed_waits(engine: InlineEngine):
     accepted = await admitted(in_process=False)
-    new = await InlineRuns(engine, FLEET, Clock()).run(accepted)
+    new = await early_runs(engine).run(accepted, Tier.EXPLORER)
     assert (new.result, new.simulator_seconds) == (None, 0.0)
     assert new.changes == accepted.changes
     assert new.changes[-1].status is JobStatus.QUEUED
@@ -122,4 +155,4 @@ async def test_a_circuit_that_a_worker_parsed_waits(engine: InlineEngine):
 
 async def test_without_an_executor_all_jobs_wait():
     accepted = await admitted()
-    assert (await InlineRuns(InlineEngine({}), FLEET, Clock()).run(accepted)).result is None
+    assert (await early_runs(InlineEngine({})).run(accepted, Tier.EXPLORER)).result is None
