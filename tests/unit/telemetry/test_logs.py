@@ -13,7 +13,7 @@ from quantcloud.telemetry.logs import component
 SCRIPT = """
 import logging
 import structlog
-from quantcloud.telemetry import logs
+from quantcloud.telemetry import later, logs
 
 logs.configure("debug")
 log = structlog.stdlib.get_logger("test")
@@ -31,6 +31,7 @@ try:
     broken("hunter2")
 except ValueError:
     log.exception("unforeseen")
+later.do(logs.info, "call", "api", {"given": key}, 1_800_000_000.25)
 """
 
 
@@ -40,7 +41,10 @@ def test_keys_and_local_variables_are_not_logged():
     )
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert lines.pop(0)["given"] == "x eyJ..., eyJ..."
-    assert [line["event"] for line in lines] == ["structured", "plain qc_live_...", "unforeseen"]
+    assert [line["event"] for line in lines] == [
+        "structured", "plain qc_live_...", "unforeseen", "call",
+    ]  # fmt: skip
+    assert lines[3]["timestamp"] == "2027-01-15T08:00:00.250000Z"
     assert lines[0]["given"] == "qc_live_..."
     assert lines[0]["nested"] == {"deep": ["qc_live_..."]}
     assert lines[2]["exception"].startswith("Traceback (most recent call last):\n  File ")
@@ -62,6 +66,9 @@ def test_lines_and_tracebacks_are_readable_and_coloured_on_a_terminal():
     shown = text.decode()
     assert "\x1b[" in shown
     assert 'Traceback (most recent call last):\r\n  File "<string>"' in shown
+    (call,) = [line for line in shown.splitlines() if "2027-01-15T08:00:00.250000Z" in line]
+    assert "\x1b[" in call
+    assert "qc_live_..." in call
     assert "a1-_" not in shown
     assert "hunter2" not in shown
 
