@@ -40,8 +40,8 @@ from quantcloud.telemetry import tracing
 
 DEFAULT_SHOTS = 1024
 MAXIMUM_CODE_BYTES = 256 * 1024
-# The bits of a seed, which a JSON number holds exactly.
-SEED_BITS = 53
+# The bits of a seed: fewer than 16 digits, which REST's JSON shows without an exponent.
+SEED_BITS = 49
 STATEVECTOR_QUBITS = 16
 
 
