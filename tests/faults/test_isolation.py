@@ -149,6 +149,7 @@ def test_a_run_that_exceeds_memory_unexpectedly_fails(ada: Api):
     last = ada.finish(ada.run(BELL, backend="hog"))
     assert name_of(last.job.status) == "failed"
     assert last.job.error_message == "needs more memory than the 700 MiB that it may use"
+    assert last.job.metadata["reason"] == "OUT_OF_MEMORY"
     assert name_of(ada.finish(ada.run(BELL, backend="aer_simulator")).job.status) == "completed"
 
 

@@ -196,6 +196,10 @@ _TIMES: Mapping[JobStatus, int] = {
 }
 
 
+WORKER_LOST: Final = "WORKER_LOST"
+OUT_OF_MEMORY: Final = "OUT_OF_MEMORY"
+"""The `reason` in the metadata of a failed job."""
+
 SERVER_VERSION: Final = "server_version"
 SIMULATOR_VERSION: Final = "simulator_version"
 """Where the metadata of a result says what completed the run."""

@@ -17,6 +17,7 @@ from quantcloud.domain.errors import NotFound
 from quantcloud.domain.execution import Execution, Outcome
 from quantcloud.domain.job import (
     LEASED,
+    OUT_OF_MEMORY,
     Change,
     JobEvent,
     JobStatus,
@@ -306,6 +307,8 @@ class Runner:
         metadata = with_actual(job.metadata, seconds, threads) if seconds else None
         if metadata is not None and sweep_run is not None and job.points is not None:
             metadata = {**metadata, **progress_of(job.points, sweep_run.done)}
+        if isinstance(error, OutOfMemory):
+            metadata = {**(metadata or job.metadata), "reason": OUT_OF_MEMORY}
         end = Change(
             JobStatus.TIMEOUT if timed_out else JobStatus.FAILED,
             self._clock(),

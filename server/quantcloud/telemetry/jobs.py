@@ -4,8 +4,10 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from quantcloud.domain.job import Job, JobEvent
+from quantcloud.domain.job import OUT_OF_MEMORY, WORKER_LOST, Job, JobEvent, JobStatus
 from quantcloud.telemetry import later, logs, metrics, tracing
+
+_REASONS = (OUT_OF_MEMORY, WORKER_LOST)
 
 
 def observe(events: Sequence[JobEvent], units: int) -> None:
@@ -31,7 +33,8 @@ def _count(units: int, occurred: datetime | None, at: float, ended: Sequence[Job
 def _ended(job: Job, at: float) -> None:
     backend = job.backend or "none"
     total = running = queued = None
-    metrics.JOBS_ENDED.labels(job.status.value, backend).inc()
+    reason = _reason(job)
+    metrics.JOBS_ENDED.labels(job.status.value, reason, backend).inc()
     if (ended := job.completed_at) is not None:
         total = (ended - job.submitted_at).total_seconds()
         metrics.JOB_SECONDS.labels(backend).observe(total)
@@ -54,4 +57,13 @@ def _ended(job: Job, at: float) -> None:
     for name, seconds in (("ms", total), ("running_ms", running), ("queued_ms", queued)):
         if seconds is not None:
             fields[name] = round(seconds * 1000, 1)
+    if reason:
+        fields["reason"] = reason
     logs.info("job ended", "jobs", fields, at)
+
+
+def _reason(job: Job) -> str:
+    """Return why a job failed, if there is a word for it."""
+    if job.status is not JobStatus.FAILED:
+        return ""
+    return next((each for each in _REASONS if job.metadata.get("reason") == each), "RUN_FAILED")

@@ -39,7 +39,7 @@ OPEN_STREAMS = UpDownCounter(f"{_PREFIX}_open_streams", "Streams that are open."
 JOBS_SUBMITTED = _counter(
     "jobs_submitted", "Jobs that were accepted.", "backend", "tier", "placement"
 )
-JOBS_ENDED = _counter("jobs_ended", "Jobs that ended.", "status", "backend")
+JOBS_ENDED = _counter("jobs_ended", "Jobs that ended.", "status", "reason", "backend")
 JOB_QUEUED_SECONDS = _histogram(
     "job_queued_seconds", "From a job's queue to its start.", "backend", buckets=_LONG
 )

@@ -13,6 +13,7 @@ from quantcloud.domain.errors import FailedPrecondition, NotFound
 from quantcloud.domain.job import (
     LEASED,
     TERMINAL,
+    WORKER_LOST,
     Change,
     InvalidTransitionError,
     JobEvent,
@@ -32,7 +33,6 @@ from quantcloud.storage.usage import add_usage, check_month
 
 # A job whose lease was lost this often fails, because it is the likely cause.
 MAX_LOSSES = 3
-WORKER_LOST = "WORKER_LOST"
 
 _LEASED_IDS = (
     select(job_table.c.id)
