@@ -11,7 +11,10 @@ import {TERMINAL, Timeline} from "./timeline.js";
 const MOST_PAGES = 8;
 /** A job that waits longer, in milliseconds, shows why. */
 const SHORT_WAIT_MS = 500;
-/** What a queued job waits for, by the reason in the contract. */
+/**
+ * What a queued job waits for, by the reason in the contract.
+ * @type {Record<string, string>}
+ */
 const WAITS_FOR = {
   turn: "its turn", workers: "a worker", memory: "memory that other runs hold", account: "your other runs",
 };
