@@ -42,6 +42,8 @@ class Work(Enum):
     LOOK_UP = "rows, each found by a unique key", 30.0
     STORE_JOB = "jobs", 150.0
     STORE_DATA = "bytes of circuits", 0.03
+    DRAFT_ROWS = "rows", 6.0
+    DRAFT_DATA = "bytes of circuits and results", 0.01
 
     def __init__(self, unit: str, microseconds: float) -> None:
         self.unit = unit

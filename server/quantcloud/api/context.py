@@ -35,13 +35,16 @@ class Caller:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The call's text headers by their lower-case names."""
+        """The call's text headers by their lower-case names. None are left after `free_headers`."""
         if self._headers is None:
             self._headers = headers_of(self.context)
         return self._headers
 
     def free_headers(self, needed: Container[str]) -> None:
-        """Free the memory of `headers`. They are read again only if one of them is `needed`."""
+        """Free the memory of `headers`. They are read again only if one of them is `needed`.
+
+        A servicer runs after this: it uses `headers_of`.
+        """
         self._headers = None if any(name in needed for name in self.headers) else _NO_HEADERS
 
 

@@ -22,6 +22,7 @@ from quantcloud.engine.pool import messages
 from quantcloud.openqasm import examine
 from quantcloud.services.sweeps import _read
 from quantcloud.storage.database import codec
+from quantcloud.storage.database.columns import rows_as_json
 from thequantcloud.v1 import circuit_pb2, sweep_pb2
 
 WIDTH = 64
@@ -128,6 +129,18 @@ def _stored_data(size: int) -> Callable[[], object]:
     return lambda: database.execute("INSERT INTO t VALUES (NULL, ?)", (bytes(size),))
 
 
+def _drafted_rows(size: int) -> Callable[[], object]:
+    # As many columns as a row of a job has.
+    row = {f"column_{i}": i if i % 3 else "x" * 36 for i in range(36)}
+    rows = [row] * size
+    return lambda: rows_as_json(rows)
+
+
+def _drafted_data(size: int) -> Callable[[], object]:
+    rows = [{"data": random.randbytes(size)}]
+    return lambda: rows_as_json(rows)
+
+
 def _table() -> sqlite3.Connection:
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)")
@@ -151,6 +164,8 @@ MEASURED: Mapping[Work, Callable[[int], Callable[[], object]]] = {
     Work.LOOK_UP: _looked_up,
     Work.STORE_JOB: _stored,
     Work.STORE_DATA: _stored_data,
+    Work.DRAFT_ROWS: _drafted_rows,
+    Work.DRAFT_DATA: _drafted_data,
 }
 
 

@@ -122,8 +122,6 @@ class CircuitServicer(circuit_pb2_grpc.CircuitServiceServicer):
 
 def _key(context: Context) -> str | None:
     """Return the idempotency key of a call, if it has one. Raises `InvalidArgument`."""
-    if HEADER not in current.get().headers:
-        return None
     keys = {str(value) for name, value in context.invocation_metadata() or () if name == HEADER}
     if len(keys) > 1:
         raise InvalidArgument(HEADER, "is given twice, with different values; send one")

@@ -5,7 +5,6 @@ under the lock. If some fail, the call writes nothing and returns which, and the
 transaction that reads.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -13,7 +12,9 @@ from typing import Any, Final
 
 from sqlalchemy import Executable, Table
 
+from quantcloud.aio import offload
 from quantcloud.aio.cooperative import Yielder
+from quantcloud.aio.offload import Work
 from quantcloud.domain.account import MonthlyLimits
 from quantcloud.domain.errors import DomainError
 from quantcloud.domain.job import JobStatus
@@ -36,8 +37,6 @@ _MOST_BYTES: Final = 1 << 20
 
 # The most calls for one batch; after a refusal, the other units are drafted again.
 _TRIES: Final = 2
-# The most bytes that the event loop encodes at a time.
-_BYTES_AT_ONCE: Final = 1 << 16
 _NOTHING: Final = (0,) * len(FIGURES)
 # The figure of a month's usage that a bound applies to.
 _BOUNDED: Final = {
@@ -156,9 +155,9 @@ class Draft(Pending):
 
     async def encoded(self) -> dict[str, str | None]:
         """Return the conditions and rows as JSON, by the parameters of the SQL function."""
-        if self.bytes > _BYTES_AT_ONCE:
-            return await asyncio.to_thread(self._encoded)
-        return self._encoded()
+        rows = len(self._changed) + sum(map(len, self._rows.values()))
+        cost = Work.DRAFT_ROWS.cost(rows) + Work.DRAFT_DATA.cost(self.bytes)
+        return await offload.run(cost, self._encoded)
 
     def _encoded(self) -> dict[str, str | None]:
         usage = [
