@@ -290,6 +290,8 @@ def test_loops_that_count_down_run_as_often_as_at_home():
     with circuit.for_loop(range(3, 0, -1)):
         circuit.rx(0.2, 0)
         circuit.break_loop()
+    with circuit.for_loop(range(0, 3, -1)):
+        circuit.rx(0.3, 0)
     state = QuantumCircuit(2)
     for turn, inner in itertools.product(range(2, -2, -1), range(5, 0, -2)):
         state.rx(0.1 * turn, 0)

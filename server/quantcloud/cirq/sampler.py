@@ -18,7 +18,6 @@ from quantcloud.cirq.circuits import Program, Register, export
 from quantcloud.client import Client, Result
 
 T = TypeVar("T")
-_BATCH = 1000
 _THREADS = 16
 
 
@@ -63,11 +62,7 @@ class Sampler(cirq.Sampler):
             for program, own, shots in zip(programs, params, counts, strict=True)
         ]
         items = [{**item, "seed": self._next_seed()} for each in sweeps for item in each.items()]
-        batches = [
-            self._client.batch(items[first : first + _BATCH], **self._fields)
-            for first in range(0, len(items), _BATCH)
-        ]
-        results = iter([result for batch in batches for result in batch.results()])
+        results = iter(self._client.batch(items, **self._fields).results() if items else ())
         return [each.results([next(results) for _ in each.programs]) for each in sweeps]
 
     async def run_batch_async(

@@ -91,7 +91,7 @@ def batch(
     files: Annotated[list[Path], typer.Argument(help="OpenQASM files.")],
     timeout: Timeout = None,
 ) -> None:
-    """Submit up to 1,000 circuits at once, all or none, and show how each ended."""
+    """Submit circuits at once, all or none of each 1,000, and show how each ended."""
     from quantcloud.cli import runs
 
     runs.batch(session, files, runs.fields(fields), timeout)

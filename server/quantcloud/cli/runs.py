@@ -89,12 +89,13 @@ def batch(
     """Submit circuits together, and print how each of them ended."""
     circuits = [read_circuit(each) for each in files]
     jobs: Batch = checked(session.client.batch, circuits, fields)
-    session.say(f"batch {jobs.id} of {len(jobs)} jobs")
+    ids = ", ".join(jobs.ids)
+    session.say(f"batch {ids} of {len(jobs)} jobs")
     try:
         outcomes = _outcomes(session, jobs, timeout)
     except KeyboardInterrupt:
         raise Failure(
-            f"the jobs of batch {jobs.id} go on; `quantcloud jobs` lists them", INTERRUPTED
+            f"the jobs of batch {ids} go on; `quantcloud jobs` lists them", INTERRUPTED
         ) from None
     shown = table("file", "job", "status", "most frequent")
     for file, job, outcome in zip(files, jobs, outcomes, strict=True):

@@ -11,7 +11,7 @@ from google.protobuf.json_format import ParseDict
 from quantcloud.client.calls import RETRY_SECONDS, Caller, Deadline, OnWait
 from quantcloud.client.connection import Connection, resolve
 from quantcloud.client.errors import InvalidRequest
-from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit
+from quantcloud.client.jobs import AsyncBatch, AsyncJob, new_key, submit, submit_all
 from quantcloud.client.requests import Circuit, CommonFields, RunFields, run_request
 from quantcloud.client.results import Drawing, Result
 from quantcloud.client.run_stream import AsyncRunStream
@@ -155,16 +155,14 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **fields: Unpack[RunFields],
     ) -> AsyncBatch:
-        """Submit up to 1,000 circuits at once, all or none.
+        """Submit any number of circuits: all or none of each 1,000, which are one request.
 
-        An item is a circuit, or a mapping with `circuit` and arguments that replace `fields`.
+        An item is a circuit, or a mapping with `circuit` and arguments that replace `fields`. The
+        `field` of an error counts the circuits of its request. The requests after the first have
+        keys of their own, made of `idempotency_key` and the number of circuits before.
         """
-        request = circuit_pb2.RunCircuitsRequest(
-            circuits=[_request(each, fields) for each in circuits]
-        )
-        key = idempotency_key or new_key()
-        call = self._caller.circuits.RunCircuits
-        return AsyncBatch(self._caller, await self._caller.call(call, request, key=key))
+        requests = [_request(each, fields) for each in circuits]
+        return await submit_all(self._caller, requests, idempotency_key)
 
     async def plan(
         self, circuit: Circuit, **fields: Unpack[RunFields]

@@ -56,11 +56,11 @@ class Job(JobView):
 
 
 class Batch(Sequence[Job]):
-    """The jobs of a batch, in the order of the circuits."""
+    """The jobs of a batch, in the order of the circuits; see `AsyncBatch`."""
 
     def __init__(self, batch: AsyncBatch) -> None:
         self._batch = batch
-        self.id = batch.id
+        self.id, self.ids = batch.id, batch.ids
         self._jobs = [Job(each) for each in batch]
 
     def __getitem__(self, index: int) -> Job:  # pyright: ignore[reportIncompatibleMethodOverride]  # no slices

@@ -9,7 +9,15 @@ from quantcloud.client.errors import JobEnded
 from quantcloud.client.results import Result
 from quantcloud.client.views import Event, JobView
 from quantcloud.client.watch import JobWatch, Progress, finished, last_events, whole_result
-from thequantcloud.v1 import circuit_pb2, job_pb2
+from thequantcloud.v1 import circuit_pb2, job_pb2, limits_pb2
+
+_LIMITS: Any = limits_pb2.limits  # its stub does not say that it is an extension
+_MOST_CIRCUITS: int = (
+    circuit_pb2.RunCircuitsRequest.DESCRIPTOR.fields_by_name["circuits"]
+    .GetOptions()
+    .Extensions[_LIMITS]
+    .max_items
+)
 
 
 class AsyncJob(JobView):
@@ -107,13 +115,17 @@ class AsyncJob(JobView):
 
 
 class AsyncBatch(Sequence[AsyncJob]):
-    """The jobs of a batch, in the order of the circuits."""
+    """The jobs of a batch, in the order of the circuits.
 
-    def __init__(self, caller: Caller, answer: circuit_pb2.RunCircuitsResponse) -> None:
+    `ids` are the server's ids of the batch, one for each 1,000 jobs. `id` is the first of them.
+    """
+
+    def __init__(self, caller: Caller, answers: Sequence[circuit_pb2.RunCircuitsResponse]) -> None:
         self._caller = caller
-        self._cursor = answer.cursor
-        self.id = answer.batch_id
-        self._jobs = [AsyncJob(caller, _submitted(each)) for each in answer.jobs]
+        self._answers = answers
+        self.ids = [each.batch_id for each in answers]
+        self.id = self.ids[0]
+        self._jobs = [AsyncJob(caller, _submitted(job)) for each in answers for job in each.jobs]
 
     def __getitem__(self, index: int) -> AsyncJob:  # pyright: ignore[reportIncompatibleMethodOverride]  # no slices
         return self._jobs[index]
@@ -130,7 +142,7 @@ class AsyncBatch(Sequence[AsyncJob]):
         """Wait until all jobs have ended. Return the result of each, or why it has none."""
         found: dict[str, Result | JobEnded] = {}
         jobs = {job.id: job for job in self._jobs}
-        events = last_events(self._caller, Deadline(timeout), jobs, self.id, self._cursor)
+        events = last_events(self._caller, Deadline(timeout), self._answers)
         try:
             async for event in events:
                 jobs[event.job_id].message = event.message.job
@@ -165,6 +177,22 @@ async def submit(
     """Submit a circuit once, even if the request has to be repeated."""
     answer = await caller.call(caller.circuits.RunCircuit, request, key=key or new_key())
     return AsyncJob(caller, _submitted(answer))
+
+
+async def submit_all(
+    caller: Caller, requests: Sequence[circuit_pb2.RunCircuitRequest], key: str | None
+) -> AsyncBatch:
+    """Submit circuits, each once. A request has as many of them as the contract allows.
+
+    The server refuses an empty batch.
+    """
+    key = key or new_key()
+    answers: list[circuit_pb2.RunCircuitsResponse] = []
+    for first in range(0, len(requests) or 1, _MOST_CIRCUITS):
+        request = circuit_pb2.RunCircuitsRequest(circuits=requests[first : first + _MOST_CIRCUITS])
+        own = f"{key}-{first}" if first else key
+        answers.append(await caller.call(caller.circuits.RunCircuits, request, key=own))
+    return AsyncBatch(caller, answers)
 
 
 def new_key() -> str:

@@ -146,7 +146,7 @@ class Client:
         idempotency_key: str | None = None,
         **fields: Unpack[RunFields],
     ) -> Batch:
-        """Submit up to 1,000 circuits at once, all or none; see `AsyncClient.batch`."""
+        """Submit any number of circuits at once; see `AsyncClient.batch`."""
         work = self._client.batch(circuits, idempotency_key=idempotency_key, **fields)
         return Batch(drive(work))
 

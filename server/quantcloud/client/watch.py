@@ -131,19 +131,23 @@ async def all_events(
 
 
 async def last_events(
-    caller: Caller, deadline: Deadline, jobs: Iterable[str], batch_id: str, cursor: str
+    caller: Caller, deadline: Deadline, batches: Iterable[circuit_pb2.RunCircuitsResponse]
 ) -> AsyncGenerator[Event]:
-    """Yield the events of a batch until each of its jobs has ended. Raises `WaitTimeout`."""
-    waiting = set(jobs)
-    events = all_events(caller, deadline, batch_id=batch_id, cursor=cursor)
-    try:
-        async for event in events:
-            if event.is_last:
-                waiting.discard(event.job_id)
-            yield event
-            if not waiting:
-                return
-    except TimeoutError as error:
-        raise errors.WaitTimeout(min(waiting), deadline.seconds or 0) from error
-    finally:
-        await events.aclose()
+    """Yield the events of batches, one after the other, until each of their jobs has ended.
+
+    Raises `WaitTimeout`.
+    """
+    for batch in batches:
+        waiting = {job.job_id for job in batch.jobs}
+        events = all_events(caller, deadline, batch_id=batch.batch_id, cursor=batch.cursor)
+        try:
+            async for event in events:
+                if event.is_last:
+                    waiting.discard(event.job_id)
+                yield event
+                if not waiting:
+                    break
+        except TimeoutError as error:
+            raise errors.WaitTimeout(min(waiting), deadline.seconds or 0) from error
+        finally:
+            await events.aclose()

@@ -24,7 +24,6 @@ from quantcloud.pennylane.preprocess import pipeline
 
 _NAME = "quantcloud.qubit"
 _DERIVATIVES = frozenset({"device", "best"})
-_BATCH = 1000
 # Each tier allows as many points of a job.
 _POINTS = 100
 _requires_grad: Any = getattr(qml.math, "requires_grad")  # noqa: B009  # its module has no types
@@ -128,9 +127,7 @@ class QuantCloudDevice(Device):
         items = [{**self._fields, **_item(job)} for job in jobs]
         if self._random is not None:
             items = [{**each, "seed": int(self._random.integers(1 << 53))} for each in items]
-        chunks = [items[first : first + _BATCH] for first in range(0, len(items), _BATCH)]
-        batches = [self._client.batch(chunk) for chunk in chunks]
-        results = [result for batch in batches for result in batch.results()]
+        results = self._client.batch(items).results() if items else []
         for job, result in zip(jobs, results, strict=True):
             for each, point in zip(job, cycle(_points(result))):  # equal ones share exact values
                 each.point = point

@@ -5,30 +5,24 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from itertools import count
-from typing import Any, TypeAlias
+from typing import Any
 
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import BackendV2, JobStatus, JobV1, Options
 from qiskit.result import Result as QiskitResult
+from qiskit.result.models import ExperimentResult, ExperimentResultData
 from qiskit.transpiler import Target
 
-from quantcloud.client import Client, Job, NotPossible, Result
+from quantcloud.client import Batch, Client, Job, NotPossible, Result
 from quantcloud.qiskit.export import export, target
 from thequantcloud.v1 import backend_pb2
 
-_BATCH = 1000
 _HEADER = "// Qiskit: "
-Reader: TypeAlias = Callable[[list[Result]], Any]
 
 
 class Provider:
-    """The backends of one server.
-
-    `server` and `token` are those of `quantcloud.Client`, which also finds them in the environment
-    and in the profile. Raises `NotConfigured`.
-    """
+    """The backends of one server, found as `quantcloud.Client` finds it. Raises `NotConfigured`."""
 
     def __init__(
         self, server: str | None = None, token: str | None = None, *, client: Client | None = None
@@ -55,13 +49,10 @@ class Provider:
     def job(self, job_id: str) -> "QuantCloudJob":
         """Return a job of `Backend.run` by its id."""
         jobs = [self.client.job(each) for each in job_id.split(",")]
-
-        def wait(timeout: float | None) -> QiskitResult:
-            results = [job.result(timeout=timeout) for job in jobs]
-            return _result(results, [job.circuit().qasm for job in jobs])
-
-        backend = jobs[0].backend
-        return QuantCloudJob(backend and self.backend(backend), jobs, wait)
+        backend = self._backends.get(jobs[0].backend or "")
+        return QuantCloudJob(
+            backend, jobs, lambda results: _result(results, [job.circuit().qasm for job in jobs])
+        )
 
 
 class Backend(BackendV2):
@@ -87,33 +78,26 @@ class Backend(BackendV2):
     def run(
         self, run_input: QuantumCircuit | Sequence[QuantumCircuit], **options: Any
     ) -> "QuantCloudJob":
-        """Submit circuits, one job for each, all or none.
+        """Submit circuits, one job for each: all or none of each 1,000.
 
-        `options` are those of a run of `quantcloud.Client`, such as `shots`, `memory`, `seed` and
-        `noise`; Qiskit's name `seed_simulator` is known, too. Raises `ValueError` for a circuit
-        that the server has no form of, and `QuantCloudError`.
+        `options` are those of a run of `quantcloud.Client`, and Qiskit's `seed_simulator`. Raises
+        `ValueError` for a circuit that the server has no form of, and `QuantCloudError`.
         """
-        given = {**vars(self.options), "backend": self.name, **options}
-        if "seed_simulator" in given:
-            given["seed"] = given.pop("seed_simulator")
+        given: dict[str, Any] = {**vars(self.options), "backend": self.name, **options}
+        given["seed"] = given.pop("seed_simulator", given.get("seed"))
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else run_input
         texts = [*map(_text, circuits)]
-        items: list[dict[str, Any]] = [{**given, "circuit": text} for text in texts]
-        return submit(self.client, items, lambda results: _result(results, texts), self)
+        jobs = submit(self.client, [{**given, "circuit": text} for text in texts])
+        return QuantCloudJob(self, jobs, lambda results: _result(results, texts))
 
 
 class QuantCloudJob(JobV1, BasePrimitiveJob[Any, JobStatus]):
-    """The jobs of one `run`, one for each circuit or PUB; `jobs` are those of the client.
+    """The client's `jobs` of one `run`. `job_id` has their ids, with commas between them."""
 
-    `job_id` has their ids, with commas between them.
-    """
-
-    def __init__(
-        self, backend: Any, jobs: Sequence[Job], wait: Callable[[float | None], Any]
-    ) -> None:
+    def __init__(self, backend: Any, jobs: Sequence[Job], read: Callable[[Any], Any]) -> None:
         super().__init__(backend, ",".join(job.id for job in jobs))
         self.jobs = jobs
-        self._wait = wait
+        self._read = read
         self._result: Any = None
 
     def submit(self) -> None:
@@ -122,11 +106,14 @@ class QuantCloudJob(JobV1, BasePrimitiveJob[Any, JobStatus]):
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the end and return Qiskit's `Result` or `PrimitiveResult`.
 
-        Raises `quantcloud.client.JobEnded` if a job has no result, and `WaitTimeout` after
-        `timeout` seconds.
+        Raises `JobEnded` if a job has no result, and `WaitTimeout` after `timeout` seconds.
         """
         if self._result is None:
-            self._result = self._wait(timeout)
+            if isinstance(self.jobs, Batch):
+                results = self.jobs.results(timeout=timeout)
+            else:
+                results = [job.result(timeout=timeout) for job in self.jobs]
+            self._result = self._read(results)
         return self._result
 
     def status(self) -> JobStatus:
@@ -147,22 +134,12 @@ class QuantCloudJob(JobV1, BasePrimitiveJob[Any, JobStatus]):
                 job.cancel()
 
 
-def submit(
-    client: Client, items: list[dict[str, Any]], read: Reader, backend: Backend | None = None
-) -> QuantCloudJob:
-    """Submit one job for each item. The items are those of `Client.batch`.
-
-    Each has its own seed, from the seed of the first and its place, as in Aer.
-    """
+def submit(client: Client, items: list[dict[str, Any]]) -> Sequence[Job]:
+    """Submit a job for each item of `Client.batch`. Seeds count up from the first, as in Aer."""
     for place, item in enumerate(items):
         if isinstance(item.get("seed"), int):
             item["seed"] += place
-    batches = [client.batch(items[at : at + _BATCH]) for at in range(0, len(items), _BATCH)]
-
-    def wait(timeout: float | None) -> Any:
-        return read([result for batch in batches for result in batch.results(timeout=timeout)])
-
-    return QuantCloudJob(backend, [job for batch in batches for job in batch], wait)
+    return client.batch(items) if items else ()
 
 
 def _text(circuit: QuantumCircuit) -> str:
@@ -184,32 +161,27 @@ def _text(circuit: QuantumCircuit) -> str:
 
 
 def _result(results: Sequence[Result], texts: Sequence[str]) -> QiskitResult:
-    return QiskitResult.from_dict({
-        "backend_name": ",".join({each.backend for each in results}),
-        "job_id": ",".join(each.job_id for each in results),
-        "success": True,
-        "results": [_experiment(*each) for each in zip(results, texts, strict=True)],
-    })  # fmt: skip
+    return QiskitResult(
+        backend_name=",".join({each.backend for each in results}),
+        job_id=",".join(each.job_id for each in results),
+        success=True,
+        results=[*map(_experiment, results, texts)],
+    )
 
 
-def _experiment(result: Result, text: str) -> dict[str, Any]:
+def _experiment(result: Result, text: str) -> ExperimentResult:
     first = text.partition("\n")[0]
     header = json.loads(first.removeprefix(_HEADER)) if first.startswith(_HEADER) else {}
 
     def hexadecimal(outcome: str) -> str:
         # A bit without a number is measured only because the circuit measures nothing.
-        bits = zip(header.get("bits", count()), reversed(outcome), strict=False)
+        bits = zip(header.get("bits", range(len(outcome))), reversed(outcome), strict=False)
         return hex(sum(1 << number for number, bit in bits if bit == "1"))
 
     counts: Counter[str] = Counter()
     for outcome, shots in result.counts.items():
         counts[hexadecimal(outcome)] += shots
     memory = result.memory and [*map(hexadecimal, result.memory)]
-    return {
-        "shots": result.shots,
-        "success": True,
-        "data": {"counts": dict(counts), "memory": memory, "statevector": result.statevector},
-        "header": header,
-        "seed": result.metadata.get("seed"),
-        "metadata": result.metadata,
-    }
+    data = ExperimentResultData(dict(counts), memory=memory, statevector=result.statevector)
+    about: Any = {"seed": result.metadata.get("seed"), "metadata": result.metadata}
+    return ExperimentResult(result.shots, success=True, data=data, header=header, **about)

@@ -20,28 +20,27 @@ _GATES: Final = frozenset({
     "u", "u1", "u2", "u3", "x", "y", "z",
 })  # fmt: skip
 """The gates that the server and Qiskit know, by Qiskit's names."""
-_JUMPS: Final = {"break_loop": BreakLoopOp, "continue_loop": ContinueLoopOp}
 _QISKITS_NAMES: Final = {"c3sqrtx": "c3sx", "rc3x": "rcccx"}
 
 
 def target(gates: Iterable[str] = _GATES, num_qubits: int | None = None) -> Target:
     """Return what a circuit may have for a server that runs these gates."""
-    known, flow = get_standard_gate_name_mapping(), {**get_control_flow_name_mapping(), **_JUMPS}
-    names = [_QISKITS_NAMES.get(name, name) for name in (*gates, "measure", "reset", "delay")]
-    names = sorted(known.keys() & names)
-    return Target.from_configuration([*names, *flow], num_qubits, custom_name_mapping=flow)
+    jumps = {"break_loop": BreakLoopOp, "continue_loop": ContinueLoopOp}
+    known, flow = get_standard_gate_name_mapping(), get_control_flow_name_mapping() | jumps
+    names = {_QISKITS_NAMES.get(name, name) for name in (*gates, "measure", "reset", "delay")}
+    basis = [*sorted(known.keys() & names), *flow]
+    return Target.from_configuration(basis, num_qubits, custom_name_mapping=flow)
 
 
 def export(circuit: QuantumCircuit) -> tuple[str, dict[str, ClassicalRegister]]:
     """Return a circuit as OpenQASM 3, with its registers by their names there.
 
-    The inputs are `p0`, `p1` and so on, in the order of the circuit's parameters. A circuit without
-    measurement measures nothing that counts, as in Qiskit. Raises `ValueError` if the server has no
-    form of the circuit.
+    The inputs are `p0`, `p1` and so on, in the order of its parameters. Without measurement, all
+    bits are 0, as in Qiskit. Raises `ValueError` if the server has no form of the circuit.
     """
     manager: Any = generate_preset_pass_manager(0, target=target())
     # Qiskit prepares a state with resets, which do nothing at the start.
-    manager.translation.append([RemoveResetInZeroState(), _CountUp()])
+    manager.translation.append([RemoveResetInZeroState(), _ListCountdowns()])
     inputs = {each: Parameter(f"p{place}") for place, each in enumerate(circuit.parameters)}
     try:
         translated = manager.translation.run(circuit.assign_parameters(inputs))
@@ -66,15 +65,13 @@ def _others(circuit: QuantumCircuit) -> set[str]:
     return found.union(*(_others(block) for each in flow for block in each.blocks))
 
 
-class _CountUp(TransformationPass):
-    """Makes loops that count down count up: Qiskit's exporter writes a wrong end for them."""
+class _ListCountdowns(TransformationPass):
+    """Lists the values of loops that count down: Qiskit's exporter writes a wrong end for them."""
 
     @control_flow.trivial_recurse
     def run(self, dag: Any) -> Any:
         for node in dag.op_nodes(ForLoopOp):
             values, step, body = node.op.params
             if isinstance(values, range) and values.step < 0:
-                if step is not None:
-                    body = body.assign_parameters({step: values.start + values.step * step})
-                dag.substitute_node(node, ForLoopOp(range(len(values)), step, body))
+                dag.substitute_node(node, ForLoopOp([*values] or range(0), step, body))
         return dag

@@ -99,6 +99,35 @@ def test_a_key_is_created_once(server: Answered):
     assert key.result(5).key == "k"
 
 
+def test_a_batch_of_any_size_is_one_request_for_each_thousand(server: Answered):
+    texts = [str(place) for place in range(2001)]
+    submitted = later(lambda: client().batch(texts, idempotency_key="mine"))
+    keys = []
+    for name in ("a", "b", "c"):
+        call = server.call("RunCircuits")
+        keys.append(call.metadata["idempotency-key"])
+        jobs = [circuit_pb2.RunCircuitResponse(job_id=each.qasm) for each in call.request.circuits]
+        call.end(circuit_pb2.RunCircuitsResponse(batch_id=name, jobs=jobs, cursor=f"after-{name}"))
+    batch = submitted.result(5)
+    assert keys == ["mine", "mine-1000", "mine-2000"]
+    assert (batch.id, batch.ids) == ("a", ["a", "b", "c"])
+    assert [job.id for job in batch] == texts
+
+    results = later(batch.results)
+    for name, ids in (("a", texts[:1000]), ("b", texts[1000:2000]), ("c", texts[2000:])):
+        watch = server.call("WatchJobs")
+        assert (watch.request.batch_id, watch.request.after_cursor) == (name, f"after-{name}")
+        ended = [
+            job_pb2.JobEvent(
+                job=job_pb2.Job(job_id=each, status="completed"),
+                result=job_pb2.JobResult(job_id=each),
+            )
+            for each in reversed(ids)
+        ]
+        watch.send(job_pb2.WatchJobsResponse(events=ended))
+    assert [each.job_id for each in results.result(5)] == texts
+
+
 def test_an_error_has_its_type_and_place(server: Answered):
     plan = later(lambda: client().plan("qreg"))
     metadata = {"line": "1", "column": "5"}
