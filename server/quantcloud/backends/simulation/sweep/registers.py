@@ -28,12 +28,6 @@ def packed(shots: Sequence[Bytes], registers: Sequence[ir.Register]) -> tuple[Re
     return tuple(found)
 
 
-def rows_of_numbers(numbers: NDArray[np.int64], num_bits: int) -> Bytes:
-    """Return outcomes that are numbers as rows of whole bytes, little-endian."""
-    width = (num_bits + 7) // 8
-    return numbers.astype("<i8").view(np.uint8).reshape(-1, 8)[:, :width]
-
-
 def rows_of_counts(counts: Mapping[str, int], num_bits: int, rng: np.random.Generator) -> Bytes:
     """Return a row for each shot of the counts, in random order."""
     width = (num_bits + 7) // 8
