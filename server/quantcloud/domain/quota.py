@@ -53,9 +53,12 @@ def check_waiting(account_id: str, waiting: int, maximum: int, number: int = 1) 
 
 
 def month_bounds(limits: MonthlyLimits, *, qpu_tasks: int, cost_usd: float) -> dict[str, float]:
-    """Return the usage of the month up to which `check_month` accepts a job.
+    """Return the usage of the month up to which a job is accepted.
 
     The time on simulators must be below `seconds_below`, and the rest may be equal to its bound.
+    `qpu_tasks` is 1 for a job on quantum hardware and 0 for one on a simulator. `cost_usd` is the
+    price of the job. The time on a simulator is not known in advance, so a job is accepted while
+    any of the month's time is left.
     """
     bounds: dict[str, float] = {}
     if not qpu_tasks and limits.simulator_minutes is not None:
@@ -76,14 +79,10 @@ def check_month(
     qpu_tasks: int,
     cost_usd: float,
 ) -> None:
-    """Raise `QuotaExceeded` if a job exceeds the month's limits.
-
-    `qpu_tasks` is 1 for a job on quantum hardware and 0 for one on a simulator. `cost_usd` is the
-    price of the job. The time on a simulator is not known in advance, so a job is accepted while
-    any of the month's time is left.
-    """
+    """Raise `QuotaExceeded` if the usage of the month is beyond the `month_bounds` of a job."""
+    bounds = month_bounds(limits, qpu_tasks=qpu_tasks, cost_usd=cost_usd)
     resets_at = next_month(at)
-    if not qpu_tasks and simulator_seconds_left(limits, used) == 0:
+    if used.simulator_seconds >= bounds.get("seconds_below", math.inf):
         allowed = limits.simulator_minutes or 0
         raise QuotaExceeded(
             "simulator_minutes",
@@ -95,7 +94,7 @@ def check_month(
             used=used.simulator_seconds / _SECONDS,
             resets_at=resets_at,
         )
-    if qpu_tasks and limits.qpu_tasks is not None and used.qpu_tasks + qpu_tasks > limits.qpu_tasks:
+    if limits.qpu_tasks is not None and used.qpu_tasks > bounds.get("most_tasks", math.inf):
         raise QuotaExceeded(
             "qpu_tasks",
             f"qpu_tasks: {used.qpu_tasks} of the month's {limits.qpu_tasks} tasks on quantum "
@@ -106,7 +105,7 @@ def check_month(
             used=used.qpu_tasks,
             resets_at=resets_at,
         )
-    if cost_usd > 0 and used.total_cost_usd + cost_usd > limits.credits_usd + _CENTS_ROUNDING:
+    if used.total_cost_usd > bounds.get("most_cost", math.inf):
         raise QuotaExceeded(
             "credits_usd",
             f"credits_usd: ${used.total_cost_usd:.2f} of the month's ${limits.credits_usd:.2f} of "
