@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,8 +68,6 @@ class Ledger:
         self._crowded = False
         self._sharing = 0
         self._claims: dict[str, Run] = {}
-        # The number of runs of each account.
-        self._accounts: Counter[str] = Counter()
         # When the runs began, of `time.monotonic`.
         self._begun: dict[str, float] = {}
         self._held: defaultdict[str, _Held] = defaultdict(_Held)
@@ -89,7 +87,6 @@ class Ledger:
         if (former := self._claims.get(claim.job.id)) is not None:
             self.release(former)
         self._claims[claim.job.id] = claim
-        self._accounts[claim.job.account_id] += 1
         self._begun[claim.job.id] = time.monotonic()
         self._add(claim, 1)
 
@@ -98,9 +95,6 @@ class Ledger:
         if self._claims.get(claim.job.id) is claim:
             del self._claims[claim.job.id], self._begun[claim.job.id]
             self._extra_threads.pop(claim.job.id, None)
-            self._accounts[claim.job.account_id] -= 1
-            if not self._accounts[claim.job.account_id]:
-                del self._accounts[claim.job.account_id]
             self._add(claim, -1)
 
     def fits(self, job: Job, method: Method) -> bool:
@@ -110,7 +104,7 @@ class Ledger:
 
     def runs_of(self, account_id: str) -> int:
         """Return how many runs of an account hold their share."""
-        return self._accounts[account_id]
+        return sum(claim.job.account_id == account_id for claim in self._claims.values())
 
     def idle_threads(self) -> int:
         """Return how many threads a run that is not reserved yet may have; at least 1."""
