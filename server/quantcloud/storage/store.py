@@ -26,7 +26,7 @@ from quantcloud.storage.jobs.idempotency import Idempotency
 from quantcloud.storage.jobs.leases import Leases
 from quantcloud.storage.jobs.repository import Jobs
 from quantcloud.storage.retention import Retention
-from quantcloud.storage.unit_of_work.group_commit import Listener, Writer
+from quantcloud.storage.unit_of_work.group_commit import Listener, Writer, everything
 from quantcloud.storage.usage import Usage
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Store:
         await self._database.close()
 
     def subscribe(
-        self, listener: Listener, wants: Callable[[News], bool] | None = None
+        self, listener: Listener, wants: Callable[[News], bool] = everything
     ) -> Callable[[], None]:
         """Call `listener` with the events of each commit, in order, on the event loop.
 
@@ -132,7 +132,7 @@ class Store:
         servers' commits, it is soon after. Of those it may get only the events of jobs for whose
         news `wants` is true. Call the returned function to stop.
         """
-        return self._writer.subscribe(listener, *(() if wants is None else (wants,)))
+        return self._writer.subscribe(listener, wants)
 
     def subscribe_loss(self, listener: Callable[[], None]) -> None:
         """Call `listener` when the events of other servers cannot be read for a while."""

@@ -35,7 +35,8 @@ T = TypeVar("T")
 Listener = Callable[[Sequence[JobEvent]], None]
 
 
-def _everything(_: News) -> bool:
+def everything(_: News) -> bool:
+    """Want the events behind all news."""
     return True
 
 
@@ -79,7 +80,7 @@ class Writer:
         self._task = asyncio.create_task(self._commit_forever(), name="store writer")
 
     def subscribe(
-        self, listener: Listener, wants: Callable[[News], bool] = _everything
+        self, listener: Listener, wants: Callable[[News], bool] = everything
     ) -> Callable[[], None]:
         """Call `listener` with the events of each commit; call the returned function to stop.
 
