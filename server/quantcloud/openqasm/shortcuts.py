@@ -85,14 +85,11 @@ class Shortcuts:
         lexer: Lexer,
         program: CircuitBuilder,
         expressions: ExpressionParser,
-        reserved: frozenset[str],
         *,
         is_version_3: bool,
     ) -> None:
-        """`reserved` words cannot name a register."""
         self._is_version_3 = is_version_3
         self._lexer = lexer
-        self._reserved = reserved
         self._program = program
         self._expressions = expressions
         self._read_before: dict[str, Operation | _Repeatable] = {}
@@ -217,7 +214,7 @@ class Shortcuts:
         # The token parser finds an error again: it may not be the first.
         try:
             if kind is not None:
-                if name in self._reserved or (kind[0] == "q" and PHYSICAL in program.qubits):
+                if name in self._lexer.reserved or (kind[0] == "q" and PHYSICAL in program.qubits):
                     return False
                 declare = program.declare_qubits if kind[0] == "q" else program.declare_clbits
                 declare(name, int(size), match.start("name"))

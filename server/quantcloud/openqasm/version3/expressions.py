@@ -3,7 +3,7 @@
 Operators use an explicit stack, so only brackets nest calls of Python, and their depth is limited.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Final
 
 from quantcloud.circuits.expressions import ExpressionError, finite
@@ -95,12 +95,14 @@ class ExpressionReader:
             self._expression(items)
         return tuple(items)
 
-    def type_name(self) -> TypeName:
-        """Read a type such as `int[8]`; its word must be the current token."""
+    def type_name(self, what: str = "a type", kinds: Container[str] = SCALARS) -> TypeName:
+        """Read a type such as `int[8]`, one of `kinds`. An error says `what` is expected."""
         lexer = self._lexer
         word, start = lexer.text, lexer.start
         if word in REFUSED:
             raise refused(lexer, word)
+        if word not in kinds:
+            raise lexer.error(f"expected {what}, got {lexer.described()}")
         lexer.advance()
         size = None
         if lexer.accept("["):

@@ -21,7 +21,6 @@ from quantcloud.openqasm.version3.syntax import (
     IndexSet,
     Jump,
     Literal,
-    Measure,
     Measurement,
     Span,
     Statement,
@@ -204,13 +203,9 @@ def _is_one_measurement(node: If) -> bool:
     if node.otherwise or len(node.then) != 1:
         return False
     (statement,) = node.then
-    target: Target | None = None
-    if isinstance(statement, Measure) or (
-        isinstance(statement, Assign) and isinstance(statement.value, Measurement)
-    ):
-        target = statement.target
     return (
-        target is not None
-        and target.place is not None
-        and not any(isinstance(item, Span | IndexSet) for item in target.place)
+        isinstance(statement, Assign)
+        and isinstance(statement.value, Measurement)
+        and statement.target.place is not None
+        and not any(isinstance(item, Span | IndexSet) for item in statement.target.place)
     )

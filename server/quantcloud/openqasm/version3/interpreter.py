@@ -37,6 +37,7 @@ from quantcloud.openqasm.version3.syntax import (
     Statement,
     Subroutine,
     Switch,
+    Target,
     While,
 )
 from quantcloud.openqasm.version3.values import (
@@ -239,5 +240,6 @@ class Interpreter:
             what = "has no result" if frame.result is None else "has to return a value"
             raise self._lexer.error(f"this subroutine {what}", node.start)
         if frame.result is not None and node.value is not None:
-            self._storage.measured(frame.result, node.value, node.start)
+            target = Target("result", None, node.start)
+            self._storage.store(frame.result, target, node.value)
         self._guards.jump_out(node.start)

@@ -8,10 +8,10 @@ from quantcloud.openqasm.parser import Parser
 from quantcloud.openqasm.version3.finish import finished
 from quantcloud.openqasm.version3.interpreter import Interpreter
 from quantcloud.openqasm.version3.statements import StatementReader
-from quantcloud.openqasm.version3.syntax import Barrier, Gate, Measure, Reset
+from quantcloud.openqasm.version3.syntax import Barrier, Gate, Reset
 from quantcloud.openqasm.version3.words import RESERVED
 
-_REPEATABLE: Final = (Gate, Measure, Reset, Barrier)
+_REPEATABLE: Final = (Gate, Reset, Barrier)
 
 
 class Parser3(Parser):
