@@ -39,14 +39,14 @@ class Parser:
         """Prepare to parse `source`; with `shortcuts=False`, only by its tokens."""
         self.lexer = Lexer(source, self.version, self.reserved)
         self.program = CircuitBuilder(self.lexer, self.synonyms)
-        self.expressions = ExpressionParser(self.lexer, self.version)
+        self.expressions = ExpressionParser(self.lexer)
         self.operands = OperandReader(self.lexer, self.program)
         self._defining: str | None = None
         self._shortcuts = (
             Shortcuts(
                 self.lexer,
                 self.program,
-                self.expressions,
+                self.angle,
                 is_version_3=self.version > 2,  # noqa: PLR2004 - the versions are 2 and 3
             )
             if shortcuts
@@ -100,6 +100,13 @@ class Parser:
                 "the circuit has no qubits; it needs at least one, as in 'qreg q[2];'", 0
             )
         return program.circuit()
+
+    def angle(self) -> float | None:
+        """Parse an angle, outside of definitions, that has the same value each time.
+
+        Return None if it may have another later.
+        """
+        return self.expressions.value()
 
     def statement(self) -> bool:
         """Parse one statement; return whether its text has the same meaning each time."""

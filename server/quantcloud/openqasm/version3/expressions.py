@@ -111,15 +111,17 @@ class ExpressionReader:
         return TypeName(word, size, start)
 
     def _nested(self, read: Callable[[list[Item]], None], items: list[Item]) -> None:
-        self._depth += 1
-        if self._depth > _MOST_BRACKETS:
+        if self._depth >= _MOST_BRACKETS:
             raise refusal(
                 self._lexer,
                 f"expressions with more than {_MOST_BRACKETS} nested brackets",
                 "give parts of it a name with 'const'",
             )
-        read(items)
-        self._depth -= 1
+        self._depth += 1
+        try:
+            read(items)
+        finally:
+            self._depth -= 1
 
     def _expression(self, items: list[Item]) -> None:
         lexer = self._lexer

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Condition, Formula
 from quantcloud.openqasm.version3.evaluator import Evaluator
-from quantcloud.openqasm.version3.guards import simple
+from quantcloud.openqasm.version3.guards import State, simple
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
 from quantcloud.openqasm.version3.scan import has_jump, targets
-from quantcloud.openqasm.version3.state import State
 from quantcloud.openqasm.version3.storage import Storage, truth
 from quantcloud.openqasm.version3.syntax import (
     Assign,

@@ -9,10 +9,9 @@ from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.version3.evaluator import Evaluator
 from quantcloud.openqasm.version3.gate_calls import GateCalls
-from quantcloud.openqasm.version3.guards import Frame, Guards, Leave
+from quantcloud.openqasm.version3.guards import Frame, Guards, Leave, State
 from quantcloud.openqasm.version3.loops import Loops
 from quantcloud.openqasm.version3.names import Names, Variable
-from quantcloud.openqasm.version3.state import State
 from quantcloud.openqasm.version3.storage import Storage
 from quantcloud.openqasm.version3.syntax import (
     Alias,
@@ -92,6 +91,8 @@ class Interpreter:
             Opaque: self._gates.opaque,
             Nothing: lambda _: None,
         }
+
+        self.angle = self._evaluator.angle
 
     def execute(self, statement: Statement) -> None:
         """Run one statement."""

@@ -50,9 +50,9 @@ def inverse(name: str, angles: Angles) -> tuple[str, Angles] | None:
         return _INVERSES[name], angles
     if name in LINEAR and angles:
         return name, (negated(angles[0]), *angles[1:])
-    if name in ("U", "u", "u3") and len(angles) == 3:  # noqa: PLR2004 - theta, phi, lambda
-        theta, phi, lam = angles
-        return name, (negated(theta), negated(lam), negated(phi))
+    if name in ("U", "u", "u3", "cu"):
+        theta, phi, lam, *phase = angles
+        return name, (negated(theta), negated(lam), negated(phi), *map(negated, phase))
     return None
 
 

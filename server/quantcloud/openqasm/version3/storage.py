@@ -10,9 +10,9 @@ from quantcloud.openqasm.builder import Operand
 from quantcloud.openqasm.lexer import shown
 from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.version3.evaluator import Evaluator
+from quantcloud.openqasm.version3.guards import State
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.state import State
 from quantcloud.openqasm.version3.syntax import (
     Assign,
     Code,
