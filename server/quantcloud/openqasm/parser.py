@@ -42,16 +42,7 @@ class Parser:
         self.expressions = ExpressionParser(self.lexer)
         self.operands = OperandReader(self.lexer, self.program)
         self._defining: str | None = None
-        self._shortcuts = (
-            Shortcuts(
-                self.lexer,
-                self.program,
-                self.angle,
-                is_version_3=self.version > 2,  # noqa: PLR2004 - the versions are 2 and 3
-            )
-            if shortcuts
-            else None
-        )
+        self._takes_shortcuts = shortcuts
 
     @cached_property
     def statements(self) -> Mapping[str, Callable[[], None]]:
@@ -73,7 +64,7 @@ class Parser:
 
     def parse(self) -> Circuit:
         """Parse the source to its end."""
-        lexer, program, shortcuts = self.lexer, self.program, self._shortcuts
+        lexer, program, shortcuts = self.lexer, self.program, self._shortcuts()
         offset = 0 if shortcuts is None else shortcuts.head(self.libraries)
         if not offset:
             lexer.seek(0)
@@ -100,6 +91,14 @@ class Parser:
                 "the circuit has no qubits; it needs at least one, as in 'qreg q[2];'", 0
             )
         return program.circuit()
+
+    def _shortcuts(self) -> Shortcuts | None:
+        # They refer to the parser, so it must not refer to them: a cycle would wait for the garbage
+        # collector.
+        if not self._takes_shortcuts:
+            return None
+        is_version_3 = self.version > 2  # noqa: PLR2004 - the versions are 2 and 3
+        return Shortcuts(self.lexer, self.program, self.angle, is_version_3=is_version_3)
 
     def angle(self) -> float | None:
         """Parse an angle, outside of definitions, that has the same value each time.
