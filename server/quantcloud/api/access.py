@@ -175,7 +175,7 @@ class AccessControl:
             principal, request.id, refused
         ):
             raise _refusal(principal, refused)
-        with self._streams.watch(principal.account_id):
+        with self._streams.watches.taken(principal.account_id):
             allowance = await self._turns.wait(principal.account_id, refused, take)
         caller.allowance = allowance
         if not allowance.granted:
@@ -196,18 +196,19 @@ class AccessControl:
         Raises `TooManyStreams`.
         """
         if caller.principal is not None and path not in self._of_circuits:
-            self._streams.open_watch(caller.principal.account_id)
+            # Not `taken`, which takes a kilobyte per watch.
+            self._streams.watches.take(caller.principal.account_id)
             return self._end_watch
         held = ExitStack()
         if caller.principal is None:
             held.enter_context(self._streams.anonymous(self._address(caller)))
         else:
-            held.enter_context(self._streams.circuits(caller.principal.account_id))
+            held.enter_context(self._streams.circuits.taken(caller.principal.account_id))
         return lambda _: held.close()
 
     def _close_watch(self, caller: Caller) -> None:
         if caller.principal is not None:
-            self._streams.close_watch(caller.principal.account_id)
+            self._streams.watches.release(caller.principal.account_id)
 
     def owner(self, caller: Caller) -> Hashable:
         """Return the owner of a call's request: the account, or the address without one."""
