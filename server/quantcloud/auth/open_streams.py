@@ -52,5 +52,5 @@ class OpenStreams:
     @contextmanager
     def anonymous(self, address: str) -> Generator[None]:
         """Count a stream without credentials within the context. Raises `TooManyStreams`."""
-        with self._addresses.taken(address), self._anonymous.held(""):
+        with self._addresses.taken(address), self._anonymous.taken(""):
             yield
