@@ -432,6 +432,10 @@ class Settings(BaseSettings):
         return "http" if self.tls_cert is None else "https"
 
     @property
+    def access_log_path(self) -> Path:
+        return self.access_log or self.data_dir / "access.log"
+
+    @property
     def audit_log_path(self) -> Path:
         return self.audit_log or self.data_dir / "audit.log"
 
