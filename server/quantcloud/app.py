@@ -33,7 +33,7 @@ from quantcloud.endpoints import Endpoints, bracketed, sign_in_link
 from quantcloud.engine.start import Started, start_engine
 from quantcloud.private import keep_private
 from quantcloud.proxy.admin import private_socket
-from quantcloud.proxy.process import EnvoyProcess, envoy_settings
+from quantcloud.proxy.process import EnvoyProcess, Upstream
 from quantcloud.routing.cost_model import CostModel
 from quantcloud.scheduling.housekeeping import Housekeeping
 from quantcloud.scheduling.lease_keeper import LeaseKeeper
@@ -251,10 +251,7 @@ class Application:
 
     async def _start_envoy(self, grpc_port: int, inside: Path | None) -> str:
         settings = self._settings
-        secret = self._proxy_secret or ""
-        envoy = EnvoyProcess(
-            envoy_settings(settings, secret, grpc_port=grpc_port, grpc_socket=inside)
-        )
+        envoy = EnvoyProcess(settings, Upstream(self._proxy_secret or "", grpc_port, inside))
         await envoy.start()
         self._parts.push_async_callback(envoy.stop)
         code = self._codes.issue(OPERATOR) if settings.console else None
