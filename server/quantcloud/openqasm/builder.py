@@ -110,6 +110,11 @@ class CircuitBuilder:
         if name in self._names:
             raise self._lexer.error(f"{shown(name)} is already declared", start)
 
+    def check_new_gate(self, name: str, start: int) -> None:
+        """Check that a gate of that name may be defined."""
+        self.check_new(name, start)
+        self.gates.check_new(name, start)
+
     def declare_qubits(self, name: str, size: int, start: int) -> None:
         """Declare a quantum register."""
         self.check_new(name, start)

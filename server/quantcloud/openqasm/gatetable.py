@@ -51,9 +51,7 @@ class GateTable:
         return name in self.definitions or name in self._opaque
 
     def check_new(self, name: str, start: int) -> None:
-        """Check that the source may still define a gate of that name."""
-        if self.is_declared(name):
-            raise self._lexer.error(f"{shown(name)} is already declared as a gate", start)
+        """Check that the source may still define a gate of that name, which is not declared."""
         if name in BUILTIN_GATES:
             raise self._lexer.error(f"'{name}' is built into the language", start)
         if name in self._used or name in self._used_synonyms:

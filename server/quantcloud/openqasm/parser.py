@@ -158,8 +158,7 @@ class Parser:
         lexer = self.lexer
         name, start = lexer.name("the name of a gate")
         lexer.check_new_name(name, "a gate", start)
-        self.program.check_new(name, start)
-        self.program.gates.check_new(name, start)
+        self.program.check_new_gate(name, start)
         parameters, qubits = lexer.gate_operands()
         return name, _places(parameters), _places(qubits)
 

@@ -44,12 +44,7 @@ _PLAIN_3: Final = re.compile(
     r"measure[ \t]++(?P<qubits>[A-Za-z_]\w*+)(?:\[(?P<qubit>\d{1,6})\])?+)[ \t]*+;",
     re.ASCII,
 )
-_PARTS_3: Final = tuple(
-    [
-        _PLAIN_3.groupindex[name]
-        for name in sorted(_PLAIN.groupindex, key=_PLAIN.groupindex.__getitem__)
-    ]
-)
+_PARTS: Final = ("kind", "name", "size", "qubits", "qubit", "clbits", "clbit")
 _PLAIN_WORDS: Final = ("qreg", "creg", "measure")
 _PLAIN_WORDS_3: Final = ("qubit", "bit")
 # The header of nearly all sources.
@@ -207,10 +202,7 @@ class Shortcuts:
         match = pattern.match(self._lexer.source, start)
         if match is None:
             return False
-        # Groups are faster by number than by name.
-        kind, name, size, qubits, qubit, clbits, clbit = (
-            match.groups() if pattern is _PLAIN else match.group(*_PARTS_3)
-        )
+        kind, name, size, qubits, qubit, clbits, clbit = match.group(*_PARTS)
         # The token parser finds an error again: it may not be the first.
         try:
             if kind is not None:

@@ -43,15 +43,13 @@ class DeclarationReader(ExpressionReader, ABC):
             return Measurement(self.code(), start)
         return self.code()
 
-    def variable(self) -> Declaration:
-        """Read the declaration of a variable from its type on."""
-        return self._variable(self.type_name(), is_constant=False)
+    def _variable(self) -> Declaration:
+        return self._typed(self.type_name(), is_constant=False)
 
-    def constant(self, _: int) -> Declaration:
-        """Read the declaration of a constant."""
-        return self._variable(self.type_name("a type after 'const'"), is_constant=True)
+    def _constant(self, _: int) -> Declaration:
+        return self._typed(self.type_name("a type after 'const'"), is_constant=True)
 
-    def _variable(self, wanted: TypeName, *, is_constant: bool) -> Declaration:
+    def _typed(self, wanted: TypeName, *, is_constant: bool) -> Declaration:
         lexer = self._lexer
         what = "a classical register" if wanted.kind == "bit" else "a variable"
         name, start = lexer.new_name(what)
@@ -63,15 +61,13 @@ class DeclarationReader(ExpressionReader, ABC):
         lexer.end_statement()
         return Declaration(wanted, name, value, is_constant, start)
 
-    def qubits(self) -> Declaration:
-        """Read `qubit[size] name;`."""
+    def _declared_qubits(self) -> Declaration:
         wanted = self.type_name(kinds=_PARAMETERS)
         name, start = self._lexer.new_name("a quantum register")
         self._lexer.end_statement()
         return Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
 
-    def register(self, kind: str) -> Declaration:
-        """Read a register as in OpenQASM 2, of qubits or bits."""
+    def _register(self, kind: str) -> Declaration:
         lexer = self._lexer
         what = "a quantum register" if kind == "qubit" else "a classical register"
         name, start = lexer.new_name(what)
@@ -84,8 +80,7 @@ class DeclarationReader(ExpressionReader, ABC):
         wanted = TypeName(kind, size or (Literal("int", 1),), start)
         return Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
 
-    def input(self, start: int) -> Input:
-        """Read an input of the program."""
+    def _input(self, start: int) -> Input:
         lexer = self._lexer
         dimensions: tuple[Code, ...] = ()
         if lexer.accept("array"):
@@ -100,8 +95,7 @@ class DeclarationReader(ExpressionReader, ABC):
         lexer.end_statement()
         return Input(wanted, dimensions, name, start)
 
-    def alias(self, _: int) -> Alias:
-        """Read an alias."""
+    def _alias(self, _: int) -> Alias:
         lexer = self._lexer
         name, start = lexer.new_name("an alias")
         lexer.expect("=", "after the alias")
@@ -109,8 +103,7 @@ class DeclarationReader(ExpressionReader, ABC):
         lexer.end_statement()
         return Alias(name, value, start)
 
-    def gate_body(self, _: int) -> GateBody:
-        """Read the definition of a gate."""
+    def _gate_body(self, _: int) -> GateBody:
         lexer = self._lexer
         name, start = lexer.new_name("a gate")
         params, qubits = lexer.gate_operands()
@@ -120,15 +113,13 @@ class DeclarationReader(ExpressionReader, ABC):
         body = self.block(f"the definition of {shown(name)}")
         return GateBody(name, params, qubits, body, start, brace)
 
-    def opaque(self, _: int) -> Opaque:
-        """Read the declaration of a gate without a definition."""
+    def _opaque(self, _: int) -> Opaque:
         name, start = self._lexer.new_name("a gate")
         self._lexer.gate_operands()
         self._lexer.end_statement()
         return Opaque(name, start)
 
-    def subroutine(self, _: int) -> Subroutine:
-        """Read a subroutine."""
+    def _subroutine(self, _: int) -> Subroutine:
         lexer = self._lexer
         name, start = lexer.new_name("a subroutine")
         lexer.expect("(", f"after the name of {shown(name)}")

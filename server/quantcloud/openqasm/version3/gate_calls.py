@@ -77,16 +77,12 @@ class GateCalls:
 
     def opaque(self, node: Opaque) -> None:
         """Declare a gate without a definition."""
-        self._check_new(node.name, node.start)
+        self._builder.check_new_gate(node.name, node.start)
         self._builder.gates.declare_opaque(node.name)
-
-    def _check_new(self, name: str, start: int) -> None:
-        self._builder.check_new(name, start)
-        self._builder.gates.check_new(name, start)
 
     def define(self, node: GateBody) -> None:
         """Define a gate."""
-        self._check_new(node.name, node.start)
+        self._builder.check_new_gate(node.name, node.start)
         self._names.enter(node.start, function=True)
         self._defining = node.name
         self._body, self._body_phases = [], []

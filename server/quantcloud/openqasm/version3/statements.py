@@ -55,14 +55,14 @@ class StatementReader(DeclarationReader):
         self._readers: Mapping[str, Callable[[int], Statement]] = {
             "OPENQASM": self._late_header,
             "include": self._include,
-            "qreg": lambda _: self.register("qubit"),
-            "creg": lambda _: self.register("bit"),
-            "const": self.constant,
-            "input": self.input,
-            "let": self.alias,
-            "gate": self.gate_body,
-            "opaque": self.opaque,
-            "def": self.subroutine,
+            "qreg": lambda _: self._register("qubit"),
+            "creg": lambda _: self._register("bit"),
+            "const": self._constant,
+            "input": self._input,
+            "let": self._alias,
+            "gate": self._gate_body,
+            "opaque": self._opaque,
+            "def": self._subroutine,
             "if": self._if,
             "else": self._else,
             "for": self._for,
@@ -76,9 +76,9 @@ class StatementReader(DeclarationReader):
             "delay": self._delay,
         }
         self._whole_readers: Mapping[str, Callable[[], Statement]] = {
-            **dict.fromkeys(SCALARS, self.variable),
+            **dict.fromkeys(SCALARS, self._variable),
             **dict.fromkeys(MODIFIERS | {"gphase"}, self._gate),
-            "qubit": self.qubits,
+            "qubit": self._declared_qubits,
         }
 
     def statement(self) -> Statement:
