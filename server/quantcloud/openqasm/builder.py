@@ -84,7 +84,6 @@ class CircuitBuilder:
         self.shadows = False
 
     def circuit(self) -> Circuit:
-        """Return the circuit as it is now."""
         return Circuit(
             tuple(self.qubits.values()),
             tuple(self.clbits.values()),
@@ -116,7 +115,6 @@ class CircuitBuilder:
         self.gates.check_new(name, start)
 
     def declare_qubits(self, name: str, size: int, start: int) -> None:
-        """Declare a quantum register."""
         self.check_new(name, start)
         self._check_size("qubit", self.num_qubits + size, MAX_QUBITS, start)
         self.qubits[name] = Register(name, self.num_qubits, size)
@@ -124,7 +122,6 @@ class CircuitBuilder:
         self.shadows |= self.gates.is_used(name)
 
     def declare_clbits(self, name: str, size: int, start: int) -> None:
-        """Declare a classical register."""
         self.check_new(name, start)
         self._check_size("classical bit", self.num_clbits + size, MAX_CLBITS, start)
         self.clbits[name] = Register(name, self.num_clbits, size)
@@ -197,41 +194,25 @@ class CircuitBuilder:
         self._charge_each(size, signature.weight, condition, start)
         if signature.definition is not None and size:
             self.gates.instantiate(name, params, start)
-        rows = list(zip(*[operand.bits(size) for operand in operands], strict=True))
-        if len(operands) > 1:
-            for qubits in rows:
-                if len(set(qubits)) < len(qubits):
-                    self._repeated(name, operands, qubits)
+        rows = self._rows(name, operands, size)
         self._add(name, rows, params, repeat(()), condition)
 
     def gate_steps(
         self,
         steps: Sequence[GateCall],
-        width: int,
         operands: Sequence[Operand],
         start: int,
         condition: Condition | None,
     ) -> None:
         """Apply a sequence of standard gates; registers are broadcast. Raises `ExpressionError`."""
-        if len(operands) != width:
-            takes = quantity(width, "qubit")
-            raise self._lexer.error(f"this gate takes {takes}, got {len(operands)}", start)
         size = self._broadcast_size(operands)
         self._charge_each(size, len(steps), condition, start)
         made = [(name, places, self.angles(angles, start)) for name, places, angles in steps]
-        for qubits in zip(*[operand.bits(size) for operand in operands], strict=True):
-            if len(set(qubits)) < len(qubits):
-                self._repeated("with its modifiers", operands, qubits)
-            self.operations += [
-                Operation(
-                    name,
-                    tuple([qubits[place] for place in places]),
-                    angles,
-                    (),
-                    condition,
-                )
-                for name, places, angles in made
-            ]
+        self.operations += [
+            Operation(name, tuple([qubits[place] for place in places]), angles, (), condition)
+            for qubits in self._rows("with its modifiers", operands, size)
+            for name, places, angles in made
+        ]
 
     def _add(
         self,
@@ -257,6 +238,15 @@ class CircuitBuilder:
                     )
                 size = operand.size
         return 1 if size is None else size
+
+    def _rows(self, name: str, operands: Sequence[Operand], size: int) -> Sequence[tuple[int, ...]]:
+        """Return the qubits of each of `size` operations. Raises `CircuitError` if some repeat."""
+        rows = list(zip(*[operand.bits(size) for operand in operands], strict=True))
+        if len(operands) > 1:
+            for qubits in rows:
+                if len(set(qubits)) < len(qubits):
+                    self._repeated(name, operands, qubits)
+        return rows
 
     def _repeated(self, name: str, operands: Sequence[Operand], qubits: Sequence[int]) -> NoReturn:
         position = next(index for index, qubit in enumerate(qubits) if qubit in qubits[:index])
@@ -300,7 +290,6 @@ class CircuitBuilder:
         self._add("measure", qubits, (), clbits, condition)
 
     def reset(self, target: Operand, start: int, condition: Condition | None) -> None:
-        """Reset a qubit, or each qubit of a register."""
         self._charge_each(target.size, 1, condition, start)
         self._add("reset", zip(target.bits(target.size)), (), repeat(()), condition)
 
@@ -337,7 +326,6 @@ class CircuitBuilder:
         self.operations.append(Operation("while", (), (), (), condition))
 
     def end_loop(self) -> None:
-        """End the innermost loop."""
         self.operations.append(Operation("end", ()))
 
     def barrier(self, operands: Sequence[Operand], start: int) -> None:

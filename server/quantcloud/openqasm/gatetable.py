@@ -114,7 +114,6 @@ class GateTable:
         )
 
     def refuse_recursion(self, name: str, start: int) -> NoReturn:
-        """Raise the error for a gate that calls itself."""
         raise self._lexer.error(
             f"gate {shown(name)} calls itself; only gates above it may be called", start
         )
@@ -172,7 +171,6 @@ class GateTable:
         raise self._lexer.error(f"gate {shown(name)} is not defined{hint}", start)
 
     def is_used(self, name: str) -> bool:
-        """Return whether a gate of that name has been called."""
         return name in self._used
 
     def check_call(self, name: str, num_params: int, num_qubits: int, start: int) -> Signature:

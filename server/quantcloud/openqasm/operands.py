@@ -20,7 +20,6 @@ class OperandReader:
         self._program = program
 
     def qubit(self) -> Operand:
-        """Parse a quantum register or a qubit."""
         lexer = self._lexer
         if lexer.kind == "physical" and PHYSICAL in self._program.qubits:
             start, index = lexer.start, int(lexer.text[1:])
@@ -29,14 +28,12 @@ class OperandReader:
         return self._operand(self._program.qubits, "qubit")
 
     def qubits(self) -> list[Operand]:
-        """Parse quantum registers and qubits that are separated by commas."""
         operands = [self.qubit()]
         while self._lexer.accept(","):
             operands.append(self.qubit())
         return operands
 
     def clbit(self) -> Operand:
-        """Parse a classical register or bit."""
         return self._operand(self._program.clbits, "classical bit")
 
     def _operand(self, registers: Mapping[str, Register], what: str) -> Operand:

@@ -46,7 +46,6 @@ class Parser:
 
     @cached_property
     def statements(self) -> Mapping[str, Callable[[], None]]:
-        """The parser of each statement that begins with a keyword."""
         return {
             "OPENQASM": self._late_header,
             "include": self._include,
@@ -251,7 +250,6 @@ class Parser:
         self.program.barrier(operands, start)
 
     def instruction(self, condition: Condition | None) -> None:
-        """Parse a gate, a measurement or a reset."""
         lexer, program = self.lexer, self.program
         start = lexer.start
         if lexer.accept("measure"):

@@ -206,7 +206,6 @@ class Evaluator:
         return self._classical(value, _start(code))
 
     def angle(self, code: Code) -> Expression:
-        """Return an angle."""
         try:
             return expression(self.value(code, real=True))
         except ExpressionError as error:
@@ -233,7 +232,6 @@ class Evaluator:
         return int(value.value)
 
     def type_of(self, name: TypeName) -> Type:
-        """Return a classical type."""
         kind = name.kind
         if name.size is None:
             return Type(kind)

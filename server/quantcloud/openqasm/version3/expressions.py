@@ -61,7 +61,6 @@ class ExpressionReader:
         self._depth = 0
 
     def code(self) -> Code:
-        """Read an expression."""
         items: list[Item] = []
         self._expression(items)
         return tuple(items)

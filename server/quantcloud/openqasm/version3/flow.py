@@ -88,7 +88,6 @@ class Flow:
     # Branches
 
     def branch(self, node: If) -> None:
-        """Run an `if`."""
         test = self.test(node.test, node.start)
         if isinstance(test, Known):
             self.block(node.then if test.value else node.otherwise, node.start)
@@ -140,7 +139,6 @@ class Flow:
         return Bits(variable.cell, variable.type.bits)
 
     def switch(self, node: Switch) -> None:
-        """Run a `switch`."""
         value = self.evaluator.value(node.value)
         if isinstance(value, Symbolic):
             raise self.lexer.error(f"a 'switch' cannot depend on {value}", node.start)
@@ -178,7 +176,6 @@ class Flow:
     # Jumps
 
     def jump(self, node: Jump) -> None:
-        """Run a `break` or a `continue`."""
         if node.word == "end":
             raise refusal(
                 self.lexer,

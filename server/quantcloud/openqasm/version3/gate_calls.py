@@ -1,5 +1,6 @@
 """Runs calls of gates, definitions of gates, and other instructions on qubits."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from quantcloud.circuits.expressions import ExpressionError, is_constant
@@ -58,7 +59,6 @@ class GateCalls:
 
     @property
     def is_defining(self) -> bool:
-        """Whether the present statement is in the definition of a gate."""
         return self._defining is not None
 
     # Definitions
@@ -76,12 +76,10 @@ class GateCalls:
             )
 
     def opaque(self, node: Opaque) -> None:
-        """Declare a gate without a definition."""
         self._builder.check_new_gate(node.name, node.start)
         self._builder.gates.declare_opaque(node.name)
 
     def define(self, node: GateBody) -> None:
-        """Define a gate."""
         self._builder.check_new_gate(node.name, node.start)
         self._names.enter(node.start, function=True)
         self._defining = node.name
@@ -119,27 +117,25 @@ class GateCalls:
     # Calls
 
     def call(self, node: Gate) -> None:
-        """Apply a gate, with its modifiers."""
         angles = tuple([self._evaluator.angle(code) for code in node.params])
         name = self._resolved(node)
         operands = [self._evaluator.qubits(code) for code in node.operands]
         if name == PHASE and len(angles) != 1:
             raise self._lexer.error("'gphase' takes 1 parameter", node.start)
-        if not node.modifiers and name != PHASE:
-            self._apply(name, angles, operands, node.start)
-            return
-        if name != PHASE:
-            gates = self._builder.gates
-            width = gates.signature(name).num_qubits
-            gates.check_call(name, len(angles), width, node.start)
-        elif not node.modifiers:
-            # Without controls its only effect is in a definition.
-            self._body_phases += angles
+        if not node.modifiers:
+            if name == PHASE:
+                # Its only effect is in a definition.
+                self._body_phases += angles
+            else:
+                self._apply(name, angles, operands, node.start)
             return
         steps = self._modified(node, name, angles)
+        for call in steps.calls:
+            if call.name != self._defining:
+                self._builder.gates.resolved(call.name, 0)
+        self._body_phases += steps.phases
         if len(steps.calls) == 1 and steps.calls[0].qubits == tuple(range(steps.width)):
             only = steps.calls[0]
-            self._note(steps)
             self._apply(only.name, only.params, operands, node.start)
             return
         self._apply_steps(steps, operands, node.start)
@@ -168,43 +164,39 @@ class GateCalls:
                 raise self._lexer.error(f"in this expression: {error}", start) from None
             self._builder.gate(name, params, operands, start, self._guards.condition)
             return
-        qubits = tuple([operand.offset for operand in operands])
-        self._check_distinct(name, qubits, start)
-        self._builder.charge(1, start)
-        self._body.append(GateCall(name, qubits, angles))
-
-    def _check_distinct(self, name: str, qubits: tuple[int, ...], start: int) -> None:
-        if len(set(qubits)) < len(qubits):
-            raise self._lexer.error(f"gate '{name}' would act on the same qubit twice", start)
-
-    def _note(self, steps: Steps) -> None:
-        for call in steps.calls:
-            if call.name != self._defining:
-                self._builder.gates.resolved(call.name, 0)
-        self._body_phases += steps.phases
+        call = GateCall(name, tuple(range(len(operands))), angles)
+        self._append((call,), operands, name, start)
 
     def _apply_steps(self, steps: Steps, operands: list[Operand], start: int) -> None:
-        self._note(steps)
-        if self._defining is None:
-            self._builder.gate_steps(
-                steps.calls, steps.width, operands, start, self._guards.condition
-            )
-            return
         if len(operands) != steps.width:
             takes = quantity(steps.width, "qubit")
             raise self._lexer.error(f"this gate takes {takes}, got {len(operands)}", start)
+        if self._defining is None:
+            self._builder.gate_steps(steps.calls, operands, start, self._guards.condition)
+        else:
+            self._append(steps.calls, operands, "with its modifiers", start)
+
+    def _append(
+        self, calls: Sequence[GateCall], operands: Sequence[Operand], name: str, start: int
+    ) -> None:
+        """Add the calls of a gate to the definition."""
         qubits = tuple([operand.offset for operand in operands])
-        self._check_distinct("with its modifiers", qubits, start)
-        self._builder.charge(len(steps.calls), start)
+        if len(set(qubits)) < len(qubits):
+            raise self._lexer.error(f"gate '{name}' would act on the same qubit twice", start)
+        self._builder.charge(len(calls), start)
         self._body += [
-            call._replace(qubits=tuple([qubits[place] for place in call.qubits]))
-            for call in steps.calls
+            call._replace(qubits=tuple([qubits[place] for place in call.qubits])) for call in calls
         ]
 
     # Modifiers
 
     def _modified(self, node: Gate, name: str, angles: Angles) -> Steps:
         """Return the standard gates that a gate with modifiers stands for."""
+        gates = self._builder.gates
+        width = 0
+        if name != PHASE:
+            width = gates.signature(name).num_qubits
+            gates.check_call(name, len(angles), width, node.start)
         arguments = tuple([self._argument(modifier) for modifier in node.modifiers])
         words = tuple([modifier.word for modifier in node.modifiers])
         # An angle that is a parameter may be equal to one that is a number.
@@ -212,8 +204,6 @@ class GateCalls:
         found = self._cache.get(key)
         if found is not None:
             return found
-        gates = self._builder.gates
-        width = 0 if name == PHASE else gates.signature(name).num_qubits
         try:
             steps = modified_gates.steps(name, angles, width, gates.definitions, self._phases)
             for word, argument in zip(reversed(words), reversed(arguments), strict=True):
@@ -248,7 +238,6 @@ class GateCalls:
     # Other instructions
 
     def barrier(self, node: Barrier) -> None:
-        """Put a barrier on qubits, or on all of them."""
         operands = [self._evaluator.qubits(code) for code in node.operands]
         if self._defining is None:
             self._builder.barrier(operands, operands[0].start if operands else node.start)
@@ -260,12 +249,10 @@ class GateCalls:
         self._body.append(GateCall("barrier", tuple(dict.fromkeys(qubits))))
 
     def reset(self, node: Reset) -> None:
-        """Reset qubits."""
         target = self._evaluator.qubits(node.target)
         self._builder.reset(target, node.start, self._guards.condition)
 
     def delay(self, node: Delay) -> None:
-        """Keep qubits idle."""
         duration = self._evaluator.value(node.duration)
         if isinstance(duration, Symbolic):
             raise self._lexer.error(f"a duration cannot depend on {duration}", node.start)

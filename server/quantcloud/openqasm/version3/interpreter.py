@@ -95,7 +95,6 @@ class Interpreter:
         self.angle = self._evaluator.angle
 
     def execute(self, statement: Statement) -> None:
-        """Run one statement."""
         if self._guards.frames or not self.names.is_global:
             self._builder.charge_step(statement.start)
             if isinstance(statement, Subroutine | GateBody | Input | Opaque):

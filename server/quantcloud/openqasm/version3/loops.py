@@ -29,7 +29,6 @@ class Loops(Flow):
     """Runs loops. Every method raises `CircuitError` at an error."""
 
     def loop_while(self, node: While) -> None:
-        """Run a `while`."""
         guards = self.guards
         with self._loop() as level:
             while True:
@@ -52,7 +51,6 @@ class Loops(Flow):
             )
 
     def loop_over(self, node: For) -> None:
-        """Run a `for`."""
         type_ = self.evaluator.type_of(node.type)
         span = node.values[-1]
         if isinstance(span, Span):

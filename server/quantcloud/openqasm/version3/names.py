@@ -85,7 +85,6 @@ class Names:
         self._scopes.append({})
 
     def leave(self) -> None:
-        """End the innermost scope."""
         self._scopes.pop()
         if self._bases[-1] == len(self._scopes):
             self._bases.pop()
@@ -158,7 +157,6 @@ class Names:
                     yield name
 
     def registers(self) -> Mapping[str, Register]:
-        """Return the registers of qubits and bits."""
         return {**self._builder.qubits, **self._builder.clbits}
 
 

@@ -82,7 +82,6 @@ class StatementReader(DeclarationReader):
         }
 
     def statement(self) -> Statement:
-        """Read one statement."""
         lexer = self._lexer
         text, start = lexer.text, lexer.start
         if lexer.kind == "id":

@@ -45,7 +45,6 @@ class Storage:
     # Declarations
 
     def declare(self, node: Declaration) -> None:
-        """Declare a variable, a constant or a register."""
         kind, size = node.type.kind, node.type.size
         if kind == "qubit":
             self._declare_qubits(node)
@@ -181,7 +180,6 @@ class Storage:
         return entry
 
     def execute(self, node: Assign) -> None:
-        """Run an assignment."""
         target, value = node.target, node.value
         if isinstance(value, Measurement) and value.start < target.start:
             # In `measure q -> c` the source comes first, so its errors do too.
