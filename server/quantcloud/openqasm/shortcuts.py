@@ -8,7 +8,7 @@ are unusual or wrong.
 
 import re
 from collections.abc import Callable, Collection
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from quantcloud.circuits.angles import Angle
 from quantcloud.circuits.ir import Operation, Register
@@ -64,13 +64,6 @@ def version(source: str) -> tuple[str | None, int]:
     return (None, 0) if match is None else (match[1], match.end())
 
 
-class _Repeatable(NamedTuple):
-    """The operations of a statement and their weight toward the limit."""
-
-    operations: tuple[Operation, ...]
-    weight: int
-
-
 class Shortcuts:
     """Adds the simple statements of one source to its circuit."""
 
@@ -87,7 +80,8 @@ class Shortcuts:
         self._lexer = lexer
         self._program = program
         self._angle = angle
-        self._read_before: dict[str, Operation | _Repeatable] = {}
+        # The operations of each statement, and their weight toward the limit.
+        self._read_before: dict[str, tuple[tuple[Operation, ...], int]] = {}
         self._remembered = 0
         self._gates: dict[str, Signature] = {}
         self._angles: dict[str, tuple[float, ...]] = {}
@@ -111,14 +105,12 @@ class Shortcuts:
             self._forget()
         while (match := statement(source, offset)) is not None:
             known = read_before.get(match[1])
-            if type(known) is Operation:  # faster than isinstance
-                operations.append(known)
-                program.weight += 1
+            if known is not None:
+                made, weight = known
+                program.weight += weight
                 if program.weight > MAX_OPERATIONS:
                     program.charge(0, match.start(1))
-            elif isinstance(known, _Repeatable):
-                program.charge(known.weight, match.start(1))
-                operations.extend(known.operations)
+                operations += made
             elif not (
                 (match[1].startswith(_PLAIN_WORDS) and self._plain(_PLAIN, match.start(1)))
                 or self._gate(match.start(1))
@@ -154,8 +146,7 @@ class Shortcuts:
         made = self._program.operations[first:]
         self._remembered += len(made)
         if made and self._remembered <= MAX_REMEMBERED:
-            alone = len(made) == weight == 1
-            self._read_before[text] = made[0] if alone else _Repeatable(tuple(made), weight)
+            self._read_before[text] = tuple(made), weight
 
     def _gate(self, start: int) -> bool:
         """Parse the gate at `start`; return False if it has no shortcut."""
@@ -191,9 +182,7 @@ class Shortcuts:
         program.operations.append(operation)
         if self._remembered < MAX_REMEMBERED:
             self._remembered += 1
-            self._read_before[match[0][:-1]] = (
-                operation if weight == 1 else _Repeatable((operation,), weight)
-            )
+            self._read_before[match[0][:-1]] = (operation,), weight
         return True
 
     def _plain(self, pattern: re.Pattern[str], start: int) -> bool:
