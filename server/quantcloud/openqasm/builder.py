@@ -21,9 +21,10 @@ from quantcloud.circuits.limits import (
     MAX_OPERATIONS,
     MAX_QUBITS,
 )
+from quantcloud.domain.errors import CircuitError
 from quantcloud.domain.sweep import Input
 from quantcloud.openqasm.gatetable import GateTable
-from quantcloud.openqasm.hints import quantity
+from quantcloud.openqasm.hints import did_you_mean, quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
 DT_SECONDS: Final = 1e-9
@@ -31,6 +32,10 @@ DT_SECONDS: Final = 1e-9
 
 # To run a statement takes about as long as to read so many operations without loops.
 _STEP_WEIGHT: Final = 20
+
+
+PHYSICAL: Final = "$"
+"""The name of the register of OpenQASM 3's physical qubits, which are not declared."""
 
 
 class Operand(NamedTuple):
@@ -97,6 +102,21 @@ class CircuitBuilder:
     def take_name(self, name: str) -> None:
         """Note that the source has given a name to something that the circuit does not have."""
         self._names.add(name)
+
+    def undeclared(self, name: str, registers: Iterable[str], start: int) -> CircuitError:
+        """Make the error for a register that is none of the declared ones."""
+        hint = did_you_mean(name, registers)
+        return self._lexer.error(f"register {shown(name)} is not declared{hint}", start)
+
+    def check_is_gate(
+        self,
+        name: str,
+        start: int,
+        hint: str = "a statement begins with a gate, 'measure', 'reset', 'barrier' or 'if'",
+    ) -> None:
+        """Check that a name at the begin of a statement is not that of a register."""
+        if name in self.qubits or name in self.clbits:
+            raise self._lexer.error(f"{shown(name)} is a register; {hint}", start)
 
     # Declarations
 

@@ -10,7 +10,7 @@ from quantcloud.circuits.expressions import ExpressionError, is_constant
 from quantcloud.circuits.gates import BUILTIN_GATES, STANDARD_GATES
 from quantcloud.circuits.ir import GateCall, GateDefinition
 from quantcloud.circuits.limits import MAX_OPERATIONS
-from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, nearest_name, quantity
+from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, did_you_mean, quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
 _DELAY: Final = re.compile(r"delay(?:_\d++)?+", re.ASCII)
@@ -162,10 +162,9 @@ class GateTable:
                 f"gate {shown(name)} is declared opaque: it has no definition, so it cannot be run",
                 start,
             )
-        nearest = FOREIGN_GATE_NAMES.get(name.lower()) or nearest_name(
-            name, [*STANDARD_GATES, *self.definitions]
-        )
-        hint = f"; did you mean '{nearest}'?" if nearest else ""
+        foreign = FOREIGN_GATE_NAMES.get(name.lower())
+        known = [foreign] if foreign else [*STANDARD_GATES, *self.definitions]
+        hint = did_you_mean(foreign or name, known)
         if name in OPENQASM_3_WORDS:
             hint = "; it is a word of OpenQASM 3, whose sources begin with 'OPENQASM 3.0;'"
         raise self._lexer.error(f"gate {shown(name)} is not defined{hint}", start)

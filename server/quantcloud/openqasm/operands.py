@@ -5,11 +5,8 @@ from collections.abc import Mapping
 from quantcloud.circuits.ir import Register
 from quantcloud.domain.errors import CircuitError
 from quantcloud.openqasm.builder import CircuitBuilder, Operand
-from quantcloud.openqasm.hints import nearest_name, quantity
+from quantcloud.openqasm.hints import out_of_range
 from quantcloud.openqasm.lexer import Lexer, shown
-
-PHYSICAL = "$"
-"""The name of the register of OpenQASM 3's physical qubits, which are not declared."""
 
 
 class OperandReader:
@@ -20,11 +17,6 @@ class OperandReader:
         self._program = program
 
     def qubit(self) -> Operand:
-        lexer = self._lexer
-        if lexer.kind == "physical" and PHYSICAL in self._program.qubits:
-            start, index = lexer.start, int(lexer.text[1:])
-            lexer.advance()
-            return Operand(index, 1, whole=False, start=start)
         return self._operand(self._program.qubits, "qubit")
 
     def qubits(self) -> list[Operand]:
@@ -47,13 +39,8 @@ class OperandReader:
         index_start, index_text = lexer.start, lexer.text
         index = lexer.integer("an index")
         if index >= register.size:
-            bits = quantity(register.size, what)
-            last = f", {name[:40]}[0] to {name[:40]}[{register.size - 1}]" if register.size else ""
-            raise lexer.error(
-                f"index {shown(index_text)[1:-1]} is out of range: register {shown(name)} has "
-                f"{bits}{last}",
-                index_start,
-            )
+            index_text = shown(index_text)[1:-1]
+            raise lexer.error(out_of_range(index_text, name, register.size, what), index_start)
         if lexer.at(":"):
             raise lexer.error(f"slices such as {name[:40]}[0:2] are not supported; name each bit")
         lexer.expect("]", "after the index")
@@ -67,6 +54,4 @@ class OperandReader:
             kind = "quantum" if name in program.qubits else "classical"
             message = f"{shown(name)} is a {kind} register, but a {what} is needed here"
             return self._lexer.error(message, start)
-        nearest = nearest_name(name, registers)
-        hint = f"; did you mean '{nearest}'?" if nearest else ""
-        return self._lexer.error(f"register {shown(name)} is not declared{hint}", start)
+        return program.undeclared(name, registers, start)

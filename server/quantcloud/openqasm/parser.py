@@ -226,11 +226,10 @@ class Parser:
         name, start = lexer.name("a statement")
         if name == self._defining:
             self.program.gates.refuse_recursion(name, start)
-        if name in self.program.qubits or name in self.program.clbits:
-            hint = "a statement begins with a gate, 'measure', 'reset', 'barrier' or 'if'"
-            if lexer.at("=") or lexer.at("["):
-                hint = "to measure into bits, write 'measure q -> c;'"
-            raise lexer.error(f"{shown(name)} is a register; {hint}", start)
+        if lexer.at("=") or lexer.at("["):
+            hint = "to measure into bits, write 'measure q -> c;'"
+            self.program.check_is_gate(name, start, hint)
+        self.program.check_is_gate(name, start)
         name = self.program.gates.resolved(name, start)
         angles: list[Expression] = []
         if lexer.accept("(") and not lexer.accept(")"):

@@ -14,10 +14,9 @@ from quantcloud.circuits.angles import Angle
 from quantcloud.circuits.ir import Operation, Register
 from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
 from quantcloud.domain.errors import CircuitError
-from quantcloud.openqasm.builder import CircuitBuilder, Operand
+from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder, Operand
 from quantcloud.openqasm.gatetable import Signature
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.operands import PHYSICAL
 
 # A statement up to its semicolon, and the space after it. The real end may be elsewhere: the
 # semicolon may be in a comment.

@@ -5,10 +5,9 @@ from itertools import islice
 
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Bits, Expression
-from quantcloud.openqasm.builder import CircuitBuilder, Operand
-from quantcloud.openqasm.hints import nearest_name
+from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder, Operand
+from quantcloud.openqasm.hints import did_you_mean
 from quantcloud.openqasm.lexer import Lexer, shown
-from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.version3 import indexing
 from quantcloud.openqasm.version3.names import Names, Variable
 from quantcloud.openqasm.version3.operators import call, operate, prefix
@@ -137,11 +136,9 @@ class Evaluator:
         values = [self._classical(argument, item.start) for argument in arguments]
         result = call(item.name, values, real=real)
         if result is None:
-            hint = nearest_name(item.name, self._names.subroutines)
+            hint = did_you_mean(item.name, self._names.subroutines)
             raise self._lexer.error(
-                f"{shown(item.name)} is no function or subroutine"
-                + (f"; did you mean '{hint}'?" if hint else ""),
-                item.start,
+                f"{shown(item.name)} is no function or subroutine{hint}", item.start
             )
         return result
 
@@ -157,16 +154,11 @@ class Evaluator:
         if name in CONSTANTS:
             return Known(FLOAT, CONSTANTS[name])
         if len(code) > 1 and isinstance(code[-1], Index) and code[0] is item:
-            raise self._undeclared(item)
+            raise self._builder.undeclared(name, self._names.registers(), item.start)
         known = ", ".join(
             shown(each)[1:-1] for each in islice([*self._names.known(), "pi"], _KNOWN_SHOWN)
         )
         raise self._lexer.error(f"{shown(name)} is not defined here; known are {known}", item.start)
-
-    def _undeclared(self, item: Name) -> Exception:
-        nearest = nearest_name(item.text, self._names.registers())
-        hint = f"; did you mean '{nearest}'?" if nearest else ""
-        return self._lexer.error(f"register {shown(item.text)} is not declared{hint}", item.start)
 
     def _range(self, item: Span, stack: list[AnyValue]) -> Range:
         last = self._whole(stack.pop(), item.start) if item.has_last else None
@@ -252,7 +244,7 @@ class Evaluator:
         if isinstance(first, Name) and not first.text.startswith(PHYSICAL):
             entry = self._names.find(first.text, start)
             if entry is None:
-                raise self._undeclared(first)
+                raise self._builder.undeclared(first.text, self._names.registers(), start)
             if isinstance(entry, Variable):
                 kind = "a classical register" if entry.type.kind == "bit" else "no register"
                 raise self._lexer.error(

@@ -146,12 +146,7 @@ class GateCalls:
             return name
         if name == self._defining:
             builder.gates.refuse_recursion(name, node.start)
-        if name in builder.qubits or name in builder.clbits:
-            raise self._lexer.error(
-                f"{shown(name)} is a register; a statement begins with a gate, 'measure', 'reset', "
-                "'barrier' or 'if'",
-                node.start,
-            )
+        builder.check_is_gate(name, node.start)
         return builder.gates.resolved(name, node.start)
 
     def _apply(self, name: str, angles: Angles, operands: list[Operand], start: int) -> None:

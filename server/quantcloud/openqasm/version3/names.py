@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from quantcloud.circuits.ir import Bits, Formula, Register
-from quantcloud.openqasm.builder import CircuitBuilder
+from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder
 from quantcloud.openqasm.lexer import Lexer, shown
-from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.version3.syntax import Subroutine
 from quantcloud.openqasm.version3.values import Array, Classical, Known, Qubits, Runtime, Type
 from quantcloud.openqasm.version3.words import refusal

@@ -6,8 +6,8 @@ from typing import Final
 from quantcloud.circuits.classical import MAX_ROUNDS, UnboundedLoopError, without_measurements
 from quantcloud.circuits.expressions import is_constant
 from quantcloud.circuits.ir import Apply, Assignment, Bits, Circuit, Condition, Formula, Operation
+from quantcloud.openqasm.builder import PHYSICAL
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.parser import Parser
 from quantcloud.openqasm.version3.guards import SCRATCH
 from quantcloud.openqasm.version3.interpreter import Interpreter

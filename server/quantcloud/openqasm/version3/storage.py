@@ -6,9 +6,8 @@ of the circuit. A known value moves there before an assignment on a condition.
 
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Formula
-from quantcloud.openqasm.builder import Operand
+from quantcloud.openqasm.builder import PHYSICAL, Operand
 from quantcloud.openqasm.lexer import shown
-from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.version3.evaluator import Evaluator
 from quantcloud.openqasm.version3.guards import State
 from quantcloud.openqasm.version3.names import Variable
