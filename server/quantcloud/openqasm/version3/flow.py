@@ -1,6 +1,6 @@
 """Runs branches and jumps: what is known is expanded, the rest becomes part of the circuit."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 from quantcloud.circuits.expressions import ExpressionError
@@ -9,22 +9,24 @@ from quantcloud.openqasm.version3.evaluator import Evaluator
 from quantcloud.openqasm.version3.guards import State, simple
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.scan import has_jump, targets
 from quantcloud.openqasm.version3.storage import Storage, truth
 from quantcloud.openqasm.version3.syntax import (
     Assign,
     Body,
     Code,
+    For,
     If,
     Index,
     IndexSet,
     Jump,
     Literal,
     Measurement,
+    Return,
     Span,
     Statement,
     Switch,
     Target,
+    While,
 )
 from quantcloud.openqasm.version3.values import (
     BOOL,
@@ -114,7 +116,7 @@ class Flow:
             condition is None
             or self.guards.condition is not None
             or (node.otherwise and (condition.size != 1 or condition.value > 1))
-            or has_jump(node.then, node.otherwise)
+            or _has_jump(node.then, node.otherwise)
         ):
             return None
         if _is_one_measurement(node):
@@ -205,3 +207,38 @@ def _is_one_measurement(node: If) -> bool:
         and statement.target.place is not None
         and not any(isinstance(item, Span | IndexSet) for item in statement.target.place)
     )
+
+
+# What a part of a program may do, without running it
+
+
+def _statements(*bodies: Body) -> Iterator[Statement]:
+    """Yield all statements in bodies, also those inside of others."""
+    pending = [statement for body in bodies for statement in body]
+    while pending:
+        statement = pending.pop()
+        yield statement
+        if isinstance(statement, If):
+            pending += [*statement.then, *statement.otherwise]
+        elif isinstance(statement, While | For):
+            pending += statement.body
+        elif isinstance(statement, Switch):
+            pending += [each for _, body in statement.cases for each in body]
+            pending += statement.default
+
+
+def targets(*bodies: Body) -> Iterator[Target]:
+    """Yield what assignments and measurements may change."""
+    for statement in _statements(*bodies):
+        if isinstance(statement, Assign):
+            yield statement.target
+
+
+def _has_jump(*bodies: Body) -> bool:
+    """Return whether a statement may jump."""
+    return any(isinstance(statement, Jump | Return) for statement in _statements(*bodies))
+
+
+def has_return(*bodies: Body) -> bool:
+    """Return whether a statement may return."""
+    return any(isinstance(statement, Return) for statement in _statements(*bodies))

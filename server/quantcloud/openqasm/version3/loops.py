@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Formula
 from quantcloud.openqasm.version3 import indexing
-from quantcloud.openqasm.version3.flow import Flow
+from quantcloud.openqasm.version3.flow import Flow, has_return, targets
 from quantcloud.openqasm.version3.guards import Frame, Leave
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.scan import has_return, targets
 from quantcloud.openqasm.version3.storage import truth
 from quantcloud.openqasm.version3.syntax import For, Span, While
 from quantcloud.openqasm.version3.values import (
