@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple
 
 from quantcloud.circuits.angles import Angle
 from quantcloud.circuits.expressions import evaluate
@@ -30,8 +30,9 @@ from quantcloud.openqasm.lexer import Lexer, shown
 DT_SECONDS: Final = 1e-9
 """The unit `dt` of durations, which on hardware is the period of its clock."""
 
-# To run a statement takes about as long as to read so many operations without loops.
-_STEP_WEIGHT: Final = 20
+STEP_WEIGHT: Final = 20
+"""The weight of a statement in a loop or a subroutine: to run it takes as long as to read this many
+operations."""
 
 
 PHYSICAL: Final = "$"
@@ -76,7 +77,7 @@ class CircuitBuilder:
         self.operations: list[Operation] = []
         self.weight = 0
         # Names of variables, constants, aliases and subroutines.
-        self._names: set[str] = set()
+        self.names: set[str] = set()
         # Registers of one bit that were declared without a size.
         self.scalars: set[str] = set()
         self.assignments: list[Assignment] = []
@@ -98,10 +99,6 @@ class CircuitBuilder:
             self.scratch_bits,
             tuple(self._inputs.values()),
         )
-
-    def take_name(self, name: str) -> None:
-        """Note that the source has given a name to something that the circuit does not have."""
-        self._names.add(name)
 
     def undeclared(self, name: str, registers: Iterable[str], start: int) -> CircuitError:
         """Make the error for a register that is none of the declared ones."""
@@ -126,7 +123,7 @@ class CircuitBuilder:
             raise self._lexer.error(f"{shown(name)} is already declared as a register", start)
         if self.gates.is_declared(name):
             raise self._lexer.error(f"{shown(name)} is already declared as a gate", start)
-        if name in self._names:
+        if name in self.names:
             raise self._lexer.error(f"{shown(name)} is already declared", start)
 
     def check_new_gate(self, name: str, start: int) -> None:
@@ -182,10 +179,6 @@ class CircuitBuilder:
             )
 
     # Operations
-
-    def charge_step(self, start: int) -> None:
-        """Count a statement that is run in a loop or a subroutine, which takes time of its own."""
-        self.charge(_STEP_WEIGHT, start)
 
     def charge(self, weight: int, start: int) -> None:
         """Count `weight` toward the limit. Call it before operations of that weight are made."""
@@ -265,16 +258,13 @@ class CircuitBuilder:
         if len(operands) > 1:
             for qubits in rows:
                 if len(set(qubits)) < len(qubits):
-                    self._repeated(name, operands, qubits)
+                    place = next(i for i, qubit in enumerate(qubits) if qubit in qubits[:i])
+                    raise self._lexer.error(
+                        f"gate {shown(name)} would act on {self._qubit_name(qubits[place])} twice; "
+                        "its qubits must differ",
+                        operands[place].start,
+                    )
         return rows
-
-    def _repeated(self, name: str, operands: Sequence[Operand], qubits: Sequence[int]) -> NoReturn:
-        position = next(index for index, qubit in enumerate(qubits) if qubit in qubits[:index])
-        raise self._lexer.error(
-            f"gate {shown(name)} would act on {self._qubit_name(qubits[position])} twice; its "
-            "qubits must differ",
-            operands[position].start,
-        )
 
     def _qubit_name(self, qubit: int) -> str:
         register = next(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from quantcloud.circuits.expressions import ExpressionError
-from quantcloud.openqasm.builder import CircuitBuilder
+from quantcloud.openqasm.builder import STEP_WEIGHT, CircuitBuilder
 from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.version3.evaluator import Evaluator
@@ -96,7 +96,7 @@ class Interpreter:
 
     def execute(self, statement: Statement) -> None:
         if self._guards.frames or not self.names.is_global:
-            self._builder.charge_step(statement.start)
+            self._builder.charge(STEP_WEIGHT, statement.start)
             if isinstance(statement, Subroutine | GateBody | Input | Opaque):
                 raise self._lexer.error(
                     "gates, subroutines and parameters are declared at the top level",
@@ -155,7 +155,7 @@ class Interpreter:
 
     def _subroutine(self, node: Subroutine) -> None:
         self.names.check_new(node.name, node.start)
-        self._builder.take_name(node.name)
+        self._builder.names.add(node.name)
         self.names.subroutines[node.name] = node
 
     def _expression(self, node: Expression) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Formula
+from quantcloud.openqasm.builder import STEP_WEIGHT
 from quantcloud.openqasm.version3 import indexing
 from quantcloud.openqasm.version3.flow import Flow, has_return, targets
 from quantcloud.openqasm.version3.guards import Frame, Leave
@@ -36,7 +37,7 @@ class Loops(Flow):
                     break
                 if not test.value:
                     return
-                self.builder.charge_step(node.start)
+                self.builder.charge(STEP_WEIGHT, node.start)
                 seen = len(guards.stops)
                 if self._round(node, level):
                     return
@@ -59,7 +60,7 @@ class Loops(Flow):
                 return
         with self._loop() as level:
             for item in self._items(node):
-                self.builder.charge_step(node.start)
+                self.builder.charge(STEP_WEIGHT, node.start)
                 if self._round(node, level, (type_, item)):
                     return
 

@@ -100,7 +100,7 @@ class Names:
         self.check_new(name, start)
         self._scopes[-1][name] = entry
         if self.is_global:
-            self._builder.take_name(name)
+            self._builder.names.add(name)
         if isinstance(entry, Variable) and not (entry.is_constant or entry.is_input):
             self.has_variables = True
 
