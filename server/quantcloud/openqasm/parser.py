@@ -7,7 +7,7 @@ from typing import Final
 
 from quantcloud.circuits.ir import Circuit, Condition, Expression, GateCall
 from quantcloud.openqasm.builder import DT_SECONDS, CircuitBuilder, Operand
-from quantcloud.openqasm.expressions import ExpressionParser
+from quantcloud.openqasm.expressions import parsed_angle, parsed_constant
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.operands import OperandReader
@@ -39,7 +39,6 @@ class Parser:
         """Prepare to parse `source`; with `shortcuts=False`, only by its tokens."""
         self.lexer = Lexer(source, self.version, self.reserved)
         self.program = CircuitBuilder(self.lexer, self.synonyms)
-        self.expressions = ExpressionParser(self.lexer)
         self.operands = OperandReader(self.lexer, self.program)
         self._defining: str | None = None
         self._takes_shortcuts = shortcuts
@@ -104,7 +103,7 @@ class Parser:
 
         Return None if it may have another later.
         """
-        return self.expressions.value()
+        return parsed_constant(self.lexer)
 
     def statement(self) -> bool:
         """Parse one statement; return whether its text has the same meaning each time."""
@@ -233,9 +232,9 @@ class Parser:
         name = self.program.gates.resolved(name, start)
         angles: list[Expression] = []
         if lexer.accept("(") and not lexer.accept(")"):
-            angles.append(self.expressions.parse(parameters))
+            angles.append(parsed_angle(lexer, parameters))
             while lexer.accept(","):
-                angles.append(self.expressions.parse(parameters))
+                angles.append(parsed_angle(lexer, parameters))
             lexer.expect(")", "or ',' after the angle")
         return name, tuple(angles)
 
@@ -276,7 +275,7 @@ class Parser:
         start = lexer.start
         lexer.advance()
         lexer.expect("(", "and a duration after 'delay'")
-        duration = self.expressions.value() * DT_SECONDS
+        duration = parsed_constant(self.lexer) * DT_SECONDS
         lexer.expect(")", "after the duration")
         operands = self.operands.qubits()
         lexer.end_statement()
@@ -297,7 +296,7 @@ class Parser:
         lexer = self.lexer
         lexer.advance()
         lexer.expect("(", "after 'gphase'")
-        self.expressions.parse(parameters)
+        parsed_angle(lexer, parameters)
         lexer.expect(")", "after the angle")
         if not lexer.at(";"):
             read_qubits()
