@@ -188,8 +188,8 @@ class Lexer:
         if not self.accept(text):
             raise self.error(f"expected '{text}' {where}, got {self.described()}")
 
-    def end_include(self, libraries: Sequence[str]) -> None:
-        """Go past the name of one of the `libraries` and the semicolon. Raises `CircuitError`."""
+    def include(self, libraries: Sequence[str]) -> None:
+        """Go past the name of one of the `libraries`. Raises `CircuitError`."""
         if self.kind != "string":
             raise self.error(f"expected a file name in quotes, got {self.described()}")
         if self.text[1:-1] not in libraries:
@@ -199,7 +199,6 @@ class Lexer:
                 "file is ever read; put the definitions into the source"
             )
         self.advance()
-        self.end_statement()
 
     def end_statement(self) -> None:
         """Go past the semicolon. Raises `CircuitError` after the statement if there is none."""

@@ -127,7 +127,8 @@ class Parser:
     def _include(self) -> None:
         lexer = self.lexer
         lexer.advance()
-        lexer.end_include(self.libraries)
+        lexer.include(self.libraries)
+        lexer.end_statement()
 
     def _sized_name(self, what: str) -> tuple[str, int, int]:
         lexer = self.lexer

@@ -58,13 +58,11 @@ class DeclarationReader(ExpressionReader, ABC):
             value = self.value()
         elif is_constant:
             raise lexer.error(f"expected '=' and the value of the constant {shown(name)}")
-        lexer.end_statement()
         return Declaration(wanted, name, value, is_constant, start)
 
     def _declared_qubits(self) -> Declaration:
         wanted = self.type_name(kinds=_PARAMETERS)
         name, start = self._lexer.new_name("a quantum register")
-        self._lexer.end_statement()
         return Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
 
     def _register(self, kind: str) -> Declaration:
@@ -75,7 +73,6 @@ class DeclarationReader(ExpressionReader, ABC):
         if lexer.accept("["):
             size = self.code()
             lexer.expect("]", "after the size")
-        lexer.end_statement()
         # A register without a size has one bit, and is no scalar.
         wanted = TypeName(kind, size or (Literal("int", 1),), start)
         return Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
@@ -92,7 +89,6 @@ class DeclarationReader(ExpressionReader, ABC):
         else:
             wanted = self.type_name()
         name, _ = lexer.new_name("a parameter")
-        lexer.end_statement()
         return Input(wanted, dimensions, name, start)
 
     def _alias(self, _: int) -> Alias:
@@ -100,7 +96,6 @@ class DeclarationReader(ExpressionReader, ABC):
         name, start = lexer.new_name("an alias")
         lexer.expect("=", "after the alias")
         value = self.code()
-        lexer.end_statement()
         return Alias(name, value, start)
 
     def _gate_body(self, _: int) -> GateBody:
@@ -116,7 +111,6 @@ class DeclarationReader(ExpressionReader, ABC):
     def _opaque(self, _: int) -> Opaque:
         name, start = self._lexer.new_name("a gate")
         self._lexer.gate_operands()
-        self._lexer.end_statement()
         return Opaque(name, start)
 
     def _subroutine(self, _: int) -> Subroutine:

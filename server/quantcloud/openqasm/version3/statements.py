@@ -51,31 +51,35 @@ class StatementReader(DeclarationReader):
         super().__init__(lexer)
         self._libraries = libraries
         self._blocks = 0
-        # These read what follows the first word, and take its offset.
-        self._readers: Mapping[str, Callable[[int], Statement]] = {
+        # These read what follows the first word, and take its offset: whole statements, and those
+        # that end with a semicolon.
+        self._whole: Mapping[str, Callable[[int], Statement]] = {
             "OPENQASM": self._late_header,
+            "else": self._else,
+            "gate": self._gate_body,
+            "def": self._subroutine,
+            "if": self._if,
+            "for": self._for,
+            "while": self._while,
+            "switch": self._switch,
+        }
+        self._simple: Mapping[str, Callable[[int], Statement]] = {
             "include": self._include,
             "qreg": lambda _: self._register("qubit"),
             "creg": lambda _: self._register("bit"),
             "const": self._constant,
             "input": self._input,
             "let": self._alias,
-            "gate": self._gate_body,
             "opaque": self._opaque,
-            "def": self._subroutine,
-            "if": self._if,
-            "else": self._else,
-            "for": self._for,
-            "while": self._while,
-            "switch": self._switch,
-            **{word: partial(self._jump, word) for word in ("break", "continue", "end")},
-            "return": self._return,
+            **{word: partial(Jump, word) for word in ("break", "continue", "end")},
+            "return": lambda start: Return(None if lexer.at(";") else self.value(), start),
             "measure": self._measure,
-            "reset": self._reset,
-            "barrier": self._barrier,
+            "reset": lambda start: Reset(self._qubit(), start),
+            "barrier": lambda start: Barrier(self._qubits_if_any(), start),
             "delay": self._delay,
         }
-        self._whole_readers: Mapping[str, Callable[[], Statement]] = {
+        # These begin at the first word.
+        self._others: Mapping[str, Callable[[], Statement]] = {
             **dict.fromkeys(SCALARS, self._variable),
             **dict.fromkeys(MODIFIERS | {"gphase"}, self._gate),
             "qubit": self._declared_qubits,
@@ -85,13 +89,18 @@ class StatementReader(DeclarationReader):
         lexer = self._lexer
         text, start = lexer.text, lexer.start
         if lexer.kind == "id":
-            reader = self._readers.get(text)
-            if reader is not None:
+            if (whole := self._whole.get(text)) is not None:
                 lexer.advance()
-                return reader(start)
+                return whole(start)
             if text in REFUSED:
                 raise refused(lexer, text)
-            return self._whole_readers.get(text, self._named)()
+            if (simple := self._simple.get(text)) is not None:
+                lexer.advance()
+                statement = simple(start)
+            else:
+                statement = self._others.get(text, self._named)()
+            lexer.end_statement()
+            return statement
         if lexer.kind == "op":
             if text == ";":
                 lexer.advance()
@@ -125,7 +134,7 @@ class StatementReader(DeclarationReader):
         raise self._lexer.error("the version has to be the first statement of the source", start)
 
     def _include(self, start: int) -> Statement:
-        self._lexer.end_include(self._libraries)
+        self._lexer.include(self._libraries)
         return Nothing(start)
 
     # Statements that begin with a name
@@ -139,12 +148,10 @@ class StatementReader(DeclarationReader):
         if lexer.at("[") or lexer.text in _ASSIGNMENTS:
             return self._assignment(name, start)
         params: tuple[Code, ...] = ()
-        called = lexer.accept("(")
-        if called:
+        if lexer.accept("("):
             params = self.codes(")")
             lexer.expect(")", "or ',' after the angle")
             if lexer.at(";"):
-                lexer.advance()
                 items = [item for param in params for item in param]
                 return Expression((*items, Call(name, len(params), start)), start)
         return self._call((), name, params, start)
@@ -165,17 +172,17 @@ class StatementReader(DeclarationReader):
         value = self.value()
         if symbol != "=" and isinstance(value, Measurement):
             raise lexer.error("a measurement is assigned with '='", value.start)
-        lexer.end_statement()
         operator = None if symbol == "=" else symbol[:-1]
         return Assign(Target(name, index, start), operator, value, start)
 
     def _call(
         self, modifiers: tuple[Modifier, ...], name: str, params: tuple[Code, ...], start: int
     ) -> Gate:
-        lexer = self._lexer
-        operands = () if lexer.at(";") and name == "gphase" else self._qubits()
-        lexer.end_statement()
+        operands = self._qubits_if_any() if name == "gphase" else self._qubits()
         return Gate(modifiers, name, params, operands, start)
+
+    def _qubits_if_any(self) -> tuple[Code, ...]:
+        return () if self._lexer.at(";") else self._qubits()
 
     def _qubits(self) -> tuple[Code, ...]:
         found: list[Code] = []
@@ -227,36 +234,18 @@ class StatementReader(DeclarationReader):
     # Instructions
 
     def _measure(self, start: int) -> Statement:
-        lexer = self._lexer
         source = self._qubit()
-        target = None
-        if lexer.accept("->"):
-            name, place = lexer.name("a classical bit")
-            index = self.index() if lexer.accept("[") else None
-            target = Target(name, index, place)
-        lexer.end_statement()
-        if target is None:
+        if not self._lexer.accept("->"):
             return Measure(source, start)
-        return Assign(target, None, Measurement(source, start), start)
-
-    def _reset(self, start: int) -> Statement:
-        target = self._qubit()
-        self._lexer.end_statement()
-        return Reset(target, start)
-
-    def _barrier(self, start: int) -> Statement:
-        operands = () if self._lexer.at(";") else self._qubits()
-        self._lexer.end_statement()
-        return Barrier(operands, start)
+        name, place = self._lexer.name("a classical bit")
+        index = self.index() if self._lexer.accept("[") else None
+        return Assign(Target(name, index, place), None, Measurement(source, start), start)
 
     def _delay(self, start: int) -> Statement:
-        lexer = self._lexer
-        lexer.expect("[", "and a duration after 'delay'")
+        self._lexer.expect("[", "and a duration after 'delay'")
         duration = self.code()
-        lexer.expect("]", "after the duration")
-        operands = () if lexer.at(";") else self._qubits()
-        lexer.end_statement()
-        return Delay(duration, operands, start)
+        self._lexer.expect("]", "after the duration")
+        return Delay(duration, self._qubits_if_any(), start)
 
     # Control flow
 
@@ -302,12 +291,3 @@ class StatementReader(DeclarationReader):
             lexer.expect("case", "or 'default' in 'switch'")
             cases.append((self.codes("{"), self.block("this case")))
         return Switch(value, tuple(cases), default, start)
-
-    def _jump(self, word: str, start: int) -> Statement:
-        self._lexer.end_statement()
-        return Jump(word, start)
-
-    def _return(self, start: int) -> Statement:
-        value = None if self._lexer.at(";") else self.value()
-        self._lexer.end_statement()
-        return Return(value, start)
