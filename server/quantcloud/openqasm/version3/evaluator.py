@@ -275,20 +275,14 @@ class Evaluator:
             found = indexing.indexed(probe, selector, target.name)
         except ExpressionError as error:
             raise self._lexer.error(f"in this index: {error}", _start(index) or start) from None
-        if isinstance(found, Runtime) and len(found.formula) == 1:
-            part = found.formula[0]
-            if isinstance(part, Bits):
-                return part
+        if isinstance(found, Runtime) and found.bits is not None:
+            return found.bits
         raise self._lexer.error("these bits are not adjacent; assign one by one", start)
 
     def alias_of_bits(self, code: Code) -> Bits | None:
         """Return the adjacent bits of a register that an expression stands for, if it does."""
         value = self.value(code)
-        if isinstance(value, Runtime) and len(value.formula) == 1:
-            part = value.formula[0]
-            if isinstance(part, Bits) and value.type.kind == "bit":
-                return part
-        return None
+        return value.bits if isinstance(value, Runtime) and value.type.kind == "bit" else None
 
 
 def operand(value: Qubits, start: int) -> Operand:

@@ -60,8 +60,8 @@ def _some_bits(base: Known | Runtime, places: int | Sequence[int]) -> Known | Ru
     type_ = Type("bit", None if isinstance(places, int) else count)
     if isinstance(base, Known):
         return Known(type_, int(base.value) >> first & ((1 << count) - 1))
-    if len(base.formula) == 1 and isinstance(base.formula[0], Bits):
-        return Runtime(type_, (Bits(base.formula[0].offset + first, count),))
+    if base.bits is not None:
+        return Runtime(type_, (Bits(base.bits.offset + first, count),))
     shift = (first, Apply(">>", base.type.bits), Apply(CAST, count))
     return Runtime(type_, (*base.formula, *shift))
 

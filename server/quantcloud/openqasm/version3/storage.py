@@ -63,13 +63,13 @@ class Storage:
         self._names.check_new(node.name, node.start)
         if node.value is not None:
             self._initialise(variable, node)
-        if node.is_constant and isinstance(variable.value, Runtime):
+        value = variable.value
+        if node.is_constant and (
+            isinstance(value, Runtime) or (isinstance(value, Symbolic) and value.is_input)
+        ):
+            cause = "a measurement" if isinstance(value, Runtime) else value
             raise self._lexer.error(
-                f"the constant {shown(node.name)} cannot depend on a measurement", node.start
-            )
-        if node.is_constant and isinstance(variable.value, Symbolic) and variable.value.is_input:
-            raise self._lexer.error(
-                f"the constant {shown(node.name)} cannot depend on {variable.value}", node.start
+                f"the constant {shown(node.name)} cannot depend on {cause}", node.start
             )
         variable.is_constant = node.is_constant
         self._names.declare(node.name, variable, node.start)

@@ -87,6 +87,12 @@ class Runtime(NamedTuple):
     type: Type
     formula: Formula
 
+    @property
+    def bits(self) -> Bits | None:
+        """The adjacent bits that are the value, if nothing is computed from them."""
+        first = self.formula[0]
+        return first if len(self.formula) == 1 and isinstance(first, Bits) else None
+
 
 class Qubits(NamedTuple):
     """Qubits; `is_register` is False for a single one that was not a register."""
