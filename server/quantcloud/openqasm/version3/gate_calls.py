@@ -8,32 +8,25 @@ from quantcloud.circuits.ir import Expression, GateCall
 from quantcloud.openqasm.builder import Operand
 from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import shown
-from quantcloud.openqasm.version3 import modified_gates
+from quantcloud.openqasm.version3 import modified_gates, syntax
 from quantcloud.openqasm.version3.evaluator import Evaluator
 from quantcloud.openqasm.version3.flow import Flow
 from quantcloud.openqasm.version3.guards import State
 from quantcloud.openqasm.version3.modified_gates import PHASE, Steps
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.normal_forms import Angles
-from quantcloud.openqasm.version3.syntax import (
-    Barrier,
-    Declaration,
-    Delay,
-    For,
-    Gate,
-    GateBody,
-    If,
-    Modifier,
-    Nothing,
-    Opaque,
-    Reset,
-    Statement,
-    Switch,
-    While,
-)
 from quantcloud.openqasm.version3.values import FLOAT, Known, Qubits, Symbolic
 
-_IN_GATES: Final = (Gate, Barrier, If, For, While, Switch, Nothing, Declaration)
+_IN_GATES: Final = (
+    syntax.Gate,
+    syntax.Barrier,
+    syntax.If,
+    syntax.For,
+    syntax.While,
+    syntax.Switch,
+    syntax.Nothing,
+    syntax.Declaration,
+)
 _MOST_CACHED: Final = 256
 
 
@@ -63,10 +56,10 @@ class GateCalls:
 
     # Definitions
 
-    def check_allowed(self, statement: Statement) -> None:
+    def check_allowed(self, statement: syntax.Statement) -> None:
         """Check that a statement may stand in the definition of a gate."""
         if not isinstance(statement, _IN_GATES) or (
-            isinstance(statement, Declaration) and not statement.is_constant
+            isinstance(statement, syntax.Declaration) and not statement.is_constant
         ):
             word = type(statement).__name__.lower()
             raise self._lexer.error(
@@ -75,11 +68,11 @@ class GateCalls:
                 statement.start,
             )
 
-    def opaque(self, node: Opaque) -> None:
+    def opaque(self, node: syntax.Opaque) -> None:
         self._builder.check_new_gate(node.name, node.start)
         self._builder.gates.declare_opaque(node.name)
 
-    def define(self, node: GateBody) -> None:
+    def define(self, node: syntax.GateBody) -> None:
         self._builder.check_new_gate(node.name, node.start)
         self._names.enter(node.start, function=True)
         self._defining = node.name
@@ -100,7 +93,7 @@ class GateCalls:
         if self._body_phases and node.name in gates.definitions:
             self._phases[node.name] = tuple(self._body_phases)
 
-    def _without_itself(self, node: GateBody) -> list[GateCall]:
+    def _without_itself(self, node: syntax.GateBody) -> list[GateCall]:
         """Replace the gate itself, which modifiers have led to, by builtin gates.
 
         As in stdgates.inc, the body may hold only that call: the gate is the standard one then.
@@ -116,7 +109,7 @@ class GateCalls:
 
     # Calls
 
-    def call(self, node: Gate) -> None:
+    def call(self, node: syntax.Gate) -> None:
         angles = tuple([self._evaluator.angle(code) for code in node.params])
         name = self._resolved(node)
         operands = [self._evaluator.qubits(code) for code in node.operands]
@@ -140,7 +133,7 @@ class GateCalls:
             return
         self._apply_steps(steps, operands, node.start)
 
-    def _resolved(self, node: Gate) -> str:
+    def _resolved(self, node: syntax.Gate) -> str:
         name, builder = node.name, self._builder
         if name == PHASE:
             return name
@@ -185,7 +178,7 @@ class GateCalls:
 
     # Modifiers
 
-    def _modified(self, node: Gate, name: str, angles: Angles) -> Steps:
+    def _modified(self, node: syntax.Gate, name: str, angles: Angles) -> Steps:
         """Return the standard gates that a gate with modifiers stands for."""
         gates = self._builder.gates
         width = 0
@@ -220,7 +213,7 @@ class GateCalls:
             self._cache[key] = steps
         return steps
 
-    def _argument(self, modifier: Modifier) -> float:
+    def _argument(self, modifier: syntax.Modifier) -> float:
         if modifier.argument is None:
             return 1
         if modifier.word == "pow":
@@ -232,7 +225,7 @@ class GateCalls:
 
     # Other instructions
 
-    def barrier(self, node: Barrier) -> None:
+    def barrier(self, node: syntax.Barrier) -> None:
         operands = [self._evaluator.qubits(code) for code in node.operands]
         if self._defining is None:
             self._builder.barrier(operands, operands[0].start if operands else node.start)
@@ -243,11 +236,11 @@ class GateCalls:
         self._builder.charge(len(qubits), node.start)
         self._body.append(GateCall("barrier", tuple(dict.fromkeys(qubits))))
 
-    def reset(self, node: Reset) -> None:
+    def reset(self, node: syntax.Reset) -> None:
         target = self._evaluator.qubits(node.target)
         self._builder.reset(target, node.start, self._guards.condition)
 
-    def delay(self, node: Delay) -> None:
+    def delay(self, node: syntax.Delay) -> None:
         duration = self._evaluator.value(node.duration)
         if isinstance(duration, Symbolic):
             raise self._lexer.error(f"a duration cannot depend on {duration}", node.start)
