@@ -15,12 +15,7 @@ from quantcloud.circuits.ir import (
     Operation,
     Register,
 )
-from quantcloud.circuits.limits import (
-    MAX_CLBITS,
-    MAX_INPUT_VALUES,
-    MAX_OPERATIONS,
-    MAX_QUBITS,
-)
+from quantcloud.circuits.limits import MAX_CLBITS, MAX_INPUT_VALUES, MAX_OPERATIONS, MAX_QUBITS
 from quantcloud.domain.errors import CircuitError
 from quantcloud.domain.sweep import Input
 from quantcloud.openqasm.gatetable import GateTable

@@ -11,13 +11,7 @@ from quantcloud.openqasm.version3.guards import State, simple
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
 from quantcloud.openqasm.version3.storage import Storage, truth
-from quantcloud.openqasm.version3.values import (
-    BOOL,
-    Known,
-    Runtime,
-    Symbolic,
-    converted,
-)
+from quantcloud.openqasm.version3.values import BOOL, Known, Runtime, Symbolic, converted
 from quantcloud.openqasm.version3.words import refusal
 
 

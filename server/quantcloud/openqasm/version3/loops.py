@@ -13,14 +13,7 @@ from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
 from quantcloud.openqasm.version3.storage import truth
 from quantcloud.openqasm.version3.syntax import For, Span, While
-from quantcloud.openqasm.version3.values import (
-    Classical,
-    Known,
-    Numbers,
-    Range,
-    Runtime,
-    Type,
-)
+from quantcloud.openqasm.version3.values import Classical, Known, Numbers, Range, Runtime, Type
 
 _LARGEST = 64
 

@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from quantcloud.circuits.classical import CAST, wrapped
-from quantcloud.circuits.expressions import (
-    ExpressionError,
-    finite,
-)
+from quantcloud.circuits.expressions import ExpressionError, finite
 from quantcloud.circuits.ir import Apply, Bits, Expression, Formula
 from quantcloud.openqasm.lexer import shown
 
