@@ -1,7 +1,7 @@
 """Tokens of OpenQASM 2 and 3, and errors that point at them."""
 
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Final, cast
 from unicodedata import category
 
@@ -54,21 +54,10 @@ _TOKEN_3: Final = re.compile(
 _LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})
 
 
-class _Dialect:
-    """The tokens of a version: their expression, and the groups that it captures."""
-
-    def __init__(self, token: re.Pattern[str]) -> None:
-        groups = token.groupindex
-        # The last alternative matches anything, so there is always a match.
-        self.next_token: Callable[[str, int], re.Match[str]] = cast(
-            "Callable[[str, int], re.Match[str]]", token.match
-        )
-        self.kinds = ("", *sorted(groups, key=groups.__getitem__))
-        self.unclosed = groups["unclosed"]
-        self.special = frozenset({groups["unclosed"], groups["comment"]})
-
-
-_DIALECTS: Final = {2: _Dialect(_TOKEN_2), 3: _Dialect(_TOKEN_3)}
+# The last alternative matches anything, so there is always a match.
+_TOKENS: Final = cast(
+    "Mapping[int, Callable[[str, int], re.Match[str]]]", {2: _TOKEN_2.match, 3: _TOKEN_3.match}
+)
 
 _PRINTED_LENGTH: Final = 40
 _LARGEST_PRINTABLE: Final = 0x7E
@@ -101,8 +90,6 @@ class Lexer:
     `previous_end` is the end of the token before.
     """
 
-    __slots__ = ("_dialect", "end", "kind", "previous_end", "reserved", "source", "start", "text")
-
     kind: str
     text: str
 
@@ -116,7 +103,7 @@ class Lexer:
         self.source = source
         self.reserved = reserved
         self.start = -1
-        self._dialect = _DIALECTS[version]
+        self._next_token = _TOKENS[version]
 
     def seek(self, offset: int) -> None:
         """Go to the first token at or after `offset`."""
@@ -128,20 +115,18 @@ class Lexer:
 
         Raises `CircuitError` if a comment has no end.
         """
-        end = self.previous_end = self.end
-        dialect = self._dialect
-        while True:
-            match = dialect.next_token(self.source, end)
-            group = match.lastindex or 0
-            start, end = match.span(group)
-            if group not in dialect.special:
-                break
-            if group == dialect.unclosed:
-                raise self.error("this comment has no end: '*/' is missing", start)
-        self.kind = dialect.kinds[group]
+        start = end = self.previous_end = self.end
+        kind: str | None = "comment"
+        while kind == "comment":
+            match = self._next_token(self.source, end)
+            kind = match.lastgroup
+            start, end = match.span(match.lastindex or 0)
+        if kind == "unclosed":
+            raise self.error("this comment has no end: '*/' is missing", start)
+        self.kind = kind or ""
         self.start = start
         self.end = end
-        self.text = match[group]
+        self.text = self.source[start:end]
         if self.kind == "id" and not self.text.isascii():
             self._check_letters()
 
