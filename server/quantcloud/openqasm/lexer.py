@@ -1,10 +1,12 @@
 """Tokens of OpenQASM 2 and 3, and errors that point at them."""
 
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, cast
 from unicodedata import category
 
+from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.domain.errors import CircuitError
 
 # Every quantifier is possessive, so no input causes backtracking.
@@ -144,6 +146,14 @@ class Lexer:
         """Make an error at `offset`, which by default is that of the current token."""
         line, column = position(self.source, self.start if offset is None else offset)
         return CircuitError(message, line, column)
+
+    @contextmanager
+    def located(self, where: str, start: int) -> Generator[None]:
+        """Raise an `ExpressionError` as a `CircuitError` at `start`, which says `where`."""
+        try:
+            yield
+        except ExpressionError as error:
+            raise self.error(f"{where}: {error}", start) from None
 
     def described(self) -> str:
         """Return a description of the current token for a message."""

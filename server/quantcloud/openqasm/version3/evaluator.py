@@ -184,10 +184,8 @@ class Evaluator:
         return self._classical(value, _start(code))
 
     def angle(self, code: syntax.Code) -> Expression:
-        try:
+        with self._lexer.located("in this expression", _start(code)):
             return expression(self.value(code, real=True))
-        except ExpressionError as error:
-            raise self._lexer.error(f"in this expression: {error}", _start(code)) from None
 
     def number(self, code: syntax.Code, what: str) -> float:
         """Return a number that is known."""
@@ -257,10 +255,8 @@ class Evaluator:
             raise self._lexer.error(
                 "an assignment to an index that depends on a measurement is not supported", start
             )
-        try:
+        with self._lexer.located("in this index", _start(index) or start):
             found = indexing.indexed(probe, selector, target.name)
-        except ExpressionError as error:
-            raise self._lexer.error(f"in this index: {error}", _start(index) or start) from None
         if isinstance(found, Runtime) and found.bits is not None:
             return found.bits
         raise self._lexer.error("these bits are not adjacent; assign one by one", start)

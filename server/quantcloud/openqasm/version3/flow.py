@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
-from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Condition, Formula
 from quantcloud.openqasm.version3 import syntax
 from quantcloud.openqasm.version3.evaluator import Evaluator
@@ -34,16 +33,13 @@ class Flow:
     def block(self, body: syntax.Body, start: int) -> None:
         """Run a block in a scope of its own."""
         guards = self.guards
-        self.names.enter(start)
-        try:
+        with self.names.scope(start):
             seen = len(guards.stops)
             for statement in body:
                 self.execute(statement)
                 if len(guards.stops) > seen:
                     guards.without([stop.bit for stop in guards.stops[seen:]], start)
                     seen = len(guards.stops)
-        finally:
-            self.names.leave()
 
     @contextmanager
     def restored(self) -> Generator[None]:
@@ -55,11 +51,9 @@ class Flow:
 
     def test(self, code: syntax.Code, start: int) -> Known | Runtime:
         value = self.evaluator.value(code)
-        try:
-            if isinstance(value, Known):
+        if isinstance(value, Known):
+            with self.lexer.located("in this condition", start):
                 value = converted(value, BOOL)
-        except ExpressionError as error:
-            raise self.lexer.error(f"in this condition: {error}", start) from None
         if not isinstance(value, Known | Runtime):
             raise self.lexer.error(f"a condition cannot depend on {value}", start)
         return value

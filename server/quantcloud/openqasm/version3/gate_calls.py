@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from quantcloud.circuits.expressions import ExpressionError, is_constant
+from quantcloud.circuits.expressions import is_constant
 from quantcloud.circuits.ir import Expression, GateCall
 from quantcloud.openqasm.builder import Operand
 from quantcloud.openqasm.hints import quantity
@@ -74,19 +74,18 @@ class GateCalls:
 
     def define(self, node: syntax.GateBody) -> None:
         self._builder.check_new_gate(node.name, node.start)
-        self._names.enter(node.start, function=True)
         self._defining = node.name
         self._body, self._body_phases = [], []
         try:
-            for place, name in enumerate(node.params):
-                angle = Variable(FLOAT, Symbolic((place,), name), is_constant=True)
-                self._names.declare(name, angle, node.start)
-            for place, name in enumerate(node.qubits):
-                self._names.declare(name, Qubits((place,), is_register=False), node.start)
-            self._flow.block(node.body, node.start)
+            with self._names.scope(node.start, function=True):
+                for place, name in enumerate(node.params):
+                    angle = Variable(FLOAT, Symbolic((place,), name), is_constant=True)
+                    self._names.declare(name, angle, node.start)
+                for place, name in enumerate(node.qubits):
+                    self._names.declare(name, Qubits((place,), is_register=False), node.start)
+                self._flow.block(node.body, node.start)
         finally:
             self._defining = None
-            self._names.leave()
         gates = self._builder.gates
         body = self._without_itself(node)
         gates.define(node.name, len(node.params), len(node.qubits), body, node.brace)
@@ -146,10 +145,8 @@ class GateCalls:
         if name != self._defining:
             self._builder.gates.check_call(name, len(angles), len(operands), start)
         if self._defining is None:
-            try:
+            with self._lexer.located("in this expression", start):
                 params = self._builder.angles(angles, start)
-            except ExpressionError as error:
-                raise self._lexer.error(f"in this expression: {error}", start) from None
             self._builder.gate(name, params, operands, start, self._guards.condition)
             return
         call = GateCall(name, tuple(range(len(operands))), angles)
@@ -192,7 +189,7 @@ class GateCalls:
         found = self._cache.get(key)
         if found is not None:
             return found
-        try:
+        with self._lexer.located(f"in the modifiers of gate {shown(name)}", node.start):
             steps = modified_gates.steps(name, angles, width, gates.definitions, self._phases)
             for word, argument in zip(reversed(words), reversed(arguments), strict=True):
                 self._builder.charge(len(steps.calls), node.start)
@@ -205,10 +202,6 @@ class GateCalls:
                 else:
                     steps = modified_gates.with_negative_controls(steps, int(argument))
             steps = modified_gates.without_shadowed(steps, gates.definitions)
-        except ExpressionError as error:
-            raise self._lexer.error(
-                f"in the modifiers of gate {shown(name)}: {error}", node.start
-            ) from None
         if len(self._cache) < _MOST_CACHED and len(steps.calls) < _MOST_CACHED:
             self._cache[key] = steps
         return steps

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.openqasm.builder import STEP_WEIGHT, CircuitBuilder
 from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
@@ -172,13 +171,13 @@ class Interpreter:
         if node.result is not None:
             result = self._storage.variable(self._evaluator.type_of(node.result))
         condition = guards.condition
-        self.names.enter(call.start, function=True)
         level = guards.enter(Frame("call", condition, result=result))
         self._active.append(call.name)
         try:
-            for parameter, value in zip(node.parameters, bound, strict=True):
-                self.names.declare(parameter.name, value, parameter.start)
-            self._loops.block(node.body, call.start)
+            with self.names.scope(call.start, function=True):
+                for parameter, value in zip(node.parameters, bound, strict=True):
+                    self.names.declare(parameter.name, value, parameter.start)
+                self._loops.block(node.body, call.start)
         except Leave as leave:
             if leave.level != level:
                 raise
@@ -186,7 +185,6 @@ class Interpreter:
             self._active.pop()
             guards.leave()
             guards.condition = condition
-            self.names.leave()
         return None if result is None else result.value
 
     def _bound(
@@ -205,11 +203,9 @@ class Interpreter:
             return Qubits(argument.bits, is_register=count is not None)
         if not isinstance(argument, Known | Symbolic | Runtime):
             raise self._lexer.error(f"the parameter {name} takes a classical value", call.start)
-        try:
-            type_ = self._evaluator.type_of(parameter.type)
+        type_ = self._evaluator.type_of(parameter.type)
+        with self._lexer.located(f"for the parameter {name}", call.start):
             return self._storage.copied(argument, type_, call.start)
-        except ExpressionError as error:
-            raise self._lexer.error(f"for the parameter {name}: {error}", call.start) from None
 
     def _return(self, node: syntax.Return) -> None:
         frame = self._guards.call()

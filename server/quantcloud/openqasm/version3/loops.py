@@ -101,28 +101,25 @@ class Loops(Flow):
         base, seen = guards.condition, len(guards.stops)
         guards.frames[level] = guards.frames[level]._replace(base=base)
         guards.enter(Frame("round", base))
-        self.names.enter(node.start)
         try:
-            if item is not None and isinstance(node, For):
-                self._declare(node, *item)
-            self.block(node.body, node.start)
+            with self.names.scope(node.start):
+                if item is not None and isinstance(node, For):
+                    self._declare(node, *item)
+                self.block(node.body, node.start)
         except Leave as leave:
             if leave.level < level:
                 raise
             if leave.level == level:
                 return True
         finally:
-            self.names.leave()
             guards.leave()
             guards.condition = base
         guards.without([stop.bit for stop in guards.stops[seen:]], node.start)
         return False
 
     def _declare(self, node: For, type_: Type, value: Classical) -> None:
-        try:
+        with self.lexer.located("in this loop", node.start):
             variable = self.storage.copied(value, type_, node.start)
-        except ExpressionError as error:
-            raise self.lexer.error(f"in this loop: {error}", node.start) from None
         self.names.declare(node.name, variable, node.start)
 
     # Loops of the circuit
@@ -204,23 +201,21 @@ class Loops(Flow):
             raise self.lexer.error("a loop needs both ends of its range", node.start)
         # The counter is wider than the variable, so it ends even if the variable would wrap.
         wide = Type("int", min(type_.bits + 2, _LARGEST))
-        with self.restored():
-            self.names.enter(node.start)
-            try:
-                counter = self.storage.copied(first, wide, node.start)
-                end = self.storage.copied(last, wide, node.start)
-                self.storage.keep(counter, "the counter", node.start)
-                counter.pinned += 1
-                self._repeat(
-                    node,
-                    lambda: self._goes_on(counter, end, up=step.value > 0),
-                    lambda: self._with_item(node, type_, counter),
-                    lambda: self._advance(counter, step, node),
-                )
-            except ExpressionError as error:
-                raise self.lexer.error(f"in this loop: {error}", node.start) from None
-            finally:
-                self.names.leave()
+        with (
+            self.restored(),
+            self.names.scope(node.start),
+            self.lexer.located("in this loop", node.start),
+        ):
+            counter = self.storage.copied(first, wide, node.start)
+            end = self.storage.copied(last, wide, node.start)
+            self.storage.keep(counter, "the counter", node.start)
+            counter.pinned += 1
+            self._repeat(
+                node,
+                lambda: self._goes_on(counter, end, up=step.value > 0),
+                lambda: self._with_item(node, type_, counter),
+                lambda: self._advance(counter, step, node),
+            )
 
     @staticmethod
     def _goes_on(counter: Variable, end: Variable, *, up: bool) -> Formula:

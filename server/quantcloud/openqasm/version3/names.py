@@ -1,6 +1,7 @@
 """The names of a program of OpenQASM 3, by scope."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -73,8 +74,9 @@ class Names:
         """Whether the present scope is in a subroutine or a gate."""
         return len(self._bases) > 1
 
-    def enter(self, start: int, *, function: bool = False) -> None:
-        """Begin a scope; with `function`, that of a subroutine or a gate."""
+    @contextmanager
+    def scope(self, start: int, *, function: bool = False) -> Generator[None]:
+        """Make a scope; with `function`, that of a subroutine or a gate."""
         if len(self._scopes) >= _MOST_SCOPES:
             raise refusal(
                 self._lexer, f"blocks and calls more than {_MOST_SCOPES} deep", "use fewer", start
@@ -82,11 +84,12 @@ class Names:
         if function:
             self._bases.append(len(self._scopes))
         self._scopes.append({})
-
-    def leave(self) -> None:
-        self._scopes.pop()
-        if self._bases[-1] == len(self._scopes):
-            self._bases.pop()
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+            if function:
+                self._bases.pop()
 
     def check_new(self, name: str, start: int) -> None:
         """Check that the present scope has no such name. Raises `CircuitError` at `start`."""

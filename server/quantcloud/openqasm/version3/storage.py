@@ -4,7 +4,6 @@ The value of a variable is known until it depends on a measurement. From then on
 of the circuit. A known value moves there before an assignment on a condition.
 """
 
-from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Formula
 from quantcloud.openqasm.builder import PHYSICAL, Operand
 from quantcloud.openqasm.lexer import shown
@@ -105,10 +104,8 @@ class Storage:
 
     def _value(self, code: syntax.Code, type_: Type, start: int) -> Classical:
         value = self._evaluator.value(code, real=type_.kind in REALS)
-        try:
+        with self._lexer.located("in this assignment", start):
             return converted(value, type_)
-        except ExpressionError as error:
-            raise self._lexer.error(f"in this assignment: {error}", start) from None
 
     def copied(self, value: Classical, type_: Type, start: int) -> Variable:
         """Return a new variable with a value. Raises `ExpressionError`."""
@@ -199,10 +196,8 @@ class Storage:
     ) -> Classical:
         real = type_.kind in REALS
         change = self._evaluator.value(code, real=real)
-        try:
+        with self._lexer.located("in this assignment", node.start):
             return converted(operate(node.symbol or "", old, change, real=real), type_)
-        except ExpressionError as error:
-            raise self._lexer.error(f"in this assignment: {error}", node.start) from None
 
     def _assign_part(self, node: syntax.Assign, variable: Variable, code: syntax.Code) -> None:
         target = node.target
