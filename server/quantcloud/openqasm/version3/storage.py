@@ -35,15 +35,12 @@ class Storage:
     # Declarations
 
     def declare(self, node: syntax.Declaration) -> None:
-        kind, size = node.type.kind, node.type.size
+        kind = node.type.kind
         if kind == "qubit":
             self._declare_qubits(node)
             return
         if kind == "bit" and self._names.is_global and not node.is_constant:
-            count = 1 if size is None else self._evaluator.size(size, "the size of a register")
-            self._builder.declare_clbits(node.name, count, node.start)
-            if size is None:
-                self._builder.scalars.add(node.name)
+            self._builder.declare_clbits(node.name, self._register_size(node), node.start)
             if node.value is not None:
                 variable = self._names.find(node.name, node.start)
                 assert isinstance(variable, Variable)  # noqa: S101 - it was just declared
@@ -88,11 +85,13 @@ class Storage:
                 "use one kind",
                 node.start,
             )
-        size = node.type.size
-        count = 1 if size is None else self._evaluator.size(size, "the size of a register")
-        self._builder.declare_qubits(node.name, count, node.start)
-        if size is None:
+        self._builder.declare_qubits(node.name, self._register_size(node), node.start)
+
+    def _register_size(self, node: syntax.Declaration) -> int:
+        if node.type.size is None:
             self._builder.scalars.add(node.name)
+            return 1
+        return self._evaluator.size(node.type.size, "the size of a register")
 
     @staticmethod
     def variable(type_: Type) -> Variable:

@@ -163,6 +163,10 @@ def converted(value: Classical, type_: Type) -> Classical:
         raise ExpressionError(f"a value of type {type_} cannot depend on {value}")
     if (kind == "duration") != (value.type.kind == "duration"):
         raise ExpressionError(f"{value.type} cannot become {type_}")
+    if kind == value.type.kind == "bit" and value.type.bits != type_.bits:
+        raise ExpressionError(
+            f"{value.type.bits} bits cannot become {type_.bits}; the numbers must be equal"
+        )
     if isinstance(value, Runtime):
         return _converted_formula(value, type_)
     if kind in REALS or kind == "duration":
@@ -172,25 +176,17 @@ def converted(value: Classical, type_: Type) -> Classical:
     if kind == "bit" and value.type.kind in REALS:
         raise ExpressionError(f"{value.type} cannot become {type_}")
     whole = math.trunc(value.value)
-    if kind == "bit" and value.type.kind == "bit" and value.type.bits != type_.bits:
-        raise ExpressionError(
-            f"{value.type.bits} bits cannot become {type_.bits}; the numbers must be equal"
-        )
     if kind == "bit":
         return Known(type_, wrapped(whole, type_.bits, signed=False))
     return Known(type_, fitting(whole, type_))
 
 
 def _converted_formula(value: Runtime, type_: Type) -> Runtime:
-    kind, own = type_.kind, value.type.kind
+    kind = type_.kind
     if kind in REALS:
         raise ExpressionError(f"a {kind} that depends on a measurement is not supported")
     if kind == "bool" and value.type.bits > 1:
         return Runtime(type_, chained(value.formula, (0,), Apply("!=", 1)))
-    if kind == "bit" and own == "bit" and value.type.bits != type_.bits:
-        raise ExpressionError(
-            f"{value.type.bits} bits cannot become {type_.bits}; the numbers must be equal"
-        )
     if value.type.bits == type_.bits and value.type.is_signed == type_.is_signed:
         return Runtime(type_, value.formula)
     return Runtime(type_, chained(value.formula, Apply(CAST, type_.bits, type_.is_signed)))
