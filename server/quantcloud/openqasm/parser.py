@@ -41,7 +41,10 @@ class Parser:
         self.program = CircuitBuilder(self.lexer, self.synonyms)
         self.operands = OperandReader(self.lexer, self.program)
         self._defining: str | None = None
-        self._takes_shortcuts = shortcuts
+        is_version_3 = self.version > 2  # noqa: PLR2004 - the versions are 2 and 3
+        self._shortcuts = (
+            Shortcuts(self.lexer, self.program, is_version_3=is_version_3) if shortcuts else None
+        )
 
     @cached_property
     def statements(self) -> Mapping[str, Callable[[], None]]:
@@ -62,7 +65,7 @@ class Parser:
 
     def parse(self) -> Circuit:
         """Parse the source to its end."""
-        lexer, program, shortcuts = self.lexer, self.program, self._shortcuts()
+        lexer, program, shortcuts = self.lexer, self.program, self._shortcuts
         offset = 0 if shortcuts is None else shortcuts.head(self.libraries)
         if not offset:
             lexer.seek(0)
@@ -89,21 +92,6 @@ class Parser:
                 "the circuit has no qubits; it needs at least one, as in 'qreg q[2];'", 0
             )
         return program.circuit()
-
-    def _shortcuts(self) -> Shortcuts | None:
-        # They refer to the parser, so it must not refer to them: a cycle would wait for the garbage
-        # collector.
-        if not self._takes_shortcuts:
-            return None
-        is_version_3 = self.version > 2  # noqa: PLR2004 - the versions are 2 and 3
-        return Shortcuts(self.lexer, self.program, self.angle, is_version_3=is_version_3)
-
-    def angle(self) -> float | None:
-        """Parse an angle, outside of definitions, that has the same value each time.
-
-        Return None if it may have another later.
-        """
-        return parsed_constant(self.lexer)
 
     def statement(self) -> bool:
         """Parse one statement; return whether its text has the same meaning each time."""

@@ -7,7 +7,7 @@ are unusual or wrong.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final, TypeVar
 
 from quantcloud.circuits.angles import Angle
@@ -15,6 +15,7 @@ from quantcloud.circuits.ir import Operation, Register
 from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
 from quantcloud.domain.errors import CircuitError
 from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder, Operand
+from quantcloud.openqasm.expressions import parsed_constant
 from quantcloud.openqasm.gatetable import Signature
 from quantcloud.openqasm.lexer import Lexer
 
@@ -66,19 +67,10 @@ def version(source: str) -> tuple[str | None, int]:
 class Shortcuts:
     """Adds the simple statements of one source to its circuit."""
 
-    def __init__(
-        self,
-        lexer: Lexer,
-        program: CircuitBuilder,
-        angle: Callable[[], float | None],
-        *,
-        is_version_3: bool,
-    ) -> None:
-        """`angle` parses an angle; it returns None if there is no shortcut."""
+    def __init__(self, lexer: Lexer, program: CircuitBuilder, *, is_version_3: bool) -> None:
         self._is_version_3 = is_version_3
         self._lexer = lexer
         self._program = program
-        self._angle = angle
         # The operations of each statement, and their weight toward the limit.
         self._read_before: dict[str, tuple[tuple[Operation, ...], int]] = {}
         self._remembered = 0
@@ -223,15 +215,18 @@ class Shortcuts:
                 values += known
             elif (value := self._input(part)) is not None:
                 values += self._cached(self._angles, part, (value,))
+            elif self._is_version_3 and "^" in part:
+                # It is no power there. Other arithmetic is the same in both versions.
+                return None
             else:
                 try:
                     self._lexer.seek(start)
-                    value = self._angle()
+                    value = parsed_constant(self._lexer)
                 except CircuitError:
                     # The token parser finds the error again: it may not be the first.
                     return None
                 # The comma or parenthesis that the regular expression matched may be in a comment.
-                if value is None or self._lexer.start != end:
+                if self._lexer.start != end:
                     return None
                 values += self._cached(self._angles, part, (value,))
             start = end + 1

@@ -66,8 +66,6 @@ class Interpreter:
             syntax.Nothing: lambda _: None,
         }
 
-        self.angle = self._evaluator.angle
-
     def execute(self, statement: syntax.Statement) -> None:
         if self._guards.frames or not self.names.is_global:
             self._builder.charge(STEP_WEIGHT, statement.start)
