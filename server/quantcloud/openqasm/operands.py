@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from quantcloud.circuits.ir import Register
-from quantcloud.domain.errors import CircuitError
 from quantcloud.openqasm.builder import CircuitBuilder, Operand
 from quantcloud.openqasm.hints import out_of_range
 from quantcloud.openqasm.lexer import Lexer, shown
@@ -29,11 +28,15 @@ class OperandReader:
         return self._operand(self._program.clbits, "classical bit")
 
     def _operand(self, registers: Mapping[str, Register], what: str) -> Operand:
-        lexer = self._lexer
+        lexer, program = self._lexer, self._program
         name, start = lexer.name(f"a {what}")
         register = registers.get(name)
         if register is None:
-            raise self._unknown(name, start, registers, what)
+            if name in program.qubits or name in program.clbits:
+                kind = "quantum" if name in program.qubits else "classical"
+                message = f"{shown(name)} is a {kind} register, but a {what} is needed here"
+                raise lexer.error(message, start)
+            raise program.undeclared(name, registers, start)
         if not lexer.accept("["):
             return Operand(register.offset, register.size, whole=True, start=start)
         index_start, index_text = lexer.start, lexer.text
@@ -45,13 +48,3 @@ class OperandReader:
             raise lexer.error(f"slices such as {name[:40]}[0:2] are not supported; name each bit")
         lexer.expect("]", "after the index")
         return Operand(register.offset + index, 1, whole=False, start=start)
-
-    def _unknown(
-        self, name: str, start: int, registers: Mapping[str, Register], what: str
-    ) -> CircuitError:
-        program = self._program
-        if name in program.qubits or name in program.clbits:
-            kind = "quantum" if name in program.qubits else "classical"
-            message = f"{shown(name)} is a {kind} register, but a {what} is needed here"
-            return self._lexer.error(message, start)
-        return program.undeclared(name, registers, start)
