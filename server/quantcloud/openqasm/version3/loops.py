@@ -210,23 +210,19 @@ class Loops(Flow):
             end = self.storage.copied(last, wide, node.start)
             self.storage.keep(counter, "the counter", node.start)
             counter.pinned += 1
-            self._repeat(
-                node,
-                lambda: self._goes_on(counter, end, up=step.value > 0),
-                lambda: self._with_item(node, type_, counter),
-                lambda: self._advance(counter, step, node),
-            )
 
-    @staticmethod
-    def _goes_on(counter: Variable, end: Variable, *, up: bool) -> Formula:
-        test = operate("<=" if up else ">=", counter.value, end.value, real=False)
-        assert isinstance(test, Runtime)  # noqa: S101 - the counter is one
-        return test.formula
+            def goes_on() -> Formula:
+                compare = "<=" if step.value > 0 else ">="
+                test = operate(compare, counter.value, end.value, real=False)
+                assert isinstance(test, Runtime)  # noqa: S101 - the counter is one
+                return test.formula
 
-    def _with_item(self, node: For, type_: Type, counter: Variable) -> None:
-        self._declare(node, type_, counter.value)
-        self.block(node.body, node.start)
+            def run_round() -> None:
+                self._declare(node, type_, counter.value)
+                self.block(node.body, node.start)
 
-    def _advance(self, counter: Variable, step: Known, node: For) -> None:
-        value = operate("+", counter.value, step, real=False)
-        self.storage.assign(counter, value, node.name, node.start)
+            def advance() -> None:
+                value = operate("+", counter.value, step, real=False)
+                self.storage.assign(counter, value, node.name, node.start)
+
+            self._repeat(node, goes_on, run_round, advance)
