@@ -17,6 +17,7 @@ MAX_OPERATIONS = 10_000
 _TOLERANCE: Final = 1e-9
 _PHASES: Final = frozenset({"cp", "cu1"})
 _BOTH: Final = 2
+_PAIR: Final = 2
 
 
 def algorithm(
@@ -36,21 +37,13 @@ def algorithm(
                 if operation.name not in ("measure", "barrier")
             ]
             if recognises(num_qubits, gates):
-                return known
+                return "bell" if known == "ghz" and num_qubits == _PAIR else known
     return None
-
-
-def _is_bell(num_qubits: int, gates: Sequence[Operation]) -> bool:
-    return num_qubits == 2 and _is_cat(num_qubits, gates)  # noqa: PLR2004 - a pair
-
-
-def _is_ghz(num_qubits: int, gates: Sequence[Operation]) -> bool:
-    return num_qubits > 2 and _is_cat(num_qubits, gates)  # noqa: PLR2004 - more than a pair
 
 
 def _is_cat(num_qubits: int, gates: Sequence[Operation]) -> bool:
     """Return whether one qubit is put in superposition and CX copies it once to each other."""
-    if len(gates) != num_qubits or gates[0].name != "h":
+    if num_qubits == 1 or len(gates) != num_qubits or gates[0].name != "h":
         return False
     reached = {gates[0].qubits[0]}
     for name, qubits, _, _, _ in gates[1:]:
@@ -143,8 +136,7 @@ def _is_qaoa(num_qubits: int, gates: Sequence[Operation]) -> bool:
 _KNOWN: Final[
     tuple[tuple[str, frozenset[str], Callable[[int, Sequence[Operation]], bool]], ...]
 ] = (
-    ("bell", frozenset({"h", "cx", "CX"}), _is_bell),
-    ("ghz", frozenset({"h", "cx", "CX"}), _is_ghz),
+    ("ghz", frozenset({"h", "cx", "CX"}), _is_cat),
     ("graph_state", frozenset({"h", "cz"}), _is_graph_state),
     ("bernstein_vazirani", frozenset({"h", "x", "z", "cx", "CX", "cz"}), _is_bernstein_vazirani),
     ("qft", frozenset({"h", "cp", "cu1", "swap"}), _is_qft),

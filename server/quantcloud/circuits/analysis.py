@@ -331,12 +331,7 @@ def _is_clifford(circuit: Circuit) -> bool:
     known: set[tuple[str, tuple[float, ...]]] = set()
     inside: set[tuple[str, tuple[float, ...]]] = set()
     definitions = circuit.definitions
-    previous: Operation | None = None
-    for operation in circuit.operations:
-        if operation is previous:
-            continue
-        previous = operation
-        name, _, params, _, _ = operation
+    for name, _, params, _, _ in circuit.operations:
         key = (name, params)
         if key in known or name in _NOT_GATES:
             continue

@@ -1,16 +1,11 @@
 """Gives the inputs of a circuit values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from quantcloud.circuits.angles import Angle, ordered
 from quantcloud.circuits.expressions import NEGATE, OPERATORS, binary, unary
 from quantcloud.circuits.ir import Circuit
-
-
-def angles_of(circuit: Circuit) -> Iterable[float]:
-    """Yield the angles of the operations."""
-    return (angle for operation in circuit.operations for angle in operation.params)
 
 
 def bound(circuit: Circuit, values: Sequence[float]) -> Circuit:
@@ -21,7 +16,7 @@ def bound(circuit: Circuit, values: Sequence[float]) -> Circuit:
     if not circuit.inputs:
         return circuit
     known: dict[int, float] = {}
-    for node in ordered(angles_of(circuit)):
+    for node in ordered(angle for each in circuit.operations for angle in each.params):
         operands = [known.get(id(each), each) for each in node.operands]
         known[id(node)] = _value(node, operands, values)
     return replace(

@@ -10,11 +10,11 @@ A function is a sum modulo 2 of terms. A term is a variable or a product of func
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from quantcloud.circuits.gates import CONTROLLED_GATES
+from quantcloud.circuits.gates import CONTROLLED_GATES, DIAGONAL_GATES
 from quantcloud.circuits.ir import Condition, Operation
 from quantcloud.circuits.limits import MAX_REMEMBERED
 
@@ -27,6 +27,10 @@ _CONSTANTS: Final = {_ZERO: 0, _ONE: 1}
 _MOST_TERMS = 32
 # As in `gates`: no number of shots shows the difference from the exact angle.
 _ANGLE_TOLERANCE: Final = 1e-10
+# The first angle of these decides whether they mix basis states.
+_ROTATIONS: Final = frozenset({"U", "u", "u3", "r", "rx", "ry", "rxx", "ryy"})
+# The last two are controlled up to phases.
+_CONTROLLED: Final = {**CONTROLLED_GATES, "rccx": (2, "x"), "rc3x": (3, "x")}
 
 
 class Decided(NamedTuple):
@@ -156,73 +160,50 @@ class _Values:
         return _Step(operation._replace(name="x") if value == _ONE else operation)
 
     def _apply(self, gate: Operation, holds: _Value) -> None:
-        name, qubits, params, _, _ = gate
-        number, inner = _CONTROLLED.get(name, (0, name))
-        act = _RULES.get(inner, _Values.mix)
-        controls = [self._qubits.get(qubit, _ZERO) for qubit in qubits[:number]]
+        number, inner = _CONTROLLED.get(gate.name, (0, gate.name))
+        controls = [self._qubits.get(qubit, _ZERO) for qubit in gate.qubits[:number]]
         controlled = self._product([holds, *controls])
-        if controlled != _ZERO:
-            act(self, qubits[number:], params, controlled)
+        if controlled == _ZERO or inner in DIAGONAL_GATES:
+            return
+        qubits = gate.qubits[number:]
+        if inner in ("x", "y"):
+            self._flip(qubits, controlled)
+        elif inner in _ROTATIONS:
+            self._rotate(qubits, gate.params[0], controlled)
+        elif inner in ("swap", "iswap"):
+            first, second = (self._qubits.get(qubit, _ZERO) for qubit in qubits)
+            self._flip(qubits, self._product([controlled, self._sum(first, second)]))
+        elif inner == "dcx":
+            for control, target in (qubits, qubits[::-1]):
+                value = self._qubits.get(control, _ZERO)
+                self._flip((target,), self._product([controlled, value]))
+        elif inner == "ecr":
+            self._flip(qubits[:1], controlled)
+            self._mix(qubits[1:])
+        elif inner == "rzx":
+            # The first qubit controls the direction of the second one's rotation.
+            self._rotate(qubits[1:], gate.params[0], controlled)
+        else:
+            self._mix(qubits)
 
     def _mix(self, qubits: Iterable[int]) -> None:
         for qubit in qubits:
             self._qubits[qubit] = self._new()
 
-    def _add(self, qubit: int, value: _Value) -> None:
-        self._qubits[qubit] = self._sum(self._qubits.get(qubit, _ZERO), value)
-
-    def keep(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """Apply a diagonal gate."""
-
-    def mix(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """Apply a gate that mixes the basis states of all its qubits."""
-        del params, controlled
-        self._mix(qubits)
-
-    def flip(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """Apply X to each qubit, up to phases."""
-        del params
+    def _flip(self, qubits: Iterable[int], controlled: _Value) -> None:
+        """Apply X to each qubit if `controlled` is 1, up to phases."""
         for qubit in qubits:
-            self._add(qubit, controlled)
+            self._qubits[qubit] = self._sum(self._qubits.get(qubit, _ZERO), controlled)
 
-    def rotate(
-        self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value
-    ) -> None:
-        """Apply a rotation by its first angle: pi flips, 2 pi does nothing, others mix."""
-        halves = params[0] / math.pi
+    def _rotate(self, qubits: Iterable[int], angle: float, controlled: _Value) -> None:
+        """Apply a rotation: an angle of pi flips, 2 pi does nothing, others mix."""
+        halves = angle / math.pi
         # An angle that depends on inputs is NaN.
         nearest = 0 if math.isnan(halves) else round(halves)
         if not abs(halves - nearest) * math.pi <= _ANGLE_TOLERANCE:
             self._mix(qubits)
         elif nearest % 2:
-            self.flip(qubits, params, controlled)
-
-    def swap(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """Exchange two qubits, up to phases."""
-        del params
-        first, second = (self._qubits.get(qubit, _ZERO) for qubit in qubits)
-        difference = self._product([controlled, self._sum(first, second)])
-        for qubit in qubits:
-            self._add(qubit, difference)
-
-    def double_cx(
-        self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value
-    ) -> None:
-        """Apply CX in one direction and then in the other."""
-        del params
-        for control, target in (qubits, qubits[::-1]):
-            self._add(target, self._product([controlled, self._qubits.get(control, _ZERO)]))
-
-    def echo(self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value) -> None:
-        """Apply ECR: it flips the first qubit and mixes the second."""
-        self.flip(qubits[:1], params, controlled)
-        self._mix(qubits[1:])
-
-    def rotate_second(
-        self, qubits: tuple[int, ...], params: tuple[float, ...], controlled: _Value
-    ) -> None:
-        """Rotate the second qubit; the first one controls the direction."""
-        self.rotate(qubits[1:], params, controlled)
+            self._flip(qubits, controlled)
 
     def _new(self) -> _Value:
         return frozenset((next(self._terms),))
@@ -254,20 +235,3 @@ class _Values:
                 self._products[key] = term
                 self._factors[term] = key
         return frozenset((term,))
-
-
-_Act = Callable[[_Values, tuple[int, ...], tuple[float, ...], _Value], None]
-# What a gate does to its qubits if its controls are all 1. A gate that is not listed mixes them.
-_RULES: Final[Mapping[str, _Act]] = {
-    **dict.fromkeys(
-        ("id", "u0", "z", "s", "sdg", "t", "tdg", "p", "u1", "rz", "rzz"), _Values.keep
-    ),
-    **dict.fromkeys(("x", "y"), _Values.flip),
-    **dict.fromkeys(("U", "u", "u3", "r", "rx", "ry", "rxx", "ryy"), _Values.rotate),
-    **dict.fromkeys(("swap", "iswap"), _Values.swap),
-    "dcx": _Values.double_cx,
-    "ecr": _Values.echo,
-    "rzx": _Values.rotate_second,
-}
-# These two are controlled up to phases.
-_CONTROLLED: Final = {**CONTROLLED_GATES, "rccx": (2, "x"), "rc3x": (3, "x")}

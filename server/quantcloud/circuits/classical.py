@@ -5,15 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from quantcloud.circuits.ir import (
-    Apply,
-    Assignment,
-    Bits,
-    Circuit,
-    Condition,
-    Formula,
-    Operation,
-)
+from quantcloud.circuits.ir import Apply, Assignment, Bits, Circuit, Condition, Formula, Operation
 from quantcloud.circuits.limits import MAX_OPERATIONS
 
 MAX_ROUNDS: Final = 10_000

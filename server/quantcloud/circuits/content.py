@@ -41,14 +41,12 @@ def counted(items: Iterable[Key]) -> dict[Key, int]:
     return counts
 
 
-def content(circuit: Circuit, calls: Mapping[str, int] | None = None) -> Content:
+def content(circuit: Circuit, calls: Mapping[str, int]) -> Content:
     """Return the content of a circuit. Raises `TooMuchError`.
 
-    `calls` counts its operations by name, without barriers, if the caller knows that already.
+    `calls` counts its operations by name, without barriers.
     """
     operations, definitions = circuit.operations, circuit.definitions
-    if calls is None:
-        calls = counted([name for name, *_ in operations if name != "barrier"])
     if not definitions:
         return Content(calls, _all_links(operations, {}))
     steps = _MAX_STEPS + _MAX_STEPS_PER_OPERATION * len(operations)

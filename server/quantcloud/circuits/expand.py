@@ -7,14 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from quantcloud.circuits.expressions import evaluate
-from quantcloud.circuits.ir import (
-    Circuit,
-    Condition,
-    GateCall,
-    GateDefinition,
-    Operation,
-    Register,
-)
+from quantcloud.circuits.ir import Circuit, Condition, GateCall, GateDefinition, Operation, Register
 from quantcloud.circuits.limits import MAX_REMEMBERED
 
 _BUILTIN_NAMES = {"U": "u", "CX": "cx"}

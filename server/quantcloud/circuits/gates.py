@@ -127,6 +127,9 @@ STANDARD_GATES: Final[Mapping[str, StandardGate]] = {
 BUILTIN_GATES: Final = frozenset({"U", "CX"})
 """The builtin gates of the language, whose names are reserved."""
 
+DIAGONAL_GATES: Final = frozenset({"id", "u0", "z", "s", "sdg", "t", "tdg", "p", "u1", "rz", "rzz"})
+"""The gates without controls that multiply amplitudes."""
+
 CONTROLLED_GATES: Final[Mapping[str, tuple[int, str]]] = {
     "CX": (1, "x"),
     "cx": (1, "x"),

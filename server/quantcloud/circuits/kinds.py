@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from quantcloud.circuits.gates import CONTROLLED_GATES, STANDARD_GATES
+from quantcloud.circuits.gates import CONTROLLED_GATES, DIAGONAL_GATES, STANDARD_GATES
 
 DIAGONAL: Final = "diagonal"
 """Gates on one or two qubits that multiply amplitudes: `rz`, `cz`, `cp`, ..."""
@@ -14,9 +14,6 @@ DENSE: Final = "dense"
 WIDE: Final = "wide"
 """Gates on three or more qubits."""
 
-_DIAGONAL_GATES: Final = frozenset(
-    {"id", "u0", "z", "s", "sdg", "t", "tdg", "p", "u1", "rz", "rzz"}
-)
 _PERMUTATION_GATES: Final = frozenset({"x", "y", "swap", "iswap", "dcx"})
 
 
@@ -25,7 +22,7 @@ def _kind(name: str) -> str:
         return WIDE
     # A control keeps the kind.
     _, inner = CONTROLLED_GATES.get(name, (0, name))
-    if inner in _DIAGONAL_GATES:
+    if inner in DIAGONAL_GATES:
         return DIAGONAL
     return PERMUTATION if inner in _PERMUTATION_GATES else DENSE
 

@@ -1,6 +1,7 @@
 """The texts of a drawing: names of gates, angles and bits, each of bounded length."""
 
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -24,6 +25,14 @@ def shortened(name: str, longest: int = _LONGEST_NAME) -> str:
     """Return a name that has at most `longest` characters, all printable."""
     printable = "".join(character if character.isprintable() else "?" for character in name)
     return printable if len(printable) <= longest else printable[: longest - 1] + "…"
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def gate_label(

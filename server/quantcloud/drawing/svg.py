@@ -3,10 +3,10 @@
 Names of a circuit are only ever text: nothing of a circuit becomes an element or an attribute.
 """
 
-import unicodedata
 from typing import Final
 from xml.sax.saxutils import escape
 
+from quantcloud.drawing.labels import columns_of
 from quantcloud.drawing.layout import Item, Layout
 
 _ROW: Final = 46.0
@@ -25,7 +25,7 @@ def svg(layout: Layout) -> str:
 
 
 def _length(text: str, character: float = _CHARACTER) -> float:
-    return character * sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return character * columns_of(text)
 
 
 class _Sheet:

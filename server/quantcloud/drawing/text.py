@@ -1,19 +1,11 @@
 """A drawing in box characters. Each wire has three lines, and a classical wire two."""
 
-import unicodedata
 from typing import Final
 
+from quantcloud.drawing.labels import columns_of
 from quantcloud.drawing.layout import Item, Layout
 
 _CROSSED: Final = {"─": "┼", "═": "╪", " ": "│", "│": "│", "┼": "┼", "╪": "╪"}
-
-
-def _width(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
 
 
 def text(layout: Layout) -> str:
@@ -34,7 +26,7 @@ class _Page:
             widths[item.column] = max(widths[item.column], _needs(item))
         self._starts: list[int] = []
         self._ends: list[int] = []
-        label = max((_width(wire.label) for wire in layout.wires), default=0) + 1
+        label = max((columns_of(wire.label) for wire in layout.wires), default=0) + 1
         place = label + 1
         for width in widths:
             self._starts.append(place)
@@ -44,7 +36,7 @@ class _Page:
         self._cut = bool(layout.hidden_instructions)
         for row, wire in enumerate(layout.wires):
             line = "═" if wire.is_classical else "·" if wire.is_rest else "─"
-            self._write(self._middle(row), label - 1 - _width(wire.label), f"{wire.label} ")
+            self._write(self._middle(row), label - 1 - columns_of(wire.label), f"{wire.label} ")
             for x in range(label, place):
                 self._lines[self._middle(row)][x] = line
 
@@ -54,7 +46,7 @@ class _Page:
     def _write(self, y: int, x: int, text: str) -> None:
         """Write a text. A wide character takes the place of two."""
         for character in text:
-            width = _width(character)
+            width = columns_of(character)
             if width == 0:
                 self._lines[y][x - 1] += character
                 continue
@@ -86,7 +78,7 @@ class _Page:
             row, said = item.mark
             sign = "╩" if item.is_measurement else "╬" if said else "■"
             self._lines[self._middle(row)][x] = sign
-            self._write(self._middle(row) + 1, x - (_width(said) - 1) // 2, said)
+            self._write(self._middle(row) + 1, x - (columns_of(said) - 1) // 2, said)
         for rows, sign in ((item.dots, "●"), (item.targets, "⊕"), (item.crosses, "×")):  # noqa: RUF001
             for row in rows:
                 self._lines[self._middle(row)][x] = sign
@@ -96,8 +88,8 @@ class _Page:
     def _box(self, item: Item, x: int) -> None:
         first, last = item.box or (0, 0)
         top, bottom = self._tops[first], self._tops[last] + 2
-        pin = max((_width(pin) for pin in item.pins.values()), default=0)
-        inner = _width(item.label) + 2 + (pin + 1 if pin else 0)
+        pin = max((columns_of(pin) for pin in item.pins.values()), default=0)
+        inner = columns_of(item.label) + 2 + (pin + 1 if pin else 0)
         left = x - (inner + 1) // 2
         right = left + inner + 1
         for y in range(top, bottom + 1):
@@ -126,8 +118,8 @@ def _needs(item: Item) -> int:
     """How many columns of a terminal an instruction takes."""
     wide = 1
     if item.box is not None:
-        pin = max((_width(pin) for pin in item.pins.values()), default=0)
-        wide = _width(item.label) + 4 + (pin + 1 if pin else 0)
+        pin = max((columns_of(pin) for pin in item.pins.values()), default=0)
+        wide = columns_of(item.label) + 4 + (pin + 1 if pin else 0)
     if item.mark is not None:
-        wide = max(wide, _width(item.mark[1]) + 1)
+        wide = max(wide, columns_of(item.mark[1]) + 1)
     return wide + 1 if wide % 2 == 0 else wide

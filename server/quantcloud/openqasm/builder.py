@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple
 
 from quantcloud.circuits.angles import Angle
 from quantcloud.circuits.expressions import evaluate
@@ -15,22 +15,23 @@ from quantcloud.circuits.ir import (
     Operation,
     Register,
 )
-from quantcloud.circuits.limits import (
-    MAX_CLBITS,
-    MAX_INPUT_VALUES,
-    MAX_OPERATIONS,
-    MAX_QUBITS,
-)
+from quantcloud.circuits.limits import MAX_CLBITS, MAX_INPUT_VALUES, MAX_OPERATIONS, MAX_QUBITS
+from quantcloud.domain.errors import CircuitError
 from quantcloud.domain.sweep import Input
 from quantcloud.openqasm.gatetable import GateTable
-from quantcloud.openqasm.hints import quantity
+from quantcloud.openqasm.hints import did_you_mean, quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
 DT_SECONDS: Final = 1e-9
 """The unit `dt` of durations, which on hardware is the period of its clock."""
 
-# To run a statement takes about as long as to read so many operations without loops.
-_STEP_WEIGHT: Final = 20
+STEP_WEIGHT: Final = 20
+"""The weight of a statement in a loop or a subroutine: to run it takes as long as to read this many
+operations."""
+
+
+PHYSICAL: Final = "$"
+"""The name of the register of OpenQASM 3's physical qubits, which are not declared."""
 
 
 class Operand(NamedTuple):
@@ -71,7 +72,7 @@ class CircuitBuilder:
         self.operations: list[Operation] = []
         self.weight = 0
         # Names of variables, constants, aliases and subroutines.
-        self._names: set[str] = set()
+        self.names: set[str] = set()
         # Registers of one bit that were declared without a size.
         self.scalars: set[str] = set()
         self.assignments: list[Assignment] = []
@@ -84,7 +85,6 @@ class CircuitBuilder:
         self.shadows = False
 
     def circuit(self) -> Circuit:
-        """Return the circuit as it is now."""
         return Circuit(
             tuple(self.qubits.values()),
             tuple(self.clbits.values()),
@@ -95,9 +95,20 @@ class CircuitBuilder:
             tuple(self._inputs.values()),
         )
 
-    def take_name(self, name: str) -> None:
-        """Note that the source has given a name to something that the circuit does not have."""
-        self._names.add(name)
+    def undeclared(self, name: str, registers: Iterable[str], start: int) -> CircuitError:
+        """Make the error for a register that is none of the declared ones."""
+        hint = did_you_mean(name, registers)
+        return self._lexer.error(f"register {shown(name)} is not declared{hint}", start)
+
+    def check_is_gate(
+        self,
+        name: str,
+        start: int,
+        hint: str = "a statement begins with a gate, 'measure', 'reset', 'barrier' or 'if'",
+    ) -> None:
+        """Check that a name at the begin of a statement is not that of a register."""
+        if name in self.qubits or name in self.clbits:
+            raise self._lexer.error(f"{shown(name)} is a register; {hint}", start)
 
     # Declarations
 
@@ -107,11 +118,15 @@ class CircuitBuilder:
             raise self._lexer.error(f"{shown(name)} is already declared as a register", start)
         if self.gates.is_declared(name):
             raise self._lexer.error(f"{shown(name)} is already declared as a gate", start)
-        if name in self._names:
+        if name in self.names:
             raise self._lexer.error(f"{shown(name)} is already declared", start)
 
+    def check_new_gate(self, name: str, start: int) -> None:
+        """Check that a gate of that name may be defined."""
+        self.check_new(name, start)
+        self.gates.check_new(name, start)
+
     def declare_qubits(self, name: str, size: int, start: int) -> None:
-        """Declare a quantum register."""
         self.check_new(name, start)
         self._check_size("qubit", self.num_qubits + size, MAX_QUBITS, start)
         self.qubits[name] = Register(name, self.num_qubits, size)
@@ -119,7 +134,6 @@ class CircuitBuilder:
         self.shadows |= self.gates.is_used(name)
 
     def declare_clbits(self, name: str, size: int, start: int) -> None:
-        """Declare a classical register."""
         self.check_new(name, start)
         self._check_size("classical bit", self.num_clbits + size, MAX_CLBITS, start)
         self.clbits[name] = Register(name, self.num_clbits, size)
@@ -161,10 +175,6 @@ class CircuitBuilder:
 
     # Operations
 
-    def charge_step(self, start: int) -> None:
-        """Count a statement that is run in a loop or a subroutine, which takes time of its own."""
-        self.charge(_STEP_WEIGHT, start)
-
     def charge(self, weight: int, start: int) -> None:
         """Count `weight` toward the limit. Call it before operations of that weight are made."""
         self.weight += weight
@@ -192,41 +202,25 @@ class CircuitBuilder:
         self._charge_each(size, signature.weight, condition, start)
         if signature.definition is not None and size:
             self.gates.instantiate(name, params, start)
-        rows = list(zip(*[operand.bits(size) for operand in operands], strict=True))
-        if len(operands) > 1:
-            for qubits in rows:
-                if len(set(qubits)) < len(qubits):
-                    self._repeated(name, operands, qubits)
+        rows = self._rows(name, operands, size)
         self._add(name, rows, params, repeat(()), condition)
 
     def gate_steps(
         self,
         steps: Sequence[GateCall],
-        width: int,
         operands: Sequence[Operand],
         start: int,
         condition: Condition | None,
     ) -> None:
         """Apply a sequence of standard gates; registers are broadcast. Raises `ExpressionError`."""
-        if len(operands) != width:
-            takes = quantity(width, "qubit")
-            raise self._lexer.error(f"this gate takes {takes}, got {len(operands)}", start)
         size = self._broadcast_size(operands)
         self._charge_each(size, len(steps), condition, start)
         made = [(name, places, self.angles(angles, start)) for name, places, angles in steps]
-        for qubits in zip(*[operand.bits(size) for operand in operands], strict=True):
-            if len(set(qubits)) < len(qubits):
-                self._repeated("with its modifiers", operands, qubits)
-            self.operations += [
-                Operation(
-                    name,
-                    tuple([qubits[place] for place in places]),
-                    angles,
-                    (),
-                    condition,
-                )
-                for name, places, angles in made
-            ]
+        self.operations += [
+            Operation(name, tuple([qubits[place] for place in places]), angles, (), condition)
+            for qubits in self._rows("with its modifiers", operands, size)
+            for name, places, angles in made
+        ]
 
     def _add(
         self,
@@ -253,13 +247,19 @@ class CircuitBuilder:
                 size = operand.size
         return 1 if size is None else size
 
-    def _repeated(self, name: str, operands: Sequence[Operand], qubits: Sequence[int]) -> NoReturn:
-        position = next(index for index, qubit in enumerate(qubits) if qubit in qubits[:index])
-        raise self._lexer.error(
-            f"gate {shown(name)} would act on {self._qubit_name(qubits[position])} twice; its "
-            "qubits must differ",
-            operands[position].start,
-        )
+    def _rows(self, name: str, operands: Sequence[Operand], size: int) -> Sequence[tuple[int, ...]]:
+        """Return the qubits of each of `size` operations. Raises `CircuitError` if some repeat."""
+        rows = list(zip(*[operand.bits(size) for operand in operands], strict=True))
+        if len(operands) > 1:
+            for qubits in rows:
+                if len(set(qubits)) < len(qubits):
+                    place = next(i for i, qubit in enumerate(qubits) if qubit in qubits[:i])
+                    raise self._lexer.error(
+                        f"gate {shown(name)} would act on {self._qubit_name(qubits[place])} twice; "
+                        "its qubits must differ",
+                        operands[place].start,
+                    )
+        return rows
 
     def _qubit_name(self, qubit: int) -> str:
         register = next(
@@ -295,7 +295,6 @@ class CircuitBuilder:
         self._add("measure", qubits, (), clbits, condition)
 
     def reset(self, target: Operand, start: int, condition: Condition | None) -> None:
-        """Reset a qubit, or each qubit of a register."""
         self._charge_each(target.size, 1, condition, start)
         self._add("reset", zip(target.bits(target.size)), (), repeat(()), condition)
 
@@ -332,7 +331,6 @@ class CircuitBuilder:
         self.operations.append(Operation("while", (), (), (), condition))
 
     def end_loop(self) -> None:
-        """End the innermost loop."""
         self.operations.append(Operation("end", ()))
 
     def barrier(self, operands: Sequence[Operand], start: int) -> None:

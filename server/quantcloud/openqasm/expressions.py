@@ -25,23 +25,114 @@ from quantcloud.openqasm.lexer import Lexer, position, shown
 _PRECEDENCE: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, NEGATE: 3, "^": 4}
 
 
-class _Output:
-    """A postfix expression under construction.
+def parsed_angle(lexer: Lexer, parameters: Mapping[str, int]) -> Expression:
+    """Parse the expression at the cursor into postfix, and leave the cursor after it.
 
-    `symbolic` says of each pending operand whether it depends on a parameter.
+    `parameters` maps names to their indices. Raises `CircuitError` at the position of the error.
     """
+    start = lexer.start
+    try:
+        return _AngleParser(lexer, parameters).parse()
+    except ExpressionError as error:
+        raise lexer.error(f"in this expression: {error}", start) from None
 
-    def __init__(self) -> None:
-        self.items: list[float | int | str] = []
-        self.symbolic: list[bool] = []
 
-    def operand(self, item: float, *, symbolic: bool) -> None:
-        self.items.append(item)
-        self.symbolic.append(symbolic)
+def parsed_constant(lexer: Lexer) -> float:
+    """Parse an expression without parameters; return its value. Raises `CircuitError`."""
+    return float(parsed_angle(lexer, {})[0])
 
-    def apply(self, symbol: str) -> None:
+
+class _AngleParser:
+    """Parses one expression."""
+
+    def __init__(self, lexer: Lexer, parameters: Mapping[str, int]) -> None:
+        self._lexer = lexer
+        self._parameters = parameters
+        self._items: list[float | int | str] = []
+        # Whether each pending operand of the items depends on a parameter.
+        self._symbolic: list[bool] = []
+        # Operators, functions, and "(" for each open parenthesis, whose offsets follow.
+        self._waiting: list[str] = []
+        self._openings: list[int] = []
+
+    def parse(self) -> Expression:
+        lexer, waiting = self._lexer, self._waiting
+        while True:
+            self._operand()
+            self._closings()
+            symbol = "^" if lexer.text == "**" else lexer.text
+            if lexer.kind != "op" or symbol not in OPERATORS:
+                break
+            lexer.advance()
+            level = _PRECEDENCE[symbol] + (symbol == "^")
+            while waiting and _PRECEDENCE.get(waiting[-1], 0) >= level:
+                self._apply(waiting.pop())
+            waiting.append(symbol)
+        if lexer.kind == "id" and (
+            lexer.text in self._parameters or lexer.text == "pi" or lexer.text in FUNCTIONS
+        ):
+            raise lexer.error(
+                f"an operator is missing before {lexer.described()}; for a product write '*'"
+            )
+        if self._openings:
+            line, column = position(lexer.source, self._openings[-1])
+            raise lexer.error(
+                f"expected ')' for the '(' at line {line}, column {column}, got {lexer.described()}"
+            )
+        while waiting:
+            self._apply(waiting.pop())
+        return tuple(self._items)
+
+    def _operand(self) -> None:
+        """Parse prefix operators and opening parentheses, and the operand after them."""
+        lexer = self._lexer
+        while True:
+            text, kind = lexer.text, lexer.kind
+            if kind in ("real", "int"):
+                self._push(finite(float(text)), symbolic=False)
+            elif kind == "id" and text in self._parameters:
+                self._push(self._parameters[text], symbolic=True)
+            elif kind == "id" and text == "pi":
+                self._push(math.pi, symbolic=False)
+            elif kind == "id" and text in FUNCTIONS:
+                self._waiting.append(text)
+                lexer.advance()
+                if not lexer.at("("):
+                    raise lexer.error(f"expected '(' after the function '{text}'")
+                continue
+            elif text == "(" and kind == "op":
+                self._waiting.append("(")
+                self._openings.append(lexer.start)
+                lexer.advance()
+                continue
+            elif text in ("-", "+") and kind == "op":
+                if text == "-":
+                    self._waiting.append(NEGATE)
+                lexer.advance()
+                continue
+            else:
+                raise self._unexpected()
+            lexer.advance()
+            return
+
+    def _push(self, item: float, *, symbolic: bool) -> None:
+        self._items.append(item)
+        self._symbolic.append(symbolic)
+
+    def _closings(self) -> None:
+        """Parse the closing parentheses after an operand."""
+        waiting = self._waiting
+        while self._openings and self._lexer.at(")"):
+            self._lexer.advance()
+            self._openings.pop()
+            while (symbol := waiting.pop()) != "(":
+                self._apply(symbol)
+            if waiting and waiting[-1] in FUNCTIONS:
+                self._apply(waiting.pop())
+
+    def _apply(self, symbol: str) -> None:
         """Apply an operator or a function to the most recent operands."""
-        items, symbolic = self.items, self.symbolic
+        items, symbolic = self._items, self._symbolic
         if symbol == NEGATE or symbol in FUNCTIONS:
             if symbolic[-1]:
                 items.append(symbol)
@@ -54,125 +145,11 @@ class _Output:
             symbolic.append(True)
             return
         second, first = float(items.pop()), float(items.pop())
-        items.append(binary(symbol, first, second))
-        symbolic.append(False)
+        self._push(binary(symbol, first, second), symbolic=False)
 
-
-class ExpressionParser:
-    """Parses one expression at a lexer's cursor and leaves the cursor after it."""
-
-    def __init__(self, lexer: Lexer) -> None:
-        self._lexer = lexer
-
-    def parse(self, parameters: Mapping[str, int]) -> Expression:
-        """Return the expression in postfix; `parameters` maps names to their indices.
-
-        Raises `CircuitError` at the position of the error.
-        """
-        lexer = self._lexer
-        start = lexer.start
-        output = _Output()
-        waiting: list[str] = []  # operators, functions, and "(" for each open parenthesis
-        openings: list[int] = []
-        try:
-            while True:
-                self._operand(parameters, output, waiting, openings)
-                self._closings(output, waiting, openings)
-                symbol = self._infix()
-                if symbol is None:
-                    break
-                level = _PRECEDENCE[symbol] + (symbol == "^")
-                while waiting and _PRECEDENCE.get(waiting[-1], 0) >= level:
-                    output.apply(waiting.pop())
-                waiting.append(symbol)
-            if self._misses_operator(parameters):
-                raise lexer.error(
-                    f"an operator is missing before {lexer.described()}; for a product write '*'"
-                )
-            if openings:
-                line, column = position(lexer.source, openings[-1])
-                raise lexer.error(
-                    f"expected ')' for the '(' at line {line}, column {column}, "
-                    f"got {lexer.described()}"
-                )
-            while waiting:
-                output.apply(waiting.pop())
-        except ExpressionError as error:
-            raise lexer.error(f"in this expression: {error}", start) from None
-        return tuple(output.items)
-
-    def value(self) -> float:
-        """Return the value of an expression without parameters. Raises `CircuitError`."""
-        return float(self.parse({})[0])
-
-    def _operand(
-        self,
-        parameters: Mapping[str, int],
-        output: _Output,
-        waiting: list[str],
-        openings: list[int],
-    ) -> None:
-        """Parse prefix operators and opening parentheses, and the operand after them."""
-        lexer = self._lexer
-        while True:
-            text, kind = lexer.text, lexer.kind
-            if kind in ("real", "int"):
-                output.operand(finite(float(text)), symbolic=False)
-            elif kind == "id" and text in parameters:
-                output.operand(parameters[text], symbolic=True)
-            elif kind == "id" and text == "pi":
-                output.operand(math.pi, symbolic=False)
-            elif kind == "id" and text in FUNCTIONS:
-                waiting.append(text)
-                lexer.advance()
-                if not lexer.at("("):
-                    raise lexer.error(f"expected '(' after the function '{text}'")
-                continue
-            elif text == "(" and kind == "op":
-                waiting.append("(")
-                openings.append(lexer.start)
-                lexer.advance()
-                continue
-            elif text in ("-", "+") and kind == "op":
-                if text == "-":
-                    waiting.append(NEGATE)
-                lexer.advance()
-                continue
-            else:
-                raise self._unexpected(parameters)
-            lexer.advance()
-            return
-
-    def _closings(self, output: _Output, waiting: list[str], openings: list[int]) -> None:
-        """Parse the closing parentheses after an operand."""
-        while openings and self._lexer.at(")"):
-            self._lexer.advance()
-            openings.pop()
-            while (symbol := waiting.pop()) != "(":
-                output.apply(symbol)
-            if waiting and waiting[-1] in FUNCTIONS:
-                output.apply(waiting.pop())
-
-    def _infix(self) -> str | None:
-        lexer = self._lexer
-        symbol = lexer.text if lexer.kind == "op" else ""
-        if symbol == "**":
-            symbol = "^"
-        if symbol not in OPERATORS:
-            return None
-        lexer.advance()
-        return symbol
-
-    def _unexpected(self, parameters: Mapping[str, int]) -> Exception:
+    def _unexpected(self) -> Exception:
         lexer = self._lexer
         if lexer.kind != "id":
             return lexer.error(f"expected a number or an expression, got {lexer.described()}")
-        known = ", ".join([*parameters, "pi"][:8])
+        known = ", ".join([*self._parameters, "pi"][:8])
         return lexer.error(f"{shown(lexer.text)} is not defined here; known are {known}")
-
-    def _misses_operator(self, parameters: Mapping[str, int]) -> bool:
-        """Return whether an operand follows where an operator is needed, as in `2pi`."""
-        lexer = self._lexer
-        return lexer.kind == "id" and (
-            lexer.text in parameters or lexer.text == "pi" or lexer.text in FUNCTIONS
-        )

@@ -10,7 +10,7 @@ from quantcloud.circuits.expressions import ExpressionError, is_constant
 from quantcloud.circuits.gates import BUILTIN_GATES, STANDARD_GATES
 from quantcloud.circuits.ir import GateCall, GateDefinition
 from quantcloud.circuits.limits import MAX_OPERATIONS
-from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, nearest_name, quantity
+from quantcloud.openqasm.hints import FOREIGN_GATE_NAMES, OPENQASM_3_WORDS, did_you_mean, quantity
 from quantcloud.openqasm.lexer import Lexer, shown
 
 _DELAY: Final = re.compile(r"delay(?:_\d++)?+", re.ASCII)
@@ -51,9 +51,7 @@ class GateTable:
         return name in self.definitions or name in self._opaque
 
     def check_new(self, name: str, start: int) -> None:
-        """Check that the source may still define a gate of that name."""
-        if self.is_declared(name):
-            raise self._lexer.error(f"{shown(name)} is already declared as a gate", start)
+        """Check that the source may still define a gate of that name, which is not declared."""
         if name in BUILTIN_GATES:
             raise self._lexer.error(f"'{name}' is built into the language", start)
         if name in self._used or name in self._used_synonyms:
@@ -116,7 +114,6 @@ class GateTable:
         )
 
     def refuse_recursion(self, name: str, start: int) -> NoReturn:
-        """Raise the error for a gate that calls itself."""
         raise self._lexer.error(
             f"gate {shown(name)} calls itself; only gates above it may be called", start
         )
@@ -165,16 +162,14 @@ class GateTable:
                 f"gate {shown(name)} is declared opaque: it has no definition, so it cannot be run",
                 start,
             )
-        nearest = FOREIGN_GATE_NAMES.get(name.lower()) or nearest_name(
-            name, [*STANDARD_GATES, *self.definitions]
-        )
-        hint = f"; did you mean '{nearest}'?" if nearest else ""
+        foreign = FOREIGN_GATE_NAMES.get(name.lower())
+        known = [foreign] if foreign else [*STANDARD_GATES, *self.definitions]
+        hint = did_you_mean(foreign or name, known)
         if name in OPENQASM_3_WORDS:
             hint = "; it is a word of OpenQASM 3, whose sources begin with 'OPENQASM 3.0;'"
         raise self._lexer.error(f"gate {shown(name)} is not defined{hint}", start)
 
     def is_used(self, name: str) -> bool:
-        """Return whether a gate of that name has been called."""
         return name in self._used
 
     def check_call(self, name: str, num_params: int, num_qubits: int, start: int) -> Signature:

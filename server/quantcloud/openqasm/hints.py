@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
+from quantcloud.openqasm.lexer import shown
+
 
 def words(text: str) -> frozenset[str]:
     """Split a text into words."""
@@ -38,16 +40,23 @@ _LONGEST_NAME: Final = 40
 _MOST_NAMES: Final = 2_000
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most similar to a misspelt one, or None."""
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint at the known name that is most similar to a misspelt one, if any."""
     # It is slow to import, and only errors need it.
     import difflib  # noqa: PLC0415
 
     candidates = [name for name in islice(known, _MOST_NAMES) if len(name) <= _LONGEST_NAME]
     matches = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), candidates, n=1)
-    return matches[0] if matches else None
+    return f"; did you mean '{matches[0]}'?" if matches else ""
 
 
 def quantity(number: int, noun: str) -> str:
     """Return `1 qubit`, `2 qubits`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def out_of_range(index: object, name: str, size: int, noun: str, kind: str = "register") -> str:
+    """Return the message for an index of a register, or of another kind of thing."""
+    clipped = shown(name)[1:-1]
+    last = f", {clipped}[0] to {clipped}[{size - 1}]" if size else ""
+    return f"index {index} is out of range: {kind} {shown(name)} has {quantity(size, noun)}{last}"

@@ -1,10 +1,12 @@
 """Tokens of OpenQASM 2 and 3, and errors that point at them."""
 
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, cast
 from unicodedata import category
 
+from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.domain.errors import CircuitError
 
 # Every quantifier is possessive, so no input causes backtracking.
@@ -54,21 +56,10 @@ _TOKEN_3: Final = re.compile(
 _LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})
 
 
-class _Dialect:
-    """The tokens of a version: their expression, and the groups that it captures."""
-
-    def __init__(self, token: re.Pattern[str]) -> None:
-        groups = token.groupindex
-        # The last alternative matches anything, so there is always a match.
-        self.next_token: Callable[[str, int], re.Match[str]] = cast(
-            "Callable[[str, int], re.Match[str]]", token.match
-        )
-        self.kinds = ("", *sorted(groups, key=groups.__getitem__))
-        self.unclosed = groups["unclosed"]
-        self.special = frozenset({groups["unclosed"], groups["comment"]})
-
-
-_DIALECTS: Final = {2: _Dialect(_TOKEN_2), 3: _Dialect(_TOKEN_3)}
+# The last alternative matches anything, so there is always a match.
+_TOKENS: Final = cast(
+    "Mapping[int, Callable[[str, int], re.Match[str]]]", {2: _TOKEN_2.match, 3: _TOKEN_3.match}
+)
 
 _PRINTED_LENGTH: Final = 40
 _LARGEST_PRINTABLE: Final = 0x7E
@@ -101,8 +92,6 @@ class Lexer:
     `previous_end` is the end of the token before.
     """
 
-    __slots__ = ("_dialect", "end", "kind", "previous_end", "reserved", "source", "start", "text")
-
     kind: str
     text: str
 
@@ -116,7 +105,7 @@ class Lexer:
         self.source = source
         self.reserved = reserved
         self.start = -1
-        self._dialect = _DIALECTS[version]
+        self._next_token = _TOKENS[version]
 
     def seek(self, offset: int) -> None:
         """Go to the first token at or after `offset`."""
@@ -128,20 +117,18 @@ class Lexer:
 
         Raises `CircuitError` if a comment has no end.
         """
-        end = self.previous_end = self.end
-        dialect = self._dialect
-        while True:
-            match = dialect.next_token(self.source, end)
-            group = match.lastindex or 0
-            start, end = match.span(group)
-            if group not in dialect.special:
-                break
-            if group == dialect.unclosed:
-                raise self.error("this comment has no end: '*/' is missing", start)
-        self.kind = dialect.kinds[group]
+        start = end = self.previous_end = self.end
+        kind: str | None = "comment"
+        while kind == "comment":
+            match = self._next_token(self.source, end)
+            kind = match.lastgroup
+            start, end = match.span(match.lastindex or 0)
+        if kind == "unclosed":
+            raise self.error("this comment has no end: '*/' is missing", start)
+        self.kind = kind or ""
         self.start = start
         self.end = end
-        self.text = match[group]
+        self.text = self.source[start:end]
         if self.kind == "id" and not self.text.isascii():
             self._check_letters()
 
@@ -159,6 +146,14 @@ class Lexer:
         """Make an error at `offset`, which by default is that of the current token."""
         line, column = position(self.source, self.start if offset is None else offset)
         return CircuitError(message, line, column)
+
+    @contextmanager
+    def located(self, where: str, start: int) -> Generator[None]:
+        """Raise an `ExpressionError` as a `CircuitError` at `start`, which says `where`."""
+        try:
+            yield
+        except ExpressionError as error:
+            raise self.error(f"{where}: {error}", start) from None
 
     def described(self) -> str:
         """Return a description of the current token for a message."""
@@ -188,8 +183,8 @@ class Lexer:
         if not self.accept(text):
             raise self.error(f"expected '{text}' {where}, got {self.described()}")
 
-    def end_include(self, libraries: Sequence[str]) -> None:
-        """Go past the name of one of the `libraries` and the semicolon. Raises `CircuitError`."""
+    def include(self, libraries: Sequence[str]) -> None:
+        """Go past the name of one of the `libraries`. Raises `CircuitError`."""
         if self.kind != "string":
             raise self.error(f"expected a file name in quotes, got {self.described()}")
         if self.text[1:-1] not in libraries:
@@ -199,7 +194,6 @@ class Lexer:
                 "file is ever read; put the definitions into the source"
             )
         self.advance()
-        self.end_statement()
 
     def end_statement(self) -> None:
         """Go past the semicolon. Raises `CircuitError` after the statement if there is none."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from quantcloud.circuits.ir import Circuit, Condition, Expression, GateCall
 from quantcloud.openqasm.builder import DT_SECONDS, CircuitBuilder, Operand
-from quantcloud.openqasm.expressions import ExpressionParser
+from quantcloud.openqasm.expressions import parsed_angle, parsed_constant
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import Lexer, shown
 from quantcloud.openqasm.operands import OperandReader
@@ -39,14 +39,15 @@ class Parser:
         """Prepare to parse `source`; with `shortcuts=False`, only by its tokens."""
         self.lexer = Lexer(source, self.version, self.reserved)
         self.program = CircuitBuilder(self.lexer, self.synonyms)
-        self.expressions = ExpressionParser(self.lexer)
         self.operands = OperandReader(self.lexer, self.program)
         self._defining: str | None = None
-        self._takes_shortcuts = shortcuts
+        is_version_3 = self.version > 2  # noqa: PLR2004 - the versions are 2 and 3
+        self._shortcuts = (
+            Shortcuts(self.lexer, self.program, is_version_3=is_version_3) if shortcuts else None
+        )
 
     @cached_property
     def statements(self) -> Mapping[str, Callable[[], None]]:
-        """The parser of each statement that begins with a keyword."""
         return {
             "OPENQASM": self._late_header,
             "include": self._include,
@@ -64,7 +65,7 @@ class Parser:
 
     def parse(self) -> Circuit:
         """Parse the source to its end."""
-        lexer, program, shortcuts = self.lexer, self.program, self._shortcuts()
+        lexer, program, shortcuts = self.lexer, self.program, self._shortcuts
         offset = 0 if shortcuts is None else shortcuts.head(self.libraries)
         if not offset:
             lexer.seek(0)
@@ -92,21 +93,6 @@ class Parser:
             )
         return program.circuit()
 
-    def _shortcuts(self) -> Shortcuts | None:
-        # They refer to the parser, so it must not refer to them: a cycle would wait for the garbage
-        # collector.
-        if not self._takes_shortcuts:
-            return None
-        is_version_3 = self.version > 2  # noqa: PLR2004 - the versions are 2 and 3
-        return Shortcuts(self.lexer, self.program, self.angle, is_version_3=is_version_3)
-
-    def angle(self) -> float | None:
-        """Parse an angle, outside of definitions, that has the same value each time.
-
-        Return None if it may have another later.
-        """
-        return self.expressions.value()
-
     def statement(self) -> bool:
         """Parse one statement; return whether its text has the same meaning each time."""
         if self.lexer.at(";"):
@@ -129,7 +115,8 @@ class Parser:
     def _include(self) -> None:
         lexer = self.lexer
         lexer.advance()
-        lexer.end_include(self.libraries)
+        lexer.include(self.libraries)
+        lexer.end_statement()
 
     def _sized_name(self, what: str) -> tuple[str, int, int]:
         lexer = self.lexer
@@ -158,8 +145,7 @@ class Parser:
         lexer = self.lexer
         name, start = lexer.name("the name of a gate")
         lexer.check_new_name(name, "a gate", start)
-        self.program.check_new(name, start)
-        self.program.gates.check_new(name, start)
+        self.program.check_new_gate(name, start)
         parameters, qubits = lexer.gate_operands()
         return name, _places(parameters), _places(qubits)
 
@@ -228,17 +214,16 @@ class Parser:
         name, start = lexer.name("a statement")
         if name == self._defining:
             self.program.gates.refuse_recursion(name, start)
-        if name in self.program.qubits or name in self.program.clbits:
-            hint = "a statement begins with a gate, 'measure', 'reset', 'barrier' or 'if'"
-            if lexer.at("=") or lexer.at("["):
-                hint = "to measure into bits, write 'measure q -> c;'"
-            raise lexer.error(f"{shown(name)} is a register; {hint}", start)
+        if lexer.at("=") or lexer.at("["):
+            hint = "to measure into bits, write 'measure q -> c;'"
+            self.program.check_is_gate(name, start, hint)
+        self.program.check_is_gate(name, start)
         name = self.program.gates.resolved(name, start)
         angles: list[Expression] = []
         if lexer.accept("(") and not lexer.accept(")"):
-            angles.append(self.expressions.parse(parameters))
+            angles.append(parsed_angle(lexer, parameters))
             while lexer.accept(","):
-                angles.append(self.expressions.parse(parameters))
+                angles.append(parsed_angle(lexer, parameters))
             lexer.expect(")", "or ',' after the angle")
         return name, tuple(angles)
 
@@ -252,7 +237,6 @@ class Parser:
         self.program.barrier(operands, start)
 
     def instruction(self, condition: Condition | None) -> None:
-        """Parse a gate, a measurement or a reset."""
         lexer, program = self.lexer, self.program
         start = lexer.start
         if lexer.accept("measure"):
@@ -280,7 +264,7 @@ class Parser:
         start = lexer.start
         lexer.advance()
         lexer.expect("(", "and a duration after 'delay'")
-        duration = self.expressions.value() * DT_SECONDS
+        duration = parsed_constant(self.lexer) * DT_SECONDS
         lexer.expect(")", "after the duration")
         operands = self.operands.qubits()
         lexer.end_statement()
@@ -301,7 +285,7 @@ class Parser:
         lexer = self.lexer
         lexer.advance()
         lexer.expect("(", "after 'gphase'")
-        self.expressions.parse(parameters)
+        parsed_angle(lexer, parameters)
         lexer.expect(")", "after the angle")
         if not lexer.at(";"):
             read_qubits()

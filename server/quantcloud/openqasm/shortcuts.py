@@ -7,17 +7,17 @@ are unusual or wrong.
 """
 
 import re
-from collections.abc import Callable, Collection
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Collection
+from typing import Final, TypeVar
 
 from quantcloud.circuits.angles import Angle
 from quantcloud.circuits.ir import Operation, Register
 from quantcloud.circuits.limits import MAX_OPERATIONS, MAX_REMEMBERED
 from quantcloud.domain.errors import CircuitError
-from quantcloud.openqasm.builder import CircuitBuilder, Operand
+from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder, Operand
+from quantcloud.openqasm.expressions import parsed_constant
 from quantcloud.openqasm.gatetable import Signature
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.operands import PHYSICAL
 
 # A statement up to its semicolon, and the space after it. The real end may be elsewhere: the
 # semicolon may be in a comment.
@@ -44,12 +44,7 @@ _PLAIN_3: Final = re.compile(
     r"measure[ \t]++(?P<qubits>[A-Za-z_]\w*+)(?:\[(?P<qubit>\d{1,6})\])?+)[ \t]*+;",
     re.ASCII,
 )
-_PARTS_3: Final = tuple(
-    [
-        _PLAIN_3.groupindex[name]
-        for name in sorted(_PLAIN.groupindex, key=_PLAIN.groupindex.__getitem__)
-    ]
-)
+_PARTS: Final = ("kind", "name", "size", "qubits", "qubit", "clbits", "clbit")
 _PLAIN_WORDS: Final = ("qreg", "creg", "measure")
 _PLAIN_WORDS_3: Final = ("qubit", "bit")
 # The header of nearly all sources.
@@ -69,30 +64,15 @@ def version(source: str) -> tuple[str | None, int]:
     return (None, 0) if match is None else (match[1], match.end())
 
 
-class _Repeatable(NamedTuple):
-    """The operations of a statement and their weight toward the limit."""
-
-    operations: tuple[Operation, ...]
-    weight: int
-
-
 class Shortcuts:
     """Adds the simple statements of one source to its circuit."""
 
-    def __init__(
-        self,
-        lexer: Lexer,
-        program: CircuitBuilder,
-        angle: Callable[[], float | None],
-        *,
-        is_version_3: bool,
-    ) -> None:
-        """`angle` parses an angle; it returns None if there is no shortcut."""
+    def __init__(self, lexer: Lexer, program: CircuitBuilder, *, is_version_3: bool) -> None:
         self._is_version_3 = is_version_3
         self._lexer = lexer
         self._program = program
-        self._angle = angle
-        self._read_before: dict[str, Operation | _Repeatable] = {}
+        # The operations of each statement, and their weight toward the limit.
+        self._read_before: dict[str, tuple[tuple[Operation, ...], int]] = {}
         self._remembered = 0
         self._gates: dict[str, Signature] = {}
         self._angles: dict[str, tuple[float, ...]] = {}
@@ -116,14 +96,12 @@ class Shortcuts:
             self._forget()
         while (match := statement(source, offset)) is not None:
             known = read_before.get(match[1])
-            if type(known) is Operation:  # faster than isinstance
-                operations.append(known)
-                program.weight += 1
+            if known is not None:
+                made, weight = known
+                program.weight += weight
                 if program.weight > MAX_OPERATIONS:
                     program.charge(0, match.start(1))
-            elif isinstance(known, _Repeatable):
-                program.charge(known.weight, match.start(1))
-                operations.extend(known.operations)
+                operations += made
             elif not (
                 (match[1].startswith(_PLAIN_WORDS) and self._plain(_PLAIN, match.start(1)))
                 or self._gate(match.start(1))
@@ -159,8 +137,7 @@ class Shortcuts:
         made = self._program.operations[first:]
         self._remembered += len(made)
         if made and self._remembered <= MAX_REMEMBERED:
-            alone = len(made) == weight == 1
-            self._read_before[text] = made[0] if alone else _Repeatable(tuple(made), weight)
+            self._read_before[text] = tuple(made), weight
 
     def _gate(self, start: int) -> bool:
         """Parse the gate at `start`; return False if it has no shortcut."""
@@ -196,9 +173,7 @@ class Shortcuts:
         program.operations.append(operation)
         if self._remembered < MAX_REMEMBERED:
             self._remembered += 1
-            self._read_before[match[0][:-1]] = (
-                operation if weight == 1 else _Repeatable((operation,), weight)
-            )
+            self._read_before[match[0][:-1]] = (operation,), weight
         return True
 
     def _plain(self, pattern: re.Pattern[str], start: int) -> bool:
@@ -207,10 +182,7 @@ class Shortcuts:
         match = pattern.match(self._lexer.source, start)
         if match is None:
             return False
-        # Groups are faster by number than by name.
-        kind, name, size, qubits, qubit, clbits, clbit = (
-            match.groups() if pattern is _PLAIN else match.group(*_PARTS_3)
-        )
+        kind, name, size, qubits, qubit, clbits, clbit = match.group(*_PARTS)
         # The token parser finds an error again: it may not be the first.
         try:
             if kind is not None:
@@ -243,15 +215,18 @@ class Shortcuts:
                 values += known
             elif (value := self._input(part)) is not None:
                 values += self._cached(self._angles, part, (value,))
+            elif self._is_version_3 and "^" in part:
+                # It is no power there. Other arithmetic is the same in both versions.
+                return None
             else:
                 try:
                     self._lexer.seek(start)
-                    value = self._angle()
+                    value = parsed_constant(self._lexer)
                 except CircuitError:
                     # The token parser finds the error again: it may not be the first.
                     return None
                 # The comma or parenthesis that the regular expression matched may be in a comment.
-                if value is None or self._lexer.start != end:
+                if self._lexer.start != end:
                     return None
                 values += self._cached(self._angles, part, (value,))
             start = end + 1

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantcloud.circuits import expanded
+from quantcloud.circuits import Circuit, expanded
 from quantcloud.circuits.content import content
 from quantcloud.circuits.gates import STANDARD_GATES, definition_calls
 from quantcloud.circuits.interaction import interaction, schmidt_bits
@@ -38,15 +38,18 @@ def sources(draw):
     return f'include "qelib1.inc"; {text} qreg q[{WIDTH}]; {calls}'
 
 
+def calls(circuit: Circuit) -> Counter[str]:
+    return Counter([each.name for each in circuit.operations if each.name != "barrier"])
+
+
 @settings(deadline=None)
 @given(sources())
 def test_the_content_equals_that_of_the_expanded_circuit(source: str):
     circuit = parse(source)
     flat = expanded(circuit)
-    found = content(circuit)
-    names = [operation.name for operation in flat.operations if operation.name != "barrier"]
-    assert dict(found.counts) == dict(Counter(names))
-    assert interaction(WIDTH, found.links) == interaction(WIDTH, content(flat).links)
+    found = content(circuit, calls(circuit))
+    assert dict(found.counts) == dict(calls(flat))
+    assert interaction(WIDTH, found.links) == interaction(WIDTH, content(flat, calls(flat)).links)
     pairs = {
         frozenset((first, second))
         for operation in flat.operations

@@ -4,22 +4,8 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 from quantcloud.openqasm.lexer import shown
+from quantcloud.openqasm.version3 import syntax
 from quantcloud.openqasm.version3.expressions import ExpressionReader
-from quantcloud.openqasm.version3.syntax import (
-    Alias,
-    Body,
-    Code,
-    Declaration,
-    GateBody,
-    Input,
-    Literal,
-    Measurement,
-    Opaque,
-    Parameter,
-    Subroutine,
-    TypeName,
-    Value,
-)
 from quantcloud.openqasm.version3.words import SCALARS
 
 _PARAMETERS: Final = SCALARS | {"qubit"}
@@ -32,26 +18,24 @@ class DeclarationReader(ExpressionReader, ABC):
     """
 
     @abstractmethod
-    def block(self, where: str) -> Body:
+    def block(self, where: str) -> syntax.Body:
         """Read a block in braces, or one statement."""
 
-    def value(self) -> Value:
+    def value(self) -> syntax.Value:
         """Read the value of an assignment, which may be a measurement."""
         lexer = self._lexer
         start = lexer.start
         if lexer.accept("measure"):
-            return Measurement(self.code(), start)
+            return syntax.Measurement(self.code(), start)
         return self.code()
 
-    def variable(self) -> Declaration:
-        """Read the declaration of a variable from its type on."""
-        return self._variable(self.type_name(), is_constant=False)
+    def _variable(self) -> syntax.Declaration:
+        return self._typed(self.type_name(), is_constant=False)
 
-    def constant(self, _: int) -> Declaration:
-        """Read the declaration of a constant."""
-        return self._variable(self.type_name("a type after 'const'"), is_constant=True)
+    def _constant(self, _: int) -> syntax.Declaration:
+        return self._typed(self.type_name("a type after 'const'"), is_constant=True)
 
-    def _variable(self, wanted: TypeName, *, is_constant: bool) -> Declaration:
+    def _typed(self, wanted: syntax.TypeName, *, is_constant: bool) -> syntax.Declaration:
         lexer = self._lexer
         what = "a classical register" if wanted.kind == "bit" else "a variable"
         name, start = lexer.new_name(what)
@@ -60,34 +44,28 @@ class DeclarationReader(ExpressionReader, ABC):
             value = self.value()
         elif is_constant:
             raise lexer.error(f"expected '=' and the value of the constant {shown(name)}")
-        lexer.end_statement()
-        return Declaration(wanted, name, value, is_constant, start)
+        return syntax.Declaration(wanted, name, value, is_constant, start)
 
-    def qubits(self) -> Declaration:
-        """Read `qubit[size] name;`."""
+    def _declared_qubits(self) -> syntax.Declaration:
         wanted = self.type_name(kinds=_PARAMETERS)
         name, start = self._lexer.new_name("a quantum register")
-        self._lexer.end_statement()
-        return Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
+        return syntax.Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
 
-    def register(self, kind: str) -> Declaration:
-        """Read a register as in OpenQASM 2, of qubits or bits."""
+    def _register(self, kind: str) -> syntax.Declaration:
         lexer = self._lexer
         what = "a quantum register" if kind == "qubit" else "a classical register"
         name, start = lexer.new_name(what)
-        size: Code | None = None
+        size: syntax.Code | None = None
         if lexer.accept("["):
             size = self.code()
             lexer.expect("]", "after the size")
-        lexer.end_statement()
         # A register without a size has one bit, and is no scalar.
-        wanted = TypeName(kind, size or (Literal("int", 1),), start)
-        return Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
+        wanted = syntax.TypeName(kind, size or (syntax.Literal("int", 1),), start)
+        return syntax.Declaration(wanted, name, None, False, start)  # noqa: FBT003 - not a constant
 
-    def input(self, start: int) -> Input:
-        """Read an input of the program."""
+    def _input(self, start: int) -> syntax.Input:
         lexer = self._lexer
-        dimensions: tuple[Code, ...] = ()
+        dimensions: tuple[syntax.Code, ...] = ()
         if lexer.accept("array"):
             lexer.expect("[", "after 'array'")
             wanted = self.type_name()
@@ -97,20 +75,16 @@ class DeclarationReader(ExpressionReader, ABC):
         else:
             wanted = self.type_name()
         name, _ = lexer.new_name("a parameter")
-        lexer.end_statement()
-        return Input(wanted, dimensions, name, start)
+        return syntax.Input(wanted, dimensions, name, start)
 
-    def alias(self, _: int) -> Alias:
-        """Read an alias."""
+    def _alias(self, _: int) -> syntax.Alias:
         lexer = self._lexer
         name, start = lexer.new_name("an alias")
         lexer.expect("=", "after the alias")
         value = self.code()
-        lexer.end_statement()
-        return Alias(name, value, start)
+        return syntax.Alias(name, value, start)
 
-    def gate_body(self, _: int) -> GateBody:
-        """Read the definition of a gate."""
+    def _gate_body(self, _: int) -> syntax.GateBody:
         lexer = self._lexer
         name, start = lexer.new_name("a gate")
         params, qubits = lexer.gate_operands()
@@ -118,25 +92,22 @@ class DeclarationReader(ExpressionReader, ABC):
         if not lexer.at("{"):
             lexer.expect("{", f"to begin the definition of gate {shown(name)}")
         body = self.block(f"the definition of {shown(name)}")
-        return GateBody(name, params, qubits, body, start, brace)
+        return syntax.GateBody(name, params, qubits, body, start, brace)
 
-    def opaque(self, _: int) -> Opaque:
-        """Read the declaration of a gate without a definition."""
+    def _opaque(self, _: int) -> syntax.Opaque:
         name, start = self._lexer.new_name("a gate")
         self._lexer.gate_operands()
-        self._lexer.end_statement()
-        return Opaque(name, start)
+        return syntax.Opaque(name, start)
 
-    def subroutine(self, _: int) -> Subroutine:
-        """Read a subroutine."""
+    def _subroutine(self, _: int) -> syntax.Subroutine:
         lexer = self._lexer
         name, start = lexer.new_name("a subroutine")
         lexer.expect("(", f"after the name of {shown(name)}")
-        parameters: list[Parameter] = []
+        parameters: list[syntax.Parameter] = []
         while not lexer.at(")"):
             wanted = self.type_name("the type of a parameter", _PARAMETERS)
             parameter, place = lexer.new_name("a parameter")
-            parameters.append(Parameter(wanted, parameter, place))
+            parameters.append(syntax.Parameter(wanted, parameter, place))
             if not lexer.accept(","):
                 break
         lexer.expect(")", "after the parameters")
@@ -144,4 +115,4 @@ class DeclarationReader(ExpressionReader, ABC):
         if not lexer.at("{"):
             lexer.expect("{", f"to begin the subroutine {shown(name)}")
         body = self.block(f"the subroutine {shown(name)}")
-        return Subroutine(name, tuple(parameters), result, body, start)
+        return syntax.Subroutine(name, tuple(parameters), result, body, start)

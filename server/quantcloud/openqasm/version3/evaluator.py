@@ -5,27 +5,12 @@ from itertools import islice
 
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Bits, Expression
-from quantcloud.openqasm.builder import CircuitBuilder, Operand
-from quantcloud.openqasm.hints import nearest_name
+from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder, Operand
+from quantcloud.openqasm.hints import did_you_mean
 from quantcloud.openqasm.lexer import Lexer, shown
-from quantcloud.openqasm.operands import PHYSICAL
-from quantcloud.openqasm.version3 import indexing
+from quantcloud.openqasm.version3 import indexing, syntax
 from quantcloud.openqasm.version3.names import Names, Variable
 from quantcloud.openqasm.version3.operators import call, operate, prefix
-from quantcloud.openqasm.version3.syntax import (
-    Call,
-    Cast,
-    Code,
-    Index,
-    IndexSet,
-    Item,
-    Literal,
-    Name,
-    Operator,
-    Span,
-    Target,
-    TypeName,
-)
 from quantcloud.openqasm.version3.values import (
     FLOAT,
     WHOLE,
@@ -49,7 +34,7 @@ _KNOWN_SHOWN = 8
 # A statement's weight covers expressions of so many items.
 _SHORT = 8
 
-Subroutines = Callable[[Call, Sequence[AnyValue]], Classical | None]
+Subroutines = Callable[[syntax.Call, Sequence[AnyValue]], Classical | None]
 
 
 class Evaluator:
@@ -64,7 +49,7 @@ class Evaluator:
         self._names = names
         self._subroutines = subroutines
 
-    def evaluate(self, code: Code, *, real: bool = False) -> AnyValue | None:
+    def evaluate(self, code: syntax.Code, *, real: bool = False) -> AnyValue | None:
         """Return the value of an expression, or None for a subroutine without a result.
 
         If `real`, whole numbers divide as real ones.
@@ -72,7 +57,7 @@ class Evaluator:
         found = self.parts(code, real=real)
         return found[-1] if found else None
 
-    def parts(self, code: Code, *, real: bool = False) -> list[AnyValue]:
+    def parts(self, code: syntax.Code, *, real: bool = False) -> list[AnyValue]:
         """Return the values of adjacent expressions."""
         stack: list[AnyValue] = []
         if len(code) > _SHORT:
@@ -92,35 +77,35 @@ class Evaluator:
         return stack
 
     def _item(  # noqa: PLR0911 - one for each kind of item
-        self, item: Item, stack: list[AnyValue], code: Code, *, real: bool
+        self, item: syntax.Item, stack: list[AnyValue], code: syntax.Code, *, real: bool
     ) -> AnyValue | None:
         match item:
-            case Literal():
+            case syntax.Literal():
                 return Known(Type(item.kind, item.size), item.value)
-            case Name():
+            case syntax.Name():
                 return self._name(item, code)
-            case Operator():
+            case syntax.Operator():
                 return self._operated(item, stack, real=real)
-            case Call():
+            case syntax.Call():
                 return self._called(item, stack, real=real)
-            case Cast():
+            case syntax.Cast():
                 type_ = self.type_of(item.type)
                 return converted(self._classical(stack.pop(), item.start), type_)
-            case Index():
+            case syntax.Index():
                 parts = [stack.pop() for _ in range(item.number)]
                 if item.number > 1:
                     raise ExpressionError(
                         "only arrays have several indices; they are not supported"
                     )
-                name = code[0].text if isinstance(code[0], Name) else "it"
+                name = code[0].text if isinstance(code[0], syntax.Name) else "it"
                 return indexing.indexed(stack.pop(), parts[0], name)
-            case IndexSet():
+            case syntax.IndexSet():
                 values = [self._whole(stack.pop(), item.start) for _ in range(item.number)]
                 return Numbers(tuple(reversed(values)))
-            case Span():
+            case syntax.Span():
                 return self._range(item, stack)
 
-    def _operated(self, item: Operator, stack: list[AnyValue], *, real: bool) -> AnyValue:
+    def _operated(self, item: syntax.Operator, stack: list[AnyValue], *, real: bool) -> AnyValue:
         right = stack.pop()
         if item.operands == 1:
             return prefix(item.symbol, self._classical(right, item.start))
@@ -130,22 +115,20 @@ class Evaluator:
         first, second = (self._classical(value, item.start) for value in (left, right))
         return operate(item.symbol, first, second, real=real)
 
-    def _called(self, item: Call, stack: list[AnyValue], *, real: bool) -> AnyValue | None:
+    def _called(self, item: syntax.Call, stack: list[AnyValue], *, real: bool) -> AnyValue | None:
         arguments = [stack.pop() for _ in range(item.number)][::-1]
         if item.name in self._names.subroutines:
             return self._subroutines(item, arguments)
         values = [self._classical(argument, item.start) for argument in arguments]
         result = call(item.name, values, real=real)
         if result is None:
-            hint = nearest_name(item.name, self._names.subroutines)
+            hint = did_you_mean(item.name, self._names.subroutines)
             raise self._lexer.error(
-                f"{shown(item.name)} is no function or subroutine"
-                + (f"; did you mean '{hint}'?" if hint else ""),
-                item.start,
+                f"{shown(item.name)} is no function or subroutine{hint}", item.start
             )
         return result
 
-    def _name(self, item: Name, code: Code) -> AnyValue:
+    def _name(self, item: syntax.Name, code: syntax.Code) -> AnyValue:
         name = item.text
         if name.startswith(PHYSICAL):
             return Qubits((int(name[1:]),), is_register=False)
@@ -156,19 +139,14 @@ class Evaluator:
             return entry
         if name in CONSTANTS:
             return Known(FLOAT, CONSTANTS[name])
-        if len(code) > 1 and isinstance(code[-1], Index) and code[0] is item:
-            raise self._undeclared(item)
+        if len(code) > 1 and isinstance(code[-1], syntax.Index) and code[0] is item:
+            raise self._builder.undeclared(name, self._names.registers(), item.start)
         known = ", ".join(
             shown(each)[1:-1] for each in islice([*self._names.known(), "pi"], _KNOWN_SHOWN)
         )
         raise self._lexer.error(f"{shown(name)} is not defined here; known are {known}", item.start)
 
-    def _undeclared(self, item: Name) -> Exception:
-        nearest = nearest_name(item.text, self._names.registers())
-        hint = f"; did you mean '{nearest}'?" if nearest else ""
-        return self._lexer.error(f"register {shown(item.text)} is not declared{hint}", item.start)
-
-    def _range(self, item: Span, stack: list[AnyValue]) -> Range:
+    def _range(self, item: syntax.Span, stack: list[AnyValue]) -> Range:
         last = self._whole(stack.pop(), item.start) if item.has_last else None
         step = self._whole(stack.pop(), item.start) if item.has_step else 1
         first = self._whole(stack.pop(), item.start) if item.has_first else None
@@ -198,21 +176,18 @@ class Evaluator:
 
     # Expressions of a certain kind
 
-    def value(self, code: Code, *, real: bool = False) -> Classical:
+    def value(self, code: syntax.Code, *, real: bool = False) -> Classical:
         """Return the value of an expression that is no qubit, range or set."""
         value = self.evaluate(code, real=real)
         if value is None:
             raise self._lexer.error("this subroutine has no result", _start(code))
         return self._classical(value, _start(code))
 
-    def angle(self, code: Code) -> Expression:
-        """Return an angle."""
-        try:
+    def angle(self, code: syntax.Code) -> Expression:
+        with self._lexer.located("in this expression", _start(code)):
             return expression(self.value(code, real=True))
-        except ExpressionError as error:
-            raise self._lexer.error(f"in this expression: {error}", _start(code)) from None
 
-    def number(self, code: Code, what: str) -> float:
+    def number(self, code: syntax.Code, what: str) -> float:
         """Return a number that is known."""
         value = self.value(code, real=True)
         if not isinstance(value, Known) or value.type.kind == "duration":
@@ -221,7 +196,7 @@ class Evaluator:
             )
         return value.value
 
-    def size(self, code: Code, what: str) -> int:
+    def size(self, code: syntax.Code, what: str) -> int:
         """Return a size or a number of controls."""
         value = self.value(code)
         if not isinstance(value, Known) or value.type.kind not in WHOLE:
@@ -232,8 +207,7 @@ class Evaluator:
             raise self._lexer.error(f"{what} must not be negative, got {value.value}", _start(code))
         return int(value.value)
 
-    def type_of(self, name: TypeName) -> Type:
-        """Return a classical type."""
+    def type_of(self, name: syntax.TypeName) -> Type:
         kind = name.kind
         if name.size is None:
             return Type(kind)
@@ -247,14 +221,14 @@ class Evaluator:
             )
         return Type(kind, size)
 
-    def qubits(self, code: Code) -> Operand:
+    def qubits(self, code: syntax.Code) -> Operand:
         """Return qubits as the operand of a statement."""
         first = code[0]
         start = _start(code)
-        if isinstance(first, Name) and not first.text.startswith(PHYSICAL):
+        if isinstance(first, syntax.Name) and not first.text.startswith(PHYSICAL):
             entry = self._names.find(first.text, start)
             if entry is None:
-                raise self._undeclared(first)
+                raise self._builder.undeclared(first.text, self._names.registers(), start)
             if isinstance(entry, Variable):
                 kind = "a classical register" if entry.type.kind == "bit" else "no register"
                 raise self._lexer.error(
@@ -265,7 +239,7 @@ class Evaluator:
             raise self._lexer.error("a qubit is needed here", start)
         return operand(value, start)
 
-    def bits(self, variable: Variable, target: Target) -> Bits:
+    def bits(self, variable: Variable, target: syntax.Target) -> Bits:
         """Return the adjacent bits of a variable that an assignment changes.
 
         If the variable's value is not kept in a cell, they are relative to its lowest bit.
@@ -281,24 +255,16 @@ class Evaluator:
             raise self._lexer.error(
                 "an assignment to an index that depends on a measurement is not supported", start
             )
-        try:
+        with self._lexer.located("in this index", _start(index) or start):
             found = indexing.indexed(probe, selector, target.name)
-        except ExpressionError as error:
-            raise self._lexer.error(f"in this index: {error}", _start(index) or start) from None
-        if isinstance(found, Runtime) and len(found.formula) == 1:
-            part = found.formula[0]
-            if isinstance(part, Bits):
-                return part
+        if isinstance(found, Runtime) and found.bits is not None:
+            return found.bits
         raise self._lexer.error("these bits are not adjacent; assign one by one", start)
 
-    def alias_of_bits(self, code: Code) -> Bits | None:
+    def alias_of_bits(self, code: syntax.Code) -> Bits | None:
         """Return the adjacent bits of a register that an expression stands for, if it does."""
         value = self.value(code)
-        if isinstance(value, Runtime) and len(value.formula) == 1:
-            part = value.formula[0]
-            if isinstance(part, Bits) and value.type.kind == "bit":
-                return part
-        return None
+        return value.bits if isinstance(value, Runtime) and value.type.kind == "bit" else None
 
 
 def operand(value: Qubits, start: int) -> Operand:
@@ -313,6 +279,6 @@ def _instead(value: Classical) -> str:
     return f"; it cannot depend on {value}" if isinstance(value, Symbolic) else ""
 
 
-def _start(code: Code) -> int:
+def _start(code: syntax.Code) -> int:
     """Return the offset of the first name or operator of an expression, or 0 for a literal."""
-    return min((item.start for item in code if not isinstance(item, Literal)), default=0)
+    return min((item.start for item in code if not isinstance(item, syntax.Literal)), default=0)

@@ -9,19 +9,7 @@ from typing import Final
 from quantcloud.circuits.expressions import ExpressionError, finite
 from quantcloud.openqasm.builder import DT_SECONDS
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.version3.syntax import (
-    Call,
-    Cast,
-    Code,
-    Index,
-    IndexSet,
-    Item,
-    Literal,
-    Name,
-    Operator,
-    Span,
-    TypeName,
-)
+from quantcloud.openqasm.version3 import syntax
 from quantcloud.openqasm.version3.words import REFUSED, SCALARS, refusal, refused
 
 _BINARY: Final[Mapping[str, int]] = {
@@ -60,30 +48,29 @@ class ExpressionReader:
         self._lexer = lexer
         self._depth = 0
 
-    def code(self) -> Code:
-        """Read an expression."""
-        items: list[Item] = []
+    def code(self) -> syntax.Code:
+        items: list[syntax.Item] = []
         self._expression(items)
         return tuple(items)
 
-    def codes(self, end: str) -> tuple[Code, ...]:
+    def codes(self, end: str) -> tuple[syntax.Code, ...]:
         """Read expressions that are separated by commas, up to `end`, which is not read."""
-        found: list[Code] = []
+        found: list[syntax.Code] = []
         while not self._lexer.at(end):
             found.append(self.code())
             if not self._lexer.accept(","):
                 break
         return tuple(found)
 
-    def index(self) -> Code:
+    def index(self) -> syntax.Code:
         """Read the index after an opening bracket, and the closing bracket."""
-        items: list[Item] = []
+        items: list[syntax.Item] = []
         self._nested(self._indices, items)
         return tuple(items)
 
-    def values(self) -> Code:
+    def values(self) -> syntax.Code:
         """Read what a loop runs over: `[a:s:b]`, `{a, b}` or an expression."""
-        items: list[Item] = []
+        items: list[syntax.Item] = []
         start = self._lexer.start
         if self._lexer.accept("["):
             if self._index_part(items) is None:
@@ -95,7 +82,7 @@ class ExpressionReader:
             self._expression(items)
         return tuple(items)
 
-    def type_name(self, what: str = "a type", kinds: Container[str] = SCALARS) -> TypeName:
+    def type_name(self, what: str = "a type", kinds: Container[str] = SCALARS) -> syntax.TypeName:
         """Read a type such as `int[8]`, one of `kinds`. An error says `what` is expected."""
         lexer = self._lexer
         word, start = lexer.text, lexer.start
@@ -108,9 +95,9 @@ class ExpressionReader:
         if lexer.accept("["):
             size = self.code()
             lexer.expect("]", "after the size")
-        return TypeName(word, size, start)
+        return syntax.TypeName(word, size, start)
 
-    def _nested(self, read: Callable[[list[Item]], None], items: list[Item]) -> None:
+    def _nested(self, read: Callable[[list[syntax.Item]], None], items: list[syntax.Item]) -> None:
         if self._depth >= _MOST_BRACKETS:
             raise refusal(
                 self._lexer,
@@ -123,9 +110,9 @@ class ExpressionReader:
         finally:
             self._depth -= 1
 
-    def _expression(self, items: list[Item]) -> None:
+    def _expression(self, items: list[syntax.Item]) -> None:
         lexer = self._lexer
-        waiting: list[tuple[int, Operator]] = []
+        waiting: list[tuple[int, syntax.Operator]] = []
         while True:
             self._prefixes(waiting)
             self._operand(items)
@@ -135,7 +122,7 @@ class ExpressionReader:
                 break
             # A power groups from the right.
             self._release(items, waiting, level + (symbol == "**"))
-            waiting.append((level, Operator(symbol, 2, lexer.start)))
+            waiting.append((level, syntax.Operator(symbol, 2, lexer.start)))
             lexer.advance()
             if len(items) > _LONGEST:
                 raise lexer.error("this expression is too long; split it")
@@ -147,26 +134,28 @@ class ExpressionReader:
             )
         self._release(items, waiting, -1)
 
-    def _prefixes(self, waiting: list[tuple[int, Operator]]) -> None:
+    def _prefixes(self, waiting: list[tuple[int, syntax.Operator]]) -> None:
         lexer = self._lexer
         while lexer.kind == "op" and lexer.text in _PREFIX:
             if symbol := _PREFIX[lexer.text]:
-                waiting.append((_PREFIX_LEVEL, Operator(symbol, 1, lexer.start)))
+                waiting.append((_PREFIX_LEVEL, syntax.Operator(symbol, 1, lexer.start)))
             lexer.advance()
 
     @staticmethod
-    def _release(items: list[Item], waiting: list[tuple[int, Operator]], level: int) -> None:
+    def _release(
+        items: list[syntax.Item], waiting: list[tuple[int, syntax.Operator]], level: int
+    ) -> None:
         while waiting and waiting[-1][0] >= level:
             items.append(waiting.pop()[1])
 
-    def _operand(self, items: list[Item]) -> None:
+    def _operand(self, items: list[syntax.Item]) -> None:
         lexer = self._lexer
         kind, text, start = lexer.kind, lexer.text, lexer.start
         if kind in ("int", "real", "based", "timing", "string"):
             items.append(self._literal())
         elif kind == "physical":
             lexer.advance()
-            items.append(Name(text, start))
+            items.append(syntax.Name(text, start))
         elif kind == "id":
             self._word(items)
         elif kind == "imaginary":
@@ -183,37 +172,37 @@ class ExpressionReader:
             lexer.advance()
             self._nested(self._indices, items)
 
-    def _literal(self) -> Literal:
+    def _literal(self) -> syntax.Literal:
         lexer = self._lexer
         kind, text = lexer.kind, lexer.text
         if kind in ("int", "based"):
             value = lexer.whole_number("a number", 20)
             if value is None:
                 try:
-                    return Literal("float", finite(float(text)))
+                    return syntax.Literal("float", finite(float(text)))
                 except (ExpressionError, ValueError):
                     raise lexer.error("this number is too large") from None
-            return Literal("int", value)
+            return syntax.Literal("int", value)
         try:
             if kind == "timing":
                 unit = "dt" if text.endswith("dt") else text.lstrip("0123456789._eE+-")
                 number = finite(float(text[: -len(unit)]))
-                literal = Literal(
+                literal = syntax.Literal(
                     "duration", number * _UNITS[unit.replace("\u00b5", "u").replace("\u03bc", "u")]
                 )
             elif kind == "string":
                 digits = text[1:-1].replace("_", "")
                 if not digits or digits.strip("01"):
                     raise lexer.error("a string stands for bits here and consists of 0 and 1")
-                literal = Literal("bit", int(digits, 2), len(digits))
+                literal = syntax.Literal("bit", int(digits, 2), len(digits))
             else:
-                literal = Literal("float", finite(float(text)))
+                literal = syntax.Literal("float", finite(float(text)))
         except ExpressionError as error:
             raise lexer.error(f"in this expression: {error}") from None
         lexer.advance()
         return literal
 
-    def _word(self, items: list[Item]) -> None:
+    def _word(self, items: list[syntax.Item]) -> None:
         lexer = self._lexer
         text, start = lexer.text, lexer.start
         if text in SCALARS:
@@ -221,7 +210,7 @@ class ExpressionReader:
             lexer.expect("(", "after the type, for a conversion")
             self._nested(self._expression, items)
             lexer.expect(")", "after the value")
-            items.append(Cast(wanted, start))
+            items.append(syntax.Cast(wanted, start))
             return
         if text in REFUSED:
             raise refused(lexer, text)
@@ -229,7 +218,7 @@ class ExpressionReader:
             raise lexer.error("a measurement has to be the whole value of an assignment")
         lexer.advance()
         if text in ("true", "false"):
-            items.append(Literal("bool", int(text == "true")))
+            items.append(syntax.Literal("bool", int(text == "true")))
         elif lexer.at("(") and lexer.kind == "op":
             lexer.advance()
             count = 0
@@ -239,11 +228,11 @@ class ExpressionReader:
                 if not lexer.accept(","):
                     break
             lexer.expect(")", "or ',' after the argument")
-            items.append(Call(text, count, start))
+            items.append(syntax.Call(text, count, start))
         else:
-            items.append(Name(text, start))
+            items.append(syntax.Name(text, start))
 
-    def _indices(self, items: list[Item]) -> None:
+    def _indices(self, items: list[syntax.Item]) -> None:
         lexer = self._lexer
         start, count = lexer.start, 0
         while True:
@@ -255,9 +244,9 @@ class ExpressionReader:
             if not lexer.accept(","):
                 break
         lexer.expect("]", "after the index")
-        items.append(Index(count, start))
+        items.append(syntax.Index(count, start))
 
-    def _index_part(self, items: list[Item]) -> Span | None:
+    def _index_part(self, items: list[syntax.Item]) -> syntax.Span | None:
         """Read an expression or a range; return the range."""
         lexer = self._lexer
         start, has_first = lexer.start, not lexer.at(":")
@@ -277,11 +266,11 @@ class ExpressionReader:
             has_last = not lexer.at("]")
             if has_last:
                 self._nested(self._expression, items)
-        span = Span(has_first, has_step, has_last, start)
+        span = syntax.Span(has_first, has_step, has_last, start)
         items.append(span)
         return span
 
-    def _set(self, items: list[Item]) -> None:
+    def _set(self, items: list[syntax.Item]) -> None:
         lexer = self._lexer
         start, count = lexer.start, 0
         while not lexer.at("}"):
@@ -290,4 +279,4 @@ class ExpressionReader:
             if not lexer.accept(","):
                 break
         lexer.expect("}", "after the set")
-        items.append(IndexSet(count, start))
+        items.append(syntax.IndexSet(count, start))

@@ -1,38 +1,16 @@
 """Runs branches and jumps: what is known is expanded, the rest becomes part of the circuit."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
-from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Condition, Formula
+from quantcloud.openqasm.version3 import syntax
 from quantcloud.openqasm.version3.evaluator import Evaluator
 from quantcloud.openqasm.version3.guards import State, simple
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.scan import has_jump, targets
 from quantcloud.openqasm.version3.storage import Storage, truth
-from quantcloud.openqasm.version3.syntax import (
-    Assign,
-    Body,
-    Code,
-    If,
-    Index,
-    IndexSet,
-    Jump,
-    Literal,
-    Measurement,
-    Span,
-    Statement,
-    Switch,
-    Target,
-)
-from quantcloud.openqasm.version3.values import (
-    BOOL,
-    Known,
-    Runtime,
-    Symbolic,
-    converted,
-)
+from quantcloud.openqasm.version3.values import BOOL, Known, Runtime, Symbolic, converted
 from quantcloud.openqasm.version3.words import refusal
 
 
@@ -44,7 +22,7 @@ class Flow:
         state: State,
         evaluator: Evaluator,
         storage: Storage,
-        execute: Callable[[Statement], None],
+        execute: Callable[[syntax.Statement], None],
     ) -> None:
         """`execute` runs one statement."""
         self.lexer, self.builder, self.names, self.guards = state
@@ -52,19 +30,16 @@ class Flow:
         self.storage = storage
         self.execute = execute
 
-    def block(self, body: Body, start: int) -> None:
+    def block(self, body: syntax.Body, start: int) -> None:
         """Run a block in a scope of its own."""
         guards = self.guards
-        self.names.enter(start)
-        try:
+        with self.names.scope(start):
             seen = len(guards.stops)
             for statement in body:
                 self.execute(statement)
                 if len(guards.stops) > seen:
                     guards.without([stop.bit for stop in guards.stops[seen:]], start)
                     seen = len(guards.stops)
-        finally:
-            self.names.leave()
 
     @contextmanager
     def restored(self) -> Generator[None]:
@@ -74,21 +49,18 @@ class Flow:
         finally:
             self.guards.condition = condition
 
-    def test(self, code: Code, start: int) -> Known | Runtime:
+    def test(self, code: syntax.Code, start: int) -> Known | Runtime:
         value = self.evaluator.value(code)
-        try:
-            if isinstance(value, Known):
+        if isinstance(value, Known):
+            with self.lexer.located("in this condition", start):
                 value = converted(value, BOOL)
-        except ExpressionError as error:
-            raise self.lexer.error(f"in this condition: {error}", start) from None
         if not isinstance(value, Known | Runtime):
             raise self.lexer.error(f"a condition cannot depend on {value}", start)
         return value
 
     # Branches
 
-    def branch(self, node: If) -> None:
-        """Run an `if`."""
+    def branch(self, node: syntax.If) -> None:
         test = self.test(node.test, node.start)
         if isinstance(test, Known):
             self.block(node.then if test.value else node.otherwise, node.start)
@@ -108,14 +80,14 @@ class Flow:
                 if body:
                     self.block(body, node.start)
 
-    def _direct(self, node: If, test: Runtime) -> Condition | None:
+    def _direct(self, node: syntax.If, test: Runtime) -> Condition | None:
         """Return the condition if the operations of the branches can carry it as it is."""
         condition = simple(test.formula)
         if (
             condition is None
             or self.guards.condition is not None
             or (node.otherwise and (condition.size != 1 or condition.value > 1))
-            or has_jump(node.then, node.otherwise)
+            or _has_jump(node.then, node.otherwise)
         ):
             return None
         if _is_one_measurement(node):
@@ -129,22 +101,23 @@ class Flow:
             return None
         return condition
 
-    def _changed(self, target: Target) -> Bits | None:
+    def _changed(self, target: syntax.Target) -> Bits | None:
         """Return the bits that an assignment may change, or None if no condition reads them."""
         variable = self.names.visible(target.name)
         if not isinstance(variable, Variable) or variable.cell is None or not variable.is_kept:
             return None
         index = target.place
-        if index is not None and all(isinstance(item, Literal | Index) for item in index):
+        if index is not None and all(
+            isinstance(item, syntax.Literal | syntax.Index) for item in index
+        ):
             return self.evaluator.bits(variable, target)
         return Bits(variable.cell, variable.type.bits)
 
-    def switch(self, node: Switch) -> None:
-        """Run a `switch`."""
+    def switch(self, node: syntax.Switch) -> None:
         value = self.evaluator.value(node.value)
         if isinstance(value, Symbolic):
             raise self.lexer.error(f"a 'switch' cannot depend on {value}", node.start)
-        cases: list[tuple[list[Known], Body]] = []
+        cases: list[tuple[list[Known], syntax.Body]] = []
         for labels, body in node.cases:
             known = [self.evaluator.value(label) for label in labels]
             if not all(isinstance(label, Known) for label in known):
@@ -157,7 +130,7 @@ class Flow:
             )
             self.block(chosen, node.start)
             return
-        guards: list[tuple[Condition, Body]] = []
+        guards: list[tuple[Condition, syntax.Body]] = []
         with self.restored():
             for labels, body in cases:
                 formula: Formula = (0,)
@@ -177,8 +150,7 @@ class Flow:
 
     # Jumps
 
-    def jump(self, node: Jump) -> None:
-        """Run a `break` or a `continue`."""
+    def jump(self, node: syntax.Jump) -> None:
         if node.word == "end":
             raise refusal(
                 self.lexer,
@@ -197,14 +169,53 @@ def _equal(value: Known, label: Known) -> bool:
     return isinstance(result, Known) and bool(result.value)
 
 
-def _is_one_measurement(node: If) -> bool:
+def _is_one_measurement(node: syntax.If) -> bool:
     """Return whether an `if` does nothing but measure one qubit into one bit."""
     if node.otherwise or len(node.then) != 1:
         return False
     (statement,) = node.then
     return (
-        isinstance(statement, Assign)
-        and isinstance(statement.value, Measurement)
+        isinstance(statement, syntax.Assign)
+        and isinstance(statement.value, syntax.Measurement)
         and statement.target.place is not None
-        and not any(isinstance(item, Span | IndexSet) for item in statement.target.place)
+        and not any(
+            isinstance(item, syntax.Span | syntax.IndexSet) for item in statement.target.place
+        )
     )
+
+
+# What a part of a program may do, without running it
+
+
+def _statements(*bodies: syntax.Body) -> Iterator[syntax.Statement]:
+    """Yield all statements in bodies, also those inside of others."""
+    pending = [statement for body in bodies for statement in body]
+    while pending:
+        statement = pending.pop()
+        yield statement
+        if isinstance(statement, syntax.If):
+            pending += [*statement.then, *statement.otherwise]
+        elif isinstance(statement, syntax.While | syntax.For):
+            pending += statement.body
+        elif isinstance(statement, syntax.Switch):
+            pending += [each for _, body in statement.cases for each in body]
+            pending += statement.default
+
+
+def targets(*bodies: syntax.Body) -> Iterator[syntax.Target]:
+    """Yield what assignments and measurements may change."""
+    for statement in _statements(*bodies):
+        if isinstance(statement, syntax.Assign):
+            yield statement.target
+
+
+def _has_jump(*bodies: syntax.Body) -> bool:
+    """Return whether a statement may jump."""
+    return any(
+        isinstance(statement, syntax.Jump | syntax.Return) for statement in _statements(*bodies)
+    )
+
+
+def has_return(*bodies: syntax.Body) -> bool:
+    """Return whether a statement may return."""
+    return any(isinstance(statement, syntax.Return) for statement in _statements(*bodies))

@@ -5,7 +5,7 @@ than one comparison is computed into a bit of its own. When a measurement decide
 later operations of the loop run on the condition that it did not happen.
 """
 
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from quantcloud.circuits.ir import Apply, Assignment, Bits, Condition, Formula
 from quantcloud.circuits.limits import MAX_CLBITS
@@ -114,12 +114,14 @@ class Guards:
 
     def call(self) -> Frame | None:
         """Return the frame of the present call of a subroutine."""
-        return next((frame for frame in reversed(self.frames) if frame.kind == "call"), None)
+        level = self.target("call")
+        return None if level is None else self.frames[level]
 
     def jump_out(self, start: int) -> None:
         """Return from the present call, as `jump` does."""
-        kinds = [frame.kind for frame in self.frames]
-        self.jump(len(kinds) - 1 - kinds[::-1].index("call"), start)
+        level = self.target("call")
+        assert level is not None  # noqa: S101 - the caller is in a call
+        self.jump(level, start)
 
     def jump(self, level: int, start: int) -> None:
         """Leave the frame at `level` on the present condition.
@@ -139,15 +141,11 @@ class Guards:
 
     def _stop(self, level: int, start: int) -> None:
         if self.condition == self.frames[level].base:
-            self._leave(level)
+            raise Leave(level)
         assert self.condition is not None  # noqa: S101 - else it were that of the frame
         bit = self.allocate(1, start)
         self.keep(bit, 1, holds(self.condition), start)
         self.stops.append(Stop(bit, level))
-
-    @staticmethod
-    def _leave(level: int) -> NoReturn:
-        raise Leave(level)
 
 
 class State(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from quantcloud.circuits.classical import CAST
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits
-from quantcloud.openqasm.hints import quantity
+from quantcloud.openqasm.hints import out_of_range
 from quantcloud.openqasm.lexer import shown
 from quantcloud.openqasm.version3.operators import operate
 from quantcloud.openqasm.version3.values import (
@@ -36,7 +36,7 @@ def indexed(base: AnyValue, index: AnyValue, name: str) -> AnyValue:
         raise ExpressionError(f"{shown(name)} has no index")
     if isinstance(index, Runtime):
         return operate("&", operate(">>", base, index, real=False), Known(INT, 1), real=False)
-    return _some_bits(base, _places(index, base.type.bits, name, "bit"))
+    return _some_bits(base, _places(index, base.type.bits, name, "classical bit"))
 
 
 def _some_qubits(base: Qubits, index: AnyValue, name: str) -> Qubits:
@@ -60,8 +60,8 @@ def _some_bits(base: Known | Runtime, places: int | Sequence[int]) -> Known | Ru
     type_ = Type("bit", None if isinstance(places, int) else count)
     if isinstance(base, Known):
         return Known(type_, int(base.value) >> first & ((1 << count) - 1))
-    if len(base.formula) == 1 and isinstance(base.formula[0], Bits):
-        return Runtime(type_, (Bits(base.formula[0].offset + first, count),))
+    if base.bits is not None:
+        return Runtime(type_, (Bits(base.bits.offset + first, count),))
     shift = (first, Apply(">>", base.type.bits), Apply(CAST, count))
     return Runtime(type_, (*base.formula, *shift))
 
@@ -92,17 +92,9 @@ def _places(index: AnyValue, size: int, name: str, what: str) -> int | Sequence[
 
 def _place(index: int, size: int, name: str, what: str) -> int:
     if not -size <= index < size:
-        shown_name = shown(name)[1:-1]
-        last = f", {shown_name}[0] to {shown_name}[{size - 1}]" if size else ""
-        raise ExpressionError(
-            f"index {index} is out of range: {_KINDS[what]} {shown(name)} has "
-            f"{quantity(size, _NOUNS[what])}{last}"
-        )
+        kind = "array" if what == "element" else "register"
+        raise ExpressionError(out_of_range(index, name, size, what, kind))
     return index + size if index < 0 else index
-
-
-_NOUNS = {"qubit": "qubit", "bit": "classical bit", "element": "element"}
-_KINDS = {"qubit": "register", "bit": "register", "element": "array"}
 
 
 def joined(left: AnyValue, right: AnyValue) -> Qubits:

@@ -3,42 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from quantcloud.circuits.expressions import ExpressionError
-from quantcloud.openqasm.builder import CircuitBuilder
+from quantcloud.openqasm.builder import STEP_WEIGHT, CircuitBuilder
 from quantcloud.openqasm.hints import quantity
 from quantcloud.openqasm.lexer import Lexer, shown
+from quantcloud.openqasm.version3 import syntax
 from quantcloud.openqasm.version3.evaluator import Evaluator
 from quantcloud.openqasm.version3.gate_calls import GateCalls
 from quantcloud.openqasm.version3.guards import Frame, Guards, Leave, State
 from quantcloud.openqasm.version3.loops import Loops
 from quantcloud.openqasm.version3.names import Names, Variable
 from quantcloud.openqasm.version3.storage import Storage
-from quantcloud.openqasm.version3.syntax import (
-    Alias,
-    Assign,
-    Barrier,
-    Call,
-    Declaration,
-    Delay,
-    Expression,
-    For,
-    Gate,
-    GateBody,
-    If,
-    Input,
-    Jump,
-    Measure,
-    Nothing,
-    Opaque,
-    Parameter,
-    Reset,
-    Return,
-    Statement,
-    Subroutine,
-    Switch,
-    Target,
-    While,
-)
 from quantcloud.openqasm.version3.values import (
     REALS,
     AnyValue,
@@ -70,35 +44,34 @@ class Interpreter:
         self._gates = GateCalls(state, self._evaluator, self._loops)
         self._active: list[str] = []
         self._handlers: Mapping[type[Any], Callable[[Any], None]] = {
-            Declaration: self._storage.declare,
-            Input: self._input,
-            Alias: self._alias,
-            Assign: self._storage.execute,
-            Measure: self._storage.measure,
-            Gate: self._gates.call,
-            Barrier: self._gates.barrier,
-            Reset: self._gates.reset,
-            Delay: self._gates.delay,
-            Expression: self._expression,
-            If: self._loops.branch,
-            While: self._loops.loop_while,
-            For: self._loops.loop_over,
-            Switch: self._loops.switch,
-            Jump: self._loops.jump,
-            Return: self._return,
-            Subroutine: self._subroutine,
-            GateBody: self._gates.define,
-            Opaque: self._gates.opaque,
-            Nothing: lambda _: None,
+            syntax.Declaration: self._storage.declare,
+            syntax.Input: self._input,
+            syntax.Alias: self._alias,
+            syntax.Assign: self._storage.execute,
+            syntax.Measure: self._storage.measure,
+            syntax.Gate: self._gates.call,
+            syntax.Barrier: self._gates.barrier,
+            syntax.Reset: self._gates.reset,
+            syntax.Delay: self._gates.delay,
+            syntax.Expression: self._expression,
+            syntax.If: self._loops.branch,
+            syntax.While: self._loops.loop_while,
+            syntax.For: self._loops.loop_over,
+            syntax.Switch: self._loops.switch,
+            syntax.Jump: self._loops.jump,
+            syntax.Return: self._return,
+            syntax.Subroutine: self._subroutine,
+            syntax.GateBody: self._gates.define,
+            syntax.Opaque: self._gates.opaque,
+            syntax.Nothing: lambda _: None,
         }
 
-        self.angle = self._evaluator.angle
-
-    def execute(self, statement: Statement) -> None:
-        """Run one statement."""
+    def execute(self, statement: syntax.Statement) -> None:
         if self._guards.frames or not self.names.is_global:
-            self._builder.charge_step(statement.start)
-            if isinstance(statement, Subroutine | GateBody | Input | Opaque):
+            self._builder.charge(STEP_WEIGHT, statement.start)
+            if isinstance(
+                statement, syntax.Subroutine | syntax.GateBody | syntax.Input | syntax.Opaque
+            ):
                 raise self._lexer.error(
                     "gates, subroutines and parameters are declared at the top level",
                     statement.start,
@@ -107,7 +80,7 @@ class Interpreter:
             self._gates.check_allowed(statement)
         self._handlers[type(statement)](statement)
 
-    def _input(self, node: Input) -> None:
+    def _input(self, node: syntax.Input) -> None:
         name, start = node.name, node.start
         if node.type.kind not in REALS:
             raise refusal(
@@ -137,7 +110,7 @@ class Interpreter:
         place = self._builder.declare_input(name, size, start)
         self.names.declare(name, Array(place, size, name), start)
 
-    def _alias(self, node: Alias) -> None:
+    def _alias(self, node: syntax.Alias) -> None:
         value = self._evaluator.evaluate(node.value)
         if isinstance(value, Qubits):
             self.names.declare(node.name, value, node.start)
@@ -154,14 +127,14 @@ class Interpreter:
 
     # Subroutines
 
-    def _subroutine(self, node: Subroutine) -> None:
+    def _subroutine(self, node: syntax.Subroutine) -> None:
         self.names.check_new(node.name, node.start)
-        self._builder.take_name(node.name)
+        self._builder.names.add(node.name)
         self.names.subroutines[node.name] = node
 
-    def _expression(self, node: Expression) -> None:
+    def _expression(self, node: syntax.Expression) -> None:
         call = node.value[-1]
-        if isinstance(call, Call) and call.name not in self.names.subroutines:
+        if isinstance(call, syntax.Call) and call.name not in self.names.subroutines:
             if self._builder.gates.is_known(call.name):
                 raise self._lexer.error(
                     f"expected the qubits of gate {shown(call.name)}", node.start
@@ -169,7 +142,7 @@ class Interpreter:
             raise self._lexer.error(f"{shown(call.name)} is no subroutine and no gate", node.start)
         self._evaluator.evaluate(node.value)
 
-    def _call(self, call: Call, arguments: Sequence[AnyValue]) -> Classical | None:
+    def _call(self, call: syntax.Call, arguments: Sequence[AnyValue]) -> Classical | None:
         node = self.names.subroutines[call.name]
         if call.name in self._active:
             raise self._lexer.error(
@@ -196,13 +169,13 @@ class Interpreter:
         if node.result is not None:
             result = self._storage.variable(self._evaluator.type_of(node.result))
         condition = guards.condition
-        self.names.enter(call.start, function=True)
         level = guards.enter(Frame("call", condition, result=result))
         self._active.append(call.name)
         try:
-            for parameter, value in zip(node.parameters, bound, strict=True):
-                self.names.declare(parameter.name, value, parameter.start)
-            self._loops.block(node.body, call.start)
+            with self.names.scope(call.start, function=True):
+                for parameter, value in zip(node.parameters, bound, strict=True):
+                    self.names.declare(parameter.name, value, parameter.start)
+                self._loops.block(node.body, call.start)
         except Leave as leave:
             if leave.level != level:
                 raise
@@ -210,10 +183,11 @@ class Interpreter:
             self._active.pop()
             guards.leave()
             guards.condition = condition
-            self.names.leave()
         return None if result is None else result.value
 
-    def _bound(self, parameter: Parameter, argument: AnyValue, call: Call) -> Variable | Qubits:
+    def _bound(
+        self, parameter: syntax.Parameter, argument: AnyValue, call: syntax.Call
+    ) -> Variable | Qubits:
         name = shown(parameter.name)
         if parameter.type.kind == "qubit":
             size = parameter.type.size
@@ -227,13 +201,11 @@ class Interpreter:
             return Qubits(argument.bits, is_register=count is not None)
         if not isinstance(argument, Known | Symbolic | Runtime):
             raise self._lexer.error(f"the parameter {name} takes a classical value", call.start)
-        try:
-            type_ = self._evaluator.type_of(parameter.type)
+        type_ = self._evaluator.type_of(parameter.type)
+        with self._lexer.located(f"for the parameter {name}", call.start):
             return self._storage.copied(argument, type_, call.start)
-        except ExpressionError as error:
-            raise self._lexer.error(f"for the parameter {name}: {error}", call.start) from None
 
-    def _return(self, node: Return) -> None:
+    def _return(self, node: syntax.Return) -> None:
         frame = self._guards.call()
         if frame is None:
             raise self._lexer.error("'return' has to be in a subroutine", node.start)
@@ -241,6 +213,6 @@ class Interpreter:
             what = "has no result" if frame.result is None else "has to return a value"
             raise self._lexer.error(f"this subroutine {what}", node.start)
         if frame.result is not None and node.value is not None:
-            target = Target("result", None, node.start)
+            target = syntax.Target("result", None, node.start)
             self._storage.store(frame.result, target, node.value)
         self._guards.jump_out(node.start)

@@ -5,22 +5,15 @@ from contextlib import contextmanager
 
 from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Formula
+from quantcloud.openqasm.builder import STEP_WEIGHT
 from quantcloud.openqasm.version3 import indexing
-from quantcloud.openqasm.version3.flow import Flow
+from quantcloud.openqasm.version3.flow import Flow, has_return, targets
 from quantcloud.openqasm.version3.guards import Frame, Leave
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.scan import has_return, targets
 from quantcloud.openqasm.version3.storage import truth
 from quantcloud.openqasm.version3.syntax import For, Span, While
-from quantcloud.openqasm.version3.values import (
-    Classical,
-    Known,
-    Numbers,
-    Range,
-    Runtime,
-    Type,
-)
+from quantcloud.openqasm.version3.values import Classical, Known, Numbers, Range, Runtime, Type
 
 _LARGEST = 64
 
@@ -29,7 +22,6 @@ class Loops(Flow):
     """Runs loops. Every method raises `CircuitError` at an error."""
 
     def loop_while(self, node: While) -> None:
-        """Run a `while`."""
         guards = self.guards
         with self._loop() as level:
             while True:
@@ -38,7 +30,7 @@ class Loops(Flow):
                     break
                 if not test.value:
                     return
-                self.builder.charge_step(node.start)
+                self.builder.charge(STEP_WEIGHT, node.start)
                 seen = len(guards.stops)
                 if self._round(node, level):
                     return
@@ -52,7 +44,6 @@ class Loops(Flow):
             )
 
     def loop_over(self, node: For) -> None:
-        """Run a `for`."""
         type_ = self.evaluator.type_of(node.type)
         span = node.values[-1]
         if isinstance(span, Span):
@@ -62,7 +53,7 @@ class Loops(Flow):
                 return
         with self._loop() as level:
             for item in self._items(node):
-                self.builder.charge_step(node.start)
+                self.builder.charge(STEP_WEIGHT, node.start)
                 if self._round(node, level, (type_, item)):
                     return
 
@@ -110,28 +101,25 @@ class Loops(Flow):
         base, seen = guards.condition, len(guards.stops)
         guards.frames[level] = guards.frames[level]._replace(base=base)
         guards.enter(Frame("round", base))
-        self.names.enter(node.start)
         try:
-            if item is not None and isinstance(node, For):
-                self._declare(node, *item)
-            self.block(node.body, node.start)
+            with self.names.scope(node.start):
+                if item is not None and isinstance(node, For):
+                    self._declare(node, *item)
+                self.block(node.body, node.start)
         except Leave as leave:
             if leave.level < level:
                 raise
             if leave.level == level:
                 return True
         finally:
-            self.names.leave()
             guards.leave()
             guards.condition = base
         guards.without([stop.bit for stop in guards.stops[seen:]], node.start)
         return False
 
     def _declare(self, node: For, type_: Type, value: Classical) -> None:
-        try:
+        with self.lexer.located("in this loop", node.start):
             variable = self.storage.copied(value, type_, node.start)
-        except ExpressionError as error:
-            raise self.lexer.error(f"in this loop: {error}", node.start) from None
         self.names.declare(node.name, variable, node.start)
 
     # Loops of the circuit
@@ -213,34 +201,28 @@ class Loops(Flow):
             raise self.lexer.error("a loop needs both ends of its range", node.start)
         # The counter is wider than the variable, so it ends even if the variable would wrap.
         wide = Type("int", min(type_.bits + 2, _LARGEST))
-        with self.restored():
-            self.names.enter(node.start)
-            try:
-                counter = self.storage.copied(first, wide, node.start)
-                end = self.storage.copied(last, wide, node.start)
-                self.storage.keep(counter, "the counter", node.start)
-                counter.pinned += 1
-                self._repeat(
-                    node,
-                    lambda: self._goes_on(counter, end, up=step.value > 0),
-                    lambda: self._with_item(node, type_, counter),
-                    lambda: self._advance(counter, step, node),
-                )
-            except ExpressionError as error:
-                raise self.lexer.error(f"in this loop: {error}", node.start) from None
-            finally:
-                self.names.leave()
+        with (
+            self.restored(),
+            self.names.scope(node.start),
+            self.lexer.located("in this loop", node.start),
+        ):
+            counter = self.storage.copied(first, wide, node.start)
+            end = self.storage.copied(last, wide, node.start)
+            self.storage.keep(counter, "the counter", node.start)
+            counter.pinned += 1
 
-    @staticmethod
-    def _goes_on(counter: Variable, end: Variable, *, up: bool) -> Formula:
-        test = operate("<=" if up else ">=", counter.value, end.value, real=False)
-        assert isinstance(test, Runtime)  # noqa: S101 - the counter is one
-        return test.formula
+            def goes_on() -> Formula:
+                compare = "<=" if step.value > 0 else ">="
+                test = operate(compare, counter.value, end.value, real=False)
+                assert isinstance(test, Runtime)  # noqa: S101 - the counter is one
+                return test.formula
 
-    def _with_item(self, node: For, type_: Type, counter: Variable) -> None:
-        self._declare(node, type_, counter.value)
-        self.block(node.body, node.start)
+            def run_round() -> None:
+                self._declare(node, type_, counter.value)
+                self.block(node.body, node.start)
 
-    def _advance(self, counter: Variable, step: Known, node: For) -> None:
-        value = operate("+", counter.value, step, real=False)
-        self.storage.assign(counter, value, node.name, node.start)
+            def advance() -> None:
+                value = operate("+", counter.value, step, real=False)
+                self.storage.assign(counter, value, node.name, node.start)
+
+            self._repeat(node, goes_on, run_round, advance)

@@ -1,13 +1,13 @@
 """The names of a program of OpenQASM 3, by scope."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from quantcloud.circuits.ir import Bits, Formula, Register
-from quantcloud.openqasm.builder import CircuitBuilder
+from quantcloud.openqasm.builder import PHYSICAL, CircuitBuilder
 from quantcloud.openqasm.lexer import Lexer, shown
-from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.version3.syntax import Subroutine
 from quantcloud.openqasm.version3.values import Array, Classical, Known, Qubits, Runtime, Type
 from quantcloud.openqasm.version3.words import refusal
@@ -74,8 +74,9 @@ class Names:
         """Whether the present scope is in a subroutine or a gate."""
         return len(self._bases) > 1
 
-    def enter(self, start: int, *, function: bool = False) -> None:
-        """Begin a scope; with `function`, that of a subroutine or a gate."""
+    @contextmanager
+    def scope(self, start: int, *, function: bool = False) -> Generator[None]:
+        """Make a scope; with `function`, that of a subroutine or a gate."""
         if len(self._scopes) >= _MOST_SCOPES:
             raise refusal(
                 self._lexer, f"blocks and calls more than {_MOST_SCOPES} deep", "use fewer", start
@@ -83,12 +84,12 @@ class Names:
         if function:
             self._bases.append(len(self._scopes))
         self._scopes.append({})
-
-    def leave(self) -> None:
-        """End the innermost scope."""
-        self._scopes.pop()
-        if self._bases[-1] == len(self._scopes):
-            self._bases.pop()
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+            if function:
+                self._bases.pop()
 
     def check_new(self, name: str, start: int) -> None:
         """Check that the present scope has no such name. Raises `CircuitError` at `start`."""
@@ -102,7 +103,7 @@ class Names:
         self.check_new(name, start)
         self._scopes[-1][name] = entry
         if self.is_global:
-            self._builder.take_name(name)
+            self._builder.names.add(name)
         if isinstance(entry, Variable) and not (entry.is_constant or entry.is_input):
             self.has_variables = True
 
@@ -158,7 +159,6 @@ class Names:
                     yield name
 
     def registers(self) -> Mapping[str, Register]:
-        """Return the registers of qubits and bits."""
         return {**self._builder.qubits, **self._builder.clbits}
 
 

@@ -4,10 +4,9 @@ from dataclasses import replace
 from typing import Final
 
 from quantcloud.circuits.classical import MAX_ROUNDS, UnboundedLoopError, without_measurements
-from quantcloud.circuits.expressions import is_constant
 from quantcloud.circuits.ir import Apply, Assignment, Bits, Circuit, Condition, Formula, Operation
+from quantcloud.openqasm.builder import PHYSICAL
 from quantcloud.openqasm.lexer import Lexer
-from quantcloud.openqasm.operands import PHYSICAL
 from quantcloud.openqasm.parser import Parser
 from quantcloud.openqasm.version3.guards import SCRATCH
 from quantcloud.openqasm.version3.interpreter import Interpreter
@@ -44,11 +43,6 @@ class Parser3(Parser):
         statement = self._reader.statement()
         self._interpreter.execute(statement)
         return isinstance(statement, _REPEATABLE) and not self._interpreter.names.has_variables
-
-    def angle(self) -> float | None:
-        names = self._interpreter.names
-        angle = None if names.has_variables else self._interpreter.angle(self._reader.code())
-        return float(angle[0]) if angle is not None and is_constant(angle) else None
 
     def _declare_physical(self) -> None:
         """Declare the physical qubits `$0`, `$1`, ... up to the highest in the source."""

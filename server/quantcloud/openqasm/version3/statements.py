@@ -6,31 +6,8 @@ from typing import Final
 
 from quantcloud.openqasm.hints import words
 from quantcloud.openqasm.lexer import Lexer, shown
+from quantcloud.openqasm.version3 import syntax
 from quantcloud.openqasm.version3.declarations import DeclarationReader
-from quantcloud.openqasm.version3.syntax import (
-    Assign,
-    Barrier,
-    Body,
-    Call,
-    Code,
-    Delay,
-    Expression,
-    For,
-    Gate,
-    If,
-    Jump,
-    Measure,
-    Measurement,
-    Modifier,
-    Name,
-    Nothing,
-    Reset,
-    Return,
-    Statement,
-    Switch,
-    Target,
-    While,
-)
 from quantcloud.openqasm.version3.words import (
     MODIFIERS,
     REFUSED,
@@ -51,52 +28,60 @@ class StatementReader(DeclarationReader):
         super().__init__(lexer)
         self._libraries = libraries
         self._blocks = 0
-        # These read what follows the first word, and take its offset.
-        self._readers: Mapping[str, Callable[[int], Statement]] = {
+        # These read what follows the first word, and take its offset: whole statements, and those
+        # that end with a semicolon.
+        self._whole: Mapping[str, Callable[[int], syntax.Statement]] = {
             "OPENQASM": self._late_header,
-            "include": self._include,
-            "qreg": lambda _: self.register("qubit"),
-            "creg": lambda _: self.register("bit"),
-            "const": self.constant,
-            "input": self.input,
-            "let": self.alias,
-            "gate": self.gate_body,
-            "opaque": self.opaque,
-            "def": self.subroutine,
-            "if": self._if,
             "else": self._else,
+            "gate": self._gate_body,
+            "def": self._subroutine,
+            "if": self._if,
             "for": self._for,
             "while": self._while,
             "switch": self._switch,
-            **{word: partial(self._jump, word) for word in ("break", "continue", "end")},
-            "return": self._return,
+        }
+        self._simple: Mapping[str, Callable[[int], syntax.Statement]] = {
+            "include": self._include,
+            "qreg": lambda _: self._register("qubit"),
+            "creg": lambda _: self._register("bit"),
+            "const": self._constant,
+            "input": self._input,
+            "let": self._alias,
+            "opaque": self._opaque,
+            **{word: partial(syntax.Jump, word) for word in ("break", "continue", "end")},
+            "return": lambda start: syntax.Return(None if lexer.at(";") else self.value(), start),
             "measure": self._measure,
-            "reset": self._reset,
-            "barrier": self._barrier,
+            "reset": lambda start: syntax.Reset(self._qubit(), start),
+            "barrier": lambda start: syntax.Barrier(self._qubits_if_any(), start),
             "delay": self._delay,
         }
-        self._whole_readers: Mapping[str, Callable[[], Statement]] = {
-            **dict.fromkeys(SCALARS, self.variable),
+        # These begin at the first word.
+        self._others: Mapping[str, Callable[[], syntax.Statement]] = {
+            **dict.fromkeys(SCALARS, self._variable),
             **dict.fromkeys(MODIFIERS | {"gphase"}, self._gate),
-            "qubit": self.qubits,
+            "qubit": self._declared_qubits,
         }
 
-    def statement(self) -> Statement:
-        """Read one statement."""
+    def statement(self) -> syntax.Statement:
         lexer = self._lexer
         text, start = lexer.text, lexer.start
         if lexer.kind == "id":
-            reader = self._readers.get(text)
-            if reader is not None:
+            if (whole := self._whole.get(text)) is not None:
                 lexer.advance()
-                return reader(start)
+                return whole(start)
             if text in REFUSED:
                 raise refused(lexer, text)
-            return self._whole_readers.get(text, self._named)()
+            if (simple := self._simple.get(text)) is not None:
+                lexer.advance()
+                statement = simple(start)
+            else:
+                statement = self._others.get(text, self._named)()
+            lexer.end_statement()
+            return statement
         if lexer.kind == "op":
             if text == ";":
                 lexer.advance()
-                return Nothing(lexer.start)
+                return syntax.Nothing(lexer.start)
             if text == "@":
                 raise refusal(lexer, "annotations", "leave it out")
             if text == "#":
@@ -105,13 +90,13 @@ class StatementReader(DeclarationReader):
                 raise refusal(lexer, "free-standing blocks", "write the statements without braces")
         raise lexer.error(f"expected a statement, got {lexer.described()}")
 
-    def block(self, where: str) -> Body:
+    def block(self, where: str) -> syntax.Body:
         lexer = self._lexer
         self._blocks += 1
         if self._blocks > _DEEPEST:
             raise refusal(lexer, f"blocks more than {_DEEPEST} deep", "use subroutines ('def')")
         if lexer.accept("{"):
-            found: list[Statement] = []
+            found: list[syntax.Statement] = []
             while not lexer.accept("}"):
                 if lexer.kind == "end":
                     raise lexer.error(f"expected '}}' at the end of {where}")
@@ -122,16 +107,16 @@ class StatementReader(DeclarationReader):
         self._blocks -= 1
         return body
 
-    def _late_header(self, start: int) -> Statement:
+    def _late_header(self, start: int) -> syntax.Statement:
         raise self._lexer.error("the version has to be the first statement of the source", start)
 
-    def _include(self, start: int) -> Statement:
-        self._lexer.end_include(self._libraries)
-        return Nothing(start)
+    def _include(self, start: int) -> syntax.Statement:
+        self._lexer.include(self._libraries)
+        return syntax.Nothing(start)
 
     # Statements that begin with a name
 
-    def _named(self) -> Statement:
+    def _named(self) -> syntax.Statement:
         lexer = self._lexer
         name, start = lexer.text, lexer.start
         if name in RESERVED and name not in ("U", "CX"):
@@ -139,18 +124,16 @@ class StatementReader(DeclarationReader):
         lexer.advance()
         if lexer.at("[") or lexer.text in _ASSIGNMENTS:
             return self._assignment(name, start)
-        params: tuple[Code, ...] = ()
-        called = lexer.accept("(")
-        if called:
+        params: tuple[syntax.Code, ...] = ()
+        if lexer.accept("("):
             params = self.codes(")")
             lexer.expect(")", "or ',' after the angle")
             if lexer.at(";"):
-                lexer.advance()
                 items = [item for param in params for item in param]
-                return Expression((*items, Call(name, len(params), start)), start)
+                return syntax.Expression((*items, syntax.Call(name, len(params), start)), start)
         return self._call((), name, params, start)
 
-    def _assignment(self, name: str, start: int) -> Statement:
+    def _assignment(self, name: str, start: int) -> syntax.Statement:
         lexer = self._lexer
         index = None
         if lexer.accept("["):
@@ -164,33 +147,37 @@ class StatementReader(DeclarationReader):
             )
         lexer.advance()
         value = self.value()
-        if symbol != "=" and isinstance(value, Measurement):
+        if symbol != "=" and isinstance(value, syntax.Measurement):
             raise lexer.error("a measurement is assigned with '='", value.start)
-        lexer.end_statement()
         operator = None if symbol == "=" else symbol[:-1]
-        return Assign(Target(name, index, start), operator, value, start)
+        return syntax.Assign(syntax.Target(name, index, start), operator, value, start)
 
     def _call(
-        self, modifiers: tuple[Modifier, ...], name: str, params: tuple[Code, ...], start: int
-    ) -> Gate:
-        lexer = self._lexer
-        operands = () if lexer.at(";") and name == "gphase" else self._qubits()
-        lexer.end_statement()
-        return Gate(modifiers, name, params, operands, start)
+        self,
+        modifiers: tuple[syntax.Modifier, ...],
+        name: str,
+        params: tuple[syntax.Code, ...],
+        start: int,
+    ) -> syntax.Gate:
+        operands = self._qubits_if_any() if name == "gphase" else self._qubits()
+        return syntax.Gate(modifiers, name, params, operands, start)
 
-    def _qubits(self) -> tuple[Code, ...]:
-        found: list[Code] = []
+    def _qubits_if_any(self) -> tuple[syntax.Code, ...]:
+        return () if self._lexer.at(";") else self._qubits()
+
+    def _qubits(self) -> tuple[syntax.Code, ...]:
+        found: list[syntax.Code] = []
         while True:
             found.append(self._qubit())
             if not self._lexer.accept(","):
                 return tuple(found)
 
-    def _qubit(self) -> Code:
+    def _qubit(self) -> syntax.Code:
         """Read a qubit or a register, with an index or not."""
         lexer = self._lexer
         if lexer.kind not in ("id", "physical"):
             raise lexer.error(f"expected a qubit, got {lexer.described()}")
-        code: Code = (Name(lexer.text, lexer.start),)
+        code: syntax.Code = (syntax.Name(lexer.text, lexer.start),)
         lexer.advance()
         while lexer.at("["):
             lexer.advance()
@@ -199,10 +186,10 @@ class StatementReader(DeclarationReader):
 
     # Gates
 
-    def _gate(self) -> Statement:
+    def _gate(self) -> syntax.Statement:
         lexer = self._lexer
         start = lexer.start
-        modifiers: list[Modifier] = []
+        modifiers: list[syntax.Modifier] = []
         while lexer.kind == "id" and lexer.text in MODIFIERS:
             word, place = lexer.text, lexer.start
             lexer.advance()
@@ -213,9 +200,9 @@ class StatementReader(DeclarationReader):
             elif word == "pow":
                 raise lexer.error("expected '(' and the exponent after 'pow'")
             lexer.expect("@", f"after '{word}'")
-            modifiers.append(Modifier(word, argument, place))
+            modifiers.append(syntax.Modifier(word, argument, place))
         name, start = lexer.name("a gate")
-        params: tuple[Code, ...] = ()
+        params: tuple[syntax.Code, ...] = ()
         if name == "gphase":
             lexer.expect("(", "after 'gphase'")
             params = self.codes(")")
@@ -227,59 +214,43 @@ class StatementReader(DeclarationReader):
 
     # Instructions
 
-    def _measure(self, start: int) -> Statement:
-        lexer = self._lexer
+    def _measure(self, start: int) -> syntax.Statement:
         source = self._qubit()
-        target = None
-        if lexer.accept("->"):
-            name, place = lexer.name("a classical bit")
-            index = self.index() if lexer.accept("[") else None
-            target = Target(name, index, place)
-        lexer.end_statement()
-        if target is None:
-            return Measure(source, start)
-        return Assign(target, None, Measurement(source, start), start)
+        if not self._lexer.accept("->"):
+            return syntax.Measure(source, start)
+        name, place = self._lexer.name("a classical bit")
+        index = self.index() if self._lexer.accept("[") else None
+        return syntax.Assign(
+            syntax.Target(name, index, place), None, syntax.Measurement(source, start), start
+        )
 
-    def _reset(self, start: int) -> Statement:
-        target = self._qubit()
-        self._lexer.end_statement()
-        return Reset(target, start)
-
-    def _barrier(self, start: int) -> Statement:
-        operands = () if self._lexer.at(";") else self._qubits()
-        self._lexer.end_statement()
-        return Barrier(operands, start)
-
-    def _delay(self, start: int) -> Statement:
-        lexer = self._lexer
-        lexer.expect("[", "and a duration after 'delay'")
+    def _delay(self, start: int) -> syntax.Statement:
+        self._lexer.expect("[", "and a duration after 'delay'")
         duration = self.code()
-        lexer.expect("]", "after the duration")
-        operands = () if lexer.at(";") else self._qubits()
-        lexer.end_statement()
-        return Delay(duration, operands, start)
+        self._lexer.expect("]", "after the duration")
+        return syntax.Delay(duration, self._qubits_if_any(), start)
 
     # Control flow
 
-    def _test(self, word: str) -> Code:
+    def _test(self, word: str) -> syntax.Code:
         self._lexer.expect("(", f"after '{word}'")
         test = self.code()
         self._lexer.expect(")", "after the condition")
         return test
 
-    def _else(self, start: int) -> Statement:
+    def _else(self, start: int) -> syntax.Statement:
         raise self._lexer.error("this 'else' has no 'if' before it", start)
 
-    def _if(self, start: int) -> Statement:
+    def _if(self, start: int) -> syntax.Statement:
         test = self._test("if")
         then = self.block("this block")
         otherwise = self.block("this block") if self._lexer.accept("else") else ()
-        return If(test, then, otherwise, start)
+        return syntax.If(test, then, otherwise, start)
 
-    def _while(self, start: int) -> Statement:
-        return While(self._test("while"), self.block("this loop"), start)
+    def _while(self, start: int) -> syntax.Statement:
+        return syntax.While(self._test("while"), self.block("this loop"), start)
 
-    def _for(self, start: int) -> Statement:
+    def _for(self, start: int) -> syntax.Statement:
         lexer = self._lexer
         if lexer.text not in SCALARS:
             raise lexer.error("expected a type and a name after 'for', as in 'for int i in [0:3]'")
@@ -287,14 +258,14 @@ class StatementReader(DeclarationReader):
         name, _ = lexer.new_name("a loop variable")
         lexer.expect("in", "after the loop variable")
         values = self.values()
-        return For(wanted, name, values, self.block("this loop"), start)
+        return syntax.For(wanted, name, values, self.block("this loop"), start)
 
-    def _switch(self, start: int) -> Statement:
+    def _switch(self, start: int) -> syntax.Statement:
         lexer = self._lexer
         value = self._test("switch")
         lexer.expect("{", "after the value of 'switch'")
-        cases: list[tuple[tuple[Code, ...], Body]] = []
-        default: Body = ()
+        cases: list[tuple[tuple[syntax.Code, ...], syntax.Body]] = []
+        default: syntax.Body = ()
         while not lexer.accept("}"):
             if lexer.accept("default"):
                 default = self.block("this case")
@@ -302,13 +273,4 @@ class StatementReader(DeclarationReader):
                 break
             lexer.expect("case", "or 'default' in 'switch'")
             cases.append((self.codes("{"), self.block("this case")))
-        return Switch(value, tuple(cases), default, start)
-
-    def _jump(self, word: str, start: int) -> Statement:
-        self._lexer.end_statement()
-        return Jump(word, start)
-
-    def _return(self, start: int) -> Statement:
-        value = None if self._lexer.at(";") else self.value()
-        self._lexer.end_statement()
-        return Return(value, start)
+        return syntax.Switch(value, tuple(cases), default, start)

@@ -4,24 +4,14 @@ The value of a variable is known until it depends on a measurement. From then on
 of the circuit. A known value moves there before an assignment on a condition.
 """
 
-from quantcloud.circuits.expressions import ExpressionError
 from quantcloud.circuits.ir import Apply, Bits, Formula
-from quantcloud.openqasm.builder import Operand
+from quantcloud.openqasm.builder import PHYSICAL, Operand
 from quantcloud.openqasm.lexer import shown
-from quantcloud.openqasm.operands import PHYSICAL
+from quantcloud.openqasm.version3 import syntax
 from quantcloud.openqasm.version3.evaluator import Evaluator
 from quantcloud.openqasm.version3.guards import State
 from quantcloud.openqasm.version3.names import Variable
 from quantcloud.openqasm.version3.operators import operate
-from quantcloud.openqasm.version3.syntax import (
-    Assign,
-    Code,
-    Declaration,
-    Measure,
-    Measurement,
-    Target,
-    Value,
-)
 from quantcloud.openqasm.version3.values import (
     REALS,
     Classical,
@@ -44,17 +34,13 @@ class Storage:
 
     # Declarations
 
-    def declare(self, node: Declaration) -> None:
-        """Declare a variable, a constant or a register."""
-        kind, size = node.type.kind, node.type.size
+    def declare(self, node: syntax.Declaration) -> None:
+        kind = node.type.kind
         if kind == "qubit":
             self._declare_qubits(node)
             return
         if kind == "bit" and self._names.is_global and not node.is_constant:
-            count = 1 if size is None else self._evaluator.size(size, "the size of a register")
-            self._builder.declare_clbits(node.name, count, node.start)
-            if size is None:
-                self._builder.scalars.add(node.name)
+            self._builder.declare_clbits(node.name, self._register_size(node), node.start)
             if node.value is not None:
                 variable = self._names.find(node.name, node.start)
                 assert isinstance(variable, Variable)  # noqa: S101 - it was just declared
@@ -65,21 +51,21 @@ class Storage:
         self._names.check_new(node.name, node.start)
         if node.value is not None:
             self._initialise(variable, node)
-        if node.is_constant and isinstance(variable.value, Runtime):
+        value = variable.value
+        if node.is_constant and (
+            isinstance(value, Runtime) or (isinstance(value, Symbolic) and value.is_input)
+        ):
+            cause = "a measurement" if isinstance(value, Runtime) else value
             raise self._lexer.error(
-                f"the constant {shown(node.name)} cannot depend on a measurement", node.start
-            )
-        if node.is_constant and isinstance(variable.value, Symbolic) and variable.value.is_input:
-            raise self._lexer.error(
-                f"the constant {shown(node.name)} cannot depend on {variable.value}", node.start
+                f"the constant {shown(node.name)} cannot depend on {cause}", node.start
             )
         variable.is_constant = node.is_constant
         self._names.declare(node.name, variable, node.start)
 
-    def _initialise(self, variable: Variable, node: Declaration) -> None:
+    def _initialise(self, variable: Variable, node: syntax.Declaration) -> None:
         assert node.value is not None  # noqa: S101 - the caller checks
-        if isinstance(node.value, Measurement):
-            self.store(variable, Target(node.name, None, node.start), node.value)
+        if isinstance(node.value, syntax.Measurement):
+            self.store(variable, syntax.Target(node.name, None, node.start), node.value)
             return
         value = self._value(node.value, variable.type, node.start)
         # Registers of the circuit start at 0.
@@ -89,7 +75,7 @@ class Storage:
         self.assign(variable, value, node.name, node.start)
         self._guards.condition = condition
 
-    def _declare_qubits(self, node: Declaration) -> None:
+    def _declare_qubits(self, node: syntax.Declaration) -> None:
         if not self._names.is_global or self._guards.frames or self._guards.condition is not None:
             raise self._lexer.error("qubits are declared at the top level", node.start)
         if PHYSICAL in self._builder.qubits:
@@ -99,11 +85,13 @@ class Storage:
                 "use one kind",
                 node.start,
             )
-        size = node.type.size
-        count = 1 if size is None else self._evaluator.size(size, "the size of a register")
-        self._builder.declare_qubits(node.name, count, node.start)
-        if size is None:
+        self._builder.declare_qubits(node.name, self._register_size(node), node.start)
+
+    def _register_size(self, node: syntax.Declaration) -> int:
+        if node.type.size is None:
             self._builder.scalars.add(node.name)
+            return 1
+        return self._evaluator.size(node.type.size, "the size of a register")
 
     @staticmethod
     def variable(type_: Type) -> Variable:
@@ -113,12 +101,10 @@ class Storage:
 
     # Values
 
-    def _value(self, code: Code, type_: Type, start: int) -> Classical:
+    def _value(self, code: syntax.Code, type_: Type, start: int) -> Classical:
         value = self._evaluator.value(code, real=type_.kind in REALS)
-        try:
+        with self._lexer.located("in this assignment", start):
             return converted(value, type_)
-        except ExpressionError as error:
-            raise self._lexer.error(f"in this assignment: {error}", start) from None
 
     def copied(self, value: Classical, type_: Type, start: int) -> Variable:
         """Return a new variable with a value. Raises `ExpressionError`."""
@@ -169,7 +155,7 @@ class Storage:
 
     # Statements
 
-    def target(self, target: Target) -> Variable:
+    def target(self, target: syntax.Target) -> Variable:
         """Return the variable that is assigned to."""
         entry = self._names.find(target.name, target.start)
         if not isinstance(entry, Variable):
@@ -180,16 +166,15 @@ class Storage:
             raise self._lexer.error(f"{shown(target.name)} is {what}", target.start)
         return entry
 
-    def execute(self, node: Assign) -> None:
-        """Run an assignment."""
+    def execute(self, node: syntax.Assign) -> None:
         target, value = node.target, node.value
-        if isinstance(value, Measurement) and value.start < target.start:
+        if isinstance(value, syntax.Measurement) and value.start < target.start:
             # In `measure q -> c` the source comes first, so its errors do too.
             source = self._evaluator.qubits(value.source)
             self._measure_into(self.target(target), target, source)
             return
         variable = self.target(target)
-        if isinstance(value, Measurement) or (node.symbol is None and target.place is None):
+        if isinstance(value, syntax.Measurement) or (node.symbol is None and target.place is None):
             self.store(variable, target, value)
         elif target.place is not None:
             self._assign_part(node, variable, value)
@@ -197,23 +182,23 @@ class Storage:
             updated = self._updated(node, variable.value, variable.type, value)
             self.assign(variable, updated, target.name, node.start)
 
-    def store(self, variable: Variable, target: Target, value: Value) -> None:
+    def store(self, variable: Variable, target: syntax.Target, value: syntax.Value) -> None:
         """Assign a value or a measurement to a variable, or measure into a part of it."""
-        if isinstance(value, Measurement):
+        if isinstance(value, syntax.Measurement):
             self._measure_into(variable, target, self._evaluator.qubits(value.source))
         else:
             found = self._value(value, variable.type, target.start)
             self.assign(variable, found, target.name, target.start)
 
-    def _updated(self, node: Assign, old: Classical, type_: Type, code: Code) -> Classical:
+    def _updated(
+        self, node: syntax.Assign, old: Classical, type_: Type, code: syntax.Code
+    ) -> Classical:
         real = type_.kind in REALS
         change = self._evaluator.value(code, real=real)
-        try:
+        with self._lexer.located("in this assignment", node.start):
             return converted(operate(node.symbol or "", old, change, real=real), type_)
-        except ExpressionError as error:
-            raise self._lexer.error(f"in this assignment: {error}", node.start) from None
 
-    def _assign_part(self, node: Assign, variable: Variable, code: Code) -> None:
+    def _assign_part(self, node: syntax.Assign, variable: Variable, code: syntax.Code) -> None:
         target = node.target
         if variable.type.kind not in ("bit", "int", "uint"):
             raise self._lexer.error(f"{shown(target.name)} has no index", target.start)
@@ -235,7 +220,7 @@ class Storage:
         assert isinstance(value, Known | Runtime)  # noqa: S101 - bits hold no angle of a gate
         self._guards.change(part.offset, part.size, formula(value), node.start)
 
-    def _kept(self, variable: Variable, target: Target, part: Bits) -> Bits:
+    def _kept(self, variable: Variable, target: syntax.Target, part: Bits) -> Bits:
         """Return a part of a variable in its cell, where its value is moved."""
         if variable.is_kept:
             return part
@@ -243,13 +228,13 @@ class Storage:
 
     # Measurements
 
-    def measure(self, node: Measure) -> None:
+    def measure(self, node: syntax.Measure) -> None:
         """Run a measurement whose outcome is not used."""
         source = self._evaluator.qubits(node.source)
         bits = self._guards.allocate(max(source.size, 1), node.start)
         self._measure(source, Bits(bits, source.size), node.start)
 
-    def _measure_into(self, variable: Variable, target: Target, source: Operand) -> None:
+    def _measure_into(self, variable: Variable, target: syntax.Target, source: Operand) -> None:
         kind, name, start = variable.type.kind, target.name, target.start
         if kind != "bit" and (kind != "bool" or target.place is not None):
             raise self._lexer.error(

@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from quantcloud.circuits.classical import CAST, wrapped
-from quantcloud.circuits.expressions import (
-    ExpressionError,
-    finite,
-)
+from quantcloud.circuits.expressions import ExpressionError, finite
 from quantcloud.circuits.ir import Apply, Bits, Expression, Formula
 from quantcloud.openqasm.lexer import shown
 
@@ -87,6 +84,12 @@ class Runtime(NamedTuple):
     type: Type
     formula: Formula
 
+    @property
+    def bits(self) -> Bits | None:
+        """The adjacent bits that are the value, if nothing is computed from them."""
+        first = self.formula[0]
+        return first if len(self.formula) == 1 and isinstance(first, Bits) else None
+
 
 class Qubits(NamedTuple):
     """Qubits; `is_register` is False for a single one that was not a register."""
@@ -160,6 +163,10 @@ def converted(value: Classical, type_: Type) -> Classical:
         raise ExpressionError(f"a value of type {type_} cannot depend on {value}")
     if (kind == "duration") != (value.type.kind == "duration"):
         raise ExpressionError(f"{value.type} cannot become {type_}")
+    if kind == value.type.kind == "bit" and value.type.bits != type_.bits:
+        raise ExpressionError(
+            f"{value.type.bits} bits cannot become {type_.bits}; the numbers must be equal"
+        )
     if isinstance(value, Runtime):
         return _converted_formula(value, type_)
     if kind in REALS or kind == "duration":
@@ -169,25 +176,17 @@ def converted(value: Classical, type_: Type) -> Classical:
     if kind == "bit" and value.type.kind in REALS:
         raise ExpressionError(f"{value.type} cannot become {type_}")
     whole = math.trunc(value.value)
-    if kind == "bit" and value.type.kind == "bit" and value.type.bits != type_.bits:
-        raise ExpressionError(
-            f"{value.type.bits} bits cannot become {type_.bits}; the numbers must be equal"
-        )
     if kind == "bit":
         return Known(type_, wrapped(whole, type_.bits, signed=False))
     return Known(type_, fitting(whole, type_))
 
 
 def _converted_formula(value: Runtime, type_: Type) -> Runtime:
-    kind, own = type_.kind, value.type.kind
+    kind = type_.kind
     if kind in REALS:
         raise ExpressionError(f"a {kind} that depends on a measurement is not supported")
     if kind == "bool" and value.type.bits > 1:
         return Runtime(type_, chained(value.formula, (0,), Apply("!=", 1)))
-    if kind == "bit" and own == "bit" and value.type.bits != type_.bits:
-        raise ExpressionError(
-            f"{value.type.bits} bits cannot become {type_.bits}; the numbers must be equal"
-        )
     if value.type.bits == type_.bits and value.type.is_signed == type_.is_signed:
         return Runtime(type_, value.formula)
     return Runtime(type_, chained(value.formula, Apply(CAST, type_.bits, type_.is_signed)))

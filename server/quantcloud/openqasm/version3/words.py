@@ -56,7 +56,7 @@ def refusal(lexer: Lexer, what: str, hint: str, start: int | None = None) -> Cir
     return lexer.error(f"OpenQASM 3 {what} are not supported here; {hint}", start)
 
 
-def refused(lexer: Lexer, word: str, start: int | None = None) -> CircuitError:
+def refused(lexer: Lexer, word: str) -> CircuitError:
     """Make the error for a statement that begins with a word of `REFUSED`."""
     what, hint = REFUSED[word]
-    return refusal(lexer, what, hint, start)
+    return refusal(lexer, what, hint)
