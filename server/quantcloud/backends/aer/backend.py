@@ -47,6 +47,11 @@ _STATEVECTOR = Coefficients(
 # an operation in each of its histories, in operations that are translated for Aer.
 _SHOT, _HISTORY = 200, 0.06
 
+# A circuit with variables and loops: how many instructions an operation takes; the cost to write an
+# instruction and to run it, in operations; and the bytes that are kept for it.
+_INSTRUCTIONS, _WRITTEN_INSTRUCTION, _RUN_INSTRUCTION, _INSTRUCTION_BYTES = 3, 6, 0.02, 2_600
+MAX_CONTROL_INSTRUCTIONS = 400_000
+
 # Aer divides the amplitudes of states of more than 14 qubits among threads. Measured on two cores
 # without noise and with 16, 18 and 20 qubits: 1.6, 2.0 and 2.0 times as fast as on one. With
 # noise, with mid-circuit measurements and by the other methods there was no gain.
@@ -128,10 +133,26 @@ class AerBackend(SimulatorBackend):
             return no_control(self.info.name)
         if analysis.num_qubits > self.info.num_qubits:
             return self._refusal(analysis, noisy=True)
+        instructions = _INSTRUCTIONS * analysis.operation_count + analysis.logic_gates
+        if instructions > MAX_CONTROL_INSTRUCTIONS:
+            return Refusal(
+                f"{self.info.name} computes variables bit by bit; those of this circuit take "
+                f"about {instructions:,} instructions, and it runs {MAX_CONTROL_INSTRUCTIONS:,}: "
+                "write fewer rounds of loops, smaller integers or fewer products, or use "
+                "local_simulator"
+            )
         work = evolution(analysis, 1 << analysis.num_qubits, shots, shots)
-        memory = 2 * statevector_bytes(analysis.num_qubits)
-        gates, kept = analysis.operation_count, _TRAJECTORY_GATE_BYTES
-        return [predicted("statevector", memory, _TRAJECTORY, work, gates=gates, gate_bytes=kept)]
+        added = instructions * (_WRITTEN_INSTRUCTION + shots * _RUN_INSTRUCTION)
+        return [
+            predicted(
+                "statevector",
+                2 * statevector_bytes(analysis.num_qubits),
+                _TRAJECTORY,
+                work._replace(operations=work.operations + added),
+                gates=instructions,
+                gate_bytes=_INSTRUCTION_BYTES,
+            )
+        ]
 
     def _statevector(self, analysis: Analysis, shots: int, *, noisy: bool) -> Method:
         size = statevector_bytes(analysis.num_qubits)
