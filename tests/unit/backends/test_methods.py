@@ -16,7 +16,7 @@ from quantcloud.backends.base import installed_backends
 from quantcloud.backends.cirq import backend as cirq
 from quantcloud.backends.local import backend as local
 from quantcloud.backends.pennylane import backend as pennylane
-from quantcloud.backends.simulation.costs import histories, readable_bytes
+from quantcloud.backends.simulation.costs import histories
 from quantcloud.circuits import analyse
 from quantcloud.domain.execution import Noise, RunOptions
 from quantcloud.openqasm import parse
@@ -169,23 +169,6 @@ def test_libraries_without_conditional_measurements_refuse_them(backend, operati
         "aer_simulator do"
     )
     assert names(methods(backend, f"{start} x q[1]; measure q[1] -> c[1];")) == {"statevector"}
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [
-        (16, "16 bytes"),
-        (1536, "1.5 KiB"),
-        (16 << 25, "512 MiB"),
-        (1023 << 20, "1023 MiB"),
-        (16 << 34, "256 GiB"),
-        (0, "0 bytes"),
-        (16 << 60, "16 EiB"),
-        (16 << 5001, "2**5005 bytes"),
-    ],
-)
-def test_sizes_are_readable(amount, text):
-    assert readable_bytes(amount) == text
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,12 @@ from pathlib import Path
 
 from quantcloud.backends.resources import Resources
 from quantcloud.backends.simulation.backend import SimulatorBackend
-from quantcloud.backends.simulation.control import no_control
 from quantcloud.backends.simulation.costs import (
     Parallel,
     alike,
     evolution,
     histories,
     predicted,
-    readable_bytes,
 )
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.circuits.states import (
@@ -24,6 +22,7 @@ from quantcloud.circuits.states import (
 )
 from quantcloud.domain.execution import RunOptions
 from quantcloud.routing.method import Method, Refusal
+from quantcloud.routing.readable import binary_size
 from quantcloud.routing.work import Coefficients, Work
 
 MAX_STABILIZER_QUBITS = 1_000
@@ -129,8 +128,8 @@ class AerBackend(SimulatorBackend):
 
     def _controlled(self, analysis: Analysis, shots: int) -> Sequence[Method] | Refusal:
         """Return the methods for a circuit with variables and loops, which run each shot alone."""
-        if self._device != "CPU":
-            return no_control(self.info.name)
+        if self._device != "CPU" and (refusal := self.without_control(analysis)):
+            return refusal
         if analysis.num_qubits > self.info.num_qubits:
             return self._refusal(analysis, noisy=True)
         instructions = _INSTRUCTIONS * analysis.operation_count + analysis.logic_gates
@@ -208,7 +207,7 @@ class AerBackend(SimulatorBackend):
         name, limit, width = self.info.name, self.info.num_qubits, analysis.num_qubits
         need = (
             f"{name} runs up to {limit} qubits of any circuit (this one has {width:,}, a "
-            f"statevector of {readable_bytes(statevector_bytes(width))})"
+            f"statevector of {binary_size(statevector_bytes(width))})"
         )
         if noisy or self._device == "GPU":
             return Refusal(need)

@@ -15,7 +15,7 @@ from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
-from quantcloud.backends.simulation.sizes import MAX_RESULT_BYTES
+from quantcloud.backends.result_sizes import MAX_RESULT_BYTES
 from quantcloud.circuits.analysis import Analysis
 from quantcloud.domain.errors import CircuitError, InvalidArgument
 from quantcloud.domain.execution import Execution, Outcome, RunOptions, Statevector
