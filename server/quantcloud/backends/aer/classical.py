@@ -108,8 +108,11 @@ class _Writer:
     def keep_bits(self) -> None:
         """Write a measurement into the last bit that never runs.
 
-        With wrong readout, Aer has only the bits up to the last one that is measured into.
+        With wrong readout, Aer has only the bits up to the last one that is measured into. Without
+        jumps, nothing reads the others.
         """
+        if not self._labels:
+            return
         end = self._label()
         self._jump(end)
         self._act(Operation("measure", (0,), (), (len(self.clbits) - 1,)))
