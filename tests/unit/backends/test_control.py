@@ -238,8 +238,11 @@ def test_noise_acts_in_loops():
 
 def test_measured_bits_are_misread_in_loops():
     source = HEADER + "while (c[1] == 0) { c[0] = measure q[0]; c[1] = 1; } c[2] = c[0];"
-    counts = run(CPU, source, options=RunOptions(noise=Noise(readout=0.25)))
+    options = RunOptions(noise=Noise(readout=0.25))
+    counts = run(CPU, source, options=options)
     assert_distributed(counts, {"0111": 1 / 4, "0010": 3 / 4})
+    counts = run(CPU, HEADER + "h q[0]; c[0] = measure q[0]; c[3] = c[0] || c[1];", options=options)
+    assert_distributed(counts, {"0000": 1 / 2, "1001": 1 / 2})
 
 
 @RUNNERS

@@ -51,11 +51,15 @@ class ControlCircuit(NamedTuple):
     unbounded: int
 
 
-def control_circuit(program: Program, gates: Gates) -> ControlCircuit:
-    """Make the circuit of a program with operations of `ir.CONTROL`."""
+def control_circuit(program: Program, gates: Gates, *, misread: bool) -> ControlCircuit:
+    """Make the circuit of a program with operations of `ir.CONTROL`.
+
+    `misread` says that measured bits may be recorded wrongly.
+    """
     writer = _Writer(program, gates)
     writer.write(program.operations)
-    writer.keep_bits()
+    if misread:
+        writer.keep_bits()
     circuit = QuantumCircuit.from_instructions(
         writer.instructions, qubits=writer.qubits, clbits=writer.clbits
     )
@@ -108,11 +112,8 @@ class _Writer:
     def keep_bits(self) -> None:
         """Write a measurement into the last bit that never runs.
 
-        With wrong readout, Aer has only the bits up to the last one that is measured into. Without
-        jumps, nothing reads the others.
+        With wrong readout, Aer has only the bits up to the last one that is measured into.
         """
-        if not self._labels:
-            return
         end = self._label()
         self._jump(end)
         self._act(Operation("measure", (0,), (), (len(self.clbits) - 1,)))

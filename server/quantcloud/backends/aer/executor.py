@@ -82,7 +82,7 @@ class AerExecutor(SimulatorExecutor):
 
     def sample(self, divided: Program, execution: Execution) -> Sampled:
         method, requested = execution.method, execution.options
-        circuit, submitted, unbounded = translated(divided, method)
+        circuit, submitted, unbounded = translated(divided, method, requested.noise)
         threads = {"max_parallel_threads": execution.threads}
         options: dict[str, Any] = {"memory": requested.memory, **threads}
         if requested.noise is not None:
@@ -119,7 +119,7 @@ class AerExecutor(SimulatorExecutor):
         )
 
     def library_circuit(self, divided: Program, execution: Execution) -> QuantumCircuit:
-        return translated(divided, execution.method).circuit
+        return translated(divided, execution.method, execution.options.noise).circuit
 
     def expectations(
         self,
